@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arena.h: bump allocation for one request. Memory comes in blocks from malloc up to a
+ * maximum that is given at birth; running out sets a sticky flag which the owner checks
+ * once, when it replies. Everything goes at once with reset. No pointer into an arena may
+ * be kept past it. Freed space is poisoned under the address sanitizer.
+ */
+#ifndef PAWL_BASE_ARENA_H
+#define PAWL_BASE_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attrs.h"
+#include "base/slice.h"
+
+struct pawl_arena_block;
+
+struct pawl_arena {
+    struct pawl_arena_block *head;
+    size_t used_bytes; /* over all blocks */
+    size_t max_bytes;
+    bool overflowed;
+};
+
+void pawl_arena_init(struct pawl_arena *arena, size_t max_bytes);
+/* Zeroed, aligned to 16. NULL, and overflowed set, when the maximum or memory is reached. */
+void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes);
+/* A copy with a NUL behind it, which the slice does not count. Empty on overflow. */
+struct pawl_slice pawl_arena_copy(struct pawl_arena *arena, struct pawl_slice slice);
+struct pawl_slice pawl_arena_printf(struct pawl_arena *arena, const char *format, ...)
+    PAWL_PRINTF(2, 3);
+/* Keeps the first block for reuse; clears the flag. */
+void pawl_arena_reset(struct pawl_arena *arena);
+void pawl_arena_free(struct pawl_arena *arena);
+
+#endif

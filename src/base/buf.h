@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * buf.h: a growing byte buffer that cannot be made without its maximum. The first
+ * append that would pass the maximum (or for which there is no memory) appends nothing
+ * and sets a sticky flag: writers append freely and check once at the end.
+ */
+#ifndef PAWL_BASE_BUF_H
+#define PAWL_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/slice.h"
+
+struct pawl_buf {
+    char *data; /* owned; NULL until the first append */
+    size_t bytes;
+    size_t capacity;
+    size_t max_bytes;
+    bool overflowed;
+};
+
+/* max_bytes > 0. Allocates nothing yet. */
+void pawl_buf_init(struct pawl_buf *buf, size_t max_bytes);
+void pawl_buf_free(struct pawl_buf *buf);
+/* Empties it, keeps the memory, clears the flag. */
+void pawl_buf_reset(struct pawl_buf *buf);
+
+void pawl_buf_append(struct pawl_buf *buf, const void *data, size_t bytes);
+void pawl_buf_append_slice(struct pawl_buf *buf, struct pawl_slice slice);
+void pawl_buf_append_str(struct pawl_buf *buf, const char *text);
+void pawl_buf_append_byte(struct pawl_buf *buf, char byte);
+void pawl_buf_append_i64(struct pawl_buf *buf, int64_t value);
+void pawl_buf_append_u64(struct pawl_buf *buf, uint64_t value);
+void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...) PAWL_PRINTF(2, 3);
+/* Room for `bytes` more at the end, for a reader to fill, then `pawl_buf_advance`. NULL when
+ * the maximum does not allow it. */
+char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes);
+void pawl_buf_advance(struct pawl_buf *buf, size_t bytes);
+/* Drops bytes from the front. */
+void pawl_buf_consume(struct pawl_buf *buf, size_t bytes);
+/* A NUL behind the content (not counted), so that data can be used as a C string. Never NULL
+ * unless overflowed. */
+const char *pawl_buf_cstr(struct pawl_buf *buf);
+
+static inline struct pawl_slice pawl_buf_slice(const struct pawl_buf *buf)
+{
+    return (struct pawl_slice){buf->data, buf->bytes};
+}
+
+/* Little-endian fixed-width fields, for the journal's records. */
+void pawl_buf_put_u8(struct pawl_buf *buf, uint8_t value);
+void pawl_buf_put_u16(struct pawl_buf *buf, uint16_t value);
+void pawl_buf_put_u32(struct pawl_buf *buf, uint32_t value);
+void pawl_buf_put_u64(struct pawl_buf *buf, uint64_t value);
+void pawl_buf_put_i64(struct pawl_buf *buf, int64_t value);
+
+#endif

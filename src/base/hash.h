@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hash.h: SipHash-2-4 for tables keyed by what clients send, a 64-bit mixer for our own
+ * numbers, and CRC-32C for bytes at rest. SHA-256 lives with OpenSSL in the layers that
+ * may use it. SipHash follows Aumasson and Bernstein's paper and is tested against
+ * libsodium's.
+ */
+#ifndef PAWL_BASE_HASH_H
+#define PAWL_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct pawl_hash_key {
+    uint64_t k0;
+    uint64_t k1;
+};
+
+uint64_t pawl_hash_sip(struct pawl_hash_key key, struct pawl_slice data);
+
+/* Incremental form, for several parts without copying them together. */
+struct pawl_hash_sip {
+    uint64_t v0, v1, v2, v3;
+    uint64_t tail;
+    uint64_t total_bytes;
+};
+void pawl_hash_sip_init(struct pawl_hash_sip *state, struct pawl_hash_key key);
+void pawl_hash_sip_add(struct pawl_hash_sip *state, const void *data, size_t bytes);
+uint64_t pawl_hash_sip_end(struct pawl_hash_sip *state);
+
+/* A bijection of 64-bit numbers that spreads neighbours apart (splitmix64's finaliser). */
+uint64_t pawl_hash_mix(uint64_t value);
+
+/* CRC-32C (Castagnoli). Start with 0; feed the previous value to go on. */
+uint32_t pawl_hash_crc32c(uint32_t crc, const void *data, size_t bytes);
+
+#endif

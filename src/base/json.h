@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json.h: a strict JSON reader that keeps raw spans, and a writer.
+ *
+ * The reader checks a whole text (RFC 8259, UTF-8, no byte order mark, one value, nothing but
+ * white space after it) and leaves a flat array of nodes in document order. Each node knows the bytes it came
+ * from, so a caller can splice one field of a body and leave every other byte as it was. It
+ * never recurses: depth is a limit, not a stack.
+ *
+ * Two profiles, because two kinds of text come in:
+ *   LEDGER   our own API and files. Also refused: duplicate keys in one object, numbers that are not integers in
+ *            -(2^53-1) .. 2^53-1 written plainly (no fraction, exponent or "-0"), lone surrogates, \u0000.
+ *   FORWARD  bodies on their way between an agent and a provider. Structure, depth and
+ *            UTF-8 are checked; strings are not decoded and numbers stay text, since healthy agents send lone
+ *            surrogates and NUL escapes. Duplicate keys are refused only when looked up.
+ */
+#ifndef PAWL_BASE_JSON_H
+#define PAWL_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "base/buf.h"
+#include "base/slice.h"
+
+enum pawl_json_profile { PAWL_JSON_LEDGER, PAWL_JSON_FORWARD };
+
+enum pawl_json_type {
+    PAWL_JSON_NULL,
+    PAWL_JSON_FALSE,
+    PAWL_JSON_TRUE,
+    PAWL_JSON_NUMBER,
+    PAWL_JSON_STRING,
+    PAWL_JSON_ARRAY,
+    PAWL_JSON_OBJECT
+};
+
+/* What was wrong, for messages and tests. Names come from pawl_json_error_name. */
+enum pawl_json_error {
+    PAWL_JSON_FINE,
+    PAWL_JSON_SYNTAX,
+    PAWL_JSON_TRUNCATED,
+    PAWL_JSON_TRAILING,
+    PAWL_JSON_DEPTH,
+    PAWL_JSON_UTF8,
+    PAWL_JSON_CONTROL,
+    PAWL_JSON_ESCAPE,
+    PAWL_JSON_SURROGATE,
+    PAWL_JSON_NUL,
+    PAWL_JSON_DUPLICATE,
+    PAWL_JSON_NOT_INTEGER,
+    PAWL_JSON_RANGE,
+    PAWL_JSON_TOO_MANY_NODES,
+    PAWL_JSON_NO_MEMORY,
+    PAWL_JSON_ERROR_COUNT
+};
+
+enum { PAWL_JSON_DEPTH_MAX = 128 };
+/* "No such node." */
+#define PAWL_JSON_NONE UINT32_MAX
+
+struct pawl_json_node {
+    uint8_t type; /* enum pawl_json_type */
+    bool escaped; /* a string with at least one backslash */
+    uint16_t depth;
+    uint32_t next;  /* index of the next sibling, or PAWL_JSON_NONE */
+    uint32_t count; /* members or elements */
+    uint32_t key;   /* in an object: index of this member's key node (a STRING); else NONE */
+    uint64_t start; /* offset of the first byte (a string's quote included) */
+    uint64_t end;   /* offset past the last byte */
+};
+
+struct pawl_json {
+    struct pawl_slice text;             /* borrowed: must outlive the document */
+    const struct pawl_json_node *nodes; /* in the arena; node 0 is the root */
+    uint32_t count;
+    enum pawl_json_profile profile;
+    enum pawl_json_error error;
+    uint64_t error_offset;
+};
+
+struct pawl_json_limits {
+    uint32_t depth_max; /* 1 .. PAWL_JSON_DEPTH_MAX */
+    uint32_t nodes_max;
+};
+
+#define PAWL_JSON_LIMITS_DEFAULT ((struct pawl_json_limits){64, 4000000})
+
+/* false with json->error and error_offset set; then nothing else of *json may be used. */
+PAWL_MUST_CHECK bool pawl_json_parse(struct pawl_arena *arena,
+                                     struct pawl_slice text,
+                                     enum pawl_json_profile profile,
+                                     struct pawl_json_limits limits,
+                                     struct pawl_json *json);
+const char *pawl_json_error_name(enum pawl_json_error error);
+
+/* Children of an array or object, in order: first, then ->next. For an object these are the
+ * values; nodes[value].key is the key. */
+uint32_t pawl_json_first(const struct pawl_json *json, uint32_t node);
+uint32_t pawl_json_next(const struct pawl_json *json, uint32_t node);
+/* The member's value, or NONE (also when `node` is no object or NONE, so that look-ups
+ * chain). Under FORWARD, a key present twice gives NONE and sets *ret_duplicate when that is
+ * not NULL. Keys compare after decoding. */
+uint32_t pawl_json_get(const struct pawl_json *json, uint32_t node, const char *key);
+uint32_t pawl_json_get_checked(const struct pawl_json *json,
+                               uint32_t node,
+                               const char *key,
+                               bool *ret_duplicate);
+/* The same over several steps: pawl_json_path(json, 0, "usage.input_tokens_details.cached"). */
+uint32_t pawl_json_path(const struct pawl_json *json, uint32_t node, const char *dotted);
+
+enum pawl_json_type pawl_json_type(const struct pawl_json *json, uint32_t node);
+bool pawl_json_is(const struct pawl_json *json, uint32_t node, enum pawl_json_type type);
+/* The value's bytes as they stand in the text. */
+struct pawl_slice pawl_json_raw(const struct pawl_json *json, uint32_t node);
+/* A string between its quotes, undecoded. Empty for anything else. */
+struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t node);
+/* A string decoded into the arena (or the raw bytes themselves where nothing is escaped). Lone
+ * surrogates become U+FFFD. Empty for anything else. */
+struct pawl_slice
+pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena);
+bool pawl_json_string_is(const struct pawl_json *json, uint32_t node, const char *text);
+/* A plain integer within int64 (no fraction, exponent); false for anything else. */
+PAWL_MUST_CHECK bool pawl_json_i64(const struct pawl_json *json, uint32_t node, int64_t *ret_value);
+/* The integer if there is one, at least 0 and at most PAWL_AMOUNT_MAX; else `fallback`. A
+ * number with a zero fraction ("12.0") counts, since some providers write so. */
+int64_t pawl_json_count_or(const struct pawl_json *json, uint32_t node, int64_t fallback);
+bool pawl_json_bool_or(const struct pawl_json *json, uint32_t node, bool fallback);
+
+/* --- Writing. Commas and nesting are kept by the writer; a wrong call order asserts. ------- */
+
+struct pawl_json_writer {
+    struct pawl_buf *out; /* borrowed */
+    uint32_t depth;
+    bool after_key;
+    uint64_t has_member[2]; /* one bit a level */
+    uint64_t is_object[2];
+};
+
+void pawl_json_writer_init(struct pawl_json_writer *writer, struct pawl_buf *out);
+void pawl_json_object_begin(struct pawl_json_writer *writer);
+void pawl_json_object_end(struct pawl_json_writer *writer);
+void pawl_json_array_begin(struct pawl_json_writer *writer);
+void pawl_json_array_end(struct pawl_json_writer *writer);
+void pawl_json_key(struct pawl_json_writer *writer, const char *key);
+/* Any bytes: what is not UTF-8 becomes U+FFFD, control characters are escaped. */
+void pawl_json_key_slice(struct pawl_json_writer *writer, struct pawl_slice key);
+void pawl_json_put_string(struct pawl_json_writer *writer, struct pawl_slice text);
+void pawl_json_put_str(struct pawl_json_writer *writer, const char *text);
+void pawl_json_put_i64(struct pawl_json_writer *writer, int64_t value);
+void pawl_json_put_bool(struct pawl_json_writer *writer, bool value);
+void pawl_json_put_null(struct pawl_json_writer *writer);
+/* Bytes that are JSON already. */
+void pawl_json_put_raw(struct pawl_json_writer *writer, struct pawl_slice json);
+
+/* key + value in one call. */
+void pawl_json_member_str(struct pawl_json_writer *writer, const char *key, const char *text);
+void pawl_json_member_string(struct pawl_json_writer *writer,
+                             const char *key,
+                             struct pawl_slice text);
+void pawl_json_member_i64(struct pawl_json_writer *writer, const char *key, int64_t value);
+void pawl_json_member_bool(struct pawl_json_writer *writer, const char *key, bool value);
+
+#endif
