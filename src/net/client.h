@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.h: HTTP calls to other servers, on libcurl's multi interface driven by a libuv loop.
+ * The interface is narrow on purpose, so that another client could stand behind it. HTTP/1.1, verification
+ * on, pooled connections, no redirects followed, no decoding of content codings, proxies from
+ * the environment (never for loopback hosts).
+ *
+ * A call's callbacks run on the loop's thread, never inside pawl_http_call_start. on_done runs exactly once unless
+ * the call was aborted; after on_done or abort the handle is gone. If start returns an
+ * error, no callback will ever run.
+ */
+#ifndef PAWL_NET_CLIENT_H
+#define PAWL_NET_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "net/http.h"
+
+struct uv_loop_s;
+struct pawl_http_client;
+struct pawl_http_call;
+
+/* How far a call came when it failed; a caller needs it to know what may have been billed. */
+enum pawl_http_phase {
+    PAWL_HTTP_PHASE_CONNECT, /* nothing was sent */
+    PAWL_HTTP_PHASE_SENT,    /* the request went out, at least in part; no answer yet */
+    PAWL_HTTP_PHASE_HEAD,    /* the answer's head came */
+    PAWL_HTTP_PHASE_DONE     /* the answer is complete */
+};
+
+struct pawl_http_call_events {
+    /* The head of the final answer (1xx are swallowed). Headers are borrowed for the call. */
+    void (*on_head)(void *arg, int status, const struct pawl_http_header *headers, size_t count);
+    /* Bytes of the body. false = no more for now: delivery stops until pawl_http_call_resume
+     * (these bytes are taken all the same). */
+    bool (*on_body)(void *arg, struct pawl_slice bytes);
+    /* The end. `err` is PAWL_OK for a complete answer of any status. */
+    void (*on_done)(void *arg, pawl_err err, enum pawl_http_phase phase, const char *why);
+    void *arg;
+};
+
+struct pawl_http_call_options {
+    struct pawl_slice method;
+    struct pawl_slice url;                  /* absolute */
+    const struct pawl_http_header *headers; /* copied; Host and Content-Length are ours to set */
+    size_t header_count;
+    struct pawl_slice body;      /* borrowed until on_done or abort */
+    bool has_body;               /* POST with an empty body differs from none */
+    uint32_t connect_timeout_ms; /* 0: 30 s */
+    uint32_t idle_timeout_ms;    /* no byte for so long: TIMEOUT; 0: none */
+    struct pawl_http_call_events events;
+};
+
+struct pawl_http_client_options {
+    struct uv_loop_s *loop; /* borrowed */
+    const char *ca_file;    /* NULL: the system's */
+    bool use_proxy_environment;
+    uint32_t connection_count_max; /* kept for reuse; 0: 256 */
+};
+
+PAWL_MUST_CHECK pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
+                                              struct pawl_http_client **ret_client);
+/* Aborts what is under way. The client is freed once the loop has run its close callbacks. */
+void pawl_http_client_close(struct pawl_http_client *client);
+
+PAWL_MUST_CHECK pawl_err pawl_http_call_start(struct pawl_http_client *client,
+                                              const struct pawl_http_call_options *options,
+                                              struct pawl_http_call **ret_call,
+                                              struct pawl_errmsg *msg);
+void pawl_http_call_resume(struct pawl_http_call *call);
+/* Closes the connection at once; no callback follows. */
+void pawl_http_call_abort(struct pawl_http_call *call);
+
+#endif

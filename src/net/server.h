@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.h: an HTTP/1.1 server on a libuv loop. llhttp parses; the guard (guard.h) refuses
+ * before it what its packaged version would let through.
+ *
+ * One exchange is one request and its answer. The handler gets it when the whole request,
+ * body included, is there, and may answer at once or later, in one piece or as a stream.
+ * Pipelined requests wait their turn: the next one is handed out when the answer before it
+ * has ended, so answers keep their order.
+ *
+ * Life of an exchange: it lives until it was answered (reply, or begin … end, or abort) and is
+ * freed by the server in a later turn of the loop. If the client goes away first, on_gone runs once;
+ * after it, every call on the exchange is still allowed until the owner has answered it, and does nothing on the wire. So the
+ * owner always answers exactly once, whether or not somebody still listens.
+ *
+ * Everything runs on the loop's thread.
+ */
+#ifndef PAWL_NET_SERVER_H
+#define PAWL_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/http.h"
+
+struct uv_loop_s;
+struct pawl_http_server;
+struct pawl_http_exchange;
+
+struct pawl_http_request {
+    struct pawl_slice method; /* "POST" */
+    struct pawl_slice target; /* as it stands in the request line */
+    struct pawl_slice path;   /* the target before '?', not decoded */
+    struct pawl_slice query;  /* after '?', or empty */
+    const struct pawl_http_header *headers;
+    size_t header_count;
+    struct pawl_slice body; /* whole; transfer coding removed, content coding untouched */
+    bool upgrade;           /* asks for another protocol (a websocket) */
+};
+
+typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange);
+
+struct pawl_http_limits {
+    uint32_t head_bytes_max;   /* request line and headers; 431 */
+    uint32_t header_count_max; /* 431 */
+    uint64_t body_bytes_max;   /* 413 */
+    uint32_t connection_count_max;
+    uint32_t head_timeout_ms;        /* from the first byte of a head to its end; 408 */
+    uint32_t body_timeout_ms;        /* between two reads of a body; 408 */
+    uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
+    uint32_t write_queue_bytes_high; /* reply_write says "pause" above this */
+    uint32_t write_timeout_ms;       /* a peer that takes nothing for this long is gone */
+};
+
+#define PAWL_HTTP_LIMITS_DEFAULT                                                                   \
+    ((struct pawl_http_limits){.head_bytes_max = 65536,                                            \
+                               .header_count_max = 200,                                            \
+                               .body_bytes_max = 64u << 20,                                        \
+                               .connection_count_max = 4096,                                       \
+                               .head_timeout_ms = 30000,                                           \
+                               .body_timeout_ms = 60000,                                           \
+                               .idle_timeout_ms = 300000,                                          \
+                               .write_queue_bytes_high = 256u << 10,                               \
+                               .write_timeout_ms = 300000})
+
+struct pawl_http_server_options {
+    struct uv_loop_s *loop; /* borrowed */
+    struct pawl_http_limits limits;
+    bool
+        same_user_only; /* refuse loopback TCP peers of another uid (403), where the system tells */
+    pawl_http_handler_fn *handler;
+    void *arg;
+};
+
+PAWL_MUST_CHECK pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
+                                              struct pawl_http_server **ret_server);
+/* "127.0.0.1", port 0 for any free one; the port taken goes to ret_port. May be called several times. */
+PAWL_MUST_CHECK pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *server,
+                                                     const char *host,
+                                                     uint16_t port,
+                                                     uint16_t *ret_port,
+                                                     struct pawl_errmsg *msg);
+/* A Unix socket with mode 0600; a stale one is replaced. */
+PAWL_MUST_CHECK pawl_err pawl_http_server_listen_unix(struct pawl_http_server *server,
+                                                      const char *path,
+                                                      struct pawl_errmsg *msg);
+/* Stops listening, closes idle connections, and calls `done` when the last exchange has ended. */
+void pawl_http_server_drain(struct pawl_http_server *server, void (*done)(void *arg), void *arg);
+/* Closes everything now; on_gone runs for open exchanges. The server is freed once the loop has
+ * run its close callbacks and every exchange was answered. */
+void pawl_http_server_close(struct pawl_http_server *server);
+size_t pawl_http_server_connection_count(const struct pawl_http_server *server);
+
+/* --- One exchange ------------------------------------------------------------------------- */
+
+const struct pawl_http_request *
+pawl_http_exchange_request(const struct pawl_http_exchange *exchange);
+/* Memory that lives as long as the exchange. */
+struct pawl_arena *pawl_http_exchange_arena(struct pawl_http_exchange *exchange);
+/* A word of the owner's. */
+void pawl_http_exchange_set_owner(struct pawl_http_exchange *exchange, void *owner);
+void *pawl_http_exchange_owner(const struct pawl_http_exchange *exchange);
+/* `gone` runs once when the client disconnects before the answer has ended. `drained` runs when the
+ * write queue fell below half of its high mark after reply_write said "pause". */
+void pawl_http_exchange_on_gone(struct pawl_http_exchange *exchange,
+                                void (*gone)(struct pawl_http_exchange *exchange));
+void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
+                                   void (*drained)(struct pawl_http_exchange *exchange));
+bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
+
+/* A whole answer. Content-Length and Connection are added; headers of that name, and hop-by-hop ones, must not be
+ * passed. Everything is copied. A HEAD request gets no body. */
+void pawl_http_reply(struct pawl_http_exchange *exchange,
+                     int status,
+                     const struct pawl_http_header *headers,
+                     size_t header_count,
+                     struct pawl_slice body);
+/* A stream: `content_length` when it is known, else -1 for chunked coding. */
+void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
+                           int status,
+                           const struct pawl_http_header *headers,
+                           size_t header_count,
+                           int64_t content_length);
+/* Copies the bytes and sends them in this turn. false = the queue is high: stop producing until
+ * `drained` (what was passed is taken all the same). */
+bool pawl_http_reply_write(struct pawl_http_exchange *exchange, struct pawl_slice bytes);
+void pawl_http_reply_end(struct pawl_http_exchange *exchange);
+/* Ends the connection without ending the answer, as an upstream that broke off did. */
+void pawl_http_reply_abort(struct pawl_http_exchange *exchange);
+
+#endif
