@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.h: the ledger, a deterministic state machine: apply(core, now_us, command) -> result.
+ * The same commands with the same times give the same state, digest and results on any machine. No I/O,
+ * no clock, no allocation, no floating point; a gate checks it.
+ *
+ * Memory. State lives in chunks of PAWL_CHUNK_BYTES that the host supplies; slots hold no pointers,
+ * only indexes, so a chunk's bytes can be written to a checkpoint and read back as they are.
+ * Before each batch the host gives what pawl_core_chunks_wanted says the batch can need at worst;
+ * apply never asks. Freed slots are zeroed, so equal histories have equal bytes.
+ *
+ * Money, for every budget and at every moment:
+ *   L1  remaining = allocated - spent - reserved - debt, and reserved >= 0, debt >= 0
+ *   L2  reserved of a window instance = the sum of the holds that point at it
+ *   L3  a reservation is settled exactly once (committed, released or expired); an unconfirmed
+ *       settlement is corrected at most once
+ *   L4  a command that is not answered OK changes nothing but the operation number, time, and
+ *       what had rolled or expired anyway
+ *   L5  no grant takes remaining below zero (below minus the overdraft limit where one is set)
+ *   L6  a hold settles in the window instance in which it was taken
+ *   L7  time never goes back: now_us is at least that of the operation before
+ *
+ * Reads are pure: they roll a copy of a window and change nothing.
+ */
+#ifndef PAWL_CORE_CORE_H
+#define PAWL_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/slice.h"
+#include "core/command.h"
+#include "core/result.h"
+
+/* Raised whenever the same command could give another result or state than before. */
+#define PAWL_RULES_VERSION 1u
+
+enum { PAWL_CHUNK_BYTES = 65536 };
+
+struct pawl_core;
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Bytes of the root structure, which the host allocates (aligned to 64). */
+size_t pawl_core_size(void);
+/* An empty ledger that waits for its CONFIG. */
+struct pawl_core *pawl_core_init(void *memory, size_t bytes);
+/* How many more chunks `command_count` commands can need at worst. */
+uint32_t pawl_core_chunks_wanted(const struct pawl_core *core, uint32_t command_count);
+/* Takes a chunk of PAWL_CHUNK_BYTES, aligned to 64, of any content, for good. */
+void pawl_core_give_chunk(struct pawl_core *core, void *chunk);
+/* Hands every chunk back, one a call, in any order; NULL when there is none left. The core is dead after the first call. */
+void *pawl_core_take_chunk(struct pawl_core *core);
+
+/* --- The one door ----------------------------------------------------------------------------- */
+
+/* now_us >= the time of the operation before (asserted: the engine guarantees it). The first
+ * command must be CONFIG. Writes *ret_result whole. */
+void pawl_core_apply(struct pawl_core *core,
+                     int64_t now_us,
+                     const struct pawl_command *command,
+                     struct pawl_result *ret_result);
+
+/* The last operation's number (0: none) and time. */
+uint64_t pawl_core_op(const struct pawl_core *core);
+int64_t pawl_core_now_us(const struct pawl_core *core);
+const struct pawl_config *pawl_core_config(const struct pawl_core *core);
+/* When the next lease, session or approval is due; INT64_MAX: nothing is. */
+int64_t pawl_core_next_due_us(const struct pawl_core *core);
+
+/* --- Reads ------------------------------------------------------------------------------------ */
+
+struct pawl_budget_view {
+    uint64_t id;
+    uint32_t scope; /* for pawl_core_scope_path */
+    uint16_t unit;
+    uint8_t mode;
+    uint8_t state;
+    struct pawl_window window;
+    struct pawl_slice phase; /* borrowed until the next apply */
+    uint32_t ordinal;        /* of the current instance */
+    int64_t window_start_us; /* 0 for a lifetime window and a fixed one not yet open */
+    int64_t window_end_us;   /* INT64_MAX likewise */
+    int64_t allocated;
+    int64_t reserved;
+    int64_t spent;
+    int64_t debt;
+    int64_t overdraft_limit;
+    int64_t remaining; /* allocated - spent - reserved - debt; signed */
+    bool over_limit;
+};
+
+/* By id; by place; all, in the order of their creation (start with 0). */
+PAWL_MUST_CHECK bool pawl_core_budget(const struct pawl_core *core,
+                                      uint64_t budget,
+                                      int64_t now_us,
+                                      struct pawl_budget_view *ret_view);
+PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
+                                           const struct pawl_scope_name *scope,
+                                           struct pawl_slice phase,
+                                           uint16_t unit,
+                                           const struct pawl_window *window,
+                                           uint64_t *ret_budget);
+PAWL_MUST_CHECK bool
+pawl_core_budget_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_budget);
+/* "tenant:acme/workspace:web"; dimension values percent-encode what is outside [A-Za-z0-9_.-]. Writes at most `bytes`
+ * with a NUL, returns the length that the whole path has. */
+size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes);
+
+/* What a subject could still take, per unit, over every budget that binds it now. */
+struct pawl_quote {
+    bool bound;        /* false: no budget of this unit applies */
+    uint64_t budget;   /* the one with the least left */
+    int64_t remaining; /* of that one; may be negative */
+    int64_t
+        headroom; /* the least over the budgets of allocated - spent - debt: what would be left if every hold came back unused */
+    int64_t held; /* reserved on the one with the least left */
+    int64_t limit; /* its allocated */
+    int64_t spent;
+};
+/* The code that a reserve of amount 0 would get now (OK, SESSION_PAUSED, BUDGET_FROZEN, …), and
+ * one quote per unit asked for. `denial` may be NULL. */
+uint16_t pawl_core_quote(const struct pawl_core *core,
+                         int64_t now_us,
+                         const struct pawl_subject *subject,
+                         struct pawl_slice phase,
+                         const uint16_t *units,
+                         uint32_t unit_count,
+                         struct pawl_quote *ret_quotes,
+                         struct pawl_denial *ret_denial);
+
+enum pawl_reservation_state {
+    PAWL_RESERVATION_HELD = 1,
+    PAWL_RESERVATION_UNCONFIRMED = 2 /* expired, booked at the hold, open to a correction */
+};
+
+struct pawl_reservation_view {
+    uint64_t id;
+    uint8_t state;
+    uint8_t overage;
+    uint8_t on_expiry;
+    int64_t created_us;
+    int64_t expires_us;
+    uint32_t extensions;
+    uint32_t line_count;
+    struct pawl_amount lines[PAWL_LINES_MAX];
+    struct pawl_slice session; /* borrowed until the next apply */
+};
+PAWL_MUST_CHECK bool pawl_core_reservation(const struct pawl_core *core,
+                                           uint64_t reservation,
+                                           struct pawl_reservation_view *ret_view);
+/* Open ones in slot order; start with 0. */
+PAWL_MUST_CHECK bool pawl_core_reservation_next(const struct pawl_core *core,
+                                                uint32_t *cursor,
+                                                uint64_t *ret_reservation);
+
+struct pawl_session_view {
+    uint64_t id;
+    uint32_t scope;
+    uint8_t state;
+    uint8_t reason;
+    uint16_t unit; /* of the cap */
+    int64_t opened_us;
+    int64_t deadline_us;    /* INT64_MAX: none */
+    struct pawl_slice name; /* borrowed until the next apply */
+    struct pawl_slice phase;
+    uint32_t open_holds;
+};
+PAWL_MUST_CHECK bool pawl_core_session(const struct pawl_core *core,
+                                       struct pawl_slice tenant,
+                                       struct pawl_slice name,
+                                       struct pawl_session_view *ret_view);
+
+struct pawl_approval_view {
+    uint64_t id;
+    uint8_t kind;
+    uint8_t state;
+    int64_t opened_us;
+    int64_t expires_us; /* INT64_MAX: none */
+    uint32_t line_count;
+    struct pawl_amount lines[PAWL_LINES_MAX];
+    struct pawl_slice session;
+};
+PAWL_MUST_CHECK bool pawl_core_approval(const struct pawl_core *core,
+                                        uint64_t approval,
+                                        struct pawl_approval_view *ret_view);
+
+/* Occupation of the tables, for metrics and the bytes-per-reservation figure. */
+struct pawl_core_stats {
+    uint32_t strings, scopes, budgets, reservations, idempotency, sessions, approvals;
+    uint32_t chunks_used, chunks_free;
+    uint64_t
+        reservation_bytes; /* of one live reservation: its slots, both idempotency records, index and timer shares */
+};
+void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_stats);
+
+/* --- Digest and checkpoint -------------------------------------------------------------------- */
+
+/* Of the whole state. Expensive. */
+uint64_t pawl_core_digest(const struct pawl_core *core);
+/* Walks every table and asserts L1, L2 and the indexes' agreement. For tests and verification. */
+void pawl_core_audit(const struct pawl_core *core);
+
+/* A checkpoint is the root's bytes and then every used chunk, as they were when it began. Between
+ * two calls of `next` any number of commands may be applied: a chunk that is about to change for the first time
+ * is copied aside first. `next` returns false when everything was handed out, which ends it. */
+void pawl_core_snapshot_begin(struct pawl_core *core);
+size_t pawl_core_snapshot_root(const struct pawl_core *core, void *out, size_t bytes);
+PAWL_MUST_CHECK bool
+pawl_core_snapshot_next(struct pawl_core *core, uint32_t *ret_number, void *out_chunk);
+void pawl_core_snapshot_abort(struct pawl_core *core);
+bool pawl_core_snapshot_active(const struct pawl_core *core);
+
+/* The other way, into a fresh core: the root, then each chunk (memory is given with give_chunk
+ * first; restore copies into it). false: not a state of ours. */
+PAWL_MUST_CHECK bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root);
+PAWL_MUST_CHECK bool
+pawl_core_restore_chunk(struct pawl_core *core, uint32_t number, struct pawl_slice chunk);
+PAWL_MUST_CHECK bool pawl_core_restore_end(struct pawl_core *core);
+
+#endif
