@@ -8,8 +8,8 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 
-# llhttp: a shared library where the distribution has one, else the C sources that Debian 12's node-llhttp
-# ships, compiled as they lie there.
+# llhttp: a shared library where the distribution has one, else the C sources that Debian 12's
+# node-llhttp ships, compiled as they lie there.
 pkg_check_modules(LLHTTP IMPORTED_TARGET libllhttp)
 if(LLHTTP_FOUND)
   add_library(pawl_llhttp ALIAS PkgConfig::LLHTTP)

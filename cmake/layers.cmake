@@ -2,7 +2,8 @@
 # pawl_layer(NAME SOURCES a.c b.c … DEPENDS layer … [LIBRARIES target …])
 #
 # Files include each other as "layer/header.h". Each layer gets an include root that holds
-# nothing but a link to its own folder, and a target sees only its own root and those of what it depends on.
+# nothing but a link to its own folder, and a target sees only its own root and those of what
+# it depends on.
 function(pawl_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
   set(root ${CMAKE_BINARY_DIR}/include/${name})

@@ -18,6 +18,10 @@ else()
   target_compile_options(pawl_options INTERFACE
     $<$<CONFIG:Release>:-U_FORTIFY_SOURCE$<SEMICOLON>-D_FORTIFY_SOURCE=2>)
 endif()
+# libFuzzer steers by the edges taken in our code, so the layers are instrumented as well.
+if(PAWL_FUZZ)
+  target_compile_options(pawl_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(PAWL_SLOW_ASSERTS)
   target_compile_definitions(pawl_options INTERFACE PAWL_SLOW_ASSERTS)
 endif()
