@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * authority.h: the one door to the ledger for whoever spends. A gateway does not know whether
+ * the ledger is in this process or behind a socket.
+ *
+ * An operation is submitted and answered later: `done` runs on the loop's thread when the
+ * answer, a refusal included, is durable. Nothing may be told to anybody before that. The
+ * structure is the caller's and must live until then.
+ */
+#ifndef PAWL_ENGINE_AUTHORITY_H
+#define PAWL_ENGINE_AUTHORITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/command.h"
+#include "core/core.h"
+#include "core/result.h"
+
+struct pawl_op {
+    void (*done)(struct pawl_op *op); /* never NULL */
+    void *arg;                        /* the caller's */
+    struct pawl_result result;        /* valid when done runs; `expired` is NULL by then */
+    uint64_t needs_op;                /* the engine's: durable once the journal has this one */
+    struct pawl_op *next;             /* the engine's */
+};
+
+struct pawl_authority;
+
+struct pawl_authority_ops {
+    /* The command's texts are borrowed for the call only. done never runs inside the call. */
+    void (*submit)(struct pawl_authority *authority,
+                   const struct pawl_command *command,
+                   struct pawl_op *op);
+    /* What a subject could still take, as far as this side knows, at once. It promises
+     * nothing: only a reserve does. See pawl_core_quote. */
+    uint16_t (*quote)(struct pawl_authority *authority,
+                      const struct pawl_subject *subject,
+                      struct pawl_slice phase,
+                      const uint16_t *units,
+                      uint32_t unit_count,
+                      struct pawl_quote *ret_quotes,
+                      struct pawl_denial *ret_denial);
+    /* The ledger's time. */
+    int64_t (*now_us)(struct pawl_authority *authority);
+};
+
+struct pawl_authority {
+    const struct pawl_authority_ops *ops;
+};
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.h: core and journal together. Commands are applied at once, in order; their records
+ * collect in a batch; a batch becomes durable in one commit; only then do the answers go out. While one
+ * batch is being written the next one collects, so an idle engine answers at the speed of one
+ * sync and a busy one shares it among many.
+ *
+ * The host calls pawl_engine_turn at the end of each turn of its loop, and pawl_engine_collect
+ * when `wake` told it that a commit on the thread has ended. A failed commit is final: the reason is
+ * told through `fatal`, which does not return in a real process.
+ *
+ * Everything but the commit itself runs on the thread that opened the engine.
+ */
+#ifndef PAWL_ENGINE_ENGINE_H
+#define PAWL_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "core/core.h"
+#include "engine/authority.h"
+#include "journal/journal.h"
+#include "journal/record.h"
+
+struct pawl_engine;
+
+enum pawl_commit_mode {
+    PAWL_COMMIT_INLINE, /* in pawl_engine_turn: fewest switches, holds the loop for one sync */
+    PAWL_COMMIT_THREAD  /* on a thread of its own: streams go on flowing */
+};
+
+struct pawl_engine_options {
+    struct pawl_journal *journal; /* taken: closed with the engine */
+    const char *dir;              /* the journal's directory, for checkpoints and the witness */
+    struct pawl_clock clock;
+    bool accept_clock; /* open even if real time is far from the journal's */
+    enum pawl_commit_mode commit_mode;
+    void (*wake)(void *arg); /* THREAD: a commit has ended; called on that thread */
+    void *wake_arg;
+    /* Each record once it is durable, in order, for history. Borrowed for the call. NULL: nobody. */
+    void (*durable)(void *arg, const struct pawl_record *record);
+    void *durable_arg;
+    /* Must not return, except in tests: then the engine is poisoned and answers nothing more. */
+    void (*fatal)(void *arg, pawl_err err, const struct pawl_errmsg *msg);
+    void *fatal_arg;
+    /* The maxima of a new ledger; ignored when the journal has one. NULL: defaults. */
+    const struct pawl_config *config;
+    uint64_t checkpoint_every_ops; /* 0: 200,000 */
+};
+
+/* Replays the journal (newest checkpoint, then the tail) and is ready. On failure the journal
+ * is closed. */
+PAWL_MUST_CHECK pawl_err pawl_engine_open(const struct pawl_engine_options *options,
+                                          struct pawl_engine **ret_engine,
+                                          struct pawl_errmsg *msg);
+/* Commits what is collected, answers it, and frees everything. */
+void pawl_engine_close(struct pawl_engine *engine);
+
+/* The defaults, with fresh random keys. */
+struct pawl_config pawl_engine_default_config(void);
+
+struct pawl_authority *pawl_engine_authority(struct pawl_engine *engine);
+
+/* Applies now, answers later. Texts are borrowed for the call only. */
+void pawl_engine_submit(struct pawl_engine *engine,
+                        const struct pawl_command *command,
+                        struct pawl_op *op);
+/* Answers when all that was applied so far is durable: for reads. op->result is left alone. */
+void pawl_engine_barrier(struct pawl_engine *engine, struct pawl_op *op);
+/* Starts the commit of what has collected, unless one is under way. */
+void pawl_engine_turn(struct pawl_engine *engine);
+/* Answers what has become durable; starts the next commit if there is something. */
+void pawl_engine_collect(struct pawl_engine *engine);
+/* Commits until nothing is left, answering all of it. For the end and for tools. */
+void pawl_engine_flush(struct pawl_engine *engine);
+/* Expires what is due (one slice); the host's timer calls it at pawl_engine_next_due_us. */
+void pawl_engine_tick(struct pawl_engine *engine);
+int64_t pawl_engine_next_due_us(const struct pawl_engine *engine);
+
+/* For reads: the state as of the last applied operation, and the engine's time. */
+const struct pawl_core *pawl_engine_core(const struct pawl_engine *engine);
+int64_t pawl_engine_now_us(struct pawl_engine *engine);
+/* The last durable operation. */
+uint64_t pawl_engine_durable_op(const struct pawl_engine *engine);
+/* The original answer behind a replayed result, read back from the journal. */
+PAWL_MUST_CHECK pawl_err pawl_engine_original(struct pawl_engine *engine,
+                                              uint64_t op,
+                                              struct pawl_codec_scratch *scratch,
+                                              struct pawl_record *ret_record,
+                                              struct pawl_errmsg *msg);
+/* Writes a checkpoint to its end. */
+PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
+                                                struct pawl_errmsg *msg);
+
+/* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
+
+enum { PAWL_ID_TEXT_BYTES = 40 };
+const char *pawl_engine_id_format(const struct pawl_engine *engine,
+                                  uint64_t op,
+                                  char out[static PAWL_ID_TEXT_BYTES]);
+/* false: not an id of ours (a forged or mistyped one). */
+PAWL_MUST_CHECK bool
+pawl_engine_id_parse(const struct pawl_engine *engine, struct pawl_slice text, uint64_t *ret_op);
+
+/* --- Verification ----------------------------------------------------------------------------- */
+
+struct pawl_verify_report {
+    uint64_t first_op;
+    uint64_t last_op;
+    uint64_t batches;
+    struct pawl_journal_hash hash;
+    uint64_t digest;
+    bool results_compared; /* false where the records come from other rules */
+};
+
+/* Reads a directory without changing it: chain, witness, checkpoints, replay with every result
+ * compared, audit. `expect_op` 0: no external anchor. */
+struct pawl_verify_options {
+    const char *dir;
+    uint64_t expect_op;
+    struct pawl_journal_hash expect_hash;
+    void (*progress)(void *arg, uint64_t op, uint64_t last_op);
+    void *arg;
+};
+PAWL_MUST_CHECK pawl_err pawl_engine_verify(const struct pawl_verify_options *options,
+                                            struct pawl_verify_report *ret_report,
+                                            struct pawl_errmsg *msg);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.h: one operation as it stands in a batch: number, time, command, result. The byte
+ * layout is in docs/JOURNAL.md.
+ */
+#ifndef PAWL_JOURNAL_RECORD_H
+#define PAWL_JOURNAL_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/buf.h"
+#include "core/codec.h"
+#include "core/command.h"
+#include "core/result.h"
+
+struct pawl_record {
+    uint64_t op;
+    int64_t now_us;
+    uint32_t repeats; /* identical denials folded into this one within a second; 0: none */
+    struct pawl_command command;
+    struct pawl_result result;
+};
+
+/* Opens a batch in an empty buffer, appends records to it, and closes it (count, checksum). */
+void pawl_record_batch_begin(struct pawl_buf *out);
+void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record);
+void pawl_record_batch_end(struct pawl_buf *out);
+
+/* Reads a batch back. false: not one of ours (where and why goes to msg). */
+struct pawl_record_cursor {
+    struct pawl_slice rest;
+    uint32_t left;
+};
+PAWL_MUST_CHECK bool pawl_record_batch_open(struct pawl_slice blob,
+                                            struct pawl_record_cursor *ret_cursor);
+/* false at the end (left == 0) or on damage (left > 0). */
+PAWL_MUST_CHECK bool pawl_record_batch_next(struct pawl_record_cursor *cursor,
+                                            struct pawl_codec_scratch *scratch,
+                                            struct pawl_record *ret_record);
+
+#endif
