@@ -35,8 +35,9 @@ void pawl_buf_append_byte(struct pawl_buf *buf, char byte);
 void pawl_buf_append_i64(struct pawl_buf *buf, int64_t value);
 void pawl_buf_append_u64(struct pawl_buf *buf, uint64_t value);
 void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...) PAWL_PRINTF(2, 3);
-/* Room for `bytes` more at the end, for a reader to fill, then `pawl_buf_advance`. NULL when
- * the maximum does not allow it. */
+/* Room for `bytes` more at the end, for a reader to fill, then `pawl_buf_advance` by what was
+ * filled. NULL when the maximum or memory does not allow it; that sets no flag, since "full"
+ * is an ordinary answer to a reader, who stops until somebody consumes. */
 char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes);
 void pawl_buf_advance(struct pawl_buf *buf, size_t bytes);
 /* Drops bytes from the front. */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hash.c: SipHash-2-4, the splitmix64 mixer, CRC-32C. All three read bytes in a fixed order,
+ * so that they give the same on every machine: digests and record checksums are compared
+ * across machines. Nothing here keeps state or needs to be set up; the CRC tables are
+ * constants of the compiler.
+ */
+#include "base/hash.h"
+
+#include <string.h>
+
+#include "base/attrs.h"
+
+static uint64_t rotate_left(uint64_t value, unsigned bits)
+{
+    return (value << bits) | (value >> (64 - bits));
+}
+
+/* Eight bytes as a number, the lowest first. Compilers make one load of it. */
+static uint64_t load_little(const unsigned char *at)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        value |= (uint64_t)at[i] << (8 * i);
+    }
+    return value;
+}
+
+uint64_t pawl_hash_mix(uint64_t value)
+{
+    value ^= value >> 30;
+    value *= UINT64_C(0xbf58476d1ce4e5b9);
+    value ^= value >> 27;
+    value *= UINT64_C(0x94d049bb133111eb);
+    value ^= value >> 31;
+    return value;
+}
+
+/* --- SipHash. ------------------------------------------------------------------------------ */
+
+static void sip_round(struct pawl_hash_sip *state)
+{
+    state->v0 += state->v1;
+    state->v1 = rotate_left(state->v1, 13) ^ state->v0;
+    state->v0 = rotate_left(state->v0, 32);
+    state->v2 += state->v3;
+    state->v3 = rotate_left(state->v3, 16) ^ state->v2;
+    state->v0 += state->v3;
+    state->v3 = rotate_left(state->v3, 21) ^ state->v0;
+    state->v2 += state->v1;
+    state->v1 = rotate_left(state->v1, 17) ^ state->v2;
+    state->v2 = rotate_left(state->v2, 32);
+}
+
+static void sip_word(struct pawl_hash_sip *state, uint64_t word)
+{
+    state->v3 ^= word;
+    sip_round(state);
+    sip_round(state);
+    state->v0 ^= word;
+}
+
+void pawl_hash_sip_init(struct pawl_hash_sip *state, struct pawl_hash_key key)
+{
+    /* The paper's constants: "somepseudorandomlygeneratedbytes". */
+    *state = (struct pawl_hash_sip){
+        .v0 = key.k0 ^ UINT64_C(0x736f6d6570736575),
+        .v1 = key.k1 ^ UINT64_C(0x646f72616e646f6d),
+        .v2 = key.k0 ^ UINT64_C(0x6c7967656e657261),
+        .v3 = key.k1 ^ UINT64_C(0x7465646279746573),
+    };
+}
+
+/* The tail holds the total_bytes % 8 bytes that do not make a word yet, low bytes first. */
+void pawl_hash_sip_add(struct pawl_hash_sip *state, const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    size_t left = bytes;
+    unsigned in_tail = (unsigned)(state->total_bytes % 8);
+    state->total_bytes += bytes;
+    while (in_tail > 0 && left > 0) {
+        state->tail |= (uint64_t)*at << (8 * in_tail);
+        at++;
+        left--;
+        in_tail = (in_tail + 1) % 8;
+        if (in_tail == 0) {
+            sip_word(state, state->tail);
+            state->tail = 0;
+        }
+    }
+    for (; left >= 8; left -= 8) {
+        sip_word(state, load_little(at));
+        at += 8;
+    }
+    for (; left > 0; left--) {
+        state->tail |= (uint64_t)*at << (8 * in_tail);
+        at++;
+        in_tail++;
+    }
+}
+
+uint64_t pawl_hash_sip_end(struct pawl_hash_sip *state)
+{
+    sip_word(state, (state->total_bytes << 56) | state->tail);
+    state->v2 ^= 0xff;
+    for (int i = 0; i < 4; i++) {
+        sip_round(state);
+    }
+    return state->v0 ^ state->v1 ^ state->v2 ^ state->v3;
+}
+
+uint64_t pawl_hash_sip(struct pawl_hash_key key, struct pawl_slice data)
+{
+    struct pawl_hash_sip state;
+    pawl_hash_sip_init(&state, key);
+    pawl_hash_sip_add(&state, data.data, data.bytes);
+    return pawl_hash_sip_end(&state);
+}
+
+/* --- CRC-32C. ------------------------------------------------------------------------------ */
+
+/*
+ * Eight tables take eight bytes a step: table k says what byte i does to the register when k
+ * more bytes follow it. A CRC is linear over XOR, so each table of 256 follows from its
+ * entries for the eight single bits; only those 64 numbers are written down, and the unit
+ * test derives them again from the polynomial. The compiler spreads them out, which leaves
+ * nothing to initialise at run time and nothing to race for.
+ */
+#define CRC_ENTRY(i, b0, b1, b2, b3, b4, b5, b6, b7)                                               \
+    (((i)&1U ? (b0) : 0U) ^ ((i)&2U ? (b1) : 0U) ^ ((i)&4U ? (b2) : 0U) ^ ((i)&8U ? (b3) : 0U) ^   \
+     ((i)&16U ? (b4) : 0U) ^ ((i)&32U ? (b5) : 0U) ^ ((i)&64U ? (b6) : 0U) ^                       \
+     ((i)&128U ? (b7) : 0U))
+#define CRC_4(i, ...)                                                                              \
+    CRC_ENTRY((i), __VA_ARGS__), CRC_ENTRY((i) + 1U, __VA_ARGS__),                                 \
+        CRC_ENTRY((i) + 2U, __VA_ARGS__), CRC_ENTRY((i) + 3U, __VA_ARGS__)
+#define CRC_16(i, ...)                                                                             \
+    CRC_4((i), __VA_ARGS__), CRC_4((i) + 4U, __VA_ARGS__), CRC_4((i) + 8U, __VA_ARGS__),           \
+        CRC_4((i) + 12U, __VA_ARGS__)
+#define CRC_64(i, ...)                                                                             \
+    CRC_16((i), __VA_ARGS__), CRC_16((i) + 16U, __VA_ARGS__), CRC_16((i) + 32U, __VA_ARGS__),      \
+        CRC_16((i) + 48U, __VA_ARGS__)
+#define CRC_TABLE(...)                                                                             \
+    {                                                                                              \
+        CRC_64(0U, __VA_ARGS__), CRC_64(64U, __VA_ARGS__), CRC_64(128U, __VA_ARGS__),              \
+            CRC_64(192U, __VA_ARGS__)                                                              \
+    }
+
+static const uint32_t crc_tables[8][256] = {
+    CRC_TABLE(0xf26b8303,
+              0xe13b70f7,
+              0xc79a971f,
+              0x8ad958cf,
+              0x105ec76f,
+              0x20bd8ede,
+              0x417b1dbc,
+              0x82f63b78), /* the reversed polynomial */
+    CRC_TABLE(0x13a29877,
+              0x274530ee,
+              0x4e8a61dc,
+              0x9d14c3b8,
+              0x3fc5f181,
+              0x7f8be302,
+              0xff17c604,
+              0xfbc3faf9),
+    CRC_TABLE(0xa541927e,
+              0x4f6f520d,
+              0x9edea41a,
+              0x38513ec5,
+              0x70a27d8a,
+              0xe144fb14,
+              0xc76580d9,
+              0x8b277743),
+    CRC_TABLE(0xdd45aab8,
+              0xbf672381,
+              0x7b2231f3,
+              0xf64463e6,
+              0xe964b13d,
+              0xd725148b,
+              0xaba65fe7,
+              0x52a0c93f),
+    CRC_TABLE(0x38116fac,
+              0x7022df58,
+              0xe045beb0,
+              0xc5670b91,
+              0x8f2261d3,
+              0x1ba8b557,
+              0x37516aae,
+              0x6ea2d55c),
+    CRC_TABLE(0xef306b19,
+              0xdb8ca0c3,
+              0xb2f53777,
+              0x6006181f,
+              0xc00c303e,
+              0x85f4168d,
+              0x0e045beb,
+              0x1c08b7d6),
+    CRC_TABLE(0x68032cc8,
+              0xd0065990,
+              0xa5e0c5d1,
+              0x4e2dfd53,
+              0x9c5bfaa6,
+              0x3d5b83bd,
+              0x7ab7077a,
+              0xf56e0ef4),
+    CRC_TABLE(0x493c7d27,
+              0x9278fa4e,
+              0x211d826d,
+              0x423b04da,
+              0x847609b4,
+              0x0d006599,
+              0x1a00cb32,
+              0x34019664),
+};
+
+uint32_t pawl_hash_crc32c(uint32_t crc, const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    size_t left = bytes;
+    crc = ~crc;
+    for (; left >= 8; left -= 8) {
+        uint64_t word = load_little(at) ^ crc;
+        crc = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            crc ^= crc_tables[7 - i][(word >> (8 * i)) & 0xff];
+        }
+        at += 8;
+    }
+    for (; left > 0; left--) {
+        crc = crc_tables[0][(crc ^ *at) & 0xff] ^ (crc >> 8);
+        at++;
+    }
+    return ~crc;
+}
