@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * history.h: the read model. One SQLite file for a whole data directory, filled from durable
+ * records on a thread of its own, outside the path of any answer. It may lag and it may be rebuilt: the journals
+ * are the truth. Several processes write it at once (WAL, busy time-out); feeding the same
+ * record twice changes nothing.
+ *
+ * The writer takes records of one run. Readers open the same file for queries.
+ */
+#ifndef PAWL_HISTORY_HISTORY_H
+#define PAWL_HISTORY_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "core/result.h"
+#include "journal/record.h"
+
+struct pawl_history;
+
+/* Makes the file and brings its schema up to date if need be. `run_id` NULL: for reading only. */
+PAWL_MUST_CHECK pawl_err pawl_history_open(const char *path,
+                                           const char *run_id,
+                                           struct pawl_history **ret_history,
+                                           struct pawl_errmsg *msg);
+/* Copies the record into the queue; never blocks on the disk. A queue beyond its maximum drops nothing: the
+ * caller waits. */
+void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record);
+/* The last operation of the run that is in the file. */
+uint64_t pawl_history_watermark(struct pawl_history *history);
+/* Waits until `op` is in the file, at most `timeout_ms`. */
+PAWL_MUST_CHECK pawl_err pawl_history_wait(struct pawl_history *history,
+                                           uint64_t op,
+                                           uint32_t timeout_ms);
+/* Writes what is queued and frees. An error that the thread met is told here. */
+PAWL_MUST_CHECK pawl_err pawl_history_close(struct pawl_history *history, struct pawl_errmsg *msg);
+
+/* --- Queries ---------------------------------------------------------------------------------- */
+
+enum {
+    PAWL_HISTORY_UNITS = 5
+}; /* dollars, tokens, tool calls, iterations, wall clock: in this order */
+
+struct pawl_history_run {
+    struct pawl_slice id;
+    struct pawl_slice command; /* argv as one line, shell-quoted */
+    struct pawl_slice argv;    /* as a JSON array */
+    struct pawl_slice cwd;
+    int64_t started_us;
+    int64_t ended_us;         /* 0: no end is known */
+    struct pawl_slice state;  /* "active", "paused", "ended" */
+    struct pawl_slice reason; /* "completed", "capped", "killed", "failed", "cap", … or empty */
+    uint16_t unit;            /* of the cap that fired; 0: none */
+    bool hard_stop;
+    int status;       /* pawl's exit status; -1: none */
+    int agent_status; /* -1: none */
+    int agent_signal;
+    int64_t limit[PAWL_HISTORY_UNITS]; /* -1: none */
+    int64_t spent[PAWL_HISTORY_UNITS];
+    int64_t unconfirmed_microcents;
+    int64_t overshoot_microcents;
+    uint64_t calls;
+    uint64_t refusals;
+    uint64_t approvals_asked;
+    uint64_t approvals_given;
+    struct pawl_slice end_note; /* the metadata of the end, JSON, or empty */
+};
+
+struct pawl_history_call {
+    uint64_t id; /* operation number of the reserve */
+    int64_t at_us;
+    int64_t settled_us; /* 0: open */
+    struct pawl_slice
+        state; /* "held", "settled", "released", "unconfirmed", "corrected", "refused" */
+    struct pawl_slice dialect;
+    struct pawl_slice model_asked;
+    struct pawl_slice model;
+    struct pawl_slice end;
+    struct pawl_slice reason; /* of a refusal */
+    int status;
+    int64_t hold[PAWL_HISTORY_UNITS];
+    int64_t spent[PAWL_HISTORY_UNITS];
+    int64_t input, cache_read, cache_write, output, reasoning;
+    int64_t tool_calls;
+    int64_t duration_us;
+    bool estimated;
+    struct pawl_slice reserve_meta; /* JSON as it was written */
+    struct pawl_slice settle_meta;
+};
+
+struct pawl_history_model {
+    struct pawl_slice model;
+    uint64_t calls;
+    int64_t microcents;
+    int64_t input, cache_read, cache_write, output;
+};
+
+struct pawl_history_filter {
+    uint32_t limit;              /* 0: all */
+    struct pawl_slice id_prefix; /* with or without "run_" */
+    int64_t since_us;            /* 0: from the beginning */
+};
+
+/* Each row is borrowed for the call; false stops. Newest run first; calls in order. */
+typedef bool pawl_history_run_fn(void *arg, const struct pawl_history_run *run);
+typedef bool pawl_history_call_fn(void *arg, const struct pawl_history_call *call);
+typedef bool pawl_history_model_fn(void *arg, const struct pawl_history_model *model);
+
+PAWL_MUST_CHECK pawl_err pawl_history_runs(struct pawl_history *history,
+                                           const struct pawl_history_filter *filter,
+                                           pawl_history_run_fn *fn,
+                                           void *arg,
+                                           struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_history_calls(struct pawl_history *history,
+                                            struct pawl_slice run_id,
+                                            pawl_history_call_fn *fn,
+                                            void *arg,
+                                            struct pawl_errmsg *msg);
+/* By money, dearest first. */
+PAWL_MUST_CHECK pawl_err pawl_history_models(struct pawl_history *history,
+                                             struct pawl_slice run_id,
+                                             pawl_history_model_fn *fn,
+                                             void *arg,
+                                             struct pawl_errmsg *msg);
+
+#endif

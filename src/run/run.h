@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.h: one bounded execution of an agent: directory, ledger, gateway, process tree, run
+ * card. pawl_run_main is the whole of `pawl run` behind its parsed options.
+ */
+#ifndef PAWL_RUN_RUN_H
+#define PAWL_RUN_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/money.h"
+
+enum pawl_run_cap_index {
+    PAWL_CAP_USD,
+    PAWL_CAP_TOKENS,
+    PAWL_CAP_TOOL_CALLS,
+    PAWL_CAP_ITERATIONS,
+    PAWL_CAP_TIME,
+    PAWL_CAP_COUNT
+};
+
+/* Where a value came from, for the line before the run. */
+enum pawl_origin {
+    PAWL_ORIGIN_DEFAULT,
+    PAWL_ORIGIN_FLAG,
+    PAWL_ORIGIN_ENVIRONMENT,
+    PAWL_ORIGIN_DERIVED
+};
+
+struct pawl_run_cap {
+    bool set;       /* false: this cap does not bind */
+    int64_t amount; /* microcents, tokens, calls, iterations, milliseconds */
+    enum pawl_origin origin;
+};
+
+enum pawl_run_attendance { PAWL_ATTENDANCE_AUTO, PAWL_ATTENDED, PAWL_UNATTENDED };
+
+struct pawl_run_options {
+    char *const *argv; /* the agent's command, NULL at the end */
+    const char *data_dir;
+    struct pawl_run_cap caps[PAWL_CAP_COUNT];
+    enum pawl_run_cap_index primary; /* the first cap given, else dollars */
+    enum pawl_run_attendance attendance;
+    const char *
+        model; /* --model: for the first line's estimate; NULL: looked for in the command and environment */
+    const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
+    const char *name;   /* a word for the list; NULL: none */
+    bool quiet;         /* no lines but the card */
+    bool no_card;
+    bool json_card; /* the card as one JSON object on stderr */
+};
+
+/* Runs the agent. Returns the exit status (docs/CONTRACTS.md). */
+int pawl_run_main(const struct pawl_run_options *options);
+
+#endif
