@@ -145,6 +145,89 @@ void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes)
     return memory;
 }
 
+/* The link to the block whose latest allocation this is, or NULL. Only the head and the block
+ * behind it are looked at: the latest allocation of the arena is in one of them. */
+static struct pawl_arena_block **
+link_of_latest(struct pawl_arena *arena, const char *memory, size_t rounded)
+{
+    struct pawl_arena_block **link = &arena->head;
+    for (int i = 0; i < 2 && *link != NULL; i++) {
+        if (memory + rounded == block_data(*link) + (*link)->used) {
+            return link;
+        }
+        link = &(*link)->next;
+    }
+    return NULL;
+}
+
+/* Makes a block that holds nothing but one allocation hold a larger one. */
+static bool block_enlarge(struct pawl_arena_block **link, size_t capacity)
+{
+    struct pawl_arena_block *block = *link;
+    if (capacity > SIZE_MAX - sizeof(*block)) {
+        return false;
+    }
+    UNPOISON(block_data(block), block->capacity);
+    struct pawl_arena_block *moved = pawl_realloc(block, sizeof(*block) + capacity);
+    if (moved != NULL) {
+        block = moved;
+        block->capacity = capacity;
+        *link = block;
+    }
+    POISON(block_data(block) + block->used, block->capacity - block->used);
+    return moved != NULL;
+}
+
+/* Gives `rounded` bytes to an allocation of `old` that is the latest of its block. */
+static bool resize_latest(struct pawl_arena_block **link, size_t old, size_t rounded)
+{
+    struct pawl_arena_block *block = *link;
+    if (rounded > block->capacity - (block->used - old)) {
+        if (block->used != old || !block_enlarge(link, rounded)) {
+            return false;
+        }
+        block = *link;
+    }
+    block->used = block->used - old + rounded;
+    return true;
+}
+
+void *pawl_arena_resize(struct pawl_arena *arena, void *memory, size_t old_bytes, size_t new_bytes)
+{
+    size_t old = 0;
+    size_t rounded = 0;
+    bool fits = align_up(old_bytes > 0 ? old_bytes : 1, &old) &&
+                align_up(new_bytes > 0 ? new_bytes : 1, &rounded);
+    size_t more = rounded > old ? rounded - old : 0;
+    if (!fits || (more > 0 && arena->overflowed) || more > arena->max_bytes - arena->used_bytes) {
+        arena->overflowed = true;
+        return NULL;
+    }
+    struct pawl_arena_block **link = link_of_latest(arena, memory, old);
+    if (link != NULL) {
+        size_t before = (size_t)((char *)memory - block_data(*link));
+        if (resize_latest(link, old, rounded)) {
+            arena->used_bytes = arena->used_bytes - old + rounded;
+            char *moved = block_data(*link) + before;
+            UNPOISON(moved, new_bytes);
+            POISON(moved + new_bytes,
+                   (size_t)(block_data(*link) + (*link)->capacity - moved) - new_bytes);
+            if (new_bytes > old_bytes) {
+                memset(moved + old_bytes, 0, new_bytes - old_bytes);
+            }
+            return moved;
+        }
+    }
+    if (rounded <= old) {
+        return memory;
+    }
+    void *copy = pawl_arena_alloc(arena, new_bytes);
+    if (copy != NULL && old_bytes > 0) {
+        memcpy(copy, memory, old_bytes);
+    }
+    return copy;
+}
+
 struct pawl_slice pawl_arena_copy(struct pawl_arena *arena, struct pawl_slice slice)
 {
     char *memory = slice.bytes < SIZE_MAX ? pawl_arena_alloc(arena, slice.bytes + 1) : NULL;

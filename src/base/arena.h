@@ -26,6 +26,11 @@ struct pawl_arena {
 void pawl_arena_init(struct pawl_arena *arena, size_t max_bytes);
 /* Zeroed, aligned to 16. NULL, and overflowed set, when the maximum or memory is reached. */
 void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes);
+/* Changes an allocation's size, keeping its content; what is new is zero. In place where it is
+ * the latest one of its block, so that an array grown by doubling does not leave its earlier
+ * selves behind; else a new allocation with a copy. The old pointer is dead unless NULL is
+ * returned (on overflow; never when shrinking). old_bytes is what it was allocated with. */
+void *pawl_arena_resize(struct pawl_arena *arena, void *memory, size_t old_bytes, size_t new_bytes);
 /* A copy with a NUL behind it, which the slice does not count. Empty on overflow. */
 struct pawl_slice pawl_arena_copy(struct pawl_arena *arena, struct pawl_slice slice);
 struct pawl_slice pawl_arena_printf(struct pawl_arena *arena, const char *format, ...)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json_priv.h: what the files of the JSON module share. Nobody else includes it.
+ *
+ *   json_token.c   one string, number or word at a position
+ *   json_read.c    structure: the loop over values, the node array, the limits
+ *   json_unique.c  duplicate keys of a whole document
+ *   json_text.c    a string's content: decoded, compared, hashed
+ *   json_get.c     look-ups
+ *   json_write.c   the writer
+ */
+#ifndef PAWL_BASE_JSON_PRIV_H
+#define PAWL_BASE_JSON_PRIV_H
+
+#include "base/json.h"
+
+/* --- json_token.c. A scan stands on a byte of the text; each function below begins at `at` and
+ * on success leaves it behind the token. On failure `error` says why and `at` where. ---------- */
+
+struct pawl_json_scan {
+    const unsigned char *at;
+    const unsigned char *end;
+    enum pawl_json_profile profile;
+    enum pawl_json_error error;
+};
+
+/* Sets the error at a position; always false, to be returned. */
+bool pawl_json_scan_fail(struct pawl_json_scan *scan,
+                         enum pawl_json_error error,
+                         const unsigned char *at);
+/* `at` is on the opening quote. */
+bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped);
+/* `at` is on a minus or a digit. */
+bool pawl_json_scan_number(struct pawl_json_scan *scan);
+/* "true", "false" or "null". */
+bool pawl_json_scan_word(struct pawl_json_scan *scan, struct pawl_slice word);
+
+/* --- json_text.c. A text is what stands between the quotes of a string that was checked. ----- */
+
+struct pawl_json_text {
+    struct pawl_slice raw;
+    bool escaped; /* raw holds at least one backslash */
+};
+
+struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node);
+/* Takes the next piece off *rest and gives its decoded bytes: an escape (a surrogate pair
+ * counts as one) or one plain byte. Returns how many bytes, 1 .. 4. *rest is not empty. A lone
+ * surrogate gives U+FFFD. */
+size_t pawl_json_text_next(struct pawl_slice *rest, char out[static 4]);
+bool pawl_json_text_equal(struct pawl_json_text text, struct pawl_slice plain);
+/* By decoded bytes, as pawl_slice_compare does. */
+int pawl_json_text_compare(struct pawl_json_text a, struct pawl_json_text b);
+/* Of the decoded bytes, under a key of zeros: the same in every process. */
+uint64_t pawl_json_text_hash(struct pawl_json_text text);
+
+/* --- json_unique.c. ------------------------------------------------------------------------- */
+
+/* Whether every object's keys differ. Otherwise PAWL_JSON_DUPLICATE (or NO_MEMORY) is in
+ * json->error, and the offset of the first key that repeats an earlier one of its object. */
+bool pawl_json_check_unique(struct pawl_json *json, struct pawl_arena *arena);
+
+#endif

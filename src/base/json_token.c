@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json_token.c: the smallest pieces of a JSON text. Strings are nearly all of a body's bytes
+ * (prompts, base64 images), so their plain stretches are passed eight bytes at a time; what
+ * is not plain (a quote, a backslash, a control character, a byte of UTF-8) goes one by one.
+ * Nothing is copied or decoded here; a token is checked and stepped over.
+ *
+ * What LEDGER refuses beyond the grammar is refused here as well: numbers that are not plain
+ * integers of the exact range, lone surrogates, NUL.
+ */
+#include "base/json_priv.h"
+
+#include "base/money.h"
+#include "base/utf8.h"
+
+#define ONES      UINT64_C(0x0101010101010101)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+bool pawl_json_scan_fail(struct pawl_json_scan *scan,
+                         enum pawl_json_error error,
+                         const unsigned char *at)
+{
+    scan->error = error;
+    scan->at = at;
+    return false;
+}
+
+/* Fails at `at`, which is either the end of the text or a byte that does not belong there. */
+static bool fail_at(struct pawl_json_scan *scan, const unsigned char *at)
+{
+    return pawl_json_scan_fail(scan, at == scan->end ? PAWL_JSON_TRUNCATED : PAWL_JSON_SYNTAX, at);
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* The high bit of every byte that is not plain. Exact for the lowest such byte of the word;
+ * bytes above it may be marked wrongly, since the subtractions borrow from them. */
+static uint64_t not_plain(uint64_t word)
+{
+    uint64_t quote = word ^ (ONES * '"');
+    uint64_t backslash = word ^ (ONES * '\\');
+    uint64_t hits = ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) |
+                    ((word - ONES * 0x20) & ~word) | word;
+    return hits & HIGH_BITS;
+}
+
+static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
+{
+    while (end - at >= 8) {
+        uint64_t word = 0;
+        memcpy(&word, at, sizeof(word));
+        uint64_t hits = not_plain(word);
+        if (hits != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return at + __builtin_ctzll(hits) / 8;
+#else
+            break;
+#endif
+        }
+        at += 8;
+    }
+    while (at < end && is_plain(*at)) {
+        at++;
+    }
+    return at;
+}
+
+static struct pawl_slice rest_of(const unsigned char *at, const unsigned char *end)
+{
+    return pawl_slice_of((const char *)at, (size_t)(end - at));
+}
+
+static int hex_digit(unsigned char byte)
+{
+    if (byte >= '0' && byte <= '9') {
+        return byte - '0';
+    }
+    unsigned char lower = byte | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* The four digits of a \u escape whose backslash is at `at`. */
+static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint32_t *ret_unit)
+{
+    uint32_t unit = 0;
+    for (int i = 2; i < 6; i++) {
+        if (scan->end - at <= i) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
+        }
+        int digit = hex_digit(at[i]);
+        if (digit < 0) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_ESCAPE, at);
+        }
+        unit = unit * 16 + (uint32_t)digit;
+    }
+    *ret_unit = unit;
+    return true;
+}
+
+/* A \u escape under LEDGER: not NUL, and a surrogate only as half of a pair. */
+static bool scan_unicode_strict(struct pawl_json_scan *scan, uint32_t unit)
+{
+    const unsigned char *start = scan->at;
+    if (unit == 0) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_NUL, start);
+    }
+    scan->at = start + 6;
+    if (unit < 0xd800 || unit > 0xdfff) {
+        return true;
+    }
+    uint32_t second = 0;
+    bool followed =
+        unit < 0xdc00 && scan->end - scan->at >= 2 && scan->at[0] == '\\' && scan->at[1] == 'u';
+    if (followed && !scan_unit(scan, scan->at, &second)) {
+        return false;
+    }
+    if (second < 0xdc00 || second > 0xdfff) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_SURROGATE, start);
+    }
+    scan->at += 6;
+    return true;
+}
+
+/* `at` is on a backslash. */
+static bool scan_escape(struct pawl_json_scan *scan)
+{
+    if (scan->end - scan->at < 2) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
+    }
+    switch (scan->at[1]) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        scan->at += 2;
+        return true;
+    case 'u': {
+        uint32_t unit = 0;
+        if (!scan_unit(scan, scan->at, &unit)) {
+            return false;
+        }
+        if (scan->profile == PAWL_JSON_LEDGER) {
+            return scan_unicode_strict(scan, unit);
+        }
+        scan->at += 6;
+        return true;
+    }
+    default:
+        return pawl_json_scan_fail(scan, PAWL_JSON_ESCAPE, scan->at);
+    }
+}
+
+bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped)
+{
+    bool escaped = false;
+    scan->at++;
+    for (;;) {
+        scan->at = skip_plain(scan->at, scan->end);
+        if (scan->at == scan->end) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
+        }
+        unsigned char byte = *scan->at;
+        if (byte == '"') {
+            scan->at++;
+            *ret_escaped = escaped;
+            return true;
+        }
+        if (byte == '\\') {
+            escaped = true;
+            if (!scan_escape(scan)) {
+                return false;
+            }
+        } else if (byte < 0x20) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_CONTROL, scan->at);
+        } else {
+            size_t length = pawl_utf8_length(rest_of(scan->at, scan->end));
+            if (length == 0) {
+                return pawl_json_scan_fail(scan, PAWL_JSON_UTF8, scan->at);
+            }
+            scan->at += length;
+        }
+    }
+}
+
+static const unsigned char *skip_digits(const unsigned char *at, const unsigned char *end)
+{
+    while (at < end && *at >= '0' && *at <= '9') {
+        at++;
+    }
+    return at;
+}
+
+/* Digits of an integer without leading zeros, at most PAWL_AMOUNT_MAX. */
+static bool in_range(const unsigned char *at, const unsigned char *end)
+{
+    uint64_t value = 0;
+    return pawl_slice_to_u64(rest_of(at, end), &value) && value <= (uint64_t)PAWL_AMOUNT_MAX;
+}
+
+bool pawl_json_scan_number(struct pawl_json_scan *scan)
+{
+    const unsigned char *start = scan->at;
+    const unsigned char *end = scan->end;
+    const unsigned char *digits = start + (*start == '-');
+    const unsigned char *at = skip_digits(digits, end);
+    if (at == digits) {
+        return fail_at(scan, at);
+    }
+    if (*digits == '0' && at - digits > 1) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_SYNTAX, digits + 1);
+    }
+    const unsigned char *whole_end = at;
+    if (at < end && *at == '.') {
+        const unsigned char *fraction = at + 1;
+        at = skip_digits(fraction, end);
+        if (at == fraction) {
+            return fail_at(scan, at);
+        }
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += at < end && (*at == '+' || *at == '-');
+        const unsigned char *exponent = at;
+        at = skip_digits(exponent, end);
+        if (at == exponent) {
+            return fail_at(scan, at);
+        }
+    }
+    if (scan->profile == PAWL_JSON_LEDGER) {
+        bool minus_zero = digits > start && *digits == '0';
+        if (at != whole_end || minus_zero) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_NOT_INTEGER, start);
+        }
+        if (!in_range(digits, whole_end)) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_RANGE, start);
+        }
+    }
+    scan->at = at;
+    return true;
+}
+
+bool pawl_json_scan_word(struct pawl_json_scan *scan, struct pawl_slice word)
+{
+    for (size_t i = 0; i < word.bytes; i++) {
+        if (scan->at == scan->end || *scan->at != (unsigned char)word.data[i]) {
+            return fail_at(scan, scan->at);
+        }
+        scan->at++;
+    }
+    return true;
+}
