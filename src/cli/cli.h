@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h: commands and their options as tables. From one table come the parser, `--help`, the
+ * shell completions and the man page, so they cannot tell different stories.
+ */
+#ifndef PAWL_CLI_CLI_H
+#define PAWL_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+
+/* Exit statuses (docs/CONTRACTS.md). */
+enum {
+    PAWL_EXIT_OK = 0,
+    PAWL_EXIT_REFUSED = 1,
+    PAWL_EXIT_USAGE = 2,
+    PAWL_EXIT_UNREACHABLE = 3,
+    PAWL_EXIT_CORRUPT = 4
+};
+
+enum { PAWL_CLI_OPTIONS_MAX = 32 };
+
+struct pawl_cli_option {
+    int id;               /* the command's own number, > 0 */
+    char letter;          /* 0: none */
+    const char *name;     /* "max-usd" */
+    const char *argument; /* "USD"; NULL: the option takes none */
+    const char *help;     /* one sentence without a full stop */
+};
+
+struct pawl_cli_given {
+    const struct pawl_cli_option *option;
+    const char *value; /* NULL when the option takes none */
+};
+
+struct pawl_cli_call {
+    const struct pawl_cli_command *command;
+    struct pawl_cli_given given[PAWL_CLI_OPTIONS_MAX]; /* in the order of the command line */
+    size_t given_count;
+    char **operands; /* NULL at the end */
+    size_t operand_count;
+};
+
+struct pawl_cli_command {
+    const char *name;
+    const char *operands; /* "[RUN]", "-- COMMAND [ARG…]", or "" */
+    const char *summary;  /* one line, for the list */
+    const char *text;     /* paragraphs for --help and the man page */
+    const char *examples; /* lines, or NULL */
+    const struct pawl_cli_option *options;
+    size_t option_count;
+    size_t operands_min;
+    size_t operands_max;
+    bool stops_at_operand; /* what follows the first operand belongs to it */
+    int (*run)(const struct pawl_cli_call *call);
+};
+
+/* All commands, in the order of the help text. */
+extern const struct pawl_cli_command *const pawl_cli_commands[];
+extern const size_t pawl_cli_command_count;
+const struct pawl_cli_command *pawl_cli_find_command(const char *name);
+
+/* Options that every command has. */
+enum { PAWL_CLI_HELP = 1001 };
+extern const struct pawl_cli_option pawl_cli_common_options[];
+extern const size_t pawl_cli_common_option_count;
+
+/* Parses and runs one command; argv[0] is its name. */
+int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv);
+/* The value of an option's last occurrence, or NULL; and whether it was given at all. */
+const char *pawl_cli_value(const struct pawl_cli_call *call, int id);
+bool pawl_cli_has(const struct pawl_cli_call *call, int id);
+/* "pawl runs: …" and a hint to --help, on stderr; returns PAWL_EXIT_USAGE. */
+int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, ...)
+    PAWL_PRINTF(2, 3);
+/* "pawl runs: …" on stderr; returns `status`. */
+int pawl_cli_error(const struct pawl_cli_call *call, int status, const char *format, ...)
+    PAWL_PRINTF(3, 4);
+
+void pawl_cli_print_help(FILE *out);
+void pawl_cli_print_command_help(FILE *out, const struct pawl_cli_command *command);
+/* "bash", "zsh", "fish"; false for another shell. */
+bool pawl_cli_print_completion(FILE *out, const char *shell);
+/* pawl(1) in roff. */
+void pawl_cli_print_man(FILE *out);
+
+/* --- Text for people ------------------------------------------------------------------------- */
+
+/* True when the stream is a terminal and NO_COLOR is not set. */
+bool pawl_cli_colour(FILE *out);
+
+enum { PAWL_CLI_COLUMNS_MAX = 12 };
+struct pawl_cli_column {
+    const char *title;
+    bool right;       /* numbers */
+    size_t width_max; /* 0: as wide as needed; else cut with an ellipsis */
+};
+/* Rows are collected, then printed with columns as wide as they need to be. */
+struct pawl_cli_table;
+struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns, size_t count);
+/* Appends the next cell, row by row; copies. */
+void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text);
+/* Prints (nothing at all for a table without rows, unless `always`) and frees. false when memory ran out on the way. */
+bool pawl_cli_table_print(struct pawl_cli_table *table, FILE *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_meta.c: commands about pawl itself: help, version, completion, man.
+ */
+#include <string.h>
+
+#include "cli/commands.h"
+
+#ifndef PAWL_VERSION
+#define PAWL_VERSION "unknown"
+#endif
+
+static int run_help(const struct pawl_cli_call *call)
+{
+    if (call->operand_count == 0) {
+        pawl_cli_print_help(stdout);
+        return PAWL_EXIT_OK;
+    }
+    const struct pawl_cli_command *command = pawl_cli_find_command(call->operands[0]);
+    if (command == NULL) {
+        return pawl_cli_usage_error(call, "there is no command '%s'", call->operands[0]);
+    }
+    pawl_cli_print_command_help(stdout, command);
+    return PAWL_EXIT_OK;
+}
+
+const struct pawl_cli_command pawl_cli_command_help = {
+    .name = "help",
+    .operands = "[COMMAND]",
+    .summary = "this list, or one command's help",
+    .text = "Without COMMAND: the list of commands.",
+    .operands_max = 1,
+    .run = run_help,
+};
+
+static int run_version(const struct pawl_cli_call *call)
+{
+    (void)call;
+    puts("pawl " PAWL_VERSION);
+    return PAWL_EXIT_OK;
+}
+
+const struct pawl_cli_command pawl_cli_command_version = {
+    .name = "version",
+    .operands = "",
+    .summary = "the version",
+    .text = "Prints the version.",
+    .run = run_version,
+};
+
+static int run_completion(const struct pawl_cli_call *call)
+{
+    if (!pawl_cli_print_completion(stdout, call->operands[0])) {
+        return pawl_cli_usage_error(call, "bash, zsh or fish, not '%s'", call->operands[0]);
+    }
+    return PAWL_EXIT_OK;
+}
+
+const struct pawl_cli_command pawl_cli_command_completion = {
+    .name = "completion",
+    .operands = "SHELL",
+    .summary = "completions for bash, zsh or fish",
+    .text = "Prints a script that teaches SHELL pawl's commands, options and run ids.",
+    .examples = "  source <(pawl completion bash)\n"
+                "  pawl completion zsh > \"${fpath[1]}/_pawl\"\n"
+                "  pawl completion fish > ~/.config/fish/completions/pawl.fish",
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_completion,
+};
+
+static int run_man(const struct pawl_cli_call *call)
+{
+    (void)call;
+    pawl_cli_print_man(stdout);
+    return PAWL_EXIT_OK;
+}
+
+const struct pawl_cli_command pawl_cli_command_man = {
+    .name = "man",
+    .operands = "",
+    .summary = "the manual page, in roff",
+    .text = "Prints pawl(1).",
+    .examples = "  pawl man | man -l -",
+    .run = run_man,
+};

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h: the rows of the command table, each defined in the file of its own name. */
+#ifndef PAWL_CLI_COMMANDS_H
+#define PAWL_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct pawl_cli_command pawl_cli_command_run;
+extern const struct pawl_cli_command pawl_cli_command_runs;
+extern const struct pawl_cli_command pawl_cli_command_show;
+extern const struct pawl_cli_command pawl_cli_command_prices;
+extern const struct pawl_cli_command pawl_cli_command_verify;
+extern const struct pawl_cli_command pawl_cli_command_completion;
+extern const struct pawl_cli_command pawl_cli_command_man;
+extern const struct pawl_cli_command pawl_cli_command_version;
+extern const struct pawl_cli_command pawl_cli_command_help;
+
+#endif

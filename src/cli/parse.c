@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parse.c: one command's options, read by getopt_long from the command's table. Anything
+ * wrong is told in one line with the way to --help, and nothing has happened yet.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "cli/cli.h"
+
+const struct pawl_cli_option pawl_cli_common_options[] = {
+    {PAWL_CLI_HELP, 'h', "help", NULL, "show this help"},
+};
+const size_t pawl_cli_common_option_count = PAWL_ARRAY_LEN(pawl_cli_common_options);
+
+/* The tables in getopt_long's form. `val` is the option's place in the two tables, counted
+ * from 256, so that letters and long names meet in one number. */
+struct getopt_form {
+    struct option longs[PAWL_CLI_OPTIONS_MAX + 1];
+    char shorts[2 * PAWL_CLI_OPTIONS_MAX + 4];
+    const struct pawl_cli_option *options[PAWL_CLI_OPTIONS_MAX];
+    size_t count;
+};
+
+static void form_add(struct getopt_form *form, size_t *shorts, const struct pawl_cli_option *option)
+{
+    PAWL_ASSERT(form->count < PAWL_CLI_OPTIONS_MAX);
+    form->longs[form->count] = (struct option){
+        .name = option->name,
+        .has_arg = option->argument != NULL ? required_argument : no_argument,
+        .val = 256 + (int)form->count,
+    };
+    form->options[form->count] = option;
+    form->count++;
+    if (option->letter != 0) {
+        form->shorts[(*shorts)++] = option->letter;
+        if (option->argument != NULL) {
+            form->shorts[(*shorts)++] = ':';
+        }
+    }
+}
+
+static void form_init(struct getopt_form *form, const struct pawl_cli_command *command)
+{
+    *form = (struct getopt_form){.count = 0};
+    size_t shorts = 0;
+    if (command->stops_at_operand) {
+        form->shorts[shorts++] = '+';
+    }
+    form->shorts[shorts++] = ':'; /* errors are told here, not by getopt */
+    for (size_t i = 0; i < command->option_count; i++) {
+        form_add(form, &shorts, &command->options[i]);
+    }
+    for (size_t i = 0; i < pawl_cli_common_option_count; i++) {
+        form_add(form, &shorts, &pawl_cli_common_options[i]);
+    }
+    PAWL_ASSERT(shorts < sizeof(form->shorts));
+}
+
+static const struct pawl_cli_option *form_option(const struct getopt_form *form, int value)
+{
+    if (value >= 256) {
+        size_t index = (size_t)value - 256;
+        PAWL_ASSERT(index < form->count);
+        return form->options[index];
+    }
+    for (size_t i = 0; i < form->count; i++) {
+        if (form->options[i]->letter == value) {
+            return form->options[i];
+        }
+    }
+    PAWL_UNREACHABLE();
+}
+
+/* What getopt could not take: which word it was is found again from its own variables. */
+static int tell_bad_option(const struct pawl_cli_call *call, char **argv, bool missing)
+{
+    const char *word = optopt > 0 && optopt < 256 ? NULL : argv[optind - 1];
+    if (missing) {
+        return word != NULL ? pawl_cli_usage_error(call, "%s needs a value", word)
+                            : pawl_cli_usage_error(call, "-%c needs a value", optopt);
+    }
+    if (optopt >= 256) {
+        return pawl_cli_usage_error(call, "%s takes no value", argv[optind - 1]);
+    }
+    return optopt != 0 ? pawl_cli_usage_error(call, "there is no option -%c", optopt)
+                       : pawl_cli_usage_error(call, "there is no option %s", argv[optind - 1]);
+}
+
+/* Fills the call. Returns -1 to go on, else an exit status. */
+static int parse(struct pawl_cli_call *call, int argc, char **argv)
+{
+    struct getopt_form form;
+    form_init(&form, call->command);
+    optind = 0; /* a fresh scan, with glibc's permutation */
+    opterr = 0;
+    for (;;) {
+        int value = getopt_long(argc, argv, form.shorts, form.longs, NULL);
+        if (value == -1) {
+            break;
+        }
+        if (value == '?' || value == ':') {
+            return tell_bad_option(call, argv, value == ':');
+        }
+        const struct pawl_cli_option *option = form_option(&form, value);
+        if (option->id == PAWL_CLI_HELP) {
+            pawl_cli_print_command_help(stdout, call->command);
+            return PAWL_EXIT_OK;
+        }
+        if (call->given_count == PAWL_CLI_OPTIONS_MAX) {
+            return pawl_cli_usage_error(call, "too many options");
+        }
+        call->given[call->given_count++] = (struct pawl_cli_given){option, optarg};
+    }
+    call->operands = argv + optind;
+    call->operand_count = (size_t)(argc - optind);
+    return -1;
+}
+
+int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv)
+{
+    struct pawl_cli_call call = {.command = command};
+    int status = parse(&call, argc, argv);
+    if (status >= 0) {
+        return status;
+    }
+    if (call.operand_count < command->operands_min) {
+        return pawl_cli_usage_error(&call, "something is missing: %s %s", command->name,
+                                    command->operands);
+    }
+    if (call.operand_count > command->operands_max) {
+        return pawl_cli_usage_error(&call, "%s is too much", call.operands[command->operands_max]);
+    }
+    return command->run(&call);
+}
+
+const char *pawl_cli_value(const struct pawl_cli_call *call, int id)
+{
+    for (size_t i = call->given_count; i > 0; i--) {
+        if (call->given[i - 1].option->id == id) {
+            return call->given[i - 1].value;
+        }
+    }
+    return NULL;
+}
+
+bool pawl_cli_has(const struct pawl_cli_call *call, int id)
+{
+    for (size_t i = 0; i < call->given_count; i++) {
+        if (call->given[i].option->id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell(const struct pawl_cli_call *call, const char *format, va_list arguments)
+{
+    fprintf(stderr, "pawl %s: ", call->command->name);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(call, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "See 'pawl %s --help'.\n", call->command->name);
+    return PAWL_EXIT_USAGE;
+}
+
+int pawl_cli_error(const struct pawl_cli_call *call, int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(call, format, arguments);
+    va_end(arguments);
+    return status;
+}
