@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# deps.sh [--check] [build|test|bench|nightly]: installs the system's packages that are missing.
+#
+# Without a set it is `build`, which the others include; `nightly` includes `test`. With --check
+# it only says what is missing. A package counts as there when dpkg says so, or when the check
+# beside it succeeds: somebody's own Node or CMake is as good as Debian's, and installing a second
+# one could break the first. When all is there, nothing is asked of the network or of root.
+#
+# Exit status: 0 all there now, 1 something is missing and could not be installed.
+set -euo pipefail
+
+PATH=$PATH:/usr/sbin:/sbin
+check_only=
+if [ "${1:-}" = --check ]; then
+    check_only=1
+    shift
+fi
+set_name=${1:-build}
+missing=()
+
+# need PACKAGE[|ALTERNATIVE…] [CHECK…]: CHECK is a command whose success means "there".
+need() {
+    local names=$1 name
+    shift
+    for name in ${names//|/ }; do
+        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ]; then
+            return
+        fi
+    done
+    if [ $# -gt 0 ] && "$@" >/dev/null 2>&1; then
+        return
+    fi
+    missing+=("$names")
+}
+
+program() {
+    command -v "$1"
+}
+
+library() {
+    pkg-config --exists "$1"
+}
+
+need_build() {
+    need gcc program gcc
+    need libc6-dev test -f /usr/include/stdio.h
+    need cmake cmake_is_new
+    need ninja-build program ninja
+    need 'pkgconf|pkg-config' program pkg-config
+    need ca-certificates test -d /etc/ssl/certs
+    need libsqlite3-dev library sqlite3
+    need libuv1-dev library libuv
+    need libcurl4-openssl-dev library libcurl
+    need libssl-dev library openssl
+    need zlib1g-dev library zlib
+    need 'libllhttp-dev|node-llhttp' library libllhttp
+}
+
+# The presets are written for CMake 3.25.
+cmake_is_new() {
+    local version
+    version=$(cmake --version | sed -n '1s/[^0-9]*\([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+    set -- $version
+    [ "$1" -gt 3 ] || { [ "$1" -eq 3 ] && [ "$2" -ge 25 ]; }
+}
+
+need_test() {
+    need git program git
+    need python3 program python3
+    need python3-venv python3 -c 'import ensurepip'
+    need binutils program nm
+    need clang program clang
+    need llvm program llvm-symbolizer
+    need clang-format program clang-format
+    need clang-tidy program clang-tidy
+    need 'libclang-rt-14-dev|libclang-rt-19-dev' clang_has_sanitizers
+    need libcmocka-dev library cmocka
+    need libjansson-dev library jansson
+    need libsodium-dev library libsodium
+    need nodejs program node
+    need npm program npm
+    need procps program ps
+}
+
+clang_has_sanitizers() {
+    local runtime
+    runtime=$(clang --print-runtime-dir) && ls "$runtime"/libclang_rt.asan*.a
+}
+
+need_bench() {
+    need nginx-light program nginx
+    need wrk program wrk
+}
+
+need_nightly() {
+    need valgrind program valgrind
+}
+
+case $set_name in
+    build) need_build ;;
+    test) need_build && need_test ;;
+    bench) need_build && need_bench ;;
+    nightly) need_build && need_test && need_nightly ;;
+    *)
+        echo "usage: tools/deps.sh [--check] [build|test|bench|nightly]" >&2
+        exit 2
+        ;;
+esac
+
+if [ ${#missing[@]} -eq 0 ]; then
+    [ -n "$check_only" ] || echo "deps: everything for '$set_name' is there"
+    exit 0
+fi
+echo "deps: missing for '$set_name': ${missing[*]}" >&2
+if [ -n "$check_only" ]; then
+    echo "deps: \`make deps\` installs what the build needs, \`make deps-test\` the rest" >&2
+    exit 1
+fi
+
+if ! program apt-get >/dev/null; then
+    echo "deps: this system has no apt-get; install the equivalents of the packages above" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! program sudo >/dev/null; then
+        echo "deps: not root and no sudo; as root, run: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    # CI has nobody to type a password.
+    as_root=(sudo)
+    [ -z "${CI:-}" ] || as_root=(sudo -n)
+fi
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" </dev/null
+}
+
+apt update
+packages=()
+for names in "${missing[@]}"; do
+    # The first alternative that this release has.
+    for name in ${names//|/ }; do
+        if apt-cache show "$name" >/dev/null 2>&1; then
+            packages+=("$name")
+            continue 2
+        fi
+    done
+    echo "deps: no package for '$names' in this release's lists" >&2
+    exit 1
+done
+apt install --no-install-recommends "${packages[@]}"
+echo "deps: installed ${packages[*]}"

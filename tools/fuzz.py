@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""fuzz.py [--seconds N] [--seed N] [TARGET…]: runs the libFuzzer programs of build/fuzz for a while.
+
+The seconds are shared between the targets, two of which run at a time. New inputs are collected
+in build/fuzz/corpus/TARGET, on top of what tests/fuzz/corpus/TARGET holds; an input that breaks
+something goes to build/fuzz/crashes. When that happens: fix the bug and copy the input, under a
+name that tells the bug, to tests/fuzz/corpus/TARGET, where every test run feeds it again.
+"""
+import argparse
+import concurrent.futures
+import random
+import re
+import subprocess
+import sys
+
+import gate
+
+BUILD = gate.ROOT / "build" / "fuzz"
+SECONDS_MIN = 3
+PARALLEL = 2
+
+
+def fuzz(program, seconds, seed):
+    """Runs one target. Returns (name, whether it survived, what it printed)."""
+    name = program.name.removeprefix("fuzz_")
+    stored = gate.ROOT / "tests" / "fuzz" / "corpus" / name
+    found = BUILD / "corpus" / name
+    crashes = BUILD / "crashes"
+    for folder in (found, crashes):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [str(program), f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=10",
+               "-rss_limit_mb=2048", "-print_final_stats=1",
+               f"-artifact_prefix={crashes}/{name}-", str(found)]
+    command += [str(stored)] if stored.is_dir() else []
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, check=False)
+    output = result.stdout.decode(errors="replace")
+    runs = re.search(r"stat::number_of_executed_units: *(\d+)", output)
+    # A target that never called our function has proved nothing.
+    survived = result.returncode == 0 and runs is not None and int(runs.group(1)) > 0
+    return name, survived, int(runs.group(1)) if runs else 0, output
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 2**31))
+    parser.add_argument("target", nargs="*", help="only these")
+    options = parser.parse_args()
+    programs = sorted(path for path in (BUILD / "bin").glob("fuzz_*") if path.is_file())
+    if options.target:
+        programs = [path for path in programs if path.name[len("fuzz_"):] in options.target]
+    each = max(SECONDS_MIN, options.seconds * PARALLEL // max(1, len(programs)))
+    print(f"seed {options.seed}, {len(programs)} targets, {each} s each", flush=True)
+    passed = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        for name, survived, runs, output in pool.map(
+                lambda program: fuzz(program, each, options.seed), programs):
+            print(f"{'ok' if survived else 'FAIL'} {name}: {runs} runs", flush=True)
+            if survived:
+                passed += 1
+                continue
+            failed += 1
+            print("\n".join(output.split("\n")[-80:]))
+            print(f"reproduce: tools/fuzz.py --seconds {options.seconds} --seed {options.seed} "
+                  f"{name}, or the program with the input named above")
+    if not programs:
+        print(f"no fuzz target in {BUILD.relative_to(gate.ROOT)}/bin; `make fuzz` builds them")
+        failed = 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages of `make test` and of `make nightly`: this table is the whole list.
+
+One row a stage, run in this order by tools/test.py, each as a shell command from the top of the
+repository, without a terminal. A TESTS row must print the closing line `N passed, N failed` (and
+`, N skipped`, each named by a line `SKIP name: reason`); a STEP counts nothing unless it fails.
+There is no "skip when it is not there": a row whose program is missing fails. To add a suite, add
+its row in the same commit as the suite. docs/TESTING.md says more.
+"""
+import typing
+
+STEP = "step"
+TESTS = "tests"
+
+
+class Stage(typing.NamedTuple):
+    name: str
+    kind: str
+    timeout_s: int
+    command: str
+    # Stages that must have succeeded; the others run whatever happened before them.
+    needs: tuple = ()
+
+
+def build(preset, timeout_s=900):
+    """The row that builds a preset; werror is called plain `build`."""
+    return Stage("build" if preset == "werror" else f"build-{preset}", STEP, timeout_s,
+                 f"cmake --preset {preset} && cmake --build --preset {preset}", ("deps",))
+
+
+TEST = (
+    Stage("deps", STEP, 1200, "tools/deps.sh test"),
+    Stage("format", TESTS, 120, "tools/format.py --check"),
+    Stage("tidy", TESTS, 60, "tools/tidy.py"),
+    Stage("docs", TESTS, 60, "tools/docs_links.py"),
+    build("werror"),
+    Stage("symbols", TESTS, 60, "tools/core_symbols.sh build/werror", ("build",)),
+    Stage("gates", TESTS, 300, "tests/tools/run.py", ("build",)),
+    Stage("unit", TESTS, 300, "tools/ctest_count.py werror", ("build",)),
+    build("asan"),
+    Stage("unit-asan", TESTS, 600, "tools/ctest_count.py asan", ("build-asan",)),
+    build("fuzz"),
+    Stage("fuzz-smoke", TESTS, 300, "tools/fuzz.py --seconds 60", ("build-fuzz",)),
+    Stage("clang-tidy", TESTS, 900, "tools/clang_tidy.py build/asan", ("build-asan",)),
+)
+
+NIGHTLY = (
+    Stage("deps", STEP, 1200, "tools/deps.sh nightly"),
+    build("tsan"),
+    Stage("unit-tsan", TESTS, 1800, "tools/ctest_count.py tsan", ("build-tsan",)),
+    build("valgrind"),
+    Stage("unit-valgrind", TESTS, 3600, "tools/ctest_count.py valgrind", ("build-valgrind",)),
+    build("coverage"),
+    Stage("unit-coverage", TESTS, 1800, "tools/ctest_count.py coverage", ("build-coverage",)),
+    Stage("coverage", STEP, 300, "tools/coverage.py", ("unit-coverage",)),
+    build("fuzz"),
+    Stage("fuzz", TESTS, 7200, "tools/fuzz.py --seconds 3600", ("build-fuzz",)),
+)

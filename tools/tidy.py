@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tidy.py [--root DIR]: house rules that neither a compiler nor clang-tidy knows.
+
+docs/STYLE.md explains the rules; this file is what is really checked. Rules about words are rows
+of RULES; the rest are functions over a file or over the whole tree. There is no way to switch a
+rule off for one line, on purpose: a rule that is wrong is changed here, for everybody. Only
+lengths have an allow-list, tools/tidy_allow.txt, and that one may only shrink.
+
+The patterns are spelled so that they do not match themselves.
+"""
+import argparse
+import pathlib
+import re
+import sys
+
+import gate
+
+WIDTH_MAX = 100
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 800
+ALLOW_FILE = "tools/tidy_allow.txt"
+SCRIPTS = (".py", ".sh", ".cmake", ".ts", ".js", ".mjs")
+
+
+def kind(path):
+    """c, script, doc or data: which rules speak about a file."""
+    name = pathlib.PurePosixPath(path).name
+    if name.endswith((".c", ".h", ".def")):
+        return "c"
+    if name.endswith(SCRIPTS) or name in ("CMakeLists.txt", "Makefile") or path == ".ci/run":
+        return "script"
+    return "doc" if name.endswith(".md") else "data"
+
+
+def call(names):
+    """A call of one of these functions, but not of a member or of a longer name."""
+    return r"(?<![\w.>])(" + names + r")\s*\("
+
+
+def in_c(path):
+    return kind(path) == "c"
+
+
+def in_product(path):
+    return in_c(path) and path.startswith("src/")
+
+
+def in_money(path):
+    return in_c(path) and path.startswith(("src/core/", "src/base/money", "src/gateway/price"))
+
+
+def outside_alloc(path):
+    return in_product(path) and path != "src/base/alloc.c"
+
+
+def outside_clocks(path):
+    return in_c(path) and path not in ("src/base/clock_os.c", "src/base/random_os.c")
+
+
+def in_source(path):
+    return kind(path) in ("c", "script")
+
+
+def in_prose(path):
+    return kind(path) in ("c", "script", "doc")
+
+
+def without_tabs(path):
+    return in_source(path) and pathlib.PurePosixPath(path).name != "Makefile"
+
+
+def anywhere(path):
+    return path != "LICENSE"
+
+
+# Which files, what (in C looked for outside comments and literals), what to do instead.
+CODE_RULES = (
+    (in_c, call("strcpy|strcat|strncpy|strncat|stpcpy"), "use pawl_buf, or memcpy of a known size"),
+    (in_c, call("sprintf|vsprintf"), "use snprintf, or pawl_buf"),
+    (in_c, call("gets"), "use fgets"),
+    (in_c, call("atoi|atol|atoll|atof"), "use a parser that reports errors (base/slice.h)"),
+    (in_c, call("strtok|strtok_r"), "use struct pawl_slice"),
+    (in_c, call("setjmp|longjmp|alloca"), "control flow and stack use must be plain to see"),
+    (in_c, call("sleep|usleep"), "wait for the event, not for a while"),
+    (in_product, call("system|popen"), "start programs without a shell"),
+    (in_product, call("assert"), "use PAWL_ASSERT, which stays on in release builds"),
+    (outside_alloc, call("malloc|calloc|realloc|free|strdup|strndup"), "use base/alloc.h"),
+    (outside_clocks, call("time|gettimeofday|clock_gettime|clock|ftime"), "use struct pawl_clock"),
+    (outside_clocks, call("rand|random|srand|srandom|rand_r|drand48|getrandom|getentropy"),
+     "use struct pawl_prng, or pawl_random of base/random_os.c"),
+    (in_money, r"\b(float|double)\b", "money is integers"),
+    (in_c, r"\bgoto\s+(?!out;)", "the only label is a forward `out:` that releases resources"),
+)
+
+# Which files, what (looked for in the raw line), what is wrong with it.
+TEXT_RULES = (
+    (without_tabs, r"\t", "a tab"),
+    (in_prose, r"[ \t]+$", "blanks at the end of the line"),
+    (in_c, r'#\s*include\s*"\.\./', 'includes are "layer/file.h"'),
+    (in_source, r"\bTO" r"DO\b(?!\(#\d+\))", "unfinished work names its issue: TO" "DO(#12)"),
+    (in_source, r"\b(FIX" r"ME|XX" r"X|HA" r"CK)\b", "finish it, or file an issue"),
+    (anywhere, r"(^|[^\w.~-])/(home|root|Users|mnt|media|work|workspace|workspaces|builds)/",
+     "a path of somebody's machine"),
+    (anywhere, r"https?://registry|registry\.(npm|yarn)\w*\.|\bpypi\.org|pythonhosted\.org",
+     "the address of a package registry"),
+    (lambda path: path.endswith("package-lock.json"), r'"resolved"\s*:\s*"https?:',
+     "write lock files with omit-lockfile-registry-resolved"),
+)
+
+
+def check_lines(path, text, code):
+    for number, line in enumerate(text.split("\n"), 1):
+        if in_source(path) and len(line) > WIDTH_MAX and not path.endswith(".def"):
+            yield f"{path}:{number}: {len(line)} columns, {WIDTH_MAX} are allowed"
+        for applies, pattern, advice in TEXT_RULES:
+            if applies(path) and re.search(pattern, line):
+                yield f"{path}:{number}: {advice}"
+        if kind(path) in ("doc", "script") and climbs_out(path, line):
+            yield f"{path}:{number}: a path that leaves the repository"
+    for number, line in enumerate(code.split("\n"), 1):
+        for applies, pattern, advice in CODE_RULES:
+            match = applies(path) and re.search(pattern, line)
+            if match:
+                yield f"{path}:{number}: {match.group(0).strip()} is banned: {advice}"
+    if in_prose(path) and text and (not text.endswith("\n") or text.endswith("\n\n")):
+        yield f"{path}: does not end in exactly one newline"
+
+
+def climbs_out(path, line):
+    """True when a chain of "../" is longer than the file is deep."""
+    chains = re.findall(r"(?:\.\./)+", line)
+    return any(chain.count("../") > path.count("/") for chain in chains)
+
+
+def check_header(path, text):
+    if not in_source(path):
+        return
+    lines = text.split("\n")
+    if lines[0].startswith("#!"):
+        lines = lines[1:]
+    if "SPDX-License-Identifier: Apache-2.0" not in lines[0]:
+        yield f"{path}:1: the first line is not the SPDX line"
+    elif in_c(path) and not re.match(r"/\*\n? ?\*? ?\S", "\n".join(lines[1:4])):
+        yield f"{path}:2: no comment that says what the file is for, and why this way"
+    if path.endswith(".h"):
+        stem = re.sub(r"\W", "_", path.removeprefix("src/")).upper()
+        if not re.search(rf"^#ifndef PAWL_{stem}\n#define PAWL_{stem}$", text, re.M):
+            yield f"{path}: no include guard PAWL_{stem}"
+
+
+def lengths(path, text, code):
+    """What is longer than it should be: {name in the allow-list: lines}."""
+    if not in_c(path):
+        return {}
+    found = {f"{path}:{name}": count for name, _, count in gate.c_functions(code)
+             if count > FUNCTION_LINES_MAX}
+    lines = text.count("\n")
+    if lines > FILE_LINES_MAX:
+        found[path] = lines
+    return found
+
+
+def check_allowed(root, long):
+    """The ratchet: what is not listed fails, and so does a line that allows more than it must."""
+    allowed = {}
+    file = pathlib.Path(root) / ALLOW_FILE
+    for number, line in enumerate(file.read_text().split("\n") if file.exists() else [], 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"(\S+) (\d+) # \S.*", line)
+        if not match:
+            yield f"{ALLOW_FILE}:{number}: a line is `path[:function] lines # reason`"
+            continue
+        allowed[match.group(1)] = int(match.group(2))
+        if long.get(match.group(1), 0) < int(match.group(2)):
+            now = long.get(match.group(1), "within the limit")
+            yield f"{ALLOW_FILE}:{number}: {match.group(1)} is {now} now; lower or delete the line"
+    for name, count in sorted(long.items()):
+        if count > allowed.get(name, 0):
+            limit = FUNCTION_LINES_MAX if ":" in name else FILE_LINES_MAX
+            yield f"{name}: {count} lines; past {limit}, ask which two things it is"
+
+
+def check_dead(texts):
+    """C files that no CMake list names, and headers that nobody includes."""
+    lists = {path: re.sub(r"#.*", "", text) for path, text in texts.items()
+             if path.endswith((".cmake", "CMakeLists.txt"))}
+    words = {path: set(re.findall(r"[\w./+-]+", text)) for path, text in lists.items()}
+    everywhere = set().union(*words.values())
+    for text in lists.values():
+        for name in re.findall(r"\bpawl_\w+\(\s*(\w+)", text):
+            everywhere |= {f"test_{name}.c", f"fuzz_{name}.c", f"bench_{name}.c"}
+    included = set()
+    for path, text in texts.items():
+        if in_c(path):
+            included |= set(re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M)) - {path}
+    for path in filter(in_c, texts):
+        parts = path.split("/")
+        if path.endswith(".c"):
+            listed = words.get(f"src/{parts[1]}/CMakeLists.txt", set()) \
+                if parts[0] == "src" else everywhere
+            listed_as = {path, parts[-1], "/".join(parts[1:]), "/".join(parts[2:])}
+            if not any(word.endswith(f"/{path}") or word in listed_as for word in listed):
+                yield f"{path}: no CMake list names it, so nothing builds it"
+        elif path.removeprefix("src/") not in included:
+            yield f"{path}: nobody includes it"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", default=gate.ROOT, type=pathlib.Path)
+    root = parser.parse_args().root
+    texts = {path: gate.read_text(root / path) for path in gate.tracked(root)}
+    texts = {path: text for path, text in texts.items() if text is not None}
+    findings, long = [], {}
+    for path, text in texts.items():
+        code = gate.c_code(text) if in_c(path) else ""
+        findings += check_lines(path, text, code)
+        findings += check_header(path, text)
+        long |= lengths(path, text, code)
+    findings += check_allowed(root, long)
+    findings += check_dead(texts)
+    return gate.finish("tidy", sum(map(in_source, texts)), "source files", findings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
