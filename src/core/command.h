@@ -181,6 +181,14 @@ enum pawl_approval_state {
     PAWL_APPROVAL_EXPIRED = 4
 };
 
+/* Kinds of NOTE, for history; docs/CONTRACTS.md has their metadata. */
+enum pawl_note_kind {
+    PAWL_NOTE_REFUSAL = 1,
+    PAWL_NOTE_THRESHOLD = 2,
+    PAWL_NOTE_RUN_START = 3,
+    PAWL_NOTE_RUN_END = 4
+};
+
 /* --- Payloads ------------------------------------------------------------------------------- */
 
 /* Maxima: reaching one is answered LIMIT_REACHED, and nothing else makes the ledger full. The first operation of every journal. */
@@ -335,7 +343,7 @@ struct pawl_command_approval_answer {
 struct pawl_command_note {
     struct pawl_slice tenant;
     struct pawl_slice session;
-    uint16_t kind; /* the host's own numbering */
+    uint16_t kind; /* enum pawl_note_kind; the core takes any */
 };
 
 struct pawl_command {

@@ -32,14 +32,6 @@ enum pawl_upstream {
     PAWL_UPSTREAM_COUNT
 };
 
-/* Kinds of NOTE commands that the gateway and the run write for history (docs/CONTRACTS.md has their metadata). */
-enum pawl_note_kind {
-    PAWL_NOTE_REFUSAL = 1,
-    PAWL_NOTE_THRESHOLD = 2,
-    PAWL_NOTE_RUN_START = 3,
-    PAWL_NOTE_RUN_END = 4
-};
-
 /* Why a call was refused or cut (DECISIONS in docs/GATEWAY.md has the table of answers). */
 enum pawl_refusal {
     PAWL_REFUSAL_SPENT,       /* latches: nothing useful fits any more */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * db.c: opening the file, its schema and its versions, and statements with values.
+ *
+ * The history is a cache of the journals: `synchronous=NORMAL` is enough, since what a power
+ * cut takes from it is fed again from the journal, from the run's watermark on. Several processes write it;
+ * WAL and a generous busy time-out let them take turns.
+ */
+#include "history/db.h"
+
+#include <stdarg.h>
+
+#include "base/assert.h"
+
+enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 20000 };
+
+static const char schema[] =
+    "CREATE TABLE runs("
+    " id TEXT PRIMARY KEY, watermark INTEGER NOT NULL DEFAULT 0,"
+    " command TEXT, argv TEXT, cwd TEXT,"
+    " started_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0,"
+    " state TEXT NOT NULL, reason TEXT, unit INTEGER NOT NULL DEFAULT 0,"
+    " hard_stop INTEGER NOT NULL DEFAULT 0,"
+    " status INTEGER NOT NULL DEFAULT -1, agent_status INTEGER NOT NULL DEFAULT -1,"
+    " agent_signal INTEGER NOT NULL DEFAULT 0,"
+    " limit0 INTEGER NOT NULL DEFAULT -1, limit1 INTEGER NOT NULL DEFAULT -1,"
+    " limit2 INTEGER NOT NULL DEFAULT -1, limit3 INTEGER NOT NULL DEFAULT -1,"
+    " limit4 INTEGER NOT NULL DEFAULT -1,"
+    " spent0 INTEGER NOT NULL DEFAULT 0, spent1 INTEGER NOT NULL DEFAULT 0,"
+    " spent2 INTEGER NOT NULL DEFAULT 0, spent3 INTEGER NOT NULL DEFAULT 0,"
+    " spent4 INTEGER NOT NULL DEFAULT 0,"
+    " unconfirmed INTEGER NOT NULL DEFAULT 0, overshoot INTEGER NOT NULL DEFAULT 0,"
+    " calls INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,"
+    " asked INTEGER NOT NULL DEFAULT 0, given INTEGER NOT NULL DEFAULT 0,"
+    " end_note TEXT) WITHOUT ROWID;"
+    "CREATE INDEX runs_by_start ON runs(started_us);"
+    "CREATE TABLE calls("
+    " run_id TEXT NOT NULL, id INTEGER NOT NULL,"
+    " at_us INTEGER NOT NULL, settled_us INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL,"
+    " dialect TEXT, model_asked TEXT, model TEXT, end TEXT, reason TEXT,"
+    " status INTEGER NOT NULL DEFAULT 0,"
+    " hold0 INTEGER NOT NULL DEFAULT 0, hold1 INTEGER NOT NULL DEFAULT 0,"
+    " hold2 INTEGER NOT NULL DEFAULT 0, hold3 INTEGER NOT NULL DEFAULT 0,"
+    " hold4 INTEGER NOT NULL DEFAULT 0,"
+    " spent0 INTEGER NOT NULL DEFAULT 0, spent1 INTEGER NOT NULL DEFAULT 0,"
+    " spent2 INTEGER NOT NULL DEFAULT 0, spent3 INTEGER NOT NULL DEFAULT 0,"
+    " spent4 INTEGER NOT NULL DEFAULT 0,"
+    " input INTEGER NOT NULL DEFAULT 0, cache_read INTEGER NOT NULL DEFAULT 0,"
+    " cache_write INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,"
+    " reasoning INTEGER NOT NULL DEFAULT 0, tool_calls INTEGER NOT NULL DEFAULT 0,"
+    " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
+    " reserve_meta TEXT, settle_meta TEXT,"
+    " PRIMARY KEY(run_id, id)) WITHOUT ROWID;";
+
+static void keep_error(struct pawl_history_db *db, const char *what)
+{
+    if (pawl_failed(db->err)) {
+        return;
+    }
+    int code = db->sqlite != NULL ? sqlite3_errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
+    pawl_errmsg_set(&db->msg, "history: %s: %s", what,
+                    db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "out of memory");
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        db->err = PAWL_ERR(LOCKED);
+        break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        db->err = PAWL_ERR(CORRUPT);
+        break;
+    case SQLITE_FULL:
+        db->err = PAWL_ERR(FULL);
+        break;
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        db->err = PAWL_ERR(PERMISSION);
+        break;
+    case SQLITE_NOMEM:
+        db->err = PAWL_ERR(MEMORY);
+        break;
+    default:
+        db->err = PAWL_ERR(IO);
+        break;
+    }
+}
+
+static bool run_script(struct pawl_history_db *db, const char *sql)
+{
+    if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        keep_error(db, "schema");
+        return false;
+    }
+    return true;
+}
+
+static bool read_version(struct pawl_history_db *db, int64_t *ret_version)
+{
+    sqlite3_stmt *statement = pawl_history_db_bind(db, "PRAGMA user_version", "");
+    if (statement == NULL || !pawl_history_db_step(db, statement)) {
+        return false;
+    }
+    *ret_version = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return true;
+}
+
+/* Two processes may arrive at an empty file together: the version is read again inside the
+ * write transaction. */
+static bool ensure_schema(struct pawl_history_db *db)
+{
+    int64_t version = 0;
+    if (!read_version(db, &version)) {
+        return false;
+    }
+    if (version == 0) {
+        if (!run_script(db, "BEGIN IMMEDIATE") || !read_version(db, &version)) {
+            return false;
+        }
+        if (version == 0 && (!run_script(db, schema) || !run_script(db, "PRAGMA user_version=1"))) {
+            return false;
+        }
+        if (!run_script(db, "COMMIT")) {
+            return false;
+        }
+    }
+    if (version > SCHEMA_VERSION) {
+        db->err = PAWL_ERR(VERSION);
+        pawl_errmsg_set(&db->msg, "history: written by a newer pawl (schema %lld)",
+                        (long long)version);
+        return false;
+    }
+    return true;
+}
+
+pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
+{
+    *db = (struct pawl_history_db){.err = PAWL_OK};
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, &db->sqlite, flags, NULL) != SQLITE_OK) {
+        keep_error(db, path);
+        return db->err;
+    }
+    sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
+    if (run_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")) {
+        (void)ensure_schema(db); /* a failure is in db->err */
+    }
+    return db->err;
+}
+
+void pawl_history_db_close(struct pawl_history_db *db)
+{
+    for (uint32_t i = 0; i < db->statement_count; i++) {
+        sqlite3_finalize(db->statements[i].statement);
+    }
+    sqlite3_close(db->sqlite);
+    db->sqlite = NULL;
+    db->statement_count = 0;
+}
+
+static sqlite3_stmt *prepared(struct pawl_history_db *db, const char *sql)
+{
+    for (uint32_t i = 0; i < db->statement_count; i++) {
+        if (db->statements[i].sql == sql) {
+            sqlite3_reset(db->statements[i].statement);
+            return db->statements[i].statement;
+        }
+    }
+    PAWL_ASSERT(db->statement_count < PAWL_HISTORY_STATEMENTS_MAX);
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+        SQLITE_OK) {
+        keep_error(db, "prepare");
+        return NULL;
+    }
+    db->statements[db->statement_count].sql = sql;
+    db->statements[db->statement_count].statement = statement;
+    db->statement_count++;
+    return statement;
+}
+
+static void bind_text(sqlite3_stmt *statement, int index, struct pawl_slice text)
+{
+    if (text.bytes == 0) {
+        sqlite3_bind_null(statement, index);
+    } else {
+        sqlite3_bind_text64(statement, index, text.data, text.bytes, SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+}
+
+static sqlite3_stmt *
+bind_all(struct pawl_history_db *db, const char *sql, const char *types, va_list values)
+{
+    if (pawl_failed(db->err)) {
+        return NULL;
+    }
+    sqlite3_stmt *statement = prepared(db, sql);
+    if (statement == NULL) {
+        return NULL;
+    }
+    for (int i = 0; types[i] != '\0'; i++) {
+        switch (types[i]) {
+        case 'i':
+            sqlite3_bind_int64(statement, i + 1, va_arg(values, int64_t));
+            break;
+        case 's':
+            bind_text(statement, i + 1, va_arg(values, struct pawl_slice));
+            break;
+        case 't':
+            bind_text(statement, i + 1, pawl_slice_str(va_arg(values, const char *)));
+            break;
+        default:
+            PAWL_UNREACHABLE();
+        }
+    }
+    return statement;
+}
+
+sqlite3_stmt *
+pawl_history_db_bind(struct pawl_history_db *db, const char *sql, const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    sqlite3_stmt *statement = bind_all(db, sql, types, values);
+    va_end(values);
+    return statement;
+}
+
+bool pawl_history_db_step(struct pawl_history_db *db, sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        return true;
+    }
+    if (code != SQLITE_DONE) {
+        keep_error(db, sqlite3_sql(statement));
+    }
+    sqlite3_reset(statement);
+    return false;
+}
+
+bool pawl_history_db_run(struct pawl_history_db *db, const char *sql, const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    sqlite3_stmt *statement = bind_all(db, sql, types, values);
+    va_end(values);
+    if (statement == NULL) {
+        return false;
+    }
+    while (pawl_history_db_step(db, statement)) {
+    }
+    return pawl_ok(db->err);
+}

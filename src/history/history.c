@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * history.c: the queue and the thread between durable records and the file.
+ *
+ * Records are copied as journal batches into a buffer. The thread swaps that buffer for an
+ * empty one and writes what it got in one transaction, the run's watermark with it; so the file always shows a
+ * prefix of the journal. When the buffer is full the feeder waits: nothing is dropped. After a failure the thread
+ * takes records and writes none; the error is told by `wait` and `close`, and the file is caught up
+ * from the journal by the next reader.
+ */
+#include "history/history.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/buf.h"
+#include "history/db.h"
+
+enum { QUEUE_BYTES_MAX = 64 << 20, QUEUE_BYTES_HIGH = 32 << 20, RUN_ID_BYTES = 64 };
+
+struct pawl_history {
+    struct pawl_history_db db; /* the thread's while it runs, else the owner's */
+    char run_id[RUN_ID_BYTES]; /* empty: for reading only, and there is no thread */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct pawl_buf pending; /* an open batch, or empty */
+    uint64_t watermark;
+    bool closing;
+    pawl_err err;
+    struct pawl_codec_scratch scratch; /* the thread's */
+};
+
+struct pawl_history_db *pawl_history_connection(struct pawl_history *history)
+{
+    return &history->db;
+}
+
+static bool read_watermark(struct pawl_history *history)
+{
+    sqlite3_stmt *row = pawl_history_db_bind(&history->db, "SELECT watermark FROM runs WHERE id=?1",
+                                             "t", history->run_id);
+    if (row != NULL && pawl_history_db_step(&history->db, row)) {
+        history->watermark = (uint64_t)sqlite3_column_int64(row, 0);
+        sqlite3_reset(row);
+    }
+    return pawl_ok(history->db.err);
+}
+
+/* One transaction. Returns the last operation written, 0 for none. */
+static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob)
+{
+    struct pawl_history_db *db = &history->db;
+    struct pawl_record_cursor cursor;
+    struct pawl_record record;
+    bool readable = pawl_record_batch_open(blob, &cursor);
+    PAWL_ASSERT(readable);
+    uint64_t last = 0;
+    pawl_history_db_run(db, "BEGIN IMMEDIATE", "");
+    while (pawl_ok(db->err) && pawl_record_batch_next(&cursor, &history->scratch, &record)) {
+        if (record.op > history->watermark) {
+            pawl_history_apply(db, pawl_slice_str(history->run_id), &record);
+            last = record.op;
+        }
+    }
+    pawl_history_db_run(db, "COMMIT", "");
+    if (pawl_failed(db->err)) {
+        sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+        return 0;
+    }
+    return last;
+}
+
+static void *thread_main(void *arg)
+{
+    struct pawl_history *history = arg;
+    struct pawl_buf mine;
+    pawl_buf_init(&mine, QUEUE_BYTES_MAX);
+    pthread_mutex_lock(&history->mutex);
+    for (;;) {
+        while (history->pending.bytes == 0 && !history->closing) {
+            pthread_cond_wait(&history->changed, &history->mutex);
+        }
+        if (history->pending.bytes == 0) {
+            break;
+        }
+        struct pawl_buf full = history->pending;
+        history->pending = mine;
+        mine = full;
+        pthread_cond_broadcast(&history->changed);
+        pthread_mutex_unlock(&history->mutex);
+
+        pawl_record_batch_end(&mine);
+        uint64_t last = pawl_ok(history->db.err) ? write_batch(history, pawl_buf_slice(&mine)) : 0;
+        pawl_buf_reset(&mine);
+
+        pthread_mutex_lock(&history->mutex);
+        history->watermark = last > history->watermark ? last : history->watermark;
+        history->err = history->db.err;
+        pthread_cond_broadcast(&history->changed);
+    }
+    pthread_mutex_unlock(&history->mutex);
+    pawl_buf_free(&mine);
+    return NULL;
+}
+
+static pawl_err start_thread(struct pawl_history *history, struct pawl_errmsg *msg)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&history->mutex, NULL);
+    pthread_cond_init(&history->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
+    int failure = pthread_create(&history->thread, NULL, thread_main, history);
+    if (failure != 0) {
+        pawl_errmsg_set(msg, "history: no thread could be started");
+        return pawl_err_from_errno(failure);
+    }
+    return PAWL_OK;
+}
+
+pawl_err pawl_history_open(const char *path,
+                           const char *run_id,
+                           struct pawl_history **ret_history,
+                           struct pawl_errmsg *msg)
+{
+    struct pawl_history *history = pawl_alloc_zeroed(1, sizeof(*history));
+    if (history == NULL) {
+        pawl_errmsg_set(msg, "history: out of memory");
+        return PAWL_ERR(MEMORY);
+    }
+    pawl_err err = pawl_history_db_open(&history->db, path);
+    if (pawl_ok(err) && run_id != NULL) {
+        bool fits = pawl_slice_copy_str(pawl_slice_str(run_id), history->run_id, RUN_ID_BYTES);
+        PAWL_ASSERT(fits && run_id[0] != '\0');
+        err = read_watermark(history) ? start_thread(history, msg) : history->db.err;
+    }
+    if (pawl_failed(err)) {
+        if (pawl_failed(history->db.err)) {
+            pawl_errmsg_set(msg, "%s", history->db.msg.text);
+        }
+        pawl_history_db_close(&history->db);
+        pawl_free(history);
+        return err;
+    }
+    *ret_history = history;
+    return PAWL_OK;
+}
+
+void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record)
+{
+    PAWL_ASSERT(history->run_id[0] != '\0');
+    pthread_mutex_lock(&history->mutex);
+    while (history->pending.bytes > QUEUE_BYTES_HIGH) {
+        pthread_cond_wait(&history->changed, &history->mutex);
+    }
+    if (history->pending.bytes == 0) {
+        pawl_record_batch_begin(&history->pending);
+        pthread_cond_broadcast(&history->changed);
+    }
+    pawl_record_batch_add(&history->pending, record);
+    if (history->pending.overflowed) { /* memory is gone: the journal has it all */
+        history->err = PAWL_ERR(MEMORY);
+        pawl_buf_reset(&history->pending);
+    }
+    pthread_mutex_unlock(&history->mutex);
+}
+
+uint64_t pawl_history_watermark(struct pawl_history *history)
+{
+    pthread_mutex_lock(&history->mutex);
+    uint64_t watermark = history->watermark;
+    pthread_mutex_unlock(&history->mutex);
+    return watermark;
+}
+
+pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&history->mutex);
+    pawl_err err = history->err;
+    while (pawl_ok(err) && history->watermark < op) {
+        if (pthread_cond_timedwait(&history->changed, &history->mutex, &until) != 0) {
+            err = PAWL_ERR(TIMEOUT);
+        } else {
+            err = history->err;
+        }
+    }
+    pthread_mutex_unlock(&history->mutex);
+    return err;
+}
+
+pawl_err pawl_history_close(struct pawl_history *history, struct pawl_errmsg *msg)
+{
+    if (history->run_id[0] != '\0') {
+        pthread_mutex_lock(&history->mutex);
+        history->closing = true;
+        pthread_cond_broadcast(&history->changed);
+        pthread_mutex_unlock(&history->mutex);
+        pthread_join(history->thread, NULL);
+        pthread_cond_destroy(&history->changed);
+        pthread_mutex_destroy(&history->mutex);
+        pawl_buf_free(&history->pending);
+    }
+    pawl_err err = pawl_failed(history->db.err) ? history->db.err : history->err;
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "%s",
+                        pawl_failed(history->db.err) ? history->db.msg.text
+                                                     : "history: out of memory");
+    }
+    pawl_history_db_close(&history->db);
+    pawl_free(history);
+    return err;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * query.c: people's questions. Rows are handed out one by one, their texts borrowed from SQLite
+ * for the call.
+ */
+#include "history/db.h"
+
+#define UNIT_COLUMNS(name) name "0, " name "1, " name "2, " name "3, " name "4"
+
+static struct pawl_slice column_text(sqlite3_stmt *row, int index)
+{
+    const unsigned char *text = sqlite3_column_text(row, index);
+    return pawl_slice_of((const char *)text,
+                         text == NULL ? 0 : (size_t)sqlite3_column_bytes(row, index));
+}
+
+/* Reads columns from `*index` on and moves it. */
+static int64_t next_int(sqlite3_stmt *row, int *index)
+{
+    return sqlite3_column_int64(row, (*index)++);
+}
+
+static struct pawl_slice next_text(sqlite3_stmt *row, int *index)
+{
+    return column_text(row, (*index)++);
+}
+
+static void next_units(sqlite3_stmt *row, int *index, int64_t *out)
+{
+    for (int i = 0; i < PAWL_HISTORY_UNITS; i++) {
+        out[i] = next_int(row, index);
+    }
+}
+
+static pawl_err finish(struct pawl_history_db *db, struct pawl_errmsg *msg)
+{
+    pawl_err err = db->err;
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "%s", db->msg.text);
+        db->err = PAWL_OK;
+    }
+    return err;
+}
+
+static struct pawl_history_run read_run(sqlite3_stmt *row)
+{
+    int i = 0;
+    struct pawl_history_run run = {.id = next_text(row, &i)};
+    run.command = next_text(row, &i);
+    run.argv = next_text(row, &i);
+    run.cwd = next_text(row, &i);
+    run.started_us = next_int(row, &i);
+    run.ended_us = next_int(row, &i);
+    run.state = next_text(row, &i);
+    run.reason = next_text(row, &i);
+    run.unit = (uint16_t)next_int(row, &i);
+    run.hard_stop = next_int(row, &i) != 0;
+    run.status = (int)next_int(row, &i);
+    run.agent_status = (int)next_int(row, &i);
+    run.agent_signal = (int)next_int(row, &i);
+    next_units(row, &i, run.limit);
+    next_units(row, &i, run.spent);
+    run.unconfirmed_microcents = next_int(row, &i);
+    run.overshoot_microcents = next_int(row, &i);
+    run.calls = (uint64_t)next_int(row, &i);
+    run.refusals = (uint64_t)next_int(row, &i);
+    run.approvals_asked = (uint64_t)next_int(row, &i);
+    run.approvals_given = (uint64_t)next_int(row, &i);
+    run.end_note = next_text(row, &i);
+    return run;
+}
+
+pawl_err pawl_history_runs(struct pawl_history *history,
+                           const struct pawl_history_filter *filter,
+                           pawl_history_run_fn *fn,
+                           void *arg,
+                           struct pawl_errmsg *msg)
+{
+    struct pawl_history_db *db = pawl_history_connection(history);
+    struct pawl_slice prefix = filter->id_prefix;
+    bool bare = !pawl_slice_starts_with(prefix, PAWL_SLICE("run_"));
+    sqlite3_stmt *row = pawl_history_db_bind(
+        db,
+        "SELECT id, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
+        " status, agent_status, agent_signal, " UNIT_COLUMNS("limit") ", " UNIT_COLUMNS(
+            "spent") ","
+                     " unconfirmed, overshoot, calls, refusals, asked, given, end_note FROM runs"
+                     " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
+                     " ORDER BY started_us DESC, id DESC LIMIT ?4",
+        "isii", filter->since_us, prefix, (int64_t)bare,
+        filter->limit == 0 ? INT64_C(-1) : (int64_t)filter->limit);
+    while (row != NULL && pawl_history_db_step(db, row)) {
+        struct pawl_history_run run = read_run(row);
+        if (!fn(arg, &run)) {
+            sqlite3_reset(row);
+            break;
+        }
+    }
+    return finish(db, msg);
+}
+
+static struct pawl_history_call read_call(sqlite3_stmt *row)
+{
+    int i = 0;
+    struct pawl_history_call call = {.id = (uint64_t)next_int(row, &i)};
+    call.at_us = next_int(row, &i);
+    call.settled_us = next_int(row, &i);
+    call.state = next_text(row, &i);
+    call.dialect = next_text(row, &i);
+    call.model_asked = next_text(row, &i);
+    call.model = next_text(row, &i);
+    call.end = next_text(row, &i);
+    call.reason = next_text(row, &i);
+    call.status = (int)next_int(row, &i);
+    next_units(row, &i, call.hold);
+    next_units(row, &i, call.spent);
+    call.input = next_int(row, &i);
+    call.cache_read = next_int(row, &i);
+    call.cache_write = next_int(row, &i);
+    call.output = next_int(row, &i);
+    call.reasoning = next_int(row, &i);
+    call.tool_calls = next_int(row, &i);
+    call.duration_us = next_int(row, &i);
+    call.estimated = next_int(row, &i) != 0;
+    call.reserve_meta = next_text(row, &i);
+    call.settle_meta = next_text(row, &i);
+    return call;
+}
+
+pawl_err pawl_history_calls(struct pawl_history *history,
+                            struct pawl_slice run_id,
+                            pawl_history_call_fn *fn,
+                            void *arg,
+                            struct pawl_errmsg *msg)
+{
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(
+        db,
+        "SELECT id, at_us, settled_us, state, dialect, model_asked, model, end, reason, status,"
+        " " UNIT_COLUMNS("hold") ", " UNIT_COLUMNS(
+            "spent") ", input, cache_read, cache_write,"
+                     " output, reasoning, tool_calls, duration_us, estimated, reserve_meta, "
+                     "settle_meta"
+                     " FROM calls WHERE run_id=?1 ORDER BY id",
+        "s", run_id);
+    while (row != NULL && pawl_history_db_step(db, row)) {
+        struct pawl_history_call call = read_call(row);
+        if (!fn(arg, &call)) {
+            sqlite3_reset(row);
+            break;
+        }
+    }
+    return finish(db, msg);
+}
+
+pawl_err pawl_history_models(struct pawl_history *history,
+                             struct pawl_slice run_id,
+                             pawl_history_model_fn *fn,
+                             void *arg,
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(
+        db,
+        "SELECT ifnull(model, model_asked), count(*), sum(spent0), sum(input), sum(cache_read),"
+        " sum(cache_write), sum(output) FROM calls WHERE run_id=?1 AND state<>'refused'"
+        " GROUP BY 1 ORDER BY 3 DESC, 1",
+        "s", run_id);
+    while (row != NULL && pawl_history_db_step(db, row)) {
+        int i = 0;
+        struct pawl_history_model model = {.model = next_text(row, &i)};
+        model.calls = (uint64_t)next_int(row, &i);
+        model.microcents = next_int(row, &i);
+        model.input = next_int(row, &i);
+        model.cache_read = next_int(row, &i);
+        model.cache_write = next_int(row, &i);
+        model.output = next_int(row, &i);
+        if (!fn(arg, &model)) {
+            sqlite3_reset(row);
+            break;
+        }
+    }
+    return finish(db, msg);
+}
