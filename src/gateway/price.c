@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * price.c: what the kinds of price are called, and which rate applies to a request.
+ *
+ * The one rule behind every fallback: when a price list is silent, the rate may be too high, never too
+ * low. Audio that has no price of its own is text, cached input that has none is plain input, and
+ * a cache write, which both vendors that charge for it sell at 1.25 times the input (2 times and more for long-lived
+ * ones), is taken to cost that much.
+ */
+#include "base/assert.h"
+#include "base/money.h"
+#include "gateway/price_priv.h"
+
+static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
+    [PAWL_PRICE_INPUT] = "input",
+    [PAWL_PRICE_CACHE_READ] = "cache_read",
+    [PAWL_PRICE_CACHE_WRITE] = "cache_write",
+    [PAWL_PRICE_CACHE_WRITE_LONG] = "cache_write_long",
+    [PAWL_PRICE_OUTPUT] = "output",
+    [PAWL_PRICE_REASONING] = "reasoning",
+    [PAWL_PRICE_INPUT_AUDIO] = "input_audio",
+    [PAWL_PRICE_CACHE_AUDIO_READ] = "cache_audio_read",
+    [PAWL_PRICE_OUTPUT_AUDIO] = "output_audio",
+    [PAWL_PRICE_INPUT_IMAGE] = "input_image",
+    [PAWL_PRICE_CACHE_IMAGE_READ] = "cache_image_read",
+    [PAWL_PRICE_OUTPUT_IMAGE] = "output_image",
+    [PAWL_PRICE_INPUT_VIDEO] = "input_video",
+    [PAWL_PRICE_OUTPUT_VIDEO] = "output_video",
+    [PAWL_PRICE_REQUESTS] = "per_1000_requests",
+    [PAWL_PRICE_WEB_SEARCHES] = "per_1000_web_searches",
+    [PAWL_PRICE_FILE_SEARCHES] = "per_1000_file_searches",
+};
+
+/* Fees for server-side tools where the model's own list has none, per thousand, in microcents.
+ * Anthropic: $10 (platform.claude.com, "Web search tool", 2026-11). OpenAI: $10, but $25 with the preview tool on
+ * models that do not reason, of which the search-preview models are (OpenAI pricing page, "Built-in tools", 2026-11). Google: $35,
+ * grounding with Gemini 2.x; later models are cheaper (Gemini API pricing, 2026-11). File search: $2.50 (OpenAI). */
+enum { DOLLAR = 100000000 };
+#define WEB_SEARCH_ANTHROPIC (INT64_C(10) * DOLLAR)
+#define WEB_SEARCH_GOOGLE    (INT64_C(35) * DOLLAR)
+#define WEB_SEARCH_PREVIEW   (INT64_C(25) * DOLLAR)
+#define WEB_SEARCH_OTHERS    (INT64_C(25) * DOLLAR)
+#define FILE_SEARCH          (INT64_C(5) * DOLLAR / 2)
+
+const char *pawl_price_kind_name(enum pawl_price_kind kind)
+{
+    PAWL_ASSERT(kind < PAWL_PRICE_KIND_COUNT);
+    return kind_names[kind];
+}
+
+int64_t pawl_price_per(enum pawl_price_kind kind)
+{
+    return (int)kind < PAWL_PRICE_TOKEN_KIND_COUNT ? PAWL_TOKENS_PER_PRICE : 1000;
+}
+
+/* The last row whose threshold the request passes. */
+static const struct pawl_price_row *row_for(const struct pawl_price *price, int64_t input_tokens)
+{
+    PAWL_ASSERT(price->row_count > 0);
+    uint32_t index = 0;
+    while (index + 1 < price->row_count && input_tokens > price->rows[index + 1].over_tokens) {
+        ++index;
+    }
+    return &price->rows[index];
+}
+
+static int64_t own_or(const struct pawl_price_row *row, enum pawl_price_kind kind, int64_t other)
+{
+    int64_t own = row->microcents[kind];
+    return own == PAWL_PRICE_ABSENT ? other : own;
+}
+
+/* Rounded up, so that a fallback never comes out lower than what it stands for. */
+static int64_t times_permille(int64_t rate, int64_t permille)
+{
+    return (rate * permille + 999) / 1000;
+}
+
+static int64_t input_rate(const struct pawl_price_row *row)
+{
+    return own_or(row, PAWL_PRICE_INPUT, 0);
+}
+
+static int64_t cache_write_rate(const struct pawl_price_row *row)
+{
+    return own_or(row, PAWL_PRICE_CACHE_WRITE, times_permille(input_rate(row), 1250));
+}
+
+static int64_t output_rate(const struct pawl_price_row *row)
+{
+    return own_or(row, PAWL_PRICE_OUTPUT, input_rate(row));
+}
+
+/* Cached tokens of a modality: their own price, else the modality's where it has one, else the
+ * price of cached text. */
+static int64_t cached_rate(const struct pawl_price_row *row,
+                           enum pawl_price_kind cached,
+                           enum pawl_price_kind fresh)
+{
+    int64_t text = own_or(row, PAWL_PRICE_CACHE_READ, input_rate(row));
+    return own_or(row, cached, own_or(row, fresh, text));
+}
+
+static int64_t web_search_rate(const struct pawl_price *price, const struct pawl_price_row *row)
+{
+    int64_t other = WEB_SEARCH_OTHERS;
+    if (pawl_slice_equal_str(price->provider, "anthropic")) {
+        other = WEB_SEARCH_ANTHROPIC;
+    } else if (pawl_slice_equal_str(price->provider, "google")) {
+        other = WEB_SEARCH_GOOGLE;
+    }
+    return own_or(row, PAWL_PRICE_WEB_SEARCHES, other);
+}
+
+int64_t
+pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64_t input_tokens)
+{
+    const struct pawl_price_row *row = row_for(price, input_tokens);
+    switch (kind) {
+    case PAWL_PRICE_INPUT:
+        return input_rate(row);
+    case PAWL_PRICE_CACHE_READ:
+    case PAWL_PRICE_INPUT_AUDIO:
+    case PAWL_PRICE_INPUT_IMAGE:
+    case PAWL_PRICE_INPUT_VIDEO:
+        return own_or(row, kind, input_rate(row));
+    case PAWL_PRICE_CACHE_WRITE:
+        return cache_write_rate(row);
+    case PAWL_PRICE_CACHE_WRITE_LONG:
+        return own_or(row, kind, times_permille(cache_write_rate(row), 2000));
+    case PAWL_PRICE_OUTPUT:
+    case PAWL_PRICE_REASONING:
+    case PAWL_PRICE_OUTPUT_AUDIO:
+    case PAWL_PRICE_OUTPUT_IMAGE:
+    case PAWL_PRICE_OUTPUT_VIDEO:
+        return own_or(row, kind, output_rate(row));
+    case PAWL_PRICE_CACHE_AUDIO_READ:
+        return cached_rate(row, kind, PAWL_PRICE_INPUT_AUDIO);
+    case PAWL_PRICE_CACHE_IMAGE_READ:
+        return cached_rate(row, kind, PAWL_PRICE_INPUT_IMAGE);
+    case PAWL_PRICE_REQUESTS:
+        return own_or(row, kind, 0);
+    case PAWL_PRICE_WEB_SEARCHES:
+        return web_search_rate(price, row);
+    case PAWL_PRICE_FILE_SEARCHES:
+        return own_or(row, kind, FILE_SEARCH);
+    case PAWL_PRICE_KIND_COUNT:
+        break;
+    }
+    PAWL_UNREACHABLE();
+}
