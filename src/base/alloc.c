@@ -44,6 +44,10 @@ void *pawl_alloc_zeroed(size_t count, size_t bytes_each)
         count = 1;
         bytes_each = 1;
     }
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, bytes_each, &bytes)) {
+        return NULL; /* calloc says the same, but not under every sanitizer */
+    }
     return fails() ? NULL : calloc(count, bytes_each);
 }
 

@@ -178,18 +178,25 @@ static bool block_enlarge(struct pawl_arena_block **link, size_t capacity)
     return moved != NULL;
 }
 
-/* Gives `rounded` bytes to an allocation of `old` that is the latest of its block. */
-static bool resize_latest(struct pawl_arena_block **link, size_t old, size_t rounded)
+/* Whether an allocation of `old` bytes, the latest of its block, can become `rounded` there: it
+ * fits, or it is the block's only one, so that the block itself can grow. */
+static bool can_stay(const struct pawl_arena_block *block, size_t old, size_t rounded)
 {
-    struct pawl_arena_block *block = *link;
-    if (rounded > block->capacity - (block->used - old)) {
-        if (block->used != old || !block_enlarge(link, rounded)) {
-            return false;
-        }
-        block = *link;
+    return rounded <= block->capacity - (block->used - old) || block->used == old;
+}
+
+/* Does it. NULL when the block had to grow and could not. */
+static void *
+resize_latest(struct pawl_arena *arena, struct pawl_arena_block **link, size_t old, size_t rounded)
+{
+    size_t before = (*link)->used - old;
+    if (rounded > (*link)->capacity - before && !block_enlarge(link, rounded)) {
+        return NULL;
     }
-    block->used = block->used - old + rounded;
-    return true;
+    struct pawl_arena_block *block = *link;
+    block->used = before + rounded;
+    arena->used_bytes = arena->used_bytes - old + rounded;
+    return block_data(block) + before;
 }
 
 void *pawl_arena_resize(struct pawl_arena *arena, void *memory, size_t old_bytes, size_t new_bytes)
@@ -198,34 +205,38 @@ void *pawl_arena_resize(struct pawl_arena *arena, void *memory, size_t old_bytes
     size_t rounded = 0;
     bool fits = align_up(old_bytes > 0 ? old_bytes : 1, &old) &&
                 align_up(new_bytes > 0 ? new_bytes : 1, &rounded);
-    size_t more = rounded > old ? rounded - old : 0;
+    size_t more = fits && rounded > old ? rounded - old : 0;
     if (!fits || (more > 0 && arena->overflowed) || more > arena->max_bytes - arena->used_bytes) {
         arena->overflowed = true;
         return NULL;
     }
     struct pawl_arena_block **link = link_of_latest(arena, memory, old);
-    if (link != NULL) {
-        size_t before = (size_t)((char *)memory - block_data(*link));
-        if (resize_latest(link, old, rounded)) {
-            arena->used_bytes = arena->used_bytes - old + rounded;
-            char *moved = block_data(*link) + before;
-            UNPOISON(moved, new_bytes);
-            POISON(moved + new_bytes,
-                   (size_t)(block_data(*link) + (*link)->capacity - moved) - new_bytes);
+    if (link == NULL || !can_stay(*link, old, rounded)) {
+        if (rounded <= old) {
+            UNPOISON(memory, new_bytes);
             if (new_bytes > old_bytes) {
-                memset(moved + old_bytes, 0, new_bytes - old_bytes);
+                memset((char *)memory + old_bytes, 0, new_bytes - old_bytes);
             }
-            return moved;
+            return memory;
         }
+        void *copy = pawl_arena_alloc(arena, new_bytes);
+        if (copy != NULL && old_bytes > 0) {
+            memcpy(copy, memory, old_bytes);
+        }
+        return copy;
     }
-    if (rounded <= old) {
-        return memory;
+    char *resized = resize_latest(arena, link, old, rounded);
+    if (resized == NULL) {
+        arena->overflowed = true;
+        return NULL;
     }
-    void *copy = pawl_arena_alloc(arena, new_bytes);
-    if (copy != NULL && old_bytes > 0) {
-        memcpy(copy, memory, old_bytes);
+    const char *block_end = block_data(*link) + (*link)->capacity;
+    UNPOISON(resized, new_bytes);
+    POISON(resized + new_bytes, (size_t)(block_end - resized) - new_bytes);
+    if (new_bytes > old_bytes) {
+        memset(resized + old_bytes, 0, new_bytes - old_bytes);
     }
-    return copy;
+    return resized;
 }
 
 struct pawl_slice pawl_arena_copy(struct pawl_arena *arena, struct pawl_slice slice)

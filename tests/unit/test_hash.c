@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_hash.c: SipHash-2-4 against libsodium's, CRC-32C against published vectors and against
+ * the polynomial itself, the mixer against known outputs of splitmix64.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "base/attrs.h"
+#include "base/hash.h"
+#include "base/prng.h"
+#include "seed.h"
+
+enum { LENGTH_MAX = 300 };
+
+static void fill(struct pawl_prng *prng, unsigned char *out, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        out[i] = (unsigned char)pawl_prng_next(prng);
+    }
+}
+
+static uint64_t little(const unsigned char bytes[static 8])
+{
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+static void siphash_agrees_with_libsodium_at_every_length(void **state)
+{
+    struct pawl_prng *prng = *state;
+    unsigned char data[LENGTH_MAX];
+    for (size_t bytes = 0; bytes <= LENGTH_MAX; bytes++) {
+        for (int round = 0; round < 8; round++) {
+            unsigned char key[crypto_shorthash_KEYBYTES];
+            unsigned char expected[crypto_shorthash_BYTES];
+            fill(prng, key, sizeof(key));
+            fill(prng, data, bytes);
+            assert_int_equal(crypto_shorthash(expected, data, bytes, key), 0);
+            struct pawl_hash_key own = {.k0 = little(key), .k1 = little(key + 8)};
+            uint64_t got = pawl_hash_sip(own, pawl_slice_of((const char *)data, bytes));
+            assert_true(got == little(expected));
+        }
+    }
+}
+
+static void siphash_in_parts_is_siphash_of_the_whole(void **state)
+{
+    struct pawl_prng *prng = *state;
+    unsigned char data[LENGTH_MAX];
+    fill(prng, data, sizeof(data));
+    for (int round = 0; round < 5000; round++) {
+        struct pawl_hash_key key = {.k0 = pawl_prng_next(prng), .k1 = pawl_prng_next(prng)};
+        size_t bytes = (size_t)pawl_prng_below(prng, sizeof(data) + 1);
+        struct pawl_hash_sip parts;
+        pawl_hash_sip_init(&parts, key);
+        size_t done = 0;
+        while (done < bytes) {
+            size_t part = (size_t)pawl_prng_below(prng, pawl_prng_one_in(prng, 2) ? 4 : 40);
+            part = part < bytes - done ? part : bytes - done;
+            pawl_hash_sip_add(&parts, data + done, part);
+            done += part;
+        }
+        uint64_t whole = pawl_hash_sip(key, pawl_slice_of((const char *)data, bytes));
+        assert_true(pawl_hash_sip_end(&parts) == whole);
+    }
+    struct pawl_hash_key key = {0};
+    assert_true(pawl_hash_sip(key, PAWL_SLICE_NONE) == pawl_hash_sip(key, PAWL_SLICE("")));
+}
+
+static void the_mixer_is_splitmix64(void **state)
+{
+    (void)state;
+    /* The first outputs of splitmix64 from seed 1234567, as its reference code gives them. */
+    static const uint64_t expected[] = {
+        UINT64_C(6457827717110365317), UINT64_C(3203168211198807973), UINT64_C(9817491932198370423),
+        UINT64_C(4593380528125082431), UINT64_C(16408922859458223821)};
+    uint64_t sequence = 1234567;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(expected); i++) {
+        sequence += UINT64_C(0x9e3779b97f4a7c15);
+        assert_true(pawl_hash_mix(sequence) == expected[i]);
+    }
+}
+
+/* Bit by bit from the polynomial. */
+static uint32_t slow_crc32c(uint32_t crc, const unsigned char *data, size_t bytes)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? UINT32_C(0x82f63b78) : 0);
+        }
+    }
+    return ~crc;
+}
+
+static void crc32c_gives_the_published_values(void **state)
+{
+    (void)state;
+    unsigned char data[32] = {0};
+    assert_int_equal(pawl_hash_crc32c(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(pawl_hash_crc32c(0, NULL, 0), 0);
+    /* The four vectors of RFC 3720, B.4. */
+    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x8a9136aa);
+    memset(data, 0xff, sizeof(data));
+    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x62a8ab43);
+    for (unsigned i = 0; i < sizeof(data); i++) {
+        data[i] = (unsigned char)i;
+    }
+    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x46dd794e);
+    for (unsigned i = 0; i < sizeof(data); i++) {
+        data[i] = (unsigned char)(31 - i);
+    }
+    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x113fdb5c);
+}
+
+static void crc32c_tables_follow_from_the_polynomial(void **state)
+{
+    (void)state;
+    /* One byte of any value with 0 .. 7 zeros behind it reads each entry of each table. */
+    for (unsigned value = 0; value < 256; value++) {
+        for (size_t at = 0; at < 8; at++) {
+            unsigned char data[8] = {0};
+            data[at] = (unsigned char)value;
+            uint32_t got = pawl_hash_crc32c(0, data, sizeof(data));
+            assert_int_equal(got, slow_crc32c(0, data, sizeof(data)));
+        }
+    }
+}
+
+static void crc32c_goes_on_from_any_cut(void **state)
+{
+    struct pawl_prng *prng = *state;
+    unsigned char data[LENGTH_MAX];
+    fill(prng, data, sizeof(data));
+    for (size_t bytes = 0; bytes <= sizeof(data); bytes++) {
+        uint32_t whole = slow_crc32c(0, data, bytes);
+        size_t cut = (size_t)pawl_prng_below(prng, bytes + 1);
+        uint32_t crc = pawl_hash_crc32c(0, data, cut);
+        assert_int_equal(pawl_hash_crc32c(0, data, bytes), whole);
+        assert_int_equal(pawl_hash_crc32c(crc, data + cut, bytes - cut), whole);
+    }
+}
+
+int main(void)
+{
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, seed_for("test_hash"));
+    if (sodium_init() < 0) {
+        return 2;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(siphash_agrees_with_libsodium_at_every_length, &prng),
+        cmocka_unit_test_prestate(siphash_in_parts_is_siphash_of_the_whole, &prng),
+        cmocka_unit_test(the_mixer_is_splitmix64),
+        cmocka_unit_test(crc32c_gives_the_published_values),
+        cmocka_unit_test(crc32c_tables_follow_from_the_polynomial),
+        cmocka_unit_test_prestate(crc32c_goes_on_from_any_cut, &prng),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
