@@ -75,7 +75,7 @@ def main():
                and source in pathlib.Path(entry["directory"], entry["file"]).resolve().parents]
     if options.file:
         entries = [entry for entry in entries if entry["file"].endswith(tuple(options.file))]
-    cache = gate.ROOT / "build" / ".tidy-cache"
+    cache = root / "build" / ".tidy-cache"
     cache.mkdir(parents=True, exist_ok=True)
     findings = []
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:

@@ -59,10 +59,11 @@ need_build() {
 
 # The presets are written for CMake 3.25.
 cmake_is_new() {
-    local version
-    version=$(cmake --version | sed -n '1s/[^0-9]*\([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
-    set -- $version
-    [ "$1" -gt 3 ] || { [ "$1" -eq 3 ] && [ "$2" -ge 25 ]; }
+    local version major minor
+    version=$(cmake --version) || return
+    [[ $version =~ ([0-9]+)\.([0-9]+) ]] || return
+    major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+    [ "$major" -gt 3 ] || { [ "$major" -eq 3 ] && [ "$minor" -ge 25 ]; }
 }
 
 need_test() {

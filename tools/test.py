@@ -144,9 +144,9 @@ def main():
     failing = [name for name, outcome in outcomes.items() if outcome.failed]
     if failing:
         print(f"failed: {' '.join(failing)}")
-    passed, failed, skipped = (sum(column) for column in
-                               list(zip(*outcomes.values()))[:3])
-    if passed + failed == 0 and any(stage.kind == stages.TESTS for stage in table):
+    passed, failed, skipped = (sum(getattr(outcome, column) for outcome in outcomes.values())
+                               for column in ("passed", "failed", "skipped"))
+    if passed + failed == 0 and not options.stage:
         print("no test ran")
         failed = 1
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

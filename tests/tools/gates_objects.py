@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Self-tests of the gates that read compiled code or compile: core symbols, layers, clang-tidy."""
+import json
+import pathlib
+import shlex
+
+import planted
+from planted import CLEAN, ROOT, SOURCE
+
+SYMBOLS = ROOT / "tools" / "core_symbols.sh"
+CLANG_TIDY = ROOT / "tools" / "clang_tidy.py"
+WERROR = ROOT / "build" / "werror"
+# The architecture: what each layer may include, itself aside.
+LAYERS = {
+    "base": set(),
+    "core": {"base"},
+    "journal": {"base", "core"},
+    "engine": {"base", "core", "journal"},
+    "net": {"base"},
+}
+
+
+def archive(root, layer, source):
+    """build/src/LAYER/libpawl_LAYER.a under root, made of one source."""
+    folder = root / "build" / "src" / layer
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{layer}.c").write_text(source)
+    for command in (["gcc", "-O2", "-c", f"{layer}.c"],
+                    ["ar", "rc", f"libpawl_{layer}.a", f"{layer}.o"]):
+        status, output = planted.run(*command, cwd=folder)
+        assert status == 0, output
+
+
+def symbols(core, base):
+    with planted.tree({}) as root:
+        archive(root, "core", core)
+        archive(root, "base", base)
+        return planted.run(SYMBOLS, root / "build")
+
+
+def run_symbols(counter):
+    head = "#include <string.h>\n#include <time.h>\nlong pawl_hash(void *, unsigned long);\n"
+    core = head + "void pawl_clear(void *a, unsigned long n) { memset(a, 0, n); %s }\n"
+    base = head + "long pawl_hash(void *a, unsigned long n) { memset(a, 1, n); %s }\n"
+    pure, calls_hash = base % "return 1;", core % "pawl_hash(a, n);"
+    with counter.test("core symbols passes memory functions and pure parts of base"):
+        planted.expect_pass(*symbols(calls_hash, pure))
+    with counter.test("core symbols finds a stray time()"):
+        planted.expect_finding(*symbols(core % "time(a);", pure), "core/core.o calls time")
+    with counter.test("core symbols finds time() behind a function of base"):
+        planted.expect_finding(*symbols(calls_hash, base % "return time(a);"),
+                               "base/base.o calls time")
+    with counter.test("core symbols does not mind base's own business"):
+        planted.expect_pass(*symbols(core % "", base % "return time(a);"))
+    with counter.test("core symbols refuses a build without a core"):
+        with planted.tree({}) as root:
+            planted.expect_finding(*planted.run(SYMBOLS, root), "is missing")
+
+
+def compile_as(layer, text):
+    """Compiles text with the command of the layer's first source in build/werror."""
+    entries = json.loads((WERROR / "compile_commands.json").read_text())
+    folder = ROOT / "src" / layer
+    sources = [entry for entry in entries if folder in pathlib.Path(entry["file"]).parents]
+    assert sources, f"build/werror has no source of the layer {layer}"
+    entry = sources[0]
+    words = shlex.split(entry["command"])
+    kept = [word for i, word in enumerate(words)
+            if word not in ("-c", "-o", entry["file"]) and words[i - 1] != "-o"]
+    with planted.tree({"x.c": text}) as root:
+        return planted.run(*kept, "-fsyntax-only", root / "x.c", cwd=entry["directory"])
+
+
+def header_of(layer):
+    """One header of the layer, as an include names it."""
+    return next(f"{layer}/{path.name}" for path in sorted((ROOT / "src" / layer).glob("*.h")))
+
+
+def run_layers(counter):
+    probe = "int x;\n"
+    with counter.test("the core can include base"):
+        status, output = compile_as("core", '#include "base/slice.h"\n' + probe)
+        assert status == 0, output
+    for header in ("journal/journal.h", "engine/authority.h", "net/http.h"):
+        with counter.test(f"the core cannot include {header}"):
+            assert (ROOT / "src" / header).exists(), f"{header} has moved; name another"
+            status, output = compile_as("core", f'#include "{header}"\n' + probe)
+            assert status != 0 and "No such file" in output, output
+    for layer, allowed in LAYERS.items():
+        with counter.test(f"{layer} sees what it declares and nothing else"):
+            for other in sorted(path.parent.name for path in (ROOT / "src").glob("*/CMakeLists.txt")):
+                sees = f'#if !__has_include("{header_of(other)}")\n#error hidden\n#endif\n' + probe
+                status, output = compile_as(layer, sees)
+                expected = other == layer or other in allowed
+                assert (status == 0) == expected, f"{layer} and {header_of(other)}\n{output}"
+
+
+def clang_tidy(files):
+    settings = {".clang-tidy": (ROOT / ".clang-tidy").read_text()}
+    with planted.tree(settings | files) as root:
+        sources = [path for path in files if path.endswith(".c")]
+        (root / "compile_commands.json").write_text(json.dumps(
+            [{"directory": str(root), "file": path, "command": f"clang -Isrc -c {path}"}
+             for path in sources]))
+        return planted.run(CLANG_TIDY, "--root", root, root)
+
+
+def run_clang_tidy(counter):
+    with counter.test("clang-tidy passes a clean tree and says how much it looked at"):
+        status, output = clang_tidy(CLEAN)
+        planted.expect_pass(status, output)
+        assert "clang-tidy: 1 files" in output, output
+    for name, text, check in (
+            ("a missing brace", "if (value)\n        return 2;", "braces-around-statements"),
+            ("a read of nothing", "int *p = 0;\n    value = *p;", "NullDereference"),
+            ("a crooked name", "int MyValue = value;\n    (void)MyValue;", "identifier-naming")):
+        with counter.test(f"clang-tidy finds {name}"):
+            text = SOURCE.replace("    return", f"    {text}\n    return")
+            planted.expect_finding(*clang_tidy(CLEAN | {"src/base/a.c": text}), check)
+    with counter.test("clang-tidy refuses an empty tree"):
+        planted.expect_finding(*clang_tidy({}), "looked at nothing")
+
+
+def run(counter):
+    run_symbols(counter)
+    run_layers(counter)
+    run_clang_tidy(counter)
