@@ -21,6 +21,10 @@ struct pawl_codec_scratch {
     struct pawl_expired expired[PAWL_EXPIRE_MAX];
 };
 
+/* Whether the type is known and every text and list keeps the maxima of command.h. What does not
+ * fit cannot be written to the journal, so it must not reach apply. */
+PAWL_MUST_CHECK bool pawl_codec_command_fits(const struct pawl_command *command);
+/* Appends. The command must fit. A buffer without room gets its flag and nothing else. */
 void pawl_codec_encode_command(struct pawl_buf *out, const struct pawl_command *command);
 /* Consumes from *bytes what it read. false: not an encoding of ours. */
 PAWL_MUST_CHECK bool pawl_codec_decode_command(struct pawl_slice *bytes,
