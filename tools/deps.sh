@@ -113,7 +113,7 @@ if [ ${#missing[@]} -eq 0 ]; then
     [ -n "$check_only" ] || echo "deps: everything for '$set_name' is there"
     exit 0
 fi
-echo "deps: missing for '$set_name': ${missing[*]}" >&2
+echo "deps: missing for '$set_name': ${missing[*]//|/ or }" >&2
 if [ -n "$check_only" ]; then
     echo "deps: \`make deps\` installs what the build needs, \`make deps-test\` the rest" >&2
     exit 1

@@ -14,7 +14,8 @@ import sys
 import gate
 
 LINK = re.compile(r"\]\(([^()\s]+)\)")
-QUOTED_PATH = re.compile(r"`((?:src|docs|tests|tools|bench|cmake|data|\.ci)/[\w./-]+\.\w+)(?::\d+)?`")
+FOLDERS = r"(?:src|docs|tests|tools|bench|cmake|data|\.ci)"
+QUOTED_PATH = re.compile(rf"`({FOLDERS}/[\w./-]+\.\w+)(?::\d+)?`")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 # Names that stand for many files.
 PLACEHOLDER = re.compile(r"NNNN|NAME|LAYER")

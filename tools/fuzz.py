@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""fuzz.py [--seconds N] [--seed N] [TARGET…]: runs the libFuzzer programs of build/fuzz for a while.
+"""fuzz.py [--seconds N] [--seed N] [TARGET…]: runs the libFuzzer programs of build/fuzz.
 
 The seconds are shared between the targets, two of which run at a time. New inputs are collected
 in build/fuzz/corpus/TARGET, on top of what tests/fuzz/corpus/TARGET holds; an input that breaks

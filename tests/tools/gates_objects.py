@@ -86,9 +86,10 @@ def run_layers(counter):
             assert (ROOT / "src" / header).exists(), f"{header} has moved; name another"
             status, output = compile_as("core", f'#include "{header}"\n' + probe)
             assert status != 0 and "No such file" in output, output
+    layers = sorted(path.parent.name for path in (ROOT / "src").glob("*/CMakeLists.txt"))
     for layer, allowed in LAYERS.items():
         with counter.test(f"{layer} sees what it declares and nothing else"):
-            for other in sorted(path.parent.name for path in (ROOT / "src").glob("*/CMakeLists.txt")):
+            for other in layers:
                 sees = f'#if !__has_include("{header_of(other)}")\n#error hidden\n#endif\n' + probe
                 status, output = compile_as(layer, sees)
                 expected = other == layer or other in allowed
