@@ -8,12 +8,19 @@
  * Pipelined requests wait their turn: the next one is handed out when the answer before it
  * has ended, so answers keep their order.
  *
- * Life of an exchange: it lives until it was answered (reply, or begin … end, or abort) and is
- * freed by the server in a later turn of the loop. If the client goes away first, on_gone runs once;
- * after it, every call on the exchange is still allowed until the owner has answered it, and does nothing on the wire. So the
- * owner always answers exactly once, whether or not somebody still listens.
+ * Life of an exchange: it lives until it was answered (reply, or begin … end, or abort). After
+ * that it may be used until the callback of the loop's that answered it returns, and not
+ * longer. If the client goes away first, `gone` runs once; after it every call on the exchange
+ * is still allowed until the owner has answered, and does nothing on the wire. So the
+ * owner always answers exactly once, whether or not somebody still listens. A client that shuts its sending
+ * side while it waits counts as gone.
  *
- * Everything runs on the loop's thread.
+ * What the server refuses by itself (refusal.h: bytes that are not HTTP, limits, times) never
+ * reaches the handler. Its answer is {"error":NAME,"message":TEXT}, with "limit" where one was
+ * passed, and the connection ends with it.
+ *
+ * Everything runs on the loop's thread. No callback runs inside a call on an exchange; `gone` runs
+ * inside pawl_http_server_close.
  */
 #ifndef PAWL_NET_SERVER_H
 #define PAWL_NET_SERVER_H
@@ -44,10 +51,12 @@ struct pawl_http_request {
 typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange);
 
 struct pawl_http_limits {
-    uint32_t head_bytes_max;   /* request line and headers; 431 */
-    uint32_t header_count_max; /* 431 */
-    uint64_t body_bytes_max;   /* 413 */
-    uint32_t connection_count_max;
+    uint32_t head_bytes_max;       /* request line and headers; 431 */
+    uint32_t header_count_max;     /* 431 */
+    uint64_t body_bytes_max;       /* 413 */
+    uint64_t arena_bytes_max;      /* what the owner may take from one exchange's arena */
+    uint32_t connection_count_max; /* 503 */
+    /* Times; 0 is no limit. */
     uint32_t head_timeout_ms;        /* from the first byte of a head to its end; 408 */
     uint32_t body_timeout_ms;        /* between two reads of a body; 408 */
     uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
@@ -59,6 +68,7 @@ struct pawl_http_limits {
     ((struct pawl_http_limits){.head_bytes_max = 65536,                                            \
                                .header_count_max = 200,                                            \
                                .body_bytes_max = 64u << 20,                                        \
+                               .arena_bytes_max = 256u << 20,                                      \
                                .connection_count_max = 4096,                                       \
                                .head_timeout_ms = 30000,                                           \
                                .body_timeout_ms = 60000,                                           \
@@ -83,7 +93,8 @@ PAWL_MUST_CHECK pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *se
                                                      uint16_t port,
                                                      uint16_t *ret_port,
                                                      struct pawl_errmsg *msg);
-/* A Unix socket with mode 0600; a stale one is replaced. */
+/* A Unix socket with mode 0600; a stale one is replaced. EXISTS when somebody listens there, or
+ * the path is no socket. The file goes with the server. */
 PAWL_MUST_CHECK pawl_err pawl_http_server_listen_unix(struct pawl_http_server *server,
                                                       const char *path,
                                                       struct pawl_errmsg *msg);
@@ -111,22 +122,25 @@ void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
                                    void (*drained)(struct pawl_http_exchange *exchange));
 bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
 
-/* A whole answer. Content-Length and Connection are added; headers of that name, and hop-by-hop ones, must not be
- * passed. Everything is copied. A HEAD request gets no body. */
+/* A whole answer, status 200 to 999. Content-Length and Connection are added; headers of that name, hop-by-hop
+ * ones, and such as hold CR, LF or NUL are left out. Everything is copied. A HEAD request gets no body. */
 void pawl_http_reply(struct pawl_http_exchange *exchange,
                      int status,
                      const struct pawl_http_header *headers,
                      size_t header_count,
                      struct pawl_slice body);
-/* A stream: `content_length` when it is known, else -1 for chunked coding. */
+/* A stream: `content_length` when it is known, else -1 for chunked coding (HTTP/1.0 clients get
+ * an answer that ends with the connection). */
 void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
                            int status,
                            const struct pawl_http_header *headers,
                            size_t header_count,
                            int64_t content_length);
 /* Copies the bytes and sends them in this turn. false = the queue is high: stop producing until
- * `drained` (what was passed is taken all the same). */
+ * `drained` (what was passed is taken all the same). Past a promised length bytes are dropped;
+ * true when the client is gone. */
 bool pawl_http_reply_write(struct pawl_http_exchange *exchange, struct pawl_slice bytes);
+/* An answer shorter than its promised length ends as an abort does. */
 void pawl_http_reply_end(struct pawl_http_exchange *exchange);
 /* Ends the connection without ending the answer, as an upstream that broke off did. */
 void pawl_http_reply_abort(struct pawl_http_exchange *exchange);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.c: answers. Everything is appended to the connection's output buffer; output.c
+ * sends it at the end of the turn, or at once when there is much of it.
+ *
+ * How an answer's end is marked (its framing) is decided when its head is written, and kept by
+ * this file alone: a promised length is neither passed nor silently missed, because the
+ * next answer on the connection would begin in the wrong place. Where it cannot be kept the
+ * connection ends instead.
+ *
+ * On an exchange whose client is gone every function keeps its state and writes nothing.
+ */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "net/server_priv.h"
+
+static void check(const struct pawl_http_exchange *exchange)
+{
+    PAWL_ASSERT(exchange != NULL && exchange->magic == PAWL_EXCHANGE_MAGIC);
+    PAWL_ASSERT(exchange->conn->magic == PAWL_CONN_MAGIC);
+}
+
+/* --- Handing out ---------------------------------------------------------------------------- */
+
+static void reset_exchange(struct pawl_conn *conn, enum pawl_exchange_state state)
+{
+    conn->exchange =
+        (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn, .state = state};
+}
+
+void pawl_exchange_open(struct pawl_conn *conn)
+{
+    PAWL_ASSERT(conn->reader.state == PAWL_READER_COMPLETE);
+    reset_exchange(conn, PAWL_EXCHANGE_OPEN);
+    conn->exchange.is_head = pawl_slice_equal_str(conn->reader.request.method, "HEAD");
+    conn->exchange.version_1_0 = conn->reader.guard.version_1_0;
+    conn->exchange.keep_alive = conn->reader.keep_alive;
+}
+
+const struct pawl_http_request *
+pawl_http_exchange_request(const struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return &exchange->conn->reader.request;
+}
+
+struct pawl_arena *pawl_http_exchange_arena(struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return &exchange->conn->arena;
+}
+
+void pawl_http_exchange_set_owner(struct pawl_http_exchange *exchange, void *owner)
+{
+    check(exchange);
+    exchange->owner = owner;
+}
+
+void *pawl_http_exchange_owner(const struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return exchange->owner;
+}
+
+void pawl_http_exchange_on_gone(struct pawl_http_exchange *exchange,
+                                void (*gone)(struct pawl_http_exchange *exchange))
+{
+    check(exchange);
+    exchange->gone = gone;
+}
+
+void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
+                                   void (*drained)(struct pawl_http_exchange *exchange))
+{
+    check(exchange);
+    exchange->drained = drained;
+}
+
+bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return exchange->is_gone;
+}
+
+/* --- The head ------------------------------------------------------------------------------- */
+
+/* A header that would end its own line begins another one, which nobody meant. */
+static bool splits_lines(struct pawl_slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_sent(const struct pawl_http_header *header)
+{
+    bool ours = header->name.bytes == 0 || pawl_http_is_hop_by_hop(header->name) ||
+                pawl_slice_equal_nocase(header->name, PAWL_SLICE("Content-Length"));
+    return !ours && !splits_lines(header->name) && !splits_lines(header->value);
+}
+
+static void
+append_headers(struct pawl_buf *out, const struct pawl_http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_sent(&headers[i])) {
+            pawl_buf_append_slice(out, headers[i].name);
+            pawl_buf_append(out, ": ", 2);
+            pawl_buf_append_slice(out, headers[i].value);
+            pawl_buf_append(out, "\r\n", 2);
+        }
+    }
+}
+
+/* content_length -1: not known. Decides the framing, and whether the connection goes on. */
+static void append_framing(struct pawl_http_exchange *exchange, int status, int64_t content_length)
+{
+    struct pawl_buf *out = &exchange->conn->output;
+    bool never_has_body = status == 204 || status == 304;
+    if (never_has_body) {
+        exchange->framing = PAWL_FRAMING_NO_BODY;
+    } else if (content_length >= 0) {
+        exchange->framing = PAWL_FRAMING_LENGTH;
+        exchange->left_bytes = (uint64_t)content_length;
+        pawl_buf_append_str(out, "Content-Length: ");
+        pawl_buf_append_i64(out, content_length);
+        pawl_buf_append(out, "\r\n", 2);
+    } else if (exchange->version_1_0) {
+        exchange->framing = PAWL_FRAMING_UNTIL_CLOSE;
+        exchange->keep_alive = false;
+    } else {
+        exchange->framing = PAWL_FRAMING_CHUNKED;
+        pawl_buf_append_str(out, "Transfer-Encoding: chunked\r\n");
+    }
+    if (exchange->is_head) {
+        exchange->framing = PAWL_FRAMING_NO_BODY;
+    }
+}
+
+static void append_head(struct pawl_http_exchange *exchange,
+                        int status,
+                        const struct pawl_http_header *headers,
+                        size_t header_count,
+                        int64_t content_length)
+{
+    PAWL_ASSERT(status >= 200 && status <= 999);
+    struct pawl_buf *out = &exchange->conn->output;
+    if (exchange->conn->server->draining) {
+        exchange->keep_alive = false;
+    }
+    pawl_buf_append_str(out, "HTTP/1.1 ");
+    pawl_buf_append_i64(out, status);
+    pawl_buf_append_byte(out, ' ');
+    pawl_buf_append_str(out, pawl_http_reason(status));
+    pawl_buf_append(out, "\r\n", 2);
+    append_headers(out, headers, header_count);
+    append_framing(exchange, status, content_length);
+    if (!exchange->keep_alive) {
+        pawl_buf_append_str(out, "Connection: close\r\n");
+    } else if (exchange->version_1_0) {
+        pawl_buf_append_str(out, "Connection: keep-alive\r\n");
+    }
+    pawl_buf_append(out, "\r\n", 2);
+}
+
+/* --- Answers -------------------------------------------------------------------------------- */
+
+/* The owner has answered: nothing of the exchange is its own any more. */
+static void end(struct pawl_http_exchange *exchange)
+{
+    struct pawl_conn *conn = exchange->conn;
+    exchange->state = PAWL_EXCHANGE_ENDED;
+    if (conn->state < PAWL_CONN_CLOSING) {
+        pawl_conn_move(conn, PAWL_CONN_ENDED);
+    }
+    pawl_conn_touch(conn);
+}
+
+void pawl_http_reply(struct pawl_http_exchange *exchange,
+                     int status,
+                     const struct pawl_http_header *headers,
+                     size_t header_count,
+                     struct pawl_slice body)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN);
+    if (!exchange->is_gone) {
+        append_head(exchange, status, headers, header_count, (int64_t)body.bytes);
+        if (exchange->framing == PAWL_FRAMING_LENGTH) {
+            pawl_buf_append_slice(&exchange->conn->output, body);
+        }
+    }
+    end(exchange);
+}
+
+void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
+                           int status,
+                           const struct pawl_http_header *headers,
+                           size_t header_count,
+                           int64_t content_length)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN);
+    PAWL_ASSERT(content_length >= -1);
+    exchange->state = PAWL_EXCHANGE_STREAMING;
+    if (!exchange->is_gone) {
+        append_head(exchange, status, headers, header_count, content_length);
+        pawl_conn_touch(exchange->conn);
+    }
+}
+
+static void append_body(struct pawl_http_exchange *exchange, struct pawl_slice bytes)
+{
+    struct pawl_buf *out = &exchange->conn->output;
+    switch (exchange->framing) {
+    case PAWL_FRAMING_NO_BODY:
+        return;
+    case PAWL_FRAMING_LENGTH:
+        bytes.bytes =
+            bytes.bytes < exchange->left_bytes ? bytes.bytes : (size_t)exchange->left_bytes;
+        exchange->left_bytes -= bytes.bytes;
+        pawl_buf_append_slice(out, bytes);
+        return;
+    case PAWL_FRAMING_CHUNKED:
+        pawl_buf_printf(out, "%zx\r\n", bytes.bytes);
+        pawl_buf_append_slice(out, bytes);
+        pawl_buf_append(out, "\r\n", 2);
+        return;
+    case PAWL_FRAMING_UNTIL_CLOSE:
+        pawl_buf_append_slice(out, bytes);
+        return;
+    }
+    PAWL_UNREACHABLE();
+}
+
+bool pawl_http_reply_write(struct pawl_http_exchange *exchange, struct pawl_slice bytes)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_STREAMING);
+    struct pawl_conn *conn = exchange->conn;
+    if (exchange->is_gone) {
+        return true;
+    }
+    if (bytes.bytes > 0) {
+        append_body(exchange, bytes);
+    }
+    if (conn->output.bytes >= PAWL_CONN_OUTPUT_EARLY_BYTES) {
+        pawl_conn_flush(conn);
+    }
+    pawl_conn_touch(conn);
+    if (conn->broken) {
+        return true;
+    }
+    if (pawl_conn_queued_bytes(conn) > conn->server->limits.write_queue_bytes_high) {
+        exchange->paused = true;
+    }
+    return !exchange->paused;
+}
+
+void pawl_http_reply_end(struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_STREAMING);
+    if (exchange->framing == PAWL_FRAMING_LENGTH && exchange->left_bytes > 0) {
+        pawl_http_reply_abort(exchange);
+        return;
+    }
+    if (!exchange->is_gone && exchange->framing == PAWL_FRAMING_CHUNKED) {
+        pawl_buf_append_str(&exchange->conn->output, "0\r\n\r\n");
+    }
+    end(exchange);
+}
+
+void pawl_http_reply_abort(struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN ||
+                exchange->state == PAWL_EXCHANGE_STREAMING);
+    exchange->keep_alive = false;
+    exchange->conn->reset =
+        exchange->framing == PAWL_FRAMING_UNTIL_CLOSE && exchange->state == PAWL_EXCHANGE_STREAMING;
+    end(exchange);
+}
+
+/* --- Refusals ------------------------------------------------------------------------------- */
+
+/* The limit that a refusal speaks of, or 0. */
+static uint64_t refusal_limit(const struct pawl_http_limits *limits, enum pawl_http_refusal refusal)
+{
+    if (refusal == PAWL_HTTP_REFUSAL_HEAD_BYTES) {
+        return limits->head_bytes_max;
+    }
+    if (refusal == PAWL_HTTP_REFUSAL_HEADER_COUNT) {
+        return limits->header_count_max;
+    }
+    if (refusal == PAWL_HTTP_REFUSAL_BODY_BYTES) {
+        return limits->body_bytes_max;
+    }
+    if (refusal == PAWL_HTTP_REFUSAL_HEAD_TIMEOUT) {
+        return limits->head_timeout_ms;
+    }
+    if (refusal == PAWL_HTTP_REFUSAL_BODY_TIMEOUT) {
+        return limits->body_timeout_ms;
+    }
+    return refusal == PAWL_HTTP_REFUSAL_CONNECTIONS ? limits->connection_count_max : 0;
+}
+
+void pawl_exchange_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal)
+{
+    const struct pawl_http_refusal_row *row = pawl_http_refusal_row(refusal);
+    uint64_t limit = refusal_limit(&conn->server->limits, refusal);
+    char body[256];
+    int length = limit > 0 ? snprintf(body, sizeof(body),
+                                      "{\"error\":\"%s\",\"message\":\"%s\",\"limit\":%" PRIu64 "}",
+                                      row->name, row->message, limit)
+                           : snprintf(body, sizeof(body), "{\"error\":\"%s\",\"message\":\"%s\"}",
+                                      row->name, row->message);
+    PAWL_ASSERT(length > 0 && (size_t)length < sizeof(body));
+    const struct pawl_http_header type = {PAWL_SLICE("Content-Type"),
+                                          PAWL_SLICE("application/json")};
+    pawl_deadline_stop(&conn->deadline);
+    reset_exchange(conn, PAWL_EXCHANGE_ENDED);
+    append_head(&conn->exchange, row->status, &type, 1, length);
+    pawl_buf_append(&conn->output, body, (size_t)length);
+    end(&conn->exchange);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader.c: one request from bytes.
+ *
+ * The head is gathered line by line, each line judged by the guard as it completes, and handed
+ * to llhttp in one piece when the empty line came. From then on the buffer does not
+ * move, so the request's slices point into it and nothing is copied again. The body goes
+ * through guard and llhttp piece by piece into a buffer that doubles: a large Content-Length
+ * promises nothing and reserves nothing.
+ *
+ * Invariants:
+ *   R1  llhttp sees no byte that the guard has not passed.
+ *   R2  COMPLETE only when the guard and llhttp ended the message at the same byte.
+ *   R3  head and body never grow past the limits; memory that one large request needed
+ *       is given back when the next one begins.
+ * Failure: REFUSED with a row of refusal.h, memory included; the state is final until reset.
+ */
+#include "net/reader.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+enum {
+    HEAD_KEEP_BYTES = 16 * 1024, /* larger buffers are not kept for the next request */
+    BODY_KEEP_BYTES = 64 * 1024
+};
+
+static struct pawl_reader *reader_of(llhttp_t *parser)
+{
+    struct pawl_reader *reader = parser->data;
+    PAWL_ASSERT(reader != NULL && &reader->parser == parser);
+    return reader;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t bytes)
+{
+    struct pawl_slice *target = &reader_of(parser)->request.target;
+    if (target->bytes == 0) {
+        target->data = at;
+    }
+    target->bytes += bytes;
+    return 0;
+}
+
+/* A span may come in several calls; its bytes lie side by side in the head. */
+static int on_header_field(llhttp_t *parser, const char *at, size_t bytes)
+{
+    struct pawl_reader *reader = reader_of(parser);
+    if (reader->headers_complete) {
+        return -1; /* a trailer, which the guard would have refused */
+    }
+    if (reader->in_value || reader->header_count == 0) {
+        if (reader->header_count == reader->guard.header_count) {
+            return -1;
+        }
+        reader->in_value = false;
+        reader->header_count += 1;
+        reader->headers[reader->header_count - 1].name.data = at;
+    }
+    reader->headers[reader->header_count - 1].name.bytes += bytes;
+    return 0;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t bytes)
+{
+    struct pawl_reader *reader = reader_of(parser);
+    if (reader->headers_complete || reader->header_count == 0) {
+        return -1;
+    }
+    struct pawl_slice *value = &reader->headers[reader->header_count - 1].value;
+    reader->in_value = true;
+    if (value->bytes == 0) {
+        value->data = at;
+    }
+    value->bytes += bytes;
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct pawl_reader *reader = reader_of(parser);
+    reader->headers_complete = true;
+    reader->keep_alive = llhttp_should_keep_alive(parser) != 0;
+    reader->request.upgrade = parser->upgrade != 0;
+    /* No protocol but HTTP is ever spoken here, so what follows is read as HTTP. */
+    parser->upgrade = 0;
+    return 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t bytes)
+{
+    struct pawl_reader *reader = reader_of(parser);
+    bool too_large = bytes > reader->body.max_bytes - reader->body.bytes;
+    pawl_buf_append(&reader->body, at, bytes);
+    if (reader->body.overflowed) {
+        reader->refusal = too_large ? PAWL_HTTP_REFUSAL_BODY_BYTES : PAWL_HTTP_REFUSAL_MEMORY;
+        return -1;
+    }
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    reader_of(parser)->message_complete = true;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {.on_url = on_url,
+                                           .on_header_field = on_header_field,
+                                           .on_header_value = on_header_value,
+                                           .on_headers_complete = on_headers_complete,
+                                           .on_body = on_body,
+                                           .on_message_complete = on_message_complete};
+
+void pawl_reader_init(struct pawl_reader *reader,
+                      const struct pawl_http_limits *limits,
+                      struct pawl_arena *arena)
+{
+    PAWL_ASSERT(limits->head_bytes_max > 0 && limits->body_bytes_max > 0);
+    *reader = (struct pawl_reader){.limits = limits, .arena = arena};
+    llhttp_init(&reader->parser, HTTP_REQUEST, &settings);
+    reader->parser.data = reader;
+    pawl_guard_init(&reader->guard, limits->header_count_max);
+    pawl_buf_init(&reader->head, limits->head_bytes_max);
+    pawl_buf_init(&reader->body, (size_t)limits->body_bytes_max);
+}
+
+void pawl_reader_free(struct pawl_reader *reader)
+{
+    pawl_buf_free(&reader->head);
+    pawl_buf_free(&reader->body);
+}
+
+static void empty(struct pawl_buf *buf, size_t keep_bytes)
+{
+    if (buf->capacity > keep_bytes) {
+        pawl_buf_free(buf);
+    } else {
+        pawl_buf_reset(buf);
+    }
+}
+
+void pawl_reader_reset(struct pawl_reader *reader)
+{
+    reader->state = PAWL_READER_HEAD;
+    reader->refusal = PAWL_HTTP_REFUSAL_NONE;
+    reader->headers_complete = false;
+    reader->message_complete = false;
+    reader->in_value = false;
+    reader->keep_alive = false;
+    reader->line_start = 0;
+    reader->headers = NULL;
+    reader->header_count = 0;
+    reader->request = (struct pawl_http_request){0};
+    empty(&reader->head, HEAD_KEEP_BYTES);
+    empty(&reader->body, BODY_KEEP_BYTES);
+    llhttp_reset(&reader->parser);
+    pawl_guard_init(&reader->guard, reader->limits->header_count_max);
+}
+
+bool pawl_reader_head_begun(const struct pawl_reader *reader)
+{
+    return reader->state == PAWL_READER_HEAD && reader->head.bytes > 0;
+}
+
+static void refuse(struct pawl_reader *reader, enum pawl_http_refusal refusal)
+{
+    PAWL_ASSERT(refusal != PAWL_HTTP_REFUSAL_NONE);
+    reader->state = PAWL_READER_REFUSED;
+    reader->refusal = refusal;
+}
+
+/* Path and query of the target, which the guard has found to begin with '/' or a scheme, or to
+ * be "*". */
+static void split_target(struct pawl_http_request *request)
+{
+    struct pawl_slice rest = request->target;
+    if (rest.data[0] != '/' && rest.data[0] != '*') {
+        size_t scheme = pawl_slice_find(rest, PAWL_SLICE("://"));
+        struct pawl_slice authority = pawl_slice_sub(rest, scheme + 3, rest.bytes);
+        size_t end = 0;
+        while (end < authority.bytes && authority.data[end] != '/' && authority.data[end] != '?') {
+            end += 1;
+        }
+        rest = pawl_slice_sub(authority, end, authority.bytes);
+    }
+    request->path = pawl_slice_cut(&rest, '?');
+    request->query = rest;
+    if (request->path.bytes == 0) {
+        request->path = PAWL_SLICE("/");
+    }
+}
+
+static void finish_head(struct pawl_reader *reader)
+{
+    struct pawl_http_request *request = &reader->request;
+    for (size_t i = 0; i < reader->header_count; i++) {
+        reader->headers[i].value = pawl_slice_trim(reader->headers[i].value);
+    }
+    request->headers = reader->headers;
+    request->header_count = reader->header_count;
+    request->method =
+        pawl_slice_str(llhttp_method_name((llhttp_method_t)llhttp_get_method(&reader->parser)));
+    split_target(request);
+    if (request->upgrade) {
+        /* An offer of HTTP/2 in clear text may be ignored, and some clients make it with
+         * every first request. */
+        const struct pawl_http_header *upgrade =
+            pawl_http_find_header(request->headers, request->header_count, "Upgrade");
+        request->upgrade =
+            upgrade == NULL || !pawl_slice_equal_nocase(upgrade->value, PAWL_SLICE("h2c"));
+    }
+}
+
+static void complete(struct pawl_reader *reader)
+{
+    reader->request.body = pawl_buf_slice(&reader->body);
+    reader->state = PAWL_READER_COMPLETE;
+}
+
+/* The guard saw the end of the head: the parser's turn. */
+static void parse_head(struct pawl_reader *reader)
+{
+    const struct pawl_guard *guard = &reader->guard;
+    bool has_body = guard->chunked || guard->content_length > 0;
+    if (!guard->chunked && guard->content_length > reader->limits->body_bytes_max) {
+        refuse(reader, PAWL_HTTP_REFUSAL_BODY_BYTES);
+        return;
+    }
+    reader->headers =
+        pawl_arena_alloc(reader->arena, guard->header_count * sizeof(*reader->headers));
+    if (reader->headers == NULL) {
+        refuse(reader, PAWL_HTTP_REFUSAL_MEMORY);
+        return;
+    }
+    llhttp_errno_t err = llhttp_execute(&reader->parser, reader->head.data, reader->head.bytes);
+    bool agreed = err == (has_body ? HPE_OK : HPE_PAUSED) && reader->headers_complete &&
+                  reader->message_complete == !has_body &&
+                  reader->header_count == guard->header_count && reader->request.target.bytes > 0;
+    if (!agreed) {
+        refuse(reader,
+               err == HPE_INVALID_METHOD ? PAWL_HTTP_REFUSAL_METHOD : PAWL_HTTP_REFUSAL_PARSER);
+        return;
+    }
+    finish_head(reader);
+    if (!has_body) {
+        complete(reader);
+        return;
+    }
+    reader->state = PAWL_READER_BODY;
+    reader->body_left_bytes = guard->content_length;
+    pawl_guard_chunks_init(&reader->chunks, reader->limits->body_bytes_max);
+}
+
+static size_t feed_head(struct pawl_reader *reader, struct pawl_slice bytes)
+{
+    size_t used = 0;
+    while (used < bytes.bytes && reader->state == PAWL_READER_HEAD) {
+        const char *start = bytes.data + used;
+        const char *lf = memchr(start, '\n', bytes.bytes - used);
+        size_t piece = lf != NULL ? (size_t)(lf - start) + 1 : bytes.bytes - used;
+        bool too_large = piece > reader->head.max_bytes - reader->head.bytes;
+        pawl_buf_append(&reader->head, start, piece);
+        if (reader->head.overflowed) {
+            refuse(reader, too_large ? PAWL_HTTP_REFUSAL_HEAD_BYTES : PAWL_HTTP_REFUSAL_MEMORY);
+            break;
+        }
+        used += piece;
+        if (lf == NULL) {
+            break;
+        }
+        struct pawl_slice line = {reader->head.data + reader->line_start,
+                                  reader->head.bytes - reader->line_start};
+        reader->line_start = reader->head.bytes;
+        enum pawl_http_refusal refusal = pawl_guard_line(&reader->guard, line);
+        if (refusal != PAWL_HTTP_REFUSAL_NONE) {
+            refuse(reader, refusal);
+        } else if (reader->guard.ended) {
+            parse_head(reader);
+        } else if (!reader->guard.request_line_seen) {
+            /* An empty line before the request is nobody's. */
+            pawl_buf_reset(&reader->head);
+            reader->line_start = 0;
+        }
+    }
+    return used;
+}
+
+static size_t feed_body(struct pawl_reader *reader, struct pawl_slice bytes)
+{
+    size_t used = 0;
+    bool done = false;
+    if (reader->guard.chunked) {
+        enum pawl_http_refusal refusal = pawl_guard_chunks_feed(&reader->chunks, bytes, &used);
+        if (refusal != PAWL_HTTP_REFUSAL_NONE) {
+            refuse(reader, refusal);
+            return bytes.bytes;
+        }
+        done = reader->chunks.state == PAWL_GUARD_CHUNK_DONE;
+    } else {
+        used =
+            bytes.bytes < reader->body_left_bytes ? bytes.bytes : (size_t)reader->body_left_bytes;
+        reader->body_left_bytes -= used;
+        done = reader->body_left_bytes == 0;
+    }
+    llhttp_errno_t err = llhttp_execute(&reader->parser, bytes.data, used);
+    if (err != (done ? HPE_PAUSED : HPE_OK) || reader->message_complete != done) {
+        refuse(reader, reader->refusal != PAWL_HTTP_REFUSAL_NONE ? reader->refusal
+                                                                 : PAWL_HTTP_REFUSAL_PARSER);
+    } else if (done) {
+        complete(reader);
+    }
+    return used;
+}
+
+size_t pawl_reader_feed(struct pawl_reader *reader, struct pawl_slice bytes)
+{
+    switch (reader->state) {
+    case PAWL_READER_HEAD:
+        return feed_head(reader, bytes);
+    case PAWL_READER_BODY:
+        return bytes.bytes > 0 ? feed_body(reader, bytes) : 0;
+    case PAWL_READER_COMPLETE:
+    case PAWL_READER_REFUSED:
+        return 0;
+    }
+    PAWL_UNREACHABLE();
+}

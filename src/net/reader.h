@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader.h: turns bytes into one request, whoever they come from. It knows nothing of sockets
+ * and time, so that a test or a fuzzer can feed it directly.
+ *
+ * The guard judges first, llhttp parses what passed, and both must agree where the head and
+ * the body end; else the request is refused. A reader reads one request, is asked for it,
+ * and is reset for the next.
+ */
+#ifndef PAWL_NET_READER_H
+#define PAWL_NET_READER_H
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "net/guard.h"
+#include "net/server.h"
+
+enum pawl_reader_state {
+    PAWL_READER_HEAD,     /* wants more of the head; nothing may have come yet */
+    PAWL_READER_BODY,     /* the head is complete and a body follows */
+    PAWL_READER_COMPLETE, /* the request is whole */
+    PAWL_READER_REFUSED   /* see `refusal` */
+};
+
+struct pawl_reader {
+    enum pawl_reader_state state;
+    enum pawl_http_refusal refusal;
+    const struct pawl_http_limits *limits; /* borrowed */
+    struct pawl_arena *arena;              /* borrowed; holds the array of headers */
+    struct pawl_guard guard;
+    struct pawl_guard_chunks chunks;
+    uint64_t body_left_bytes; /* of a body with Content-Length */
+    llhttp_t parser;
+    bool headers_complete; /* llhttp said so */
+    bool message_complete;
+    bool in_value; /* the last span was a header's value */
+    bool keep_alive;
+    struct pawl_buf head;
+    struct pawl_buf body;
+    size_t line_start; /* of the incomplete last line of `head` */
+    struct pawl_http_header *headers;
+    size_t header_count;
+    struct pawl_http_request request; /* valid when COMPLETE, until reset */
+};
+
+void pawl_reader_init(struct pawl_reader *reader,
+                      const struct pawl_http_limits *limits,
+                      struct pawl_arena *arena);
+void pawl_reader_free(struct pawl_reader *reader);
+/* Ready for the next request. The arena is the owner's to reset, before this. */
+void pawl_reader_reset(struct pawl_reader *reader);
+/* Takes bytes up to the end of the head, of the body, or of what is there, and returns how
+ * many. Where the state is COMPLETE or REFUSED it takes none. */
+size_t pawl_reader_feed(struct pawl_reader *reader, struct pawl_slice bytes);
+/* Some byte of a head was taken, and the head is not complete. */
+bool pawl_reader_head_begun(const struct pawl_reader *reader);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server_priv.h: what the files of the server share: server.c (drain, close, deadlines),
+ * listener.c (accepting), conn.c (the life of a connection), output.c (its writes), exchange.c
+ * (answers).
+ *
+ *                    ┌──────────────────────────────────────────┐ next request
+ *                    ▼                                          │
+ *   accepted ──► IDLE ──► HEAD ──► BODY ──► ANSWERING ──► ENDED ─┴─► LINGERING ─┐
+ *                  │        │└──────────────▲   │           ▲  │                │
+ *                  │        └──refused──────────┼───────────┘  │                │
+ *                  └────────┴────────┴──────────┴──────────────┴────────────────┴─► CLOSING ─► CLOSED
+ *
+ *   C1  one exchange a connection, embedded in it; the connection's memory outlives it.
+ *   C2  a connection is freed only from the server's turn, when it is CLOSED and its exchange
+ *       is not the owner's any more. No function here frees one that a caller may hold.
+ *   C3  handler, gone and drained run on a stack of the loop's, never inside a call on
+ *       an exchange (gone: also inside pawl_http_server_close).
+ *   C4  nothing is written but from the output buffer, at the end of the turn or when it is large,
+ *       so an answer's head and first bytes leave in one system call.
+ */
+#ifndef PAWL_NET_SERVER_PRIV_H
+#define PAWL_NET_SERVER_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "net/deadline.h"
+#include "net/loop.h"
+#include "net/peer.h"
+#include "net/reader.h"
+#include "net/refusal.h"
+#include "net/server.h"
+
+enum {
+    PAWL_CONN_MAGIC = 0x636f6e6e,
+    PAWL_EXCHANGE_MAGIC = 0x65786368,
+    PAWL_SERVER_MAGIC = 0x73727672,
+    PAWL_LISTENER_MAGIC = 0x6c73746e
+};
+
+enum {
+    PAWL_SERVER_READ_BYTES = 64 * 1024,       /* one buffer for all connections */
+    PAWL_CONN_PENDING_BYTES = 64 * 1024,      /* pipelined bytes held before reading stops */
+    PAWL_CONN_OUTPUT_EARLY_BYTES = 64 * 1024, /* sent before the turn's end from here on */
+    PAWL_CONN_OUTPUT_KEEP_BYTES = 64 * 1024,
+    PAWL_CONN_LINGER_MS = 2000,
+    PAWL_CONN_LINGER_BYTES = 16 * 1024 * 1024,
+    PAWL_SERVER_OVERFLOW_COUNT = 64, /* connections above the limit that still get a 503 */
+    PAWL_SERVER_BACKLOG = 1024
+};
+/* An owner that never heeds "pause" is cut off here. */
+#define PAWL_CONN_OUTPUT_BYTES_MAX ((size_t)1 << 30)
+
+enum pawl_conn_state {
+    PAWL_CONN_IDLE, /* no byte of a request yet */
+    PAWL_CONN_HEAD,
+    PAWL_CONN_BODY,
+    PAWL_CONN_ANSWERING, /* the exchange is the owner's */
+    PAWL_CONN_ENDED,     /* answered; the last bytes are on their way */
+    PAWL_CONN_LINGERING, /* our side is shut; what still comes is thrown away */
+    PAWL_CONN_CLOSING,   /* uv_close was called */
+    PAWL_CONN_CLOSED,
+    PAWL_CONN_STATE_COUNT
+};
+
+/* What a connection waits for; one list of deadlines each. */
+enum pawl_conn_wait {
+    PAWL_WAIT_IDLE,
+    PAWL_WAIT_HEAD,
+    PAWL_WAIT_BODY,
+    PAWL_WAIT_WRITE,
+    PAWL_WAIT_LINGER,
+    PAWL_WAIT_COUNT
+};
+
+enum pawl_exchange_state {
+    PAWL_EXCHANGE_NONE, /* no request is with the owner */
+    PAWL_EXCHANGE_OPEN, /* handed out, not answered */
+    PAWL_EXCHANGE_STREAMING,
+    PAWL_EXCHANGE_ENDED
+};
+
+enum pawl_framing {
+    PAWL_FRAMING_NO_BODY,
+    PAWL_FRAMING_LENGTH,
+    PAWL_FRAMING_CHUNKED,
+    PAWL_FRAMING_UNTIL_CLOSE /* HTTP/1.0 */
+};
+
+struct pawl_conn;
+
+struct pawl_http_exchange {
+    uint32_t magic;
+    enum pawl_exchange_state state;
+    struct pawl_conn *conn;
+    void *owner;
+    void (*gone)(struct pawl_http_exchange *exchange);
+    void (*drained)(struct pawl_http_exchange *exchange);
+    bool is_gone;
+    bool paused; /* reply_write returned false */
+    bool is_head;
+    bool version_1_0;
+    bool keep_alive;
+    enum pawl_framing framing;
+    uint64_t left_bytes; /* under LENGTH */
+};
+
+struct pawl_conn {
+    uint32_t magic;
+    enum pawl_conn_state state;
+    struct pawl_http_server *server;
+    struct pawl_conn *prev;
+    struct pawl_conn *next;
+    struct pawl_conn *work_next;
+    bool in_work; /* on the server's list for the end of the turn */
+    bool is_unix;
+    bool reading;  /* uv_read_start is in force */
+    bool peer_eof; /* after the answer ended: close when all is written */
+    bool broken;   /* a write failed; to be closed at the turn's end */
+    bool linger;   /* the request was not read whole: see conn.c */
+    bool reset;    /* close so that an answer without length is not taken for whole */
+    enum pawl_http_refusal refusal; /* decided at accept, told at the first request */
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    struct pawl_deadline deadline;
+    struct pawl_reader reader;
+    struct pawl_arena arena;
+    struct pawl_http_exchange exchange;
+    struct pawl_buf pending; /* bytes of later requests */
+    size_t pending_used;
+    struct pawl_buf output;   /* collected */
+    struct pawl_buf inflight; /* libuv's until the write's callback */
+    bool writing;
+    size_t write_left_bytes; /* when the write deadline began */
+    uv_write_t write_request;
+    uv_shutdown_t shutdown_request;
+    uint64_t linger_bytes;
+};
+
+struct pawl_listener {
+    uint32_t magic;
+    struct pawl_http_server *server;
+    struct pawl_listener *next;
+    bool is_unix;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    bool held;  /* a connection waits for room: see listener.c */
+    char *path; /* of a Unix socket, and which file it was */
+    uint64_t path_device;
+    uint64_t path_inode;
+};
+
+struct pawl_http_server {
+    uint32_t magic;
+    struct uv_loop_s *loop;
+    struct pawl_http_limits limits;
+    bool same_user_only;
+    bool draining;
+    bool closing;
+    pawl_http_handler_fn *handler;
+    void *arg;
+    void (*drain_done)(void *arg);
+    void *drain_arg;
+    struct pawl_turn *turn;
+    uv_timer_t timer;
+    uint64_t timer_at_ms; /* UINT64_MAX: not started */
+    struct pawl_deadline_list waits[PAWL_WAIT_COUNT];
+    struct pawl_listener *listeners;
+    struct pawl_conn *conns;
+    struct pawl_conn *work;
+    struct pawl_conn *spare; /* memory for one more, or NULL while it is in use */
+    struct pawl_peer peer;
+    size_t conn_count;
+    size_t handle_count; /* listeners and the timer, until they have closed */
+    char read_bytes[PAWL_SERVER_READ_BYTES];
+};
+
+/* --- conn.c -------------------------------------------------------------------------------- */
+
+/* NULL when there is no memory. The handle is initialised; an error of it is handled here. */
+struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix);
+/* After uv_accept: checks the peer and begins to read. */
+void pawl_conn_begin(struct pawl_conn *conn);
+void pawl_conn_move(struct pawl_conn *conn, enum pawl_conn_state state);
+/* To be settled at the end of this turn. */
+void pawl_conn_touch(struct pawl_conn *conn);
+/* The end of a turn: writes, tells the owner, goes on to the next request, or frees. */
+void pawl_conn_settle(struct pawl_conn *conn);
+/* Closes the handle now, and tells the owner of an open exchange. */
+void pawl_conn_close(struct pawl_conn *conn);
+void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait);
+
+/* --- output.c ------------------------------------------------------------------------------- */
+
+/* Writes what is collected, as far as the socket takes it, and leaves the rest to libuv. */
+void pawl_conn_flush(struct pawl_conn *conn);
+size_t pawl_conn_queued_bytes(const struct pawl_conn *conn);
+
+/* --- exchange.c ----------------------------------------------------------------------------- */
+
+void pawl_exchange_open(struct pawl_conn *conn);
+/* The server's own answer to what it does not hand out. The connection ends with it. */
+void pawl_exchange_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal);
+
+/* --- server.c ------------------------------------------------------------------------------- */
+
+void pawl_server_wait(struct pawl_http_server *server,
+                      struct pawl_conn *conn,
+                      enum pawl_conn_wait wait);
+/* Unlinks a connection that holds nothing any more, and takes its memory. */
+void pawl_server_remove(struct pawl_http_server *server, struct pawl_conn *conn);
+void pawl_server_free_when_done(struct pawl_http_server *server);
+
+/* --- listener.c ----------------------------------------------------------------------------- */
+
+void pawl_listeners_close(struct pawl_http_server *server);
+/* A connection went: takes in what had to wait for it. */
+void pawl_listeners_go_on(struct pawl_http_server *server);
+
+#endif
