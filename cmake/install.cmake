@@ -20,4 +20,5 @@ if(TARGET pawl)
   pawl_install_printed(_pawl ${share}/zsh/site-functions completion zsh)
   pawl_install_printed(pawl.fish ${share}/fish/vendor_completions.d completion fish)
 endif()
-install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/data/prices.LICENSE
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})

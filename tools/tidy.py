@@ -10,6 +10,7 @@ lengths have an allow-list, tools/tidy_allow.txt, and that one may only shrink.
 The patterns are spelled so that they do not match themselves.
 """
 import argparse
+import os
 import pathlib
 import re
 import sys
@@ -189,9 +190,9 @@ def check_dead(texts):
              if path.endswith((".cmake", "CMakeLists.txt"))}
     words = {path: set(re.findall(r"[\w./+-]+", text)) for path, text in lists.items()}
     everywhere = set().union(*words.values())
-    for text in lists.values():
-        for name in re.findall(r"\bpawl_\w+\(\s*(\w+)", text):
-            everywhere |= {f"test_{name}.c", f"fuzz_{name}.c", f"bench_{name}.c"}
+    # pawl_unit_test(NAME …) and its kin add the first half of the file's name.
+    everywhere |= {f"{first}_{name}.c" for first in ("test", "fuzz", "bench")
+                   for path in lists if not path.startswith("src/") for name in words[path]}
     included = set()
     for path, text in texts.items():
         if in_c(path):
@@ -220,6 +221,8 @@ def main():
         code = gate.c_code(text) if in_c(path) else ""
         findings += check_lines(path, text, code)
         findings += check_header(path, text)
+        if text.startswith("#!") and not os.access(root / path, os.X_OK):
+            findings.append(f"{path}: has an interpreter line and cannot be executed")
         long |= lengths(path, text, code)
     findings += check_allowed(root, long)
     findings += check_dead(texts)

@@ -63,6 +63,8 @@ TIDY_CASES = (
      'includes are "layer/file.h"'),
     ("no SPDX line", {"src/base/a.c": SOURCE.replace(SPDX_C, "")}, "not the SPDX line"),
     ("no SPDX line in a script", {"tools/x.py": "print()\n"}, "not the SPDX line"),
+    ("a script that cannot be started", {"tools/x.sh": "#!/bin/sh\n" + SPDX},
+     "cannot be executed"),
     ("no file comment", {"src/base/a.c": SPDX_C + "#include <x.h>\n"}, "what the file is for"),
     ("no include guard", {"src/base/a.h": SPDX_C + "/* a.h: a file. */\nint pawl_a(int v);\n"},
      "no include guard PAWL_BASE_A_H"),
