@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// One scenario of one official SDK, as an agent would run it: `scenarios.mjs SDK SCENARIO MODEL`.
+// It knows nothing of pawl: the base URL comes from the environment. What happened goes to
+// standard output as one line of JSON, which run.py reads.
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+
+const [sdk, scenario, model] = process.argv.slice(2);
+const prompt = [{ role: "user", content: "Fix the failing test. ".repeat(20) }];
+
+const anthropic = {
+  client: () => new Anthropic(),
+  async ask(client) {
+    const answer = await client.messages.create({ model, max_tokens: 2000, messages: prompt });
+    return { text: answer.content.map((part) => part.text ?? "").join(""), usage: answer.usage };
+  },
+  async *stream(client, signal) {
+    const options = { model, max_tokens: 2000, messages: prompt, stream: true };
+    for await (const event of await client.messages.create(options, { signal })) {
+      yield event.type === "content_block_delta" ? (event.delta.text ?? "") : "";
+    }
+  },
+};
+
+const openai = {
+  client: () => new OpenAI(),
+  async ask(client) {
+    const answer = await client.chat.completions.create({ model, max_completion_tokens: 2000, messages: prompt });
+    return { text: answer.choices[0].message.content ?? "", usage: answer.usage };
+  },
+  async *stream(client, signal) {
+    const options = { model, max_completion_tokens: 2000, messages: prompt, stream: true };
+    for await (const chunk of await client.chat.completions.create(options, { signal })) {
+      // Breaks on a chunk without choices, as the code of many users does.
+      yield chunk.choices[0].delta.content ?? "";
+    }
+  },
+};
+
+const describe = (error) => ({
+  name: error.constructor.name,
+  status: error.status ?? null,
+  type: error.type ?? error.error?.type ?? null,
+  code: error.code ?? null,
+  message: String(error.message),
+});
+
+async function normal(api, client) {
+  const whole = await api.ask(client);
+  let text = "";
+  let chunks = 0;
+  for await (const piece of api.stream(client)) {
+    text += piece;
+    chunks += 1;
+  }
+  return { whole: whole.text.length, usage: whole.usage, streamed: text.length, chunks };
+}
+
+// Calls until an error ends it; the SDK's own retries are left on.
+async function loop(api, client, ask) {
+  for (let calls = 0; ; calls += 1) {
+    try {
+      await ask(api, client);
+    } catch (error) {
+      return { calls, error: describe(error) };
+    }
+  }
+}
+
+const askOnce = (api, client) => api.ask(client);
+async function streamOnce(api, client) {
+  for await (const piece of api.stream(client)) {
+    streamed += piece.length;
+  }
+}
+let streamed = 0;
+
+async function hangUp(api, client) {
+  const controller = new AbortController();
+  let chunks = 0;
+  try {
+    for await (const piece of api.stream(client, controller.signal)) {
+      chunks += piece.length > 0 ? 1 : 0;
+      if (chunks === 3) {
+        controller.abort();
+      }
+    }
+  } catch (error) {
+    return { chunks, error: describe(error) };
+  }
+  return { chunks };
+}
+
+const api = { anthropic, openai }[sdk];
+const client = api.client();
+const scenarios = {
+  normal: () => normal(api, client),
+  loop: () => loop(api, client, askOnce),
+  "loop-stream": async () => ({ ...(await loop(api, client, streamOnce)), streamed }),
+  "hang-up": () => hangUp(api, client),
+};
+const result = await scenarios[scenario]();
+console.log(JSON.stringify(result));
+process.exit(result.error && scenario !== "hang-up" ? 1 : 0);
