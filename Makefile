@@ -5,13 +5,15 @@ SHELL := bash
 .DEFAULT_GOAL := build
 MAKEFLAGS += --no-print-directory
 
+# From the environment or the command line.
 PREFIX ?= /usr/local
 DESTDIR ?=
 PAWL_WERROR ?= OFF
-STAGES ?=
-SEED ?=
-TARGET ?=
-FUZZ_SECONDS ?= 60
+# From the command line only.
+STAGES =
+SEED =
+TARGET =
+FUZZ_SECONDS = 60
 
 .PHONY: build deps deps-test demo test nightly bench sim fuzz asan tsan fmt check install clean help
 

@@ -20,21 +20,21 @@ LAYERS = {
 }
 
 
-def archive(root, layer, source):
-    """build/src/LAYER/libpawl_LAYER.a under root, made of one source."""
+def archive(root, layer, name, source):
+    """build/src/LAYER/libpawl_LAYER.a under root, made of one source, as CMake names things."""
     folder = root / "build" / "src" / layer
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{layer}.c").write_text(source)
-    for command in (["gcc", "-O2", "-c", f"{layer}.c"],
-                    ["ar", "rc", f"libpawl_{layer}.a", f"{layer}.o"]):
+    (folder / name).write_text(source)
+    for command in (["gcc", "-O2", "-c", name, "-o", f"{name}.o"],
+                    ["ar", "rc", f"libpawl_{layer}.a", f"{name}.o"]):
         status, output = planted.run(*command, cwd=folder)
         assert status == 0, output
 
 
-def symbols(core, base):
+def symbols(core, base, core_name="apply.c", base_name="hash.c"):
     with planted.tree({}) as root:
-        archive(root, "core", core)
-        archive(root, "base", base)
+        archive(root, "core", core_name, core)
+        archive(root, "base", base_name, base)
         return planted.run(SYMBOLS, root / "build")
 
 
@@ -46,12 +46,20 @@ def run_symbols(counter):
     with counter.test("core symbols passes memory functions and pure parts of base"):
         planted.expect_pass(*symbols(calls_hash, pure))
     with counter.test("core symbols finds a stray time()"):
-        planted.expect_finding(*symbols(core % "time(a);", pure), "core/core.o calls time")
+        planted.expect_finding(*symbols(core % "time(a);", pure), "core/apply.c.o calls time")
     with counter.test("core symbols finds time() behind a function of base"):
         planted.expect_finding(*symbols(calls_hash, base % "return time(a);"),
-                               "base/base.o calls time")
+                               "base/hash.c.o calls time")
     with counter.test("core symbols does not mind base's own business"):
         planted.expect_pass(*symbols(core % "", base % "return time(a);"))
+    allocates = base % "extern void *malloc(unsigned long); return malloc(n) != 0;"
+    with counter.test("core symbols finds a buffer that allocates, outside of the codec"):
+        planted.expect_finding(*symbols(calls_hash, allocates, "apply.c", "buf.c"),
+                               "base/buf.c.o calls malloc")
+    with counter.test("core symbols lets the codec write into a buffer that allocates"):
+        planted.expect_pass(*symbols(calls_hash, allocates, "codec_x.c", "buf.c"))
+    with counter.test("core symbols does not mind how a failed assertion ends"):
+        planted.expect_pass(*symbols(calls_hash, allocates, "apply.c", "assert.c"))
     with counter.test("core symbols refuses a build without a core"):
         with planted.tree({}) as root:
             planted.expect_finding(*planted.run(SYMBOLS, root), "is missing")
