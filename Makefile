@@ -63,7 +63,7 @@ asan: ## Unit tests under the address and undefined-behaviour sanitizers
 tsan: ## Unit tests under the thread sanitizer
 	@exec python3 tools/test.py --nightly unit-tsan
 
-fmt: ## Format every C file in place
+fmt: ## Format every C file in place; breaks comments that are too long
 	@tools/format.py --fix
 
 check: ## The gates on style: format, tidy, docs, clang-tidy

@@ -171,6 +171,11 @@ def run_format(counter):
     with counter.test("format mends what it finds"):
         _, _, after = check(CLEAN | crooked, "--fix")
         assert after["src/base/a.c"] == SOURCE, after["src/base/a.c"]
+    with counter.test("format breaks comments that are too long"):
+        wide = SOURCE.replace("done this way.", "done this way" + ", and that way" * 10 + ".")
+        _, _, after = check(CLEAN | {"src/base/a.c": wide}, "--fix")
+        lengths = [len(line) for line in after["src/base/a.c"].split("\n")]
+        assert max(lengths) <= 100 and len(lengths) > SOURCE.count("\n") + 1, after
 
 
 def run_docs(counter):
