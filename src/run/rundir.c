@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rundir.c: made under a hidden name, locked, filled, and then renamed: a reader that lists runs
+ * never meets one whose owner has not locked it yet and takes it for dead.
+ *
+ * No file here is synced one by one. The journal's first commit flushes the file system's own
+ * transaction, after which pawl_rundir_sync has little left to do; it comes before the first answer to
+ * the agent.
+ */
+#define _GNU_SOURCE
+#include "run/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+static const char word_open[] = "open\n";
+static const char word_ended[] = "ended\n";
+
+static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
+{
+    int error_number = errno;
+    pawl_errmsg_set(msg, "cannot %s %.400s: %s", what, path, strerror(error_number));
+    return pawl_err_from_errno(error_number);
+}
+
+/* Sets id and paths for the directory `name` under runs/. */
+static pawl_err set_paths(const struct pawl_datadir *dir,
+                          const char *id,
+                          const char *name,
+                          struct pawl_rundir *run,
+                          struct pawl_errmsg *msg)
+{
+    char relative[64];
+    *run = (struct pawl_rundir){.lock_fd = -1};
+    memcpy(run->id, id, PAWL_RUN_ID_BYTES);
+    (void)snprintf(relative, sizeof(relative), "runs/%s", name);
+    pawl_err err = pawl_datadir_path(dir, relative, run->path, msg);
+    if (pawl_ok(err)) {
+        (void)snprintf(relative, sizeof(relative), "runs/%s/journal", name);
+        err = pawl_datadir_path(dir, relative, run->journal, msg);
+    }
+    return err;
+}
+
+/* The path of a file of the run. Names are short, and the journal's path fitted. */
+static void
+file_path(const struct pawl_rundir *run, const char *name, char out[static PAWL_PATH_BYTES])
+{
+    PAWL_ASSERT(strlen(name) <= strlen("meta.json"));
+    int bytes = snprintf(out, PAWL_PATH_BYTES, "%s/%s", run->path, name);
+    out[bytes < PAWL_PATH_BYTES ? bytes : 0] = '\0';
+}
+
+static pawl_err fill(struct pawl_rundir *run, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    if (mkdir(run->path, 0700) != 0) {
+        return failed("make the directory", run->path, msg);
+    }
+    file_path(run, "lock", path);
+    run->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (run->lock_fd < 0) {
+        return failed("make", path, msg);
+    }
+    if (flock(run->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return failed("lock", path, msg);
+    }
+    if (write(run->lock_fd, word_open, sizeof(word_open) - 1) != sizeof(word_open) - 1) {
+        return failed("write", path, msg);
+    }
+    return mkdir(run->journal, 0700) != 0 ? failed("make the directory", run->journal, msg)
+                                          : PAWL_OK;
+}
+
+pawl_err pawl_rundir_create(const struct pawl_datadir *dir,
+                            int64_t now_us,
+                            struct pawl_rundir *ret_run,
+                            struct pawl_errmsg *msg)
+{
+    char id[PAWL_RUN_ID_BYTES];
+    pawl_run_id_make(now_us, id);
+    char hidden[PAWL_RUN_ID_BYTES + 8];
+    (void)snprintf(hidden, sizeof(hidden), ".new-%s", id);
+    struct pawl_rundir fresh;
+    struct pawl_rundir named;
+    pawl_err err = set_paths(dir, id, hidden, &fresh, msg);
+    if (pawl_ok(err)) {
+        err = set_paths(dir, id, id, &named, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    err = fill(&fresh, msg);
+    if (pawl_ok(err) && rename(fresh.path, named.path) != 0) {
+        err = failed("rename", fresh.path, msg);
+    }
+    if (pawl_failed(err)) {
+        pawl_rundir_remove(&fresh);
+        return err;
+    }
+    named.lock_fd = fresh.lock_fd;
+    *ret_run = named;
+    return PAWL_OK;
+}
+
+pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
+                          const char *id,
+                          struct pawl_rundir *ret_run,
+                          struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(pawl_run_id_valid(id));
+    struct pawl_rundir run;
+    pawl_err err = set_paths(dir, id, id, &run, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    char path[PAWL_PATH_BYTES];
+    file_path(&run, "lock", path);
+    run.lock_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (run.lock_fd < 0) {
+        return failed("open", path, msg);
+    }
+    if (flock(run.lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        bool held = errno == EWOULDBLOCK;
+        err = failed("lock", path, msg);
+        pawl_rundir_close(&run);
+        return held ? PAWL_ERR(LOCKED) : err;
+    }
+    *ret_run = run;
+    return PAWL_OK;
+}
+
+bool pawl_rundir_is_ended(const struct pawl_rundir *run)
+{
+    char word[sizeof(word_ended)];
+    ssize_t bytes = pread(run->lock_fd, word, sizeof(word), 0);
+    return bytes == sizeof(word_ended) - 1 && memcmp(word, word_ended, (size_t)bytes) == 0;
+}
+
+pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run, struct pawl_errmsg *msg)
+{
+    /* The new word is longer than the old one, so nothing of that is left behind it. */
+    _Static_assert(sizeof(word_ended) > sizeof(word_open), "the word only grows");
+    ssize_t bytes = pwrite(run->lock_fd, word_ended, sizeof(word_ended) - 1, 0);
+    return bytes == sizeof(word_ended) - 1 ? PAWL_OK : failed("write the lock of", run->path, msg);
+}
+
+pawl_err pawl_rundir_write(const struct pawl_rundir *run,
+                           const char *name,
+                           struct pawl_slice text,
+                           struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    file_path(run, name, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return failed("make", path, msg);
+    }
+    pawl_err err = PAWL_OK;
+    for (size_t written = 0; pawl_ok(err) && written < text.bytes;) {
+        ssize_t bytes = write(fd, text.data + written, text.bytes - written);
+        if (bytes > 0) {
+            written += (size_t)bytes;
+        } else if (bytes == 0 || errno != EINTR) {
+            err = failed("write", path, msg);
+        }
+    }
+    (void)close(fd);
+    return err;
+}
+
+static pawl_err sync_directory(const char *path, struct pawl_errmsg *msg)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return failed("open", path, msg);
+    }
+    pawl_err err = fsync(fd) != 0 ? failed("sync", path, msg) : PAWL_OK;
+    (void)close(fd);
+    return err;
+}
+
+pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg)
+{
+    pawl_err err = sync_directory(run->path, msg);
+    /* Up to the root of the data directory: runs/ and what holds it may be new as well. */
+    char parent[PAWL_PATH_BYTES];
+    memcpy(parent, run->path, sizeof(parent));
+    for (int level = 0; pawl_ok(err) && level < 3; level++) {
+        char *slash = strrchr(parent, '/');
+        if (slash == NULL || slash == parent) {
+            break;
+        }
+        *slash = '\0';
+        err = sync_directory(parent, msg);
+    }
+    return err;
+}
+
+void pawl_rundir_close(struct pawl_rundir *run)
+{
+    if (run->lock_fd >= 0) {
+        (void)close(run->lock_fd);
+        run->lock_fd = -1;
+    }
+}
+
+static void remove_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse. */
+    }
+    (void)closedir(dir);
+}
+
+void pawl_rundir_remove(struct pawl_rundir *run)
+{
+    remove_files(run->journal);
+    (void)rmdir(run->journal);
+    remove_files(run->path);
+    (void)rmdir(run->path);
+    pawl_rundir_close(run);
+}

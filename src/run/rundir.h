@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rundir.h: the directory of one run. Whoever holds its lock (flock on the file "lock") may
+ * open the journal in it: the process that runs it, and after its death whoever settles it. The lock
+ * goes with its process, however that ends, so "held" means "alive".
+ *
+ * The file's one word tells whether there is anything left to settle: "open" from the start on,
+ * "ended" once the end is in the journal and in the history. A run that is neither locked nor
+ * ended was abandoned: its process was killed.
+ */
+#ifndef PAWL_RUN_RUNDIR_H
+#define PAWL_RUN_RUNDIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "run/datadir.h"
+
+struct pawl_rundir {
+    char id[PAWL_RUN_ID_BYTES];
+    char path[PAWL_PATH_BYTES];
+    char journal[PAWL_PATH_BYTES];
+    int lock_fd; /* owned; -1: not held */
+};
+
+/* Makes a directory under a new id, with the lock held and an empty journal directory. It appears
+ * under its name only when all of that is there. */
+PAWL_MUST_CHECK pawl_err pawl_rundir_create(const struct pawl_datadir *dir,
+                                            int64_t now_us,
+                                            struct pawl_rundir *ret_run,
+                                            struct pawl_errmsg *msg);
+/* Takes the lock of an existing one, waiting for nobody. LOCKED: alive; NOT_FOUND. */
+PAWL_MUST_CHECK pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
+                                          const char *id,
+                                          struct pawl_rundir *ret_run,
+                                          struct pawl_errmsg *msg);
+/* Writes a whole file of the run, mode 0600. */
+PAWL_MUST_CHECK pawl_err pawl_rundir_write(const struct pawl_rundir *run,
+                                           const char *name,
+                                           struct pawl_slice text,
+                                           struct pawl_errmsg *msg);
+/* Makes the directory's own entries durable: before anything is acknowledged. */
+PAWL_MUST_CHECK pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg);
+bool pawl_rundir_is_ended(const struct pawl_rundir *run);
+PAWL_MUST_CHECK pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run,
+                                               struct pawl_errmsg *msg);
+/* Lets the lock go. */
+void pawl_rundir_close(struct pawl_rundir *run);
+/* Removes what create made, when the run came to nothing before anything was acknowledged. */
+void pawl_rundir_remove(struct pawl_rundir *run);
+
+#endif

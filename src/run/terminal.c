@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * terminal.c: see terminal.h. The descriptor is a duplicate, since pawl lets go of stdin and stdout.
+ *
+ * A terminal whose output is stopped (Ctrl-S) or a pipe that nobody empties must not stop the
+ * gateway with a line that is nice to have, so the lines before the end are written only when
+ * there is room, which poll(2) tells.
+ */
+#define _GNU_SOURCE
+#include "run/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* Attributes off, cursor shown, mouse reports and bracketed paste off, the normal screen. */
+static const char leave_screen[] = "\033[0m\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l"
+                                   "\033[?2004l\033[?1049l\r\n";
+
+void pawl_terminal_open(struct pawl_terminal *terminal)
+{
+    *terminal = (struct pawl_terminal){.fd = -1};
+    bool in = isatty(STDIN_FILENO) == 1;
+    bool out = isatty(STDOUT_FILENO) == 1;
+    terminal->shows_stderr = isatty(STDERR_FILENO) == 1;
+    terminal->attended = in && (out || terminal->shows_stderr);
+    int from = terminal->shows_stderr ? STDERR_FILENO : out ? STDOUT_FILENO : STDIN_FILENO;
+    if (in || out || terminal->shows_stderr) {
+        terminal->fd = fcntl(from, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    if (terminal->fd >= 0 && tcgetattr(terminal->fd, &terminal->first) != 0) {
+        pawl_terminal_close(terminal);
+    }
+}
+
+void pawl_terminal_close(struct pawl_terminal *terminal)
+{
+    if (terminal->fd >= 0) {
+        (void)close(terminal->fd);
+        terminal->fd = -1;
+    }
+}
+
+bool pawl_terminal_may_print(const struct pawl_terminal *terminal)
+{
+    struct termios now;
+    return !terminal->shows_stderr ||
+           (tcgetattr(STDERR_FILENO, &now) == 0 && (now.c_lflag & ICANON) != 0);
+}
+
+static bool write_all(int fd, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t written = write(fd, data, bytes);
+        if (written < 0 && errno == EAGAIN) {
+            /* The agent may have made the shared description non-blocking. */
+            struct pollfd polled = {.fd = fd, .events = POLLOUT};
+            (void)poll(&polled, 1, -1);
+        } else if (written <= 0 && errno != EINTR) {
+            return false;
+        } else if (written > 0) {
+            data += written;
+            bytes -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+/* A terminal without output processing wants both halves of a new line. */
+static void write_lines(struct pawl_slice text)
+{
+    struct termios now;
+    bool raw = tcgetattr(STDERR_FILENO, &now) == 0 && (now.c_oflag & OPOST) == 0;
+    while (raw && text.bytes > 0) {
+        bool ends = pawl_slice_find_byte(text, '\n') != SIZE_MAX;
+        struct pawl_slice line = pawl_slice_cut(&text, '\n');
+        if (!write_all(STDERR_FILENO, line.data, line.bytes) ||
+            (ends && !write_all(STDERR_FILENO, "\r\n", 2))) {
+            return;
+        }
+    }
+    (void)write_all(STDERR_FILENO, text.data, text.bytes);
+}
+
+bool pawl_terminal_try_print(const struct pawl_terminal *terminal, struct pawl_slice text)
+{
+    struct pollfd polled = {.fd = STDERR_FILENO, .events = POLLOUT};
+    /* What fits a pipe in one piece is written when there is room for it, or not at all. */
+    if (text.bytes > PIPE_BUF || !pawl_terminal_may_print(terminal) || poll(&polled, 1, 0) != 1 ||
+        (polled.revents & POLLOUT) == 0) {
+        return false;
+    }
+    write_lines(text);
+    return true;
+}
+
+void pawl_terminal_print(struct pawl_slice text)
+{
+    write_lines(text);
+}
+
+void pawl_terminal_restore(const struct pawl_terminal *terminal)
+{
+    struct termios now;
+    if (terminal->fd < 0 || tcgetattr(terminal->fd, &now) != 0 ||
+        tcgetpgrp(terminal->fd) != getpgrp()) {
+        return;
+    }
+    if (now.c_lflag == terminal->first.c_lflag && now.c_iflag == terminal->first.c_iflag &&
+        now.c_oflag == terminal->first.c_oflag) {
+        return;
+    }
+    (void)tcsetattr(terminal->fd, TCSANOW, &terminal->first);
+    if ((now.c_lflag & ICANON) == 0) {
+        (void)write_all(terminal->fd, leave_screen, sizeof(leave_screen) - 1);
+    }
+}

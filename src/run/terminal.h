@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * terminal.h: the terminal belongs to the agent. Pawl owns no pseudo-terminal, reads no key, and writes
+ * to stderr only when that cannot disturb: stderr is no terminal, or the terminal is in
+ * canonical mode (lines, not keys). What cannot be said now waits for the card.
+ *
+ * Only after pawl has killed an agent that had switched the terminal to keys does it put the modes back
+ * that it found at the start.
+ */
+#ifndef PAWL_RUN_TERMINAL_H
+#define PAWL_RUN_TERMINAL_H
+
+#include <stdbool.h>
+#include <termios.h>
+
+#include "base/slice.h"
+
+struct pawl_terminal {
+    int fd;               /* of its own, on the terminal; -1: there is none */
+    bool shows_stderr;    /* stderr goes to it */
+    bool attended;        /* stdin comes from a terminal, and stdout or stderr goes to one */
+    struct termios first; /* the modes at the start */
+};
+
+/* Looks at the three standard descriptors. Sends nothing. */
+void pawl_terminal_open(struct pawl_terminal *terminal);
+void pawl_terminal_close(struct pawl_terminal *terminal);
+/* Whether a line may be printed now. */
+bool pawl_terminal_may_print(const struct pawl_terminal *terminal);
+/* Prints if it may, and if it need not wait for whoever reads. Returns whether it did. */
+bool pawl_terminal_try_print(const struct pawl_terminal *terminal, struct pawl_slice text);
+/* Prints, the agent being gone. Waits for the reader. */
+void pawl_terminal_print(struct pawl_slice text);
+/* After a kill: modes, screen and cursor as they were, if the agent had changed the modes and the
+ * terminal is still ours to change. */
+void pawl_terminal_restore(const struct pawl_terminal *terminal);
+
+#endif
