@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_net_limits.c: the server's limits in time and number, its end (drain and close, also from
+ * inside callbacks), Unix sockets, and who may connect. Timeouts are set to a few
+ * milliseconds and waited for as events; nothing depends on how long they really take.
+ */
+#define _GNU_SOURCE
+#include "test_net_support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct fixture {
+    struct world world;
+    struct service service;
+    struct wire wire;
+};
+
+static void open_with(struct fixture *f, struct pawl_http_limits limits)
+{
+    world_open(&f->world);
+    service_open(&f->service, &f->world, limits);
+    wire_connect(&f->wire, &f->world, f->service.port);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    wire_close(&f->wire);
+    service_close(&f->service);
+    world_close(&f->world);
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+
+/* --- Times ---------------------------------------------------------------------------------- */
+
+static void server_ends_a_head_that_takes_too_long(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.head_timeout_ms = 20;
+    open_with(&f, limits);
+    wire_send(&f.wire, "GET / HTTP/1.1\r\nHost:");
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_true(wire_has(&f.wire, "HTTP/1.1 408 Request Timeout\r\n"));
+    assert_true(wire_has(&f.wire, "\"error\":\"head_timeout\""));
+    assert_true(wire_has(&f.wire, "\"limit\":20}"));
+    close_fixture(&f);
+}
+
+static void server_ends_a_body_that_stops_coming(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.body_timeout_ms = 20;
+    open_with(&f, limits);
+    wire_send(&f.wire, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_true(wire_has(&f.wire, "HTTP/1.1 408 Request Timeout\r\n"));
+    assert_true(wire_has(&f.wire, "\"error\":\"body_timeout\""));
+    close_fixture(&f);
+}
+
+static void server_closes_idle_connections_without_a_word(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.idle_timeout_ms = 20;
+    open_with(&f, limits);
+    f.service.answer_at_once = true;
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_int_equal(f.wire.in.bytes, 0);
+    /* The same after an answer; empty lines do not count as the beginning of a request. */
+    struct wire used;
+    wire_connect(&used, &f.world, f.service.port);
+    wire_send(&used, GET("/") "\r\n");
+    WAIT_UNTIL(&f.world, used.eof);
+    assert_int_equal(wire_count(&used, "HTTP/1.1"), 1);
+    wire_close(&used);
+    close_fixture(&f);
+}
+
+static void server_gives_up_on_a_client_that_takes_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.write_timeout_ms = 20;
+    open_with(&f, limits);
+    wire_pause(&f.wire, true);
+    wire_send(&f.wire, GET("/"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    struct pawl_http_exchange *exchange = service_take(&f.service);
+    pawl_http_reply_begin(exchange, 200, NULL, 0, -1);
+    static char piece[100000];
+    while (pawl_http_reply_write(exchange, pawl_slice_of(piece, sizeof(piece)))) {
+        uv_run(&f.world.loop, UV_RUN_NOWAIT);
+    }
+    WAIT_UNTIL(&f.world, f.service.gone_count == 1);
+    pawl_http_reply_abort(exchange);
+    WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 0);
+    close_fixture(&f);
+}
+
+/* An answer may take as long as it likes: none of the times above runs while one is awaited. */
+static void server_waits_for_its_owner_without_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.head_timeout_ms = 5;
+    limits.body_timeout_ms = 5;
+    limits.idle_timeout_ms = 30;
+    limits.write_timeout_ms = 5;
+    open_with(&f, limits);
+    wire_send(&f.wire, GET("/"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    /* Another connection's idle time, which began later, is over first. */
+    struct wire idle;
+    wire_connect(&idle, &f.world, f.service.port);
+    WAIT_UNTIL(&f.world, idle.eof);
+    assert_int_equal(f.service.gone_count, 0);
+    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("late"));
+    WAIT_UNTIL(&f.world, wire_has(&f.wire, "late"));
+    wire_close(&idle);
+    close_fixture(&f);
+}
+
+/* --- Numbers -------------------------------------------------------------------------------- */
+
+static void server_names_the_limit_of_the_head(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.head_bytes_max = 100;
+    open_with(&f, limits);
+    for (int i = 0; i < 20; i++) {
+        wire_send(&f.wire, "GET /0123456789");
+    }
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_true(wire_has(&f.wire, "HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+    assert_true(wire_has(&f.wire, "\"error\":\"head_too_large\""));
+    assert_true(wire_has(&f.wire, "\"limit\":100}"));
+    close_fixture(&f);
+}
+
+/* The client is still sending its body when it is refused; it must get the answer all the same and
+ * not a reset. */
+static void server_lets_a_refused_sender_read_the_refusal(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.body_bytes_max = 1000;
+    open_with(&f, limits);
+    wire_send(&f.wire, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n");
+    static char body[4000000];
+    wire_send_bytes(&f.wire, body, sizeof(body));
+    WAIT_UNTIL(&f.world, wire_all_sent(&f.wire));
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_false(f.wire.broken);
+    assert_true(wire_has(&f.wire, "HTTP/1.1 413 Content Too Large\r\n"));
+    assert_int_equal(wire_count(&f.wire, "HTTP/1.1 "), 1);
+    close_fixture(&f);
+}
+
+static void server_tells_connections_above_the_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.connection_count_max = 2;
+    open_with(&f, limits);
+    f.service.answer_at_once = true;
+    struct wire second;
+    struct wire third;
+    wire_connect(&second, &f.world, f.service.port);
+    wire_connect(&third, &f.world, f.service.port);
+    wire_send(&third, GET("/"));
+    WAIT_UNTIL(&f.world, third.eof);
+    assert_true(wire_has(&third, "HTTP/1.1 503 Service Unavailable\r\n"));
+    assert_true(wire_has(&third, "\"error\":\"too_many_connections\""));
+    assert_true(wire_has(&third, "\"limit\":2}"));
+    wire_send(&second, GET("/second"));
+    WAIT_UNTIL(&f.world, wire_has(&second, "GET /second 0"));
+    wire_close(&third);
+    wire_close(&second);
+    close_fixture(&f);
+}
+
+/* Far above the limit connections are not even accepted, until there is room again. */
+static void server_holds_connections_back_and_takes_them_later(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.connection_count_max = 1;
+    open_with(&f, limits);
+    f.service.answer_at_once = true;
+    enum { EXTRA_COUNT = 80 };
+    static struct wire extra[EXTRA_COUNT];
+    for (int i = 0; i < EXTRA_COUNT; i++) {
+        wire_connect(&extra[i], &f.world, f.service.port);
+    }
+    for (int i = 0; i < 10; i++) {
+        uv_run(&f.world.loop, UV_RUN_NOWAIT);
+    }
+    size_t taken = pawl_http_server_connection_count(f.service.server);
+    assert_true(taken > 1 && taken < EXTRA_COUNT);
+    /* Each one that leaves makes room; the last ones get an answer too. */
+    for (int i = 0; i < EXTRA_COUNT - 1; i++) {
+        wire_close(&extra[i]);
+    }
+    wire_close(&f.wire);
+    wire_send(&extra[EXTRA_COUNT - 1], GET("/patient"));
+    WAIT_UNTIL(&f.world, extra[EXTRA_COUNT - 1].in.bytes > 0);
+    wire_close(&extra[EXTRA_COUNT - 1]);
+    WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 0);
+    wire_connect(&f.wire, &f.world, f.service.port);
+    wire_send(&f.wire, GET("/after"));
+    WAIT_UNTIL(&f.world, wire_has(&f.wire, "GET /after 0"));
+    close_fixture(&f);
+}
+
+/* --- The end -------------------------------------------------------------------------------- */
+
+static void on_drained_server(void *arg)
+{
+    struct service *service = arg;
+    service->drain_done = true;
+}
+
+static void drain_lets_answers_end_and_takes_nothing_new(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with(&f, limits_default());
+    struct wire busy;
+    wire_connect(&busy, &f.world, f.service.port);
+    wire_send(&busy, GET("/busy"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    pawl_http_server_drain(f.service.server, on_drained_server, &f.service);
+    assert_false(f.service.drain_done);
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(f.service.port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    assert_int_not_equal(connect(late, (const struct sockaddr *)&address, sizeof(address)), 0);
+    close(late);
+    assert_false(f.service.drain_done);
+    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("last words"));
+    WAIT_UNTIL(&f.world, f.service.drain_done);
+    WAIT_UNTIL(&f.world, busy.eof);
+    assert_true(wire_has(&busy, "Connection: close\r\n\r\nlast words"));
+    wire_close(&busy);
+    close_fixture(&f);
+}
+
+static void drain_of_an_idle_server_tells_in_a_later_turn(void **state)
+{
+    (void)state;
+    struct world world;
+    struct service service;
+    world_open(&world);
+    service_open(&service, &world, limits_default());
+    pawl_http_server_drain(service.server, on_drained_server, &service);
+    assert_false(service.drain_done);
+    WAIT_UNTIL(&world, service.drain_done);
+    service_close(&service);
+    world_close(&world);
+}
+
+static void close_on_drained(void *arg)
+{
+    struct service *service = arg;
+    service->drain_done = true;
+    pawl_http_server_close(service->server);
+}
+
+static void server_may_be_closed_when_it_has_drained(void **state)
+{
+    (void)state;
+    struct world world;
+    struct service service;
+    world_open(&world);
+    service_open(&service, &world, limits_default());
+    pawl_http_server_drain(service.server, close_on_drained, &service);
+    WAIT_UNTIL(&world, service.drain_done);
+    world_close(&world);
+}
+
+static void close_in_handler(struct service *service, struct pawl_http_exchange *exchange)
+{
+    pawl_http_server_close(service->server);
+    assert_int_equal(service->gone_count, 1);
+    assert_true(pawl_http_exchange_is_gone(exchange));
+    service->held[service->held_count++] = exchange;
+}
+
+static void server_may_be_closed_inside_a_handler(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with(&f, limits_default());
+    f.service.on_request = close_in_handler;
+    wire_send(&f.wire, GET("/1") GET("/2"));
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    assert_int_equal(f.service.request_count, 1);
+    /* The server lives until the last answer. */
+    for (int i = 0; i < 5; i++) {
+        uv_run(&f.world.loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(pawl_http_server_connection_count(f.service.server), 1);
+    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("nobody"));
+    wire_close(&f.wire);
+    world_close(&f.world);
+}
+
+static void answer_and_close(struct service *service, struct pawl_http_exchange *exchange)
+{
+    pawl_http_reply(exchange, 200, NULL, 0, PAWL_SLICE_NONE);
+    pawl_http_server_close(service->server);
+    assert_int_equal(service->gone_count, 0);
+}
+
+static void server_may_be_closed_right_after_an_answer(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with(&f, limits_default());
+    f.service.on_request = answer_and_close;
+    wire_send(&f.wire, GET("/1"));
+    WAIT_UNTIL(&f.world, f.wire.eof);
+    wire_close(&f.wire);
+    world_close(&f.world);
+}
+
+static void close_tells_every_owner(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with(&f, limits_default());
+    struct wire streaming;
+    wire_connect(&streaming, &f.world, f.service.port);
+    wire_send(&f.wire, GET("/1"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    wire_send(&streaming, GET("/2"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 2);
+    struct pawl_http_exchange *first = service_take(&f.service);
+    struct pawl_http_exchange *second = service_take(&f.service);
+    pawl_http_reply_begin(second, 200, NULL, 0, -1);
+    pawl_http_server_close(f.service.server);
+    assert_int_equal(f.service.gone_count, 2);
+    pawl_http_reply_end(second);
+    WAIT_UNTIL(&f.world, f.wire.eof && streaming.eof);
+    pawl_http_reply_abort(first);
+    wire_close(&streaming);
+    wire_close(&f.wire);
+    world_close(&f.world);
+}
+
+/* --- Unix sockets --------------------------------------------------------------------------- */
+
+struct folder {
+    char path[64];
+    char socket[96];
+};
+
+static void folder_open(struct folder *folder)
+{
+    strcpy(folder->path, "/tmp/pawl_net_XXXXXX");
+    assert_non_null(mkdtemp(folder->path));
+    snprintf(folder->socket, sizeof(folder->socket), "%s/s", folder->path);
+}
+
+static void server_listens_on_a_private_unix_socket(void **state)
+{
+    (void)state;
+    struct folder folder;
+    folder_open(&folder);
+    struct fixture f;
+    open_with(&f, limits_default());
+    f.service.answer_at_once = true;
+    struct pawl_errmsg msg = {0};
+    assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
+    struct stat found;
+    assert_int_equal(lstat(folder.socket, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0600);
+    struct wire wire;
+    wire_connect_unix(&wire, &f.world, folder.socket);
+    wire_send(&wire, GET("/unix"));
+    WAIT_UNTIL(&f.world, wire_has(&wire, "GET /unix 0"));
+    wire_close(&wire);
+    /* Somebody listens there. */
+    pawl_err err = pawl_http_server_listen_unix(f.service.server, folder.socket, &msg);
+    assert_int_equal(err.code, PAWL_ERR_EXISTS);
+    assert_non_null(strstr(msg.text, folder.socket));
+    close_fixture(&f);
+    assert_int_not_equal(access(folder.socket, F_OK), 0);
+    assert_int_equal(rmdir(folder.path), 0);
+}
+
+static void server_replaces_a_stale_unix_socket_only(void **state)
+{
+    (void)state;
+    struct folder folder;
+    folder_open(&folder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, folder.socket);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    struct fixture f;
+    open_with(&f, limits_default());
+    struct pawl_errmsg msg = {0};
+    assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
+    char file[128];
+    snprintf(file, sizeof(file), "%s/file", folder.path);
+    FILE *made = fopen(file, "w");
+    assert_non_null(made);
+    fclose(made);
+    assert_int_equal(pawl_http_server_listen_unix(f.service.server, file, &msg).code,
+                     PAWL_ERR_EXISTS);
+    assert_int_equal(access(file, F_OK), 0);
+    char far[200];
+    memset(far, 'a', sizeof(far) - 1);
+    far[sizeof(far) - 1] = '\0';
+    assert_int_equal(pawl_http_server_listen_unix(f.service.server, far, &msg).code,
+                     PAWL_ERR_INVALID);
+    assert_int_equal(pawl_http_server_listen_unix(f.service.server, "/none/such/s", &msg).code,
+                     PAWL_ERR_NOT_FOUND);
+    close_fixture(&f);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(folder.path), 0);
+}
+
+static void server_says_why_it_cannot_listen(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with(&f, limits_default());
+    struct pawl_errmsg msg = {0};
+    pawl_err err =
+        pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", f.service.port, NULL, &msg);
+    assert_int_equal(err.code, PAWL_ERR_EXISTS);
+    assert_non_null(strstr(msg.text, "address already in use"));
+    err = pawl_http_server_listen_tcp(f.service.server, "localhost", 0, NULL, &msg);
+    assert_int_equal(err.code, PAWL_ERR_INVALID);
+    uint16_t port = 0;
+    assert_true(
+        pawl_ok(pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", 0, &port, &msg)));
+    assert_true(port > 0 && port != f.service.port);
+    close_fixture(&f);
+}
+
+/* --- Who may connect ------------------------------------------------------------------------ */
+
+/* A request from a child process under that uid; what it read is its exit status: the hundreds
+ * digit of the answer. */
+static int status_class_seen_by(uid_t uid, uint16_t port, struct world *world)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char answer[512] = {0};
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons(port),
+                                      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        if (setuid(uid) != 0) {
+            _exit(1);
+        }
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+            write(fd, GET("/"), sizeof(GET("/")) - 1) < 0 ||
+            read(fd, answer, sizeof(answer) - 1) < 10) {
+            _exit(1);
+        }
+        _exit(answer[9]);
+    }
+    close(ends[1]);
+    /* The pipe's end is the child's: it tells the loop when there is a status to collect. */
+    struct wire life;
+    wire_adopt(&life, world, ends[0]);
+    WAIT_UNTIL(world, life.eof);
+    wire_close(&life);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status) - '0';
+}
+
+static void server_refuses_other_users_where_it_can_tell(void **state)
+{
+    (void)state;
+    struct world world;
+    struct service service;
+    world_open(&world);
+    service_open_for_user(&service, &world);
+    service.answer_at_once = true;
+    assert_int_equal(status_class_seen_by(geteuid(), service.port, &world), 2);
+    assert_int_equal(service.request_count, 1);
+    if (geteuid() == 0) {
+        assert_int_equal(status_class_seen_by(65534, service.port, &world), 4);
+        assert_int_equal(service.request_count, 1);
+    } else {
+        print_message("not root: no other user to connect as\n");
+    }
+    service_close(&service);
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_ends_a_head_that_takes_too_long),
+        cmocka_unit_test(server_ends_a_body_that_stops_coming),
+        cmocka_unit_test(server_closes_idle_connections_without_a_word),
+        cmocka_unit_test(server_gives_up_on_a_client_that_takes_nothing),
+        cmocka_unit_test(server_waits_for_its_owner_without_limit),
+        cmocka_unit_test(server_names_the_limit_of_the_head),
+        cmocka_unit_test(server_lets_a_refused_sender_read_the_refusal),
+        cmocka_unit_test(server_tells_connections_above_the_limit),
+        cmocka_unit_test(server_holds_connections_back_and_takes_them_later),
+        cmocka_unit_test(drain_lets_answers_end_and_takes_nothing_new),
+        cmocka_unit_test(drain_of_an_idle_server_tells_in_a_later_turn),
+        cmocka_unit_test(server_may_be_closed_when_it_has_drained),
+        cmocka_unit_test(server_may_be_closed_inside_a_handler),
+        cmocka_unit_test(server_may_be_closed_right_after_an_answer),
+        cmocka_unit_test(close_tells_every_owner),
+        cmocka_unit_test(server_listens_on_a_private_unix_socket),
+        cmocka_unit_test(server_replaces_a_stale_unix_socket_only),
+        cmocka_unit_test(server_says_why_it_cannot_listen),
+        cmocka_unit_test(server_refuses_other_users_where_it_can_tell),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
