@@ -6,24 +6,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/commands.h"
-
-const struct pawl_cli_command *const pawl_cli_commands[] = {
-    &pawl_cli_command_run,    &pawl_cli_command_runs,    &pawl_cli_command_show,
-    &pawl_cli_command_prices, &pawl_cli_command_verify,  &pawl_cli_command_completion,
-    &pawl_cli_command_man,    &pawl_cli_command_version, &pawl_cli_command_help,
-};
-const size_t pawl_cli_command_count = PAWL_ARRAY_LEN(pawl_cli_commands);
-
-const struct pawl_cli_command *pawl_cli_find_command(const char *name)
-{
-    for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        if (strcmp(pawl_cli_commands[i]->name, name) == 0) {
-            return pawl_cli_commands[i];
-        }
-    }
-    return NULL;
-}
 
 /* Edits (insert, delete, replace) between two short words; long ones count as far apart. */
 static size_t word_distance(const char *a, const char *b)

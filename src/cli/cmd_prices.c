@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_prices.c: `pawl prices [MODEL]`: what a call would be booked at, and says who.
+ *
+ * A name that the gateway would find is shown with all its rows, since that is the question behind most calls;
+ * any other text is searched for in the names.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/money.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "gateway/price.h"
+
+enum { OPTION_ALL = 1, OPTION_JSON, OPTION_PRICES, OPTION_DATA_DIR };
+
+static const struct pawl_cli_option options[] = {
+    {OPTION_ALL, 'a', "all", NULL,
+     "every provider in the book, not only those that can be metered"},
+    {OPTION_JSON, 0, "json", NULL, "one object a line"},
+    {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs, and a prices.json of your own, are kept"},
+};
+
+static const char *rate_text(const struct pawl_price *price,
+                             enum pawl_price_kind kind,
+                             int64_t input_tokens,
+                             char out[static PAWL_MONEY_TEXT_BYTES])
+{
+    int64_t rate = pawl_price_rate(price, kind, input_tokens);
+    int64_t scaled = 0;
+    if (!pawl_money_mul_div_ceil(rate, price->multiplier_permille, 1000, &scaled)) {
+        return "?";
+    }
+    return pawl_money_format_usd(scaled, out);
+}
+
+static void write_json(const struct pawl_price *price)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, 1 << 16);
+    struct pawl_json_writer json;
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_string(&json, "provider", price->provider);
+    pawl_json_member_string(&json, "model", price->model);
+    pawl_json_member_string(&json, "date", price->date);
+    pawl_json_member_string(&json, "source", price->source);
+    pawl_json_member_i64(&json, "context_tokens", price->context_tokens);
+    pawl_json_member_i64(&json, "multiplier_permille", price->multiplier_permille);
+    pawl_json_key(&json, "rows");
+    pawl_json_array_begin(&json);
+    for (uint32_t i = 0; i < price->row_count; i++) {
+        const struct pawl_price_row *row = &price->rows[i];
+        pawl_json_object_begin(&json);
+        pawl_json_member_i64(&json, "over_tokens", row->over_tokens);
+        pawl_json_member_str(&json, "unit", "USD_MICROCENTS");
+        for (int kind = 0; kind < PAWL_PRICE_KIND_COUNT; kind++) {
+            if (row->microcents[kind] != PAWL_PRICE_ABSENT) {
+                pawl_json_member_i64(&json, pawl_price_kind_name((enum pawl_price_kind)kind),
+                                     row->microcents[kind]);
+            }
+        }
+        pawl_json_object_end(&json);
+    }
+    pawl_json_array_end(&json);
+    pawl_json_object_end(&json);
+    puts(pawl_buf_cstr(&line));
+    pawl_buf_free(&line);
+}
+
+/* A row per size of prompt, for the table. */
+static void add_rows(struct pawl_cli_table *table, const struct pawl_price *price)
+{
+    for (uint32_t i = 0; i < price->row_count; i++) {
+        int64_t over = price->rows[i].over_tokens;
+        int64_t tokens = over == 0 ? 0 : over + 1;
+        char name[160];
+        char text[PAWL_MONEY_TEXT_BYTES];
+        snprintf(name, sizeof(name), "%.*s/%.*s%s%s", (int)price->provider.bytes,
+                 price->provider.data, (int)price->model.bytes, price->model.data,
+                 over > 0 ? " above " : "", over > 0 ? pawl_money_format_count(over, text) : "");
+        pawl_cli_table_cell(table, name);
+        pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_INPUT, tokens, text));
+        pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_OUTPUT, tokens, text));
+        pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_CACHE_READ, tokens, text));
+        pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_CACHE_WRITE, tokens, text));
+        pawl_cli_table_cell(table, price->context_tokens > 0 && over == 0
+                                       ? pawl_money_format_count(price->context_tokens, text)
+                                       : "");
+    }
+}
+
+static const struct pawl_cli_column columns[] = {
+    {"MODEL", false, 60},    {"INPUT", true, 0},       {"OUTPUT", true, 0},
+    {"CACHE READ", true, 0}, {"CACHE WRITE", true, 0}, {"CONTEXT", true, 0},
+};
+
+static bool metered(const struct pawl_price *price)
+{
+    return pawl_slice_equal_str(price->provider, "anthropic") ||
+           pawl_slice_equal_str(price->provider, "openai") ||
+           pawl_slice_equal_str(price->date, "override");
+}
+
+struct listing {
+    struct pawl_cli_table *table; /* NULL: JSON */
+    uint32_t count;
+};
+
+static void show(struct listing *listing, const struct pawl_price *price)
+{
+    if (listing->table == NULL) {
+        write_json(price);
+    } else {
+        add_rows(listing->table, price);
+    }
+    listing->count++;
+}
+
+static void list_matching(struct listing *listing,
+                          const struct pawl_price_book *book,
+                          const char *text,
+                          bool all,
+                          int64_t now_us)
+{
+    uint32_t count = pawl_price_book_count(book);
+    struct pawl_slice needle = pawl_slice_str(text);
+    for (uint32_t i = pawl_price_book_search(book, needle, 0); i < count;
+         i = pawl_price_book_search(book, needle, i + 1)) {
+        struct pawl_price price;
+        pawl_price_book_at(book, i, now_us, &price);
+        if (all || metered(&price)) {
+            show(listing, &price);
+        }
+    }
+}
+
+static int nothing_found(const struct pawl_cli_call *call,
+                         const struct pawl_price_book *book,
+                         const char *model,
+                         int64_t now_us)
+{
+    uint32_t indexes[3];
+    size_t count =
+        pawl_price_book_suggest(book, pawl_slice_str(model), indexes, PAWL_ARRAY_LEN(indexes));
+    pawl_cli_error(call, PAWL_EXIT_REFUSED, "no price is known for '%s'", model);
+    for (size_t i = 0; i < count; i++) {
+        struct pawl_price price;
+        pawl_price_book_at(book, indexes[i], now_us, &price);
+        fprintf(stderr, "%s%.*s/%.*s", i == 0 ? "Near it: " : ", ", (int)price.provider.bytes,
+                price.provider.data, (int)price.model.bytes, price.model.data);
+    }
+    fprintf(stderr,
+            "%sTo add one, put a line into prices.json in the data directory:\n"
+            "  {\"models\":[{\"match\":\"%s\",\"input_usd_per_mtok\":\"3\","
+            "\"output_usd_per_mtok\":\"15\"}]}\n",
+            count > 0 ? ".\n" : "", model);
+    return PAWL_EXIT_REFUSED;
+}
+
+static int run_prices(const struct pawl_cli_call *call)
+{
+    struct pawl_price_book *book = NULL;
+    int status = pawl_cli_open_prices(call, pawl_cli_value(call, OPTION_PRICES),
+                                      pawl_cli_value(call, OPTION_DATA_DIR), &book);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    bool json = pawl_cli_has(call, OPTION_JSON);
+    const char *model = call->operand_count > 0 ? call->operands[0] : "";
+    int64_t now_us = pawl_clock_os().real_us(pawl_clock_os().arg);
+    struct listing listing = {.table = json ? NULL
+                                            : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns))};
+    struct pawl_price price;
+    struct pawl_price_query query = {.model = pawl_slice_str(model), .at_us = now_us};
+    if (model[0] != '\0' && pawl_price_lookup(book, query, &price)) {
+        show(&listing, &price);
+    } else {
+        bool all = pawl_cli_has(call, OPTION_ALL) || model[0] != '\0';
+        list_matching(&listing, book, model, all, now_us);
+    }
+    if (!json) {
+        pawl_cli_table_print(listing.table, stdout);
+    }
+    if (listing.count == 0) {
+        status = nothing_found(call, book, model, now_us);
+    } else if (!json && isatty(STDOUT_FILENO) == 1) {
+        struct pawl_slice date = pawl_price_book_date(book);
+        struct pawl_slice source = pawl_price_book_source(book);
+        printf("\nUSD per million tokens, as of %.*s (%.*s).\n", (int)date.bytes, date.data,
+               (int)source.bytes, source.data);
+    }
+    pawl_price_book_free(book);
+    return status;
+}
+
+const struct pawl_cli_command pawl_cli_command_prices = {
+    .name = "prices",
+    .operands = "[MODEL]",
+    .summary = "what models cost",
+    .text =
+        "Shows the price that a call of MODEL would be booked at, or every model whose name has\n"
+        "MODEL in it. Prices of your own (--prices, or prices.json in the data directory) come\n"
+        "first.",
+    .examples = "  pawl prices claude-sonnet-4-5\n"
+                "  pawl prices gpt-5\n"
+                "  pawl prices --all --json",
+    .options = options,
+    .option_count = PAWL_ARRAY_LEN(options),
+    .operands_max = 1,
+    .run = run_prices,
+};

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_show.c: `pawl show RUN`: one run with every call, as text for people or, with --json, first
+ * the run and then each call as an object of its own line.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/money.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "run/caps.h"
+
+enum { OPTION_JSON = 1, OPTION_DATA_DIR };
+
+static const struct pawl_cli_option options[] = {
+    {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
+};
+
+struct page {
+    bool json;
+    bool found;
+    int64_t started_us;
+    struct pawl_cli_table *table;
+    uint64_t number;
+    uint64_t models;
+};
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void print_line(struct pawl_buf *line)
+{
+    puts(pawl_buf_cstr(line));
+    pawl_buf_free(line);
+}
+
+static void json_run(const struct pawl_history_run *run)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, 4 << 20);
+    struct pawl_json_writer json;
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", "run");
+    pawl_cli_write_run(&json, run);
+    if (!pawl_slice_empty(run->end_note)) {
+        pawl_json_key(&json, "end");
+        pawl_json_put_raw(&json, run->end_note);
+    }
+    pawl_json_object_end(&json);
+    print_line(&line);
+}
+
+static void json_amounts(struct pawl_json_writer *json, const char *key, const int64_t *amounts)
+{
+    pawl_json_key(json, key);
+    pawl_json_object_begin(json);
+    for (size_t i = 0; i < PAWL_HISTORY_UNITS - 1; i++) {
+        pawl_cli_write_amount(json, pawl_cli_history_key(i), pawl_cli_history_unit(i), amounts[i]);
+    }
+    pawl_json_object_end(json);
+}
+
+static void json_raw(struct pawl_json_writer *json, const char *key, struct pawl_slice raw)
+{
+    if (!pawl_slice_empty(raw)) {
+        pawl_json_key(json, key);
+        pawl_json_put_raw(json, raw);
+    }
+}
+
+static void json_call(const struct pawl_history_call *call)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, 1 << 20);
+    struct pawl_json_writer json;
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", "call");
+    pawl_json_member_i64(&json, "call", (int64_t)call->id);
+    pawl_json_member_string(&json, "state", call->state);
+    pawl_json_member_i64(&json, "at_ms", call->at_us / 1000);
+    if (call->settled_us != 0) {
+        pawl_json_member_i64(&json, "settled_at_ms", call->settled_us / 1000);
+    }
+    pawl_json_member_string(&json, "dialect", call->dialect);
+    pawl_json_member_string(&json, "model", call->model);
+    pawl_json_member_string(&json, "model_asked", call->model_asked);
+    if (pawl_slice_equal_str(call->state, "refused")) {
+        pawl_json_member_string(&json, "reason", call->reason);
+    } else {
+        pawl_json_member_string(&json, "end", call->end);
+        pawl_json_member_i64(&json, "status", call->status);
+        json_amounts(&json, "held", call->hold);
+        json_amounts(&json, "spent", call->spent);
+        pawl_json_member_i64(&json, "input_tokens", call->input);
+        pawl_json_member_i64(&json, "cache_read_tokens", call->cache_read);
+        pawl_json_member_i64(&json, "cache_write_tokens", call->cache_write);
+        pawl_json_member_i64(&json, "output_tokens", call->output);
+        pawl_json_member_i64(&json, "reasoning_tokens", call->reasoning);
+        pawl_json_member_i64(&json, "tool_calls", call->tool_calls);
+        pawl_json_member_i64(&json, "duration_us", call->duration_us);
+        pawl_json_member_bool(&json, "estimated", call->estimated);
+    }
+    json_raw(&json, "reserve", call->reserve_meta);
+    json_raw(&json, "settle", call->settle_meta);
+    pawl_json_object_end(&json);
+    print_line(&line);
+}
+
+/* --- Text ------------------------------------------------------------------------------------- */
+
+static void text_caps(const struct pawl_history_run *run)
+{
+    static const struct pawl_cli_column columns[] = {
+        {"", false, 0}, {"SPENT", true, 0}, {"OF", true, 0}};
+    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    for (size_t i = 0; i < PAWL_HISTORY_UNITS; i++) {
+        char text[PAWL_CAP_TEXT_BYTES];
+        char money[PAWL_MONEY_TEXT_BYTES];
+        enum pawl_run_cap_index cap = pawl_cap_of_unit(pawl_cli_history_unit(i));
+        if (run->limit[i] < 0 && run->spent[i] == 0) {
+            continue;
+        }
+        pawl_cli_table_cell(table, pawl_cli_unit_word(pawl_cli_history_unit(i)));
+        pawl_cli_table_cell(table, cap == PAWL_CAP_TOKENS
+                                       ? pawl_money_format_count(run->spent[i], money)
+                                       : pawl_cap_format(cap, run->spent[i], text));
+        pawl_cli_table_cell(table,
+                            run->limit[i] < 0 ? "" : pawl_cap_format(cap, run->limit[i], text));
+    }
+    pawl_cli_table_print(table, stdout);
+}
+
+static void text_run(const struct pawl_history_run *run)
+{
+    char text[PAWL_CLI_TEXT_BYTES];
+    char took[PAWL_CLOCK_TEXT_BYTES];
+    char money[PAWL_MONEY_TEXT_BYTES];
+    printf("%.*s  %s\n", (int)run->id.bytes, run->id.data, pawl_cli_run_word(run, text));
+    printf("%.*s\n", (int)run->command.bytes, run->command.data);
+    printf("in %.*s, %s", (int)run->cwd.bytes, run->cwd.data,
+           pawl_cli_local_time(run->started_us, text));
+    if (run->ended_us != 0) {
+        printf(", took %s",
+               pawl_duration_format_ms((run->ended_us - run->started_us) / 1000, took));
+    }
+    if (run->status >= 0) {
+        printf(", exit status %d", run->status);
+        if (run->status != run->agent_status && run->agent_status >= 0) {
+            printf(" (the agent's own: %d)", run->agent_status);
+        }
+    }
+    fputs("\n\n", stdout);
+    text_caps(run);
+    printf("\nhard stop: %s; approvals: %" PRIu64 " asked, %" PRIu64 " given; overshoot: %s",
+           run->hard_stop ? "yes" : "no", run->approvals_asked, run->approvals_given,
+           pawl_money_format_usd(run->overshoot_microcents, money));
+    if (run->unconfirmed_microcents > 0) {
+        printf("; unconfirmed: %s", pawl_money_format_usd(run->unconfirmed_microcents, money));
+    }
+    fputc('\n', stdout);
+}
+
+static bool show_model(void *arg, const struct pawl_history_model *model)
+{
+    struct page *page = arg;
+    char money[PAWL_MONEY_TEXT_BYTES];
+    printf("%s%.*s: %" PRIu64 " call%s, %s\n", page->models++ == 0 ? "\n" : "",
+           (int)model->model.bytes, model->model.data, model->calls, model->calls == 1 ? "" : "s",
+           pawl_money_format_usd(model->microcents, money));
+    return true;
+}
+
+static const struct pawl_cli_column call_columns[] = {
+    {"#", true, 0},      {"AT", true, 0},     {"MODEL", false, 36}, {"INPUT", true, 0},
+    {"CACHED", true, 0}, {"OUTPUT", true, 0}, {"COST", true, 0},    {"HELD", true, 0},
+    {"TOOLS", true, 0},  {"TOOK", true, 0},   {"STATE", false, 0},
+};
+
+static void count_cell(struct pawl_cli_table *table, int64_t count)
+{
+    char text[PAWL_MONEY_TEXT_BYTES];
+    pawl_cli_table_cell(table, count == 0 ? "" : pawl_money_format_count(count, text));
+}
+
+/* "settled", "settled (client_gone, estimated)", "refused: spent". */
+static const char *call_word(const struct pawl_history_call *call,
+                             char out[static PAWL_CLI_TEXT_BYTES])
+{
+    bool plain = pawl_slice_empty(call->end) || pawl_slice_equal_str(call->end, "complete");
+    if (pawl_slice_equal_str(call->state, "refused")) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "refused: %.*s", (int)call->reason.bytes,
+                 call->reason.data);
+    } else {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s%s%.*s%s%s%s", (int)call->state.bytes,
+                 call->state.data, plain && !call->estimated ? "" : " (",
+                 plain ? 0 : (int)call->end.bytes, plain ? "" : call->end.data,
+                 !plain && call->estimated ? ", " : "", call->estimated ? "estimated" : "",
+                 plain && !call->estimated ? "" : ")");
+    }
+    return out;
+}
+
+static void text_call(struct page *page, const struct pawl_history_call *call)
+{
+    char text[PAWL_CLI_TEXT_BYTES];
+    char took[PAWL_CLOCK_TEXT_BYTES];
+    char money[PAWL_MONEY_TEXT_BYTES];
+    bool refused = pawl_slice_equal_str(call->state, "refused");
+    struct pawl_slice model = pawl_slice_empty(call->model) ? call->model_asked : call->model;
+    snprintf(text, sizeof(text), "%" PRIu64, ++page->number);
+    pawl_cli_table_cell(page->table, text);
+    pawl_cli_table_cell(page->table,
+                        pawl_duration_format_ms((call->at_us - page->started_us) / 1000, took));
+    pawl_slice_copy_str(model, text, sizeof(text));
+    pawl_cli_table_cell(page->table, text);
+    count_cell(page->table, call->input);
+    count_cell(page->table, call->cache_read + call->cache_write);
+    count_cell(page->table, call->output);
+    pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->spent[0], money));
+    pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->hold[0], money));
+    count_cell(page->table, call->tool_calls);
+    pawl_cli_table_cell(page->table, call->duration_us == 0
+                                         ? ""
+                                         : pawl_duration_format_ms(call->duration_us / 1000, took));
+    pawl_cli_table_cell(page->table, call_word(call, text));
+}
+
+/* --- The command ------------------------------------------------------------------------------ */
+
+static bool show_run(void *arg, const struct pawl_history_run *run)
+{
+    struct page *page = arg;
+    page->found = true;
+    page->started_us = run->started_us;
+    if (page->json) {
+        json_run(run);
+    } else {
+        text_run(run);
+    }
+    return false;
+}
+
+static bool show_call(void *arg, const struct pawl_history_call *call)
+{
+    struct page *page = arg;
+    if (page->json) {
+        json_call(call);
+    } else {
+        text_call(page, call);
+    }
+    return true;
+}
+
+static pawl_err
+show(struct page *page, struct pawl_history *history, const char *id, struct pawl_errmsg *msg)
+{
+    struct pawl_history_filter filter = {.limit = 1, .id_prefix = pawl_slice_str(id)};
+    struct pawl_slice run = pawl_slice_str(id);
+    pawl_err err = pawl_history_runs(history, &filter, show_run, page, msg);
+    if (pawl_ok(err) && !page->found) {
+        pawl_errmsg_set(msg, "%s has not recorded anything yet", id);
+        err = PAWL_ERR(NOT_FOUND);
+    }
+    if (pawl_ok(err) && !page->json) {
+        err = pawl_history_models(history, run, show_model, page, msg);
+        page->table = pawl_cli_table_new(call_columns, PAWL_ARRAY_LEN(call_columns));
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_calls(history, run, show_call, page, msg);
+    }
+    if (page->table != NULL) {
+        if (page->number > 0) {
+            fputc('\n', stdout);
+        }
+        pawl_cli_table_print(page->table, stdout);
+    }
+    return err;
+}
+
+static int run_show(const struct pawl_cli_call *call)
+{
+    struct pawl_datadir dir;
+    struct pawl_history *history = NULL;
+    int status = pawl_cli_open_history(call, pawl_cli_value(call, OPTION_DATA_DIR), &dir, &history);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    if (history == NULL) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", dir.path);
+    }
+    struct pawl_errmsg msg = {""};
+    struct page page = {.json = pawl_cli_has(call, OPTION_JSON)};
+    char id[PAWL_RUN_ID_BYTES];
+    pawl_err err = pawl_datadir_find(&dir, call->operands[0], id, &msg);
+    if (pawl_ok(err)) {
+        err = show(&page, history, id, &msg);
+    }
+    struct pawl_errmsg closing_msg = {""};
+    pawl_err closing = pawl_history_close(history, &closing_msg);
+    if (pawl_failed(err) || pawl_failed(closing)) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s",
+                              pawl_failed(err) ? msg.text : closing_msg.text);
+    }
+    return PAWL_EXIT_OK;
+}
+
+const struct pawl_cli_command pawl_cli_command_show = {
+    .name = "show",
+    .operands = "RUN",
+    .summary = "one run, with every call",
+    .text = "RUN is an id or the beginning of one, or 'last'.",
+    .examples = "  pawl show last\n"
+                "  pawl show last --json | jq 'select(.type==\"call\")'",
+    .options = options,
+    .option_count = PAWL_ARRAY_LEN(options),
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_show,
+};

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_verify.c: `pawl verify [RUN]`: proves that a run's journal is whole: every hash of the chain,
+ * the witness beside it, and a replay in which each result must come out again.
+ *
+ * Without RUN it goes through all runs that are not alive. Damage in one does not keep it from the others.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "engine/engine.h"
+#include "run/datadir.h"
+#include "run/rundir.h"
+
+enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
+
+static const struct pawl_cli_option options[] = {
+    {OPTION_EXPECT, 0, "expect", "OP:HASH", "the journal must have this hash at that operation"},
+    {OPTION_JSON, 0, "json", NULL, "one object a line"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
+};
+
+struct verification {
+    const struct pawl_cli_call *call;
+    struct pawl_datadir dir;
+    struct pawl_verify_options options;
+    bool json;
+    bool progress; /* on a terminal */
+    int status;
+    uint32_t verified;
+    uint32_t alive;
+};
+
+static const char *hash_text(const struct pawl_journal_hash *hash,
+                             char out[static 2 * PAWL_JOURNAL_HASH_BYTES + 1])
+{
+    for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
+        snprintf(out + 2 * i, 3, "%02x", hash->bytes[i]);
+    }
+    return out;
+}
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+/* "OP:64 hex digits", as this command prints it. */
+static bool parse_expect(const char *text, struct pawl_verify_options *options_out)
+{
+    struct pawl_slice rest = pawl_slice_str(text);
+    struct pawl_slice op = pawl_slice_cut(&rest, ':');
+    if (!pawl_slice_to_u64(op, &options_out->expect_op) || options_out->expect_op == 0 ||
+        rest.bytes != 2 * (size_t)PAWL_JOURNAL_HASH_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
+        int high = hex_digit(rest.data[2 * i]);
+        int low = hex_digit(rest.data[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        options_out->expect_hash.bytes[i] = (uint8_t)(high * 16 + low);
+    }
+    return true;
+}
+
+static void show_progress(void *arg, uint64_t op, uint64_t last_op)
+{
+    const struct verification *v = arg;
+    if (v->progress) {
+        fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " operations\033[K", op, last_op);
+    }
+}
+
+static void tell_json(const char *id, const struct pawl_verify_report *report, const char *problem)
+{
+    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    struct pawl_buf line;
+    pawl_buf_init(&line, 1 << 14);
+    struct pawl_json_writer json;
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "run", id);
+    pawl_json_member_bool(&json, "ok", problem == NULL);
+    if (problem != NULL) {
+        pawl_json_member_str(&json, "error", problem);
+    } else {
+        pawl_json_member_i64(&json, "first_op", (int64_t)report->first_op);
+        pawl_json_member_i64(&json, "last_op", (int64_t)report->last_op);
+        pawl_json_member_i64(&json, "batches", (int64_t)report->batches);
+        pawl_json_member_str(&json, "hash", hash_text(&report->hash, hash));
+        pawl_json_member_bool(&json, "results_compared", report->results_compared);
+    }
+    pawl_json_object_end(&json);
+    puts(pawl_buf_cstr(&line));
+    pawl_buf_free(&line);
+}
+
+static void tell_text(const char *id, const struct pawl_verify_report *report)
+{
+    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    printf("%s  ok: operations %" PRIu64 " to %" PRIu64 " in %" PRIu64 " commits%s\n    %" PRIu64
+           ":%s\n",
+           id, report->first_op, report->last_op, report->batches,
+           report->results_compared ? "" : " (results from other rules were not compared)",
+           report->last_op, hash_text(&report->hash, hash));
+}
+
+static bool verify_run(void *arg, const char *id)
+{
+    struct verification *v = arg;
+    struct pawl_errmsg msg = {""};
+    struct pawl_rundir run;
+    pawl_err err = pawl_rundir_lock(&v->dir, id, &run, &msg);
+    if (err.code == PAWL_ERR_LOCKED) {
+        v->alive++;
+        return true;
+    }
+    struct pawl_verify_report report = {0};
+    if (pawl_ok(err)) {
+        v->options.dir = run.journal;
+        err = pawl_engine_verify(&v->options, &report, &msg);
+        pawl_rundir_close(&run);
+    }
+    if (v->progress) {
+        fputs("\r\033[K", stderr);
+    }
+    if (v->json) {
+        tell_json(id, &report, pawl_ok(err) ? NULL : msg.text);
+    } else if (pawl_ok(err)) {
+        tell_text(id, &report);
+    }
+    if (pawl_failed(err)) {
+        v->status = pawl_cli_error(v->call, PAWL_EXIT_CORRUPT, "%s: %s", id, msg.text);
+    } else {
+        v->verified++;
+    }
+    return true;
+}
+
+static int run_verify(const struct pawl_cli_call *call)
+{
+    struct verification v = {.call = call,
+                             .json = pawl_cli_has(call, OPTION_JSON),
+                             .progress = isatty(STDERR_FILENO) == 1,
+                             .status = PAWL_EXIT_OK};
+    v.options.progress = show_progress;
+    v.options.arg = &v;
+    const char *expect = pawl_cli_value(call, OPTION_EXPECT);
+    if (expect != NULL && call->operand_count == 0) {
+        return pawl_cli_usage_error(call, "--expect needs a RUN");
+    }
+    if (expect != NULL && !parse_expect(expect, &v.options)) {
+        return pawl_cli_usage_error(call, "--expect takes OP:HASH as this command prints it");
+    }
+    struct pawl_errmsg msg = {""};
+    pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &v.dir, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_check(&v.dir, &msg);
+    }
+    char id[PAWL_RUN_ID_BYTES];
+    if (pawl_ok(err) && call->operand_count == 1) {
+        err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
+        if (pawl_ok(err)) {
+            verify_run(&v, id);
+            if (v.alive > 0) {
+                return pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                                      "%s is running; verify it when it has ended", id);
+            }
+        }
+    } else if (pawl_ok(err)) {
+        err = pawl_datadir_runs(&v.dir, verify_run, &v, &msg);
+    }
+    if (pawl_failed(err)) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    }
+    if (!v.json && call->operand_count == 0) {
+        printf("%" PRIu32 " verified, %" PRIu32 " running and left alone\n", v.verified, v.alive);
+    }
+    return v.status;
+}
+
+const struct pawl_cli_command pawl_cli_command_verify = {
+    .name = "verify",
+    .operands = "[RUN]",
+    .summary = "prove that nothing recorded was altered or lost",
+    .text =
+        "Reads the journal of RUN (or of every run that is not alive), checks its chain of hashes\n"
+        "and the witness beside it, and replays every operation: each must give the result that\n"
+        "was recorded. The last line, OP:HASH, can be kept elsewhere and given to --expect later.",
+    .examples = "  pawl verify\n"
+                "  pawl verify last --expect 42:9f86d081…",
+    .options = options,
+    .option_count = PAWL_ARRAY_LEN(options),
+    .operands_max = 1,
+    .run = run_verify,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.c: the list of commands, in the order in which the help shows them.
+ */
+#include "cli/commands.h"
+
+#include <string.h>
+
+const struct pawl_cli_command *const pawl_cli_commands[] = {
+    &pawl_cli_command_run,    &pawl_cli_command_runs,    &pawl_cli_command_show,
+    &pawl_cli_command_prices, &pawl_cli_command_verify,  &pawl_cli_command_completion,
+    &pawl_cli_command_man,    &pawl_cli_command_version, &pawl_cli_command_help,
+};
+const size_t pawl_cli_command_count = PAWL_ARRAY_LEN(pawl_cli_commands);
+
+const struct pawl_cli_command *pawl_cli_find_command(const char *name)
+{
+    for (size_t i = 0; i < pawl_cli_command_count; i++) {
+        if (strcmp(pawl_cli_commands[i]->name, name) == 0) {
+            return pawl_cli_commands[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * open.c: the price book and the history, opened as every command opens them.
+ *
+ * Whoever reads the history settles abandoned runs first, so that what it shows is what was
+ * acknowledged; a run that can't be settled is named and the rest is shown all the same.
+ */
+#include "cli/open.h"
+
+#include <unistd.h>
+
+#include "run/settle.h"
+
+int pawl_cli_open_prices(const struct pawl_cli_call *call,
+                         const char *prices,
+                         const char *data_dir,
+                         struct pawl_price_book **ret_book)
+{
+    struct pawl_errmsg msg = {""};
+    struct pawl_datadir dir;
+    char path[PAWL_PATH_BYTES];
+    struct pawl_price_book *book = NULL;
+    pawl_err err = pawl_price_book_load_embedded(&book, &msg);
+    if (pawl_ok(err) && prices == NULL) {
+        err = pawl_datadir_resolve(data_dir, &dir, &msg);
+        if (pawl_ok(err)) {
+            err = pawl_datadir_path(&dir, "prices.json", path, &msg);
+        }
+        prices = pawl_ok(err) && access(path, F_OK) == 0 ? path : NULL;
+    }
+    if (pawl_ok(err) && prices != NULL) {
+        err = pawl_price_book_load_overrides(book, prices, &msg);
+    }
+    if (pawl_failed(err)) {
+        pawl_price_book_free(book);
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    }
+    *ret_book = book;
+    return PAWL_EXIT_OK;
+}
+
+static void tell_trouble(void *arg, const char *id, const struct pawl_errmsg *msg)
+{
+    const struct pawl_cli_call *call = arg;
+    fprintf(stderr, "pawl %s: %s: %s\n", call->command->name, id, msg->text);
+}
+
+int pawl_cli_open_history(const struct pawl_cli_call *call,
+                          const char *data_dir,
+                          struct pawl_datadir *ret_dir,
+                          struct pawl_history **ret_history)
+{
+    *ret_history = NULL;
+    struct pawl_errmsg msg = {""};
+    struct pawl_cli_call copy = *call; /* the callback's argument is not const */
+    char path[PAWL_PATH_BYTES];
+    pawl_err err = pawl_datadir_resolve(data_dir, ret_dir, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_check(ret_dir, &msg);
+        if (err.code == PAWL_ERR_NOT_FOUND) {
+            return PAWL_EXIT_OK;
+        }
+    }
+    if (pawl_ok(err)) {
+        err = pawl_settle_all(ret_dir, tell_trouble, &copy, &msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_datadir_path(ret_dir, "history.db", path, &msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_open(path, NULL, ret_history, &msg);
+    }
+    if (pawl_failed(err)) {
+        int status = err.code == PAWL_ERR_CORRUPT ? PAWL_EXIT_CORRUPT : PAWL_EXIT_REFUSED;
+        return pawl_cli_error(call, status, "%s", msg.text);
+    }
+    return PAWL_EXIT_OK;
+}

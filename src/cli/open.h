@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * open.h: what several commands open the same way: the price book with the user's own prices, and
+ * the history with abandoned runs settled first. Errors are told here; the caller returns the status.
+ */
+#ifndef PAWL_CLI_OPEN_H
+#define PAWL_CLI_OPEN_H
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "gateway/price.h"
+#include "history/history.h"
+#include "run/datadir.h"
+
+/* `prices`: --prices, or NULL for prices.json in the data directory if it is there. */
+int pawl_cli_open_prices(const struct pawl_cli_call *call,
+                         const char *prices,
+                         const char *data_dir,
+                         struct pawl_price_book **ret_book);
+/* PAWL_EXIT_OK with *ret_history NULL: nothing was ever run. */
+int pawl_cli_open_history(const struct pawl_cli_call *call,
+                          const char *data_dir,
+                          struct pawl_datadir *ret_dir,
+                          struct pawl_history **ret_history);
+
+/* --- Words that more than one command shows -------------------------------------------------- */
+
+enum { PAWL_CLI_TEXT_BYTES = 64 };
+/* "2026-11-22 02:19" in the local time zone. */
+const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES]);
+/* "dollars", "tokens", "tool calls", "iterations", "time"; "" for none. */
+const char *pawl_cli_unit_word(uint16_t unit);
+/* How a run stands: "running", "completed", "capped: dollars", "killed", "failed (3)". */
+const char *pawl_cli_run_word(const struct pawl_history_run *run,
+                              char out[static PAWL_CLI_TEXT_BYTES]);
+/* {"unit":"TOKENS","amount":5} as the value of `key`. */
+void pawl_cli_write_amount(struct pawl_json_writer *json,
+                           const char *key,
+                           uint16_t unit,
+                           int64_t amount);
+/* The members that tell a run, inside an open object. */
+void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history_run *run);
+/* The unit at a place of PAWL_HISTORY_UNITS, and its word in JSON: "usd", "tokens", … */
+uint16_t pawl_cli_history_unit(size_t index);
+const char *pawl_cli_history_key(size_t index);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * words.c: how runs are told, to people and in JSON, so that every command tells them alike.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "cli/open.h"
+
+const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES])
+{
+    time_t seconds = (time_t)(us / INT64_C(1000000));
+    struct tm parts;
+    if (us == 0 || localtime_r(&seconds, &parts) == NULL ||
+        strftime(out, PAWL_CLI_TEXT_BYTES, "%Y-%m-%d %H:%M", &parts) == 0) {
+        return "";
+    }
+    return out;
+}
+
+uint16_t pawl_cli_history_unit(size_t index)
+{
+    static const uint16_t units[PAWL_HISTORY_UNITS] = {
+        PAWL_UNIT_USD_MICROCENTS, PAWL_UNIT_TOKENS,        PAWL_UNIT_TOOL_CALLS,
+        PAWL_UNIT_ITERATIONS,     PAWL_UNIT_WALL_CLOCK_MS,
+    };
+    PAWL_ASSERT(index < PAWL_HISTORY_UNITS);
+    return units[index];
+}
+
+const char *pawl_cli_history_key(size_t index)
+{
+    static const char *const keys[PAWL_HISTORY_UNITS] = {"usd", "tokens", "tool_calls",
+                                                         "iterations", "time"};
+    PAWL_ASSERT(index < PAWL_HISTORY_UNITS);
+    return keys[index];
+}
+
+const char *pawl_cli_unit_word(uint16_t unit)
+{
+    static const char *const words[PAWL_HISTORY_UNITS] = {"dollars", "tokens", "tool calls",
+                                                          "iterations", "time"};
+    for (size_t i = 0; i < PAWL_HISTORY_UNITS; i++) {
+        if (pawl_cli_history_unit(i) == unit) {
+            return words[i];
+        }
+    }
+    return "";
+}
+
+const char *pawl_cli_run_word(const struct pawl_history_run *run,
+                              char out[static PAWL_CLI_TEXT_BYTES])
+{
+    if (!pawl_slice_equal_str(run->state, "ended")) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "%s%s",
+                 pawl_slice_equal_str(run->state, "paused") ? "stopped: " : "running",
+                 pawl_slice_equal_str(run->state, "paused") ? pawl_cli_unit_word(run->unit) : "");
+    } else if (pawl_slice_equal_str(run->reason, "capped")) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "capped: %s", pawl_cli_unit_word(run->unit));
+    } else if (pawl_slice_equal_str(run->reason, "failed") && run->agent_signal > 0) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "failed (signal %d)", run->agent_signal);
+    } else if (pawl_slice_equal_str(run->reason, "failed") && run->agent_status >= 0) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "failed (%d)", run->agent_status);
+    } else {
+        pawl_slice_copy_str(run->reason, out, PAWL_CLI_TEXT_BYTES);
+    }
+    return out;
+}
+
+void pawl_cli_write_amount(struct pawl_json_writer *json,
+                           const char *key,
+                           uint16_t unit,
+                           int64_t amount)
+{
+    pawl_json_key(json, key);
+    pawl_json_object_begin(json);
+    pawl_json_member_str(json, "unit", pawl_unit_name(unit));
+    pawl_json_member_i64(json, "amount", amount);
+    pawl_json_object_end(json);
+}
+
+void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history_run *run)
+{
+    pawl_json_member_string(json, "run", run->id);
+    pawl_json_member_string(json, "command", run->command);
+    if (!pawl_slice_empty(run->argv)) {
+        pawl_json_key(json, "argv");
+        pawl_json_put_raw(json, run->argv);
+    }
+    pawl_json_member_string(json, "cwd", run->cwd);
+    pawl_json_member_i64(json, "started_at_ms", run->started_us / 1000);
+    if (run->ended_us != 0) {
+        pawl_json_member_i64(json, "ended_at_ms", run->ended_us / 1000);
+    }
+    pawl_json_member_string(json, "state", run->state);
+    if (!pawl_slice_empty(run->reason)) {
+        pawl_json_member_string(json, "reason", run->reason);
+    }
+    if (run->unit != 0) {
+        pawl_json_member_str(json, "cap", pawl_unit_name(run->unit));
+    }
+    pawl_json_member_bool(json, "hard_stop", run->hard_stop);
+    if (run->status >= 0) {
+        pawl_json_member_i64(json, "status", run->status);
+        pawl_json_member_i64(json, "agent_status", run->agent_status);
+        pawl_json_member_i64(json, "agent_signal", run->agent_signal);
+    }
+    pawl_json_key(json, "limits");
+    pawl_json_object_begin(json);
+    for (size_t i = 0; i < PAWL_HISTORY_UNITS; i++) {
+        if (run->limit[i] >= 0) {
+            pawl_cli_write_amount(json, pawl_cli_history_key(i), pawl_cli_history_unit(i),
+                                  run->limit[i]);
+        }
+    }
+    pawl_json_object_end(json);
+    pawl_json_key(json, "spent");
+    pawl_json_object_begin(json);
+    for (size_t i = 0; i < PAWL_HISTORY_UNITS; i++) {
+        pawl_cli_write_amount(json, pawl_cli_history_key(i), pawl_cli_history_unit(i),
+                              run->spent[i]);
+    }
+    pawl_json_object_end(json);
+    pawl_cli_write_amount(json, "unconfirmed", PAWL_UNIT_USD_MICROCENTS,
+                          run->unconfirmed_microcents);
+    pawl_cli_write_amount(json, "overshoot", PAWL_UNIT_USD_MICROCENTS, run->overshoot_microcents);
+    pawl_json_member_i64(json, "calls", (int64_t)run->calls);
+    pawl_json_member_i64(json, "refusals", (int64_t)run->refusals);
+    pawl_json_member_i64(json, "approvals_asked", (int64_t)run->approvals_asked);
+    pawl_json_member_i64(json, "approvals_given", (int64_t)run->approvals_given);
+}
