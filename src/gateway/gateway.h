@@ -22,30 +22,24 @@
 #include "core/command.h"
 #include "engine/authority.h"
 #include "gateway/price.h"
+#include "gateway/upstream.h"
 #include "net/client.h"
 #include "net/server.h"
 
-enum pawl_upstream {
-    PAWL_UPSTREAM_ANTHROPIC,
-    PAWL_UPSTREAM_OPENAI,
-    PAWL_UPSTREAM_GEMINI,
-    PAWL_UPSTREAM_COUNT
-};
-
 /* Why a call was refused or cut (DECISIONS in docs/GATEWAY.md has the table of answers). */
 enum pawl_refusal {
-    PAWL_REFUSAL_SPENT,       /* latches: nothing useful fits any more */
-    PAWL_REFUSAL_HELD,        /* parallel calls hold the rest; waited in vain */
-    PAWL_REFUSAL_TOO_BIG,     /* this call does not fit, a smaller one would; the second in a row latches */
-    PAWL_REFUSAL_TOOL_CALLS,  /* latches: the answer held more tool calls than are left */
-    PAWL_REFUSAL_ITERATIONS,  /* latches */
-    PAWL_REFUSAL_DEADLINE,    /* latches */
-    PAWL_REFUSAL_LATCHED,     /* the run is latched already */
-    PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
-    PAWL_REFUSAL_UNMETERED,   /* a path that spends and that is not understood */
-    PAWL_REFUSAL_BODY,        /* a model call whose body is not JSON we can read */
-    PAWL_REFUSAL_UPGRADE,     /* a websocket: 426 */
-    PAWL_REFUSAL_STOPPED,     /* the run is being ended */
+    PAWL_REFUSAL_SPENT, /* latches: nothing useful fits any more */
+    PAWL_REFUSAL_HELD,  /* parallel calls hold the rest; waited in vain */
+    PAWL_REFUSAL_TOO_BIG, /* this call does not fit, a smaller one would; the second in a row latches */
+    PAWL_REFUSAL_TOOL_CALLS, /* latches: the answer held more tool calls than are left */
+    PAWL_REFUSAL_ITERATIONS, /* latches */
+    PAWL_REFUSAL_DEADLINE,   /* latches */
+    PAWL_REFUSAL_LATCHED,    /* the run is latched already */
+    PAWL_REFUSAL_NO_PRICE,   /* unknown model under a hard cap */
+    PAWL_REFUSAL_UNMETERED,  /* a path that spends and that is not understood */
+    PAWL_REFUSAL_BODY,       /* a model call whose body is not JSON we can read */
+    PAWL_REFUSAL_UPGRADE,    /* a websocket: 426 */
+    PAWL_REFUSAL_STOPPED,    /* the run is being ended */
     PAWL_REFUSAL_COUNT
 };
 
@@ -56,24 +50,25 @@ struct pawl_gateway_latch {
 };
 
 struct pawl_gateway_counters {
-    uint64_t calls;         /* model calls forwarded */
-    uint64_t refusals;      /* answered by pawl itself */
-    uint64_t passed;        /* free paths forwarded */
-    uint64_t in_flight;     /* forwarded and not settled yet, waiting ones included */
+    uint64_t calls;               /* model calls forwarded */
+    uint64_t refusals;            /* answered by pawl itself */
+    uint64_t passed;              /* free paths forwarded */
+    uint64_t in_flight;           /* forwarded and not settled yet, waiting ones included */
     int64_t overshoot_microcents; /* booked beyond what was left, in sum; normally 0 */
 };
 
 struct pawl_gateway_options {
-    struct uv_loop_s *loop;            /* borrowed, as all of these */
+    struct uv_loop_s *loop; /* borrowed, as all of these */
     struct pawl_http_client *client;
     struct pawl_authority *authority;
     const struct pawl_price_book *prices;
-    const char *secret;                          /* at least 128 bits, URL-safe */
-    const char *upstreams[PAWL_UPSTREAM_COUNT];  /* base URLs without a trailing slash */
+    const char *secret;                         /* at least 128 bits, URL-safe */
+    const char *upstreams[PAWL_UPSTREAM_COUNT]; /* base URLs without a trailing slash */
     const struct pawl_subject *subject;
-    const char *run_id;                          /* for messages and the x-pawl-run header */
-    bool hard_cap;                               /* what cannot be metered is refused */
-    uint32_t patience_ms;                        /* how long a held call waits; 0: 50 s less what the client's own timeout header says */
+    const char *run_id; /* for messages and the x-pawl-run header */
+    bool hard_cap;      /* what cannot be metered is refused */
+    uint32_t
+        patience_ms; /* how long a held call waits; 0: 50 s less what the client's own timeout header says */
     /* The run latched (once) or a call was settled (durably). */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
     void (*on_settled)(void *arg);
@@ -87,7 +82,9 @@ PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *opt
 /* For pawl_http_server_options.handler, with the gateway as its arg. */
 void pawl_gateway_handle(void *gateway, struct pawl_http_exchange *exchange);
 /* From now on every model call is refused with the words, waiting ones first; what is under way goes on. */
-void pawl_gateway_stop(struct pawl_gateway *gateway, enum pawl_refusal refusal, const char *message);
+void pawl_gateway_stop(struct pawl_gateway *gateway,
+                       enum pawl_refusal refusal,
+                       const char *message);
 /* Lifts the latch after an approval gave more. */
 void pawl_gateway_unlatch(struct pawl_gateway *gateway);
 /* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at most

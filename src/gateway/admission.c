@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admission.c: the rules, over one function: need(input, output, uses) in every unit. It never
+ * falls when any of the three grows, so the largest output that fits is found by halving.
+ *
+ * The dollars come from the same code that prices the bill (usage_cost.c), fed with the usage that
+ * would be dearest: all input in the dearest bucket it can land in, all output likewise. One
+ * microcent a line is added, since the real bill rounds each of its lines up.
+ */
+#include "gateway/admission.h"
+
+#include "base/assert.h"
+#include "gateway/usage.h"
+
+const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT] = {
+    [PAWL_ADMISSION_USD] = PAWL_UNIT_USD_MICROCENTS,
+    [PAWL_ADMISSION_TOKENS] = PAWL_UNIT_TOKENS,
+    [PAWL_ADMISSION_ITERATIONS] = PAWL_UNIT_ITERATIONS,
+};
+
+enum { SHARE_DIVISOR = 2, PLENTY_DIVISOR = 8, MARGIN_PER_SECOND = 4, USUAL_PERCENT = 125 };
+
+/* A form of the call: how much goes in, comes out, and is looked up. */
+struct form {
+    int64_t input;
+    int64_t output; /* of one choice */
+    int64_t uses;   /* of each server tool */
+};
+
+struct need {
+    int64_t amount[PAWL_ADMISSION_UNIT_COUNT];
+};
+
+struct decider {
+    const struct pawl_admission_query *query;
+    enum pawl_usage_field input_field; /* the dearest that the input can land in */
+    enum pawl_usage_field output_field;
+    bool reasoning_dearer; /* so that all output counts as reasoning */
+};
+
+/* --- Need ----------------------------------------------------------------------------------- */
+
+static int64_t clamp_count(pawl_i128 value)
+{
+    return value < PAWL_USAGE_COUNT_MAX ? (int64_t)value : PAWL_USAGE_COUNT_MAX;
+}
+
+static int64_t min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
+{
+    int64_t asked = tool->uses_asked > 0 ? tool->uses_asked : PAWL_REQUEST_USES_DEFAULT;
+    return tool->inside != 0 ? min_i64(asked, uses) : asked;
+}
+
+/* Each use reads the whole context again, with the texts of the uses before it. */
+static int64_t input_with_uses(int64_t input, int64_t uses)
+{
+    pawl_i128 again = (pawl_i128)input * (uses + 1);
+    pawl_i128 brought = (pawl_i128)PAWL_REQUEST_USE_TOKENS * uses * (uses + 1) / 2;
+    return clamp_count(again + brought);
+}
+
+static void usage_of(const struct decider *decider, struct form form, struct pawl_usage *ret_usage)
+{
+    const struct pawl_model_request *request = decider->query->request;
+    int64_t uses = 0;
+    int64_t billed_uses = 0;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        int64_t of_tool = uses_of(&request->tools[i], form.uses);
+        uses += of_tool;
+        billed_uses += request->tools[i].fee ? of_tool : 0;
+    }
+    struct pawl_usage usage = {.modifiers = request->modifiers | decider->query->modifiers};
+    int64_t input = clamp_count((pawl_i128)input_with_uses(form.input, uses) * request->passes);
+    int64_t output = clamp_count((pawl_i128)form.output * request->choices * request->passes);
+    pawl_usage_set(&usage, decider->input_field, input);
+    pawl_usage_set(&usage, decider->output_field, output);
+    if (decider->reasoning_dearer && decider->output_field == PAWL_USAGE_OUTPUT) {
+        pawl_usage_set(&usage, PAWL_USAGE_REASONING, output);
+    }
+    pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, billed_uses);
+    *ret_usage = usage;
+}
+
+static struct need need_of(const struct decider *decider, struct form form)
+{
+    struct pawl_usage usage;
+    usage_of(decider, form, &usage);
+    struct need need = {{0}};
+    need.amount[PAWL_ADMISSION_ITERATIONS] = 1;
+    need.amount[PAWL_ADMISSION_TOKENS] = pawl_usage_tokens(&usage);
+    if (decider->query->price != NULL) {
+        struct pawl_cost cost;
+        pawl_usage_cost(decider->query->price, &usage, &cost);
+        need.amount[PAWL_ADMISSION_USD] =
+            min_i64(cost.total_microcents + PAWL_COST_LINE_COUNT_MAX, PAWL_AMOUNT_MAX);
+    }
+    return need;
+}
+
+/* The field among `candidates` in which a million tokens cost most. */
+static enum pawl_usage_field
+dearest(const struct pawl_admission_query *query, uint32_t candidates, int64_t input)
+{
+    enum pawl_usage_field best = PAWL_USAGE_FIELD_COUNT;
+    int64_t best_cost = -1;
+    for (int field = 0; field < PAWL_USAGE_FIELD_COUNT; field++) {
+        if ((candidates & 1u << (unsigned)field) == 0) {
+            continue;
+        }
+        struct pawl_usage usage = {.modifiers = 0};
+        pawl_usage_set(&usage, (enum pawl_usage_field)field, max_i64(input, 1));
+        struct pawl_cost cost = {.total_microcents = 0};
+        if (query->price != NULL) {
+            pawl_usage_cost(query->price, &usage, &cost);
+        }
+        if (cost.total_microcents > best_cost) {
+            best_cost = cost.total_microcents;
+            best = (enum pawl_usage_field)field;
+        }
+    }
+    PAWL_ASSERT(best != PAWL_USAGE_FIELD_COUNT);
+    return best;
+}
+
+static uint32_t bit(enum pawl_usage_field field, bool set)
+{
+    return set ? 1u << (unsigned)field : 0;
+}
+
+static struct decider decider_of(const struct pawl_admission_query *query)
+{
+    const struct pawl_model_request *request = query->request;
+    uint32_t inputs = bit(PAWL_USAGE_INPUT, true) |
+                      bit(PAWL_USAGE_CACHE_WRITE, request->cache_short || request->cache_long) |
+                      bit(PAWL_USAGE_CACHE_WRITE_LONG, request->cache_long) |
+                      bit(PAWL_USAGE_INPUT_AUDIO, request->audio) |
+                      bit(PAWL_USAGE_INPUT_IMAGE, request->image);
+    uint32_t outputs = bit(PAWL_USAGE_OUTPUT, true) |
+                       bit(PAWL_USAGE_OUTPUT_AUDIO, request->audio_output) |
+                       bit(PAWL_USAGE_OUTPUT_IMAGE, true);
+    const struct pawl_price *price = query->price;
+    return (struct decider){
+        .query = query,
+        .reasoning_dearer =
+            price != NULL && pawl_price_rate(price, PAWL_PRICE_REASONING, query->input_tokens) >
+                                 pawl_price_rate(price, PAWL_PRICE_OUTPUT, query->input_tokens),
+        .input_field = dearest(query, inputs, query->input_tokens),
+        .output_field = dearest(query, outputs, 1000000),
+    };
+}
+
+/* --- Fits ----------------------------------------------------------------------------------- */
+
+enum purse { PURSE_FREE, PURSE_ROOM };
+
+static int64_t purse_amount(const struct pawl_admission_left *left, enum purse purse)
+{
+    return purse == PURSE_FREE ? left->free : left->room;
+}
+
+/* The first unit of which a `divisor`th does not cover the form, or UNIT_COUNT. Iterations are
+ * never divided. */
+static enum pawl_admission_unit
+first_short(const struct decider *decider, struct form form, enum purse purse, int64_t divisor)
+{
+    struct need need = need_of(decider, form);
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        const struct pawl_admission_left *left = &decider->query->left[unit];
+        int64_t amount = purse_amount(left, purse);
+        if (unit != PAWL_ADMISSION_ITERATIONS) {
+            amount /= divisor;
+        }
+        if (left->bound && need.amount[unit] > amount) {
+            return (enum pawl_admission_unit)unit;
+        }
+    }
+    return PAWL_ADMISSION_UNIT_COUNT;
+}
+
+static bool fits(const struct decider *decider, struct form form, enum purse purse, int64_t divisor)
+{
+    return first_short(decider, form, purse, divisor) == PAWL_ADMISSION_UNIT_COUNT;
+}
+
+/* The largest output up to `max` that fits, or -1 when not even none does. */
+static int64_t
+largest_output(const struct decider *decider, struct form form, int64_t max, int64_t divisor)
+{
+    form.output = max;
+    if (fits(decider, form, PURSE_FREE, divisor)) {
+        return max; /* as nearly always */
+    }
+    int64_t low = -1;
+    int64_t high = max - 1;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        form.output = middle;
+        if (fits(decider, form, PURSE_FREE, divisor)) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low;
+}
+
+static int64_t largest_input(const struct decider *decider, struct form form)
+{
+    int64_t low = 0;
+    int64_t high = form.input;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        form.input = middle;
+        if (fits(decider, form, PURSE_FREE, 1)) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low;
+}
+
+/* --- Admission ------------------------------------------------------------------------------ */
+
+static int64_t useful_output(const struct pawl_model_request *request)
+{
+    return min_i64(request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
+}
+
+/* The smallest answer that is useful and that the provider accepts. */
+static int64_t smallest_output(const struct pawl_model_request *request)
+{
+    int64_t accepted = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
+    return max_i64(useful_output(request), min_i64(request->output_asked, accepted));
+}
+
+/* An answer that sharing does not cut. */
+static int64_t shared_output(const struct pawl_admission_query *query)
+{
+    int64_t enough = max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
+    enough += query->request->thinking_budget;
+    return min_i64(query->request->output_asked, enough);
+}
+
+/* How often each server tool may be used: as often as asked, as long as an answer that is worth it
+ * still fits; at least once. */
+static int64_t choose_uses(const struct decider *decider)
+{
+    const struct pawl_model_request *request = decider->query->request;
+    int64_t most = 0;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        most = max_i64(most, uses_of(&request->tools[i], INT32_MAX));
+    }
+    struct form form = {decider->query->input_tokens, shared_output(decider->query), most};
+    while (form.uses > 1 && !fits(decider, form, PURSE_FREE, SHARE_DIVISOR)) {
+        form.uses = form.uses > 2 * PAWL_REQUEST_USES_DEFAULT ? form.uses / 2 : form.uses - 1;
+    }
+    return form.uses;
+}
+
+static int64_t margin_of(const struct pawl_estimate_output *learned)
+{
+    return max_i64(PAWL_ADMISSION_MARGIN_TOKENS, learned->tokens_per_second / MARGIN_PER_SECOND);
+}
+
+static bool may_extend(const struct pawl_admission_query *query)
+{
+    const struct pawl_model_request *request = query->request;
+    return request->stream && !request->hidden && !query->learned.hidden && request->choices == 1 &&
+           request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
+           query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
+           query->learned.tokens_per_second != INT64_MAX;
+}
+
+/* EXTEND where it is allowed, where it helps (the whole ceiling would take a good part of what is
+ * free), and where plenty is left. */
+static bool choose_extend(const struct decider *decider, struct form form, int64_t *ret_held)
+{
+    const struct pawl_admission_query *query = decider->query;
+    if (!may_extend(query)) {
+        return false;
+    }
+    struct form whole = form;
+    whole.output = query->request->output_asked;
+    form.output = query->learned.tokens_p95 + margin_of(&query->learned);
+    if (form.output >= whole.output || fits(decider, whole, PURSE_FREE, PLENTY_DIVISOR) ||
+        !fits(decider, form, PURSE_FREE, PLENTY_DIVISOR)) {
+        return false;
+    }
+    *ret_held = form.output;
+    return true;
+}
+
+static void
+set_lines(const struct decider *decider, struct form form, struct pawl_admission *result)
+{
+    struct need need = need_of(decider, form);
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        if (unit == PAWL_ADMISSION_USD && decider->query->price == NULL) {
+            continue;
+        }
+        result->lines[result->line_count++] =
+            (struct pawl_amount){pawl_admission_units[unit], need.amount[unit]};
+    }
+}
+
+static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
+{
+    const struct pawl_admission_query *query = decider->query;
+    int64_t asked = query->request->output_asked;
+    struct form form = {query->input_tokens, 0, uses};
+    int64_t most = largest_output(decider, form, asked, 1);
+    result->verdict = PAWL_ADMISSION_ADMIT;
+    result->uses = uses;
+    int64_t held = 0;
+    if (choose_extend(decider, form, &held) && held < most) {
+        result->mode = PAWL_ADMISSION_EXTEND;
+        result->ceiling = most;
+        result->output_held = held;
+        result->margin = margin_of(&query->learned);
+    } else {
+        int64_t share = shared_output(query);
+        if (share < most) {
+            share = max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
+        }
+        result->mode = PAWL_ADMISSION_CEILING;
+        result->ceiling = min_i64(most, share);
+        result->output_held = result->ceiling;
+    }
+    PAWL_ASSERT(result->ceiling >= smallest_output(query->request));
+    form.output = result->output_held;
+    set_lines(decider, form, result);
+}
+
+static enum pawl_admission_verdict refuse(const struct decider *decider, struct form smallest)
+{
+    const struct pawl_admission_query *query = decider->query;
+    if (fits(decider, smallest, PURSE_ROOM, 1)) {
+        return PAWL_ADMISSION_HELD;
+    }
+    /* What an ordinary call of this run would be: no larger than those before it. */
+    int64_t usual = max_i64(PAWL_ADMISSION_INPUT_USUAL, query->input_usual * USUAL_PERCENT / 100);
+    struct form ordinary = {min_i64(query->input_tokens, usual), useful_output(query->request), 0};
+    return fits(decider, ordinary, PURSE_ROOM, 1) ? PAWL_ADMISSION_TOO_BIG : PAWL_ADMISSION_SPENT;
+}
+
+void pawl_admission_decide(const struct pawl_admission_query *query,
+                           struct pawl_admission *ret_admission)
+{
+    struct decider decider = decider_of(query);
+    struct pawl_admission result = {.line_count = 0};
+    int64_t uses = choose_uses(&decider);
+    struct form smallest = {query->input_tokens, smallest_output(query->request), uses};
+    enum pawl_admission_unit unit = first_short(&decider, smallest, PURSE_FREE, 1);
+    if (unit == PAWL_ADMISSION_UNIT_COUNT) {
+        admit(&decider, uses, &result);
+        *ret_admission = result;
+        return;
+    }
+    result.verdict = refuse(&decider, smallest);
+    result.unit = unit;
+    result.needed = need_of(&decider, smallest).amount[unit];
+    struct form useful = {query->input_tokens, useful_output(query->request), 0};
+    result.fits_input_tokens = largest_input(&decider, useful);
+    result.fits_output_tokens =
+        max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
+    *ret_admission = result;
+}
+
+void pawl_admission_growth(const struct pawl_admission_query *query,
+                           int64_t held_tokens,
+                           int64_t output_tokens,
+                           struct pawl_amount ret_lines[PAWL_ADMISSION_UNIT_COUNT],
+                           uint32_t *ret_line_count)
+{
+    struct decider decider = decider_of(query);
+    struct form form = {query->input_tokens, held_tokens, 0};
+    struct need before = need_of(&decider, form);
+    form.output += output_tokens;
+    struct need after = need_of(&decider, form);
+    uint32_t count = 0;
+    for (int unit = 0; unit < PAWL_ADMISSION_ITERATIONS; unit++) {
+        if (unit == PAWL_ADMISSION_USD && query->price == NULL) {
+            continue;
+        }
+        ret_lines[count++] = (struct pawl_amount){pawl_admission_units[unit],
+                                                  after.amount[unit] - before.amount[unit]};
+    }
+    *ret_line_count = count;
+}

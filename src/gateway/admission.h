@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admission.h: may this call go ahead, with which ceiling, and what must be held for it? A pure
+ * function, so that every rule of docs/GATEWAY.md is a row in a test.
+ *
+ *   A1  What an admitted call can cost at most, if the provider keeps to the ceiling and the input
+ *       bound holds, is what the hold has, in every unit. In `extend` mode the same is true of
+ *       the first `output_held` tokens.
+ *   A2  An admitted call fits what is free in every unit.
+ *   A3  A call that would fit if every hold came back unused is never called spent.
+ */
+#ifndef PAWL_GATEWAY_ADMISSION_H
+#define PAWL_GATEWAY_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/money.h"
+#include "gateway/estimate.h"
+#include "gateway/price.h"
+#include "gateway/request.h"
+
+enum {
+    PAWL_ADMISSION_OUTPUT_USEFUL = 256, /* the least that is worth a call */
+    PAWL_ADMISSION_INPUT_USUAL = 4096,  /* no input below this is unusually large */
+    PAWL_ADMISSION_OUTPUT_SHARE = 8192, /* sharing never cuts an answer below this */
+    PAWL_ADMISSION_EXTEND_SAMPLES = 32, /* fewer settled streams: no extend mode */
+    PAWL_ADMISSION_MARGIN_TOKENS = 256  /* held for what is in flight, at least */
+};
+
+/* The units that a model call is held in, in the order in which they are named in refusals. */
+enum pawl_admission_unit {
+    PAWL_ADMISSION_USD,
+    PAWL_ADMISSION_TOKENS,
+    PAWL_ADMISSION_ITERATIONS,
+    PAWL_ADMISSION_UNIT_COUNT
+};
+extern const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT];
+
+/* One unit of the quote. */
+struct pawl_admission_left {
+    bool bound;   /* false: no budget of this unit */
+    int64_t free; /* not spent and not held; may be negative */
+    int64_t room; /* not spent: what is free once every hold came back unused */
+    int64_t limit;
+    int64_t spent;
+    int64_t held;
+};
+
+struct pawl_admission_query {
+    const struct pawl_model_request *request;
+    const struct pawl_price *price; /* NULL: none known, and dollars don't bind */
+    int64_t input_tokens;           /* the bound */
+    int64_t input_usual;            /* the largest input settled so far; 0: none */
+    struct pawl_estimate_output learned;
+    uint32_t modifiers; /* beside the request's own */
+    struct pawl_admission_left left[PAWL_ADMISSION_UNIT_COUNT];
+};
+
+enum pawl_admission_verdict {
+    PAWL_ADMISSION_ADMIT,
+    PAWL_ADMISSION_HELD,
+    PAWL_ADMISSION_TOO_BIG,
+    PAWL_ADMISSION_SPENT
+};
+
+enum pawl_admission_mode { PAWL_ADMISSION_CEILING, PAWL_ADMISSION_EXTEND };
+
+struct pawl_admission {
+    enum pawl_admission_verdict verdict;
+    /* ADMIT */
+    enum pawl_admission_mode mode;
+    int64_t ceiling;     /* output tokens of one choice, for the forwarded body */
+    int64_t output_held; /* of them, what the hold covers: all in ceiling mode */
+    int64_t margin;      /* EXTEND: tokens that may be in flight when a stream is cut */
+    int64_t uses;        /* of each server tool */
+    uint32_t line_count;
+    struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    /* Otherwise: the first unit that does not suffice, what the smallest useful form of this call
+     * needs of it, and the call that would fit. */
+    enum pawl_admission_unit unit;
+    int64_t needed;
+    int64_t fits_input_tokens;  /* with a useful answer */
+    int64_t fits_output_tokens; /* with this input */
+};
+
+void pawl_admission_decide(const struct pawl_admission_query *query,
+                           struct pawl_admission *ret_admission);
+
+/* What `output_tokens` more cost, in the lines of the hold, for growing it. */
+void pawl_admission_growth(const struct pawl_admission_query *query,
+                           int64_t held_tokens,
+                           int64_t output_tokens,
+                           struct pawl_amount ret_lines[PAWL_ADMISSION_UNIT_COUNT],
+                           uint32_t *ret_line_count);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * estimate.c: known prefix, learned ratio, and the memory of both.
+ *
+ * Why the known part is an upper bound too: the provider has counted exactly these elements, in
+ * this order, before. An element that changed beside the messages (a system block with the
+ * date, a tool) is estimated as new on top of it, and what it replaced is not taken off. A
+ * conversation that shrank would be bounded too high, so the smaller of this and "everything
+ * by ratio" is used.
+ *
+ * Memory: one block for a gateway's life, with the models and conversations that were used last;
+ * the base hashes of each conversation are a block of their own. Look-ups are linear over 64
+ * entries and once over the messages.
+ */
+#include "gateway/estimate.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/money.h"
+#include "gateway/histogram.h"
+
+enum {
+    KIBI = 1024,
+    BODY_TOKENS = 32,           /* wrapping of a whole body */
+    RATIO_MAX = 2048,           /* two tokens a byte: nothing has more */
+    LEARN_BYTES_MIN = 256,      /* shorter texts say more about wrapping than about text */
+    LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
+    PLAUSIBLE_BYTES_PER_TOKEN = 64,
+    PLAUSIBLE_TOKENS_MAX = 100000000,
+    SAMPLES_SURE = 64
+};
+
+struct model {
+    uint64_t name_hash;                  /* 0: free */
+    uint64_t used;                       /* for replacing the one that was used longest ago */
+    struct pawl_histogram input_ratio;   /* LINEAR */
+    struct pawl_histogram output_tokens; /* LOG */
+    struct pawl_histogram output_ratio;  /* LINEAR */
+    struct pawl_histogram pace;          /* LOG, tokens per second */
+    struct pawl_histogram error;         /* LOG, permille */
+    bool hidden;
+};
+
+struct conversation {
+    uint64_t chain;
+    uint32_t message_count; /* 0: free */
+    uint32_t base_count;
+    uint64_t *base;
+    int64_t tokens;
+    uint64_t used;
+};
+
+struct pawl_estimator {
+    uint64_t clock; /* counts uses */
+    struct model models[PAWL_ESTIMATE_MODELS];
+    struct conversation conversations[PAWL_ESTIMATE_CONVERSATIONS];
+};
+
+struct pawl_estimator *pawl_estimator_new(void)
+{
+    return pawl_alloc_zeroed(1, sizeof(struct pawl_estimator));
+}
+
+void pawl_estimator_free(struct pawl_estimator *estimator)
+{
+    if (estimator == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < PAWL_ESTIMATE_CONVERSATIONS; i++) {
+        pawl_free(estimator->conversations[i].base);
+    }
+    pawl_free(estimator);
+}
+
+/* --- Models --------------------------------------------------------------------------------- */
+
+/* Not keyed: model names come from the run's own agent, and a clash only mixes two histograms. */
+static uint64_t name_hash_of(struct pawl_slice model)
+{
+    uint64_t hash = pawl_hash_sip((struct pawl_hash_key){0, 0}, model);
+    return hash != 0 ? hash : 1;
+}
+
+static const struct model *find_model(const struct pawl_estimator *estimator,
+                                      struct pawl_slice model)
+{
+    uint64_t name_hash = name_hash_of(model);
+    for (size_t i = 0; i < PAWL_ESTIMATE_MODELS; i++) {
+        if (estimator->models[i].name_hash == name_hash) {
+            return &estimator->models[i];
+        }
+    }
+    return NULL;
+}
+
+/* The model's place; that of the one used longest ago where it has none yet. */
+static struct model *use_model(struct pawl_estimator *estimator, struct pawl_slice model)
+{
+    uint64_t name_hash = name_hash_of(model);
+    struct model *oldest = &estimator->models[0];
+    for (size_t i = 0; i < PAWL_ESTIMATE_MODELS; i++) {
+        struct model *entry = &estimator->models[i];
+        if (entry->name_hash == name_hash) {
+            oldest = entry;
+            break;
+        }
+        if (entry->used < oldest->used) {
+            oldest = entry;
+        }
+    }
+    if (oldest->name_hash != name_hash) {
+        *oldest = (struct model){.name_hash = name_hash};
+    }
+    oldest->used = ++estimator->clock;
+    return oldest;
+}
+
+/* Tokens per 1,024 bytes of input, from above. */
+static int64_t input_ratio(const struct model *model)
+{
+    if (model == NULL || model->input_ratio.total == 0) {
+        return PAWL_ESTIMATE_RATIO_COLD;
+    }
+    const struct pawl_histogram *seen = &model->input_ratio;
+    int64_t ratio = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_LINEAR, 990);
+    /* The highest of few samples is no 99th percentile yet. */
+    ratio += seen->total < SAMPLES_SURE ? ratio / 4 : ratio / 8;
+    if (seen->total < PAWL_ESTIMATE_SAMPLES_COLD && ratio < PAWL_ESTIMATE_RATIO_COLD) {
+        return PAWL_ESTIMATE_RATIO_COLD;
+    }
+    return ratio < RATIO_MAX ? ratio : RATIO_MAX;
+}
+
+/* --- Input ---------------------------------------------------------------------------------- */
+
+static uint64_t chain_on(uint64_t chain, uint64_t hash)
+{
+    return pawl_hash_mix(chain * 31 + hash);
+}
+
+static bool has_base(const struct conversation *conversation, uint64_t hash)
+{
+    for (uint32_t i = 0; i < conversation->base_count; i++) {
+        if (conversation->base[i] == hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct conversation *
+find_conversation(struct pawl_estimator *estimator, uint64_t chain, uint32_t message_count)
+{
+    for (size_t i = 0; i < PAWL_ESTIMATE_CONVERSATIONS; i++) {
+        struct conversation *entry = &estimator->conversations[i];
+        if (entry->message_count == message_count && entry->chain == chain) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* Adds an element that nobody has counted. */
+static void add_new(struct pawl_estimate *estimate, const struct pawl_estimate_element *element)
+{
+    estimate->new_bytes += element->text_bytes;
+    estimate->other_tokens += element->media_tokens + PAWL_ESTIMATE_MESSAGE_TOKENS;
+}
+
+static int64_t tokens_at(int64_t bytes, int64_t ratio)
+{
+    int64_t tokens = 0;
+    bool fits = pawl_money_mul_div_ceil(bytes, ratio, KIBI, &tokens);
+    PAWL_ASSERT(fits); /* bodies are far below 2^50 bytes */
+    return tokens;
+}
+
+static void sum_up(struct pawl_estimate *estimate, int64_t ratio)
+{
+    estimate->tokens =
+        estimate->known_tokens + tokens_at(estimate->new_bytes, ratio) + estimate->other_tokens;
+}
+
+/* Everything by ratio; also sets the sums that do not depend on what is known. */
+static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *body, int64_t ratio)
+{
+    struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS};
+    for (uint32_t i = 0; i < body->base_count; i++) {
+        add_new(&estimate, &body->base[i]);
+    }
+    for (uint32_t i = 0; i < body->message_count; i++) {
+        add_new(&estimate, &body->messages[i]);
+        estimate.chain = chain_on(estimate.chain, body->messages[i].hash);
+    }
+    estimate.total_bytes = estimate.new_bytes;
+    sum_up(&estimate, ratio);
+    return estimate;
+}
+
+static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *body,
+                                             const struct conversation *known,
+                                             int64_t ratio)
+{
+    struct pawl_estimate estimate = {.known_tokens = known->tokens};
+    for (uint32_t i = 0; i < body->base_count; i++) {
+        if (!has_base(known, body->base[i].hash)) {
+            add_new(&estimate, &body->base[i]);
+        }
+    }
+    for (uint32_t i = known->message_count; i < body->message_count; i++) {
+        add_new(&estimate, &body->messages[i]);
+    }
+    sum_up(&estimate, ratio);
+    return estimate;
+}
+
+/* The remembered conversation with the most messages that this body begins with, or NULL. */
+static struct conversation *longest_known(struct pawl_estimator *estimator,
+                                          const struct pawl_estimate_body *body)
+{
+    struct conversation *longest = NULL;
+    uint64_t chain = 0;
+    for (uint32_t i = 0; i < body->message_count; i++) {
+        chain = chain_on(chain, body->messages[i].hash);
+        struct conversation *found = find_conversation(estimator, chain, i + 1);
+        longest = found != NULL ? found : longest;
+    }
+    return longest;
+}
+
+struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
+                                         struct pawl_slice model,
+                                         const struct pawl_estimate_body *body)
+{
+    int64_t ratio = input_ratio(find_model(estimator, model));
+    struct pawl_estimate afresh = estimate_afresh(body, ratio);
+    struct conversation *known = longest_known(estimator, body);
+    if (known == NULL) {
+        return afresh;
+    }
+    known->used = ++estimator->clock;
+    struct pawl_estimate onwards = estimate_onwards(body, known, ratio);
+    if (onwards.tokens >= afresh.tokens) {
+        return afresh;
+    }
+    onwards.total_bytes = afresh.total_bytes;
+    onwards.chain = afresh.chain;
+    return onwards;
+}
+
+/* --- Learning ------------------------------------------------------------------------------- */
+
+struct pawl_estimate_mark pawl_estimate_mark_of(const struct pawl_estimate *estimate,
+                                                const struct pawl_estimate_body *body)
+{
+    struct pawl_estimate_mark mark = {.chain = estimate->chain};
+    if (body->message_count == 0 || body->base_count > PAWL_ESTIMATE_BASE_MAX) {
+        return mark;
+    }
+    mark.base = pawl_alloc_zeroed(body->base_count + 1, sizeof(uint64_t));
+    if (mark.base == NULL) {
+        return mark;
+    }
+    for (uint32_t i = 0; i < body->base_count; i++) {
+        mark.base[i] = body->base[i].hash;
+    }
+    mark.base_count = body->base_count;
+    mark.message_count = body->message_count;
+    return mark;
+}
+
+void pawl_estimate_mark_free(struct pawl_estimate_mark *mark)
+{
+    pawl_free(mark->base);
+    *mark = (struct pawl_estimate_mark){0};
+}
+
+static struct conversation *used_longest_ago(struct pawl_estimator *estimator)
+{
+    struct conversation *oldest = &estimator->conversations[0];
+    for (size_t i = 1; i < PAWL_ESTIMATE_CONVERSATIONS; i++) {
+        if (estimator->conversations[i].used < oldest->used) {
+            oldest = &estimator->conversations[i];
+        }
+    }
+    return oldest;
+}
+
+/* Takes the mark's base. */
+static void
+remember(struct pawl_estimator *estimator, struct pawl_estimate_mark *mark, int64_t tokens)
+{
+    struct conversation *place = find_conversation(estimator, mark->chain, mark->message_count);
+    if (place == NULL) {
+        place = used_longest_ago(estimator);
+    }
+    pawl_free(place->base);
+    *place = (struct conversation){
+        .chain = mark->chain,
+        .message_count = mark->message_count,
+        .base_count = mark->base_count,
+        .base = mark->base,
+        .tokens = tokens,
+        .used = ++estimator->clock,
+    };
+    *mark = (struct pawl_estimate_mark){0};
+}
+
+static void learn_input(struct pawl_estimator *estimator,
+                        struct model *model,
+                        const struct pawl_estimate_sample *sample)
+{
+    const struct pawl_estimate *estimate = sample->estimate;
+    int64_t actual = sample->input_tokens;
+    if (actual <= 0 || actual > PLAUSIBLE_TOKENS_MAX ||
+        actual < estimate->total_bytes / PLAUSIBLE_BYTES_PER_TOKEN) {
+        return; /* a figure that no tokenizer gives teaches nothing */
+    }
+    pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
+    if (sample->mark->message_count > 0) {
+        remember(estimator, sample->mark, actual);
+    }
+    int64_t text_tokens = actual - estimate->known_tokens - estimate->other_tokens;
+    if (estimate->new_bytes < LEARN_BYTES_MIN || actual < estimate->known_tokens) {
+        return;
+    }
+    text_tokens = text_tokens > 0 ? text_tokens : 0;
+    pawl_histogram_add(&model->input_ratio, PAWL_HISTOGRAM_LINEAR,
+                       text_tokens * KIBI / estimate->new_bytes);
+}
+
+static void learn_output(struct model *model, const struct pawl_estimate_sample *sample)
+{
+    if (sample->reasoning_tokens > 0) {
+        model->hidden = true;
+    }
+    if (sample->output_tokens <= 0 || sample->output_tokens > PLAUSIBLE_TOKENS_MAX) {
+        return;
+    }
+    pawl_histogram_add(&model->output_tokens, PAWL_HISTOGRAM_LOG, sample->output_tokens);
+    if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
+        pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
+                           sample->output_tokens * KIBI / sample->visible_bytes);
+    }
+    if (sample->stream_us > 0 && sample->output_tokens >= LEARN_PACE_TOKENS_MIN) {
+        int64_t per_second = 0;
+        if (pawl_money_mul_div_ceil(sample->output_tokens, 1000000, sample->stream_us,
+                                    &per_second)) {
+            pawl_histogram_add(&model->pace, PAWL_HISTOGRAM_LOG, per_second);
+        }
+    }
+}
+
+void pawl_estimator_learn(struct pawl_estimator *estimator,
+                          struct pawl_slice model,
+                          const struct pawl_estimate_sample *sample)
+{
+    PAWL_ASSERT(sample->estimate != NULL && sample->mark != NULL);
+    struct model *entry = use_model(estimator, model);
+    learn_input(estimator, entry, sample);
+    learn_output(entry, sample);
+}
+
+/* --- Answers -------------------------------------------------------------------------------- */
+
+struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
+                                                  struct pawl_slice model)
+{
+    struct pawl_estimate_output output = {
+        .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
+        .ratio_low = 0,
+        .tokens_per_second = INT64_MAX,
+    };
+    const struct model *entry = find_model(estimator, model);
+    if (entry == NULL) {
+        return output;
+    }
+    output.samples = entry->output_ratio.total;
+    output.hidden = entry->hidden;
+    output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
+    output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);
+    if (output.samples >= PAWL_ESTIMATE_SAMPLES_COLD) {
+        output.ratio_high =
+            pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 990);
+        output.ratio_low = pawl_histogram_lowest(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR);
+    }
+    if (entry->pace.total >= PAWL_ESTIMATE_SAMPLES_COLD) {
+        output.tokens_per_second = pawl_histogram_quantile(&entry->pace, PAWL_HISTOGRAM_LOG, 1000);
+    }
+    return output;
+}
+
+int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
+                                     int64_t visible_bytes)
+{
+    return tokens_at(visible_bytes, output->ratio_high);
+}
+
+struct pawl_estimate_error pawl_estimate_error_of(const struct pawl_estimator *estimator,
+                                                  struct pawl_slice model)
+{
+    const struct model *entry = find_model(estimator, model);
+    if (entry == NULL) {
+        return (struct pawl_estimate_error){0};
+    }
+    return (struct pawl_estimate_error){
+        .samples = entry->error.total,
+        .permille_p50 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_LOG, 500),
+        .permille_p99 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_LOG, 990),
+    };
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * estimate.h: how many tokens a body has at most, before anybody has counted them, and how
+ * long answers of a model tend to be.
+ *
+ * A bound is made of four parts: what the provider has counted already for the same beginning
+ * of the same conversation; new text by a ratio of tokens to bytes that is learned per model;
+ * media by formula (media.h); and a few tokens of wrapping for each message. Nothing here
+ * looks at text: elements come in as hashes and lengths.
+ *
+ * The state is a cache. It is lost with the process and nothing is wrong then but the first
+ * estimates, which are too high.
+ */
+#ifndef PAWL_GATEWAY_ESTIMATE_H
+#define PAWL_GATEWAY_ESTIMATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/slice.h"
+
+/* Of the rules, for the metadata of each reserve. */
+enum { PAWL_ESTIMATOR_VERSION = 1 };
+
+enum {
+    PAWL_ESTIMATE_CONVERSATIONS = 64,
+    PAWL_ESTIMATE_MODELS = 64,
+    PAWL_ESTIMATE_BASE_MAX = 512,   /* elements beside the messages that are remembered */
+    PAWL_ESTIMATE_RATIO_COLD = 512, /* tokens per 1,024 bytes while nothing is known */
+    PAWL_ESTIMATE_SAMPLES_COLD = 8, /* fewer than this count as nothing */
+    PAWL_ESTIMATE_MESSAGE_TOKENS = 8
+};
+
+/* A system block, a tool, a message. */
+struct pawl_estimate_element {
+    uint64_t hash;
+    uint32_t text_bytes;
+    uint32_t media_tokens; /* an upper bound */
+};
+
+/* All that a provider counts as input. */
+struct pawl_estimate_body {
+    const struct pawl_estimate_element *base; /* what is not a message, in any order */
+    uint32_t base_count;
+    const struct pawl_estimate_element *messages;
+    uint32_t message_count;
+};
+
+struct pawl_estimate {
+    int64_t tokens;       /* the bound */
+    int64_t known_tokens; /* of it, what a provider has counted before */
+    int64_t new_bytes;    /* of text that the ratio stands for */
+    int64_t other_tokens; /* wrapping and media */
+    int64_t total_bytes;  /* of all text in the body */
+    uint64_t chain;       /* names the conversation up to its last message */
+};
+
+struct pawl_estimator;
+
+/* NULL when there is no memory. */
+PAWL_MUST_CHECK struct pawl_estimator *pawl_estimator_new(void);
+void pawl_estimator_free(struct pawl_estimator *estimator);
+
+struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
+                                         struct pawl_slice model,
+                                         const struct pawl_estimate_body *body);
+
+/* --- Learning ------------------------------------------------------------------------------- */
+
+/* What a conversation is remembered by; the caller keeps it from the estimate to the settlement. */
+struct pawl_estimate_mark {
+    uint64_t chain;
+    uint32_t message_count;
+    uint32_t base_count;
+    uint64_t *base; /* hashes; owned */
+};
+
+/* Empty (and never remembered) when there is no memory. */
+struct pawl_estimate_mark pawl_estimate_mark_of(const struct pawl_estimate *estimate,
+                                                const struct pawl_estimate_body *body);
+void pawl_estimate_mark_free(struct pawl_estimate_mark *mark);
+
+/* A call that was settled with the provider's own figures. */
+struct pawl_estimate_sample {
+    const struct pawl_estimate *estimate;
+    struct pawl_estimate_mark *mark; /* its base is taken */
+    int64_t input_tokens;            /* all of them, cached ones included */
+    int64_t output_tokens;
+    int64_t reasoning_tokens; /* of the output, hidden from the stream */
+    int64_t visible_bytes;    /* of text that came in the answer */
+    int64_t stream_us;        /* from its first event to its last; 0: not a stream */
+};
+void pawl_estimator_learn(struct pawl_estimator *estimator,
+                          struct pawl_slice model,
+                          const struct pawl_estimate_sample *sample);
+
+/* What is known about a model's answers. */
+struct pawl_estimate_output {
+    uint32_t samples;   /* of answers with visible text only */
+    bool hidden;        /* reasoning was seen that the stream did not show */
+    int64_t tokens_p95; /* of a whole answer */
+    int64_t tokens_p99;
+    int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
+    int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */
+    int64_t tokens_per_second; /* the fastest pace; INT64_MAX while none is known */
+};
+struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
+                                                  struct pawl_slice model);
+
+/* An upper bound for that many visible bytes. */
+int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
+                                     int64_t visible_bytes);
+
+/* Estimate over actual input, in thousandths: how good the bound is. 0 without samples. */
+struct pawl_estimate_error {
+    uint32_t samples;
+    int64_t permille_p50;
+    int64_t permille_p99;
+};
+struct pawl_estimate_error pawl_estimate_error_of(const struct pawl_estimator *estimator,
+                                                  struct pawl_slice model);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request.c: reading a body, the parts that all dialects share.
+ *
+ * The body is checked for structure and UTF-8 only (the FORWARD profile): strings stay as they
+ * are, numbers stay text. A key that pawl reads and that stands there twice is refused, since
+ * nobody knows which of the two the provider takes.
+ */
+#include "gateway/request.h"
+
+#include "base/assert.h"
+#include "base/money.h"
+#include "gateway/request_priv.h"
+#include "gateway/usage.h"
+
+/* Models whose answers end before the default ceiling; asking them for more is an error at the
+ * provider. The first prefix that fits counts. */
+static const struct {
+    const char *prefix;
+    int64_t output_max;
+} output_limits[] = {
+    {"gpt-4o-2024-05-13", 4096}, {"gpt-4o", 16384},          {"chatgpt-4o", 16384},
+    {"gpt-4-turbo", 4096},       {"gpt-4-1106", 4096},       {"gpt-4-0125", 4096},
+    {"gpt-4-vision", 4096},      {"gpt-4.", 32768},          {"gpt-4", 4096},
+    {"gpt-3.5", 4096},           {"deepseek-chat", 8192},    {"claude-3-5", 8192},
+    {"claude-3.5", 8192},        {"claude-3-opus", 4096},    {"claude-3-sonnet", 4096},
+    {"claude-3-haiku", 4096},    {"claude-2", 4096},         {"claude-instant", 4096},
+    {"claude-opus-4-0", 32000},  {"claude-opus-4-1", 32000}, {"claude-opus-4-2025", 32000},
+};
+
+int64_t pawl_request_output_default(struct pawl_slice model)
+{
+    /* "vendor/model", as resellers name them. */
+    size_t slash = pawl_slice_find_byte(model, '/');
+    if (slash != SIZE_MAX) {
+        model = pawl_slice_sub(model, slash + 1, model.bytes);
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(output_limits); i++) {
+        if (pawl_slice_starts_with(model, pawl_slice_str(output_limits[i].prefix))) {
+            int64_t max = output_limits[i].output_max;
+            return max < PAWL_REQUEST_OUTPUT_DEFAULT ? max : PAWL_REQUEST_OUTPUT_DEFAULT;
+        }
+    }
+    return PAWL_REQUEST_OUTPUT_DEFAULT;
+}
+
+/* --- Members -------------------------------------------------------------------------------- */
+
+void pawl_request_problem(struct pawl_request_reader *reader, const char *key, const char *problem)
+{
+    if (reader->problem == NULL) {
+        reader->problem = problem;
+        reader->problem_key = key;
+    }
+}
+
+uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key)
+{
+    bool duplicate = false;
+    uint32_t node = pawl_json_get_checked(&reader->json, 0, key, &duplicate);
+    if (duplicate) {
+        pawl_request_problem(reader, key, "is there twice");
+    }
+    return node;
+}
+
+struct pawl_request_span pawl_request_span_of(const struct pawl_json *json, uint32_t node)
+{
+    if (node == PAWL_JSON_NONE) {
+        return (struct pawl_request_span){0, 0};
+    }
+    struct pawl_slice raw = pawl_json_raw(json, node);
+    size_t start = (size_t)(raw.data - json->text.data);
+    return (struct pawl_request_span){start, start + raw.bytes};
+}
+
+int64_t pawl_request_count(struct pawl_request_reader *reader,
+                           const char *key,
+                           struct pawl_request_span *ret_span,
+                           int64_t max)
+{
+    uint32_t node = pawl_request_member(reader, key);
+    *ret_span = pawl_request_span_of(&reader->json, node);
+    if (node == PAWL_JSON_NONE || pawl_json_is(&reader->json, node, PAWL_JSON_NULL)) {
+        return -1;
+    }
+    int64_t value = pawl_json_count_or(&reader->json, node, -1);
+    if (value < 0 || value > max) {
+        pawl_request_problem(reader, key, "is not a whole number in its range");
+        return -1;
+    }
+    return value;
+}
+
+bool pawl_request_nonempty(const struct pawl_json *json, uint32_t node)
+{
+    return node != PAWL_JSON_NONE && json->nodes[node].count > 0;
+}
+
+void pawl_request_add_base(struct pawl_request_reader *reader, uint32_t node, uint32_t tokens)
+{
+    PAWL_ASSERT(reader->request->elements.base_count < reader->base_max);
+    struct pawl_estimate_element element = pawl_request_element(reader, node);
+    element.media_tokens += tokens;
+    reader->base[reader->request->elements.base_count++] = element;
+}
+
+/* --- What the provider counts ---------------------------------------------------------------- */
+
+/* Members that say nothing to the model, or that are counted piece by piece. */
+static bool counted_elsewhere(const struct pawl_request_reader *reader, uint32_t node)
+{
+    static const char *const names[] = {"messages", "system", "tools", "metadata",
+                                        "stream_options"};
+    struct pawl_slice key = pawl_json_string_raw(&reader->json, reader->json.nodes[node].key);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        if (pawl_slice_equal_str(key, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Schemas, tool choices and the like: whatever has a structure. */
+static void add_other_members(struct pawl_request_reader *reader)
+{
+    uint32_t node = pawl_json_first(&reader->json, 0);
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(&reader->json, node)) {
+        if (pawl_request_nonempty(&reader->json, node) && !counted_elsewhere(reader, node)) {
+            pawl_request_add_base(reader, node, 0);
+        }
+    }
+}
+
+static void add_messages(struct pawl_request_reader *reader)
+{
+    uint32_t messages = pawl_request_member(reader, "messages");
+    if (!pawl_json_is(&reader->json, messages, PAWL_JSON_ARRAY)) {
+        if (messages != PAWL_JSON_NONE) {
+            pawl_request_problem(reader, "messages", "is not a list");
+        }
+        return;
+    }
+    uint32_t count = reader->json.nodes[messages].count;
+    struct pawl_estimate_element *list =
+        pawl_arena_alloc(reader->arena, (count + 1) * sizeof(*list));
+    if (list == NULL) {
+        return; /* the arena's flag is looked at in the end */
+    }
+    uint32_t index = 0;
+    uint32_t node = pawl_json_first(&reader->json, messages);
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(&reader->json, node)) {
+        list[index++] = pawl_request_element(reader, node);
+    }
+    PAWL_ASSERT(index == count);
+    reader->request->elements.messages = list;
+    reader->request->elements.message_count = count;
+}
+
+static uint32_t child_count(struct pawl_request_reader *reader, const char *key)
+{
+    uint32_t node = pawl_json_get(&reader->json, 0, key);
+    return node != PAWL_JSON_NONE ? reader->json.nodes[node].count : 0;
+}
+
+/* Room for every system block, tool, and other member. */
+static bool make_room(struct pawl_request_reader *reader)
+{
+    reader->base_max = child_count(reader, "system") + child_count(reader, "tools") +
+                       reader->json.nodes[0].count + 2;
+    reader->base = pawl_arena_alloc(reader->arena, reader->base_max * sizeof(*reader->base));
+    reader->request->elements.base = reader->base;
+    return reader->base != NULL;
+}
+
+static void read_common(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->inside = pawl_request_span_of(&reader->json, 0).start + 1;
+    uint32_t model = pawl_request_member(reader, "model");
+    request->model =
+        pawl_arena_copy(reader->arena, pawl_json_string(&reader->json, model, reader->arena));
+    if (pawl_slice_empty(request->model)) {
+        pawl_request_problem(reader, "model", "is missing");
+    }
+    uint32_t stream = pawl_request_member(reader, "stream");
+    request->stream = pawl_json_bool_or(&reader->json, stream, false);
+    request->choices = 1;
+    request->passes = 1;
+    request->modifiers = pawl_usage_modifiers_of_request(request->dialect, &reader->json, 0);
+    pawl_request_find_cache_marks(reader);
+}
+
+pawl_err pawl_request_read(enum pawl_dialect dialect,
+                           struct pawl_slice body,
+                           struct pawl_arena *arena,
+                           struct pawl_model_request *ret_request,
+                           struct pawl_errmsg *msg)
+{
+    struct pawl_model_request request = {.dialect = dialect, .body = body};
+    struct pawl_request_reader reader = {.arena = arena, .request = &request};
+    if (!pawl_json_parse(arena, body, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &reader.json)) {
+        if (reader.json.error == PAWL_JSON_NO_MEMORY) {
+            return PAWL_ERR(MEMORY);
+        }
+        pawl_errmsg_set(msg, "the body is not JSON: %s at byte %llu",
+                        pawl_json_error_name(reader.json.error),
+                        (unsigned long long)reader.json.error_offset);
+        return PAWL_ERR(INVALID);
+    }
+    if (!pawl_json_is(&reader.json, 0, PAWL_JSON_OBJECT)) {
+        pawl_errmsg_set(msg, "the body is not a JSON object");
+        return PAWL_ERR(INVALID);
+    }
+    if (!make_room(&reader)) {
+        return PAWL_ERR(MEMORY);
+    }
+    read_common(&reader);
+    if (dialect == PAWL_DIALECT_ANTHROPIC) {
+        pawl_request_read_anthropic(&reader);
+    } else {
+        PAWL_ASSERT(dialect == PAWL_DIALECT_OPENAI_CHAT);
+        pawl_request_read_openai(&reader);
+    }
+    add_other_members(&reader);
+    add_messages(&reader);
+    if (reader.problem != NULL) {
+        pawl_errmsg_set(msg, "the body's \"%s\" %s", reader.problem_key, reader.problem);
+        return PAWL_ERR(INVALID);
+    }
+    if (arena->overflowed) {
+        return PAWL_ERR(MEMORY);
+    }
+    *ret_request = request;
+    return PAWL_OK;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request.h: what pawl must know about the body of a model call, and the few places where it
+ * changes it. The body is read once, as JSON that is only looked at; what goes upstream is the
+ * same bytes with a few values replaced or put in front.
+ *
+ * A body that asks for something whose cost nothing in it bounds says so in `unbounded`; under a
+ * hard cap such a call is refused.
+ */
+#ifndef PAWL_GATEWAY_REQUEST_H
+#define PAWL_GATEWAY_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "gateway/dialect.h"
+#include "gateway/estimate.h"
+
+enum {
+    PAWL_REQUEST_TOOLS_MAX = 16,         /* server tools in one body */
+    PAWL_REQUEST_OUTPUT_DEFAULT = 32768, /* asked for by a body that says nothing */
+    PAWL_REQUEST_USES_DEFAULT = 5,       /* of a server tool that has no max_uses */
+    PAWL_REQUEST_USE_TOKENS = 10000,     /* that one use brings into the prompt */
+    PAWL_REQUEST_CHOICES_MAX = 128
+};
+
+/* A value's bytes in the body; end 0: it is not there. */
+struct pawl_request_span {
+    size_t start;
+    size_t end;
+};
+
+/* A tool that the provider runs, and whose uses the body bounds or can be made to bound. */
+struct pawl_request_tool {
+    struct pawl_request_span max_uses;
+    size_t inside;      /* just behind the tool's opening brace; 0: it cannot be bounded in place */
+    int64_t uses_asked; /* 0: the body does not say */
+    bool fee;           /* each use is billed, besides its tokens */
+};
+
+struct pawl_model_request {
+    enum pawl_dialect dialect;
+    struct pawl_slice body;  /* borrowed */
+    struct pawl_slice model; /* in the arena */
+    bool stream;
+    bool usage_asked; /* the client expects usage in the stream */
+    /* Output */
+    bool output_given;
+    int64_t output_asked;    /* tokens of one choice, thinking included */
+    int64_t thinking_budget; /* the ceiling must stay above it; 0: none */
+    bool hidden;             /* may produce tokens that the stream does not show */
+    int64_t choices;
+    int64_t passes; /* how often input and output may be billed: 2 with context compaction */
+    bool audio_output;
+    /* Input */
+    struct pawl_estimate_body elements; /* in the arena */
+    bool cache_short;                   /* writes to the prompt cache may be billed */
+    bool cache_long;
+    bool audio;
+    bool image;
+    uint32_t modifiers; /* enum pawl_usage_modifier */
+    /* Tools */
+    uint32_t tool_count;
+    struct pawl_request_tool tools[PAWL_REQUEST_TOOLS_MAX];
+    const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
+    /* Where it is changed */
+    size_t inside; /* just behind the opening brace; the model's name always follows */
+    struct pawl_request_span max_tokens;
+    struct pawl_request_span max_completion_tokens;
+    int64_t max_tokens_value; /* -1: not there, or null */
+    int64_t max_completion_tokens_value;
+    struct pawl_request_span stream_options;
+    bool stream_options_empty;  /* an object without members */
+    bool stream_options_object; /* else null, or something that is no object */
+    struct pawl_request_span include_usage;
+};
+
+/* Reads a body. INVALID with a message that a person can act on, MEMORY when the arena is full. */
+PAWL_MUST_CHECK pawl_err pawl_request_read(enum pawl_dialect dialect,
+                                           struct pawl_slice body,
+                                           struct pawl_arena *arena,
+                                           struct pawl_model_request *ret_request,
+                                           struct pawl_errmsg *msg);
+
+/* The largest answer of a model whose limit is below the default; else the default. */
+int64_t pawl_request_output_default(struct pawl_slice model);
+
+/* --- Forwarding (request_write.c) ------------------------------------------------------------ */
+
+struct pawl_request_limits {
+    int64_t ceiling; /* output tokens of one choice; -1: as it is */
+    int64_t uses;    /* of each server tool; -1: as it is */
+    bool old_name;   /* a new ceiling is called max_tokens, for providers that know no other */
+};
+
+/* Whether anything in the body has to change. */
+bool pawl_request_changes(const struct pawl_model_request *request,
+                          const struct pawl_request_limits *limits);
+/* Appends the body with its changes. */
+void pawl_request_write(const struct pawl_model_request *request,
+                        const struct pawl_request_limits *limits,
+                        struct pawl_buf *out);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_anthropic.c: what POST /v1/messages can make expensive.
+ *
+ * Thinking lies inside max_tokens, and the ceiling must stay above its budget. Context
+ * compaction runs the model twice. Tools that the provider runs are bounded by max_uses or
+ * cannot be bounded at all; tools that the client runs cost their description only, and the
+ * provider adds a few hundred tokens of its own when there are any.
+ */
+#include "base/attrs.h"
+#include "gateway/request_priv.h"
+
+enum { TOKENS_MAX = 100000000, TOOL_USE_TOKENS = 600, VENDOR_TOOL_TOKENS = 1000 };
+
+enum tool_kind { TOOL_CLIENT, TOOL_SEARCH, TOOL_FETCH, TOOL_UNBOUNDED };
+
+/* By the beginning of a tool's "type". What is not here is not known, so not bounded. */
+static const struct {
+    const char *prefix;
+    enum tool_kind kind;
+} tool_kinds[] = {
+    {"custom", TOOL_CLIENT},      {"bash_", TOOL_CLIENT},     {"text_editor_", TOOL_CLIENT},
+    {"computer_", TOOL_CLIENT},   {"memory_", TOOL_CLIENT},   {"tool_search_tool_", TOOL_CLIENT},
+    {"web_search_", TOOL_SEARCH}, {"web_fetch_", TOOL_FETCH},
+};
+
+static enum tool_kind kind_of(struct pawl_slice type)
+{
+    if (pawl_slice_empty(type)) {
+        return TOOL_CLIENT;
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tool_kinds); i++) {
+        if (pawl_slice_starts_with(type, pawl_slice_str(tool_kinds[i].prefix))) {
+            return tool_kinds[i].kind;
+        }
+    }
+    return TOOL_UNBOUNDED;
+}
+
+static void set_unbounded(struct pawl_request_reader *reader, const char *what)
+{
+    if (reader->request->unbounded == NULL) {
+        reader->request->unbounded = what;
+    }
+}
+
+static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, bool fee)
+{
+    struct pawl_model_request *request = reader->request;
+    if (request->tool_count == PAWL_REQUEST_TOOLS_MAX) {
+        set_unbounded(reader, "more server tools than are counted");
+        return;
+    }
+    bool duplicate = false;
+    uint32_t uses = pawl_json_get_checked(&reader->json, tool, "max_uses", &duplicate);
+    if (duplicate) {
+        pawl_request_problem(reader, "max_uses", "is there twice");
+    }
+    int64_t asked = pawl_json_count_or(&reader->json, uses, 0);
+    request->tools[request->tool_count++] = (struct pawl_request_tool){
+        .max_uses = pawl_request_span_of(&reader->json, uses),
+        .inside = pawl_request_span_of(&reader->json, tool).start + 1,
+        .uses_asked = asked,
+        .fee = fee,
+    };
+}
+
+static void read_tool(struct pawl_request_reader *reader, uint32_t tool, bool first)
+{
+    struct pawl_slice type =
+        pawl_json_string_raw(&reader->json, pawl_json_get(&reader->json, tool, "type"));
+    uint32_t tokens = first ? TOOL_USE_TOKENS : 0;
+    switch (kind_of(type)) {
+    case TOOL_CLIENT:
+        tokens +=
+            pawl_slice_empty(type) || pawl_slice_equal_str(type, "custom") ? 0 : VENDOR_TOOL_TOKENS;
+        break;
+    case TOOL_SEARCH:
+        tokens += VENDOR_TOOL_TOKENS;
+        add_server_tool(reader, tool, true);
+        break;
+    case TOOL_FETCH:
+        tokens += VENDOR_TOOL_TOKENS;
+        add_server_tool(reader, tool, false);
+        break;
+    case TOOL_UNBOUNDED:
+        set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+        break;
+    }
+    pawl_request_add_base(reader, tool, tokens);
+}
+
+static void read_tools(struct pawl_request_reader *reader)
+{
+    uint32_t tools = pawl_request_member(reader, "tools");
+    if (!pawl_json_is(&reader->json, tools, PAWL_JSON_ARRAY)) {
+        return;
+    }
+    bool first = true;
+    uint32_t tool = pawl_json_first(&reader->json, tools);
+    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
+        read_tool(reader, tool, first);
+        first = false;
+    }
+}
+
+static void read_system(struct pawl_request_reader *reader)
+{
+    uint32_t system = pawl_request_member(reader, "system");
+    if (pawl_json_is(&reader->json, system, PAWL_JSON_STRING)) {
+        pawl_request_add_base(reader, system, 0);
+    } else if (pawl_json_is(&reader->json, system, PAWL_JSON_ARRAY)) {
+        uint32_t block = pawl_json_first(&reader->json, system);
+        for (; block != PAWL_JSON_NONE; block = pawl_json_next(&reader->json, block)) {
+            pawl_request_add_base(reader, block, 0);
+        }
+    }
+}
+
+static void read_thinking(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t thinking = pawl_request_member(reader, "thinking");
+    uint32_t type = pawl_json_get(&reader->json, thinking, "type");
+    if (!pawl_json_is(&reader->json, thinking, PAWL_JSON_OBJECT) ||
+        pawl_json_string_is(&reader->json, type, "disabled")) {
+        return;
+    }
+    /* Thinking is billed whole and shown in part at best. */
+    request->hidden = true;
+    uint32_t budget = pawl_json_get(&reader->json, thinking, "budget_tokens");
+    request->thinking_budget = pawl_json_count_or(&reader->json, budget, 0);
+}
+
+static void read_context_management(struct pawl_request_reader *reader)
+{
+    uint32_t management = pawl_request_member(reader, "context_management");
+    uint32_t edits = pawl_json_get(&reader->json, management, "edits");
+    uint32_t edit = pawl_json_first(&reader->json, edits);
+    for (; edit != PAWL_JSON_NONE; edit = pawl_json_next(&reader->json, edit)) {
+        struct pawl_slice type =
+            pawl_json_string_raw(&reader->json, pawl_json_get(&reader->json, edit, "type"));
+        if (pawl_slice_starts_with(type, PAWL_SLICE("compact"))) {
+            reader->request->passes = 2;
+        }
+    }
+}
+
+void pawl_request_read_anthropic(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->usage_asked = true; /* this dialect's streams always have it */
+    request->max_completion_tokens_value = -1;
+    request->max_tokens_value =
+        pawl_request_count(reader, "max_tokens", &request->max_tokens, TOKENS_MAX);
+    request->output_given = request->max_tokens_value >= 0;
+    request->output_asked = request->output_given ? request->max_tokens_value
+                                                  : pawl_request_output_default(request->model);
+    read_thinking(reader);
+    read_context_management(reader);
+    read_system(reader);
+    read_tools(reader);
+    if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "mcp_servers"))) {
+        set_unbounded(reader, "tools of an MCP server that run at the provider");
+    }
+    if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "fallbacks"))) {
+        set_unbounded(reader, "several models in one request");
+    }
+}

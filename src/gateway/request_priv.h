@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_priv.h: what the files that read bodies share: the reader at work, and the parts that
+ * do not depend on the dialect.
+ */
+#ifndef PAWL_GATEWAY_REQUEST_PRIV_H
+#define PAWL_GATEWAY_REQUEST_PRIV_H
+
+#include "base/json.h"
+#include "gateway/request.h"
+
+struct pawl_request_reader {
+    struct pawl_json json;
+    struct pawl_arena *arena;
+    struct pawl_model_request *request;
+    struct pawl_estimate_element *base; /* room for base_max */
+    uint32_t base_max;
+    const char *problem; /* the first thing that is wrong; NULL: nothing */
+    const char *problem_key;
+};
+
+/* --- request.c ------------------------------------------------------------------------------ */
+
+/* A member of the root by name; a name that is there twice is a problem. */
+uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key);
+void pawl_request_problem(struct pawl_request_reader *reader, const char *key, const char *problem);
+struct pawl_request_span pawl_request_span_of(const struct pawl_json *json, uint32_t node);
+/* A whole number in 0 .. max; -1 if it is not there or null. */
+int64_t pawl_request_count(struct pawl_request_reader *reader,
+                           const char *key,
+                           struct pawl_request_span *ret_span,
+                           int64_t max);
+/* Adds one node (and `tokens` beside its text) to what the provider will count. */
+void pawl_request_add_base(struct pawl_request_reader *reader, uint32_t node, uint32_t tokens);
+bool pawl_request_nonempty(const struct pawl_json *json, uint32_t node);
+
+/* --- request_element.c ---------------------------------------------------------------------- */
+
+/* Hash, text and media of one node. */
+struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *reader,
+                                                  uint32_t node);
+/* Looks for cache_control marks anywhere in the body. */
+void pawl_request_find_cache_marks(struct pawl_request_reader *reader);
+
+/* --- One file a dialect --------------------------------------------------------------------- */
+
+void pawl_request_read_anthropic(struct pawl_request_reader *reader);
+void pawl_request_read_openai(struct pawl_request_reader *reader);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_write.c: the body as it goes upstream. A handful of edits, each a stretch of the old
+ * text and what stands there instead, applied from front to back; all other bytes stay.
+ */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "gateway/request.h"
+
+enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 6, EDIT_BYTES = 48 };
+
+struct edit {
+    size_t start; /* what is replaced; start == end puts something in */
+    size_t end;
+    char text[EDIT_BYTES];
+};
+
+struct edits {
+    struct edit list[EDITS_MAX]; /* by start */
+    size_t count;
+};
+
+static void add_edit(struct edits *edits, struct pawl_request_span span, const char *text)
+{
+    PAWL_ASSERT(edits->count < EDITS_MAX && span.start <= span.end);
+    size_t at = edits->count++;
+    while (at > 0 && edits->list[at - 1].start > span.start) {
+        edits->list[at] = edits->list[at - 1];
+        at--;
+    }
+    struct edit *edit = &edits->list[at];
+    edit->start = span.start;
+    edit->end = span.end;
+    bool fits = pawl_slice_copy_str(pawl_slice_str(text), edit->text, sizeof(edit->text));
+    PAWL_ASSERT(fits);
+}
+
+static void replace_number(struct edits *edits, struct pawl_request_span span, int64_t value)
+{
+    char text[EDIT_BYTES];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+    add_edit(edits, span, text);
+}
+
+/* Puts `"key":value` in front of the members of an object that has some. */
+static void put_in_front(struct edits *edits, size_t inside, const char *key, int64_t value)
+{
+    char text[EDIT_BYTES];
+    (void)snprintf(text, sizeof(text), "\"%s\":%lld,", key, (long long)value);
+    add_edit(edits, (struct pawl_request_span){inside, inside}, text);
+}
+
+/* Lowers a ceiling that is there and above. */
+static void
+lower(struct edits *edits, struct pawl_request_span span, int64_t value, int64_t ceiling)
+{
+    if (span.end != 0 && value > ceiling) {
+        replace_number(edits, span, ceiling);
+    }
+}
+
+static void edit_ceiling(const struct pawl_model_request *request,
+                         const struct pawl_request_limits *limits,
+                         struct edits *edits)
+{
+    int64_t ceiling = limits->ceiling;
+    if (ceiling < 0) {
+        return;
+    }
+    if (request->output_given) {
+        lower(edits, request->max_tokens, request->max_tokens_value, ceiling);
+        lower(edits, request->max_completion_tokens, request->max_completion_tokens_value, ceiling);
+        return;
+    }
+    bool old_name = limits->old_name || request->dialect == PAWL_DIALECT_ANTHROPIC;
+    struct pawl_request_span span = old_name ? request->max_tokens : request->max_completion_tokens;
+    if (span.end != 0) {
+        replace_number(edits, span, ceiling); /* it was null */
+        return;
+    }
+    put_in_front(edits, request->inside, old_name ? "max_tokens" : "max_completion_tokens",
+                 ceiling);
+}
+
+static void edit_uses(const struct pawl_model_request *request,
+                      const struct pawl_request_limits *limits,
+                      struct edits *edits)
+{
+    for (uint32_t i = 0; i < request->tool_count && limits->uses >= 0; i++) {
+        const struct pawl_request_tool *tool = &request->tools[i];
+        if (tool->inside == 0) {
+            continue;
+        }
+        if (tool->uses_asked > 0) {
+            lower(edits, tool->max_uses, tool->uses_asked, limits->uses);
+        } else if (tool->max_uses.end != 0) {
+            replace_number(edits, tool->max_uses, limits->uses);
+        } else {
+            /* A tool has a type at least, so it is never empty. */
+            put_in_front(edits, tool->inside, "max_uses", limits->uses);
+        }
+    }
+}
+
+/* Usage is wanted from every stream. */
+static void edit_stream_options(const struct pawl_model_request *request, struct edits *edits)
+{
+    if (!request->stream || request->usage_asked) {
+        return;
+    }
+    struct pawl_request_span options = request->stream_options;
+    if (options.end == 0) {
+        add_edit(edits, (struct pawl_request_span){request->inside, request->inside},
+                 "\"stream_options\":{\"include_usage\":true},");
+    } else if (!request->stream_options_object) {
+        add_edit(edits, options, "{\"include_usage\":true}");
+    } else if (request->include_usage.end != 0) {
+        add_edit(edits, request->include_usage, "true");
+    } else {
+        size_t inside = options.start + 1;
+        add_edit(edits, (struct pawl_request_span){inside, inside},
+                 request->stream_options_empty ? "\"include_usage\":true"
+                                               : "\"include_usage\":true,");
+    }
+}
+
+static void collect(const struct pawl_model_request *request,
+                    const struct pawl_request_limits *limits,
+                    struct edits *edits)
+{
+    edits->count = 0;
+    edit_ceiling(request, limits, edits);
+    edit_uses(request, limits, edits);
+    edit_stream_options(request, edits);
+}
+
+bool pawl_request_changes(const struct pawl_model_request *request,
+                          const struct pawl_request_limits *limits)
+{
+    struct edits edits;
+    collect(request, limits, &edits);
+    return edits.count > 0;
+}
+
+void pawl_request_write(const struct pawl_model_request *request,
+                        const struct pawl_request_limits *limits,
+                        struct pawl_buf *out)
+{
+    struct edits edits;
+    collect(request, limits, &edits);
+    size_t at = 0;
+    for (size_t i = 0; i < edits.count; i++) {
+        const struct edit *edit = &edits.list[i];
+        PAWL_ASSERT(edit->start >= at);
+        pawl_buf_append_slice(out, pawl_slice_sub(request->body, at, edit->start - at));
+        pawl_buf_append_str(out, edit->text);
+        at = edit->end;
+    }
+    pawl_buf_append_slice(out, pawl_slice_sub(request->body, at, request->body.bytes - at));
+}

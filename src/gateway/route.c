@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route.c: paths as a table.
+ *
+ * A pattern is a path with "*" for one segment of plain characters. Dots alone are no segment,
+ * and neither is anything percent-encoded, so no pattern can be reached around a corner. Runs of
+ * slashes count as one, since base URLs with a trailing slash are common.
+ */
+#include "gateway/route.h"
+
+#include "base/attrs.h"
+
+struct row {
+    enum pawl_upstream upstream;
+    enum pawl_route_kind kind;
+    enum pawl_dialect dialect;
+    const char *pattern; /* behind an optional "/v1" (Gemini: "/v1" or "/v1beta") */
+};
+
+/* POST and nothing else. What is not here may spend. */
+static const struct row rows[] = {
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_ANTHROPIC, "/messages"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions"},
+    /* Counting, stopping, uploading and checking cost nothing. */
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/messages/count_tokens"},
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC,
+     "/messages/batches/*/cancel"},
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/files"},
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/api/event_logging/batch"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions/*"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/files"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/moderations"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/batches/*/cancel"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/fine_tuning/jobs/*/cancel"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES,
+     "/responses/input_tokens"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/responses/*/cancel"},
+};
+
+static const struct {
+    const char *name;
+    enum pawl_dialect dialect;
+} upstreams[] = {
+    [PAWL_UPSTREAM_ANTHROPIC] = {"anthropic", PAWL_DIALECT_ANTHROPIC},
+    [PAWL_UPSTREAM_OPENAI] = {"openai", PAWL_DIALECT_OPENAI_CHAT},
+    [PAWL_UPSTREAM_GEMINI] = {"gemini", PAWL_DIALECT_GEMINI},
+};
+_Static_assert(PAWL_ARRAY_LEN(upstreams) == PAWL_UPSTREAM_COUNT, "every upstream has a name");
+
+/* Methods that no provider bills. */
+static const char *const free_methods[] = {"GET", "HEAD", "DELETE", "OPTIONS"};
+
+/* First segments that belong under "/v1" when a client left it out (@ai-sdk/anthropic posts
+ * "/messages"); everything else outside "/v1" is something of the host itself. */
+static const char *const anthropic_v1[] = {"messages", "models", "files", "complete", "skills"};
+
+/* --- Pieces of paths ------------------------------------------------------------------------ */
+
+static struct pawl_slice skip_slashes(struct pawl_slice path)
+{
+    while (path.bytes > 0 && path.data[0] == '/') {
+        path = pawl_slice_sub(path, 1, path.bytes);
+    }
+    return path;
+}
+
+/* Cuts the next segment from *path, skipping the slashes before it. */
+static struct pawl_slice next_segment(struct pawl_slice *path)
+{
+    *path = skip_slashes(*path);
+    size_t end = pawl_slice_find_byte(*path, '/');
+    struct pawl_slice segment = pawl_slice_sub(*path, 0, end);
+    *path = pawl_slice_sub(*path, segment.bytes, path->bytes);
+    return segment;
+}
+
+static bool plain_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '-' || byte == '.' || byte == ':';
+}
+
+/* What "*" stands for. */
+static bool plain_segment(struct pawl_slice segment)
+{
+    bool other_than_dot = false;
+    for (size_t i = 0; i < segment.bytes; i++) {
+        if (!plain_byte(segment.data[i])) {
+            return false;
+        }
+        other_than_dot = other_than_dot || segment.data[i] != '.';
+    }
+    return other_than_dot;
+}
+
+static bool matches(struct pawl_slice path, const char *pattern)
+{
+    struct pawl_slice rest = pawl_slice_str(pattern);
+    while (rest.bytes > 0) {
+        struct pawl_slice want = next_segment(&rest);
+        struct pawl_slice got = next_segment(&path);
+        bool same =
+            pawl_slice_equal_str(want, "*") ? plain_segment(got) : pawl_slice_equal(want, got);
+        if (!same) {
+            return false;
+        }
+    }
+    /* A trailing slash is another path. */
+    return path.bytes == 0;
+}
+
+/* Without its "/v1", if it has one. */
+static struct pawl_slice without_version(struct pawl_slice path)
+{
+    struct pawl_slice rest = path;
+    return pawl_slice_equal_str(next_segment(&rest), "v1") ? rest : path;
+}
+
+static bool constant_time_equal(struct pawl_slice given, const char *secret)
+{
+    size_t bytes = strlen(secret);
+    /* The length is no secret. */
+    if (given.bytes != bytes) {
+        return false;
+    }
+    volatile unsigned char difference = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        difference =
+            (unsigned char)(difference | ((unsigned char)given.data[i] ^ (unsigned char)secret[i]));
+    }
+    return difference == 0;
+}
+
+/* --- The table's use ------------------------------------------------------------------------ */
+
+static bool free_method(struct pawl_slice method)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(free_methods); i++) {
+        if (pawl_slice_equal_str(method, free_methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ".../models/NAME:countTokens" */
+static bool gemini_counts_tokens(struct pawl_slice rest)
+{
+    struct pawl_slice version = next_segment(&rest);
+    struct pawl_slice models = next_segment(&rest);
+    struct pawl_slice model = next_segment(&rest);
+    bool known_version =
+        pawl_slice_equal_str(version, "v1") || pawl_slice_equal_str(version, "v1beta");
+    return known_version && pawl_slice_equal_str(models, "models") && rest.bytes == 0 &&
+           plain_segment(model) && pawl_slice_ends_with(model, PAWL_SLICE(":countTokens"));
+}
+
+static void classify_post(struct pawl_route *route)
+{
+    if (route->upstream == PAWL_UPSTREAM_GEMINI) {
+        if (gemini_counts_tokens(route->rest)) {
+            route->kind = PAWL_ROUTE_FREE;
+        }
+        return;
+    }
+    struct pawl_slice path = without_version(route->rest);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        if (rows[i].upstream == route->upstream && matches(path, rows[i].pattern)) {
+            route->kind = rows[i].kind;
+            route->dialect = rows[i].dialect;
+            return;
+        }
+    }
+    struct pawl_slice first = next_segment(&path);
+    if (route->upstream == PAWL_UPSTREAM_OPENAI && pawl_slice_equal_str(first, "responses")) {
+        route->dialect = PAWL_DIALECT_OPENAI_RESPONSES;
+    }
+}
+
+struct pawl_route pawl_route_of(const struct pawl_route_request *request, const char *secret)
+{
+    struct pawl_route route = {.kind = PAWL_ROUTE_NOT_FOUND};
+    struct pawl_slice rest = request->path;
+    if (!constant_time_equal(next_segment(&rest), secret)) {
+        return route;
+    }
+    struct pawl_slice name = next_segment(&rest);
+    size_t upstream = 0;
+    while (upstream < PAWL_UPSTREAM_COUNT &&
+           !pawl_slice_equal_str(name, upstreams[upstream].name)) {
+        upstream++;
+    }
+    if (upstream == PAWL_UPSTREAM_COUNT) {
+        return route;
+    }
+    route.upstream = (enum pawl_upstream)upstream;
+    route.dialect = upstreams[upstream].dialect;
+    route.rest = rest;
+    route.kind = PAWL_ROUTE_UNMETERED;
+    if (request->upgrade) {
+        route.kind = PAWL_ROUTE_UPGRADE;
+    } else if (free_method(request->method)) {
+        route.kind = PAWL_ROUTE_FREE;
+    } else if (pawl_slice_equal_str(request->method, "POST")) {
+        classify_post(&route);
+    }
+    return route;
+}
+
+/* --- Addresses ------------------------------------------------------------------------------ */
+
+static bool belongs_under_v1(struct pawl_slice path)
+{
+    struct pawl_slice first = next_segment(&path);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(anthropic_v1); i++) {
+        if (pawl_slice_equal_str(first, anthropic_v1[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pawl_route_append_url(const struct pawl_route *route,
+                           struct pawl_slice base,
+                           struct pawl_slice query,
+                           struct pawl_buf *url)
+{
+    pawl_buf_append_slice(url, base);
+    struct pawl_slice rest = route->rest;
+    switch (route->upstream) {
+    case PAWL_UPSTREAM_ANTHROPIC:
+        if (belongs_under_v1(rest)) {
+            pawl_buf_append_str(url, "/v1");
+        }
+        break;
+    case PAWL_UPSTREAM_OPENAI:
+        rest = without_version(rest);
+        break;
+    case PAWL_UPSTREAM_GEMINI:
+    case PAWL_UPSTREAM_COUNT:
+        break;
+    }
+    struct pawl_slice tail = skip_slashes(rest);
+    if (rest.bytes > 0) {
+        pawl_buf_append_byte(url, '/');
+        pawl_buf_append_slice(url, tail);
+    }
+    if (query.bytes > 0) {
+        pawl_buf_append_byte(url, '?');
+        pawl_buf_append_slice(url, query);
+    }
+}
+
+struct pawl_slice pawl_route_trim_base(enum pawl_upstream upstream, struct pawl_slice base)
+{
+    while (base.bytes > 0 && base.data[base.bytes - 1] == '/') {
+        base.bytes--;
+    }
+    if (upstream == PAWL_UPSTREAM_ANTHROPIC && pawl_slice_ends_with(base, PAWL_SLICE("/v1"))) {
+        base.bytes -= 3;
+    }
+    return base;
+}
+
+struct pawl_slice pawl_route_host_of(struct pawl_slice url)
+{
+    size_t scheme = pawl_slice_find(url, PAWL_SLICE("://"));
+    if (scheme == SIZE_MAX) {
+        return PAWL_SLICE_NONE;
+    }
+    struct pawl_slice rest = pawl_slice_sub(url, scheme + 3, url.bytes);
+    struct pawl_slice authority = pawl_slice_sub(rest, 0, pawl_slice_find_byte(rest, '/'));
+    size_t at = pawl_slice_find_byte(authority, '@');
+    if (at != SIZE_MAX) {
+        authority = pawl_slice_sub(authority, at + 1, authority.bytes);
+    }
+    if (authority.bytes > 0 && authority.data[0] == '[') {
+        return pawl_slice_sub(authority, 0, pawl_slice_find_byte(authority, ']') + 1);
+    }
+    return pawl_slice_sub(authority, 0, pawl_slice_find_byte(authority, ':'));
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_estimate.c: the bound on a body's tokens: cold, learned, and with a known beginning.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/attrs.h"
+#include "gateway/estimate.h"
+#include "gateway/histogram.h"
+
+enum { MESSAGES_MAX = 64 };
+
+#define MODEL PAWL_SLICE("model-1")
+
+/* A conversation of messages of equal length, each with a hash of its own. */
+struct talk {
+    struct pawl_estimate_element base[2];
+    struct pawl_estimate_element messages[MESSAGES_MAX];
+    uint32_t count;
+    uint32_t bytes_each;
+};
+
+static struct talk talk_of(uint32_t count, uint32_t bytes_each)
+{
+    struct talk talk = {.count = count, .bytes_each = bytes_each};
+    talk.base[0] = (struct pawl_estimate_element){.hash = 11, .text_bytes = 1000};
+    talk.base[1] = (struct pawl_estimate_element){.hash = 12, .text_bytes = 500};
+    for (uint32_t i = 0; i < count; i++) {
+        talk.messages[i] =
+            (struct pawl_estimate_element){.hash = 1000 + i, .text_bytes = bytes_each};
+    }
+    return talk;
+}
+
+static struct pawl_estimate_body body_of(const struct talk *talk)
+{
+    return (struct pawl_estimate_body){.base = talk->base,
+                                       .base_count = 2,
+                                       .messages = talk->messages,
+                                       .message_count = talk->count};
+}
+
+static void settle(struct pawl_estimator *estimator, const struct talk *talk, int64_t input_tokens)
+{
+    struct pawl_estimate_body body = body_of(talk);
+    struct pawl_estimate estimate = pawl_estimate_input(estimator, MODEL, &body);
+    struct pawl_estimate_mark mark = pawl_estimate_mark_of(&estimate, &body);
+    struct pawl_estimate_sample sample = {.estimate = &estimate,
+                                          .mark = &mark,
+                                          .input_tokens = input_tokens,
+                                          .output_tokens = 100,
+                                          .visible_bytes = 400,
+                                          .stream_us = 1000000};
+    pawl_estimator_learn(estimator, MODEL, &sample);
+    pawl_estimate_mark_free(&mark);
+}
+
+static int64_t estimate(struct pawl_estimator *estimator, const struct talk *talk)
+{
+    struct pawl_estimate_body body = body_of(talk);
+    return pawl_estimate_input(estimator, MODEL, &body).tokens;
+}
+
+static void an_unknown_model_is_bounded_by_half_its_bytes(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(3, 1024);
+    /* 3 * 1,024 + 1,500 bytes, five elements, the body itself. */
+    assert_int_equal(estimate(estimator, &talk), (3 * 1024 + 1500) / 2 + 5 * 8 + 32);
+    pawl_estimator_free(estimator);
+}
+
+static void what_was_counted_before_is_known_exactly(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(3, 1024);
+    settle(estimator, &talk, 1234);
+    assert_int_equal(estimate(estimator, &talk), 1234);
+    struct talk longer = talk_of(5, 1024);
+    int64_t expected = 1234 + 2 * 1024 / 2 + 2 * 8;
+    assert_int_equal(estimate(estimator, &longer), expected);
+    pawl_estimator_free(estimator);
+}
+
+static void another_beginning_is_not_known(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(3, 1024);
+    settle(estimator, &talk, 1234);
+    struct talk other = talk_of(3, 1024);
+    int64_t afresh = (3 * 1024 + 1500) / 2 + 5 * 8 + 32;
+    other.messages[0].hash = 77;
+    assert_int_equal(estimate(estimator, &other), afresh);
+    /* A shorter conversation does not begin with a longer one. */
+    struct talk shorter = talk_of(2, 1024);
+    assert_int_equal(estimate(estimator, &shorter), (2 * 1024 + 1500) / 2 + 4 * 8 + 32);
+    pawl_estimator_free(estimator);
+}
+
+static void a_changed_system_block_is_counted_on_top(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(8, 1024);
+    settle(estimator, &talk, 2000);
+    talk.base[1].hash = 99;
+    assert_int_equal(estimate(estimator, &talk), 2000 + 500 / 2 + 8);
+    pawl_estimator_free(estimator);
+}
+
+static void a_conversation_that_shrank_is_not_bounded_by_its_past(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(4, 1024);
+    talk.base[0].text_bytes = 400000;
+    settle(estimator, &talk, 100000);
+    /* The same messages, but most of what stood beside them is gone. */
+    struct talk compacted = talk_of(4, 1024);
+    assert_true(estimate(estimator, &compacted) < 4000);
+    pawl_estimator_free(estimator);
+}
+
+/* Settles `count` conversations of their own with the ratio of tokens to bytes 1 : `divisor`. */
+static void settle_many(struct pawl_estimator *estimator, uint32_t count, int64_t divisor)
+{
+    static uint64_t next_hash = 5000;
+    for (uint32_t i = 0; i < count; i++) {
+        struct talk talk = talk_of(2, 4096);
+        talk.messages[0].hash = next_hash++;
+        settle(estimator, &talk, (2 * 4096 + 1500) / divisor + 4 * 8 + 32);
+    }
+}
+
+static void the_ratio_is_learned_with_a_reserve_on_top(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(2, 4096);
+    int64_t cold = estimate(estimator, &talk);
+    settle_many(estimator, PAWL_ESTIMATE_SAMPLES_COLD - 1, 4);
+    assert_int_equal(estimate(estimator, &talk), cold);
+    settle_many(estimator, 1, 4);
+    int64_t warm = estimate(estimator, &talk);
+    int64_t actual = (2 * 4096 + 1500) / 4 + 4 * 8 + 32;
+    assert_true(warm < cold * 3 / 4);
+    assert_true(warm > actual);
+    settle_many(estimator, 200, 4);
+    int64_t sure = estimate(estimator, &talk);
+    assert_true(sure < warm && sure > actual);
+    pawl_estimator_free(estimator);
+}
+
+static void one_dense_text_raises_the_bound_at_once(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(2, 4096);
+    settle_many(estimator, 1, 1);
+    int64_t bound = estimate(estimator, &talk);
+    assert_true(bound >= 2 * 4096 + 1500);
+    pawl_estimator_free(estimator);
+}
+
+static void figures_that_no_tokenizer_gives_teach_nothing(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(3, 4096);
+    int64_t cold = estimate(estimator, &talk);
+    settle(estimator, &talk, 1);
+    settle(estimator, &talk, 0);
+    settle(estimator, &talk, INT64_C(1) << 50);
+    assert_int_equal(estimate(estimator, &talk), cold);
+    pawl_estimator_free(estimator);
+}
+
+static void media_counts_by_its_own_bound(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(1, 1024);
+    int64_t without = estimate(estimator, &talk);
+    talk.messages[0].media_tokens = 1600;
+    assert_int_equal(estimate(estimator, &talk), without + 1600);
+    pawl_estimator_free(estimator);
+}
+
+static void conversations_used_longest_ago_are_forgotten(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk first = talk_of(1, 4096);
+    settle(estimator, &first, 900);
+    assert_int_equal(estimate(estimator, &first), 900);
+    for (uint32_t i = 0; i < PAWL_ESTIMATE_CONVERSATIONS; i++) {
+        struct talk other = talk_of(1, 4096);
+        other.messages[0].hash = 7000 + i;
+        settle(estimator, &other, 900);
+    }
+    assert_true(estimate(estimator, &first) > 900);
+    pawl_estimator_free(estimator);
+}
+
+static void answers_are_learned_per_model(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct pawl_estimate_output cold = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(cold.samples, 0);
+    assert_int_equal(cold.tokens_per_second, INT64_MAX);
+    assert_int_equal(pawl_estimate_visible_tokens(&cold, 1000), 500);
+    settle_many(estimator, 40, 4);
+    struct pawl_estimate_output warm = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(warm.samples, 40);
+    assert_false(warm.hidden);
+    assert_in_range(warm.tokens_p95, 100, 125);
+    assert_in_range(warm.tokens_per_second, 100, 125);
+    assert_in_range(pawl_estimate_visible_tokens(&warm, 4000), 1000, 1100);
+    struct pawl_estimate_output other = pawl_estimate_answers(estimator, PAWL_SLICE("model-2"));
+    assert_int_equal(other.samples, 0);
+    struct pawl_estimate_error error = pawl_estimate_error_of(estimator, MODEL);
+    assert_int_equal(error.samples, 40);
+    assert_true(error.permille_p99 >= 1000);
+    pawl_estimator_free(estimator);
+}
+
+static void histograms_err_upwards_by_at_most_a_step(void **state)
+{
+    (void)state;
+    struct pawl_histogram linear = {.total = 0};
+    struct pawl_histogram log = {.total = 0};
+    assert_int_equal(pawl_histogram_quantile(&log, PAWL_HISTOGRAM_LOG, 500), 0);
+    for (int64_t value = 1; value <= 100; value++) {
+        pawl_histogram_add(&linear, PAWL_HISTOGRAM_LINEAR, value * 10);
+        pawl_histogram_add(&log, PAWL_HISTOGRAM_LOG, value * 10);
+    }
+    assert_in_range(pawl_histogram_quantile(&linear, PAWL_HISTOGRAM_LINEAR, 990), 990, 1002);
+    assert_in_range(pawl_histogram_quantile(&log, PAWL_HISTOGRAM_LOG, 990), 990, 1238);
+    assert_in_range(pawl_histogram_quantile(&log, PAWL_HISTOGRAM_LOG, 500), 500, 640);
+    assert_int_equal(pawl_histogram_lowest(&log, PAWL_HISTOGRAM_LOG), 10);
+    /* Values beyond the scale stay in its last step. */
+    pawl_histogram_add(&linear, PAWL_HISTOGRAM_LINEAR, INT64_MAX);
+    pawl_histogram_add(&log, PAWL_HISTOGRAM_LOG, INT64_MAX);
+    assert_int_equal(pawl_histogram_quantile(&linear, PAWL_HISTOGRAM_LINEAR, 1000), 128 * 12);
+}
+
+static void old_samples_fade(void **state)
+{
+    (void)state;
+    struct pawl_histogram histogram = {.total = 0};
+    for (int i = 0; i < 400; i++) {
+        pawl_histogram_add(&histogram, PAWL_HISTOGRAM_LOG, 10000);
+    }
+    for (int i = 0; i < 4000; i++) {
+        pawl_histogram_add(&histogram, PAWL_HISTOGRAM_LOG, 10);
+    }
+    assert_true(histogram.total <= PAWL_HISTOGRAM_SAMPLES_MAX);
+    assert_in_range(pawl_histogram_quantile(&histogram, PAWL_HISTOGRAM_LOG, 990), 10, 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unknown_model_is_bounded_by_half_its_bytes),
+        cmocka_unit_test(what_was_counted_before_is_known_exactly),
+        cmocka_unit_test(another_beginning_is_not_known),
+        cmocka_unit_test(a_changed_system_block_is_counted_on_top),
+        cmocka_unit_test(a_conversation_that_shrank_is_not_bounded_by_its_past),
+        cmocka_unit_test(the_ratio_is_learned_with_a_reserve_on_top),
+        cmocka_unit_test(one_dense_text_raises_the_bound_at_once),
+        cmocka_unit_test(figures_that_no_tokenizer_gives_teach_nothing),
+        cmocka_unit_test(media_counts_by_its_own_bound),
+        cmocka_unit_test(conversations_used_longest_ago_are_forgotten),
+        cmocka_unit_test(answers_are_learned_per_model),
+        cmocka_unit_test(histograms_err_upwards_by_at_most_a_step),
+        cmocka_unit_test(old_samples_fade),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_route.c: which paths are model calls, which are free, which are refused, and where they
+ * go upstream.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/attrs.h"
+#include "gateway/route.h"
+
+#define SECRET "s3cr3t-s3cr3t-s3cr3t-22"
+
+static struct pawl_route route(const char *method, const char *path)
+{
+    struct pawl_route_request request = {.method = pawl_slice_str(method),
+                                         .path = pawl_slice_str(path)};
+    return pawl_route_of(&request, SECRET);
+}
+
+struct row {
+    const char *method;
+    const char *path; /* behind "/<secret>" */
+    enum pawl_route_kind kind;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct pawl_buf path;
+        pawl_buf_init(&path, 4096);
+        pawl_buf_append_str(&path, "/" SECRET);
+        pawl_buf_append_str(&path, rows[i].path);
+        struct pawl_route got = route(rows[i].method, pawl_buf_cstr(&path));
+        if (got.kind != rows[i].kind) {
+            fail_msg("%s %s: kind %d, expected %d", rows[i].method, rows[i].path, (int)got.kind,
+                     (int)rows[i].kind);
+        }
+        pawl_buf_free(&path);
+    }
+}
+
+static void model_calls_are_found_with_and_without_the_version(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"POST", "/anthropic/v1/messages", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/anthropic/messages", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/anthropic//v1/messages", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/v1/chat/completions", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/chat/completions", PAWL_ROUTE_MODEL_CALL},
+    };
+    check_rows(rows, PAWL_ARRAY_LEN(rows));
+    assert_int_equal(route("POST", "/" SECRET "/openai/v1/chat/completions").dialect,
+                     PAWL_DIALECT_OPENAI_CHAT);
+}
+
+static void what_costs_nothing_passes(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"GET", "/anthropic/v1/models", PAWL_ROUTE_FREE},
+        {"HEAD", "/anthropic/api/hello", PAWL_ROUTE_FREE},
+        {"DELETE", "/openai/v1/files/file-1", PAWL_ROUTE_FREE},
+        {"OPTIONS", "/openai/v1/chat/completions", PAWL_ROUTE_FREE},
+        {"POST", "/anthropic/v1/messages/count_tokens", PAWL_ROUTE_FREE},
+        {"POST", "/anthropic/v1/messages/batches/msgbatch_1/cancel", PAWL_ROUTE_FREE},
+        {"POST", "/openai/v1/files", PAWL_ROUTE_FREE},
+        {"POST", "/openai/v1/responses/resp_1/cancel", PAWL_ROUTE_FREE},
+        {"POST", "/openai/v1/responses/input_tokens", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/v1beta/models/gemini-2.5-pro:countTokens", PAWL_ROUTE_FREE},
+    };
+    check_rows(rows, PAWL_ARRAY_LEN(rows));
+}
+
+static void what_may_spend_is_not_let_through(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"POST", "/anthropic/v1/messages/batches", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/complete", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/messages/", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/%6dessages", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/messages/count_tokens/../../messages", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/messages/batches/../cancel", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/messages/batches/a%2fb/cancel", PAWL_ROUTE_UNMETERED},
+        {"PUT", "/anthropic/v1/messages", PAWL_ROUTE_UNMETERED},
+        {"PATCH", "/openai/v1/x", PAWL_ROUTE_UNMETERED},
+        {"post", "/anthropic/v1/messages", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/responses", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/embeddings", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/images/generations", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/audio/speech", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/batches", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/gemini-2.5-pro:generateContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1/models/x/y:countTokens", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai", PAWL_ROUTE_UNMETERED},
+    };
+    check_rows(rows, PAWL_ARRAY_LEN(rows));
+    assert_int_equal(route("POST", "/" SECRET "/openai/v1/responses").dialect,
+                     PAWL_DIALECT_OPENAI_RESPONSES);
+}
+
+static void without_the_secret_there_is_nothing(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "/",
+        "",
+        "/anthropic/v1/messages",
+        "/" SECRET,
+        "/" SECRET "/mistral/v1/chat/completions",
+        "/" SECRET "x/anthropic/v1/messages",
+        "/s3cr3t-s3cr3t-s3cr3t-2/anthropic/v1/messages",
+        "/S3cr3t-s3cr3t-s3cr3t-22/anthropic/v1/messages",
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(paths); i++) {
+        assert_int_equal(route("POST", paths[i]).kind, PAWL_ROUTE_NOT_FOUND);
+    }
+}
+
+static void another_protocol_is_told_apart(void **state)
+{
+    (void)state;
+    struct pawl_route_request request = {.method = PAWL_SLICE("GET"),
+                                         .path = PAWL_SLICE("/" SECRET "/openai/v1/responses"),
+                                         .upgrade = true};
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_UPGRADE);
+}
+
+static void check_url(const char *path, const char *base, const char *query, const char *expected)
+{
+    struct pawl_route got = route("POST", path);
+    struct pawl_buf url;
+    pawl_buf_init(&url, 4096);
+    struct pawl_slice trimmed = pawl_route_trim_base(got.upstream, pawl_slice_str(base));
+    pawl_route_append_url(&got, trimmed, pawl_slice_str(query), &url);
+    assert_string_equal(pawl_buf_cstr(&url), expected);
+    pawl_buf_free(&url);
+}
+
+static void addresses_upstream_follow_each_vendors_habit(void **state)
+{
+    (void)state;
+    check_url("/" SECRET "/anthropic/v1/messages", "https://api.anthropic.com", "beta=true",
+              "https://api.anthropic.com/v1/messages?beta=true");
+    check_url("/" SECRET "/anthropic/messages", "https://api.anthropic.com/v1/", "",
+              "https://api.anthropic.com/v1/messages");
+    check_url("/" SECRET "/anthropic/api/hello", "http://localhost:1/base/v1", "",
+              "http://localhost:1/base/api/hello");
+    check_url("/" SECRET "/openai/v1/chat/completions", "https://api.openai.com/v1", "",
+              "https://api.openai.com/v1/chat/completions");
+    check_url("/" SECRET "/openai/chat/completions", "http://localhost:1/api/v9/", "a=b",
+              "http://localhost:1/api/v9/chat/completions?a=b");
+    check_url("/" SECRET "/gemini/v1beta/models/m:countTokens", "https://example.com", "",
+              "https://example.com/v1beta/models/m:countTokens");
+}
+
+static void the_host_is_cut_from_an_address(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"https://api.openai.com/v1", "api.openai.com"},
+        {"http://127.0.0.1:8080", "127.0.0.1"},
+        {"https://user:pw@example.com:1/x", "example.com"},
+        {"http://[::1]:8080/v1", "[::1]"},
+        {"no address", ""},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_slice host = pawl_route_host_of(pawl_slice_str(rows[i][0]));
+        assert_true(pawl_slice_equal_str(host, rows[i][1]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(model_calls_are_found_with_and_without_the_version),
+        cmocka_unit_test(what_costs_nothing_passes),
+        cmocka_unit_test(what_may_spend_is_not_let_through),
+        cmocka_unit_test(without_the_secret_there_is_nothing),
+        cmocka_unit_test(another_protocol_is_told_apart),
+        cmocka_unit_test(addresses_upstream_follow_each_vendors_habit),
+        cmocka_unit_test(the_host_is_cut_from_an_address),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
