@@ -108,7 +108,9 @@ static pawl_err read_ids(const struct pawl_datadir *dir, struct ids *ids, struct
         }
     }
     (void)closedir(runs);
-    qsort(ids->list, ids->count, ids->count > 0 ? sizeof(ids->list[0]) : 1, compare_newest_first);
+    if (ids->count > 0) {
+        qsort(ids->list, ids->count, sizeof(ids->list[0]), compare_newest_first);
+    }
     return err;
 }
 
