@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * assert.c: what happens when one of our own invariants does not hold. The text goes to
- * stderr with write(2) only, since nothing else of the process can be trusted any more.
+ * assert.c: what happens when one of our own invariants does not hold. The text is built in a
+ * buffer on the stack and goes out with one write(2): nothing else of the process can be
+ * trusted any more, neither the heap nor stdio's buffers. abort() rather than exit(), because
+ * a core file is worth having and no handler may still flush half a state to disk.
+ *
+ * The hook is taken away before it runs, so that an assertion inside it ends here as well. The
+ * core's build without an operating system brings its own pawl_assert_failed.
  */
 #include "base/assert.h"
 

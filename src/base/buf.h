@@ -2,7 +2,11 @@
 /*
  * buf.h: a growing byte buffer that cannot be made without its maximum. The first
  * append that would pass the maximum (or for which there is no memory) appends nothing
- * and sets a sticky flag: writers append freely and check once at the end.
+ * and sets a sticky flag: writers append freely and check once at the end. Until a reset
+ * nothing more is appended, so that the content is a prefix of what was meant, without holes.
+ *
+ * The buffer owns its bytes. A slice or pointer into it is good until the next append,
+ * reserve, consume, reset or free. Arguments are copied and may not point into the buffer.
  */
 #ifndef PAWL_BASE_BUF_H
 #define PAWL_BASE_BUF_H
@@ -15,23 +19,27 @@
 #include "base/slice.h"
 
 struct pawl_buf {
-    char *data; /* owned; NULL until the first append */
-    size_t bytes;
+    char *data;   /* owned; NULL until the first append */
+    size_t bytes; /* of content */
     size_t capacity;
     size_t max_bytes;
     bool overflowed;
 };
 
-/* max_bytes > 0. Allocates nothing yet. */
+/* 0 < max_bytes < SIZE_MAX. Allocates nothing yet. */
 void pawl_buf_init(struct pawl_buf *buf, size_t max_bytes);
+/* Gives the memory back; the buffer is then as after init. */
 void pawl_buf_free(struct pawl_buf *buf);
 /* Empties it, keeps the memory, clears the flag. */
 void pawl_buf_reset(struct pawl_buf *buf);
 
+/* Each of these goes in whole or not at all. */
 void pawl_buf_append(struct pawl_buf *buf, const void *data, size_t bytes);
 void pawl_buf_append_slice(struct pawl_buf *buf, struct pawl_slice slice);
+/* NULL appends nothing. */
 void pawl_buf_append_str(struct pawl_buf *buf, const char *text);
 void pawl_buf_append_byte(struct pawl_buf *buf, char byte);
+/* Decimal digits. */
 void pawl_buf_append_i64(struct pawl_buf *buf, int64_t value);
 void pawl_buf_append_u64(struct pawl_buf *buf, uint64_t value);
 void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...) PAWL_PRINTF(2, 3);
@@ -40,10 +48,11 @@ void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...) PAWL_PRINTF(
  * is an ordinary answer to a reader, who stops until somebody consumes. */
 char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes);
 void pawl_buf_advance(struct pawl_buf *buf, size_t bytes);
-/* Drops bytes from the front. */
+/* Drops bytes from the front, at most what is there; the rest moves down, so a reader should
+ * consume what it can at once rather than byte by byte. */
 void pawl_buf_consume(struct pawl_buf *buf, size_t bytes);
-/* A NUL behind the content (not counted), so that data can be used as a C string. Never NULL
- * unless overflowed. */
+/* The content as a C string: a NUL is put behind it (not counted, and there is always room).
+ * NULL when overflowed, and only then. */
 const char *pawl_buf_cstr(struct pawl_buf *buf);
 
 static inline struct pawl_slice pawl_buf_slice(const struct pawl_buf *buf)

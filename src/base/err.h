@@ -66,7 +66,7 @@ void pawl_errmsg_set(struct pawl_errmsg *msg, const char *format, ...) PAWL_PRIN
 /* Puts "outer: " in front of what is there, on the way up. */
 void pawl_errmsg_wrap(struct pawl_errmsg *msg, const char *format, ...) PAWL_PRINTF(2, 3);
 
-/* From errno. */
+/* From errno. 0 is no error; what has no code of its own is IO. */
 pawl_err pawl_err_from_errno(int error_number);
 
 #endif

@@ -16,13 +16,14 @@ static uint64_t rotate_left(uint64_t value, unsigned bits)
     return (value << bits) | (value >> (64 - bits));
 }
 
-/* Eight bytes as a number, the lowest first. Compilers make one load of it. */
+/* Eight bytes as a number, the lowest first. */
 static uint64_t load_little(const unsigned char *at)
 {
     uint64_t value = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        value |= (uint64_t)at[i] << (8 * i);
-    }
+    memcpy(&value, at, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
     return value;
 }
 
@@ -219,10 +220,10 @@ uint32_t pawl_hash_crc32c(uint32_t crc, const void *data, size_t bytes)
     crc = ~crc;
     for (; left >= 8; left -= 8) {
         uint64_t word = load_little(at) ^ crc;
-        crc = 0;
-        for (unsigned i = 0; i < 8; i++) {
-            crc ^= crc_tables[7 - i][(word >> (8 * i)) & 0xff];
-        }
+        crc = crc_tables[7][word & 0xff] ^ crc_tables[6][(word >> 8) & 0xff] ^
+              crc_tables[5][(word >> 16) & 0xff] ^ crc_tables[4][(word >> 24) & 0xff] ^
+              crc_tables[3][(word >> 32) & 0xff] ^ crc_tables[2][(word >> 40) & 0xff] ^
+              crc_tables[1][(word >> 48) & 0xff] ^ crc_tables[0][word >> 56];
         at += 8;
     }
     for (; left > 0; left--) {

@@ -18,6 +18,8 @@ struct pawl_hash_key {
     uint64_t k1;
 };
 
+/* The same bytes give the same number on every machine, for all functions here. A key that
+ * clients must not be able to guess comes from pawl_random_bytes. */
 uint64_t pawl_hash_sip(struct pawl_hash_key key, struct pawl_slice data);
 
 /* Incremental form, for several parts without copying them together. */
@@ -27,13 +29,16 @@ struct pawl_hash_sip {
     uint64_t total_bytes;
 };
 void pawl_hash_sip_init(struct pawl_hash_sip *state, struct pawl_hash_key key);
+/* NULL is allowed for 0 bytes. */
 void pawl_hash_sip_add(struct pawl_hash_sip *state, const void *data, size_t bytes);
+/* After it the state is used up. */
 uint64_t pawl_hash_sip_end(struct pawl_hash_sip *state);
 
 /* A bijection of 64-bit numbers that spreads neighbours apart (splitmix64's finaliser). */
 uint64_t pawl_hash_mix(uint64_t value);
 
-/* CRC-32C (Castagnoli). Start with 0; feed the previous value to go on. */
+/* CRC-32C (Castagnoli). Start with 0; feed the previous value to go on:
+ * crc32c(crc32c(0, a), b) is that of a and b joined. */
 uint32_t pawl_hash_crc32c(uint32_t crc, const void *data, size_t bytes);
 
 #endif

@@ -3,16 +3,21 @@
  * json.h: a strict JSON reader that keeps raw spans, and a writer.
  *
  * The reader checks a whole text (RFC 8259, UTF-8, no byte order mark, one value, nothing but
- * white space after it) and leaves a flat array of nodes in document order. Each node knows the bytes it came
- * from, so a caller can splice one field of a body and leave every other byte as it was. It
- * never recurses: depth is a limit, not a stack.
+ * white space after it) and leaves a flat array of nodes in document order. Each node knows
+ * the bytes it came from, so a caller can splice one field of a body and leave every other
+ * byte as it was. It never recurses: depth is a limit, not a stack.
  *
  * Two profiles, because two kinds of text come in:
- *   LEDGER   our own API and files. Also refused: duplicate keys in one object, numbers that are not integers in
- *            -(2^53-1) .. 2^53-1 written plainly (no fraction, exponent or "-0"), lone surrogates, \u0000.
- *   FORWARD  bodies on their way between an agent and a provider. Structure, depth and
- *            UTF-8 are checked; strings are not decoded and numbers stay text, since healthy agents send lone
- *            surrogates and NUL escapes. Duplicate keys are refused only when looked up.
+ *   LEDGER   our own API and files. Also refused: duplicate keys in one object, numbers that
+ *            are not integers in -(2^53-1) .. 2^53-1 written plainly (no fraction, exponent or
+ *            "-0"), lone surrogates, \u0000.
+ *   FORWARD  bodies on their way between an agent and a provider. Structure, depth and UTF-8
+ *            are checked, and that escapes are well formed; strings are not decoded and numbers
+ *            stay text, since healthy agents send lone surrogates and NUL escapes. Duplicate
+ *            keys are refused only when looked up.
+ *
+ * Work is linear in the text, but for the keys of large objects under LEDGER, which are sorted
+ * (n log n, for any keys). Memory follows the number of nodes, not the length of the text.
  */
 #ifndef PAWL_BASE_JSON_H
 #define PAWL_BASE_JSON_H
@@ -40,20 +45,20 @@ enum pawl_json_type {
 /* What was wrong, for messages and tests. Names come from pawl_json_error_name. */
 enum pawl_json_error {
     PAWL_JSON_FINE,
-    PAWL_JSON_SYNTAX,
-    PAWL_JSON_TRUNCATED,
-    PAWL_JSON_TRAILING,
-    PAWL_JSON_DEPTH,
-    PAWL_JSON_UTF8,
-    PAWL_JSON_CONTROL,
-    PAWL_JSON_ESCAPE,
-    PAWL_JSON_SURROGATE,
-    PAWL_JSON_NUL,
-    PAWL_JSON_DUPLICATE,
-    PAWL_JSON_NOT_INTEGER,
-    PAWL_JSON_RANGE,
-    PAWL_JSON_TOO_MANY_NODES,
-    PAWL_JSON_NO_MEMORY,
+    PAWL_JSON_SYNTAX,         /* a byte that cannot stand there */
+    PAWL_JSON_TRUNCATED,      /* the text ends too early; also when it is empty */
+    PAWL_JSON_TRAILING,       /* something behind the value */
+    PAWL_JSON_DEPTH,          /* more containers in each other than depth_max */
+    PAWL_JSON_UTF8,           /* in a string: overlong, a surrogate, past U+10FFFF, cut */
+    PAWL_JSON_CONTROL,        /* a raw byte below 0x20 in a string */
+    PAWL_JSON_ESCAPE,         /* a backslash with something unknown behind it */
+    PAWL_JSON_SURROGATE,      /* LEDGER: half of a pair */
+    PAWL_JSON_NUL,            /* LEDGER: an escaped NUL */
+    PAWL_JSON_DUPLICATE,      /* LEDGER: the offset is that of the second key */
+    PAWL_JSON_NOT_INTEGER,    /* LEDGER */
+    PAWL_JSON_RANGE,          /* LEDGER: an integer beyond 2^53-1 either way */
+    PAWL_JSON_TOO_MANY_NODES, /* more than nodes_max */
+    PAWL_JSON_NO_MEMORY,      /* the arena is full, its flag is up */
     PAWL_JSON_ERROR_COUNT
 };
 
@@ -62,11 +67,11 @@ enum { PAWL_JSON_DEPTH_MAX = 128 };
 #define PAWL_JSON_NONE UINT32_MAX
 
 struct pawl_json_node {
-    uint8_t type; /* enum pawl_json_type */
-    bool escaped; /* a string with at least one backslash */
-    uint16_t depth;
-    uint32_t next;  /* index of the next sibling, or PAWL_JSON_NONE */
-    uint32_t count; /* members or elements */
+    uint8_t type;   /* enum pawl_json_type */
+    bool escaped;   /* a string with at least one backslash */
+    uint16_t depth; /* containers around it; 0 for the root */
+    uint32_t next;  /* index of the next sibling, or PAWL_JSON_NONE; a key has none */
+    uint32_t count; /* members or elements; 0 for anything but a container */
     uint32_t key;   /* in an object: index of this member's key node (a STRING); else NONE */
     uint64_t start; /* offset of the first byte (a string's quote included) */
     uint64_t end;   /* offset past the last byte */
@@ -78,58 +83,73 @@ struct pawl_json {
     uint32_t count;
     enum pawl_json_profile profile;
     enum pawl_json_error error;
-    uint64_t error_offset;
+    uint64_t error_offset; /* of the byte at fault; the text's length where it is truncated */
 };
 
 struct pawl_json_limits {
-    uint32_t depth_max; /* 1 .. PAWL_JSON_DEPTH_MAX */
-    uint32_t nodes_max;
+    uint32_t depth_max; /* containers in each other, 1 .. PAWL_JSON_DEPTH_MAX */
+    uint32_t nodes_max; /* values and keys together, 1 .. PAWL_JSON_NONE - 1 */
 };
 
 #define PAWL_JSON_LIMITS_DEFAULT ((struct pawl_json_limits){64, 4000000})
 
-/* false with json->error and error_offset set; then nothing else of *json may be used. */
+/* Reads a text, which *json goes on borrowing; the nodes live in the arena. false with
+ * json->error and error_offset set; then nothing else of *json may be used. */
 PAWL_MUST_CHECK bool pawl_json_parse(struct pawl_arena *arena,
                                      struct pawl_slice text,
                                      enum pawl_json_profile profile,
                                      struct pawl_json_limits limits,
                                      struct pawl_json *json);
+/* "duplicate_key"; static text. */
 const char *pawl_json_error_name(enum pawl_json_error error);
+
+/* --- Looking things up. Every function takes PAWL_JSON_NONE for a node and answers as for
+ * something absent, so that look-ups chain and one test at the end is enough. An index that is
+ * not of this document is a bug and asserts. ------------------------------------------------ */
 
 /* Children of an array or object, in order: first, then ->next. For an object these are the
  * values; nodes[value].key is the key. */
 uint32_t pawl_json_first(const struct pawl_json *json, uint32_t node);
 uint32_t pawl_json_next(const struct pawl_json *json, uint32_t node);
-/* The member's value, or NONE (also when `node` is no object or NONE, so that look-ups
- * chain). Under FORWARD, a key present twice gives NONE and sets *ret_duplicate when that is
- * not NULL. Keys compare after decoding. */
+/* The member's value, or NONE (also when `node` is no object). Under FORWARD, a key present
+ * twice gives NONE and sets *ret_duplicate when that is not NULL; it is left alone otherwise, so
+ * several look-ups can share one flag. Keys compare after decoding. */
 uint32_t pawl_json_get(const struct pawl_json *json, uint32_t node, const char *key);
 uint32_t pawl_json_get_checked(const struct pawl_json *json,
                                uint32_t node,
                                const char *key,
                                bool *ret_duplicate);
-/* The same over several steps: pawl_json_path(json, 0, "usage.input_tokens_details.cached"). */
+/* The same over several steps: pawl_json_path(json, 0, "usage.input_tokens_details.cached"). An
+ * empty path is `node` itself; keys that hold a dot cannot be named. */
 uint32_t pawl_json_path(const struct pawl_json *json, uint32_t node, const char *dotted);
 
+/* NULL for NONE; pawl_json_is tells the two apart, it is false for NONE whatever the type. */
 enum pawl_json_type pawl_json_type(const struct pawl_json *json, uint32_t node);
 bool pawl_json_is(const struct pawl_json *json, uint32_t node, enum pawl_json_type type);
-/* The value's bytes as they stand in the text. */
+/* The value's bytes as they stand in the text; empty for NONE. */
 struct pawl_slice pawl_json_raw(const struct pawl_json *json, uint32_t node);
 /* A string between its quotes, undecoded. Empty for anything else. */
 struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t node);
 /* A string decoded into the arena (or the raw bytes themselves where nothing is escaped). Lone
- * surrogates become U+FFFD. Empty for anything else. */
+ * surrogates become U+FFFD; \u0000 becomes a NUL byte, which FORWARD lets in. Empty for anything
+ * else, and when the arena is full (see its flag). */
 struct pawl_slice
 pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena);
+/* Whether it is a string that says this, after decoding. */
 bool pawl_json_string_is(const struct pawl_json *json, uint32_t node, const char *text);
-/* A plain integer within int64 (no fraction, exponent); false for anything else. */
+/* A plain integer within int64 (no fraction, no exponent, not "-0"); false, with *ret_value left
+ * alone, for anything else. */
 PAWL_MUST_CHECK bool pawl_json_i64(const struct pawl_json *json, uint32_t node, int64_t *ret_value);
 /* The integer if there is one, at least 0 and at most PAWL_AMOUNT_MAX; else `fallback`. A
- * number with a zero fraction ("12.0") counts, since some providers write so. */
+ * number with a zero fraction ("12.0") counts, since some providers write so; one with an
+ * exponent does not. */
 int64_t pawl_json_count_or(const struct pawl_json *json, uint32_t node, int64_t fallback);
 bool pawl_json_bool_or(const struct pawl_json *json, uint32_t node, bool fallback);
 
-/* --- Writing. Commas and nesting are kept by the writer; a wrong call order asserts. ------- */
+/* --- Writing. Commas and nesting are kept by the writer; a wrong call order asserts (a value
+ * without its key, a second document, an end that fits no begin, more than 127 levels). One
+ * writer writes one value; init it again for the next. No white space is written. Running out
+ * of room is the buffer's sticky flag. ------------------------------------------------------- */
 
 struct pawl_json_writer {
     struct pawl_buf *out; /* borrowed */
@@ -145,14 +165,15 @@ void pawl_json_object_end(struct pawl_json_writer *writer);
 void pawl_json_array_begin(struct pawl_json_writer *writer);
 void pawl_json_array_end(struct pawl_json_writer *writer);
 void pawl_json_key(struct pawl_json_writer *writer, const char *key);
-/* Any bytes: what is not UTF-8 becomes U+FFFD, control characters are escaped. */
+/* Keys and strings: any bytes; what is not UTF-8 becomes U+FFFD byte by byte, control characters
+ * are escaped. A NULL text is the empty string. */
 void pawl_json_key_slice(struct pawl_json_writer *writer, struct pawl_slice key);
 void pawl_json_put_string(struct pawl_json_writer *writer, struct pawl_slice text);
 void pawl_json_put_str(struct pawl_json_writer *writer, const char *text);
 void pawl_json_put_i64(struct pawl_json_writer *writer, int64_t value);
 void pawl_json_put_bool(struct pawl_json_writer *writer, bool value);
 void pawl_json_put_null(struct pawl_json_writer *writer);
-/* Bytes that are JSON already. */
+/* Bytes that are JSON already: one value, not empty. They are copied unseen. */
 void pawl_json_put_raw(struct pawl_json_writer *writer, struct pawl_slice json);
 
 /* key + value in one call. */

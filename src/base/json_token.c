@@ -157,6 +157,20 @@ static bool scan_escape(struct pawl_json_scan *scan)
     }
 }
 
+/* `at` is on a byte beyond ASCII: steps over all characters up to the next byte of ASCII. Where
+ * there is one there are usually more. */
+static bool scan_characters(struct pawl_json_scan *scan)
+{
+    while (scan->at < scan->end && *scan->at >= 0x80) {
+        size_t length = pawl_utf8_length(rest_of(scan->at, scan->end));
+        if (length == 0) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_UTF8, scan->at);
+        }
+        scan->at += length;
+    }
+    return true;
+}
+
 bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped)
 {
     bool escaped = false;
@@ -180,11 +194,9 @@ bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped)
         } else if (byte < 0x20) {
             return pawl_json_scan_fail(scan, PAWL_JSON_CONTROL, scan->at);
         } else {
-            size_t length = pawl_utf8_length(rest_of(scan->at, scan->end));
-            if (length == 0) {
-                return pawl_json_scan_fail(scan, PAWL_JSON_UTF8, scan->at);
+            if (!scan_characters(scan)) {
+                return false;
             }
-            scan->at += length;
         }
     }
 }

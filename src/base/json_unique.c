@@ -63,17 +63,19 @@ static void sort(const struct pawl_json *json, struct entry *entries, size_t cou
     }
 }
 
-/* The first key in document order that repeats an earlier one, or NONE. */
+/* The first key in document order that repeats an earlier one, or NONE. Keys of different
+ * lengths differ, unless one of them has escapes: that settles most pairs. */
 static uint32_t find_by_pairs(const struct pawl_json *json, uint32_t object)
 {
-    uint32_t seen[PAIRS_MAX];
+    struct pawl_json_text seen[PAIRS_MAX];
     uint32_t count = 0;
-    uint32_t member = pawl_json_first(json, object);
-    for (; member != PAWL_JSON_NONE; member = pawl_json_next(json, member)) {
-        uint32_t key = json->nodes[member].key;
+    for (uint32_t member = pawl_json_first(json, object); member != PAWL_JSON_NONE;
+         member = json->nodes[member].next) {
+        struct pawl_json_text key = pawl_json_text_of(json, json->nodes[member].key);
         for (uint32_t i = 0; i < count; i++) {
-            if (same_key(json, seen[i], key)) {
-                return key;
+            bool may_match = key.raw.bytes == seen[i].raw.bytes || key.escaped || seen[i].escaped;
+            if (may_match && pawl_json_text_compare(key, seen[i]) == 0) {
+                return json->nodes[member].key;
             }
         }
         PAWL_ASSERT(count < PAIRS_MAX);

@@ -38,9 +38,9 @@ const char *pawl_unit_name(uint16_t unit)
 
 uint16_t pawl_unit_from_name(struct pawl_slice name)
 {
-    for (uint16_t unit = PAWL_UNIT_NONE + 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+    for (int unit = PAWL_UNIT_NONE + 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
         if (pawl_slice_equal_str(name, unit_names[unit])) {
-            return unit;
+            return (uint16_t)unit;
         }
     }
     return PAWL_UNIT_NONE;

@@ -48,10 +48,10 @@ struct pawl_amount {
     int64_t value; /* 0 .. PAWL_AMOUNT_MAX unless a function says signed */
 };
 
-/* The protocol's name ("USD_MICROCENTS"), or "UNIT_<n>" is never invented here: NULL for
- * what is not built in. */
+/* The protocol's name ("USD_MICROCENTS"); NULL for what is not built in, since names of custom
+ * units are the ledger's to know. The text is static. */
 const char *pawl_unit_name(uint16_t unit);
-/* 0 for an unknown name. */
+/* PAWL_UNIT_NONE for an unknown name; names are case-sensitive. */
 uint16_t pawl_unit_from_name(struct pawl_slice name);
 
 static inline bool pawl_amount_valid(int64_t value)
@@ -59,7 +59,10 @@ static inline bool pawl_amount_valid(int64_t value)
     return value >= 0 && value <= PAWL_AMOUNT_MAX;
 }
 
-/* false, and *ret_sum untouched, when the true sum does not fit an int64. */
+/* Here and below: either *ret_… is the exact result, rounded as the name says, or the function
+ * returns false and leaves it untouched. Arguments out of the range given are bugs and assert. */
+
+/* false when the true sum or difference does not fit an int64. */
 PAWL_MUST_CHECK bool pawl_money_add(int64_t a, int64_t b, int64_t *ret_sum);
 PAWL_MUST_CHECK bool pawl_money_sub(int64_t a, int64_t b, int64_t *ret_difference);
 /* a * b / d with the product in 128 bits. a, b >= 0, d > 0. false when it does not fit. */
@@ -73,17 +76,19 @@ int64_t pawl_money_tokens_floor(int64_t microcents, int64_t price_microcents_per
 /* Compares a/b with c/d (b, d > 0) exactly: < 0, 0, > 0. */
 int pawl_money_ratio_compare(int64_t a, int64_t b, int64_t c, int64_t d);
 
-/* "1.50", "$1.50", "0.00000001", "$2": decimal text to microcents. More than eight
- * decimals, a sign, an exponent, grouping: false. */
+/* "1.50", "$1.50", "0.00000001", "$2": decimal text to microcents, 0 .. PAWL_AMOUNT_MAX. More
+ * than eight decimals, a sign, an exponent, grouping, white space, a point without a digit on
+ * both sides: false. */
 PAWL_MUST_CHECK bool pawl_money_parse_usd(struct pawl_slice text, int64_t *ret_microcents);
-/* "60K", "10M", "5000", "2.5M", "1G": a count with a decimal suffix (K, M, G; either case).
- * false if it is not a whole number in the end. */
+/* "60K", "10M", "5000", "2.5M", "1G": a count with a decimal suffix (K = 1000, M, G; either
+ * case), 0 .. PAWL_AMOUNT_MAX. false if it is not a whole number in the end. */
 PAWL_MUST_CHECK bool pawl_money_parse_count(struct pawl_slice text, int64_t *ret_count);
 
+/* Room for any int64 in each of these forms. They write into `out` and return it. */
 enum { PAWL_MONEY_TEXT_BYTES = 40 };
 /* "$1.50", "$0.004215", "-$3.00": at least two decimals, as many more as the amount has. */
 const char *pawl_money_format_usd(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES]);
-/* The same cut to four decimals, rounded half up away from zero, for tables: "$0.0042". */
+/* The same with at most four decimals, rounded half up away from zero, for tables: "$0.0042". */
 const char *pawl_money_format_usd_short(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES]);
 /* "5,000,000". */
 const char *pawl_money_format_count(int64_t count, char out[static PAWL_MONEY_TEXT_BYTES]);

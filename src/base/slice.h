@@ -45,7 +45,7 @@ bool pawl_slice_starts_with(struct pawl_slice slice, struct pawl_slice prefix);
 bool pawl_slice_ends_with(struct pawl_slice slice, struct pawl_slice suffix);
 /* Byte order, the shorter first where one is a prefix of the other. */
 int pawl_slice_compare(struct pawl_slice a, struct pawl_slice b);
-/* Index of the first needle, or SIZE_MAX. */
+/* Index of the first needle, or SIZE_MAX. An empty needle is found at 0. */
 size_t pawl_slice_find(struct pawl_slice haystack, struct pawl_slice needle);
 size_t pawl_slice_find_byte(struct pawl_slice haystack, char byte);
 /* The part from `start`, `bytes` long; both are clamped to what is there. */
@@ -55,7 +55,8 @@ struct pawl_slice pawl_slice_trim(struct pawl_slice slice);
 /* Cuts *rest at the first `byte`: returns what is before it and leaves what is after.
  * Without one, returns everything and leaves *rest empty. */
 struct pawl_slice pawl_slice_cut(struct pawl_slice *rest, char byte);
-/* Copies into out[out_bytes] with a NUL, cutting what does not fit; true if all fitted. */
+/* Copies into out[out_bytes] with a NUL, cutting what does not fit; true if all fitted. With
+ * out_bytes 0 nothing is written, and that is false. */
 bool pawl_slice_copy_str(struct pawl_slice slice, char *out, size_t out_bytes);
 /* Decimal digits only, no sign, no space; false on anything else or overflow. */
 bool pawl_slice_to_u64(struct pawl_slice slice, uint64_t *ret_value);

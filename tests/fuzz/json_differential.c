@@ -27,7 +27,7 @@ enum { ARENA_BYTES_MAX = 1 << 28, DEPTH_MAX = 100 };
 
 static const struct pawl_json_limits limits = {.depth_max = DEPTH_MAX, .nodes_max = 2000000};
 
-/* --- Proofs that an excuse holds. ----------------------------------------------------------- */
+/* --- Proofs that an excuse holds. ------------------------------------------------------------- */
 
 /* The deepest nesting, strings left out. Right for any text that is valid JSON. */
 static unsigned nesting_of(struct pawl_slice text)
@@ -316,7 +316,7 @@ check_writer(const struct pawl_json *json, const json_t *theirs, struct pawl_are
     pawl_buf_free(&out);
 }
 
-/* --- The two profiles. -------------------------------------------------------------------------- */
+/* --- The two profiles. ------------------------------------------------------------------------ */
 
 static bool
 check_forward(struct pawl_slice text, const struct pawl_json *json, struct pawl_arena *arena)
