@@ -165,7 +165,7 @@ static void strings_decode(void **state)
     read_as(PAWL_JSON_FORWARD,
             PAWL_SLICE("[\"plain \xc3\xa9\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"\\u00e9\\u20AC\\uD83D"
                        "\\uDE00\\u0041\",\"a\\u0000b\",\"\\ud83d\\ud83d\\ude00\\udc00x\\ud83d\","
-                       "\"\\ud83d\\u0041\", 5]"));
+                       "\"\\ud83d\\u0041\",\"\\ud83d\\ue000\", 5]"));
     static const struct pawl_slice expected[] = {
         {"plain \xc3\xa9", 8},
         {"\"\\/\b\f\n\r\t", 8},
@@ -177,6 +177,7 @@ static void strings_decode(void **state)
         {"\xef\xbf\xbd"
          "A",
          4},
+        {"\xef\xbf\xbd\xee\x80\x80", 6},
         {"", 0},
     };
     uint32_t node = pawl_json_first(&json, 0);

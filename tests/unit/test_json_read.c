@@ -167,6 +167,7 @@ static const struct read_case cases[] = {
     CASE("\"\\ud83dx\"", SURROGATE, FINE, 1),
     CASE("\"\\ud83d\\n\"", SURROGATE, FINE, 1),
     CASE("\"\\ud83d\\u0041\"", SURROGATE, FINE, 1),
+    CASE("\"\\ud83d\\ue000\"", SURROGATE, FINE, 1),
     CASE("\"\\ud83d\\u12", TRUNCATED, TRUNCATED, 11),
     CASE("\"\\ude00\\ud83d\"", SURROGATE, FINE, 1),
     CASE("\"\\u0000\"", NUL, FINE, 1),
