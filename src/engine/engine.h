@@ -37,7 +37,9 @@ struct pawl_engine_options {
     struct pawl_clock clock;
     bool accept_clock; /* open even if real time is far from the journal's */
     enum pawl_commit_mode commit_mode;
-    void (*wake)(void *arg); /* THREAD: a commit has ended; called on that thread */
+    /* A commit, or a slice of a checkpoint, has ended; called on that thread. May be NULL with
+     * INLINE: the host's timer then does what is left. */
+    void (*wake)(void *arg);
     void *wake_arg;
     /* Each record once it is durable, in order, for history. Borrowed for the call. NULL: nobody. */
     void (*durable)(void *arg, const struct pawl_record *record);
@@ -48,6 +50,10 @@ struct pawl_engine_options {
     /* The maxima of a new ledger; ignored when the journal has one. NULL: defaults. */
     const struct pawl_config *config;
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
+    /* Where checkpoints and the witness go; NULL: the machine's files. */
+    const struct pawl_files *files;
+    /* No thread at all, not even for checkpoints and the witness: for the simulator. */
+    bool single_threaded;
 };
 
 /* Replays the journal (newest checkpoint, then the tail) and is ready. On failure the journal
@@ -69,32 +75,50 @@ void pawl_engine_submit(struct pawl_engine *engine,
                         struct pawl_op *op);
 /* Answers when all that was applied so far is durable: for reads. op->result is left alone. */
 void pawl_engine_barrier(struct pawl_engine *engine, struct pawl_op *op);
-/* Starts the commit of what has collected, unless one is under way. */
+/* Starts the commit of what has collected, unless one is under way; answers what is durable.
+ * Submitting, also from inside `done`, is allowed; turn, collect and flush inside `done` do
+ * nothing, closing is a bug. */
 void pawl_engine_turn(struct pawl_engine *engine);
 /* Answers what has become durable; starts the next commit if there is something. */
 void pawl_engine_collect(struct pawl_engine *engine);
 /* Commits until nothing is left, answering all of it. For the end and for tools. */
 void pawl_engine_flush(struct pawl_engine *engine);
-/* Expires what is due (one slice); the host's timer calls it at pawl_engine_next_due_us. */
+/* Expires what is due (one slice); the host's timer calls it at pawl_engine_next_due_us, and
+ * then, as always, turn. In the ledger's time; INT64_MAX: nothing is due. Ask again after
+ * each turn. */
 void pawl_engine_tick(struct pawl_engine *engine);
 int64_t pawl_engine_next_due_us(const struct pawl_engine *engine);
+/* Whether a failure stopped it for good: nothing is applied, committed or answered any more. */
+bool pawl_engine_poisoned(const struct pawl_engine *engine);
 
 /* For reads: the state as of the last applied operation, and the engine's time. */
 const struct pawl_core *pawl_engine_core(const struct pawl_engine *engine);
 int64_t pawl_engine_now_us(struct pawl_engine *engine);
 /* The last durable operation. */
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine);
-/* The original answer behind a replayed result, read back from the journal. */
+/* The original answer behind a replayed result, read back from the journal. It may have to wait for a
+ * commit. The record is borrowed until the next call. NOT_FOUND: older than what is here. */
 PAWL_MUST_CHECK pawl_err pawl_engine_original(struct pawl_engine *engine,
                                               uint64_t op,
                                               struct pawl_codec_scratch *scratch,
                                               struct pawl_record *ret_record,
                                               struct pawl_errmsg *msg);
-/* Writes a checkpoint to its end. */
+/* Every durable record from from_op on, in order, until fn says false: for history to catch up.
+ * Each is borrowed for the call. */
+typedef bool pawl_engine_record_fn(void *arg, const struct pawl_record *record);
+PAWL_MUST_CHECK pawl_err pawl_engine_records(struct pawl_engine *engine,
+                                             uint64_t from_op,
+                                             pawl_engine_record_fn *fn,
+                                             void *arg,
+                                             struct pawl_errmsg *msg);
+/* Commits what is collected and writes a checkpoint to its end. */
 PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
                                                 struct pawl_errmsg *msg);
 
 /* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
+
+/* Kinds of NOTE from here on are the engine's own. */
+enum { PAWL_ENGINE_NOTE_FIRST = 0xff00, PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00 };
 
 enum { PAWL_ID_TEXT_BYTES = 40 };
 const char *pawl_engine_id_format(const struct pawl_engine *engine,
@@ -123,6 +147,9 @@ struct pawl_verify_options {
     struct pawl_journal_hash expect_hash;
     void (*progress)(void *arg, uint64_t op, uint64_t last_op);
     void *arg;
+    bool allow_any_filesystem;      /* as in the journal's options */
+    const char *vfs;                /* NULL: the default one */
+    const struct pawl_files *files; /* NULL: the machine's */
 };
 PAWL_MUST_CHECK pawl_err pawl_engine_verify(const struct pawl_verify_options *options,
                                             struct pawl_verify_report *ret_report,

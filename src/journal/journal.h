@@ -11,6 +11,8 @@
  *   J4  what was acknowledged before a crash is there after it; what was not may be there or not,
  *       whole or not at all
  * The byte layout, the crash argument and all numbered invariants are in docs/JOURNAL.md.
+ *
+ * One thread at a time: whoever calls from two must order the calls.
  */
 #ifndef PAWL_JOURNAL_JOURNAL_H
 #define PAWL_JOURNAL_JOURNAL_H
@@ -21,6 +23,7 @@
 #include "base/attrs.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "journal/files.h"
 
 enum { PAWL_JOURNAL_HASH_BYTES = 32 };
 
@@ -55,18 +58,22 @@ struct pawl_journal;
 typedef bool pawl_journal_batch_fn(void *arg, const struct pawl_journal_batch *batch);
 
 struct pawl_journal_ops {
-    /* Makes the batch durable. May run on a thread of its own, never two at once, and never beside another call. */
+    /* Makes the batch durable. It continues the head: first_op, previous and hash are asserted.
+     * May run on a thread of its own, never two at once, and never beside another call. */
     pawl_err (*append)(struct pawl_journal *journal,
                        const struct pawl_journal_batch *batch,
                        struct pawl_errmsg *msg);
-    /* Every batch that holds an operation >= from_op, in order, hashes verified. */
+    /* Every batch that holds an operation >= from_op, in order, chain and checksums verified.
+     * What is handed out is borrowed for the call. NOT_FOUND when from_op is older than what is
+     * here. */
     pawl_err (*read)(struct pawl_journal *journal,
                      uint64_t from_op,
                      pawl_journal_batch_fn *fn,
                      void *arg,
                      struct pawl_errmsg *msg);
     struct pawl_journal_head (*head)(const struct pawl_journal *journal);
-    /* Names a checkpoint file that is already durable; keeps two, returns the names of those to unlink through `drop`. */
+    /* Names a checkpoint file that is already durable, and forgets all but the newest two. The
+     * caller removes the files of those that are no longer named. */
     pawl_err (*add_checkpoint)(struct pawl_journal *journal,
                                const struct pawl_journal_checkpoint *checkpoint,
                                struct pawl_errmsg *msg);
@@ -87,9 +94,10 @@ struct pawl_journal_sqlite_options {
     const char *dir; /* exists; files are made inside it */
     bool create;     /* make a new journal (EXISTS if there is one), else open (NOT_FOUND) */
     bool read_only;  /* for verify: writes nothing at all */
-    bool allow_any_filesystem; /* tests: network and memory file systems too */
-    const char *vfs;           /* NULL: the default one; tests name a shim */
-    int64_t segment_bytes_max; /* 0: 1 GiB */
+    bool allow_any_filesystem;      /* tests: network and memory file systems too */
+    const char *vfs;                /* NULL: the default one; tests name a shim */
+    int64_t segment_bytes_max;      /* 0: 1 GiB */
+    const struct pawl_files *files; /* everything but SQLite's files; NULL: the machine's */
 };
 
 PAWL_MUST_CHECK pawl_err pawl_journal_sqlite_open(const struct pawl_journal_sqlite_options *options,

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.c: batches of records as bytes, after docs/JOURNAL.md.
+ *
+ * The frame carries a CRC-32C over everything behind it, so that damage is found before a single
+ * length in it is believed. The record's own length lets a reader go to one operation without decoding
+ * those before it.
+ *
+ * Invariants: J8 (one form: a record must be used up by what is in it, and the last record ends the blob),
+ * and a record's number and time are those of its result.
+ *
+ * Failure: readers answer false; writers leave the buffer's flag up.
+ */
+#include "journal/record.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "core/core.h"
+
+enum {
+    AT_CRC = 4,
+    AT_RULES = 8,
+    AT_COUNT = 12,
+    HEADER_BYTES = 16,
+    RECORD_LENGTH_BYTES = 4,
+    RECORD_HEADER_BYTES = 8 + 8 + 4, /* op, now_us, repeats */
+    AT_REPEATS = RECORD_LENGTH_BYTES + 8 + 8
+};
+
+static const char batch_magic[4] = {'P', 'W', 'B', '1'};
+
+static uint64_t load(const char *at, size_t bytes)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        value |= (uint64_t)(unsigned char)at[i] << (8 * i);
+    }
+    return value;
+}
+
+static uint32_t load_u32(const char *at)
+{
+    return (uint32_t)load(at, 4);
+}
+
+static void store_u32(char *at, uint32_t value)
+{
+    for (size_t i = 0; i < 4; i++) {
+        at[i] = (char)(unsigned char)(value >> (8 * i));
+    }
+}
+
+void pawl_record_batch_begin(struct pawl_buf *out)
+{
+    PAWL_ASSERT(out->bytes == 0);
+    pawl_buf_append(out, batch_magic, sizeof(batch_magic));
+    pawl_buf_put_u32(out, 0);
+    pawl_buf_put_u32(out, PAWL_RULES_VERSION);
+    pawl_buf_put_u32(out, 0);
+}
+
+void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record)
+{
+    PAWL_ASSERT(out->bytes >= HEADER_BYTES);
+    PAWL_ASSERT(record->op > 0 && record->op == record->result.op);
+    PAWL_ASSERT(record->now_us == record->result.now_us);
+    size_t start = out->bytes;
+    pawl_buf_put_u32(out, 0);
+    pawl_buf_put_u64(out, record->op);
+    pawl_buf_put_i64(out, record->now_us);
+    pawl_buf_put_u32(out, record->repeats);
+    pawl_codec_encode_command(out, &record->command);
+    pawl_codec_encode_result(out, &record->result);
+    if (out->overflowed) {
+        return;
+    }
+    size_t bytes = out->bytes - start;
+    PAWL_ASSERT(bytes <= PAWL_RECORD_BYTES_MAX);
+    store_u32(out->data + start, (uint32_t)(bytes - RECORD_LENGTH_BYTES));
+    store_u32(out->data + AT_COUNT, load_u32(out->data + AT_COUNT) + 1);
+}
+
+void pawl_record_batch_repeat(struct pawl_buf *out, size_t offset)
+{
+    PAWL_ASSERT(offset >= HEADER_BYTES && out->bytes - offset >= RECORD_HEADER_BYTES);
+    uint32_t repeats = load_u32(out->data + offset + AT_REPEATS);
+    PAWL_ASSERT(repeats < UINT32_MAX);
+    store_u32(out->data + offset + AT_REPEATS, repeats + 1);
+}
+
+void pawl_record_batch_end(struct pawl_buf *out)
+{
+    PAWL_ASSERT(!out->overflowed && out->bytes > HEADER_BYTES);
+    PAWL_ASSERT(load_u32(out->data + AT_COUNT) > 0);
+    store_u32(out->data + AT_CRC, pawl_hash_crc32c(0, out->data + AT_RULES, out->bytes - AT_RULES));
+}
+
+bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *ret_cursor)
+{
+    if (blob.bytes < HEADER_BYTES || memcmp(blob.data, batch_magic, sizeof(batch_magic)) != 0) {
+        return false;
+    }
+    uint32_t crc = pawl_hash_crc32c(0, blob.data + AT_RULES, blob.bytes - AT_RULES);
+    uint32_t count = load_u32(blob.data + AT_COUNT);
+    if (crc != load_u32(blob.data + AT_CRC) || count == 0) {
+        return false;
+    }
+    *ret_cursor = (struct pawl_record_cursor){
+        .rest = pawl_slice_sub(blob, HEADER_BYTES, blob.bytes - HEADER_BYTES),
+        .left = count,
+        .rules_version = load_u32(blob.data + AT_RULES)};
+    return true;
+}
+
+/* Cuts the next record off, without its length. */
+static bool next_body(struct pawl_slice *rest, struct pawl_slice *ret_body)
+{
+    if (rest->bytes < RECORD_LENGTH_BYTES + RECORD_HEADER_BYTES) {
+        return false;
+    }
+    size_t bytes = load_u32(rest->data);
+    if (bytes < RECORD_HEADER_BYTES || bytes > rest->bytes - RECORD_LENGTH_BYTES) {
+        return false;
+    }
+    *ret_body = pawl_slice_of(rest->data + RECORD_LENGTH_BYTES, bytes);
+    *rest = pawl_slice_of(ret_body->data + bytes, rest->bytes - RECORD_LENGTH_BYTES - bytes);
+    return true;
+}
+
+static bool decode_body(struct pawl_slice body,
+                        struct pawl_codec_scratch *scratch,
+                        struct pawl_record *ret_record)
+{
+    struct pawl_record record = {.op = load(body.data, 8),
+                                 .now_us = (int64_t)load(body.data + 8, 8),
+                                 .repeats = load_u32(body.data + 16)};
+    struct pawl_slice rest =
+        pawl_slice_of(body.data + RECORD_HEADER_BYTES, body.bytes - RECORD_HEADER_BYTES);
+    if (record.op == 0 || !pawl_codec_decode_command(&rest, scratch, &record.command)) {
+        return false;
+    }
+    record.result_bytes = rest;
+    if (!pawl_codec_decode_result(&rest, scratch, &record.result) || rest.bytes != 0 ||
+        record.result.op != record.op || record.result.now_us != record.now_us) {
+        return false;
+    }
+    *ret_record = record;
+    return true;
+}
+
+bool pawl_record_batch_next(struct pawl_record_cursor *cursor,
+                            struct pawl_codec_scratch *scratch,
+                            struct pawl_record *ret_record)
+{
+    struct pawl_slice rest = cursor->rest;
+    struct pawl_slice body = PAWL_SLICE_NONE;
+    bool last = cursor->left == 1;
+    if (cursor->left == 0 || !next_body(&rest, &body) || (last && rest.bytes != 0) ||
+        !decode_body(body, scratch, ret_record)) {
+        return false;
+    }
+    cursor->rest = rest;
+    cursor->left--;
+    return true;
+}
+
+bool pawl_record_batch_find(struct pawl_slice blob,
+                            uint64_t op,
+                            struct pawl_codec_scratch *scratch,
+                            struct pawl_record *ret_record)
+{
+    struct pawl_record_cursor cursor;
+    if (!pawl_record_batch_open(blob, &cursor)) {
+        return false;
+    }
+    struct pawl_slice body = PAWL_SLICE_NONE;
+    for (; cursor.left > 0 && next_body(&cursor.rest, &body); cursor.left--) {
+        if (load(body.data, 8) == op) {
+            return decode_body(body, scratch, ret_record);
+        }
+    }
+    return false;
+}
