@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small trees to run the gates over, and the checks of what a gate says about them."""
 import contextlib
+import os
 import pathlib
 import re
 import subprocess
@@ -51,7 +52,8 @@ def tree(files):
 
 
 def run(*command, **options):
-    """(exit status, everything printed)."""
+    """(exit status, everything printed, in English)."""
+    options.setdefault("env", os.environ | {"LC_ALL": "C.UTF-8"})
     result = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             check=False, timeout=120, **options)
