@@ -1,0 +1,556 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A scripted provider: Anthropic Messages and OpenAI Chat Completions on loopback.
+
+    provider.py [--port 0] [--port-file FILE] [--script FILE] [--seed N]
+
+It behaves like a real one (counts input, honours the output ceiling, streams, reports usage)
+until a script tells it otherwise, and it keeps a ledger of what it bills: the truth that
+pawl's figures are compared with. Only Python's standard library.
+
+    POST /control   a script, merged over the one before: {"default": {…}, "models": {"m": {…}},
+                    "queue": [{…}, …], "prices": {"m": {…}}}; each call takes the default's
+                    fields, its model's over them, and the next of the queue over both
+    GET  /ledger    {"calls": [...], "total": {...}, "open": n, "peak": n}
+    GET  /wait?calls=N&open=M   answers once at least N calls have come and at most M are open
+    POST /reset     forgets script and ledger
+
+Fields of a script (all optional):
+    reply_tokens    N, or {"low": a, "high": b}, or {"median": m, "sigma": s} (log-normal)
+    bytes_per_token how long a token of the reply's text is (4)
+    tokens_per_event how many tokens an event of a stream carries (8)
+    input_tokens    what is billed as input, whatever was sent
+    cache_read, cache_write_5m, cache_write_1h, reasoning     parts of usage
+    tool_calls      so many in the answer; tool_names
+    first_ms, pace_ms   before the first byte; between events
+    chunking        "event" (one write an event), "byte", "lines", "joined", or a number of bytes
+    newline         "\\n" or "\\r\\n"
+    usage           "normal", "none", "strings", "null", "float", "early" (only in the first event),
+                    {"output": N, …} (a lie: reported in place of the truth and billed)
+    ignore_max      true: does not honour the ceiling
+    status, headers, body     an answer in place of a completion
+    error_after     an error event after so many events
+    cut_after       the connection breaks after so many events; cut_head: before the head
+    hang_after      nothing more after so many events (until the client leaves); hang_head
+    coding          "gzip": compressed although identity was asked for
+    answer_model    the name in the answer, where it differs from the one asked for
+    bill            "sent" (a stream that is left early is billed for what was sent, the default)
+                    or "full" (for all that it would have been)
+"""
+import argparse
+import asyncio
+import gzip
+import json
+import random
+import sys
+
+WORDS = "the test still fails so I will look at the code again and try one more change ".split()
+TOKENS_PER_MTOK = 1_000_000
+
+
+def count_input(body):
+    """Tokens of a request: one for four bytes of its texts, and four for each message."""
+    def texts(node):
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, list):
+            for item in node:
+                yield from texts(item)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("content", "text", "system", "tools", "description", "input",
+                           "arguments", "input_schema", "parameters", "properties", "function"):
+                    yield from texts(value)
+    parts = [body.get("system", ""), body.get("messages", []), body.get("tools", [])]
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for part in parts for text in texts(
+        [m.get("content", "") for m in part] if part is parts[1] else part))
+    return max(1, size // 4 + 4 * len(body.get("messages", [])))
+
+
+def ceil_div(a, b):
+    return -(-a // b)
+
+
+class Call:
+    """One request: what will be answered, what was sent of it, what is billed."""
+
+    def __init__(self, number, dialect, path, body, script, rng):
+        self.number = number
+        self.dialect = dialect
+        self.path = path
+        self.body = body
+        self.script = script
+        self.model = body.get("model", "")
+        self.answer_model = script.get("answer_model", self.model)
+        self.stream = bool(body.get("stream"))
+        self.ceiling = body.get("max_tokens") or body.get("max_completion_tokens")
+        self.input = script.get("input_tokens", count_input(body))
+        self.wanted = self.draw(script.get("reply_tokens", 120), rng)
+        self.planned = self.wanted
+        if self.ceiling and not script.get("ignore_max"):
+            self.planned = min(self.wanted, self.ceiling)
+        self.truncated = self.planned < self.wanted
+        self.sent_tokens = 0
+        self.complete = False
+        self.status = 200
+        self.billed = None
+
+    @staticmethod
+    def draw(spec, rng):
+        if isinstance(spec, dict) and "median" in spec:
+            return max(1, int(spec["median"] * rng.lognormvariate(0, spec.get("sigma", 1))))
+        if isinstance(spec, dict):
+            return rng.randint(spec["low"], spec["high"])
+        return int(spec)
+
+    def text(self, first, count):
+        width = self.script.get("bytes_per_token", 4)
+        pieces = []
+        for i in range(first, first + count):
+            word = WORDS[i % len(WORDS)][: max(1, width - 1)]
+            pieces.append(word.ljust(width - 1, "-") + " " if width > 1 else "x")
+        return "".join(pieces)
+
+    def usage_parts(self):
+        """Disjoint parts of what is billed now."""
+        script = self.script
+        output = self.planned if self.complete or script.get("bill") == "full" else self.sent_tokens
+        if not self.stream:
+            output = self.planned
+        lie = script.get("usage") if isinstance(script.get("usage"), dict) else {}
+        return {
+            "input": lie.get("input", self.input),
+            "cache_read": lie.get("cache_read", script.get("cache_read", 0)),
+            "cache_write_5m": script.get("cache_write_5m", 0),
+            "cache_write_1h": script.get("cache_write_1h", 0),
+            "output": lie.get("output", output),
+            "reasoning": script.get("reasoning", 0),
+        }
+
+    def record(self, prices):
+        row = {"call": self.number, "dialect": self.dialect, "path": self.path, "model": self.model,
+               "stream": self.stream, "ceiling": self.ceiling, "status": self.status,
+               "complete": self.complete, "billed": self.billed}
+        price = prices.get(self.answer_model) or prices.get(self.model)
+        if self.billed and price:
+            row["microcents"] = sum(
+                ceil_div(self.billed[part] * price[kind], TOKENS_PER_MTOK)
+                for part, kind in (("input", "input"), ("cache_read", "cache_read"),
+                                   ("cache_write_5m", "cache_write"),
+                                   ("cache_write_1h", "cache_write_long"), ("output", "output"))
+                if self.billed[part])
+        return row
+
+
+def odd_number(value, how):
+    return {"strings": str(value), "float": float(value), "null": None}.get(how, value)
+
+
+class Anthropic:
+    @staticmethod
+    def usage(call, output):
+        parts = call.usage_parts()
+        how = call.script.get("usage", "normal")
+        usage = {"input_tokens": odd_number(parts["input"], how),
+                 "cache_creation_input_tokens": parts["cache_write_5m"] + parts["cache_write_1h"],
+                 "cache_read_input_tokens": parts["cache_read"],
+                 "cache_creation": {"ephemeral_5m_input_tokens": parts["cache_write_5m"],
+                                    "ephemeral_1h_input_tokens": parts["cache_write_1h"]},
+                 "output_tokens": odd_number(output, how), "service_tier": "standard"}
+        return None if how == "none" else usage
+
+    @staticmethod
+    def message(call, content, stop, output):
+        message = {"id": f"msg_{call.number:08}", "type": "message", "role": "assistant",
+                   "model": call.answer_model, "content": content, "stop_reason": stop,
+                   "stop_sequence": None}
+        usage = Anthropic.usage(call, output)
+        return message if usage is None else {**message, "usage": usage}
+
+    @staticmethod
+    def tools(call):
+        names = call.script.get("tool_names", ["Bash"])
+        return [{"type": "tool_use", "id": f"toolu_{call.number}_{i}", "name": names[i % len(names)],
+                 "input": {"command": f"make test # {i}"}}
+                for i in range(call.script.get("tool_calls", 0))]
+
+    @staticmethod
+    def stop(call):
+        if call.truncated:
+            return "max_tokens"
+        return "tool_use" if call.script.get("tool_calls") else "end_turn"
+
+    @staticmethod
+    def whole(call):
+        content = [{"type": "text", "text": call.text(0, call.planned)}, *Anthropic.tools(call)]
+        return Anthropic.message(call, content, Anthropic.stop(call), call.usage_parts()["output"])
+
+    @staticmethod
+    def events(call):
+        """(event name, data, tokens that it carries), in order."""
+        yield "message_start", {"type": "message_start",
+                                "message": Anthropic.message(call, [], None, 1)}, 0
+        yield "content_block_start", {"type": "content_block_start", "index": 0,
+                                      "content_block": {"type": "text", "text": ""}}, 0
+        yield "ping", {"type": "ping"}, 0
+        step = call.script.get("tokens_per_event", 8)
+        for first in range(0, call.planned, step):
+            count = min(step, call.planned - first)
+            delta = {"type": "text_delta", "text": call.text(first, count)}
+            yield "content_block_delta", {"type": "content_block_delta", "index": 0,
+                                          "delta": delta}, count
+        yield "content_block_stop", {"type": "content_block_stop", "index": 0}, 0
+        for index, tool in enumerate(Anthropic.tools(call), 1):
+            yield "content_block_start", {"type": "content_block_start", "index": index,
+                                          "content_block": {**tool, "input": {}}}, 0
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(tool["input"])}
+            yield "content_block_delta", {"type": "content_block_delta", "index": index,
+                                          "delta": delta}, 0
+            yield "content_block_stop", {"type": "content_block_stop", "index": index}, 0
+        call.complete = True
+        end = {"type": "message_delta", "delta": {"stop_reason": Anthropic.stop(call),
+                                                  "stop_sequence": None}}
+        usage = Anthropic.usage(call, call.usage_parts()["output"])
+        if usage is not None and call.script.get("usage") != "early":
+            end["usage"] = usage
+        yield "message_delta", end, 0
+        yield "message_stop", {"type": "message_stop"}, 0
+
+    @staticmethod
+    def error_event():
+        return "error", {"type": "error", "error": {"type": "overloaded_error",
+                                                    "message": "scripted overload"}}
+
+    @staticmethod
+    def error_body(status):
+        kinds = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error",
+                 529: "overloaded_error"}
+        return {"type": "error", "error": {"type": kinds.get(status, "api_error"),
+                                           "message": f"scripted {status}"}}
+
+
+class OpenAI:
+    @staticmethod
+    def usage(call):
+        parts = call.usage_parts()
+        how = call.script.get("usage", "normal")
+        prompt = parts["input"] + parts["cache_read"] + parts["cache_write_5m"]
+        usage = {"prompt_tokens": odd_number(prompt, how),
+                 "completion_tokens": odd_number(parts["output"], how),
+                 "total_tokens": prompt + parts["output"],
+                 "prompt_tokens_details": {"cached_tokens": parts["cache_read"],
+                                           "cache_write_tokens": parts["cache_write_5m"]},
+                 "completion_tokens_details": {"reasoning_tokens": parts["reasoning"]}}
+        return None if how == "none" else usage
+
+    @staticmethod
+    def tools(call):
+        names = call.script.get("tool_names", ["bash"])
+        return [{"id": f"call_{call.number}_{i}", "type": "function",
+                 "function": {"name": names[i % len(names)],
+                              "arguments": json.dumps({"command": f"make test # {i}"})}}
+                for i in range(call.script.get("tool_calls", 0))]
+
+    @staticmethod
+    def finish(call):
+        if call.truncated:
+            return "length"
+        return "tool_calls" if call.script.get("tool_calls") else "stop"
+
+    @staticmethod
+    def head(call, kind):
+        return {"id": f"chatcmpl-{call.number:08}", "object": kind, "created": 1790000000,
+                "model": call.answer_model}
+
+    @staticmethod
+    def whole(call):
+        message = {"role": "assistant", "content": call.text(0, call.planned), "refusal": None}
+        tools = OpenAI.tools(call)
+        if tools:
+            message["tool_calls"] = tools
+        choice = {"index": 0, "message": message, "finish_reason": OpenAI.finish(call),
+                  "logprobs": None}
+        answer = {**OpenAI.head(call, "chat.completion"), "choices": [choice]}
+        usage = OpenAI.usage(call)
+        return answer if usage is None else {**answer, "usage": usage}
+
+    @staticmethod
+    def events(call):
+        include = bool((call.body.get("stream_options") or {}).get("include_usage"))
+
+        def chunk(delta, finish=None):
+            data = {**OpenAI.head(call, "chat.completion.chunk"),
+                    "choices": [{"index": 0, "delta": delta, "finish_reason": finish,
+                                 "logprobs": None}]}
+            return {**data, "usage": None} if include else data
+
+        yield None, chunk({"role": "assistant", "content": ""}), 0
+        step = call.script.get("tokens_per_event", 8)
+        for first in range(0, call.planned, step):
+            count = min(step, call.planned - first)
+            yield None, chunk({"content": call.text(first, count)}), count
+        for index, tool in enumerate(OpenAI.tools(call)):
+            empty = {**tool, "function": {**tool["function"], "arguments": ""}}
+            yield None, chunk({"tool_calls": [{"index": index, **empty}]}), 0
+            part = {"index": index, "function": {"arguments": tool["function"]["arguments"]}}
+            yield None, chunk({"tool_calls": [part]}), 0
+        yield None, chunk({}, OpenAI.finish(call)), 0
+        call.complete = True
+        usage = OpenAI.usage(call)
+        if include and usage is not None:
+            yield None, {**OpenAI.head(call, "chat.completion.chunk"), "choices": [],
+                         "usage": usage}, 0
+        yield None, "[DONE]", 0
+
+    @staticmethod
+    def error_event():
+        return None, {"error": {"message": "scripted overload", "type": "server_error",
+                                "code": None}}
+
+    @staticmethod
+    def error_body(status):
+        return {"error": {"message": f"scripted {status}", "type": "scripted", "code": None,
+                          "param": None}}
+
+
+class Provider:
+    def __init__(self, seed):
+        self.seed = seed
+        self.reset()
+        self.changed = asyncio.Condition()
+
+    def reset(self):
+        self.rng = random.Random(self.seed)
+        self.script = {"default": {}, "models": {}, "queue": [], "prices": {}}
+        self.calls = []
+        self.open = 0
+        self.peak = 0
+        self.other = []
+
+    def merge(self, update):
+        for key in ("models", "prices"):
+            self.script[key].update(update.get(key, {}))
+        for key in ("default", "queue"):
+            if key in update:
+                self.script[key] = update[key]
+
+    def script_for(self, model):
+        script = {**self.script["default"], **self.script["models"].get(model, {})}
+        if self.script["queue"]:
+            script.update(self.script["queue"].pop(0))
+        return script
+
+    def ledger(self):
+        rows = [call.record(self.script["prices"]) for call in self.calls]
+        total = {"calls": len(rows), "microcents": sum(row.get("microcents", 0) for row in rows),
+                 "tokens": sum(sum(v for k, v in row["billed"].items() if k != "reasoning")
+                               for row in rows if row["billed"])}
+        return {"calls": rows, "total": total, "open": self.open, "peak": self.peak,
+                "other": self.other}
+
+    async def tell(self):
+        async with self.changed:
+            self.changed.notify_all()
+
+    # --- HTTP ---------------------------------------------------------------------------------
+
+    async def serve(self, reader, writer):
+        try:
+            while await self.exchange(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def exchange(self, reader, writer):
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return False
+        lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = lines[0].split(" ", 2)
+        headers = {}
+        for line in lines[1:]:
+            if line:
+                name, value = line.split(":", 1)
+                headers[name.strip().lower()] = value.strip()
+        body = await self.read_body(reader, writer, headers)
+        path = target.split("?", 1)[0]
+        if path == "/control":
+            self.merge(json.loads(body))
+            return await self.answer(writer, 200, {})
+        if path == "/reset":
+            self.reset()
+            return await self.answer(writer, 200, {})
+        if path == "/ledger":
+            return await self.answer(writer, 200, self.ledger())
+        if path == "/wait":
+            return await self.wait(writer, target)
+        return await self.model_call(reader, writer, method, path, headers, body)
+
+    async def read_body(self, reader, writer, headers):
+        if headers.get("expect", "").lower() == "100-continue":
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            body = b""
+            while True:
+                size = int(await reader.readline(), 16)
+                body += await reader.readexactly(size)
+                await reader.readexactly(2)
+                if size == 0:
+                    return body
+        return await reader.readexactly(int(headers.get("content-length", 0)))
+
+    async def answer(self, writer, status, body, headers=None):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} Scripted", f"content-length: {len(raw)}"]
+        lines += [f"{k}: {v}" for k, v in {"content-type": "application/json",
+                                           **(headers or {})}.items()]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + raw)
+        await writer.drain()
+        return True
+
+    async def wait(self, writer, target):
+        query = dict(part.split("=") for part in target.split("?", 1)[1].split("&"))
+        calls, still_open = int(query.get("calls", 0)), int(query.get("open", 1 << 30))
+        async with self.changed:
+            await self.changed.wait_for(
+                lambda: len(self.calls) >= calls and self.open <= still_open)
+        return await self.answer(writer, 200, {"calls": len(self.calls), "open": self.open})
+
+    # --- Completions --------------------------------------------------------------------------
+
+    async def model_call(self, reader, writer, method, path, headers, raw):
+        dialects = {"/messages": ("anthropic", Anthropic), "/chat/completions": ("openai", OpenAI)}
+        suffix = next((s for s in dialects if path.endswith(s)), None)
+        if method != "POST" or suffix is None:
+            self.other.append({"method": method, "path": path, "bytes": len(raw)})
+            if path.endswith("/count_tokens"):
+                return await self.answer(writer, 200, {"input_tokens": len(raw) // 4})
+            return await self.answer(writer, 200, {"object": "list", "data": []})
+        name, api = dialects[suffix]
+        body = json.loads(raw)
+        call = Call(len(self.calls) + 1, name, path, body,
+                    self.script_for(body.get("model", "")), self.rng)
+        self.calls.append(call)
+        self.open += 1
+        self.peak = max(self.peak, self.open)
+        await self.tell()
+        try:
+            return await self.complete(reader, writer, api, call)
+        finally:
+            self.open -= 1
+            await self.tell()
+
+    async def complete(self, reader, writer, api, call):
+        script = call.script
+        await asyncio.sleep(script.get("first_ms", 0) / 1000)
+        if script.get("hang_head"):
+            call.billed = call.usage_parts() if script.get("bill") == "full" else None
+            await reader.read(1)
+            return False
+        if script.get("cut_head"):
+            writer.transport.abort()
+            return False
+        if "status" in script and script["status"] != 200:
+            call.status = script["status"]
+            return await self.answer(writer, call.status, script.get(
+                "body", api.error_body(call.status)), script.get("headers"))
+        if call.stream:
+            return await self.stream(reader, writer, api, call)
+        call.complete = True
+        call.billed = call.usage_parts()
+        raw = json.dumps(api.whole(call)).encode()
+        extra = dict(script.get("headers", {}))
+        if script.get("coding") == "gzip":
+            raw, extra["content-encoding"] = gzip.compress(raw), "gzip"
+        if "cut_after" in script:
+            writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+                         f"{len(raw)}\r\n\r\n".encode() + raw[: len(raw) // 2])
+            await writer.drain()
+            writer.transport.abort()
+            return False
+        return await self.answer(writer, 200, raw, extra)
+
+    async def stream(self, reader, writer, api, call):
+        script = call.script
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+                     b"transfer-encoding: chunked\r\n\r\n")
+        gone = asyncio.ensure_future(reader.read(1))
+        newline = script.get("newline", "\n")
+        count = 0
+        call.billed = call.usage_parts()
+        try:
+            for name, data, tokens in api.events(call):
+                if count == script.get("error_after"):
+                    name, data = api.error_event()
+                if count == script.get("cut_after"):
+                    await writer.drain()
+                    writer.transport.abort()
+                    return False
+                if count == script.get("hang_after"):
+                    await gone
+                    return False
+                text = data if isinstance(data, str) else json.dumps(data)
+                event = f"event: {name}{newline}" if name else ""
+                event += f"data: {text}{newline}{newline}"
+                await self.write(writer, event.encode(), script.get("chunking", "event"))
+                call.sent_tokens += tokens
+                call.billed = call.usage_parts()
+                if count == script.get("error_after"):
+                    break
+                count += 1
+                if gone.done():
+                    return False
+                if script.get("pace_ms"):
+                    await asyncio.wait([gone], timeout=script["pace_ms"] / 1000)
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+            return not gone.done()
+        finally:
+            gone.cancel()
+
+    @staticmethod
+    async def write(writer, raw, how):
+        if how == "byte":
+            parts = [raw[i:i + 1] for i in range(len(raw))]
+        elif how == "lines":
+            parts = raw.splitlines(keepends=True)
+        elif isinstance(how, int):
+            parts = [raw[i:i + how] for i in range(0, len(raw), how)]
+        else:
+            parts = [raw]
+        for part in parts:
+            writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            if how != "joined":
+                await writer.drain()
+
+
+async def main():
+    parser = argparse.ArgumentParser(description="A scripted provider.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port-file")
+    parser.add_argument("--script")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    provider = Provider(options.seed)
+    if options.script:
+        with open(options.script, encoding="utf-8") as file:
+            provider.merge(json.load(file))
+    server = await asyncio.start_server(provider.serve, "127.0.0.1", options.port,
+                                        limit=128 << 20)
+    port = server.sockets[0].getsockname()[1]
+    if options.port_file:
+        with open(options.port_file, "w", encoding="utf-8") as file:
+            file.write(f"{port}\n")
+    print(f"listening on {port}", flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
