@@ -24,7 +24,8 @@ enum {
     PAWL_DIMENSIONS_MAX = 16,
     PAWL_METADATA_BYTES_MAX = 4096,
     PAWL_KEY_BYTES_MAX = 256, /* an idempotency key */
-    PAWL_TZ_TRANSITIONS_MAX = 1024
+    PAWL_TZ_TRANSITIONS_MAX = 1024,
+    PAWL_EXTENSIONS_MAX = 1000 /* of one lease */
 };
 
 enum pawl_command_type {

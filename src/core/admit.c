@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admit.c: who binds, and the gates. Nothing here changes anything: stands are copies with ended
+ * windows rolled, so a refusal leaves no trace, and a quote is the same computation.
+ *
+ * Each row collects the gates that it fails as bits; the lowest bit over all rows is the refusal.
+ * That is "each gate over all budgets before the next" in one pass.
+ */
+#include "core/admit.h"
+
+#include "core/scope.h"
+#include "core/table.h"
+
+uint16_t pawl_admit_funds_code(uint16_t unit)
+{
+    bool cap = unit == PAWL_UNIT_TOOL_CALLS || unit == PAWL_UNIT_ITERATIONS;
+    return cap ? PAWL_RESULT_CAP_EXCEEDED : PAWL_RESULT_BUDGET_EXCEEDED;
+}
+
+/* --- What binds. ------------------------------------------------------------------------------ */
+
+/* The line of that unit, or line_count. */
+static uint32_t line_of(const struct pawl_amount *lines, uint32_t line_count, uint16_t unit)
+{
+    uint32_t line = 0;
+    while (line < line_count && lines[line].unit != unit) {
+        line++;
+    }
+    return line;
+}
+
+/* The phase that counts: the one given, else the session's. */
+static uint32_t phase_of(const struct pawl_core *core, uint32_t session, struct pawl_slice phase)
+{
+    if (!pawl_slice_empty(phase)) {
+        return pawl_string_find(core, phase);
+    }
+    return session != 0 ? pawl_session_at(core, session)->phase : 0;
+}
+
+uint16_t pawl_admit_gather(const struct pawl_core *core,
+                           int64_t now_us,
+                           const struct pawl_subject *subject,
+                           struct pawl_slice phase,
+                           const struct pawl_amount *lines,
+                           uint32_t line_count,
+                           struct pawl_admission *ret_admission)
+{
+    struct pawl_scope_list list;
+    pawl_subject_scopes(core, subject, &list);
+    ret_admission->session = list.session;
+    ret_admission->row_count = 0;
+    if (list.session_unknown) {
+        return PAWL_RESULT_NOT_FOUND;
+    }
+    uint32_t phase_now = phase_of(core, list.session, phase);
+    bool other_unit = false;
+    for (uint32_t i = 0; i < list.count; i++) {
+        uint32_t at = pawl_scope_at(core, list.scopes[i])->first_budget;
+        while (at != 0) {
+            const struct pawl_budget_slot *slot = pawl_budget_at(core, at);
+            uint32_t line = line_of(lines, line_count, slot->unit);
+            bool phase_binds = slot->phase == 0 || slot->phase == phase_now;
+            if (phase_binds && line == line_count) {
+                other_unit = true;
+            } else if (phase_binds) {
+                if (ret_admission->row_count == PAWL_HOLDS_MAX) {
+                    return PAWL_RESULT_LIMIT_REACHED;
+                }
+                ret_admission->rows[ret_admission->row_count] = (struct pawl_admission_row){
+                    .stand = pawl_stand_now(core, at, now_us), .line = line};
+                ret_admission->row_count++;
+            }
+            at = slot->next;
+        }
+    }
+    if (ret_admission->row_count == 0) {
+        return other_unit ? PAWL_RESULT_UNIT_MISMATCH : PAWL_RESULT_NOT_FOUND;
+    }
+    return PAWL_RESULT_OK;
+}
+
+void pawl_admit_gather_held(const struct pawl_core *core,
+                            int64_t now_us,
+                            const struct pawl_held *held,
+                            const struct pawl_amount *asked,
+                            struct pawl_admission *ret_admission)
+{
+    PAWL_ASSERT(held->hold_count <= PAWL_HOLDS_MAX);
+    ret_admission->session = pawl_reservation_at(core, held->slot)->session;
+    ret_admission->row_count = 0;
+    for (uint32_t i = 0; i < held->hold_count; i++) {
+        uint32_t line = held->hold_line[i];
+        PAWL_ASSERT(line < held->line_count);
+        if (asked[line].unit != PAWL_UNIT_NONE) {
+            ret_admission->rows[ret_admission->row_count] = (struct pawl_admission_row){
+                .stand = pawl_stand_of(core, held->holds[i], now_us), .line = line};
+            ret_admission->row_count++;
+        }
+    }
+}
+
+/* --- Gates. ----------------------------------------------------------------------------------- */
+
+static uint32_t
+row_failures(const struct pawl_core *core, const struct pawl_stand *stand, int64_t asked)
+{
+    uint32_t failed = 0;
+    if (stand->state != PAWL_BUDGET_ACTIVE) {
+        failed |= stand->state == PAWL_BUDGET_FROZEN ? PAWL_GATE_FROZEN : PAWL_GATE_CLOSED;
+    }
+    if (stand->over_limit) {
+        failed |= PAWL_GATE_OVER_LIMIT;
+    }
+    if (stand->debt > 0 && pawl_budget_at(core, stand->budget)->overdraft_limit == 0) {
+        failed |= PAWL_GATE_DEBT;
+    }
+    if (asked > pawl_stand_remaining(stand)) {
+        bool cap = pawl_admit_funds_code(stand->unit) == PAWL_RESULT_CAP_EXCEEDED;
+        failed |= cap ? PAWL_GATE_CAP : PAWL_GATE_FUNDS;
+    }
+    return failed;
+}
+
+static uint32_t session_failures(const struct pawl_session_slot *session, int64_t now_us)
+{
+    uint32_t failed = 0;
+    PAWL_ASSERT(session->state != 0);
+    if (session->state == PAWL_SESSION_ENDED) {
+        failed |= PAWL_GATE_ENDED;
+    } else if (session->state == PAWL_SESSION_PAUSED) {
+        failed |= PAWL_GATE_PAUSED;
+    }
+    if (now_us >= session->deadline_us) {
+        failed |= PAWL_GATE_DEADLINE;
+    }
+    return failed;
+}
+
+static uint16_t gate_code(uint32_t gate)
+{
+    switch ((enum pawl_gate)gate) {
+    case PAWL_GATE_FROZEN:
+        return PAWL_RESULT_BUDGET_FROZEN;
+    case PAWL_GATE_CLOSED:
+        return PAWL_RESULT_BUDGET_CLOSED;
+    case PAWL_GATE_OVER_LIMIT:
+        return PAWL_RESULT_OVER_LIMIT;
+    case PAWL_GATE_DEBT:
+        return PAWL_RESULT_DEBT_OUTSTANDING;
+    case PAWL_GATE_ENDED:
+        return PAWL_RESULT_SESSION_ENDED;
+    case PAWL_GATE_PAUSED:
+        return PAWL_RESULT_SESSION_PAUSED;
+    case PAWL_GATE_DEADLINE:
+        return PAWL_RESULT_DEADLINE_PASSED;
+    case PAWL_GATE_CAP:
+        return PAWL_RESULT_CAP_EXCEEDED;
+    case PAWL_GATE_FUNDS:
+        return PAWL_RESULT_BUDGET_EXCEEDED;
+    }
+    PAWL_UNREACHABLE();
+}
+
+/* --- Refusals. -------------------------------------------------------------------------------- */
+
+/* The largest amount of the row's line that every budget of that line would grant. */
+static int64_t fits_now(const struct pawl_admission *admission, uint32_t line)
+{
+    int64_t fits = PAWL_AMOUNT_MAX;
+    for (uint32_t i = 0; i < admission->row_count; i++) {
+        const struct pawl_admission_row *row = &admission->rows[i];
+        if (row->line == line && pawl_stand_remaining(&row->stand) < fits) {
+            fits = pawl_stand_remaining(&row->stand);
+        }
+    }
+    return fits > 0 ? fits : 0;
+}
+
+void pawl_admit_denial(const struct pawl_core *core,
+                       int64_t now_us,
+                       const struct pawl_admission *admission,
+                       const struct pawl_admission_row *row,
+                       int64_t asked,
+                       struct pawl_denial *ret_denial)
+{
+    const struct pawl_stand *stand = &row->stand;
+    const struct pawl_budget_slot *slot = pawl_budget_at(core, stand->budget);
+    *ret_denial = (struct pawl_denial){
+        .budget = pawl_id_make(0, stand->budget),
+        .session = admission->session != 0 ? pawl_id_make(0, admission->session) : 0,
+        .unit = stand->unit,
+        .window_kind = slot->window_kind,
+        .limit = stand->allocated,
+        .spent = stand->spent,
+        .held = stand->reserved,
+        .debt = stand->debt,
+        .asked = asked,
+    };
+    PAWL_ASSERT(ret_denial->budget != 0);
+    if (stand->current) {
+        int64_t start_us = 0;
+        int64_t end_us = 0;
+        pawl_stand_bounds(core, stand, now_us, &start_us, &end_us);
+        ret_denial->resets_at_us = end_us != INT64_MAX ? end_us : 0;
+    }
+}
+
+static void session_denial(const struct pawl_core *core,
+                           int64_t now_us,
+                           const struct pawl_admission *admission,
+                           uint32_t gate,
+                           struct pawl_denial *ret_denial)
+{
+    PAWL_ASSERT(admission->session != 0);
+    const struct pawl_session_slot *session = pawl_session_at(core, admission->session);
+    *ret_denial = (struct pawl_denial){
+        .session = pawl_id_make(0, admission->session),
+        .unit = session->unit,
+        .reason = session->reason,
+    };
+    if (gate == PAWL_GATE_DEADLINE) {
+        PAWL_ASSERT(session->deadline_us <= now_us);
+        ret_denial->unit = PAWL_UNIT_WALL_CLOCK_MS;
+        ret_denial->limit = session->deadline_us / 1000 - session->opened_us / 1000;
+        ret_denial->spent = now_us / 1000 - session->opened_us / 1000;
+    }
+}
+
+uint16_t pawl_admit_check(const struct pawl_core *core,
+                          int64_t now_us,
+                          const struct pawl_admission *admission,
+                          const struct pawl_amount *lines,
+                          uint32_t gates,
+                          struct pawl_denial *ret_denial)
+{
+    uint32_t of_session = 0;
+    if (admission->session != 0) {
+        of_session = session_failures(pawl_session_at(core, admission->session), now_us);
+    }
+    uint32_t failed = of_session;
+    for (uint32_t i = 0; i < admission->row_count; i++) {
+        const struct pawl_admission_row *row = &admission->rows[i];
+        PAWL_ASSERT(lines[row->line].unit == row->stand.unit);
+        failed |= row_failures(core, &row->stand, lines[row->line].value);
+    }
+    failed &= gates;
+    *ret_denial = (struct pawl_denial){.budget = 0};
+    if (failed == 0) {
+        return PAWL_RESULT_OK;
+    }
+    uint32_t gate = failed & (~failed + 1); /* the lowest bit */
+    if ((gate & PAWL_GATES_SESSION) != 0) {
+        PAWL_ASSERT((gate & of_session) != 0);
+        session_denial(core, now_us, admission, gate, ret_denial);
+        return gate_code(gate);
+    }
+    for (uint32_t i = 0; i < admission->row_count; i++) {
+        const struct pawl_admission_row *row = &admission->rows[i];
+        int64_t asked = lines[row->line].value;
+        if ((row_failures(core, &row->stand, asked) & gate) != 0) {
+            pawl_admit_denial(core, now_us, admission, row, asked, ret_denial);
+            if (gate == PAWL_GATE_CAP || gate == PAWL_GATE_FUNDS) {
+                ret_denial->fits = fits_now(admission, row->line);
+            }
+            return gate_code(gate);
+        }
+    }
+    PAWL_UNREACHABLE();
+}

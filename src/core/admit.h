@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admit.h: the admission rule. RESERVE, GROW, DECIDE, EVENT and quotes all ask it, so what a
+ * question answers is what the deed will do.
+ *
+ * First it is found which budgets bind: those on the subject's scopes whose unit is asked for and
+ * whose phase is empty or the present one. Then gates in the order of result.def, each
+ * over all budgets before the next; the first that refuses names the first budget, in canonical
+ * order, that made it do so.
+ */
+#ifndef PAWL_CORE_ADMIT_H
+#define PAWL_CORE_ADMIT_H
+
+#include "core/book.h"
+#include "core/hold.h"
+#include "core/state.h"
+
+enum pawl_gate {
+    PAWL_GATE_FROZEN = 1 << 0,
+    PAWL_GATE_CLOSED = 1 << 1,
+    PAWL_GATE_OVER_LIMIT = 1 << 2,
+    PAWL_GATE_DEBT = 1 << 3,
+    PAWL_GATE_ENDED = 1 << 4,
+    PAWL_GATE_PAUSED = 1 << 5,
+    PAWL_GATE_DEADLINE = 1 << 6,
+    PAWL_GATE_CAP = 1 << 7,
+    PAWL_GATE_FUNDS = 1 << 8
+};
+enum {
+    PAWL_GATES_ALL = (1 << 9) - 1,
+    PAWL_GATES_SESSION = PAWL_GATE_ENDED | PAWL_GATE_PAUSED | PAWL_GATE_DEADLINE,
+    /* A direct debit: debt and limits hinder reservations only, as in the protocol; the overage
+     * policy decides about funds. */
+    PAWL_GATES_EVENT = PAWL_GATE_FROZEN | PAWL_GATE_CLOSED | PAWL_GATES_SESSION
+};
+
+/* A budget that binds one line. */
+struct pawl_admission_row {
+    struct pawl_stand stand;
+    uint32_t line;
+};
+
+struct pawl_admission {
+    uint32_t session; /* slot; 0: none */
+    uint32_t row_count;
+    struct pawl_admission_row rows[PAWL_HOLDS_MAX];
+};
+
+/* Finds what binds. OK; NOT_FOUND: an unknown session, or nothing binds; UNIT_MISMATCH: nothing
+ * binds, but budgets in other units would; LIMIT_REACHED: more budgets than one operation can
+ * hold. */
+uint16_t pawl_admit_gather(const struct pawl_core *core,
+                           int64_t now_us,
+                           const struct pawl_subject *subject,
+                           struct pawl_slice phase,
+                           const struct pawl_amount *lines,
+                           uint32_t line_count,
+                           struct pawl_admission *ret_admission);
+/* What binds more of an open reservation: the holds of those lines for which `asked`, which has
+ * an amount for each line of the reservation, names a unit. Each in its own window instance. */
+void pawl_admit_gather_held(const struct pawl_core *core,
+                            int64_t now_us,
+                            const struct pawl_held *held,
+                            const struct pawl_amount *asked,
+                            struct pawl_admission *ret_admission);
+/* Asks the gates. lines[row.line] is what is asked of a row. `denial` is written whole. */
+uint16_t pawl_admit_check(const struct pawl_core *core,
+                          int64_t now_us,
+                          const struct pawl_admission *admission,
+                          const struct pawl_amount *lines,
+                          uint32_t gates,
+                          struct pawl_denial *ret_denial);
+/* The numbers of a refusal by a row, for refusals that are found outside the gates. */
+void pawl_admit_denial(const struct pawl_core *core,
+                       int64_t now_us,
+                       const struct pawl_admission *admission,
+                       const struct pawl_admission_row *row,
+                       int64_t asked,
+                       struct pawl_denial *ret_denial);
+/* CAP_EXCEEDED for tool calls and iterations, BUDGET_EXCEEDED for everything else. */
+uint16_t pawl_admit_funds_code(uint16_t unit);
+
+#endif

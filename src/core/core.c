@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.c: the life of a ledger and the one door through which it changes.
+ *
+ * A command goes through: number and time; shape; idempotency key; plan; room for the key; apply;
+ * remembering the key. Every refusal comes before apply, and apply cannot fail, so an operation
+ * happens whole or not at all.
+ *
+ * Invariants:
+ *   O1  op grows by one with every command, refused ones included
+ *   O2  time never goes back (asserted: the engine hands it in)
+ *   O3  nothing but this file calls a plan or an apply
+ */
+#include "core/core.h"
+
+#include "core/ops.h"
+#include "core/state.h"
+#include "core/table.h"
+#include "core/timer.h"
+#include "core/window.h"
+
+/* --- Life. ------------------------------------------------------------------------------------ */
+
+size_t pawl_core_size(void)
+{
+    return (sizeof(struct pawl_core) + 63) / 64 * 64;
+}
+
+struct pawl_core *pawl_core_init(void *memory, size_t bytes)
+{
+    PAWL_ASSERT(memory != NULL && bytes >= pawl_core_size());
+    PAWL_ASSERT((uintptr_t)memory % 64 == 0);
+    struct pawl_core *core = memory;
+    memset(core, 0, sizeof(*core));
+    core->state.magic = PAWL_STATE_MAGIC;
+    core->state.layout = PAWL_STATE_LAYOUT;
+    core->state.bytes = sizeof(core->state);
+    return core;
+}
+
+uint64_t pawl_core_op(const struct pawl_core *core)
+{
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
+    return core->state.op;
+}
+
+int64_t pawl_core_now_us(const struct pawl_core *core)
+{
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
+    return core->state.now_us;
+}
+
+int64_t pawl_core_next_due_us(const struct pawl_core *core)
+{
+    struct pawl_timer timer;
+    if (!pawl_timer_first(core, &timer)) {
+        return INT64_MAX;
+    }
+    PAWL_ASSERT(timer.due_ms <= PAWL_TIMER_DUE_MS_MAX);
+    return timer.due_ms * 1000;
+}
+
+/* --- CONFIG. ---------------------------------------------------------------------------------- */
+
+const struct pawl_config *pawl_core_config(const struct pawl_core *core)
+{
+    PAWL_ASSERT(core->state.limits.configured == 1);
+    return &core->config;
+}
+
+void pawl_core_config_from_limits(struct pawl_core *core)
+{
+    const struct pawl_limits *limits = &core->state.limits;
+    PAWL_ASSERT(limits->shard <= UINT16_MAX);
+    core->config = (struct pawl_config){
+        .rules_version = limits->rules_version,
+        .strings_max = limits->strings_max,
+        .scopes_max = limits->scopes_max,
+        .budgets_max = limits->budgets_max,
+        .reservations_max = limits->reservations_max,
+        .idempotency_max = limits->idempotency_max,
+        .sessions_max = limits->sessions_max,
+        .approvals_max = limits->approvals_max,
+        .idempotency_ttl_us = limits->idempotency_ttl_us,
+        .idempotency_settle_ttl_us = limits->idempotency_settle_ttl_us,
+        .correction_ttl_us = limits->correction_ttl_us,
+        .hash_key = {limits->hash_key[0], limits->hash_key[1]},
+        .id_key = {limits->id_key[0], limits->id_key[1]},
+        .shard = (uint16_t)limits->shard,
+    };
+}
+
+static void config_apply(struct pawl_core *core, const struct pawl_config *config)
+{
+    PAWL_ASSERT(core->state.limits.configured == 0);
+    core->state.limits = (struct pawl_limits){
+        .rules_version = config->rules_version,
+        .strings_max = config->strings_max,
+        .scopes_max = config->scopes_max,
+        .budgets_max = config->budgets_max,
+        .reservations_max = config->reservations_max,
+        .idempotency_max = config->idempotency_max,
+        .sessions_max = config->sessions_max,
+        .approvals_max = config->approvals_max,
+        .idempotency_ttl_us = config->idempotency_ttl_us,
+        .idempotency_settle_ttl_us = config->idempotency_settle_ttl_us,
+        .correction_ttl_us = config->correction_ttl_us,
+        .hash_key = {config->hash_key.k0, config->hash_key.k1},
+        .id_key = {config->id_key.k0, config->id_key.k1},
+        .shard = config->shard,
+        .configured = 1,
+    };
+    pawl_core_config_from_limits(core);
+}
+
+/* --- The two halves, by type. ----------------------------------------------------------------- */
+
+static uint16_t plan_command(const struct pawl_core *core,
+                             const struct pawl_command *command,
+                             struct pawl_plan *plan)
+{
+    switch ((enum pawl_command_type)command->type) {
+    case PAWL_COMMAND_CONFIG:
+        return core->state.limits.configured != 0 ? PAWL_RESULT_STATE_CONFLICT : PAWL_RESULT_OK;
+    case PAWL_COMMAND_TZ_DEFINE:
+        return pawl_zone_plan(core, &command->u.tz_define);
+    case PAWL_COMMAND_BUDGET_CREATE:
+        return pawl_budget_plan_create(core, &command->u.budget_create, plan);
+    case PAWL_COMMAND_BUDGET_FUND:
+        return pawl_budget_plan_fund(core, &command->u.budget_fund, plan);
+    case PAWL_COMMAND_BUDGET_SET:
+        return pawl_budget_plan_set(core, &command->u.budget_set, plan);
+    case PAWL_COMMAND_RESERVE:
+        return pawl_reserve_plan(core, &command->u.reserve, plan);
+    case PAWL_COMMAND_DECIDE:
+        return pawl_reserve_plan_decide(core, &command->u.reserve, plan);
+    case PAWL_COMMAND_GROW:
+        return pawl_reserve_plan_grow(core, &command->u.grow, plan);
+    case PAWL_COMMAND_EXTEND:
+        return pawl_reserve_plan_extend(core, &command->u.extend, plan);
+    case PAWL_COMMAND_COMMIT:
+        return pawl_settle_plan_commit(core, &command->u.settle, plan);
+    case PAWL_COMMAND_RELEASE:
+        return pawl_settle_plan_release(core, &command->u.release, plan);
+    case PAWL_COMMAND_CORRECT:
+        return pawl_settle_plan_correct(core, &command->u.settle, plan);
+    case PAWL_COMMAND_EVENT:
+        return pawl_event_plan(core, &command->u.event, plan);
+    case PAWL_COMMAND_EXPIRE:
+        return pawl_expire_plan(core, &command->u.expire);
+    case PAWL_COMMAND_SESSION_OPEN:
+        return pawl_session_plan_open(core, &command->u.session_open, plan);
+    case PAWL_COMMAND_SESSION_SET:
+        return pawl_session_plan_set(core, &command->u.session_set, plan);
+    case PAWL_COMMAND_SESSION_PHASE:
+        return pawl_session_plan_phase(core, &command->u.session_phase, plan);
+    case PAWL_COMMAND_APPROVAL_OPEN:
+        return pawl_approval_plan_open(core, &command->u.approval_open, plan);
+    case PAWL_COMMAND_APPROVAL_ANSWER:
+        return pawl_approval_plan_answer(core, &command->u.approval_answer, plan);
+    case PAWL_COMMAND_NOTE:
+        return PAWL_RESULT_OK;
+    case PAWL_COMMAND_TYPE_END:
+        break;
+    }
+    PAWL_UNREACHABLE();
+}
+
+static void apply_command(struct pawl_core *core,
+                          const struct pawl_command *command,
+                          const struct pawl_plan *plan,
+                          struct pawl_result *result)
+{
+    switch ((enum pawl_command_type)command->type) {
+    case PAWL_COMMAND_CONFIG:
+        config_apply(core, &command->u.config);
+        return;
+    case PAWL_COMMAND_TZ_DEFINE:
+        pawl_zone_apply(core, &command->u.tz_define);
+        return;
+    case PAWL_COMMAND_BUDGET_CREATE:
+        pawl_budget_apply_create(core, &command->u.budget_create, result);
+        return;
+    case PAWL_COMMAND_BUDGET_FUND:
+        pawl_budget_apply_fund(core, &command->u.budget_fund, plan, result);
+        return;
+    case PAWL_COMMAND_BUDGET_SET:
+        pawl_budget_apply_set(core, &command->u.budget_set, plan, result);
+        return;
+    case PAWL_COMMAND_RESERVE:
+        pawl_reserve_apply(core, &command->u.reserve, plan, result);
+        return;
+    case PAWL_COMMAND_GROW:
+        pawl_reserve_apply_grow(core, plan, result);
+        return;
+    case PAWL_COMMAND_EXTEND:
+        pawl_reserve_apply_extend(core, plan, result);
+        return;
+    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_RELEASE:
+    case PAWL_COMMAND_CORRECT:
+        pawl_settle_apply(core, plan, result);
+        return;
+    case PAWL_COMMAND_EVENT:
+        pawl_event_apply(core, plan, result);
+        return;
+    case PAWL_COMMAND_EXPIRE:
+        pawl_expire_apply(core, &command->u.expire, result);
+        return;
+    case PAWL_COMMAND_SESSION_OPEN:
+        pawl_session_apply_open(core, &command->u.session_open, plan, result);
+        return;
+    case PAWL_COMMAND_SESSION_SET:
+        pawl_session_apply_set(core, &command->u.session_set, plan, result);
+        return;
+    case PAWL_COMMAND_SESSION_PHASE:
+        pawl_session_apply_phase(core, &command->u.session_phase, plan, result);
+        return;
+    case PAWL_COMMAND_APPROVAL_OPEN:
+        pawl_approval_apply_open(core, &command->u.approval_open, plan, result);
+        return;
+    case PAWL_COMMAND_APPROVAL_ANSWER:
+        pawl_approval_apply_answer(core, &command->u.approval_answer, plan, result);
+        return;
+    case PAWL_COMMAND_DECIDE: /* Nothing is held, and a note is for history alone. */
+    case PAWL_COMMAND_NOTE:
+        return;
+    case PAWL_COMMAND_TYPE_END:
+        break;
+    }
+    PAWL_UNREACHABLE();
+}
+
+/* --- The door. -------------------------------------------------------------------------------- */
+
+/* Answers a command whose key is not known yet. */
+static void apply_fresh(struct pawl_core *core,
+                        const struct pawl_command *command,
+                        const struct pawl_idem_key *key,
+                        struct pawl_result *result)
+{
+    struct pawl_plan plan;
+    plan.denial = (struct pawl_denial){.budget = 0};
+    plan.slot = 0;
+    plan.session = 0;
+    plan.booking_count = 0;
+    uint16_t code = plan_command(core, command, &plan);
+    if (code == PAWL_RESULT_OK && key != NULL && pawl_idem_full(core)) {
+        code = PAWL_RESULT_LIMIT_REACHED;
+    }
+    PAWL_ASSERT(code < PAWL_RESULT_COUNT);
+    result->code = code;
+    if (code != PAWL_RESULT_OK) {
+        result->denial = plan.denial;
+        return;
+    }
+    apply_command(core, command, &plan, result);
+    if (key != NULL && pawl_result_remembered(code)) {
+        pawl_idem_remember(core, command->type, key, result->id);
+    }
+}
+
+/* The answer to a key that was used before. */
+static void answer_repeat(const struct pawl_core *core,
+                          uint32_t record,
+                          const struct pawl_idem_key *key,
+                          struct pawl_result *result)
+{
+    const struct pawl_idem_slot *slot = pawl_idem_at(core, record);
+    PAWL_ASSERT(slot->op < core->state.op);
+    if (slot->payload_hash[0] != key->payload_hash[0] ||
+        slot->payload_hash[1] != key->payload_hash[1]) {
+        result->code = PAWL_RESULT_IDEMPOTENCY_MISMATCH;
+        return;
+    }
+    result->code = PAWL_RESULT_OK;
+    result->replayed = true;
+    result->original_op = slot->op;
+    result->id = slot->id;
+}
+
+void pawl_core_apply(struct pawl_core *core,
+                     int64_t now_us,
+                     const struct pawl_command *command,
+                     struct pawl_result *ret_result)
+{
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC && !core->memory.restoring);
+    PAWL_ASSERT(now_us >= core->state.now_us);
+    PAWL_ASSERT(now_us / 1000 < PAWL_TIMER_DUE_MS_MAX);
+    core->state.op++;
+    core->state.now_us = now_us;
+    memset(ret_result, 0, sizeof(*ret_result));
+    ret_result->op = core->state.op;
+    ret_result->now_us = now_us;
+    ret_result->code = pawl_shape_check(command);
+    if (ret_result->code != PAWL_RESULT_OK) {
+        return;
+    }
+    if (core->state.limits.configured == 0 && command->type != PAWL_COMMAND_CONFIG) {
+        ret_result->code = PAWL_RESULT_STATE_CONFLICT;
+        return;
+    }
+    if (pawl_slice_empty(command->idempotency_key)) {
+        apply_fresh(core, command, NULL, ret_result);
+        return;
+    }
+    pawl_idem_drain(core);
+    struct pawl_idem_key key = pawl_idem_key(core, command);
+    uint32_t record = pawl_idem_find(core, &key);
+    if (record != 0) {
+        answer_repeat(core, record, &key, ret_result);
+    } else {
+        apply_fresh(core, command, &key, ret_result);
+    }
+}

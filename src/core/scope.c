@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scope.c: the tree of places where budgets sit. A scope is found through one index by the hash
+ * of its whole path, which is built from the hashes of its texts without looking anything up;
+ * the slot then proves parent, level and texts. The first bytes of a value lie in the slot, so
+ * that usual names need no second look.
+ *
+ * Invariant:
+ *   P1  no two live scopes have the same parent, level, name and value
+ */
+#include "core/scope.h"
+
+#include "base/hash.h"
+
+#include "core/index.h"
+#include "core/table.h"
+
+static struct pawl_hash_key scope_hash_key(const struct pawl_core *core)
+{
+    return (struct pawl_hash_key){core->state.limits.hash_key[0], core->state.limits.hash_key[1]};
+}
+
+uint64_t pawl_scope_hash(const struct pawl_core *core,
+                         uint64_t parent_hash,
+                         const struct pawl_scope_key *key)
+{
+    PAWL_ASSERT(!pawl_slice_empty(key->value));
+    PAWL_ASSERT(pawl_slice_empty(key->name) == (key->level != PAWL_LEVEL_DIMENSION));
+    struct pawl_hash_key hash_key = scope_hash_key(core);
+    uint64_t hash = pawl_hash_mix(parent_hash + key->level + 1);
+    if (!pawl_slice_empty(key->name)) {
+        hash = pawl_hash_mix(hash ^ pawl_hash_sip(hash_key, key->name));
+    }
+    return pawl_hash_mix(hash ^ pawl_hash_sip(hash_key, key->value));
+}
+
+static bool scope_is(const struct pawl_core *core,
+                     const struct pawl_scope_slot *slot,
+                     uint32_t parent,
+                     const struct pawl_scope_key *key)
+{
+    if (slot->parent != parent || slot->level != key->level ||
+        slot->value_bytes != key->value.bytes) {
+        return false;
+    }
+    if (slot->value_bytes <= PAWL_SCOPE_INLINE_BYTES) {
+        if (memcmp(slot->value_head, key->value.data, slot->value_bytes) != 0) {
+            return false;
+        }
+    } else if (!pawl_slice_equal(pawl_string_text(core, slot->value), key->value)) {
+        return false;
+    }
+    return slot->name == 0 || pawl_slice_equal(pawl_string_text(core, slot->name), key->name);
+}
+
+uint32_t pawl_scope_child(const struct pawl_core *core,
+                          uint32_t parent,
+                          uint64_t hash,
+                          const struct pawl_scope_key *key)
+{
+    PAWL_ASSERT((parent == 0) == (key->level == PAWL_LEVEL_TENANT));
+    struct pawl_index_cursor cursor = pawl_index_find(core, PAWL_INDEX_SCOPE, (uint32_t)hash);
+    for (uint32_t at = pawl_index_next(core, &cursor); at != 0;
+         at = pawl_index_next(core, &cursor)) {
+        const struct pawl_scope_slot *slot = pawl_scope_at(core, at);
+        PAWL_ASSERT(slot->live == 1);
+        if (scope_is(core, slot, parent, key)) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+uint32_t pawl_scope_keys(const struct pawl_scope_name *name,
+                         struct pawl_scope_key ret_keys[static PAWL_LEVEL_COUNT])
+{
+    uint32_t count = 0;
+    for (uint8_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
+        if (!pawl_slice_empty(name->levels[level])) {
+            ret_keys[count] = (struct pawl_scope_key){.level = level, .value = name->levels[level]};
+            count++;
+        }
+    }
+    PAWL_ASSERT(count >= 1 && ret_keys[0].level == PAWL_LEVEL_TENANT);
+    if (!pawl_slice_empty(name->dimension.name)) {
+        PAWL_ASSERT(count == 1);
+        ret_keys[1] = (struct pawl_scope_key){.level = PAWL_LEVEL_DIMENSION,
+                                              .name = name->dimension.name,
+                                              .value = name->dimension.value};
+        return 2;
+    }
+    if (!pawl_slice_empty(name->session)) {
+        PAWL_ASSERT(count == 1);
+        ret_keys[1] = (struct pawl_scope_key){.level = PAWL_LEVEL_SESSION, .value = name->session};
+        return 2;
+    }
+    return count;
+}
+
+uint32_t pawl_scope_find(const struct pawl_core *core, const struct pawl_scope_name *name)
+{
+    struct pawl_scope_key keys[PAWL_LEVEL_COUNT];
+    uint32_t count = pawl_scope_keys(name, keys);
+    uint32_t scope = 0;
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        hash = pawl_scope_hash(core, hash, &keys[i]);
+        scope = pawl_scope_child(core, scope, hash, &keys[i]);
+        if (scope == 0) {
+            return 0;
+        }
+    }
+    PAWL_ASSERT(scope != 0);
+    return scope;
+}
+
+static uint32_t
+scope_add(struct pawl_core *core, uint32_t parent, uint64_t hash, const struct pawl_scope_key *key)
+{
+    PAWL_ASSERT(core->state.tables[PAWL_TABLE_SCOPE].live_count < core->state.limits.scopes_max);
+    PAWL_ASSERT(key->value.bytes <= PAWL_VALUE_BYTES_MAX);
+    uint32_t name = pawl_string_intern(core, key->name);
+    uint32_t value = pawl_string_intern(core, key->value);
+    uint32_t scope = pawl_table_take(core, PAWL_TABLE_SCOPE);
+    struct pawl_scope_slot *slot = pawl_scope_edit(core, scope);
+    slot->parent = parent;
+    slot->name = name;
+    slot->value = value;
+    slot->level = key->level;
+    slot->live = 1;
+    slot->value_bytes = (uint16_t)key->value.bytes;
+    if (key->value.bytes <= PAWL_SCOPE_INLINE_BYTES) {
+        memcpy(slot->value_head, key->value.data, key->value.bytes);
+    }
+    pawl_index_insert(core, PAWL_INDEX_SCOPE, (uint32_t)hash, scope);
+    return scope;
+}
+
+uint32_t pawl_scope_intern(struct pawl_core *core, const struct pawl_scope_name *name)
+{
+    struct pawl_scope_key keys[PAWL_LEVEL_COUNT];
+    uint32_t count = pawl_scope_keys(name, keys);
+    uint32_t scope = 0;
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        hash = pawl_scope_hash(core, hash, &keys[i]);
+        uint32_t child = pawl_scope_child(core, scope, hash, &keys[i]);
+        scope = child != 0 ? child : scope_add(core, scope, hash, &keys[i]);
+    }
+    PAWL_ASSERT(scope != 0);
+    return scope;
+}
+
+struct pawl_scope_name pawl_scope_of_session(struct pawl_slice tenant, struct pawl_slice session)
+{
+    PAWL_ASSERT(!pawl_slice_empty(tenant));
+    PAWL_ASSERT(!pawl_slice_empty(session));
+    struct pawl_scope_name name = {.session = session};
+    name.levels[PAWL_LEVEL_TENANT] = tenant;
+    return name;
+}
+
+/* The scopes from the tenant down to this one; returns how many. */
+static uint32_t scope_chain(const struct pawl_core *core,
+                            uint32_t scope,
+                            uint32_t ret_chain[static PAWL_LEVEL_COUNT])
+{
+    uint32_t depth = 0;
+    for (uint32_t at = scope; at != 0; at = pawl_scope_at(core, at)->parent) {
+        depth++;
+    }
+    PAWL_ASSERT(depth >= 1 && depth <= PAWL_LEVEL_COUNT);
+    uint32_t at = scope;
+    for (uint32_t i = depth; i > 0; i--) {
+        ret_chain[i - 1] = at;
+        at = pawl_scope_at(core, at)->parent;
+    }
+    PAWL_ASSERT(at == 0);
+    return depth;
+}
+
+uint64_t pawl_scope_hash_of(const struct pawl_core *core, uint32_t scope)
+{
+    uint32_t chain[PAWL_LEVEL_COUNT];
+    uint32_t depth = scope_chain(core, scope, chain);
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < depth; i++) {
+        const struct pawl_scope_slot *slot = pawl_scope_at(core, chain[i]);
+        struct pawl_scope_key key = {
+            .level = slot->level,
+            .name = pawl_string_text(core, slot->name),
+            .value = pawl_string_text(core, slot->value),
+        };
+        PAWL_ASSERT(key.value.bytes == slot->value_bytes);
+        hash = pawl_scope_hash(core, hash, &key);
+    }
+    return hash;
+}
+
+/* --- A path as text. -------------------------------------------------------------------------- */
+
+struct path_writer {
+    char *out;
+    size_t bytes;
+    size_t length; /* of the whole path, also of what does not fit */
+};
+
+static void path_byte(struct path_writer *writer, char byte)
+{
+    if (writer->length + 1 < writer->bytes) {
+        writer->out[writer->length] = byte;
+    }
+    writer->length++;
+}
+
+static void path_plain(struct path_writer *writer, struct pawl_slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        path_byte(writer, text.data[i]);
+    }
+}
+
+static void path_encoded(struct path_writer *writer, struct pawl_slice text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < text.bytes; i++) {
+        char byte = text.data[i];
+        bool plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+                     (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
+        if (plain) {
+            path_byte(writer, byte);
+        } else {
+            path_byte(writer, '%');
+            path_byte(writer, digits[(unsigned char)byte >> 4]);
+            path_byte(writer, digits[(unsigned char)byte & 15]);
+        }
+    }
+}
+
+size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes)
+{
+    static const char *const names[] = {"tenant", "workspace", "app", "workflow",
+                                        "agent",  "toolset",   "",    "session"};
+    _Static_assert(PAWL_ARRAY_LEN(names) == PAWL_LEVEL_SESSION + 1, "a name for each level");
+    uint32_t chain[PAWL_LEVEL_COUNT];
+    uint32_t depth = scope_chain(core, scope, chain);
+    struct path_writer writer = {.out = out, .bytes = bytes};
+    PAWL_ASSERT(out != NULL || bytes == 0);
+    for (uint32_t i = 0; i < depth; i++) {
+        const struct pawl_scope_slot *slot = pawl_scope_at(core, chain[i]);
+        PAWL_ASSERT(slot->level < PAWL_ARRAY_LEN(names));
+        if (i > 0) {
+            path_byte(&writer, '/');
+        }
+        if (slot->level == PAWL_LEVEL_DIMENSION) {
+            path_encoded(&writer, pawl_string_text(core, slot->name));
+        } else {
+            path_plain(&writer, pawl_slice_str(names[slot->level]));
+        }
+        path_byte(&writer, ':');
+        path_encoded(&writer, pawl_string_text(core, slot->value));
+    }
+    if (bytes > 0) {
+        out[writer.length < bytes ? writer.length : bytes - 1] = '\0';
+    }
+    return writer.length;
+}

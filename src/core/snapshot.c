@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot.c: a checkpoint while the ledger goes on, and the way back. When a snapshot begins,
+ * the root is copied and every chunk of that moment is owed. Chunks are handed out by table and
+ * ordinal; one that a command is about to change before its turn is copied aside first
+ * (chunk.c). What is added later belongs to no snapshot.
+ *
+ * A chunk's number is its place in that order, so root and chunks are all there is to restore.
+ * The host protects the bytes (hashes, sync, rename); here only what would make us read
+ * outside of a table is refused.
+ *
+ * Invariants:
+ *   K1  root and chunks show the state between two commands, the same two for all of them
+ *   K2  restore(snapshot(state)) has the digest of state
+ */
+#include "core/ops.h"
+#include "core/table.h"
+
+/* --- Out. ------------------------------------------------------------------------------------- */
+
+bool pawl_core_snapshot_active(const struct pawl_core *core)
+{
+    return core->memory.snapshot.active;
+}
+
+/* Moves on to the next chunk that is owed; false when there is none. */
+static bool seek(struct pawl_snapshot *snapshot)
+{
+    while (snapshot->table < PAWL_TABLE_COUNT &&
+           snapshot->ordinal >= snapshot->state.tables[snapshot->table].chunk_count) {
+        snapshot->table++;
+        snapshot->ordinal = 0;
+    }
+    return snapshot->table < PAWL_TABLE_COUNT;
+}
+
+void pawl_core_snapshot_begin(struct pawl_core *core)
+{
+    struct pawl_snapshot *snapshot = &core->memory.snapshot;
+    PAWL_ASSERT(!snapshot->active && !core->memory.restoring);
+    PAWL_ASSERT(core->memory.aside_count == 0);
+    snapshot->active = true;
+    snapshot->table = 0;
+    snapshot->ordinal = 0;
+    snapshot->number = 0;
+    memcpy(&snapshot->state, &core->state, sizeof(snapshot->state));
+}
+
+size_t pawl_core_snapshot_root(const struct pawl_core *core, void *out, size_t bytes)
+{
+    PAWL_ASSERT(core->memory.snapshot.active);
+    if (bytes >= sizeof(core->memory.snapshot.state)) {
+        PAWL_ASSERT(out != NULL);
+        memcpy(out, &core->memory.snapshot.state, sizeof(core->memory.snapshot.state));
+    }
+    return sizeof(core->memory.snapshot.state);
+}
+
+bool pawl_core_snapshot_next(struct pawl_core *core, uint32_t *ret_number, void *out_chunk)
+{
+    struct pawl_snapshot *snapshot = &core->memory.snapshot;
+    PAWL_ASSERT(snapshot->active);
+    if (!seek(snapshot)) {
+        PAWL_ASSERT(core->memory.aside_count == 0);
+        snapshot->active = false;
+        return false;
+    }
+    struct pawl_chunk_ref *ref = pawl_chunk_ref(core, snapshot->table, snapshot->ordinal);
+    memcpy(out_chunk, ref->aside != NULL ? ref->aside : ref->live, PAWL_CHUNK_BYTES);
+    if (ref->aside != NULL) {
+        PAWL_ASSERT(core->memory.aside_count > 0);
+        pawl_chunk_free(core, ref->aside);
+        ref->aside = NULL;
+        core->memory.aside_count--;
+    }
+    *ret_number = snapshot->number;
+    snapshot->number++;
+    snapshot->ordinal++;
+    return true;
+}
+
+void pawl_core_snapshot_abort(struct pawl_core *core)
+{
+    struct pawl_snapshot *snapshot = &core->memory.snapshot;
+    PAWL_ASSERT(snapshot->active);
+    for (; seek(snapshot); snapshot->ordinal++) {
+        struct pawl_chunk_ref *ref = pawl_chunk_ref(core, snapshot->table, snapshot->ordinal);
+        if (ref->aside != NULL) {
+            pawl_chunk_free(core, ref->aside);
+            ref->aside = NULL;
+            core->memory.aside_count--;
+        }
+    }
+    PAWL_ASSERT(core->memory.aside_count == 0);
+    snapshot->active = false;
+}
+
+/* --- Back. ------------------------------------------------------------------------------------ */
+
+/* Every index into a table must stay inside its chunks. */
+static bool tables_ok(const struct pawl_state *state)
+{
+    for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
+        const struct pawl_table *counts = &state->tables[table];
+        uint64_t room = (uint64_t)counts->chunk_count * pawl_chunk_slots(table);
+        bool ok = counts->chunk_count <= PAWL_PAGES_MAX * PAWL_PAGE_REFS &&
+                  counts->slot_count <= room && counts->live_count <= counts->slot_count &&
+                  (counts->free_head == 0 || counts->free_head < counts->slot_count);
+        if (!ok) {
+            return false;
+        }
+    }
+    for (uint32_t index = 0; index < PAWL_INDEX_COUNT; index++) {
+        uint32_t buckets = state->indexes[index].bucket_count;
+        uint32_t mask = state->indexes[index].base_mask;
+        if (buckets != state->tables[PAWL_TABLE_BUCKET + index].slot_count ||
+            (buckets > 0 && (buckets <= mask || (mask & (mask + 1)) != 0))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root)
+{
+    struct pawl_state state;
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
+    PAWL_ASSERT(core->state.op == 0 && core->state.limits.configured == 0);
+    if (root.bytes != sizeof(state)) {
+        return false;
+    }
+    memcpy(&state, root.data, sizeof(state));
+    if (state.magic != PAWL_STATE_MAGIC || state.layout != PAWL_STATE_LAYOUT ||
+        state.bytes != sizeof(state) || state.limits.configured > 1 ||
+        state.limits.shard > UINT16_MAX || state.now_us < 0 || !tables_ok(&state)) {
+        return false;
+    }
+    memcpy(&core->state, &state, sizeof(state));
+    core->memory.restoring = true;
+    return true;
+}
+
+bool pawl_core_restore_chunk(struct pawl_core *core, uint32_t number, struct pawl_slice chunk)
+{
+    PAWL_ASSERT(core->memory.restoring);
+    uint64_t first = 0;
+    if (chunk.bytes != PAWL_CHUNK_BYTES) {
+        return false;
+    }
+    for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
+        uint64_t behind = first + core->state.tables[table].chunk_count;
+        if (number < behind) {
+            /* In order within a table, which is how a snapshot hands them out. */
+            if (number - first != core->memory.ref_count[table]) {
+                return false;
+            }
+            pawl_chunk_install(core, table, chunk.data);
+            return true;
+        }
+        first = behind;
+    }
+    return false;
+}
+
+bool pawl_core_restore_end(struct pawl_core *core)
+{
+    PAWL_ASSERT(core->memory.restoring);
+    for (uint32_t table = 0; table < PAWL_TABLE_COUNT; table++) {
+        PAWL_ASSERT(core->memory.ref_count[table] <= core->state.tables[table].chunk_count);
+        if (core->memory.ref_count[table] != core->state.tables[table].chunk_count) {
+            return false;
+        }
+    }
+    core->memory.restoring = false;
+    if (core->state.limits.configured != 0) {
+        pawl_core_config_from_limits(core);
+    }
+    return true;
+}
