@@ -8,20 +8,21 @@
 // and written again in a format of our own: one model a line, integers only, fixed order, so
 // that a refresh is a readable diff and the same package always gives the same bytes.
 //
-// Run it as `node tools/refresh_prices.mjs`, or with `--check` to fail when the file in the tree is not what
-// the pinned package gives. To take a newer package, change PACKAGE and read the diff.
+// Run it as `node tools/refresh_prices.mjs`, or with `--check` to fail when the file in the
+// tree is not what the pinned package gives. To take a newer package, change PACKAGE and read
+// the diff.
 //
 // What is decided here and not in C:
 //   * Prices are integers: microcents (10^-8 USD) per million tokens, or per thousand for what is
 //     counted in pieces. A price with more decimals is rounded up and listed under "rounded".
 //   * A price may change on a date (rows with "from") and with the size of the prompt (rows with
-//     "over"). The package's rule for tiers: a row applies to ALL tokens of a request whose input, cache
-//     reads and writes included, is greater than "over".
+//     "over"). The package's rule for tiers: a row applies to ALL tokens of a request whose
+//     input, cache reads and writes included, is greater than "over".
 //   * A price that depends on the time of day becomes the dearest of the day ("time_of_day").
-//   * Models with a price that pawl cannot meter (hours of audio, pages) or with none at all are left
-//     out, so that a call to them is refused rather than booked too low. Only ids that end in
-//     ":free" are taken as free.
-//   * Where the package gives no price for long-lived cache writes, LONG_WRITE below fills it.
+//   * Models with a price that pawl cannot meter (hours of audio, pages) or with none at all are
+//     left out, so that a call to them is refused rather than booked too low. Only ids that end
+//     in ":free" are taken as free.
+//   * Where the package gives no price for long-lived cache writes, longWrite() below fills it.
 //   * ADDITIONS are models on the vendor's own page that the pinned package does not have yet.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -34,7 +35,9 @@ const PACKAGE = {
   name: '@pydantic/genai-prices',
   version: '0.1.8',
   released: '2026-09-23',
-  integrity: 'sha512-h7CYw6qTyflG2zUndO8tXyL8Xopf+tX9JZu13h0ZFgeyYj+J2gm1edR4+R+mbQ2vPdkFjtTmmmu1cYQPM5/KTA==',
+  integrity:
+    'sha512-' +
+    'h7CYw6qTyflG2zUndO8tXyL8Xopf+tX9JZu13h0ZFgeyYj+J2gm1edR4+R+mbQ2vPdkFjtTmmmu1cYQPM5/KTA==',
 }
 
 // The package's price keys that pawl can meter, and their names here.
@@ -63,9 +66,22 @@ const KINDS = new Map([
 const PROVIDERS = [
   ['anthropic', ['api.anthropic.com'], []],
   ['openai', ['api.openai.com', 'eu.api.openai.com', 'us.api.openai.com'], []],
-  ['google', ['generativelanguage.googleapis.com', '.googleapis.com'], ['gemini', 'vertex', 'vertex_ai']],
+  [
+    'google',
+    ['generativelanguage.googleapis.com', '.googleapis.com'],
+    ['gemini', 'vertex', 'vertex_ai'],
+  ],
   ['aws', ['.amazonaws.com'], ['bedrock', 'amazon']],
-  ['azure', ['.openai.azure.com', '.azure-api.net', '.cognitiveservices.azure.com', '.services.ai.azure.com'], ['azure_ai']],
+  [
+    'azure',
+    [
+      '.openai.azure.com',
+      '.azure-api.net',
+      '.cognitiveservices.azure.com',
+      '.services.ai.azure.com',
+    ],
+    ['azure_ai'],
+  ],
   ['arcee', ['api.arcee.ai'], ['arcee-ai']],
   ['avian', ['api.avian.io'], []],
   ['baseten', ['inference.baseten.co'], []],
@@ -89,15 +105,21 @@ const PROVIDERS = [
   ['zai', ['api.z.ai'], ['z-ai']],
   ['zhipuai', ['open.bigmodel.cn'], []],
 ]
-// In the package and left out: prices of plans rather than of an API key (cursor, github-copilot), routers that
-// one host name does not tell apart (huggingface_*), and hosts too small to check.
+// In the package and left out: prices of plans rather than of an API key (cursor,
+// github-copilot), routers that one host name does not tell apart (huggingface_*), and hosts
+// too small to check.
 const LEFT_OUT = /^(cursor|github-copilot|huggingface_.*|modal|quicksilverpro|typesafe)$/
 // Hosts that the package's own pattern does not cover.
-const HOSTS_BEYOND_PATTERN = new Set(['eu.api.openai.com', 'us.api.openai.com', 'api.together.ai'])
+const HOSTS_BEYOND_PATTERN = new Set([
+  'eu.api.openai.com',
+  'us.api.openai.com',
+  'api.together.ai',
+])
 
 // Long-lived cache writes where the package is silent. Anthropic documents 2 x input for one hour
 // (1.25 x for five minutes); OpenAI documents 2 x its thirty-minute write for twelve hours.
-//   platform.claude.com/docs/en/build-with-claude/prompt-caching, developers.openai.com/api/docs/models/gpt-6.2-sol
+//   platform.claude.com/docs/en/build-with-claude/prompt-caching
+//   developers.openai.com/api/docs/models/gpt-6.2-sol
 function longWrite(provider, model, price) {
   if (price.cache_write === undefined || price.cache_write_long !== undefined) return undefined
   if (/claude/.test(model)) return price.input * 2n
@@ -105,50 +127,111 @@ function longWrite(provider, model, price) {
   return undefined
 }
 
-// Models of the two providers that pawl meters first, taken from the vendor's own pages and not in
-// the pinned package. An entry goes away by itself (with a notice) once the package has its id. Amounts in USD.
+// Models of the two providers that pawl meters first, taken from the vendor's own pages and not
+// in the pinned package. An entry goes away by itself (with a notice) once the package has its
+// id. Amounts in USD.
 const ADDED_ON = '2026-11-22'
-const claude = (input, write, long, read, output) =>
-  ({ input, cache_read: read, cache_write: write, cache_write_long: long, output, per_1000_web_searches: '10' })
+const claude = (input, write, long, read, output) => ({
+  input,
+  cache_read: read,
+  cache_write: write,
+  cache_write_long: long,
+  output,
+  per_1000_web_searches: '10',
+})
 const gpt = (input, read, write, output, long) => [
-  { input, cache_read: read, cache_write: write, output, per_1000_web_searches: '10', per_1000_file_searches: '2.5' },
+  {
+    input,
+    cache_read: read,
+    cache_write: write,
+    output,
+    per_1000_web_searches: '10',
+    per_1000_file_searches: '2.5',
+  },
   { over: 272000, ...long, per_1000_web_searches: '10', per_1000_file_searches: '2.5' },
 ]
 const ADDITIONS = {
   anthropic: [
     {
-      id: 'claude-sonnet-5-5', context: 1000000,
-      match: ['=claude-sonnet-5-5', '=claude-sonnet-5-5-########', '^claude-sonnet-5.5', '^claude-5.5-sonnet'],
+      id: 'claude-sonnet-5-5',
+      context: 1000000,
+      match: [
+        '=claude-sonnet-5-5',
+        '=claude-sonnet-5-5-########',
+        '^claude-sonnet-5.5',
+        '^claude-5.5-sonnet',
+      ],
       rows: [claude('2', '2.5', '4', '0.2', '10')],
     },
     {
-      id: 'claude-haiku-5-5', context: 1000000,
-      match: ['=claude-haiku-5-5', '=claude-haiku-5-5-########', '^claude-haiku-5.5', '^claude-5.5-haiku'],
+      id: 'claude-haiku-5-5',
+      context: 1000000,
+      match: [
+        '=claude-haiku-5-5',
+        '=claude-haiku-5-5-########',
+        '^claude-haiku-5.5',
+        '^claude-5.5-haiku',
+      ],
       rows: [
         claude('0.1', '0.125', '0.2', '0.01', '0.5'),
         { over: 100000, ...claude('0.5', '0.625', '1', '0.05', '2.5') },
       ],
     },
-    { id: 'claude-mythos-5-1', context: 1000000, match: ['=claude-mythos-5-1', '=claude-mythos-5-1-########'],
-      rows: [claude('10', '12.5', '20', '0.25', '50')] },
-    { id: 'claude-mythos-5', context: 1000000, match: ['=claude-mythos-5', '=claude-mythos-5-########'],
-      rows: [claude('10', '12.5', '20', '1', '50')] },
+    {
+      id: 'claude-mythos-5-1',
+      context: 1000000,
+      match: ['=claude-mythos-5-1', '=claude-mythos-5-1-########'],
+      rows: [claude('10', '12.5', '20', '0.25', '50')],
+    },
+    {
+      id: 'claude-mythos-5',
+      context: 1000000,
+      match: ['=claude-mythos-5', '=claude-mythos-5-########'],
+      rows: [claude('10', '12.5', '20', '1', '50')],
+    },
   ],
   openai: [
     {
-      id: 'gpt-6.2-sol', context: 1050000, match: ['=gpt-6.2-sol', '=gpt-6.2-sol-####-##-##'],
-      rows: gpt('2', '0.1', '2.5', '10', { input: '4', cache_read: '0.2', cache_write: '5', output: '15' }),
+      id: 'gpt-6.2-sol',
+      context: 1050000,
+      match: ['=gpt-6.2-sol', '=gpt-6.2-sol-####-##-##'],
+      rows: gpt('2', '0.1', '2.5', '10', {
+        input: '4',
+        cache_read: '0.2',
+        cache_write: '5',
+        output: '15',
+      }),
     },
     {
-      id: 'gpt-6.1-sol', context: 1050000, match: ['=gpt-6.1-sol', '=gpt-6.1-sol-####-##-##'],
-      rows: gpt('2', '0.1', '2.5', '10', { input: '4', cache_read: '0.2', cache_write: '5', output: '15' }),
+      id: 'gpt-6.1-sol',
+      context: 1050000,
+      match: ['=gpt-6.1-sol', '=gpt-6.1-sol-####-##-##'],
+      rows: gpt('2', '0.1', '2.5', '10', {
+        input: '4',
+        cache_read: '0.2',
+        cache_write: '5',
+        output: '15',
+      }),
     },
     {
-      id: 'gpt-6.1-terra', context: 1050000, match: ['=gpt-6.1-terra', '=gpt-6.1-terra-####-##-##'],
-      rows: gpt('1', '0.05', '1.25', '5', { input: '2', cache_read: '0.1', cache_write: '2.5', output: '7.5' }),
+      id: 'gpt-6.1-terra',
+      context: 1050000,
+      match: ['=gpt-6.1-terra', '=gpt-6.1-terra-####-##-##'],
+      rows: gpt('1', '0.05', '1.25', '5', {
+        input: '2',
+        cache_read: '0.1',
+        cache_write: '2.5',
+        output: '7.5',
+      }),
     },
   ],
 }
+
+const LICENCE =
+  'MIT, Copyright (c) Pydantic Services Inc. 2025 to present; see prices.LICENSE beside this file'
+const UNITS =
+  'rows hold microcents (1 USD = 100000000) per million tokens, ' +
+  'or per thousand where the name says so'
 
 const rounded = []
 const notices = []
@@ -156,12 +239,20 @@ const notices = []
 // --- Fetching ---------------------------------------------------------------------------------
 
 function fetchPackage(dir) {
-  const out = execFileSync('npm', ['pack', '--silent', '--json', `${PACKAGE.name}@${PACKAGE.version}`], {
-    cwd: dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const out = execFileSync(
+    'npm',
+    ['pack', '--silent', '--json', `${PACKAGE.name}@${PACKAGE.version}`],
+    {
+      cwd: dir,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const archive = path.join(dir, JSON.parse(out)[0].filename)
-  const hash = 'sha512-' + createHash('sha512').update(fs.readFileSync(archive)).digest('base64')
-  if (hash !== PACKAGE.integrity) throw new Error(`the archive's hash is ${hash}, not the pinned one`)
+  const hash =
+    'sha512-' + createHash('sha512').update(fs.readFileSync(archive)).digest('base64')
+  if (hash !== PACKAGE.integrity)
+    throw new Error(`the archive's hash is ${hash}, not the pinned one`)
   execFileSync('tar', ['-xzf', archive, '-C', dir])
   return path.join(dir, 'package')
 }
@@ -194,8 +285,9 @@ function microcents(value, where) {
 
 // --- Rules that match model names -------------------------------------------------------------
 
-// A rule is an operator and a text in lower case: "=" equals, "^" starts with, "$" ends with, "*" contains;
-// "!" in front negates; "#" in the text stands for one digit. Rules in an inner list must all hold.
+// A rule is an operator and a text in lower case: "=" equals, "^" starts with, "$" ends with,
+// "*" contains; "!" in front negates; "#" in the text stands for one digit. Rules in an inner
+// list must all hold.
 function rule(op, text) {
   if (text.includes('#')) throw new Error(`"${text}" contains the digit sign`)
   return op + text.toLowerCase()
@@ -249,7 +341,8 @@ function priceList(prices, where) {
     const tiers = typeof value === 'object' ? value.tiers : []
     list.set(kind, {
       base: microcents(typeof value === 'object' ? value.base : value, `${where} ${kind}`),
-      tiers: [...tiers].sort((a, b) => a.start - b.start)
+      tiers: [...tiers]
+        .sort((a, b) => a.start - b.start)
         .map((t) => ({ over: t.start, price: microcents(t.price, `${where} ${kind}`) })),
     })
   }
@@ -266,12 +359,15 @@ function priceAt(entry, over) {
 function tierRows(list, extra) {
   const overs = new Set([0])
   for (const entry of list.values()) for (const tier of entry.tiers) overs.add(tier.over)
-  return [...overs].sort((a, b) => a - b).map((over) => {
-    const row = { ...extra }
-    if (over > 0) row.over = over
-    for (const kind of KINDS.values()) if (list.has(kind)) row[kind] = priceAt(list.get(kind), over)
-    return row
-  })
+  return [...overs]
+    .sort((a, b) => a - b)
+    .map((over) => {
+      const row = { ...extra }
+      if (over > 0) row.over = over
+      for (const kind of KINDS.values())
+        if (list.has(kind)) row[kind] = priceAt(list.get(kind), over)
+      return row
+    })
 }
 
 // The dearer of two price lists, kind by kind.
@@ -279,16 +375,27 @@ function dearer(a, b) {
   const out = new Map(a)
   for (const [kind, entry] of b) {
     const other = out.get(kind)
-    if (!other) { out.set(kind, entry); continue }
+    if (!other) {
+      out.set(kind, entry)
+      continue
+    }
     const overs = new Set([...entry.tiers, ...other.tiers].map((t) => t.over))
-    const max = (over) => { const x = priceAt(entry, over), y = priceAt(other, over); return x > y ? x : y }
-    out.set(kind, { base: max(-1), tiers: [...overs].sort((x, y) => x - y).map((over) => ({ over, price: max(over) })) })
+    const max = (over) => {
+      const x = priceAt(entry, over),
+        y = priceAt(other, over)
+      return x > y ? x : y
+    }
+    out.set(kind, {
+      base: max(-1),
+      tiers: [...overs].sort((x, y) => x - y).map((over) => ({ over, price: max(over) })),
+    })
   }
   return out
 }
 
-// The package reads a list of conditional prices from its end and takes the first whose condition
-// holds. Dated entries become rows with "from"; entries for hours of the day raise every entry that they would win over.
+// The package reads a list of conditional prices from its end and takes the first whose
+// condition holds. Dated entries become rows with "from"; entries for hours of the day raise
+// every entry that they would win over.
 function modelRows(model, where) {
   const entries = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const lists = entries.map((e) => priceList(e.prices, where))
@@ -298,12 +405,15 @@ function modelRows(model, where) {
   entries.forEach((entry, i) => {
     const type = entry.constraint?.type
     if (type === 'time_of_date') return
-    if (type !== undefined && type !== 'start_date') throw new Error(`${where}: condition ${type}`)
+    if (type !== undefined && type !== 'start_date')
+      throw new Error(`${where}: condition ${type}`)
     const from = entry.constraint?.start_date ?? ''
     if (i > 0 && from <= last) throw new Error(`${where}: start dates out of order`)
     last = from
     let list = lists[i]
-    const later = entries.map((e, j) => (j > i && e.constraint?.type === 'time_of_date' ? lists[j] : null))
+    const later = entries.map((e, j) =>
+      j > i && e.constraint?.type === 'time_of_date' ? lists[j] : null,
+    )
     for (const other of later) if (other) list = dearer(list, other)
     const extra = { ...(from && { from }), ...(later.some(Boolean) && { time_of_day: true }) }
     rows.push(...tierRows(list, extra))
@@ -324,32 +434,55 @@ function completeRows(provider, id, rows) {
 function convertModel(provider, model) {
   const where = `${provider}/${model.id}`
   const free = model.id.endsWith(':free')
-  if (!Array.isArray(model.prices) && Object.keys(model.prices).length === 0 && !free) return null
+  if (!Array.isArray(model.prices) && Object.keys(model.prices).length === 0 && !free)
+    return null
   const rows = free ? [{ input: 0n, output: 0n }] : modelRows(model, where)
-  if (!rows || rows.some((r) => r.input === undefined && r.per_1000_requests === undefined)) return null
+  if (!rows || rows.some((r) => r.input === undefined && r.per_1000_requests === undefined))
+    return null
   return {
-    id: model.id, context: model.context_window,
-    match: uniqueRules(matchRules(model.match)), rows: completeRows(provider, model.id, rows),
+    id: model.id,
+    context: model.context_window,
+    match: uniqueRules(matchRules(model.match)),
+    rows: completeRows(provider, model.id, rows),
   }
 }
 
 function addedModels(provider, ids) {
-  return (ADDITIONS[provider] ?? []).filter((m) => {
-    if (ids.has(m.id)) notices.push(`the package has ${m.id} now: take it out of ADDITIONS`)
-    return !ids.has(m.id)
-  }).map((m) => ({
-    ...m, added: ADDED_ON,
-    rows: completeRows(provider, m.id, m.rows.map((row) => Object.fromEntries(Object.entries(row)
-      .map(([k, v]) => [k, k === 'over' ? v : microcents(v, `${provider}/${m.id} ${k}`)])))),
-  }))
+  return (ADDITIONS[provider] ?? [])
+    .filter((m) => {
+      if (ids.has(m.id)) notices.push(`the package has ${m.id} now: take it out of ADDITIONS`)
+      return !ids.has(m.id)
+    })
+    .map((m) => ({
+      ...m,
+      added: ADDED_ON,
+      rows: completeRows(
+        provider,
+        m.id,
+        m.rows.map((row) =>
+          Object.fromEntries(
+            Object.entries(row).map(([k, v]) => [
+              k,
+              k === 'over' ? v : microcents(v, `${provider}/${m.id} ${k}`),
+            ]),
+          ),
+        ),
+      ),
+    }))
 }
 
 function checkHosts(provider, hosts) {
   const pattern = new RegExp(`^(?:${provider.api_pattern})`)
   for (const host of hosts) {
-    const full = host.startsWith('.') ? (provider.id === 'aws' ? 'bedrock-runtime.us-east-1' : 'x') + host : host
-    const urls = provider.id === 'cloudflare' ? `https://${full}/client/v4/accounts/1/ai/` : `https://${full}/`
-    if (!HOSTS_BEYOND_PATTERN.has(host) && !pattern.test(urls)) throw new Error(`${provider.id}: host ${host} is not the package's`)
+    const full = host.startsWith('.')
+      ? (provider.id === 'aws' ? 'bedrock-runtime.us-east-1' : 'x') + host
+      : host
+    const urls =
+      provider.id === 'cloudflare'
+        ? `https://${full}/client/v4/accounts/1/ai/`
+        : `https://${full}/`
+    if (!HOSTS_BEYOND_PATTERN.has(host) && !pattern.test(urls))
+      throw new Error(`${provider.id}: host ${host} is not the package's`)
   }
 }
 
@@ -360,8 +493,18 @@ function convertProvider(all, [id, hosts, aliases]) {
   const kept = provider.models.map((m) => convertModel(id, m))
   const leftOut = provider.models.filter((_, i) => kept[i] === null).map((m) => m.id)
   if (leftOut.length) notices.push(`${id}: left out ${leftOut.join(', ')}`)
-  const models = [...addedModels(id, new Set(provider.models.map((m) => m.id))), ...kept.filter(Boolean)]
-  return { id, name: provider.name, hosts, aliases, fallback: provider.fallback_model_providers ?? [], models }
+  const models = [
+    ...addedModels(id, new Set(provider.models.map((m) => m.id))),
+    ...kept.filter(Boolean),
+  ]
+  return {
+    id,
+    name: provider.name,
+    hosts,
+    aliases,
+    fallback: provider.fallback_model_providers ?? [],
+    models,
+  }
 }
 
 // --- Writing ----------------------------------------------------------------------------------
@@ -370,7 +513,14 @@ const json = (value) => JSON.stringify(value, (_, v) => (typeof v === 'bigint' ?
 
 function rowText(row) {
   const order = ['from', 'over', 'time_of_day', ...KINDS.values()]
-  return '{' + order.filter((k) => row[k] !== undefined).map((k) => `"${k}":${json(row[k])}`).join(',') + '}'
+  return (
+    '{' +
+    order
+      .filter((k) => row[k] !== undefined)
+      .map((k) => `"${k}":${json(row[k])}`)
+      .join(',') +
+    '}'
+  )
 }
 
 function modelText(model) {
@@ -388,15 +538,18 @@ function bookText(providers) {
     `"format":1`,
     `"as_of":"${PACKAGE.released}"`,
     `"source":"npm ${PACKAGE.name} ${PACKAGE.version}"`,
-    `"licence":"MIT, Copyright (c) Pydantic Services Inc. 2025 to present; see prices.LICENSE beside this file"`,
-    `"units":"rows hold microcents (1 USD = 100000000) per million tokens, or per thousand where the name says so"`,
+    `"licence":${json(LICENCE)}`,
+    `"units":${json(UNITS)}`,
     `"rounded":${json(rounded)}`,
   ]
-  const body = providers.map((p) => [
-    `{"id":${json(p.id)},"name":${json(p.name)},"hosts":${json(p.hosts)},"aliases":${json(p.aliases)},"fallback":${json(p.fallback)},"models":[`,
-    p.models.map(modelText).join(',\n'),
-    ']}',
-  ].join('\n'))
+  const body = providers.map((p) =>
+    [
+      `{"id":${json(p.id)},"name":${json(p.name)},"hosts":${json(p.hosts)},` +
+        `"aliases":${json(p.aliases)},"fallback":${json(p.fallback)},"models":[`,
+      p.models.map(modelText).join(',\n'),
+      ']}',
+    ].join('\n'),
+  )
   return `{\n${head.join(',\n')},\n"providers":[\n${body.join(',\n')}\n]}\n`
 }
 
@@ -405,22 +558,33 @@ async function main() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pawl-prices-'))
   try {
     const folder = fetchPackage(dir)
-    const { waitForUpdate } = await import(pathToFileURL(path.join(folder, 'dist/index.js')).href)
+    const { waitForUpdate } = await import(
+      pathToFileURL(path.join(folder, 'dist/index.js')).href
+    )
     const all = await waitForUpdate()
-    const unknown = all.map((p) => p.id).filter((id) => !LEFT_OUT.test(id) && !PROVIDERS.some(([known]) => known === id))
-    if (unknown.length) notices.push(`providers that this script does not know: ${unknown.join(', ')}`)
+    const unknown = all
+      .map((p) => p.id)
+      .filter((id) => !LEFT_OUT.test(id) && !PROVIDERS.some(([known]) => known === id))
+    if (unknown.length)
+      notices.push(`providers that this script does not know: ${unknown.join(', ')}`)
     const providers = PROVIDERS.map((p) => convertProvider(all, p))
     const files = [
       [path.join(root, 'data/prices.json'), bookText(providers)],
-      [path.join(root, 'data/prices.LICENSE'), fs.readFileSync(path.join(folder, 'LICENSE'), 'utf8')],
+      [
+        path.join(root, 'data/prices.LICENSE'),
+        fs.readFileSync(path.join(folder, 'LICENSE'), 'utf8'),
+      ],
     ]
     for (const notice of notices) console.error(notice)
     for (const [file, text] of files) {
       if (!process.argv.includes('--check')) fs.writeFileSync(file, text)
-      else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) throw new Error(`${file} is not what the package gives`)
+      else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text)
+        throw new Error(`${file} is not what the package gives`)
     }
     const count = providers.reduce((n, p) => n + p.models.length, 0)
-    console.error(`${count} models of ${providers.length} providers, ${files[0][1].length} bytes`)
+    console.error(
+      `${count} models of ${providers.length} providers, ${files[0][1].length} bytes`,
+    )
   } finally {
     fs.rmSync(dir, { recursive: true })
   }

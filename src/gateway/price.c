@@ -2,10 +2,10 @@
 /*
  * price.c: what the kinds of price are called, and which rate applies to a request.
  *
- * The one rule behind every fallback: when a price list is silent, the rate may be too high, never too
- * low. Audio that has no price of its own is text, cached input that has none is plain input, and
- * a cache write, which both vendors that charge for it sell at 1.25 times the input (2 times and more for long-lived
- * ones), is taken to cost that much.
+ * The one rule behind every fallback: when a price list is silent, the rate may be too high,
+ * never too low. Audio that has no price of its own is text, cached input that has none is
+ * plain input, and a cache write, which both vendors that charge for it sell at 1.25 times the
+ * input (2 times and more for long-lived ones), is taken to cost that much.
  */
 #include "base/assert.h"
 #include "base/money.h"
@@ -31,14 +31,13 @@ static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
     [PAWL_PRICE_FILE_SEARCHES] = "per_1000_file_searches",
 };
 
-/* Fees for server-side tools where the model's own list has none, per thousand, in microcents.
- * Anthropic: $10 (platform.claude.com, "Web search tool", 2026-11). OpenAI: $10, but $25 with the preview tool on
- * models that do not reason, of which the search-preview models are (OpenAI pricing page, "Built-in tools", 2026-11). Google: $35,
- * grounding with Gemini 2.x; later models are cheaper (Gemini API pricing, 2026-11). File search: $2.50 (OpenAI). */
+/* Fees for server-side tools where the model's own list has none, per thousand, in microcents;
+ * seen in November 2026. Anthropic: $10 (platform.claude.com, "Web search tool"). Google: $35,
+ * grounding with Gemini 2.x; later models are cheaper (Gemini API pricing). Others: $25,
+ * OpenAI's dearest (OpenAI pricing, "Built-in tools"), from where file search is, too. */
 enum { DOLLAR = 100000000 };
 #define WEB_SEARCH_ANTHROPIC (INT64_C(10) * DOLLAR)
 #define WEB_SEARCH_GOOGLE    (INT64_C(35) * DOLLAR)
-#define WEB_SEARCH_PREVIEW   (INT64_C(25) * DOLLAR)
 #define WEB_SEARCH_OTHERS    (INT64_C(25) * DOLLAR)
 #define FILE_SEARCH          (INT64_C(5) * DOLLAR / 2)
 

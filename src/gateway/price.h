@@ -3,15 +3,16 @@
  * price.h: the price book. What one model costs at one time, who says so, and from when.
  *
  * The book is data/prices.json, made by tools/refresh_prices.mjs, embedded in the binary and
- * loaded at start into one block of memory. A user's file may add prices, replace them or scale them
- * (docs/PRICES.md). Lookups are by provider and model name and never guess a family: a name that no rule
- * covers is not found, and the caller refuses the call.
+ * loaded at start into one block of memory. A user's file may add prices, replace them or scale
+ * them (docs/PRICES.md). Lookups are by provider and model name and never guess a family: a
+ * name that no rule covers is not found, and the caller refuses the call.
  *
  * Prices are microcents per million tokens, or per thousand for what is counted in pieces. They
  * may depend on the size of the prompt: a row whose `over_tokens` is below the input of the request
  * (cache reads and writes included) is the rate for ALL of its tokens.
  *
- * A book does not change once lookups have begun; slices and rows in results live as long as it does.
+ * A book does not change once lookups have begun; slices and rows in results live as long as it
+ * does.
  */
 #ifndef PAWL_GATEWAY_PRICE_H
 #define PAWL_GATEWAY_PRICE_H
@@ -61,7 +62,7 @@ struct pawl_price_row {
 /* How a name found its price. */
 enum pawl_price_match {
     PAWL_PRICE_MATCH_OVERRIDE, /* the user's file */
-    PAWL_PRICE_MATCH_RULE, /* a rule of the provider that was asked for, or named in "vendor/model" */
+    PAWL_PRICE_MATCH_RULE, /* a rule of the provider asked for, or named in "vendor/model" */
     PAWL_PRICE_MATCH_UNDATED,  /* such a rule, after a snapshot's date was left off the name */
     PAWL_PRICE_MATCH_ELSEWHERE /* exactly this name at another provider: the dearest of them */
 };
@@ -93,8 +94,8 @@ PAWL_MUST_CHECK pawl_err pawl_price_book_load_embedded(struct pawl_price_book **
 PAWL_MUST_CHECK pawl_err pawl_price_book_load(struct pawl_slice text,
                                               struct pawl_price_book **ret_book,
                                               struct pawl_errmsg *msg);
-/* Adds the user's file. At most once for a book, and before the first lookup. On an error the book is
- * as it was, and the message names file, line, column and field. */
+/* Adds the user's file. At most once for a book, and before the first lookup. On an error the
+ * book is as it was, and the message names file, line, column and field. */
 PAWL_MUST_CHECK pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
                                                         const char *path,
                                                         struct pawl_errmsg *msg);
@@ -117,8 +118,9 @@ PAWL_MUST_CHECK bool pawl_price_lookup(const struct pawl_price_book *book,
 struct pawl_slice pawl_price_provider_of_host(const struct pawl_price_book *book,
                                               struct pawl_slice host);
 
-/* The rate for a request of that many input tokens, before any multiplier. A kind without a price of its
- * own falls back to the one that it is a part of, never to a lower one (docs/PRICES.md). */
+/* The rate for a request of that many input tokens, before any multiplier. A kind without a
+ * price of its own falls back to the one that it is a part of, never to a lower one
+ * (docs/PRICES.md). */
 int64_t
 pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64_t input_tokens);
 /* 1,000,000 for tokens, 1,000 for pieces. */

@@ -2,14 +2,14 @@
 /*
  * price_book.c: from the text of data/prices.json to a book in memory.
  *
- * Two walks over the parsed text: the first counts, the second fills arrays that were allocated in
- * one block for exactly these counts. The text is ours, made by a script and embedded at build
- * time, so what is wrong with it is a damaged build: one message with the place is enough. All the same
- * nothing of it is believed: types, ranges and the order of rows are checked, since every amount
- * that pawl books depends on them.
+ * Two walks over the parsed text: the first counts, the second fills arrays that were allocated
+ * in one block for exactly these counts. The text is ours, made by a script and embedded at
+ * build time, so what is wrong with it is a damaged build: one message with the place is
+ * enough. All the same nothing of it is believed: types, ranges and the order of rows are
+ * checked, since every amount that pawl books depends on them.
  *
- * P1  Rows of a model are sorted by (from_us, over_tokens), and each time begins with over_tokens 0.
- * P2  The first row of a model has from_us 0: there is a price for every time.
+ * P1 Rows of a model are sorted by (from_us, over_tokens), and each time begins with
+ * over_tokens 0. P2 The first row of a model has from_us 0: there is a price for every time.
  */
 
 #include "base/alloc.h"

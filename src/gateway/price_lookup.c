@@ -3,9 +3,10 @@
  * price_lookup.c: from the name of a model to its price.
  *
  * Names come in many spellings of the same thing: "claude-sonnet-4-5-20250929",
- * "anthropic/claude-sonnet-4.5", "models/gemini-2.5-pro", "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
- * "claude-opus-5@20260724", "gpt-4o-2024-08-06". So a name is tried in a few spellings, and each
- * spelling at a few providers, in a fixed order, and the first hit wins:
+ * "anthropic/claude-sonnet-4.5", "models/gemini-2.5-pro",
+ * "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-opus-5@20260724",
+ * "gpt-4o-2024-08-06". So a name is tried in a few spellings, and each spelling at a few
+ * providers, in a fixed order, and the first hit wins:
  *
  *   spellings   as given; after the last '/'; with '@' read as '-'; without a snapshot's date
  *   providers   the one of the upstream, one named in "vendor/…", AWS for "….anthropic.…"; each

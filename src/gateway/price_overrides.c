@@ -2,8 +2,9 @@
 /*
  * price_overrides.c: the user's own prices (docs/PRICES.md has the format).
  *
- * A person writes this file, so dollars are decimal strings, unknown fields are errors and every
- * message names the file, the line, the column and the field. Nothing changes unless all of it is right.
+ * A person writes this file, so dollars are decimal strings, unknown fields are errors and
+ * every message names the file, the line, the column and the field. Nothing changes unless all
+ * of it is right.
  *
  * The block that is kept holds the entries and, behind them, a copy of the text that they point
  * into.

@@ -2,9 +2,10 @@
 /*
  * price_priv.h: the inside of the price book, shared by the price_*.c files.
  *
- * Everything that was read from one text lies in one block of memory: the book itself, then arrays of
- * providers, models, rules, rows and names that refer to each other by index. Text is borrowed from
- * what was read. The user's overrides are a second block of the same kind, which owns its text.
+ * Everything that was read from one text lies in one block of memory: the book itself, then
+ * arrays of providers, models, rules, rows and names that refer to each other by index. Text is
+ * borrowed from what was read. The user's overrides are a second block of the same kind, which
+ * owns its text.
  */
 #ifndef PAWL_GATEWAY_PRICE_PRIV_H
 #define PAWL_GATEWAY_PRICE_PRIV_H
@@ -25,8 +26,8 @@ enum {
  * the largest token count within 128 bits. */
 #define PRICE_MICROCENTS_MAX (INT64_C(1000000) * INT64_C(100000000))
 
-/* "Do these bytes belong to this model?" Text matches without regard to case, and '#' stands for one
- * digit. Rules with `more` form a group with the next one: all of a group must hold. */
+/* "Do these bytes belong to this model?" Text matches without regard to case, and '#' stands
+ * for one digit. Rules with `more` form a group with the next one: all of a group must hold. */
 struct price_rule {
     struct pawl_slice text;
     char op; /* '=' equals, '^' starts with, '$' ends with, '*' contains */

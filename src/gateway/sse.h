@@ -2,13 +2,14 @@
 /*
  * sse.h: an incremental reader of server-sent events that keeps the bytes.
  *
- * A proxy must do two things with a stream: understand each event, and pass it on as it came. So
- * every event is handed out with its exact bytes, and the bytes of all events put together are the bytes that
- * were fed, comments, blank lines and byte order mark included.
+ * A proxy must do two things with a stream: understand each event, and pass it on as it came.
+ * So every event is handed out with its exact bytes, and the bytes of all events put together
+ * are the bytes that were fed, comments, blank lines and byte order mark included.
  *
  * Contract:
  *   S1  The same bytes give the same names and data however they were cut into pieces.
- *   S2  The `raw` slices in order are the input, without a gap or an overlap, once pawl_sse_finish was called.
+ *   S2  The `raw` slices in order are the input, without a gap or an overlap, once
+ *       pawl_sse_finish was called.
  *   S3  No event is held back: when the blank line that ends it is there, so is the event.
  *   S4  At most event_bytes_max bytes are kept. A longer event is an error, and stays one.
  *

@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+pawl_unit_test(price gateway)
+pawl_unit_test(usage gateway)
+pawl_unit_test(meter_anthropic gateway)
+pawl_unit_test(meter_openai_chat gateway)
 pawl_unit_test(sse gateway)
+foreach(dialect anthropic openai_chat)
+  target_compile_definitions(test_meter_${dialect} PRIVATE
+    PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
+endforeach()
 pawl_unit_test(route gateway)
 pawl_unit_test(estimate gateway)

@@ -14,6 +14,7 @@
 #include "base/attrs.h"
 #include "base/prng.h"
 #include "gateway/sse.h"
+#include "seed.h"
 
 enum { TEXT_BYTES_MAX = 4096 };
 
@@ -299,10 +300,8 @@ static void read_drawn(struct pawl_prng *prng, struct pawl_slice text, struct se
 static void sse_reads_drawn_input_the_same_however_it_is_cut(void **state)
 {
     (void)state;
-    const uint64_t seed = 20261122;
-    printf("seed %llu (test_sse draws from it alone)\n", (unsigned long long)seed);
     struct pawl_prng prng;
-    pawl_prng_seed(&prng, seed);
+    pawl_prng_seed(&prng, seed_for("test_sse"));
     for (int round = 0; round < 2000; ++round) {
         char bytes[TEXT_BYTES_MAX];
         struct pawl_slice text = pawl_slice_of(bytes, draw_text(&prng, bytes));

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * halt.c: see halt.h. One table says what each status is called in each dialect; none of these
+ * names is one that an SDK retries.
+ */
+#include "gateway/halt.h"
+
+#include "base/assert.h"
+#include "base/json.h"
+
+static const struct {
+    int status;
+    const char *anthropic;
+    const char *openai;
+} types[] = {
+    {402, "billing_error", "insufficient_quota"},
+    {400, "invalid_request_error", "invalid_request_error"},
+    {403, "permission_error", "invalid_request_error"},
+    {404, "not_found_error", "invalid_request_error"},
+    {413, "request_too_large", "invalid_request_error"},
+    {426, "invalid_request_error", "invalid_request_error"},
+    {503, "overloaded_error", "server_error"},
+};
+
+static int status_of(const struct pawl_halt *halt)
+{
+    return halt->status == 0 ? PAWL_HALT_STATUS : halt->status;
+}
+
+static const char *type_of(const struct pawl_halt *halt)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(types); ++i) {
+        if (types[i].status == status_of(halt)) {
+            return halt->dialect == PAWL_DIALECT_ANTHROPIC ? types[i].anthropic : types[i].openai;
+        }
+    }
+    return "api_error";
+}
+
+static void put_details(struct pawl_json_writer *writer, const struct pawl_halt *halt)
+{
+    if (!pawl_slice_empty(halt->details)) {
+        pawl_json_key(writer, "details");
+        pawl_json_put_raw(writer, halt->details);
+    }
+}
+
+/* {"type":"error","error":{"type":…,"message":…}} */
+static void put_anthropic(struct pawl_json_writer *writer, const struct pawl_halt *halt)
+{
+    pawl_json_member_str(writer, "type", "error");
+    pawl_json_key(writer, "error");
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "type", type_of(halt));
+    pawl_json_member_string(writer, "message", halt->message);
+    pawl_json_member_str(writer, "code", halt->code);
+    put_details(writer, halt);
+    pawl_json_object_end(writer);
+}
+
+/* {"error":{"message":…,"type":…,"param":null,"code":…}} */
+static void put_openai(struct pawl_json_writer *writer, const struct pawl_halt *halt)
+{
+    pawl_json_key(writer, "error");
+    pawl_json_object_begin(writer);
+    pawl_json_member_string(writer, "message", halt->message);
+    pawl_json_member_str(writer, "type", type_of(halt));
+    pawl_json_key(writer, "param");
+    pawl_json_put_null(writer);
+    pawl_json_member_str(writer, "code", halt->code);
+    put_details(writer, halt);
+    pawl_json_object_end(writer);
+}
+
+/* {"error":{"code":402,"message":…,"status":"FAILED_PRECONDITION"}} */
+static void put_gemini(struct pawl_json_writer *writer, const struct pawl_halt *halt)
+{
+    pawl_json_key(writer, "error");
+    pawl_json_object_begin(writer);
+    pawl_json_member_i64(writer, "code", status_of(halt));
+    pawl_json_member_string(writer, "message", halt->message);
+    pawl_json_member_str(writer, "status", "FAILED_PRECONDITION");
+    pawl_json_member_str(writer, "reason", halt->code);
+    put_details(writer, halt);
+    pawl_json_object_end(writer);
+}
+
+static void put_body(const struct pawl_halt *halt, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    switch (halt->dialect) {
+    case PAWL_DIALECT_ANTHROPIC:
+        put_anthropic(&writer, halt);
+        break;
+    case PAWL_DIALECT_OPENAI_CHAT:
+    case PAWL_DIALECT_OPENAI_RESPONSES:
+        put_openai(&writer, halt);
+        break;
+    case PAWL_DIALECT_GEMINI:
+        put_gemini(&writer, halt);
+        break;
+    case PAWL_DIALECT_COUNT:
+        PAWL_UNREACHABLE();
+    }
+    pawl_json_object_end(&writer);
+}
+
+void pawl_halt_body(const struct pawl_halt *halt,
+                    struct pawl_buf *out,
+                    const char **ret_content_type)
+{
+    if (halt->plain) {
+        pawl_buf_append_slice(out, halt->message);
+        *ret_content_type = "text/plain; charset=utf-8";
+    } else {
+        put_body(halt, out);
+        *ret_content_type = "application/json";
+    }
+}
+
+void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out)
+{
+    PAWL_ASSERT(halt->dialect == PAWL_DIALECT_ANTHROPIC ||
+                halt->dialect == PAWL_DIALECT_OPENAI_CHAT);
+    if (line_open) {
+        pawl_buf_append_str(out, "\n\n");
+    }
+    if (halt->dialect == PAWL_DIALECT_ANTHROPIC) {
+        pawl_buf_append_str(out, "event: error\n");
+    }
+    pawl_buf_append_str(out, "data: ");
+    put_body(halt, out);
+    pawl_buf_append_str(out, "\n\n");
+}

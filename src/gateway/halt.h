@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * halt.h: how pawl says no, in the words of the API that the client speaks.
+ *
+ * A refusal must stop the client at once: no retry, its text in front of the user, an exit
+ * status that is not 0. What achieves that was measured per client: HTTP 402 in the endpoint's
+ * own error format before the call, the dialect's error event in mid-stream. 429 and 5xx are
+ * retried, 401 is asked again for minutes, and a polite ending looks like success.
+ */
+#ifndef PAWL_GATEWAY_HALT_H
+#define PAWL_GATEWAY_HALT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "gateway/dialect.h"
+
+enum { PAWL_HALT_STATUS = 402 };
+
+/* Beside the body: tells SDKs that honour it not to try again. */
+#define PAWL_HALT_RETRY_HEADER_NAME  "x-should-retry"
+#define PAWL_HALT_RETRY_HEADER_VALUE "false"
+
+struct pawl_halt {
+    enum pawl_dialect dialect;
+    int status;                /* 0: PAWL_HALT_STATUS */
+    struct pawl_slice message; /* first and short; clients wrap and cut it */
+    const char *code;          /* for machines: "budget_exceeded" */
+    struct pawl_slice details; /* a JSON object with the numbers, or empty */
+    bool plain;                /* the message alone as text: Codex shows a body word for word */
+};
+
+/* Appends the body of the answer and says what it is. */
+void pawl_halt_body(const struct pawl_halt *halt,
+                    struct pawl_buf *out,
+                    const char **ret_content_type);
+/* Only for the dialects that have a meter, since no other stream is ever begun. Appends the
+ * event that ends a stream that has begun. `line_open`: what was forwarded before may have
+ * ended in the middle of a line, so that a blank line must come first. */
+void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meter.h: reads a provider's answer as it passes, and knows at every moment what it has used.
+ *
+ * One meter, one answer. It is fed either the body of a plain answer, or every event of a
+ * stream in order, and never keeps what it was fed. After each event its result is valid: a
+ * stream that is cut there is settled from it. A new dialect is a new file with a row in the
+ * table of meter.c.
+ *
+ *   M1  Within a stream the last report of a field wins; reports are never added up.
+ *   M2  Cutting the stream after event n gives the result of the first n events.
+ *   M3  A tool call is counted at the event that opens it, so that a proxy which feeds an event
+ *       before it forwards it can still hold it back.
+ *   M4  An event that cannot be read changes nothing but `odd`.
+ */
+#ifndef PAWL_GATEWAY_METER_H
+#define PAWL_GATEWAY_METER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "gateway/dialect.h"
+#include "gateway/price.h"
+#include "gateway/usage.h"
+
+enum { PAWL_METER_MODEL_BYTES = 128, PAWL_METER_WORD_BYTES = 64, PAWL_METER_PART_COUNT_MAX = 8 };
+
+/* How much of the usage is known. */
+enum pawl_meter_knows {
+    PAWL_METER_KNOWS_NOTHING, /* estimate both sides */
+    PAWL_METER_KNOWS_INPUT, /* the input is known; the output is at least what is reported so far */
+    PAWL_METER_KNOWS_ALL    /* book what is reported */
+};
+
+/* What one model used. Part 0 is the model that answers; others come from requests inside the
+ * request (context compaction, an advisor), which the totals of part 0 do not include. */
+struct pawl_meter_part {
+    char model[PAWL_METER_MODEL_BYTES]; /* "" where the answer does not say */
+    struct pawl_usage usage;
+};
+
+struct pawl_meter_result {
+    struct pawl_meter_part parts[PAWL_METER_PART_COUNT_MAX];
+    size_t part_count; /* at least 1 */
+    enum pawl_meter_knows knows;
+    char finish[PAWL_METER_WORD_BYTES]; /* why the model stopped: "end_turn", "tool_calls", … */
+    char error_type[PAWL_METER_WORD_BYTES]; /* of an error inside the answer */
+    uint32_t tool_calls;                    /* that the client is asked to run */
+    uint32_t server_tool_calls;             /* that the provider ran */
+    int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
+    int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
+    bool started;          /* something of an answer was seen */
+    bool finished;         /* every choice has said why it stopped */
+    bool terminal;         /* the stream has ended as it should, or a whole body was read */
+    bool error;            /* the provider reported an error */
+};
+
+struct pawl_meter_ops;
+
+/* What the dialects keep between events (meter_priv.h). */
+struct pawl_meter_state {
+    int64_t last[16];   /* the last report of each of the dialect's fields */
+    uint32_t reported;  /* bit: that field was reported */
+    uint32_t choices;   /* bit: that choice was seen */
+    uint32_t stopped;   /* bit: that choice has stopped */
+    uint32_t calls[16]; /* open tool calls, as (choice, index) and a hash of their id */
+    uint32_t call_ids[16];
+    uint32_t call_count;
+    bool final_report;
+};
+
+struct pawl_meter {
+    const struct pawl_meter_ops *ops;
+    struct pawl_arena scratch; /* for one event at a time */
+    struct pawl_meter_state state;
+    struct pawl_meter_result result;
+    bool long_cache_asked;
+};
+
+struct pawl_meter_options {
+    enum pawl_dialect dialect;
+    /* The request asks for long-lived cache entries somewhere: a cache write whose lifetime the
+     * answer does not tell is then taken to be one. */
+    bool long_cache_asked;
+};
+
+/* false: this dialect has no meter yet. On success the meter must be freed. */
+PAWL_MUST_CHECK bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options);
+void pawl_meter_free(struct pawl_meter *meter);
+
+/* The whole body of an answer that is not a stream. */
+void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body);
+/* One event of a stream: its name (may be empty) and its data. */
+void pawl_meter_on_event(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data);
+
+static inline const struct pawl_meter_result *pawl_meter_result(const struct pawl_meter *meter)
+{
+    return &meter->result;
+}
+
+/* --- Settling. ---------------------------------------------------------------------------- */
+
+struct pawl_meter_bill {
+    int64_t microcents;
+    int64_t tokens;
+    struct pawl_cost costs[PAWL_METER_PART_COUNT_MAX]; /* one a part */
+    struct pawl_price prices[PAWL_METER_PART_COUNT_MAX];
+    size_t part_count;
+};
+
+struct pawl_meter_bill_query {
+    const struct pawl_price_book *book;
+    struct pawl_slice provider;        /* as in pawl_price_query */
+    struct pawl_slice requested_model; /* for a part whose own name is missing or has no price */
+    int64_t at_us;
+    uint32_t
+        modifiers; /* added to those of the answer: what only the caller knows, such as the host */
+};
+
+/* Prices every part by the model that used it. false: not even the requested model has a
+ * price. */
+PAWL_MUST_CHECK bool pawl_meter_bill(const struct pawl_meter_result *result,
+                                     const struct pawl_meter_bill_query *query,
+                                     struct pawl_meter_bill *ret_bill);
+
+#endif

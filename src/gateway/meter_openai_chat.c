@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meter_openai_chat.c: OpenAI's Chat Completions, as OpenAI and the many that imitate it speak it.
+ *
+ * Usage stands in the body, or in one last chunk without choices if the request asked for it;
+ * some send it with every chunk, inside a choice, or under a name of their own. The last report
+ * wins (M1). prompt_tokens includes cached and audio tokens, completion_tokens includes
+ * reasoning, except where they do not: what `total_tokens` has beyond the two is output that
+ * somebody left out.
+ */
+#include "base/assert.h"
+#include "gateway/meter_priv.h"
+
+enum slot {
+    SLOT_PROMPT,
+    SLOT_COMPLETION,
+    SLOT_TOTAL,
+    SLOT_CACHED,
+    SLOT_CACHE_HIT, /* DeepSeek's and Moonshot's place for the same */
+    SLOT_CACHE_WRITE,
+    SLOT_CACHE_WRITE_LONG,
+    SLOT_INPUT_AUDIO,
+    SLOT_INPUT_IMAGE,
+    SLOT_REASONING,
+    SLOT_OUTPUT_AUDIO,
+    SLOT_SEARCHES,
+    SLOT_COUNT
+};
+
+static const struct meter_field usage_fields[] = {
+    {"prompt_tokens", SLOT_PROMPT},    {"completion_tokens", SLOT_COMPLETION},
+    {"total_tokens", SLOT_TOTAL},      {"prompt_cache_hit_tokens", SLOT_CACHE_HIT},
+    {"cached_tokens", SLOT_CACHE_HIT}, {"num_sources_used", SLOT_SEARCHES},
+};
+static const struct meter_field prompt_fields[] = {
+    {"cached_tokens", SLOT_CACHED},
+    {"cache_write_tokens", SLOT_CACHE_WRITE},
+    {"audio_tokens", SLOT_INPUT_AUDIO},
+    {"image_tokens", SLOT_INPUT_IMAGE},
+};
+static const struct meter_field write_fields[] = {
+    {"ttl_12h_tokens", SLOT_CACHE_WRITE_LONG},
+};
+static const struct meter_field completion_fields[] = {
+    {"reasoning_tokens", SLOT_REASONING},
+    {"audio_tokens", SLOT_OUTPUT_AUDIO},
+};
+
+enum { CHOICE_COUNT_MAX = 32, CALL_COUNT_MAX = 16 };
+
+static bool has(uint32_t reported, enum slot slot)
+{
+    return (reported & (1u << (unsigned)slot)) != 0;
+}
+
+/* --- Usage. ------------------------------------------------------------------------------- */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Splits the prompt into buckets. Nobody says which of the cached tokens were audio; they are
+ * taken to be text first, where the cache saves least. */
+static void split_prompt(struct pawl_usage *usage,
+                         const int64_t *value,
+                         uint32_t reported,
+                         int64_t prompt,
+                         bool long_cache_asked)
+{
+    int64_t write_long = value[SLOT_CACHE_WRITE_LONG];
+    int64_t write = larger(value[SLOT_CACHE_WRITE] - write_long, 0);
+    if (long_cache_asked && !has(reported, SLOT_CACHE_WRITE_LONG)) {
+        write_long = write;
+        write = 0;
+    }
+    int64_t cached = larger(value[SLOT_CACHED], value[SLOT_CACHE_HIT]);
+    int64_t audio = value[SLOT_INPUT_AUDIO];
+    int64_t image = value[SLOT_INPUT_IMAGE];
+    int64_t text = prompt - audio - image - write - write_long;
+    if (text < 0) {
+        usage->odd |= PAWL_USAGE_ODD_PARTS;
+        text = 0;
+    }
+    int64_t cached_text = smaller(cached, text);
+    int64_t cached_audio = smaller(cached - cached_text, audio);
+    int64_t cached_image = smaller(cached - cached_text - cached_audio, image);
+    if (cached_text + cached_audio + cached_image < cached) {
+        /* More cached than there was prompt: then the prompt excludes it, and both are billed. */
+        usage->odd |= PAWL_USAGE_ODD_PARTS;
+        text += cached;
+        cached_text = cached;
+        cached_audio = 0;
+        cached_image = 0;
+    }
+    pawl_usage_set(usage, PAWL_USAGE_INPUT, text - cached_text);
+    pawl_usage_set(usage, PAWL_USAGE_CACHE_READ, cached_text);
+    pawl_usage_set(usage, PAWL_USAGE_CACHE_WRITE, write);
+    pawl_usage_set(usage, PAWL_USAGE_CACHE_WRITE_LONG, write_long);
+    pawl_usage_set(usage, PAWL_USAGE_INPUT_AUDIO, audio - cached_audio);
+    pawl_usage_set(usage, PAWL_USAGE_CACHE_AUDIO_READ, cached_audio);
+    pawl_usage_set(usage, PAWL_USAGE_INPUT_IMAGE, image - cached_image);
+    pawl_usage_set(usage, PAWL_USAGE_CACHE_IMAGE_READ, cached_image);
+}
+
+static void split_completion(struct pawl_usage *usage, const int64_t *value, int64_t completion)
+{
+    int64_t reasoning = value[SLOT_REASONING];
+    int64_t audio = value[SLOT_OUTPUT_AUDIO];
+    int64_t output = completion;
+    if (reasoning > output) {
+        /* Counted apart by this provider, and left out of the total as well. */
+        usage->odd |= PAWL_USAGE_ODD_PARTS;
+        output += reasoning;
+    }
+    if (audio > output) {
+        usage->odd |= PAWL_USAGE_ODD_PARTS;
+    } else {
+        output -= audio;
+    }
+    pawl_usage_set(usage, PAWL_USAGE_OUTPUT, output);
+    pawl_usage_set(usage, PAWL_USAGE_OUTPUT_AUDIO, audio);
+    pawl_usage_set(usage, PAWL_USAGE_REASONING, reasoning);
+}
+
+/* Prompt and completion, with the help of the total where one is missing or both fall short. */
+static void read_totals(const struct pawl_meter_state *state,
+                        int64_t *ret_prompt,
+                        int64_t *ret_completion,
+                        uint32_t *odd)
+{
+    int64_t prompt = state->last[SLOT_PROMPT];
+    int64_t completion = state->last[SLOT_COMPLETION];
+    int64_t rest = state->last[SLOT_TOTAL] - prompt - completion;
+    if (rest > 0 && !has(state->reported, SLOT_PROMPT) && has(state->reported, SLOT_COMPLETION)) {
+        prompt = rest;
+    } else if (rest > 0) {
+        *odd |= has(state->reported, SLOT_COMPLETION) ? PAWL_USAGE_ODD_TOTAL : 0u;
+        completion += rest;
+    }
+    *ret_prompt = prompt;
+    *ret_completion = completion;
+}
+
+static struct meter_report read_report(const struct pawl_json *json, uint32_t node)
+{
+    struct meter_report report = {0};
+    meter_read_fields(json, node, usage_fields, PAWL_ARRAY_LEN(usage_fields), &report);
+    uint32_t prompt = meter_get(json, node, "prompt_tokens_details", &report.odd);
+    meter_read_fields(json, prompt, prompt_fields, PAWL_ARRAY_LEN(prompt_fields), &report);
+    meter_read_fields(json, meter_get(json, prompt, "cache_write_tokens_details", &report.odd),
+                      write_fields, PAWL_ARRAY_LEN(write_fields), &report);
+    meter_read_fields(json, meter_get(json, node, "completion_tokens_details", &report.odd),
+                      completion_fields, PAWL_ARRAY_LEN(completion_fields), &report);
+    return report;
+}
+
+/* Models that search before each answer and do not report it. */
+static void add_search(struct pawl_meter *meter)
+{
+    struct pawl_usage *usage = &meter->result.parts[0].usage;
+    struct pawl_slice model = pawl_slice_str(meter->result.parts[0].model);
+    bool preview = pawl_slice_find(model, PAWL_SLICE("search-preview")) != SIZE_MAX;
+    usage->modifiers |= preview ? PAWL_MODIFIER_SEARCH_PREVIEW : 0u;
+    if (preview || pawl_slice_find(model, PAWL_SLICE("search-api")) != SIZE_MAX) {
+        pawl_usage_at_least(usage, PAWL_USAGE_WEB_SEARCHES, 1);
+    }
+}
+
+static void rebuild_usage(struct pawl_meter *meter, uint32_t odd)
+{
+    const struct pawl_meter_state *state = &meter->state;
+    struct pawl_usage *usage = &meter->result.parts[0].usage;
+    struct pawl_usage built = {.odd = usage->odd | odd, .modifiers = usage->modifiers};
+    int64_t prompt = 0;
+    int64_t completion = 0;
+    read_totals(state, &prompt, &completion, &built.odd);
+    if (has(state->reported, SLOT_PROMPT) || has(state->reported, SLOT_TOTAL)) {
+        split_prompt(&built, state->last, state->reported, prompt, meter->long_cache_asked);
+    }
+    if (has(state->reported, SLOT_COMPLETION) || has(state->reported, SLOT_TOTAL)) {
+        split_completion(&built, state->last, completion);
+    }
+    if (has(state->reported, SLOT_SEARCHES)) {
+        pawl_usage_set(&built, PAWL_USAGE_WEB_SEARCHES, state->last[SLOT_SEARCHES]);
+    }
+    *usage = built;
+}
+
+/* Returns whether there was a report. */
+static bool read_usage(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    if (!pawl_json_is(json, node, PAWL_JSON_OBJECT) || json->nodes[node].count == 0) {
+        return false;
+    }
+    struct pawl_meter_state *state = &meter->state;
+    struct meter_report report = read_report(json, node);
+    for (unsigned slot = 0; slot < SLOT_COUNT; ++slot) {
+        if (has(report.reported, (enum slot)slot)) {
+            state->last[slot] = report.value[slot];
+        }
+    }
+    state->reported |= report.reported;
+    rebuild_usage(meter, report.odd);
+    return true;
+}
+
+/* --- Tool calls. -------------------------------------------------------------------------- */
+
+/* FNV-1a: tells the ids of one answer apart. 0 stands for "no id". */
+static uint32_t hash_id(struct pawl_slice id)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < id.bytes; ++i) {
+        hash = (hash ^ (unsigned char)id.data[i]) * 16777619u;
+    }
+    return pawl_slice_empty(id) ? 0 : (hash == 0 ? 1 : hash);
+}
+
+/* Whether this piece of a call goes on with one that was counted. The place is (choice, index);
+ * some providers leave the index at 0 for every call, so another id at the same place is
+ * another call. */
+static bool call_is_known(struct pawl_meter_state *state, uint32_t place, uint32_t id)
+{
+    for (uint32_t i = state->call_count; i > 0; --i) {
+        if (state->calls[i - 1] == place &&
+            (id == 0 || state->call_ids[i - 1] == 0 || state->call_ids[i - 1] == id)) {
+            state->call_ids[i - 1] = id == 0 ? state->call_ids[i - 1] : id;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void see_call(struct pawl_meter *meter,
+                     const struct pawl_json *json,
+                     uint32_t call,
+                     uint32_t choice,
+                     uint32_t position)
+{
+    struct pawl_meter_state *state = &meter->state;
+    int64_t index = pawl_json_count_or(json, pawl_json_get(json, call, "index"), position);
+    uint32_t place = choice << 16 | ((uint32_t)index & 0xFFFF);
+    struct pawl_slice id = pawl_json_string_raw(json, pawl_json_get(json, call, "id"));
+    uint32_t function = pawl_json_get(json, call, "function");
+    meter->result.visible_bytes +=
+        meter_text_bytes(json, pawl_json_get(json, function, "name")) +
+        meter_text_bytes(json, pawl_json_get(json, function, "arguments")) +
+        meter_text_bytes(json, pawl_json_path(json, call, "custom.input"));
+    if (call_is_known(state, place, hash_id(id))) {
+        return;
+    }
+    bool room = state->call_count < CALL_COUNT_MAX;
+    if (room) {
+        state->calls[state->call_count] = place;
+        state->call_ids[state->call_count] = hash_id(id);
+        ++state->call_count;
+    }
+    /* Once the table is full only the opening piece of a call, which has its id, is counted. */
+    meter->result.tool_calls += room || !pawl_slice_empty(id) ? 1 : 0;
+}
+
+/* The function_call of older models: one a choice, at a place of its own. */
+static void see_function_call(struct pawl_meter *meter,
+                              const struct pawl_json *json,
+                              uint32_t call,
+                              uint32_t choice)
+{
+    if (!pawl_json_is(json, call, PAWL_JSON_OBJECT)) {
+        return;
+    }
+    struct pawl_meter_state *state = &meter->state;
+    uint32_t place = choice << 16 | 0xFFFF;
+    meter->result.visible_bytes += meter_text_bytes(json, pawl_json_get(json, call, "name")) +
+                                   meter_text_bytes(json, pawl_json_get(json, call, "arguments"));
+    if (!call_is_known(state, place, 0) && state->call_count < CALL_COUNT_MAX) {
+        state->calls[state->call_count] = place;
+        state->call_ids[state->call_count] = 0;
+        ++state->call_count;
+        ++meter->result.tool_calls;
+    }
+}
+
+/* --- Choices. ----------------------------------------------------------------------------- */
+
+/* A delta of a stream or the message of a body: the same members. */
+static void see_message(struct pawl_meter *meter,
+                        const struct pawl_json *json,
+                        uint32_t message,
+                        uint32_t choice)
+{
+    static const char *const texts[] = {"content", "refusal", "reasoning_content", "reasoning"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
+        meter->result.visible_bytes +=
+            meter_text_bytes(json, pawl_json_get(json, message, texts[i]));
+    }
+    uint32_t parts = pawl_json_get(json, message, "content");
+    for (uint32_t i = pawl_json_is(json, parts, PAWL_JSON_ARRAY) ? pawl_json_first(json, parts)
+                                                                 : PAWL_JSON_NONE;
+         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+        meter->result.visible_bytes += meter_text_bytes(json, pawl_json_get(json, i, "text"));
+    }
+    uint32_t calls = pawl_json_get(json, message, "tool_calls");
+    uint32_t position = 0;
+    for (uint32_t i = pawl_json_is(json, calls, PAWL_JSON_ARRAY) ? pawl_json_first(json, calls)
+                                                                 : PAWL_JSON_NONE;
+         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+        see_call(meter, json, i, choice, position++);
+    }
+    see_function_call(meter, json, pawl_json_get(json, message, "function_call"), choice);
+}
+
+/* Returns whether the choice held a usage report. */
+static bool see_choice(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    struct pawl_meter_state *state = &meter->state;
+    int64_t index = pawl_json_count_or(json, pawl_json_get(json, node, "index"), 0);
+    uint32_t choice = (uint32_t)index % CHOICE_COUNT_MAX;
+    state->choices |= 1u << choice;
+    see_message(meter, json, pawl_json_get(json, node, "delta"), choice);
+    see_message(meter, json, pawl_json_get(json, node, "message"), choice);
+    uint32_t finish = pawl_json_get(json, node, "finish_reason");
+    if (pawl_json_is(json, finish, PAWL_JSON_STRING)) {
+        meter_copy_text(json, finish, meter->result.finish, sizeof(meter->result.finish));
+        state->stopped |= 1u << choice;
+    }
+    return read_usage(meter, json, pawl_json_get(json, node, "usage"));
+}
+
+/* --- The meter. --------------------------------------------------------------------------- */
+
+static void read_error(struct pawl_meter *meter, const struct pawl_json *json)
+{
+    struct pawl_meter_result *result = &meter->result;
+    uint32_t error = pawl_json_get(json, 0, "error");
+    if (error == PAWL_JSON_NONE || pawl_json_is(json, error, PAWL_JSON_NULL)) {
+        return;
+    }
+    result->error = true;
+    meter_copy_text(json, error, result->error_type, sizeof(result->error_type));
+    meter_copy_text(json, pawl_json_get(json, error, "type"), result->error_type,
+                    sizeof(result->error_type));
+}
+
+static void update_knowledge(struct pawl_meter *meter)
+{
+    const struct pawl_meter_state *state = &meter->state;
+    bool total = has(state->reported, SLOT_TOTAL);
+    bool prompt = has(state->reported, SLOT_PROMPT) || total;
+    bool completion = has(state->reported, SLOT_COMPLETION) || total;
+    bool settled = state->final_report || meter->result.terminal;
+    meter_set_knowledge(meter, prompt, completion && settled);
+}
+
+/* A chunk of a stream or a whole body. */
+static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
+{
+    struct pawl_meter_state *state = &meter->state;
+    struct pawl_meter_part *part = &meter->result.parts[0];
+    meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
+    read_error(meter, json);
+    uint32_t tier = pawl_json_get(json, 0, "service_tier");
+    if (pawl_json_is(json, tier, PAWL_JSON_STRING)) {
+        part->usage.modifiers = pawl_usage_modifiers_of_tier(PAWL_DIALECT_OPENAI_CHAT,
+                                                             pawl_json_string_raw(json, tier));
+    }
+    bool reported = false;
+    uint32_t choices = pawl_json_get(json, 0, "choices");
+    for (uint32_t i = pawl_json_is(json, choices, PAWL_JSON_ARRAY) ? pawl_json_first(json, choices)
+                                                                   : PAWL_JSON_NONE;
+         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+        reported = see_choice(meter, json, i) || reported;
+    }
+    meter->result.finished = state->choices != 0 && state->stopped == state->choices;
+    reported = read_usage(meter, json, pawl_json_path(json, 0, "x_groq.usage")) || reported;
+    reported = read_usage(meter, json, meter_get(json, 0, "usage", &part->usage.odd)) || reported;
+    state->final_report = state->final_report || (reported && meter->result.finished);
+    add_search(meter);
+    update_knowledge(meter);
+}
+
+static void
+chat_event(struct pawl_meter *meter, struct pawl_slice name, const struct pawl_json *json)
+{
+    meter->result.error = meter->result.error || pawl_slice_equal_str(name, "error");
+    see_object(meter, json);
+}
+
+static void chat_body(struct pawl_meter *meter, const struct pawl_json *json)
+{
+    meter->result.terminal = true;
+    see_object(meter, json);
+}
+
+/* The stream's last event is no JSON. */
+static bool chat_text(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data)
+{
+    (void)name;
+    if (!pawl_slice_equal_str(pawl_slice_trim(data), "[DONE]")) {
+        return false;
+    }
+    meter->result.terminal = true;
+    update_knowledge(meter);
+    return true;
+}
+
+const struct pawl_meter_ops pawl_meter_openai_chat_ops = {
+    .on_body = chat_body,
+    .on_event = chat_event,
+    .on_text = chat_text,
+};

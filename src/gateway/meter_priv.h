@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meter_priv.h: what the files of the meters share.
+ */
+#ifndef PAWL_GATEWAY_METER_PRIV_H
+#define PAWL_GATEWAY_METER_PRIV_H
+
+#include "base/json.h"
+#include "gateway/meter.h"
+
+/* One dialect. Both get a parsed object; `on_text` gets event data that is not JSON and says
+ * whether it knew it. */
+struct pawl_meter_ops {
+    void (*on_body)(struct pawl_meter *meter, const struct pawl_json *json);
+    void (*on_event)(struct pawl_meter *meter,
+                     struct pawl_slice name,
+                     const struct pawl_json *json);
+    bool (*on_text)(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data);
+};
+
+extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
+extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
+
+/* A field of a report and the slot that keeps it. */
+struct meter_field {
+    const char *key;
+    uint8_t slot;
+};
+
+/* Values of one report; slots are the dialect's own. */
+struct meter_report {
+    int64_t value[16];
+    uint32_t reported;
+    uint32_t odd;
+};
+
+/* Reads the members of an object that the table names into their slots. A null leaves its slot
+ * alone; whatever is odd is read as usage.h says under U4. */
+void meter_read_fields(const struct pawl_json *json,
+                       uint32_t node,
+                       const struct meter_field *fields,
+                       size_t field_count,
+                       struct meter_report *report);
+/* One number that stands by itself, as a count. false: absent or null. */
+bool meter_read_count(const struct pawl_json *json,
+                      uint32_t node,
+                      int64_t *ret_count,
+                      uint32_t *odd);
+
+/* The member, or NONE. Of two with the same name the last one, as most readers take it, and odd. */
+uint32_t meter_get(const struct pawl_json *json, uint32_t node, const char *key, uint32_t *odd);
+
+/* Sets result.knows. A report of nothing for something that was there (every call has input, and
+ * output that was seen has tokens) is no report. */
+void meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output_known);
+
+/* Copies a string's bytes as they stand, cut to what fits. Anything but a string that is not
+ * empty leaves `out` as it was. */
+void meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes);
+/* Bytes of a string once its escapes are decoded; 0 for anything else. */
+int64_t meter_text_bytes(const struct pawl_json *json, uint32_t node);
+
+/* The part for a model other than the one that answers; made when it is not there. */
+struct pawl_usage *meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
+
+#endif
