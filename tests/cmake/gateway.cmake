@@ -4,6 +4,7 @@ pawl_unit_test(usage gateway)
 pawl_unit_test(meter_anthropic gateway)
 pawl_unit_test(meter_openai_chat gateway)
 pawl_unit_test(sse gateway)
+pawl_fuzz_test(sse gateway)
 foreach(dialect anthropic openai_chat)
   target_compile_definitions(test_meter_${dialect} PRIVATE
     PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
