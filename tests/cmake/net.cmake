@@ -4,7 +4,7 @@ foreach(module guard reader)
   pawl_unit_test(net_${module} net)
 endforeach()
 # Those with sockets share a loop and raw connections.
-foreach(module limits probes server)
+foreach(module client limits probes server)
   pawl_unit_test(net_${module} net)
   target_sources(test_net_${module} PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/test_net_support.c)
 endforeach()

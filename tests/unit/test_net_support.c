@@ -232,7 +232,7 @@ void wire_reset(struct wire *wire)
     wire_close(wire);
 }
 
-int listen_loopback(uint16_t *ret_port)
+int listen_loopback(int backlog, uint16_t *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -240,10 +240,60 @@ int listen_loopback(uint16_t *ret_port)
                                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     socklen_t bytes = sizeof(address);
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(listen(fd, backlog), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
     *ret_port = ntohs(address.sin_port);
     return fd;
+}
+
+static void on_origin(uv_poll_t *poll, int status, int events)
+{
+    struct origin *origin = poll->data;
+    assert_int_equal(status, 0);
+    assert_true((events & UV_READABLE) != 0);
+    int fd = accept4(origin->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0) {
+        assert_true(origin->wire_count < 64);
+        wire_adopt(&origin->wires[origin->wire_count], origin->world, fd);
+        origin->wire_count += 1;
+    }
+}
+
+void origin_open(struct origin *origin, struct world *world)
+{
+    *origin = (struct origin){.world = world, .poll_open = true};
+    origin->fd = listen_loopback(64, &origin->port);
+    assert_int_equal(uv_poll_init(&world->loop, &origin->poll, origin->fd), 0);
+    origin->poll.data = origin;
+    assert_int_equal(uv_poll_start(&origin->poll, UV_READABLE, on_origin), 0);
+}
+
+void origin_drop(struct origin *origin, size_t index, bool reset)
+{
+    struct wire *wire = &origin->wires[index];
+    if (wire->poll_open) {
+        if (reset) {
+            wire_reset(wire);
+        } else {
+            wire_close(wire);
+        }
+    }
+}
+
+static void on_origin_closed(uv_handle_t *handle)
+{
+    struct origin *origin = handle->data;
+    origin->poll_open = false;
+}
+
+void origin_close(struct origin *origin)
+{
+    for (size_t i = 0; i < origin->wire_count; i++) {
+        origin_drop(origin, i, false);
+    }
+    uv_close((uv_handle_t *)&origin->poll, on_origin_closed);
+    close(origin->fd);
+    WAIT_UNTIL(origin->world, !origin->poll_open);
 }
 
 /* --- A server ------------------------------------------------------------------------------- */

@@ -104,6 +104,22 @@ struct pawl_http_exchange *service_take(struct service *service);
 
 struct pawl_http_limits limits_default(void);
 
-int listen_loopback(uint16_t *ret_port);
+/* A listening socket whose connections are raw wires: an upstream that says what the test says. */
+struct origin {
+    struct world *world;
+    int fd;
+    uint16_t port;
+    uv_poll_t poll;
+    bool poll_open;
+    struct wire wires[64];
+    size_t wire_count; /* accepted so far; wires are not reused */
+};
+
+void origin_open(struct origin *origin, struct world *world);
+/* Closes one of its connections, orderly or with a reset. */
+void origin_drop(struct origin *origin, size_t index, bool reset);
+void origin_close(struct origin *origin);
+
+int listen_loopback(int backlog, uint16_t *ret_port);
 
 #endif
