@@ -62,7 +62,7 @@ struct pawl_price_row {
 /* How a name found its price. */
 enum pawl_price_match {
     PAWL_PRICE_MATCH_OVERRIDE, /* the user's file */
-    PAWL_PRICE_MATCH_RULE, /* a rule of the provider asked for, or named in "vendor/model" */
+    PAWL_PRICE_MATCH_RULE,     /* a rule of the provider asked for, or named in "vendor/model" */
     PAWL_PRICE_MATCH_UNDATED,  /* such a rule, after a snapshot's date was left off the name */
     PAWL_PRICE_MATCH_ELSEWHERE /* exactly this name at another provider: the dearest of them */
 };

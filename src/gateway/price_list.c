@@ -22,12 +22,16 @@ static uint32_t listed_overrides(const struct pawl_price_book *book)
 static const struct price_override *listed_override(const struct pawl_price_book *book,
                                                     uint32_t index)
 {
-    const struct price_override *entry = book->overrides->entries;
-    for (uint32_t left = index;; ++entry) {
-        if (entry->has_row && left-- == 0) {
-            return entry;
+    const struct price_overrides *overrides = book->overrides;
+    PAWL_ASSERT(overrides != NULL);
+    uint32_t left = index + 1;
+    for (uint32_t i = 0; i < overrides->count; ++i) {
+        left -= overrides->entries[i].has_row ? 1 : 0;
+        if (left == 0) {
+            return &overrides->entries[i];
         }
     }
+    PAWL_UNREACHABLE();
 }
 
 uint32_t pawl_price_book_count(const struct pawl_price_book *book)

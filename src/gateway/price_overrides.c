@@ -292,14 +292,13 @@ pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
     }
     struct pawl_buf text;
     pawl_buf_init(&text, FILE_BYTES_MAX);
-    pawl_err err = PAWL_OK;
     char piece[4096];
     size_t bytes = 0;
     while ((bytes = fread(piece, 1, sizeof(piece), file)) > 0) {
         pawl_buf_append(&text, piece, bytes);
     }
+    pawl_err err = PAWL_ERR(IO);
     if (ferror(file) != 0) {
-        err = PAWL_ERR(IO);
         pawl_errmsg_set(msg, "%s: reading failed", path);
     } else if (text.overflowed) {
         err = PAWL_ERR(LIMIT);

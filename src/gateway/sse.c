@@ -15,7 +15,7 @@
 
 #include "base/assert.h"
 
-static const char BOM[] = "\xEF\xBB\xBF";
+static const char bom[] = "\xEF\xBB\xBF";
 enum { BOM_BYTES = 3 };
 
 void pawl_sse_init(struct pawl_sse *sse, size_t event_bytes_max)
@@ -93,7 +93,7 @@ hand_out(struct pawl_sse *sse, bool complete, struct pawl_sse_event *ret_event)
 {
     struct pawl_slice rest = pawl_buf_slice(&sse->pending);
     struct pawl_sse_event event = {.raw = rest, .complete = complete};
-    if (sse->first && pawl_slice_starts_with(rest, pawl_slice_of(BOM, BOM_BYTES))) {
+    if (sse->first && pawl_slice_starts_with(rest, pawl_slice_of(bom, BOM_BYTES))) {
         rest = pawl_slice_sub(rest, BOM_BYTES, rest.bytes);
     }
     pawl_buf_reset(&sse->joined);
@@ -141,7 +141,7 @@ static bool line_was_blank(const struct pawl_sse *sse, size_t end_bytes)
     struct pawl_slice line = {sse->pending.data + sse->line_start,
                               sse->pending.bytes - sse->line_start - end_bytes};
     if (sse->first && sse->line_start == 0 &&
-        pawl_slice_equal(line, pawl_slice_of(BOM, BOM_BYTES))) {
+        pawl_slice_equal(line, pawl_slice_of(bom, BOM_BYTES))) {
         return true;
     }
     return line.bytes == 0;

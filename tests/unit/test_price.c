@@ -19,8 +19,8 @@
 #include "gateway/price.h"
 
 /* 2026-11-22T00:00:00Z, and a day's length. */
-static const int64_t NOW_US = INT64_C(1795305600) * 1000000;
-static const int64_t DAY_US = INT64_C(86400) * 1000000;
+static const int64_t now_us = INT64_C(1795305600) * 1000000;
+static const int64_t day_us = INT64_C(86400) * 1000000;
 
 #define HEAD                                                                                       \
     "{\"format\":1,\"as_of\":\"2026-01-02\",\"source\":\"test\",\"licence\":\"none\","             \
@@ -134,7 +134,7 @@ static void names_find_their_price(void **state)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); ++i) {
         struct pawl_price price;
         char found[128] = "";
-        bool known = look(book, names[i].provider, names[i].model, NOW_US, &price);
+        bool known = look(book, names[i].provider, names[i].model, now_us, &price);
         if (known) {
             (void)snprintf(found, sizeof(found), "%.*s/%.*s", (int)price.provider.bytes,
                            price.provider.data, (int)price.model.bytes, price.model.data);
@@ -155,7 +155,7 @@ static void name_that_is_too_long_is_unknown(void **state)
     memset(name, 'a', sizeof(name));
     struct pawl_price price;
     struct pawl_price_query query = {PAWL_SLICE("alpha"), pawl_slice_of(name, sizeof(name)),
-                                     NOW_US};
+                                     now_us};
     assert_false(pawl_price_lookup(book, query, &price));
     uint32_t indexes[4];
     assert_int_equal(pawl_price_book_suggest(book, query.model, indexes, 4), 0);
@@ -182,7 +182,7 @@ static void rate_follows_the_size_of_the_whole_request(void **state)
     (void)state;
     struct pawl_price_book *book = load(small_book);
     struct pawl_price price;
-    assert_true(look(book, "alpha", "a-tiers", NOW_US, &price));
+    assert_true(look(book, "alpha", "a-tiers", now_us, &price));
     const struct {
         int64_t input_tokens, input, cache_read, output;
     } sizes[] = {{0, 10, 1, 30},    {1000, 10, 1, 30}, /* "over" means over */
@@ -203,7 +203,7 @@ static void price_is_the_one_of_its_time(void **state)
     (void)state;
     struct pawl_price_book *book = load(small_book);
     const int64_t march_us = INT64_C(1772323200) * 1000000; /* 2026-03-01T00:00:00Z */
-    const int64_t june_us = march_us + 92 * DAY_US;
+    const int64_t june_us = march_us + 92 * day_us;
     const struct {
         int64_t at_us, small, large;
     } times[] = {{INT64_MIN, 9, 19},  {0, 9, 19},      {march_us - 1, 9, 19}, {march_us, 8, 8},
@@ -280,7 +280,7 @@ static void embedded_book_knows_its_source_and_is_plausible(void **state)
     assert_true(pawl_price_book_count(book) > 1000);
     for (uint32_t i = 0; i < pawl_price_book_count(book); ++i) {
         struct pawl_price price;
-        pawl_price_book_at(book, i, NOW_US, &price);
+        pawl_price_book_at(book, i, now_us, &price);
         int64_t input = pawl_price_rate(&price, PAWL_PRICE_INPUT, 0);
         /* Nothing costs more than $1,000 a million tokens; cached input is never dearer. */
         assert_true(input >= 0 && input <= INT64_C(1000) * 100000000);
@@ -319,14 +319,14 @@ static void embedded_book_knows_the_usual_names(void **state)
     struct pawl_price_book *book = load_embedded();
     for (size_t i = 0; i < PAWL_ARRAY_LEN(usual); ++i) {
         struct pawl_price price;
-        if (!look(book, usual[i].provider, usual[i].model, NOW_US, &price)) {
+        if (!look(book, usual[i].provider, usual[i].model, now_us, &price)) {
             fail_msg("%s is unknown", usual[i].model);
         }
         assert_text(price.provider, usual[i].found);
         assert_text(price.model, usual[i].id);
     }
     struct pawl_price price;
-    assert_false(look(book, "openai", "gpt-17-nonesuch", NOW_US, &price));
+    assert_false(look(book, "openai", "gpt-17-nonesuch", now_us, &price));
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.anthropic.com")), "anthropic");
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.openai.com")), "openai");
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("127.0.0.1")), "");
@@ -341,7 +341,7 @@ static void embedded_book_prices_long_cache_writes_of_claude(void **state)
     size_t checked = 0;
     for (uint32_t i = 0; i < pawl_price_book_count(book); ++i) {
         struct pawl_price price;
-        pawl_price_book_at(book, i, NOW_US, &price);
+        pawl_price_book_at(book, i, now_us, &price);
         for (uint32_t row = 0; row < price.row_count; ++row) {
             const int64_t *rates = price.rows[row].microcents;
             if (pawl_slice_equal_str(price.provider, "anthropic") &&
@@ -372,7 +372,7 @@ static void override_wins_over_the_book(void **state)
         "  {\"match\":\"*per-call*\",\"per_1000_requests_usd\":\"20\"}]}";
     assert_true(pawl_ok(pawl_price_book_add_overrides(book, "p.json", pawl_slice_str(text), &msg)));
     struct pawl_price price;
-    assert_true(look(book, "alpha", "vendor/A-Plain", NOW_US, &price));
+    assert_true(look(book, "alpha", "vendor/A-Plain", now_us, &price));
     assert_int_equal(price.match, PAWL_PRICE_MATCH_OVERRIDE);
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_INPUT, 0), 300000000);
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), 1500000000);
@@ -383,23 +383,23 @@ static void override_wins_over_the_book(void **state)
     assert_text(price.date, "override");
     assert_text(price.source, "p.json");
     /* Only at its provider. */
-    assert_true(look(book, "beta", "my-model", NOW_US, &price));
+    assert_true(look(book, "beta", "my-model", now_us, &price));
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), 500000000);
-    assert_false(look(book, "alpha", "my-model", NOW_US, &price));
+    assert_false(look(book, "alpha", "my-model", now_us, &price));
     /* A factor on the book's price in place of the general one. */
-    assert_true(look(book, "alpha", "a-tiers", NOW_US, &price));
+    assert_true(look(book, "alpha", "a-tiers", now_us, &price));
     assert_int_equal(price.multiplier_permille, 500);
     assert_int_equal(price.row_count, 3);
-    assert_true(look(book, "alpha", "a-one", NOW_US, &price));
+    assert_true(look(book, "alpha", "a-one", now_us, &price));
     assert_int_equal(price.multiplier_permille, 1100);
-    assert_true(look(book, "", "a-per-call-model", NOW_US, &price));
+    assert_true(look(book, "", "a-per-call-model", now_us, &price));
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_REQUESTS, 0), INT64_C(2000000000));
     /* Those with prices are listed first. */
     assert_int_equal(pawl_price_book_count(book), 9 + 3);
-    pawl_price_book_at(book, 0, NOW_US, &price);
+    pawl_price_book_at(book, 0, now_us, &price);
     assert_text(price.model, "a-plain");
     assert_int_equal(price.match, PAWL_PRICE_MATCH_OVERRIDE);
-    pawl_price_book_at(book, 2, NOW_US, &price);
+    pawl_price_book_at(book, 2, now_us, &price);
     assert_text(price.model, "per-call");
     pawl_price_book_free(book);
 }
@@ -464,7 +464,7 @@ static void mistakes_in_overrides_are_named_and_change_nothing(void **state)
         }
     }
     struct pawl_price price;
-    assert_true(look(book, "alpha", "a-plain", NOW_US, &price));
+    assert_true(look(book, "alpha", "a-plain", now_us, &price));
     assert_int_equal(price.match, PAWL_PRICE_MATCH_RULE);
     pawl_price_book_free(book);
 }
@@ -487,7 +487,7 @@ static void overrides_come_from_a_file(void **state)
     assert_true(pawl_ok(pawl_price_book_load_overrides(book, path, &msg)));
     assert_int_equal(remove(path), 0);
     struct pawl_price price;
-    assert_true(look(book, "alpha", "a-plain", NOW_US, &price));
+    assert_true(look(book, "alpha", "a-plain", now_us, &price));
     assert_int_equal(price.multiplier_permille, 2000);
     pawl_price_book_free(book);
 }
