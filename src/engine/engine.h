@@ -26,6 +26,9 @@
 
 struct pawl_engine;
 
+/* Kinds of NOTE from here on are the engine's own. */
+enum { PAWL_ENGINE_NOTE_FIRST = 0xff00, PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00 };
+
 enum pawl_commit_mode {
     PAWL_COMMIT_INLINE, /* in pawl_engine_turn: fewest switches, holds the loop for one sync */
     PAWL_COMMIT_THREAD  /* on a thread of its own: streams go on flowing */
@@ -116,9 +119,6 @@ PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
                                                 struct pawl_errmsg *msg);
 
 /* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
-
-/* Kinds of NOTE from here on are the engine's own. */
-enum { PAWL_ENGINE_NOTE_FIRST = 0xff00, PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00 };
 
 enum { PAWL_ID_TEXT_BYTES = 40 };
 const char *pawl_engine_id_format(const struct pawl_engine *engine,

@@ -61,18 +61,19 @@ void pawl_record_batch_begin(struct pawl_buf *out)
     pawl_buf_put_u32(out, 0);
 }
 
-void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record)
+void pawl_record_batch_put(struct pawl_buf *out,
+                           const struct pawl_command *command,
+                           const struct pawl_result *result,
+                           uint32_t repeats)
 {
-    PAWL_ASSERT(out->bytes >= HEADER_BYTES);
-    PAWL_ASSERT(record->op > 0 && record->op == record->result.op);
-    PAWL_ASSERT(record->now_us == record->result.now_us);
+    PAWL_ASSERT(out->bytes >= HEADER_BYTES && result->op > 0);
     size_t start = out->bytes;
     pawl_buf_put_u32(out, 0);
-    pawl_buf_put_u64(out, record->op);
-    pawl_buf_put_i64(out, record->now_us);
-    pawl_buf_put_u32(out, record->repeats);
-    pawl_codec_encode_command(out, &record->command);
-    pawl_codec_encode_result(out, &record->result);
+    pawl_buf_put_u64(out, result->op);
+    pawl_buf_put_i64(out, result->now_us);
+    pawl_buf_put_u32(out, repeats);
+    pawl_codec_encode_command(out, command);
+    pawl_codec_encode_result(out, result);
     if (out->overflowed) {
         return;
     }
@@ -80,6 +81,12 @@ void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *recor
     PAWL_ASSERT(bytes <= PAWL_RECORD_BYTES_MAX);
     store_u32(out->data + start, (uint32_t)(bytes - RECORD_LENGTH_BYTES));
     store_u32(out->data + AT_COUNT, load_u32(out->data + AT_COUNT) + 1);
+}
+
+void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record)
+{
+    PAWL_ASSERT(record->op == record->result.op && record->now_us == record->result.now_us);
+    pawl_record_batch_put(out, &record->command, &record->result, record->repeats);
 }
 
 void pawl_record_batch_repeat(struct pawl_buf *out, size_t offset)

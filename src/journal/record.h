@@ -30,6 +30,11 @@ struct pawl_record {
 /* Opens a batch in an empty buffer, appends records to it, and closes it (count, checksum). */
 void pawl_record_batch_begin(struct pawl_buf *out);
 void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record);
+/* The same from its parts: number and time are the result's. */
+void pawl_record_batch_put(struct pawl_buf *out,
+                           const struct pawl_command *command,
+                           const struct pawl_result *result,
+                           uint32_t repeats);
 /* One more equal denial for the record that was added at `offset`. */
 void pawl_record_batch_repeat(struct pawl_buf *out, size_t offset);
 void pawl_record_batch_end(struct pawl_buf *out);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit.c: what the journal is asked to do, one job at a time: commit a batch, name a
+ * checkpoint, tidy up. Jobs run on the worker (on the spot with PAWL_COMMIT_INLINE), so no two calls of
+ * the journal overlap, and a batch under way is nobody's but the worker's.
+ *
+ * Two slots: one batch is written while the other collects. With a thread the next commit starts
+ * before the answers of the last one go out, so the disk does not wait for the callbacks; without
+ * one it is the other way round, since the commit would hold the answers up.
+ *
+ * Failure: the first failed job stops the engine for good (J2). Nothing is retried.
+ */
+#include "base/assert.h"
+#include "engine/engine_priv.h"
+
+/* Rounds of one turn: with commits inline each may be a commit. What is left then is told by
+ * next_due. */
+enum { ROUNDS_MAX = 16 };
+
+void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(pawl_failed(err));
+    if (engine->poisoned) {
+        return;
+    }
+    engine->poisoned = true;
+    engine->options.fatal(engine->options.fatal_arg, err, msg);
+}
+
+/* --- Jobs, on the worker. ----------------------------------------------------------------------- */
+
+static pawl_err commit_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    struct pawl_journal_batch *batch = &engine->batch;
+    batch->hash = pawl_journal_chain(batch->previous, batch->blob);
+    return engine->journal->ops->append(engine->journal, batch, msg);
+}
+
+static pawl_err name_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    return engine->journal->ops->add_checkpoint(engine->journal, &engine->snapshot.row, msg);
+}
+
+static pawl_err tidy_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    return engine->journal->ops->idle(engine->journal, msg);
+}
+
+/* --- Starting them. ----------------------------------------------------------------------------- */
+
+static void start_commit(struct pawl_engine *engine)
+{
+    struct engine_slot *slot = &engine->slots[engine->collecting];
+    PAWL_ASSERT(slot->first_op == engine->durable_op + 1);
+    PAWL_ASSERT(slot->last_op == pawl_core_op(engine->ledger.core));
+    snapshot_at_batch_end(engine);
+    pawl_record_batch_end(&slot->blob);
+    engine->batch = (struct pawl_journal_batch){.first_op = slot->first_op,
+                                                .last_op = slot->last_op,
+                                                .blob = pawl_buf_slice(&slot->blob),
+                                                .previous = engine->durable_hash};
+    engine->collecting ^= 1;
+    PAWL_ASSERT(engine->slots[engine->collecting].first_op == 0);
+    pawl_fold_forget(&engine->fold);
+    engine->job = JOB_COMMIT;
+    pawl_worker_run(&engine->journal_worker, commit_job, engine);
+}
+
+static bool start_job(struct pawl_engine *engine)
+{
+    if (engine->job != JOB_NONE || engine->poisoned) {
+        return false;
+    }
+    if (engine->snapshot.state == SNAPSHOT_DURABLE) {
+        engine->job = JOB_NAME;
+        snapshot_note_obsolete(engine);
+        pawl_worker_run(&engine->journal_worker, name_job, engine);
+    } else if (engine->slots[engine->collecting].first_op != 0) {
+        start_commit(engine);
+    } else if (engine->commits_since_tidy >= TIDY_COMMITS) {
+        engine->commits_since_tidy = 0;
+        engine->job = JOB_TIDY;
+        pawl_worker_run(&engine->journal_worker, tidy_job, engine);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* --- Taking them back. -------------------------------------------------------------------------- */
+
+static void tell_durable(struct pawl_engine *engine, struct pawl_slice blob)
+{
+    if (engine->options.durable == NULL) {
+        return;
+    }
+    struct pawl_record_cursor cursor;
+    struct pawl_record record;
+    bool sound = pawl_record_batch_open(blob, &cursor);
+    PAWL_ASSERT(sound);
+    while (pawl_record_batch_next(&cursor, engine->scratch, &record)) {
+        engine->options.durable(engine->options.durable_arg, &record);
+    }
+    PAWL_ASSERT(cursor.left == 0);
+}
+
+static void commit_done(struct pawl_engine *engine)
+{
+    struct engine_slot *slot = &engine->slots[engine->collecting ^ 1];
+    PAWL_ASSERT(slot->first_op == engine->batch.first_op);
+    engine->durable_op = engine->batch.last_op;
+    engine->durable_hash = engine->batch.hash;
+    engine->commits_since_tidy++;
+    snapshot_note_durable(engine);
+    tell_durable(engine, engine->batch.blob);
+    slot->first_op = 0;
+    slot->last_op = 0;
+    pawl_buf_reset(&slot->blob);
+}
+
+static bool finish_job(struct pawl_engine *engine)
+{
+    if (engine->job == JOB_NONE || pawl_worker_state(&engine->journal_worker) != PAWL_WORKER_DONE) {
+        return false;
+    }
+    struct pawl_errmsg msg = {""};
+    pawl_err err = pawl_worker_take(&engine->journal_worker, &msg);
+    enum engine_job job = engine->job;
+    engine->job = JOB_NONE;
+    if (pawl_failed(err)) {
+        engine_fail(engine, err, &msg);
+        return false;
+    }
+    switch (job) {
+    case JOB_COMMIT:
+        commit_done(engine);
+        break;
+    case JOB_NAME:
+        snapshot_named(engine);
+        break;
+    case JOB_TIDY:
+    case JOB_NONE:
+        break;
+    }
+    return true;
+}
+
+bool engine_advance(struct pawl_engine *engine)
+{
+    bool threaded = engine->options.commit_mode == PAWL_COMMIT_THREAD;
+    bool moved = finish_job(engine);
+    moved = snapshot_finish_job(engine) || moved;
+    if (threaded) {
+        moved = start_job(engine) || moved;
+    }
+    moved = engine_answer_ready(engine) || moved;
+    if (!threaded) {
+        moved = start_job(engine) || moved;
+    }
+    moved = snapshot_start_job(engine) || moved;
+    return moved && !engine->poisoned;
+}
+
+void engine_make_durable(struct pawl_engine *engine, uint64_t op)
+{
+    PAWL_ASSERT(op <= pawl_core_op(engine->ledger.core));
+    while (!engine->poisoned && engine->durable_op < op) {
+        (void)start_job(engine);
+        pawl_worker_wait(&engine->journal_worker);
+        (void)finish_job(engine);
+    }
+}
+
+/* --- The calls of engine.h. --------------------------------------------------------------------- */
+
+void pawl_engine_turn(struct pawl_engine *engine)
+{
+    if (engine->advancing || engine->poisoned) {
+        return;
+    }
+    engine->advancing = true;
+    int round = 0;
+    while (round < ROUNDS_MAX && engine_advance(engine)) {
+        round++;
+    }
+    engine->advancing = false;
+    if (round == ROUNDS_MAX && engine->options.wake != NULL) {
+        engine->options.wake(engine->options.wake_arg);
+    }
+}
+
+void pawl_engine_collect(struct pawl_engine *engine)
+{
+    pawl_engine_turn(engine);
+}
+
+void pawl_engine_flush(struct pawl_engine *engine)
+{
+    if (engine->advancing) {
+        return;
+    }
+    engine->advancing = true;
+    while (!engine->poisoned &&
+           (engine->job != JOB_NONE || engine->slots[engine->collecting].first_op != 0 ||
+            engine->waiting_first != NULL)) {
+        if (!engine_advance(engine) && !engine->poisoned) {
+            pawl_worker_wait(&engine->journal_worker);
+        }
+    }
+    engine->advancing = false;
+}
+
+pawl_err pawl_engine_checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(!engine->advancing);
+    engine->advancing = true;
+    pawl_err err = snapshot_run(engine, msg);
+    engine->advancing = false;
+    return err;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine_priv.h: the engine's inside, shared by the files that make it up:
+ *
+ *   engine.c    life, the calls of engine.h
+ *   submit.c    applying, recording, the queue of those who wait
+ *   commit.c    jobs of the journal: commits, naming checkpoints, housekeeping; and answering
+ *   snapshot.c  checkpoints and the witness
+ *   open.c      what a journal says before the first command
+ *   lookup.c    reading records back
+ */
+#ifndef PAWL_ENGINE_ENGINE_PRIV_H
+#define PAWL_ENGINE_ENGINE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "core/codec.h"
+#include "engine/engine.h"
+#include "engine/fold.h"
+#include "engine/ledger.h"
+#include "engine/slew.h"
+#include "engine/worker.h"
+#include "journal/checkpoint.h"
+#include "journal/files.h"
+#include "journal/journal.h"
+#include "journal/record.h"
+#include "journal/witness.h"
+
+enum {
+    ENGINE_MAGIC = 0x50415745,
+    /* A batch takes records until it has so many bytes; then the next operation waits for a commit. */
+    BATCH_BYTES = 16 << 20,
+    /* Its buffer always has room for one record more. */
+    BATCH_BYTES_MAX = BATCH_BYTES + 2 * PAWL_RECORD_BYTES_MAX,
+    /* Commits between two looks at the journal's housekeeping. */
+    TIDY_COMMITS = 128,
+    SNAPSHOT_SLICE_CHUNKS = 16
+};
+
+/* A batch on its way: collecting, or given to the journal's worker. */
+struct engine_slot {
+    struct pawl_buf blob;
+    uint64_t first_op; /* 0: nothing collected yet */
+    uint64_t last_op;
+};
+
+enum engine_job { JOB_NONE, JOB_COMMIT, JOB_NAME, JOB_TIDY };
+
+enum snapshot_state {
+    SNAPSHOT_NONE,
+    SNAPSHOT_BEGUN,     /* the core hands out chunks; the batch that ends with it is on its way */
+    SNAPSHOT_STREAMING, /* the file is open */
+    SNAPSHOT_DURABLE    /* the file has its name; the journal does not know it yet */
+};
+
+enum side_job { SIDE_NONE, SIDE_BEGIN, SIDE_SLICE, SIDE_FINISH, SIDE_WITNESS, SIDE_REMOVE };
+
+struct engine_snapshot {
+    enum snapshot_state state;
+    uint64_t last_op; /* of the newest checkpoint, named or under way */
+    uint64_t op;      /* of the one under way */
+    struct pawl_journal_hash hash;
+    char *root; /* owned: its bytes as they were */
+    size_t root_bytes;
+    size_t root_capacity;
+    char *chunks; /* owned: SNAPSHOT_SLICE_CHUNKS of them */
+    uint32_t numbers[SNAPSHOT_SLICE_CHUNKS];
+    uint32_t chunk_count;
+    bool handed_out;
+    struct pawl_checkpoint_writer *writer;
+    struct pawl_journal_checkpoint row;
+    char obsolete[64]; /* a file that the journal no longer names; empty: none */
+};
+
+struct pawl_engine {
+    struct pawl_authority authority; /* first: the authority's functions cast back */
+    uint32_t magic;
+    bool poisoned;
+    bool advancing; /* turn, collect or flush is on the stack */
+    struct pawl_engine_options options;
+    const struct pawl_files *files;
+    struct pawl_journal *journal;
+    struct pawl_ledger ledger;
+    struct pawl_slew slew;
+    struct pawl_codec_scratch *scratch; /* owned: for records read back here */
+    uint16_t own_code;                  /* what the engine's own last command gave */
+    char dir[PAWL_PATH_BYTES_MAX];
+
+    /* Batches. */
+    struct engine_slot slots[2];
+    uint32_t collecting; /* which of them */
+    struct pawl_fold fold;
+    struct pawl_worker journal_worker;
+    enum engine_job job;
+    struct pawl_journal_batch batch; /* of JOB_COMMIT */
+    uint64_t durable_op;
+    struct pawl_journal_hash durable_hash;
+    uint32_t commits_since_tidy;
+
+    /* Those who wait, in the order in which they asked. */
+    struct pawl_op *waiting_first;
+    struct pawl_op *waiting_last;
+
+    /* Checkpoints and the witness. */
+    struct pawl_worker side_worker;
+    enum side_job side_job;
+    struct engine_snapshot snapshot;
+    struct pawl_witness witness;      /* the newest that is on disk */
+    struct pawl_witness witness_next; /* of SIDE_WITNESS */
+    int64_t witness_due_us;           /* INT64_MAX: nothing to say */
+
+    struct pawl_buf lookup; /* the batch that pawl_engine_original handed a record out of */
+};
+
+/* Stops for good and says why (J2). */
+void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg);
+
+/* submit.c */
+/* Applies and records a command of the engine's own; nobody waits for it. */
+void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command);
+bool engine_answer_ready(struct pawl_engine *engine);
+
+/* commit.c */
+/* Takes finished jobs, answers, starts jobs. false: nothing moved. */
+bool engine_advance(struct pawl_engine *engine);
+/* Makes everything up to `op` durable, waiting for it, without answering anybody. */
+void engine_make_durable(struct pawl_engine *engine, uint64_t op);
+
+/* snapshot.c */
+/* At the end of a batch, before it is given away: begins a checkpoint when one is due. */
+void snapshot_at_batch_end(struct pawl_engine *engine);
+/* A batch is durable. */
+void snapshot_note_durable(struct pawl_engine *engine);
+/* Takes a finished job of the side worker. */
+bool snapshot_finish_job(struct pawl_engine *engine);
+bool snapshot_start_job(struct pawl_engine *engine);
+/* Before the journal is told about a checkpoint: which one it will forget. */
+void snapshot_note_obsolete(struct pawl_engine *engine);
+/* The journal knows it now. */
+void snapshot_named(struct pawl_engine *engine);
+/* Writes one to its end. */
+pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg);
+int64_t snapshot_next_due_us(const struct pawl_engine *engine);
+void snapshot_free(struct pawl_engine *engine);
+pawl_err snapshot_write_witness(struct pawl_engine *engine, struct pawl_errmsg *msg);
+
+/* open.c */
+PAWL_MUST_CHECK pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot.c: checkpoints and the witness, beside the commits and never in their way.
+ *
+ *   NONE --due, at the end of a batch: the core's root is copied--> BEGUN
+ *   BEGUN --that batch is durable: its hash is known--> the file is opened --> STREAMING
+ *   STREAMING --slices of chunks, while commands go on--> all handed out, file durable --> DURABLE
+ *   DURABLE --the journal names it (commit.c)--> NONE, and the oldest file goes
+ *
+ * J10 is this order. J11: the witness is made from what is durable, and due a second after the
+ * first commit that it does not know. Files are written by the side worker; the core is only
+ * touched here, on the engine's thread.
+ *
+ * Failure: a disk that fails stops the engine, as in a commit. Missing memory does not: the
+ * checkpoint is given up and tried again later, since it only saves time.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "engine/engine_priv.h"
+
+#define WITNESS_LAG_US PAWL_US_PER_SECOND
+/* How soon a host without a wake-up should look again while a checkpoint is being written. */
+#define SNAPSHOT_PAUSE_US (INT64_C(10) * PAWL_US_PER_MS)
+#define CHECKPOINT_OPS    UINT64_C(200000)
+
+/* --- Jobs, on the side worker. ------------------------------------------------------------------ */
+
+static pawl_err begin_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    struct pawl_checkpoint_start start = {.op = snapshot->op,
+                                          .rules_version = PAWL_RULES_VERSION,
+                                          .chunk_bytes = PAWL_CHUNK_BYTES,
+                                          .hash = snapshot->hash,
+                                          .root =
+                                              pawl_slice_of(snapshot->root, snapshot->root_bytes)};
+    return pawl_checkpoint_begin(engine->files, engine->dir, &start, &snapshot->writer, msg);
+}
+
+static pawl_err slice_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    pawl_err err = PAWL_OK;
+    for (uint32_t i = 0; i < snapshot->chunk_count && pawl_ok(err); i++) {
+        err = pawl_checkpoint_chunk(snapshot->writer, snapshot->numbers[i],
+                                    snapshot->chunks + (size_t)i * PAWL_CHUNK_BYTES, msg);
+    }
+    return err;
+}
+
+static pawl_err finish_file_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    struct pawl_checkpoint_writer *writer = engine->snapshot.writer;
+    engine->snapshot.writer = NULL;
+    return pawl_checkpoint_finish(writer, &engine->snapshot.row, msg);
+}
+
+static pawl_err witness_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    return pawl_witness_write(engine->files, engine->dir, &engine->witness_next, msg);
+}
+
+static pawl_err remove_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    char path[PAWL_PATH_BYTES_MAX];
+    pawl_err err = pawl_files_path(engine->dir, engine->snapshot.obsolete, path, msg);
+    return pawl_ok(err) ? engine->files->ops->remove(engine->files->arg, path, msg) : err;
+}
+
+static void run(struct pawl_engine *engine, enum side_job job, pawl_worker_fn *fn)
+{
+    PAWL_ASSERT(engine->side_job == SIDE_NONE);
+    engine->side_job = job;
+    pawl_worker_run(&engine->side_worker, fn, engine);
+}
+
+/* --- The beginning. ----------------------------------------------------------------------------- */
+
+static bool make_buffers(struct engine_snapshot *snapshot)
+{
+    if (snapshot->root == NULL) {
+        snapshot->root = pawl_alloc(pawl_core_size());
+        snapshot->root_capacity = pawl_core_size();
+    }
+    if (snapshot->chunks == NULL) {
+        snapshot->chunks = pawl_alloc((size_t)SNAPSHOT_SLICE_CHUNKS * PAWL_CHUNK_BYTES);
+    }
+    return snapshot->root != NULL && snapshot->chunks != NULL;
+}
+
+/* false: no memory for it. */
+static bool begin(struct pawl_engine *engine)
+{
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    PAWL_ASSERT(snapshot->state == SNAPSHOT_NONE && snapshot->writer == NULL);
+    if (!make_buffers(snapshot)) {
+        return false;
+    }
+    pawl_core_snapshot_begin(engine->ledger.core);
+    snapshot->root_bytes =
+        pawl_core_snapshot_root(engine->ledger.core, snapshot->root, snapshot->root_capacity);
+    PAWL_ASSERT(snapshot->root_bytes > 0 && snapshot->root_bytes <= snapshot->root_capacity);
+    snapshot->state = SNAPSHOT_BEGUN;
+    snapshot->op = pawl_core_op(engine->ledger.core);
+    snapshot->chunk_count = 0;
+    snapshot->handed_out = false;
+    return true;
+}
+
+void snapshot_at_batch_end(struct pawl_engine *engine)
+{
+    uint64_t every = engine->options.checkpoint_every_ops;
+    every = every == 0 ? CHECKPOINT_OPS : every;
+    uint64_t op = pawl_core_op(engine->ledger.core);
+    if (engine->snapshot.state == SNAPSHOT_NONE && op - engine->snapshot.last_op >= every &&
+        !begin(engine)) {
+        engine->snapshot.last_op = op;
+    }
+}
+
+void snapshot_note_durable(struct pawl_engine *engine)
+{
+    if (engine->snapshot.state == SNAPSHOT_BEGUN && engine->durable_op == engine->snapshot.op) {
+        engine->snapshot.hash = engine->durable_hash;
+    }
+    if (engine->witness_due_us == INT64_MAX) {
+        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
+    }
+}
+
+/* --- Giving jobs. ------------------------------------------------------------------------------- */
+
+/* As many chunks as a slice takes. */
+static void fill_slice(struct pawl_engine *engine)
+{
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    snapshot->chunk_count = 0;
+    while (!snapshot->handed_out && snapshot->chunk_count < SNAPSHOT_SLICE_CHUNKS) {
+        char *room = snapshot->chunks + (size_t)snapshot->chunk_count * PAWL_CHUNK_BYTES;
+        uint32_t number = 0;
+        if (pawl_core_snapshot_next(engine->ledger.core, &number, room)) {
+            snapshot->numbers[snapshot->chunk_count++] = number;
+        } else {
+            snapshot->handed_out = true;
+        }
+    }
+}
+
+static bool witness_is_due(struct pawl_engine *engine)
+{
+    return engine->witness_due_us != INT64_MAX && engine->durable_op > engine->witness.op &&
+           pawl_slew_now_us(&engine->slew) >= engine->witness_due_us;
+}
+
+bool snapshot_start_job(struct pawl_engine *engine)
+{
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    if (engine->side_job != SIDE_NONE || engine->poisoned) {
+        return false;
+    }
+    if (witness_is_due(engine)) {
+        engine->witness_next =
+            (struct pawl_witness){.op = engine->durable_op, .hash = engine->durable_hash};
+        engine->witness_due_us = INT64_MAX;
+        run(engine, SIDE_WITNESS, witness_job);
+        return true;
+    }
+    if (snapshot->state == SNAPSHOT_BEGUN && engine->durable_op >= snapshot->op) {
+        run(engine, SIDE_BEGIN, begin_job);
+        return true;
+    }
+    if (snapshot->state == SNAPSHOT_STREAMING) {
+        fill_slice(engine);
+        bool slice = snapshot->chunk_count > 0;
+        run(engine, slice ? SIDE_SLICE : SIDE_FINISH, slice ? slice_job : finish_file_job);
+        return true;
+    }
+    if (snapshot->state == SNAPSHOT_NONE && snapshot->obsolete[0] != '\0') {
+        run(engine, SIDE_REMOVE, remove_job);
+        return true;
+    }
+    return false;
+}
+
+/* --- Taking them back. -------------------------------------------------------------------------- */
+
+/* Without memory the checkpoint is given up; it comes again after as many operations. */
+static void give_up(struct pawl_engine *engine, const struct pawl_errmsg *msg)
+{
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    pawl_log(PAWL_LOG_WARN, "no checkpoint this time: %s", msg->text);
+    if (pawl_core_snapshot_active(engine->ledger.core)) {
+        pawl_core_snapshot_abort(engine->ledger.core);
+    }
+    if (snapshot->writer != NULL) {
+        pawl_checkpoint_abandon(snapshot->writer);
+        snapshot->writer = NULL;
+    }
+    snapshot->last_op = snapshot->op;
+    snapshot->state = SNAPSHOT_NONE;
+}
+
+static void side_failed(struct pawl_engine *engine,
+                        enum side_job job,
+                        pawl_err err,
+                        const struct pawl_errmsg *msg)
+{
+    if (err.code != PAWL_ERR_MEMORY) {
+        engine_fail(engine, err, msg);
+    } else if (job == SIDE_WITNESS) {
+        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
+    } else if (job != SIDE_REMOVE) {
+        give_up(engine, msg);
+    }
+}
+
+static void side_done(struct pawl_engine *engine, enum side_job job)
+{
+    switch (job) {
+    case SIDE_BEGIN:
+        engine->snapshot.state = SNAPSHOT_STREAMING;
+        return;
+    case SIDE_FINISH:
+        engine->snapshot.state = SNAPSHOT_DURABLE;
+        return;
+    case SIDE_WITNESS:
+        engine->witness = engine->witness_next;
+        if (engine->durable_op > engine->witness.op && engine->witness_due_us == INT64_MAX) {
+            engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
+        }
+        return;
+    case SIDE_REMOVE:
+        engine->snapshot.obsolete[0] = '\0';
+        return;
+    case SIDE_SLICE:
+    case SIDE_NONE:
+        return;
+    }
+}
+
+bool snapshot_finish_job(struct pawl_engine *engine)
+{
+    if (engine->side_job == SIDE_NONE ||
+        pawl_worker_state(&engine->side_worker) != PAWL_WORKER_DONE) {
+        return false;
+    }
+    struct pawl_errmsg msg = {""};
+    pawl_err err = pawl_worker_take(&engine->side_worker, &msg);
+    enum side_job job = engine->side_job;
+    engine->side_job = SIDE_NONE;
+    if (pawl_failed(err)) {
+        side_failed(engine, job, err, &msg);
+        return false;
+    }
+    side_done(engine, job);
+    return true;
+}
+
+void snapshot_note_obsolete(struct pawl_engine *engine)
+{
+    struct pawl_journal_checkpoint oldest;
+    if (engine->journal->ops->checkpoint(engine->journal, 1, &oldest)) {
+        _Static_assert(sizeof(engine->snapshot.obsolete) == sizeof(oldest.file), "names fit");
+        memcpy(engine->snapshot.obsolete, oldest.file, sizeof(oldest.file));
+    }
+}
+
+void snapshot_named(struct pawl_engine *engine)
+{
+    PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
+    engine->snapshot.state = SNAPSHOT_NONE;
+    engine->snapshot.last_op = engine->snapshot.op;
+    engine->witness_due_us = pawl_slew_now_us(&engine->slew);
+}
+
+/* --- For the rest of the engine. ---------------------------------------------------------------- */
+
+int64_t snapshot_next_due_us(const struct pawl_engine *engine)
+{
+    if (engine->snapshot.state != SNAPSHOT_NONE || engine->side_job != SIDE_NONE) {
+        int64_t soon_us = engine->slew.now_us + SNAPSHOT_PAUSE_US;
+        return soon_us < engine->witness_due_us ? soon_us : engine->witness_due_us;
+    }
+    return engine->witness_due_us;
+}
+
+static void run_to_end(struct pawl_engine *engine)
+{
+    while (!engine->poisoned && engine->snapshot.state != SNAPSHOT_NONE) {
+        if (!engine_advance(engine)) {
+            pawl_worker_wait(&engine->side_worker);
+            pawl_worker_wait(&engine->journal_worker);
+        }
+    }
+}
+
+pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg)
+{
+    uint64_t op = pawl_core_op(engine->ledger.core);
+    engine_make_durable(engine, op);
+    run_to_end(engine);
+    /* Answers that went out meanwhile may have led to new operations. */
+    op = pawl_core_op(engine->ledger.core);
+    engine_make_durable(engine, op);
+    if (!engine->poisoned && engine->snapshot.state == SNAPSHOT_NONE &&
+        engine->snapshot.last_op < op) {
+        if (!begin(engine)) {
+            pawl_errmsg_set(msg, "no memory for a checkpoint");
+            return PAWL_ERR(MEMORY);
+        }
+        engine->snapshot.hash = engine->durable_hash;
+        run_to_end(engine);
+    }
+    struct pawl_journal_checkpoint newest;
+    if (!engine->poisoned && engine->journal->ops->checkpoint(engine->journal, 0, &newest) &&
+        newest.op >= op) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg, "the checkpoint at operation %llu was not written",
+                    (unsigned long long)op);
+    return engine->poisoned ? PAWL_ERR(POISONED) : PAWL_ERR(MEMORY);
+}
+
+pawl_err snapshot_write_witness(struct pawl_engine *engine, struct pawl_errmsg *msg)
+{
+    if (engine->durable_op <= engine->witness.op) {
+        return PAWL_OK;
+    }
+    struct pawl_witness witness = {.op = engine->durable_op, .hash = engine->durable_hash};
+    return pawl_witness_write(engine->files, engine->dir, &witness, msg);
+}
+
+void snapshot_free(struct pawl_engine *engine)
+{
+    if (engine->snapshot.writer != NULL) {
+        pawl_checkpoint_abandon(engine->snapshot.writer);
+    }
+    pawl_free(engine->snapshot.root);
+    pawl_free(engine->snapshot.chunks);
+}

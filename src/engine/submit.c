@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * submit.c: from a command to a result, and the queue of those who wait for it to be durable.
+ *
+ * Before a command is applied everything that could still fail is done: it fits the journal's
+ * encoding, the core has its memory, the batch has room for the record. What cannot be made
+ * ready is answered without being applied, so there is never a change without its record.
+ *
+ * The queue is one list in the order of asking. needs_op never falls along it, because the
+ * last applied operation only grows; so answering from its front is answering in order (J7).
+ */
+#include "base/assert.h"
+#include "engine/engine_priv.h"
+
+static void enqueue(struct pawl_engine *engine, struct pawl_op *op, uint64_t needs_op)
+{
+    PAWL_ASSERT(op->done != NULL);
+    PAWL_ASSERT(engine->waiting_last == NULL || engine->waiting_last->needs_op <= needs_op);
+    op->needs_op = needs_op;
+    op->next = NULL;
+    if (engine->waiting_last != NULL) {
+        engine->waiting_last->next = op;
+    } else {
+        engine->waiting_first = op;
+    }
+    engine->waiting_last = op;
+}
+
+bool engine_answer_ready(struct pawl_engine *engine)
+{
+    /* What is asked for while we answer is answered the next time. */
+    const struct pawl_op *last = engine->waiting_last;
+    bool any = false;
+    while (!engine->poisoned && engine->waiting_first != NULL &&
+           engine->waiting_first->needs_op <= engine->durable_op) {
+        struct pawl_op *op = engine->waiting_first;
+        bool stop = op == last;
+        engine->waiting_first = op->next;
+        if (engine->waiting_first == NULL) {
+            engine->waiting_last = NULL;
+        }
+        op->next = NULL;
+        op->done(op);
+        any = true;
+        if (stop) {
+            break;
+        }
+    }
+    return any;
+}
+
+/* Everything that apply and the record need. false: no memory. */
+static bool make_ready(struct pawl_engine *engine)
+{
+    if (engine->slots[engine->collecting].blob.bytes >= BATCH_BYTES) {
+        engine_make_durable(engine, pawl_core_op(engine->ledger.core));
+    }
+    if (engine->poisoned || !pawl_ledger_supply(&engine->ledger, 1)) {
+        return false;
+    }
+    struct engine_slot *slot = &engine->slots[engine->collecting];
+    if (slot->blob.bytes == 0) {
+        pawl_record_batch_begin(&slot->blob);
+    }
+    bool room =
+        !slot->blob.overflowed && pawl_buf_reserve(&slot->blob, PAWL_RECORD_BYTES_MAX) != NULL;
+    if (!room && slot->first_op == 0) {
+        pawl_buf_reset(&slot->blob);
+    }
+    return room;
+}
+
+/* Applies and records; make_ready was true. */
+static void apply(struct pawl_engine *engine,
+                  const struct pawl_command *command,
+                  int64_t now_us,
+                  struct pawl_result *ret_result)
+{
+    struct engine_slot *slot = &engine->slots[engine->collecting];
+    size_t offset = slot->blob.bytes;
+    pawl_core_apply(engine->ledger.core, now_us, command, ret_result);
+    PAWL_ASSERT(ret_result->op == pawl_core_op(engine->ledger.core));
+    PAWL_ASSERT(slot->first_op == 0 || ret_result->op == slot->last_op + 1); /* J5 */
+    pawl_record_batch_put(&slot->blob, command, ret_result, 0);
+    PAWL_ASSERT(!slot->blob.overflowed);
+    slot->first_op = slot->first_op == 0 ? ret_result->op : slot->first_op;
+    slot->last_op = ret_result->op;
+    ret_result->expired = NULL;
+    pawl_fold_remember(&engine->fold, command, ret_result, offset,
+                       pawl_core_next_due_us(engine->ledger.core));
+}
+
+/* Answered without the ledger: it never saw the command. */
+static void refuse(struct pawl_engine *engine, uint16_t code, int64_t now_us, struct pawl_op *op)
+{
+    op->result = (struct pawl_result){.code = code, .now_us = now_us};
+    enqueue(engine, op, pawl_core_op(engine->ledger.core));
+}
+
+void pawl_engine_submit(struct pawl_engine *engine,
+                        const struct pawl_command *command,
+                        struct pawl_op *op)
+{
+    if (engine->poisoned) {
+        return;
+    }
+    int64_t now_us = pawl_engine_now_us(engine);
+    if (!pawl_codec_command_fits(command)) {
+        refuse(engine, PAWL_RESULT_INVALID_REQUEST, now_us, op);
+        return;
+    }
+    if (pawl_fold_matches(&engine->fold, command, now_us)) {
+        pawl_record_batch_repeat(&engine->slots[engine->collecting].blob, engine->fold.offset);
+        op->result = engine->fold.result;
+        enqueue(engine, op, engine->fold.result.op);
+        return;
+    }
+    if (!make_ready(engine)) {
+        if (!engine->poisoned) {
+            refuse(engine, PAWL_RESULT_LIMIT_REACHED, now_us, op);
+        }
+        return;
+    }
+    apply(engine, command, now_us, &op->result);
+    enqueue(engine, op, op->result.op);
+}
+
+void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command)
+{
+    struct pawl_result result;
+    PAWL_ASSERT(pawl_codec_command_fits(command));
+    if (make_ready(engine)) {
+        apply(engine, command, pawl_engine_now_us(engine), &result);
+        engine->own_code = result.code;
+    }
+}
+
+void pawl_engine_barrier(struct pawl_engine *engine, struct pawl_op *op)
+{
+    if (!engine->poisoned) {
+        enqueue(engine, op, pawl_core_op(engine->ledger.core));
+    }
+}

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# What tests of the layers from core upwards share: drawn commands, the simulated disk.
+add_library(pawl_testkit STATIC
+  ${CMAKE_SOURCE_DIR}/tests/lib/disk.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/disk_store.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/generate.c)
+target_link_libraries(pawl_testkit PUBLIC pawl_journal pawl_test_options)
+
+foreach(module codec)
+  pawl_unit_test(${module} testkit)
+endforeach()
