@@ -184,32 +184,6 @@ def check_allowed(root, long):
             yield f"{name}: {count} lines; past {limit}, ask which two things it is"
 
 
-def check_dead(texts):
-    """C files that no CMake list names, and headers that nobody includes."""
-    lists = {path: re.sub(r"#.*", "", text) for path, text in texts.items()
-             if path.endswith((".cmake", "CMakeLists.txt"))}
-    words = {path: set(re.findall(r"[\w./+-]+", text)) for path, text in lists.items()}
-    everywhere = set().union(*words.values())
-    # pawl_unit_test(NAME …) and its kin add the first half of the file's name.
-    everywhere |= {f"{first}_{name}.c" for first in ("test", "fuzz", "bench")
-                   for path in lists if not path.startswith("src/") for name in words[path]}
-    included = set()
-    for path, text in texts.items():
-        if in_c(path):
-            for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M):
-                included |= {name, f"src/{name}", f"{pathlib.PurePosixPath(path).parent}/{name}"}
-    for path in filter(in_c, texts):
-        parts = path.split("/")
-        if path.endswith(".c"):
-            listed = words.get(f"src/{parts[1]}/CMakeLists.txt", set()) \
-                if parts[0] == "src" else everywhere
-            listed_as = {path, parts[-1], "/".join(parts[1:]), "/".join(parts[2:])}
-            if not any(word.endswith(f"/{path}") or word in listed_as for word in listed):
-                yield f"{path}: no CMake list names it, so nothing builds it"
-        elif path not in included:
-            yield f"{path}: nobody includes it"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", default=gate.ROOT, type=pathlib.Path)
@@ -225,7 +199,6 @@ def main():
             findings.append(f"{path}: has an interpreter line and cannot be executed")
         long |= lengths(path, text, code)
     findings += check_allowed(root, long)
-    findings += check_dead(texts)
     return gate.finish("tidy", sum(map(in_source, texts)), "source files", findings)
 
 

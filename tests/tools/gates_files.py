@@ -10,19 +10,11 @@ TIDY = planted.ROOT / "tools" / "tidy.py"
 FORMAT = planted.ROOT / "tools" / "format.py"
 DOCS = planted.ROOT / "tools" / "docs_links.py"
 LONG_FUNCTION = SOURCE.replace("    return", "    (void)value;\n" * 70 + "    return")
-CMAKE = "src/base/CMakeLists.txt"
-LAYER = SPDX + "pawl_layer(%s SOURCES a.c)\n"
 
 
 def call(text):
     """The source with one more statement in its function."""
     return SOURCE.replace("    return", f"    {text}\n    return")
-
-
-def in_layer(layer, name, text):
-    """The file moved to another layer, listed there."""
-    return {f"src/{layer}/{name}": text,
-            f"src/{layer}/CMakeLists.txt": SPDX + f"pawl_layer({layer} SOURCES {name})\n"}
 
 
 # What is planted in the clean tree, and what tidy must say about it.
@@ -53,11 +45,9 @@ TIDY_CASES = (
     ("rand", {"src/base/a.c": call("rand();")}, "use struct pawl_prng"),
     ("random", {"src/base/a.c": call("random();")}, "use struct pawl_prng"),
     ("a goto that is not to out", {"src/base/a.c": call("goto again;")}, "forward `out:`"),
-    ("double in the core", in_layer("core", "b.c", call("double x = 1;")), "money is integers"),
-    ("float in money", {"src/base/money.c": call("float x = 1;"),
-                        CMAKE: SPDX + "pawl_layer(base SOURCES a.c money.c)\n"},
-     "money is integers"),
-    ("double in prices", in_layer("gateway", "price_book.c", call("double x = 1;")),
+    ("double in the core", {"src/core/b.c": call("double x = 1;")}, "money is integers"),
+    ("float in money", {"src/base/money.c": call("float x = 1;")}, "money is integers"),
+    ("double in prices", {"src/gateway/price_book.c": call("double x = 1;")},
      "money is integers"),
     ("an include that climbs", {"src/base/a.c": '#include "../core/core.h"\n' + SOURCE},
      'includes are "layer/file.h"'),
@@ -73,13 +63,6 @@ TIDY_CASES = (
     ("an unfinished mark", {"src/base/a.c": call("/* FIX" "ME */")}, "finish it"),
     ("unfinished work without issue", {"src/base/a.c": call("/* TO" "DO: later */")},
      "names its issue"),
-    ("a dead source", {"src/base/dead.c": SOURCE}, "dead.c: no CMake list names it"),
-    ("a source listed by another layer only",
-     {"src/core/a.c": SOURCE, "src/core/CMakeLists.txt": LAYER.replace("a.c", "b.c") % "core"},
-     "src/core/a.c: no CMake list names it"),
-    ("a dead unit test", {"tests/unit/test_dead.c": SOURCE}, "test_dead.c: no CMake list"),
-    ("a dead header", {"src/base/dead.h": HEADER.replace("_A_H", "_DEAD_H")},
-     "dead.h: nobody includes it"),
     ("a long function", {"src/base/a.c": LONG_FUNCTION}, "src/base/a.c:pawl_a: 73 lines"),
     ("a long file", {"src/base/a.c": SOURCE + "\n" + "extern int pawl_b;\n" * 800},
      "src/base/a.c: 811 lines"),
@@ -110,18 +93,12 @@ TIDY_PASSES = (
      {"src/base/a.c": call('(void)"malloc(1)"; /* time() is read elsewhere. */')}),
     ("members and longer names",
      {"src/base/a.c": call("x->free(a); x.time(b); pawl_free(c); my_rand(d);")}),
-    ("allocation in its own file",
-     {"src/base/alloc.c": call("malloc(1);"),
-      CMAKE: SPDX + "pawl_layer(base SOURCES a.c alloc.c)\n"}),
-    ("the clock in its own file",
-     {"src/base/clock_os.c": call("clock_gettime(0, a);"),
-      CMAKE: SPDX + "pawl_layer(base SOURCES a.c clock_os.c)\n"}),
+    ("allocation in its own file", {"src/base/alloc.c": call("malloc(1);")}),
+    ("the clock in its own file", {"src/base/clock_os.c": call("clock_gettime(0, a);")}),
     ("double far from money", {"src/base/a.c": call("double x = 1;")}),
     ("unfinished work with its issue", {"src/base/a.c": call("/* TO" "DO(#12): later. */")}),
     ("an exact allowance",
      {"src/base/a.c": LONG_FUNCTION, "tools/tidy_allow.txt": "src/base/a.c:pawl_a 73 # Why.\n"}),
-    ("a unit test named by its function",
-     {"tests/unit/test_x.c": SOURCE, "tests/cmake/x.cmake": SPDX + "pawl_unit_test(x base)\n"}),
     ("a forward goto out", {"src/base/a.c": call("goto out;")}),
 )
 

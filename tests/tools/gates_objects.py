@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-tests of the gates that read compiled code or compile: core symbols, layers, clang-tidy."""
+"""Self-tests of the gates that read compiled code or compile: symbols, layers, dead files,
+clang-tidy.
+"""
 import json
 import pathlib
 import shlex
@@ -8,6 +10,7 @@ import planted
 from planted import CLEAN, ROOT, SOURCE
 
 SYMBOLS = ROOT / "tools" / "core_symbols.sh"
+DEAD_FILES = ROOT / "tools" / "dead_files.py"
 CLANG_TIDY = ROOT / "tools" / "clang_tidy.py"
 WERROR = ROOT / "build" / "werror"
 # The architecture: what each layer may include, itself aside.
@@ -119,14 +122,32 @@ def run_layers(counter):
             assert layer in seen and not seen & hidden, f"{layer} sees {sorted(seen)}"
 
 
-def clang_tidy(files):
-    settings = {".clang-tidy": (ROOT / ".clang-tidy").read_text()}
-    with planted.tree(settings | files) as root:
-        sources = [path for path in files if path.endswith(".c")]
+def run_over(tool, files, built):
+    """Runs a tool that wants compile_commands.json over a tree where these files are built."""
+    with planted.tree(files) as root:
         (root / "compile_commands.json").write_text(json.dumps(
             [{"directory": str(root), "file": path, "command": f"clang -Isrc -c {path}"}
-             for path in sources]))
-        return planted.run(CLANG_TIDY, "--root", root, root)
+             for path in built]))
+        return planted.run(tool, "--root", root, root)
+
+
+def run_dead_files(counter):
+    with counter.test("dead files passes a clean tree and says how much it looked at"):
+        status, output = run_over(DEAD_FILES, CLEAN, ["src/base/a.c"])
+        planted.expect_pass(status, output)
+        assert "dead-files: 2 C files" in output, output
+    with counter.test("dead files finds a source that nothing builds"):
+        planted.expect_finding(*run_over(DEAD_FILES, CLEAN, []), "src/base/a.c: no CMake list")
+    with counter.test("dead files finds a header that nobody includes"):
+        planted.expect_finding(*run_over(DEAD_FILES, CLEAN | {"src/base/b.h": ""},
+                                         ["src/base/a.c"]), "src/base/b.h: nobody includes it")
+    with counter.test("dead files refuses an empty tree"):
+        planted.expect_finding(*run_over(DEAD_FILES, {}, []), "looked at nothing")
+
+
+def clang_tidy(files):
+    settings = {".clang-tidy": (ROOT / ".clang-tidy").read_text()}
+    return run_over(CLANG_TIDY, settings | files, [path for path in files if path.endswith(".c")])
 
 
 def run_clang_tidy(counter):
@@ -148,4 +169,5 @@ def run_clang_tidy(counter):
 def run(counter):
     run_symbols(counter)
     run_layers(counter)
+    run_dead_files(counter)
     run_clang_tidy(counter)
