@@ -13,6 +13,7 @@ static pawl_err from_code(sqlite3 *db, int code)
     switch (code & 0xff) {
     case SQLITE_FULL:
         return PAWL_ERR(FULL);
+    case SQLITE_ERROR: /* our SQL is sound: the tables are not ours */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
