@@ -377,6 +377,17 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     *ret_admission = result;
 }
 
+void pawl_admission_usage(const struct pawl_admission_query *query,
+                          int64_t output_tokens,
+                          int64_t uses,
+                          struct pawl_usage *ret_usage)
+{
+    struct decider decider = decider_of(query);
+    int64_t each = query->request->choices * query->request->passes;
+    struct form form = {query->input_tokens, (output_tokens + each - 1) / each, uses};
+    usage_of(&decider, form, ret_usage);
+}
+
 void pawl_admission_growth(const struct pawl_admission_query *query,
                            int64_t held_tokens,
                            int64_t output_tokens,

@@ -19,6 +19,7 @@
 #include "gateway/estimate.h"
 #include "gateway/price.h"
 #include "gateway/request.h"
+#include "gateway/usage.h"
 
 enum {
     PAWL_ADMISSION_OUTPUT_USEFUL = 256, /* the least that is worth a call */
@@ -86,6 +87,13 @@ struct pawl_admission {
 
 void pawl_admission_decide(const struct pawl_admission_query *query,
                            struct pawl_admission *ret_admission);
+
+/* The dearest usage that the call can lead to with that output, over all choices: what a hold is made of, and
+ * what an answer without figures is booked at. */
+void pawl_admission_usage(const struct pawl_admission_query *query,
+                          int64_t output_tokens,
+                          int64_t uses,
+                          struct pawl_usage *ret_usage);
 
 /* What `output_tokens` more cost, in the lines of the hold, for growing it. */
 void pawl_admission_growth(const struct pawl_admission_query *query,

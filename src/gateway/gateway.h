@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gateway.h: the LLM reverse proxy of one run: estimate, reserve, forward, meter, settle. It
- * is a handler for an HTTP server (net/server.h), spends through an authority, and calls providers
- * through an HTTP client. It belongs to one subject and one secret path; a server with many runs
- * makes many of them.
+ * is a handler for an HTTP server (net/server.h), spends through an authority, and calls
+ * providers through an HTTP client. It belongs to one subject and one secret path; a server with
+ * many runs makes many of them. docs/GATEWAY.md has the rules.
  *
  * Paths: "/<secret>/anthropic/…", "/<secret>/openai/…", "/<secret>/gemini/…", each with and
- * without "/v1". The segment after the secret fixes dialect and upstream. Anything without the secret is
- * 404 and says nothing.
+ * without "/v1". The segment after the secret fixes dialect and upstream. Anything without the
+ * secret is 404 and says nothing.
  *
  * Everything runs on the loop's thread. Credentials and bodies pass through and are neither
  * logged nor kept.
@@ -26,50 +26,54 @@
 #include "net/client.h"
 #include "net/server.h"
 
-/* Why a call was refused or cut (DECISIONS in docs/GATEWAY.md has the table of answers). */
+/* Why a call was refused or cut. */
 enum pawl_refusal {
-    PAWL_REFUSAL_SPENT, /* latches: nothing useful fits any more */
-    PAWL_REFUSAL_HELD,  /* parallel calls hold the rest; waited in vain */
-    PAWL_REFUSAL_TOO_BIG, /* this call does not fit, a smaller one would; the second in a row latches */
-    PAWL_REFUSAL_TOOL_CALLS, /* latches: the answer held more tool calls than are left */
-    PAWL_REFUSAL_ITERATIONS, /* latches */
-    PAWL_REFUSAL_DEADLINE,   /* latches */
-    PAWL_REFUSAL_LATCHED,    /* the run is latched already */
-    PAWL_REFUSAL_NO_PRICE,   /* unknown model under a hard cap */
-    PAWL_REFUSAL_UNMETERED,  /* a path that spends and that is not understood */
-    PAWL_REFUSAL_BODY,       /* a model call whose body is not JSON we can read */
-    PAWL_REFUSAL_UPGRADE,    /* a websocket: 426 */
-    PAWL_REFUSAL_STOPPED,    /* the run is being ended */
+    PAWL_REFUSAL_SPENT,   /* latches: nothing useful fits any more */
+    PAWL_REFUSAL_HELD,    /* parallel calls hold the rest; waited in vain */
+    PAWL_REFUSAL_TOO_BIG, /* this call does not fit, a smaller one would; twice running latches */
+    PAWL_REFUSAL_TOOL_CALLS,  /* latches: the answer held more tool calls than are left */
+    PAWL_REFUSAL_ITERATIONS,  /* latches */
+    PAWL_REFUSAL_DEADLINE,    /* latches */
+    PAWL_REFUSAL_LATCHED,     /* the run is latched already, or paused by somebody */
+    PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
+    PAWL_REFUSAL_UNMETERED,   /* a path or a body that spends and that cannot be bounded */
+    PAWL_REFUSAL_BODY,        /* a model call whose body cannot be read */
+    PAWL_REFUSAL_UPGRADE,     /* a websocket: 426 */
+    PAWL_REFUSAL_STOPPED,     /* the run is being ended */
+    PAWL_REFUSAL_UNREACHABLE, /* the provider did not answer: 502 */
+    PAWL_REFUSAL_RUNAWAY,     /* a stream went far past its ceiling and was cut */
+    PAWL_REFUSAL_LEDGER,      /* the ledger said no for a reason of its own */
     PAWL_REFUSAL_COUNT
 };
 
 struct pawl_gateway_latch {
     enum pawl_refusal refusal;
-    uint16_t unit;       /* of the cap that fired */
-    const char *message; /* the words that the client got */
+    uint16_t unit;       /* of the cap that fired; 0: none */
+    const char *message; /* the words that the client got; valid during the callback */
 };
 
 struct pawl_gateway_counters {
     uint64_t calls;               /* model calls forwarded */
-    uint64_t refusals;            /* answered by pawl itself */
+    uint64_t refusals;            /* answered by pawl itself, streams that it cut included */
     uint64_t passed;              /* free paths forwarded */
-    uint64_t in_flight;           /* forwarded and not settled yet, waiting ones included */
+    uint64_t in_flight;           /* model calls that are not done yet, waiting ones included */
     int64_t overshoot_microcents; /* booked beyond what was left, in sum; normally 0 */
 };
 
 struct pawl_gateway_options {
-    struct uv_loop_s *loop; /* borrowed, as all of these */
+    struct uv_loop_s *loop; /* borrowed, as are client, authority and prices */
     struct pawl_http_client *client;
     struct pawl_authority *authority;
     const struct pawl_price_book *prices;
-    const char *secret;                         /* at least 128 bits, URL-safe */
-    const char *upstreams[PAWL_UPSTREAM_COUNT]; /* base URLs without a trailing slash */
-    const struct pawl_subject *subject;
-    const char *run_id; /* for messages and the x-pawl-run header */
-    bool hard_cap;      /* what cannot be metered is refused */
-    uint32_t
-        patience_ms; /* how long a held call waits; 0: 50 s less what the client's own timeout header says */
-    /* The run latched (once) or a call was settled (durably). */
+    const char *secret;                         /* at least 128 bits, URL-safe; copied */
+    const char *upstreams[PAWL_UPSTREAM_COUNT]; /* base URLs; NULL: the vendor's own; copied */
+    const struct pawl_subject *subject;         /* copied with its texts */
+    const char *run_id;                         /* for messages and the x-pawl-run header; copied */
+    const char *prices_path; /* the user's price file, for messages; NULL: none; copied */
+    bool hard_cap;           /* what cannot be metered is refused */
+    uint32_t patience_ms;    /* how long a held call waits; 0: as long as its client does */
+    uint32_t drain_ms;       /* how long a call without its client is read on; 0: 30 s */
+    /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
     void (*on_settled)(void *arg);
     void *arg;
@@ -81,14 +85,16 @@ PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *opt
                                           struct pawl_gateway **ret_gateway);
 /* For pawl_http_server_options.handler, with the gateway as its arg. */
 void pawl_gateway_handle(void *gateway, struct pawl_http_exchange *exchange);
-/* From now on every model call is refused with the words, waiting ones first; what is under way goes on. */
+/* From now on every model call is refused with the words, waiting ones first; what is under way
+ * goes on. */
 void pawl_gateway_stop(struct pawl_gateway *gateway,
                        enum pawl_refusal refusal,
                        const char *message);
-/* Lifts the latch after an approval gave more. */
+/* Lifts the latch (and a stop) after an approval gave more. The session is the caller's to
+ * resume. */
 void pawl_gateway_unlatch(struct pawl_gateway *gateway);
-/* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at most
- * `drain_ms`, then booked by estimate. */
+/* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at
+ * most `drain_ms` from now, then booked by estimate. */
 void pawl_gateway_settle_all(struct pawl_gateway *gateway,
                              uint32_t drain_ms,
                              void (*idle)(void *arg),

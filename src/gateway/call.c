@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.c: the frame of a model call: its states as a table, its memory, its timer and its
+ * operations. What happens in each state is in the call_*.c files.
+ *
+ *   RECEIVED ─► WAITING ─► RESERVING ─► FORWARDING ─► STREAMING ─► SETTLING ─► DONE
+ *      │           │           │             └──────┬──────┘          ▲          ▲
+ *      │           │           │                    └─► DRAINING ─────┘          │
+ *      └───────────┴───────────┴─► REFUSING ─────────────────────────────────────┘
+ */
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+
+enum { CALL_ARENA_BYTES_MAX = 1 << 20, SCRATCH_BYTES_MAX = 512 << 20 };
+
+#define TO(state) (1u << (unsigned)PAWL_MODEL_CALL_##state)
+
+static const struct {
+    const char *name;
+    uint32_t next; /* where it may go */
+    bool held;     /* G1 */
+    bool upstream; /* G2: may have an upstream call */
+} states[] = {
+    [PAWL_MODEL_CALL_RECEIVED] = {"received", TO(WAITING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
+                                  false, false},
+    [PAWL_MODEL_CALL_WAITING] = {"waiting", TO(RESERVING) | TO(REFUSING) | TO(DONE), false, false},
+    [PAWL_MODEL_CALL_RESERVING] = {"reserving",
+                                   TO(FORWARDING) | TO(WAITING) | TO(RESERVING) | TO(REFUSING) |
+                                       TO(DONE),
+                                   false, false},
+    [PAWL_MODEL_CALL_FORWARDING] = {"forwarding", TO(STREAMING) | TO(DRAINING) | TO(SETTLING), true,
+                                    true},
+    [PAWL_MODEL_CALL_STREAMING] = {"streaming", TO(DRAINING) | TO(SETTLING), true, true},
+    [PAWL_MODEL_CALL_DRAINING] = {"draining", TO(SETTLING), true, true},
+    [PAWL_MODEL_CALL_SETTLING] = {"settling", TO(DONE), true, false},
+    [PAWL_MODEL_CALL_REFUSING] = {"refusing", TO(DONE), false, false},
+    [PAWL_MODEL_CALL_DONE] = {"done", 0, false, false},
+};
+_Static_assert(PAWL_ARRAY_LEN(states) == PAWL_MODEL_CALL_STATE_COUNT, "every state has a row");
+
+void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state)
+{
+    PAWL_ASSERT((states[call->state].next & (1u << (unsigned)state)) != 0);
+    call->state = state;
+    PAWL_ASSERT((call->hold != 0) == states[state].held);
+    PAWL_ASSERT(call->upstream == NULL || states[state].upstream);
+}
+
+/* --- Birth and end -------------------------------------------------------------------------- */
+
+static void init_op(struct pawl_call_op *op, struct pawl_model_call *call)
+{
+    *op = (struct pawl_call_op){.call = call};
+}
+
+static void on_alarm(void *arg)
+{
+    struct pawl_model_call *call = arg;
+    PAWL_ASSERT(call->magic == PAWL_MODEL_CALL_MAGIC);
+    switch (call->state) {
+    case PAWL_MODEL_CALL_WAITING:
+        pawl_model_call_out_of_patience(call);
+        return;
+    case PAWL_MODEL_CALL_FORWARDING:
+    case PAWL_MODEL_CALL_STREAMING:
+        pawl_model_call_prolong(call);
+        return;
+    case PAWL_MODEL_CALL_DRAINING:
+        pawl_model_call_drained(call);
+        return;
+    case PAWL_MODEL_CALL_RECEIVED:
+    case PAWL_MODEL_CALL_RESERVING:
+    case PAWL_MODEL_CALL_SETTLING:
+    case PAWL_MODEL_CALL_REFUSING:
+    case PAWL_MODEL_CALL_DONE:
+    case PAWL_MODEL_CALL_STATE_COUNT:
+        return;
+    }
+}
+
+static void on_gone(struct pawl_http_exchange *exchange)
+{
+    struct pawl_model_call *call = pawl_model_call_of(exchange);
+    if (call == NULL) {
+        return;
+    }
+    call->client_gone = true;
+    if (call->state == PAWL_MODEL_CALL_WAITING) {
+        pawl_gateway_leave(call->gateway, call);
+        pawl_model_call_abort_exchange(call);
+        pawl_model_call_done(call);
+    } else if (call->state == PAWL_MODEL_CALL_FORWARDING ||
+               call->state == PAWL_MODEL_CALL_STREAMING) {
+        pawl_model_call_drain(call);
+    }
+}
+
+static void on_drained(struct pawl_http_exchange *exchange)
+{
+    struct pawl_model_call *call = pawl_model_call_of(exchange);
+    if (call != NULL) {
+        call->answer.client_slow = false;
+        pawl_model_call_resume(call);
+    }
+}
+
+static void init_buffers(struct pawl_model_call *call)
+{
+    pawl_arena_init(&call->arena, CALL_ARENA_BYTES_MAX);
+    pawl_arena_init(&call->scratch, SCRATCH_BYTES_MAX);
+    pawl_buf_init(&call->body, PAWL_BODY_BYTES_MAX);
+    /* A few values longer than what came. */
+    pawl_buf_init(&call->forwarded, PAWL_BODY_BYTES_MAX + 4096);
+    pawl_buf_init(&call->settle_note, PAWL_METADATA_BYTES_MAX);
+    pawl_buf_init(&call->answer.decoded, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&call->answer.raw, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
+    pawl_sse_init(&call->answer.sse, 0);
+}
+
+static void free_buffers(struct pawl_model_call *call)
+{
+    pawl_arena_free(&call->arena);
+    pawl_arena_free(&call->scratch);
+    pawl_buf_free(&call->body);
+    pawl_buf_free(&call->forwarded);
+    pawl_buf_free(&call->settle_note);
+    pawl_buf_free(&call->answer.decoded);
+    pawl_buf_free(&call->answer.raw);
+    pawl_buf_free(&call->answer.gate);
+    pawl_buf_free(&call->answer.pending);
+    pawl_sse_free(&call->answer.sse);
+    pawl_decoder_free(call->answer.decoder);
+    pawl_estimate_mark_free(&call->mark);
+    if (call->answer.meter_made) {
+        pawl_meter_free(&call->answer.meter);
+    }
+}
+
+static void link_call(struct pawl_gateway *gateway, struct pawl_model_call *call)
+{
+    call->next = gateway->calls;
+    if (gateway->calls != NULL) {
+        gateway->calls->prev = call;
+    }
+    gateway->calls = call;
+    gateway->counters.in_flight++;
+}
+
+static void unlink_call(struct pawl_model_call *call)
+{
+    if (call->prev != NULL) {
+        call->prev->next = call->next;
+    } else {
+        call->gateway->calls = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->prev = call->prev;
+    }
+    call->gateway->counters.in_flight--;
+}
+
+void pawl_model_call_start(struct pawl_gateway *gateway,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_route *route)
+{
+    struct pawl_model_call *call = pawl_alloc_zeroed(1, sizeof(*call));
+    struct pawl_alarm *alarm =
+        call != NULL ? pawl_alarm_new(gateway->options.loop, on_alarm, call) : NULL;
+    if (alarm == NULL) {
+        pawl_free(call);
+        pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
+        return;
+    }
+    call->magic = PAWL_MODEL_CALL_MAGIC;
+    call->alarm = alarm;
+    call->gateway = gateway;
+    call->exchange = exchange;
+    call->route = *route;
+    call->provider = gateway->providers[route->upstream];
+    call->started_us = pawl_alarm_now_us();
+    init_buffers(call);
+    struct pawl_call_op *ops[] = {&call->main_op,  &call->note_op, &call->pause_op,
+                                  &call->lease_op, &call->grow_op, &call->event_op};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(ops); i++) {
+        init_op(ops[i], call);
+    }
+    link_call(gateway, call);
+    pawl_http_exchange_set_owner(exchange, call);
+    pawl_http_exchange_on_gone(exchange, on_gone);
+    pawl_http_exchange_on_drained(exchange, on_drained);
+    pawl_model_call_receive(call);
+    pawl_model_call_release(call);
+}
+
+struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange)
+{
+    struct pawl_model_call *call = pawl_http_exchange_owner(exchange);
+    PAWL_ASSERT(call == NULL || call->magic == PAWL_MODEL_CALL_MAGIC);
+    return call;
+}
+
+static void on_alarm_closed(void *arg)
+{
+    struct pawl_model_call *call = arg;
+    PAWL_ASSERT(call->magic == PAWL_MODEL_CALL_MAGIC);
+    struct pawl_gateway *gateway = call->gateway;
+    PAWL_ASSERT(call->state == PAWL_MODEL_CALL_DONE && call->open_ops == 0);
+    unlink_call(call);
+    free_buffers(call);
+    call->magic = 0;
+    pawl_free(call);
+    pawl_gateway_check_idle(gateway);
+}
+
+void pawl_model_call_done(struct pawl_model_call *call)
+{
+    PAWL_ASSERT(call->exchange == NULL);
+    call->hold = 0;
+    pawl_model_call_move(call, PAWL_MODEL_CALL_DONE);
+    pawl_model_call_release(call);
+}
+
+void pawl_model_call_release(struct pawl_model_call *call)
+{
+    struct pawl_alarm *alarm = call->alarm;
+    if (call->state == PAWL_MODEL_CALL_DONE && call->open_ops == 0 && alarm != NULL) {
+        call->alarm = NULL;
+        pawl_alarm_close(alarm, on_alarm_closed);
+    }
+}
+
+/* --- What the other files use --------------------------------------------------------------- */
+
+static void on_op_done(struct pawl_op *op)
+{
+    struct pawl_call_op *call_op = op->arg;
+    struct pawl_model_call *call = call_op->call;
+    PAWL_ASSERT(call->magic == PAWL_MODEL_CALL_MAGIC && call_op->open);
+    PAWL_ASSERT(call->open_ops > 0);
+    /* The call stays until its function has run. */
+    call_op->open = false;
+    call_op->done(call, &op->result);
+    call->open_ops--;
+    pawl_model_call_release(call);
+}
+
+void pawl_model_call_submit(struct pawl_model_call *call,
+                            struct pawl_call_op *op,
+                            const struct pawl_command *command,
+                            void (*done)(struct pawl_model_call *, const struct pawl_result *))
+{
+    PAWL_ASSERT(!op->open);
+    op->open = true;
+    op->done = done;
+    op->op.done = on_op_done;
+    op->op.arg = op;
+    call->open_ops++;
+    pawl_gateway_submit(call->gateway, command, &op->op);
+}
+
+void pawl_model_call_set_timer(struct pawl_model_call *call, uint64_t ms)
+{
+    pawl_alarm_start(call->alarm, ms);
+}
+
+void pawl_model_call_let_go(struct pawl_model_call *call)
+{
+    struct pawl_http_call *upstream = call->upstream;
+    call->upstream = NULL;
+    if (upstream != NULL) {
+        pawl_http_call_abort(upstream);
+    }
+}
+
+void pawl_model_call_abort_exchange(struct pawl_model_call *call)
+{
+    if (call->exchange != NULL) {
+        struct pawl_http_exchange *exchange = call->exchange;
+        call->exchange = NULL;
+        pawl_http_exchange_set_owner(exchange, NULL);
+        pawl_http_reply_abort(exchange);
+    }
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call_admit.c: from a request to a hold on disk. The body is undone of its coding, read, priced
+ * and bounded once; what is left is asked anew each time the call gets a chance.
+ *
+ * Quote and reserve happen in one turn of the loop, so between them nobody else of this process
+ * can take anything. Where the ledger is shared with others and says no all the same, the call
+ * is judged again by what is left then.
+ */
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+#include "gateway/headers.h"
+#include "gateway/patience.h"
+
+enum { RESERVE_ATTEMPTS_MAX = 3, GRACE_MS = 60 * 1000, AGENT_BYTES_MAX = 96 };
+
+static void refuse(struct pawl_model_call *call, enum pawl_refusal refusal, const char *message)
+{
+    call->words = (struct pawl_refusal_words){.refusal = refusal};
+    pawl_words_set(&call->words, "pawl: %s", message);
+    pawl_refuse_call(call);
+}
+
+/* --- Reading -------------------------------------------------------------------------------- */
+
+/* The request's body without its content coding, or a refusal. */
+static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_body)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    enum pawl_coding coding = pawl_coding_of(
+        pawl_headers_value(request->headers, request->header_count, "content-encoding"));
+    if (coding == PAWL_CODING_IDENTITY) {
+        *ret_body = request->body;
+        return true;
+    }
+    struct pawl_decoder *decoder = pawl_decoder_new(coding);
+    if (decoder == NULL) {
+        refuse(call, PAWL_REFUSAL_BODY, "the body's content coding is not served");
+        return false;
+    }
+    enum pawl_decode_status status = pawl_decoder_feed(decoder, request->body, &call->body);
+    bool whole = status == PAWL_DECODE_OK && pawl_decoder_complete(decoder);
+    pawl_decoder_free(decoder);
+    if (!whole) {
+        refuse(call, PAWL_REFUSAL_BODY,
+               status == PAWL_DECODE_TOO_BIG ? "the body is too large when decoded"
+                                             : "the body is not coded as its header says");
+        return false;
+    }
+    *ret_body = pawl_buf_slice(&call->body);
+    return true;
+}
+
+static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
+{
+    struct pawl_errmsg msg = {.text = ""};
+    pawl_err err =
+        pawl_request_read(call->route.dialect, body, &call->scratch, &call->request, &msg);
+    if (pawl_failed(err)) {
+        bool memory = err.code == PAWL_ERR_MEMORY;
+        refuse(call, PAWL_REFUSAL_BODY, memory ? "no memory to read the body" : msg.text);
+        return false;
+    }
+    call->request.model = pawl_arena_copy(&call->arena, call->request.model);
+    return true;
+}
+
+/* --- Pricing and estimating ----------------------------------------------------------------- */
+
+static void price_and_estimate(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_price_query query = {.provider = call->provider,
+                                     .model = call->request.model,
+                                     .at_us = pawl_gateway_now_us(gateway)};
+    call->priced = pawl_price_lookup(gateway->options.prices, query, &call->price);
+    int64_t context = call->priced ? call->price.context_tokens : 0;
+    /* A ceiling that fills the window leaves no room for the prompt. */
+    if (!call->request.output_given && context > 0 && call->request.output_asked > context / 2) {
+        call->request.output_asked = context / 2;
+    }
+    const struct pawl_estimate_body *elements = &call->request.elements;
+    call->estimate = pawl_estimate_input(gateway->estimator, call->request.model, elements);
+    call->mark = pawl_estimate_mark_of(&call->estimate, elements);
+    /* From here on only the body's bytes and its figures are needed. */
+    call->request.elements = (struct pawl_estimate_body){.base = NULL};
+    pawl_arena_free(&call->scratch);
+}
+
+static bool may_be_bounded(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (!gateway->options.hard_cap) {
+        return true;
+    }
+    if (call->request.unbounded != NULL) {
+        call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_UNMETERED};
+        pawl_words_set(&call->words,
+                       "pawl: the request asks for %s; it is refused while run %s has a cap",
+                       call->request.unbounded, gateway->options.run_id);
+        pawl_refuse_call(call);
+        return false;
+    }
+    if (!call->priced && pawl_gateway_left_of(gateway, PAWL_UNIT_USD_MICROCENTS).bound) {
+        call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_NO_PRICE};
+        const char *path = gateway->options.prices_path;
+        struct pawl_slice model = pawl_slice_sub(call->request.model, 0, 100);
+        pawl_words_set(&call->words,
+                       "pawl: no price is known for model \"%.*s\", so its cost cannot be capped. "
+                       "Add one to %s (docs/PRICES.md shows how)",
+                       (int)model.bytes, model.data, path != NULL ? path : "a price file");
+        pawl_refuse_call(call);
+        return false;
+    }
+    return true;
+}
+
+static struct pawl_slice agent_of(struct pawl_model_call *call)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    struct pawl_slice agent =
+        pawl_headers_value(request->headers, request->header_count, "user-agent");
+    return pawl_arena_copy(&call->arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
+}
+
+static bool refuse_when_latched(struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    if (!gateway->latched && !gateway->stopped) {
+        return false;
+    }
+    call->words = gateway->latch;
+    call->words.latches = false;
+    if (!gateway->stopped) {
+        call->words.refusal = PAWL_REFUSAL_LATCHED;
+    }
+    pawl_refuse_call(call);
+    return true;
+}
+
+static void start_waiting(struct pawl_model_call *call)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    uint32_t patience_ms = call->gateway->options.patience_ms;
+    if (patience_ms == 0) {
+        patience_ms = pawl_patience_ms(request->headers, request->header_count);
+    }
+    pawl_model_call_move(call, PAWL_MODEL_CALL_WAITING);
+    pawl_gateway_wait(call->gateway, call);
+    pawl_model_call_set_timer(call, patience_ms);
+}
+
+void pawl_model_call_receive(struct pawl_model_call *call)
+{
+    struct pawl_slice body = PAWL_SLICE_NONE;
+    call->agent = agent_of(call);
+    if (refuse_when_latched(call) || !decode_body(call, &body) || !read_body(call, body)) {
+        return;
+    }
+    price_and_estimate(call);
+    if (!may_be_bounded(call)) {
+        return;
+    }
+    if (call->gateway->wait_head != NULL) {
+        start_waiting(call); /* behind those who came before */
+    } else {
+        (void)pawl_model_call_admit(call);
+    }
+}
+
+/* --- Admission ------------------------------------------------------------------------------ */
+
+static void words_of_denial(struct pawl_refusal_words *words, const struct pawl_denial *denial)
+{
+    words->unit = denial->unit;
+    words->left = (struct pawl_admission_left){
+        .bound = true,
+        .free = denial->limit - denial->spent - denial->held - denial->debt,
+        .limit = denial->limit,
+        .spent = denial->spent,
+        .held = denial->held,
+    };
+    words->asked = denial->asked;
+    words->fits = denial->fits;
+}
+
+static const char *paused_by(uint8_t reason)
+{
+    switch ((enum pawl_session_reason)reason) {
+    case PAWL_REASON_CAP:
+        return "it reached a cap";
+    case PAWL_REASON_IDLE:
+        return "nobody is at the keyboard";
+    case PAWL_REASON_APPROVAL:
+        return "it waits for an approval";
+    case PAWL_REASON_BREAKER:
+        return "a breaker is open";
+    case PAWL_REASON_NONE:
+    case PAWL_REASON_COMPLETED:
+    case PAWL_REASON_CAPPED:
+    case PAWL_REASON_KILLED:
+    case PAWL_REASON_FAILED:
+        break;
+    }
+    return "somebody paused it";
+}
+
+/* Says no for a code that is about the session or a budget as a whole. false: it is about funds,
+ * which the admission judges. */
+static bool
+refuse_by_code(struct pawl_model_call *call, uint16_t code, const struct pawl_denial *denial)
+{
+    const char *run = call->gateway->options.run_id;
+    struct pawl_refusal_words *words = &call->words;
+    *words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_LEDGER};
+    words_of_denial(words, denial);
+    switch (code) {
+    case PAWL_RESULT_OK:
+    case PAWL_RESULT_CAP_EXCEEDED:
+    case PAWL_RESULT_BUDGET_EXCEEDED:
+        return false;
+    case PAWL_RESULT_DEADLINE_PASSED:
+        words->refusal = PAWL_REFUSAL_DEADLINE;
+        words->latches = true;
+        pawl_words_set(words, "pawl: the time of run %s is up", run);
+        break;
+    case PAWL_RESULT_SESSION_PAUSED:
+        words->refusal = PAWL_REFUSAL_LATCHED;
+        pawl_words_set(words, "pawl: run %s is paused: %s", run, paused_by(denial->reason));
+        break;
+    case PAWL_RESULT_SESSION_ENDED:
+        words->refusal = PAWL_REFUSAL_STOPPED;
+        pawl_words_set(words, "pawl: run %s has ended", run);
+        break;
+    case PAWL_RESULT_OVER_LIMIT:
+    case PAWL_RESULT_DEBT_OUTSTANDING:
+        words->refusal = PAWL_REFUSAL_SPENT;
+        words->latches = true;
+        pawl_words_admission(words, call->gateway, NULL);
+        break;
+    default:
+        pawl_words_set(words, "pawl: run %s: %s", run, pawl_result_meaning(code));
+        break;
+    }
+    pawl_refuse_call(call);
+    return true;
+}
+
+static void on_reserved(struct pawl_model_call *call, const struct pawl_result *result);
+
+static void reserve(struct pawl_model_call *call)
+{
+    struct pawl_buf note;
+    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
+    pawl_note_reserve(call, &note);
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_RESERVE,
+        .metadata = pawl_buf_slice(&note),
+        .u.reserve =
+            {
+                .subject = call->gateway->subject,
+                .line_count = call->admission.line_count,
+                .ttl_ms = PAWL_LEASE_MS,
+                .grace_ms = GRACE_MS,
+                .overage = PAWL_OVERAGE_BOOK_FULL,
+                .on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD,
+                .priority = PAWL_PRIORITY_NORMAL,
+            },
+    };
+    for (uint32_t i = 0; i < call->admission.line_count; i++) {
+        command.u.reserve.lines[i] = call->admission.lines[i];
+    }
+    call->gateway->too_big_running = 0;
+    pawl_model_call_move(call, PAWL_MODEL_CALL_RESERVING);
+    pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
+    pawl_buf_free(&note);
+}
+
+static void refuse_by_admission(struct pawl_model_call *call)
+{
+    const struct pawl_admission *admission = &call->admission;
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_refusal_words *words = &call->words;
+    *words = (struct pawl_refusal_words){
+        .unit = pawl_admission_units[admission->unit],
+        .left = call->query.left[admission->unit],
+        .asked = admission->needed,
+    };
+    words->fits = words->left.free > 0 ? words->left.free : 0;
+    switch (admission->verdict) {
+    case PAWL_ADMISSION_HELD:
+        words->refusal = PAWL_REFUSAL_HELD;
+        break;
+    case PAWL_ADMISSION_TOO_BIG:
+        words->refusal = PAWL_REFUSAL_TOO_BIG;
+        gateway->too_big_running++;
+        words->latches = gateway->too_big_running >= 2;
+        break;
+    case PAWL_ADMISSION_SPENT:
+        words->refusal = admission->unit == PAWL_ADMISSION_ITERATIONS ? PAWL_REFUSAL_ITERATIONS
+                                                                      : PAWL_REFUSAL_SPENT;
+        words->latches = true;
+        break;
+    case PAWL_ADMISSION_ADMIT:
+        PAWL_UNREACHABLE();
+    }
+    pawl_words_admission(words, gateway, admission);
+    pawl_refuse_call(call);
+}
+
+static void judge(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    call->query.request = &call->request;
+    call->query.price = call->priced ? &call->price : NULL;
+    call->query.input_tokens = call->estimate.tokens;
+    call->query.input_usual = gateway->input_largest;
+    call->query.learned = pawl_estimate_answers(gateway->estimator, call->request.model);
+    pawl_admission_decide(&call->query, &call->admission);
+}
+
+/* Out of the line, whatever comes next. */
+static void step_out(struct pawl_model_call *call)
+{
+    if (call->state == PAWL_MODEL_CALL_WAITING) {
+        pawl_gateway_leave(call->gateway, call);
+        pawl_alarm_stop(call->alarm);
+    }
+}
+
+bool pawl_model_call_admit(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (gateway->latched || gateway->stopped) {
+        step_out(call);
+        (void)refuse_when_latched(call);
+        return true;
+    }
+    struct pawl_denial denial;
+    uint16_t code = pawl_gateway_left(gateway, call->query.left, &denial);
+    judge(call);
+    bool about_funds = code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED ||
+                       code == PAWL_RESULT_BUDGET_EXCEEDED;
+    if (about_funds && call->admission.verdict == PAWL_ADMISSION_HELD) {
+        if (call->state != PAWL_MODEL_CALL_WAITING) {
+            start_waiting(call);
+        }
+        return false;
+    }
+    step_out(call);
+    if (refuse_by_code(call, code, &denial)) {
+        return true;
+    }
+    if (call->admission.verdict == PAWL_ADMISSION_ADMIT) {
+        reserve(call);
+    } else {
+        refuse_by_admission(call);
+    }
+    return true;
+}
+
+void pawl_model_call_out_of_patience(struct pawl_model_call *call)
+{
+    struct pawl_denial denial;
+    (void)pawl_gateway_left(call->gateway, call->query.left, &denial);
+    judge(call);
+    /* It may fit by now and only stand behind others; their turn came first. */
+    call->admission.verdict = PAWL_ADMISSION_HELD;
+    step_out(call);
+    refuse_by_admission(call);
+    pawl_gateway_pump(call->gateway);
+}
+
+/* --- The reserve's answer ------------------------------------------------------------------- */
+
+static void on_reserved(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    if (result->code == PAWL_RESULT_OK) {
+        call->hold = result->id;
+        call->output_held = call->admission.output_held;
+        call->grow_at = call->output_held / 2;
+        pawl_model_call_forward(call);
+        return;
+    }
+    if (call->client_gone) {
+        pawl_model_call_abort_exchange(call);
+        pawl_model_call_done(call);
+        return;
+    }
+    struct pawl_denial denial = result->denial;
+    if (refuse_by_code(call, result->code, &denial)) {
+        return;
+    }
+    call->reserve_attempts++;
+    if (call->reserve_attempts < RESERVE_ATTEMPTS_MAX) {
+        (void)pawl_model_call_admit(call);
+        return;
+    }
+    refuse(call, PAWL_REFUSAL_LEDGER, "the ledger refused a hold that it had quoted");
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call_forward.c: the request upstream, and answers that come in one piece. Streams are read in
+ * call_stream.c.
+ *
+ * What an answer is, is decided by its own head and not by the request: an event stream is read
+ * event by event, anything else of status 2xx is collected whole, so that its tool calls can be
+ * counted and its cost booked before the client has it. Answers of any other status pass
+ * unchanged and give the hold back.
+ *
+ * Failure, by how far the call came:
+ *   not connected             released; 502
+ *   sent, no head             a stream: the input is booked; in one piece: the hold; 502
+ *   the head, not the end     a stream: what was seen is booked, the client's connection breaks
+ *                             as the upstream's did; in one piece: the hold; 502
+ */
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+#include "gateway/headers.h"
+
+enum {
+    UPSTREAM_IDLE_MS = 30 * 60 * 1000, /* not a byte for so long: it is dead */
+    URL_BYTES_MAX = 64 * 1024,
+    OWN_HEADERS = 2
+};
+
+/* --- The request ---------------------------------------------------------------------------- */
+
+/* Vendors that know no other name for the ceiling. */
+static bool only_old_name(struct pawl_slice provider)
+{
+    static const char *const names[] = {"mistral", "deepseek", "together", "cohere", "perplexity"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        if (pawl_slice_equal_str(provider, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_body(struct pawl_model_call *call)
+{
+    bool hard = call->gateway->options.hard_cap;
+    struct pawl_request_limits limits = {
+        .ceiling = hard ? call->admission.ceiling : -1,
+        .uses = hard ? call->admission.uses : -1,
+        .old_name = only_old_name(call->provider),
+    };
+    call->answer.hide_usage = call->request.stream && !call->request.usage_asked;
+    pawl_request_write(&call->request, &limits, &call->forwarded);
+}
+
+static void on_head(void *arg, int status, const struct pawl_http_header *headers, size_t count);
+static bool on_body(void *arg, struct pawl_slice bytes);
+static void on_done(void *arg, pawl_err err, enum pawl_http_phase phase, const char *why);
+
+static pawl_err start_upstream(struct pawl_model_call *call, struct pawl_errmsg *msg)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_headers_options keep = {
+        .drop_accept_encoding = true, .drop_content_encoding = true, .extra = 1};
+    size_t header_count = 0;
+    struct pawl_http_header *headers = pawl_headers_forward(request->headers, request->header_count,
+                                                            &keep, &call->arena, &header_count);
+    write_body(call);
+    struct pawl_buf url;
+    pawl_buf_init(&url, URL_BYTES_MAX);
+    pawl_route_append_url(&call->route, gateway->bases[call->route.upstream], request->query, &url);
+    if (headers == NULL || url.overflowed || call->forwarded.overflowed) {
+        pawl_buf_free(&url);
+        pawl_errmsg_set(msg, "no memory for the request");
+        return PAWL_ERR(MEMORY);
+    }
+    struct pawl_http_call_options options = {
+        .method = PAWL_SLICE("POST"),
+        .url = pawl_buf_slice(&url),
+        .headers = headers,
+        .header_count = header_count,
+        .body = pawl_buf_slice(&call->forwarded),
+        .has_body = true,
+        .idle_timeout_ms = UPSTREAM_IDLE_MS,
+        .events = {.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = call},
+    };
+    pawl_err err = pawl_http_call_start(gateway->options.client, &options, &call->upstream, msg);
+    pawl_buf_free(&url);
+    return err;
+}
+
+static void unreachable(struct pawl_model_call *call, const char *why)
+{
+    (void)pawl_slice_copy_str(pawl_slice_str(why), call->why, sizeof(call->why));
+    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_UNREACHABLE};
+    pawl_words_set(&call->words, "pawl: the provider did not answer: %s", why);
+}
+
+void pawl_model_call_forward(struct pawl_model_call *call)
+{
+    pawl_model_call_move(call, PAWL_MODEL_CALL_FORWARDING);
+    if (call->client_gone) {
+        pawl_model_call_release_hold(call, PAWL_END_CLIENT_GONE);
+        return;
+    }
+    if (call->gateway->stopped) {
+        call->words = call->gateway->latch;
+        call->words.latches = false;
+        pawl_model_call_release_hold(call, PAWL_END_CUT);
+        pawl_refuse_cut(call);
+        return;
+    }
+    struct pawl_errmsg msg = {.text = ""};
+    if (pawl_failed(start_upstream(call, &msg))) {
+        unreachable(call, msg.text);
+        pawl_model_call_release_hold(call, PAWL_END_ERROR);
+        pawl_refuse_cut(call);
+        return;
+    }
+    call->gateway->counters.calls++;
+    call->sent_us = pawl_alarm_now_us();
+    pawl_model_call_set_timer(call, PAWL_LEASE_MS / 2);
+}
+
+/* --- The head ------------------------------------------------------------------------------- */
+
+static bool is_event_stream(const struct pawl_http_header *headers, size_t count)
+{
+    struct pawl_slice type = pawl_headers_value(headers, count, "content-type");
+    struct pawl_slice bare = pawl_slice_trim(pawl_slice_cut(&type, ';'));
+    return pawl_slice_equal_nocase(bare, PAWL_SLICE("text/event-stream"));
+}
+
+static void make_meter(struct pawl_model_call *call)
+{
+    struct pawl_meter_options options = {.dialect = call->route.dialect,
+                                         .long_cache_asked = call->request.cache_long};
+    call->answer.meter_made = pawl_meter_init(&call->answer.meter, options);
+    PAWL_ASSERT(call->answer.meter_made); /* routes name only dialects that have one */
+}
+
+static enum pawl_answer_kind
+kind_of(struct pawl_model_call *call, const struct pawl_http_header *headers, size_t count)
+{
+    if (call->answer.status < 200 || call->answer.status > 299) {
+        return PAWL_ANSWER_ERROR;
+    }
+    enum pawl_coding coding =
+        pawl_coding_of(pawl_headers_value(headers, count, "content-encoding"));
+    if (coding != PAWL_CODING_IDENTITY) {
+        call->answer.decoder = pawl_decoder_new(coding);
+        if (call->answer.decoder == NULL) {
+            return PAWL_ANSWER_OPAQUE;
+        }
+    }
+    make_meter(call);
+    return is_event_stream(headers, count) ? PAWL_ANSWER_STREAM : PAWL_ANSWER_WHOLE;
+}
+
+static void on_head(void *arg, int status, const struct pawl_http_header *headers, size_t count)
+{
+    struct pawl_model_call *call = arg;
+    struct pawl_answer *answer = &call->answer;
+    call->head_us = pawl_alarm_now_us();
+    answer->status = status;
+    answer->kind = kind_of(call, headers, count);
+    struct pawl_headers_options keep = {.drop_content_encoding = answer->decoder != NULL,
+                                        .extra = OWN_HEADERS};
+    answer->headers =
+        pawl_headers_forward(headers, count, &keep, &call->arena, &answer->header_count);
+    if (call->state == PAWL_MODEL_CALL_FORWARDING) {
+        pawl_model_call_move(call, PAWL_MODEL_CALL_STREAMING);
+    }
+    bool flows = answer->kind == PAWL_ANSWER_STREAM || answer->kind == PAWL_ANSWER_OPAQUE;
+    if (flows && call->exchange != NULL) {
+        pawl_model_call_begin_answer(call);
+    }
+}
+
+/* pawl's own headers behind the provider's: the run, and what is left of its dollars now. */
+static size_t add_own_headers(struct pawl_model_call *call)
+{
+    struct pawl_answer *answer = &call->answer;
+    size_t count = answer->header_count;
+    if (answer->headers == NULL) {
+        return 0;
+    }
+    answer->headers[count++] = (struct pawl_http_header){
+        PAWL_SLICE("x-pawl-run"), pawl_slice_str(call->gateway->options.run_id)};
+    struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
+    if (left.bound) {
+        answer->headers[count++] = (struct pawl_http_header){
+            PAWL_SLICE("x-pawl-remaining-usd-microcents"),
+            pawl_arena_printf(&call->arena, "%lld", (long long)left.free)};
+    }
+    return count;
+}
+
+void pawl_model_call_begin_answer(struct pawl_model_call *call)
+{
+    struct pawl_answer *answer = &call->answer;
+    PAWL_ASSERT(!answer->begun && call->exchange != NULL);
+    answer->begun = true;
+    size_t count = add_own_headers(call);
+    pawl_http_reply_begin(call->exchange, answer->status, answer->headers, count, -1);
+}
+
+void pawl_model_call_reply(struct pawl_model_call *call, struct pawl_slice body)
+{
+    struct pawl_http_exchange *exchange = call->exchange;
+    if (exchange == NULL) {
+        return;
+    }
+    size_t count = add_own_headers(call);
+    call->exchange = NULL;
+    pawl_http_exchange_set_owner(exchange, NULL);
+    pawl_http_reply(exchange, call->answer.status, call->answer.headers, count, body);
+}
+
+/* --- The body ------------------------------------------------------------------------------- */
+
+/* What came in cannot be used: give up on the upstream. */
+static void give_up(struct pawl_model_call *call, const char *why)
+{
+    pawl_model_call_let_go(call);
+    unreachable(call, why);
+    pawl_model_call_settle(call, PAWL_END_UNKNOWN);
+    pawl_refuse_cut(call);
+}
+
+static bool on_opaque(struct pawl_model_call *call, struct pawl_slice bytes)
+{
+    if (call->client_gone || call->exchange == NULL) {
+        return true;
+    }
+    call->answer.client_slow = !pawl_http_reply_write(call->exchange, bytes);
+    return !call->answer.client_slow;
+}
+
+static bool on_body(void *arg, struct pawl_slice bytes)
+{
+    struct pawl_model_call *call = arg;
+    struct pawl_answer *answer = &call->answer;
+    if (answer->kind == PAWL_ANSWER_OPAQUE) {
+        return on_opaque(call, bytes);
+    }
+    if (answer->kind == PAWL_ANSWER_ERROR) {
+        pawl_buf_append_slice(&answer->raw, bytes);
+        if (answer->raw.overflowed) {
+            give_up(call, "its error answer is too large");
+        }
+        return true;
+    }
+    if (answer->decoder != NULL) {
+        if (answer->kind == PAWL_ANSWER_STREAM) {
+            pawl_buf_reset(&answer->decoded);
+        }
+        if (pawl_decoder_feed(answer->decoder, bytes, &answer->decoded) != PAWL_DECODE_OK) {
+            give_up(call, "its answer is coded badly or too large");
+            return true;
+        }
+        bytes = pawl_buf_slice(&answer->decoded);
+    } else if (answer->kind == PAWL_ANSWER_WHOLE) {
+        pawl_buf_append_slice(&answer->decoded, bytes);
+        if (answer->decoded.overflowed) {
+            give_up(call, "its answer is too large");
+            return true;
+        }
+    }
+    return answer->kind != PAWL_ANSWER_STREAM || pawl_model_call_stream(call, bytes);
+}
+
+/* --- The end -------------------------------------------------------------------------------- */
+
+static void finish_error(struct pawl_model_call *call)
+{
+    pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    pawl_model_call_reply(call, pawl_buf_slice(&call->answer.raw));
+}
+
+static void finish_whole(struct pawl_model_call *call)
+{
+    struct pawl_answer *answer = &call->answer;
+    if (answer->decoder != NULL && !pawl_decoder_complete(answer->decoder)) {
+        give_up(call, "its answer ends in the middle");
+        return;
+    }
+    pawl_meter_on_body(&answer->meter, pawl_buf_slice(&answer->decoded));
+    uint32_t tool_calls = pawl_meter_result(&answer->meter)->tool_calls;
+    if (call->client_gone) {
+        pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);
+    } else if (tool_calls > 0) {
+        pawl_model_call_count_tools(call, tool_calls);
+    } else {
+        pawl_model_call_settle(call, PAWL_END_COMPLETE);
+        pawl_model_call_reply(call, pawl_buf_slice(&answer->decoded));
+    }
+}
+
+static void finish_opaque(struct pawl_model_call *call, bool well)
+{
+    struct pawl_http_exchange *exchange = call->exchange;
+    if (exchange != NULL && well) {
+        call->exchange = NULL;
+        pawl_http_exchange_set_owner(exchange, NULL);
+        pawl_http_reply_end(exchange);
+    } else {
+        pawl_model_call_abort_exchange(call);
+    }
+    pawl_model_call_settle(call, PAWL_END_UNKNOWN);
+}
+
+/* The call failed before its answer was there. */
+static void fail(struct pawl_model_call *call, enum pawl_http_phase phase, const char *why)
+{
+    unreachable(call, why);
+    if (phase == PAWL_HTTP_PHASE_CONNECT || call->answer.kind == PAWL_ANSWER_ERROR) {
+        pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    } else {
+        pawl_model_call_settle(call, PAWL_END_UNKNOWN);
+    }
+    pawl_refuse_cut(call);
+}
+
+static void on_done(void *arg, pawl_err err, enum pawl_http_phase phase, const char *why)
+{
+    struct pawl_model_call *call = arg;
+    call->upstream = NULL;
+    bool well = pawl_ok(err);
+    switch (call->answer.kind) {
+    case PAWL_ANSWER_NONE:
+        fail(call, phase, well ? "an answer without a head" : why);
+        break;
+    case PAWL_ANSWER_ERROR:
+        if (well) {
+            finish_error(call);
+        } else {
+            fail(call, phase, why);
+        }
+        break;
+    case PAWL_ANSWER_WHOLE:
+        if (well) {
+            finish_whole(call);
+        } else {
+            fail(call, phase, why);
+        }
+        break;
+    case PAWL_ANSWER_STREAM:
+        if (!well) {
+            (void)pawl_slice_copy_str(pawl_slice_str(why), call->why, sizeof(call->why));
+        }
+        pawl_model_call_stream_ended(call, well);
+        break;
+    case PAWL_ANSWER_OPAQUE:
+        finish_opaque(call, well);
+        break;
+    }
+}
+
+/* --- Holding on ----------------------------------------------------------------------------- */
+
+void pawl_model_call_resume(struct pawl_model_call *call)
+{
+    if (call->upstream != NULL && !call->answer.client_slow && !call->answer.gated) {
+        pawl_http_call_resume(call->upstream);
+    }
+}
+
+void pawl_model_call_drain(struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    uint32_t drain_ms = gateway->options.drain_ms != 0 ? gateway->options.drain_ms : PAWL_DRAIN_MS;
+    if (gateway->settle_drain_ms != 0) {
+        drain_ms = gateway->settle_drain_ms;
+    }
+    pawl_model_call_move(call, PAWL_MODEL_CALL_DRAINING);
+    pawl_model_call_set_timer(call, drain_ms);
+    call->answer.client_slow = false;
+    pawl_model_call_resume(call);
+}
+
+void pawl_model_call_drained(struct pawl_model_call *call)
+{
+    pawl_model_call_let_go(call);
+    if (call->answer.kind == PAWL_ANSWER_ERROR) {
+        pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    } else {
+        pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);
+    }
+    pawl_model_call_abort_exchange(call);
+}
+
+static void on_prolonged(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)call;
+    (void)result; /* a lease that ends is booked at its hold, and corrected when the call ends */
+}
+
+void pawl_model_call_prolong(struct pawl_model_call *call)
+{
+    if (call->answer.kind == PAWL_ANSWER_STREAM &&
+        pawl_meter_result(&call->answer.meter)->terminal && !call->answer.gated) {
+        pawl_model_call_let_go(call); /* everything came but the end of the connection */
+        pawl_model_call_stream_ended(call, true);
+        return;
+    }
+    if (!call->lease_op.open) {
+        struct pawl_command command = {
+            .type = PAWL_COMMAND_EXTEND,
+            .u.extend = {.reservation = call->hold, .ttl_ms = PAWL_LEASE_MS / 2},
+        };
+        pawl_model_call_submit(call, &call->lease_op, &command, on_prolonged);
+    }
+    pawl_model_call_set_timer(call, PAWL_LEASE_MS / 2);
+}

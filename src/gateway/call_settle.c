@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call_settle.c: what a call is booked at. The provider's own figures where they came; where
+ * they did not, the bound that the hold was made of, with the output by what was seen of it.
+ *
+ * B1  A figure that the provider reported is never lowered.
+ * B2  An estimate never exceeds the hold, except for a stream that ran far beyond its ceiling.
+ * B3  Every hold is committed or released exactly once; one that expired meanwhile is corrected.
+ */
+#include "base/assert.h"
+#include "base/log.h"
+#include "gateway/gateway_priv.h"
+
+enum { RUNAWAY_BYTES_PER_TOKEN = 4 };
+
+static int64_t min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* --- Estimating ----------------------------------------------------------------------------- */
+
+static int64_t held_output(const struct pawl_model_call *call)
+{
+    return call->output_held * call->request.choices * call->request.passes;
+}
+
+int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
+{
+    int64_t held = held_output(call);
+    if (!call->answer.meter_made) {
+        /* No answer began: a stream's provider had read the prompt at most. */
+        bool nothing = call->answer.kind == PAWL_ANSWER_NONE && call->request.stream;
+        return nothing ? 0 : held;
+    }
+    const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+    bool broken_whole = call->answer.kind == PAWL_ANSWER_WHOLE && !seen->terminal;
+    if (broken_whole || call->request.hidden || call->query.learned.hidden) {
+        return held; /* what was produced cannot be seen */
+    }
+    int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
+    int64_t estimate = min_i64(pawl_estimate_visible_tokens(&call->query.learned, bytes), held);
+    bool ran_away = call->end == PAWL_END_CUT && call->words.refusal == PAWL_REFUSAL_RUNAWAY;
+    return ran_away ? max_i64(estimate, bytes / RUNAWAY_BYTES_PER_TOKEN) : estimate;
+}
+
+/* Completes what the meter knows. true: with an estimate. */
+static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter_result *result)
+{
+    switch (result->knows) {
+    case PAWL_METER_KNOWS_ALL:
+        return false;
+    case PAWL_METER_KNOWS_INPUT:
+        pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_OUTPUT,
+                            pawl_model_call_output_seen(call));
+        return true;
+    case PAWL_METER_KNOWS_NOTHING:
+        break;
+    }
+    struct pawl_usage bound;
+    pawl_admission_usage(&call->query, pawl_model_call_output_seen(call), call->admission.uses,
+                         &bound);
+    struct pawl_usage *usage = &result->parts[0].usage;
+    for (int field = 0; field < PAWL_USAGE_FIELD_COUNT; field++) {
+        pawl_usage_at_least(usage, (enum pawl_usage_field)field, bound.count[field]);
+    }
+    usage->modifiers |= bound.modifiers;
+    return true;
+}
+
+/* --- Amounts -------------------------------------------------------------------------------- */
+
+static int64_t hold_of(const struct pawl_model_call *call, uint16_t unit)
+{
+    for (uint32_t i = 0; i < call->admission.line_count; i++) {
+        if (call->admission.lines[i].unit == unit) {
+            return call->admission.lines[i].value;
+        }
+    }
+    return 0;
+}
+
+static void set_amounts(struct pawl_model_call *call,
+                        const struct pawl_meter_result *result,
+                        const struct pawl_meter_bill *bill)
+{
+    int64_t tokens = 0;
+    for (size_t i = 0; i < result->part_count; i++) {
+        tokens += pawl_usage_tokens(&result->parts[i].usage);
+    }
+    for (uint32_t i = 0; i < call->admission.line_count; i++) {
+        struct pawl_amount *amount = &call->settled[i];
+        amount->unit = call->admission.lines[i].unit;
+        switch (amount->unit) {
+        case PAWL_UNIT_USD_MICROCENTS:
+            amount->value = min_i64(bill->microcents, PAWL_AMOUNT_MAX);
+            break;
+        case PAWL_UNIT_TOKENS:
+            amount->value = min_i64(tokens, PAWL_AMOUNT_MAX);
+            break;
+        default:
+            amount->value = 1; /* iterations */
+            break;
+        }
+    }
+}
+
+/* What this booking takes below zero, in dollars. */
+static int64_t overshoot_of(const struct pawl_model_call *call, const struct pawl_meter_bill *bill)
+{
+    int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS);
+    struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
+    int64_t overshoot = left.bound ? beyond - max_i64(left.free, 0) : 0;
+    return max_i64(overshoot, 0);
+}
+
+/* --- Learning ------------------------------------------------------------------------------- */
+
+static void learn(struct pawl_model_call *call, const struct pawl_meter_result *result)
+{
+    const struct pawl_usage *usage = &result->parts[0].usage;
+    if (usage->odd != 0) {
+        return;
+    }
+    const struct pawl_answer *answer = &call->answer;
+    struct pawl_estimate_sample sample = {
+        .estimate = &call->estimate,
+        .mark = &call->mark,
+        .input_tokens = pawl_usage_input_tokens(usage),
+        .output_tokens = pawl_usage_output_tokens(usage),
+        .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
+        .visible_bytes = result->visible_bytes,
+    };
+    if (answer->kind == PAWL_ANSWER_STREAM) {
+        sample.stream_us = max_i64(answer->last_event_us - answer->first_event_us, 1);
+    }
+    pawl_estimator_learn(call->gateway->estimator, call->request.model, &sample);
+    call->gateway->input_largest = max_i64(call->gateway->input_largest, sample.input_tokens);
+}
+
+/* --- Operations ----------------------------------------------------------------------------- */
+
+void pawl_model_call_try_finish(struct pawl_model_call *call)
+{
+    if (call->state == PAWL_MODEL_CALL_SETTLING && call->booked && call->exchange == NULL &&
+        !call->note_op.open) {
+        pawl_model_call_done(call);
+    }
+}
+
+static void submit_settlement(struct pawl_model_call *call, uint16_t type);
+
+static void on_settled(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    bool expired = result->code == PAWL_RESULT_RESERVATION_EXPIRED;
+    if (expired && !call->corrected && call->settled_lines > 0) {
+        call->corrected = true;
+        submit_settlement(call, PAWL_COMMAND_CORRECT);
+        return;
+    }
+    if (result->code != PAWL_RESULT_OK) {
+        pawl_log(PAWL_LOG_ERROR, "gateway: a call was not settled: %s",
+                 pawl_result_meaning(result->code));
+    }
+    call->booked = true;
+    struct pawl_gateway *gateway = call->gateway;
+    if (gateway->options.on_settled != NULL) {
+        gateway->options.on_settled(gateway->options.arg);
+    }
+    pawl_model_call_try_finish(call);
+}
+
+/* COMMIT, CORRECT or RELEASE, with the metadata that is there. */
+static void submit_settlement(struct pawl_model_call *call, uint16_t type)
+{
+    struct pawl_command command = {.type = type, .metadata = pawl_buf_slice(&call->settle_note)};
+    if (type == PAWL_COMMAND_RELEASE) {
+        command.u.release.reservation = call->hold;
+    } else {
+        command.u.settle.reservation = call->hold;
+        command.u.settle.line_count = call->settled_lines;
+        for (uint32_t i = 0; i < call->settled_lines; i++) {
+            command.u.settle.lines[i] = call->settled[i];
+        }
+    }
+    pawl_model_call_submit(call, &call->main_op, &command, on_settled);
+}
+
+static void begin_settling(struct pawl_model_call *call, enum pawl_call_end end)
+{
+    call->end = end;
+    pawl_alarm_stop(call->alarm);
+    pawl_model_call_move(call, PAWL_MODEL_CALL_SETTLING);
+    if (call->client_gone) {
+        pawl_model_call_abort_exchange(call);
+    }
+}
+
+void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_end end)
+{
+    begin_settling(call, end);
+    pawl_note_release(call, &call->settle_note);
+    submit_settlement(call, PAWL_COMMAND_RELEASE);
+    pawl_gateway_pump(call->gateway);
+}
+
+/* An error event in place of an answer: nothing was used. */
+static bool failed_before_use(const struct pawl_model_call *call)
+{
+    if (!call->answer.meter_made) {
+        return false;
+    }
+    const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+    return seen->error && seen->knows == PAWL_METER_KNOWS_NOTHING &&
+           seen->visible_bytes + seen->hidden_bytes == 0 && seen->tool_calls == 0;
+}
+
+void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end)
+{
+    if (failed_before_use(call)) {
+        pawl_model_call_release_hold(call, PAWL_END_ERROR);
+        return;
+    }
+    begin_settling(call, end);
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_meter_result result = {.part_count = 1};
+    if (call->answer.meter_made) {
+        result = *pawl_meter_result(&call->answer.meter);
+    }
+    bool estimated = complete_usage(call, &result);
+    struct pawl_meter_bill_query query = {
+        .book = gateway->options.prices,
+        .provider = call->provider,
+        .requested_model = call->request.model,
+        .at_us = pawl_gateway_now_us(gateway),
+        .modifiers = call->query.modifiers,
+    };
+    struct pawl_meter_bill bill;
+    if (!pawl_meter_bill(&result, &query, &bill)) {
+        bill = (struct pawl_meter_bill){.part_count = 0};
+    }
+    call->settled_lines = call->admission.line_count;
+    set_amounts(call, &result, &bill);
+    call->overshoot = overshoot_of(call, &bill);
+    gateway->counters.overshoot_microcents += call->overshoot;
+    pawl_note_settle(call, &result, &bill, estimated, &call->settle_note);
+    if (!estimated) {
+        learn(call, &result);
+    }
+    submit_settlement(call, PAWL_COMMAND_COMMIT);
+    pawl_gateway_pump(gateway);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_priv.h: what the files of the gateway proper share: the gateway, a model call, and who
+ * does what with it.
+ *
+ *   gateway.c       life of the gateway, dispatch, latch, line of waiting calls
+ *   call.c          a call's states and its memory
+ *   call_admit.c    RECEIVED … RESERVING: read, price, estimate, admit, wait, reserve
+ *   call_forward.c  FORWARDING … STREAMING: the request upstream, answers in one piece
+ *   call_stream.c   events one by one: hide, count, gate tool calls, grow or cut
+ *   call_settle.c   SETTLING: what is booked
+ *   refuse.c        every kind of no: words, notes, latch
+ *   note.c          metadata of commands
+ *   pass.c          free paths
+ *
+ *   G1  A hold exists exactly in FORWARDING, STREAMING, DRAINING and SETTLING.
+ *   G2  An upstream call exists only in FORWARDING, STREAMING and DRAINING.
+ *   G3  Every exchange is answered exactly once; `exchange` is NULL from then on.
+ *   G4  A call is freed when it is DONE, no operation of it is open and its alarm is closed.
+ */
+#ifndef PAWL_GATEWAY_GATEWAY_PRIV_H
+#define PAWL_GATEWAY_GATEWAY_PRIV_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "gateway/admission.h"
+#include "gateway/alarm.h"
+#include "gateway/coding.h"
+#include "gateway/estimate.h"
+#include "gateway/gateway.h"
+#include "gateway/meter.h"
+#include "gateway/request.h"
+#include "gateway/route.h"
+#include "gateway/sse.h"
+
+enum {
+    PAWL_MODEL_CALL_MAGIC = 0x6d63616c,
+    PAWL_PASS_MAGIC = 0x70617373,
+    PAWL_LEASE_MS = 10 * 60 * 1000, /* of a hold; prolonged by half at each half */
+    PAWL_DRAIN_MS = 30 * 1000,
+    PAWL_ANSWER_BYTES_MAX = 64 << 20,
+    PAWL_BODY_BYTES_MAX = 64 << 20,
+    PAWL_MESSAGE_BYTES = 512
+};
+
+enum pawl_model_call_state {
+    PAWL_MODEL_CALL_RECEIVED,
+    PAWL_MODEL_CALL_WAITING,
+    PAWL_MODEL_CALL_RESERVING,
+    PAWL_MODEL_CALL_FORWARDING,
+    PAWL_MODEL_CALL_STREAMING,
+    PAWL_MODEL_CALL_DRAINING,
+    PAWL_MODEL_CALL_SETTLING,
+    PAWL_MODEL_CALL_REFUSING,
+    PAWL_MODEL_CALL_DONE,
+    PAWL_MODEL_CALL_STATE_COUNT
+};
+
+/* How a call ended; names in note.c and docs/CONTRACTS.md. */
+enum pawl_call_end {
+    PAWL_END_COMPLETE,
+    PAWL_END_CLIENT_GONE,
+    PAWL_END_UPSTREAM_GONE,
+    PAWL_END_CUT,
+    PAWL_END_ERROR,
+    PAWL_END_UNKNOWN,
+    PAWL_END_COUNT
+};
+
+/* What a refusal says. */
+struct pawl_refusal_words {
+    enum pawl_refusal refusal;
+    uint16_t unit; /* 0: none */
+    struct pawl_admission_left left;
+    int64_t asked; /* of the unit */
+    int64_t fits;  /* of it, what is free */
+    bool latches;
+    char message[PAWL_MESSAGE_BYTES];
+};
+
+/* One operation in the ledger on behalf of a call. */
+struct pawl_call_op {
+    struct pawl_op op;
+    struct pawl_model_call *call;
+    void (*done)(struct pawl_model_call *call, const struct pawl_result *result);
+    bool open;
+};
+
+/* What happens to the bytes of an answer. */
+enum pawl_answer_kind {
+    PAWL_ANSWER_NONE,   /* no head yet */
+    PAWL_ANSWER_WHOLE,  /* metered, in one piece */
+    PAWL_ANSWER_STREAM, /* metered, event by event */
+    PAWL_ANSWER_ERROR,  /* not 2xx: passed on unchanged in one piece */
+    PAWL_ANSWER_OPAQUE  /* in a coding that is not known: passed on unread */
+};
+
+struct pawl_answer {
+    enum pawl_answer_kind kind;
+    int status;
+    struct pawl_http_header *headers; /* what goes to the client; in the call's arena */
+    size_t header_count;
+    struct pawl_decoder *decoder; /* NULL: identity */
+    struct pawl_buf decoded;      /* of the bytes that came last; WHOLE and ERROR: all of them */
+    struct pawl_buf raw;          /* ERROR: as they came */
+    struct pawl_sse sse;
+    struct pawl_meter meter;
+    bool meter_made;
+    bool begun;              /* the head was sent to the client */
+    bool hide_usage;         /* usage was asked for on the client's behalf */
+    bool line_open;          /* what was forwarded last ended inside a line */
+    bool client_slow;        /* the client's queue is full */
+    bool gated;              /* an EVENT is open: nothing is forwarded until it is durable */
+    struct pawl_buf gate;    /* the event that waits for it */
+    struct pawl_buf pending; /* bytes that came behind it, not read yet */
+    bool ended;              /* upstream is done, and the rest waits behind the gate */
+    bool ended_well;
+    uint32_t tool_calls;    /* counted in the ledger */
+    int64_t first_event_us; /* monotonic; 0: none yet */
+    int64_t last_event_us;
+};
+
+struct pawl_model_call {
+    uint32_t magic;
+    enum pawl_model_call_state state;
+    struct pawl_gateway *gateway;
+    struct pawl_model_call *next; /* in the list of all calls */
+    struct pawl_model_call *prev;
+    struct pawl_model_call *wait_next; /* in the line of waiting ones */
+    struct pawl_http_exchange *exchange;
+    bool client_gone;
+    struct pawl_arena arena;   /* as long as the call */
+    struct pawl_arena scratch; /* the body's JSON; reset once it is read */
+    struct pawl_route route;
+    struct pawl_buf body; /* decoded, where the request was coded */
+    struct pawl_model_request request;
+    struct pawl_slice agent; /* the client's name for itself */
+    struct pawl_slice provider;
+    bool priced;
+    struct pawl_price price;
+    struct pawl_estimate estimate;
+    struct pawl_estimate_mark mark;
+    struct pawl_admission_query query;
+    struct pawl_admission admission;
+    uint32_t reserve_attempts;
+    uint64_t hold;
+    /* Upstream */
+    struct pawl_http_call *upstream;
+    struct pawl_buf forwarded;
+    struct pawl_answer answer;
+    /* Growing (extend mode) */
+    int64_t output_held;
+    int64_t grow_at;    /* visible tokens at which more is asked for */
+    int64_t grow_asked; /* by the operation under way; -1: nothing more is to be had */
+    struct pawl_amount grow_lines[PAWL_ADMISSION_UNIT_COUNT];
+    uint32_t grow_line_count;
+    /* End */
+    enum pawl_call_end end;
+    char why[128];
+    struct pawl_refusal_words words; /* of the refusal under way, or of a cut */
+    int64_t overshoot;
+    bool booked;    /* the settlement is durable */
+    bool corrected; /* … as a correction, since the lease had ended */
+    uint32_t settled_lines;
+    struct pawl_amount settled[PAWL_ADMISSION_UNIT_COUNT];
+    struct pawl_buf settle_note;
+    int64_t started_us; /* monotonic */
+    int64_t sent_us;
+    int64_t head_us;
+    /* Operations */
+    struct pawl_call_op main_op;  /* RESERVE, then COMMIT, CORRECT or RELEASE */
+    struct pawl_call_op note_op;  /* NOTE */
+    struct pawl_call_op pause_op; /* SESSION_SET, when the refusal latches */
+    struct pawl_call_op lease_op; /* EXTEND */
+    struct pawl_call_op grow_op;  /* GROW */
+    struct pawl_call_op event_op; /* EVENT */
+    uint32_t open_ops;
+    struct pawl_alarm *alarm; /* patience, then the lease, then the drain; NULL: closing */
+};
+
+struct pawl_pass;
+
+struct pawl_gateway {
+    struct pawl_gateway_options options; /* its texts are in the arena */
+    struct pawl_arena arena;
+    struct pawl_subject subject;
+    char scope[512]; /* the session's, for messages */
+    struct pawl_slice bases[PAWL_UPSTREAM_COUNT];
+    struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
+    struct pawl_estimator *estimator;
+    int64_t input_largest; /* settled so far */
+    struct pawl_model_call *calls;
+    struct pawl_model_call *wait_head;
+    struct pawl_model_call *wait_tail;
+    bool pumping;
+    struct pawl_pass *passes;
+    bool latched;
+    bool stopped;
+    struct pawl_refusal_words latch;
+    uint32_t too_big_running; /* refusals of that kind since the last admission */
+    struct pawl_gateway_counters counters;
+    void (*idle)(void *arg);
+    void *idle_arg;
+    uint32_t settle_drain_ms; /* while settle_all is under way; 0: it is not */
+};
+
+/* --- gateway.c ------------------------------------------------------------------------------ */
+
+int64_t pawl_gateway_now_us(const struct pawl_gateway *gateway);
+void pawl_gateway_submit(struct pawl_gateway *gateway,
+                         const struct pawl_command *command,
+                         struct pawl_op *op);
+/* What is left in each unit of a call; returns the code that a reserve would get now. */
+uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
+                           struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
+                           struct pawl_denial *ret_denial);
+/* The same for one unit. */
+struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, uint16_t unit);
+void pawl_gateway_wait(struct pawl_gateway *gateway, struct pawl_model_call *call);
+void pawl_gateway_leave(struct pawl_gateway *gateway, struct pawl_model_call *call);
+/* Something was given back, or the run was latched: lets in, or refuses, whoever stands first. */
+void pawl_gateway_pump(struct pawl_gateway *gateway);
+/* A call or a pass has ended. */
+void pawl_gateway_check_idle(struct pawl_gateway *gateway);
+
+/* --- call.c --------------------------------------------------------------------------------- */
+
+void pawl_model_call_start(struct pawl_gateway *gateway,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_route *route);
+struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange);
+void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state);
+/* Moves to DONE, and frees the call as soon as G4 allows. The exchange must be answered. */
+void pawl_model_call_done(struct pawl_model_call *call);
+/* After the last use of a call that may be DONE by now. */
+void pawl_model_call_release(struct pawl_model_call *call);
+void pawl_model_call_submit(struct pawl_model_call *call,
+                            struct pawl_call_op *op,
+                            const struct pawl_command *command,
+                            void (*done)(struct pawl_model_call *, const struct pawl_result *));
+void pawl_model_call_set_timer(struct pawl_model_call *call, uint64_t ms);
+/* Breaks off the upstream call, if there is one; nothing more is heard of it. */
+void pawl_model_call_let_go(struct pawl_model_call *call);
+/* Ends the exchange, if it is still open, as a connection that broke. */
+void pawl_model_call_abort_exchange(struct pawl_model_call *call);
+
+/* --- call_admit.c --------------------------------------------------------------------------- */
+
+void pawl_model_call_receive(struct pawl_model_call *call);
+/* Admits, waits or refuses. true unless it waits. */
+bool pawl_model_call_admit(struct pawl_model_call *call);
+void pawl_model_call_out_of_patience(struct pawl_model_call *call);
+
+/* --- call_forward.c ------------------------------------------------------------------------- */
+
+void pawl_model_call_forward(struct pawl_model_call *call);
+/* The client has gone: read on for the bill. */
+void pawl_model_call_drain(struct pawl_model_call *call);
+void pawl_model_call_drained(struct pawl_model_call *call);
+void pawl_model_call_prolong(struct pawl_model_call *call);
+/* Reads on where nothing holds it back. */
+void pawl_model_call_resume(struct pawl_model_call *call);
+/* Sends the head of the answer, with a body whose length is not known. */
+void pawl_model_call_begin_answer(struct pawl_model_call *call);
+/* A whole answer with the upstream's head. */
+void pawl_model_call_reply(struct pawl_model_call *call, struct pawl_slice body);
+
+/* --- call_stream.c -------------------------------------------------------------------------- */
+
+/* Bytes of a stream. false: stop reading for now. */
+bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice bytes);
+/* The stream has ended upstream, well or not. */
+void pawl_model_call_stream_ended(struct pawl_model_call *call, bool well);
+/* Asks the ledger for `count` tool calls of an answer in one piece, then goes on with the reply. */
+void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count);
+
+/* --- call_settle.c -------------------------------------------------------------------------- */
+
+/* Books what the call cost, or releases its hold where nothing was used. */
+void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end);
+void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_end end);
+/* Output from above, for bytes that were seen, at most what is held. */
+int64_t pawl_model_call_output_seen(const struct pawl_model_call *call);
+/* DONE, once it is booked and answered. */
+void pawl_model_call_try_finish(struct pawl_model_call *call);
+
+/* --- refuse.c ------------------------------------------------------------------------------- */
+
+/* Answers with a refusal once it is durable, and latches where the words say so. The call has
+ * no hold. */
+void pawl_refuse_call(struct pawl_model_call *call);
+/* The same in mid-answer: the stream's last event, or the whole answer's replacement. The call
+ * settles beside it. */
+void pawl_refuse_cut(struct pawl_model_call *call);
+/* A request that is no model call. */
+void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
+                          struct pawl_gateway *gateway,
+                          enum pawl_dialect dialect,
+                          const struct pawl_refusal_words *words);
+const char *pawl_refusal_name(enum pawl_refusal refusal);
+
+/* --- words.c -------------------------------------------------------------------------------- */
+
+/* Fill in the message from what the words hold already. */
+void pawl_words_admission(struct pawl_refusal_words *words,
+                          const struct pawl_gateway *gateway,
+                          const struct pawl_admission *admission);
+void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);
+
+/* --- note.c --------------------------------------------------------------------------------- */
+
+void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out);
+void pawl_note_settle(const struct pawl_model_call *call,
+                      const struct pawl_meter_result *result,
+                      const struct pawl_meter_bill *bill,
+                      bool estimated,
+                      struct pawl_buf *out);
+void pawl_note_release(const struct pawl_model_call *call, struct pawl_buf *out);
+void pawl_note_event(const struct pawl_model_call *call, uint32_t count, struct pawl_buf *out);
+void pawl_note_refusal(const struct pawl_model_call *call,
+                       const struct pawl_refusal_words *words,
+                       struct pawl_buf *out);
+/* The numbers of a refusal, as the error body carries them. */
+void pawl_note_details(const struct pawl_gateway *gateway,
+                       const struct pawl_refusal_words *words,
+                       struct pawl_buf *out);
+
+/* --- pass.c --------------------------------------------------------------------------------- */
+
+void pawl_pass_start(struct pawl_gateway *gateway,
+                     struct pawl_http_exchange *exchange,
+                     const struct pawl_route *route);
+/* Breaks off whatever is under way. */
+void pawl_pass_abort_all(struct pawl_gateway *gateway);
+
+#endif

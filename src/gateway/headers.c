@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * headers.c: everything passes but what would be a lie on another connection. Names and values
+ * keep their bytes and their order.
+ */
+#include "gateway/headers.h"
+
+#include "base/attrs.h"
+
+/* Made anew by whoever sends the message. */
+static const char *const own_names[] = {"host", "content-length", "expect"};
+
+static bool is_named(struct pawl_slice name, const char *text)
+{
+    return pawl_slice_equal_nocase(name, pawl_slice_str(text));
+}
+
+static bool goes_along(const struct pawl_http_header *headers,
+                       size_t count,
+                       struct pawl_slice name,
+                       const struct pawl_headers_options *options)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(own_names); i++) {
+        if (is_named(name, own_names[i])) {
+            return false;
+        }
+    }
+    if (options->drop_accept_encoding && is_named(name, "accept-encoding")) {
+        return false;
+    }
+    if (options->drop_content_encoding && is_named(name, "content-encoding")) {
+        return false;
+    }
+    return !pawl_http_is_hop_by_hop(name) && !pawl_http_connection_names(headers, count, name);
+}
+
+struct pawl_http_header *pawl_headers_forward(const struct pawl_http_header *headers,
+                                              size_t count,
+                                              const struct pawl_headers_options *options,
+                                              struct pawl_arena *arena,
+                                              size_t *ret_count)
+{
+    struct pawl_http_header *list =
+        pawl_arena_alloc(arena, (count + options->extra + 1) * sizeof(*list));
+    if (list == NULL) {
+        return NULL;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (goes_along(headers, count, headers[i].name, options)) {
+            list[kept].name = pawl_arena_copy(arena, headers[i].name);
+            list[kept].value = pawl_arena_copy(arena, headers[i].value);
+            kept++;
+        }
+    }
+    if (options->drop_accept_encoding) {
+        list[kept++] =
+            (struct pawl_http_header){PAWL_SLICE("accept-encoding"), PAWL_SLICE("identity")};
+    }
+    *ret_count = kept;
+    return arena->overflowed ? NULL : list;
+}
+
+struct pawl_slice
+pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name)
+{
+    const struct pawl_http_header *header = pawl_http_find_header(headers, count, name);
+    return header != NULL ? header->value : PAWL_SLICE_NONE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * headers.h: which headers go along, in each direction.
+ */
+#ifndef PAWL_GATEWAY_HEADERS_H
+#define PAWL_GATEWAY_HEADERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "net/http.h"
+
+struct pawl_headers_options {
+    bool drop_accept_encoding;  /* and ask for identity */
+    bool drop_content_encoding; /* the body was decoded */
+    size_t extra;               /* room for so many more at the end */
+};
+
+/* A copy in the arena without what belongs to one connection only, Host, Content-Length and
+ * Expect. NULL when the arena is full. */
+PAWL_MUST_CHECK struct pawl_http_header *
+pawl_headers_forward(const struct pawl_http_header *headers,
+                     size_t count,
+                     const struct pawl_headers_options *options,
+                     struct pawl_arena *arena,
+                     size_t *ret_count);
+
+/* The value of the first header of that name, or empty. */
+struct pawl_slice
+pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name);
+
+#endif

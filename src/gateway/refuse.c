@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * refuse.c: every kind of no, and the latch.
+ *
+ * A refusal is written down before it is told: a NOTE with its numbers and, when it latches, the
+ * pause of the session in front of it. What is not written down are the answers that only
+ * repeat a latch, since a client that comes again a thousand times would fill the journal with
+ * them; they are counted.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+#include "gateway/halt.h"
+#include "gateway/headers.h"
+
+enum { BODY_BYTES_MAX = 16 * 1024, OWN_HEADERS_MAX = 6 };
+
+static const struct {
+    const char *name; /* docs/GATEWAY.md, metadata, the x-pawl header */
+    const char *code; /* in the error's body */
+    int status;
+    bool final; /* SDKs are told not to try again */
+    bool noted;
+} refusals[] = {
+    [PAWL_REFUSAL_SPENT] = {"spent", "budget_exceeded", 402, true, true},
+    [PAWL_REFUSAL_HELD] = {"held", "budget_held", 402, true, true},
+    [PAWL_REFUSAL_TOO_BIG] = {"too_big", "call_too_big", 402, true, true},
+    [PAWL_REFUSAL_TOOL_CALLS] = {"tool_calls", "tool_calls_exceeded", 402, true, true},
+    [PAWL_REFUSAL_ITERATIONS] = {"iterations", "iterations_exceeded", 402, true, true},
+    [PAWL_REFUSAL_DEADLINE] = {"deadline", "deadline_passed", 402, true, true},
+    [PAWL_REFUSAL_LATCHED] = {"latched", "run_stopped", 402, true, false},
+    [PAWL_REFUSAL_NO_PRICE] = {"no_price", "no_price", 402, true, true},
+    [PAWL_REFUSAL_UNMETERED] = {"unmetered", "unmetered", 402, true, true},
+    [PAWL_REFUSAL_BODY] = {"body", "invalid_body", 400, true, true},
+    [PAWL_REFUSAL_UPGRADE] = {"upgrade", "no_upgrade", 426, false, false},
+    [PAWL_REFUSAL_STOPPED] = {"stopped", "run_stopped", 402, true, false},
+    [PAWL_REFUSAL_UNREACHABLE] = {"unreachable", "provider_unreachable", 502, false, false},
+    [PAWL_REFUSAL_RUNAWAY] = {"runaway", "ceiling_ignored", 402, true, true},
+    [PAWL_REFUSAL_LEDGER] = {"ledger", "ledger_refused", 402, true, true},
+};
+_Static_assert(PAWL_ARRAY_LEN(refusals) == PAWL_REFUSAL_COUNT, "every refusal has a row");
+
+const char *pawl_refusal_name(enum pawl_refusal refusal)
+{
+    return refusals[refusal].name;
+}
+
+/* --- The answer ----------------------------------------------------------------------------- */
+
+/* A body, its headers, and the memory of both. */
+struct reply {
+    struct pawl_halt halt;
+    struct pawl_buf details;
+    struct pawl_buf body;
+    char mark[160];
+    char id[64];
+    struct pawl_http_header headers[OWN_HEADERS_MAX];
+    size_t header_count;
+};
+
+static void add_header(struct reply *reply, const char *name, const char *value)
+{
+    PAWL_ASSERT(reply->header_count < OWN_HEADERS_MAX);
+    reply->headers[reply->header_count++] =
+        (struct pawl_http_header){pawl_slice_str(name), pawl_slice_str(value)};
+}
+
+static void reply_init(struct reply *reply,
+                       const struct pawl_gateway *gateway,
+                       enum pawl_dialect dialect,
+                       const struct pawl_refusal_words *words)
+{
+    *reply = (struct reply){.header_count = 0};
+    pawl_buf_init(&reply->details, BODY_BYTES_MAX);
+    pawl_buf_init(&reply->body, BODY_BYTES_MAX);
+    pawl_note_details(gateway, words, &reply->details);
+    reply->halt = (struct pawl_halt){
+        .dialect = dialect,
+        .status = refusals[words->refusal].status,
+        .message = pawl_slice_str(words->message),
+        .code = refusals[words->refusal].code,
+        .details = pawl_buf_slice(&reply->details),
+    };
+    const char *run = gateway->options.run_id;
+    (void)snprintf(reply->mark, sizeof(reply->mark), "refused; reason=%s; run=%s",
+                   refusals[words->refusal].name, run);
+    (void)snprintf(reply->id, sizeof(reply->id), "req_pawl_%llu",
+                   (unsigned long long)gateway->counters.refusals);
+    add_header(reply, "x-pawl", reply->mark);
+    add_header(reply, "x-pawl-run", run);
+    add_header(reply, dialect == PAWL_DIALECT_ANTHROPIC ? "request-id" : "x-request-id", reply->id);
+    if (refusals[words->refusal].final) {
+        add_header(reply, PAWL_HALT_RETRY_HEADER_NAME, PAWL_HALT_RETRY_HEADER_VALUE);
+    }
+}
+
+static void reply_free(struct reply *reply)
+{
+    pawl_buf_free(&reply->details);
+    pawl_buf_free(&reply->body);
+}
+
+/* Codex shows the body of a 400 word for word, and asks five more times after a 402. */
+static bool wants_plain(struct pawl_http_exchange *exchange, enum pawl_dialect dialect)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
+    struct pawl_slice origin =
+        pawl_headers_value(request->headers, request->header_count, "originator");
+    return dialect == PAWL_DIALECT_OPENAI_RESPONSES &&
+           pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
+}
+
+static void send_whole(struct pawl_http_exchange *exchange,
+                       const struct pawl_gateway *gateway,
+                       enum pawl_dialect dialect,
+                       const struct pawl_refusal_words *words)
+{
+    struct reply reply;
+    const char *content_type = "";
+    reply_init(&reply, gateway, dialect, words);
+    if (reply.halt.status == PAWL_HALT_STATUS && wants_plain(exchange, dialect)) {
+        reply.halt.status = 400;
+        reply.halt.plain = true;
+    }
+    pawl_halt_body(&reply.halt, &reply.body, &content_type);
+    add_header(&reply, "content-type", content_type);
+    pawl_http_reply(exchange, reply.halt.status, reply.headers, reply.header_count,
+                    pawl_buf_slice(&reply.body));
+    reply_free(&reply);
+}
+
+void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
+                          struct pawl_gateway *gateway,
+                          enum pawl_dialect dialect,
+                          const struct pawl_refusal_words *words)
+{
+    gateway->counters.refusals++;
+    send_whole(exchange, gateway, dialect, words);
+}
+
+/* The answer to a model call: its last event where it has begun, else all of it. */
+static void answer(struct pawl_model_call *call)
+{
+    struct pawl_http_exchange *exchange = call->exchange;
+    if (exchange == NULL) {
+        return;
+    }
+    call->exchange = NULL;
+    pawl_http_exchange_set_owner(exchange, NULL);
+    if (!call->answer.begun) {
+        send_whole(exchange, call->gateway, call->route.dialect, &call->words);
+        return;
+    }
+    struct reply reply;
+    reply_init(&reply, call->gateway, call->route.dialect, &call->words);
+    pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
+    (void)pawl_http_reply_write(exchange, pawl_buf_slice(&reply.body));
+    pawl_http_reply_end(exchange);
+    reply_free(&reply);
+}
+
+/* --- Writing it down ------------------------------------------------------------------------ */
+
+static void tell_latched(const struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    if (call->words.latches && gateway->options.on_latched != NULL) {
+        struct pawl_gateway_latch latch = {.refusal = call->words.refusal,
+                                           .unit = call->words.unit,
+                                           .message = call->words.message};
+        gateway->options.on_latched(gateway->options.arg, &latch);
+    }
+}
+
+static void on_noted(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)result; /* a note has no conditions, and what it says is true in any case */
+    answer(call);
+    tell_latched(call);
+    if (call->state == PAWL_MODEL_CALL_REFUSING) {
+        pawl_model_call_done(call);
+    } else {
+        pawl_model_call_try_finish(call);
+    }
+}
+
+static void on_paused(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)call;
+    (void)result; /* paused or ended already: as good */
+}
+
+static void submit_pause(struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_SESSION_SET,
+        .u.session_set =
+            {
+                .tenant = gateway->subject.levels[PAWL_LEVEL_TENANT],
+                .name = gateway->subject.session,
+                .state = PAWL_SESSION_PAUSED,
+                .reason = PAWL_REASON_CAP,
+                .unit = call->words.unit,
+            },
+    };
+    pawl_model_call_submit(call, &call->pause_op, &command, on_paused);
+}
+
+static void submit_note(struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    struct pawl_buf note;
+    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
+    pawl_note_refusal(call, &call->words, &note);
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = pawl_buf_slice(&note),
+        .u.note =
+            {
+                .tenant = gateway->subject.levels[PAWL_LEVEL_TENANT],
+                .session = gateway->subject.session,
+                .kind = PAWL_NOTE_REFUSAL,
+            },
+    };
+    pawl_model_call_submit(call, &call->note_op, &command, on_noted);
+    pawl_buf_free(&note);
+}
+
+/* true: the answer follows when the note is durable. */
+static bool write_down(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    gateway->counters.refusals++;
+    if (gateway->latched) {
+        call->words.latches = false; /* once is enough */
+    }
+    if (!refusals[call->words.refusal].noted) {
+        return false;
+    }
+    if (call->words.latches) {
+        gateway->latched = true;
+        gateway->latch = call->words;
+        submit_pause(call);
+    }
+    submit_note(call);
+    if (call->words.latches) {
+        pawl_gateway_pump(gateway);
+    }
+    return true;
+}
+
+void pawl_refuse_call(struct pawl_model_call *call)
+{
+    PAWL_ASSERT(call->hold == 0);
+    pawl_model_call_move(call, PAWL_MODEL_CALL_REFUSING);
+    if (!write_down(call)) {
+        answer(call);
+        pawl_model_call_done(call);
+    }
+}
+
+void pawl_refuse_cut(struct pawl_model_call *call)
+{
+    PAWL_ASSERT(call->state == PAWL_MODEL_CALL_SETTLING);
+    if (!write_down(call)) {
+        answer(call);
+        pawl_model_call_try_finish(call);
+    }
+}

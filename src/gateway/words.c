@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * words.c: what a refusal tells people. One line, the reason first, since clients wrap and cut
+ * it; then the numbers that the ledger has; then what can be done.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+
+enum { AMOUNT_BYTES = 64 };
+
+void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(words->message, sizeof(words->message), format, arguments);
+    va_end(arguments);
+}
+
+/* "$1.50", "5,000,000 tokens". */
+static const char *amount(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
+{
+    char number[PAWL_MONEY_TEXT_BYTES];
+    switch (unit) {
+    case PAWL_UNIT_USD_MICROCENTS:
+        return pawl_money_format_usd_short(value, out);
+    case PAWL_UNIT_TOKENS:
+        (void)snprintf(out, AMOUNT_BYTES, "%s tokens", pawl_money_format_count(value, number));
+        return out;
+    case PAWL_UNIT_TOOL_CALLS:
+        (void)snprintf(out, AMOUNT_BYTES, "%s tool calls", pawl_money_format_count(value, number));
+        return out;
+    case PAWL_UNIT_ITERATIONS:
+        (void)snprintf(out, AMOUNT_BYTES, "%s model calls", pawl_money_format_count(value, number));
+        return out;
+    default:
+        (void)snprintf(out, AMOUNT_BYTES, "%s", pawl_money_format_count(value, number));
+        return out;
+    }
+}
+
+static const char *flag_of(uint16_t unit)
+{
+    switch (unit) {
+    case PAWL_UNIT_USD_MICROCENTS:
+        return "--max-usd";
+    case PAWL_UNIT_TOKENS:
+        return "--max-tokens";
+    case PAWL_UNIT_TOOL_CALLS:
+        return "--max-tool-calls";
+    case PAWL_UNIT_ITERATIONS:
+        return "--max-iterations";
+    default:
+        return "cap";
+    }
+}
+
+static void words_too_big(struct pawl_refusal_words *words,
+                          const struct pawl_admission *admission,
+                          const char *asked,
+                          const char *fits)
+{
+    char count[PAWL_MONEY_TEXT_BYTES];
+    if (admission->fits_output_tokens > 0) {
+        pawl_words_set(
+            words,
+            "pawl: this call is too big: it needs %s at least, and %s is left. With this "
+            "input an answer of %s tokens would fit",
+            asked, fits, pawl_money_format_count(admission->fits_output_tokens, count));
+        return;
+    }
+    pawl_words_set(words,
+                   "pawl: this call is too big: it needs %s at least, and %s is left. An input of "
+                   "up to %s tokens would fit",
+                   asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
+}
+
+void pawl_words_admission(struct pawl_refusal_words *words,
+                          const struct pawl_gateway *gateway,
+                          const struct pawl_admission *admission)
+{
+    char asked[AMOUNT_BYTES];
+    char fits[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    char spent[AMOUNT_BYTES];
+    char held[AMOUNT_BYTES];
+    const char *run = gateway->options.run_id;
+    (void)amount(words->unit, words->asked, asked);
+    (void)amount(words->unit, words->fits, fits);
+    (void)amount(words->unit, words->left.limit, limit);
+    (void)amount(words->unit, words->left.spent, spent);
+    (void)amount(words->unit, words->left.held, held);
+    if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
+        PAWL_ASSERT(admission != NULL);
+        words_too_big(words, admission, asked, fits);
+    } else if (words->refusal == PAWL_REFUSAL_HELD) {
+        pawl_words_set(words,
+                       "pawl: other calls of run %s hold the rest of its budget: %s of %s spent, "
+                       "%s held, this call needs %s. Try again when they have ended",
+                       run, spent, limit, held, asked);
+    } else if (words->refusal == PAWL_REFUSAL_TOOL_CALLS) {
+        pawl_words_set(words,
+                       "pawl: tool calls used up: %s of %s made, and the answer asks for %s more. "
+                       "Run %s is stopped; raise %s to go on",
+                       spent, limit, asked, run, flag_of(words->unit));
+    } else if (words->asked > 0) {
+        pawl_words_set(words,
+                       "pawl: budget spent: %s of %s used, %s held, and this call needs %s at "
+                       "least. Run %s is stopped; raise %s to go on",
+                       spent, limit, held, asked, run, flag_of(words->unit));
+    } else {
+        pawl_words_set(words,
+                       "pawl: budget spent: %s of %s used, %s held. Run %s is stopped; raise %s to "
+                       "go on",
+                       spent, limit, held, run, flag_of(words->unit));
+    }
+}
