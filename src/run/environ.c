@@ -11,7 +11,7 @@
 #define _GNU_SOURCE
 #include "run/environ.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/slice.h"
@@ -54,6 +54,11 @@ static const char *const proxies[] = {"http_proxy",  "HTTP_PROXY", "https_proxy"
                                       "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
 static const char *const exceptions[] = {"no_proxy", "NO_PROXY"};
 static const char loopback[] = "127.0.0.1,localhost";
+
+const char *pawl_environ_get(const char *name)
+{
+    return getenv(name);
+}
 
 static const char *get_set(pawl_environ_get_fn *get, const char *name)
 {

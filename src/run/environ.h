@@ -24,8 +24,10 @@ struct pawl_environ_upstreams {
     bool from_user[PAWL_UPSTREAM_COUNT];
 };
 
-/* Reads a variable; as getenv(3). Tests pass their own. */
+/* Reads a variable, as getenv(3) does. Tests pass their own. */
 typedef const char *pawl_environ_get_fn(const char *name);
+/* The process's own environment. */
+const char *pawl_environ_get(const char *name);
 
 /* INVALID: the user's address is no http(s) URL; the message names the variable. */
 PAWL_MUST_CHECK pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,

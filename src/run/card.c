@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* card.c: the run card for people: one fact a line, a word in front of each. */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "run/card.h"
+#include "run/lines.h"
+
+enum { LABEL_COLUMNS = 12, NAMES_SHOWN = 6 };
+
+static void label(struct pawl_buf *out, const char *word)
+{
+    pawl_buf_printf(out, "  %-*s", LABEL_COLUMNS, word);
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void append_cap_amount(const struct pawl_card *card, uint16_t unit, struct pawl_buf *out)
+{
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
+    char text[PAWL_CAP_TEXT_BYTES];
+    if (index == PAWL_CAP_COUNT) {
+        pawl_buf_append_str(out, "a cap");
+    } else {
+        pawl_buf_printf(out, "the cap of %s",
+                        pawl_cap_phrase(index, card->account.units[index].limit, text));
+    }
+}
+
+static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
+{
+    pawl_buf_printf(out, "pawl: %s ", card->run_id);
+    switch (card->why) {
+    case PAWL_WHY_COMPLETED:
+        pawl_buf_append_str(out, "ended: the agent was done");
+        break;
+    case PAWL_WHY_FAILED:
+        pawl_buf_printf(out, "ended: the agent returned %d", card->agent_status);
+        break;
+    case PAWL_WHY_SIGNAL:
+        pawl_buf_printf(out, "ended: the agent was killed by signal %d (%s)", card->agent_signal,
+                        strsignal(card->agent_signal));
+        break;
+    case PAWL_WHY_CAP:
+        pawl_buf_append_str(out, "HARD STOP at ");
+        append_cap_amount(card, card->unit, out);
+        break;
+    case PAWL_WHY_TIME:
+        pawl_buf_append_str(out, "HARD STOP at ");
+        append_cap_amount(card, PAWL_UNIT_WALL_CLOCK_MS, out);
+        break;
+    case PAWL_WHY_KEEPER:
+        pawl_buf_append_str(out, "ended: the keeper process was killed");
+        break;
+    case PAWL_WHY_NOT_STARTED:
+        pawl_buf_append_str(out, "ended: the command could not be executed");
+        break;
+    case PAWL_WHY_COUNT:
+        PAWL_UNREACHABLE();
+    }
+    pawl_buf_append_byte(out, '\n');
+}
+
+static void
+append_unit(const struct pawl_card *card, enum pawl_run_cap_index index, struct pawl_buf *out)
+{
+    char spent[PAWL_CAP_TEXT_BYTES];
+    char limit[PAWL_CAP_TEXT_BYTES];
+    int64_t permille = pawl_account_permille(&card->account, index);
+    label(out, index == PAWL_CAP_USD ? "spent" : pawl_cap_noun(index));
+    pawl_buf_printf(out, "%s of %s, %" PRId64 ".%d %%",
+                    pawl_cap_format(index, card->account.units[index].spent, spent),
+                    pawl_cap_format(index, card->account.units[index].limit, limit), permille / 10,
+                    (int)(permille % 10));
+    if (card->caps[index].origin == PAWL_ORIGIN_DERIVED) {
+        pawl_buf_append_str(out, " (from the tokens)");
+    }
+    pawl_lines_conversion(card->price, index, card->account.units[index].limit, out);
+    pawl_buf_append_byte(out, '\n');
+}
+
+static void append_units(const struct pawl_card *card, struct pawl_buf *out)
+{
+    append_unit(card, card->primary, out);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        if ((enum pawl_run_cap_index)i != card->primary) {
+            append_unit(card, (enum pawl_run_cap_index)i, out);
+        }
+    }
+}
+
+static void append_tokens(int64_t input, int64_t output, struct pawl_buf *out)
+{
+    char in[PAWL_MONEY_TEXT_BYTES];
+    char made[PAWL_MONEY_TEXT_BYTES];
+    pawl_buf_printf(out, "%s tokens in, %s out", pawl_money_format_count(input, in),
+                    pawl_money_format_count(output, made));
+}
+
+static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
+{
+    char money[PAWL_MONEY_TEXT_BYTES];
+    label(out, "calls");
+    pawl_buf_printf(out, "%" PRIu64 ", %" PRIu64 " refused\n", card->calls, card->refusals);
+    for (uint32_t i = 0; i < card->model_count; i++) {
+        const struct pawl_card_model *model = &card->models[i];
+        label(out, i == 0 ? "by model" : "");
+        pawl_buf_printf(out, "%.*s: %s in %" PRIu64 " call%s, ", (int)model->model.bytes,
+                        model->model.data, pawl_money_format_usd(model->microcents, money),
+                        model->calls, plural(model->calls));
+        append_tokens(model->input, model->output, out);
+        pawl_buf_append_byte(out, '\n');
+    }
+    if (card->dearest.known) {
+        label(out, "dearest");
+        pawl_buf_printf(out, "%s, %.*s, ", pawl_money_format_usd(card->dearest.microcents, money),
+                        (int)card->dearest.model.bytes, card->dearest.model.data);
+        append_tokens(card->dearest.input, card->dearest.output, out);
+        pawl_buf_printf(out, " (call %" PRIu64 ")\n", card->dearest.id);
+    }
+    if (!card->has_details) {
+        label(out, "");
+        pawl_buf_append_str(out, "the history could not be read; `pawl show` rebuilds it\n");
+    }
+}
+
+static void append_agent(const struct pawl_card *card, struct pawl_buf *out)
+{
+    label(out, "agent");
+    if (card->agent_signal != 0) {
+        pawl_buf_printf(out, "ended by signal %d (%s)%s\n", card->agent_signal,
+                        strsignal(card->agent_signal), card->killed ? ", sent by pawl" : "");
+    } else if (card->agent_status >= 0) {
+        pawl_buf_printf(out, "exit status %d%s\n", card->agent_status,
+                        card->killed ? ", asked to end by pawl" : "");
+    } else {
+        pawl_buf_append_str(out, "no exit status\n");
+    }
+}
+
+static void append_files(const struct pawl_card *card, struct pawl_buf *out)
+{
+    const struct pawl_worktree_changes *files = &card->files;
+    if (!files->known) {
+        return;
+    }
+    label(out, "files");
+    pawl_buf_printf(out, "%u changed, %u created, %u deleted", (unsigned)files->changed,
+                    (unsigned)files->created, (unsigned)files->deleted);
+    uint32_t total = files->changed + files->created + files->deleted;
+    uint32_t shown = files->name_count < NAMES_SHOWN ? files->name_count : NAMES_SHOWN;
+    for (uint32_t i = 0; i < shown; i++) {
+        pawl_buf_append_str(out, i == 0 ? ": " : " ");
+        for (size_t j = 0; j < files->names[i].bytes; j++) {
+            unsigned char byte = (unsigned char)files->names[i].data[j];
+            pawl_buf_append_byte(out, byte < ' ' || byte == 0x7f ? '?' : (char)byte);
+        }
+    }
+    pawl_buf_append_str(out, shown > 0 && shown < total ? " ...\n" : "\n");
+}
+
+void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
+{
+    char money[PAWL_MONEY_TEXT_BYTES];
+    pawl_buf_append_slice(out, card->notices);
+    append_headline(card, out);
+    append_units(card, out);
+    append_calls(card, out);
+    if (card->unconfirmed_microcents > 0) {
+        label(out, "unconfirmed");
+        pawl_buf_printf(out, "%s of it was booked by estimate\n",
+                        pawl_money_format_usd(card->unconfirmed_microcents, money));
+    }
+    label(out, "approvals");
+    pawl_buf_printf(out, "%" PRIu64 " asked, %" PRIu64 " given\n", card->approvals_asked,
+                    card->approvals_given);
+    label(out, "hard stop");
+    pawl_buf_append_str(out, card->hard_stop ? "yes\n" : "no\n");
+    append_agent(card, out);
+    append_files(card, out);
+    label(out, "overshoot");
+    pawl_buf_printf(out, "%s\n", pawl_money_format_usd(card->overshoot_microcents, money));
+    label(out, "more");
+    pawl_buf_printf(out, "pawl show %s%s%s\n", card->run_id,
+                    card->data_dir != NULL ? " --data-dir " : "",
+                    card->data_dir != NULL ? card->data_dir : "");
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lines.c: see lines.h. */
+#include "run/lines.h"
+
+#include "base/clock.h"
+
+enum { GRACE_SECONDS_TOLD = 10 };
+
+void pawl_lines_conversion(const struct pawl_price *price,
+                           enum pawl_run_cap_index index,
+                           int64_t amount,
+                           struct pawl_buf *out)
+{
+    struct pawl_caps_range range;
+    char low[PAWL_CAP_TEXT_BYTES];
+    char high[PAWL_CAP_TEXT_BYTES];
+    if (index == PAWL_CAP_USD && pawl_caps_tokens_for(price, amount, &range)) {
+        pawl_buf_printf(out, " (%s to %s tokens)", pawl_cap_format(PAWL_CAP_TOKENS, range.low, low),
+                        pawl_cap_format(PAWL_CAP_TOKENS, range.high, high));
+    } else if (index == PAWL_CAP_TOKENS && pawl_caps_cost_of(price, amount, &range)) {
+        pawl_buf_printf(out, " (%s to %s)", pawl_money_format_usd_short(range.low, low),
+                        pawl_money_format_usd_short(range.high, high));
+    }
+}
+
+static void append_cap(const struct pawl_lines_start *start,
+                       enum pawl_run_cap_index index,
+                       struct pawl_buf *out)
+{
+    char text[PAWL_CAP_TEXT_BYTES];
+    const struct pawl_run_cap *cap = &start->caps[index];
+    pawl_buf_append_str(out, pawl_cap_phrase(index, cap->amount, text));
+    if (index == start->primary) {
+        pawl_lines_conversion(start->model->priced ? &start->model->price : NULL, index,
+                              cap->amount, out);
+    }
+}
+
+void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out)
+{
+    pawl_buf_append_str(out, "pawl: ");
+    if (start->model->name != NULL) {
+        pawl_buf_printf(out, "%.100s", start->model->name);
+    } else {
+        pawl_buf_append_str(out, "model not known yet");
+    }
+    pawl_buf_append_str(out, "; may spend ");
+    append_cap(start, start->primary, out);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        enum pawl_run_cap_index index = (enum pawl_run_cap_index)i;
+        if (index != start->primary) {
+            pawl_buf_append_str(out, ", ");
+            append_cap(start, index, out);
+        }
+    }
+    if (start->attended) {
+        pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed");
+    } else {
+        pawl_buf_printf(out, "; at a limit its calls are refused and it is ended after %ds",
+                        GRACE_SECONDS_TOLD);
+    }
+    pawl_buf_printf(out, "; no escalation; %s\n",
+                    start->attended ? "attended (--unattended to leave it alone)"
+                                    : "may run unattended");
+}
+
+void pawl_lines_threshold(int percent, const struct pawl_account *account, struct pawl_buf *out)
+{
+    enum pawl_run_cap_index index = pawl_account_nearest(account);
+    char spent[PAWL_CAP_TEXT_BYTES];
+    char limit[PAWL_CAP_TEXT_BYTES];
+    pawl_buf_printf(out, "pawl: %d %% used: %s of %s", percent,
+                    pawl_cap_format(index, account->units[index].spent, spent),
+                    pawl_cap_phrase(index, account->units[index].limit, limit));
+    if (index != PAWL_CAP_USD) {
+        pawl_buf_printf(out, "; %s spent so far",
+                        pawl_cap_format(PAWL_CAP_USD, account->units[PAWL_CAP_USD].spent, spent));
+    }
+    pawl_buf_append_byte(out, '\n');
+}
+
+void pawl_lines_latched(const struct pawl_gateway_latch *latch, bool attended, struct pawl_buf *out)
+{
+    pawl_buf_printf(out, "pawl: stopped: %s\n", latch->message);
+    if (!attended) {
+        pawl_buf_printf(out, "pawl: the agent has %d seconds to end by itself\n",
+                        GRACE_SECONDS_TOLD);
+    }
+}
+
+void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out)
+{
+    char text[PAWL_CLOCK_TEXT_BYTES];
+    pawl_buf_printf(out, "pawl: stopped: the time of %s is over; the agent is ended\n",
+                    pawl_duration_format_ms(limit_ms, text));
+}
+
+void pawl_lines_ending(struct pawl_buf *out)
+{
+    pawl_buf_append_str(out, "pawl: the agent is still there; it is ended now\n");
+}

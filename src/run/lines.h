@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lines.h: the single lines before and during a run, as texts. Whether and when they are printed is
+ * terminal.h's business.
+ */
+#ifndef PAWL_RUN_LINES_H
+#define PAWL_RUN_LINES_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "gateway/gateway.h"
+#include "run/account.h"
+#include "run/caps.h"
+#include "run/model.h"
+
+struct pawl_lines_start {
+    const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
+    enum pawl_run_cap_index primary;
+    const struct pawl_model_guess *model;
+    bool attended;
+};
+
+/* Each appends one line with its new line. */
+void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out);
+void pawl_lines_threshold(int percent, const struct pawl_account *account, struct pawl_buf *out);
+void pawl_lines_latched(const struct pawl_gateway_latch *latch,
+                        bool attended,
+                        struct pawl_buf *out);
+void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
+void pawl_lines_ending(struct pawl_buf *out);
+
+/* " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind tokens; nothing behind other units
+ * or without a price. */
+void pawl_lines_conversion(const struct pawl_price *price,
+                           enum pawl_run_cap_index index,
+                           int64_t amount,
+                           struct pawl_buf *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta.h: what is written down about a run at its start: meta.json, and the same text as the first
+ * note in the journal, so it is bounded by what a command's metadata may be.
+ */
+#ifndef PAWL_RUN_META_H
+#define PAWL_RUN_META_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "run/run.h"
+
+struct pawl_meta {
+    const char *run_id;
+    const char *name; /* NULL: none */
+    char *const *argv;
+    const char *cwd;
+    pid_t pid;
+    int64_t started_us;
+    bool attended;
+    const char *model; /* NULL: not known */
+    enum pawl_run_cap_index primary;
+    const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
+};
+
+/* One JSON object of at most PAWL_METADATA_BYTES_MAX. Arguments are cut where it would be longer. What
+ * looks like a credential is left out: the values of options such as --api-key, and words that
+ * begin as keys do. */
+void pawl_meta_write(const struct pawl_meta *meta, struct pawl_buf *out);
+
+/* argv as a shell would read it, cut after `bytes_max` bytes. */
+void pawl_meta_command_line(char *const *argv, size_t bytes_max, struct pawl_buf *out);
+
+#endif

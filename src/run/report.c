@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.c: gathers the card. Money and limits come from the ledger, which is exact at any time; who
+ * got how much of it comes from the history, which may be missing.
+ */
+#define _GNU_SOURCE
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "run/run_priv.h"
+
+/* --- From the run itself ------------------------------------------------------------------- */
+
+static enum pawl_run_why why_of(const struct pawl_run *run)
+{
+    if (run->keeper_lost) {
+        return PAWL_WHY_KEEPER;
+    }
+    if (run->start_error != 0) {
+        return PAWL_WHY_NOT_STARTED;
+    }
+    if (run->time_up) {
+        return PAWL_WHY_TIME;
+    }
+    if (run->latched) {
+        return PAWL_WHY_CAP;
+    }
+    if (WIFSIGNALED(run->wait_status)) {
+        return PAWL_WHY_SIGNAL;
+    }
+    return WEXITSTATUS(run->wait_status) == 0 ? PAWL_WHY_COMPLETED : PAWL_WHY_FAILED;
+}
+
+static int status_of(const struct pawl_run *run, enum pawl_run_why why)
+{
+    switch (why) {
+    case PAWL_WHY_CAP:
+    case PAWL_WHY_TIME:
+        return PAWL_RUN_EXIT_CAPPED;
+    case PAWL_WHY_KEEPER:
+        return PAWL_RUN_EXIT_FAILED;
+    case PAWL_WHY_NOT_STARTED:
+        return PAWL_RUN_EXIT_NOT_EXECUTABLE; /* It was found before anything was made. */
+    case PAWL_WHY_SIGNAL:
+        return PAWL_RUN_EXIT_SIGNAL + WTERMSIG(run->wait_status);
+    case PAWL_WHY_COMPLETED:
+    case PAWL_WHY_FAILED:
+        return WEXITSTATUS(run->wait_status);
+    case PAWL_WHY_COUNT:
+        break;
+    }
+    return PAWL_RUN_EXIT_FAILED;
+}
+
+static uint16_t unit_of(const struct pawl_run *run, enum pawl_run_why why)
+{
+    if (why == PAWL_WHY_TIME) {
+        return PAWL_UNIT_WALL_CLOCK_MS;
+    }
+    return why == PAWL_WHY_CAP ? run->latch.unit : PAWL_UNIT_NONE;
+}
+
+void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
+{
+    enum pawl_run_why why = why_of(run);
+    struct pawl_gateway_counters counters = pawl_gateway_counters(run->gateway);
+    bool exited = run->agent_ended && WIFEXITED(run->wait_status);
+    bool signaled = run->agent_ended && WIFSIGNALED(run->wait_status);
+    *ret_card = (struct pawl_card){
+        .run_id = run->rundir.id,
+        .name = run->options->name,
+        .data_dir = run->options->data_dir,
+        .started_us = run->started_us,
+        .ended_us = pawl_run_now_us(run),
+        .why = why,
+        .hard_stop = run->latched || run->time_up,
+        .killed = run->killed,
+        .unit = unit_of(run, why),
+        .status = status_of(run, why),
+        .agent_status = exited ? WEXITSTATUS(run->wait_status) : -1,
+        .agent_signal = signaled ? WTERMSIG(run->wait_status) : 0,
+        .caps = run->caps,
+        .primary = run->primary,
+        .price = run->model.priced ? &run->model.price : NULL,
+        .overshoot_microcents = counters.overshoot_microcents,
+        .calls = counters.calls,
+        .refusals = counters.refusals,
+        .notices = pawl_buf_slice(&run->notices),
+    };
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,
+                      &ret_card->account);
+    pawl_worktree_compare(&run->worktree, PAWL_RUN_GIT_MS, &ret_card->files);
+}
+
+/* --- From the history ---------------------------------------------------------------------- */
+
+struct gathering {
+    struct pawl_card *card;
+    struct pawl_arena *arena;
+};
+
+static bool gather_run(void *arg, const struct pawl_history_run *run)
+{
+    struct gathering *gathering = arg;
+    gathering->card->calls = run->calls;
+    gathering->card->refusals = run->refusals;
+    gathering->card->approvals_asked = run->approvals_asked;
+    gathering->card->approvals_given = run->approvals_given;
+    gathering->card->unconfirmed_microcents = run->unconfirmed_microcents;
+    gathering->card->has_details = true;
+    return false;
+}
+
+static bool gather_model(void *arg, const struct pawl_history_model *model)
+{
+    struct gathering *gathering = arg;
+    struct pawl_card *card = gathering->card;
+    card->models[card->model_count++] = (struct pawl_card_model){
+        .model = pawl_arena_copy(gathering->arena, model->model),
+        .calls = model->calls,
+        .microcents = model->microcents,
+        .input = model->input + model->cache_read + model->cache_write,
+        .output = model->output,
+    };
+    return card->model_count < PAWL_CARD_MODELS_MAX;
+}
+
+static bool gather_call(void *arg, const struct pawl_history_call *call)
+{
+    struct gathering *gathering = arg;
+    struct pawl_card_call *dearest = &gathering->card->dearest;
+    if (call->spent[0] <= dearest->microcents) {
+        return true;
+    }
+    struct pawl_slice model = call->model.bytes > 0 ? call->model : call->model_asked;
+    *dearest = (struct pawl_card_call){
+        .known = true,
+        .id = call->id,
+        .model = pawl_arena_copy(gathering->arena, model),
+        .microcents = call->spent[0],
+        .input = call->input + call->cache_read + call->cache_write,
+        .output = call->output,
+    };
+    return true;
+}
+
+void pawl_run_report_history(struct pawl_run *run, struct pawl_arena *arena, struct pawl_card *card)
+{
+    struct pawl_errmsg msg;
+    char path[PAWL_PATH_BYTES];
+    struct pawl_history *history = NULL;
+    struct gathering gathering = {.card = card, .arena = arena};
+    struct pawl_slice id = pawl_slice_str(run->rundir.id);
+    struct pawl_history_filter filter = {.limit = 1, .id_prefix = id};
+    if (pawl_failed(pawl_datadir_path(&run->dir, "history.db", path, &msg)) ||
+        pawl_failed(pawl_history_open(path, NULL, &history, &msg))) {
+        return;
+    }
+    pawl_err err = pawl_history_runs(history, &filter, gather_run, &gathering, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_models(history, id, gather_model, &gathering, &msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_calls(history, id, gather_call, &gathering, &msg);
+    }
+    card->has_details = card->has_details && pawl_ok(err);
+    (void)pawl_failed(pawl_history_close(history, &msg)); /* It was only read. */
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.c: the order of one run. What the user got wrong is found before anything is made: the
+ * command, the data directory, the price file, an address that is none. Then the keeper is forked, while
+ * there is one thread and no descriptor of ours; only then is anything opened.
+ */
+#define _GNU_SOURCE
+#include "run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "run/command.h"
+#include "run/run_priv.h"
+
+void pawl_run_complain(const char *what, const struct pawl_errmsg *msg)
+{
+    fprintf(stderr, "pawl: %s%s%s\n", what, what[0] != '\0' ? ": " : "", msg->text);
+}
+
+int64_t pawl_run_now_us(struct pawl_run *run)
+{
+    return pawl_engine_now_us(run->engine);
+}
+
+/* 0: it can be executed; else the exit status. */
+static int check_command(const char *name)
+{
+    int error_number = pawl_command_check(name);
+    if (error_number == 0) {
+        return 0;
+    }
+    if (error_number == ENOENT) {
+        fprintf(stderr, "pawl: %s: command not found\n", name);
+        return PAWL_RUN_EXIT_NOT_FOUND;
+    }
+    fprintf(stderr, "pawl: %s: cannot be executed: %s\n", name, strerror(error_number));
+    return PAWL_RUN_EXIT_NOT_EXECUTABLE;
+}
+
+static pawl_err load_prices(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_price_book_load_embedded(&run->prices, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    const char *path = run->options->prices;
+    if (path == NULL) {
+        err = pawl_datadir_path(&run->dir, "prices.json", run->prices_path, msg);
+        if (pawl_failed(err) || access(run->prices_path, F_OK) != 0) {
+            run->prices_path[0] = '\0';
+            return err;
+        }
+    } else if (!pawl_slice_copy_str(pawl_slice_str(path), run->prices_path,
+                                    sizeof(run->prices_path))) {
+        pawl_errmsg_set(msg, "the price file's name is too long");
+        return PAWL_ERR(LIMIT);
+    }
+    return pawl_price_book_load_overrides(run->prices, run->prices_path, msg);
+}
+
+/* Everything that may be wrong with what the user gave. */
+static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_datadir_resolve(run->options->data_dir, &run->dir, msg);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_create(&run->dir, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);
+    }
+    if (pawl_ok(err)) {
+        err = load_prices(run, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    memcpy(run->caps, run->options->caps, sizeof(run->caps));
+    run->primary = run->options->primary;
+    pawl_model_guess(run->prices, run->options->model, run->options->argv, pawl_environ_get,
+                     run->clock.real_us(run->clock.arg), &run->model);
+    pawl_caps_resolve(run->caps, run->model.priced ? &run->model.price : NULL);
+    run->attended = run->options->attendance == PAWL_ATTENDED ||
+                    (run->options->attendance == PAWL_ATTENDANCE_AUTO && run->terminal.attended);
+    return PAWL_OK;
+}
+
+/* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for pawl.
+ * Only stderr is ours as well. */
+static void let_go_of_descriptors(const struct pawl_run *run)
+{
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null_fd >= 0) {
+        (void)dup2(null_fd, STDIN_FILENO);
+        (void)dup2(null_fd, STDOUT_FILENO);
+    }
+    const int kept[] = {run->keeper.fd, run->terminal.fd};
+    int limit = kept[0] > kept[1] ? kept[0] : kept[1];
+    for (int fd = STDERR_FILENO + 1; fd < limit; fd++) {
+        if (fd != kept[0] && fd != kept[1]) {
+            (void)close(fd);
+        }
+    }
+    (void)syscall(SYS_close_range, (unsigned int)limit + 1, ~0u, 0);
+}
+
+static int run_all(struct pawl_run *run)
+{
+    struct pawl_errmsg msg = {""};
+    int status = check_command(run->options->argv[0]);
+    if (status != 0) {
+        return status;
+    }
+    if (getcwd(run->cwd, sizeof(run->cwd)) == NULL) {
+        run->cwd[0] = '\0'; /* It was removed, or is unreachable; the agent may live with that. */
+    }
+    pawl_terminal_open(&run->terminal);
+    pawl_err err = prepare(run, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_keeper_fork(run->options->argv, &run->keeper, &msg);
+    }
+    if (pawl_ok(err)) {
+        let_go_of_descriptors(run);
+        err = pawl_run_collect_signals(run, &msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_run_start(run, &msg);
+    }
+    if (pawl_failed(err)) {
+        pawl_run_complain("", &msg);
+        return PAWL_RUN_EXIT_FAILED;
+    }
+    (void)uv_run(&run->loop, UV_RUN_DEFAULT);
+    return pawl_run_finish(run);
+}
+
+int pawl_run_main(const struct pawl_run_options *options)
+{
+    struct pawl_run *run = pawl_alloc_zeroed(1, sizeof(*run));
+    if (run == NULL) {
+        fputs("pawl: no memory\n", stderr);
+        return PAWL_RUN_EXIT_FAILED;
+    }
+    run->options = options;
+    run->clock = pawl_clock_os();
+    run->keeper.fd = -1;
+    run->terminal.fd = -1;
+    run->rundir.lock_fd = -1;
+    run->signal_fd = -1;
+    run->status.dir_fd = -1;
+    run->due_at_us = INT64_MAX;
+    pawl_buf_init(&run->notices, PAWL_RUN_NOTICES_BYTES);
+    int status = run_all(run);
+    pawl_run_close(run);
+    pawl_free(run);
+    return status;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run_priv.h: the inside of one `pawl run`, shared by the files that make it up:
+ *
+ *   run.c     the order of it all, and what can fail before the agent starts
+ *   start.c   the ledger, the gateway, the run's socket; the agent's start
+ *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
+ *   finish.c  the end: draining, closing the books
+ *   report.c  the numbers of the card
+ *
+ *      STARTING ──agent runs──► RUNNING ──agent ended──► CLEARING ──tree gone──► DRAINING
+ *          │                       └─ a cap, the time, a dead keeper ─► (kill) ─┘     │
+ *          └──── could not start ────────────────────────────────────────────────────►┴► ENDED
+ */
+#ifndef PAWL_RUN_RUN_PRIV_H
+#define PAWL_RUN_RUN_PRIV_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "gateway/gateway.h"
+#include "history/history.h"
+#include "net/client.h"
+#include "net/server.h"
+#include "run/caps.h"
+#include "run/card.h"
+#include "run/environ.h"
+#include "run/keeper.h"
+#include "run/model.h"
+#include "run/run.h"
+#include "run/rundir.h"
+#include "run/status.h"
+#include "run/terminal.h"
+#include "run/worktree.h"
+
+/* Exit statuses of `pawl run` (docs/CONTRACTS.md). */
+enum {
+    PAWL_RUN_EXIT_CAPPED = 124,
+    PAWL_RUN_EXIT_FAILED = 125,
+    PAWL_RUN_EXIT_NOT_EXECUTABLE = 126,
+    PAWL_RUN_EXIT_NOT_FOUND = 127,
+    PAWL_RUN_EXIT_SIGNAL = 128
+};
+
+enum {
+    PAWL_RUN_GRACE_MS = 10000,   /* for an agent to end by itself at a cap */
+    PAWL_RUN_PATIENCE_MS = 2000, /* between TERM and KILL */
+    PAWL_RUN_DRAIN_MS = 10000,   /* for calls that outlived their agent */
+    PAWL_RUN_GIT_MS = 3000,
+    PAWL_RUN_HISTORY_MS = 10000,
+    PAWL_RUN_NOTICES_BYTES = 4096,
+    PAWL_RUN_SECRET_BYTES = 20
+};
+
+enum pawl_run_phase {
+    PAWL_RUN_STARTING,
+    PAWL_RUN_RUNNING,
+    PAWL_RUN_CLEARING, /* the agent has ended, or is being ended; its tree is cleared */
+    PAWL_RUN_DRAINING, /* nobody is left; calls under way are read to their end */
+    PAWL_RUN_ENDED
+};
+
+struct pawl_run {
+    const struct pawl_run_options *options;
+    enum pawl_run_phase phase;
+    struct pawl_clock clock;
+    struct pawl_terminal terminal;
+    char cwd[PAWL_PATH_BYTES];
+
+    /* What binds it. */
+    struct pawl_run_cap caps[PAWL_CAP_COUNT];
+    enum pawl_run_cap_index primary;
+    bool attended;
+    struct pawl_price_book *prices;
+    char prices_path[PAWL_PATH_BYTES]; /* empty: no file of the user's */
+    struct pawl_model_guess model;
+    struct pawl_environ_upstreams upstreams;
+
+    /* Where it is written down. */
+    struct pawl_datadir dir;
+    struct pawl_rundir rundir;
+    struct pawl_history *history; /* NULL: it could not be opened; readers make up for it */
+    struct pawl_engine *engine;
+    int64_t started_us; /* the ledger's time of the session's opening */
+
+    /* Who acts. */
+    struct pawl_keeper keeper;
+    uv_loop_t loop;
+    bool has_loop;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_async_t wake;
+    uv_timer_t due_timer;   /* leases */
+    uv_timer_t pulse_timer; /* wall clock and its thresholds */
+    uv_timer_t grace_timer;
+    uv_poll_t keeper_poll;
+    uv_poll_t signal_poll;
+    int signal_fd;
+    int64_t due_at_us; /* what due_timer is set to; INT64_MAX: not set */
+    struct pawl_http_client *client;
+    struct pawl_http_server *server;
+    struct pawl_gateway *gateway;
+    struct pawl_status_server status;
+    struct pawl_worktree worktree;
+    char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
+
+    /* What happened. */
+    bool keeper_lost;
+    bool killed;  /* by pawl */
+    bool time_up; /* the wall clock ended it */
+    bool latched;
+    struct pawl_gateway_latch latch;
+    char latch_message[1024];
+    int start_error; /* errno of an agent that could not be executed; 0 */
+    bool agent_ended;
+    int wait_status;
+    int threshold_told;
+    struct pawl_buf notices; /* lines that could not be printed */
+};
+
+/* --- run.c --- */
+
+/* "pawl: …" on stderr; for failures before the agent has the terminal. */
+void pawl_run_complain(const char *what, const struct pawl_errmsg *msg);
+int64_t pawl_run_now_us(struct pawl_run *run);
+
+/* --- start.c --- */
+
+/* Makes the run's directory, its ledger and its gateway, and lets the agent start. On failure the
+ * caller closes what there is. */
+PAWL_MUST_CHECK pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg);
+
+/* --- watch.c --- */
+
+/* Signals that are for the agent are collected from here on, the others are ignored. Before the
+ * first thread. */
+PAWL_MUST_CHECK pawl_err pawl_run_collect_signals(struct pawl_run *run, struct pawl_errmsg *msg);
+/* Sets up all handles. */
+void pawl_run_watch(struct pawl_run *run);
+/* A line, now or on the card. */
+void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
+/* For the gateway. */
+void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
+void pawl_run_on_settled(void *arg);
+/* For the run's socket. */
+void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);
+
+/* --- finish.c --- */
+
+/* The agent has ended or must end: no more calls, everything below the keeper goes. */
+void pawl_run_clear(struct pawl_run *run, const char *words);
+/* Nobody is left. */
+void pawl_run_drain(struct pawl_run *run);
+/* After the loop: closes the books, prints the card, returns the exit status. */
+int pawl_run_finish(struct pawl_run *run);
+/* Frees what there is, at any stage. */
+void pawl_run_close(struct pawl_run *run);
+
+/* --- report.c --- */
+
+/* What is known before the last records are written. */
+void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card);
+/* Adds calls, models and the dearest one from the history. Texts live in the arena. */
+void pawl_run_report_history(struct pawl_run *run,
+                             struct pawl_arena *arena,
+                             struct pawl_card *card);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settle.c: see settle.h. What is appended to a dead run's journal is a function of that journal alone:
+ * the engine runs on a clock that stands at the last operation, so the session ends then, whenever
+ * somebody looks. For the open holds the clock is moved to the end of their leases, which nobody is
+ * left to prolong: they expire, and are booked in full as unconfirmed.
+ *
+ * A lock that is held by a process that does not answer on the socket belongs to a run that is
+ * starting or ending, or to another reader that settles. All of these are short, so it is waited
+ * for, within limits.
+ */
+#define _GNU_SOURCE
+#include "run/settle.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "gateway/gateway.h"
+#include "history/history.h"
+#include "run/account.h"
+#include "run/live.h"
+#include "run/rundir.h"
+
+enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
+
+static const char end_note[] = "{\"agent_signal\":0,\"why\":\"killed\",\"hard_stop\":false}";
+
+static pawl_err open_journal(const struct pawl_rundir *run,
+                             struct pawl_journal **ret_journal,
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_journal_sqlite_options options = {
+        .dir = run->journal,
+        .allow_any_filesystem = pawl_datadir_allows_any_filesystem(),
+    };
+    return pawl_journal_sqlite_open(&options, ret_journal, msg);
+}
+
+/* --- The history --------------------------------------------------------------------------- */
+
+struct feeding {
+    struct pawl_history *history;
+    uint64_t watermark;
+    struct pawl_codec_scratch *scratch;
+    bool damaged;
+};
+
+static bool feed_batch(void *arg, const struct pawl_journal_batch *batch)
+{
+    struct feeding *feeding = arg;
+    struct pawl_record_cursor cursor;
+    struct pawl_record record;
+    if (!pawl_record_batch_open(batch->blob, &cursor)) {
+        feeding->damaged = true;
+        return false;
+    }
+    while (pawl_record_batch_next(&cursor, feeding->scratch, &record)) {
+        if (record.op > feeding->watermark) {
+            pawl_history_feed(feeding->history, &record);
+        }
+    }
+    feeding->damaged = cursor.left > 0;
+    return !feeding->damaged;
+}
+
+/* Writes to the history what it lacks of the run's journal. */
+static pawl_err
+feed(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    struct pawl_journal *journal = NULL;
+    struct feeding feeding = {.scratch = pawl_alloc(sizeof(*feeding.scratch))};
+    pawl_err err = feeding.scratch == NULL ? PAWL_ERR(MEMORY)
+                                           : pawl_datadir_path(dir, "history.db", path, msg);
+    if (pawl_ok(err)) {
+        err = open_journal(run, &journal, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_open(path, run->id, &feeding.history, msg);
+    }
+    if (pawl_ok(err)) {
+        feeding.watermark = pawl_history_watermark(feeding.history);
+        err = journal->ops->read(journal, feeding.watermark + 1, feed_batch, &feeding, msg);
+        struct pawl_errmsg closing;
+        pawl_err closed = pawl_history_close(feeding.history, &closing);
+        if (pawl_ok(err) && pawl_failed(closed)) {
+            pawl_errmsg_set(msg, "%s", closing.text);
+            err = closed;
+        }
+    }
+    if (pawl_ok(err) && feeding.damaged) {
+        pawl_errmsg_set(msg, "a batch of the journal cannot be read");
+        err = PAWL_ERR(CORRUPT);
+    }
+    if (journal != NULL) {
+        journal->ops->close(journal);
+    }
+    pawl_free(feeding.scratch);
+    return err;
+}
+
+/* --- The journal --------------------------------------------------------------------------- */
+
+static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
+{
+    (void)arg;
+    (void)err;
+    fprintf(stderr, "pawl: the journal of a run cannot be written: %s\n", msg->text);
+    _exit(EXIT_FAILURE);
+}
+
+static void on_done(struct pawl_op *op)
+{
+    (void)op; /* Looked at after the flush, or of no interest. */
+}
+
+/* Ends the session, unless it has ended, and says why. */
+static void end_session(struct pawl_engine *engine, const char *id)
+{
+    struct pawl_session_view session;
+    struct pawl_slice tenant = PAWL_SLICE(PAWL_RUN_TENANT);
+    struct pawl_slice name = pawl_slice_str(id);
+    if (!pawl_core_session(pawl_engine_core(engine), tenant, name, &session) ||
+        session.state == PAWL_SESSION_ENDED) {
+        return;
+    }
+    struct pawl_command end = {
+        .type = PAWL_COMMAND_SESSION_SET,
+        .u.session_set = {.tenant = tenant,
+                          .name = name,
+                          .state = PAWL_SESSION_ENDED,
+                          .reason = PAWL_REASON_KILLED},
+    };
+    struct pawl_command note = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = pawl_slice_str(end_note),
+        .u.note = {.tenant = tenant, .session = name, .kind = PAWL_NOTE_RUN_END},
+    };
+    struct pawl_op ended = {.done = on_done};
+    struct pawl_op noted = {.done = on_done};
+    pawl_engine_submit(engine, &end, &ended);
+    pawl_engine_submit(engine, &note, &noted);
+    pawl_engine_flush(engine);
+}
+
+static bool any_hold(const struct pawl_core *core)
+{
+    uint32_t cursor = 0;
+    uint64_t id = 0;
+    struct pawl_reservation_view view;
+    while (pawl_core_reservation_next(core, &cursor, &id)) {
+        if (pawl_core_reservation(core, id, &view) && view.state == PAWL_RESERVATION_HELD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Moves the time of this journal on until every lease is over. */
+static pawl_err
+expire_holds(struct pawl_engine *engine, struct pawl_clock_manual *clock, struct pawl_errmsg *msg)
+{
+    for (int round = 0; any_hold(pawl_engine_core(engine)); round++) {
+        int64_t due_us = pawl_engine_next_due_us(engine);
+        int64_t now_us = pawl_engine_now_us(engine);
+        if (due_us == INT64_MAX || round == EXPIRE_ROUNDS_MAX) {
+            pawl_errmsg_set(msg, "holds are open that never expire");
+            return PAWL_ERR(CORRUPT);
+        }
+        if (due_us > now_us) {
+            pawl_clock_manual_advance(clock, due_us - now_us);
+        }
+        pawl_engine_tick(engine);
+        pawl_engine_flush(engine);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *msg)
+{
+    struct pawl_clock_manual clock = {0};
+    struct pawl_engine_options options = {
+        .dir = run->journal,
+        .clock = pawl_clock_from_manual(&clock),
+        .accept_clock = true, /* It stands at the journal's own time. */
+        .commit_mode = PAWL_COMMIT_INLINE,
+        .fatal = on_fatal,
+    };
+    struct pawl_engine *engine = NULL;
+    pawl_err err = open_journal(run, &options.journal, msg);
+    if (pawl_ok(err)) {
+        err = pawl_engine_open(&options, &engine, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    end_session(engine, run->id);
+    err = expire_holds(engine, &clock, msg);
+    pawl_engine_close(engine);
+    return err;
+}
+
+/* --- One run ------------------------------------------------------------------------------- */
+
+static bool has_history(const struct pawl_datadir *dir)
+{
+    char path[PAWL_PATH_BYTES];
+    struct pawl_errmsg msg;
+    return pawl_ok(pawl_datadir_path(dir, "history.db", path, &msg)) && access(path, F_OK) == 0;
+}
+
+static pawl_err settle_locked(const struct pawl_datadir *dir,
+                              struct pawl_rundir *run,
+                              bool feed_ended,
+                              enum pawl_settle_outcome *ret_outcome,
+                              struct pawl_errmsg *msg)
+{
+    bool ended = pawl_rundir_is_ended(run);
+    *ret_outcome = ended ? PAWL_SETTLE_WAS_ENDED : PAWL_SETTLE_SETTLED;
+    pawl_err err = PAWL_OK;
+    if (!ended) {
+        err = close_books(run, msg);
+        if (err.code == PAWL_ERR_NOT_FOUND) {
+            /* It died before it had a journal, and so before it promised anything. */
+            pawl_rundir_remove(run);
+            return PAWL_OK;
+        }
+    }
+    if (pawl_ok(err) && (!ended || feed_ended)) {
+        err = feed(dir, run, msg);
+    }
+    return pawl_ok(err) && !ended ? pawl_rundir_set_ended(run, msg) : err;
+}
+
+/* LOCKED: it is alive. */
+static pawl_err take_lock(const struct pawl_datadir *dir,
+                          const char *id,
+                          struct pawl_rundir *ret_run,
+                          struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_rundir_lock(dir, id, ret_run, msg);
+    for (int try = 0; err.code == PAWL_ERR_LOCKED && try < LOCK_TRIES; try++) {
+        struct pawl_buf answer;
+        struct pawl_errmsg ignored;
+        pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
+        pawl_err asked = pawl_live_ask(dir, id, ASK_MS, &answer, &ignored);
+        pawl_buf_free(&answer);
+        if (asked.code != PAWL_ERR_UNREACHABLE) {
+            return err;
+        }
+        (void)poll(NULL, 0, LOCK_TRY_MS);
+        err = pawl_rundir_lock(dir, id, ret_run, msg);
+    }
+    return err;
+}
+
+static pawl_err settle(const struct pawl_datadir *dir,
+                       const char *id,
+                       bool feed_ended,
+                       enum pawl_settle_outcome *ret_outcome,
+                       struct pawl_errmsg *msg)
+{
+    struct pawl_rundir run;
+    enum pawl_settle_outcome outcome = PAWL_SETTLE_ALIVE;
+    pawl_err err = take_lock(dir, id, &run, msg);
+    if (err.code == PAWL_ERR_LOCKED) {
+        *ret_outcome = PAWL_SETTLE_ALIVE;
+        return PAWL_OK;
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    err = settle_locked(dir, &run, feed_ended, &outcome, msg);
+    pawl_rundir_close(&run);
+    if (pawl_ok(err)) {
+        *ret_outcome = outcome;
+    }
+    return err;
+}
+
+pawl_err pawl_settle_run(const struct pawl_datadir *dir,
+                         const char *id,
+                         enum pawl_settle_outcome *ret_outcome,
+                         struct pawl_errmsg *msg)
+{
+    return settle(dir, id, !has_history(dir), ret_outcome, msg);
+}
+
+/* --- All of them --------------------------------------------------------------------------- */
+
+struct settling {
+    const struct pawl_datadir *dir;
+    bool feed_ended;
+    pawl_settle_trouble_fn *trouble;
+    void *arg;
+};
+
+static bool settle_step(void *arg, const char *id)
+{
+    struct settling *settling = arg;
+    enum pawl_settle_outcome outcome;
+    struct pawl_errmsg msg = {""};
+    pawl_err err = settle(settling->dir, id, settling->feed_ended, &outcome, &msg);
+    /* A directory may have gone since it was listed. */
+    if (pawl_failed(err) && err.code != PAWL_ERR_NOT_FOUND && settling->trouble != NULL) {
+        settling->trouble(settling->arg, id, &msg);
+    }
+    return true;
+}
+
+pawl_err pawl_settle_all(const struct pawl_datadir *dir,
+                         pawl_settle_trouble_fn *trouble,
+                         void *arg,
+                         struct pawl_errmsg *msg)
+{
+    struct settling settling = {
+        .dir = dir, .feed_ended = !has_history(dir), .trouble = trouble, .arg = arg};
+    return pawl_datadir_runs(dir, settle_step, &settling, msg);
+}

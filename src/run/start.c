@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start.c: from a checked command line to a running agent. What the agent's first instruction has to wait
+ * for is done first: the ledger with the session in it (one commit), the gateway's port. The
+ * rest is done while the agent starts; the loop does not turn before all of it is there, so no call is
+ * answered early.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/prng.h"
+#include "run/lines.h"
+#include "run/meta.h"
+#include "run/run_priv.h"
+
+enum { LINE_BYTES = 2048 };
+
+/* --- The ledger ---------------------------------------------------------------------------- */
+
+/* The journal is the truth, and what is not in it was promised to nobody: say why, and end. Closing
+ * anything would try again. The keeper notices and kills the tree. */
+static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
+{
+    (void)arg;
+    fprintf(stderr,
+            "pawl: the journal cannot be written (%s): %s\n"
+            "pawl: the run is stopped; what was acknowledged is kept\n",
+            pawl_err_name(err), msg->text);
+    _exit(PAWL_RUN_EXIT_FAILED);
+}
+
+static void on_wake(void *arg)
+{
+    struct pawl_run *run = arg;
+    (void)uv_async_send(&run->wake);
+}
+
+static void on_durable(void *arg, const struct pawl_record *record)
+{
+    struct pawl_run *run = arg;
+    if (run->history != NULL) {
+        pawl_history_feed(run->history, record);
+    }
+}
+
+/* Not being able to write the history does not stop a run: it can be rebuilt. */
+static void open_history(struct pawl_run *run)
+{
+    struct pawl_errmsg msg = {""};
+    char path[PAWL_PATH_BYTES];
+    pawl_err err = pawl_datadir_path(&run->dir, "history.db", path, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_open(path, run->rundir.id, &run->history, &msg);
+    }
+    if (pawl_failed(err)) {
+        run->history = NULL;
+        pawl_run_complain("the history cannot be written; it is made up for later", &msg);
+    }
+}
+
+static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    struct pawl_journal_sqlite_options journal = {
+        .dir = run->rundir.journal,
+        .create = true,
+        .allow_any_filesystem = pawl_datadir_allows_any_filesystem(),
+    };
+    struct pawl_engine_options options = {
+        .dir = run->rundir.journal,
+        .clock = run->clock,
+        .commit_mode = PAWL_COMMIT_THREAD,
+        .wake = on_wake,
+        .wake_arg = run,
+        .durable = on_durable,
+        .durable_arg = run,
+        .fatal = on_fatal,
+        .fatal_arg = run,
+    };
+    pawl_err err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
+    if (pawl_ok(err)) {
+        err = pawl_engine_open(&options, &run->engine, msg);
+    }
+    if (err.code == PAWL_ERR_UNSUPPORTED) {
+        char why[sizeof(msg->text)];
+        memcpy(why, msg->text, sizeof(why));
+        pawl_errmsg_set(msg, "%.400s; keep runs elsewhere with --data-dir", why);
+    }
+    return err;
+}
+
+static void on_submitted(struct pawl_op *op)
+{
+    (void)op; /* The result is looked at behind the flush. */
+}
+
+static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struct pawl_errmsg *msg)
+{
+    struct pawl_slice id = pawl_slice_str(run->rundir.id);
+    struct pawl_slice tenant = PAWL_SLICE(PAWL_RUN_TENANT);
+    struct pawl_command open = {
+        .type = PAWL_COMMAND_SESSION_OPEN,
+        .u.session_open = {.tenant = tenant, .name = id},
+    };
+    open.u.session_open.cap_count = pawl_caps_for_session(run->caps, open.u.session_open.caps);
+    struct pawl_command note = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = meta,
+        .u.note = {.tenant = tenant, .session = id, .kind = PAWL_NOTE_RUN_START},
+    };
+    struct pawl_op opened = {.done = on_submitted};
+    struct pawl_op noted = {.done = on_submitted};
+    pawl_engine_submit(run->engine, &open, &opened);
+    pawl_engine_submit(run->engine, &note, &noted);
+    pawl_engine_flush(run->engine);
+    if (opened.result.code != PAWL_RESULT_OK) {
+        pawl_errmsg_set(msg, "the ledger does not take these caps: %s",
+                        pawl_result_meaning(opened.result.code));
+        return PAWL_ERR(INVALID);
+    }
+    run->started_us = opened.result.now_us;
+    return PAWL_OK;
+}
+
+static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    int64_t now_us = run->clock.real_us(run->clock.arg);
+    pawl_err err = pawl_rundir_create(&run->dir, now_us, &run->rundir, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_meta meta = {
+        .run_id = run->rundir.id,
+        .name = run->options->name,
+        .argv = run->options->argv,
+        .cwd = run->cwd,
+        .pid = getpid(),
+        .started_us = now_us,
+        .attended = run->attended,
+        .model = run->model.name,
+        .primary = run->primary,
+        .caps = run->caps,
+    };
+    struct pawl_buf text;
+    pawl_buf_init(&text, PAWL_METADATA_BYTES_MAX);
+    pawl_meta_write(&meta, &text);
+    err = pawl_rundir_write(&run->rundir, "meta.json", pawl_buf_slice(&text), msg);
+    if (pawl_ok(err)) {
+        open_history(run);
+        err = open_engine(run, msg);
+    }
+    if (pawl_ok(err)) {
+        err = open_session(run, pawl_buf_slice(&text), msg);
+    }
+    pawl_buf_free(&text);
+    return err;
+}
+
+/* --- The gateway --------------------------------------------------------------------------- */
+
+static void make_secret(struct pawl_run *run)
+{
+    unsigned char bytes[PAWL_RUN_SECRET_BYTES];
+    pawl_random_bytes(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        (void)snprintf(run->secret + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
+static void on_request(void *arg, struct pawl_http_exchange *exchange)
+{
+    struct pawl_run *run = arg;
+    pawl_gateway_handle(run->gateway, exchange);
+}
+
+static pawl_err listen_for_calls(struct pawl_run *run, uint16_t *ret_port, struct pawl_errmsg *msg)
+{
+    if (uv_loop_init(&run->loop) != 0) {
+        pawl_errmsg_set(msg, "cannot make an event loop");
+        return PAWL_ERR(MEMORY);
+    }
+    run->has_loop = true;
+    run->loop.data = run;
+    make_secret(run);
+    struct pawl_http_server_options options = {
+        .loop = &run->loop,
+        .limits = PAWL_HTTP_LIMITS_DEFAULT,
+        .same_user_only = true,
+        .handler = on_request,
+        .arg = run,
+    };
+    pawl_err err = pawl_http_server_new(&options, &run->server);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory for the gateway");
+        return err;
+    }
+    return pawl_http_server_listen_tcp(run->server, "127.0.0.1", 0, ret_port, msg);
+}
+
+static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    struct pawl_http_client_options client = {.loop = &run->loop, .use_proxy_environment = true};
+    pawl_err err = pawl_http_client_new(&client, &run->client);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "cannot make an HTTP client: %s", pawl_err_name(err));
+        return err;
+    }
+    struct pawl_subject subject = {.session = pawl_slice_str(run->rundir.id)};
+    subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
+    struct pawl_gateway_options options = {
+        .loop = &run->loop,
+        .client = run->client,
+        .authority = pawl_engine_authority(run->engine),
+        .prices = run->prices,
+        .secret = run->secret,
+        .subject = &subject,
+        .run_id = run->rundir.id,
+        .prices_path = run->prices_path[0] != '\0' ? run->prices_path : NULL,
+        .hard_cap = true,
+        .on_latched = pawl_run_on_latched,
+        .on_settled = pawl_run_on_settled,
+        .arg = run,
+    };
+    for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
+        options.upstreams[i] = run->upstreams.urls[i];
+    }
+    err = pawl_gateway_new(&options, &run->gateway);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory for the gateway");
+    }
+    return err;
+}
+
+static void open_status(struct pawl_run *run)
+{
+    struct pawl_status_server_options options = {
+        .loop = &run->loop,
+        .run = &run->rundir,
+        .fill = pawl_run_fill_status,
+        .arg = run,
+    };
+    struct pawl_errmsg msg = {""};
+    if (pawl_failed(pawl_status_server_open(&run->status, &options, &msg))) {
+        /* A run that cannot be watched is still bounded. */
+        pawl_run_complain("the run's own socket is not there", &msg);
+    }
+}
+
+/* --- The agent ----------------------------------------------------------------------------- */
+
+static void say_start(struct pawl_run *run)
+{
+    struct pawl_lines_start start = {
+        .caps = run->caps,
+        .primary = run->primary,
+        .model = &run->model,
+        .attended = run->attended,
+    };
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_start(&start, &line);
+    pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
+static pawl_err start_agent(struct pawl_run *run, uint16_t port, struct pawl_errmsg *msg)
+{
+    struct pawl_environ_gateway gateway = {
+        .port = port,
+        .secret = run->secret,
+        .run_id = run->rundir.id,
+    };
+    struct pawl_buf settings;
+    pawl_buf_init(&settings, PAWL_KEEPER_ENVIRONMENT_MAX);
+    pawl_environ_settings(pawl_environ_get, &gateway, &settings);
+    pawl_err err = settings.overflowed ? PAWL_ERR(LIMIT)
+                                       : pawl_keeper_start(&run->keeper, pawl_buf_slice(&settings));
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "the agent cannot be started: %s", pawl_err_name(err));
+    }
+    pawl_buf_free(&settings);
+    return err;
+}
+
+pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    uint16_t port = 0;
+    pawl_err err = listen_for_calls(run, &port, msg);
+    if (pawl_ok(err)) {
+        /* Before the engine has a thread that could wake the loop. */
+        pawl_run_watch(run);
+        err = open_ledger(run, msg);
+    }
+    if (pawl_ok(err)) {
+        say_start(run);
+        err = start_agent(run, port, msg);
+    }
+    if (pawl_ok(err)) {
+        pawl_worktree_begin(&run->worktree, run->cwd, run->started_us);
+        err = pawl_rundir_sync(&run->rundir, msg);
+    }
+    if (pawl_ok(err)) {
+        err = open_gateway(run, msg);
+    }
+    if (pawl_ok(err)) {
+        open_status(run);
+    }
+    return err;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.c: everything that comes in while the agent runs.
+ *
+ * Signals come through a signalfd, because what is to be done depends on the sender: what the terminal
+ * sends, the agent has got as well; what a process sends to pawl is meant for the agent. INT and QUIT
+ * are ignored either way.
+ *
+ * The pulse looks at the wall clock at most every ten seconds rather than once at the end, since the loop's
+ * timers stand still while the machine sleeps, and the run's time does not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "run/lines.h"
+#include "run/run_priv.h"
+
+enum { LINE_BYTES = 2048, PULSE_MS_MAX = 10000, PULSE_MS_MIN = 10, PULSES = 40 };
+
+/* --- Lines --------------------------------------------------------------------------------- */
+
+void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line)
+{
+    if (run->options->quiet) {
+        return;
+    }
+    if (!pawl_terminal_try_print(&run->terminal, pawl_buf_slice(line))) {
+        pawl_buf_append_slice(&run->notices, pawl_buf_slice(line));
+    }
+}
+
+/* --- The ledger's turns -------------------------------------------------------------------- */
+
+static void set_due_timer(struct pawl_run *run);
+
+static void on_due(uv_timer_t *timer)
+{
+    struct pawl_run *run = timer->data;
+    run->due_at_us = INT64_MAX;
+    pawl_engine_tick(run->engine);
+    set_due_timer(run);
+}
+
+static void set_due_timer(struct pawl_run *run)
+{
+    int64_t due_us = pawl_engine_next_due_us(run->engine);
+    if (due_us == run->due_at_us) {
+        return;
+    }
+    run->due_at_us = due_us;
+    if (due_us == INT64_MAX) {
+        (void)uv_timer_stop(&run->due_timer);
+        return;
+    }
+    int64_t wait_ms = (due_us - pawl_run_now_us(run) + PAWL_US_PER_MS - 1) / PAWL_US_PER_MS;
+    (void)uv_timer_start(&run->due_timer, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+static void turn(struct pawl_run *run)
+{
+    if (run->engine != NULL) {
+        pawl_engine_turn(run->engine);
+        set_due_timer(run);
+    }
+}
+
+/* Timers come before it, input and output between the two. */
+static void before_poll(uv_prepare_t *handle)
+{
+    turn(handle->data);
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    turn(handle->data);
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct pawl_run *run = handle->data;
+    if (run->engine != NULL) {
+        pawl_engine_collect(run->engine);
+    }
+}
+
+/* --- Caps ---------------------------------------------------------------------------------- */
+
+static void on_grace_over(uv_timer_t *timer)
+{
+    struct pawl_run *run = timer->data;
+    if (run->phase != PAWL_RUN_RUNNING) {
+        return;
+    }
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_ending(&line);
+    pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    run->killed = true;
+    pawl_run_clear(run, run->latch_message);
+}
+
+static void on_time_up(struct pawl_run *run)
+{
+    if (run->time_up || run->phase > PAWL_RUN_RUNNING) {
+        return;
+    }
+    run->time_up = true;
+    run->killed = true;
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_time_up(run->caps[PAWL_CAP_TIME].amount, &line);
+    pawl_run_say(run, &line);
+    struct pawl_slice words = pawl_slice_trim(pawl_buf_slice(&line));
+    size_t end = pawl_slice_find_byte(words, '\n');
+    (void)pawl_slice_copy_str(pawl_slice_sub(words, 0, end), run->latch_message,
+                              sizeof(run->latch_message));
+    pawl_buf_free(&line);
+    pawl_run_clear(run, run->latch_message);
+}
+
+void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
+{
+    struct pawl_run *run = arg;
+    if (run->phase != PAWL_RUN_RUNNING && run->phase != PAWL_RUN_STARTING) {
+        return;
+    }
+    if (latch->refusal == PAWL_REFUSAL_DEADLINE) {
+        on_time_up(run);
+        return;
+    }
+    run->latched = true;
+    (void)pawl_slice_copy_str(pawl_slice_str(latch->message), run->latch_message,
+                              sizeof(run->latch_message));
+    run->latch = (struct pawl_gateway_latch){
+        .refusal = latch->refusal, .unit = latch->unit, .message = run->latch_message};
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_latched(&run->latch, run->attended, &line);
+    pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    if (!run->attended) {
+        (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);
+    }
+}
+
+/* --- Thresholds ---------------------------------------------------------------------------- */
+
+static void on_noted(struct pawl_op *op)
+{
+    pawl_free(op);
+}
+
+static void note_threshold(struct pawl_run *run, int percent, enum pawl_run_cap_index index)
+{
+    struct pawl_op *op = pawl_alloc_zeroed(1, sizeof(*op));
+    if (op == NULL) {
+        return;
+    }
+    op->done = on_noted;
+    char text[96];
+    int bytes = snprintf(text, sizeof(text), "{\"percent\":%d,\"unit\":\"%s\"}", percent,
+                         pawl_unit_name(pawl_cap_unit(index)));
+    struct pawl_command note = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = pawl_slice_of(text, (size_t)bytes),
+        .u.note = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                   .session = pawl_slice_str(run->rundir.id),
+                   .kind = PAWL_NOTE_THRESHOLD},
+    };
+    pawl_engine_submit(run->engine, &note, op);
+}
+
+static void check_thresholds(struct pawl_run *run)
+{
+    struct pawl_account account;
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                      &account);
+    int percent = pawl_account_threshold(&account, &run->threshold_told);
+    if (percent == 0 || run->latched || run->phase != PAWL_RUN_RUNNING) {
+        return;
+    }
+    note_threshold(run, percent, pawl_account_nearest(&account));
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_threshold(percent, &account, &line);
+    pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
+void pawl_run_on_settled(void *arg)
+{
+    check_thresholds(arg);
+}
+
+/* --- The wall clock ------------------------------------------------------------------------ */
+
+static void on_pulse(uv_timer_t *timer)
+{
+    struct pawl_run *run = timer->data;
+    if (run->phase > PAWL_RUN_RUNNING) {
+        return;
+    }
+    int64_t limit_ms = run->caps[PAWL_CAP_TIME].amount;
+    int64_t left_ms = limit_ms - (pawl_run_now_us(run) - run->started_us) / PAWL_US_PER_MS;
+    if (left_ms <= 0) {
+        on_time_up(run);
+        return;
+    }
+    check_thresholds(run);
+    int64_t wait_ms = limit_ms / PULSES;
+    wait_ms = wait_ms > PULSE_MS_MAX ? PULSE_MS_MAX : wait_ms;
+    wait_ms = wait_ms < PULSE_MS_MIN ? PULSE_MS_MIN : wait_ms;
+    wait_ms = wait_ms > left_ms ? left_ms : wait_ms;
+    (void)uv_timer_start(timer, on_pulse, (uint64_t)wait_ms, 0);
+}
+
+/* --- The keeper ---------------------------------------------------------------------------- */
+
+static void take_event(struct pawl_run *run, const struct pawl_keeper_event *event)
+{
+    switch ((enum pawl_keeper_event_kind)event->kind) {
+    case PAWL_KEEPER_STARTED:
+        run->phase = run->phase == PAWL_RUN_STARTING ? PAWL_RUN_RUNNING : run->phase;
+        break;
+    case PAWL_KEEPER_NOT_STARTED:
+        run->start_error = event->error_number;
+        pawl_run_clear(run, "pawl: the agent could not be started");
+        break;
+    case PAWL_KEEPER_EXITED:
+        run->agent_ended = true;
+        run->wait_status = event->wait_status;
+        pawl_run_clear(run, "pawl: the agent has ended");
+        break;
+    case PAWL_KEEPER_CLEARED:
+        if (event->left > 0) {
+            fprintf(stderr, "pawl: %u processes of the agent could not be ended\n",
+                    (unsigned)event->left);
+        }
+        pawl_run_drain(run);
+        break;
+    }
+}
+
+static void on_keeper(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct pawl_run *run = poll->data;
+    struct pawl_keeper_event event;
+    pawl_err err = PAWL_OK;
+    while (pawl_ok(err)) {
+        err = pawl_keeper_read(&run->keeper, &event);
+        if (pawl_ok(err)) {
+            take_event(run, &event);
+        }
+    }
+    if (err.code == PAWL_ERR_UNREACHABLE) {
+        run->keeper_lost = true;
+        uv_close((uv_handle_t *)poll, NULL); /* Before its descriptor is closed. */
+        pawl_keeper_clear_orphans(&run->keeper);
+        pawl_run_clear(run, "pawl: the keeper process was killed");
+        pawl_run_drain(run);
+    }
+}
+
+/* --- Signals ------------------------------------------------------------------------------- */
+
+pawl_err pawl_run_collect_signals(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    static const int collected[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGHUP};
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGPIPE, SIGTTOU, SIGTTIN};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(ignored); i++) {
+        (void)sigaction(ignored[i], &ignore, NULL);
+    }
+    struct sigaction children = {.sa_handler = SIG_DFL}; /* Or they could not be waited for. */
+    (void)sigaction(SIGCHLD, &children, NULL);
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(collected); i++) {
+        if (collected[i] != SIGHUP || !run->keeper.hangup_ignored) {
+            (void)sigaddset(&set, collected[i]);
+        }
+    }
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    run->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (run->signal_fd < 0) {
+        pawl_errmsg_set(msg, "cannot collect signals: %s", strerror(errno));
+        return pawl_err_from_errno(errno);
+    }
+    return PAWL_OK;
+}
+
+static void on_signal(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct pawl_run *run = poll->data;
+    struct signalfd_siginfo info;
+    while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        bool from_terminal = info.ssi_code == SI_KERNEL;
+        bool from_keeper = info.ssi_pid == (uint32_t)run->keeper.pid;
+        if (!from_terminal && !from_keeper) {
+            pawl_keeper_signal(&run->keeper, (int)info.ssi_signo);
+        }
+    }
+}
+
+/* --- All handles --------------------------------------------------------------------------- */
+
+void pawl_run_watch(struct pawl_run *run)
+{
+    uv_loop_t *loop = &run->loop;
+    int failures = 0;
+    failures += uv_prepare_init(loop, &run->before_poll) != 0;
+    failures += uv_check_init(loop, &run->after_poll) != 0;
+    failures += uv_async_init(loop, &run->wake, on_wake) != 0;
+    failures += uv_timer_init(loop, &run->due_timer) != 0;
+    failures += uv_timer_init(loop, &run->pulse_timer) != 0;
+    failures += uv_timer_init(loop, &run->grace_timer) != 0;
+    failures += uv_poll_init(loop, &run->keeper_poll, run->keeper.fd) != 0;
+    failures += uv_poll_init(loop, &run->signal_poll, run->signal_fd) != 0;
+    PAWL_ASSERT(failures == 0); /* The descriptors are good, and nothing else can fail. */
+    run->before_poll.data = run;
+    run->after_poll.data = run;
+    run->wake.data = run;
+    run->due_timer.data = run;
+    run->pulse_timer.data = run;
+    run->grace_timer.data = run;
+    run->keeper_poll.data = run;
+    run->signal_poll.data = run;
+    (void)uv_prepare_start(&run->before_poll, before_poll);
+    (void)uv_check_start(&run->after_poll, after_poll);
+    (void)uv_timer_start(&run->pulse_timer, on_pulse, 0, 0);
+    (void)uv_poll_start(&run->keeper_poll, UV_READABLE, on_keeper);
+    (void)uv_poll_start(&run->signal_poll, UV_READABLE, on_signal);
+}
+
+void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
+{
+    struct pawl_run *run = arg;
+    *ret_status = (struct pawl_status){
+        .run_id = run->rundir.id,
+        .name = run->options->name,
+        .pid = getpid(),
+        .ending = run->phase > PAWL_RUN_RUNNING,
+        .started_us = run->started_us,
+        .now_us = pawl_run_now_us(run),
+        .counters = pawl_gateway_counters(run->gateway),
+        .latch = run->latched ? &run->latch : NULL,
+    };
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
+                      &ret_status->account);
+}
