@@ -102,9 +102,10 @@ def run_stage(stage, outcomes):
     if outcome.failed:
         if outcome.reason:
             print(f"    {outcome.reason}")
-        lines = log_path.read_text(errors="replace").split("\n")
-        print(f"    the end of {log_path.relative_to(gate.ROOT)}:")
-        print("\n".join(f"    | {line}" for line in lines[-TAIL_LINES:] if line), flush=True)
+        lines = [line for line in log_path.read_text(errors="replace").split("\n") if line]
+        if lines:
+            print(f"    the end of {log_path.relative_to(gate.ROOT)}:")
+            print("\n".join(f"    | {line}" for line in lines[-TAIL_LINES:]), flush=True)
     return outcome
 
 
