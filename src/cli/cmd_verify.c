@@ -132,15 +132,15 @@ static bool verify_run(void *arg, const char *id)
     if (v->progress) {
         fputs("\r\033[K", stderr);
     }
+    bool sound = pawl_ok(err);
+    v->verified += sound;
     if (v->json) {
-        tell_json(id, &report, pawl_ok(err) ? NULL : msg.text);
-    } else if (pawl_ok(err)) {
+        tell_json(id, &report, sound ? NULL : msg.text);
+    } else if (sound) {
         tell_text(id, &report);
     }
-    if (pawl_failed(err)) {
+    if (!sound) {
         v->status = pawl_cli_error(v->call, PAWL_EXIT_CORRUPT, "%s: %s", id, msg.text);
-    } else {
-        v->verified++;
     }
     return true;
 }

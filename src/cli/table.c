@@ -3,6 +3,7 @@
  * table.c: columns for people. Cells are collected first, since the widest one decides. Width
  * counts code points, which is right for everything that pawl prints itself.
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,6 +65,7 @@ static size_t column_limit(const struct pawl_cli_column *column, size_t width)
 
 static void measure(const struct pawl_cli_table *table, size_t *widths)
 {
+    PAWL_ASSERT(table->column_count > 0);
     for (size_t i = 0; i < table->column_count; i++) {
         widths[i] = text_width(table->columns[i].title);
     }
@@ -109,6 +111,7 @@ bool pawl_cli_table_print(struct pawl_cli_table *table, FILE *out)
     if (table == NULL) {
         return false;
     }
+    PAWL_ASSERT(table->column_count > 0);
     bool complete = !table->cells.overflowed;
     if (complete && table->cell_count > 0) {
         size_t widths[PAWL_CLI_COLUMNS_MAX];

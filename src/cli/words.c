@@ -2,6 +2,7 @@
 /*
  * words.c: how runs are told, to people and in JSON, so that every command tells them alike.
  */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

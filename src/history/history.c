@@ -8,6 +8,7 @@
  * takes records and writes none; the error is told by `wait` and `close`, and the file is caught up
  * from the journal by the next reader.
  */
+#define _GNU_SOURCE
 #include "history/history.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "history/db.h"
 
 enum { QUEUE_BYTES_MAX = 64 << 20, QUEUE_BYTES_HIGH = 32 << 20, RUN_ID_BYTES = 64 };
@@ -108,12 +110,8 @@ static void *thread_main(void *arg)
 
 static pawl_err start_thread(struct pawl_history *history, struct pawl_errmsg *msg)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&history->mutex, NULL);
-    pthread_cond_init(&history->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&history->changed, NULL);
     pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
     int failure = pthread_create(&history->thread, NULL, thread_main, history);
     if (failure != 0) {
@@ -180,14 +178,11 @@ uint64_t pawl_history_watermark(struct pawl_history *history)
 
 pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    /* By real time: a clock that steps makes this bounded wait longer or shorter, nothing else. */
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t until_us = clock.real_us(clock.arg) + (int64_t)timeout_ms * PAWL_US_PER_MS;
+    struct timespec until = {.tv_sec = until_us / PAWL_US_PER_SECOND,
+                             .tv_nsec = until_us % PAWL_US_PER_SECOND * 1000};
     pthread_mutex_lock(&history->mutex);
     pawl_err err = history->err;
     while (pawl_ok(err) && history->watermark < op) {

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_history.c: what records become in the tables, and that feeding twice changes nothing.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "history/history.h"
+
+static const char run_id[] = "run_0123456789abcdef";
+
+struct fixture {
+    char dir[32];
+    char path[64];
+    struct pawl_history *history;
+    uint64_t op;
+};
+
+static void open_writer(struct fixture *fixture)
+{
+    struct pawl_errmsg msg;
+    assert_true(pawl_ok(pawl_history_open(fixture->path, run_id, &fixture->history, &msg)));
+}
+
+static void close_history(struct fixture *fixture)
+{
+    struct pawl_errmsg msg;
+    assert_true(pawl_ok(pawl_history_close(fixture->history, &msg)));
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    assert_non_null(fixture);
+    snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/pawl-history-XXXXXX");
+    assert_non_null(mkdtemp(fixture->dir));
+    snprintf(fixture->path, sizeof(fixture->path), "%s/history.db", fixture->dir);
+    open_writer(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(endings); i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "%s%s", fixture->path, endings[i]);
+        unlink(path);
+    }
+    assert_int_equal(rmdir(fixture->dir), 0);
+    free(fixture);
+    return 0;
+}
+
+/* --- Records ---------------------------------------------------------------------------------- */
+
+static struct pawl_record record_of(struct fixture *fixture, uint16_t type, const char *metadata)
+{
+    struct pawl_record record = {
+        .op = ++fixture->op,
+        .now_us = INT64_C(1790000000000000) + (int64_t)fixture->op * 1000000,
+        .command = {.type = type, .metadata = pawl_slice_str(metadata)},
+    };
+    record.result.op = record.op;
+    record.result.now_us = record.now_us;
+    record.result.id = record.op;
+    return record;
+}
+
+static void feed_session(struct fixture *fixture)
+{
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_OPEN, "");
+    struct pawl_command_session_open *open = &record.command.u.session_open;
+    open->tenant = PAWL_SLICE("local");
+    open->name = pawl_slice_str(run_id);
+    open->cap_count = 2;
+    open->caps[0] = (struct pawl_session_cap){.unit = PAWL_UNIT_USD_MICROCENTS, .amount = 1000};
+    open->caps[1] = (struct pawl_session_cap){.unit = PAWL_UNIT_ITERATIONS, .amount = 10};
+    pawl_history_feed(fixture->history, &record);
+}
+
+static uint64_t feed_reserve(struct fixture *fixture, int64_t microcents)
+{
+    struct pawl_record record =
+        record_of(fixture, PAWL_COMMAND_RESERVE, "{\"dialect\":\"anthropic\",\"model\":\"m\"}");
+    struct pawl_command_reserve *reserve = &record.command.u.reserve;
+    reserve->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
+    reserve->subject.session = pawl_slice_str(run_id);
+    reserve->line_count = 2;
+    reserve->lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, microcents};
+    reserve->lines[1] = (struct pawl_amount){PAWL_UNIT_ITERATIONS, 1};
+    reserve->ttl_ms = 60000;
+    reserve->overage = PAWL_OVERAGE_BOOK_FULL;
+    reserve->on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD;
+    pawl_history_feed(fixture->history, &record);
+    return record.op;
+}
+
+static void feed_settle(struct fixture *fixture, uint16_t type, uint64_t call, int64_t microcents)
+{
+    struct pawl_record record =
+        record_of(fixture, type,
+                  "{\"model\":\"m-1\",\"usage\":{\"input\":7,\"output\":9,\"cache_write_5m\":1,"
+                  "\"cache_write_1h\":2},\"end\":\"complete\",\"status\":200,\"tool_calls\":3}");
+    struct pawl_command_settle *settle = &record.command.u.settle;
+    settle->reservation = call;
+    settle->line_count = 2;
+    settle->lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, microcents};
+    settle->lines[1] = (struct pawl_amount){PAWL_UNIT_ITERATIONS, 1};
+    record.result.line_count = 2;
+    record.result.charged[0] = settle->lines[0];
+    record.result.charged[1] = settle->lines[1];
+    record.result.released[0].unit = PAWL_UNIT_USD_MICROCENTS;
+    record.result.released[1].unit = PAWL_UNIT_ITERATIONS;
+    pawl_history_feed(fixture->history, &record);
+}
+
+static void feed_expired(struct fixture *fixture, uint64_t call, uint8_t kind)
+{
+    struct pawl_expired expired = {.id = call, .kind = kind};
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EXPIRE, "");
+    record.command.u.expire = (struct pawl_command_expire){record.now_us, 10};
+    record.result.expired_count = 1;
+    record.result.expired = &expired;
+    pawl_history_feed(fixture->history, &record);
+}
+
+static void
+feed_state(struct fixture *fixture, uint8_t session_state, uint8_t reason, uint16_t unit)
+{
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_SET, "");
+    record.command.u.session_set = (struct pawl_command_session_set){
+        .tenant = PAWL_SLICE("local"),
+        .name = pawl_slice_str(run_id),
+        .state = session_state,
+        .reason = reason,
+        .unit = unit,
+    };
+    pawl_history_feed(fixture->history, &record);
+}
+
+static void
+feed_note(struct fixture *fixture, uint16_t kind, uint32_t repeats, const char *metadata)
+{
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_NOTE, metadata);
+    record.repeats = repeats;
+    record.command.u.note = (struct pawl_command_note){
+        .tenant = PAWL_SLICE("local"), .session = pawl_slice_str(run_id), .kind = kind};
+    pawl_history_feed(fixture->history, &record);
+}
+
+/* --- What the tables say ---------------------------------------------------------------------- */
+
+struct seen {
+    uint64_t runs;
+    struct pawl_history_run run; /* numbers only: the texts are gone */
+    char run_state[16];
+    char run_reason[16];
+    char command[64];
+    uint64_t calls;
+    struct pawl_history_call call; /* the last one */
+    char call_state[16];
+    char call_model[16];
+};
+
+static bool see_run(void *arg, const struct pawl_history_run *run)
+{
+    struct seen *seen = arg;
+    seen->runs++;
+    seen->run = *run;
+    pawl_slice_copy_str(run->state, seen->run_state, sizeof(seen->run_state));
+    pawl_slice_copy_str(run->reason, seen->run_reason, sizeof(seen->run_reason));
+    pawl_slice_copy_str(run->command, seen->command, sizeof(seen->command));
+    return true;
+}
+
+static bool see_call(void *arg, const struct pawl_history_call *call)
+{
+    struct seen *seen = arg;
+    seen->calls++;
+    seen->call = *call;
+    pawl_slice_copy_str(call->state, seen->call_state, sizeof(seen->call_state));
+    pawl_slice_copy_str(call->model, seen->call_model, sizeof(seen->call_model));
+    return true;
+}
+
+static struct seen read_back(struct fixture *fixture)
+{
+    struct seen seen = {.runs = 0};
+    struct pawl_history *reader = NULL;
+    struct pawl_errmsg msg;
+    struct pawl_history_filter filter = {.id_prefix = PAWL_SLICE("0123")};
+    close_history(fixture);
+    assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &reader, &msg)));
+    assert_true(pawl_ok(pawl_history_runs(reader, &filter, see_run, &seen, &msg)));
+    assert_true(pawl_ok(pawl_history_calls(reader, pawl_slice_str(run_id), see_call, &seen, &msg)));
+    assert_true(pawl_ok(pawl_history_close(reader, &msg)));
+    return seen;
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static void history_shows_a_settled_call_and_its_usage(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    uint64_t call = feed_reserve(fixture, 500);
+    feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.runs, 1);
+    assert_int_equal(seen.run.limit[0], 1000);
+    assert_int_equal(seen.run.limit[1], -1);
+    assert_int_equal(seen.run.spent[0], 320);
+    assert_int_equal(seen.run.spent[3], 1);
+    assert_int_equal(seen.run.calls, 1);
+    assert_string_equal(seen.run_state, "active");
+    assert_string_equal(seen.call_state, "settled");
+    assert_string_equal(seen.call_model, "m-1");
+    assert_int_equal(seen.call.hold[0], 500);
+    assert_int_equal(seen.call.spent[0], 320);
+    assert_int_equal(seen.call.input, 7);
+    assert_int_equal(seen.call.cache_write, 3);
+    assert_int_equal(seen.call.tool_calls, 3);
+}
+
+static void history_books_an_unconfirmed_call_at_its_hold_until_corrected(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    uint64_t first = feed_reserve(fixture, 500);
+    uint64_t second = feed_reserve(fixture, 200);
+    feed_expired(fixture, first, PAWL_EXPIRED_SETTLED);
+    feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
+    feed_settle(fixture, PAWL_COMMAND_CORRECT, first, 120);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.spent[0], 320);
+    assert_int_equal(seen.run.unconfirmed_microcents, 200);
+    assert_int_equal(seen.calls, 2);
+    assert_string_equal(seen.call_state, "unconfirmed");
+}
+
+static void history_fed_twice_counts_once(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int round = 0; round < 2; round++) {
+        fixture->op = 0;
+        feed_session(fixture);
+        uint64_t call = feed_reserve(fixture, 500);
+        feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
+        assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 20000)));
+        if (round == 0) {
+            close_history(fixture);
+            open_writer(fixture);
+            assert_int_equal(pawl_history_watermark(fixture->history), fixture->op);
+        }
+    }
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.spent[0], 320);
+    assert_int_equal(seen.run.calls, 1);
+    assert_int_equal(seen.calls, 1);
+}
+
+static void history_leaves_out_what_the_ledger_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EVENT, "");
+    record.command.u.event.subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
+    record.command.u.event.line_count = 1;
+    record.command.u.event.lines[0] = (struct pawl_amount){PAWL_UNIT_TOOL_CALLS, 4};
+    record.command.u.event.overage = PAWL_OVERAGE_REJECT;
+    record.result.code = PAWL_RESULT_CAP_EXCEEDED;
+    pawl_history_feed(fixture->history, &record);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.spent[2], 0);
+    assert_int_equal(seen.calls, 0);
+}
+
+static void history_counts_every_repeat_of_a_refusal(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    feed_note(fixture, PAWL_NOTE_REFUSAL, 2, "{\"reason\":\"spent\",\"dialect\":\"anthropic\"}");
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.refusals, 3);
+    assert_string_equal(seen.call_state, "refused");
+}
+
+static void history_tells_how_a_run_began_and_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    feed_note(fixture, PAWL_NOTE_RUN_START, 0,
+              "{\"command\":\"sh -c 'x'\",\"argv\":[\"sh\",\"-c\",\"x\"],\"cwd\":\"/w\"}");
+    feed_state(fixture, PAWL_SESSION_PAUSED, PAWL_REASON_CAP, PAWL_UNIT_USD_MICROCENTS);
+    feed_note(fixture, PAWL_NOTE_RUN_END, 0, "{\"status\":124,\"agent_status\":1}");
+    feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_CAPPED, 0);
+    struct seen seen = read_back(fixture);
+    assert_string_equal(seen.command, "sh -c 'x'");
+    assert_string_equal(seen.run_state, "ended");
+    assert_string_equal(seen.run_reason, "capped");
+    assert_true(seen.run.hard_stop);
+    assert_int_equal(seen.run.unit, PAWL_UNIT_USD_MICROCENTS);
+    assert_int_equal(seen.run.status, 124);
+    assert_int_equal(seen.run.agent_status, 1);
+    assert_int_equal(seen.run.spent[4], 4000);
+}
+
+static void history_ends_a_run_whose_time_ran_out(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    feed_expired(fixture, 1, PAWL_EXPIRED_SESSION);
+    struct seen seen = read_back(fixture);
+    assert_string_equal(seen.run_reason, "capped");
+    assert_int_equal(seen.run.unit, PAWL_UNIT_WALL_CLOCK_MS);
+}
+
+static void history_keeps_metadata_that_it_cannot_read(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    feed_note(fixture, PAWL_NOTE_REFUSAL, 0, "no JSON at all");
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.refusals, 1);
+    assert_int_equal(seen.calls, 1);
+}
+
+static void history_of_another_format_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    close_history(fixture);
+    FILE *file = fopen(fixture->path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 200; i++) {
+        fputs("This is not a database at all.\n", file);
+    }
+    fclose(file);
+    struct pawl_errmsg msg;
+    struct pawl_history *history = NULL;
+    pawl_err err = pawl_history_open(fixture->path, NULL, &history, &msg);
+    assert_int_equal(err.code, PAWL_ERR_CORRUPT);
+    assert_null(history);
+}
+
+#define HISTORY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HISTORY_TEST(history_shows_a_settled_call_and_its_usage),
+        HISTORY_TEST(history_books_an_unconfirmed_call_at_its_hold_until_corrected),
+        HISTORY_TEST(history_fed_twice_counts_once),
+        HISTORY_TEST(history_leaves_out_what_the_ledger_refused),
+        HISTORY_TEST(history_counts_every_repeat_of_a_refusal),
+        HISTORY_TEST(history_tells_how_a_run_began_and_ended),
+        HISTORY_TEST(history_ends_a_run_whose_time_ran_out),
+        HISTORY_TEST(history_keeps_metadata_that_it_cannot_read),
+        HISTORY_TEST(history_of_another_format_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
