@@ -45,7 +45,7 @@ void pawl_account_read(const struct pawl_core *core,
         ret_account->units[PAWL_CAP_TIME].spent = (now_us - session.opened_us) / PAWL_US_PER_MS;
         if (session.deadline_us != INT64_MAX) {
             ret_account->units[PAWL_CAP_TIME].limit =
-                (session.deadline_us - session.opened_us) / PAWL_US_PER_MS;
+                (session.deadline_us - session.opened_us + PAWL_US_PER_MS - 1) / PAWL_US_PER_MS;
         }
     }
 }

@@ -123,7 +123,7 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_printf(out, "%s, %.*s, ", pawl_money_format_usd(card->dearest.microcents, money),
                         (int)card->dearest.model.bytes, card->dearest.model.data);
         append_tokens(card->dearest.input, card->dearest.output, out);
-        pawl_buf_printf(out, " (call %" PRIu64 ")\n", card->dearest.id);
+        pawl_buf_append_byte(out, '\n');
     }
     if (!card->has_details) {
         label(out, "");

@@ -2,9 +2,17 @@
 /* lines.c: see lines.h. */
 #include "run/lines.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 enum { GRACE_SECONDS_TOLD = 10 };
+
+/* A range is no exact figure: below a thousand nothing is said. */
+static int64_t rough(int64_t tokens)
+{
+    return tokens >= 10000 ? tokens - tokens % 1000 : tokens;
+}
 
 void pawl_lines_conversion(const struct pawl_price *price,
                            enum pawl_run_cap_index index,
@@ -15,8 +23,9 @@ void pawl_lines_conversion(const struct pawl_price *price,
     char low[PAWL_CAP_TEXT_BYTES];
     char high[PAWL_CAP_TEXT_BYTES];
     if (index == PAWL_CAP_USD && pawl_caps_tokens_for(price, amount, &range)) {
-        pawl_buf_printf(out, " (%s to %s tokens)", pawl_cap_format(PAWL_CAP_TOKENS, range.low, low),
-                        pawl_cap_format(PAWL_CAP_TOKENS, range.high, high));
+        pawl_buf_printf(out, " (%s to %s tokens)",
+                        pawl_cap_format(PAWL_CAP_TOKENS, rough(range.low), low),
+                        pawl_cap_format(PAWL_CAP_TOKENS, rough(range.high), high));
     } else if (index == PAWL_CAP_TOKENS && pawl_caps_cost_of(price, amount, &range)) {
         pawl_buf_printf(out, " (%s to %s)", pawl_money_format_usd_short(range.low, low),
                         pawl_money_format_usd_short(range.high, high));
@@ -81,7 +90,11 @@ void pawl_lines_threshold(int percent, const struct pawl_account *account, struc
 
 void pawl_lines_latched(const struct pawl_gateway_latch *latch, bool attended, struct pawl_buf *out)
 {
-    pawl_buf_printf(out, "pawl: stopped: %s\n", latch->message);
+    const char *words = latch->message;
+    if (strncmp(words, "pawl: ", 6) == 0) {
+        words += 6; /* They were written for the agent. */
+    }
+    pawl_buf_printf(out, "pawl: stopped: %s\n", words);
     if (!attended) {
         pawl_buf_printf(out, "pawl: the agent has %d seconds to end by itself\n",
                         GRACE_SECONDS_TOLD);
