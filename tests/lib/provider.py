@@ -170,8 +170,8 @@ class Anthropic:
     @staticmethod
     def tools(call):
         names = call.script.get("tool_names", ["Bash"])
-        return [{"type": "tool_use", "id": f"toolu_{call.number}_{i}", "name": names[i % len(names)],
-                 "input": {"command": f"make test # {i}"}}
+        return [{"type": "tool_use", "id": f"toolu_{call.number}_{i}",
+                 "name": names[i % len(names)], "input": {"command": f"make test # {i}"}}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod
@@ -510,6 +510,7 @@ class Provider:
             return not gone.done()
         finally:
             gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
 
     @staticmethod
     async def write(writer, raw, how):

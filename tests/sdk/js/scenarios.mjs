@@ -25,7 +25,8 @@ const anthropic = {
 const openai = {
   client: () => new OpenAI(),
   async ask(client) {
-    const answer = await client.chat.completions.create({ model, max_completion_tokens: 2000, messages: prompt });
+    const options = { model, max_completion_tokens: 2000, messages: prompt };
+    const answer = await client.chat.completions.create(options);
     return { text: answer.choices[0].message.content ?? "", usage: answer.usage };
   },
   async *stream(client, signal) {

@@ -59,10 +59,11 @@ class OpenAIApi:
 
 def describe(error):
     body = getattr(error, "body", None)
+    body_type = body.get("type") if isinstance(body, dict) else None
     return {
         "name": type(error).__name__,
         "status": getattr(error, "status_code", None),
-        "type": getattr(error, "type", None) or (body or {}).get("type") if isinstance(body, dict) else None,
+        "type": getattr(error, "type", None) or body_type,
         "code": getattr(error, "code", None),
         "message": str(error),
     }
