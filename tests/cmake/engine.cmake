@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests of src/engine. They share an engine on a simulated disk.
+add_library(pawl_enginekit STATIC ${CMAKE_SOURCE_DIR}/tests/lib/kit.c)
+target_link_libraries(pawl_enginekit PUBLIC pawl_testkit pawl_engine)
+
+foreach(module engine_commit)
+  pawl_unit_test(${module} enginekit)
+endforeach()
