@@ -28,7 +28,9 @@ deps: ## Install the Debian packages that the build needs
 deps-test: ## Install what the tests need as well
 	@tools/deps.sh test
 
-demo: deps build ## A runaway agent under a cap of one dollar, against a scripted provider
+demo: ## A runaway agent under a cap of one dollar, against a scripted provider
+	@tools/deps.sh demo
+	@$(MAKE) build
 	@exec tools/demo.sh
 
 test: ## All tests and gates; STAGES="unit tidy" for some, docs/TESTING.md names them

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh [--check] [build|test|bench|nightly]: installs the system's packages that are missing.
+# deps.sh [--check] [build|demo|test|bench|nightly]: installs the system's packages that are missing.
 #
 # Without a set it is `build`, which the others include; `nightly` includes `test`. With --check
 # it only says what is missing. A package counts as there when dpkg says so, or when the check
@@ -101,11 +101,12 @@ need_nightly() {
 
 case $set_name in
     build) need_build ;;
+    demo) need_build && need python3 program python3 ;;
     test) need_build && need_test ;;
     bench) need_build && need_bench ;;
     nightly) need_build && need_test && need_nightly ;;
     *)
-        echo "usage: tools/deps.sh [--check] [build|test|bench|nightly]" >&2
+        echo "usage: tools/deps.sh [--check] [build|demo|test|bench|nightly]" >&2
         exit 2
         ;;
 esac

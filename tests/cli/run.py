@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py [--pawl PROGRAM]: the command line as a person meets it.
+
+Help, errors, exit statuses, JSON, completions and the manual page of every command. What runs do
+is in tests/run and tests/sdk.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lib"))
+import count as counting  # noqa: E402
+
+SECONDS_MAX = 60
+
+
+class Cli:
+    def __init__(self, pawl, home):
+        self.pawl, self.home = pawl, home
+
+    def __call__(self, *arguments, **environment):
+        return subprocess.run([self.pawl, *arguments], capture_output=True, text=True, check=False,
+                              timeout=SECONDS_MAX, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "HOME": self.home, "XDG_STATE_HOME": "",
+                                   "PAWL_DATA_DIR": "", **environment})
+
+    def commands(self):
+        listing = self("help").stdout.split("Commands:\n", 1)[1].split("\n\n", 1)[0]
+        return [line.split()[0] for line in listing.splitlines()]
+
+
+def expect(done, status, *, out="", err=""):
+    assert done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert re.search(out, done.stdout), done.stdout
+    assert re.search(err, done.stderr), done.stderr
+
+
+def every_command_has_help(cli):
+    commands = cli.commands()
+    assert len(commands) >= 9, commands
+    for command in commands:
+        for done in (cli(command, "--help"), cli(command, "-h"), cli("help", command)):
+            expect(done, 0, out=rf"\AUsage: pawl {command}\b")
+            assert "--help" in done.stdout
+            assert not done.stderr
+            assert max(map(len, done.stdout.splitlines())) <= 100, done.stdout
+
+
+def mistakes_are_told_with_the_way_out(cli):
+    expect(cli(), 2, err="Commands:")
+    expect(cli("rums"), 2, err="did you mean 'runs'")
+    expect(cli("frobnicate"), 2, err="there is no command 'frobnicate'. See 'pawl help'")
+    expect(cli("runs", "--frob"), 2, err="no option --frob.*\nSee 'pawl runs --help'")
+    expect(cli("runs", "-x"), 2, err="no option -x")
+    expect(cli("runs", "--limit"), 2, err="--limit needs a value")
+    expect(cli("runs", "--json=1"), 2, err="takes no value")
+    expect(cli("runs", "extra"), 2, err="extra is too much")
+    expect(cli("show"), 2, err="something is missing")
+    expect(cli("completion", "tcsh"), 2, err="bash, zsh or fish")
+
+
+def caps_are_read_strictly(cli):
+    for option, bad in (("--max-usd", ("0", "-1", "1e3", "1.2.3", "", "0.000000001", "x", "1,5")),
+                        ("--max-tokens", ("0", "1.5", "10Q", "-4", "1e6", "")),
+                        ("--max-tool-calls", ("0", "many")),
+                        ("--max-iterations", ("0", "3.5")),
+                        ("--max-time", ("0", "5", "10x", "-3m", ""))):
+        for value in bad:
+            expect(cli("run", f"{option}={value}", "--", "true"), 2,
+                   err=rf"{option} takes .*\nSee 'pawl run --help'")
+    for option, good in (("--max-usd", ("1", "$0.75", "1.50", "0.00000001")),
+                         ("--max-tokens", ("60K", "10M", "5000", "2.5M", "1g")),
+                         ("--max-time", ("90s", "30m", "2h", "1h30m"))):
+        for value in good:
+            expect(cli("run", "--quiet", "--no-card", f"{option}={value}", "--", "true"), 0)
+
+
+def run_needs_a_command(cli):
+    expect(cli("run"), 2, err="something is missing")
+    expect(cli("run", "--max-usd", "1", "--"), 2, err="something is missing")
+    expect(cli("run", "--attended", "--unattended", "--", "true"), 2, err="exclude each other")
+
+
+def options_behind_the_command_are_its_own(cli):
+    done = cli("run", "--no-card", "--quiet", "echo", "--max-usd", "--help")
+    expect(done, 0, out=r"\A--max-usd --help\n\Z")
+
+
+def an_empty_history_is_no_error(cli):
+    with tempfile.TemporaryDirectory() as data:
+        expect(cli("runs", "--data-dir", data + "/none"), 0, out=r"\A\Z", err="No runs in")
+        expect(cli("runs", "--json", "--data-dir", data + "/none"), 0, out=r"\A\Z", err=r"\A\Z")
+        expect(cli("show", "last", "--data-dir", data + "/none"), 1, err="no run was ever made")
+        assert not os.path.exists(data + "/none")
+
+
+def the_data_directory_has_its_precedence(cli):
+    with tempfile.TemporaryDirectory() as top:
+        quiet = ("run", "--no-card", "--quiet")
+        expect(cli(*quiet, "--data-dir", f"{top}/flag", "--", "true", PAWL_DATA_DIR=f"{top}/env",
+                   XDG_STATE_HOME=f"{top}/xdg"), 0)
+        expect(cli(*quiet, "--", "true", PAWL_DATA_DIR=f"{top}/env",
+                   XDG_STATE_HOME=f"{top}/xdg"), 0)
+        expect(cli(*quiet, "--", "true", XDG_STATE_HOME=f"{top}/xdg"), 0)
+        expect(cli(*quiet, "--", "true", HOME=f"{top}/home"), 0)
+        for place in ("flag", "env", "xdg/pawl", "home/.local/state/pawl"):
+            folder = pathlib.Path(top, place)
+            assert (folder / "FORMAT").read_text() == "pawl 1\n"
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert len(list((folder / "runs").iterdir())) == 1
+
+
+def runs_are_listed_found_and_shown(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        for status in (0, 3):
+            expect(cli("run", "--no-card", "--quiet", "--", "sh", "-c", f"exit {status}", **here),
+                   status)
+        ids = cli("runs", "--ids", **here).stdout.split()
+        assert len(ids) == 2 and ids == sorted(ids, reverse=True), ids
+        expect(cli("runs", **here), 0, out=rf"{ids[0]}.*failed \(3\)[^\n]*sh -c 'exit 3'\n{ids[1]}")
+        rows = [json.loads(line) for line in cli("runs", "--json", **here).stdout.splitlines()]
+        assert [row["run"] for row in rows] == ids
+        assert rows[0]["limits"]["usd"] == {"unit": "USD_MICROCENTS", "amount": 150_000_000}
+        assert rows[0]["status"] == 3 and rows[0]["argv"] == ["sh", "-c", "exit 3"]
+        assert len(cli("runs", "-n", "1", **here).stdout.splitlines()) == 2
+        assert len(cli("runs", "--since", "1h", "--ids", **here).stdout.splitlines()) == 2
+        for name in (ids[1], ids[1][:-1], ids[1][4:]):
+            expect(cli("show", name, **here), 0, out=rf"\A{ids[1]}  completed\n")
+        expect(cli("show", "last", **here), 0, out=rf"\A{ids[0]}  failed \(3\)\n")
+        expect(cli("show", "run_0", **here), 1, err="run_0")
+        expect(cli("show", "run_zz", **here), 1, err="run_zz")
+        expect(cli("verify", **here), 0, out="2 verified, 0 running")
+
+
+def a_journal_is_proved_and_damage_is_found(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "--", "true", **here), 0)
+        anchor = cli("verify", "last", **here).stdout.split()[-1]
+        expect(cli("verify", "last", "--expect", anchor, **here), 0)
+        other = anchor[:-1] + ("0" if anchor[-1] != "0" else "1")
+        expect(cli("verify", "last", "--expect", other, **here), 4)
+        expect(cli("verify", "--expect", anchor, **here), 2, err="--expect needs a RUN")
+        expect(cli("verify", "last", "--expect", "nonsense", **here), 2, err="OP:HASH")
+        row = json.loads(cli("verify", "last", "--json", **here).stdout)
+        assert row["ok"] is True and f"{row['last_op']}:{row['hash']}" == anchor
+        damaged = 0
+        for file in pathlib.Path(data).glob("runs/*/journal/*"):
+            raw = bytearray(file.read_bytes())
+            place = raw.find(b"local")
+            if place >= 0:
+                raw[place] ^= 1
+                file.write_bytes(raw)
+                damaged += 1
+        assert damaged > 0
+        done = cli("verify", "last", **here)
+        expect(done, 4, err="run_")
+
+
+def prices_are_found_listed_and_suggested(cli):
+    expect(cli("prices", "claude-sonnet-4-5"), 0,
+           out=r"anthropic/claude-sonnet-4-5 +\$3\.00 +\$15\.00")
+    expect(cli("prices"), 0, out="openai/gpt-4o")
+    assert "mistral" not in cli("prices").stdout and "mistral" in cli("prices", "--all").stdout
+    done = cli("prices", "claude-sonet-4-5")
+    expect(done, 1, err="no price is known.*\nNear it: .*claude-sonnet-4-5")
+    assert "prices.json" in done.stderr
+    for line in cli("prices", "--all", "--json").stdout.splitlines():
+        json.loads(line)
+    with tempfile.TemporaryDirectory() as data:
+        file = pathlib.Path(data, "prices.json")
+        file.write_text('{"models":[{"match":"my-model*","input_usd_per_mtok":"1.25",'
+                        '"output_usd_per_mtok":"2"}]}')
+        expect(cli("prices", "my-model-7", PAWL_DATA_DIR=data), 0, out=r"\$1\.25 +\$2\.00")
+        expect(cli("prices", "my-model-7", "--prices", str(file)), 0, out=r"\$1\.25")
+        file.write_text('{"models":[{"match":"my-model*","input_usd_per_mtok":1.25}]}')
+        expect(cli("prices", "my-model-7", PAWL_DATA_DIR=data), 1, err=r"prices\.json.*:1:")
+
+
+def completions_are_scripts(cli):
+    bash = cli("completion", "bash")
+    expect(bash, 0, out="complete -o default -F _pawl pawl")
+    checked = subprocess.run(["bash", "-n"], input=bash.stdout, text=True, check=False,
+                             capture_output=True)
+    assert checked.returncode == 0, checked.stderr
+    probe = bash.stdout + """
+COMP_WORDS=(pawl run --max); COMP_CWORD=2; _pawl; echo "${COMPREPLY[*]}"
+COMP_WORDS=(pawl sh); COMP_CWORD=1; _pawl; echo "${COMPREPLY[*]}"
+"""
+    words = subprocess.run(["bash"], input=probe, text=True, check=True, capture_output=True)
+    options, command = words.stdout.splitlines()
+    assert "--max-usd" in options.split() and "--max-time" in options.split(), options
+    assert command == "show", command
+    expect(cli("completion", "zsh"), 0, out=r"\A#compdef pawl\n")
+    expect(cli("completion", "fish"), 0, out="complete -c pawl")
+    for shell in ("zsh", "fish"):
+        if shutil.which(shell):
+            checked = subprocess.run([shell, "-n"], input=cli("completion", shell).stdout,
+                                     text=True, check=False, capture_output=True)
+            assert checked.returncode == 0, checked.stderr
+
+
+def the_manual_page_has_every_option(cli):
+    page = cli("man")
+    expect(page, 0, out=r"\A\.TH PAWL 1\n")
+    plain = page.stdout.replace("\\-", "-")
+    for command in cli.commands():
+        assert f".SS pawl {command}" in plain, command
+        for option in re.findall(r"--[a-z-]+", cli(command, "--help").stdout.split("Examples:")[0]):
+            assert option in plain or option == "--help", option
+
+
+def a_broken_pipe_is_no_crash(cli):
+    shell = f"'{cli.pawl}' prices --all | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False,
+                          timeout=SECONDS_MAX)
+    assert done.stdout.splitlines()[0].startswith("MODEL"), done.stdout
+    full = subprocess.run(["bash", "-c", f"'{cli.pawl}' help >/dev/full"], capture_output=True,
+                          text=True, check=False, timeout=SECONDS_MAX)
+    assert full.returncode == 1 and "could not be written" in full.stderr, full
+
+
+TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
+         run_needs_a_command, options_behind_the_command_are_its_own, an_empty_history_is_no_error,
+         the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
+         a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
+         completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pawl", default=str(ROOT / "build/werror/bin/pawl"))
+    options = parser.parse_args()
+    count = counting.Count()
+    with tempfile.TemporaryDirectory() as home:
+        cli = Cli(os.path.abspath(options.pawl), home)
+        for test in TESTS:
+            with count.test(test.__name__.replace("_", " ")):
+                test(cli)
+    return count.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
