@@ -383,9 +383,11 @@ void pawl_model_call_drained(struct pawl_model_call *call)
     if (call->answer.kind == PAWL_ANSWER_ERROR) {
         pawl_model_call_release_hold(call, PAWL_END_ERROR);
     } else {
-        pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);
+        pawl_model_call_settle(call, call->cut ? PAWL_END_CUT : PAWL_END_CLIENT_GONE);
     }
-    pawl_model_call_abort_exchange(call);
+    if (!call->cut) {
+        pawl_model_call_abort_exchange(call);
+    }
 }
 
 static void on_prolonged(struct pawl_model_call *call, const struct pawl_result *result)

@@ -22,6 +22,12 @@ enum {
     RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD
 };
 
+/* Whether what comes goes on to the client. */
+static bool listening(const struct pawl_model_call *call)
+{
+    return call->exchange != NULL && !call->client_gone && !call->cut;
+}
+
 static bool flowing(const struct pawl_model_call *call)
 {
     return call->state == PAWL_MODEL_CALL_STREAMING || call->state == PAWL_MODEL_CALL_DRAINING;
@@ -29,11 +35,23 @@ static bool flowing(const struct pawl_model_call *call)
 
 /* --- Cutting -------------------------------------------------------------------------------- */
 
-/* Ends the answer here. The words are set. */
+/* Ends the answer here, upstream too. The words are set. */
 static void cut(struct pawl_model_call *call)
 {
+    call->cut = true;
     pawl_model_call_let_go(call);
     pawl_model_call_settle(call, PAWL_END_CUT);
+    pawl_refuse_cut(call);
+}
+
+/* Ends the client's answer here. Money is not what is short, so the provider's is read to its
+ * end, for the true bill. */
+static void cut_client(struct pawl_model_call *call)
+{
+    call->cut = true;
+    if (call->state == PAWL_MODEL_CALL_STREAMING) {
+        pawl_model_call_drain(call);
+    }
     pawl_refuse_cut(call);
 }
 
@@ -71,6 +89,7 @@ static void cut_for_funds(struct pawl_model_call *call)
 {
     struct pawl_denial denial;
     struct pawl_admission next;
+    call->cut = true;
     pawl_model_call_let_go(call);
     pawl_model_call_settle(call, PAWL_END_CUT);
     (void)pawl_gateway_left(call->gateway, call->query.left, &denial);
@@ -164,7 +183,7 @@ static void cut_runaway(struct pawl_model_call *call)
 
 static void forward(struct pawl_model_call *call, struct pawl_slice bytes)
 {
-    if (call->client_gone || call->exchange == NULL || bytes.bytes == 0) {
+    if (!listening(call) || bytes.bytes == 0) {
         return;
     }
     call->answer.line_open = bytes.data[bytes.bytes - 1] != '\n';
@@ -261,13 +280,11 @@ static void on_counted(struct pawl_model_call *call, const struct pawl_result *r
     if (!flowing(call)) {
         return;
     }
-    if (result->code != PAWL_RESULT_OK && !call->client_gone) {
-        words_for_tools(call, result);
-        cut(call);
-        return;
-    }
     if (result->code == PAWL_RESULT_OK) {
         answer->tool_calls += (uint32_t)result->charged[0].value;
+    } else if (listening(call)) {
+        words_for_tools(call, result);
+        cut_client(call);
     }
     forward(call, pawl_buf_slice(&answer->gate));
     pawl_buf_reset(&answer->gate);
@@ -291,9 +308,9 @@ static void on_whole_counted(struct pawl_model_call *call, const struct pawl_res
     if (!flowing(call)) {
         return;
     }
-    if (result->code != PAWL_RESULT_OK && !call->client_gone) {
+    if (result->code != PAWL_RESULT_OK && listening(call)) {
         words_for_tools(call, result);
-        cut(call);
+        cut(call); /* all of it is here already */
         return;
     }
     if (result->code == PAWL_RESULT_OK) {
@@ -346,7 +363,7 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     pawl_buf_init(&changed, PAWL_SSE_EVENT_BYTES_MAX);
     struct pawl_slice bytes = visible_part(call, event, &changed);
     uint32_t tool_calls = metered->tool_calls - before;
-    if (tool_calls > 0 && !call->client_gone && tool_calls_bound(call)) {
+    if (tool_calls > 0 && listening(call) && tool_calls_bound(call)) {
         gate(call, bytes, tool_calls);
     } else {
         forward(call, bytes);
@@ -392,6 +409,9 @@ bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice byte
 
 static enum pawl_call_end end_of(const struct pawl_model_call *call)
 {
+    if (call->cut) {
+        return PAWL_END_CUT;
+    }
     if (call->client_gone) {
         return PAWL_END_CLIENT_GONE;
     }
@@ -413,6 +433,9 @@ static void finish_stream(struct pawl_model_call *call)
     }
     struct pawl_http_exchange *exchange = call->exchange;
     pawl_model_call_settle(call, end_of(call));
+    if (call->cut) {
+        return; /* its last words follow when they are durable */
+    }
     if (exchange != NULL && call->exchange != NULL && answer->ended_well) {
         call->exchange = NULL;
         pawl_http_exchange_set_owner(exchange, NULL);

@@ -184,10 +184,12 @@ static void sum_up(struct pawl_estimate *estimate, int64_t ratio)
         estimate->known_tokens + tokens_at(estimate->new_bytes, ratio) + estimate->other_tokens;
 }
 
-/* Everything by ratio; also sets the sums that do not depend on what is known. */
-static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *body, int64_t ratio)
+/* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
+ * one with one model, since each counts in its own way: its name begins the chain. */
+static struct pawl_estimate
+estimate_afresh(const struct pawl_estimate_body *body, struct pawl_slice model, int64_t ratio)
 {
-    struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS};
+    struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS, .chain = name_hash_of(model)};
     for (uint32_t i = 0; i < body->base_count; i++) {
         add_new(&estimate, &body->base[i]);
     }
@@ -219,10 +221,11 @@ static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *bo
 
 /* The remembered conversation with the most messages that this body begins with, or NULL. */
 static struct conversation *longest_known(struct pawl_estimator *estimator,
+                                          struct pawl_slice model,
                                           const struct pawl_estimate_body *body)
 {
     struct conversation *longest = NULL;
-    uint64_t chain = 0;
+    uint64_t chain = name_hash_of(model);
     for (uint32_t i = 0; i < body->message_count; i++) {
         chain = chain_on(chain, body->messages[i].hash);
         struct conversation *found = find_conversation(estimator, chain, i + 1);
@@ -236,8 +239,8 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          const struct pawl_estimate_body *body)
 {
     int64_t ratio = input_ratio(find_model(estimator, model));
-    struct pawl_estimate afresh = estimate_afresh(body, ratio);
-    struct conversation *known = longest_known(estimator, body);
+    struct pawl_estimate afresh = estimate_afresh(body, model, ratio);
+    struct conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
         return afresh;
     }

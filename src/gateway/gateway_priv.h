@@ -158,6 +158,7 @@ struct pawl_model_call {
     enum pawl_call_end end;
     char why[128];
     struct pawl_refusal_words words; /* of the refusal under way, or of a cut */
+    bool cut; /* the client gets the refusal and nothing more; upstream may be read on */
     int64_t overshoot;
     bool booked;    /* the settlement is durable */
     bool corrected; /* … as a correction, since the lease had ended */

@@ -264,7 +264,8 @@ void pawl_refuse_call(struct pawl_model_call *call)
 
 void pawl_refuse_cut(struct pawl_model_call *call)
 {
-    PAWL_ASSERT(call->state == PAWL_MODEL_CALL_SETTLING);
+    PAWL_ASSERT(call->state == PAWL_MODEL_CALL_SETTLING ||
+                (call->cut && call->state == PAWL_MODEL_CALL_DRAINING));
     if (!write_down(call)) {
         answer(call);
         pawl_model_call_try_finish(call);

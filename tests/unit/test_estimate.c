@@ -99,6 +99,10 @@ static void another_beginning_is_not_known(void **state)
     int64_t afresh = (3 * 1024 + 1500) / 2 + 5 * 8 + 32;
     other.messages[0].hash = 77;
     assert_int_equal(estimate(estimator, &other), afresh);
+    /* Another model counts in its own way. */
+    struct pawl_estimate_body body = body_of(&talk);
+    struct pawl_slice elsewhere = PAWL_SLICE("model-2");
+    assert_int_equal(pawl_estimate_input(estimator, elsewhere, &body).tokens, afresh);
     /* A shorter conversation does not begin with a longer one. */
     struct talk shorter = talk_of(2, 1024);
     assert_int_equal(estimate(estimator, &shorter), (2 * 1024 + 1500) / 2 + 4 * 8 + 32);
