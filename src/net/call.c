@@ -26,6 +26,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     if (call->state != PAWL_CALL_RUNNING) {
         return bytes + 1; /* any other number ends the transfer */
     }
+    pawl_client_socket_established(call);
     bool fine = pawl_call_head_line(call, pawl_slice_of(data, bytes));
     return fine && call->state == PAWL_CALL_RUNNING ? bytes : bytes + 1;
 }
@@ -67,13 +68,6 @@ static int on_before_request(void *arg, char *peer, char *own, int peer_port, in
         return CURL_PREREQFUNC_ABORT;
     }
     call->connected_at_bytes = sent_bytes;
-    long new_connections = 0;
-    curl_socket_t fd = CURL_SOCKET_BAD;
-    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &new_connections);
-    if (new_connections > 0 &&
-        curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK) {
-        pawl_client_socket_established(call->client, fd);
-    }
     return CURL_PREREQFUNC_OK;
 }
 
@@ -244,6 +238,9 @@ static pawl_err error_from(const struct pawl_http_call *call, CURLcode code)
     }
     if (code == CURLE_OUT_OF_MEMORY) {
         return PAWL_ERR(MEMORY);
+    }
+    if (code == CURLE_URL_MALFORMAT) {
+        return PAWL_ERR(INVALID);
     }
     if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE ||
         code == CURLE_GOT_NOTHING) {

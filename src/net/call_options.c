@@ -139,48 +139,71 @@ static pawl_err set_headers(struct pawl_http_call *call,
     return code == CURLE_OK ? PAWL_OK : PAWL_ERR(MEMORY);
 }
 
-static bool names_loopback(const char *host)
+static bool names_loopback(struct pawl_slice host)
 {
-    static const char *const names[] = {"localhost", "[::1]", "::1", "ip6-localhost"};
-    struct pawl_slice text = pawl_slice_str(host);
+    static const char *const names[] = {"localhost", "::1", "ip6-localhost"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        if (pawl_slice_equal_nocase(text, pawl_slice_str(names[i]))) {
+        if (pawl_slice_equal_nocase(host, pawl_slice_str(names[i]))) {
             return true;
         }
     }
-    size_t digits = strspn(host, "0123456789.");
-    return (pawl_slice_starts_with(text, PAWL_SLICE("127.")) && digits == text.bytes) ||
-           pawl_slice_ends_with(text, PAWL_SLICE(".localhost"));
+    bool numeric = true;
+    for (size_t i = 0; i < host.bytes; i++) {
+        numeric = numeric && (host.data[i] == '.' || (host.data[i] >= '0' && host.data[i] <= '9'));
+    }
+    return (numeric && pawl_slice_starts_with(host, PAWL_SLICE("127."))) ||
+           pawl_slice_ends_with(host, PAWL_SLICE(".localhost"));
 }
 
-/* The URL must be whole and of a scheme that is spoken here; a loopback host is never reached
- * through a proxy. */
-static pawl_err set_url(struct pawl_http_call *call, struct pawl_slice url, struct pawl_errmsg *msg)
+/* The host of "http://user@host:port/path". Empty for what is no such URL; the rest of the
+ * grammar is libcurl's to judge. */
+static struct pawl_slice host_of(struct pawl_slice url)
 {
-    struct pawl_slice copy = pawl_arena_copy(&call->arena, url);
-    CURLU *parsed = curl_url();
-    char *host = NULL;
-    if (copy.bytes != url.bytes || parsed == NULL) {
-        curl_url_cleanup(parsed);
-        return PAWL_ERR(MEMORY);
+    size_t scheme_bytes = 0;
+    if (pawl_slice_starts_with(url, PAWL_SLICE("http://"))) {
+        scheme_bytes = sizeof("http://") - 1;
+    } else if (pawl_slice_starts_with(url, PAWL_SLICE("https://"))) {
+        scheme_bytes = sizeof("https://") - 1;
+    } else {
+        return PAWL_SLICE_NONE;
     }
-    bool spoken = pawl_slice_starts_with(url, PAWL_SLICE("http://")) ||
-                  pawl_slice_starts_with(url, PAWL_SLICE("https://"));
-    bool fine = spoken && strlen(copy.data) == copy.bytes &&
-                curl_url_set(parsed, CURLUPART_URL, copy.data, CURLU_PATH_AS_IS) == CURLUE_OK &&
-                curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK;
-    CURLcode code = CURLE_OK;
-    if (fine) {
-        code = curl_easy_setopt(call->easy, CURLOPT_URL, copy.data);
-        if (code == CURLE_OK && call->client->use_proxy_environment) {
-            code = curl_easy_setopt(call->easy, CURLOPT_PROXY, names_loopback(host) ? "" : NULL);
+    for (size_t i = 0; i < url.bytes; i++) {
+        unsigned char byte = (unsigned char)url.data[i];
+        if (byte <= 0x20 || byte >= 0x7f) {
+            return PAWL_SLICE_NONE;
         }
     }
-    curl_free(host);
-    curl_url_cleanup(parsed);
-    if (!fine) {
+    struct pawl_slice rest = pawl_slice_sub(url, scheme_bytes, url.bytes);
+    struct pawl_slice authority = pawl_slice_cut(&rest, '/');
+    struct pawl_slice host = pawl_slice_cut(&authority, '?');
+    size_t at = pawl_slice_find_byte(host, '@');
+    if (at != SIZE_MAX) {
+        host = pawl_slice_sub(host, at + 1, host.bytes);
+    }
+    if (host.bytes > 0 && host.data[0] == '[') {
+        host = pawl_slice_sub(host, 1, host.bytes);
+        rest = host;
+        return pawl_slice_cut(&rest, ']');
+    }
+    rest = host;
+    return pawl_slice_cut(&rest, ':');
+}
+
+/* A loopback host is never reached through a proxy. */
+static pawl_err set_url(struct pawl_http_call *call, struct pawl_slice url, struct pawl_errmsg *msg)
+{
+    struct pawl_slice host = host_of(url);
+    if (host.bytes == 0) {
         pawl_errmsg_set(msg, "not an http or https URL");
         return PAWL_ERR(INVALID);
+    }
+    struct pawl_slice copy = pawl_arena_copy(&call->arena, url);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    if (copy.bytes == url.bytes) {
+        code = curl_easy_setopt(call->easy, CURLOPT_URL, copy.data);
+    }
+    if (code == CURLE_OK && call->client->use_proxy_environment) {
+        code = curl_easy_setopt(call->easy, CURLOPT_PROXY, names_loopback(host) ? "" : NULL);
     }
     return code == CURLE_OK ? PAWL_OK : PAWL_ERR(MEMORY);
 }

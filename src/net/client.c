@@ -81,7 +81,7 @@ static void on_call_closed(uv_handle_t *handle)
 
 static void destroy(struct pawl_http_call *call)
 {
-    PAWL_ASSERT(call->client->in_curl == 0 && !call->in_work);
+    PAWL_ASSERT(call->client->in_curl == 0 && !call->in_work && call->sock == NULL);
     curl_easy_cleanup(call->easy);
     pawl_arena_free(&call->arena);
     pawl_buf_free(&call->head);
@@ -112,6 +112,7 @@ static void end_call(struct pawl_http_call *call, CURLcode code)
     PAWL_ASSERT(client->in_curl == 0);
     bool told = call->state == PAWL_CALL_RUNNING;
     curl_multi_remove_handle(client->multi, call->easy);
+    pawl_client_socket_leave(call);
     unlink_call(&client->running, call);
     uv_timer_stop(&call->idle_timer);
     call->state = PAWL_CALL_FREE;
@@ -144,6 +145,7 @@ void pawl_client_socket_action(struct pawl_http_client *client, curl_socket_t fd
     client->in_curl += 1;
     curl_multi_socket_action(client->multi, fd, events, &running);
     client->in_curl -= 1;
+    pawl_client_settle_sockets(client);
     tell_ended_calls(client);
 }
 
@@ -236,11 +238,14 @@ static void on_turn(void *arg)
         client->timeout_now = false;
         pawl_client_socket_action(client, CURL_SOCKET_TIMEOUT, 0);
     }
-    if (!client->closing) {
-        tell_ended_calls(client);
-    }
     if (client->closing) {
         take_apart(client);
+        return;
+    }
+    pawl_client_settle_sockets(client);
+    tell_ended_calls(client);
+    if (client->closing) {
+        pawl_turn_request(client->turn);
     }
 }
 
@@ -328,6 +333,7 @@ pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
                               struct pawl_http_client **ret_client)
 {
     PAWL_ASSERT(options->loop != NULL);
+    pawl_loop_ignore_sigpipe();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return PAWL_ERR(MEMORY);
     }

@@ -61,6 +61,7 @@ struct pawl_http_client_options {
     uint32_t connection_count_max; /* kept for reuse; 0: 256 */
 };
 
+/* From here on the process ignores SIGPIPE (net/loop.h). Not thread-safe: libcurl's global state. */
 PAWL_MUST_CHECK pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
                                               struct pawl_http_client **ret_client);
 /* Aborts what is under way. The client is freed once the loop has run its close callbacks. */

@@ -10,8 +10,8 @@
  *   K2  after abort the owner hears nothing more, whatever libcurl still delivers.
  *   K3  a request of which any byte was sent is never sent again by libcurl's own retry,
  *       unless its method is safe to repeat: a model call that went out twice costs twice.
- *   K4  an established connection keeps its poll handle to its close, because making one costs
- *       system calls and connections are reused.
+ *   K4  an established connection keeps its poll handle, active, to its close: connections are
+ *       reused, and every change of what is watched costs two system calls.
  */
 #ifndef PAWL_NET_CLIENT_PRIV_H
 #define PAWL_NET_CLIENT_PRIV_H
@@ -58,6 +58,7 @@ struct pawl_http_call {
     struct pawl_http_call *work_next;
     bool in_work; /* to be looked at in the turn: resumed or aborted */
     CURL *easy;
+    struct pawl_client_socket *sock; /* the last one libcurl wanted watched for it, or NULL */
     uv_timer_t idle_timer;
     struct pawl_http_call_events events;
     struct pawl_arena arena; /* header lines, and the answer's header array */
@@ -86,8 +87,12 @@ struct pawl_http_call {
 struct pawl_client_socket {
     uint32_t magic;
     curl_socket_t fd;
-    bool established; /* a request went over it: libcurl tells us of its close */
-    int events;       /* what libcurl waits for, in libuv's bits */
+    struct pawl_http_call *call; /* the last one it was wanted for, or NULL */
+    bool established;            /* an answer came over it: libcurl tells us of its close */
+    int wanted;                  /* what libcurl waits for, in libuv's bits */
+    int watched;                 /* what libuv is asked for; may be more, see client_socket.c */
+    bool unsettled;
+    struct pawl_client_socket *unsettled_next;
     struct pawl_http_client *client;
     uv_poll_t poll;
 };
@@ -110,6 +115,7 @@ struct pawl_http_client {
     struct pawl_http_call *work;
     struct pawl_client_socket **sockets; /* by file descriptor */
     size_t socket_slot_count;
+    struct pawl_client_socket *unsettled;
     size_t pool_count;
     size_t handle_count; /* libuv handles that have not closed */
 };
@@ -161,8 +167,12 @@ void pawl_client_handle_closed(struct pawl_http_client *client);
 curl_socket_t
 pawl_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 int pawl_client_close_socket(void *arg, curl_socket_t fd);
-/* A request is about to go over it. */
-void pawl_client_socket_established(struct pawl_http_client *client, curl_socket_t fd);
+/* After libcurl was entered: watches what it wants now. */
+void pawl_client_settle_sockets(struct pawl_http_client *client);
+/* The call's answer has begun, so the connection under it stands. */
+void pawl_client_socket_established(struct pawl_http_call *call);
+/* The call is no longer libcurl's. */
+void pawl_client_socket_leave(struct pawl_http_call *call);
 /* libcurl's wish to wait for a socket (CURLMOPT_SOCKETFUNCTION). */
 int pawl_client_watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused);
 

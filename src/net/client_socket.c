@@ -2,12 +2,18 @@
 /*
  * client_socket.c: libcurl's sockets as libuv poll handles.
  *
- * The socket of an established connection keeps its poll handle until libcurl closes it (K4):
- * between two calls it is only stopped. All other descriptors lose theirs when libcurl says that
- * it need not be watched, because libcurl tells us of the close only for established
- * connections. What it closes unasked (attempts that lost a race or ran out of time, its
- * resolver's pipe) may come back under the same number before it says so; the new one then
- * takes the old one's place, and what it was watched for, as libcurl believes it still is.
+ * libcurl changes its mind several times a request about what to wait for, and each change in
+ * libuv's poll costs two system calls. So wishes are only noted while it runs; when it
+ * returns, what is watched is changed if something wanted is missing. A socket that is
+ * watched for more than is wanted stays so until an unwanted event shows up. In the usual course of a
+ * connection that is used again and again nothing changes at all.
+ *
+ * The socket of an established connection keeps its poll handle until libcurl closes it (K4).
+ * All other descriptors lose theirs when libcurl says that it need not be watched, because
+ * libcurl tells us of the close only for established connections. What it closes unasked
+ * (attempts that lost a race or ran out of time, its resolver's pipe) may come back under
+ * the same number before it says so; the new one then takes the old one's place, and what
+ * it was wanted for, as libcurl believes it still is.
  *
  * Failure: a socket that cannot be watched is an error for libcurl, which ends its call.
  */
@@ -88,14 +94,53 @@ static void on_closed(uv_handle_t *handle)
     pawl_client_handle_closed(client);
 }
 
+/* The socket is no call's any more. */
+static void part(struct pawl_client_socket *sock)
+{
+    if (sock->call != NULL) {
+        sock->call->sock = NULL;
+        sock->call = NULL;
+    }
+}
+
+static void pair(struct pawl_client_socket *sock, struct pawl_http_call *call)
+{
+    if (sock->call != call) {
+        part(sock);
+        if (call->sock != NULL) {
+            part(call->sock);
+        }
+        sock->call = call;
+        call->sock = sock;
+    }
+}
+
 static void drop(struct pawl_client_socket *sock)
 {
-    PAWL_ASSERT(sock->client->sockets[sock->fd] == sock);
-    sock->client->sockets[sock->fd] = NULL;
+    struct pawl_http_client *client = sock->client;
+    PAWL_ASSERT(client->sockets[sock->fd] == sock);
+    client->sockets[sock->fd] = NULL;
+    part(sock);
+    struct pawl_client_socket **link = &client->unsettled;
+    while (sock->unsettled && *link != sock) {
+        link = &(*link)->unsettled_next;
+    }
+    if (sock->unsettled) {
+        *link = sock->unsettled_next;
+    }
     uv_close((uv_handle_t *)&sock->poll, on_closed);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events);
+static void want(struct pawl_client_socket *sock, int events)
+{
+    struct pawl_http_client *client = sock->client;
+    sock->wanted = events;
+    if (!sock->unsettled) {
+        sock->unsettled = true;
+        sock->unsettled_next = client->unsettled;
+        client->unsettled = sock;
+    }
+}
 
 curl_socket_t
 pawl_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -105,9 +150,9 @@ pawl_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     struct pawl_client_socket *stale = fd >= 0 ? find(client, fd) : NULL;
-    int events = 0;
+    int wanted = 0;
     if (stale != NULL) {
-        events = stale->events;
+        wanted = stale->wanted;
         drop(stale);
     }
     struct pawl_client_socket *sock = fd >= 0 ? add(client, fd) : NULL;
@@ -115,18 +160,23 @@ pawl_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    if (events != 0) {
-        sock->events = events;
-        uv_poll_start(&sock->poll, events, on_poll);
+    if (wanted != 0) {
+        want(sock, wanted);
     }
     return fd;
 }
 
-void pawl_client_socket_established(struct pawl_http_client *client, curl_socket_t fd)
+void pawl_client_socket_established(struct pawl_http_call *call)
 {
-    struct pawl_client_socket *sock = find(client, fd);
-    if (sock != NULL) {
-        sock->established = true;
+    if (call->sock != NULL && (call->sock->wanted & UV_READABLE) != 0) {
+        call->sock->established = true;
+    }
+}
+
+void pawl_client_socket_leave(struct pawl_http_call *call)
+{
+    if (call->sock != NULL) {
+        part(call->sock);
     }
 }
 
@@ -141,36 +191,66 @@ int pawl_client_close_socket(void *arg, curl_socket_t fd)
     return close(fd);
 }
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* Watches exactly what is wanted. */
+static void watch(struct pawl_client_socket *sock)
+{
+    sock->watched = sock->wanted;
+    if (sock->wanted == 0) {
+        uv_poll_stop(&sock->poll);
+    } else {
+        /* The handle is not closing and its descriptor is its own, so this cannot fail. */
+        int status = uv_poll_start(&sock->poll, sock->wanted, on_poll);
+        PAWL_ASSERT(status == 0);
+    }
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct pawl_client_socket *sock = socket_checked(poll->data);
     struct pawl_http_client *client = sock->client;
-    curl_socket_t fd = sock->fd;
     int action = 0;
     if (status < 0) {
         /* A reset. There may be bytes in front of it, so libcurl is told to look, and
          * finds the error by itself. libuv has stopped the handle. */
         action = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
+        sock->watched = 0;
+        want(sock, sock->wanted);
+    }
+    if ((events & ~sock->wanted) != 0) {
+        watch(sock);
+        events &= sock->wanted;
     }
     action |= (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
     action |= (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
-    pawl_client_socket_action(client, fd, action);
-    bool still_there = !client->closing && find(client, fd) == sock;
-    if (status < 0 && still_there && sock->events != 0) {
-        uv_poll_start(&sock->poll, sock->events, on_poll);
+    if (action != 0) {
+        pawl_client_socket_action(client, sock->fd, action);
+    }
+}
+
+void pawl_client_settle_sockets(struct pawl_http_client *client)
+{
+    while (client->unsettled != NULL) {
+        struct pawl_client_socket *sock = client->unsettled;
+        client->unsettled = sock->unsettled_next;
+        sock->unsettled = false;
+        sock->unsettled_next = NULL;
+        if ((sock->wanted & ~sock->watched) != 0) {
+            watch(sock);
+        }
     }
 }
 
 int pawl_client_watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
-    (void)easy;
     (void)unused;
     struct pawl_http_client *client = pawl_client_checked(arg);
     struct pawl_client_socket *sock = find(client, fd);
     if (what == CURL_POLL_REMOVE) {
         if (sock != NULL && sock->established) {
-            sock->events = 0;
-            uv_poll_stop(&sock->poll);
+            sock->wanted = 0;
+            part(sock);
         } else if (sock != NULL) {
             drop(sock);
         }
@@ -182,7 +262,11 @@ int pawl_client_watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, 
     if (sock == NULL) {
         return -1;
     }
-    sock->events = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
-                   ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
-    return uv_poll_start(&sock->poll, sock->events, on_poll) < 0 ? -1 : 0;
+    void *call = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call != NULL) {
+        pair(sock, pawl_call_checked(call));
+    }
+    want(sock, ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
+                   ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0));
+    return 0;
 }

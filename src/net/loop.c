@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop.c: the end-of-turn hook, from three handles. libuv goes through timers, idle, prepare,
+ * loop.c: libuv's errors as ours, and the end-of-turn hook, from three handles. libuv goes through timers, idle, prepare,
  * the wait, check, close callbacks, and begins again.
  *
  *   check    runs the function for what I/O callbacks asked for;
@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "net/loop.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -62,6 +63,15 @@ pawl_err pawl_err_from_uv(int status)
     default:
         /* On Unix libuv's codes are negated errno values. */
         return pawl_err_from_errno(-status);
+    }
+}
+
+void pawl_loop_ignore_sigpipe(void)
+{
+    struct sigaction action;
+    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) {
+        action = (struct sigaction){.sa_handler = SIG_IGN};
+        sigaction(SIGPIPE, &action, NULL);
     }
 }
 

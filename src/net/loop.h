@@ -32,4 +32,10 @@ void pawl_turn_request(struct pawl_turn *turn);
  * callbacks. Allowed inside the function. NULL is allowed. */
 void pawl_turn_close(struct pawl_turn *turn);
 
+/* Neither libuv nor libcurl keeps SIGPIPE away from a process that writes to a connection which
+ * its peer has closed. Whoever makes a server or a client calls this; a disposition other
+ * than the default stays. A child that is to run another program gets the default back from uv_spawn;
+ * who forks by hand sets it before exec. */
+void pawl_loop_ignore_sigpipe(void);
+
 #endif

@@ -144,6 +144,7 @@ pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
                               struct pawl_http_server **ret_server)
 {
     PAWL_ASSERT(options->loop != NULL && options->handler != NULL);
+    pawl_loop_ignore_sigpipe();
     struct pawl_http_server *server = pawl_alloc_zeroed(1, sizeof(*server));
     if (server == NULL) {
         return PAWL_ERR(MEMORY);

@@ -85,6 +85,7 @@ struct pawl_http_server_options {
     void *arg;
 };
 
+/* From here on the process ignores SIGPIPE (net/loop.h). */
 PAWL_MUST_CHECK pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
                                               struct pawl_http_server **ret_server);
 /* "127.0.0.1", port 0 for any free one; the port taken goes to ret_port. May be called several times. */

@@ -14,3 +14,4 @@ if(NOT PAWL_FUZZ)
   add_test(NAME fuzz/json_mutations
     COMMAND mutate_json ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/json 20261122 40000)
 endif()
+pawl_fuzz_test(http_head net)

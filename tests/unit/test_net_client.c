@@ -195,6 +195,16 @@ static void assert_text(struct pawl_buf *buf, const char *text)
     assert_string_equal(pawl_buf_cstr(buf), text);
 }
 
+static void
+assert_failed(const struct record *record, enum pawl_err_code code, enum pawl_http_phase phase)
+{
+    if (record->done_count != 1 || record->err.code != code || record->phase != phase ||
+        record->why[0] == '\0') {
+        fail_msg("done %zu times, err %s, phase %d, \"%s\"", record->done_count,
+                 pawl_err_name(record->err), (int)record->phase, record->why);
+    }
+}
+
 /* --- What goes out -------------------------------------------------------------------------- */
 
 struct outgoing {
@@ -326,12 +336,20 @@ static void client_refuses_what_cannot_be_sent(void **state)
         assert_int_equal(try_start(&f, &f.record, request).code, PAWL_ERR_INVALID);
     }
     static const char *const urls[] = {
-        "",        "/path",      "file:///etc/passwd", "ftp://a/",
-        "http://", "127.0.0.1/", "http://a b/",        "https://[::1/"};
+        "",         "/path",     "file:///etc/passwd", "ftp://a/",    "http://",     "127.0.0.1/",
+        "http:///", "http://?q", "http://a b/",        "http://u@/x", "http://:80/", "HTTP:/a/",
+    };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(urls); i++) {
         struct request request = {.method = "GET", .url = urls[i]};
         assert_int_equal(try_start(&f, &f.record, request).code, PAWL_ERR_INVALID);
     }
+    /* What only libcurl finds out is told at the end. */
+    struct record late;
+    record_open(&late, &f);
+    start(&f, &late, (struct request){.method = "GET", .url = "http://[::1/"});
+    WAIT_UNTIL(&f.world, late.done_count == 1);
+    assert_failed(&late, PAWL_ERR_INVALID, PAWL_HTTP_PHASE_CONNECT);
+    record_close(&late);
     struct request request = {.method = "GET /", .path = "/"};
     assert_int_equal(try_start(&f, &f.record, request).code, PAWL_ERR_INVALID);
     /* And the handle that was tried is as good as new. */
@@ -559,16 +577,6 @@ static void client_may_be_resumed_inside_on_body(void **state)
 }
 
 /* --- What breaks ---------------------------------------------------------------------------- */
-
-static void
-assert_failed(const struct record *record, enum pawl_err_code code, enum pawl_http_phase phase)
-{
-    if (record->done_count != 1 || record->err.code != code || record->phase != phase ||
-        record->why[0] == '\0') {
-        fail_msg("done %zu times, err %s, phase %d, \"%s\"", record->done_count,
-                 pawl_err_name(record->err), (int)record->phase, record->why);
-    }
-}
 
 static void client_reports_a_refused_connection(void **state)
 {
