@@ -188,24 +188,36 @@ void pawl_budget_credit(struct pawl_core *core, uint32_t budget, int64_t amount)
 
 /* What changes spent or debt is a booking and is listed as a delta; allocated is not. Spent is
  * set in the instance that holds now; debt belongs to the budget and opens no window. */
-static void fund_book(struct pawl_core *core,
-                      uint32_t budget,
-                      int64_t spent,
-                      int64_t debt,
-                      struct pawl_result *result)
+static void book_spent(struct pawl_core *core,
+                       const struct pawl_stand *stand,
+                       int64_t change,
+                       struct pawl_result *result)
 {
-    struct pawl_stand stand = pawl_stand_now(core, budget, core->state.now_us);
-    PAWL_ASSERT(stand.spent + spent >= 0 && stand.debt + debt >= 0);
-    PAWL_ASSERT(spent == 0 || debt == 0);
+    PAWL_ASSERT(stand->spent + change >= 0);
     struct pawl_booking booking = {
-        .budget = budget,
-        .ordinal = debt == 0 ? stand.ordinal : pawl_budget_at(core, budget)->ordinal,
-        .unit = stand.unit,
-        .spent = spent,
-        .debt = debt,
+        .budget = stand->budget,
+        .ordinal = stand->ordinal,
+        .unit = stand->unit,
+        .spent = change,
     };
     pawl_book(core, &booking, result);
-    pawl_book_settle_limit(core, budget);
+    pawl_book_settle_limit(core, stand->budget);
+}
+
+static void book_repaid(struct pawl_core *core,
+                        const struct pawl_stand *stand,
+                        int64_t amount,
+                        struct pawl_result *result)
+{
+    PAWL_ASSERT(amount >= 0 && stand->debt >= 0);
+    struct pawl_booking booking = {
+        .budget = stand->budget,
+        .ordinal = pawl_budget_at(core, stand->budget)->ordinal,
+        .unit = stand->unit,
+        .debt = amount < stand->debt ? -amount : -stand->debt,
+    };
+    pawl_book(core, &booking, result);
+    pawl_book_settle_limit(core, stand->budget);
 }
 
 void pawl_budget_apply_fund(struct pawl_core *core,
@@ -230,10 +242,10 @@ void pawl_budget_apply_fund(struct pawl_core *core,
         pawl_book_settle_limit(core, budget);
         return;
     case PAWL_FUND_RESET_SPENT:
-        fund_book(core, budget, fund->amount - stand.spent, 0, result);
+        book_spent(core, &stand, fund->amount - stand.spent, result);
         return;
     case PAWL_FUND_REPAY_DEBT:
-        fund_book(core, budget, 0, fund->amount < stand.debt ? -fund->amount : -stand.debt, result);
+        book_repaid(core, &stand, fund->amount, result);
         return;
     }
     PAWL_UNREACHABLE();

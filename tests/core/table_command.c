@@ -117,16 +117,18 @@ static const struct choice funds[] = {
     {"repay_debt", PAWL_FUND_REPAY_DEBT},
 };
 
-static bool
-choice_of(struct pawl_slice text, const struct choice *choices, size_t count, uint8_t *ret)
+/* The one of these names that stands among the step's words, else 255. */
+static uint8_t choice_of(const struct table_step *step, const struct choice *choices, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (pawl_slice_equal_str(text, choices[i].name)) {
-            *ret = choices[i].value;
-            return true;
+    for (uint32_t word = 2; word < step->word_count; word++) {
+        for (size_t i = 0; i < count; i++) {
+            if (!step->words[word].has_value &&
+                pawl_slice_equal_str(step->words[word].key, choices[i].name)) {
+                return choices[i].value;
+            }
         }
     }
-    return false;
+    return UINT8_MAX;
 }
 
 /* --- Parts of commands. ----------------------------------------------------------------------- */
@@ -284,9 +286,7 @@ verb_fund(struct table_run *run, const struct table_step *step, struct pawl_comm
     command->type = PAWL_COMMAND_BUDGET_FUND;
     command->u.budget_fund.budget = named_id(run, step);
     command->u.budget_fund.amount = amount_of(run, step);
-    if (!choice_of(word_at(step, 2), funds, PAWL_ARRAY_LEN(funds), &command->u.budget_fund.kind)) {
-        command->u.budget_fund.kind = UINT8_MAX;
-    }
+    command->u.budget_fund.kind = choice_of(step, funds, PAWL_ARRAY_LEN(funds));
 }
 
 static void
@@ -459,9 +459,7 @@ verb_ask(struct table_run *run, const struct table_step *step, struct pawl_comma
     command->type = PAWL_COMMAND_APPROVAL_OPEN;
     open->tenant = word_text(run, step, "tenant", "acme");
     open->session = word_text(run, step, "session", NULL);
-    if (!choice_of(word_at(step, 2), kinds, PAWL_ARRAY_LEN(kinds), &open->kind)) {
-        open->kind = UINT8_MAX;
-    }
+    open->kind = choice_of(step, kinds, PAWL_ARRAY_LEN(kinds));
     (void)table_lines(run, step, open->lines, &open->line_count);
     open->ttl_ms = word_duration_ms(run, step, "ttl", 0);
 }
