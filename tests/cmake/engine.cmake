@@ -3,6 +3,6 @@
 add_library(pawl_enginekit STATIC ${CMAKE_SOURCE_DIR}/tests/lib/kit.c)
 target_link_libraries(pawl_enginekit PUBLIC pawl_testkit pawl_engine)
 
-foreach(module engine_commit)
+foreach(module engine_commit engine_ids engine_restart engine_slew)
   pawl_unit_test(${module} enginekit)
 endforeach()

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_engine_restart.c: after a restart the ledger is the one it was, by replay, by checkpoint and by
+ * both; repeats get their first answer; what does not verify is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/prng.h"
+#include "journal/witness.h"
+#include "seed.h"
+#include "tests/lib/kit.h"
+
+#define USD PAWL_UNIT_USD_MICROCENTS
+
+static const char segment[] = KIT_DIR "/journal-000001.db";
+
+/* A little of everything, drawn from the seed; about `count` operations. */
+static void work(struct kit *kit, struct pawl_prng *prng, int count)
+{
+    static const char *const tenants[] = {"acme", "globex", "initech"};
+    uint64_t open[16] = {0};
+    for (int i = 0; i < count; i++) {
+        const char *tenant = tenants[pawl_prng_below(prng, 3)];
+        uint64_t *slot = &open[pawl_prng_below(prng, 16)];
+        pawl_clock_manual_advance(&kit->time, pawl_prng_between(prng, 0, 3000000));
+        pawl_engine_tick(kit->engine);
+        struct pawl_command command;
+        if (*slot == 0) {
+            command = kit_reserve(tenant, USD, pawl_prng_between(prng, 1, 400));
+        } else if (pawl_prng_one_in(prng, 3)) {
+            command = kit_release(*slot);
+        } else {
+            command = kit_commit(*slot, USD, pawl_prng_between(prng, 0, 300));
+        }
+        struct ask ask;
+        kit_submit(kit, &command, &ask);
+        *slot = *slot == 0 && ask.op.result.code == PAWL_RESULT_OK ? ask.op.result.id : 0;
+        if (pawl_prng_one_in(prng, 3)) {
+            pawl_engine_turn(kit->engine);
+        }
+        pawl_engine_flush(kit->engine);
+    }
+}
+
+static void begin(struct kit *kit, uint64_t seed, uint64_t checkpoint_every)
+{
+    kit_init(kit, seed);
+    kit->checkpoint_every = checkpoint_every;
+    kit_open(kit);
+    struct pawl_command budget = kit_budget("acme", USD, 20000);
+    kit_must(kit, &budget);
+    budget = kit_budget("globex", USD, 3000);
+    kit_must(kit, &budget);
+    budget = kit_budget("initech", USD, 500);
+    kit_must(kit, &budget);
+}
+
+static uint64_t checkpoints_named(struct kit *kit)
+{
+    struct pawl_journal_sqlite_options options = {.dir = KIT_DIR,
+                                                  .read_only = true,
+                                                  .allow_any_filesystem = true,
+                                                  .vfs = disk_vfs(kit->disk),
+                                                  .files = disk_files(kit->disk)};
+    struct pawl_journal *journal = NULL;
+    assert_true(pawl_ok(pawl_journal_sqlite_open(&options, &journal, &kit->msg)));
+    struct pawl_journal_checkpoint row;
+    uint32_t count = 0;
+    while (journal->ops->checkpoint(journal, count, &row)) {
+        count++;
+    }
+    journal->ops->close(journal);
+    return count;
+}
+
+static pawl_err verify(struct kit *kit, struct pawl_verify_report *ret_report)
+{
+    struct pawl_verify_options options = {.dir = KIT_DIR,
+                                          .allow_any_filesystem = true,
+                                          .vfs = disk_vfs(kit->disk),
+                                          .files = disk_files(kit->disk)};
+    return pawl_engine_verify(&options, ret_report, &kit->msg);
+}
+
+/* --- The same ledger. --------------------------------------------------------------------------- */
+
+static void replay_checkpoint_and_both_give_the_same_digest(void **state)
+{
+    (void)state;
+    uint64_t seed = seed_for("test_engine_restart");
+    uint64_t digests[3];
+    static const uint64_t every[3] = {1000000, 70, 7};
+    for (size_t i = 0; i < 3; i++) {
+        struct kit kit;
+        struct pawl_prng prng;
+        pawl_prng_seed(&prng, seed);
+        begin(&kit, 1, every[i]);
+        work(&kit, &prng, 300);
+        uint64_t before = kit_digest(&kit);
+        kit_close(&kit);
+        assert_int_equal(checkpoints_named(&kit), i == 0 ? 0 : 2);
+        kit_open(&kit);
+        digests[i] = kit_digest(&kit);
+        assert_int_equal(digests[i], before);
+        pawl_core_audit(pawl_engine_core(kit.engine));
+        work(&kit, &prng, 20);
+        assert_int_equal(kit.fatals, 0);
+        kit_free(&kit);
+    }
+    assert_int_equal(digests[0], digests[1]);
+    assert_int_equal(digests[0], digests[2]);
+}
+
+static void a_checkpoint_on_request_is_at_the_last_operation(void **state)
+{
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct kit kit;
+        struct pawl_prng prng;
+        pawl_prng_seed(&prng, 2);
+        kit_init(&kit, 2);
+        kit.threads = threads == 1;
+        kit.mode = threads == 1 ? PAWL_COMMIT_THREAD : PAWL_COMMIT_INLINE;
+        kit_open(&kit);
+        work(&kit, &prng, 40);
+        assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+        assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+        work(&kit, &prng, 40);
+        assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+        work(&kit, &prng, 40);
+        assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+        uint64_t digest = kit_digest(&kit);
+        /* The third pushed the first out, its file too. */
+        kit_close(&kit);
+        assert_int_equal(checkpoints_named(&kit), 2);
+        kit_open(&kit);
+        assert_int_equal(kit_digest(&kit), digest);
+        kit_free(&kit);
+    }
+}
+
+static void count_checkpoint_files(void *arg, const char *path)
+{
+    unsigned *count = arg;
+    *count += strstr(path, "checkpoint-") != NULL ? 1 : 0;
+}
+
+static void files_of_forgotten_checkpoints_go(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 3);
+    begin(&kit, 3, 20);
+    work(&kit, &prng, 300);
+    kit_crash(&kit, false);
+    /* What a crash leaves without a name is cleared away by the next start. */
+    const struct pawl_files *files = disk_files(kit.disk);
+    struct pawl_file *file = NULL;
+    assert_true(pawl_ok(files->ops->create(files->arg, KIT_DIR "/x.tmp", &file, &kit.msg)));
+    assert_true(pawl_ok(
+        files->ops->publish(file, KIT_DIR "/checkpoint-000000000000999999.pawl", &kit.msg)));
+    kit_open(&kit);
+    unsigned count = 0;
+    disk_each(kit.disk, count_checkpoint_files, &count);
+    assert_in_range(count, 1, 2);
+    kit_free(&kit);
+}
+
+static void damage_checkpoint(void *arg, const char *path)
+{
+    struct kit *kit = arg;
+    if (strstr(path, "checkpoint-") != NULL) {
+        disk_flip_bit(kit->disk, path, disk_file_bytes(kit->disk, path) / 2, 3);
+    }
+}
+
+static void damaged_checkpoints_are_passed_over(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 4);
+    begin(&kit, 4, 50);
+    work(&kit, &prng, 200);
+    uint64_t digest = kit_digest(&kit);
+    kit_close(&kit);
+    disk_each(kit.disk, damage_checkpoint, &kit);
+    kit_open(&kit);
+    assert_int_equal(kit_digest(&kit), digest);
+    kit_close(&kit);
+    struct pawl_verify_report report;
+    assert_int_equal(verify(&kit, &report).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(kit.msg.text, "checkpoint-"));
+    kit_free(&kit);
+}
+
+/* --- Repeats. ----------------------------------------------------------------------------------- */
+
+static void repeats_get_their_first_answer_after_restart_and_checkpoint(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 5, 1000000);
+    struct pawl_command reserve = kit_with_key(kit_reserve("acme", USD, 100), "r-1");
+    struct pawl_result first = kit_run(&kit, &reserve);
+    struct pawl_command commit = kit_with_key(kit_commit(first.id, USD, 60), "c-1");
+    struct pawl_result settled = kit_run(&kit, &commit);
+    for (int round = 0; round < 3; round++) {
+        if (round == 1) {
+            kit_crash(&kit, true);
+            kit_open(&kit);
+        } else if (round == 2) {
+            assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+            kit_close(&kit);
+            kit_open(&kit);
+        }
+        struct pawl_result again = kit_run(&kit, &reserve);
+        assert_true(again.replayed);
+        assert_int_equal(again.original_op, first.op);
+        assert_int_equal(again.id, first.id);
+        again = kit_run(&kit, &commit);
+        assert_true(again.replayed);
+        assert_int_equal(again.original_op, settled.op);
+        struct pawl_record record;
+        static struct pawl_codec_scratch scratch;
+        assert_true(pawl_ok(
+            pawl_engine_original(kit.engine, again.original_op, &scratch, &record, &kit.msg)));
+        assert_int_equal(record.op, settled.op);
+        assert_int_equal(record.result.charged[0].value, 60);
+        assert_int_equal(record.result.released[0].value, 40);
+        struct pawl_command other = kit_with_key(kit_reserve("acme", USD, 101), "r-1");
+        assert_int_equal(kit_run(&kit, &other).code, PAWL_RESULT_IDEMPOTENCY_MISMATCH);
+    }
+    kit_free(&kit);
+}
+
+static void the_original_of_this_very_turn_is_found(void **state)
+{
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct kit kit;
+        kit_init(&kit, 6);
+        kit.threads = threads == 1;
+        kit.mode = threads == 1 ? PAWL_COMMIT_THREAD : PAWL_COMMIT_INLINE;
+        kit_open(&kit);
+        struct pawl_command budget = kit_budget("acme", USD, 1000);
+        struct pawl_command reserve = kit_with_key(kit_reserve("acme", USD, 100), "r-1");
+        struct ask asks[3];
+        kit_submit(&kit, &budget, &asks[0]);
+        kit_submit(&kit, &reserve, &asks[1]);
+        kit_submit(&kit, &reserve, &asks[2]);
+        struct pawl_record record;
+        static struct pawl_codec_scratch scratch;
+        assert_true(asks[2].op.result.replayed);
+        assert_true(pawl_ok(pawl_engine_original(kit.engine, asks[2].op.result.original_op,
+                                                 &scratch, &record, &kit.msg)));
+        assert_int_equal(record.op, asks[1].op.result.op);
+        assert_false(asks[0].done);
+        pawl_engine_flush(kit.engine);
+        assert_true(asks[0].done && asks[1].done && asks[2].done);
+        assert_int_equal(pawl_engine_original(kit.engine, 99, &scratch, &record, &kit.msg).code,
+                         PAWL_ERR_NOT_FOUND);
+        kit_free(&kit);
+    }
+}
+
+struct counted {
+    uint64_t next;
+    uint64_t stop_after;
+};
+
+static bool count_record(void *arg, const struct pawl_record *record)
+{
+    struct counted *counted = arg;
+    assert_int_equal(record->op, counted->next);
+    counted->next++;
+    return record->op != counted->stop_after;
+}
+
+static void history_can_catch_up_from_any_operation(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 7);
+    begin(&kit, 7, 1000000);
+    work(&kit, &prng, 50);
+    uint64_t last_op = pawl_engine_durable_op(kit.engine);
+    assert_int_equal(kit.durable_records, last_op);
+    for (uint64_t from = 1; from <= last_op + 1; from += 7) {
+        struct counted counted = {.next = from};
+        assert_true(
+            pawl_ok(pawl_engine_records(kit.engine, from, count_record, &counted, &kit.msg)));
+        assert_int_equal(counted.next, last_op + 1);
+    }
+    struct counted counted = {.next = 3, .stop_after = 5};
+    assert_true(pawl_ok(pawl_engine_records(kit.engine, 3, count_record, &counted, &kit.msg)));
+    assert_int_equal(counted.next, 6);
+    kit_free(&kit);
+}
+
+/* --- Leases. ------------------------------------------------------------------------------------ */
+
+static void a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 8, 1000000);
+    struct pawl_command reserve = kit_reserve("acme", USD, 100);
+    uint64_t id = kit_must(&kit, &reserve);
+    kit_crash(&kit, true);
+    pawl_clock_manual_advance(&kit.time, INT64_C(3600) * PAWL_US_PER_SECOND);
+    kit_open(&kit);
+    struct pawl_reservation_view view;
+    assert_true(pawl_core_reservation(pawl_engine_core(kit.engine), id, &view));
+    assert_true(pawl_engine_next_due_us(kit.engine) <= pawl_engine_now_us(kit.engine));
+    pawl_engine_tick(kit.engine);
+    pawl_engine_turn(kit.engine);
+    assert_false(pawl_core_reservation(pawl_engine_core(kit.engine), id, &view));
+    struct pawl_command commit = kit_commit(id, USD, 1);
+    assert_int_not_equal(kit_run(&kit, &commit).code, PAWL_RESULT_OK);
+    kit_free(&kit);
+}
+
+/* --- The witness. ------------------------------------------------------------------------------- */
+
+static uint64_t witness_op(struct kit *kit)
+{
+    struct pawl_witness witness;
+    assert_true(pawl_ok(pawl_witness_read(disk_files(kit->disk), KIT_DIR, &witness, &kit->msg)));
+    return witness.op;
+}
+
+static void the_witness_is_a_second_behind_at_most_and_exact_at_the_end(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 9, 1000000);
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    assert_int_equal(witness_op(&kit), 0);
+    int64_t due_us = pawl_engine_next_due_us(kit.engine);
+    assert_in_range(due_us - pawl_engine_now_us(kit.engine), 1, PAWL_US_PER_SECOND);
+    pawl_clock_manual_advance(&kit.time, due_us - pawl_engine_now_us(kit.engine));
+    pawl_engine_tick(kit.engine);
+    pawl_engine_turn(kit.engine);
+    uint64_t seen = pawl_engine_durable_op(kit.engine);
+    assert_int_equal(witness_op(&kit), seen);
+    assert_int_equal(pawl_engine_next_due_us(kit.engine), INT64_MAX);
+    kit_must(&kit, &reserve);
+    assert_int_equal(witness_op(&kit), seen);
+    kit_close(&kit);
+    assert_int_equal(witness_op(&kit), seen + 1);
+    kit_free(&kit);
+}
+
+static void a_journal_that_ends_before_its_witness_is_refused(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 10, 1000000);
+    struct disk *older = NULL;
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    kit_must(&kit, &reserve);
+    kit_close(&kit);
+    older = disk_copy(kit.disk, 1);
+    kit_open(&kit);
+    kit_must(&kit, &reserve);
+    kit_close(&kit);
+    /* The older journal with the newer witness: a restored file. */
+    struct pawl_witness witness;
+    assert_true(pawl_ok(pawl_witness_read(disk_files(kit.disk), KIT_DIR, &witness, &kit.msg)));
+    assert_true(pawl_ok(pawl_witness_write(disk_files(older), KIT_DIR, &witness, &kit.msg)));
+    disk_free(kit.disk);
+    kit.disk = older;
+    assert_int_equal(kit_try_open(&kit).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(kit.msg.text, "older copy"));
+    struct pawl_verify_report report;
+    assert_int_equal(verify(&kit, &report).code, PAWL_ERR_CORRUPT);
+    disk_remove(kit.disk, KIT_DIR "/witness");
+    kit_open(&kit);
+    kit_free(&kit);
+}
+
+/* --- Verification. ------------------------------------------------------------------------------ */
+
+static void verification_proves_a_sound_directory_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 11);
+    begin(&kit, 11, 60);
+    kit.segment_bytes = 200 * 1024;
+    work(&kit, &prng, 200);
+    kit_close(&kit);
+    kit_open(&kit);
+    work(&kit, &prng, 200);
+    uint64_t digest = kit_digest(&kit);
+    uint64_t last_op = pawl_engine_durable_op(kit.engine);
+    kit_close(&kit);
+    uint64_t changes = disk_changes(kit.disk);
+    uint64_t opens = disk_calls(kit.disk, DISK_OPEN);
+    struct pawl_verify_report report;
+    assert_true(pawl_ok(verify(&kit, &report)));
+    assert_int_equal(report.first_op, 1);
+    assert_int_equal(report.last_op, last_op);
+    assert_int_equal(report.digest, digest);
+    assert_true(report.results_compared);
+    assert_true(report.batches > 300);
+    assert_int_equal(disk_changes(kit.disk) - changes, disk_calls(kit.disk, DISK_OPEN) - opens);
+
+    struct pawl_verify_options options = {.dir = KIT_DIR,
+                                          .expect_op = last_op,
+                                          .expect_hash = report.hash,
+                                          .allow_any_filesystem = true,
+                                          .vfs = disk_vfs(kit.disk),
+                                          .files = disk_files(kit.disk)};
+    assert_true(pawl_ok(pawl_engine_verify(&options, &report, &kit.msg)));
+    options.expect_hash.bytes[0] ^= 1;
+    assert_int_equal(pawl_engine_verify(&options, &report, &kit.msg).code, PAWL_ERR_CORRUPT);
+    options.expect_op++;
+    assert_int_equal(pawl_engine_verify(&options, &report, &kit.msg).code, PAWL_ERR_CORRUPT);
+    kit_free(&kit);
+}
+
+static void verification_starts_from_a_checkpoint_where_segments_are_gone(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 12);
+    begin(&kit, 12, 200);
+    kit_close(&kit);
+    kit.segment_bytes = 200 * 1024;
+    kit_open(&kit);
+    while (!disk_exists(kit.disk, KIT_DIR "/journal-000004.db")) {
+        work(&kit, &prng, 100);
+    }
+    uint64_t digest = kit_digest(&kit);
+    kit_close(&kit);
+    disk_remove(kit.disk, segment);
+    disk_remove(kit.disk, KIT_DIR "/journal-000002.db");
+    struct pawl_verify_report report;
+    pawl_err err = verify(&kit, &report);
+    if (pawl_failed(err)) {
+        fail_msg("%s", kit.msg.text);
+    }
+    assert_true(report.first_op > 1);
+    assert_int_equal(report.digest, digest);
+    kit_open(&kit);
+    assert_int_equal(kit_digest(&kit), digest);
+    kit_free(&kit);
+}
+
+/* Every byte of a small closed directory: refused, found by verification, or without meaning. */
+static void no_flipped_bit_in_the_directory_goes_unseen(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, seed_for("test_engine_restart"));
+    begin(&kit, 13, 1000000);
+    work(&kit, &prng, 10);
+    kit_close(&kit);
+    struct pawl_verify_report truth;
+    assert_true(pawl_ok(verify(&kit, &truth)));
+    size_t bytes = disk_file_bytes(kit.disk, segment);
+    unsigned found = 0;
+    for (size_t byte = 0; byte < bytes; byte += 1 + pawl_prng_below(&prng, 90)) {
+        struct kit copy = {.disk = disk_copy(kit.disk, byte)};
+        disk_flip_bit(copy.disk, segment, byte, (unsigned)pawl_prng_below(&prng, 8));
+        struct pawl_verify_report report;
+        if (pawl_failed(verify(&copy, &report))) {
+            found++;
+        } else {
+            assert_int_equal(report.last_op, truth.last_op);
+            assert_int_equal(report.digest, truth.digest);
+            assert_memory_equal(&report.hash, &truth.hash, sizeof(truth.hash));
+        }
+        disk_free(copy.disk);
+    }
+    assert_true(found > 20);
+    kit_free(&kit);
+}
+
+/* --- Journals that were not written by this ledger. --------------------------------------------- */
+
+/* Appends a batch with one record, sound in all but what `spoil` does to it. */
+static void append_spoilt(struct kit *kit, void (*spoil)(struct pawl_buf *blob))
+{
+    struct pawl_journal_sqlite_options options = {.dir = KIT_DIR,
+                                                  .allow_any_filesystem = true,
+                                                  .vfs = disk_vfs(kit->disk),
+                                                  .files = disk_files(kit->disk)};
+    struct pawl_journal *journal = NULL;
+    assert_true(pawl_ok(pawl_journal_sqlite_open(&options, &journal, &kit->msg)));
+    struct pawl_journal_head head = journal->ops->head(journal);
+    struct pawl_command command = kit_release(1);
+    struct pawl_result result = {
+        .code = PAWL_RESULT_OK, .op = head.last_op + 1, .now_us = kit->time.real_us};
+    struct pawl_buf blob;
+    pawl_buf_init(&blob, 1000);
+    pawl_record_batch_begin(&blob);
+    pawl_record_batch_put(&blob, &command, &result, 0);
+    spoil(&blob);
+    pawl_record_batch_end(&blob);
+    struct pawl_journal_batch batch = {.first_op = head.last_op + 1,
+                                       .last_op = head.last_op + 1,
+                                       .blob = pawl_buf_slice(&blob),
+                                       .previous = head.hash};
+    batch.hash = pawl_journal_chain(batch.previous, batch.blob);
+    assert_true(pawl_ok(journal->ops->append(journal, &batch, &kit->msg)));
+    pawl_buf_free(&blob);
+    journal->ops->close(journal);
+}
+
+static void spoil_nothing(struct pawl_buf *blob)
+{
+    (void)blob;
+}
+
+static void spoil_rules(struct pawl_buf *blob)
+{
+    blob->data[8] = (char)(PAWL_RULES_VERSION + 1);
+}
+
+static void spoil_time(struct pawl_buf *blob)
+{
+    /* now_us of the record, and of its result behind the command. */
+    memset(blob->data + 16 + 4 + 8, 0, 8);
+    memset(blob->data + blob->bytes - 8, 0, 8);
+}
+
+static void expect_refusal(void (*spoil)(struct pawl_buf *blob), uint16_t code, const char *words)
+{
+    struct kit kit;
+    begin(&kit, 14, 1000000);
+    kit_close(&kit);
+    append_spoilt(&kit, spoil);
+    pawl_err err = kit_try_open(&kit);
+    if (err.code != code || strstr(kit.msg.text, words) == NULL) {
+        fail_msg("%s: %s", pawl_err_name(err), kit.msg.text);
+    }
+    kit_free(&kit);
+}
+
+static void a_result_that_replay_does_not_give_is_refused(void **state)
+{
+    (void)state;
+    expect_refusal(spoil_nothing, PAWL_ERR_CORRUPT, "gives GONE now");
+}
+
+static void records_of_other_rules_are_refused(void **state)
+{
+    (void)state;
+    expect_refusal(spoil_rules, PAWL_ERR_VERSION, "use the pawl that wrote it");
+}
+
+static void time_that_goes_back_is_refused(void **state)
+{
+    (void)state;
+    expect_refusal(spoil_time, PAWL_ERR_CORRUPT, "cannot follow");
+}
+
+static void verification_of_other_rules_proves_the_chain_only(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 15, 1000000);
+    kit_close(&kit);
+    append_spoilt(&kit, spoil_rules);
+    struct pawl_verify_report report;
+    assert_true(pawl_ok(verify(&kit, &report)));
+    assert_false(report.results_compared);
+    kit_free(&kit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replay_checkpoint_and_both_give_the_same_digest),
+        cmocka_unit_test(a_checkpoint_on_request_is_at_the_last_operation),
+        cmocka_unit_test(files_of_forgotten_checkpoints_go),
+        cmocka_unit_test(damaged_checkpoints_are_passed_over),
+        cmocka_unit_test(repeats_get_their_first_answer_after_restart_and_checkpoint),
+        cmocka_unit_test(the_original_of_this_very_turn_is_found),
+        cmocka_unit_test(history_can_catch_up_from_any_operation),
+        cmocka_unit_test(a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick),
+        cmocka_unit_test(the_witness_is_a_second_behind_at_most_and_exact_at_the_end),
+        cmocka_unit_test(a_journal_that_ends_before_its_witness_is_refused),
+        cmocka_unit_test(verification_proves_a_sound_directory_and_changes_nothing),
+        cmocka_unit_test(verification_starts_from_a_checkpoint_where_segments_are_gone),
+        cmocka_unit_test(no_flipped_bit_in_the_directory_goes_unseen),
+        cmocka_unit_test(a_result_that_replay_does_not_give_is_refused),
+        cmocka_unit_test(records_of_other_rules_are_refused),
+        cmocka_unit_test(time_that_goes_back_is_refused),
+        cmocka_unit_test(verification_of_other_rules_proves_the_chain_only),
+    };
+    return cmocka_run_group_tests_name("engine_restart", tests, NULL, NULL);
+}
