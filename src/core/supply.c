@@ -51,9 +51,28 @@ static void demand_index(struct demand *demand, enum pawl_index_id index, uint64
     demand->slots[PAWL_TABLE_OVERFLOW] += entries;
 }
 
+/* The maxima; before CONFIG has set them, the largest that it can set. */
+static struct pawl_limits limits_of(const struct pawl_core *core)
+{
+    if (core->state.limits.configured != 0) {
+        return core->state.limits;
+    }
+    PAWL_ASSERT(core->state.tables[PAWL_TABLE_SCOPE].live_count == 0);
+    return (struct pawl_limits){
+        .strings_max = UINT32_MAX,
+        .scopes_max = UINT32_MAX,
+        .budgets_max = UINT32_MAX,
+        .reservations_max = UINT32_MAX,
+        .idempotency_max = UINT32_MAX,
+        .sessions_max = UINT32_MAX,
+        .approvals_max = UINT32_MAX,
+    };
+}
+
 static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
 {
-    const struct pawl_limits *limits = &core->state.limits;
+    const struct pawl_limits most = limits_of(core);
+    const struct pawl_limits *limits = &most;
     const struct pawl_table *tables = core->state.tables;
     struct demand demand = {.slots = {0}};
     uint64_t strings =
@@ -128,8 +147,10 @@ uint32_t pawl_core_chunks_wanted(const struct pawl_core *core, uint32_t command_
     uint64_t chunks = 0;
     if (core->memory.restoring) {
         chunks = restore_demand(core);
-    } else if (core->state.limits.configured != 0) {
-        struct demand demand = demand_of(core, command_count);
+    } else {
+        /* CONFIG itself, which comes first, needs nothing. */
+        bool first = core->state.limits.configured == 0 && command_count > 0;
+        struct demand demand = demand_of(core, first ? command_count - 1 : command_count);
         chunks = snapshot_demand(core);
         for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
             uint64_t slots = demand.slots[table];
