@@ -2,9 +2,9 @@
 /*
  * client.c: calls on libcurl's multi interface, driven by the loop.
  *
- * A call goes starting → running → told → pool. Starts, resumes and aborts that libcurl would not bear
- * at the moment are collected and done at the end of the turn (K1), and so is libcurl's own
- * wish to be called "now": many calls begun in one turn cost one entry into it.
+ * A call goes starting → running → told → pool. Starts, resumes and aborts that libcurl would
+ * not bear at the moment are collected and done at the end of the turn (K1), and so is
+ * libcurl's own wish to be called "now": many calls begun in one turn cost one entry into it.
  *
  * The end: close aborts every call without a word, and at the end of the turn takes libcurl apart;
  * the client's memory goes when the last libuv handle has closed.

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * client.h: HTTP calls to other servers, on libcurl's multi interface driven by a libuv loop.
- * The interface is narrow on purpose, so that another client could stand behind it. HTTP/1.1, verification
- * on, pooled connections, no redirects followed, no decoding of content codings, proxies from
- * the environment (never for loopback hosts).
+ * The interface is narrow on purpose, so that another client could stand behind it. HTTP/1.1,
+ * verification on, pooled connections, no redirects followed, no decoding of content codings,
+ * proxies from the environment (never for loopback hosts).
  *
- * A call's callbacks run on the loop's thread, never inside pawl_http_call_start. on_done runs exactly once unless
- * the call was aborted; after on_done or abort the handle is gone. If start returns an
- * error, no callback will ever run.
+ * A call's callbacks run on the loop's thread, never inside a function of this header. on_done
+ * runs exactly once unless the call was aborted; after on_done or abort the handle is gone. If
+ * start returns an error, no callback will ever run. A callback may start, resume and abort
+ * calls, and close the client.
+ *
+ * A request of which any byte went out is not sent again, unless it is a GET, HEAD or OPTIONS:
+ * when a reused connection breaks under it, the call ends with IO in phase SENT. A model call
+ * that went out twice would cost twice.
+ *
+ * Errors: UNREACHABLE (no such host, refused), TIMEOUT, IO (the connection broke), PROTOCOL
+ * (what came is not HTTP, or a certificate is not good), INVALID (the URL), MEMORY, NOT_FOUND
+ * (the file of authorities).
  */
 #ifndef PAWL_NET_CLIENT_H
 #define PAWL_NET_CLIENT_H
@@ -35,7 +44,7 @@ struct pawl_http_call_events {
     /* The head of the final answer (1xx are swallowed). Headers are borrowed for the call. */
     void (*on_head)(void *arg, int status, const struct pawl_http_header *headers, size_t count);
     /* Bytes of the body. false = no more for now: delivery stops until pawl_http_call_resume
-     * (these bytes are taken all the same). */
+     * (these bytes are taken all the same). on_done may come meanwhile, when nothing was left. */
     bool (*on_body)(void *arg, struct pawl_slice bytes);
     /* The end. `err` is PAWL_OK for a complete answer of any status. */
     void (*on_done)(void *arg, pawl_err err, enum pawl_http_phase phase, const char *why);
@@ -45,12 +54,13 @@ struct pawl_http_call_events {
 struct pawl_http_call_options {
     struct pawl_slice method;
     struct pawl_slice url;                  /* absolute */
-    const struct pawl_http_header *headers; /* copied; Host and Content-Length are ours to set */
+    const struct pawl_http_header *headers; /* copied; Host, Content-Length, Expect and hop-by-hop
+                                               ones are ours and left out */
     size_t header_count;
     struct pawl_slice body;      /* borrowed until on_done or abort */
     bool has_body;               /* POST with an empty body differs from none */
     uint32_t connect_timeout_ms; /* 0: 30 s */
-    uint32_t idle_timeout_ms;    /* no byte for so long: TIMEOUT; 0: none */
+    uint32_t idle_timeout_ms;    /* no byte either way for so long: TIMEOUT; 0: none */
     struct pawl_http_call_events events;
 };
 
@@ -61,7 +71,8 @@ struct pawl_http_client_options {
     uint32_t connection_count_max; /* kept for reuse; 0: 256 */
 };
 
-/* From here on the process ignores SIGPIPE (net/loop.h). Not thread-safe: libcurl's global state. */
+/* From here on the process ignores SIGPIPE (net/loop.h). Not thread-safe: libcurl's global
+ * state. */
 PAWL_MUST_CHECK pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
                                               struct pawl_http_client **ret_client);
 /* Aborts what is under way. The client is freed once the loop has run its close callbacks. */

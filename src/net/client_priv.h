@@ -4,9 +4,9 @@
  * (libcurl's sockets on the loop), call.c (one call: its callbacks and its end), call_options.c
  * (what goes into it), call_head.c (the answer's head).
  *
- *   K1  libcurl forbids most calls from inside its callbacks. `in_curl` is set around every entry into it that
- *       may run them; what is asked for meanwhile (start, resume, abort, close) is put on a list and
- *       done at the end of the turn.
+ *   K1  libcurl forbids most calls from inside its callbacks. `in_curl` is set around every
+ *       entry into it that may run them; what is asked for meanwhile (start, resume, abort,
+ *       close) is put on a list and done at the end of the turn.
  *   K2  after abort the owner hears nothing more, whatever libcurl still delivers.
  *   K3  a request of which any byte was sent is never sent again by libcurl's own retry,
  *       unless its method is safe to repeat: a model call that went out twice costs twice.

@@ -3,10 +3,10 @@
  * client_socket.c: libcurl's sockets as libuv poll handles.
  *
  * libcurl changes its mind several times a request about what to wait for, and each change in
- * libuv's poll costs two system calls. So wishes are only noted while it runs; when it
- * returns, what is watched is changed if something wanted is missing. A socket that is
- * watched for more than is wanted stays so until an unwanted event shows up. In the usual course of a
- * connection that is used again and again nothing changes at all.
+ * libuv's poll costs two system calls. So wishes are only noted while it runs; when it returns,
+ * what is watched is changed if something wanted is missing. A socket that is watched for more
+ * than is wanted stays so until an unwanted event shows up. In the usual course of a connection
+ * that is used again and again nothing changes at all.
  *
  * The socket of an established connection keeps its poll handle until libcurl closes it (K4).
  * All other descriptors lose theirs when libcurl says that it need not be watched, because

@@ -4,12 +4,12 @@
  * time, and the end of every turn settles what is to be written, continued or freed. States
  * and invariants: server_priv.h.
  *
- * While an answer is awaited the connection goes on reading, for two reasons: pipelined requests,
- * which are kept unparsed until their turn, and the end of the stream, which is how a client that went
- * away is noticed. An end of the stream counts as gone, also from a client that only shut
- * its sending side: such clients are rare, and a call that nobody waits for must not be paid.
- * Past PAWL_CONN_PENDING_BYTES of pipelined requests reading stops, and with it that notice, until
- * an answer is written.
+ * While an answer is awaited the connection goes on reading, for two reasons: pipelined
+ * requests, which are kept unparsed until their turn, and the end of the stream, which is how a
+ * client that went away is noticed. An end of the stream counts as gone, also from a client
+ * that only shut its sending side: such clients are rare, and a call that nobody waits for must
+ * not be paid. Past PAWL_CONN_PENDING_BYTES of pipelined requests reading stops, and with it
+ * that notice, until an answer is written.
  *
  * Lingering: closing a socket with unread bytes makes the kernel reset the connection, and the
  * client may lose the answer that says what was wrong. So after refusing a request that
@@ -158,15 +158,18 @@ void pawl_conn_begin(struct pawl_conn *conn)
 {
     struct pawl_http_server *server = conn->server;
     if (!conn->is_unix) {
-        /* An error here costs latency at most. */
+        /* An error here costs latency, or the notice of a peer whose machine is gone. */
         uv_tcp_nodelay(&conn->uv.tcp, 1);
+        uv_tcp_keepalive(&conn->uv.tcp, 1, PAWL_CONN_KEEPALIVE_S);
     }
     if (server->conn_count > server->limits.connection_count_max) {
         conn->refusal = PAWL_HTTP_REFUSAL_CONNECTIONS;
     } else if (server->same_user_only && other_user(conn)) {
         conn->refusal = PAWL_HTTP_REFUSAL_PEER;
     }
-    pawl_server_wait(server, conn, PAWL_WAIT_IDLE);
+    /* Who is refused anyway must not sit here for long. */
+    bool refused = conn->refusal != PAWL_HTTP_REFUSAL_NONE;
+    pawl_server_wait(server, conn, refused ? PAWL_WAIT_LINGER : PAWL_WAIT_IDLE);
     read_start(conn);
 }
 

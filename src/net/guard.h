@@ -8,8 +8,8 @@
  * guard keeps no headers and decodes nothing: it says yes or no, and where the message ends;
  * then the parser must come to the same end (reader.c).
  *
- * It refuses, besides what the grammar of RFC 9112 refuses: trailers, CONNECT, transfer
- * codings other than a single "chunked", and anything that states the body's length twice, even when
+ * It refuses, besides what the grammar of RFC 9112 refuses: trailers, CONNECT, transfer codings
+ * other than a single "chunked", and anything that states the body's length twice, even when
  * both agree.
  */
 #ifndef PAWL_NET_GUARD_H

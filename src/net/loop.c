@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop.c: libuv's errors as ours, and the end-of-turn hook, from three handles. libuv goes through timers, idle, prepare,
- * the wait, check, close callbacks, and begins again.
+ * loop.c: libuv's errors as ours, and the end-of-turn hook, from three handles. libuv goes
+ * through timers, idle, prepare, the wait, check, close callbacks, and begins again.
  *
  *   check    runs the function for what I/O callbacks asked for;
  *   prepare  runs it for what timers, close callbacks and other check handles asked for;

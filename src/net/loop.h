@@ -25,17 +25,17 @@ PAWL_MUST_CHECK pawl_err pawl_turn_new(struct uv_loop_s *loop,
                                        pawl_turn_fn *fn,
                                        void *arg,
                                        struct pawl_turn **ret_turn);
-/* Asks for one run of the function at the end of this turn. Asking again before it ran changes nothing;
- * asking from inside the function asks for one more run, before the loop waits. */
+/* Asks for one run of the function at the end of this turn. Asking again before it ran changes
+ * nothing; asking from inside the function asks for one more run, before the loop waits. */
 void pawl_turn_request(struct pawl_turn *turn);
 /* The function will not run any more, and the memory goes once the loop has run its close
  * callbacks. Allowed inside the function. NULL is allowed. */
 void pawl_turn_close(struct pawl_turn *turn);
 
-/* Neither libuv nor libcurl keeps SIGPIPE away from a process that writes to a connection which
- * its peer has closed. Whoever makes a server or a client calls this; a disposition other
- * than the default stays. A child that is to run another program gets the default back from uv_spawn;
- * who forks by hand sets it before exec. */
+/* Neither libuv nor libcurl keeps SIGPIPE away from a process that writes to a connection
+ * which its peer has closed. Whoever makes a server or a client calls this; a disposition
+ * other than the default stays. A child that is to run another program gets the default back
+ * from uv_spawn; who forks by hand sets it before exec. */
 void pawl_loop_ignore_sigpipe(void);
 
 #endif

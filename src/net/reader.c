@@ -23,7 +23,7 @@
 
 enum {
     HEAD_KEEP_BYTES = 16 * 1024, /* larger buffers are not kept for the next request */
-    BODY_KEEP_BYTES = 64 * 1024
+    BODY_KEEP_BYTES = 16 * 1024
 };
 
 static struct pawl_reader *reader_of(llhttp_t *parser)

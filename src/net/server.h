@@ -11,9 +11,9 @@
  * Life of an exchange: it lives until it was answered (reply, or begin … end, or abort). After
  * that it may be used until the callback of the loop's that answered it returns, and not
  * longer. If the client goes away first, `gone` runs once; after it every call on the exchange
- * is still allowed until the owner has answered, and does nothing on the wire. So the
- * owner always answers exactly once, whether or not somebody still listens. A client that shuts its sending
- * side while it waits counts as gone.
+ * is still allowed until the owner has answered, and does nothing on the wire. So the owner
+ * always answers exactly once, whether or not somebody still listens. A client that shuts its
+ * sending side while it waits counts as gone.
  *
  * What the server refuses by itself (refusal.h: bytes that are not HTTP, limits, times) never
  * reaches the handler. Its answer is {"error":NAME,"message":TEXT}, with "limit" where one was
@@ -88,7 +88,8 @@ struct pawl_http_server_options {
 /* From here on the process ignores SIGPIPE (net/loop.h). */
 PAWL_MUST_CHECK pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
                                               struct pawl_http_server **ret_server);
-/* "127.0.0.1", port 0 for any free one; the port taken goes to ret_port. May be called several times. */
+/* "127.0.0.1", port 0 for any free one; the port taken goes to ret_port. May be called several
+ * times. */
 PAWL_MUST_CHECK pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *server,
                                                      const char *host,
                                                      uint16_t port,
@@ -123,8 +124,9 @@ void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
                                    void (*drained)(struct pawl_http_exchange *exchange));
 bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
 
-/* A whole answer, status 200 to 999. Content-Length and Connection are added; headers of that name, hop-by-hop
- * ones, and such as hold CR, LF or NUL are left out. Everything is copied. A HEAD request gets no body. */
+/* A whole answer, status 200 to 999. Content-Length and Connection are added; headers of that
+ * name, hop-by-hop ones, and such as hold CR, LF or NUL are left out. Everything is copied. A
+ * HEAD request gets no body. */
 void pawl_http_reply(struct pawl_http_exchange *exchange,
                      int status,
                      const struct pawl_http_header *headers,

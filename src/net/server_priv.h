@@ -4,12 +4,10 @@
  * listener.c (accepting), conn.c (the life of a connection), output.c (its writes), exchange.c
  * (answers).
  *
- *                    ┌──────────────────────────────────────────┐ next request
- *                    ▼                                          │
- *   accepted ──► IDLE ──► HEAD ──► BODY ──► ANSWERING ──► ENDED ─┴─► LINGERING ─┐
- *                  │        │└──────────────▲   │           ▲  │                │
- *                  │        └──refused──────────┼───────────┘  │                │
- *                  └────────┴────────┴──────────┴──────────────┴────────────────┴─► CLOSING ─► CLOSED
+ *   accepted ─► IDLE ─► HEAD ─► BODY ─► ANSWERING ─► ENDED ─► LINGERING ─► CLOSING ─► CLOSED
+ *
+ * HEAD goes on to ANSWERING where there is no body, HEAD and BODY go to ENDED when the request is
+ * refused, ENDED goes back to IDLE for the next request, and every state may go to CLOSING.
  *
  *   C1  one exchange a connection, embedded in it; the connection's memory outlives it.
  *   C2  a connection is freed only from the server's turn, when it is CLOSED and its exchange
@@ -47,8 +45,9 @@ enum {
     PAWL_SERVER_READ_BYTES = 64 * 1024,       /* one buffer for all connections */
     PAWL_CONN_PENDING_BYTES = 64 * 1024,      /* pipelined bytes held before reading stops */
     PAWL_CONN_OUTPUT_EARLY_BYTES = 64 * 1024, /* sent before the turn's end from here on */
-    PAWL_CONN_OUTPUT_KEEP_BYTES = 64 * 1024,
+    PAWL_CONN_OUTPUT_KEEP_BYTES = 16 * 1024,
     PAWL_CONN_LINGER_MS = 2000,
+    PAWL_CONN_KEEPALIVE_S = 60,
     PAWL_CONN_LINGER_BYTES = 16 * 1024 * 1024,
     PAWL_SERVER_OVERFLOW_COUNT = 64, /* connections above the limit that still get a 503 */
     PAWL_SERVER_BACKLOG = 1024

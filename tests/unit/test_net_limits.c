@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -380,7 +381,7 @@ struct folder {
 
 static void folder_open(struct folder *folder)
 {
-    strcpy(folder->path, "/tmp/pawl_net_XXXXXX");
+    snprintf(folder->path, sizeof(folder->path), "/tmp/pawl_net_XXXXXX");
     assert_non_null(mkdtemp(folder->path));
     snprintf(folder->socket, sizeof(folder->socket), "%s/s", folder->path);
 }
@@ -419,7 +420,7 @@ static void server_replaces_a_stale_unix_socket_only(void **state)
     folder_open(&folder);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, folder.socket);
+    memcpy(address.sun_path, folder.socket, strlen(folder.socket) + 1);
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
     struct fixture f;

@@ -7,8 +7,8 @@
  * exactly the bytes they are given and keep what comes back, so a test sees the wire and
  * not some client's idea of it.
  */
-#ifndef PAWL_TEST_NET_SUPPORT_H
-#define PAWL_TEST_NET_SUPPORT_H
+#ifndef PAWL_TESTS_UNIT_TEST_NET_SUPPORT_H
+#define PAWL_TESTS_UNIT_TEST_NET_SUPPORT_H
 
 /* cmocka wants these before it. */
 #include <setjmp.h>

@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -122,7 +123,7 @@ static void upstream_open(struct upstream *upstream, size_t connections, size_t 
     assert_non_null(upstream->context);
     assert_int_equal(SSL_CTX_use_certificate(upstream->context, certificate), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(upstream->context, key), 1);
-    strcpy(upstream->ca_path, "/tmp/pawl_tls_XXXXXX");
+    snprintf(upstream->ca_path, sizeof(upstream->ca_path), "/tmp/pawl_tls_XXXXXX");
     int fd = mkstemp(upstream->ca_path);
     FILE *file = fdopen(fd, "w");
     assert_non_null(file);

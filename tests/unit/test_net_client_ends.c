@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_net_client_ends.c: how calls end when they do not end well: upstreams that refuse, break
+ * off, say nonsense or nothing; and owners who abort, start again or close wherever they may.
+ */
+#define _GNU_SOURCE
+#include "test_net_calls.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+/* --- What breaks ---------------------------------------------------------------------------- */
+
+static void client_reports_a_refused_connection(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    uint16_t port = 0;
+    close(listen_loopback(1, &port));
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+    call_start(&f, &f.record, (struct request){.method = "POST", .url = url, .body = "x"});
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_UNREACHABLE, PAWL_HTTP_PHASE_CONNECT);
+    calls_close(&f);
+}
+
+/* A listener whose queue is full answers no connection attempt. */
+static void client_gives_up_connecting_in_time(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    uint16_t port = 0;
+    int listener = listen_loopback(0, &port);
+    int fillers[4];
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons(port),
+                                      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        (void)connect(fillers[i], (const struct sockaddr *)&address, sizeof(address));
+    }
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+    call_start(
+        &f, &f.record,
+        (struct request){.method = "POST", .url = url, .body = "x", .connect_timeout_ms = 30});
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_CONNECT);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(fillers); i++) {
+        close(fillers[i]);
+    }
+    close(listener);
+    calls_close(&f);
+}
+
+static void client_reports_an_upstream_that_leaves_without_an_answer(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_post(&f, &f.record);
+    (void)calls_next_request(&f, 0, "hello");
+    origin_drop(&f.origin, 0, false);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_IO, PAWL_HTTP_PHASE_SENT);
+    assert_int_equal(f.origin.wire_count, 1);
+    calls_close(&f);
+}
+
+static void client_reports_an_answer_that_is_cut_off(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    };
+    for (size_t i = 0; i < 2 * PAWL_ARRAY_LEN(heads); i++) {
+        struct calls f;
+        calls_open(&f);
+        call_post(&f, &f.record);
+        wire_send(calls_next_request(&f, 0, "hello"), heads[i / 2]);
+        WAIT_UNTIL(&f.world, f.record.body.bytes == 4);
+        origin_drop(&f.origin, 0, i % 2 == 1);
+        WAIT_UNTIL(&f.world, f.record.done_count == 1);
+        assert_call_failed(&f.record, PAWL_ERR_IO, PAWL_HTTP_PHASE_HEAD);
+        assert_buf_is(&f.record.body, "half");
+        calls_close(&f);
+    }
+}
+
+static void client_reports_what_is_not_http(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 99 Low\r\n\r\n",
+        "HTTP/1.1 abc Bad\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(answers); i++) {
+        struct calls f;
+        calls_open(&f);
+        call_post(&f, &f.record);
+        wire_send(calls_next_request(&f, 0, "hello"), answers[i]);
+        WAIT_UNTIL(&f.world, f.record.done_count == 1 ||
+                                 (wire_all_sent(&f.origin.wires[0]) && f.origin.wires[0].eof));
+        WAIT_UNTIL(&f.world, f.record.done_count == 1);
+        assert_call_failed(&f.record, PAWL_ERR_PROTOCOL, PAWL_HTTP_PHASE_SENT);
+        assert_int_equal(f.record.head_count, 0);
+        calls_close(&f);
+    }
+}
+
+static void client_limits_the_head_of_an_answer(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_post(&f, &f.record);
+    struct wire *wire = calls_next_request(&f, 0, "hello");
+    wire_send(wire, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 10000; i++) {
+        wire_send(wire, "X-Filler: 0123456789012345678901234567890123456789\r\n");
+    }
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_PROTOCOL, PAWL_HTTP_PHASE_SENT);
+    calls_close(&f);
+}
+
+static void client_times_out_when_nothing_comes(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    struct request request = {
+        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = 20};
+    call_start(&f, &f.record, request);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_SENT);
+    struct record later;
+    record_open(&later, &f);
+    call_start(&f, &later, request);
+    wire_send(calls_next_request(&f, 1, "hello"),
+              "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    WAIT_UNTIL(&f.world, later.done_count == 1);
+    assert_call_failed(&later, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_HEAD);
+    record_close(&later);
+    calls_close(&f);
+}
+
+/* A second call, with the same idle time and begun later, times out; the paused one does not. */
+static void client_does_not_time_out_its_own_pause(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    struct request request = {
+        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = 20};
+    f.record.pause_count = 1;
+    call_start(&f, &f.record, request);
+    struct wire *wire = calls_next_request(&f, 0, "hello");
+    wire_send(wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    WAIT_UNTIL(&f.world, f.record.body_calls == 1);
+    for (int i = 0; i < 3; i++) {
+        struct record other;
+        record_open(&other, &f);
+        call_start(&f, &other, request);
+        WAIT_UNTIL(&f.world, other.done_count == 1);
+        assert_call_failed(&other, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_SENT);
+        record_close(&other);
+    }
+    assert_int_equal(f.record.done_count, 0);
+    pawl_http_call_resume(f.record.call);
+    wire_send(wire, "world");
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_true(pawl_ok(f.record.err));
+    assert_buf_is(&f.record.body, "helloworld");
+    calls_close(&f);
+}
+
+/* A connection that was used before and dies under the next request: whether the upstream saw
+ * it nobody knows, so a POST fails and a GET is repeated. */
+static void client_never_sends_a_post_twice(void **state)
+{
+    (void)state;
+    for (int is_post = 0; is_post < 2; is_post++) {
+        struct calls f;
+        calls_open(&f);
+        call_post(&f, &f.record);
+        struct wire *wire = calls_next_request(&f, 0, "hello");
+        wire_send(wire, OK_HELLO);
+        WAIT_UNTIL(&f.world, f.record.done_count == 1);
+        wire_forget(wire);
+        struct record second;
+        record_open(&second, &f);
+        if (is_post == 1) {
+            call_post(&f, &second);
+        } else {
+            call_get(&f, &second);
+        }
+        (void)calls_next_request(&f, 0, "HTTP/1.1\r\n");
+        origin_drop(&f.origin, 0, false);
+        if (is_post == 1) {
+            WAIT_UNTIL(&f.world, second.done_count == 1);
+            assert_call_failed(&second, PAWL_ERR_IO, PAWL_HTTP_PHASE_SENT);
+            for (size_t i = 1; i < f.origin.wire_count; i++) {
+                assert_int_equal(f.origin.wires[i].in.bytes, 0);
+            }
+        } else {
+            wire_send(calls_next_request(&f, 1, "HTTP/1.1\r\n"), OK_HELLO);
+            WAIT_UNTIL(&f.world, second.done_count == 1);
+            assert_true(pawl_ok(second.err));
+        }
+        record_close(&second);
+        calls_close(&f);
+    }
+}
+
+/* A connection that was closed while nobody used it is not an error of the next call. */
+static void client_notices_that_an_idle_connection_closed(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_post(&f, &f.record);
+    wire_send(calls_next_request(&f, 0, "hello"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    origin_drop(&f.origin, 0, false);
+    struct record second;
+    record_open(&second, &f);
+    call_post(&f, &second);
+    wire_send(calls_next_request(&f, 1, "hello"), OK_HELLO);
+    WAIT_UNTIL(&f.world, second.done_count == 1);
+    assert_true(pawl_ok(second.err));
+    record_close(&second);
+    calls_close(&f);
+}
+
+/* An upstream may answer before it has read the body, and close. */
+static void client_takes_an_early_answer(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    enum { BODY_BYTES = 16 * 1024 * 1024 };
+    char *body = malloc(BODY_BYTES + 1);
+    assert_non_null(body);
+    memset(body, 'b', BODY_BYTES);
+    body[BODY_BYTES] = '\0';
+    call_start(&f, &f.record, (struct request){.method = "POST", .path = "/", .body = body});
+    struct wire *wire = calls_next_request(&f, 0, "\r\n\r\n");
+    wire_pause(wire, true);
+    wire_send(wire, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_true(pawl_ok(f.record.err));
+    assert_int_equal(f.record.status, 413);
+    assert_buf_is(&f.record.body, "no");
+    free(body);
+    calls_close(&f);
+}
+
+/* --- Ends that the owner chooses ------------------------------------------------------------ */
+
+static void client_aborts_in_mid_body(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_get(&f, &f.record);
+    struct wire *wire = calls_next_request(&f, 0, "\r\n\r\n");
+    wire_send(wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    WAIT_UNTIL(&f.world, f.record.body.bytes == 4);
+    pawl_http_call_abort(f.record.call);
+    WAIT_UNTIL(&f.world, wire->eof);
+    assert_int_equal(f.record.done_count, 0);
+    calls_close(&f);
+}
+
+static void client_may_be_aborted_before_it_has_begun(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_get(&f, &f.record);
+    pawl_http_call_abort(f.record.call);
+    struct record second;
+    record_open(&second, &f);
+    call_get(&f, &second);
+    wire_send(calls_next_request(&f, 0, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, second.done_count == 1);
+    assert_int_equal(f.record.done_count, 0);
+    assert_int_equal(wire_count(&f.origin.wires[0], "HTTP/1.1"), 1);
+    record_close(&second);
+    calls_close(&f);
+}
+
+static void client_may_be_aborted_inside_its_callbacks(void **state)
+{
+    (void)state;
+    for (int in_body = 0; in_body < 2; in_body++) {
+        struct calls f;
+        calls_open(&f);
+        f.record.abort_in_head = in_body == 0;
+        f.record.abort_in_body = in_body == 1;
+        call_get(&f, &f.record);
+        struct wire *wire = calls_next_request(&f, 0, "\r\n\r\n");
+        wire_send(wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworld");
+        WAIT_UNTIL(&f.world, wire->eof);
+        assert_int_equal(f.record.done_count, 0);
+        assert_int_equal(f.record.head_count, 1);
+        assert_int_equal(f.record.body_calls, in_body == 1 ? 1 : 0);
+        /* The handle is fit for another call. */
+        f.record.abort_in_head = false;
+        f.record.abort_in_body = false;
+        f.record.head_count = 0;
+        call_get(&f, &f.record);
+        wire_send(calls_next_request(&f, 1, "\r\n\r\n"), OK_HELLO);
+        WAIT_UNTIL(&f.world, f.record.done_count == 1);
+        calls_close(&f);
+    }
+}
+
+static void client_may_abort_one_call_inside_another(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    struct record victim;
+    record_open(&victim, &f);
+    call_get(&f, &victim);
+    struct wire *waiting = calls_next_request(&f, 0, "\r\n\r\n");
+    f.record.abort_other = &victim;
+    call_get(&f, &f.record);
+    wire_send(calls_next_request(&f, 1, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    WAIT_UNTIL(&f.world, waiting->eof);
+    assert_int_equal(victim.done_count, 0);
+    record_close(&victim);
+    calls_close(&f);
+}
+
+static void start_again(struct record *record)
+{
+    record->then = NULL;
+    record->done_count = 0;
+    record->head_count = 0;
+    call_get(record->calls, record);
+}
+
+static void client_may_start_a_call_inside_on_done(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    f.record.then = start_again;
+    call_get(&f, &f.record);
+    struct wire *wire = calls_next_request(&f, 0, "\r\n\r\n");
+    wire_forget(wire);
+    wire_send(wire, OK_HELLO);
+    wire_send(calls_next_request(&f, 0, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_buf_is(&f.record.body, "hellohello");
+    calls_close(&f);
+}
+
+static void close_client(struct record *record)
+{
+    pawl_http_client_close(record->calls->client);
+    record->calls->client = NULL;
+}
+
+static void client_may_be_closed_inside_on_done(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    struct record other;
+    record_open(&other, &f);
+    call_get(&f, &other);
+    struct wire *waiting = calls_next_request(&f, 0, "\r\n\r\n");
+    f.record.then = close_client;
+    call_get(&f, &f.record);
+    wire_send(calls_next_request(&f, 1, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1 && waiting->eof);
+    assert_int_equal(other.done_count, 0);
+    record_close(&other);
+    calls_close(&f);
+}
+
+static void client_may_be_closed_inside_on_body(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    f.record.close_in_body = true;
+    call_get(&f, &f.record);
+    struct wire *wire = calls_next_request(&f, 0, "\r\n\r\n");
+    wire_send(wire, OK_HELLO);
+    WAIT_UNTIL(&f.world, wire->eof);
+    assert_int_equal(f.record.body_calls, 1);
+    assert_int_equal(f.record.done_count, 0);
+    calls_close(&f);
+}
+
+/* Whatever allocation fails, start says so or the call ends once, whole or with an error. */
+static void client_survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth++) {
+        struct calls f;
+        calls_open(&f);
+        struct service service;
+        service_open(&service, &f.world, limits_default());
+        service.answer_at_once = true;
+        char url[64];
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", (unsigned)service.port);
+        /* The server's own share of the allocations must not be what fails. */
+        struct record first;
+        record_open(&first, &f);
+        call_start(&f, &first, (struct request){.method = "GET", .url = url});
+        WAIT_UNTIL(&f.world, first.done_count == 1);
+        record_close(&first);
+        struct record second;
+        record_open(&second, &f);
+        pawl_alloc_fail_at(nth, 1);
+        struct request request = {.method = "POST", .url = url, .body = "x"};
+        bool started = pawl_ok(call_try_start(&f, &f.record, request));
+        bool started_too = pawl_ok(call_try_start(&f, &second, request));
+        WAIT_UNTIL(&f.world, (!started || f.record.done_count == 1) &&
+                                 (!started_too || second.done_count == 1));
+        failed = pawl_alloc_failures() > 0;
+        pawl_alloc_fail_at(0, 0);
+        if (!failed) {
+            assert_true(pawl_ok(f.record.err) && pawl_ok(second.err));
+            assert_true(nth > 3);
+        }
+        record_close(&second);
+        service_close(&service);
+        calls_close(&f);
+    }
+}
+
+static void client_ends_silently_with_calls_in_every_state(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    struct record records[4];
+    for (size_t i = 0; i < 4; i++) {
+        record_open(&records[i], &f);
+    }
+    call_get(&f, &records[0]);
+    wire_send(calls_next_request(&f, 0, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, records[0].done_count == 1);
+    records[1].pause_count = 1;
+    call_get(&f, &records[1]);
+    WAIT_UNTIL(&f.world, wire_count(&f.origin.wires[0], "\r\n\r\n") == 2);
+    wire_send_large_answer(&f.origin.wires[0], 1 << 20);
+    WAIT_UNTIL(&f.world, records[1].body_calls == 1);
+    call_get(&f, &records[2]);
+    (void)calls_next_request(&f, 1, "\r\n\r\n");
+    call_get(&f, &records[3]);
+    pawl_http_client_close(f.client);
+    f.client = NULL;
+    WAIT_UNTIL(&f.world, f.origin.wires[1].eof);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(records[i].done_count, i == 0 ? 1 : 0);
+        record_close(&records[i]);
+    }
+    calls_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(client_reports_a_refused_connection),
+        cmocka_unit_test(client_gives_up_connecting_in_time),
+        cmocka_unit_test(client_reports_an_upstream_that_leaves_without_an_answer),
+        cmocka_unit_test(client_reports_an_answer_that_is_cut_off),
+        cmocka_unit_test(client_reports_what_is_not_http),
+        cmocka_unit_test(client_limits_the_head_of_an_answer),
+        cmocka_unit_test(client_times_out_when_nothing_comes),
+        cmocka_unit_test(client_does_not_time_out_its_own_pause),
+        cmocka_unit_test(client_never_sends_a_post_twice),
+        cmocka_unit_test(client_notices_that_an_idle_connection_closed),
+        cmocka_unit_test(client_takes_an_early_answer),
+        cmocka_unit_test(client_aborts_in_mid_body),
+        cmocka_unit_test(client_may_be_aborted_before_it_has_begun),
+        cmocka_unit_test(client_may_be_aborted_inside_its_callbacks),
+        cmocka_unit_test(client_may_abort_one_call_inside_another),
+        cmocka_unit_test(client_may_start_a_call_inside_on_done),
+        cmocka_unit_test(client_may_be_closed_inside_on_done),
+        cmocka_unit_test(client_may_be_closed_inside_on_body),
+        cmocka_unit_test(client_ends_silently_with_calls_in_every_state),
+        cmocka_unit_test(client_survives_every_failed_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
