@@ -17,7 +17,7 @@
 enum {
     LINGER_MS = 2000, /* between a stream's last event and its end */
     KIBI = 1024,
-    RUNAWAY_RATIO_COLD = 32, /* tokens per 1,024 bytes that every text has */
+    RUNAWAY_RATIO_COLD = 4, /* tokens per 1,024 bytes that every text has */
     RUNAWAY_SLACK_TOKENS = 256,
     RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD
 };
@@ -164,7 +164,7 @@ static bool runs_away(const struct pawl_model_call *call)
     }
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t ratio =
-        learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 2 : RUNAWAY_RATIO_COLD;
+        learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 4 : RUNAWAY_RATIO_COLD;
     int64_t allowed = call->admission.ceiling * call->request.choices * call->request.passes;
     return bytes / KIBI * ratio > allowed + RUNAWAY_SLACK_TOKENS;
 }

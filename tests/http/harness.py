@@ -103,7 +103,7 @@ class Exchange:
         if body is not None:
             head.append(f"content-length: {len(body)}")
         self.socket.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + (body or b""))
-        self.received = b""
+        self.received = bytearray()
 
     def read_until(self, mark):
         """Reads until the bytes are there; returns all that came."""
@@ -133,7 +133,7 @@ class Exchange:
                     self.received += piece
             except ConnectionError:
                 pass
-        return parse(self.received)
+        return parse(bytes(self.received))
 
 
 def parse(raw):
@@ -153,17 +153,14 @@ def parse(raw):
 
 
 def dechunk(raw):
-    body = b""
-    while True:
-        size, found, raw = raw.partition(b"\r\n")
-        if not found:
-            return body, False
-        count = int(size, 16)
+    pieces, at = [], 0
+    while (end := raw.find(b"\r\n", at)) >= 0:
+        count = int(raw[at:end], 16)
         if count == 0:
-            return body, raw == b"\r\n"
-        if len(raw) < count + 2:
-            return body + raw[:count], False
-        body, raw = body + raw[:count], raw[count + 2:]
+            return b"".join(pieces), raw[end:] == b"\r\n\r\n"
+        pieces.append(raw[end + 2:end + 2 + count])
+        at = end + 2 + count + 2
+    return b"".join(pieces), False
 
 
 class Host:

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two figures that a hard cap is judged by: overshoot and utilisation, measured together.
+
+Every worker asks for far more output than it gets, as agents do, and goes on until the cap says
+that nothing useful fits any more. Then: nothing was overshot, pawl and the provider agree to the
+microcent, and at least 95 % of the cap was usable.
+"""
+import random
+import threading
+
+import harness
+from harness import USD, world
+
+FINAL = ("spent", "latched", "stopped")
+USABLE_PERMILLE = 950
+
+
+class _Worker(threading.Thread):
+    """Calls until it is told that all is spent."""
+
+    def __init__(self, host, seed, dialects, streams, hang_up_share=0.0):
+        super().__init__()
+        self.host, self.rng = host, random.Random(seed)
+        self.dialects, self.streams, self.hang_up_share = dialects, streams, hang_up_share
+        self.answered, self.reasons, self.error = 0, [], None
+
+    def run(self):
+        try:
+            while not self.reasons or self.reasons[-1] not in FINAL:
+                self.step()
+        except Exception as error:  # Told by the thread that joins.
+            self.error = error
+
+    def step(self):
+        dialect = self.rng.choice(self.dialects)
+        stream = self.rng.choice(self.streams)
+        limit = "max_tokens" if dialect == "anthropic" else "max_completion_tokens"
+        text = "look at this: " + "code " * self.rng.randint(1, 200)
+        call = self.host.start(dialect, stream=stream, text=text,
+                               **{limit: self.rng.choice((4096, 32_000, 128_000))})
+        if stream and self.rng.random() < self.hang_up_share:
+            call.read_some(600)
+            if call.received.startswith(b"HTTP/1.1 200"):
+                call.hang_up()
+                return
+        answer = call.finish()
+        assert answer.whole and answer.status in (200, 402), answer
+        if answer.status == 402:
+            self.reasons.append(answer.reason)
+        else:
+            self.answered += 1
+
+
+def _run(count, script, cap=USD, dialects=("anthropic",), streams=(True, False), hang_up=0.0,
+         **options):
+    with world(script, usd=cap, **options) as (provider, host):
+        workers = [_Worker(host, f"{harness.SEED}/{i}", dialects, streams, hang_up)
+                   for i in range(count)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(harness.SECONDS_MAX)
+            assert worker.error is None, worker.error
+            assert not worker.is_alive(), "a worker was never told to stop"
+        booked, billed = harness.settled_books(provider, host)
+        state, peak = host.state(), provider.ledger()["peak"]
+        answered = sum(worker.answered for worker in workers)
+        print(f"   {count} at once (peak {peak}): {answered} answers, used "
+              f"{booked * 1000 / cap / 10:.2f} %, overshoot {state['overshoot']}", flush=True)
+        assert booked == billed, (booked, billed)
+        assert state["overshoot"] == 0 and booked <= cap, state
+        assert booked * 1000 >= cap * USABLE_PERMILLE, (booked, cap)
+        assert len(host.latches) == 1, host.latches
+        return host, peak
+
+
+def one_client_with_short_answers():
+    """The simplest loop: constant answers, one at a time."""
+    _run(1, {"reply_tokens": 300})
+
+
+def one_client_with_skewed_answers():
+    """Most answers short, some very long, every ceiling far above."""
+    _run(1, {"reply_tokens": {"median": 300, "sigma": 1.2}})
+
+
+def one_client_with_long_answers():
+    """A few answers are the whole budget."""
+    _run(1, {"reply_tokens": {"low": 2000, "high": 12_000}, "tokens_per_event": 64})
+
+
+def eight_clients_with_skewed_answers():
+    """Streams and answers in one piece, mixed, at once."""
+    _, peak = _run(8, {"reply_tokens": {"median": 300, "sigma": 1.2}, "pace_ms": 1})
+    assert peak >= 4, "they did not run at once"
+
+
+def eight_streams_with_skewed_answers():
+    """Only streams, paced as real ones are."""
+    _run(8, {"reply_tokens": {"median": 400, "sigma": 1}, "pace_ms": 2, "tokens_per_event": 16},
+         streams=(True,))
+
+
+def eight_streams_that_arrive_in_one_burst():
+    """A provider that sends all at once is the worst that can happen to a growing hold."""
+    _run(8, {"reply_tokens": {"median": 400, "sigma": 1}, "chunking": "joined"}, streams=(True,))
+
+
+def eight_clients_with_long_answers():
+    """Each answer is a good part of what is left."""
+    _run(8, {"reply_tokens": {"low": 1000, "high": 8000}, "tokens_per_event": 64, "first_ms": 3},
+         cap=2 * USD)
+
+
+def eight_clients_of_both_dialects_some_hanging_up():
+    """A tenth of the streams is left early, and booked for the true bill all the same."""
+    _run(8, {"reply_tokens": {"median": 300, "sigma": 1}, "tokens_per_event": 32},
+         dialects=("anthropic", "openai"), hang_up=0.1)
+
+
+def eight_clients_under_a_token_cap():
+    """Tokens bind before dollars do."""
+    with world({"reply_tokens": {"median": 300, "sigma": 1}}, usd=None, tokens=100_000) \
+            as (provider, host):
+        workers = [_Worker(host, f"{harness.SEED}/{i}", ("anthropic",), (True, False))
+                   for i in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(harness.SECONDS_MAX)
+            assert worker.error is None and not worker.is_alive(), worker.error
+        host.settle()
+        tokens = host.state()["TOKENS"]
+        assert tokens["spent"] == provider.ledger()["total"]["tokens"], tokens
+        assert tokens["remaining"] >= 0 and tokens["spent"] >= 95_000, tokens

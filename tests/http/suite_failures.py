@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Providers that fail, clients that leave, and a gateway that is killed."""
+import pathlib
+import tempfile
+
+import harness
+import scripted
+from harness import USD, Host, check_books, world
+
+DIALECTS = ("anthropic", "openai")
+
+
+def _check_booked_at_hold(host, index):
+    """But for the few microcents that a hold has for rounding."""
+    held = host.records("RESERVE")[index]["asked"]
+    charged = host.settlements()[index]["charged"]
+    assert charged["TOKENS"] == held["TOKENS"], (charged, held)
+    assert 0 <= held["USD_MICROCENTS"] - charged["USD_MICROCENTS"] < 32, (charged, held)
+
+
+def _ends(host):
+    return [(row["type"], row["metadata"]["end"]) for row in host.settlements()]
+
+
+def errors_pass_unchanged_and_cost_nothing():
+    """Status, headers and body are the provider's; the hold goes back."""
+    with world() as (provider, host):
+        for status, headers in ((400, {}), (401, {}), (404, {}), (429, {"retry-after": "7"}),
+                                (500, {}), (529, {"x-should-retry": "true"})):
+            for dialect in DIALECTS:
+                provider.control(queue=[{"status": status, "headers": headers}])
+                answer = host.call(dialect, stream=status % 2 == 0)
+                assert answer.status == status, answer
+                assert answer.error["message"] == f"scripted {status}", answer.body
+                for name, value in headers.items():
+                    assert answer.headers[name] == value, answer.headers
+                assert "x-pawl" not in answer.headers
+        host.settle()
+        assert host.spent() == 0 and host.state()["open_holds"] == 0
+        assert set(_ends(host)) == {("RELEASE", "error")}
+        assert check_books(provider, host) == 0
+
+
+def an_error_in_mid_stream_is_booked_for_what_was_used():
+    """It goes to the client as it is; what came before it is booked, from above."""
+    with world({"reply_tokens": 400, "error_after": 12}) as (provider, host):
+        for dialect in DIALECTS:
+            answer = host.call(dialect, stream=True)
+            assert answer.whole and "scripted overload" in answer.error["message"], answer
+        booked, billed = harness.settled_books(provider, host)
+        assert 0 < billed <= booked, (booked, billed)
+        assert host.state()["overshoot"] == 0
+
+
+def an_error_event_before_any_answer_costs_nothing():
+    """An overload told inside a stream of status 200, before the first token."""
+    with world({"reply_tokens": 400, "error_after": 0}) as (_, host):
+        for dialect in DIALECTS:
+            answer = host.call(dialect, stream=True)
+            assert "scripted overload" in answer.error["message"], answer
+        host.settle()
+        assert host.spent() == 0, host.settlements()
+        assert set(_ends(host)) == {("RELEASE", "error")}
+
+
+def a_stream_that_breaks_off_breaks_off_for_the_client_too():
+    """What was seen is booked, never less than what the provider bills."""
+    with world({"reply_tokens": 400, "cut_after": 20}) as (provider, host):
+        for dialect in DIALECTS:
+            answer = host.call(dialect, stream=True)
+            assert answer.status == 200 and not answer.whole, answer
+        booked, billed = harness.settled_books(provider, host)
+        assert 0 < billed <= booked < 4 * billed, (booked, billed)
+        assert set(_ends(host)) == {("COMMIT", "upstream_gone")}
+        assert all(row["metadata"]["estimated"] for row in host.settlements())
+
+
+def an_answer_that_never_comes_is_booked_from_above():
+    """Cut before its head: a stream for its input, an answer in one piece for all that was held."""
+    with world({"reply_tokens": 400, "cut_head": True}) as (_, host):
+        answer = host.call("anthropic", stream=True)
+        assert answer.status == 502 and answer.reason == "unreachable", answer
+        answer = host.call("anthropic")
+        assert answer.status == 502, answer
+        host.settle()
+        held = host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"]
+        assert host.settlements()[0]["charged"]["USD_MICROCENTS"] < held // 10
+        _check_booked_at_hold(host, 1)
+        assert set(_ends(host)) == {("COMMIT", "unknown")}
+
+
+def an_answer_in_one_piece_that_breaks_off_is_booked_at_the_hold():
+    """Half a body says nothing about what it cost."""
+    with world({"reply_tokens": 400, "cut_after": 0}) as (provider, host):
+        answer = host.call("anthropic")
+        assert answer.status == 502 and answer.reason == "unreachable", answer
+        booked, billed = harness.settled_books(provider, host)
+        assert billed <= booked, (booked, billed)
+        _check_booked_at_hold(host, 0)
+
+
+def nobody_listening_upstream_costs_nothing():
+    """No connection, no cost: 502 and the hold is released."""
+    with Host(None, usd=USD) as host:
+        for dialect in DIALECTS:
+            answer = host.call(dialect, stream=True)
+            assert answer.status == 502 and answer.reason == "unreachable", answer
+            assert "did not answer" in answer.error["message"]
+        assert host.get("anthropic/v1/models").status == 502
+        host.settle()
+        assert host.spent() == 0
+        assert set(_ends(host)) == {("RELEASE", "error")}
+
+
+def a_client_that_hangs_up_is_booked_for_the_true_bill():
+    """The answer is read to its end without it, in every phase."""
+    script = {"reply_tokens": 300, "pace_ms": 2, "first_ms": 30}
+    with world(script) as (provider, host):
+        for number, dialect in enumerate(DIALECTS):
+            waiting = host.start(dialect)
+            provider.request(f"/wait?calls={3 * number + 1}")
+            waiting.hang_up()
+            early = host.start(dialect, stream=True)
+            early.read_until(b"200 OK")
+            early.hang_up()
+            late = host.start(dialect, stream=True)
+            late.read_until(b"content_block_delta" if dialect == "anthropic" else b"content")
+            late.hang_up()
+        while host.state()["in_flight"] > 0:
+            pass
+        check_books(provider, host)
+        assert all(call["complete"] for call in provider.ledger()["calls"])
+        assert {end for _, end in _ends(host)} <= {"client_gone", "complete"}
+
+
+def a_drain_has_an_end():
+    """A provider that hangs after the client has left is given up, and booked from above."""
+    with world({"reply_tokens": 200, "hang_after": 10}, drain=100) as (provider, host):
+        call = host.start("anthropic", stream=True)
+        call.read_until(b"content_block_delta")
+        call.hang_up()
+        while host.state()["in_flight"] > 0:
+            pass
+        booked, billed = harness.settled_books(provider, host)
+        assert 0 < billed <= booked, (booked, billed)
+        assert _ends(host) == [("COMMIT", "client_gone")]
+
+
+def a_provider_that_hangs_after_the_last_event_is_not_waited_for():
+    """The client has everything, and the call is booked, though the connection stays open."""
+    with world({"reply_tokens": 8, "hang_after": 7}) as (provider, host):
+        call = host.start("anthropic", stream=True)
+        call.read_until(b"message_stop")
+        answer = call.finish()
+        assert answer.whole, answer
+        check_books(provider, host)
+
+
+def a_ceiling_that_is_ignored_ends_in_a_cut():
+    """A provider that streams on and on is stopped; all of it is booked; nothing more goes out."""
+    with world({"reply_tokens": 60_000, "ignore_max": True, "tokens_per_event": 400},
+               usd=USD // 20) as (provider, host):
+        answer = host.call("anthropic", stream=True, max_tokens=300)
+        assert answer.whole and "beyond the ceiling" in answer.error["message"], answer.body[-300:]
+        host.settle()
+        state = host.state()
+        assert state["overshoot"] > 0 or state["USD_MICROCENTS"]["remaining"] >= 0, state
+        assert provider.ledger()["calls"][0]["complete"] is False
+
+
+def what_was_answered_survives_a_kill():
+    """kill -9 right after 200 OK: the spend is there, as a commit or as its hold."""
+    with scripted.Provider() as provider, tempfile.TemporaryDirectory() as folder:
+        provider.control(prices=harness.PRICES, default={"reply_tokens": 300})
+        for round_number in range(1, 4):
+            with Host(provider, folder, usd=USD) as host:
+                before = host.state()["USD_MICROCENTS"]
+                assert host.call("anthropic").status == 200
+                host.kill()
+            with Host(provider, folder, usd=USD) as host:
+                after = host.state()["USD_MICROCENTS"]
+                used = after["spent"] + after["held"]
+                billed = provider.ledger()["total"]["microcents"]
+                assert used >= billed, (round_number, before, after, billed)
+                assert used <= billed + round_number * 2_000_000, (after, billed)
+
+
+def a_kill_in_mid_stream_leaves_the_hold():
+    """What was under way is still held when the next process opens the journal."""
+    with scripted.Provider() as provider, tempfile.TemporaryDirectory() as folder:
+        provider.control(prices=harness.PRICES, default={"reply_tokens": 300, "pace_ms": 5})
+        with Host(provider, folder, usd=USD) as host:
+            calls = [host.start(dialect, stream=True) for dialect in DIALECTS]
+            for call in calls:
+                call.read_until(b"content")
+            held = host.state()["USD_MICROCENTS"]["held"]
+            assert held > 0
+            host.kill()
+        with Host(provider, folder, usd=USD) as host:
+            state = host.state()
+            assert state["USD_MICROCENTS"]["held"] == held, state
+            assert provider.ledger()["total"]["microcents"] <= held
+        assert (pathlib.Path(folder) / "journal").is_dir()
