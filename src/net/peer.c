@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -22,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/assert.h"
+#include "base/attrs.h"
+#include "base/slice.h"
 
 /* An address in the one form that both families share: sixteen bytes, IPv4 mapped. */
 struct endpoint {
@@ -151,23 +151,39 @@ static enum pawl_peer_answer diag_receive(struct pawl_peer *peer, uid_t *ret_uid
     }
 }
 
+/* Hexadecimal digits only, at most eight of them. */
+static bool parse_hex(struct pawl_slice text, uint32_t *ret_value)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < text.bytes; i++) {
+        static const char digits[] = "0123456789ABCDEF";
+        const char *digit = memchr(digits, text.data[i], sizeof(digits) - 1);
+        if (digit == NULL) {
+            return false;
+        }
+        value = value * 16 + (uint32_t)(digit - digits);
+    }
+    *ret_value = value;
+    return text.bytes > 0 && text.bytes <= 8;
+}
+
 /* "0100007F:1F90": each word of four bytes as a number in this machine's order. */
-static bool parse_proc_endpoint(const char *text, struct endpoint *ret_endpoint)
+static bool parse_proc_endpoint(struct pawl_slice text, struct endpoint *ret_endpoint)
 {
     struct endpoint endpoint = {0};
-    size_t digits = strspn(text, "0123456789ABCDEFabcdef");
-    unsigned port = 0;
-    if ((digits != 8 && digits != 32) || sscanf(text + digits, ":%4X", &port) != 1) {
+    uint32_t port = 0;
+    struct pawl_slice address = pawl_slice_cut(&text, ':');
+    if ((address.bytes != 8 && address.bytes != 32) || !parse_hex(text, &port)) {
         return false;
     }
     unsigned char *out = endpoint.address;
-    if (digits == 8) {
+    if (address.bytes == 8) {
         memcpy(out, mapped_prefix, sizeof(mapped_prefix));
         out += sizeof(mapped_prefix);
     }
-    for (size_t i = 0; i < digits; i += 8) {
-        unsigned word = 0;
-        if (sscanf(text + i, "%8X", &word) != 1) {
+    for (size_t i = 0; i < address.bytes; i += 8) {
+        uint32_t word = 0;
+        if (!parse_hex(pawl_slice_sub(address, i, 8), &word)) {
             return false;
         }
         memcpy(out + i / 2, &word, 4);
@@ -182,6 +198,31 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
     return a->port == b->port && memcmp(a->address, b->address, sizeof(a->address)) == 0;
 }
 
+/* One line of the table: is it the socket that is looked for, and does somebody own it? */
+static bool is_owned_socket(struct pawl_slice line,
+                            const struct endpoint *far,
+                            const struct endpoint *near,
+                            uid_t *ret_uid)
+{
+    /* Number, local, remote, state, queues, timer, retransmits, uid, timeout, inode. */
+    struct pawl_slice fields[10];
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(fields); i++) {
+        line = pawl_slice_trim(line);
+        fields[i] = pawl_slice_cut(&line, ' ');
+    }
+    struct endpoint own;
+    struct endpoint other;
+    uint64_t uid = 0;
+    uint64_t inode = 0;
+    bool found = parse_proc_endpoint(fields[1], &own) && parse_proc_endpoint(fields[2], &other) &&
+                 same_endpoint(&own, far) && same_endpoint(&other, near) &&
+                 pawl_slice_to_u64(fields[7], &uid) && pawl_slice_to_u64(fields[9], &inode);
+    if (found && inode != 0) {
+        *ret_uid = (uid_t)uid;
+    }
+    return found && inode != 0;
+}
+
 static enum pawl_peer_answer scan_proc_table(const char *path,
                                              const struct endpoint *far,
                                              const struct endpoint *near,
@@ -194,18 +235,7 @@ static enum pawl_peer_answer scan_proc_table(const char *path,
     enum pawl_peer_answer answer = PAWL_PEER_NOBODY;
     char line[512];
     while (answer == PAWL_PEER_NOBODY && fgets(line, sizeof(line), table) != NULL) {
-        char own[64];
-        char other[64];
-        unsigned uid = 0;
-        uint64_t inode = 0;
-        struct endpoint a;
-        struct endpoint b;
-        /* Number, local, remote, state, queues, timer, retransmits, uid, timeout, inode. */
-        int fields =
-            sscanf(line, "%*s %63s %63s %*s %*s %*s %*s %u %*s %" SCNu64, own, other, &uid, &inode);
-        if (fields == 4 && inode != 0 && parse_proc_endpoint(own, &a) &&
-            parse_proc_endpoint(other, &b) && same_endpoint(&a, far) && same_endpoint(&b, near)) {
-            *ret_uid = uid;
+        if (is_owned_socket(pawl_slice_str(line), far, near, ret_uid)) {
             answer = PAWL_PEER_KNOWN;
         }
     }

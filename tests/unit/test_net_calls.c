@@ -78,35 +78,35 @@ void record_close(struct record *record)
     pawl_buf_free(&record->body);
 }
 
-void calls_open_with(struct calls *f, bool use_proxy_environment)
+void calls_open_with(struct calls *calls, bool use_proxy_environment)
 {
-    world_open(&f->world);
-    origin_open(&f->origin, &f->world);
-    struct pawl_http_client_options options = {.loop = &f->world.loop,
+    world_open(&calls->world);
+    origin_open(&calls->origin, &calls->world);
+    struct pawl_http_client_options options = {.loop = &calls->world.loop,
                                                .use_proxy_environment = use_proxy_environment};
-    assert_true(pawl_ok(pawl_http_client_new(&options, &f->client)));
-    record_open(&f->record, f);
+    assert_true(pawl_ok(pawl_http_client_new(&options, &calls->client)));
+    record_open(&calls->record, calls);
 }
 
-void calls_open(struct calls *f)
+void calls_open(struct calls *calls)
 {
-    calls_open_with(f, false);
+    calls_open_with(calls, false);
 }
 
-void calls_close(struct calls *f)
+void calls_close(struct calls *calls)
 {
-    if (f->client != NULL) {
-        pawl_http_client_close(f->client);
+    if (calls->client != NULL) {
+        pawl_http_client_close(calls->client);
     }
-    record_close(&f->record);
-    origin_close(&f->origin);
-    world_close(&f->world);
+    record_close(&calls->record);
+    origin_close(&calls->origin);
+    world_close(&calls->world);
 }
 
-pawl_err call_try_start(struct calls *f, struct record *record, struct request request)
+pawl_err call_try_start(struct calls *calls, struct record *record, struct request request)
 {
     char url[200];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", (unsigned)f->origin.port, request.path);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", (unsigned)calls->origin.port, request.path);
     struct pawl_http_call_options options = {
         .method = pawl_slice_str(request.method),
         .url = pawl_slice_str(request.url != NULL ? request.url : url),
@@ -118,30 +118,31 @@ pawl_err call_try_start(struct calls *f, struct record *record, struct request r
         .connect_timeout_ms = request.connect_timeout_ms,
         .events = {.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = record}};
     struct pawl_errmsg msg = {0};
-    return pawl_http_call_start(f->client, &options, &record->call, &msg);
+    return pawl_http_call_start(calls->client, &options, &record->call, &msg);
 }
 
-void call_start(struct calls *f, struct record *record, struct request request)
+void call_start(struct calls *calls, struct record *record, struct request request)
 {
-    assert_true(pawl_ok(call_try_start(f, record, request)));
+    assert_true(pawl_ok(call_try_start(calls, record, request)));
     assert_int_equal(record->done_count + record->head_count, 0);
 }
 
-void call_get(struct calls *f, struct record *record)
+void call_get(struct calls *calls, struct record *record)
 {
-    call_start(f, record, (struct request){.method = "GET", .path = "/"});
+    call_start(calls, record, (struct request){.method = "GET", .path = "/"});
 }
 
-void call_post(struct calls *f, struct record *record)
+void call_post(struct calls *calls, struct record *record)
 {
-    call_start(f, record, (struct request){.method = "POST", .path = "/", .body = "hello"});
+    call_start(calls, record, (struct request){.method = "POST", .path = "/", .body = "hello"});
 }
 
 /* The origin's nth connection, once it has read a whole request. */
-struct wire *calls_next_request(struct calls *f, size_t index, const char *end)
+struct wire *calls_next_request(struct calls *calls, size_t index, const char *end)
 {
-    WAIT_UNTIL(&f->world, f->origin.wire_count > index && wire_has(&f->origin.wires[index], end));
-    return &f->origin.wires[index];
+    WAIT_UNTIL(&calls->world,
+               calls->origin.wire_count > index && wire_has(&calls->origin.wires[index], end));
+    return &calls->origin.wires[index];
 }
 
 void assert_buf_is(struct pawl_buf *buf, const char *text)

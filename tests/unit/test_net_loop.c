@@ -359,7 +359,7 @@ static void peer_of_a_loopback_connection_is_this_user(void **state)
     struct pawl_peer peer;
     pawl_peer_open(&peer);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(families); i++) {
-        struct pair pair;
+        struct pair pair = {0};
         if (!open_pair(&pair, families[i][0], families[i][1])) {
             assert_int_not_equal(i, 0);
             print_message("no IPv6 here: case %zu skipped\n", i);
@@ -392,7 +392,7 @@ static void peer_under_another_uid_is_told_apart(void **state)
         print_message("not root: no other user to be\n");
         skip();
     }
-    struct pair pair;
+    struct pair pair = {0};
     assert_true(open_pair(&pair, AF_INET, AF_INET));
     close(pair.far);
     close(pair.near);
