@@ -177,6 +177,13 @@ pawl_err pawl_rundir_write(const struct pawl_rundir *run,
     return err;
 }
 
+void pawl_rundir_unlink(const struct pawl_rundir *run, const char *name)
+{
+    char path[PAWL_PATH_BYTES];
+    file_path(run, name, path);
+    (void)unlink(path);
+}
+
 static pawl_err sync_directory(const char *path, struct pawl_errmsg *msg)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

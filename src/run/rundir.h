@@ -43,6 +43,7 @@ PAWL_MUST_CHECK pawl_err pawl_rundir_write(const struct pawl_rundir *run,
                                            const char *name,
                                            struct pawl_slice text,
                                            struct pawl_errmsg *msg);
+void pawl_rundir_unlink(const struct pawl_rundir *run, const char *name);
 /* Makes the directory's own entries durable: before anything is acknowledged. */
 PAWL_MUST_CHECK pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg);
 bool pawl_rundir_is_ended(const struct pawl_rundir *run);

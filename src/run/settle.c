@@ -27,6 +27,7 @@
 #include "run/account.h"
 #include "run/live.h"
 #include "run/rundir.h"
+#include "run/status.h"
 
 enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
 
@@ -168,7 +169,7 @@ static pawl_err
 expire_holds(struct pawl_engine *engine, struct pawl_clock_manual *clock, struct pawl_errmsg *msg)
 {
     for (int round = 0; any_hold(pawl_engine_core(engine)); round++) {
-        int64_t due_us = pawl_engine_next_due_us(engine);
+        int64_t due_us = pawl_core_next_due_us(pawl_engine_core(engine));
         int64_t now_us = pawl_engine_now_us(engine);
         if (due_us == INT64_MAX || round == EXPIRE_ROUNDS_MAX) {
             pawl_errmsg_set(msg, "holds are open that never expire");
@@ -236,7 +237,11 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     if (pawl_ok(err) && (!ended || feed_ended)) {
         err = feed(dir, run, msg);
     }
-    return pawl_ok(err) && !ended ? pawl_rundir_set_ended(run, msg) : err;
+    if (pawl_ok(err) && !ended) {
+        pawl_rundir_unlink(run, PAWL_STATUS_SOCKET);
+        err = pawl_rundir_set_ended(run, msg);
+    }
+    return err;
 }
 
 /* LOCKED: it is alive. */

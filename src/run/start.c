@@ -293,14 +293,15 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
     if (pawl_ok(err)) {
         /* Before the engine has a thread that could wake the loop. */
         pawl_run_watch(run);
+        pawl_worktree_begin(&run->worktree, run->cwd, run->clock.real_us(run->clock.arg));
         err = open_ledger(run, msg);
     }
     if (pawl_ok(err)) {
         say_start(run);
+        pawl_worktree_await(&run->worktree, PAWL_RUN_GIT_AHEAD_MS);
         err = start_agent(run, port, msg);
     }
     if (pawl_ok(err)) {
-        pawl_worktree_begin(&run->worktree, run->cwd, run->started_us);
         err = pawl_rundir_sync(&run->rundir, msg);
     }
     if (pawl_ok(err)) {

@@ -37,14 +37,12 @@ void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line)
 
 /* --- The ledger's turns -------------------------------------------------------------------- */
 
-static void set_due_timer(struct pawl_run *run);
-
+/* The turn that follows sets the timer anew. */
 static void on_due(uv_timer_t *timer)
 {
     struct pawl_run *run = timer->data;
     run->due_at_us = INT64_MAX;
     pawl_engine_tick(run->engine);
-    set_due_timer(run);
 }
 
 static void set_due_timer(struct pawl_run *run)
@@ -58,8 +56,9 @@ static void set_due_timer(struct pawl_run *run)
         (void)uv_timer_stop(&run->due_timer);
         return;
     }
-    int64_t wait_ms = (due_us - pawl_run_now_us(run) + PAWL_US_PER_MS - 1) / PAWL_US_PER_MS;
-    (void)uv_timer_start(&run->due_timer, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+    /* What is overdue waits for a thread of the engine, which wakes the loop when it is done. */
+    int64_t wait_ms = (due_us - pawl_run_now_us(run)) / PAWL_US_PER_MS + 1;
+    (void)uv_timer_start(&run->due_timer, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
 }
 
 static void turn(struct pawl_run *run)
@@ -275,7 +274,7 @@ static void on_keeper(uv_poll_t *poll, int status, int events)
 pawl_err pawl_run_collect_signals(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     static const int collected[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT, SIGHUP};
-    static const int ignored[] = {SIGINT, SIGQUIT, SIGPIPE, SIGTTOU, SIGTTIN};
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGPIPE, SIGTTOU, SIGTTIN, SIGXFSZ};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(ignored); i++) {
         (void)sigaction(ignored[i], &ignore, NULL);

@@ -190,13 +190,64 @@ static bool take(struct pawl_worktree_question *question,
     return good;
 }
 
-void pawl_worktree_begin(struct pawl_worktree *worktree, const char *cwd, int64_t started_us)
+/* --- The two looks ------------------------------------------------------------------------- */
+
+void pawl_worktree_begin(struct pawl_worktree *worktree, const char *cwd, int64_t real_us)
 {
-    *worktree = (struct pawl_worktree){.started_us = started_us};
+    *worktree = (struct pawl_worktree){.start.at_us = real_us};
     pawl_arena_init(&worktree->arena, ARENA_BYTES_MAX);
-    if (!find_root(cwd, worktree->root) || !ask_status(worktree->root, &worktree->before)) {
+    if (!find_root(cwd, worktree->root) || !ask_status(worktree->root, &worktree->question)) {
         worktree->root[0] = '\0';
     }
+}
+
+static int open_root(const struct pawl_worktree *worktree)
+{
+    return open(worktree->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Takes the answer to the first question. */
+static bool read_start(struct pawl_worktree *worktree, int root_fd, int64_t deadline_ms)
+{
+    struct pawl_slice status;
+    return take(&worktree->question, deadline_ms, &worktree->arena, &status) &&
+           pawl_worktree_read_start(status, root_fd, &worktree->arena, &worktree->start);
+}
+
+void pawl_worktree_await(struct pawl_worktree *worktree, uint32_t patience_ms)
+{
+    if (worktree->question.pid <= 0) {
+        return;
+    }
+    struct pollfd polled = {.fd = worktree->question.alive_fd, .events = POLLIN};
+    if (poll(&polled, 1, (int)patience_ms) != 1) {
+        return;
+    }
+    int root_fd = open_root(worktree);
+    if (root_fd < 0 || !read_start(worktree, root_fd, boot_ms())) {
+        worktree->root[0] = '\0';
+    }
+    if (root_fd >= 0) {
+        (void)close(root_fd);
+    }
+}
+
+/* The second question, and a third one where commits were made. */
+static bool
+read_end(struct pawl_worktree *worktree, int64_t deadline_ms, struct pawl_worktree_end *end)
+{
+    struct pawl_worktree_question question = {0};
+    if (!ask_status(worktree->root, &question) ||
+        !take(&question, deadline_ms, &worktree->arena, &end->status)) {
+        return false;
+    }
+    struct pawl_slice from = worktree->start.head;
+    struct pawl_slice to = pawl_worktree_head(end->status);
+    if (pawl_slice_equal(from, to) || from.bytes == 0 || to.bytes == 0) {
+        return true;
+    }
+    return ask_commits(worktree->root, from, to, &question) &&
+           take(&question, deadline_ms, &worktree->arena, &end->commits);
 }
 
 void pawl_worktree_compare(struct pawl_worktree *worktree,
@@ -204,36 +255,25 @@ void pawl_worktree_compare(struct pawl_worktree *worktree,
                            struct pawl_worktree_changes *ret_changes)
 {
     *ret_changes = (struct pawl_worktree_changes){0};
-    if (worktree->root[0] == '\0') {
-        return;
-    }
     int64_t deadline_ms = boot_ms() + patience_ms;
-    struct pawl_worktree_answers answers = {.started_us = worktree->started_us};
-    struct pawl_worktree_question question = {0};
-    if (!take(&worktree->before, deadline_ms, &worktree->arena, &answers.before) ||
-        !ask_status(worktree->root, &question) ||
-        !take(&question, deadline_ms, &worktree->arena, &answers.after)) {
+    if (worktree->root[0] == '\0' ||
+        (!worktree->start.known && !read_start(worktree, -1, deadline_ms))) {
         return;
     }
-    struct pawl_slice from = pawl_worktree_head(answers.before);
-    struct pawl_slice to = pawl_worktree_head(answers.after);
-    if (!pawl_slice_equal(from, to) && from.bytes > 0 && to.bytes > 0 &&
-        (!ask_commits(worktree->root, from, to, &question) ||
-         !take(&question, deadline_ms, &worktree->arena, &answers.commits))) {
-        return;
-    }
-    answers.root_fd = open(worktree->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (answers.root_fd >= 0) {
-        pawl_worktree_diff(&answers, &worktree->arena, ret_changes);
-        (void)close(answers.root_fd);
+    struct pawl_worktree_end end = {.root_fd = open_root(worktree)};
+    if (end.root_fd >= 0) {
+        if (read_end(worktree, deadline_ms, &end)) {
+            pawl_worktree_diff(&worktree->start, &end, &worktree->arena, ret_changes);
+        }
+        (void)close(end.root_fd);
     }
 }
 
 void pawl_worktree_free(struct pawl_worktree *worktree)
 {
-    if (worktree->before.pid > 0) {
+    if (worktree->question.pid > 0) {
         struct pawl_slice unread;
-        (void)take(&worktree->before, 0, &worktree->arena, &unread);
+        (void)take(&worktree->question, 0, &worktree->arena, &unread);
     }
     pawl_arena_free(&worktree->arena);
 }

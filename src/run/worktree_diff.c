@@ -2,13 +2,14 @@
 /*
  * worktree_diff.c: two states of a tree into "created, changed, deleted".
  *
- * Git's status names the files that differ from the last commit, at the start and at the end. A file
- * that is named at the end counts when its last change (ctime) is not older than the start: what
- * was dirty before and was left alone does not. A file that is only named at the start was put
- * back, committed or removed since. Commits of the run are added with the files that they touched.
+ * Git's status names the files that differ from the last commit, at the start and at the end. If the
+ * first look was over before the agent started, the comparison is exact: what was clean and differs
+ * now was changed; what differed before and still does was changed if the file's last change (ctime) is
+ * another one. Otherwise a file counts when its last change is not older than the start. Commits of
+ * the run are added with the files that they touched.
  *
  * A file's own times come from the file system's coarse clock, a few milliseconds behind; CLOCK_SLACK_US
- * covers that.
+ * covers that in the second case.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -22,18 +23,6 @@
 
 enum { CLOCK_SLACK_US = 20000, ENTRIES_MAX = 1 << 20, NAME_BYTES_MAX = 120 };
 
-struct entry {
-    struct pawl_slice path; /* NUL-terminated in the text it comes from */
-    bool fresh;             /* not in the last commit: untracked or added */
-    bool absent;            /* deleted */
-    bool committed;         /* by the run itself */
-};
-
-struct entries {
-    struct entry *list;
-    size_t count;
-};
-
 /* --- Reading ------------------------------------------------------------------------------- */
 
 /* The path behind `count` words. */
@@ -46,7 +35,7 @@ static struct pawl_slice after_words(struct pawl_slice line, int count)
 }
 
 /* "1 XY …", "u XY …", "? path" (git-status(1), porcelain version 2). false: no file. */
-static bool read_status_line(struct pawl_slice line, struct entry *ret_entry)
+static bool read_status_line(struct pawl_slice line, struct pawl_worktree_entry *ret_entry)
 {
     char kind = line.bytes > 2 ? line.data[0] : '#';
     int words = kind == '1' ? 8 : kind == 'u' ? 10 : kind == '?' ? 1 : 0;
@@ -55,7 +44,7 @@ static bool read_status_line(struct pawl_slice line, struct entry *ret_entry)
     }
     char staged = kind == '?' ? '?' : line.data[2];
     char unstaged = kind == '?' ? '?' : line.data[3];
-    *ret_entry = (struct entry){
+    *ret_entry = (struct pawl_worktree_entry){
         .path = after_words(line, words),
         .fresh = kind == '?' || staged == 'A',
         .absent = unstaged == 'D' || (staged == 'D' && unstaged == '.'),
@@ -65,8 +54,8 @@ static bool read_status_line(struct pawl_slice line, struct entry *ret_entry)
 
 static int compare_path(const void *left, const void *right)
 {
-    const struct entry *a = left;
-    const struct entry *b = right;
+    const struct pawl_worktree_entry *a = left;
+    const struct pawl_worktree_entry *b = right;
     return pawl_slice_compare(a->path, b->path);
 }
 
@@ -79,10 +68,10 @@ static size_t count_nuls(struct pawl_slice text)
     return count;
 }
 
-static void add_status(struct entries *entries, struct pawl_slice text)
+static void add_status(struct pawl_worktree_entries *entries, struct pawl_slice text)
 {
     while (text.bytes > 0) {
-        struct entry entry;
+        struct pawl_worktree_entry entry;
         if (read_status_line(pawl_slice_cut(&text, '\0'), &entry)) {
             entries->list[entries->count++] = entry;
         }
@@ -90,13 +79,13 @@ static void add_status(struct entries *entries, struct pawl_slice text)
 }
 
 /* "M", path, "A", path, … */
-static void add_commits(struct entries *entries, struct pawl_slice text)
+static void add_commits(struct pawl_worktree_entries *entries, struct pawl_slice text)
 {
     while (text.bytes > 0) {
         struct pawl_slice letter = pawl_slice_cut(&text, '\0');
         struct pawl_slice path = pawl_slice_cut(&text, '\0');
         if (letter.bytes > 0 && path.bytes > 0) {
-            entries->list[entries->count++] = (struct entry){
+            entries->list[entries->count++] = (struct pawl_worktree_entry){
                 .path = path, .fresh = letter.data[0] == 'A', .absent = letter.data[0] == 'D'};
         }
     }
@@ -104,24 +93,24 @@ static void add_commits(struct entries *entries, struct pawl_slice text)
 
 /* Of two about one file, the status knows how it is, and the commits whether it was there at the
  * start. */
-static void merge(struct entry *into, const struct entry *other)
+static void merge(struct pawl_worktree_entry *into, const struct pawl_worktree_entry *other)
 {
-    const struct entry *committed = other->committed ? other : into;
-    const struct entry *current = other->committed ? into : other;
-    *into = (struct entry){.path = into->path,
-                           .fresh = committed->fresh,
-                           .absent = current->absent,
-                           .committed = true};
+    const struct pawl_worktree_entry *committed = other->committed ? other : into;
+    const struct pawl_worktree_entry *current = other->committed ? into : other;
+    *into = (struct pawl_worktree_entry){.path = into->path,
+                                         .fresh = committed->fresh,
+                                         .absent = current->absent,
+                                         .committed = true};
 }
 
 /* Sorted by path, each once. */
-static bool read_entries(struct entries *entries,
+static bool read_entries(struct pawl_worktree_entries *entries,
                          struct pawl_slice status,
                          struct pawl_slice commits,
                          struct pawl_arena *arena)
 {
     size_t capacity = count_nuls(status) + count_nuls(commits) + 2;
-    *entries = (struct entries){0};
+    *entries = (struct pawl_worktree_entries){0};
     if (capacity <= ENTRIES_MAX) {
         entries->list = pawl_arena_alloc(arena, capacity * sizeof(entries->list[0]));
     }
@@ -145,7 +134,8 @@ static bool read_entries(struct entries *entries,
     return true;
 }
 
-static const struct entry *find(const struct entries *entries, const struct entry *like)
+static const struct pawl_worktree_entry *find(const struct pawl_worktree_entries *entries,
+                                              const struct pawl_worktree_entry *like)
 {
     return entries->count == 0 ? NULL
                                : bsearch(like, entries->list, entries->count,
@@ -165,10 +155,41 @@ struct pawl_slice pawl_worktree_head(struct pawl_slice status)
     return PAWL_SLICE_NONE;
 }
 
+/* The time of the file's last change; false: it is not there. */
+static bool look(int root_fd, struct pawl_slice path, int64_t *ret_changed_us)
+{
+    struct stat found;
+    if (fstatat(root_fd, path.data, &found, AT_SYMLINK_NOFOLLOW) != 0) {
+        return false;
+    }
+    *ret_changed_us =
+        (int64_t)found.st_ctim.tv_sec * PAWL_US_PER_SECOND + found.st_ctim.tv_nsec / 1000;
+    return true;
+}
+
+bool pawl_worktree_read_start(struct pawl_slice status,
+                              int root_fd,
+                              struct pawl_arena *arena,
+                              struct pawl_worktree_start *start)
+{
+    if (!read_entries(&start->entries, status, PAWL_SLICE_NONE, arena)) {
+        return false;
+    }
+    for (size_t i = 0; root_fd >= 0 && i < start->entries.count; i++) {
+        struct pawl_worktree_entry *entry = &start->entries.list[i];
+        (void)look(root_fd, entry->path, &entry->changed_us);
+    }
+    start->head = pawl_worktree_head(status);
+    start->exact = root_fd >= 0;
+    start->known = true;
+    return true;
+}
+
 /* --- Comparing ----------------------------------------------------------------------------- */
 
 struct comparison {
-    const struct pawl_worktree_answers *answers;
+    const struct pawl_worktree_start *start;
+    int root_fd;
     struct pawl_worktree_changes *changes;
 };
 
@@ -181,55 +202,53 @@ static void count_change(struct comparison *comparison, uint32_t *counter, struc
     }
 }
 
-/* Looks at the file as it is now. Returns whether it is there. */
-static bool look(const struct comparison *comparison, struct pawl_slice path, bool *ret_recent)
+static bool was_changed(const struct comparison *comparison,
+                        const struct pawl_worktree_entry *before,
+                        int64_t changed_us)
 {
-    struct stat found;
-    if (fstatat(comparison->answers->root_fd, path.data, &found, AT_SYMLINK_NOFOLLOW) != 0) {
-        return false;
+    if (!comparison->start->exact) {
+        return changed_us >= comparison->start->at_us - CLOCK_SLACK_US;
     }
-    int64_t changed_us =
-        (int64_t)found.st_ctim.tv_sec * PAWL_US_PER_SECOND + found.st_ctim.tv_nsec / 1000;
-    *ret_recent = changed_us >= comparison->answers->started_us - CLOCK_SLACK_US;
-    return true;
+    return before == NULL || before->changed_us != changed_us;
 }
 
-static void
-compare_entry(struct comparison *comparison, const struct entry *before, const struct entry *after)
+static void compare_entry(struct comparison *comparison,
+                          const struct pawl_worktree_entry *before,
+                          const struct pawl_worktree_entry *after)
 {
     struct pawl_worktree_changes *changes = comparison->changes;
-    const struct entry *entry = after != NULL ? after : before;
+    const struct pawl_worktree_entry *entry = after != NULL ? after : before;
     bool was_there = before == NULL ? !after->fresh : !before->absent;
-    bool recent = false;
-    bool is_there = look(comparison, entry->path, &recent);
+    int64_t changed_us = 0;
+    bool is_there = look(comparison->root_fd, entry->path, &changed_us);
     if (is_there && !was_there) {
         count_change(comparison, &changes->created, entry->path);
-    } else if (is_there && recent) {
+    } else if (is_there && was_changed(comparison, before, changed_us)) {
         count_change(comparison, &changes->changed, entry->path);
     } else if (!is_there && was_there) {
         count_change(comparison, &changes->deleted, entry->path);
     }
 }
 
-void pawl_worktree_diff(const struct pawl_worktree_answers *answers,
+void pawl_worktree_diff(const struct pawl_worktree_start *start,
+                        const struct pawl_worktree_end *end,
                         struct pawl_arena *arena,
                         struct pawl_worktree_changes *ret_changes)
 {
     *ret_changes = (struct pawl_worktree_changes){0};
-    struct entries before;
-    struct entries after;
-    if (!read_entries(&before, answers->before, PAWL_SLICE_NONE, arena) ||
-        !read_entries(&after, answers->after, answers->commits, arena)) {
+    struct pawl_worktree_entries after;
+    if (!start->known || !read_entries(&after, end->status, end->commits, arena)) {
         return;
     }
     ret_changes->known = true;
-    struct comparison comparison = {.answers = answers, .changes = ret_changes};
+    struct comparison comparison = {
+        .start = start, .root_fd = end->root_fd, .changes = ret_changes};
     for (size_t i = 0; i < after.count; i++) {
-        compare_entry(&comparison, find(&before, &after.list[i]), &after.list[i]);
+        compare_entry(&comparison, find(&start->entries, &after.list[i]), &after.list[i]);
     }
-    for (size_t i = 0; i < before.count; i++) {
-        if (find(&after, &before.list[i]) == NULL) {
-            compare_entry(&comparison, &before.list[i], NULL);
+    for (size_t i = 0; i < start->entries.count; i++) {
+        if (find(&after, &start->entries.list[i]) == NULL) {
+            compare_entry(&comparison, &start->entries.list[i], NULL);
         }
     }
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -71,7 +72,7 @@ static int64_t real_us(int64_t offset_us)
     return clock.real_us(clock.arg) + offset_us;
 }
 
-/* Counts are given as three digits: created, changed, deleted. */
+/* By the files' times alone. Counts are given as three digits: created, changed, deleted. */
 static void expect(struct fixture *fixture,
                    bool touched,
                    struct pawl_slice before,
@@ -79,15 +80,15 @@ static void expect(struct fixture *fixture,
                    struct pawl_slice commits,
                    int counts)
 {
-    struct pawl_worktree_answers answers = {
-        .root_fd = fixture->root_fd,
-        .started_us = real_us(touched ? -60 * PAWL_US_PER_SECOND : 60 * PAWL_US_PER_SECOND),
-        .before = before,
-        .after = after,
-        .commits = commits,
+    struct pawl_worktree_start start = {
+        .at_us = real_us(touched ? -60 * PAWL_US_PER_SECOND : 60 * PAWL_US_PER_SECOND),
     };
+    assert_true(pawl_worktree_read_start(before, -1, &fixture->arena, &start));
+    assert_false(start.exact);
+    struct pawl_worktree_end tree = {
+        .root_fd = fixture->root_fd, .status = after, .commits = commits};
     struct pawl_worktree_changes changes;
-    pawl_worktree_diff(&answers, &fixture->arena, &changes);
+    pawl_worktree_diff(&start, &tree, &fixture->arena, &changes);
     assert_true(changes.known);
     assert_int_equal(changes.created * 100 + changes.changed * 10 + changes.deleted, counts);
     assert_int_equal(changes.name_count, changes.created + changes.changed + changes.deleted);
@@ -152,6 +153,43 @@ static void worktree_file_committed_and_changed_again_is_one_change(void **state
            TEXT("A\0a\0D\0b\0"), 110);
 }
 
+/* Waits until the file system's clock has moved on. */
+static void touch_later(struct fixture *fixture, const char *name)
+{
+    struct stat before;
+    struct stat after;
+    assert_int_equal(fstatat(fixture->root_fd, name, &before, 0), 0);
+    do {
+        assert_int_equal(fchmodat(fixture->root_fd, name, 0600, 0), 0);
+        assert_int_equal(fstatat(fixture->root_fd, name, &after, 0), 0);
+    } while (before.st_ctim.tv_sec == after.st_ctim.tv_sec &&
+             before.st_ctim.tv_nsec / 1000 == after.st_ctim.tv_nsec / 1000);
+}
+
+static void worktree_that_was_looked_at_in_time_is_compared_exactly(void **state)
+{
+    struct fixture *fixture = *state;
+    touch(fixture, "a");
+    touch(fixture, "b");
+    touch(fixture, "c d");
+    /* However near the start its files were written. */
+    struct pawl_worktree_start start = {.at_us = real_us(0)};
+    struct pawl_slice before = TEXT(HEAD_A TRACKED(".M", "a") "? b\0");
+    assert_true(pawl_worktree_read_start(before, fixture->root_fd, &fixture->arena, &start));
+    assert_true(start.exact);
+    touch_later(fixture, "b");
+    struct pawl_worktree_end tree = {
+        .root_fd = fixture->root_fd,
+        .status = TEXT(HEAD_A TRACKED(".M", "a") "? b\0" TRACKED(".M", "c d")),
+    };
+    struct pawl_worktree_changes changes;
+    pawl_worktree_diff(&start, &tree, &fixture->arena, &changes);
+    assert_int_equal(changes.changed, 2);
+    assert_int_equal(changes.created + changes.deleted, 0);
+    assert_true(pawl_slice_equal_str(changes.names[0], "b"));
+    assert_true(pawl_slice_equal_str(changes.names[1], "c d"));
+}
+
 static void worktree_head_is_read_from_the_status(void **state)
 {
     (void)state;
@@ -184,6 +222,8 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(worktree_counts_what_the_run_committed, begin, end),
         cmocka_unit_test_setup_teardown(worktree_file_committed_and_changed_again_is_one_change,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(worktree_that_was_looked_at_in_time_is_compared_exactly,
                                         begin, end),
         cmocka_unit_test(worktree_head_is_read_from_the_status),
         cmocka_unit_test_setup_teardown(worktree_survives_answers_that_git_never_gives, begin, end),

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""agent.py STEP…: an agent that does what its arguments say, one after the other.
+
+    call[:N]      a call of the Messages API for at most N output tokens (200), in one piece
+    stream[:N]    the same as a stream, read to its end
+    part[:N]      the first event of a stream, which is left open
+    until         calls until one is refused
+    model:NAME    for the calls that follow
+    say:WORD      a line on stdout
+    listen        a line from stdin, repeated on stdout as "heard …"
+    raw           the terminal into raw mode, as full-screen programs do
+    deaf          ignores TERM
+    on:SIG:STATUS exits with STATUS when the signal comes
+    daemon        a process that forked twice into a session of its own, deaf to TERM and HUP
+    tool          a child in a session of its own, deaf likewise
+    pids          "pids", its parent's, its own, its process group's and its session's, on stdout
+    wait          until it is killed
+    exit:STATUS
+
+A refused call prints "refused", the status and the message, and is status 1 at the end; whatever
+else goes wrong is status 9.
+"""
+import http.client
+import json
+import os
+import signal
+import sys
+import tty
+import urllib.parse
+
+LINGERING = []
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def wait():
+    while True:
+        signal.pause()
+
+
+class Agent:
+    def __init__(self):
+        self.model = "claude-sonnet-4-5"
+        self.status = 0
+        self.base = urllib.parse.urlsplit(os.environ["ANTHROPIC_BASE_URL"])
+
+    def post(self, tokens, stream):
+        connection = http.client.HTTPConnection(self.base.hostname, self.base.port, timeout=100)
+        body = {"model": self.model, "max_tokens": tokens, "stream": stream,
+                "messages": [{"role": "user", "content": "work " * 400}]}
+        connection.request("POST", self.base.path + "/v1/messages", json.dumps(body),
+                           {"content-type": "application/json", "x-api-key": "sk-ant-secret"})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            message = json.load(answer)["error"]["message"]
+            say("refused", answer.status, message)
+            self.status = 1
+            return None
+        LINGERING.append(connection)
+        return answer
+
+    def call(self, argument, stream=False):
+        answer = self.post(int(argument or 200), stream)
+        text = answer.read().decode() if answer else ""
+        if "event: error" in text:
+            say("refused in mid-stream")
+            self.status = 1
+            return False
+        return answer is not None
+
+    def part(self, argument):
+        answer = self.post(int(argument or 200), True)
+        if answer:
+            LINGERING.append(answer)
+            say("first", len(answer.readline()) > 0)
+
+    def until(self):
+        while self.call(None):
+            pass
+
+    def on(self, argument):
+        name, status = argument.split(":")
+        def leave(*_):
+            say("got", name)
+            os._exit(int(status))
+        signal.signal(getattr(signal, "SIG" + name), leave)
+
+    def step(self, word):
+        name, _, argument = word.partition(":")
+        if name == "call":
+            self.call(argument)
+        elif name == "stream":
+            self.call(argument, stream=True)
+        elif name == "part":
+            self.part(argument)
+        elif name == "until":
+            self.until()
+        elif name == "model":
+            self.model = argument
+        elif name == "on":
+            self.on(argument)
+        elif name == "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        elif name == "say":
+            say(argument)
+        elif name == "listen":
+            say("heard", sys.stdin.readline().strip())
+        elif name == "raw":
+            tty.setraw(0)
+            say("raw")
+        elif name == "pids":
+            say("pids", os.getppid(), os.getpid(), os.getpgrp(), os.getsid(0))
+        elif name == "wait":
+            wait()
+        elif name == "exit":
+            sys.exit(int(argument))
+        else:
+            fork(name)
+
+
+def fork(kind):
+    """A tool or a daemon; it holds every descriptor that the agent holds."""
+    read_fd, write_fd = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        if kind == "daemon" and os.fork() != 0:
+            os._exit(0)
+        os.write(write_fd, b"!")
+        wait()
+    os.read(read_fd, 1)
+
+
+def main():
+    agent = Agent()
+    for word in sys.argv[1:]:
+        agent.step(word)
+    return agent.status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, KeyError, ValueError, http.client.HTTPException) as trouble:
+        say("trouble", repr(trouble))
+        sys.exit(9)

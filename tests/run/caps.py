@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each cap from end to end, against the provider's own bill."""
+import json
+import os
+import signal
+import sys
+import time
+
+from world import AGENT, MODEL, Witness, expect_line, finish
+
+USD = 100_000_000
+
+
+def requested(card, unit):
+    return card["requested"][unit], card["consumed"][unit]
+
+
+def dollars(world):
+    world.provider.control(default={"reply_tokens": 150})
+    status, stdout, card, lines = world.card(["--max-usd", "0.05"], "until")
+    cap, spent = requested(card, "USD_MICROCENTS")
+    assert status == 124 and card["why"] == "cap" and card["unit"] == "USD_MICROCENTS", card
+    assert cap == USD // 20 and spent == world.bill() <= cap, (spent, world.bill())
+    assert spent >= cap * 9 // 10 and card["overshoot"] == 0 and card["hard_stop"], card
+    assert card["agent_status"] == 1 and "refused 402" in stdout, stdout
+    assert [line.split(" % ")[0] for line in lines if " % used" in line] == [
+        "pawl: 50", "pawl: 75", "pawl: 90"], lines
+    history = world.history()
+    assert history.spent == spent and len(history.refusals) == 1, history
+
+
+def streamed(world):
+    world.provider.control(default={"reply_tokens": 400})
+    status, _, card, _ = world.card(["--max-usd", "0.03"], *["stream:4000"] * 12)
+    cap, spent = requested(card, "USD_MICROCENTS")
+    assert status == 124 and spent == world.bill() <= cap, (spent, world.bill())
+
+
+def tokens(world):
+    status, _, card, _ = world.card(["--max-tokens", "5K", "--model", MODEL], "until")
+    cap, spent = requested(card, "TOKENS")
+    assert status == 124 and card["unit"] == "TOKENS", card
+    assert cap == 5000 and spent == world.provider.ledger()["total"]["tokens"] <= cap, spent
+    # Derived: 5,000 tokens at the dearest rate of the model.
+    dearest = max(world.prices[kind] for kind in ("input", "output", "cache_write_long"))
+    assert card["requested"]["USD_MICROCENTS"] >= 5000 * dearest // 1_000_000, card
+
+
+def iterations(world):
+    status, stdout, card, _ = world.card(["--max-iterations", "3"], "until")
+    assert status == 124 and card["unit"] == "ITERATIONS", card
+    assert requested(card, "ITERATIONS") == (3, 3), card
+    assert world.provider.ledger()["total"]["calls"] == 3, stdout
+
+
+def tool_calls(world):
+    world.provider.control(default={"tool_calls": 2})
+    status, _, card, _ = world.card(["--max-tool-calls", "5"], "until")
+    assert status == 124 and card["unit"] == "TOOL_CALLS", card
+    assert requested(card, "TOOL_CALLS") == (5, 4), card
+    assert card["consumed"]["USD_MICROCENTS"] == world.bill(), card
+
+
+def wall_clock(world):
+    """At once, whoever is there: a deaf agent in the middle of a call, with a daemon. The call
+    outlives them for a second, and is booked as it is billed."""
+    world.provider.control(default={"reply_tokens": 1000, "pace_ms": 20})
+    with Witness() as witness:
+        process = world.start(["--max-time", "1s", "--attended", "--json-card"], "daemon", "deaf",
+                              "part:5000", "wait", **witness.arguments())
+        witness.let_go()
+        status, _, stderr = finish(process)
+        witness.await_nobody()
+    card = json.loads(stderr.splitlines()[-1])
+    assert status == 124 and card["why"] == "time" and card["agent_signal"] == signal.SIGKILL, card
+    assert card["unit"] == "WALL_CLOCK_MS" and card["hard_stop"], card
+    assert card["consumed"]["USD_MICROCENTS"] == world.bill() > 0, card
+    assert world.runs()[0]["reason"] == "capped"
+
+
+def time_to_end(world):
+    """Without a person, an agent that goes on after the refusal is asked, and then killed."""
+    began = time.monotonic()
+    with Witness() as witness:
+        process = world.start(["--max-iterations", "1", "--json-card"], "tool", "until",
+                              "on:TERM:6", "say:refused", "wait", **witness.arguments())
+        witness.let_go()
+        expect_line(process, "refused 402")
+        expect_line(process, "refused")
+        expect_line(process, "got TERM")
+        status, _, stderr = finish(process)
+        witness.await_nobody()
+    card = json.loads(stderr.splitlines()[-1])
+    assert status == 124 and card["agent_status"] == 6 and card["why"] == "cap", card
+    assert time.monotonic() - began >= 10
+
+
+def attended(world):
+    """With a person, nothing is killed; the latch stays and is the exit status."""
+    process = world.start(["--max-iterations", "1", "--attended"], "until", "listen", "call")
+    expect_line(process, "refused 402")
+    status, stdout, stderr = finish(process, "go on\n")
+    assert status == 124 and "heard go on\nrefused 402" in stdout, (status, stdout)
+    assert "seconds to end" not in stderr, stderr
+
+
+def unknown_model(world):
+    """Refused with the way out, and not latched: the next model may be known."""
+    status, stdout, card, _ = world.card([], "model:no-such-model", "call", f"model:{MODEL}",
+                                         "call")
+    assert status == 1 and card["why"] == "failed" and not card["hard_stop"], card
+    assert "refused 402" in stdout and "price" in stdout, stdout
+    assert card["calls"] == 1 and card["refusals"] == 1, card
+
+
+def defaults(world):
+    status, _, card, lines = world.card([], "call")
+    assert status == 0 and card["requested"] == {
+        "USD_MICROCENTS": USD * 3 // 2, "TOKENS": 5_000_000, "TOOL_CALLS": 300,
+        "ITERATIONS": 100, "WALL_CLOCK_MS": 3_600_000}, card
+    assert len(lines) == 1, lines
+    for words in ("$1.50", "5M tokens", "300 tool calls", "100 iterations", "1h",
+                  "no escalation", "may run unattended", "not known yet"):
+        assert words in lines[0], lines[0]
+
+
+def first_line(world):
+    """The model is named where it can be known, with the conversion; the first cap leads."""
+    command = [sys.executable, AGENT, "exit:0"]
+    rows = ((["--max-usd", "1.50", "--model", MODEL], {}, "may spend $1.50 (100K to 500K tokens)"),
+            (["--max-tokens", "1M"], {"ANTHROPIC_MODEL": MODEL}, "may spend 1M tokens ($3.00 to"),
+            (["--max-time", "90s"], {}, "may spend 1m 30s, $1.50"))
+    for options, env, words in rows:
+        _, _, _, lines = world.card(options, command, env=env)
+        assert words in lines[0], lines[0]
+
+
+def quiet(world):
+    _, _, stderr = world.run(["--quiet", "--max-iterations", "1"], "until")
+    assert stderr.startswith("pawl: run_") and "HARD STOP" in stderr, stderr
+    _, _, stderr = world.run(["--quiet", "--no-card"], "call")
+    assert stderr == "", stderr
+
+
+def plain_card(world):
+    """Everything that the card has to say, in words."""
+    _, _, stderr = world.run(["--max-usd", "0.02", "--model", MODEL], "until")
+    card = stderr[stderr.index("pawl: run_"):]
+    for words in ("HARD STOP at the cap of $0.02", "spent", "of $0.02", "tokens", "tool calls",
+                  "iterations", "time", f"{MODEL}: $", "dearest", "approvals", "hard stop   yes",
+                  "exit status 1", "overshoot   $0.00", "pawl show run_"):
+        assert words in card, (words, card)
+
+
+def secrets(world):
+    """Neither credentials nor the gateway's secret are kept anywhere."""
+    status, stdout, _ = world.run([], [
+        "sh", "-c", f"echo $ANTHROPIC_BASE_URL; exec {sys.executable} {AGENT} call",
+        "--api-key", "sk-ant-on-the-command-line"])
+    assert status == 0
+    secret = stdout.split("/")[3]
+    assert len(secret) >= 32, stdout
+    grep = world.tell("show", "last", "--json").stdout
+    for word in (secret, "sk-ant-secret", "sk-ant-on-the-command-line"):
+        assert word not in grep
+        for path in sorted_files(world.data):
+            with open(path, "rb") as file:
+                assert word.encode() not in file.read(), (word, path)
+
+
+def sorted_files(folder):
+    return sorted(os.path.join(top, name) for top, _, names in os.walk(folder) for name in names
+                  if not name.endswith(".sock"))
+
+
+def tests(world):
+    yield "dollars", dollars
+    yield "dollars, streamed", streamed
+    yield "tokens, with derived dollars", tokens
+    yield "iterations", iterations
+    yield "tool calls", tool_calls
+    yield "wall clock", wall_clock
+    yield "at a cap an unattended agent has ten seconds", time_to_end
+    yield "at a cap an attended agent is not killed", attended
+    yield "an unknown model", unknown_model
+    yield "the defaults", defaults
+    yield "the line before the run", first_line
+    yield "quiet runs", quiet
+    yield "the card in words", plain_card
+    yield "secrets are kept nowhere", secrets

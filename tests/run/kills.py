@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of pawl, and a disk that is full: what was acknowledged is there, and what the provider
+billed is covered by what is booked.
+"""
+import concurrent.futures
+import os
+import resource
+
+from world import Witness, expect_line, finish
+
+
+def check_books(world, settled_min):
+    """Every bill is covered; what was settled is exact; the rest is booked at its hold."""
+    history = world.history()
+    bills = world.provider.ledger()["calls"]
+    assert history.run["state"] == "ended" and history.run["reason"] == "killed", history.run
+    calls = [call for call in history.calls if call["state"] != "refused"]
+    settled = [call for call in calls if call["state"] == "settled"]
+    open_ones = [call for call in calls if call["state"] == "unconfirmed"]
+    assert len(settled) + len(open_ones) == len(calls) >= len(bills), (len(calls), len(bills))
+    assert len(settled) >= settled_min, history
+    for call, bill in zip(calls, bills):
+        booked, billed = call["spent"]["usd"]["amount"], bill.get("microcents", 0)
+        exact = call["state"] == "settled"
+        assert booked == billed if exact else booked >= billed, (call, bill)
+    assert history.spent == sum(call["spent"]["usd"]["amount"] for call in calls), history
+    limit = history.run["limits"]["usd"]["amount"]
+    assert history.spent <= limit, history.run
+    return history
+
+
+def in_mid_stream(world):
+    world.provider.control(default={"reply_tokens": 600, "pace_ms": 20})
+    with Witness() as witness:
+        process = world.start([], "call", "call", "part:2000", "say:open", "wait",
+                              **witness.arguments())
+        witness.let_go()
+        for word in ("first", "open"):
+            expect_line(process, word)
+        process.kill()
+        assert finish(process)[0] == -9
+        witness.await_nobody()
+    check_books(world, 2)
+
+
+def before_the_answer(world):
+    """The provider has the call, and nothing of an answer has come."""
+    world.provider.control(default={"hang_head": True, "bill": "full", "reply_tokens": 150})
+    process = world.start([], "call")
+    world.provider.request("/wait?calls=1")
+    process.kill()
+    assert finish(process)[0] == -9
+    check_books(world, 0)
+
+
+def at_any_moment(world):
+    """Killed when the provider has seen the Nth call, for N from 1 on: wherever that finds pawl."""
+    world.provider.control(default={"reply_tokens": 40})
+    for count in range(1, 9):
+        world.provider.reset()
+        world.provider.control(prices={"claude-sonnet-4-5": world.prices},
+                               default={"reply_tokens": 40})
+        process = world.start(["--max-iterations", "1000"], "until")
+        world.provider.request(f"/wait?calls={count}")
+        process.kill()
+        assert finish(process)[0] == -9
+        check_books(world, count - 2)
+    assert len(world.runs()) == 8
+
+
+def before_any_call(world):
+    process = world.start([], "say:ready", "wait")
+    expect_line(process, "ready")
+    process.kill()
+    assert finish(process)[0] == -9
+    assert check_books(world, 0).spent == 0
+
+
+def readers_at_once(world):
+    """Eight readers find the same abandoned run; one settles it, all show the same."""
+    process = world.start([], "call", "part:500", "say:ready", "wait")
+    expect_line(process, "first")
+    expect_line(process, "ready")
+    process.kill()
+    assert finish(process)[0] == -9
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        shown = list(pool.map(lambda _: world.runs(), range(8)))
+    assert all(rows == shown[0] for rows in shown), shown
+    assert shown[0][0]["reason"] == "killed", shown[0]
+    check_books(world, 1)
+    assert world.tell("verify").returncode == 0
+
+
+def reader_killed(world):
+    """A reader that dies while it settles is made up for by the next one."""
+    process = world.start([], "call", "part:500", "say:ready", "wait")
+    expect_line(process, "first")
+    expect_line(process, "ready")
+    process.kill()
+    finish(process)
+    for milliseconds in (1, 3, 5, 8, 12, 20):
+        world.tell_and_kill(milliseconds / 1000, "runs")
+    check_books(world, 1)
+    assert world.tell("verify").returncode == 0
+
+
+def disk_full(world):
+    """A commit that fails ends the run at once, with the reason; the tree goes with it, and what was
+    acknowledged before stands."""
+    def small_disk():
+        # Writes beyond this size fail, as they do on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    with Witness() as witness:
+        process = world.start(["--max-iterations", "100000", "--max-usd", "1000", "--max-tokens",
+                               "1G"], "deaf", "tool", "until", "wait", preexec_fn=small_disk,
+                              **witness.arguments())
+        witness.let_go()
+        status, _, stderr = finish(process)
+        witness.await_nobody()
+    assert status == 125 and "journal cannot be written" in stderr, (status, stderr)
+    history = check_books(world, 1)
+    assert len(history.calls) > 5, history
+
+
+def tests(world):
+    yield "kill -9 in mid-stream", in_mid_stream
+    yield "kill -9 before the answer", before_the_answer
+    yield "kill -9 at any moment", at_any_moment
+    yield "kill -9 before any call", before_any_call
+    yield "eight readers of an abandoned run", readers_at_once
+    yield "a reader that is killed", reader_killed
+    yield "a full disk", disk_full

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py [--pawl PROGRAM] [SUITE[:TEST WORDS]…]: `pawl run` from the outside, against the scripted
+provider. Suites are the files beside this one; only Python's standard library.
+"""
+import argparse
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
+sys.dont_write_bytecode = True
+
+import caps  # noqa: E402
+import count as counting  # noqa: E402
+import files  # noqa: E402
+import kills  # noqa: E402
+import processes  # noqa: E402
+import scripted  # noqa: E402
+import signals  # noqa: E402
+import terminals  # noqa: E402
+import world as surroundings  # noqa: E402
+
+SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
+          "files": files, "kills": kills}
+
+
+def wanted(names, suite, title):
+    return not names or any(suite == name.partition(":")[0] and name.partition(":")[2] in title
+                            for name in names)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pawl", default=ROOT / "build/werror/bin/pawl", type=pathlib.Path)
+    parser.add_argument("suites", nargs="*")
+    options = parser.parse_args()
+    count = counting.Count()
+    with scripted.Provider() as provider:
+        world = surroundings.World(options.pawl, provider)
+        for suite, module in SUITES.items():
+            for title, body in module.tests(world):
+                if wanted(options.suites, suite, title):
+                    with count.test(f"{suite}: {title}"), world:
+                        body(world)
+    return count.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
