@@ -44,11 +44,11 @@ provider_says "$url/control" "{\"prices\": {\"$model\": $prices}, \"default\":
     {\"reply_tokens\": {\"low\": 900, \"high\": 2200}, \"first_ms\": 60}}" >/dev/null
 echo "listening on port $port"
 
-title "An agent that never gives up:  pawl run --max-usd $cap_usd -- python3 examples/runaway_agent.py"
+agent=(python3 examples/runaway_agent.py)
+title "An agent that never gives up:  pawl run --max-usd $cap_usd -- ${agent[*]}"
 status=0
 ANTHROPIC_BASE_URL=$url ANTHROPIC_API_KEY=no-key-needed ANTHROPIC_MODEL=$model \
-    "$pawl" run --max-usd "$cap_usd" --data-dir "$work/data" -- \
-    python3 examples/runaway_agent.py || status=$?
+    "$pawl" run --max-usd "$cap_usd" --data-dir "$work/data" -- "${agent[@]}" || status=$?
 
 title "What is kept:  pawl runs"
 "$pawl" runs --data-dir "$work/data"
@@ -67,18 +67,19 @@ with open(f"{work}/ledger.json") as file:
     billed = json.load(file)["total"]
 with open(f"{work}/show.json") as file:
     booked = json.loads(file.readline())["spent"]["usd"]["amount"]
-print(f"  billed by the provider  {billed['microcents']:>12,} microcents in {billed['calls']} calls")
+bill, calls = billed["microcents"], billed["calls"]
+print(f"  billed by the provider  {bill:>12,} microcents in {calls} calls")
 print(f"  booked by pawl          {booked:>12,} microcents")
 print(f"  the cap                 {cap:>12,} microcents = ${cap / 1e8:.2f}")
 print(f"  pawl's exit status      {status:>12}")
 wrong = []
 if status != 124:
     wrong.append(f"pawl returned {status}, not 124")
-if billed["microcents"] != booked:
+if bill != booked:
     wrong.append("the provider billed something else than pawl booked")
-if billed["microcents"] > cap:
+if bill > cap:
     wrong.append("the cap was overshot")
-if billed["microcents"] < cap * 95 // 100:
+if bill < cap * 95 // 100:
     wrong.append("the agent was stopped long before the cap")
 print("\n" + ("; ".join(["FAILED", *wrong]) if wrong else
               "The agent was stopped at the cap, not a microcent over."))

@@ -34,8 +34,8 @@ int64_t pawl_account_permille(const struct pawl_account *account, enum pawl_run_
 /* The unit that has used the largest share. */
 enum pawl_run_cap_index pawl_account_nearest(const struct pawl_account *account);
 
-/* Which of 50, 75, 90 % has been passed by the nearest unit and not been told yet: the percentage, or
- * 0. *told holds the last one that was, 0 at first. */
+/* Which of 50, 75, 90 % has been passed by the nearest unit and not been told yet: the percentage,
+ * or 0. *told holds the last one that was, 0 at first. */
 int pawl_account_threshold(const struct pawl_account *account, int *told);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * caps.c: one row a cap. Conversions between dollars and tokens are ranges: a token of input costs
- * what the price book says, a token of output several times that, and nobody knows the mix beforehand.
+ * what the price book says, a token of output several times that, and nobody knows the mix
+ * beforehand.
  */
 #include "run/caps.h"
 

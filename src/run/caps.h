@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * caps.h: what binds a run. A cap that was given stands; one that was not keeps its default, since
- * redundant caps cost nothing. One exception: where tokens were given and dollars were not,
- * dollars follow from the tokens at the model's dearest rate, so that they only bind when a dearer model
- * is used.
+ * redundant caps cost nothing. One exception: where tokens were given and dollars were not, dollars
+ * follow from the tokens at the model's dearest rate, so that they only bind when a dearer model is
+ * used.
  */
 #ifndef PAWL_RUN_CAPS_H
 #define PAWL_RUN_CAPS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * card.h: the run card, what is left of a run on stderr: for people, or as one JSON object. Gathering
- * the numbers is report.c's work; this is how they read.
+ * card.h: the run card, what is left of a run on stderr: for people, or as one JSON object.
+ * Gathering the numbers is report.c's work; this is how they read.
  */
 #ifndef PAWL_RUN_CARD_H
 #define PAWL_RUN_CARD_H
@@ -81,7 +81,8 @@ struct pawl_card {
 void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out);
 /* One line. */
 void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out);
-/* The metadata of the last note (docs/CONTRACTS.md, NOTE kind 4), at most PAWL_METADATA_BYTES_MAX. */
+/* The metadata of the last note (docs/CONTRACTS.md, NOTE kind 4), at most
+ * PAWL_METADATA_BYTES_MAX. */
 void pawl_card_end_note(const struct pawl_card *card, struct pawl_buf *out);
 
 #endif

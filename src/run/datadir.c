@@ -3,9 +3,9 @@
  * datadir.c: finding and making the data directory. Everything that is made is readable by its
  * owner alone.
  *
- * FORMAT is written to a file of its own and renamed into place: two processes that do it at once write
- * the same bytes, and a reader finds all of them or none. It is not synced; a file that a power cut
- * left empty counts as not there.
+ * FORMAT is written to a file of its own and renamed into place: two processes that do it at once
+ * write the same bytes, and a reader finds all of them or none. It is not synced; a file that a
+ * power cut left empty counts as not there.
  */
 #define _GNU_SOURCE
 #include "run/datadir.h"

@@ -55,8 +55,8 @@ PAWL_MUST_CHECK pawl_err pawl_datadir_runs(const struct pawl_datadir *dir,
                                            pawl_datadir_run_fn *fn,
                                            void *arg,
                                            struct pawl_errmsg *msg);
-/* "last", or the beginning of an id with or without "run_". NOT_FOUND; INVALID: more than one begins
- * so. */
+/* "last", or the beginning of an id with or without "run_". NOT_FOUND; INVALID: more than one
+ * begins so. */
 PAWL_MUST_CHECK pawl_err pawl_datadir_find(const struct pawl_datadir *dir,
                                            const char *text,
                                            char ret_id[static PAWL_RUN_ID_BYTES],

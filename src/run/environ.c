@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * environ.c: three tables. Addresses: which variable names the base URL of which upstream, and
- * what of the path an SDK expects to find in it already. Switches: settings of single agents that keep
- * them from spending twice or from outliving a TERM; a value of the user's stands. Proxies: where one is
- * set, loopback is taken out, or the agent would send the gateway's address to the proxy.
+ * environ.c: three tables. Addresses: which variable names the base URL of which upstream, and what
+ * of the path an SDK expects to find in it already. Switches: settings of single agents that keep
+ * them from spending twice or from outliving a TERM; a value of the user's stands. Proxies: where
+ * one is set, loopback is taken out, or the agent would send the gateway's address to the proxy.
  *
  * A `pawl run` inside another needs nothing of its own: the outer gateway's address is the
  * value that the inner one finds, so it becomes its upstream, and both count.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * finish.c: the end of a run, in an order in which nothing is lost: no new calls; nobody left below the
- * keeper; calls under way read to their end, so that they are booked as the provider bills them; then
- * the last records, the history, and the word "ended" in the lock's file. Whatever interrupts
- * this, the next reader takes it up from the journal.
+ * finish.c: the end of a run, in an order in which nothing is lost: no new calls; nobody left below
+ * the keeper; calls under way read to their end, so that they are booked as the provider bills
+ * them; then the last records, the history, and the word "ended" in the lock's file. Whatever
+ * interrupts this, the next reader takes it up from the journal.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

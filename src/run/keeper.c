@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper.c: pawl's end of the keeper: fork it, give orders, read events. Orders and events are whole
- * messages on a SOCK_SEQPACKET pair, so neither side frames anything. Orders are few and small
- * against the socket's buffer; should the keeper be gone, sending does nothing and the next read
- * says so.
+ * keeper.c: pawl's end of the keeper: fork it, give orders, read events. Orders and events are
+ * whole messages on a SOCK_SEQPACKET pair, so neither side frames anything. Orders are few and
+ * small against the socket's buffer; should the keeper be gone, sending does nothing and the next
+ * read says so.
  *
  * Forking must come before the first thread, the first descriptor and the first changed signal:
  * the keeper is a copy of the process as it is now, and hands on what it got.
@@ -40,8 +40,8 @@ static struct pawl_keeper_signals read_signals(void)
     return signals;
 }
 
-/* A standard descriptor that is closed would be taken by the next file opened, and messages would land
- * in it. The agent still finds it closed, as it is let go of by exec. */
+/* A standard descriptor that is closed would be taken by the next file opened, and messages would
+ * land in it. The agent still finds it closed, as it is let go of by exec. */
 static void fill_standard_descriptors(void)
 {
     int fd = 0;

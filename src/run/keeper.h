@@ -15,9 +15,9 @@
  *
  * The agent gets the signal dispositions, the mask and the descriptors that pawl itself was started
  * with, and stays in pawl's process group: the terminal's foreground is untouched. Where there is a
- * terminal, pawl is stopped and continued together with the agent, so that the shell which knows only
- * pawl sees the job stop. The keeper does that, since it alone sees the agent's changes in their
- * order.
+ * terminal, pawl is stopped and continued together with the agent, so that the shell which knows
+ * only pawl sees the job stop. The keeper does that, since it alone sees the agent's changes in
+ * their order.
  */
 #ifndef PAWL_RUN_KEEPER_H
 #define PAWL_RUN_KEEPER_H
@@ -36,7 +36,7 @@ enum pawl_keeper_event_kind {
     PAWL_KEEPER_STARTED = 1, /* the agent's first instruction has run */
     PAWL_KEEPER_NOT_STARTED, /* exec failed; error_number says why */
     PAWL_KEEPER_EXITED,      /* wait_status, as of waitpid */
-    PAWL_KEEPER_CLEARED /* nothing is left below the keeper, but `left` processes that would not end */
+    PAWL_KEEPER_CLEARED      /* nothing is left below, but `left` processes that would not end */
 };
 
 struct pawl_keeper_event {
@@ -59,13 +59,13 @@ struct pawl_keeper {
 PAWL_MUST_CHECK pawl_err pawl_keeper_fork(char *const *argv,
                                           struct pawl_keeper *ret_keeper,
                                           struct pawl_errmsg *msg);
-/* Starts the agent with `settings`, "NAME=value" each ended by a NUL, added to its environment. STARTED or
- * NOT_STARTED follows. */
+/* Starts the agent with `settings`, "NAME=value" each ended by a NUL, added to its environment.
+ * STARTED or NOT_STARTED follows. */
 PAWL_MUST_CHECK pawl_err pawl_keeper_start(struct pawl_keeper *keeper, struct pawl_slice settings);
 /* To the agent, unless it has ended. */
 void pawl_keeper_signal(struct pawl_keeper *keeper, int signal_number);
-/* Ends every process below: TERM first and KILL after `patience_ms`; 0: KILL at once. CLEARED follows.
- * A second call may shorten the patience. */
+/* Ends every process below: TERM first and KILL after `patience_ms`; 0: KILL at once. CLEARED
+ * follows. A second call may shorten the patience. */
 void pawl_keeper_clear(struct pawl_keeper *keeper, uint32_t patience_ms);
 /* The next event. NOT_FOUND: none now; UNREACHABLE: the keeper has died. */
 PAWL_MUST_CHECK pawl_err pawl_keeper_read(struct pawl_keeper *keeper,

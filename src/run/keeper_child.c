@@ -241,8 +241,8 @@ static void take_order(struct keeper *keeper)
     }
 }
 
-/* Everything that can be ignored is: a signal to the whole process group is meant for the agent, and
- * whoever wants to be rid of the keeper ends pawl. Faults keep their default. */
+/* Everything that can be ignored is: a signal to the whole process group is meant for the agent,
+ * and whoever wants to be rid of the keeper ends pawl. Faults keep their default. */
 static void ignore_signals(void)
 {
     static const int kept[] = {SIGCHLD, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};

@@ -30,8 +30,8 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch,
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
 
-/* " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind tokens; nothing behind other units
- * or without a price. */
+/* " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind tokens; nothing behind other
+ * units or without a price. */
 void pawl_lines_conversion(const struct pawl_price *price,
                            enum pawl_run_cap_index index,
                            int64_t amount,

@@ -15,8 +15,8 @@
 
 enum { PAWL_LIVE_ANSWER_MAX = 65536 };
 
-/* Appends the status, one JSON object (docs/RUN.md has its fields). UNREACHABLE: nobody answers there;
- * TIMEOUT; PROTOCOL. */
+/* Appends the status, one JSON object (docs/RUN.md has its fields). UNREACHABLE: nobody answers
+ * there; TIMEOUT; PROTOCOL. */
 PAWL_MUST_CHECK pawl_err pawl_live_ask(const struct pawl_datadir *dir,
                                        const char *id,
                                        uint32_t timeout_ms,

@@ -26,8 +26,8 @@ struct pawl_meta {
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
 };
 
-/* One JSON object of at most PAWL_METADATA_BYTES_MAX. Arguments are cut where it would be longer. What
- * looks like a credential is left out: the values of options such as --api-key, and words that
+/* One JSON object of at most PAWL_METADATA_BYTES_MAX. Arguments are cut where it would be longer.
+ * What looks like a credential is left out: the values of options such as --api-key, and words that
  * begin as keys do. */
 void pawl_meta_write(const struct pawl_meta *meta, struct pawl_buf *out);
 

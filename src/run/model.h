@@ -19,8 +19,9 @@ struct pawl_model_guess {
     struct pawl_price price; /* if priced */
 };
 
-/* In this order: `option`; "--model X", "--model=X" in the command; "-m X" and "-m=X", where X is a model
- * that has a price (the letter means other things elsewhere); ANTHROPIC_MODEL and its like. */
+/* In this order: `option`; "--model X", "--model=X" in the command; "-m X" and "-m=X", where X is a
+ * model that has a price (the letter means other things elsewhere); ANTHROPIC_MODEL and its
+ * like. */
 void pawl_model_guess(const struct pawl_price_book *book,
                       const char *option,
                       char *const *argv,

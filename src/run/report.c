@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report.c: gathers the card. Money and limits come from the ledger, which is exact at any time; who
- * got how much of it comes from the history, which may be missing.
+ * report.c: gathers the card. Money and limits come from the ledger, which is exact at any time;
+ * who got how much of it comes from the history, which may be missing.
  */
 #define _GNU_SOURCE
 #include <sys/wait.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * run.c: the order of one run. What the user got wrong is found before anything is made: the
- * command, the data directory, the price file, an address that is none. Then the keeper is forked, while
- * there is one thread and no descriptor of ours; only then is anything opened.
+ * command, the data directory, the price file, an address that is none. Then the keeper is forked,
+ * while there is one thread and no descriptor of ours; only then is anything opened.
  */
 #define _GNU_SOURCE
 #include "run/run.h"
@@ -91,8 +91,8 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     return PAWL_OK;
 }
 
-/* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for pawl.
- * Only stderr is ours as well. */
+/* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for
+ * pawl. Only stderr is ours as well. */
 static void let_go_of_descriptors(const struct pawl_run *run)
 {
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

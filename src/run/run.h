@@ -43,8 +43,7 @@ struct pawl_run_options {
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     enum pawl_run_cap_index primary; /* the first cap given, else dollars */
     enum pawl_run_attendance attendance;
-    const char *
-        model; /* --model: for the first line's estimate; NULL: looked for in the command and environment */
+    const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
     const char *name;   /* a word for the list; NULL: none */
     bool quiet;         /* no lines but the card */

@@ -4,8 +4,8 @@
  * never meets one whose owner has not locked it yet and takes it for dead.
  *
  * No file here is synced one by one. The journal's first commit flushes the file system's own
- * transaction, after which pawl_rundir_sync has little left to do; it comes before the first answer to
- * the agent.
+ * transaction, after which pawl_rundir_sync has little left to do; it comes before the first answer
+ * to the agent.
  */
 #define _GNU_SOURCE
 #include "run/rundir.h"

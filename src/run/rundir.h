@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rundir.h: the directory of one run. Whoever holds its lock (flock on the file "lock") may
- * open the journal in it: the process that runs it, and after its death whoever settles it. The lock
+ * rundir.h: the directory of one run. Whoever holds its lock (flock on the file "lock") may open
+ * the journal in it: the process that runs it, and after its death whoever settles it. The lock
  * goes with its process, however that ends, so "held" means "alive".
  *
  * The file's one word tells whether there is anything left to settle: "open" from the start on,

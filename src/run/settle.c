@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settle.c: see settle.h. What is appended to a dead run's journal is a function of that journal alone:
- * the engine runs on a clock that stands at the last operation, so the session ends then, whenever
- * somebody looks. For the open holds the clock is moved to the end of their leases, which nobody is
- * left to prolong: they expire, and are booked in full as unconfirmed.
+ * settle.c: see settle.h. What is appended to a dead run's journal is a function of that journal
+ * alone: the engine runs on a clock that stands at the last operation, so the session ends then,
+ * whenever somebody looks. For the open holds the clock is moved to the end of their leases, which
+ * nobody is left to prolong: they expire, and are booked in full as unconfirmed.
  *
  * A lock that is held by a process that does not answer on the socket belongs to a run that is
  * starting or ending, or to another reader that settles. All of these are short, so it is waited

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * settle.h: the reader's side of a run that nobody runs any more. Its process was killed: what was
- * acknowledged is in its journal, its open holds stand for calls that the provider may
- * have billed, and the history may lack the last records. Settling takes the run's lock, replays, books the
- * open holds in full as unconfirmed, ends the session as killed, and writes to the history what
- * it lacks. Doing it twice changes nothing.
+ * acknowledged is in its journal, its open holds stand for calls that the provider may have billed,
+ * and the history may lack the last records. Settling takes the run's lock, replays, books the open
+ * holds in full as unconfirmed, ends the session as killed, and writes to the history what it
+ * lacks. Doing it twice changes nothing.
  */
 #ifndef PAWL_RUN_SETTLE_H
 #define PAWL_RUN_SETTLE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * start.c: from a checked command line to a running agent. What the agent's first instruction has to wait
- * for is done first: the ledger with the session in it (one commit), the gateway's port. The
- * rest is done while the agent starts; the loop does not turn before all of it is there, so no call is
- * answered early.
+ * start.c: from a checked command line to a running agent. What the agent's first instruction has
+ * to wait for is done first: the ledger with the session in it (one commit), the gateway's port.
+ * The rest is done while the agent starts; the loop does not turn before all of it is there, so no
+ * call is answered early.
  */
 #define _GNU_SOURCE
 #include <errno.h>

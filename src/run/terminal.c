@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terminal.c: see terminal.h. The descriptor is a duplicate, since pawl lets go of stdin and stdout.
+ * terminal.c: see terminal.h. The descriptor is a duplicate, since pawl lets go of stdin and
+ * stdout.
  *
  * A terminal whose output is stopped (Ctrl-S) or a pipe that nobody empties must not stop the
  * gateway with a line that is nice to have, so the lines before the end are written only when

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * terminal.h: the terminal belongs to the agent. Pawl owns no pseudo-terminal, reads no key, and writes
- * to stderr only when that cannot disturb: stderr is no terminal, or the terminal is in
+ * terminal.h: the terminal belongs to the agent. Pawl owns no pseudo-terminal, reads no key, and
+ * writes to stderr only when that cannot disturb: stderr is no terminal, or the terminal is in
  * canonical mode (lines, not keys). What cannot be said now waits for the card.
  *
- * Only after pawl has killed an agent that had switched the terminal to keys does it put the modes back
- * that it found at the start.
+ * Only after pawl has killed an agent that had switched the terminal to keys does it put the modes
+ * back that it found at the start.
  */
 #ifndef PAWL_RUN_TERMINAL_H
 #define PAWL_RUN_TERMINAL_H

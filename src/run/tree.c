@@ -5,13 +5,13 @@
  * under way may be missed. That is why ending a tree works in rounds (pawl_tree_kill), and why
  * the caller repeats it until a walk finds nobody.
  *
- * Everything below a subreaper stays below it: an orphan's new parent is the nearest
- * subreaper, so a daemon that forked twice is still found. What leaves the tree is only what another
- * process started on request (a service manager, a container engine).
+ * Everything below a subreaper stays below it: an orphan's new parent is the nearest subreaper, so
+ * a daemon that forked twice is still found. What leaves the tree is only what another process
+ * started on request (a service manager, a container engine).
  *
- * Signals go through a pidfd: open it, look whether the start time is still the one of the walk, and
- * send. A pid that was reused in between is left alone. Kernels without pidfds (before
- * 5.3) get the signal by pid after the same look.
+ * Signals go through a pidfd: open it, look whether the start time is still the one of the walk,
+ * and send. A pid that was reused in between is left alone. Kernels without pidfds (before 5.3) get
+ * the signal by pid after the same look.
  */
 #define _GNU_SOURCE
 #include "run/tree.h"
@@ -139,8 +139,8 @@ pawl_err pawl_tree_walk(struct pawl_tree *tree, pid_t root)
         return err;
     }
     qsort(tree->processes, tree->count, sizeof(tree->processes[0]), compare_pid);
-    /* Each pass marks at least one more generation, so it ends. Children usually have higher pids than
-     * their parents, so one or two passes do. */
+    /* Each pass marks at least one more generation, so it ends. Children usually have higher pids
+     * than their parents, so one or two passes do. */
     for (bool changed = true; changed;) {
         changed = false;
         for (size_t i = 0; i < tree->count; i++) {

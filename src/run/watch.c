@@ -2,12 +2,12 @@
 /*
  * watch.c: everything that comes in while the agent runs.
  *
- * Signals come through a signalfd, because what is to be done depends on the sender: what the terminal
- * sends, the agent has got as well; what a process sends to pawl is meant for the agent. INT and QUIT
- * are ignored either way.
+ * Signals come through a signalfd, because what is to be done depends on the sender: what the
+ * terminal sends, the agent has got as well; what a process sends to pawl is meant for the agent.
+ * INT and QUIT are ignored either way.
  *
- * The pulse looks at the wall clock at most every ten seconds rather than once at the end, since the loop's
- * timers stand still while the machine sleeps, and the run's time does not.
+ * The pulse looks at the wall clock at most every ten seconds rather than once at the end, since
+ * the loop's timers stand still while the machine sleeps, and the run's time does not.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worktree.c: running git. It is a child of pawl, not of the keeper, since it is not the agent's.
- * It runs with no locks, no hooks of a file watcher and no GIT_ variables of the surroundings, with at
- * most OUTPUT_BYTES_MAX of output; PR_SET_PDEATHSIG ends it with pawl.
+ * It runs with no locks, no hooks of a file watcher and no GIT_ variables of the surroundings, with
+ * at most OUTPUT_BYTES_MAX of output; PR_SET_PDEATHSIG ends it with pawl.
  *
  * That it has ended is seen at a pipe whose writing end only it holds: poll(2) waits for that with
  * a limit, which waitpid(2) could not.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worktree.h: what changed in the git tree around the working directory while the agent ran. Git
- * itself is asked, twice: at the start, while the ledger is made, and at the end. Both answers go to
- * anonymous files, so a git that takes its time holds nobody up; it is bounded in time and
+ * itself is asked, twice: at the start, while the ledger is made, and at the end. Both answers go
+ * to anonymous files, so a git that takes its time holds nobody up; it is bounded in time and
  * output. Where it cannot say, nothing is known, which is an answer too.
  */
 #ifndef PAWL_RUN_WORKTREE_H
@@ -65,12 +65,12 @@ struct pawl_worktree {
 
 /* Starts the first look. */
 void pawl_worktree_begin(struct pawl_worktree *worktree, const char *cwd, int64_t real_us);
-/* Waits until the first look is over, but not longer than that. If it is, the comparison will be exact;
- * else the tree is looked at while the agent runs already, files tell by their times whether they
- * changed, and what is new in the first moments may pass for changed. */
+/* Waits until the first look is over, but not longer than that. If it is, the comparison will be
+ * exact; else the tree is looked at while the agent runs already, files tell by their times whether
+ * they changed, and what is new in the first moments may pass for changed. */
 void pawl_worktree_await(struct pawl_worktree *worktree, uint32_t patience_ms);
-/* The second look, and the comparison. Blocks for at most about `patience_ms`. Names live as long as
- * the worktree. */
+/* The second look, and the comparison. Blocks for at most about `patience_ms`. Names live as long
+ * as the worktree. */
 void pawl_worktree_compare(struct pawl_worktree *worktree,
                            uint32_t patience_ms,
                            struct pawl_worktree_changes *ret_changes);
@@ -82,8 +82,8 @@ void pawl_worktree_put(const struct pawl_worktree_changes *changes,
 
 /* --- Inside the layer: reading git's answers (worktree_diff.c). ----------------------------- */
 
-/* Reads `git status --porcelain=v2 --branch -z`. With `root_fd` >= 0 it looks at the files too, and the
- * start is exact. false: no memory, or too much of it. */
+/* Reads `git status --porcelain=v2 --branch -z`. With `root_fd` >= 0 it looks at the files too, and
+ * the start is exact. false: no memory, or too much of it. */
 PAWL_MUST_CHECK bool pawl_worktree_read_start(struct pawl_slice status,
                                               int root_fd,
                                               struct pawl_arena *arena,

@@ -2,14 +2,14 @@
 /*
  * worktree_diff.c: two states of a tree into "created, changed, deleted".
  *
- * Git's status names the files that differ from the last commit, at the start and at the end. If the
- * first look was over before the agent started, the comparison is exact: what was clean and differs
- * now was changed; what differed before and still does was changed if the file's last change (ctime) is
- * another one. Otherwise a file counts when its last change is not older than the start. Commits of
- * the run are added with the files that they touched.
+ * Git's status names the files that differ from the last commit, at the start and at the end. If
+ * the first look was over before the agent started, the comparison is exact: what was clean and
+ * differs now was changed; what differed before and still does was changed if the file's last
+ * change (ctime) is another one. Otherwise a file counts when its last change is not older than the
+ * start. Commits of the run are added with the files that they touched.
  *
- * A file's own times come from the file system's coarse clock, a few milliseconds behind; CLOCK_SLACK_US
- * covers that in the second case.
+ * A file's own times come from the file system's coarse clock, a few milliseconds behind;
+ * CLOCK_SLACK_US covers that in the second case.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -105,8 +105,8 @@ def reader_killed(world):
 
 
 def disk_full(world):
-    """A commit that fails ends the run at once, with the reason; the tree goes with it, and what was
-    acknowledged before stands."""
+    """A commit that fails ends the run at once, with the reason; the tree goes with it, and what
+    was acknowledged before stands."""
     def small_disk():
         # Writes beyond this size fail, as they do on a full disk.
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))

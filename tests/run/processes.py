@@ -118,12 +118,12 @@ def not_executable(world):
 
 
 def closed_streams(world):
-    """Standard descriptors that are closed stay closed for the agent, and nobody takes their place."""
+    """Standard descriptors that are closed stay closed, and nobody takes their place."""
     def closing():
         for fd in (0, 1, 2):
             os.close(fd)
-    command = [sys.executable, "-c",
-               "import os, sys; sys.exit(sum(os.path.exists(f'/proc/self/fd/{i}') for i in range(3)))"]
+    command = [sys.executable, "-c", "import os, sys; "
+               "sys.exit(sum(os.path.exists(f'/proc/self/fd/{i}') for i in range(3)))"]
     process = world.start(["--no-card"], command, preexec_fn=closing, stdin=None, stdout=None,
                           stderr=None)
     assert process.wait(60) == 0

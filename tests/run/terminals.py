@@ -181,7 +181,8 @@ def stops_itself(world):
 def hung_up(world):
     """The terminal goes away: the agent gets its HUP, and nothing is left."""
     with Witness() as witness:
-        with Terminal(world, [], "tool", "daemon", "say:ready", "wait", witness=witness) as terminal:
+        with Terminal(world, [], "tool", "daemon", "say:ready", "wait",
+                      witness=witness) as terminal:
             witness.let_go()
             terminal.await_screen("ready")
         witness.await_nobody()

@@ -113,7 +113,7 @@ def finish(process, text=None):
 
 
 class Witness:
-    """A pipe that every process of a tree holds; it reads as ended when the last of them is gone."""
+    """A pipe that every process of a tree holds; it reads as ended when the last one is gone."""
 
     def __enter__(self):
         self.read_fd, self.write_fd = os.pipe()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_run_keeper.c: the keeper with shells for agents. The test is pawl's side. Agents say that they
- * are ready through a pipe that they inherit; whether something still lives is seen at that
+ * test_run_keeper.c: the keeper with shells for agents. The test is pawl's side. Agents say that
+ * they are ready through a pipe that they inherit; whether something still lives is seen at that
  * pipe too: its reader gets the end of file when the last writer has gone.
  */
 #define _GNU_SOURCE
@@ -343,8 +343,8 @@ static int run_group(void)
     return cmocka_run_group_tests_name("run_keeper", tests, NULL, NULL);
 }
 
-/* Without a controlling terminal, else the keeper would stop this process together with an agent that
- * stops. */
+/* Without a controlling terminal, else the keeper would stop this process together with an agent
+ * that stops. */
 int main(void)
 {
     pid_t pid = fork();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_run_worktree.c: what git said before and after, and files of a real directory whose times say
- * what was touched. Old files get their "change" by a start in the future.
+ * test_run_worktree.c: what git said before and after, and files of a real directory whose times
+ * say what was touched. Old files get their "change" by a start in the future.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
