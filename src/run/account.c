@@ -75,12 +75,12 @@ enum pawl_run_cap_index pawl_account_nearest(const struct pawl_account *account)
 
 int pawl_account_threshold(const struct pawl_account *account, int *told)
 {
-    static const int percents[] = {90, 75, 50};
+    static const int64_t percents[] = {90, 75, 50};
     int64_t permille = pawl_account_permille(account, pawl_account_nearest(account));
     for (size_t i = 0; i < PAWL_ARRAY_LEN(percents); i++) {
         if (permille >= percents[i] * 10 && *told < percents[i]) {
-            *told = percents[i];
-            return percents[i];
+            *told = (int)percents[i];
+            return *told;
         }
     }
     return 0;

@@ -14,7 +14,12 @@
 #include "base/assert.h"
 #include "run/run_priv.h"
 
-enum { CARD_BYTES_MAX = 65536, ARENA_BYTES_MAX = 1 << 20 };
+enum {
+    CARD_BYTES_MAX = 65536,
+    ARENA_BYTES_MAX = 1 << 20,
+    /* Room for a note that turns out to be too long, before it is written again. */
+    NOTE_BYTES_MAX = 2 * PAWL_METADATA_BYTES_MAX
+};
 
 /* --- Ending the tree and the calls --------------------------------------------------------- */
 
@@ -90,7 +95,7 @@ static void write_end(struct pawl_run *run, const struct pawl_card *card)
                           .unit = reason == PAWL_REASON_CAPPED ? card->unit : 0},
     };
     struct pawl_buf text;
-    pawl_buf_init(&text, 2 * PAWL_METADATA_BYTES_MAX);
+    pawl_buf_init(&text, NOTE_BYTES_MAX);
     pawl_card_end_note(card, &text);
     struct pawl_command note = {
         .type = PAWL_COMMAND_NOTE,

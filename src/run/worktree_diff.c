@@ -212,13 +212,15 @@ static bool was_changed(const struct comparison *comparison,
     return before == NULL || before->changed_us != changed_us;
 }
 
+/* At least one of the two is there. */
 static void compare_entry(struct comparison *comparison,
                           const struct pawl_worktree_entry *before,
                           const struct pawl_worktree_entry *after)
 {
     struct pawl_worktree_changes *changes = comparison->changes;
+    PAWL_ASSERT(before != NULL || after != NULL);
     const struct pawl_worktree_entry *entry = after != NULL ? after : before;
-    bool was_there = before == NULL ? !after->fresh : !before->absent;
+    bool was_there = before == NULL ? !entry->fresh : !before->absent;
     int64_t changed_us = 0;
     bool is_there = look(comparison->root_fd, entry->path, &changed_us);
     if (is_there && !was_there) {
