@@ -202,20 +202,18 @@ void pawl_book_roll(struct pawl_core *core, uint32_t budget)
 }
 
 /* A booking into the present instance of the slot, which may have ended. */
-static void book_present(struct pawl_core *core, const struct pawl_booking *booking)
+static void book_present(struct pawl_core *core,
+                         struct pawl_budget_slot *slot,
+                         const struct pawl_booking *booking)
 {
-    struct pawl_budget_slot *slot = pawl_budget_edit(core, booking->budget);
     slot->reserved += booking->reserved;
     slot->spent += booking->spent;
     slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
     PAWL_ASSERT(slot->reserved >= 0 && slot->spent >= 0);
     PAWL_ASSERT(slot->refs > 0 || slot->reserved == 0);
-    if (instance_ended(slot, core->state.now_us)) {
-        return;
-    }
-    if (booking->over) {
+    if (booking->over && !instance_ended(slot, core->state.now_us)) {
         slot->over_limit = 1;
-    } else if (booking->reserved + booking->spent + booking->debt < 0) {
+    } else if (slot->over_limit != 0 && booking->reserved + booking->spent + booking->debt < 0) {
         pawl_book_settle_limit(core, booking->budget);
     }
 }
@@ -241,18 +239,15 @@ void pawl_book(struct pawl_core *core,
                const struct pawl_booking *booking,
                struct pawl_result *result)
 {
-    const struct pawl_budget_slot *slot = pawl_budget_at(core, booking->budget);
+    struct pawl_budget_slot *slot = pawl_budget_edit(core, booking->budget);
     if (booking->ordinal == slot->ordinal + 1) {
         pawl_book_roll(core, booking->budget);
     }
     PAWL_ASSERT(booking->ordinal <= slot->ordinal);
-    if (booking->debt != 0) {
-        struct pawl_budget_slot *owing = pawl_budget_edit(core, booking->budget);
-        owing->debt += booking->debt;
-        PAWL_ASSERT(owing->debt >= 0);
-    }
+    slot->debt += booking->debt;
+    PAWL_ASSERT(slot->debt >= 0);
     if (booking->ordinal == slot->ordinal) {
-        book_present(core, booking);
+        book_present(core, slot, booking);
     } else {
         book_past(core, booking);
     }
@@ -261,14 +256,13 @@ void pawl_book(struct pawl_core *core,
     }
     PAWL_ASSERT(result->delta_count < PAWL_HOLDS_MAX);
     result->over_limit = result->over_limit || booking->over;
-    result->deltas[result->delta_count] = (struct pawl_delta){
-        .budget = pawl_id_make(0, booking->budget),
-        .ordinal = booking->ordinal,
-        .unit = booking->unit,
-        .reserved = booking->reserved,
-        .spent = booking->spent,
-        .debt = booking->debt,
-    };
+    struct pawl_delta *delta = &result->deltas[result->delta_count];
+    delta->budget = pawl_id_make(0, booking->budget);
+    delta->ordinal = booking->ordinal;
+    delta->unit = booking->unit;
+    delta->reserved = booking->reserved;
+    delta->spent = booking->spent;
+    delta->debt = booking->debt;
     result->delta_count++;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * codec_priv.h: the bytes below codec.c and codec_result.c: a writer into room that was measured,
- * and a reader that survives anything. Numbers are little-endian whatever the machine is.
+ * and a reader that survives anything. Numbers are little-endian, as the machine must be.
  *
  * The writer checks nothing on the way; writer_end asserts that exactly the measured bytes were
  * written. The reader's flag is sticky: after the first bad byte everything reads as zero,
@@ -23,11 +23,12 @@ struct writer {
     unsigned char *at;
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
+
+/* One store: compilers do not find it in a loop over the bytes. */
 static inline void put(struct writer *writer, uint64_t value, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        writer->at[i] = (unsigned char)(value >> (8 * i));
-    }
+    memcpy(writer->at, &value, bytes);
     writer->at += bytes;
 }
 
@@ -100,9 +101,7 @@ static inline uint64_t take(struct reader *reader, size_t bytes)
         return 0;
     }
     uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)reader->at[i] << (8 * i);
-    }
+    memcpy(&value, reader->at, bytes);
     reader->at += bytes;
     reader->left -= bytes;
     return value;

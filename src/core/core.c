@@ -279,6 +279,16 @@ static void answer_repeat(const struct pawl_core *core,
     result->id = slot->id;
 }
 
+/* All but the deltas, of which those within delta_count are written and the others count for
+ * nothing. They are nine tenths of the structure. */
+static void result_clear(struct pawl_result *result)
+{
+    const size_t behind = offsetof(struct pawl_result, deltas) + sizeof(result->deltas);
+    memset(result, 0, offsetof(struct pawl_result, deltas));
+    memset((char *)result + behind, 0, sizeof(*result) - behind);
+    PAWL_ASSERT(result->code == PAWL_RESULT_OK && result->delta_count == 0);
+}
+
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,
@@ -289,7 +299,7 @@ void pawl_core_apply(struct pawl_core *core,
     PAWL_ASSERT(now_us / 1000 < PAWL_TIMER_DUE_MS_MAX);
     core->state.op++;
     core->state.now_us = now_us;
-    memset(ret_result, 0, sizeof(*ret_result));
+    result_clear(ret_result);
     ret_result->op = core->state.op;
     ret_result->now_us = now_us;
     ret_result->code = pawl_shape_check(command);

@@ -81,6 +81,20 @@ static uint16_t plan_row(const struct pawl_core *core,
                          int64_t charged,
                          struct pawl_plan *plan)
 {
+    PAWL_ASSERT(plan->booking_count < PAWL_HOLDS_MAX);
+    struct pawl_booking *booking = &plan->bookings[plan->booking_count];
+    *booking = (struct pawl_booking){
+        .budget = row->stand.budget,
+        .ordinal = row->stand.ordinal,
+        .unit = row->stand.unit,
+        .line = (uint8_t)row->line,
+        .reserved = -plan->held.values[row->line],
+        .spent = used,
+    };
+    plan->booking_count++;
+    if (overage == 0) {
+        return PAWL_RESULT_OK;
+    }
     int64_t remaining = pawl_stand_remaining(&row->stand);
     int64_t shortfall = charged - least(charged, not_below_zero(remaining));
     bool owes = policy == PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT && !capped(core, policy, row);
@@ -92,20 +106,9 @@ static uint16_t plan_row(const struct pawl_core *core,
     if (!pawl_stand_can_grow(&row->stand, charged)) {
         return PAWL_RESULT_AMOUNT_OVERFLOW;
     }
-    bool over =
-        capped(core, policy, row) ? overage > 0 && remaining < overage : !owes && shortfall > 0;
-    PAWL_ASSERT(plan->booking_count < PAWL_HOLDS_MAX);
-    plan->bookings[plan->booking_count] = (struct pawl_booking){
-        .budget = row->stand.budget,
-        .ordinal = row->stand.ordinal,
-        .unit = row->stand.unit,
-        .line = (uint8_t)row->line,
-        .over = over,
-        .reserved = -plan->held.values[row->line],
-        .spent = used + charged - debt,
-        .debt = debt,
-    };
-    plan->booking_count++;
+    booking->over = capped(core, policy, row) ? remaining < overage : !owes && shortfall > 0;
+    booking->spent += charged - debt;
+    booking->debt = debt;
     return PAWL_RESULT_OK;
 }
 

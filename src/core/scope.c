@@ -10,15 +10,8 @@
  */
 #include "core/scope.h"
 
-#include "base/hash.h"
-
 #include "core/index.h"
 #include "core/table.h"
-
-static struct pawl_hash_key scope_hash_key(const struct pawl_core *core)
-{
-    return (struct pawl_hash_key){core->state.limits.hash_key[0], core->state.limits.hash_key[1]};
-}
 
 uint64_t pawl_scope_hash(const struct pawl_core *core,
                          uint64_t parent_hash,
@@ -26,12 +19,11 @@ uint64_t pawl_scope_hash(const struct pawl_core *core,
 {
     PAWL_ASSERT(!pawl_slice_empty(key->value));
     PAWL_ASSERT(pawl_slice_empty(key->name) == (key->level != PAWL_LEVEL_DIMENSION));
-    struct pawl_hash_key hash_key = scope_hash_key(core);
-    uint64_t hash = pawl_hash_mix(parent_hash + key->level + 1);
+    uint64_t hash = parent_hash + key->level + 1;
     if (!pawl_slice_empty(key->name)) {
-        hash = pawl_hash_mix(hash ^ pawl_hash_sip(hash_key, key->name));
+        hash = pawl_string_hash(core, hash, key->name);
     }
-    return pawl_hash_mix(hash ^ pawl_hash_sip(hash_key, key->value));
+    return pawl_string_hash(core, hash, key->value);
 }
 
 static bool scope_is(const struct pawl_core *core,

@@ -13,6 +13,9 @@
 
 /* --- Texts (strings.c) ------------------------------------------------------------------------ */
 
+/* A hash that depends on the ledger's key and on what was hashed before (`from`). Texts that differ
+ * may share it: look-ups compare. */
+uint64_t pawl_string_hash(const struct pawl_core *core, uint64_t from, struct pawl_slice text);
 /* The text's index, or 0 when it is not there or empty. */
 uint32_t pawl_string_find(const struct pawl_core *core, struct pawl_slice text);
 /* Finds or adds it; 0 for the empty text. Room was checked by a plan. */

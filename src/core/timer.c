@@ -129,6 +129,20 @@ void pawl_timer_cancel(struct pawl_core *core, uint32_t node)
     }
 }
 
+void pawl_timer_prefetch(const struct pawl_core *core, uint32_t node)
+{
+    uint32_t position = pawl_timer_node_at(core, node)->position;
+    uint32_t child = position * CHILDREN + 1;
+    PAWL_ASSERT(position < heap_count(core));
+    __builtin_prefetch(entry_at(core, position));
+    if (position > 0) {
+        __builtin_prefetch(entry_at(core, (position - 1) / CHILDREN));
+    }
+    if (child < heap_count(core)) {
+        __builtin_prefetch(entry_at(core, child));
+    }
+}
+
 struct pawl_timer pawl_timer_at(const struct pawl_core *core, uint32_t node)
 {
     const struct pawl_timer_node_slot *place = pawl_timer_node_at(core, node);

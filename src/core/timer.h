@@ -32,6 +32,8 @@ pawl_timer_add(struct pawl_core *core, int64_t due_ms, enum pawl_timer_kind kind
 void pawl_timer_cancel(struct pawl_core *core, uint32_t node);
 /* The earliest, which stays; false when there is none. */
 PAWL_MUST_CHECK bool pawl_timer_first(const struct pawl_core *core, struct pawl_timer *ret_timer);
+/* Tells the processor that this timer will be cancelled soon. */
+void pawl_timer_prefetch(const struct pawl_core *core, uint32_t node);
 /* Whose timer a node is; for audits. */
 struct pawl_timer pawl_timer_at(const struct pawl_core *core, uint32_t node);
 /* Asserts the heap's order and the nodes' positions. */

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/core.c: the core alone. Lifecycles (reserve, commit) per second and bytes per reservation
+ * while a million reservations are open, as DECISIONS' figure is defined: one unit, four budgets
+ * on the way (tenant, workspace, app, agent), lifetime windows, 100,000 budgets, an idempotency
+ * key on both commands, every result encoded; no journal. Then a million leases that fall due
+ * together, in slices of 2,000.
+ *
+ * Which hold is committed is drawn at random from all that are open ("any"), which is the worst
+ * for caches, or is the oldest ("oldest"), which is the worst for timers. Commands come in
+ * groups of 32, announced to the core ("prepared") or not. Keys are kept for two million
+ * commands, so that every new one also makes an old one go: the state is steady.
+ *
+ *   bench_core [open reservations] [lifecycles]
+ */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/prng.h"
+#include "core/codec.h"
+#include "core/core.h"
+
+enum {
+    TENANTS = 10,
+    WORKSPACES = 10, /* of a tenant */
+    APPS = 100,      /* of a workspace */
+    BUDGETS = 100000,
+    AGENTS = BUDGETS - TENANTS - TENANTS * WORKSPACES - TENANTS * WORKSPACES * APPS,
+    NAME_BYTES = 16,
+    KEY_BYTES = 32,
+    GROUP_MAX = 32,
+    BLOCK_BYTES = 1 << 21,
+    BLOCKS_MAX = 8192
+};
+
+struct bench {
+    struct pawl_core *core;
+    struct pawl_clock clock;
+    struct pawl_prng prng;
+    struct pawl_buf encoded;
+    struct pawl_result result;
+    int64_t now_us;
+    uint64_t key;
+    uint64_t result_bytes;
+    uint64_t *open; /* ids */
+    uint32_t open_count;
+    uint32_t block_count;
+    void *blocks[BLOCKS_MAX];
+};
+
+/* Chunks are cut from larger blocks, for which the system can use large pages. */
+static void give_chunks(struct bench *bench, uint32_t wanted)
+{
+    while (wanted > 0) {
+        char *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+        PAWL_ASSERT(block != NULL && bench->block_count < BLOCKS_MAX);
+        (void)madvise(block, BLOCK_BYTES, MADV_HUGEPAGE);
+        bench->blocks[bench->block_count] = block;
+        bench->block_count++;
+        for (uint32_t i = 0; i < BLOCK_BYTES / PAWL_CHUNK_BYTES; i++) {
+            pawl_core_give_chunk(bench->core, block + (size_t)i * PAWL_CHUNK_BYTES);
+            wanted -= wanted > 0 ? 1 : 0;
+        }
+    }
+}
+
+static void apply(struct bench *bench, const struct pawl_command *command)
+{
+    if (bench->result.op % 256 == 0) { /* a batch */
+        give_chunks(bench, pawl_core_chunks_wanted(bench->core, 256));
+    }
+    bench->now_us++;
+    pawl_core_apply(bench->core, bench->now_us, command, &bench->result);
+    if (bench->result.code != PAWL_RESULT_OK) {
+        fprintf(stderr, "bench_core: %s: %s\n", pawl_command_type_name(command->type),
+                pawl_result_name(bench->result.code));
+        exit(1);
+    }
+    pawl_buf_reset(&bench->encoded);
+    pawl_codec_encode_result(&bench->encoded, &bench->result);
+    bench->result_bytes += bench->encoded.bytes;
+}
+
+/* --- The world. ------------------------------------------------------------------------------- */
+
+static void configure(struct bench *bench, uint32_t open_max)
+{
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_CONFIG,
+        .u.config =
+            {
+                .rules_version = PAWL_RULES_VERSION,
+                .strings_max = 1000000,
+                .scopes_max = 1000000,
+                .budgets_max = 1000000,
+                .reservations_max = open_max + 1,
+                .idempotency_max = 8000000,
+                .sessions_max = 1000,
+                .approvals_max = 1000,
+                .idempotency_ttl_us = 2000000,
+                .idempotency_settle_ttl_us = 2000000,
+                .correction_ttl_us = 1000000,
+                .hash_key = {pawl_prng_next(&bench->prng), pawl_prng_next(&bench->prng)},
+            },
+    };
+    apply(bench, &command);
+}
+
+struct place {
+    char names[4][NAME_BYTES];
+};
+
+static void place_write(struct place *place, uint32_t agent)
+{
+    uint32_t app = agent % (TENANTS * WORKSPACES * APPS);
+    uint32_t workspace = app % (TENANTS * WORKSPACES);
+    (void)snprintf(place->names[0], NAME_BYTES, "tenant-%02u", workspace % TENANTS);
+    (void)snprintf(place->names[1], NAME_BYTES, "team-%u", workspace);
+    (void)snprintf(place->names[2], NAME_BYTES, "app-%u", app);
+    (void)snprintf(place->names[3], NAME_BYTES, "agent-%u", agent);
+}
+
+static void place_levels(const struct place *place, uint32_t depth, struct pawl_slice *ret_levels)
+{
+    static const uint8_t levels[4] = {PAWL_LEVEL_TENANT, PAWL_LEVEL_WORKSPACE, PAWL_LEVEL_APP,
+                                      PAWL_LEVEL_AGENT};
+    for (uint32_t i = 0; i < depth; i++) {
+        ret_levels[levels[i]] = pawl_slice_str(place->names[i]);
+    }
+}
+
+static void create_budgets(struct bench *bench)
+{
+    static const uint32_t counts[4] = {TENANTS, TENANTS * WORKSPACES, TENANTS * WORKSPACES * APPS,
+                                       AGENTS};
+    for (uint32_t depth = 1; depth <= 4; depth++) {
+        for (uint32_t i = 0; i < counts[depth - 1]; i++) {
+            struct place place;
+            struct pawl_command command = {
+                .type = PAWL_COMMAND_BUDGET_CREATE,
+                .u.budget_create = {.unit = PAWL_UNIT_USD_MICROCENTS,
+                                    .allocated = PAWL_AMOUNT_MAX / 2,
+                                    .mode = PAWL_BUDGET_ENFORCE},
+            };
+            place_write(&place, i);
+            place_levels(&place, depth, command.u.budget_create.scope.levels);
+            apply(bench, &command);
+        }
+    }
+}
+
+/* --- Lifecycles. ------------------------------------------------------------------------------ */
+
+/* A group of commands with their keys, applied one after the other. */
+struct group {
+    uint32_t count;
+    uint32_t slots[GROUP_MAX]; /* of `open`, for reserves */
+    struct pawl_command commands[GROUP_MAX];
+    char keys[GROUP_MAX][KEY_BYTES];
+};
+
+static struct pawl_command *group_add(struct bench *bench, struct group *group, uint32_t slot)
+{
+    struct pawl_command *command = &group->commands[group->count];
+    char *key = group->keys[group->count];
+    PAWL_ASSERT(group->count < GROUP_MAX);
+    bench->key++;
+    memcpy(key, "request-of-client-", 18);
+    memcpy(key + 18, &bench->key, sizeof(bench->key));
+    group->slots[group->count] = slot;
+    group->count++;
+    *command = (struct pawl_command){
+        .idempotency_key = pawl_slice_of(key, 18 + sizeof(bench->key)),
+        .payload_hash = {bench->key, 1},
+    };
+    return command;
+}
+
+static void group_apply(struct bench *bench, struct group *group, bool prepare)
+{
+    if (prepare) {
+        pawl_core_prepare(bench->core, group->commands, group->count);
+    }
+    for (uint32_t i = 0; i < group->count; i++) {
+        apply(bench, &group->commands[i]);
+        if (group->commands[i].type == PAWL_COMMAND_RESERVE) {
+            PAWL_ASSERT(bench->result.delta_count == 4);
+            bench->open[group->slots[i]] = bench->result.id;
+        }
+    }
+    group->count = 0;
+}
+
+/* Reserves for a random agent and keeps the id at `slot`. */
+static void
+add_reserve(struct bench *bench, struct group *group, const struct place *places, uint32_t slot)
+{
+    struct pawl_command *command = group_add(bench, group, slot);
+    command->type = PAWL_COMMAND_RESERVE;
+    command->u.reserve.line_count = 1;
+    command->u.reserve.lines[0] =
+        (struct pawl_amount){.unit = PAWL_UNIT_USD_MICROCENTS, .value = 1000};
+    command->u.reserve.ttl_ms = 3600000;
+    command->u.reserve.overage = PAWL_OVERAGE_ALLOW_IF_AVAILABLE;
+    command->u.reserve.on_expiry = PAWL_ON_EXPIRY_RELEASE;
+    place_levels(&places[pawl_prng_below(&bench->prng, AGENTS)], 4,
+                 command->u.reserve.subject.levels);
+}
+
+static void add_commit(struct bench *bench, struct group *group, uint32_t slot)
+{
+    struct pawl_command *command = group_add(bench, group, slot);
+    command->type = PAWL_COMMAND_COMMIT;
+    command->u.settle.reservation = bench->open[slot];
+    command->u.settle.line_count = 1;
+    command->u.settle.lines[0] =
+        (struct pawl_amount){.unit = PAWL_UNIT_USD_MICROCENTS, .value = 900};
+}
+
+struct plan {
+    uint32_t count;
+    bool oldest;  /* which hold is committed */
+    bool prepare; /* groups are announced */
+};
+
+static void lifecycles(struct bench *bench, const struct place *places, struct plan plan)
+{
+    static struct group group;
+    int64_t start_us = bench->clock.boot_us(bench->clock.arg);
+    for (uint32_t i = 0; i < plan.count; i++) {
+        uint32_t slot = plan.oldest ? i % bench->open_count
+                                    : (uint32_t)pawl_prng_below(&bench->prng, bench->open_count);
+        for (uint32_t k = 0; k < group.count; k++) {
+            if (group.slots[k] == slot) { /* its id is not known yet */
+                group_apply(bench, &group, plan.prepare);
+            }
+        }
+        add_commit(bench, &group, slot);
+        add_reserve(bench, &group, places, slot);
+        if (group.count == GROUP_MAX) {
+            group_apply(bench, &group, plan.prepare);
+        }
+    }
+    group_apply(bench, &group, plan.prepare);
+    int64_t took_us = bench->clock.boot_us(bench->clock.arg) - start_us;
+    printf("lifecycles_per_second{commit=\"%s\",prepared=\"%s\"} %.0f   (%.0f ns each)\n",
+           plan.oldest ? "oldest" : "any", plan.prepare ? "yes" : "no",
+           plan.count * 1e6 / (double)took_us, (double)took_us * 1e3 / plan.count);
+}
+
+/* Opens as many as shall stay open. */
+static void fill(struct bench *bench, const struct place *places)
+{
+    static struct group group;
+    for (uint32_t slot = 0; slot < bench->open_count; slot++) {
+        add_reserve(bench, &group, places, slot);
+        if (group.count == GROUP_MAX) {
+            group_apply(bench, &group, true);
+        }
+    }
+    group_apply(bench, &group, true);
+}
+
+/* All leases fall due together. */
+static void expire_all(struct bench *bench)
+{
+    int64_t start_us = bench->clock.boot_us(bench->clock.arg);
+    int64_t longest_us = 0;
+    uint32_t expired = 0;
+    bench->now_us += INT64_C(2) * 3600 * 1000000;
+    do {
+        struct pawl_command command = {
+            .type = PAWL_COMMAND_EXPIRE,
+            .u.expire = {.until_us = bench->now_us, .max = PAWL_EXPIRE_MAX}};
+        int64_t slice_us = bench->clock.boot_us(bench->clock.arg);
+        apply(bench, &command);
+        slice_us = bench->clock.boot_us(bench->clock.arg) - slice_us;
+        longest_us = slice_us > longest_us ? slice_us : longest_us;
+        expired += bench->result.expired_count;
+    } while (bench->result.more_due);
+    int64_t took_us = bench->clock.boot_us(bench->clock.arg) - start_us;
+    printf("expired_together %" PRIu32 " in %.3f s, longest slice %.2f ms\n", expired,
+           (double)took_us / 1e6, (double)longest_us / 1e3);
+}
+
+static void print_memory(const struct bench *bench)
+{
+    struct pawl_core_stats stats;
+    pawl_core_stats(bench->core, &stats);
+    printf("open_reservations %" PRIu32 "\nbudgets %" PRIu32 "\nidempotency_records %" PRIu32 "\n",
+           stats.reservations, stats.budgets, stats.idempotency);
+    printf("bytes_per_reservation %" PRIu64
+           "   (slot, two records, shares of indexes and timers)\n",
+           stats.reservation_bytes);
+    printf("chunks_used %" PRIu32 "   (%.1f MiB)\n", stats.chunks_used,
+           stats.chunks_used * (double)PAWL_CHUNK_BYTES / (1 << 20));
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t open = 1000000;
+    uint64_t count = 2000000;
+    if ((argc > 1 && !pawl_slice_to_u64(pawl_slice_str(argv[1]), &open)) ||
+        (argc > 2 && !pawl_slice_to_u64(pawl_slice_str(argv[2]), &count)) || open == 0 ||
+        open > 10000000 || count > UINT32_MAX) {
+        fprintf(stderr, "usage: bench_core [open reservations] [lifecycles]\n");
+        return 2;
+    }
+    struct bench *bench = calloc(1, sizeof(*bench));
+    struct place *places = calloc(AGENTS, sizeof(*places));
+    void *memory = aligned_alloc(64, pawl_core_size());
+    PAWL_ASSERT(bench != NULL && places != NULL && memory != NULL);
+    bench->core = pawl_core_init(memory, pawl_core_size());
+    bench->clock = pawl_clock_os();
+    bench->now_us = INT64_C(1767225600) * 1000000;
+    bench->open = calloc(open, sizeof(bench->open[0]));
+    bench->open_count = (uint32_t)open;
+    PAWL_ASSERT(bench->open != NULL);
+    pawl_prng_seed(&bench->prng, 1);
+    pawl_buf_init(&bench->encoded, 1 << 20);
+    for (uint32_t agent = 0; agent < AGENTS; agent++) {
+        place_write(&places[agent], agent);
+    }
+    configure(bench, bench->open_count);
+    create_budgets(bench);
+    fill(bench, places);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct plan plan = {.count = (uint32_t)count, .oldest = i >= 2, .prepare = i % 2 == 0};
+        lifecycles(bench, places, plan);
+    }
+    print_memory(bench);
+    expire_all(bench);
+    while (bench->block_count > 0) {
+        bench->block_count--;
+        free(bench->blocks[bench->block_count]);
+    }
+    pawl_buf_free(&bench->encoded);
+    free(bench->open);
+    free(bench);
+    free(places);
+    free(memory);
+    return 0;
+}
