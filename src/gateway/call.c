@@ -8,6 +8,9 @@
  *      │           │           │                    └─► DRAINING ─────┘          │
  *      └───────────┴───────────┴─► REFUSING ─────────────────────────────────────┘
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
@@ -48,11 +51,6 @@ void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_sta
 }
 
 /* --- Birth and end -------------------------------------------------------------------------- */
-
-static void init_op(struct pawl_call_op *op, struct pawl_model_call *call)
-{
-    *op = (struct pawl_call_op){.call = call};
-}
 
 static void on_alarm(void *arg)
 {
@@ -105,30 +103,67 @@ static void on_drained(struct pawl_http_exchange *exchange)
     }
 }
 
-static void init_buffers(struct pawl_model_call *call)
+static void init_store(struct pawl_call_store *store)
 {
-    pawl_arena_init(&call->arena, CALL_ARENA_BYTES_MAX);
-    pawl_arena_init(&call->scratch, SCRATCH_BYTES_MAX);
-    pawl_buf_init(&call->body, PAWL_BODY_BYTES_MAX);
+    pawl_arena_init(&store->arena, CALL_ARENA_BYTES_MAX);
+    pawl_arena_init(&store->scratch, SCRATCH_BYTES_MAX);
+    pawl_buf_init(&store->body, PAWL_BODY_BYTES_MAX);
     /* A few values longer than what came. */
-    pawl_buf_init(&call->forwarded, PAWL_BODY_BYTES_MAX + 4096);
-    pawl_buf_init(&call->settle_note, PAWL_METADATA_BYTES_MAX);
-    pawl_buf_init(&call->answer.decoded, PAWL_ANSWER_BYTES_MAX);
-    pawl_buf_init(&call->answer.raw, PAWL_ANSWER_BYTES_MAX);
-    pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
-    pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
-    pawl_sse_init(&call->answer.sse, 0);
+    pawl_buf_init(&store->forwarded, PAWL_BODY_BYTES_MAX + 4096);
+    pawl_buf_init(&store->decoded, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&store->url, PAWL_URL_BYTES_MAX);
+    pawl_buf_init(&store->note, PAWL_METADATA_BYTES_MAX);
+    pawl_buf_init(&store->settle_note, PAWL_METADATA_BYTES_MAX);
 }
 
-static void free_buffers(struct pawl_model_call *call)
+static void recycle_buf(struct pawl_buf *buf)
 {
-    pawl_arena_free(&call->arena);
-    pawl_arena_free(&call->scratch);
-    pawl_buf_free(&call->body);
-    pawl_buf_free(&call->forwarded);
-    pawl_buf_free(&call->settle_note);
-    pawl_buf_free(&call->answer.decoded);
-    pawl_buf_free(&call->answer.raw);
+    if (buf->capacity > PAWL_POOL_BYTES_MAX) {
+        pawl_buf_free(buf);
+    }
+    pawl_buf_reset(buf);
+}
+
+static void recycle_arena(struct pawl_arena *arena)
+{
+    if (arena->used_bytes > PAWL_POOL_BYTES_MAX) {
+        pawl_arena_free(arena);
+    }
+    pawl_arena_reset(arena);
+}
+
+void pawl_model_call_forget_scratch(struct pawl_model_call *call)
+{
+    recycle_arena(&call->store.scratch);
+}
+
+static void recycle_store(struct pawl_call_store *store)
+{
+    recycle_arena(&store->arena);
+    recycle_arena(&store->scratch);
+    recycle_buf(&store->body);
+    recycle_buf(&store->forwarded);
+    recycle_buf(&store->decoded);
+    recycle_buf(&store->url);
+    recycle_buf(&store->note);
+    recycle_buf(&store->settle_note);
+}
+
+static void free_store(struct pawl_call_store *store)
+{
+    pawl_arena_free(&store->arena);
+    pawl_arena_free(&store->scratch);
+    pawl_buf_free(&store->body);
+    pawl_buf_free(&store->forwarded);
+    pawl_buf_free(&store->decoded);
+    pawl_buf_free(&store->url);
+    pawl_buf_free(&store->note);
+    pawl_buf_free(&store->settle_note);
+}
+
+/* What one request alone had. */
+static void free_rest(struct pawl_model_call *call)
+{
     pawl_buf_free(&call->answer.gate);
     pawl_buf_free(&call->answer.pending);
     pawl_sse_free(&call->answer.sse);
@@ -162,36 +197,59 @@ static void unlink_call(struct pawl_model_call *call)
     call->gateway->counters.in_flight--;
 }
 
+/* A call that lies in the pool, or a new one. NULL without memory. */
+static struct pawl_model_call *take_call(struct pawl_gateway *gateway)
+{
+    struct pawl_model_call *call = gateway->pool;
+    if (call != NULL) {
+        gateway->pool = call->next;
+        gateway->pool_count--;
+        memset(call, 0, offsetof(struct pawl_model_call, store));
+        return call;
+    }
+    call = pawl_alloc_zeroed(1, sizeof(*call));
+    if (call == NULL) {
+        return NULL;
+    }
+    init_store(&call->store);
+    call->store.alarm = pawl_alarm_new(gateway->options.loop, on_alarm, call);
+    if (call->store.alarm == NULL) {
+        pawl_free(call);
+        return NULL;
+    }
+    struct pawl_call_op *ops[] = {&call->main_op,  &call->note_op, &call->pause_op,
+                                  &call->lease_op, &call->grow_op, &call->event_op};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(ops); i++) {
+        ops[i]->call = call;
+    }
+    return call;
+}
+
 void pawl_model_call_start(struct pawl_gateway *gateway,
                            struct pawl_http_exchange *exchange,
                            const struct pawl_route *route)
 {
-    struct pawl_model_call *call = pawl_alloc_zeroed(1, sizeof(*call));
-    struct pawl_alarm *alarm =
-        call != NULL ? pawl_alarm_new(gateway->options.loop, on_alarm, call) : NULL;
-    if (alarm == NULL) {
-        pawl_free(call);
+    struct pawl_model_call *call = take_call(gateway);
+    if (call == NULL) {
         pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
         return;
     }
     call->magic = PAWL_MODEL_CALL_MAGIC;
-    call->alarm = alarm;
     call->gateway = gateway;
     call->exchange = exchange;
     call->route = *route;
     call->provider = gateway->providers[route->upstream];
     call->started_us = pawl_alarm_now_us();
-    init_buffers(call);
-    struct pawl_call_op *ops[] = {&call->main_op,  &call->note_op, &call->pause_op,
-                                  &call->lease_op, &call->grow_op, &call->event_op};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(ops); i++) {
-        init_op(ops[i], call);
-    }
+    pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
+    pawl_sse_init(&call->answer.sse, 0);
     link_call(gateway, call);
     pawl_http_exchange_set_owner(exchange, call);
     pawl_http_exchange_on_gone(exchange, on_gone);
     pawl_http_exchange_on_drained(exchange, on_drained);
+    call->open_ops = 1; /* it stays while this function has it */
     pawl_model_call_receive(call);
+    call->open_ops--;
     pawl_model_call_release(call);
 }
 
@@ -205,13 +263,47 @@ struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange)
 static void on_alarm_closed(void *arg)
 {
     struct pawl_model_call *call = arg;
-    PAWL_ASSERT(call->magic == PAWL_MODEL_CALL_MAGIC);
+    struct pawl_gateway *gateway = call->gateway;
+    free_store(&call->store);
+    pawl_free(call);
+    PAWL_ASSERT(gateway->closing_count > 0);
+    gateway->closing_count--;
+    pawl_gateway_check_idle(gateway);
+}
+
+static void close_call(struct pawl_gateway *gateway, struct pawl_model_call *call)
+{
+    gateway->closing_count++;
+    pawl_alarm_close(call->store.alarm, on_alarm_closed);
+}
+
+void pawl_model_call_empty_pool(struct pawl_gateway *gateway)
+{
+    while (gateway->pool != NULL) {
+        struct pawl_model_call *call = gateway->pool;
+        gateway->pool = call->next;
+        gateway->pool_count--;
+        close_call(gateway, call);
+    }
+}
+
+/* The request is over: the call waits for the next one, or goes. */
+static void retire(struct pawl_model_call *call)
+{
     struct pawl_gateway *gateway = call->gateway;
     PAWL_ASSERT(call->state == PAWL_MODEL_CALL_DONE && call->open_ops == 0);
     unlink_call(call);
-    free_buffers(call);
+    free_rest(call);
+    pawl_alarm_stop(call->store.alarm);
     call->magic = 0;
-    pawl_free(call);
+    if (gateway->pool_count < PAWL_POOL_CALLS_MAX) {
+        recycle_store(&call->store);
+        call->next = gateway->pool;
+        gateway->pool = call;
+        gateway->pool_count++;
+    } else {
+        close_call(gateway, call);
+    }
     pawl_gateway_check_idle(gateway);
 }
 
@@ -225,10 +317,8 @@ void pawl_model_call_done(struct pawl_model_call *call)
 
 void pawl_model_call_release(struct pawl_model_call *call)
 {
-    struct pawl_alarm *alarm = call->alarm;
-    if (call->state == PAWL_MODEL_CALL_DONE && call->open_ops == 0 && alarm != NULL) {
-        call->alarm = NULL;
-        pawl_alarm_close(alarm, on_alarm_closed);
+    if (call->state == PAWL_MODEL_CALL_DONE && call->open_ops == 0 && call->magic != 0) {
+        retire(call);
     }
 }
 
@@ -263,7 +353,7 @@ void pawl_model_call_submit(struct pawl_model_call *call,
 
 void pawl_model_call_set_timer(struct pawl_model_call *call, uint64_t ms)
 {
-    pawl_alarm_start(call->alarm, ms);
+    pawl_alarm_start(call->store.alarm, ms);
 }
 
 void pawl_model_call_let_go(struct pawl_model_call *call)

@@ -38,7 +38,7 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
         refuse(call, PAWL_REFUSAL_BODY, "the body's content coding is not served");
         return false;
     }
-    enum pawl_decode_status status = pawl_decoder_feed(decoder, request->body, &call->body);
+    enum pawl_decode_status status = pawl_decoder_feed(decoder, request->body, &call->store.body);
     bool whole = status == PAWL_DECODE_OK && pawl_decoder_complete(decoder);
     pawl_decoder_free(decoder);
     if (!whole) {
@@ -47,7 +47,7 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
                                              : "the body is not coded as its header says");
         return false;
     }
-    *ret_body = pawl_buf_slice(&call->body);
+    *ret_body = pawl_buf_slice(&call->store.body);
     return true;
 }
 
@@ -55,13 +55,13 @@ static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
 {
     struct pawl_errmsg msg = {.text = ""};
     pawl_err err =
-        pawl_request_read(call->route.dialect, body, &call->scratch, &call->request, &msg);
+        pawl_request_read(call->route.dialect, body, &call->store.scratch, &call->request, &msg);
     if (pawl_failed(err)) {
         bool memory = err.code == PAWL_ERR_MEMORY;
         refuse(call, PAWL_REFUSAL_BODY, memory ? "no memory to read the body" : msg.text);
         return false;
     }
-    call->request.model = pawl_arena_copy(&call->arena, call->request.model);
+    call->request.model = pawl_arena_copy(&call->store.arena, call->request.model);
     return true;
 }
 
@@ -84,7 +84,7 @@ static void price_and_estimate(struct pawl_model_call *call)
     call->mark = pawl_estimate_mark_of(&call->estimate, elements);
     /* From here on only the body's bytes and its figures are needed. */
     call->request.elements = (struct pawl_estimate_body){.base = NULL};
-    pawl_arena_free(&call->scratch);
+    pawl_model_call_forget_scratch(call);
 }
 
 static bool may_be_bounded(struct pawl_model_call *call)
@@ -120,7 +120,7 @@ static struct pawl_slice agent_of(struct pawl_model_call *call)
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
     struct pawl_slice agent =
         pawl_headers_value(request->headers, request->header_count, "user-agent");
-    return pawl_arena_copy(&call->arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
+    return pawl_arena_copy(&call->store.arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
 }
 
 static bool refuse_when_latched(struct pawl_model_call *call)
@@ -205,6 +205,14 @@ static const char *paused_by(uint8_t reason)
     return "somebody paused it";
 }
 
+static void words_of_deadline(struct pawl_refusal_words *words, const char *run)
+{
+    words->refusal = PAWL_REFUSAL_DEADLINE;
+    words->unit = PAWL_UNIT_WALL_CLOCK_MS;
+    words->latches = true;
+    pawl_words_set(words, "pawl: the time of run %s is up", run);
+}
+
 /* Says no for a code that is about the session or a budget as a whole. false: it is about funds,
  * which the admission judges. */
 static bool
@@ -220,17 +228,19 @@ refuse_by_code(struct pawl_model_call *call, uint16_t code, const struct pawl_de
     case PAWL_RESULT_BUDGET_EXCEEDED:
         return false;
     case PAWL_RESULT_DEADLINE_PASSED:
-        words->refusal = PAWL_REFUSAL_DEADLINE;
-        words->latches = true;
-        pawl_words_set(words, "pawl: the time of run %s is up", run);
+        words_of_deadline(words, run);
         break;
     case PAWL_RESULT_SESSION_PAUSED:
         words->refusal = PAWL_REFUSAL_LATCHED;
         pawl_words_set(words, "pawl: run %s is paused: %s", run, paused_by(denial->reason));
         break;
     case PAWL_RESULT_SESSION_ENDED:
-        words->refusal = PAWL_REFUSAL_STOPPED;
-        pawl_words_set(words, "pawl: run %s has ended", run);
+        if (denial->unit == PAWL_UNIT_WALL_CLOCK_MS) {
+            words_of_deadline(words, run);
+        } else {
+            words->refusal = PAWL_REFUSAL_STOPPED;
+            pawl_words_set(words, "pawl: run %s has ended", run);
+        }
         break;
     case PAWL_RESULT_OVER_LIMIT:
     case PAWL_RESULT_DEBT_OUTSTANDING:
@@ -250,12 +260,12 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
 
 static void reserve(struct pawl_model_call *call)
 {
-    struct pawl_buf note;
-    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
-    pawl_note_reserve(call, &note);
+    struct pawl_buf *note = &call->store.note;
+    pawl_buf_reset(note);
+    pawl_note_reserve(call, note);
     struct pawl_command command = {
         .type = PAWL_COMMAND_RESERVE,
-        .metadata = pawl_buf_slice(&note),
+        .metadata = pawl_buf_slice(note),
         .u.reserve =
             {
                 .subject = call->gateway->subject,
@@ -273,7 +283,6 @@ static void reserve(struct pawl_model_call *call)
     call->gateway->too_big_running = 0;
     pawl_model_call_move(call, PAWL_MODEL_CALL_RESERVING);
     pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
-    pawl_buf_free(&note);
 }
 
 static void refuse_by_admission(struct pawl_model_call *call)
@@ -324,7 +333,7 @@ static void step_out(struct pawl_model_call *call)
 {
     if (call->state == PAWL_MODEL_CALL_WAITING) {
         pawl_gateway_leave(call->gateway, call);
-        pawl_alarm_stop(call->alarm);
+        pawl_alarm_stop(call->store.alarm);
     }
 }
 
@@ -361,14 +370,15 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
 
 void pawl_model_call_out_of_patience(struct pawl_model_call *call)
 {
+    struct pawl_gateway *gateway = call->gateway;
     struct pawl_denial denial;
-    (void)pawl_gateway_left(call->gateway, call->query.left, &denial);
+    (void)pawl_gateway_left(gateway, call->query.left, &denial);
     judge(call);
     /* It may fit by now and only stand behind others; their turn came first. */
     call->admission.verdict = PAWL_ADMISSION_HELD;
     step_out(call);
     refuse_by_admission(call);
-    pawl_gateway_pump(call->gateway);
+    pawl_gateway_pump(gateway);
 }
 
 /* --- The reserve's answer ------------------------------------------------------------------- */

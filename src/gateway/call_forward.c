@@ -20,7 +20,6 @@
 
 enum {
     UPSTREAM_IDLE_MS = 30 * 60 * 1000, /* not a byte for so long: it is dead */
-    URL_BYTES_MAX = 64 * 1024,
     OWN_HEADERS = 2
 };
 
@@ -47,7 +46,7 @@ static void write_body(struct pawl_model_call *call)
         .old_name = only_old_name(call->provider),
     };
     call->answer.hide_usage = call->request.stream && !call->request.usage_asked;
-    pawl_request_write(&call->request, &limits, &call->forwarded);
+    pawl_request_write(&call->request, &limits, &call->store.forwarded);
 }
 
 static void on_head(void *arg, int status, const struct pawl_http_header *headers, size_t count);
@@ -61,30 +60,26 @@ static pawl_err start_upstream(struct pawl_model_call *call, struct pawl_errmsg 
     struct pawl_headers_options keep = {
         .drop_accept_encoding = true, .drop_content_encoding = true, .extra = 1};
     size_t header_count = 0;
-    struct pawl_http_header *headers = pawl_headers_forward(request->headers, request->header_count,
-                                                            &keep, &call->arena, &header_count);
+    struct pawl_http_header *headers = pawl_headers_forward(
+        request->headers, request->header_count, &keep, &call->store.arena, &header_count);
     write_body(call);
-    struct pawl_buf url;
-    pawl_buf_init(&url, URL_BYTES_MAX);
-    pawl_route_append_url(&call->route, gateway->bases[call->route.upstream], request->query, &url);
-    if (headers == NULL || url.overflowed || call->forwarded.overflowed) {
-        pawl_buf_free(&url);
+    pawl_route_append_url(&call->route, gateway->bases[call->route.upstream], request->query,
+                          &call->store.url);
+    if (headers == NULL || call->store.url.overflowed || call->store.forwarded.overflowed) {
         pawl_errmsg_set(msg, "no memory for the request");
         return PAWL_ERR(MEMORY);
     }
     struct pawl_http_call_options options = {
         .method = PAWL_SLICE("POST"),
-        .url = pawl_buf_slice(&url),
+        .url = pawl_buf_slice(&call->store.url),
         .headers = headers,
         .header_count = header_count,
-        .body = pawl_buf_slice(&call->forwarded),
+        .body = pawl_buf_slice(&call->store.forwarded),
         .has_body = true,
         .idle_timeout_ms = UPSTREAM_IDLE_MS,
         .events = {.on_head = on_head, .on_body = on_body, .on_done = on_done, .arg = call},
     };
-    pawl_err err = pawl_http_call_start(gateway->options.client, &options, &call->upstream, msg);
-    pawl_buf_free(&url);
-    return err;
+    return pawl_http_call_start(gateway->options.client, &options, &call->upstream, msg);
 }
 
 static void unreachable(struct pawl_model_call *call, const char *why)
@@ -165,7 +160,7 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
     struct pawl_headers_options keep = {.drop_content_encoding = answer->decoder != NULL,
                                         .extra = OWN_HEADERS};
     answer->headers =
-        pawl_headers_forward(headers, count, &keep, &call->arena, &answer->header_count);
+        pawl_headers_forward(headers, count, &keep, &call->store.arena, &answer->header_count);
     if (call->state == PAWL_MODEL_CALL_FORWARDING) {
         pawl_model_call_move(call, PAWL_MODEL_CALL_STREAMING);
     }
@@ -189,7 +184,7 @@ static size_t add_own_headers(struct pawl_model_call *call)
     if (left.bound) {
         answer->headers[count++] = (struct pawl_http_header){
             PAWL_SLICE("x-pawl-remaining-usd-microcents"),
-            pawl_arena_printf(&call->arena, "%lld", (long long)left.free)};
+            pawl_arena_printf(&call->store.arena, "%lld", (long long)left.free)};
     }
     return count;
 }
@@ -243,24 +238,24 @@ static bool on_body(void *arg, struct pawl_slice bytes)
         return on_opaque(call, bytes);
     }
     if (answer->kind == PAWL_ANSWER_ERROR) {
-        pawl_buf_append_slice(&answer->raw, bytes);
-        if (answer->raw.overflowed) {
+        pawl_buf_append_slice(&call->store.decoded, bytes);
+        if (call->store.decoded.overflowed) {
             give_up(call, "its error answer is too large");
         }
         return true;
     }
     if (answer->decoder != NULL) {
         if (answer->kind == PAWL_ANSWER_STREAM) {
-            pawl_buf_reset(&answer->decoded);
+            pawl_buf_reset(&call->store.decoded);
         }
-        if (pawl_decoder_feed(answer->decoder, bytes, &answer->decoded) != PAWL_DECODE_OK) {
+        if (pawl_decoder_feed(answer->decoder, bytes, &call->store.decoded) != PAWL_DECODE_OK) {
             give_up(call, "its answer is coded badly or too large");
             return true;
         }
-        bytes = pawl_buf_slice(&answer->decoded);
+        bytes = pawl_buf_slice(&call->store.decoded);
     } else if (answer->kind == PAWL_ANSWER_WHOLE) {
-        pawl_buf_append_slice(&answer->decoded, bytes);
-        if (answer->decoded.overflowed) {
+        pawl_buf_append_slice(&call->store.decoded, bytes);
+        if (call->store.decoded.overflowed) {
             give_up(call, "its answer is too large");
             return true;
         }
@@ -273,7 +268,7 @@ static bool on_body(void *arg, struct pawl_slice bytes)
 static void finish_error(struct pawl_model_call *call)
 {
     pawl_model_call_release_hold(call, PAWL_END_ERROR);
-    pawl_model_call_reply(call, pawl_buf_slice(&call->answer.raw));
+    pawl_model_call_reply(call, pawl_buf_slice(&call->store.decoded));
 }
 
 static void finish_whole(struct pawl_model_call *call)
@@ -283,7 +278,7 @@ static void finish_whole(struct pawl_model_call *call)
         give_up(call, "its answer ends in the middle");
         return;
     }
-    pawl_meter_on_body(&answer->meter, pawl_buf_slice(&answer->decoded));
+    pawl_meter_on_body(&answer->meter, pawl_buf_slice(&call->store.decoded));
     uint32_t tool_calls = pawl_meter_result(&answer->meter)->tool_calls;
     if (call->client_gone) {
         pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);
@@ -291,7 +286,7 @@ static void finish_whole(struct pawl_model_call *call)
         pawl_model_call_count_tools(call, tool_calls);
     } else {
         pawl_model_call_settle(call, PAWL_END_COMPLETE);
-        pawl_model_call_reply(call, pawl_buf_slice(&answer->decoded));
+        pawl_model_call_reply(call, pawl_buf_slice(&call->store.decoded));
     }
 }
 

@@ -114,6 +114,9 @@ static void set_amounts(struct pawl_model_call *call,
 static int64_t overshoot_of(const struct pawl_model_call *call, const struct pawl_meter_bill *bill)
 {
     int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS);
+    if (beyond <= 0) {
+        return 0; /* as nearly always */
+    }
     struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
     int64_t overshoot = left.bound ? beyond - max_i64(left.free, 0) : 0;
     return max_i64(overshoot, 0);
@@ -178,7 +181,8 @@ static void on_settled(struct pawl_model_call *call, const struct pawl_result *r
 /* COMMIT, CORRECT or RELEASE, with the metadata that is there. */
 static void submit_settlement(struct pawl_model_call *call, uint16_t type)
 {
-    struct pawl_command command = {.type = type, .metadata = pawl_buf_slice(&call->settle_note)};
+    struct pawl_command command = {.type = type,
+                                   .metadata = pawl_buf_slice(&call->store.settle_note)};
     if (type == PAWL_COMMAND_RELEASE) {
         command.u.release.reservation = call->hold;
     } else {
@@ -194,7 +198,7 @@ static void submit_settlement(struct pawl_model_call *call, uint16_t type)
 static void begin_settling(struct pawl_model_call *call, enum pawl_call_end end)
 {
     call->end = end;
-    pawl_alarm_stop(call->alarm);
+    pawl_alarm_stop(call->store.alarm);
     pawl_model_call_move(call, PAWL_MODEL_CALL_SETTLING);
     if (call->client_gone) {
         pawl_model_call_abort_exchange(call);
@@ -204,7 +208,7 @@ static void begin_settling(struct pawl_model_call *call, enum pawl_call_end end)
 void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_end end)
 {
     begin_settling(call, end);
-    pawl_note_release(call, &call->settle_note);
+    pawl_note_release(call, &call->store.settle_note);
     submit_settlement(call, PAWL_COMMAND_RELEASE);
     pawl_gateway_pump(call->gateway);
 }
@@ -248,7 +252,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     set_amounts(call, &result, &bill);
     call->overshoot = overshoot_of(call, &bill);
     gateway->counters.overshoot_microcents += call->overshoot;
-    pawl_note_settle(call, &result, &bill, estimated, &call->settle_note);
+    pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated) {
         learn(call, &result);
     }

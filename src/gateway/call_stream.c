@@ -199,7 +199,7 @@ visible_part(struct pawl_model_call *call, const struct pawl_sse_event *event, s
     if (!call->answer.hide_usage) {
         return event->raw;
     }
-    switch (pawl_usage_hide(event, &call->scratch, out)) {
+    switch (pawl_usage_hide(event, &call->store.scratch, out)) {
     case PAWL_USAGE_HIDE_KEEP:
         return event->raw;
     case PAWL_USAGE_HIDE_DROP:
@@ -218,12 +218,12 @@ static void submit_event(struct pawl_model_call *call,
                          uint32_t count,
                          void (*done)(struct pawl_model_call *, const struct pawl_result *))
 {
-    struct pawl_buf note;
-    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
-    pawl_note_event(call, count, &note);
+    struct pawl_buf *note = &call->store.note;
+    pawl_buf_reset(note);
+    pawl_note_event(call, count, note);
     struct pawl_command command = {
         .type = PAWL_COMMAND_EVENT,
-        .metadata = pawl_buf_slice(&note),
+        .metadata = pawl_buf_slice(note),
         .u.event =
             {
                 .subject = call->gateway->subject,
@@ -233,7 +233,6 @@ static void submit_event(struct pawl_model_call *call,
             },
     };
     pawl_model_call_submit(call, &call->event_op, &command, done);
-    pawl_buf_free(&note);
 }
 
 static bool tool_calls_bound(const struct pawl_model_call *call)
@@ -317,7 +316,7 @@ static void on_whole_counted(struct pawl_model_call *call, const struct pawl_res
         call->answer.tool_calls = (uint32_t)result->charged[0].value;
     }
     pawl_model_call_settle(call, call->client_gone ? PAWL_END_CLIENT_GONE : PAWL_END_COMPLETE);
-    pawl_model_call_reply(call, pawl_buf_slice(&call->answer.decoded));
+    pawl_model_call_reply(call, pawl_buf_slice(&call->store.decoded));
 }
 
 void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count)
@@ -327,7 +326,7 @@ void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count)
         return;
     }
     pawl_model_call_settle(call, PAWL_END_COMPLETE);
-    pawl_model_call_reply(call, pawl_buf_slice(&call->answer.decoded));
+    pawl_model_call_reply(call, pawl_buf_slice(&call->store.decoded));
 }
 
 /* --- Events --------------------------------------------------------------------------------- */

@@ -109,6 +109,7 @@ void pawl_gateway_free(struct pawl_gateway *gateway)
         return;
     }
     PAWL_ASSERT(gateway->calls == NULL && gateway->passes == NULL);
+    PAWL_ASSERT(gateway->pool == NULL && gateway->closing_count == 0);
     pawl_estimator_free(gateway->estimator);
     pawl_arena_free(&gateway->arena);
     pawl_free(gateway);
@@ -300,6 +301,11 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway)
 void pawl_gateway_check_idle(struct pawl_gateway *gateway)
 {
     if (gateway->idle == NULL || gateway->calls != NULL || gateway->passes != NULL) {
+        return;
+    }
+    /* Their alarms hang on the loop, which the caller will close. */
+    pawl_model_call_empty_pool(gateway);
+    if (gateway->closing_count > 0) {
         return;
     }
     void (*idle)(void *arg) = gateway->idle;

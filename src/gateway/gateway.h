@@ -100,7 +100,7 @@ void pawl_gateway_settle_all(struct pawl_gateway *gateway,
                              void (*idle)(void *arg),
                              void *arg);
 struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *gateway);
-/* Only when nothing is in flight. */
+/* After settle_all has said `idle`, or when no request ever came. NULL is allowed. */
 void pawl_gateway_free(struct pawl_gateway *gateway);
 
 #endif

@@ -16,7 +16,7 @@
  *   G1  A hold exists exactly in FORWARDING, STREAMING, DRAINING and SETTLING.
  *   G2  An upstream call exists only in FORWARDING, STREAMING and DRAINING.
  *   G3  Every exchange is answered exactly once; `exchange` is NULL from then on.
- *   G4  A call is freed when it is DONE, no operation of it is open and its alarm is closed.
+ *   G4  A call goes to the pool when it is DONE and no operation of it is open.
  */
 #ifndef PAWL_GATEWAY_GATEWAY_PRIV_H
 #define PAWL_GATEWAY_GATEWAY_PRIV_H
@@ -40,6 +40,9 @@ enum {
     PAWL_DRAIN_MS = 30 * 1000,
     PAWL_ANSWER_BYTES_MAX = 64 << 20,
     PAWL_BODY_BYTES_MAX = 64 << 20,
+    PAWL_URL_BYTES_MAX = 64 << 10,
+    PAWL_POOL_CALLS_MAX = 64,
+    PAWL_POOL_BYTES_MAX = 256 << 10, /* of each buffer and arena that a call keeps */
     PAWL_MESSAGE_BYTES = 512
 };
 
@@ -95,14 +98,25 @@ enum pawl_answer_kind {
     PAWL_ANSWER_OPAQUE  /* in a coding that is not known: passed on unread */
 };
 
+/* What a call keeps when it is used again for another request: memory, and its timer. */
+struct pawl_call_store {
+    struct pawl_alarm *alarm;  /* patience, then the lease, then the drain */
+    struct pawl_arena arena;   /* as long as the call */
+    struct pawl_arena scratch; /* the body's JSON; reset once it is read */
+    struct pawl_buf body;      /* decoded, where the request was coded */
+    struct pawl_buf forwarded; /* the body as it goes upstream */
+    struct pawl_buf decoded;   /* of the answer: what came last; in one piece: all of it */
+    struct pawl_buf url;
+    struct pawl_buf note; /* metadata of the operation that is being made */
+    struct pawl_buf settle_note;
+};
+
 struct pawl_answer {
     enum pawl_answer_kind kind;
     int status;
     struct pawl_http_header *headers; /* what goes to the client; in the call's arena */
     size_t header_count;
     struct pawl_decoder *decoder; /* NULL: identity */
-    struct pawl_buf decoded;      /* of the bytes that came last; WHOLE and ERROR: all of them */
-    struct pawl_buf raw;          /* ERROR: as they came */
     struct pawl_sse sse;
     struct pawl_meter meter;
     bool meter_made;
@@ -121,7 +135,7 @@ struct pawl_answer {
 };
 
 struct pawl_model_call {
-    uint32_t magic;
+    uint32_t magic; /* 0 in the pool */
     enum pawl_model_call_state state;
     struct pawl_gateway *gateway;
     struct pawl_model_call *next; /* in the list of all calls */
@@ -129,10 +143,7 @@ struct pawl_model_call {
     struct pawl_model_call *wait_next; /* in the line of waiting ones */
     struct pawl_http_exchange *exchange;
     bool client_gone;
-    struct pawl_arena arena;   /* as long as the call */
-    struct pawl_arena scratch; /* the body's JSON; reset once it is read */
     struct pawl_route route;
-    struct pawl_buf body; /* decoded, where the request was coded */
     struct pawl_model_request request;
     struct pawl_slice agent; /* the client's name for itself */
     struct pawl_slice provider;
@@ -146,7 +157,6 @@ struct pawl_model_call {
     uint64_t hold;
     /* Upstream */
     struct pawl_http_call *upstream;
-    struct pawl_buf forwarded;
     struct pawl_answer answer;
     /* Growing (extend mode) */
     int64_t output_held;
@@ -164,19 +174,18 @@ struct pawl_model_call {
     bool corrected; /* … as a correction, since the lease had ended */
     uint32_t settled_lines;
     struct pawl_amount settled[PAWL_ADMISSION_UNIT_COUNT];
-    struct pawl_buf settle_note;
     int64_t started_us; /* monotonic */
     int64_t sent_us;
     int64_t head_us;
-    /* Operations */
+    uint32_t open_ops;
+    /* From here on nothing is cleared between two requests. */
+    struct pawl_call_store store;
     struct pawl_call_op main_op;  /* RESERVE, then COMMIT, CORRECT or RELEASE */
     struct pawl_call_op note_op;  /* NOTE */
     struct pawl_call_op pause_op; /* SESSION_SET, when the refusal latches */
     struct pawl_call_op lease_op; /* EXTEND */
     struct pawl_call_op grow_op;  /* GROW */
     struct pawl_call_op event_op; /* EVENT */
-    uint32_t open_ops;
-    struct pawl_alarm *alarm; /* patience, then the lease, then the drain; NULL: closing */
 };
 
 struct pawl_pass;
@@ -191,6 +200,9 @@ struct pawl_gateway {
     struct pawl_estimator *estimator;
     int64_t input_largest; /* settled so far */
     struct pawl_model_call *calls;
+    struct pawl_model_call *pool; /* done, and kept for the next request */
+    uint32_t pool_count;
+    uint32_t closing_count; /* calls whose alarm is being closed */
     struct pawl_model_call *wait_head;
     struct pawl_model_call *wait_tail;
     bool pumping;
@@ -231,10 +243,14 @@ void pawl_model_call_start(struct pawl_gateway *gateway,
                            const struct pawl_route *route);
 struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange);
 void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state);
-/* Moves to DONE, and frees the call as soon as G4 allows. The exchange must be answered. */
+/* Moves to DONE, and lets the call go as soon as G4 allows. The exchange must be answered. */
 void pawl_model_call_done(struct pawl_model_call *call);
 /* After the last use of a call that may be DONE by now. */
 void pawl_model_call_release(struct pawl_model_call *call);
+/* The body was read, and nothing in the scratch arena is needed any more. */
+void pawl_model_call_forget_scratch(struct pawl_model_call *call);
+/* Frees what is in the pool; the alarms close in a later turn. */
+void pawl_model_call_empty_pool(struct pawl_gateway *gateway);
 void pawl_model_call_submit(struct pawl_model_call *call,
                             struct pawl_call_op *op,
                             const struct pawl_command *command,

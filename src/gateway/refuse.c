@@ -212,12 +212,12 @@ static void submit_pause(struct pawl_model_call *call)
 static void submit_note(struct pawl_model_call *call)
 {
     const struct pawl_gateway *gateway = call->gateway;
-    struct pawl_buf note;
-    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
-    pawl_note_refusal(call, &call->words, &note);
+    struct pawl_buf *note = &call->store.note;
+    pawl_buf_reset(note);
+    pawl_note_refusal(call, &call->words, note);
     struct pawl_command command = {
         .type = PAWL_COMMAND_NOTE,
-        .metadata = pawl_buf_slice(&note),
+        .metadata = pawl_buf_slice(note),
         .u.note =
             {
                 .tenant = gateway->subject.levels[PAWL_LEVEL_TENANT],
@@ -226,7 +226,6 @@ static void submit_note(struct pawl_model_call *call)
             },
     };
     pawl_model_call_submit(call, &call->note_op, &command, on_noted);
-    pawl_buf_free(&note);
 }
 
 /* true: the answer follows when the note is durable. */

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -163,10 +164,25 @@ def dechunk(raw):
     return b"".join(pieces), False
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_port(port):
+    """Until somebody listens there."""
+    until = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < until:
+        with contextlib.suppress(ConnectionError):
+            socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX).close()
+            return
+    raise AssertionError(f"nobody listens on port {port}")
+
+
 class Host:
     """The process of gateway_host with a data directory of its own."""
 
-    program = str(ROOT / "build/werror/bin/gateway_host")
+    program = [str(ROOT / "build/werror/bin/gateway_host")]
 
     def __init__(self, provider, folder=None, **options):
         self.provider = provider
@@ -181,7 +197,7 @@ class Host:
     def __enter__(self):
         journal = pathlib.Path(self.folder) / "journal"
         journal.mkdir(exist_ok=True)
-        command = [self.program, str(journal)]
+        command = [*self.program, str(journal)]
         command += [f"{name}={value}" for name, value in self.options.items() if value is not None]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, bufsize=1)

@@ -34,7 +34,7 @@ def main():
     parser.add_argument("--only", default="", help="tests whose suite or name holds this text")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    harness.Host.program = str((ROOT / options.build / "bin/gateway_host").resolve())
+    harness.Host.program = [str((ROOT / options.build / "bin/gateway_host").resolve())]
     harness.SEED = options.seed
     print(f"seed {options.seed}", flush=True)
     count = counting.Count()
