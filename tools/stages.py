@@ -38,6 +38,8 @@ TEST = (
     Stage("dead", TESTS, 60, "tools/dead_files.py build/werror", ("build",)),
     Stage("gates", TESTS, 300, "tests/tools/run.py", ("build",)),
     Stage("unit", TESTS, 300, "tools/ctest_count.py werror", ("build",)),
+    Stage("http", TESTS, 600, "tests/http/run.py --build build/werror", ("build",)),
+    Stage("run", TESTS, 600, "tests/run/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("cli", TESTS, 300, "tests/cli/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("sdk", TESTS, 900, "tests/sdk/run.py --pawl build/werror/bin/pawl", ("build",)),
     build("asan"),
