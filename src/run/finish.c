@@ -15,6 +15,7 @@
 #include "run/run_priv.h"
 
 enum {
+    LINE_BYTES = 256,
     CARD_BYTES_MAX = 65536,
     ARENA_BYTES_MAX = 1 << 20,
     /* Room for a note that turns out to be too long, before it is written again. */
@@ -51,6 +52,14 @@ void pawl_run_drain(struct pawl_run *run)
         return;
     }
     run->phase = PAWL_RUN_DRAINING;
+    uint64_t calls = pawl_gateway_counters(run->gateway).in_flight;
+    if (calls > 0) {
+        struct pawl_buf line;
+        pawl_buf_init(&line, LINE_BYTES);
+        pawl_lines_draining(calls, &line);
+        pawl_run_say(run, &line);
+        pawl_buf_free(&line);
+    }
     pawl_gateway_settle_all(run->gateway, PAWL_RUN_DRAIN_MS, on_idle, run);
 }
 

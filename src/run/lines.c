@@ -2,11 +2,10 @@
 /* lines.c: see lines.h. */
 #include "run/lines.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
-
-enum { GRACE_SECONDS_TOLD = 10 };
 
 /* A range is no exact figure: below a thousand nothing is said. */
 static int64_t rough(int64_t tokens)
@@ -66,7 +65,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
         pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed");
     } else {
         pawl_buf_printf(out, "; at a limit its calls are refused and it is ended after %ds",
-                        GRACE_SECONDS_TOLD);
+                        PAWL_LINES_GRACE_S);
     }
     pawl_buf_printf(out, "; no escalation; %s\n",
                     start->attended ? "attended (--unattended to leave it alone)"
@@ -97,7 +96,7 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch, bool attended, s
     pawl_buf_printf(out, "pawl: stopped: %s\n", words);
     if (!attended) {
         pawl_buf_printf(out, "pawl: the agent has %d seconds to end by itself\n",
-                        GRACE_SECONDS_TOLD);
+                        PAWL_LINES_GRACE_S);
     }
 }
 
@@ -111,4 +110,12 @@ void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out)
 void pawl_lines_ending(struct pawl_buf *out)
 {
     pawl_buf_append_str(out, "pawl: the agent is still there; it is ended now\n");
+}
+
+void pawl_lines_draining(uint64_t calls, struct pawl_buf *out)
+{
+    pawl_buf_printf(out,
+                    "pawl: %" PRIu64 " call%s still under way; read on for at most %d s, to be "
+                    "booked as billed\n",
+                    calls, calls == 1 ? " is" : "s are", PAWL_LINES_DRAIN_S);
 }

@@ -14,6 +14,12 @@
 #include "run/caps.h"
 #include "run/model.h"
 
+/* Times that the lines promise and the run keeps. */
+enum {
+    PAWL_LINES_GRACE_S = 10, /* for an agent to end by itself at a cap */
+    PAWL_LINES_DRAIN_S = 10  /* for calls that outlive their agent */
+};
+
 struct pawl_lines_start {
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
@@ -29,6 +35,7 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         struct pawl_buf *out);
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
+void pawl_lines_draining(uint64_t calls, struct pawl_buf *out);
 
 /* " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind tokens; nothing behind other
  * units or without a price. */

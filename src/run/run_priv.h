@@ -32,6 +32,7 @@
 #include "run/card.h"
 #include "run/environ.h"
 #include "run/keeper.h"
+#include "run/lines.h"
 #include "run/model.h"
 #include "run/run.h"
 #include "run/rundir.h"
@@ -49,10 +50,10 @@ enum {
 };
 
 enum {
-    PAWL_RUN_GRACE_MS = 10000,   /* for an agent to end by itself at a cap */
+    PAWL_RUN_GRACE_MS = PAWL_LINES_GRACE_S * 1000,
     PAWL_RUN_PATIENCE_MS = 2000, /* between TERM and KILL */
-    PAWL_RUN_DRAIN_MS = 10000,   /* for calls that outlived their agent */
-    PAWL_RUN_GIT_AHEAD_MS = 15,  /* for git's first look to come before the agent's start */
+    PAWL_RUN_DRAIN_MS = PAWL_LINES_DRAIN_S * 1000,
+    PAWL_RUN_GIT_AHEAD_MS = 15, /* for git's first look to come before the agent's start */
     PAWL_RUN_GIT_MS = 3000,
     PAWL_RUN_HISTORY_MS = 10000,
     PAWL_RUN_NOTICES_BYTES = 4096,

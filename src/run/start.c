@@ -14,7 +14,6 @@
 
 #include "base/assert.h"
 #include "base/prng.h"
-#include "run/lines.h"
 #include "run/meta.h"
 #include "run/run_priv.h"
 
@@ -22,11 +21,13 @@ enum { LINE_BYTES = 2048 };
 
 /* --- The ledger ---------------------------------------------------------------------------- */
 
-/* The journal is the truth, and what is not in it was promised to nobody: say why, and end. Closing
- * anything would try again. The keeper notices and kills the tree. */
+/* The journal is the truth, and what is not in it was promised to nobody: end the tree, say why,
+ * and exit. Nothing of the ledger is closed, for that would try again. */
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 {
-    (void)arg;
+    struct pawl_run *run = arg;
+    pawl_keeper_end(&run->keeper);
+    pawl_terminal_restore(&run->terminal);
     fprintf(stderr,
             "pawl: the journal cannot be written (%s): %s\n"
             "pawl: the run is stopped; what was acknowledged is kept\n",

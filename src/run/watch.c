@@ -18,7 +18,6 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "run/lines.h"
 #include "run/run_priv.h"
 
 enum { LINE_BYTES = 2048, PULSE_MS_MAX = 10000, PULSE_MS_MIN = 10, PULSES = 40 };
