@@ -118,6 +118,9 @@ uint16_t pawl_settle_plan_correct(const struct pawl_core *core,
     for (uint32_t i = 0; i < plan->admission.row_count; i++) {
         const struct pawl_admission_row *row = &plan->admission.rows[i];
         int64_t change = plan->lines[row->line].value - plan->held.values[row->line];
+        if (change < -row->stand.spent) {
+            change = -row->stand.spent; /* RESET_SPENT has taken it out of the books before. */
+        }
         if (!pawl_stand_can_grow(&row->stand, change)) {
             return PAWL_RESULT_AMOUNT_OVERFLOW;
         }
