@@ -37,12 +37,12 @@ int pawl_history_unit_index(uint16_t unit)
     }
 }
 
-static void spread(const struct pawl_amount *lines, uint32_t count, int64_t sign, int64_t *out)
+static void spread(const struct pawl_amount *lines, uint32_t count, int64_t *out)
 {
     for (uint32_t i = 0; i < count; i++) {
         int index = pawl_history_unit_index(lines[i].unit);
         if (index >= 0) {
-            out[index] += sign * lines[i].value;
+            out[index] += lines[i].value;
         }
     }
 }
@@ -100,7 +100,7 @@ static void apply_reserve(const struct context *c)
 {
     const struct pawl_command_reserve *reserve = &c->record->command.u.reserve;
     int64_t hold[PAWL_HISTORY_UNITS] = {0};
-    spread(reserve->lines, reserve->line_count, 1, hold);
+    spread(reserve->lines, reserve->line_count, hold);
     pawl_history_db_run(c->db,
                         "INSERT OR REPLACE INTO calls(run_id, id, at_us, state, dialect,"
                         " model_asked, hold0, hold1, hold2, hold3, reserve_meta)"
@@ -115,7 +115,7 @@ static void apply_grow(const struct context *c)
 {
     const struct pawl_command_grow *grow = &c->record->command.u.grow;
     int64_t more[PAWL_HISTORY_UNITS] = {0};
-    spread(grow->lines, grow->line_count, 1, more);
+    spread(grow->lines, grow->line_count, more);
     pawl_history_db_run(c->db,
                         "UPDATE calls SET hold0=hold0+?3, hold1=hold1+?4, hold2=hold2+?5,"
                         " hold3=hold3+?6 WHERE run_id=?1 AND id=?2",
@@ -141,24 +141,32 @@ static void describe_settlement(const struct context *c, int64_t call, const cha
         c->record->command.metadata);
 }
 
-/* Books what a settlement charged in place of what the row had before (0, or the hold after an
- * unconfirmed one). */
-static void book(const struct context *c, int64_t call, const int64_t *charged)
+/* Books what a settlement charged in place of what the row had before (nothing, or the hold after
+ * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own. */
+static void book(const struct context *c, int64_t call, const struct pawl_result *result)
 {
+    int64_t now[PAWL_HISTORY_UNITS] = {0};
+    int64_t change[PAWL_HISTORY_UNITS] = {0};
     sqlite3_stmt *row = pawl_history_db_bind(
         c->db, "SELECT spent0, spent1, spent2, spent3 FROM calls WHERE run_id=?1 AND id=?2", "si",
         c->run, call);
-    int64_t change[PAWL_HISTORY_UNITS] = {charged[0], charged[1], charged[2], charged[3], 0};
     if (row != NULL && pawl_history_db_step(c->db, row)) {
         for (int i = 0; i < 4; i++) {
-            change[i] -= sqlite3_column_int64(row, i);
+            now[i] = sqlite3_column_int64(row, i);
         }
         sqlite3_reset(row);
+    }
+    for (uint32_t i = 0; i < result->line_count; i++) {
+        int index = pawl_history_unit_index(result->charged[i].unit);
+        if (index >= 0) {
+            change[index] = result->charged[i].value - now[index];
+            now[index] = result->charged[i].value;
+        }
     }
     pawl_history_db_run(c->db,
                         "UPDATE calls SET spent0=?3, spent1=?4, spent2=?5, spent3=?6"
                         " WHERE run_id=?1 AND id=?2",
-                        "siiiii", c->run, call, charged[0], charged[1], charged[2], charged[3]);
+                        "siiiii", c->run, call, now[0], now[1], now[2], now[3]);
     add_to_run(c, change);
 }
 
@@ -166,15 +174,13 @@ static void apply_settle(const struct context *c, const char *state)
 {
     const struct pawl_result *result = &c->record->result;
     int64_t call = (int64_t)c->record->command.u.settle.reservation;
-    int64_t charged[PAWL_HISTORY_UNITS] = {0};
-    spread(result->charged, result->line_count, 1, charged);
     if (c->record->command.type == PAWL_COMMAND_CORRECT) {
         pawl_history_db_run(c->db,
                             "UPDATE runs SET unconfirmed=unconfirmed-ifnull((SELECT spent0 FROM"
                             " calls WHERE run_id=?1 AND id=?2), 0) WHERE id=?1",
                             "si", c->run, call);
     }
-    book(c, call, charged);
+    book(c, call, result);
     describe_settlement(c, call, state);
     pawl_history_db_run(c->db, "UPDATE runs SET overshoot=overshoot+?2 WHERE id=?1", "si", c->run,
                         meta_number(c, "overshoot", 0));
@@ -200,8 +206,9 @@ static void apply_expired(const struct context *c, const struct pawl_expired *ex
                             " (SELECT 1 FROM calls WHERE run_id=?1 AND calls.id=?2)",
                             "si", c->run, id);
         pawl_history_db_run(c->db,
-                            "UPDATE calls SET state='unconfirmed', settled_us=?3, spent0=hold0,"
-                            " spent1=hold1, spent2=hold2, spent3=hold3, estimated=1, end='unknown'"
+                            "UPDATE calls SET state='unconfirmed', settled_us=?3,"
+                            " spent0=spent0+hold0, spent1=spent1+hold1, spent2=spent2+hold2,"
+                            " spent3=spent3+hold3, estimated=1, end='unknown'"
                             " WHERE run_id=?1 AND id=?2",
                             "sii", c->run, id, c->record->now_us);
         break;
@@ -311,7 +318,7 @@ static void apply_event(const struct context *c)
 {
     const struct pawl_result *result = &c->record->result;
     int64_t charged[PAWL_HISTORY_UNITS] = {0};
-    spread(result->charged, result->line_count, 1, charged);
+    spread(result->charged, result->line_count, charged);
     add_to_run(c, charged);
     pawl_history_db_run(c->db, "UPDATE calls SET spent2=spent2+?3 WHERE run_id=?1 AND id=?2", "sii",
                         c->run, meta_number(c, "call", 0), charged[2]);

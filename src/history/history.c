@@ -12,6 +12,7 @@
 #include "history/history.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -40,18 +41,20 @@ struct pawl_history_db *pawl_history_connection(struct pawl_history *history)
     return &history->db;
 }
 
-static bool read_watermark(struct pawl_history *history)
+/* What the file has of the run; 0 also after a failure, which is kept in the connection. */
+static uint64_t read_watermark(struct pawl_history *history)
 {
+    uint64_t watermark = 0;
     sqlite3_stmt *row = pawl_history_db_bind(&history->db, "SELECT watermark FROM runs WHERE id=?1",
                                              "t", history->run_id);
     if (row != NULL && pawl_history_db_step(&history->db, row)) {
-        history->watermark = (uint64_t)sqlite3_column_int64(row, 0);
+        watermark = (uint64_t)sqlite3_column_int64(row, 0);
         sqlite3_reset(row);
     }
-    return pawl_ok(history->db.err);
+    return watermark;
 }
 
-/* One transaction. Returns the last operation written, 0 for none. */
+/* One transaction. Returns the last operation that the file has then, 0 after a failure. */
 static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob)
 {
     struct pawl_history_db *db = &history->db;
@@ -59,10 +62,11 @@ static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob
     struct pawl_record record;
     bool readable = pawl_record_batch_open(blob, &cursor);
     PAWL_ASSERT(readable);
-    uint64_t last = 0;
     pawl_history_db_run(db, "BEGIN IMMEDIATE", "");
+    /* Read again: another process may have written what we are about to. */
+    uint64_t last = read_watermark(history);
     while (pawl_ok(db->err) && pawl_record_batch_next(&cursor, &history->scratch, &record)) {
-        if (record.op > history->watermark) {
+        if (record.op > last) {
             pawl_history_apply(db, pawl_slice_str(history->run_id), &record);
             last = record.op;
         }
@@ -100,7 +104,7 @@ static void *thread_main(void *arg)
 
         pthread_mutex_lock(&history->mutex);
         history->watermark = last > history->watermark ? last : history->watermark;
-        history->err = history->db.err;
+        history->err = pawl_failed(history->err) ? history->err : history->db.err;
         pthread_cond_broadcast(&history->changed);
     }
     pthread_mutex_unlock(&history->mutex);
@@ -113,7 +117,13 @@ static pawl_err start_thread(struct pawl_history *history, struct pawl_errmsg *m
     pthread_mutex_init(&history->mutex, NULL);
     pthread_cond_init(&history->changed, NULL);
     pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
+    /* Signals are the loop's. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = pthread_create(&history->thread, NULL, thread_main, history);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure != 0) {
         pawl_errmsg_set(msg, "history: no thread could be started");
         return pawl_err_from_errno(failure);
@@ -135,7 +145,8 @@ pawl_err pawl_history_open(const char *path,
     if (pawl_ok(err) && run_id != NULL) {
         bool fits = pawl_slice_copy_str(pawl_slice_str(run_id), history->run_id, RUN_ID_BYTES);
         PAWL_ASSERT(fits && run_id[0] != '\0');
-        err = read_watermark(history) ? start_thread(history, msg) : history->db.err;
+        history->watermark = read_watermark(history);
+        err = pawl_ok(history->db.err) ? start_thread(history, msg) : history->db.err;
     }
     if (pawl_failed(err)) {
         if (pawl_failed(history->db.err)) {
@@ -149,6 +160,23 @@ pawl_err pawl_history_open(const char *path,
     return PAWL_OK;
 }
 
+/* After a record that found no memory nothing more is taken, so that the file stays a prefix of the
+ * journal; the next reader catches it up from there. */
+static void enqueue(struct pawl_history *history, const struct pawl_record *record)
+{
+    if (history->pending.bytes == 0) {
+        pawl_record_batch_begin(&history->pending);
+        pthread_cond_broadcast(&history->changed);
+    }
+    if (!history->pending.overflowed) {
+        pawl_record_batch_add(&history->pending, record);
+    }
+    if (history->pending.overflowed) {
+        history->err = PAWL_ERR(MEMORY);
+        pawl_buf_reset(&history->pending);
+    }
+}
+
 void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record)
 {
     PAWL_ASSERT(history->run_id[0] != '\0');
@@ -156,14 +184,8 @@ void pawl_history_feed(struct pawl_history *history, const struct pawl_record *r
     while (history->pending.bytes > QUEUE_BYTES_HIGH) {
         pthread_cond_wait(&history->changed, &history->mutex);
     }
-    if (history->pending.bytes == 0) {
-        pawl_record_batch_begin(&history->pending);
-        pthread_cond_broadcast(&history->changed);
-    }
-    pawl_record_batch_add(&history->pending, record);
-    if (history->pending.overflowed) { /* memory is gone: the journal has it all */
-        history->err = PAWL_ERR(MEMORY);
-        pawl_buf_reset(&history->pending);
+    if (pawl_ok(history->err)) {
+        enqueue(history, record);
     }
     pthread_mutex_unlock(&history->mutex);
 }

@@ -25,8 +25,9 @@ PAWL_MUST_CHECK pawl_err pawl_history_open(const char *path,
                                            const char *run_id,
                                            struct pawl_history **ret_history,
                                            struct pawl_errmsg *msg);
-/* Copies the record into the queue; never blocks on the disk. A queue beyond its maximum drops nothing: the
- * caller waits. */
+/* Copies the record into the queue. The disk is the thread's; only when the queue is full does the
+ * caller wait for it, since nothing is dropped. After a failure (wait and close tell it) records
+ * are ignored. */
 void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record);
 /* The last operation of the run that is in the file. */
 uint64_t pawl_history_watermark(struct pawl_history *history);

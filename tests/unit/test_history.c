@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "history/history.h"
 
 static const char run_id[] = "run_0123456789abcdef";
@@ -234,6 +235,78 @@ static void history_shows_a_settled_call_and_its_usage(void **state)
     assert_int_equal(seen.call.tool_calls, 3);
 }
 
+static void feed_tool_calls(struct fixture *fixture, uint64_t call, int64_t count)
+{
+    char note[64];
+    snprintf(note, sizeof(note), "{\"call\":%d,\"tools\":[\"Bash\"]}", (int)call);
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EVENT, note);
+    struct pawl_command_event *event = &record.command.u.event;
+    event->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
+    event->line_count = 1;
+    event->lines[0] = (struct pawl_amount){PAWL_UNIT_TOOL_CALLS, count};
+    event->overage = PAWL_OVERAGE_REJECT;
+    record.result.line_count = 1;
+    record.result.charged[0] = event->lines[0];
+    record.result.released[0].unit = PAWL_UNIT_TOOL_CALLS;
+    pawl_history_feed(fixture->history, &record);
+}
+
+static void history_keeps_tool_calls_when_their_call_is_settled(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    uint64_t first = feed_reserve(fixture, 500);
+    feed_tool_calls(fixture, first, 3);
+    feed_settle(fixture, PAWL_COMMAND_COMMIT, first, 320);
+    uint64_t second = feed_reserve(fixture, 200);
+    feed_tool_calls(fixture, second, 2);
+    feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.spent[2], 5);
+    assert_int_equal(seen.call.spent[2], 2);
+    assert_int_equal(seen.run.spent[0], 520);
+}
+
+static void history_written_by_two_at_once_counts_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture other = *fixture;
+    open_writer(&other);
+    struct fixture *const writers[] = {fixture, &other};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(writers); i++) {
+        feed_session(writers[i]);
+        uint64_t call = feed_reserve(writers[i], 500);
+        feed_settle(writers[i], PAWL_COMMAND_COMMIT, call, 320);
+        assert_true(pawl_ok(pawl_history_wait(writers[i]->history, writers[i]->op, 20000)));
+    }
+    close_history(&other);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.spent[0], 320);
+    assert_int_equal(seen.run.calls, 1);
+}
+
+static void history_without_memory_stays_a_prefix_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pawl_errmsg msg;
+    feed_session(fixture);
+    assert_true(pawl_ok(pawl_history_wait(fixture->history, 1, 20000)));
+    uint64_t before = fixture->op;
+    pawl_alloc_fail_at(1, UINT64_MAX);
+    for (int i = 0; i < 2000; i++) { /* until the buffer has to grow */
+        feed_reserve(fixture, 1);
+    }
+    pawl_alloc_fail_at(0, 0);
+    feed_reserve(fixture, 1);
+    pawl_err err = pawl_history_close(fixture->history, &msg);
+    assert_int_equal(err.code, PAWL_ERR_MEMORY);
+    open_writer(fixture);
+    uint64_t mark = pawl_history_watermark(fixture->history);
+    assert_true(mark >= before && mark < fixture->op);
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.run.calls, mark - before);
+}
+
 static void history_books_an_unconfirmed_call_at_its_hold_until_corrected(void **state)
 {
     struct fixture *fixture = *state;
@@ -362,6 +435,9 @@ int main(void)
         HISTORY_TEST(history_shows_a_settled_call_and_its_usage),
         HISTORY_TEST(history_books_an_unconfirmed_call_at_its_hold_until_corrected),
         HISTORY_TEST(history_fed_twice_counts_once),
+        HISTORY_TEST(history_written_by_two_at_once_counts_once),
+        HISTORY_TEST(history_keeps_tool_calls_when_their_call_is_settled),
+        HISTORY_TEST(history_without_memory_stays_a_prefix_and_says_so),
         HISTORY_TEST(history_leaves_out_what_the_ledger_refused),
         HISTORY_TEST(history_counts_every_repeat_of_a_refusal),
         HISTORY_TEST(history_tells_how_a_run_began_and_ended),
