@@ -55,8 +55,12 @@ static int64_t max_i64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* With 0 uses the call is imagined without its tools. */
 static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
 {
+    if (uses == 0) {
+        return 0;
+    }
     int64_t asked = tool->uses_asked > 0 ? tool->uses_asked : PAWL_REQUEST_USES_DEFAULT;
     return tool->inside != 0 ? min_i64(asked, uses) : asked;
 }

@@ -6,11 +6,13 @@
  * Texts that come from outside are cut, so that a note always fits in PAWL_METADATA_BYTES_MAX;
  * a note that would not fit all the same is left out whole, which the buffer's flag shows.
  */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/json.h"
 #include "gateway/gateway_priv.h"
 
-enum { MODEL_BYTES_MAX = 128, LINES_MAX = 24 };
+enum { MODEL_BYTES_MAX = 128, PROVIDER_BYTES_MAX = 64, LINES_MAX = 24 };
 
 static const char *const end_names[] = {
     [PAWL_END_COMPLETE] = "complete",
@@ -50,17 +52,13 @@ static void member_cut(struct pawl_json_writer *writer, const char *key, struct 
 /* "vendor/model" and the date of the book. */
 static void member_price(struct pawl_json_writer *writer, const struct pawl_price *price)
 {
-    char text[256];
+    char text[MODEL_BYTES_MAX + PROVIDER_BYTES_MAX + 2];
     struct pawl_slice model = pawl_slice_sub(price->model, 0, MODEL_BYTES_MAX);
-    struct pawl_slice provider = pawl_slice_sub(price->provider, 0, 64);
-    struct pawl_buf joined;
-    pawl_buf_init(&joined, sizeof(text));
-    pawl_buf_append_slice(&joined, provider);
-    pawl_buf_append_byte(&joined, '/');
-    pawl_buf_append_slice(&joined, model);
-    pawl_json_member_string(writer, "price", pawl_buf_slice(&joined));
+    struct pawl_slice provider = pawl_slice_sub(price->provider, 0, PROVIDER_BYTES_MAX);
+    (void)snprintf(text, sizeof(text), "%.*s/%.*s", (int)provider.bytes, provider.data,
+                   (int)model.bytes, model.data);
+    pawl_json_member_str(writer, "price", text);
     pawl_json_member_string(writer, "book", price->date);
-    pawl_buf_free(&joined);
 }
 
 void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)

@@ -14,3 +14,6 @@ pawl_unit_test(estimate gateway)
 # The gateway on its own, for the black-box suites of tests/http.
 add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c)
 target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)
+pawl_unit_test(gateway_request gateway)
+pawl_unit_test(gateway_media gateway)
+pawl_unit_test(admission gateway)

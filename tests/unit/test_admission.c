@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_admission.c: the table of admissions, row by row, and its invariants A1 to A3 over drawn
+ * queries: a hold covers the dearest bill that the call can lead to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/prng.h"
+#include "gateway/admission.h"
+#include "seed.h"
+
+enum { DRAWS = 3000, BILLS_EACH = 20 };
+
+/* $3 and $15 a million tokens, in cache 3.75 and 6; dearer above 200,000; searches 1 cent each. */
+static const char prices[] =
+    "{\"format\":1,\"as_of\":\"2026-01-02\",\"source\":\"test\",\"licence\":\"none\","
+    "\"providers\":[{\"id\":\"anthropic\",\"models\":["
+    "{\"id\":\"flat\",\"rows\":[{\"input\":300000000,\"cache_read\":30000000,"
+    "\"cache_write\":375000000,\"cache_write_long\":600000000,\"output\":1500000000,"
+    "\"per_1000_web_searches\":1000000000}]},"
+    "{\"id\":\"tiered\",\"rows\":[{\"input\":300000000,\"output\":1500000000},"
+    "{\"over\":200000,\"input\":600000000,\"output\":2250000000}]},"
+    "{\"id\":\"thinker\",\"rows\":[{\"input\":100000000,\"output\":100000000,"
+    "\"reasoning\":300000000,\"per_1000_requests\":1200000000}]}]}]}";
+
+static struct pawl_price_book *book;
+static struct pawl_price flat;
+static struct pawl_price tiered;
+static struct pawl_price thinker;
+
+static int setup(void **state)
+{
+    (void)state;
+    struct pawl_errmsg msg = {""};
+    if (pawl_failed(pawl_price_book_load(pawl_slice_str(prices), &book, &msg))) {
+        print_error("%s\n", msg.text);
+        return -1;
+    }
+    struct pawl_price_query query = {PAWL_SLICE("anthropic"), PAWL_SLICE("flat"), 0};
+    bool found = pawl_price_lookup(book, query, &flat);
+    query.model = PAWL_SLICE("tiered");
+    found = found && pawl_price_lookup(book, query, &tiered);
+    query.model = PAWL_SLICE("thinker");
+    return found && pawl_price_lookup(book, query, &thinker) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pawl_price_book_free(book);
+    return 0;
+}
+
+/* A plain call of 1,000 tokens in that asks for `output`, with `microcents` left and free. */
+struct scene {
+    struct pawl_model_request request;
+    struct pawl_admission_query query;
+};
+
+static void scene_init(struct scene *scene, int64_t output, int64_t microcents)
+{
+    *scene = (struct scene){
+        .request = {.dialect = PAWL_DIALECT_ANTHROPIC,
+                    .output_given = true,
+                    .output_asked = output,
+                    .choices = 1,
+                    .passes = 1},
+        .query = {.price = &flat,
+                  .input_tokens = 1000,
+                  .learned = {.ratio_high = 512, .tokens_per_second = INT64_MAX}},
+    };
+    scene->query.request = &scene->request;
+    scene->query.left[PAWL_ADMISSION_USD] = (struct pawl_admission_left){
+        .bound = true, .free = microcents, .room = microcents, .limit = microcents};
+}
+
+static struct pawl_admission decide(const struct scene *scene)
+{
+    struct pawl_admission admission;
+    pawl_admission_decide(&scene->query, &admission);
+    return admission;
+}
+
+/* What `input` and `output` tokens cost at the flat price, with the slack of a hold. */
+static int64_t cost(int64_t input, int64_t output)
+{
+    return input * 300 + output * 1500 + PAWL_COST_LINE_COUNT_MAX;
+}
+
+static int64_t line(const struct pawl_admission *admission, uint16_t unit)
+{
+    for (uint32_t i = 0; i < admission->line_count; i++) {
+        if (admission->lines[i].unit == unit) {
+            return admission->lines[i].value;
+        }
+    }
+    return -1;
+}
+
+/* --- Rows ----------------------------------------------------------------------------------- */
+
+static void what_fits_is_held_whole(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(1000, 4000));
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_ADMIT);
+    assert_int_equal(got.mode, PAWL_ADMISSION_CEILING);
+    assert_int_equal(got.ceiling, 4000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 4000));
+    assert_int_equal(line(&got, PAWL_UNIT_TOKENS), 5000);
+    assert_int_equal(line(&got, PAWL_UNIT_ITERATIONS), 1);
+}
+
+static void the_ceiling_is_lowered_to_what_is_left(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(1000, 3000) + 1499);
+    assert_int_equal(decide(&scene).ceiling, 3000);
+    scene_init(&scene, 4000, cost(1000, 256));
+    assert_int_equal(decide(&scene).ceiling, 256);
+    scene_init(&scene, 100, cost(1000, 100));
+    assert_int_equal(decide(&scene).ceiling, 100);
+}
+
+static void below_a_useful_answer_it_is_spent(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(1000, 256) - 1);
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_SPENT);
+    assert_int_equal(got.unit, PAWL_ADMISSION_USD);
+    assert_int_equal(got.needed, cost(1000, 256));
+    assert_int_equal(got.fits_output_tokens, 255);
+    scene_init(&scene, 4000, -5000);
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+}
+
+static void what_others_hold_is_waited_for(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(1000, 256) - 1);
+    scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 256);
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+    scene.query.left[PAWL_ADMISSION_USD].room -= 1;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+}
+
+static void an_unusual_input_is_too_big_a_usual_one_is_spent(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(20000, 256));
+    scene.query.input_tokens = 50000;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_TOO_BIG);
+    assert_int_equal(got.fits_input_tokens, 20000);
+    /* The run has had inputs of that size: it has come to its end. */
+    scene.query.input_usual = 45000;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    scene.query.input_usual = 15000;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+}
+
+static void a_ceiling_stays_above_the_thinking_budget(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 16000, cost(1000, 10001));
+    scene.request.thinking_budget = 10000;
+    assert_int_equal(decide(&scene).ceiling, 10001);
+    scene.query.left[PAWL_ADMISSION_USD].free--;
+    scene.query.left[PAWL_ADMISSION_USD].room--;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_TOO_BIG);
+    assert_int_equal(got.fits_output_tokens, 10000);
+}
+
+static void the_tightest_unit_sets_the_ceiling(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, PAWL_MICROCENTS_PER_USD);
+    scene.query.left[PAWL_ADMISSION_TOKENS] =
+        (struct pawl_admission_left){.bound = true, .free = 1700, .room = 1700};
+    assert_int_equal(decide(&scene).ceiling, 700);
+    scene.query.left[PAWL_ADMISSION_TOKENS].free = 1200;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+    scene.query.left[PAWL_ADMISSION_TOKENS].room = 1200;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_SPENT);
+    assert_int_equal(got.unit, PAWL_ADMISSION_TOKENS);
+    scene.query.left[PAWL_ADMISSION_TOKENS].bound = false;
+    scene.query.left[PAWL_ADMISSION_ITERATIONS] = (struct pawl_admission_left){.bound = true};
+    assert_int_equal(decide(&scene).unit, PAWL_ADMISSION_ITERATIONS);
+}
+
+static void one_call_leaves_half_to_the_others(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 128000, cost(1000, 100000));
+    int64_t ceiling = decide(&scene).ceiling;
+    assert_in_range(ceiling, 49000, 51000);
+    /* Not below an answer that is long enough for nearly everything. */
+    scene_init(&scene, 128000, cost(1000, 10000));
+    assert_int_equal(decide(&scene).ceiling, PAWL_ADMISSION_OUTPUT_SHARE);
+    scene_init(&scene, 128000, cost(1000, 6000));
+    assert_int_equal(decide(&scene).ceiling, 6000);
+    scene_init(&scene, 128000, cost(1000, 40000));
+    scene.query.learned.tokens_p99 = 15000;
+    assert_int_equal(decide(&scene).ceiling, 30000);
+}
+
+static void several_choices_and_passes_multiply(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 1000, PAWL_MICROCENTS_PER_USD);
+    scene.request.choices = 4;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_TOKENS), 1000 + 4 * 1000);
+    scene.request.passes = 2;
+    got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_TOKENS), 2 * (1000 + 4 * 1000));
+}
+
+static void cache_writes_tiers_and_thinking_count_at_their_dearest(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 0, PAWL_MICROCENTS_PER_USD);
+    scene.request.cache_short = true;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), 375000 + PAWL_COST_LINE_COUNT_MAX);
+    scene.request.cache_long = true;
+    got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), 600000 + PAWL_COST_LINE_COUNT_MAX);
+    scene_init(&scene, 100, 10 * PAWL_MICROCENTS_PER_USD);
+    scene.query.price = &tiered;
+    scene.query.input_tokens = 200001;
+    got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS),
+                     200001 * 600 + 100 * 2250 + PAWL_COST_LINE_COUNT_MAX);
+    scene_init(&scene, 1000, PAWL_MICROCENTS_PER_USD);
+    scene.query.price = &thinker;
+    got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS),
+                     1000 * 100 + 1000 * 300 + 1200000 + PAWL_COST_LINE_COUNT_MAX);
+}
+
+static void searches_are_held_with_fee_and_text(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 256, 100 * PAWL_MICROCENTS_PER_USD);
+    scene.request.tool_count = 1;
+    scene.request.tools[0] = (struct pawl_request_tool){.inside = 9, .fee = true};
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.uses, PAWL_REQUEST_USES_DEFAULT);
+    int64_t input = 6 * 1000 + 15 * PAWL_REQUEST_USE_TOKENS;
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(input, 256) + 5 * 1000000);
+    /* As many as are worth it, at least one. */
+    scene_init(&scene, 256, 2 * (cost(2 * 1000 + PAWL_REQUEST_USE_TOKENS, 256) + 1000000));
+    scene.request.tool_count = 1;
+    scene.request.tools[0] = (struct pawl_request_tool){.inside = 9, .fee = true};
+    assert_int_equal(decide(&scene).uses, 1);
+    /* What cannot be lowered is held as it is. */
+    scene.request.tools[0] = (struct pawl_request_tool){.uses_asked = 3, .fee = true};
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+}
+
+static void extend_needs_knowledge_plenty_and_a_stream(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 128000, 4 * PAWL_MICROCENTS_PER_USD);
+    scene.request.stream = true;
+    scene.query.learned = (struct pawl_estimate_output){.samples = PAWL_ADMISSION_EXTEND_SAMPLES,
+                                                        .tokens_p95 = 2000,
+                                                        .tokens_p99 = 3000,
+                                                        .ratio_high = 300,
+                                                        .tokens_per_second = 200};
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.mode, PAWL_ADMISSION_EXTEND);
+    assert_int_equal(got.output_held, 2000 + PAWL_ADMISSION_MARGIN_TOKENS);
+    assert_int_equal(got.ceiling, 128000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, got.output_held));
+    struct scene other = scene;
+    other.query.request = &other.request;
+    other.request.stream = false;
+    assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
+    other.request = scene.request;
+    other.request.hidden = true;
+    assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
+    other.request = scene.request;
+    other.query.learned.samples--;
+    assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
+    other.query.learned = scene.query.learned;
+    /* A provider that answers in a burst has no pace to rely on. */
+    other.query.learned.tokens_per_second = 1000000;
+    assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
+    other.query.learned = scene.query.learned;
+    other.query.left[PAWL_ADMISSION_USD].free = cost(1000, 8000);
+    assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
+}
+
+static void growth_is_what_more_output_costs(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, PAWL_MICROCENTS_PER_USD);
+    struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    uint32_t count = 0;
+    pawl_admission_growth(&scene.query, 1000, 500, lines, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(lines[0].unit, PAWL_UNIT_USD_MICROCENTS);
+    assert_int_equal(lines[0].value, 500 * 1500);
+    assert_int_equal(lines[1].value, 500);
+}
+
+/* --- Invariants ----------------------------------------------------------------------------- */
+
+static void draw_scene(struct pawl_prng *prng, struct scene *scene)
+{
+    scene_init(scene, pawl_prng_between(prng, 0, 100000), 0);
+    scene->query.input_tokens = pawl_prng_between(prng, 1, 400000);
+    scene->query.input_usual = pawl_prng_between(prng, 0, 100000);
+    scene->query.price = pawl_prng_one_in(prng, 2) ? &flat : &tiered;
+    scene->request.stream = pawl_prng_one_in(prng, 2);
+    scene->request.cache_short = pawl_prng_one_in(prng, 2);
+    scene->request.cache_long = pawl_prng_one_in(prng, 4);
+    scene->request.choices = pawl_prng_one_in(prng, 8) ? pawl_prng_between(prng, 2, 8) : 1;
+    scene->request.passes = pawl_prng_one_in(prng, 16) ? 2 : 1;
+    scene->request.thinking_budget =
+        pawl_prng_one_in(prng, 4) ? pawl_prng_between(prng, 1, 20000) : 0;
+    scene->query.learned.samples = (uint32_t)pawl_prng_below(prng, 64);
+    scene->query.learned.tokens_p95 = pawl_prng_between(prng, 10, 10000);
+    scene->query.learned.tokens_p99 = scene->query.learned.tokens_p95 * 2;
+    scene->query.learned.tokens_per_second = pawl_prng_between(prng, 10, 5000);
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        static const int64_t most[] = {2 * PAWL_MICROCENTS_PER_USD, 1000000, 3};
+        struct pawl_admission_left *left = &scene->query.left[unit];
+        left->bound = unit == 0 || pawl_prng_one_in(prng, 2);
+        left->free = pawl_prng_between(prng, -100, most[unit]);
+        left->room = left->free + pawl_prng_between(prng, 0, most[unit]);
+    }
+}
+
+/* A bill that the provider may send for an admitted call: the input split in any way over the
+ * buckets that the request allows, any output up to what is held. */
+static void check_bill(struct pawl_prng *prng,
+                       const struct scene *scene,
+                       const struct pawl_admission *admission)
+{
+    const struct pawl_model_request *request = &scene->request;
+    struct pawl_usage usage = {.modifiers = 0};
+    int64_t input = scene->query.input_tokens * request->passes;
+    int64_t long_write = request->cache_long ? pawl_prng_between(prng, 0, input) : 0;
+    int64_t rest = input - long_write;
+    int64_t write =
+        request->cache_short || request->cache_long ? pawl_prng_between(prng, 0, rest) : 0;
+    int64_t read = pawl_prng_between(prng, 0, rest - write);
+    int64_t output = admission->output_held * request->choices * request->passes;
+    pawl_usage_set(&usage, PAWL_USAGE_CACHE_WRITE_LONG, long_write);
+    pawl_usage_set(&usage, PAWL_USAGE_CACHE_WRITE, write);
+    pawl_usage_set(&usage, PAWL_USAGE_CACHE_READ, read);
+    pawl_usage_set(&usage, PAWL_USAGE_INPUT, rest - write - read);
+    pawl_usage_set(&usage, PAWL_USAGE_OUTPUT, pawl_prng_between(prng, 0, output));
+    struct pawl_cost bill;
+    pawl_usage_cost(scene->query.price, &usage, &bill);
+    assert_true(bill.total_microcents <= line(admission, PAWL_UNIT_USD_MICROCENTS));
+    assert_true(pawl_usage_tokens(&usage) <= line(admission, PAWL_UNIT_TOKENS));
+}
+
+static void check_admitted(struct pawl_prng *prng,
+                           const struct scene *scene,
+                           const struct pawl_admission *admission)
+{
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        const struct pawl_admission_left *left = &scene->query.left[unit];
+        int64_t held = line(admission, pawl_admission_units[unit]);
+        assert_true(!left->bound || held <= left->free);
+    }
+    assert_true(admission->ceiling <= scene->request.output_asked);
+    assert_true(admission->output_held <= admission->ceiling);
+    assert_true(admission->mode == PAWL_ADMISSION_EXTEND ||
+                admission->output_held == admission->ceiling);
+    for (int i = 0; i < BILLS_EACH; i++) {
+        check_bill(prng, scene, admission);
+    }
+}
+
+static void holds_cover_every_bill_within_them(void **state)
+{
+    (void)state;
+    struct pawl_prng prng;
+    uint32_t seen[4] = {0};
+    uint32_t extended = 0;
+    pawl_prng_seed(&prng, seed_for("test_admission"));
+    for (int i = 0; i < DRAWS; i++) {
+        struct scene scene;
+        draw_scene(&prng, &scene);
+        struct pawl_admission admission = decide(&scene);
+        seen[admission.verdict]++;
+        if (admission.verdict == PAWL_ADMISSION_ADMIT) {
+            extended += admission.mode == PAWL_ADMISSION_EXTEND;
+            check_admitted(&prng, &scene, &admission);
+            continue;
+        }
+        const struct pawl_admission_left *left = &scene.query.left[admission.unit];
+        assert_true(left->bound && admission.needed > left->free);
+        /* A3 */
+        struct scene later = scene;
+        later.query.request = &later.request;
+        for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+            later.query.left[unit].free = later.query.left[unit].room;
+        }
+        bool fits_later = decide(&later).verdict == PAWL_ADMISSION_ADMIT;
+        assert_int_equal(fits_later, admission.verdict == PAWL_ADMISSION_HELD);
+    }
+    /* The draws reach every row. */
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(seen); i++) {
+        assert_true(seen[i] > DRAWS / 100);
+    }
+    assert_true(extended > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_fits_is_held_whole),
+        cmocka_unit_test(the_ceiling_is_lowered_to_what_is_left),
+        cmocka_unit_test(below_a_useful_answer_it_is_spent),
+        cmocka_unit_test(what_others_hold_is_waited_for),
+        cmocka_unit_test(an_unusual_input_is_too_big_a_usual_one_is_spent),
+        cmocka_unit_test(a_ceiling_stays_above_the_thinking_budget),
+        cmocka_unit_test(the_tightest_unit_sets_the_ceiling),
+        cmocka_unit_test(one_call_leaves_half_to_the_others),
+        cmocka_unit_test(several_choices_and_passes_multiply),
+        cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),
+        cmocka_unit_test(searches_are_held_with_fee_and_text),
+        cmocka_unit_test(extend_needs_knowledge_plenty_and_a_stream),
+        cmocka_unit_test(growth_is_what_more_output_costs),
+        cmocka_unit_test(holds_cover_every_bill_within_them),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

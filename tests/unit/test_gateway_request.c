@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_gateway_request.c: what is read out of a body, and what of it is changed on its way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/attrs.h"
+#include "gateway/request.h"
+#include "gateway/usage.h"
+
+/* A body that was read, with the memory that it lies in. */
+struct fixture {
+    struct pawl_arena arena;
+    struct pawl_model_request request;
+    struct pawl_errmsg msg;
+};
+
+static bool read_text(struct fixture *fixture, enum pawl_dialect dialect, const char *text)
+{
+    *fixture = (struct fixture){.msg = {.text = ""}};
+    pawl_arena_init(&fixture->arena, 16 << 20);
+    return pawl_ok(pawl_request_read(dialect, pawl_slice_str(text), &fixture->arena,
+                                     &fixture->request, &fixture->msg));
+}
+
+static const struct pawl_model_request *
+must_read(struct fixture *fixture, enum pawl_dialect dialect, const char *text)
+{
+    if (!read_text(fixture, dialect, text)) {
+        fail_msg("%s: %s", text, fixture->msg.text);
+    }
+    return &fixture->request;
+}
+
+static void finish(struct fixture *fixture)
+{
+    pawl_arena_free(&fixture->arena);
+}
+
+/* --- Reading -------------------------------------------------------------------------------- */
+
+static void the_plain_fields_are_read(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request =
+        must_read(&fixture, PAWL_DIALECT_ANTHROPIC,
+                  "{\"model\":\"m\\u0031\",\"max_tokens\":64.0,\"stream\":true,"
+                  "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+    assert_true(pawl_slice_equal_str(request->model, "m1"));
+    assert_true(request->output_given);
+    assert_int_equal(request->output_asked, 64);
+    assert_true(request->stream);
+    assert_false(request->hidden);
+    assert_false(request->cache_short);
+    assert_int_equal(request->choices, 1);
+    assert_int_equal(request->elements.message_count, 1);
+    assert_null(request->unbounded);
+    finish(&fixture);
+    request = must_read(&fixture, PAWL_DIALECT_OPENAI_CHAT,
+                        "{\"model\":\"m\",\"max_tokens\":10,\"max_completion_tokens\":30,\"n\":4,"
+                        "\"reasoning_effort\":\"high\",\"messages\":[]}");
+    assert_int_equal(request->output_asked, 30);
+    assert_int_equal(request->choices, 4);
+    assert_true(request->hidden);
+    assert_false(request->usage_asked);
+    finish(&fixture);
+}
+
+static void a_missing_ceiling_is_the_models_or_the_default(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        int64_t expected;
+    } rows[] = {
+        {"gpt-4o-mini", 16384},
+        {"gpt-4o-2024-05-13", 4096},
+        {"openai/gpt-3.5-turbo", 4096},
+        {"gpt-4.1", 32768},
+        {"gpt-5", 32768},
+        {"claude-3-5-sonnet-latest", 8192},
+        {"claude-sonnet-4-5", 32768},
+        {"claude-opus-4-1", 32000},
+        {"something-else", 32768},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char text[128];
+        (void)snprintf(text, sizeof(text), "{\"model\":\"%s\",\"max_tokens\":null}", rows[i].model);
+        const struct pawl_model_request *request =
+            must_read(&fixture, PAWL_DIALECT_OPENAI_CHAT, text);
+        assert_false(request->output_given);
+        assert_int_equal(request->output_asked, rows[i].expected);
+        finish(&fixture);
+    }
+}
+
+static void thinking_caching_and_compaction_are_seen(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(
+        &fixture, PAWL_DIALECT_ANTHROPIC,
+        "{\"model\":\"m\",\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\","
+        "\"budget_tokens\":8000},\"system\":[{\"type\":\"text\",\"text\":\"s\","
+        "\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"
+        "\"context_management\":{\"edits\":[{\"type\":\"compact_20260112\"}]},\"messages\":[]}");
+    assert_int_equal(request->thinking_budget, 8000);
+    assert_true(request->hidden);
+    assert_true(request->cache_short);
+    assert_true(request->cache_long);
+    assert_int_equal(request->passes, 2);
+    finish(&fixture);
+    request = must_read(&fixture, PAWL_DIALECT_ANTHROPIC,
+                        "{\"model\":\"m\",\"thinking\":{\"type\":\"disabled\"},\"messages\":"
+                        "[{\"content\":[{\"type\":\"text\",\"text\":\"cache_control\"}]}]}");
+    assert_false(request->hidden);
+    assert_false(request->cache_short);
+    finish(&fixture);
+}
+
+static void what_cannot_be_bounded_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pawl_dialect dialect;
+        const char *member;
+        bool unbounded;
+    } rows[] = {
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"code_execution_20250825\"}]", true},
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"advisor_20260301\"}]", true},
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"bash_20250124\",\"name\":\"bash\"}]",
+         false},
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"name\":\"mine\",\"input_schema\":{}}]", false},
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"web_search_20250305\"}]", false},
+        {PAWL_DIALECT_ANTHROPIC, "\"mcp_servers\":[{\"url\":\"x\"}]", true},
+        {PAWL_DIALECT_ANTHROPIC, "\"mcp_servers\":[]", false},
+        {PAWL_DIALECT_ANTHROPIC, "\"fallbacks\":[\"other\"]", true},
+        {PAWL_DIALECT_OPENAI_CHAT, "\"models\":[\"a\"]", true},
+        {PAWL_DIALECT_OPENAI_CHAT, "\"plugins\":[{\"id\":\"web\"}]", true},
+        {PAWL_DIALECT_OPENAI_CHAT, "\"prediction\":{\"type\":\"content\"}", true},
+        {PAWL_DIALECT_OPENAI_CHAT, "\"tools\":[{\"type\":\"mcp\"}]", true},
+        {PAWL_DIALECT_OPENAI_CHAT, "\"tools\":[{\"type\":\"function\"}]", false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char text[256];
+        (void)snprintf(text, sizeof(text), "{\"model\":\"m\",\"max_tokens\":1,%s}", rows[i].member);
+        const struct pawl_model_request *request = must_read(&fixture, rows[i].dialect, text);
+        if ((request->unbounded != NULL) != rows[i].unbounded) {
+            fail_msg("%s: %s", rows[i].member, request->unbounded);
+        }
+        finish(&fixture);
+    }
+}
+
+static void a_search_model_searches_once_unasked(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request =
+        must_read(&fixture, PAWL_DIALECT_OPENAI_CHAT,
+                  "{\"model\":\"gpt-4o-search-preview\",\"messages\":[]}");
+    assert_int_equal(request->tool_count, 1);
+    assert_true(request->tools[0].fee);
+    assert_int_equal(request->tools[0].uses_asked, 1);
+    finish(&fixture);
+}
+
+static void bodies_with_two_meanings_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pawl_dialect dialect;
+        const char *text;
+        const char *expected; /* in the message */
+    } rows[] = {
+        {PAWL_DIALECT_ANTHROPIC, "", "not JSON"},
+        {PAWL_DIALECT_ANTHROPIC, "[]", "not a JSON object"},
+        {PAWL_DIALECT_ANTHROPIC, "{}", "\"model\" is missing"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":7}", "\"model\" is missing"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"model\":\"b\"}", "\"model\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"max_tokens\":1,\"max_token\\u0073\":2}",
+         "\"max_tokens\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"max_tokens\":1.5}", "\"max_tokens\" is not"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"max_tokens\":1e30}", "\"max_tokens\" is not"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"messages\":{}}", "\"messages\" is not a list"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"tools\":[{\"type\":\"web_fetch_1\",\"max_uses\":1,\"max_uses\":9}]}",
+         "\"max_uses\" is there twice"},
+        {PAWL_DIALECT_OPENAI_CHAT, "{\"model\":\"a\",\"n\":100000}", "\"n\" is not"},
+        {PAWL_DIALECT_OPENAI_CHAT,
+         "{\"model\":\"a\",\"stream_options\":{\"include_usage\":true,\"include_usage\":false}}",
+         "\"include_usage\" is there twice"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        assert_false(read_text(&fixture, rows[i].dialect, rows[i].text));
+        struct pawl_slice message = pawl_slice_str(fixture.msg.text);
+        if (pawl_slice_find(message, pawl_slice_str(rows[i].expected)) == SIZE_MAX) {
+            fail_msg("%s: %s", rows[i].text, fixture.msg.text);
+        }
+        finish(&fixture);
+    }
+}
+
+/* --- Elements ------------------------------------------------------------------------------- */
+
+static struct pawl_estimate_element message_of(const char *message)
+{
+    struct fixture fixture;
+    char text[4096];
+    (void)snprintf(text, sizeof(text), "{\"model\":\"m\",\"messages\":[%s]}", message);
+    const struct pawl_model_request *request = must_read(&fixture, PAWL_DIALECT_ANTHROPIC, text);
+    struct pawl_estimate_element element = request->elements.messages[0];
+    finish(&fixture);
+    return element;
+}
+
+static void a_moved_cache_mark_is_the_same_message(void **state)
+{
+    (void)state;
+    struct pawl_estimate_element plain =
+        message_of("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hello\"}]}");
+    struct pawl_estimate_element marked =
+        message_of("{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hello\","
+                   "\"cache_control\":{\"type\":\"ephemeral\"}}]}");
+    struct pawl_estimate_element first =
+        message_of("{\"role\":\"user\",\"content\":[{\"cache_control\":{\"type\":\"ephemeral\"},"
+                   "\"type\":\"text\",\"text\":\"hello\"}]}");
+    assert_true(plain.hash == marked.hash && plain.hash == first.hash);
+    static const char *const others[] = {
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hello \"}]}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\"},{\"text\":\"hello\"}]}",
+        "{\"role\":\"user\",\"content\":[[{\"type\":\"text\",\"text\":\"hello\"}]]}",
+        "{\"role\":\"user\",\"content\":{\"type\":\"text\",\"text\":\"hello\"}}",
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hello\",\"x\":1}]}",
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(others); i++) {
+        assert_true(message_of(others[i]).hash != plain.hash);
+    }
+}
+
+static void media_is_found_where_it_belongs_and_nowhere_else(void **state)
+{
+    (void)state;
+    const char *source =
+        "{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}";
+    char text[1024];
+    (void)snprintf(text, sizeof(text), "{\"content\":[{\"type\":\"image\",\"source\":%s}]}",
+                   source);
+    struct pawl_estimate_element shown = message_of(text);
+    assert_int_equal(shown.media_tokens, 4784); /* a header that says nothing */
+    assert_true(shown.text_bytes < 110);
+    (void)snprintf(text, sizeof(text),
+                   "{\"content\":[{\"type\":\"tool_result\",\"content\":[{\"type\":\"image\","
+                   "\"source\":%s}]}]}",
+                   source);
+    assert_int_equal(message_of(text).media_tokens, 4784);
+    /* What a tool was given is text, whatever it calls itself. */
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"content\":[{\"type\":\"tool_use\",\"input\":{\"type\":\"image\",\"source\":%s,"
+        "\"content\":{\"type\":\"image\",\"source\":%s}}}]}",
+        source, source);
+    struct pawl_estimate_element given = message_of(text);
+    assert_int_equal(given.media_tokens, 0);
+    assert_true(given.text_bytes > 300);
+}
+
+static void openai_media_is_found(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(
+        &fixture, PAWL_DIALECT_OPENAI_CHAT,
+        "{\"model\":\"gpt-4o\",\"messages\":[{\"content\":[{\"type\":\"image_url\",\"image_url\":"
+        "{\"url\":\"https://example.com/x.png\",\"detail\":\"low\"}},{\"type\":\"input_audio\","
+        "\"input_audio\":{\"data\":\"AAAA\",\"format\":\"wav\"}}]}]}");
+    assert_true(request->image && request->audio);
+    assert_int_equal(request->elements.messages[0].media_tokens, 630 + 1);
+    finish(&fixture);
+}
+
+/* --- Writing -------------------------------------------------------------------------------- */
+
+static void check_written(enum pawl_dialect dialect,
+                          const char *text,
+                          struct pawl_request_limits limits,
+                          const char *expected)
+{
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(&fixture, dialect, text);
+    struct pawl_buf out;
+    pawl_buf_init(&out, 1 << 20);
+    pawl_request_write(request, &limits, &out);
+    assert_string_equal(pawl_buf_cstr(&out), expected);
+    pawl_buf_free(&out);
+    finish(&fixture);
+}
+
+static void ceilings_are_lowered_in_place(void **state)
+{
+    (void)state;
+    struct pawl_request_limits limits = {.ceiling = 50, .uses = -1};
+    check_written(PAWL_DIALECT_ANTHROPIC, " { \"max_tokens\" : 100.0 , \"model\":\"m\"} ", limits,
+                  " { \"max_tokens\" : 50 , \"model\":\"m\"} ");
+    check_written(PAWL_DIALECT_ANTHROPIC, "{\"max_tokens\":50,\"model\":\"m\"}", limits,
+                  "{\"max_tokens\":50,\"model\":\"m\"}");
+    check_written(PAWL_DIALECT_OPENAI_CHAT,
+                  "{\"max_tokens\":40,\"model\":\"m\",\"max_completion_tokens\":60}", limits,
+                  "{\"max_tokens\":40,\"model\":\"m\",\"max_completion_tokens\":50}");
+    check_written(PAWL_DIALECT_OPENAI_CHAT, "{\"model\":\"m\"}", limits,
+                  "{\"max_completion_tokens\":50,\"model\":\"m\"}");
+    limits.old_name = true;
+    check_written(PAWL_DIALECT_OPENAI_CHAT, "{\"model\":\"m\"}", limits,
+                  "{\"max_tokens\":50,\"model\":\"m\"}");
+    limits.ceiling = -1;
+    check_written(PAWL_DIALECT_ANTHROPIC, "{\"model\":\"m\"}", limits, "{\"model\":\"m\"}");
+}
+
+static void several_edits_keep_their_places(void **state)
+{
+    (void)state;
+    struct pawl_request_limits limits = {.ceiling = 50, .uses = 3};
+    check_written(PAWL_DIALECT_ANTHROPIC,
+                  "{\"tools\":[{\"type\":\"web_search_1\",\"max_uses\":9},{\"name\":\"x\"},"
+                  "{\"type\":\"web_fetch_1\"},{\"max_uses\":2,\"type\":\"web_fetch_1\"}],"
+                  "\"model\":\"m\",\"max_tokens\":70}",
+                  limits,
+                  "{\"tools\":[{\"type\":\"web_search_1\",\"max_uses\":3},{\"name\":\"x\"},"
+                  "{\"max_uses\":3,\"type\":\"web_fetch_1\"},{\"max_uses\":2,\"type\":"
+                  "\"web_fetch_1\"}],\"model\":\"m\",\"max_tokens\":50}");
+    check_written(PAWL_DIALECT_OPENAI_CHAT,
+                  "{\"stream\":true,\"model\":\"m\",\"stream_options\":{ },\"n\":1}", limits,
+                  "{\"max_completion_tokens\":50,\"stream\":true,\"model\":\"m\","
+                  "\"stream_options\":{\"include_usage\":true },\"n\":1}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_plain_fields_are_read),
+        cmocka_unit_test(a_missing_ceiling_is_the_models_or_the_default),
+        cmocka_unit_test(thinking_caching_and_compaction_are_seen),
+        cmocka_unit_test(what_cannot_be_bounded_says_so),
+        cmocka_unit_test(a_search_model_searches_once_unasked),
+        cmocka_unit_test(bodies_with_two_meanings_are_refused),
+        cmocka_unit_test(a_moved_cache_mark_is_the_same_message),
+        cmocka_unit_test(media_is_found_where_it_belongs_and_nowhere_else),
+        cmocka_unit_test(openai_media_is_found),
+        cmocka_unit_test(ceilings_are_lowered_in_place),
+        cmocka_unit_test(several_edits_keep_their_places),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
