@@ -46,6 +46,8 @@ bench: ## Build and run the benchmarks; they print numbers, nothing fails
 	@cmake --preset bench
 	@cmake --build --preset bench
 	@for program in build/bench/bin/bench_*; do echo "== $${program##*/}"; "$$program"; done
+	@echo "== startup" && bench/startup.py --pawl build/bench/bin/pawl
+	@echo "== gateway" && bench/gateway.py --build build/bench
 
 sim: ## Run the simulator; SEED=42 repeats one run
 	@tools/deps.sh --check test

@@ -156,6 +156,7 @@ bool pawl_cli_has(const struct pawl_cli_call *call, int id)
     return false;
 }
 
+PAWL_PRINTF(2, 0)
 static void tell(const struct pawl_cli_call *call, const char *format, va_list arguments)
 {
     fprintf(stderr, "pawl %s: ", call->command->name);
