@@ -22,7 +22,10 @@ HEAD = """# Results
 
 <!-- Written by tools/gen_results.py from src/core/result.def. Change that file, not this one. -->
 
-Every answer that the ledger can give, the strongest first: where two apply, the one further up is given. The number is what the journal stores. *HTTP* and *code* are what an API answers; a success has no code. *Retry*: the same request may succeed later without anybody changing it. *Kept*: remembered under the request's idempotency key, so that a repeat gets the same answer.
+Every answer that the ledger can give, the strongest first: where two apply, the one further up is \
+given. The number is what the journal stores. *HTTP* and *code* are what an API answers; a success \
+has no code. *Retry*: the same request may succeed later without anybody changing it. *Kept*: \
+remembered under the request's idempotency key, so that a repeat gets the same answer.
 
 | result | number | HTTP | code | retry | kept | meaning |
 |---|---|---|---|---|---|---|
@@ -67,7 +70,8 @@ def page(rows):
     for name, number, http, wire, retry, kept, meaning in rows:
         code = f"`{wire}`" if wire else ""
         flags = ["yes" if flag == "1" else "" for flag in (retry, kept)]
-        lines.append(f"| `{name}` | {number} | {http} | {code} | {flags[0]} | {flags[1]} | {meaning} |")
+        cells = (f"`{name}`", number, http, code, *flags, meaning)
+        lines.append("| " + " | ".join(cells) + " |")
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -110,14 +110,6 @@ struct pawl_stand pawl_stand_of(const struct pawl_core *core, struct pawl_hold h
     return stand;
 }
 
-bool pawl_stand_can_grow(const struct pawl_stand *stand, int64_t growth)
-{
-    PAWL_ASSERT(growth <= PAWL_AMOUNT_MAX);
-    int64_t used = stand->spent + stand->reserved + stand->debt;
-    PAWL_ASSERT(used >= 0 && used <= PAWL_AMOUNT_MAX);
-    return growth <= PAWL_AMOUNT_MAX - used;
-}
-
 struct pawl_window pawl_budget_window(const struct pawl_budget_slot *slot)
 {
     PAWL_ASSERT(slot->state != 0);

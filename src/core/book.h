@@ -39,7 +39,13 @@ static inline int64_t pawl_stand_remaining(const struct pawl_stand *stand)
 }
 
 /* Whether the amounts stay in range when used (spent, reserved and debt together) grows so much. */
-bool pawl_stand_can_grow(const struct pawl_stand *stand, int64_t growth);
+static inline bool pawl_stand_can_grow(const struct pawl_stand *stand, int64_t growth)
+{
+    int64_t used = stand->spent + stand->reserved + stand->debt;
+    PAWL_ASSERT(growth <= PAWL_AMOUNT_MAX);
+    PAWL_ASSERT(used >= 0 && used <= PAWL_AMOUNT_MAX);
+    return growth <= PAWL_AMOUNT_MAX - used;
+}
 /* allocated, spent, reserved, debt and the overdraft limit are such that nothing is over. */
 bool pawl_stand_in_order(const struct pawl_core *core, const struct pawl_stand *stand);
 

@@ -16,35 +16,6 @@
 
 #include "core/table.h"
 
-/* Bytes of a slot, by table. */
-static const uint32_t slot_bytes[PAWL_TABLE_COUNT] = {
-    [PAWL_TABLE_STRING] = sizeof(struct pawl_string_slot),
-    [PAWL_TABLE_SCOPE] = sizeof(struct pawl_scope_slot),
-    [PAWL_TABLE_BUDGET] = sizeof(struct pawl_budget_slot),
-    [PAWL_TABLE_WINDOW] = sizeof(struct pawl_window_slot),
-    [PAWL_TABLE_RESERVATION] = sizeof(struct pawl_reservation_slot),
-    [PAWL_TABLE_HOLDS] = sizeof(struct pawl_holds_slot),
-    [PAWL_TABLE_IDEM] = sizeof(struct pawl_idem_slot),
-    [PAWL_TABLE_SESSION] = sizeof(struct pawl_session_slot),
-    [PAWL_TABLE_APPROVAL] = sizeof(struct pawl_approval_slot),
-    [PAWL_TABLE_ZONE] = sizeof(struct pawl_zone_slot),
-    [PAWL_TABLE_TIMER] = sizeof(struct pawl_timer_entry_slot),
-    [PAWL_TABLE_TIMER_NODE] = sizeof(struct pawl_timer_node_slot),
-    [PAWL_TABLE_BUCKET + PAWL_INDEX_STRING] = sizeof(struct pawl_bucket_slot),
-    [PAWL_TABLE_BUCKET + PAWL_INDEX_SCOPE] = sizeof(struct pawl_bucket_slot),
-    [PAWL_TABLE_BUCKET + PAWL_INDEX_WINDOW] = sizeof(struct pawl_bucket_slot),
-    [PAWL_TABLE_BUCKET + PAWL_INDEX_RESERVATION] = sizeof(struct pawl_bucket_slot),
-    [PAWL_TABLE_BUCKET + PAWL_INDEX_IDEM] = sizeof(struct pawl_bucket_slot),
-    [PAWL_TABLE_OVERFLOW] = sizeof(struct pawl_bucket_slot),
-};
-
-uint32_t pawl_chunk_slots(enum pawl_table_id table)
-{
-    PAWL_ASSERT(table < PAWL_TABLE_COUNT);
-    PAWL_ASSERT(slot_bytes[table] > 0);
-    return PAWL_CHUNK_BYTES / slot_bytes[table];
-}
-
 /* --- The supply. ------------------------------------------------------------------------------ */
 
 void pawl_chunk_free(struct pawl_core *core, void *chunk)
@@ -109,7 +80,8 @@ void pawl_chunk_install(struct pawl_core *core, enum pawl_table_id table, const 
     ref->live = memcpy(chunk_take(core), bytes, PAWL_CHUNK_BYTES);
 }
 
-/* Chunks that the running snapshot has handed out, and those that it does not know, need no copy. */
+/* Chunks that the running snapshot has handed out, and those that it does not know of, need no
+ * copy. */
 static bool snapshot_needs(const struct pawl_core *core, enum pawl_table_id table, uint32_t ordinal)
 {
     const struct pawl_snapshot *snapshot = &core->memory.snapshot;

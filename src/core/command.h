@@ -192,7 +192,8 @@ enum pawl_note_kind {
 
 /* --- Payloads ------------------------------------------------------------------------------- */
 
-/* Maxima: reaching one is answered LIMIT_REACHED, and nothing else makes the ledger full. The first operation of every journal. */
+/* Maxima: reaching one is answered LIMIT_REACHED, and nothing else makes the ledger full. The first
+ * operation of every journal. */
 struct pawl_config {
     uint32_t rules_version; /* of the code that wrote it */
     uint32_t strings_max;

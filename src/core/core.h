@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * core.h: the ledger, a deterministic state machine: apply(core, now_us, command) -> result.
- * The same commands with the same times give the same state, digest and results on any machine. No I/O,
- * no clock, no allocation, no floating point; a gate checks it.
+ * The same commands with the same times give the same state, digest and results on any machine.
+ * No I/O, no clock, no allocation, no floating point; a gate checks it. docs/LEDGER.md has the
+ * rules.
  *
  * Memory. State lives in chunks of PAWL_CHUNK_BYTES that the host supplies; slots hold no pointers,
  * only indexes, so a chunk's bytes can be written to a checkpoint and read back as they are.
@@ -51,7 +52,8 @@ struct pawl_core *pawl_core_init(void *memory, size_t bytes);
 uint32_t pawl_core_chunks_wanted(const struct pawl_core *core, uint32_t command_count);
 /* Takes a chunk of PAWL_CHUNK_BYTES, aligned to 64, of any content, for good. */
 void pawl_core_give_chunk(struct pawl_core *core, void *chunk);
-/* Hands every chunk back, one a call, in any order; NULL when there is none left. The core is dead after the first call. */
+/* Hands every chunk back, one a call, in any order; NULL when there is none left. The core is dead
+ * after the first call. */
 void *pawl_core_take_chunk(struct pawl_core *core);
 
 /* --- The one door ----------------------------------------------------------------------------- */
@@ -63,9 +65,9 @@ void pawl_core_apply(struct pawl_core *core,
                      const struct pawl_command *command,
                      struct pawl_result *ret_result);
 
-/* A hint: these commands come next, at most 32 are looked at. Whoever has several at hand (a replay, a
- * batch) lets the ledger wait for memory once for all of them. Changes nothing; their payloads need
- * not be valid. */
+/* A hint: these commands come next, at most 32 are looked at. Whoever has several at hand (a
+ * replay, a batch) lets the ledger wait for memory once for all of them. Changes nothing; the
+ * commands need not be valid. */
 void pawl_core_prepare(const struct pawl_core *core,
                        const struct pawl_command *commands,
                        uint32_t count);
@@ -112,8 +114,8 @@ PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
                                            uint64_t *ret_budget);
 PAWL_MUST_CHECK bool
 pawl_core_budget_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_budget);
-/* "tenant:acme/workspace:web"; dimension values percent-encode what is outside [A-Za-z0-9_.-]. Writes at most `bytes`
- * with a NUL, returns the length that the whole path has. */
+/* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-].
+ * Writes at most `bytes` with a NUL, returns the length that the whole path has. */
 size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes);
 
 /* What a subject could still take, per unit, over every budget that binds it now. */
@@ -121,9 +123,10 @@ struct pawl_quote {
     bool bound;        /* false: no budget of this unit applies */
     uint64_t budget;   /* the one with the least left */
     int64_t remaining; /* of that one; may be negative */
-    int64_t
-        headroom; /* the least over the budgets of allocated - spent - debt: what would be left if every hold came back unused */
-    int64_t held; /* reserved on the one with the least left */
+    /* The least over the budgets of allocated - spent - debt: what would be left if every hold
+     * came back unused. */
+    int64_t headroom;
+    int64_t held;  /* reserved on the one with the least left */
     int64_t limit; /* its allocated */
     int64_t spent;
 };
@@ -198,8 +201,9 @@ PAWL_MUST_CHECK bool pawl_core_approval(const struct pawl_core *core,
 struct pawl_core_stats {
     uint32_t strings, scopes, budgets, reservations, idempotency, sessions, approvals;
     uint32_t chunks_used, chunks_free;
-    uint64_t
-        reservation_bytes; /* of one live reservation: its slots, both idempotency records, index and timer shares */
+    /* Of one live reservation: its slot, both idempotency records, its shares of indexes and
+     * timers. */
+    uint64_t reservation_bytes;
 };
 void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_stats);
 
@@ -211,8 +215,9 @@ uint64_t pawl_core_digest(const struct pawl_core *core);
 void pawl_core_audit(const struct pawl_core *core);
 
 /* A checkpoint is the root's bytes and then every used chunk, as they were when it began. Between
- * two calls of `next` any number of commands may be applied: a chunk that is about to change for the first time
- * is copied aside first. `next` returns false when everything was handed out, which ends it. */
+ * two calls of `next` any number of commands may be applied: a chunk that is about to change for
+ * the first time is copied aside first. `next` returns false when everything was handed out, which
+ * ends it. Chunks come in the order of their numbers, and are restored in that order. */
 void pawl_core_snapshot_begin(struct pawl_core *core);
 size_t pawl_core_snapshot_root(const struct pawl_core *core, void *out, size_t bytes);
 PAWL_MUST_CHECK bool

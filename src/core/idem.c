@@ -121,18 +121,24 @@ struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pa
     struct pawl_slice tenant = tenant_of(command);
     struct pawl_slice text = command->idempotency_key;
     PAWL_ASSERT(pawl_idem_allowed(command->type));
-    PAWL_ASSERT(text.bytes > 0 && tenant.bytes <= PAWL_NAME_BYTES_MAX);
-    /* Type, lengths, object, key, tenant: no two different ones have the same bytes. */
-    const uint64_t head[2] = {command->type | text.bytes << 16 | tenant.bytes << 32,
-                              object_of(command)};
+    PAWL_ASSERT(text.bytes > 0 && text.bytes <= PAWL_KEY_BYTES_MAX);
+    PAWL_ASSERT(tenant.bytes <= PAWL_NAME_BYTES_MAX);
+    /* Type, lengths, object, key, tenant: no two different ones have the same bytes. In one piece,
+     * because SipHash is twice as fast over whole words. */
+    struct {
+        uint64_t head;
+        uint64_t object;
+        char texts[PAWL_KEY_BYTES_MAX + PAWL_NAME_BYTES_MAX];
+    } input;
+    input.head = command->type | text.bytes << 16 | tenant.bytes << 32;
+    input.object = object_of(command);
+    memcpy(input.texts, text.data, text.bytes);
+    memcpy(input.texts + text.bytes, tenant.data != NULL ? tenant.data : "", tenant.bytes);
+
     const uint64_t *seed = core->state.limits.hash_key;
     struct pawl_hash_sip sip;
     pawl_hash_sip_init(&sip, (struct pawl_hash_key){seed[0], seed[1]});
-    pawl_hash_sip_add(&sip, head, sizeof(head));
-    pawl_hash_sip_add(&sip, text.data, text.bytes);
-    if (tenant.bytes > 0) {
-        pawl_hash_sip_add(&sip, tenant.data, tenant.bytes);
-    }
+    pawl_hash_sip_add(&sip, &input, sizeof(uint64_t[2]) + text.bytes + tenant.bytes);
     struct pawl_idem_key key = {
         .payload_hash = {command->payload_hash[0], command->payload_hash[1]}};
     /* Two outputs of one pass: the mixed state is 256 bits wide, and the two take it apart in

@@ -18,33 +18,12 @@
  */
 #include "core/index.h"
 
-#include "core/table.h"
-
 enum { ENTRIES_PER_BUCKET = 4 };
-
-static enum pawl_table_id bucket_table(enum pawl_index_id index)
-{
-    PAWL_ASSERT(index < PAWL_INDEX_COUNT);
-    return PAWL_TABLE_BUCKET + (enum pawl_table_id)index;
-}
-
-static const struct pawl_bucket_slot *
-bucket_at(const struct pawl_core *core, enum pawl_table_id table, uint32_t number)
-{
-    return pawl_table_at(core, table, sizeof(struct pawl_bucket_slot), number);
-}
 
 static struct pawl_bucket_slot *
 bucket_edit(struct pawl_core *core, enum pawl_table_id table, uint32_t number)
 {
     return pawl_table_edit(core, table, sizeof(struct pawl_bucket_slot), number);
-}
-
-static uint32_t bucket_of(const struct pawl_index *index, uint32_t hash)
-{
-    PAWL_ASSERT(index->bucket_count > index->base_mask);
-    uint32_t wide = hash & (index->base_mask * 2 + 1);
-    return wide < index->bucket_count ? wide : hash & index->base_mask;
 }
 
 /* --- Chains. ---------------------------------------------------------------------------------- */
@@ -74,8 +53,8 @@ static void chain_distribute(struct pawl_core *core,
 {
     PAWL_ASSERT(taken->count <= PAWL_BUCKET_ENTRIES);
     for (uint32_t i = 0; i < taken->count; i++) {
-        uint32_t number = bucket_of(&core->state.indexes[index], taken->entries[i].hash);
-        chain_append(core, bucket_table(index), number, taken->entries[i].hash,
+        uint32_t number = pawl_index_bucket_of(&core->state.indexes[index], taken->entries[i].hash);
+        chain_append(core, pawl_index_table(index), number, taken->entries[i].hash,
                      taken->entries[i].slot);
     }
 }
@@ -84,7 +63,7 @@ static void chain_distribute(struct pawl_core *core,
 static void index_split(struct pawl_core *core, enum pawl_index_id id)
 {
     struct pawl_index *index = &core->state.indexes[id];
-    enum pawl_table_id table = bucket_table(id);
+    enum pawl_table_id table = pawl_index_table(id);
     uint32_t old_number = index->bucket_count - (index->base_mask + 1);
     uint32_t new_number = pawl_table_push(core, table);
     PAWL_ASSERT(new_number == index->bucket_count);
@@ -97,7 +76,7 @@ static void index_split(struct pawl_core *core, enum pawl_index_id id)
     chain_distribute(core, id, &taken);
     while (taken.overflow != 0) {
         uint32_t number = taken.overflow;
-        taken = *bucket_at(core, PAWL_TABLE_OVERFLOW, number);
+        taken = *pawl_index_bucket(core, PAWL_TABLE_OVERFLOW, number);
         pawl_table_free(core, PAWL_TABLE_OVERFLOW, number);
         chain_distribute(core, id, &taken);
     }
@@ -113,11 +92,11 @@ void pawl_index_insert(struct pawl_core *core, enum pawl_index_id id, uint32_t h
     struct pawl_index *index = &core->state.indexes[id];
     PAWL_ASSERT(slot != 0);
     if (index->bucket_count == 0) {
-        uint32_t first = pawl_table_push(core, bucket_table(id));
+        uint32_t first = pawl_table_push(core, pawl_index_table(id));
         PAWL_ASSERT(first == 0);
         index->bucket_count = 1;
     }
-    chain_append(core, bucket_table(id), bucket_of(index, hash), hash, slot);
+    chain_append(core, pawl_index_table(id), pawl_index_bucket_of(index, hash), hash, slot);
     index->entry_count++;
     if (index->entry_count / ENTRIES_PER_BUCKET >= index->bucket_count) {
         index_split(core, id);
@@ -130,7 +109,8 @@ void pawl_index_remove(struct pawl_core *core, enum pawl_index_id id, uint32_t h
     PAWL_ASSERT(index->entry_count > 0);
     struct pawl_index_entry *hole = NULL;
     struct pawl_bucket_slot *before = NULL;
-    struct pawl_bucket_slot *bucket = bucket_edit(core, bucket_table(id), bucket_of(index, hash));
+    struct pawl_bucket_slot *bucket =
+        bucket_edit(core, pawl_index_table(id), pawl_index_bucket_of(index, hash));
     for (;;) {
         for (uint32_t i = 0; i < bucket->count && hole == NULL; i++) {
             if (bucket->entries[i].hash == hash && bucket->entries[i].slot == slot) {
@@ -154,57 +134,19 @@ void pawl_index_remove(struct pawl_core *core, enum pawl_index_id id, uint32_t h
     index->entry_count--;
 }
 
-/* --- Look-ups. -------------------------------------------------------------------------------- */
-
-struct pawl_index_cursor
-pawl_index_find(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
-{
-    const struct pawl_index *index = &core->state.indexes[id];
-    struct pawl_index_cursor cursor = {.hash = hash};
-    if (index->bucket_count > 0) {
-        cursor.bucket = bucket_at(core, bucket_table(id), bucket_of(index, hash));
-    }
-    return cursor;
-}
-
-uint32_t pawl_index_next(const struct pawl_core *core, struct pawl_index_cursor *cursor)
-{
-    while (cursor->bucket != NULL) {
-        const struct pawl_bucket_slot *bucket = cursor->bucket;
-        PAWL_ASSERT(bucket->count <= PAWL_BUCKET_ENTRIES);
-        while (cursor->position < bucket->count) {
-            const struct pawl_index_entry *entry = &bucket->entries[cursor->position];
-            cursor->position++;
-            if (entry->hash == cursor->hash) {
-                PAWL_ASSERT(entry->slot != 0);
-                return entry->slot;
-            }
-        }
-        cursor->bucket =
-            bucket->overflow != 0 ? bucket_at(core, PAWL_TABLE_OVERFLOW, bucket->overflow) : NULL;
-        cursor->position = 0;
-    }
-    return 0;
-}
-
-void pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
-{
-    const struct pawl_index *index = &core->state.indexes[id];
-    if (index->bucket_count > 0) {
-        __builtin_prefetch(bucket_at(core, bucket_table(id), bucket_of(index, hash)));
-    }
-}
+/* --- Audit. ----------------------------------------------------------------------------------- */
 
 void pawl_index_audit(const struct pawl_core *core, enum pawl_index_id id)
 {
     const struct pawl_index *index = &core->state.indexes[id];
     uint64_t entries = 0;
-    PAWL_ASSERT(index->bucket_count == core->state.tables[bucket_table(id)].slot_count);
+    PAWL_ASSERT(index->bucket_count == core->state.tables[pawl_index_table(id)].slot_count);
     for (uint32_t number = 0; number < index->bucket_count; number++) {
-        const struct pawl_bucket_slot *bucket = bucket_at(core, bucket_table(id), number);
+        const struct pawl_bucket_slot *bucket =
+            pawl_index_bucket(core, pawl_index_table(id), number);
         for (;;) {
             for (uint32_t i = 0; i < bucket->count; i++) {
-                PAWL_ASSERT(bucket_of(index, bucket->entries[i].hash) == number);
+                PAWL_ASSERT(pawl_index_bucket_of(index, bucket->entries[i].hash) == number);
                 PAWL_ASSERT(bucket->entries[i].slot != 0);
             }
             entries += bucket->count;
@@ -212,7 +154,7 @@ void pawl_index_audit(const struct pawl_core *core, enum pawl_index_id id)
                 break;
             }
             PAWL_ASSERT(bucket->count == PAWL_BUCKET_ENTRIES);
-            bucket = bucket_at(core, PAWL_TABLE_OVERFLOW, bucket->overflow);
+            bucket = pawl_index_bucket(core, PAWL_TABLE_OVERFLOW, bucket->overflow);
             PAWL_ASSERT(bucket->count > 0);
         }
     }

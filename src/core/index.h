@@ -12,6 +12,7 @@
 #define PAWL_CORE_INDEX_H
 
 #include "core/state.h"
+#include "core/table.h"
 
 void pawl_index_insert(struct pawl_core *core,
                        enum pawl_index_id index,
@@ -29,13 +30,68 @@ struct pawl_index_cursor {
     uint32_t position;
     uint32_t hash;
 };
-struct pawl_index_cursor
-pawl_index_find(const struct pawl_core *core, enum pawl_index_id index, uint32_t hash);
+
+static inline enum pawl_table_id pawl_index_table(enum pawl_index_id index)
+{
+    PAWL_ASSERT(index < PAWL_INDEX_COUNT);
+    return PAWL_TABLE_BUCKET + (enum pawl_table_id)index;
+}
+
+/* The number of the bucket to which a hash belongs; there is at least one. */
+static inline uint32_t pawl_index_bucket_of(const struct pawl_index *index, uint32_t hash)
+{
+    PAWL_ASSERT(index->bucket_count > index->base_mask);
+    uint32_t wide = hash & (index->base_mask * 2 + 1);
+    return wide < index->bucket_count ? wide : hash & index->base_mask;
+}
+
+static inline const struct pawl_bucket_slot *
+pawl_index_bucket(const struct pawl_core *core, enum pawl_table_id table, uint32_t number)
+{
+    return pawl_table_at(core, table, sizeof(struct pawl_bucket_slot), number);
+}
+
+static inline struct pawl_index_cursor
+pawl_index_find(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
+{
+    const struct pawl_index *index = &core->state.indexes[id];
+    struct pawl_index_cursor cursor = {.hash = hash};
+    if (index->bucket_count > 0) {
+        uint32_t number = pawl_index_bucket_of(index, hash);
+        cursor.bucket = pawl_index_bucket(core, pawl_index_table(id), number);
+    }
+    return cursor;
+}
+
 /* The next slot with that hash, or 0. */
-uint32_t pawl_index_next(const struct pawl_core *core, struct pawl_index_cursor *cursor);
+static inline uint32_t pawl_index_next(const struct pawl_core *core,
+                                       struct pawl_index_cursor *cursor)
+{
+    while (cursor->bucket != NULL) {
+        const struct pawl_bucket_slot *bucket = cursor->bucket;
+        PAWL_ASSERT(bucket->count <= PAWL_BUCKET_ENTRIES);
+        while (cursor->position < bucket->count) {
+            const struct pawl_index_entry *entry = &bucket->entries[cursor->position];
+            cursor->position++;
+            if (entry->hash == cursor->hash) {
+                return entry->slot;
+            }
+        }
+        cursor->position = 0;
+        cursor->bucket = bucket->overflow != 0
+                             ? pawl_index_bucket(core, PAWL_TABLE_OVERFLOW, bucket->overflow)
+                             : NULL;
+    }
+    return 0;
+}
 
 /* Tells the processor that the bucket of this hash is wanted soon. */
-void pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id index, uint32_t hash);
+static inline void
+pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
+{
+    __builtin_prefetch(pawl_index_find(core, id, hash).bucket);
+}
+
 /* Asserts the structure and that `entry_count` agrees. */
 void pawl_index_audit(const struct pawl_core *core, enum pawl_index_id index);
 

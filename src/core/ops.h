@@ -29,12 +29,12 @@ struct pawl_plan {
     struct pawl_denial denial;
 };
 
-/* --- Shape (shape.c): everything that can be said without the ledger ---------------------------- */
+/* --- Shape (shape.c): everything that can be said without the ledger -------------------------- */
 
 /* OK or INVALID_REQUEST. */
 uint16_t pawl_shape_check(const struct pawl_command *command);
 
-/* --- Budgets (budget.c) ------------------------------------------------------------------------ */
+/* --- Budgets (budget.c) ----------------------------------------------------------------------- */
 
 uint16_t pawl_budget_plan_create(const struct pawl_core *core,
                                  const struct pawl_command_budget_create *create,
@@ -71,7 +71,7 @@ uint32_t pawl_budget_of_id(const struct pawl_core *core, uint64_t id);
 /* allocated += amount, as FUND CREDIT does. The sum was checked. */
 void pawl_budget_credit(struct pawl_core *core, uint32_t budget, int64_t amount);
 
-/* --- Reservations (reserve.c, settle.c, event.c) ------------------------------------------------ */
+/* --- Reservations (reserve.c, settle.c, event.c) ---------------------------------------------- */
 
 uint16_t pawl_reserve_plan(const struct pawl_core *core,
                            const struct pawl_command_reserve *reserve,
@@ -130,7 +130,7 @@ void pawl_plan_book(struct pawl_core *core,
                     const struct pawl_plan *plan,
                     struct pawl_result *result);
 
-/* --- Overage (overage.c) ------------------------------------------------------------------------ */
+/* --- Overage (overage.c) ---------------------------------------------------------------------- */
 
 /* From plan->held (what is covered, nothing for an event), plan->lines (the actual amounts, in the
  * same order) and plan->admission (what binds): plans the bookings, what is charged and what goes
@@ -138,14 +138,14 @@ void pawl_plan_book(struct pawl_core *core,
 uint16_t
 pawl_overage_plan(const struct pawl_core *core, enum pawl_overage policy, struct pawl_plan *plan);
 
-/* --- Time (expire.c) ---------------------------------------------------------------------------- */
+/* --- Time (expire.c) -------------------------------------------------------------------------- */
 
 uint16_t pawl_expire_plan(const struct pawl_core *core, const struct pawl_command_expire *expire);
 void pawl_expire_apply(struct pawl_core *core,
                        const struct pawl_command_expire *expire,
                        struct pawl_result *result);
 
-/* --- Sessions and approvals (session.c, approval.c) --------------------------------------------- */
+/* --- Sessions and approvals (session.c, approval.c) ------------------------------------------- */
 
 uint16_t pawl_session_plan_open(const struct pawl_core *core,
                                 const struct pawl_command_session_open *open,
@@ -197,12 +197,12 @@ uint32_t pawl_approval_of_id(const struct pawl_core *core, uint64_t id);
 /* Nobody answered in time. */
 void pawl_approval_expire(struct pawl_core *core, uint32_t approval);
 
-/* --- Configuration (core.c) --------------------------------------------------------------------- */
+/* --- Configuration (core.c) ------------------------------------------------------------------- */
 
 /* Makes core->config anew from the state; after a restore. */
 void pawl_core_config_from_limits(struct pawl_core *core);
 
-/* --- Idempotency (idem.c) ----------------------------------------------------------------------- */
+/* --- Idempotency (idem.c) --------------------------------------------------------------------- */
 
 struct pawl_idem_key {
     uint64_t hash[2];

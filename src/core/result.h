@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * result.h: what apply answers: a code from result.def and the numbers behind it. A result is
- * a value: it borrows nothing but `expired`, whose rows live in the core until the next apply. It is written to the journal beside its
- * command, so history and explanations never compute anything again.
+ * a value: it borrows nothing but `expired`, whose rows live in the core until the next apply. It
+ * is written to the journal beside its command, so history and explanations never compute anything
+ * again.
  */
 #ifndef PAWL_CORE_RESULT_H
 #define PAWL_CORE_RESULT_H
@@ -74,9 +75,8 @@ struct pawl_expired {
 
 struct pawl_result {
     uint16_t code;
-    bool replayed; /* an idempotent repeat: `original_op` has the answer; nothing changed */
-    bool
-        over_limit; /* this booking took a budget past its limit (overage policy BOOK_FULL, overdraft) */
+    bool replayed;        /* an idempotent repeat: `original_op` has the answer; nothing changed */
+    bool over_limit;      /* this booking took a budget past its limit (docs/LEDGER.md, 5) */
     bool more_due;        /* EXPIRE: there is more that is due */
     uint64_t op;          /* this operation's number */
     uint64_t original_op; /* of the first one with this key, when replayed */

@@ -12,11 +12,6 @@
 
 #include <string.h>
 
-static uint32_t table_slot_bytes(enum pawl_table_id table)
-{
-    return PAWL_CHUNK_BYTES / pawl_chunk_slots(table);
-}
-
 uint32_t pawl_table_push(struct pawl_core *core, enum pawl_table_id table)
 {
     struct pawl_table *counts = &core->state.tables[table];
@@ -35,7 +30,7 @@ void pawl_table_pop(struct pawl_core *core, enum pawl_table_id table)
     struct pawl_table *counts = &core->state.tables[table];
     PAWL_ASSERT(counts->slot_count > 0);
     PAWL_ASSERT(counts->free_head == 0);
-    uint32_t bytes = table_slot_bytes(table);
+    uint32_t bytes = pawl_chunk_slot_bytes(table);
     memset(pawl_table_edit(core, table, bytes, counts->slot_count - 1), 0, bytes);
     counts->slot_count--;
     counts->live_count--;
@@ -54,7 +49,7 @@ uint32_t pawl_table_take(struct pawl_core *core, enum pawl_table_id table)
         PAWL_ASSERT(index > 0);
         return index;
     }
-    unsigned char *slot = pawl_table_edit(core, table, table_slot_bytes(table), index);
+    unsigned char *slot = pawl_table_edit(core, table, pawl_chunk_slot_bytes(table), index);
     memcpy(&counts->free_head, slot, sizeof(counts->free_head));
     memset(slot, 0, sizeof(counts->free_head));
     counts->live_count++;
@@ -90,7 +85,7 @@ void pawl_table_free(struct pawl_core *core, enum pawl_table_id table, uint32_t 
     struct pawl_table *counts = &core->state.tables[table];
     PAWL_ASSERT(index > 0);
     PAWL_ASSERT(counts->live_count > 0);
-    uint32_t bytes = table_slot_bytes(table);
+    uint32_t bytes = pawl_chunk_slot_bytes(table);
     unsigned char *slot = pawl_table_edit(core, table, bytes, index);
     memset(slot, 0, bytes);
     memcpy(slot, &counts->free_head, sizeof(counts->free_head));

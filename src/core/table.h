@@ -15,7 +15,38 @@
 
 /* --- Chunks (chunk.c) ------------------------------------------------------------------------- */
 
-uint32_t pawl_chunk_slots(enum pawl_table_id table); /* slots in one chunk */
+/* Bytes of a slot, and how many slots one chunk has. */
+static inline uint32_t pawl_chunk_slot_bytes(enum pawl_table_id table)
+{
+    static const uint16_t bytes[PAWL_TABLE_COUNT] = {
+        [PAWL_TABLE_STRING] = sizeof(struct pawl_string_slot),
+        [PAWL_TABLE_SCOPE] = sizeof(struct pawl_scope_slot),
+        [PAWL_TABLE_BUDGET] = sizeof(struct pawl_budget_slot),
+        [PAWL_TABLE_WINDOW] = sizeof(struct pawl_window_slot),
+        [PAWL_TABLE_RESERVATION] = sizeof(struct pawl_reservation_slot),
+        [PAWL_TABLE_HOLDS] = sizeof(struct pawl_holds_slot),
+        [PAWL_TABLE_IDEM] = sizeof(struct pawl_idem_slot),
+        [PAWL_TABLE_SESSION] = sizeof(struct pawl_session_slot),
+        [PAWL_TABLE_APPROVAL] = sizeof(struct pawl_approval_slot),
+        [PAWL_TABLE_ZONE] = sizeof(struct pawl_zone_slot),
+        [PAWL_TABLE_TIMER] = sizeof(struct pawl_timer_entry_slot),
+        [PAWL_TABLE_TIMER_NODE] = sizeof(struct pawl_timer_node_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_STRING] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_SCOPE] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_WINDOW] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_RESERVATION] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_IDEM] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_OVERFLOW] = sizeof(struct pawl_bucket_slot),
+    };
+    PAWL_ASSERT(table < PAWL_TABLE_COUNT);
+    return bytes[table];
+}
+
+static inline uint32_t pawl_chunk_slots(enum pawl_table_id table)
+{
+    return PAWL_CHUNK_BYTES / pawl_chunk_slot_bytes(table);
+}
+
 /* Adds a chunk of zeros to the table. */
 void pawl_chunk_grow(struct pawl_core *core, enum pawl_table_id table);
 /* Installs the next chunk of the table from bytes of a checkpoint. */

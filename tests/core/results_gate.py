@@ -35,7 +35,8 @@ def check(root):
 def main():
     counter = count.Count()
     for name, table, words in PLANTED:
-        with counter.test(f"results finds {name}"), planted.tree({TABLE: table, "docs/A": ""}) as root:
+        files = {TABLE: table, "docs/A": ""}
+        with counter.test(f"results finds {name}"), planted.tree(files) as root:
             planted.run(sys.executable, GATE, "--root", root)
             planted.expect_finding(*check(root), words)
     with counter.test("results passes the page that it wrote, and no other"):

@@ -59,7 +59,7 @@ const struct table_word *table_find(const struct table_step *step, const char *k
 /* Values. Each says false for text that is none. */
 bool table_unit(struct pawl_slice text, uint16_t *ret_unit);
 const char *table_unit_name(uint16_t unit, char out[static 16]);
-/* "1.50" for usd, "60s" for clock, plain integers for the rest; "max" is 2^53-1, "max-3", "over". */
+/* "1.50" for usd, "60s" for clock, integers for the rest; "max" is 2^53-1, "max-3", "over". */
 bool table_amount(uint16_t unit, struct pawl_slice text, int64_t *ret_value);
 void table_amount_print(uint16_t unit, int64_t value, char out[static 32]);
 /* "5us", "1ms", "61s", "5m", "2h", "7d", with a sign. */
@@ -105,9 +105,9 @@ void table_log_add(struct table_log *log,
                    const struct pawl_result *result);
 void table_log_free(struct table_log *log);
 
-/* Runs everything again: from the encoded commands; with refused commands replaced by trivial ones; with
- * a snapshot in the middle that is restored. Every digest must be the one of `world`. Prints what
- * differs; returns the number of differences. */
+/* Runs everything again: from the encoded commands; with refused commands replaced by trivial
+ * ones; with a snapshot in the middle that is restored. Every digest must be the one of `world`.
+ * Prints what differs; returns the number of differences. */
 int table_log_verify(const struct table_log *log,
                      const struct table_world *world,
                      const char *file);
