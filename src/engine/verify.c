@@ -42,6 +42,10 @@ static pawl_err compare_state(struct verify *verify, const struct pawl_journal_c
     }
     pawl_err err =
         pawl_replay_restore(&other, verify->files, verify->options->dir, row, verify->msg);
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        pawl_errmsg_set(verify->msg, "the checkpoint %s is missing", row->file);
+        err = PAWL_ERR(CORRUPT);
+    }
     if (pawl_ok(err) && pawl_core_digest(other.core) != pawl_core_digest(verify->ledger.core)) {
         pawl_errmsg_set(verify->msg, "the checkpoint %s is not the state at operation %" PRIu64,
                         row->file, row->op);

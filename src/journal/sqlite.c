@@ -583,6 +583,17 @@ static pawl_err take_lock(struct sqlite_journal *journal, struct pawl_errmsg *ms
     return journal->read_only && err.code == PAWL_ERR_NOT_FOUND ? PAWL_OK : err;
 }
 
+/*
+ * What a crash left in the log is what the kernel shows, and that need not be on the disk: after
+ * a failed sync the kernel may keep the pages, call them clean, and never write them. A
+ * commit behind such a hole would be lost with the next power failure, synced or not. So
+ * before anything is added the log is copied into the database, which writes and syncs all of it once more.
+ */
+static pawl_err write_again(struct sqlite_journal *journal, struct pawl_errmsg *msg)
+{
+    return pawl_segment_copy_log(journal->active, true, msg);
+}
+
 static pawl_err open_existing(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
     struct numbers numbers;
@@ -594,6 +605,9 @@ static pawl_err open_existing(struct sqlite_journal *journal, struct pawl_errmsg
     err = find_active(journal, &numbers, &count, msg);
     if (pawl_ok(err) && !journal->read_only) {
         err = remove_unbegun(journal, &numbers, count, msg);
+    }
+    if (pawl_ok(err) && !journal->read_only) {
+        err = write_again(journal, msg);
     }
     if (pawl_ok(err)) {
         numbers.count = count;

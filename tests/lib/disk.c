@@ -4,8 +4,8 @@
  * deaths on the way. What is kept is disk_store.c's.
  *
  * The VFS does what SQLite's own does on Unix where that matters for a crash: the first sync
- * of a new log or rollback journal also syncs the directory, and a removal does when it is
- * asked to.
+ * of a log or rollback journal that may have been made also syncs the directory, and a removal
+ * does when it is asked to.
  *
  * One lock around everything, because the engine commits on a thread of its own.
  */
@@ -77,6 +77,7 @@ static bool has_room(struct disk *disk, const struct store_inode *inode, size_t 
     size_t more = end > inode->current.bytes ? end - inode->current.bytes : 0;
     disk->last_full =
         disk->limit_bytes > 0 && store_total_bytes(&disk->store) + more > disk->limit_bytes;
+    disk->failures += disk->last_full ? 1 : 0;
     return !disk->last_full;
 }
 
@@ -275,12 +276,10 @@ vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags, int 
         path = temporary;
     }
     enum verdict verdict = judge(disk, disk->epoch, DISK_OPEN);
-    bool created = false;
     if (verdict != FAIL) {
         file->inode = store_open(&disk->store, path);
         if (file->inode == NULL && (flags & SQLITE_OPEN_CREATE) != 0) {
             file->inode = store_create(&disk->store, path);
-            created = true;
         }
     }
     if (verdict != GO && file->inode != NULL) {
@@ -292,7 +291,7 @@ vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *base, int flags, int 
         file->base.pMethods = &file_methods;
         file->disk = disk;
         file->epoch = disk->epoch;
-        file->sync_directory = created && (flags & logs) != 0;
+        file->sync_directory = (flags & SQLITE_OPEN_CREATE) != 0 && (flags & logs) != 0;
         file->remove_path = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0 ? strdup(path) : NULL;
     }
     bool opened = file->inode != NULL;

@@ -42,7 +42,7 @@ const struct pawl_files *disk_files(const struct disk *disk);
 
 /* The nth call of a kind from now fails (1: the next one), and the `times` - 1 after it; 0 disarms. */
 void disk_fail(struct disk *disk, enum disk_call call, uint64_t nth, uint64_t times);
-/* How many calls failed so since it was armed. */
+/* How many calls failed so since it was armed, those for want of room included. */
 uint64_t disk_failures(const struct disk *disk);
 /* Writes beyond so many bytes in all files together fail as on a full disk; 0: no limit. */
 void disk_limit(struct disk *disk, uint64_t bytes);
