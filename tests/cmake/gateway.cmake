@@ -17,3 +17,6 @@ target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)
 pawl_unit_test(gateway_request gateway)
 pawl_unit_test(gateway_media gateway)
 pawl_unit_test(admission gateway)
+pawl_unit_test(gateway_calls gateway)
+target_sources(test_gateway_calls PRIVATE
+  ${CMAKE_SOURCE_DIR}/tests/lib/fake_authority.c ${CMAKE_SOURCE_DIR}/tests/lib/fake_net.c)

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_gateway_calls.c: the life of a model call, step by step, between a fake ledger, a fake
+ * client, a fake provider and a clock that stands still. What is tested here is order: nothing
+ * is sent, told or shown before what it depends on is durable, and every hold ends once,
+ * whoever leaves or fails at whatever moment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "gateway/gateway.h"
+#include "tests/lib/fake_authority.h"
+#include "tests/lib/fake_net.h"
+
+#define SECRET  "secret-secret-secret"
+#define PATH    "/" SECRET "/anthropic/v1/messages"
+#define SSE     "text/event-stream"
+#define USD     PAWL_MICROCENTS_PER_USD
+#define TOOLS   PAWL_UNIT_TOOL_CALLS
+#define DOLLARS PAWL_UNIT_USD_MICROCENTS
+
+/* $3 in, $15 out a million tokens. */
+static const char prices[] =
+    "{\"format\":1,\"as_of\":\"2026-01-02\",\"source\":\"test\",\"licence\":\"none\","
+    "\"providers\":[{\"id\":\"anthropic\",\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":300000000,"
+    "\"output\":1500000000}]}]}]}";
+
+static const char whole_body[] =
+    "{\"model\":\"m\",\"max_tokens\":1000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+static const char stream_body[] =
+    "{\"model\":\"m\",\"max_tokens\":1000,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}";
+static const char whole_answer[] =
+    "{\"type\":\"message\",\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"yes\"}],"
+    "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":10,\"output_tokens\":20}}";
+
+#define START                                                                                      \
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","        \
+    "\"usage\":{\"input_tokens\":10,\"output_tokens\":1}}}\n\n"
+#define TEXT                                                                                       \
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"  \
+    "\"type\":\"text_delta\",\"text\":\"words \"}}\n\n"
+#define TOOL(id)                                                                                   \
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,"             \
+    "\"content_block\":{\"type\":\"tool_use\",\"id\":\"" id                                        \
+    "\",\"name\":\"Bash\",\"input\":{}}}\n\n"
+#define STOP(output)                                                                               \
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"          \
+    "\"end_turn\"},\"usage\":{\"output_tokens\":" output "}}\n\nevent: message_stop\ndata: "       \
+    "{\"type\":\"message_stop\"}\n\n"
+
+struct world {
+    struct fake_authority ledger;
+    struct pawl_price_book *book;
+    struct pawl_gateway *gateway;
+    uint32_t latches;
+    uint32_t settled;
+    bool idle;
+};
+
+static void on_latched(void *arg, const struct pawl_gateway_latch *latch)
+{
+    struct world *world = arg;
+    assert_non_null(latch->message);
+    world->latches++;
+}
+
+static void on_settled(void *arg)
+{
+    struct world *world = arg;
+    world->settled++;
+}
+
+static void on_idle(void *arg)
+{
+    struct world *world = arg;
+    world->idle = true;
+}
+
+static int setup(void **state)
+{
+    static struct world world;
+    world = (struct world){.latches = 0};
+    fake_net_reset();
+    fake_authority_init(&world.ledger);
+    world.ledger.budgets[DOLLARS] = (struct fake_budget){.bound = true, .limit = USD};
+    struct pawl_errmsg msg = {""};
+    if (pawl_failed(pawl_price_book_load(pawl_slice_str(prices), &world.book, &msg))) {
+        print_error("%s\n", msg.text);
+        return -1;
+    }
+    struct pawl_subject subject = {.session = PAWL_SLICE("run_1")};
+    subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
+    struct pawl_gateway_options options = {
+        .loop = (struct uv_loop_s *)&world, /* only passed on, to what is fake here */
+        .client = (struct pawl_http_client *)&world,
+        .authority = &world.ledger.base,
+        .prices = world.book,
+        .secret = SECRET,
+        .upstreams = {[PAWL_UPSTREAM_ANTHROPIC] = "http://up.example"},
+        .subject = &subject,
+        .run_id = "run_1",
+        .hard_cap = true,
+        .on_latched = on_latched,
+        .on_settled = on_settled,
+        .arg = &world,
+    };
+    *state = &world;
+    return pawl_ok(pawl_gateway_new(&options, &world.gateway)) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    pawl_gateway_settle_all(world->gateway, 1, on_idle, world);
+    fake_alarms_close();
+    if (!world->idle || world->ledger.budgets[DOLLARS].held != 0) {
+        print_error("something is still held or in flight\n");
+        return -1;
+    }
+    pawl_gateway_free(world->gateway);
+    pawl_price_book_free(world->book);
+    fake_net_reset();
+    return 0;
+}
+
+static void turn(struct world *world)
+{
+    fake_authority_turn(&world->ledger);
+}
+
+static size_t count(const struct world *world, uint16_t type)
+{
+    return fake_authority_count(&world->ledger, type);
+}
+
+static struct pawl_http_call *last_call(void)
+{
+    assert_true(fake_call_count > 0);
+    return &fake_calls[fake_call_count - 1];
+}
+
+static void begin(struct world *world, struct pawl_http_exchange *exchange, const char *body)
+{
+    fake_exchange_init(exchange, PATH, body);
+    pawl_gateway_handle(world->gateway, exchange);
+}
+
+/* Up to the first byte of a stream. */
+static struct pawl_http_call *begin_stream(struct world *world, struct pawl_http_exchange *exchange)
+{
+    begin(world, exchange, stream_body);
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    assert_true(fake_call_body(call, START));
+    return call;
+}
+
+/* --- Order ---------------------------------------------------------------------------------- */
+
+static void nothing_is_sent_before_the_hold_is_durable(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, whole_body);
+    assert_int_equal(count(world, PAWL_COMMAND_RESERVE), 1);
+    assert_int_equal(fake_call_count, 0);
+    turn(world);
+    assert_int_equal(fake_call_count, 1);
+    assert_string_equal(pawl_buf_cstr(&last_call()->url), "http://up.example/v1/messages");
+    assert_string_equal(pawl_buf_cstr(&last_call()->body), whole_body);
+    fake_call_head(last_call(), 200, "application/json");
+    fake_call_body(last_call(), whole_answer);
+    fake_call_done(last_call());
+    /* The answer goes out with the commit; the hold is on disk until that is. */
+    assert_true(exchange.answered);
+    assert_string_equal(pawl_buf_cstr(&exchange.body), whole_answer);
+    assert_int_equal(world->settled, 0);
+    turn(world);
+    assert_int_equal(world->settled, 1);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 20 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+static void a_refusal_is_told_when_its_note_is_durable(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[DOLLARS].limit = 1000;
+    begin(world, &exchange, whole_body);
+    assert_int_equal(count(world, PAWL_COMMAND_NOTE), 1);
+    assert_int_equal(count(world, PAWL_COMMAND_SESSION_SET), 1);
+    assert_false(exchange.answered);
+    assert_int_equal(world->latches, 0);
+    turn(world);
+    assert_int_equal(exchange.status, 402);
+    assert_true(fake_exchange_says(&exchange, "billing_error"));
+    assert_int_equal(world->latches, 1);
+    assert_true(world->ledger.paused);
+    fake_exchange_free(&exchange);
+    /* Repeated at once, and not written down again. */
+    begin(world, &exchange, whole_body);
+    assert_true(exchange.answered);
+    assert_int_equal(count(world, PAWL_COMMAND_NOTE), 1);
+    fake_exchange_free(&exchange);
+}
+
+static void a_tool_call_is_shown_when_its_event_is_durable(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 2};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    /* Two tool calls in one read, text before, between and behind them. */
+    assert_false(fake_call_body(call, TEXT TOOL("t1") TEXT TOOL("t2") TEXT));
+    assert_true(fake_exchange_says(&exchange, "words"));
+    assert_false(fake_exchange_says(&exchange, "\"t1\""));
+    assert_int_equal(count(world, PAWL_COMMAND_EVENT), 1);
+    turn(world);
+    assert_true(fake_exchange_says(&exchange, "\"t1\""));
+    assert_false(fake_exchange_says(&exchange, "\"t2\""));
+    assert_int_equal(call->resumes, 0);
+    turn(world);
+    assert_true(fake_exchange_says(&exchange, "\"t2\""));
+    assert_int_equal(call->resumes, 1);
+    fake_call_body(call, STOP("30"));
+    fake_call_done(call);
+    turn(world);
+    assert_string_equal(pawl_buf_cstr(&exchange.body),
+                        START TEXT TOOL("t1") TEXT TOOL("t2") TEXT STOP("30"));
+    assert_int_equal(world->ledger.budgets[TOOLS].spent, 2);
+    fake_exchange_free(&exchange);
+}
+
+static void a_stream_that_ends_behind_a_tool_call_waits_for_it(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 2};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    assert_false(fake_call_body(call, TOOL("t1") STOP("30")));
+    fake_call_done(call);
+    assert_false(exchange.answered);
+    turn(world);
+    assert_true(exchange.answered && !exchange.aborted);
+    turn(world);
+    assert_string_equal(pawl_buf_cstr(&exchange.body), START TOOL("t1") STOP("30"));
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 30 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+/* --- Tool calls that are refused ------------------------------------------------------------ */
+
+static void the_first_tool_call_too_many_ends_the_answer(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 1};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    fake_call_body(call, TOOL("t1") TEXT TOOL("t2") TEXT);
+    turn(world);
+    turn(world); /* the second EVENT is refused, */
+    turn(world); /* … and its note durable */
+    assert_true(exchange.answered);
+    assert_true(fake_exchange_says(&exchange, "\"t1\""));
+    assert_false(fake_exchange_says(&exchange, "\"t2\""));
+    assert_true(fake_exchange_says(&exchange, "event: error"));
+    assert_int_equal(world->latches, 1);
+    /* The provider is read on, for the true bill. */
+    assert_true(call->open && !call->paused);
+    fake_call_body(call, TOOL("t3") STOP("77"));
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(world->ledger.budgets[TOOLS].spent, 1);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 77 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+static void a_pause_in_mid_stream_stops_the_next_tool_call(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 9};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    world->ledger.paused = true;
+    fake_call_body(call, TOOL("t1"));
+    turn(world);
+    assert_true(exchange.answered);
+    assert_true(fake_exchange_says(&exchange, "run_stopped"));
+    assert_false(fake_exchange_says(&exchange, "\"t1\""));
+    assert_int_equal(world->latches, 0);
+    fake_call_done(call);
+    turn(world);
+    fake_exchange_free(&exchange);
+}
+
+/* --- Clients that leave --------------------------------------------------------------------- */
+
+static void a_client_that_leaves_before_anything_is_sent_costs_nothing(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, whole_body);
+    fake_exchange_leave(&exchange);
+    turn(world);
+    assert_int_equal(fake_call_count, 0);
+    assert_int_equal(count(world, PAWL_COMMAND_RELEASE), 1);
+    turn(world);
+    assert_true(exchange.aborted);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 0);
+    fake_exchange_free(&exchange);
+}
+
+static void a_drain_that_takes_too_long_is_given_up(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    fake_exchange_leave(&exchange);
+    assert_true(fake_call_body(call, TEXT TEXT));
+    assert_int_equal(fake_alarms_ring(29999), 0);
+    assert_int_equal(fake_alarms_ring(1), 1);
+    assert_true(call->aborted && exchange.aborted);
+    turn(world);
+    /* The input is known; the output is twelve visible bytes, at half a token each. */
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 6 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+static void a_client_that_leaves_behind_a_gate_is_booked_in_full(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 9};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    assert_false(fake_call_body(call, TOOL("t1") TEXT));
+    fake_exchange_leave(&exchange);
+    turn(world);
+    assert_true(call->resumes > 0);
+    fake_call_body(call, STOP("40"));
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 40 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+static void a_slow_client_pauses_the_provider(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    exchange.full = true;
+    assert_false(fake_call_body(call, TEXT));
+    exchange.full = false;
+    exchange.drained(&exchange);
+    assert_int_equal(call->resumes, 1);
+    assert_true(fake_call_body(call, STOP("5")));
+    fake_call_done(call);
+    turn(world);
+    fake_exchange_free(&exchange);
+}
+
+/* --- The line ------------------------------------------------------------------------------- */
+
+static void waiting_calls_are_let_in_in_their_order(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange first;
+    struct pawl_http_exchange second;
+    struct pawl_http_exchange third;
+    world->ledger.budgets[DOLLARS].limit = 1600000; /* one hold of a thousand tokens out */
+    begin(world, &first, whole_body);
+    turn(world);
+    begin(world, &second, whole_body);
+    begin(world, &third, whole_body);
+    turn(world);
+    assert_int_equal(fake_call_count, 1);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, "application/json");
+    fake_call_body(call, whole_answer);
+    fake_call_done(call);
+    /* The commit is applied: the second has its hold, and what is left does not do for a third. */
+    assert_int_equal(count(world, PAWL_COMMAND_RESERVE), 2);
+    fake_exchange_leave(&second);
+    turn(world);
+    assert_int_equal(count(world, PAWL_COMMAND_RESERVE), 3);
+    turn(world);
+    assert_int_equal(fake_call_count, 2);
+    call = last_call();
+    fake_call_head(call, 529, "application/json");
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(third.status, 529);
+    fake_exchange_free(&first);
+    fake_exchange_free(&second);
+    fake_exchange_free(&third);
+}
+
+static void patience_ends_in_a_refusal_that_does_not_latch(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange first;
+    struct pawl_http_exchange second;
+    world->ledger.budgets[DOLLARS].limit = 1600000;
+    begin(world, &first, whole_body);
+    turn(world);
+    begin(world, &second, whole_body);
+    assert_int_equal(fake_alarms_ring(49999), 0);
+    assert_int_equal(fake_alarms_ring(1), 1);
+    turn(world);
+    assert_int_equal(second.status, 402);
+    assert_true(fake_exchange_says(&second, "budget_held"));
+    assert_int_equal(world->latches, 0);
+    fake_call_fail(last_call(), PAWL_HTTP_PHASE_CONNECT);
+    turn(world);
+    assert_int_equal(first.status, 502);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 0);
+    fake_exchange_free(&first);
+    fake_exchange_free(&second);
+}
+
+static void a_stop_refuses_those_who_wait_and_those_who_reserve(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange first;
+    struct pawl_http_exchange second;
+    world->ledger.budgets[DOLLARS].limit = 1600000;
+    begin(world, &first, whole_body);
+    begin(world, &second, whole_body);
+    pawl_gateway_stop(world->gateway, PAWL_REFUSAL_STOPPED, "pawl: enough");
+    assert_int_equal(second.status, 402);
+    assert_true(fake_exchange_says(&second, "pawl: enough"));
+    turn(world);
+    turn(world);
+    assert_int_equal(first.status, 402);
+    assert_int_equal(fake_call_count, 0);
+    assert_int_equal(count(world, PAWL_COMMAND_RELEASE), 1);
+    fake_exchange_free(&first);
+    fake_exchange_free(&second);
+}
+
+/* --- A ledger that says no ------------------------------------------------------------------ */
+
+static void a_reserve_that_is_refused_is_judged_again(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    world->ledger.fail_type = PAWL_COMMAND_RESERVE;
+    world->ledger.fail_code = PAWL_RESULT_BUDGET_EXCEEDED;
+    world->ledger.fail_count = 2;
+    begin(world, &exchange, whole_body);
+    turn(world);
+    turn(world);
+    turn(world);
+    assert_int_equal(count(world, PAWL_COMMAND_RESERVE), 3);
+    assert_int_equal(fake_call_count, 1);
+    fake_call_fail(last_call(), PAWL_HTTP_PHASE_CONNECT);
+    turn(world);
+    fake_exchange_free(&exchange);
+    /* Three times is enough. */
+    world->ledger.fail_count = 3;
+    begin(world, &exchange, whole_body);
+    for (int i = 0; i < 5; i++) {
+        turn(world);
+    }
+    assert_int_equal(exchange.status, 402);
+    assert_true(fake_exchange_says(&exchange, "ledger_refused"));
+    fake_exchange_free(&exchange);
+}
+
+static void a_settlement_that_comes_too_late_is_a_correction(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    world->ledger.fail_type = PAWL_COMMAND_COMMIT;
+    world->ledger.fail_code = PAWL_RESULT_RESERVATION_EXPIRED;
+    world->ledger.fail_count = 1;
+    fake_call_body(call, STOP("9"));
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(world->settled, 0);
+    assert_int_equal(count(world, PAWL_COMMAND_CORRECT), 1);
+    assert_int_equal(world->ledger.last.u.settle.lines[0].value, 10 * 300 + 9 * 1500);
+    turn(world);
+    assert_int_equal(world->settled, 1);
+    fake_exchange_free(&exchange);
+}
+
+static void a_long_call_keeps_its_lease(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fake_alarms_ring(5 * 60 * 1000), 1);
+        turn(world);
+        fake_call_body(call, TEXT);
+    }
+    assert_int_equal(count(world, PAWL_COMMAND_EXTEND), 3);
+    fake_call_body(call, STOP("9"));
+    /* Everything has come but the end of the connection. */
+    assert_int_equal(fake_alarms_ring(2000), 1);
+    assert_true(call->aborted && exchange.answered && !exchange.aborted);
+    turn(world);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 9 * 1500);
+    fake_exchange_free(&exchange);
+}
+
+static void an_address_that_cannot_be_called_gives_the_hold_back(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    fake_start_fails = true;
+    begin(world, &exchange, whole_body);
+    turn(world);
+    turn(world);
+    assert_int_equal(exchange.status, 502);
+    assert_true(fake_exchange_says(&exchange, "no such address"));
+    assert_int_equal(count(world, PAWL_COMMAND_RELEASE), 1);
+    fake_exchange_free(&exchange);
+}
+
+/* --- Growing holds -------------------------------------------------------------------------- */
+
+static const char large_body[] =
+    "{\"model\":\"m\",\"max_tokens\":60000,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}";
+
+/* 1,200 visible bytes in one event. */
+static void speak(struct pawl_http_call *call)
+{
+    char text[2048];
+    (void)snprintf(text, sizeof(text),
+                   "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+                   "\"text_delta\",\"text\":\"%0*d\"}}\n\n",
+                   1200, 0);
+    fake_call_body(call, text);
+}
+
+/* Forty answers of 300 tokens in three seconds each: enough to know the model. */
+static void teach(struct world *world)
+{
+    for (int i = 0; i < 40; i++) {
+        struct pawl_http_exchange exchange;
+        struct pawl_http_call *call = begin_stream(world, &exchange);
+        speak(call);
+        fake_now_us += 3000000;
+        fake_call_body(call, STOP("300"));
+        fake_call_done(call);
+        turn(world);
+        fake_exchange_free(&exchange);
+    }
+}
+
+static void a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    teach(world);
+    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
+    begin(world, &exchange, large_body);
+    turn(world);
+    int64_t first_hold = world->ledger.budgets[DOLLARS].held;
+    assert_true(first_hold < 1200000); /* far from the 6,600 tokens of the ceiling */
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
+    speak(call);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 1);
+    turn(world);
+    assert_true(world->ledger.budgets[DOLLARS].held > first_hold);
+    /* Somebody else takes the rest. */
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    dollars->spent += dollars->limit - dollars->spent - dollars->held;
+    int64_t held = dollars->held;
+    int64_t spent = dollars->spent;
+    for (int i = 0; i < 8 && call->open; i++) {
+        speak(call);
+        turn(world);
+        turn(world);
+    }
+    assert_true(call->aborted);
+    turn(world);
+    assert_true(exchange.answered);
+    assert_true(fake_exchange_says(&exchange, "event: error"));
+    /* What was seen is booked, within the hold; not a microcent beyond the limit. */
+    assert_true(dollars->spent - spent > 0 && dollars->spent - spent <= held);
+    assert_true(dollars->spent <= dollars->limit);
+    fake_exchange_free(&exchange);
+}
+
+static void a_hold_that_never_needs_to_grow_does_not(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    teach(world);
+    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
+    begin(world, &exchange, large_body);
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START TEXT TEXT STOP("4"));
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
+    fake_exchange_free(&exchange);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_is_sent_before_the_hold_is_durable, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_when_its_note_is_durable, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_is_shown_when_its_event_is_durable, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_stream_that_ends_behind_a_tool_call_waits_for_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_first_tool_call_too_many_ends_the_answer, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_pause_in_mid_stream_stops_the_next_tool_call, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_leaves_before_anything_is_sent_costs_nothing,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_drain_that_takes_too_long_is_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_leaves_behind_a_gate_is_booked_in_full, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_slow_client_pauses_the_provider, setup, teardown),
+        cmocka_unit_test_setup_teardown(waiting_calls_are_let_in_in_their_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(patience_ends_in_a_refusal_that_does_not_latch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_stop_refuses_those_who_wait_and_those_who_reserve, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_reserve_that_is_refused_is_judged_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_settlement_that_comes_too_late_is_a_correction, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_long_call_keeps_its_lease, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_cannot_be_called_gives_the_hold_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hold_that_never_needs_to_grow_does_not, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
