@@ -164,7 +164,7 @@ def run(options, build, folder, host, upstream, proxy):
     added = waits["gateway"] - waits["direct"]
     allowed = median(syncs) + 100
     print("time to first byte, one client, median")
-    print(f"  direct {waits['direct']} us, nginx {waits['nginx']} us, gateway {waits['gateway']} us")
+    print("  " + ", ".join(f"{name} {waits[name]} us" for name in ("direct", "nginx", "gateway")))
     print(f"  added {added} us; one fsync + 100 us is {allowed} us")
     state = host.state()
     print(f"  {state['calls']} calls, {state['USD_MICROCENTS']['spent']} microcents booked, "

@@ -267,7 +267,7 @@ static int64_t choose_uses(const struct decider *decider)
     }
     struct form form = {decider->query->input_tokens, shared_output(decider->query), most};
     while (form.uses > 1 && !fits(decider, form, PURSE_FREE, SHARE_DIVISOR)) {
-        form.uses = form.uses > 2 * PAWL_REQUEST_USES_DEFAULT ? form.uses / 2 : form.uses - 1;
+        form.uses = form.uses / 2 > PAWL_REQUEST_USES_DEFAULT ? form.uses / 2 : form.uses - 1;
     }
     return form.uses;
 }

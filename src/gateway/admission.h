@@ -88,8 +88,8 @@ struct pawl_admission {
 void pawl_admission_decide(const struct pawl_admission_query *query,
                            struct pawl_admission *ret_admission);
 
-/* The dearest usage that the call can lead to with that output, over all choices: what a hold is made of, and
- * what an answer without figures is booked at. */
+/* The dearest usage that the call can lead to with that output, over all choices: what a hold is
+ * made of, and what an answer without figures is booked at. */
 void pawl_admission_usage(const struct pawl_admission_query *query,
                           int64_t output_tokens,
                           int64_t uses,

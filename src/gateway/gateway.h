@@ -84,7 +84,7 @@ struct pawl_gateway;
 PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
                                           struct pawl_gateway **ret_gateway);
 /* For pawl_http_server_options.handler, with the gateway as its arg. */
-void pawl_gateway_handle(void *gateway, struct pawl_http_exchange *exchange);
+void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange);
 /* From now on every model call is refused with the words, waiting ones first; what is under way
  * goes on. */
 void pawl_gateway_stop(struct pawl_gateway *gateway,

@@ -66,7 +66,8 @@ def _headers_of(head):
 def everything_but_the_ceiling_reaches_the_provider_as_it_was():
     """A body that fits its budget is forwarded byte for byte, oddities included."""
     body = (b'{ "model" : "claude-sonnet-4-5","max_tokens":64,\n\t"messages":[{"role":"user",'
-            b'"content":"lone \\ud800 surrogate, NUL \\u0000, \xe2\x82\xac"}],"unknown":[1e400,-0]}')
+            b'"content":"lone \\ud800 surrogate, NUL \\u0000, \xe2\x82\xac"}],'
+            b'"unknown":[1e400,-0]}')
     with _Echo(body=b"{}") as echo, Host(echo, usd=harness.USD) as host:
         host.post("anthropic/v1/messages?beta=true", body, x_api_key="sk-secret",
                   anthropic_version="2023-06-01", anthropic_beta="a,b", x_custom="yes",

@@ -123,7 +123,7 @@ def a_client_that_leaves_the_line_is_forgotten():
 
 
 def iterations_are_counted_and_capped():
-    """The call after the last one is refused; an error before any usage gives its iteration back."""
+    """The call after the last is refused; an error before any usage gives its iteration back."""
     with world({"reply_tokens": 20}, iterations=2) as (provider, host):
         provider.control(queue=[{"status": 529}, {}, {}])
         assert host.call("anthropic").status == 529
