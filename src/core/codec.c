@@ -25,7 +25,7 @@
 #include "base/assert.h"
 #include "core/codec_priv.h"
 
-/* --- The table of payloads. ----------------------------------------------------------------- */
+/* --- The table of payloads. ------------------------------------------------------------------- */
 
 enum field_kind {
     FIELD_END = 0,
@@ -153,7 +153,7 @@ static const struct pawl_tz_transition *load_transitions(const void *at)
     return transitions;
 }
 
-/* --- Measuring: the exact size, or that it does not fit. --------------------------------------- */
+/* --- Measuring: the exact size, or that it does not fit. -------------------------------------- */
 
 struct measure {
     size_t bytes;
@@ -304,7 +304,7 @@ bool pawl_codec_command_fits(const struct pawl_command *command)
     return !measure_command(command).too_long;
 }
 
-/* --- Writing into room that was measured. ------------------------------------------------------ */
+/* --- Writing into room that was measured. ----------------------------------------------------- */
 
 static uint8_t level_parts(const struct pawl_slice *levels)
 {
@@ -468,7 +468,7 @@ void pawl_codec_encode_command(struct pawl_buf *out, const struct pawl_command *
     writer_end(&writer, out, measure.bytes);
 }
 
-/* --- Reading what nobody vouches for. ---------------------------------------------------------- */
+/* --- Reading what nobody vouches for. --------------------------------------------------------- */
 
 static void take_dimension(struct reader *reader, struct pawl_dimension *ret_dimension)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * codec.h: commands and results as bytes, field by field, little-endian, no padding. The
- * layout is in docs/JOURNAL.md. Encoding appends to a buffer; decoding borrows texts from the bytes it is given, checks
- * every length and range, and never trusts a count. decode(encode(x)) == x, and
+ * layout is in docs/JOURNAL.md. Encoding appends to a buffer; decoding borrows texts from the bytes
+ * it is given, checks every length and range, and never trusts a count. decode(encode(x)) == x, and
  * encode(decode(bytes)) == bytes for every accepted input: there is one form of each.
  */
 #ifndef PAWL_CORE_CODEC_H

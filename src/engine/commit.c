@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit.c: what the journal is asked to do, one job at a time: commit a batch, name a
- * checkpoint, tidy up. Jobs run on the worker (on the spot with PAWL_COMMIT_INLINE), so no two calls of
- * the journal overlap, and a batch under way is nobody's but the worker's.
+ * checkpoint, tidy up. Jobs run on the worker (on the spot with PAWL_COMMIT_INLINE), so no two
+ * calls of the journal overlap, and a batch under way is nobody's but the worker's.
  *
  * Two slots: one batch is written while the other collects. With a thread the next commit starts
  * before the answers of the last one go out, so the disk does not wait for the callbacks; without
@@ -27,7 +27,7 @@ void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_err
     engine->options.fatal(engine->options.fatal_arg, err, msg);
 }
 
-/* --- Jobs, on the worker. ----------------------------------------------------------------------- */
+/* --- Jobs, on the worker. --------------------------------------------------------------------- */
 
 static pawl_err commit_job(void *arg, struct pawl_errmsg *msg)
 {
@@ -49,7 +49,7 @@ static pawl_err tidy_job(void *arg, struct pawl_errmsg *msg)
     return engine->journal->ops->idle(engine->journal, msg);
 }
 
-/* --- Starting them. ----------------------------------------------------------------------------- */
+/* --- Starting them. --------------------------------------------------------------------------- */
 
 static void start_commit(struct pawl_engine *engine)
 {
@@ -90,7 +90,7 @@ static bool start_job(struct pawl_engine *engine)
     return true;
 }
 
-/* --- Taking them back. -------------------------------------------------------------------------- */
+/* --- Taking them back. ------------------------------------------------------------------------ */
 
 static void tell_durable(struct pawl_engine *engine, struct pawl_slice blob)
 {
@@ -174,7 +174,7 @@ void engine_make_durable(struct pawl_engine *engine, uint64_t op)
     }
 }
 
-/* --- The calls of engine.h. --------------------------------------------------------------------- */
+/* --- The calls of engine.h. ------------------------------------------------------------------- */
 
 void pawl_engine_turn(struct pawl_engine *engine)
 {

@@ -3,9 +3,9 @@
  * engine.c: the life of an engine, and the calls of engine.h that are not a batch's, a
  * checkpoint's or a look-up's. engine_priv.h says which file has what.
  *
- * Everything runs on the opener's thread but two kinds of jobs, which workers run: calls of the journal, and files
- * beside it. A worker owns what its job touches until the job is taken back, so there is no
- * lock around the engine.
+ * Everything runs on the opener's thread but two kinds of jobs, which workers run: calls of the
+ * journal, and files beside it. A worker owns what its job touches until the job is taken back, so
+ * there is no lock around the engine.
  */
 #include "engine/engine.h"
 
@@ -52,7 +52,7 @@ static int64_t authority_now_us(struct pawl_authority *authority)
 static const struct pawl_authority_ops authority_ops = {
     .submit = authority_submit, .quote = authority_quote, .now_us = authority_now_us};
 
-/* --- Life. -------------------------------------------------------------------------------------- */
+/* --- Life. ------------------------------------------------------------------------------------ */
 
 static void release(struct pawl_engine *engine)
 {
@@ -163,7 +163,7 @@ void pawl_engine_close(struct pawl_engine *engine)
     release(engine);
 }
 
-/* --- Time. -------------------------------------------------------------------------------------- */
+/* --- Time. ------------------------------------------------------------------------------------ */
 
 /* A step of the machine's clock is worth a line in the log and a record: it explains later why the
  * ledger's times and everybody else's differ. */
@@ -213,7 +213,7 @@ int64_t pawl_engine_next_due_us(const struct pawl_engine *engine)
     return collected && engine->slew.now_us < due_us ? engine->slew.now_us : due_us;
 }
 
-/* --- Reads. ------------------------------------------------------------------------------------- */
+/* --- Reads. ----------------------------------------------------------------------------------- */
 
 struct pawl_authority *pawl_engine_authority(struct pawl_engine *engine)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * engine.h: core and journal together. Commands are applied at once, in order; their records
- * collect in a batch; a batch becomes durable in one commit; only then do the answers go out. While one
- * batch is being written the next one collects, so an idle engine answers at the speed of one
+ * collect in a batch; a batch becomes durable in one commit; only then do the answers go out. While
+ * one batch is being written the next one collects, so an idle engine answers at the speed of one
  * sync and a busy one shares it among many.
  *
  * The host calls pawl_engine_turn at the end of each turn of its loop, and pawl_engine_collect
- * when `wake` told it that a commit on the thread has ended. A failed commit is final: the reason is
- * told through `fatal`, which does not return in a real process.
+ * when `wake` told it that a commit on the thread has ended. A failed commit is final: the reason
+ * is told through `fatal`, which does not return in a real process.
  *
  * Everything but the commit itself runs on the thread that opened the engine.
  */
@@ -44,7 +44,8 @@ struct pawl_engine_options {
      * INLINE: the host's timer then does what is left. */
     void (*wake)(void *arg);
     void *wake_arg;
-    /* Each record once it is durable, in order, for history. Borrowed for the call. NULL: nobody. */
+    /* Each record once it is durable, in order, for history. Borrowed for the call. NULL: nobody.
+     */
     void (*durable)(void *arg, const struct pawl_record *record);
     void *durable_arg;
     /* Must not return, except in tests: then the engine is poisoned and answers nothing more. */
@@ -99,8 +100,8 @@ const struct pawl_core *pawl_engine_core(const struct pawl_engine *engine);
 int64_t pawl_engine_now_us(struct pawl_engine *engine);
 /* The last durable operation. */
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine);
-/* The original answer behind a replayed result, read back from the journal. It may have to wait for a
- * commit. The record is borrowed until the next call. NOT_FOUND: older than what is here. */
+/* The original answer behind a replayed result, read back from the journal. It may have to wait for
+ * a commit. The record is borrowed until the next call. NOT_FOUND: older than what is here. */
 PAWL_MUST_CHECK pawl_err pawl_engine_original(struct pawl_engine *engine,
                                               uint64_t op,
                                               struct pawl_codec_scratch *scratch,

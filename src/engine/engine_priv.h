@@ -31,7 +31,8 @@
 
 enum {
     ENGINE_MAGIC = 0x50415745,
-    /* A batch takes records until it has so many bytes; then the next operation waits for a commit. */
+    /* A batch takes records until it has so many bytes; then the next operation waits for a commit.
+     */
     BATCH_BYTES = 16 << 20,
     /* Its buffer always has room for one record more. */
     BATCH_BYTES_MAX = BATCH_BYTES + 2 * PAWL_RECORD_BYTES_MAX,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ledger.c: see ledger.h. Slabs double from one chunk to 4 MiB, so that a run with three budgets stays
- * small and a server with millions asks seldom. Chunks are handed out one at a time and only
+ * ledger.c: see ledger.h. Slabs double from one chunk to 4 MiB, so that a run with three budgets
+ * stays small and a server with millions asks seldom. Chunks are handed out one at a time and only
  * when wanted: the kernel commits pages of a slab as they are touched.
  *
  * Alignment is done by hand, because pawl_alloc promises only malloc's.

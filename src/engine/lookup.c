@@ -4,8 +4,8 @@
  * everything since some operation for a history that lags.
  *
  * The journal takes one call at a time, so a look-up waits for the commit that is under way; what
- * is asked for and still collecting is committed first. That is rare: a repeat in the same turn as its
- * original.
+ * is asked for and still collecting is committed first. That is rare: a repeat in the same turn as
+ * its original.
  */
 #include <inttypes.h>
 

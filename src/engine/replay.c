@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * replay.c: see replay.h. The comparison is by bytes: the result is encoded again and must be
- * the same as the recorded one. A difference is a memory fault, damage that the chain cannot see, or a bug of
- * ours, and in each case going on would answer from a state that nobody ever had.
+ * the same as the recorded one. A difference is a memory fault, damage that the chain cannot see,
+ * or a bug of ours, and in each case going on would answer from a state that nobody ever had.
  *
  * Rules: a batch names the version of the rules that computed it. Other rules may rightly
  * give other results, so such a journal is refused here; it needs the pawl that wrote it.
@@ -42,7 +42,7 @@ void pawl_replay_free(struct pawl_replay *replay)
     replay->result = NULL;
 }
 
-/* --- A checkpoint. ------------------------------------------------------------------------------ */
+/* --- A checkpoint. ---------------------------------------------------------------------------- */
 
 struct restore {
     struct pawl_ledger *ledger;
@@ -101,7 +101,7 @@ pawl_err pawl_replay_restore(struct pawl_ledger *ledger,
     return pawl_ok(err) ? err : refresh(ledger, err, msg);
 }
 
-/* --- Records. ----------------------------------------------------------------------------------- */
+/* --- Records. --------------------------------------------------------------------------------- */
 
 static pawl_err out_of_order(uint64_t op, struct pawl_errmsg *msg)
 {
@@ -178,7 +178,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
     return PAWL_OK;
 }
 
-/* --- A whole journal. --------------------------------------------------------------------------- */
+/* --- A whole journal. ------------------------------------------------------------------------- */
 
 struct tail {
     struct pawl_replay *replay;

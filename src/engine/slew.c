@@ -79,8 +79,8 @@ int64_t pawl_slew_now_us(struct pawl_slew *slew)
     slew->real_us = real_us;
     int64_t moved_us = slew->now_us + elapsed_us;
     int64_t next_us = moved_us + draw(slew, elapsed_us, real_us - moved_us);
-    /* S1: drawing back never takes more than the elapsed time, since 500 ppm is less than all of it;
-     * the carried fraction can make it one microsecond. */
+    /* S1: drawing back never takes more than the elapsed time, since 500 ppm is less than all of
+     * it; the carried fraction can make it one microsecond. */
     slew->now_us = next_us > slew->now_us ? next_us : slew->now_us;
     return slew->now_us;
 }

@@ -2,8 +2,9 @@
 /*
  * slew.h: the ledger's clock. It starts at the later of the journal's last time and real time,
  * runs with the clock that counts since boot, and is drawn towards real time by at most
- * 500 parts per million: half a millisecond a second. It never goes back, so nothing that has expired comes back,
- * and it never jumps, so nothing expires at once because somebody set the clock.
+ * 500 parts per million: half a millisecond a second. It never goes back, so nothing that has
+ * expired comes back, and it never jumps, so nothing expires at once because somebody set the
+ * clock.
  */
 #ifndef PAWL_ENGINE_SLEW_H
 #define PAWL_ENGINE_SLEW_H
@@ -24,8 +25,8 @@ struct pawl_slew {
     int64_t step_us; /* the last step of real time that nobody has asked for yet; 0: none */
 };
 
-/* journal_us 0: there is no journal yet. CLOCK: real time is over 24 h ahead of the journal or over 5 min behind,
- * and `accept` is false. */
+/* journal_us 0: there is no journal yet. CLOCK: real time is over 24 h ahead of the journal or over
+ * 5 min behind, and `accept` is false. */
 PAWL_MUST_CHECK pawl_err pawl_slew_start(struct pawl_slew *slew,
                                          struct pawl_clock clock,
                                          int64_t journal_us,

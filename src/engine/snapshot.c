@@ -26,7 +26,7 @@
 #define SNAPSHOT_PAUSE_US (INT64_C(10) * PAWL_US_PER_MS)
 #define CHECKPOINT_OPS    UINT64_C(200000)
 
-/* --- Jobs, on the side worker. ------------------------------------------------------------------ */
+/* --- Jobs, on the side worker. ---------------------------------------------------------------- */
 
 static pawl_err begin_job(void *arg, struct pawl_errmsg *msg)
 {
@@ -82,7 +82,7 @@ static void run(struct pawl_engine *engine, enum side_job job, pawl_worker_fn *f
     pawl_worker_run(&engine->side_worker, fn, engine);
 }
 
-/* --- The beginning. ----------------------------------------------------------------------------- */
+/* --- The beginning. --------------------------------------------------------------------------- */
 
 static bool make_buffers(struct engine_snapshot *snapshot)
 {
@@ -136,7 +136,7 @@ void snapshot_note_durable(struct pawl_engine *engine)
     }
 }
 
-/* --- Giving jobs. ------------------------------------------------------------------------------- */
+/* --- Giving jobs. ----------------------------------------------------------------------------- */
 
 /* As many chunks as a slice takes. */
 static void fill_slice(struct pawl_engine *engine)
@@ -190,7 +190,7 @@ bool snapshot_start_job(struct pawl_engine *engine)
     return false;
 }
 
-/* --- Taking them back. -------------------------------------------------------------------------- */
+/* --- Taking them back. ------------------------------------------------------------------------ */
 
 /* Without memory the checkpoint is given up; it comes again after as many operations. */
 static void give_up(struct pawl_engine *engine, const struct pawl_errmsg *msg)
@@ -281,7 +281,7 @@ void snapshot_named(struct pawl_engine *engine)
     engine->witness_due_us = pawl_slew_now_us(&engine->slew);
 }
 
-/* --- For the rest of the engine. ---------------------------------------------------------------- */
+/* --- For the rest of the engine. -------------------------------------------------------------- */
 
 int64_t snapshot_next_due_us(const struct pawl_engine *engine)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verify.c: proves a directory without changing a byte of it (docs/JOURNAL.md, section 6). One
- * pass over all batches: the journal verifies the chain as it reads; here every record is applied again and its
- * result compared, and at each checkpoint the state computed so far is compared with the one in the file.
+ * pass over all batches: the journal verifies the chain as it reads; here every record is applied
+ * again and its result compared, and at each checkpoint the state computed so far is compared with
+ * the one in the file.
  *
  * Where the oldest segments are gone the replay starts from the oldest checkpoint that follows;
  * under other rules only the chain is proved, and the report says so.

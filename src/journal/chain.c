@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chain.c: the link from one batch to the next (J3): hash = SHA-256(previous, blob). The operation numbers are not
- * hashed beside the blob, because they are inside it.
+ * chain.c: the link from one batch to the next (J3): hash = SHA-256(previous, blob). The operation
+ * numbers are not hashed beside the blob, because they are inside it.
  *
  * A missing context for the hash aborts: there is no way to go on without the chain, and
  * nothing was written yet.

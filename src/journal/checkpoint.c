@@ -4,8 +4,8 @@
  * everything, so that writing needs no seek and no second pass. Read twice: once for the hash,
  * once for the content, because the ledger should never be fed bytes that nobody vouches for.
  *
- * Failure: a file that is not exactly what its row says is CORRUPT, and the caller has an older one or the
- * journal itself. Ownership: the writer owns the open file.
+ * Failure: a file that is not exactly what its row says is CORRUPT, and the caller has an older one
+ * or the journal itself. Ownership: the writer owns the open file.
  */
 #include "journal/checkpoint.h"
 
@@ -51,7 +51,7 @@ static uint64_t digest_of(const struct pawl_journal_hash *hash)
     return load(hash->bytes, 8);
 }
 
-/* --- Writing. ----------------------------------------------------------------------------------- */
+/* --- Writing. --------------------------------------------------------------------------------- */
 
 struct pawl_checkpoint_writer {
     const struct pawl_files *files;
@@ -181,7 +181,7 @@ void pawl_checkpoint_abandon(struct pawl_checkpoint_writer *writer)
     pawl_free(writer);
 }
 
-/* --- Reading. ----------------------------------------------------------------------------------- */
+/* --- Reading. --------------------------------------------------------------------------------- */
 
 struct reader {
     const struct pawl_files *files;

@@ -45,8 +45,8 @@ PAWL_MUST_CHECK pawl_err pawl_checkpoint_finish(struct pawl_checkpoint_writer *w
                                                 struct pawl_errmsg *msg);
 void pawl_checkpoint_abandon(struct pawl_checkpoint_writer *writer);
 
-/* Reading. The whole file is verified before the first call; a false from one of them means that the state
- * is not one of ours. What they get is borrowed for the call. */
+/* Reading. The whole file is verified before the first call; a false from one of them means that
+ * the state is not one of ours. What they get is borrowed for the call. */
 struct pawl_checkpoint_sink {
     bool (*root)(void *arg, struct pawl_slice root);
     bool (*chunk)(void *arg, uint32_t number, struct pawl_slice chunk);

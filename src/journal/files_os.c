@@ -4,10 +4,11 @@
  * that the journal does not trust.
  *
  * publish is the one place where order matters: the content is synced before the rename, and
- * the directory after it. Then a crash leaves the old file or the new one, whole. A failed sync is told and not
- * repeated (J2).
+ * the directory after it. Then a crash leaves the old file or the new one, whole. A failed sync is
+ * told and not repeated (J2).
  *
- * Ownership: a pawl_file owns its descriptor. Locks are flock(2), which end with the process, however that ends.
+ * Ownership: a pawl_file owns its descriptor. Locks are flock(2), which end with the process,
+ * however that ends.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal.h: the durable, ordered log of commands and their results, as a table of effects.
- * The engine knows only this table; sqlite.c is the one implementation now, and tests put others behind it.
+ * The engine knows only this table; sqlite.c is the one implementation now, and tests put others
+ * behind it.
  *
  * A batch is what one commit makes durable: a blob of records (record.h), numbered by the
  * operations in it and chained: hash = SHA-256(previous hash, blob). Contract:

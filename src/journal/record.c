@@ -3,11 +3,11 @@
  * record.c: batches of records as bytes, after docs/JOURNAL.md.
  *
  * The frame carries a CRC-32C over everything behind it, so that damage is found before a single
- * length in it is believed. The record's own length lets a reader go to one operation without decoding
- * those before it.
+ * length in it is believed. The record's own length lets a reader go to one operation without
+ * decoding those before it.
  *
- * Invariants: J8 (one form: a record must be used up by what is in it, and the last record ends the blob),
- * and a record's number and time are those of its result.
+ * Invariants: J8 (one form: a record must be used up by what is in it, and the last record ends the
+ * blob), and a record's number and time are those of its result.
  *
  * Failure: readers answer false; writers leave the buffer's flag up.
  */

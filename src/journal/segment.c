@@ -3,13 +3,13 @@
  * segment.c: one SQLite file of the journal.
  *
  * A batch is one row and one transaction: SQLite's own commit decides whether it is there (J1,
- * J4). The settings of docs/JOURNAL.md, section 4, are made when the file is opened. The row of the table
- * `segment` is committed together with the tables, so a file either has it, and then all of its
- * tables, or was never begun (J13).
+ * J4). The settings of docs/JOURNAL.md, section 4, are made when the file is opened. The row of the
+ * table `segment` is committed together with the tables, so a file either has it, and then all of
+ * its tables, or was never begun (J13).
  *
- * Reading changes nothing. A file whose log is empty or gone is opened as immutable, which also works on
- * read-only media. One with a log (after a crash) is opened with write access, because SQLite wants a lock, but
- * then only read, and closed without copying the log.
+ * Reading changes nothing. A file whose log is empty or gone is opened as immutable, which also
+ * works on read-only media. One with a log (after a crash) is opened with write access, because
+ * SQLite wants a lock, but then only read, and closed without copying the log.
  *
  * Failure: SQLite's codes become ours through sqlite_err.c. Nothing is retried. Ownership: the
  * segment owns its connection and statements; one thread at a time.
@@ -112,7 +112,7 @@ static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* --- Opening. ---------------------------------------------------------------------------------- */
+/* --- Opening. --------------------------------------------------------------------------------- */
 
 /* "file:<path, escaped>?immutable=1". */
 static void immutable_uri(const char *path, char out[static PAWL_PATH_BYTES_MAX * 3 + 32])
@@ -179,8 +179,8 @@ static pawl_err connect(const char *vfs,
     return PAWL_OK;
 }
 
-/* What holds for every connection. Exclusive locking comes before the log is touched, so that its index
- * is on the heap and there is no shared memory. */
+/* What holds for every connection. Exclusive locking comes before the log is touched, so that its
+ * index is on the heap and there is no shared memory. */
 static pawl_err configure(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
     (void)sqlite3_db_config(segment->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -338,7 +338,7 @@ void pawl_segment_close(struct pawl_segment *segment, bool poisoned)
     pawl_free(segment);
 }
 
-/* --- Making one. ------------------------------------------------------------------------------- */
+/* --- Making one. ------------------------------------------------------------------------------ */
 
 static pawl_err write_place(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
@@ -479,7 +479,7 @@ pawl_err pawl_segment_create(const char *vfs,
     return PAWL_OK;
 }
 
-/* --- Batches. ---------------------------------------------------------------------------------- */
+/* --- Batches. --------------------------------------------------------------------------------- */
 
 const struct pawl_segment_place *pawl_segment_place(const struct pawl_segment *segment)
 {
@@ -691,7 +691,7 @@ pawl_err pawl_segment_read(struct pawl_segment *segment,
     return err;
 }
 
-/* --- Names of checkpoints, and the log. --------------------------------------------------------- */
+/* --- Names of checkpoints, and the log. ------------------------------------------------------- */
 
 static bool column_checkpoint(sqlite3_stmt *statement,
                               struct pawl_journal_checkpoint *ret_checkpoint)

@@ -3,15 +3,16 @@
  * sqlite.c: the journal's table of effects over segments: one directory, one owner, one chain.
  *
  * The head lives in memory and moves only after a commit returned (J1). Before a batch goes
- * to a segment that is full, the next segment is made: the old one's log is copied into it and it is closed, then
- * the new file gets its row (J13), then the batch. A crash between any two of these leaves a
- * file without a row, which opening removes, or an empty segment, which is a head as good as any.
+ * to a segment that is full, the next segment is made: the old one's log is copied into it and it
+ * is closed, then the new file gets its row (J13), then the batch. A crash between any two of these
+ * leaves a file without a row, which opening removes, or an empty segment, which is a head as good
+ * as any.
  *
  * Failure: any error of a write latches `poisoned`, and from then on nothing is written, not
  * even while closing (J2). Errors of reads latch nothing.
  *
- * Ownership: the journal owns the lock, the newest segment's connection and the list of places. Older
- * segments are opened for a read and closed after it.
+ * Ownership: the journal owns the lock, the newest segment's connection and the list of places.
+ * Older segments are opened for a read and closed after it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static pawl_err open_segment(const struct sqlite_journal *journal,
     return err;
 }
 
-/* --- Which segments there are. ----------------------------------------------------------------- */
+/* --- Which segments there are. ---------------------------------------------------------------- */
 
 struct numbers {
     uint32_t *rows; /* owned */
@@ -252,7 +253,7 @@ static pawl_err find_active(struct sqlite_journal *journal,
     return PAWL_ERR(NOT_FOUND);
 }
 
-/* --- The head. --------------------------------------------------------------------------------- */
+/* --- The head. -------------------------------------------------------------------------------- */
 
 static pawl_err read_place(const struct sqlite_journal *journal,
                            uint32_t number,
@@ -375,7 +376,7 @@ begin_segment(struct sqlite_journal *journal, uint32_t number, struct pawl_errms
     return err;
 }
 
-/* --- The table. --------------------------------------------------------------------------------- */
+/* --- The table. ------------------------------------------------------------------------------- */
 
 /* Latches what went wrong with a write (J2). */
 static pawl_err latch(struct sqlite_journal *journal, pawl_err err)
@@ -568,7 +569,7 @@ static const struct pawl_journal_ops sqlite_ops = {.append = sqlite_append,
                                                    .idle = sqlite_idle,
                                                    .close = sqlite_close};
 
-/* --- Opening. ----------------------------------------------------------------------------------- */
+/* --- Opening. --------------------------------------------------------------------------------- */
 
 static pawl_err take_lock(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
@@ -587,7 +588,8 @@ static pawl_err take_lock(struct sqlite_journal *journal, struct pawl_errmsg *ms
  * What a crash left in the log is what the kernel shows, and that need not be on the disk: after
  * a failed sync the kernel may keep the pages, call them clean, and never write them. A
  * commit behind such a hole would be lost with the next power failure, synced or not. So
- * before anything is added the log is copied into the database, which writes and syncs all of it once more.
+ * before anything is added the log is copied into the database, which writes and syncs all of it
+ * once more.
  */
 static pawl_err write_again(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {

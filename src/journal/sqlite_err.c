@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite_err.c: see sqlite_err.h. An I/O error of SQLite's often has an errno behind it that says more
+ * sqlite_err.c: see sqlite_err.h. An I/O error of SQLite's often has an errno behind it that says
+ * more
  * ("no space left"); where there is one, that decides.
  */
 #include "journal/sqlite_err.h"

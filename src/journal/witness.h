@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * witness.h: the line outside the journal that says how far it certainly goes (J11, J12). It
- * finds what the chain cannot: a journal that ends too early, because an older copy was put back or its
- * end was cut off, is consistent in itself.
+ * finds what the chain cannot: a journal that ends too early, because an older copy was put back or
+ * its end was cut off, is consistent in itself.
  */
 #ifndef PAWL_JOURNAL_WITNESS_H
 #define PAWL_JOURNAL_WITNESS_H

@@ -47,7 +47,8 @@ struct disk {
 
 enum verdict { GO, FAIL, DIE };
 
-/* Whether a call goes through. DIE: it still reaches the disk's cache, and then the process is gone. */
+/* Whether a call goes through. DIE: it still reaches the disk's cache, and then the process is
+ * gone. */
 static enum verdict judge(struct disk *disk, uint32_t epoch, enum disk_call call)
 {
     if (disk->dead || epoch != disk->epoch) {
@@ -120,7 +121,7 @@ static bool sync_inode(struct disk *disk, uint32_t epoch, struct store_inode *in
     return verdict == GO;
 }
 
-/* --- The VFS. ----------------------------------------------------------------------------------- */
+/* --- The VFS. --------------------------------------------------------------------------------- */
 
 struct vfs_file {
     sqlite3_file base; /* first */
@@ -371,7 +372,7 @@ static int vfs_last_error(sqlite3_vfs *vfs, int bytes, char *out)
     return disk->last_full ? ENOSPC : EIO;
 }
 
-/* --- The other files. --------------------------------------------------------------------------- */
+/* --- The other files. ------------------------------------------------------------------------- */
 
 struct pawl_file {
     struct disk *disk;
@@ -594,7 +595,7 @@ static const struct pawl_files_ops files_ops = {.create = files_create,
                                                 .lock = files_lock,
                                                 .check = files_check};
 
-/* --- The disk itself. --------------------------------------------------------------------------- */
+/* --- The disk itself. ------------------------------------------------------------------------- */
 
 struct disk *disk_new(uint64_t seed)
 {

@@ -4,12 +4,12 @@
  * behaves as badly as a real one may.
  *
  * What was not synced may be lost when the power fails: each write since the last sync is
- * kept, dropped, or torn by sectors of 512 bytes, each on its own; of the changes to the directory since its last sync a
- * beginning is kept. A failed sync loses what it should have synced for good, although later
- * syncs succeed and reads still show it. All choices come from one seed.
+ * kept, dropped, or torn by sectors of 512 bytes, each on its own; of the changes to the directory
+ * since its last sync a beginning is kept. A failed sync loses what it should have synced for good,
+ * although later syncs succeed and reads still show it. All choices come from one seed.
  *
- * A crash ends every handle that was open: their calls fail from then on, so the dead process's memory
- * can be freed by its own code without touching the disk.
+ * A crash ends every handle that was open: their calls fail from then on, so the dead process's
+ * memory can be freed by its own code without touching the disk.
  */
 #ifndef PAWL_TESTS_LIB_DISK_H
 #define PAWL_TESTS_LIB_DISK_H
@@ -40,7 +40,8 @@ void disk_free(struct disk *disk);
 const char *disk_vfs(const struct disk *disk);
 const struct pawl_files *disk_files(const struct disk *disk);
 
-/* The nth call of a kind from now fails (1: the next one), and the `times` - 1 after it; 0 disarms. */
+/* The nth call of a kind from now fails (1: the next one), and the `times` - 1 after it; 0 disarms.
+ */
 void disk_fail(struct disk *disk, enum disk_call call, uint64_t nth, uint64_t times);
 /* How many calls failed so since it was armed, those for want of room included. */
 uint64_t disk_failures(const struct disk *disk);
@@ -54,8 +55,8 @@ bool disk_dead(const struct disk *disk);
 uint64_t disk_changes(const struct disk *disk);
 uint64_t disk_calls(const struct disk *disk, enum disk_call call);
 
-/* The process ends here. `power`: and the machine with it, so that what was not synced is up to chance. Afterwards
- * the disk takes new handles, without faults. */
+/* The process ends here. `power`: and the machine with it, so that what was not synced is up to
+ * chance. Afterwards the disk takes new handles, without faults. */
 void disk_crash(struct disk *disk, bool power);
 
 /* Runs before each sync takes effect, on the thread that syncs, outside of the disk's lock. */

@@ -37,7 +37,7 @@ static void *one_more(void *rows, size_t count, size_t *capacity, size_t row_byt
     return must(realloc(rows, *capacity * row_bytes));
 }
 
-/* --- Contents. ---------------------------------------------------------------------------------- */
+/* --- Contents. -------------------------------------------------------------------------------- */
 
 static void bytes_resize(struct store_bytes *content, size_t bytes)
 {
@@ -166,7 +166,7 @@ void store_close(struct store_inode *inode)
     free(inode);
 }
 
-/* --- Names. ------------------------------------------------------------------------------------- */
+/* --- Names. ----------------------------------------------------------------------------------- */
 
 static size_t names_find(const struct store_names *names, const char *path)
 {
@@ -299,7 +299,7 @@ void store_sync_directory(struct store *store)
     drop_steps(store);
 }
 
-/* --- All of it. --------------------------------------------------------------------------------- */
+/* --- All of it. ------------------------------------------------------------------------------- */
 
 void store_crash(struct store *store, struct pawl_prng *prng)
 {

@@ -245,6 +245,61 @@ static void draw_on_hold(struct pawl_prng *prng, struct pawl_command *command)
     PAWL_UNREACHABLE();
 }
 
+/* The payloads that steer a session that exists already. */
+static void
+draw_on_session(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    switch ((enum pawl_command_type)command->type) {
+    case PAWL_COMMAND_SESSION_SET:
+        command->u.session_set.tenant = draw_name(prng, arena);
+        command->u.session_set.name = draw_name(prng, arena);
+        command->u.session_set.state = draw_u8(prng);
+        command->u.session_set.reason = draw_u8(prng);
+        command->u.session_set.unit = draw_u16(prng);
+        return;
+    case PAWL_COMMAND_SESSION_PHASE:
+        command->u.session_phase.tenant = draw_name(prng, arena);
+        command->u.session_phase.name = draw_name(prng, arena);
+        command->u.session_phase.phase = draw_name(prng, arena);
+        return;
+    case PAWL_COMMAND_APPROVAL_OPEN:
+        command->u.approval_open.tenant = draw_name(prng, arena);
+        command->u.approval_open.session = draw_name(prng, arena);
+        command->u.approval_open.kind = draw_u8(prng);
+        command->u.approval_open.line_count = draw_lines(prng, command->u.approval_open.lines);
+        command->u.approval_open.ttl_ms = draw_i64(prng);
+        return;
+    case PAWL_COMMAND_APPROVAL_ANSWER:
+        command->u.approval_answer.approval = draw_u64(prng);
+        command->u.approval_answer.approved = draw_bool(prng);
+        command->u.approval_answer.line_count = draw_lines(prng, command->u.approval_answer.lines);
+        return;
+    case PAWL_COMMAND_NOTE:
+        command->u.note.tenant = draw_name(prng, arena);
+        command->u.note.session = draw_name(prng, arena);
+        command->u.note.kind = draw_u16(prng);
+        return;
+    case PAWL_COMMAND_CONFIG:
+    case PAWL_COMMAND_TZ_DEFINE:
+    case PAWL_COMMAND_BUDGET_CREATE:
+    case PAWL_COMMAND_BUDGET_FUND:
+    case PAWL_COMMAND_BUDGET_SET:
+    case PAWL_COMMAND_RESERVE:
+    case PAWL_COMMAND_GROW:
+    case PAWL_COMMAND_EXTEND:
+    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_RELEASE:
+    case PAWL_COMMAND_CORRECT:
+    case PAWL_COMMAND_EVENT:
+    case PAWL_COMMAND_DECIDE:
+    case PAWL_COMMAND_EXPIRE:
+    case PAWL_COMMAND_SESSION_OPEN:
+    case PAWL_COMMAND_TYPE_END:
+        break;
+    }
+    PAWL_UNREACHABLE();
+}
+
 static void
 draw_payload(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
 {
@@ -294,33 +349,11 @@ draw_payload(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_comma
         draw_session_open(prng, arena, &command->u.session_open);
         return;
     case PAWL_COMMAND_SESSION_SET:
-        command->u.session_set.tenant = draw_name(prng, arena);
-        command->u.session_set.name = draw_name(prng, arena);
-        command->u.session_set.state = draw_u8(prng);
-        command->u.session_set.reason = draw_u8(prng);
-        command->u.session_set.unit = draw_u16(prng);
-        return;
     case PAWL_COMMAND_SESSION_PHASE:
-        command->u.session_phase.tenant = draw_name(prng, arena);
-        command->u.session_phase.name = draw_name(prng, arena);
-        command->u.session_phase.phase = draw_name(prng, arena);
-        return;
     case PAWL_COMMAND_APPROVAL_OPEN:
-        command->u.approval_open.tenant = draw_name(prng, arena);
-        command->u.approval_open.session = draw_name(prng, arena);
-        command->u.approval_open.kind = draw_u8(prng);
-        command->u.approval_open.line_count = draw_lines(prng, command->u.approval_open.lines);
-        command->u.approval_open.ttl_ms = draw_i64(prng);
-        return;
     case PAWL_COMMAND_APPROVAL_ANSWER:
-        command->u.approval_answer.approval = draw_u64(prng);
-        command->u.approval_answer.approved = draw_bool(prng);
-        command->u.approval_answer.line_count = draw_lines(prng, command->u.approval_answer.lines);
-        return;
     case PAWL_COMMAND_NOTE:
-        command->u.note.tenant = draw_name(prng, arena);
-        command->u.note.session = draw_name(prng, arena);
-        command->u.note.kind = draw_u16(prng);
+        draw_on_session(prng, arena, command);
         return;
     case PAWL_COMMAND_TYPE_END:
         break;

@@ -164,7 +164,7 @@ uint64_t kit_digest(const struct kit *kit)
     return pawl_core_digest(pawl_engine_core(kit->engine));
 }
 
-/* --- Commands. ---------------------------------------------------------------------------------- */
+/* --- Commands. -------------------------------------------------------------------------------- */
 
 struct pawl_command kit_budget(const char *tenant, uint16_t unit, int64_t allocated)
 {

@@ -76,7 +76,7 @@ struct audit_counts audit_counts(const struct audit *audit)
     return audit->counts;
 }
 
-/* --- Bookings. ---------------------------------------------------------------------------------- */
+/* --- Bookings. -------------------------------------------------------------------------------- */
 
 static int64_t used(const struct book_budget *budget, const struct book_instance *instance)
 {
@@ -132,7 +132,7 @@ static void check_open(struct audit *audit, const struct pawl_subject *subject, 
           session->name.text);
 }
 
-/* --- Reservations. ------------------------------------------------------------------------------ */
+/* --- Reservations. ---------------------------------------------------------------------------- */
 
 static void on_reserve(struct audit *audit,
                        const struct pawl_command_reserve *reserve,
@@ -336,7 +336,7 @@ static void on_event(struct audit *audit,
     }
 }
 
-/* --- Time. -------------------------------------------------------------------------------------- */
+/* --- Time. ------------------------------------------------------------------------------------ */
 
 /* Results of EXPIRE have no deltas: what they did to the money is the auditor's own sum. */
 static void expire_hold(struct audit *audit, const struct pawl_expired *row, int64_t now_us)
@@ -386,7 +386,7 @@ static void on_expire(struct audit *audit, const struct pawl_result *result)
     }
 }
 
-/* --- Budgets, sessions, questions. -------------------------------------------------------------- */
+/* --- Budgets, sessions, questions. ------------------------------------------------------------ */
 
 static void on_budget_create(struct audit *audit,
                              const struct pawl_command_budget_create *create,
@@ -501,7 +501,7 @@ static void on_approval_open(struct audit *audit,
     memcpy(approval->lines, open->lines, sizeof(approval->lines));
 }
 
-/* --- One record. -------------------------------------------------------------------------------- */
+/* --- One record. ------------------------------------------------------------------------------ */
 
 static void on_ok(struct audit *audit, const struct pawl_record *record)
 {
@@ -682,7 +682,7 @@ void audit_answer(const struct audit *audit, const struct pawl_result *result)
           "the answer of operation %" PRIu64 " is not what was recorded", result->op);
 }
 
-/* --- Against the ledger. ------------------------------------------------------------------------ */
+/* --- Against the ledger. ---------------------------------------------------------------------- */
 
 void audit_learn_sessions(struct audit *audit, const struct pawl_core *core)
 {

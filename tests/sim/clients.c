@@ -33,7 +33,7 @@ void clients_init(struct sim *sim)
     }
 }
 
-/* --- Sending. ----------------------------------------------------------------------------------- */
+/* --- Sending. --------------------------------------------------------------------------------- */
 
 static void hash_payload(struct pawl_command *command)
 {
@@ -111,7 +111,7 @@ static void send_twice(struct sim *sim, const struct request *first)
     send(second);
 }
 
-/* --- What clients want. ------------------------------------------------------------------------- */
+/* --- What clients want. ----------------------------------------------------------------------- */
 
 static void draw_subject(struct sim *sim, const struct client *client, struct pawl_subject *ret)
 {
@@ -251,7 +251,7 @@ static void act_on_hold(struct sim *sim, struct client *client)
     }
 }
 
-/* --- The administrator. ------------------------------------------------------------------------- */
+/* --- The administrator. ----------------------------------------------------------------------- */
 
 static void draw_window(struct sim *sim, struct pawl_window *ret_window)
 {
@@ -417,7 +417,7 @@ static void administer(struct sim *sim)
     }
 }
 
-/* --- Answers. ----------------------------------------------------------------------------------- */
+/* --- Answers. --------------------------------------------------------------------------------- */
 
 static void note_made(struct sim *sim, const struct request *request)
 {
@@ -504,7 +504,7 @@ void clients_lose(struct sim *sim)
     }
 }
 
-/* --- Steps. ------------------------------------------------------------------------------------- */
+/* --- Steps. ----------------------------------------------------------------------------------- */
 
 bool clients_quiet(const struct sim *sim)
 {

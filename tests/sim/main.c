@@ -6,7 +6,8 @@
  *
  * One seed draws everything. It is printed first, with the line that repeats the run. --seconds
  * goes on with the seeds that follow until the time is over; --seeds runs each number at the
- * beginning of a line of the file. --tell prints what happens to the process and its disk. Without a seed one is taken from the system.
+ * beginning of a line of the file. --tell prints what happens to the process and its disk. Without
+ * a seed one is taken from the system.
  *
  * A finding is a failed assertion or a sentence on stderr and the status 134 of abort(3).
  */
@@ -164,7 +165,7 @@ static void run(uint64_t seed, uint64_t ops, bool tells)
     sim_free(sim);
 }
 
-/* --- The command line. -------------------------------------------------------------------------- */
+/* --- The command line. ------------------------------------------------------------------------ */
 
 struct choice {
     uint64_t seed;

@@ -14,7 +14,7 @@
 
 enum { OPENS_MAX = 20, REPLAYS_VERIFIED_MAX = 6000 };
 
-/* --- A life. ------------------------------------------------------------------------------------ */
+/* --- A life. ---------------------------------------------------------------------------------- */
 
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 {
@@ -105,8 +105,8 @@ static bool worth_verifying(struct sim *sim)
     return audit_last_op(sim->audit) < REPLAYS_VERIFIED_MAX || pawl_prng_one_in(&sim->prng, 10);
 }
 
-/* Opens until it succeeds; faults that strike here end that attempt like any other life. Returns the
- * digest of a full replay of what was there just before, or 0. */
+/* Opens until it succeeds; faults that strike here end that attempt like any other life. Returns
+ * the digest of a full replay of what was there just before, or 0. */
 static uint64_t open_again(struct sim *sim)
 {
     for (int attempt = 0;; attempt++) {
@@ -183,7 +183,8 @@ void world_open_first(struct sim *sim)
     next_life(sim);
 }
 
-/* The process is gone: its memory goes, and nothing that its engine still tries reaches the disk. */
+/* The process is gone: its memory goes, and nothing that its engine still tries reaches the disk.
+ */
 static void bury(struct sim *sim, bool power)
 {
     sim_tell(sim, "%s after operation %" PRIu64, power ? "power failure" : "kill",
@@ -228,7 +229,7 @@ void world_restart(struct sim *sim)
     next_life(sim);
 }
 
-/* --- Faults and time. --------------------------------------------------------------------------- */
+/* --- Faults and time. ------------------------------------------------------------------------- */
 
 void world_arm_fault(struct sim *sim)
 {
@@ -272,7 +273,7 @@ void world_pass_time(struct sim *sim)
     }
 }
 
-/* --- The end. ----------------------------------------------------------------------------------- */
+/* --- The end. --------------------------------------------------------------------------------- */
 
 /* Heal everything; then everybody must get an answer, and the books must agree. */
 void world_end(struct sim *sim)

@@ -18,7 +18,7 @@
 
 #define USD PAWL_UNIT_USD_MICROCENTS
 
-/* --- A disk whose syncs can be held back, and somebody to wait for. ------------------------------ */
+/* --- A disk whose syncs can be held back, and somebody to wait for. --------------------------- */
 
 struct gate {
     pthread_mutex_t lock;
@@ -88,7 +88,7 @@ static void kit_open_with_gate(struct kit *kit, struct gate *gate)
     disk_on_sync(kit->disk, gate_on_sync, gate);
 }
 
-/* --- Durable first. ----------------------------------------------------------------------------- */
+/* --- Durable first. --------------------------------------------------------------------------- */
 
 static void with_a_thread_nothing_is_answered_while_the_sync_hangs(void **state)
 {
@@ -251,7 +251,7 @@ static void an_answer_may_ask_again(void **state)
     }
 }
 
-/* --- Failures. ---------------------------------------------------------------------------------- */
+/* --- Failures. -------------------------------------------------------------------------------- */
 
 static void a_failed_commit_stops_everything_for_good(void **state)
 {
@@ -288,7 +288,8 @@ static void a_failed_commit_stops_everything_for_good(void **state)
     }
 }
 
-/* Asks until an allocation fails, 2,000 times at most. The one that met the failure goes to *ret_ask. */
+/* Asks until an allocation fails, 2,000 times at most. The one that met the failure goes to
+ * *ret_ask. */
 static bool ask_until_memory_fails(struct kit *kit, uint64_t nth, struct ask *ret_ask)
 {
     struct pawl_command reserve = kit_reserve("acme", USD, 1);
@@ -353,7 +354,7 @@ static void what_does_not_fit_the_journal_is_answered_without_it(void **state)
     kit_free(&kit);
 }
 
-/* --- Folding. ----------------------------------------------------------------------------------- */
+/* --- Folding. --------------------------------------------------------------------------------- */
 
 static void equal_denials_in_a_row_are_one_record_with_a_count(void **state)
 {
@@ -428,7 +429,8 @@ static void a_fold_ends_with_a_second_with_another_operation_and_with_the_batch(
     kit_free(&kit);
 }
 
-/* A repeat under a key that was used before must get what it got then, whatever stands beside it. */
+/* A repeat under a key that was used before must get what it got then, whatever stands beside it.
+ */
 static void a_fold_never_answers_for_another_key(void **state)
 {
     (void)state;
@@ -454,7 +456,7 @@ static void a_fold_never_answers_for_another_key(void **state)
     kit_free(&kit);
 }
 
-/* --- Size. -------------------------------------------------------------------------------------- */
+/* --- Size. ------------------------------------------------------------------------------------ */
 
 static void a_batch_that_is_full_is_committed_before_it_takes_more(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_engine_restart.c: after a restart the ledger is the one it was, by replay, by checkpoint and by
- * both; repeats get their first answer; what does not verify is refused.
+ * test_engine_restart.c: after a restart the ledger is the one it was, by replay, by checkpoint and
+ * by both; repeats get their first answer; what does not verify is refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +90,7 @@ static pawl_err verify(struct kit *kit, struct pawl_verify_report *ret_report)
     return pawl_engine_verify(&options, ret_report, &kit->msg);
 }
 
-/* --- The same ledger. --------------------------------------------------------------------------- */
+/* --- The same ledger. ------------------------------------------------------------------------- */
 
 static void replay_checkpoint_and_both_give_the_same_digest(void **state)
 {
@@ -203,7 +203,7 @@ static void damaged_checkpoints_are_passed_over(void **state)
     kit_free(&kit);
 }
 
-/* --- Repeats. ----------------------------------------------------------------------------------- */
+/* --- Repeats. --------------------------------------------------------------------------------- */
 
 static void repeats_get_their_first_answer_after_restart_and_checkpoint(void **state)
 {
@@ -308,7 +308,7 @@ static void history_can_catch_up_from_any_operation(void **state)
     kit_free(&kit);
 }
 
-/* --- Leases. ------------------------------------------------------------------------------------ */
+/* --- Leases. ---------------------------------------------------------------------------------- */
 
 static void a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick(void **state)
 {
@@ -331,7 +331,7 @@ static void a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick
     kit_free(&kit);
 }
 
-/* --- The witness. ------------------------------------------------------------------------------- */
+/* --- The witness. ----------------------------------------------------------------------------- */
 
 static uint64_t witness_op(struct kit *kit)
 {
@@ -390,7 +390,7 @@ static void a_journal_that_ends_before_its_witness_is_refused(void **state)
     kit_free(&kit);
 }
 
-/* --- Verification. ------------------------------------------------------------------------------ */
+/* --- Verification. ---------------------------------------------------------------------------- */
 
 static void verification_proves_a_sound_directory_and_changes_nothing(void **state)
 {
@@ -492,7 +492,7 @@ static void no_flipped_bit_in_the_directory_goes_unseen(void **state)
     kit_free(&kit);
 }
 
-/* --- Journals that were not written by this ledger. --------------------------------------------- */
+/* --- Journals that were not written by this ledger. ------------------------------------------- */
 
 /* Appends a batch with one record, sound in all but what `spoil` does to it. */
 static void append_spoilt(struct kit *kit, void (*spoil)(struct pawl_buf *blob))

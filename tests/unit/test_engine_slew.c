@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_engine_slew.c: the ledger's clock never goes back, never jumps, and is drawn to real time slowly. */
+/* test_engine_slew.c: the ledger's clock never goes back, never jumps, and is drawn to real time
+ * slowly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

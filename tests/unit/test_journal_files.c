@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_journal_files.c: checkpoints and the witness appear whole or not at all, damage to them is found, and
- * file systems that do not keep their word are known.
+ * test_journal_files.c: checkpoints and the witness appear whole or not at all, damage to them is
+ * found, and file systems that do not keep their word are known.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -25,7 +25,7 @@ enum { CHUNK_BYTES = 1000, CHUNKS = 7, ROOT_BYTES = 300 };
 
 static const char dir[] = "/sim";
 
-/* --- Checkpoints. ------------------------------------------------------------------------------- */
+/* --- Checkpoints. ----------------------------------------------------------------------------- */
 
 static void fill(char *out, size_t bytes, unsigned seed)
 {
@@ -189,7 +189,7 @@ static void a_checkpoint_of_other_rules_is_told_apart_from_damage(void **state)
     disk_free(disk);
 }
 
-/* --- The witness. ------------------------------------------------------------------------------- */
+/* --- The witness. ----------------------------------------------------------------------------- */
 
 struct witnessed {
     struct disk *disk;
@@ -315,7 +315,7 @@ static void hashes_have_one_text(void **state)
     assert_false(pawl_journal_hash_parse(pawl_slice_of(text, 63), &parsed));
 }
 
-/* --- The machine's files. ----------------------------------------------------------------------- */
+/* --- The machine's files. --------------------------------------------------------------------- */
 
 static bool note_names(void *arg, const char *name)
 {

@@ -187,7 +187,8 @@ static void one_process_has_it_at_a_time(void **state)
     bench_close(&bench);
 }
 
-/* J4 for a killed process and for a dead machine, by killing at every change that a scenario makes. */
+/* J4 for a killed process and for a dead machine, by killing at every change that a scenario makes.
+ */
 static bool append_until_death(struct bench *bench, uint64_t *acknowledged)
 {
     pawl_err err = open_as(bench, true, false);
