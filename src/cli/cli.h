@@ -93,6 +93,10 @@ void pawl_cli_print_man(FILE *out);
 /* True when the stream is a terminal and NO_COLOR is not set. */
 bool pawl_cli_colour(FILE *out);
 
+/* Text that came from outside (a command line, a model's name), in one line: control characters,
+ * which a terminal might obey, become '?'. Cut at out_bytes - 1. */
+const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes);
+
 enum { PAWL_CLI_COLUMNS_MAX = 12 };
 struct pawl_cli_column {
     const char *title;

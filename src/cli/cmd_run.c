@@ -44,6 +44,9 @@ static const struct pawl_cli_option options[] = {
     {OPTION_JSON_CARD, 0, "json-card", NULL, "the card as one line of JSON"},
 };
 
+/* No run lasts longer; it keeps every deadline within what the ledger can tell. */
+#define TIME_MS_MAX (INT64_C(365) * 24 * 60 * 60 * 1000)
+
 static bool parse_cap(enum pawl_run_cap_index index, const char *text, int64_t *ret_amount)
 {
     struct pawl_slice slice = pawl_slice_str(text);
@@ -53,7 +56,7 @@ static bool parse_cap(enum pawl_run_cap_index index, const char *text, int64_t *
         parsed = pawl_money_parse_usd(slice, ret_amount);
         break;
     case PAWL_CAP_TIME:
-        parsed = pawl_duration_parse_ms(text, ret_amount);
+        parsed = pawl_duration_parse_ms(text, ret_amount) && *ret_amount <= TIME_MS_MAX;
         break;
     case PAWL_CAP_TOKENS:
     case PAWL_CAP_TOOL_CALLS:
@@ -74,7 +77,7 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
         [PAWL_CAP_TOKENS] = "a whole number above 0, such as 60K or 10M",
         [PAWL_CAP_TOOL_CALLS] = "a whole number above 0",
         [PAWL_CAP_ITERATIONS] = "a whole number above 0",
-        [PAWL_CAP_TIME] = "a time such as 90s, 30m or 2h",
+        [PAWL_CAP_TIME] = "a time such as 90s, 30m or 2h, a year at most",
     };
     bool any = false;
     for (size_t i = 0; i < call->given_count; i++) {

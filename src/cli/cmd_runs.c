@@ -67,8 +67,7 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
     pawl_cli_table_cell(listing->table, text);
     snprintf(text, sizeof(text), "%" PRIu64, run->refusals);
     pawl_cli_table_cell(listing->table, text);
-    pawl_slice_copy_str(run->command, command, sizeof(command));
-    pawl_cli_table_cell(listing->table, command);
+    pawl_cli_table_cell(listing->table, pawl_cli_plain(run->command, command, sizeof(command)));
 }
 
 static bool add(void *arg, const struct pawl_history_run *run)

@@ -14,6 +14,8 @@
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
+enum { LINE_BYTES = 4096 };
+
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
@@ -139,9 +141,10 @@ static void text_run(const struct pawl_history_run *run)
     char text[PAWL_CLI_TEXT_BYTES];
     char took[PAWL_CLOCK_TEXT_BYTES];
     char money[PAWL_MONEY_TEXT_BYTES];
+    char plain[LINE_BYTES];
     printf("%.*s  %s\n", (int)run->id.bytes, run->id.data, pawl_cli_run_word(run, text));
-    printf("%.*s\n", (int)run->command.bytes, run->command.data);
-    printf("in %.*s, %s", (int)run->cwd.bytes, run->cwd.data,
+    printf("%s\n", pawl_cli_plain(run->command, plain, sizeof(plain)));
+    printf("in %s, %s", pawl_cli_plain(run->cwd, plain, sizeof(plain)),
            pawl_cli_local_time(run->started_us, text));
     if (run->ended_us != 0) {
         printf(", took %s",
@@ -168,9 +171,10 @@ static bool show_model(void *arg, const struct pawl_history_model *model)
 {
     struct page *page = arg;
     char money[PAWL_MONEY_TEXT_BYTES];
-    printf("%s%.*s: %" PRIu64 " call%s, %s\n", page->models++ == 0 ? "\n" : "",
-           (int)model->model.bytes, model->model.data, model->calls, model->calls == 1 ? "" : "s",
-           pawl_money_format_usd(model->microcents, money));
+    char plain[PAWL_CLI_TEXT_BYTES];
+    printf("%s%s: %" PRIu64 " call%s, %s\n", page->models++ == 0 ? "\n" : "",
+           pawl_cli_plain(model->model, plain, sizeof(plain)), model->calls,
+           model->calls == 1 ? "" : "s", pawl_money_format_usd(model->microcents, money));
     return true;
 }
 
@@ -215,8 +219,7 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     pawl_cli_table_cell(page->table, text);
     pawl_cli_table_cell(page->table,
                         pawl_duration_format_ms((call->at_us - page->started_us) / 1000, took));
-    pawl_slice_copy_str(model, text, sizeof(text));
-    pawl_cli_table_cell(page->table, text);
+    pawl_cli_table_cell(page->table, pawl_cli_plain(model, text, sizeof(text)));
     count_cell(page->table, call->input);
     count_cell(page->table, call->cache_read + call->cache_write);
     count_cell(page->table, call->output);

@@ -74,19 +74,42 @@ static const struct pawl_cli_option *form_option(const struct getopt_form *form,
     PAWL_UNREACHABLE();
 }
 
-/* What getopt could not take: which word it was is found again from its own variables. */
-static int tell_bad_option(const struct pawl_cli_call *call, char **argv, bool missing)
+/* A shortened name that fits several options. */
+static int
+tell_ambiguous(const struct pawl_cli_call *call, const struct getopt_form *form, const char *word)
 {
-    const char *word = optopt > 0 && optopt < 256 ? NULL : argv[optind - 1];
+    char names[256] = "";
+    size_t used = 0;
+    size_t length = strcspn(word, "=");
+    size_t fitting = 0;
+    for (size_t i = 0; i < form->count && used < sizeof(names); i++) {
+        if (length > 2 && strncmp(form->options[i]->name, word + 2, length - 2) == 0) {
+            int written = snprintf(names + used, sizeof(names) - used, "%s--%s",
+                                   fitting == 0 ? "" : ", ", form->options[i]->name);
+            used += (size_t)written;
+            fitting++;
+        }
+    }
+    return fitting > 1 ? pawl_cli_usage_error(call, "%s could be %s", word, names)
+                       : pawl_cli_usage_error(call, "there is no option %s", word);
+}
+
+/* What getopt could not take: which word it was is found again from its own variables. */
+static int tell_bad_option(const struct pawl_cli_call *call,
+                           const struct getopt_form *form,
+                           char **argv,
+                           bool missing)
+{
+    bool is_letter = optopt > 0 && optopt < 256;
     if (missing) {
-        return word != NULL ? pawl_cli_usage_error(call, "%s needs a value", word)
-                            : pawl_cli_usage_error(call, "-%c needs a value", optopt);
+        return is_letter ? pawl_cli_usage_error(call, "-%c needs a value", optopt)
+                         : pawl_cli_usage_error(call, "%s needs a value", argv[optind - 1]);
     }
-    if (optopt >= 256) {
-        return pawl_cli_usage_error(call, "%s takes no value", argv[optind - 1]);
+    if (is_letter) {
+        return pawl_cli_usage_error(call, "there is no option -%c", optopt);
     }
-    return optopt != 0 ? pawl_cli_usage_error(call, "there is no option -%c", optopt)
-                       : pawl_cli_usage_error(call, "there is no option %s", argv[optind - 1]);
+    return optopt >= 256 ? pawl_cli_usage_error(call, "%s takes no value", argv[optind - 1])
+                         : tell_ambiguous(call, form, argv[optind - 1]);
 }
 
 /* Fills the call. Returns -1 to go on, else an exit status. */
@@ -102,7 +125,7 @@ static int parse(struct pawl_cli_call *call, int argc, char **argv)
             break;
         }
         if (value == '?' || value == ':') {
-            return tell_bad_option(call, argv, value == ':');
+            return tell_bad_option(call, &form, argv, value == ':');
         }
         const struct pawl_cli_option *option = form_option(&form, value);
         if (option->id == PAWL_CLI_HELP) {

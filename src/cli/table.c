@@ -27,6 +27,21 @@ bool pawl_cli_colour(FILE *out)
     return isatty(fileno(out)) == 1 && (no_colour == NULL || no_colour[0] == '\0');
 }
 
+const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes)
+{
+    pawl_slice_copy_str(text, out, out_bytes);
+    for (unsigned char *c = (unsigned char *)out; *c != '\0'; c++) {
+        /* C0, DEL, and the second byte of C1 as UTF-8 has it. */
+        if (*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        } else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
+            c[0] = '?';
+            c[1] = '?';
+        }
+    }
+    return out;
+}
+
 static size_t text_width(const char *text)
 {
     size_t width = 0;

@@ -60,6 +60,12 @@ static void keep_error(struct pawl_history_db *db, const char *what)
     int code = db->sqlite != NULL ? sqlite3_errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
     pawl_errmsg_set(&db->msg, "history: %s: %s", what,
                     db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "out of memory");
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+        pawl_errmsg_set(&db->msg,
+                        "the history is damaged (%s). Delete %s: the next command writes it anew "
+                        "from the journals",
+                        sqlite3_errmsg(db->sqlite), sqlite3_db_filename(db->sqlite, "main"));
+    }
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

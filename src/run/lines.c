@@ -48,7 +48,8 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
 {
     pawl_buf_append_str(out, "pawl: ");
     if (start->model->name != NULL) {
-        pawl_buf_printf(out, "%.100s", start->model->name);
+        pawl_buf_printf(out, "%.100s%s", start->model->name,
+                        start->model->priced ? "" : " (no price is known: its calls are refused)");
     } else {
         pawl_buf_append_str(out, "model not known yet");
     }

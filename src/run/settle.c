@@ -210,13 +210,6 @@ static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *m
 
 /* --- One run ------------------------------------------------------------------------------- */
 
-static bool has_history(const struct pawl_datadir *dir)
-{
-    char path[PAWL_PATH_BYTES];
-    struct pawl_errmsg msg;
-    return pawl_ok(pawl_datadir_path(dir, "history.db", path, &msg)) && access(path, F_OK) == 0;
-}
-
 static pawl_err settle_locked(const struct pawl_datadir *dir,
                               struct pawl_rundir *run,
                               bool feed_ended,
@@ -290,19 +283,85 @@ static pawl_err settle(const struct pawl_datadir *dir,
     return err;
 }
 
+/* --- What the history knows ---------------------------------------------------------------- */
+
+/* Ids of the runs in the history, sorted: an ended run that is not among them is fed again, so a history
+ * that was deleted, or lost rows, comes back from the journals. */
+struct known {
+    struct pawl_buf ids; /* PAWL_RUN_ID_BYTES each */
+};
+
+enum { KNOWN_BYTES_MAX = 64 << 20 };
+
+static bool know(void *arg, const struct pawl_history_run *run)
+{
+    struct known *known = arg;
+    char id[PAWL_RUN_ID_BYTES] = "";
+    if (pawl_slice_copy_str(run->id, id, sizeof(id))) {
+        pawl_buf_append(&known->ids, id, sizeof(id));
+    }
+    return true;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static bool knows(const struct known *known, const char *id)
+{
+    return known->ids.bytes > 0 &&
+           bsearch(id, known->ids.data, known->ids.bytes / PAWL_RUN_ID_BYTES, PAWL_RUN_ID_BYTES,
+                   compare_ids) != NULL;
+}
+
+static pawl_err
+read_known(const struct pawl_datadir *dir, struct known *known, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    struct pawl_history *history = NULL;
+    struct pawl_history_filter all = {.limit = 0};
+    pawl_buf_init(&known->ids, KNOWN_BYTES_MAX);
+    pawl_err err = pawl_datadir_path(dir, "history.db", path, msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_open(path, NULL, &history, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_errmsg closing;
+    err = pawl_history_runs(history, &all, know, known, msg);
+    pawl_err closed = pawl_history_close(history, &closing);
+    if (pawl_ok(err) && pawl_failed(closed)) {
+        pawl_errmsg_set(msg, "%s", closing.text);
+        err = closed;
+    }
+    if (known->ids.bytes > 0) {
+        qsort(known->ids.data, known->ids.bytes / PAWL_RUN_ID_BYTES, PAWL_RUN_ID_BYTES,
+              compare_ids);
+    }
+    return err;
+}
+
 pawl_err pawl_settle_run(const struct pawl_datadir *dir,
                          const char *id,
                          enum pawl_settle_outcome *ret_outcome,
                          struct pawl_errmsg *msg)
 {
-    return settle(dir, id, !has_history(dir), ret_outcome, msg);
+    struct known known;
+    pawl_err err = read_known(dir, &known, msg);
+    if (pawl_ok(err)) {
+        err = settle(dir, id, !knows(&known, id), ret_outcome, msg);
+    }
+    pawl_buf_free(&known.ids);
+    return err;
 }
 
 /* --- All of them --------------------------------------------------------------------------- */
 
 struct settling {
     const struct pawl_datadir *dir;
-    bool feed_ended;
+    struct known known;
     pawl_settle_trouble_fn *trouble;
     void *arg;
 };
@@ -312,7 +371,7 @@ static bool settle_step(void *arg, const char *id)
     struct settling *settling = arg;
     enum pawl_settle_outcome outcome;
     struct pawl_errmsg msg = {""};
-    pawl_err err = settle(settling->dir, id, settling->feed_ended, &outcome, &msg);
+    pawl_err err = settle(settling->dir, id, !knows(&settling->known, id), &outcome, &msg);
     /* A directory may have gone since it was listed. */
     if (pawl_failed(err) && err.code != PAWL_ERR_NOT_FOUND && settling->trouble != NULL) {
         settling->trouble(settling->arg, id, &msg);
@@ -325,7 +384,11 @@ pawl_err pawl_settle_all(const struct pawl_datadir *dir,
                          void *arg,
                          struct pawl_errmsg *msg)
 {
-    struct settling settling = {
-        .dir = dir, .feed_ended = !has_history(dir), .trouble = trouble, .arg = arg};
-    return pawl_datadir_runs(dir, settle_step, &settling, msg);
+    struct settling settling = {.dir = dir, .trouble = trouble, .arg = arg};
+    pawl_err err = read_known(dir, &settling.known, msg);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_runs(dir, settle_step, &settling, msg);
+    }
+    pawl_buf_free(&settling.known.ids);
+    return err;
 }

@@ -89,7 +89,7 @@ static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
     if (err.code == PAWL_ERR_UNSUPPORTED) {
         char why[sizeof(msg->text)];
         memcpy(why, msg->text, sizeof(why));
-        pawl_errmsg_set(msg, "%.400s; keep runs elsewhere with --data-dir", why);
+        pawl_errmsg_set(msg, "%.400s (--data-dir)", why);
     }
     return err;
 }

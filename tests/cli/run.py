@@ -62,6 +62,8 @@ def mistakes_are_told_with_the_way_out(cli):
     expect(cli("runs", "-x"), 2, err="no option -x")
     expect(cli("runs", "--limit"), 2, err="--limit needs a value")
     expect(cli("runs", "--json=1"), 2, err="takes no value")
+    expect(cli("run", "--max=1", "--", "true"), 2, err="--max=1 could be --max-usd, --max-tokens")
+    expect(cli("run", "--max-u", "0", "--", "true"), 2, err="--max-usd takes")
     expect(cli("runs", "extra"), 2, err="extra is too much")
     expect(cli("show"), 2, err="something is missing")
     expect(cli("completion", "tcsh"), 2, err="bash, zsh or fish")
@@ -72,7 +74,7 @@ def caps_are_read_strictly(cli):
                         ("--max-tokens", ("0", "1.5", "10Q", "-4", "1e6", "")),
                         ("--max-tool-calls", ("0", "many")),
                         ("--max-iterations", ("0", "3.5")),
-                        ("--max-time", ("0", "5", "10x", "-3m", ""))):
+                        ("--max-time", ("0", "5", "10x", "-3m", "", "99999999h"))):
         for value in bad:
             expect(cli("run", f"{option}={value}", "--", "true"), 2,
                    err=rf"{option} takes .*\nSee 'pawl run --help'")
@@ -139,6 +141,32 @@ def runs_are_listed_found_and_shown(cli):
         expect(cli("show", "run_0", **here), 1, err="run_0")
         expect(cli("show", "run_zz", **here), 1, err="run_zz")
         expect(cli("verify", **here), 0, out="2 verified, 0 running")
+
+
+def what_a_terminal_might_obey_is_not_shown(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "--", "true", "a\x1b[2Jb\nc\u009bd", **here), 0)
+        for done in (cli("runs", **here), cli("show", "last", **here)):
+            expect(done, 0, out=r"true '?a\?\[2Jb\?c\?\?d")
+        row = json.loads(cli("runs", "--json", **here).stdout)
+        assert row["argv"][1] == "a\x1b[2Jb\nc\u009bd", row
+
+
+def a_history_that_lost_rows_comes_back(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        for _ in range(3):
+            expect(cli("run", "--no-card", "--quiet", "--", "true", **here), 0)
+        before = cli("runs", "--json", **here).stdout
+        file = pathlib.Path(data, "history.db")
+        for damage in (lambda: file.unlink(), lambda: os.truncate(file, 0)):
+            damage()
+            for rest in ("-wal", "-shm"):
+                pathlib.Path(f"{file}{rest}").unlink(missing_ok=True)
+            assert cli("runs", "--json", **here).stdout == before
+        file.write_bytes(b"This is no database. " * 400)
+        expect(cli("runs", **here), 4, err="damaged.*Delete .*history.db: .*from the journals")
 
 
 def a_journal_is_proved_and_damage_is_found(cli):
@@ -232,6 +260,7 @@ def a_broken_pipe_is_no_crash(cli):
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
          run_needs_a_command, options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
+         what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
          completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash)
 

@@ -206,7 +206,7 @@ static void end_note_fits_a_command_whatever_files_are_called(void **state)
 static void start_line_is_one_line_with_all_caps(void **state)
 {
     (void)state;
-    struct pawl_model_guess model = {.name = "some-model"};
+    struct pawl_model_guess model = {.name = "some-model", .priced = true};
     struct pawl_lines_start start = {.caps = caps, .primary = PAWL_CAP_TIME, .model = &model};
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
@@ -214,6 +214,12 @@ static void start_line_is_one_line_with_all_caps(void **state)
                         "pawl: some-model; may spend 1h, $1.50, 5M tokens, 300 tool calls, 100 "
                         "iterations; at a limit its calls are refused and it is ended after 10s; "
                         "no escalation; may run unattended\n");
+    model.priced = false;
+    pawl_buf_reset(&out);
+    pawl_lines_start(&start, &out);
+    static const char *const refused[] = {"some-model (no price is known: its calls are refused);",
+                                          NULL};
+    expect_words(pawl_buf_cstr(&out), refused);
     start.attended = true;
     model.name = NULL;
     pawl_buf_reset(&out);
