@@ -7,7 +7,8 @@
  * holds and by nothing else, however short the window and long the lease.
  *
  * Invariants, for every instance (audited):
- *   B1  spent >= 0, reserved >= 0, debt >= 0, spent + reserved + debt <= 2^53-1
+ *   B1  spent >= 0, reserved >= 0, debt >= 0, spent + reserved <= 2^53-1; in the present instance
+ *       spent + reserved + debt <= 2^53-1
  *   B2  reserved is the sum of the open holds that point at it, refs is the number of all holds
  *   B3  an ended instance has refs > 0
  */

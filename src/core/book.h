@@ -38,13 +38,15 @@ static inline int64_t pawl_stand_remaining(const struct pawl_stand *stand)
     return stand->allocated - stand->spent - stand->reserved - stand->debt;
 }
 
-/* Whether the amounts stay in range when used (spent, reserved and debt together) grows so much. */
+/* Whether the amounts stay in range when used (spent, reserved and debt together) grows so much.
+ * In an instance that has ended, used may be beyond the range already: debt is the budget's and
+ * grows through other instances too. Then nothing more fits. */
 static inline bool pawl_stand_can_grow(const struct pawl_stand *stand, int64_t growth)
 {
     int64_t used = stand->spent + stand->reserved + stand->debt;
     PAWL_ASSERT(growth <= PAWL_AMOUNT_MAX);
-    PAWL_ASSERT(used >= 0 && used <= PAWL_AMOUNT_MAX);
-    return growth <= PAWL_AMOUNT_MAX - used;
+    PAWL_ASSERT(used >= 0 && stand->spent + stand->reserved <= PAWL_AMOUNT_MAX);
+    return growth <= 0 || growth <= PAWL_AMOUNT_MAX - used;
 }
 /* allocated, spent, reserved, debt and the overdraft limit are such that nothing is over. */
 bool pawl_stand_in_order(const struct pawl_core *core, const struct pawl_stand *stand);

@@ -72,6 +72,18 @@ static uint16_t refuse(const struct pawl_core *core,
     return code;
 }
 
+/* Whether the amounts stay in range. Debt counts in the present instance too, whichever it comes
+ * from. */
+static bool in_range(const struct pawl_core *core,
+                     const struct pawl_admission_row *row,
+                     int64_t charged,
+                     int64_t debt)
+{
+    struct pawl_stand present = pawl_stand_now(core, row->stand.budget, core->state.now_us);
+    PAWL_ASSERT(debt >= 0 && debt <= charged);
+    return pawl_stand_can_grow(&row->stand, charged) && pawl_stand_can_grow(&present, debt);
+}
+
 /* The booking of one row: `used` of what is covered, and `charged` of the overage. */
 static uint16_t plan_row(const struct pawl_core *core,
                          enum pawl_overage policy,
@@ -103,7 +115,7 @@ static uint16_t plan_row(const struct pawl_core *core,
         int64_t fits = not_below_zero(remaining) + overdraft_of(core, row) - row->stand.debt;
         return refuse(core, row, overage, fits, PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED, plan);
     }
-    if (!pawl_stand_can_grow(&row->stand, charged)) {
+    if (!in_range(core, row, charged, debt)) {
         return PAWL_RESULT_AMOUNT_OVERFLOW;
     }
     booking->over = capped(core, policy, row) ? remaining < overage : !owes && shortfall > 0;
