@@ -41,6 +41,7 @@ struct model {
     struct pawl_histogram output_ratio;  /* LINEAR */
     struct pawl_histogram pace;          /* LOG, tokens per second */
     struct pawl_histogram error;         /* LOG, permille */
+    struct pawl_histogram excess;        /* LOG, tokens beyond a bound that was made afresh */
     bool hidden;
 };
 
@@ -184,6 +185,17 @@ static void sum_up(struct pawl_estimate *estimate, int64_t ratio)
         estimate->known_tokens + tokens_at(estimate->new_bytes, ratio) + estimate->other_tokens;
 }
 
+/* What providers add of their own (instructions for tools, for formats) shows up as tokens that no
+ * byte explains, in each call anew. */
+static int64_t excess_of(const struct model *model)
+{
+    if (model == NULL) {
+        return 0;
+    }
+    int64_t excess = pawl_histogram_quantile(&model->excess, PAWL_HISTOGRAM_LOG, 990);
+    return excess > 1 ? excess : 0; /* 1 is the edge of the step that holds 0 */
+}
+
 /* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
  * one with one model, since each counts in its own way: its name begins the chain. */
 static struct pawl_estimate
@@ -238,8 +250,11 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          struct pawl_slice model,
                                          const struct pawl_estimate_body *body)
 {
-    int64_t ratio = input_ratio(find_model(estimator, model));
+    const struct model *learned = find_model(estimator, model);
+    int64_t ratio = input_ratio(learned);
     struct pawl_estimate afresh = estimate_afresh(body, model, ratio);
+    afresh.excess_tokens = excess_of(learned);
+    afresh.tokens += afresh.excess_tokens;
     struct conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
         return afresh;
@@ -323,6 +338,10 @@ static void learn_input(struct pawl_estimator *estimator,
         return; /* a figure that no tokenizer gives teaches nothing */
     }
     pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
+    if (estimate->known_tokens == 0) {
+        int64_t beyond = actual - (estimate->tokens - estimate->excess_tokens);
+        pawl_histogram_add(&model->excess, PAWL_HISTOGRAM_LOG, beyond > 0 ? beyond : 0);
+    }
     if (sample->mark->message_count > 0) {
         remember(estimator, sample->mark, actual);
     }

@@ -48,12 +48,13 @@ struct pawl_estimate_body {
 };
 
 struct pawl_estimate {
-    int64_t tokens;       /* the bound */
-    int64_t known_tokens; /* of it, what a provider has counted before */
-    int64_t new_bytes;    /* of text that the ratio stands for */
-    int64_t other_tokens; /* wrapping and media */
-    int64_t total_bytes;  /* of all text in the body */
-    uint64_t chain;       /* names the conversation up to its last message */
+    int64_t tokens;        /* the bound */
+    int64_t known_tokens;  /* of it, what a provider has counted before */
+    int64_t new_bytes;     /* of text that the ratio stands for */
+    int64_t other_tokens;  /* wrapping and media */
+    int64_t excess_tokens; /* of it, what this model was seen to count beyond such a bound */
+    int64_t total_bytes;   /* of all text in the body */
+    uint64_t chain;        /* names the conversation up to its last message */
 };
 
 struct pawl_estimator;

@@ -163,6 +163,24 @@ static void the_ratio_is_learned_with_a_reserve_on_top(void **state)
     pawl_estimator_free(estimator);
 }
 
+static void what_no_byte_explains_is_added_the_next_time(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk talk = talk_of(1, 16);
+    talk.base[0].text_bytes = 8;
+    talk.base[1].text_bytes = 8;
+    int64_t cold = estimate(estimator, &talk);
+    settle(estimator, &talk, cold + 900);
+    talk.messages[0].hash = 77; /* another conversation of the same kind */
+    int64_t warm = estimate(estimator, &talk);
+    assert_in_range(warm, cold + 900, cold + 1150);
+    settle(estimator, &talk, cold + 900);
+    talk.messages[0].hash = 78;
+    assert_int_equal(estimate(estimator, &talk), warm);
+    pawl_estimator_free(estimator);
+}
+
 static void one_dense_text_raises_the_bound_at_once(void **state)
 {
     (void)state;
@@ -280,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_changed_system_block_is_counted_on_top),
         cmocka_unit_test(a_conversation_that_shrank_is_not_bounded_by_its_past),
         cmocka_unit_test(the_ratio_is_learned_with_a_reserve_on_top),
+        cmocka_unit_test(what_no_byte_explains_is_added_the_next_time),
         cmocka_unit_test(one_dense_text_raises_the_bound_at_once),
         cmocka_unit_test(figures_that_no_tokenizer_gives_teach_nothing),
         cmocka_unit_test(media_counts_by_its_own_bound),
