@@ -47,6 +47,10 @@ struct pawl_files_ops {
         struct pawl_file *file, uint64_t offset, void *out, size_t bytes, struct pawl_errmsg *msg);
     /* Closes without publishing; gives a lock back. */
     void (*close)(struct pawl_file *file);
+    /* Writes what reading shows over itself, and syncs it: after a sync that failed in an earlier
+     * life the kernel may show what is not on the disk and never will be. A file that is not
+     * there is no error. */
+    pawl_err (*refresh)(void *arg, const char *path, struct pawl_errmsg *msg);
     /* A file that is not there is no error. */
     pawl_err (*remove)(void *arg, const char *path, struct pawl_errmsg *msg);
     /* Every name in the directory, in no order. */

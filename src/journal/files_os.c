@@ -25,6 +25,8 @@
 #include "base/assert.h"
 #include "journal/files.h"
 
+enum { REFRESH_BYTES = 65536 };
+
 struct pawl_file {
     int fd;
     bool unpublished; /* made by create: removed when it is closed */
@@ -192,6 +194,48 @@ os_read(struct pawl_file *file, uint64_t offset, void *out, size_t bytes, struct
     return PAWL_OK;
 }
 
+static pawl_err write_over(struct pawl_file *file, struct pawl_errmsg *msg)
+{
+    char room[REFRESH_BYTES];
+    off_t at = 0;
+    for (;;) {
+        ssize_t got = pread(file->fd, room, sizeof(room), at);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got == 0 ? PAWL_OK : failed("read", file->path, msg);
+        }
+        for (ssize_t done = 0; done < got;) {
+            ssize_t written = pwrite(file->fd, room + done, (size_t)(got - done), at + done);
+            if (written < 0 && errno != EINTR) {
+                return failed("write", file->path, msg);
+            }
+            done += written > 0 ? written : 0;
+        }
+        at += got;
+    }
+}
+
+static pawl_err os_refresh(void *arg, const char *path, struct pawl_errmsg *msg)
+{
+    (void)arg;
+    struct pawl_file *file = NULL;
+    pawl_err err = open_file(path, O_RDWR, "open", &file, msg);
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        return PAWL_OK;
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    err = write_over(file, msg);
+    if (pawl_ok(err) && fsync(file->fd) != 0) {
+        err = failed("sync", path, msg);
+    }
+    os_close(file);
+    return err;
+}
+
 static pawl_err os_remove(void *arg, const char *path, struct pawl_errmsg *msg)
 {
     (void)arg;
@@ -294,6 +338,7 @@ static const struct pawl_files_ops os_ops = {.create = os_create,
                                              .open = os_open,
                                              .read = os_read,
                                              .close = os_close,
+                                             .refresh = os_refresh,
                                              .remove = os_remove,
                                              .list = os_list,
                                              .lock = os_lock,

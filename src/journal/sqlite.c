@@ -229,6 +229,20 @@ check_not_emptied(const struct sqlite_journal *journal, uint32_t number, struct 
     return err;
 }
 
+/*
+ * What a crash left in the log is what the kernel shows, and that need not be on the disk: after
+ * a failed sync the kernel may keep the pages, call them clean, and never write them. What is
+ * committed behind such a hole, or copied into the database from it, would come apart with the next
+ * power failure, synced or not. So before SQLite sees the log, it is written once more over itself.
+ */
+static pawl_err
+write_log_again(const struct sqlite_journal *journal, uint32_t number, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES_MAX];
+    pawl_err err = segment_path(journal, number, "-wal", path, msg);
+    return pawl_ok(err) ? journal->files->ops->refresh(journal->files->arg, path, msg) : err;
+}
+
 /* The newest file that was begun becomes the active segment; *ret_count files are left with it. */
 static pawl_err find_active(struct sqlite_journal *journal,
                             const struct numbers *numbers,
@@ -239,6 +253,9 @@ static pawl_err find_active(struct sqlite_journal *journal,
     for (uint32_t count = numbers->count; count > 0; count--) {
         uint32_t number = numbers->rows[count - 1];
         pawl_err err = check_not_emptied(journal, number, msg);
+        if (pawl_ok(err) && !journal->read_only) {
+            err = write_log_again(journal, number, msg);
+        }
         if (pawl_ok(err)) {
             err = open_segment(journal, number, access, &journal->active, msg);
         }
@@ -584,18 +601,6 @@ static pawl_err take_lock(struct sqlite_journal *journal, struct pawl_errmsg *ms
     return journal->read_only && err.code == PAWL_ERR_NOT_FOUND ? PAWL_OK : err;
 }
 
-/*
- * What a crash left in the log is what the kernel shows, and that need not be on the disk: after
- * a failed sync the kernel may keep the pages, call them clean, and never write them. A
- * commit behind such a hole would be lost with the next power failure, synced or not. So
- * before anything is added the log is copied into the database, which writes and syncs all of it
- * once more.
- */
-static pawl_err write_again(struct sqlite_journal *journal, struct pawl_errmsg *msg)
-{
-    return pawl_segment_copy_log(journal->active, true, msg);
-}
-
 static pawl_err open_existing(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
     struct numbers numbers;
@@ -607,9 +612,6 @@ static pawl_err open_existing(struct sqlite_journal *journal, struct pawl_errmsg
     err = find_active(journal, &numbers, &count, msg);
     if (pawl_ok(err) && !journal->read_only) {
         err = remove_unbegun(journal, &numbers, count, msg);
-    }
-    if (pawl_ok(err) && !journal->read_only) {
-        err = write_again(journal, msg);
     }
     if (pawl_ok(err)) {
         numbers.count = count;

@@ -520,6 +520,30 @@ static pawl_err files_read(
     return err;
 }
 
+static pawl_err files_refresh(void *arg, const char *path, struct pawl_errmsg *msg)
+{
+    struct disk *disk = arg;
+    pthread_mutex_lock(&disk->lock);
+    struct store_inode *inode = store_find(&disk->store, path);
+    enum verdict verdict = inode != NULL ? judge(disk, disk->epoch, DISK_WRITE) : GO;
+    if (inode != NULL && verdict != FAIL) {
+        struct store_bytes same = {.data = NULL};
+        store_bytes_copy(&inode->current, &same);
+        store_write(inode, 0, same.data, same.bytes);
+        free(same.data);
+        enum verdict synced = verdict == GO ? judge(disk, disk->epoch, DISK_SYNC) : verdict;
+        if (synced == GO) {
+            store_sync(inode);
+        } else if (synced == FAIL) {
+            store_lose(inode);
+        }
+        verdict = synced;
+    }
+    pawl_err err = verdict == GO ? PAWL_OK : refused(disk, path, msg);
+    pthread_mutex_unlock(&disk->lock);
+    return err;
+}
+
 static pawl_err files_remove(void *arg, const char *path, struct pawl_errmsg *msg)
 {
     struct disk *disk = arg;
@@ -590,6 +614,7 @@ static const struct pawl_files_ops files_ops = {.create = files_create,
                                                 .open = files_open,
                                                 .read = files_read,
                                                 .close = files_close,
+                                                .refresh = files_refresh,
                                                 .remove = files_remove,
                                                 .list = files_list,
                                                 .lock = files_lock,

@@ -60,7 +60,7 @@ static void bytes_write(struct store_bytes *content, size_t offset, const void *
     memcpy(content->data + offset, data, bytes);
 }
 
-static void bytes_copy(const struct store_bytes *from, struct store_bytes *to)
+void store_bytes_copy(const struct store_bytes *from, struct store_bytes *to)
 {
     bytes_resize(to, from->bytes);
     if (from->bytes > 0) {
@@ -149,7 +149,7 @@ static void inode_crash(struct store_inode *inode, struct pawl_prng *prng)
         }
     }
     drop_changes(inode);
-    bytes_copy(&inode->durable, &inode->current);
+    store_bytes_copy(&inode->durable, &inode->current);
     inode->locked = false;
 }
 
@@ -329,8 +329,8 @@ void store_copy(const struct store *store, struct store *ret_copy)
     for (size_t i = 0; i < store->current.count; i++) {
         const struct store_inode *from = store->current.rows[i].inode;
         struct store_inode *inode = store_create(ret_copy, store->current.rows[i].path);
-        bytes_copy(&from->current, &inode->current);
-        bytes_copy(&from->current, &inode->durable);
+        store_bytes_copy(&from->current, &inode->current);
+        store_bytes_copy(&from->current, &inode->durable);
         store_close(inode);
     }
     store_sync_directory(ret_copy);

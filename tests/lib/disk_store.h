@@ -61,6 +61,8 @@ struct store {
     size_t step_capacity;
 };
 
+void store_bytes_copy(const struct store_bytes *from, struct store_bytes *to);
+
 struct store_inode *store_find(const struct store *store, const char *path);
 /* Takes a reference. */
 struct store_inode *store_open(struct store *store, const char *path);

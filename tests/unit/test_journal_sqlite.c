@@ -271,6 +271,39 @@ static void a_failed_call_poisons_the_journal(void **state)
     }
 }
 
+/* A failed sync loses the pages although reads still show them. The next life must not build on
+ * what it reads before it is really on the disk. */
+static void commits_after_a_failed_sync_and_a_restart_survive_a_power_failure(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct bench bench;
+        bench_open(&bench, seed);
+        must(&bench, open_as(&bench, true, false));
+        append(&bench, 3);
+        disk_fail(bench.disk, DISK_SYNC, 1, 1);
+        assert_true(pawl_failed(batches_append(&bench.batches, bench.journal, 40, &bench.msg)));
+        disk_crash(bench.disk, false);
+        close_journal(&bench);
+        must(&bench, open_as(&bench, false, false));
+        uint64_t last_op = bench.journal->ops->head(bench.journal).last_op;
+        assert_int_equal(last_op, 43);
+        if (seed % 2 == 0) {
+            append(&bench, 2);
+            last_op += 2;
+        }
+        if (seed % 3 == 0) {
+            close_journal(&bench);
+            must(&bench, open_as(&bench, false, false));
+        }
+        disk_crash(bench.disk, true);
+        close_journal(&bench);
+        must(&bench, open_as(&bench, false, false));
+        assert_whole(&bench, last_op);
+        bench_close(&bench);
+    }
+}
+
 static void a_full_disk_is_named(void **state)
 {
     (void)state;
@@ -572,6 +605,7 @@ int main(void)
         cmocka_unit_test(one_process_has_it_at_a_time),
         cmocka_unit_test(nothing_acknowledged_is_lost_wherever_it_dies),
         cmocka_unit_test(a_failed_call_poisons_the_journal),
+        cmocka_unit_test(commits_after_a_failed_sync_and_a_restart_survive_a_power_failure),
         cmocka_unit_test(a_full_disk_is_named),
         cmocka_unit_test(a_full_segment_makes_room_for_the_next),
         cmocka_unit_test(old_segments_may_be_moved_away),
