@@ -296,7 +296,7 @@ void pawl_core_apply(struct pawl_core *core,
 {
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC && !core->memory.restoring);
     PAWL_ASSERT(now_us >= core->state.now_us);
-    PAWL_ASSERT(now_us / 1000 < PAWL_TIMER_DUE_MS_MAX);
+    PAWL_ASSERT(now_us <= PAWL_NOW_US_MAX);
     core->state.op++;
     core->state.now_us = now_us;
     result_clear(ret_result);

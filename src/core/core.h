@@ -40,6 +40,10 @@
 
 enum { PAWL_CHUNK_BYTES = 65536 };
 
+/* The last time that the ledger takes: 4000 days before its timers end (in the year 2527), so that
+ * whatever a command may add to the present still has a deadline. */
+#define PAWL_NOW_US_MAX (((INT64_C(1) << 44) - INT64_C(4000) * 86400000) * 1000)
+
 struct pawl_core;
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -58,8 +62,8 @@ void *pawl_core_take_chunk(struct pawl_core *core);
 
 /* --- The one door ----------------------------------------------------------------------------- */
 
-/* now_us >= the time of the operation before (asserted: the engine guarantees it). The first
- * command must be CONFIG. Writes *ret_result whole, except for deltas beyond delta_count. */
+/* now_us >= the time of the operation before and <= PAWL_NOW_US_MAX (asserted: the engine
+ * guarantees it). The first command must be CONFIG. Writes *ret_result whole, except for deltas beyond delta_count. */
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,

@@ -6,12 +6,16 @@
  * does, and the rest of the core asserts what this file has refused.
  */
 #include "core/ops.h"
+#include "core/timer.h"
 #include "core/window.h"
 
 #define DAY_MS           INT64_C(86400000)
 #define LEASE_MS_MAX     (7 * DAY_MS)
 #define QUESTION_MS_MAX  (366 * DAY_MS)
 #define RETENTION_US_MAX (3660 * DAY_MS * 1000)
+_Static_assert(PAWL_NOW_US_MAX / 1000 + RETENTION_US_MAX / 1000 + 3 * LEASE_MS_MAX <
+                   PAWL_TIMER_DUE_MS_MAX,
+               "whatever is retained or leased has a deadline");
 /* What the tables' directories have room for, with every hold and block that goes with it. */
 #define ENTRIES_MAX     ((UINT32_C(1) << 24) - 1)
 #define IDEMPOTENCY_MAX ((UINT32_C(1) << 27) - 1)

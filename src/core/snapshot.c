@@ -132,7 +132,8 @@ bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root)
     memcpy(&state, root.data, sizeof(state));
     if (state.magic != PAWL_STATE_MAGIC || state.layout != PAWL_STATE_LAYOUT ||
         state.bytes != sizeof(state) || state.limits.configured > 1 ||
-        state.limits.shard > UINT16_MAX || state.now_us < 0 || !tables_ok(&state)) {
+        state.limits.shard > UINT16_MAX || state.now_us < 0 || state.now_us > PAWL_NOW_US_MAX ||
+        !tables_ok(&state)) {
         return false;
     }
     memcpy(&core->state, &state, sizeof(state));

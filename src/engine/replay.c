@@ -113,10 +113,10 @@ static pawl_err
 replay_record(struct pawl_replay *replay, const struct pawl_record *record, struct pawl_errmsg *msg)
 {
     struct pawl_core *core = replay->ledger->core;
-    /* J5, J6; and an empty ledger begins with its CONFIG. */
+    /* J5, J6; a time that the ledger can count from; and an empty ledger begins with its CONFIG. */
     bool config = record->command.type == PAWL_COMMAND_CONFIG;
     if (record->op != pawl_core_op(core) + 1 || record->now_us < pawl_core_now_us(core) ||
-        (record->op == 1 && !config)) {
+        record->now_us > PAWL_NOW_US_MAX || (record->op == 1 && !config)) {
         return out_of_order(pawl_core_op(core), msg);
     }
     if (!pawl_ledger_supply(replay->ledger, 1)) {

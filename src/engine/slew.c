@@ -11,6 +11,7 @@
 #include "engine/slew.h"
 
 #include "base/assert.h"
+#include "core/core.h"
 
 #define DRAW_PPM      INT64_C(500)
 #define MILLION       INT64_C(1000000)
@@ -19,6 +20,9 @@
 #define STEP_US_MIN   (INT64_C(60) * PAWL_US_PER_SECOND)
 /* One reading draws at most as if so much time had passed: guards the product below. */
 #define ELAPSED_US_MAX (INT64_C(366) * 24 * 3600 * PAWL_US_PER_SECOND)
+
+/* The last time at which a ledger starts: centuries from now, and a year before its last one. */
+#define START_US_MAX (PAWL_NOW_US_MAX - ELAPSED_US_MAX)
 
 static void tell_distance(int64_t journal_us, int64_t real_us, struct pawl_errmsg *msg)
 {
@@ -37,7 +41,12 @@ pawl_err pawl_slew_start(struct pawl_slew *slew,
                          struct pawl_errmsg *msg)
 {
     int64_t real_us = clock.real_us(clock.arg);
-    PAWL_ASSERT(journal_us >= 0);
+    PAWL_ASSERT(journal_us >= 0 && journal_us <= PAWL_NOW_US_MAX);
+    if (real_us > START_US_MAX || journal_us > START_US_MAX) {
+        pawl_errmsg_set(msg, "the clock or the journal's end is in the year 2515 or later, which "
+                             "is more than the ledger can count");
+        return PAWL_ERR(CLOCK);
+    }
     bool far = real_us > journal_us + AHEAD_US_MAX || real_us < journal_us - BEHIND_US_MAX;
     if (journal_us > 0 && far && !accept) {
         tell_distance(journal_us, real_us, msg);

@@ -540,6 +540,13 @@ static void spoil_time(struct pawl_buf *blob)
     memset(blob->data + blob->bytes - 8, 0, 8);
 }
 
+static void spoil_time_ahead(struct pawl_buf *blob)
+{
+    int64_t now_us = PAWL_NOW_US_MAX + 1;
+    memcpy(blob->data + 16 + 4 + 8, &now_us, 8);
+    memcpy(blob->data + blob->bytes - 8, &now_us, 8);
+}
+
 static void expect_refusal(void (*spoil)(struct pawl_buf *blob), uint16_t code, const char *words)
 {
     struct kit kit;
@@ -569,6 +576,12 @@ static void time_that_goes_back_is_refused(void **state)
 {
     (void)state;
     expect_refusal(spoil_time, PAWL_ERR_CORRUPT, "cannot follow");
+}
+
+static void time_beyond_what_the_ledger_counts_is_refused(void **state)
+{
+    (void)state;
+    expect_refusal(spoil_time_ahead, PAWL_ERR_CORRUPT, "cannot follow");
 }
 
 static void verification_of_other_rules_proves_the_chain_only(void **state)
@@ -603,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_result_that_replay_does_not_give_is_refused),
         cmocka_unit_test(records_of_other_rules_are_refused),
         cmocka_unit_test(time_that_goes_back_is_refused),
+        cmocka_unit_test(time_beyond_what_the_ledger_counts_is_refused),
         cmocka_unit_test(verification_of_other_rules_proves_the_chain_only),
     };
     return cmocka_run_group_tests_name("engine_restart", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "core/core.h"
 #include "engine/slew.h"
 #include "seed.h"
 
@@ -52,6 +53,23 @@ static void it_refuses_a_clock_that_is_far_from_the_journal(void **state)
     assert_int_equal(pawl_slew_now_us(&slew), START);
     slew = started(&manual, START + 900 * HOUR, true, PAWL_ERR_NONE);
     assert_int_equal(pawl_slew_now_us(&slew), START + 900 * HOUR);
+}
+
+static void it_refuses_a_time_that_the_ledger_cannot_count(void **state)
+{
+    (void)state;
+    static const int64_t year_us = 366 * 24 * HOUR;
+    struct pawl_clock_manual manual = {.real_us = PAWL_NOW_US_MAX - year_us};
+    struct pawl_slew slew;
+    struct pawl_errmsg msg = {""};
+    struct pawl_clock clock = pawl_clock_from_manual(&manual);
+    assert_true(pawl_ok(pawl_slew_start(&slew, clock, 0, false, &msg)));
+    manual.real_us++;
+    pawl_err err = pawl_slew_start(&slew, clock, 0, true, &msg);
+    assert_int_equal(err.code, PAWL_ERR_CLOCK);
+    manual.real_us = START;
+    err = pawl_slew_start(&slew, clock, PAWL_NOW_US_MAX, true, &msg);
+    assert_int_equal(err.code, PAWL_ERR_CLOCK);
 }
 
 static void it_is_drawn_by_half_a_millisecond_a_second(void **state)
@@ -147,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_starts_at_the_later_of_journal_and_real_time),
         cmocka_unit_test(it_refuses_a_clock_that_is_far_from_the_journal),
+        cmocka_unit_test(it_refuses_a_time_that_the_ledger_cannot_count),
         cmocka_unit_test(it_is_drawn_by_half_a_millisecond_a_second),
         cmocka_unit_test(reading_often_does_not_change_the_rate),
         cmocka_unit_test(it_reaches_real_time_and_stays_there),
