@@ -52,6 +52,20 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     return bytes;
 }
 
+/* K3, for a request that is about to go out again. libcurl gets here only when a used connection
+ * ended without a whole line of answer. */
+static bool may_send_again(struct pawl_http_call *call)
+{
+    if (call->repeatable) {
+        return true;
+    }
+    const struct pawl_http_client *client = call->client;
+    bool at_once = uv_now(client->loop) - call->sent_at_ms <= client->resend_ms;
+    bool first = !call->resent;
+    call->resent = true;
+    return first && at_once;
+}
+
 /* A connection is ready and the request about to go out: K3. */
 static int on_before_request(void *arg, char *peer, char *own, int peer_port, int own_port)
 {
@@ -63,11 +77,14 @@ static int on_before_request(void *arg, char *peer, char *own, int peer_port, in
     long sent_bytes = 0;
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     bool sent_before = call->connected_at_bytes >= 0 && sent_bytes > call->connected_at_bytes;
-    if (sent_before && !call->repeatable) {
-        call->sent_twice = true;
-        return CURL_PREREQFUNC_ABORT;
+    if (sent_before) {
+        call->sent_twice = !may_send_again(call);
+        return call->sent_twice ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
     }
     call->connected_at_bytes = sent_bytes;
+    call->sent_at_ms = uv_now(call->client->loop);
+    /* From here on only: another connection of the pool may be as dead as this one. */
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -151,6 +168,7 @@ void pawl_call_reset(struct pawl_http_call *call)
     /* What lives in the arena or belongs to the caller must not be pointed at any longer. */
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 0L);
     uv_timer_stop(&call->idle_timer);
     pawl_arena_reset(&call->arena);
     pawl_buf_reset(&call->head);
@@ -162,7 +180,9 @@ void pawl_call_reset(struct pawl_http_call *call)
     call->idle_timeout_ms = 0;
     call->idle_seen_bytes = 0;
     call->connected_at_bytes = -1;
+    call->sent_at_ms = 0;
     call->repeatable = false;
+    call->resent = false;
     call->paused = false;
     call->held_back = false;
     call->resume_wanted = false;

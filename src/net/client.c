@@ -354,6 +354,7 @@ pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
     client->magic = PAWL_CLIENT_MAGIC;
     client->loop = options->loop;
     client->use_proxy_environment = options->use_proxy_environment;
+    client->resend_ms = options->resend_ms > 0 ? options->resend_ms : PAWL_CLIENT_RESEND_MS;
     uv_timer_init(options->loop, &client->timer);
     client->timer.data = client;
     client->handle_count = 1;

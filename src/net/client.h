@@ -10,9 +10,12 @@
  * start returns an error, no callback will ever run. A callback may start, resume and abort
  * calls, and close the client.
  *
- * A request of which any byte went out is not sent again, unless it is a GET, HEAD or OPTIONS:
- * when a reused connection breaks under it, the call ends with IO in phase SENT. A model call
- * that went out twice would cost twice.
+ * A request of which any byte went out is not sent again, unless it is a GET, HEAD or OPTIONS: the
+ * call ends with IO in phase SENT, since a model call that went out twice may cost twice. There is
+ * one exception. Servers close idle connections, and now and then just when a request is on its
+ * way; nobody has taken it up then. So a request under which a used connection ended at once (see
+ * resend_ms) and without a line of answer is sent a second time, on a new connection. What fails
+ * there, or breaks later, or breaks on a connection of its own, is final.
  *
  * Errors: UNREACHABLE (no such host, refused), TIMEOUT, IO (the connection broke), PROTOCOL
  * (what came is not HTTP, or a certificate is not good), INVALID (the URL), MEMORY, NOT_FOUND
@@ -69,6 +72,7 @@ struct pawl_http_client_options {
     const char *ca_file;    /* NULL: the system's */
     bool use_proxy_environment;
     uint32_t connection_count_max; /* kept for reuse; 0: 256 */
+    uint32_t resend_ms; /* a used connection that ends so soon was closed for idling; 0: 2 s */
 };
 
 /* From here on the process ignores SIGPIPE (net/loop.h). Not thread-safe: libcurl's global

@@ -8,8 +8,13 @@
  *       entry into it that may run them; what is asked for meanwhile (start, resume, abort,
  *       close) is put on a list and done at the end of the turn.
  *   K2  after abort the owner hears nothing more, whatever libcurl still delivers.
- *   K3  a request of which any byte was sent is never sent again by libcurl's own retry,
- *       unless its method is safe to repeat: a model call that went out twice costs twice.
+ *   K3  a model call that went out twice may cost twice. So a request of which any byte was sent
+ *       is sent again only where it is all but certain that nobody took it up: the connection was
+ *       used before, it ended without a line of answer, and it did so within `resend_ms` of the
+ *       sending, as happens when a server closes an idle connection while a request is on its way
+ *       to it. Once only, and on a new connection, where the next failure is final. libcurl repeats
+ *       nothing but what a used connection swallowed; on_before_request() adds the rest. Methods
+ *       that are safe to repeat know no such limits.
  *   K4  an established connection keeps its poll handle, active, to its close: connections are
  *       reused, and every change of what is watched costs two system calls.
  */
@@ -39,7 +44,8 @@ enum {
     PAWL_CLIENT_IDLE_CALLS_MAX = 256, /* kept for reuse */
     PAWL_CLIENT_CONNECTIONS_DEFAULT = 256,
     PAWL_CLIENT_CONNECT_TIMEOUT_MS = 30000,
-    PAWL_CLIENT_CONNECTION_IDLE_S = 90 /* an older idle connection is not used again */
+    PAWL_CLIENT_CONNECTION_IDLE_S = 90, /* an older idle connection is not used again */
+    PAWL_CLIENT_RESEND_MS = 2000 /* a server that closes an idle connection is heard by then */
 };
 
 enum pawl_call_state {
@@ -70,12 +76,14 @@ struct pawl_http_call {
     uint32_t idle_timeout_ms;
     int64_t idle_seen_bytes;
     int64_t connected_at_bytes; /* sent before the request (to a proxy); -1: not connected */
+    uint64_t sent_at_ms;        /* loop's time when the request first went out */
     bool repeatable;            /* K3 */
+    bool resent;                /* K3: it was sent a second time */
     bool paused;                /* the owner said so */
     bool held_back;             /* libcurl was told */
     bool resume_wanted;
     bool head_done;
-    bool sent_twice; /* K3 ended it */
+    bool sent_twice; /* K3 forbade another time and ended it */
     bool timed_out;
     bool start_failed;
     bool head_bad;
@@ -106,7 +114,8 @@ struct pawl_http_client {
     uv_timer_t timer;
     char *ca_file;
     bool use_proxy_environment;
-    bool timeout_now; /* libcurl wants to be called without delay */
+    uint32_t resend_ms; /* K3 */
+    bool timeout_now;   /* libcurl wants to be called without delay */
     bool closing;
     unsigned in_curl;
     struct pawl_http_call *starting; /* newest first */

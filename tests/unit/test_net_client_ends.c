@@ -189,42 +189,150 @@ static void client_does_not_time_out_its_own_pause(void **state)
     calls_close(&f);
 }
 
-/* A connection that was used before and dies under the next request: whether the upstream saw
- * it nobody knows, so a POST fails and a GET is repeated. */
-static void client_never_sends_a_post_twice(void **state)
+/* In place of the fixture's client, one that takes so long a time for "at once". */
+static void use_resend_ms(struct calls *f, uint32_t resend_ms)
+{
+    pawl_http_client_close(f->client);
+    struct pawl_http_client_options options = {.loop = &f->world.loop, .resend_ms = resend_ms};
+    assert_true(pawl_ok(pawl_http_client_new(&options, &f->client)));
+}
+
+/* So many connections that were used and now lie idle, from wire 0 on. */
+static void leave_idle_connections(struct calls *f, size_t count)
+{
+    struct record records[4];
+    assert_true(count <= PAWL_ARRAY_LEN(records));
+    for (size_t i = 0; i < count; i++) {
+        record_open(&records[i], f);
+        call_post(f, &records[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        wire_send(calls_next_request(f, i, "hello"), OK_HELLO);
+    }
+    for (size_t i = 0; i < count; i++) {
+        WAIT_UNTIL(&f->world, records[i].done_count == 1);
+        wire_forget(&f->origin.wires[i]);
+        record_close(&records[i]);
+    }
+}
+
+/* The one of the idle connections that the request came on. */
+static size_t wire_of_request(struct calls *f, size_t count)
+{
+    size_t found = SIZE_MAX;
+    while (found == SIZE_MAX) {
+        for (size_t i = 0; i < count; i++) {
+            found = f->origin.wires[i].in.bytes > 0 ? i : found;
+        }
+        uv_run(&f->world.loop, UV_RUN_NOWAIT);
+    }
+    (void)calls_next_request(f, found, "hello");
+    return found;
+}
+
+/* A server closed the idle connection while the request was on its way: nobody took it up, and it
+ * is sent once more; not on another idle connection, which may be as dead. */
+static void client_sends_once_more_what_a_used_connection_swallowed(void **state)
 {
     (void)state;
-    for (int is_post = 0; is_post < 2; is_post++) {
+    for (int reset = 0; reset < 2; reset++) {
         struct calls f;
         calls_open(&f);
+        use_resend_ms(&f, 3600 * 1000);
+        leave_idle_connections(&f, 2);
         call_post(&f, &f.record);
-        struct wire *wire = calls_next_request(&f, 0, "hello");
-        wire_send(wire, OK_HELLO);
+        origin_drop(&f.origin, wire_of_request(&f, 2), reset == 1);
+        struct wire *fresh = calls_next_request(&f, 2, "hello");
+        wire_send(fresh, OK_HELLO);
         WAIT_UNTIL(&f.world, f.record.done_count == 1);
-        wire_forget(wire);
-        struct record second;
-        record_open(&second, &f);
-        if (is_post == 1) {
-            call_post(&f, &second);
-        } else {
-            call_get(&f, &second);
-        }
-        (void)calls_next_request(&f, 0, "HTTP/1.1\r\n");
-        origin_drop(&f.origin, 0, false);
-        if (is_post == 1) {
-            WAIT_UNTIL(&f.world, second.done_count == 1);
-            assert_call_failed(&second, PAWL_ERR_IO, PAWL_HTTP_PHASE_SENT);
-            for (size_t i = 1; i < f.origin.wire_count; i++) {
-                assert_int_equal(f.origin.wires[i].in.bytes, 0);
-            }
-        } else {
-            wire_send(calls_next_request(&f, 1, "HTTP/1.1\r\n"), OK_HELLO);
-            WAIT_UNTIL(&f.world, second.done_count == 1);
-            assert_true(pawl_ok(second.err));
-        }
-        record_close(&second);
+        assert_true(pawl_ok(f.record.err));
+        assert_buf_is(&f.record.body, "hello");
+        assert_int_equal(f.origin.wire_count, 3);
         calls_close(&f);
     }
+}
+
+/* The second connection was a new one: what broke it is no idle time, and the request may have been
+ * taken up. Nor is the next call any poorer for it. */
+static void client_never_sends_a_post_three_times(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    use_resend_ms(&f, 3600 * 1000);
+    leave_idle_connections(&f, 1);
+    call_post(&f, &f.record);
+    (void)calls_next_request(&f, 0, "hello");
+    origin_drop(&f.origin, 0, false);
+    (void)calls_next_request(&f, 1, "hello");
+    origin_drop(&f.origin, 1, false);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_call_failed(&f.record, PAWL_ERR_IO, PAWL_HTTP_PHASE_SENT);
+    assert_int_equal(f.origin.wire_count, 2);
+    struct record next;
+    record_open(&next, &f);
+    call_post(&f, &next);
+    wire_send(calls_next_request(&f, 2, "hello"), OK_HELLO);
+    WAIT_UNTIL(&f.world, next.done_count == 1);
+    assert_true(pawl_ok(next.err));
+    record_close(&next);
+    calls_close(&f);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+/* Whoever closes later, or after the first line of an answer, had the request in hand. */
+static void client_does_not_repeat_what_may_have_been_taken_up(void **state)
+{
+    (void)state;
+    for (int answered = 0; answered < 2; answered++) {
+        struct calls f;
+        calls_open(&f);
+        use_resend_ms(&f, answered == 1 ? 3600 * 1000 : 1);
+        leave_idle_connections(&f, 1);
+        call_post(&f, &f.record);
+        struct wire *wire = calls_next_request(&f, 0, "hello");
+        if (answered == 1) {
+            wire_send(wire, "HTTP/1.1 200 OK\r\n");
+            WAIT_UNTIL(&f.world, wire_all_sent(wire));
+        } else {
+            bool later = false;
+            uv_timer_t timer = {.data = &later};
+            uv_timer_init(&f.world.loop, &timer);
+            uv_timer_start(&timer, on_later, 20, 0);
+            WAIT_UNTIL(&f.world, later);
+            uv_close((uv_handle_t *)&timer, NULL);
+            WAIT_UNTIL(&f.world, !uv_is_active((uv_handle_t *)&timer));
+        }
+        origin_drop(&f.origin, 0, false);
+        WAIT_UNTIL(&f.world, f.record.done_count == 1);
+        assert_call_failed(&f.record, answered == 1 ? PAWL_ERR_PROTOCOL : PAWL_ERR_IO,
+                           PAWL_HTTP_PHASE_SENT);
+        for (size_t i = 1; i < f.origin.wire_count; i++) {
+            assert_int_equal(f.origin.wires[i].in.bytes, 0);
+        }
+        calls_close(&f);
+    }
+}
+
+/* A GET may be repeated whenever its connection breaks. */
+static void client_repeats_what_is_safe_to_repeat(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    use_resend_ms(&f, 1);
+    leave_idle_connections(&f, 1);
+    call_get(&f, &f.record);
+    (void)calls_next_request(&f, 0, "HTTP/1.1\r\n");
+    origin_drop(&f.origin, 0, false);
+    wire_send(calls_next_request(&f, 1, "HTTP/1.1\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    assert_true(pawl_ok(f.record.err));
+    calls_close(&f);
 }
 
 /* A connection that was closed while nobody used it is not an error of the next call. */
@@ -493,7 +601,10 @@ int main(void)
         cmocka_unit_test(client_limits_the_head_of_an_answer),
         cmocka_unit_test(client_times_out_when_nothing_comes),
         cmocka_unit_test(client_does_not_time_out_its_own_pause),
-        cmocka_unit_test(client_never_sends_a_post_twice),
+        cmocka_unit_test(client_sends_once_more_what_a_used_connection_swallowed),
+        cmocka_unit_test(client_never_sends_a_post_three_times),
+        cmocka_unit_test(client_does_not_repeat_what_may_have_been_taken_up),
+        cmocka_unit_test(client_repeats_what_is_safe_to_repeat),
         cmocka_unit_test(client_notices_that_an_idle_connection_closed),
         cmocka_unit_test(client_takes_an_early_answer),
         cmocka_unit_test(client_aborts_in_mid_body),
