@@ -52,8 +52,8 @@ bench: ## Build and run the benchmarks; they print numbers, nothing fails
 sim: ## Run the simulator; SEED=42 repeats one run
 	@tools/deps.sh --check test
 	@cmake --preset werror
-	@cmake --build --preset werror --target sim
-	@exec build/werror/bin/sim $(SEED:%=--seed=%)
+	@cmake --build --preset werror --target pawl_sim
+	@exec build/werror/bin/pawl_sim $(SEED:%=--seed=%)
 
 fuzz: ## Run the fuzz targets; FUZZ_SECONDS=600, TARGET=json for one
 	@tools/deps.sh --check test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh [--check] [build|demo|test|bench|nightly]: installs the system's packages that are missing.
+# deps.sh [--check] [build|demo|test|bench|nightly]: installs the packages that are missing.
 #
 # Without a set it is `build`, which the others include; `nightly` includes `test`. With --check
 # it only says what is missing. A package counts as there when dpkg says so, or when the check

@@ -108,7 +108,8 @@ struct pawl_cli_table;
 struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns, size_t count);
 /* Appends the next cell, row by row; copies. */
 void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text);
-/* Prints (nothing at all for a table without rows, unless `always`) and frees. false when memory ran out on the way. */
+/* Prints (nothing at all for a table without rows, unless `always`) and frees. false when memory
+ * ran out on the way. */
 bool pawl_cli_table_print(struct pawl_cli_table *table, FILE *out);
 
 #endif

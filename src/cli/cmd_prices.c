@@ -2,8 +2,8 @@
 /*
  * cmd_prices.c: `pawl prices [MODEL]`: what a call would be booked at, and says who.
  *
- * A name that the gateway would find is shown with all its rows, since that is the question behind most calls;
- * any other text is searched for in the names.
+ * A name that the gateway would find is shown with all its rows, since that is the question behind
+ * most calls; any other text is searched for in the names.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -3,7 +3,8 @@
  * cmd_verify.c: `pawl verify [RUN]`: proves that a run's journal is whole: every hash of the chain,
  * the witness beside it, and a replay in which each result must come out again.
  *
- * Without RUN it goes through all runs that are not alive. Damage in one does not keep it from the others.
+ * Without RUN it goes through all runs that are not alive. Damage in one does not keep it from the
+ * others.
  */
 #include <inttypes.h>
 #include <string.h>

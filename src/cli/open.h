@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * open.h: what several commands open the same way: the price book with the user's own prices, and
- * the history with abandoned runs settled first. Errors are told here; the caller returns the status.
+ * the history with abandoned runs settled first. Errors are told here; the caller returns the
+ * status.
  */
 #ifndef PAWL_CLI_OPEN_H
 #define PAWL_CLI_OPEN_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * apply.c: what each durable record means for the tables of people's questions. A record holds
- * the command and its result, so nothing is decided here again; what was refused by the ledger changes nothing,
- * since the gateway writes a note of its own for every refusal that somebody saw.
+ * the command and its result, so nothing is decided here again; what was refused by the ledger
+ * changes nothing, since the gateway writes a note of its own for every refusal that somebody saw.
  *
  * The caller skips records at or below the run's watermark, so each is counted once.
  */
@@ -142,7 +142,8 @@ static void describe_settlement(const struct context *c, int64_t call, const cha
 }
 
 /* Books what a settlement charged in place of what the row had before (nothing, or the hold after
- * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own. */
+ * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own.
+ */
 static void book(const struct context *c, int64_t call, const struct pawl_result *result)
 {
     int64_t now[PAWL_HISTORY_UNITS] = {0};

@@ -3,8 +3,8 @@
  * db.c: opening the file, its schema and its versions, and statements with values.
  *
  * The history is a cache of the journals: `synchronous=NORMAL` is enough, since what a power
- * cut takes from it is fed again from the journal, from the run's watermark on. Several processes write it;
- * WAL and a generous busy time-out let them take turns.
+ * cut takes from it is fed again from the journal, from the run's watermark on. Several processes
+ * write it; WAL and a generous busy time-out let them take turns.
  */
 #include "history/db.h"
 

@@ -32,8 +32,8 @@ PAWL_MUST_CHECK pawl_err pawl_history_db_open(struct pawl_history_db *db, const 
 void pawl_history_db_close(struct pawl_history_db *db);
 
 /* A prepared statement with values bound: one letter each, 'i' int64_t, 's' struct pawl_slice
- * (an empty one is NULL in the table), 't' const char *. NULL after a failure, which is kept in db->err. Reset
- * before the next use by the next call of the same. */
+ * (an empty one is NULL in the table), 't' const char *. NULL after a failure, which is kept in
+ * db->err. Reset before the next use by the next call of the same. */
 sqlite3_stmt *
 pawl_history_db_bind(struct pawl_history_db *db, const char *sql, const char *types, ...);
 /* Binds and runs to the end, dropping rows. false: kept in db->err. */

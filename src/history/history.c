@@ -3,10 +3,10 @@
  * history.c: the queue and the thread between durable records and the file.
  *
  * Records are copied as journal batches into a buffer. The thread swaps that buffer for an
- * empty one and writes what it got in one transaction, the run's watermark with it; so the file always shows a
- * prefix of the journal. When the buffer is full the feeder waits: nothing is dropped. After a failure the thread
- * takes records and writes none; the error is told by `wait` and `close`, and the file is caught up
- * from the journal by the next reader.
+ * empty one and writes what it got in one transaction, the run's watermark with it; so the file
+ * always shows a prefix of the journal. When the buffer is full the feeder waits: nothing is
+ * dropped. After a failure the thread takes records and writes none; the error is told by `wait`
+ * and `close`, and the file is caught up from the journal by the next reader.
  */
 #define _GNU_SOURCE
 #include "history/history.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * history.h: the read model. One SQLite file for a whole data directory, filled from durable
- * records on a thread of its own, outside the path of any answer. It may lag and it may be rebuilt: the journals
- * are the truth. Several processes write it at once (WAL, busy time-out); feeding the same
- * record twice changes nothing.
+ * records on a thread of its own, outside the path of any answer. It may lag and it may be rebuilt:
+ * the journals are the truth. Several processes write it at once (WAL, busy time-out); feeding the
+ * same record twice changes nothing.
  *
  * The writer takes records of one run. Readers open the same file for queries.
  */

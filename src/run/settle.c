@@ -285,8 +285,8 @@ static pawl_err settle(const struct pawl_datadir *dir,
 
 /* --- What the history knows ---------------------------------------------------------------- */
 
-/* Ids of the runs in the history, sorted: an ended run that is not among them is fed again, so a history
- * that was deleted, or lost rows, comes back from the journals. */
+/* Ids of the runs in the history, sorted: an ended run that is not among them is fed again, so a
+ * history that was deleted, or lost rows, comes back from the journals. */
 struct known {
     struct pawl_buf ids; /* PAWL_RUN_ID_BYTES each */
 };

@@ -24,8 +24,8 @@ PAWL_MUST_CHECK pawl_err pawl_settle_run(const struct pawl_datadir *dir,
                                          enum pawl_settle_outcome *ret_outcome,
                                          struct pawl_errmsg *msg);
 /* All of them: for the list. A run that cannot be settled does not keep the others from it;
- * `trouble` hears of each such one and may be NULL. Ended runs that the history does not have (its file
- * was deleted, say) are written to it again from their journals. */
+ * `trouble` hears of each such one and may be NULL. Ended runs that the history does not have (its
+ * file was deleted, say) are written to it again from their journals. */
 typedef void pawl_settle_trouble_fn(void *arg, const char *id, const struct pawl_errmsg *msg);
 PAWL_MUST_CHECK pawl_err pawl_settle_all(const struct pawl_datadir *dir,
                                          pawl_settle_trouble_fn *trouble,
