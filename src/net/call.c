@@ -284,7 +284,7 @@ static const char *why_of(const struct pawl_http_call *call, CURLcode code)
         return call->head_why;
     }
     if (code == CURLE_OK) {
-        return "";
+        return call->head_done ? "" : "the answer broke off in its head";
     }
     return call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
 }
