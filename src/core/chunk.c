@@ -5,7 +5,9 @@
  * nothing, and the root stays small whatever the maxima are.
  *
  * The supply is a list of chunks that the host gave and nothing uses yet. Tables, directory
- * pages and the copies of a snapshot take from it; only those copies ever go back.
+ * pages and the copies of a snapshot take from it; only those copies ever go back. When it runs
+ * dry a snapshot is dropped, which gives its copies back: what the tables were promised is there
+ * again, and a checkpoint only saves time.
  *
  * Invariants:
  *   C1  a table's references 0 .. ref_count-1 have a live chunk, the others none
@@ -30,6 +32,9 @@ void pawl_chunk_free(struct pawl_core *core, void *chunk)
 static void *chunk_take(struct pawl_core *core)
 {
     struct pawl_memory *memory = &core->memory;
+    if (memory->free_count == 0 && memory->snapshot.active) {
+        pawl_core_snapshot_abort(core);
+    }
     PAWL_ASSERT(memory->free_count > 0);
     void *chunk = memory->free_chunks;
     PAWL_ASSERT(chunk != NULL);
@@ -96,7 +101,12 @@ void pawl_chunk_put_aside(struct pawl_core *core, enum pawl_table_id table, uint
     PAWL_ASSERT(core->memory.snapshot.active);
     PAWL_ASSERT(ordinal < core->memory.ref_count[table]);
     struct pawl_chunk_ref *ref = pawl_chunk_ref(core, table, ordinal);
-    if (ref->aside == NULL && snapshot_needs(core, table, ordinal)) {
+    if (ref->aside != NULL || !snapshot_needs(core, table, ordinal)) {
+        return;
+    }
+    if (core->memory.free_count == 0) {
+        pawl_core_snapshot_abort(core);
+    } else {
         ref->aside = memcpy(chunk_take(core), ref->live, PAWL_CHUNK_BYTES);
         core->memory.aside_count++;
     }

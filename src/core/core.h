@@ -63,7 +63,8 @@ void *pawl_core_take_chunk(struct pawl_core *core);
 /* --- The one door ----------------------------------------------------------------------------- */
 
 /* now_us >= the time of the operation before and <= PAWL_NOW_US_MAX (asserted: the engine
- * guarantees it). The first command must be CONFIG. Writes *ret_result whole, except for deltas beyond delta_count. */
+ * guarantees it). The first command must be CONFIG. Writes *ret_result whole, except for deltas
+ * beyond delta_count. */
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,
@@ -221,7 +222,8 @@ void pawl_core_audit(const struct pawl_core *core);
 /* A checkpoint is the root's bytes and then every used chunk, as they were when it began. Between
  * two calls of `next` any number of commands may be applied: a chunk that is about to change for
  * the first time is copied aside first. `next` returns false when everything was handed out, which
- * ends it. Chunks come in the order of their numbers, and are restored in that order. */
+ * ends it. Chunks come in the order of their numbers, and are restored in that order. Where the
+ * supply has no chunk for a copy, `apply` drops the snapshot: then it is not active any more. */
 void pawl_core_snapshot_begin(struct pawl_core *core);
 size_t pawl_core_snapshot_root(const struct pawl_core *core, void *out, size_t bytes);
 PAWL_MUST_CHECK bool

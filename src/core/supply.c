@@ -10,8 +10,12 @@
  *                    16 budgets; a session; a timer
  *   BUDGET_CREATE    6 levels and a phase: 7 texts; 6 scopes; a budget
  *   RESERVE          a reservation with 60 holds in blocks; 64 windows that end; a timer
- * Every entry of an index can take one overflow bucket and split one bucket (index.c). While a
- * snapshot runs, any chunk that it has not handed out may have to be copied.
+ * Every entry of an index can take one overflow bucket and split one bucket (index.c).
+ *
+ * While a snapshot runs, chunks that it has not handed out are copied before they change. What
+ * one command can change at worst (EXPIRE: thousands of chunks) would be the whole ledger at
+ * once, so a fair number for each command is asked for, and if that is ever too few the snapshot
+ * is dropped (chunk.c), never the command.
  */
 #include "core/index.h"
 #include "core/table.h"
@@ -22,7 +26,8 @@ enum {
     SCOPES_EACH = PAWL_LEVEL_COUNT,
     BUDGETS_EACH = PAWL_SESSION_CAPS_MAX,
     BLOCKS_EACH = (PAWL_HOLDS_MAX - PAWL_HOLDS_INLINE + PAWL_HOLDS_BLOCK - 1) / PAWL_HOLDS_BLOCK,
-    UNUSED_SLOTS = 4 /* index 0 of a table, the gap before the heap */
+    UNUSED_SLOTS = 4, /* index 0 of a table, the gap before the heap */
+    COPIES_EACH = 128 /* of chunks, while a snapshot runs; 8 MiB */
 };
 _Static_assert(PAWL_STRING_HEAD_BYTES + 64 * (STRING_SLOTS - 1) >= PAWL_VALUE_BYTES_MAX,
                "the longest text fits its slots");
@@ -112,8 +117,8 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     return demand;
 }
 
-/* Chunks that the running snapshot may still have to copy. */
-static uint64_t snapshot_demand(const struct pawl_core *core)
+/* Chunks for the running snapshot: no more than it may still have to copy. */
+static uint64_t snapshot_demand(const struct pawl_core *core, uint64_t commands)
 {
     const struct pawl_snapshot *snapshot = &core->memory.snapshot;
     if (!snapshot->active) {
@@ -126,7 +131,7 @@ static uint64_t snapshot_demand(const struct pawl_core *core)
     PAWL_ASSERT(pending >= snapshot->ordinal);
     pending -= snapshot->ordinal;
     PAWL_ASSERT(pending >= core->memory.aside_count);
-    return pending - core->memory.aside_count;
+    return least(pending - core->memory.aside_count, commands * COPIES_EACH);
 }
 
 /* What is missing to take the chunks of the checkpoint that is being restored. */
@@ -151,7 +156,7 @@ uint32_t pawl_core_chunks_wanted(const struct pawl_core *core, uint32_t command_
         /* CONFIG itself, which comes first, needs nothing. */
         bool first = core->state.limits.configured == 0 && command_count > 0;
         struct demand demand = demand_of(core, first ? command_count - 1 : command_count);
-        chunks = snapshot_demand(core);
+        chunks = snapshot_demand(core, command_count);
         for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
             uint64_t slots = demand.slots[table];
             if (slots > 0) {

@@ -136,6 +136,31 @@ void snapshot_note_durable(struct pawl_engine *engine)
     }
 }
 
+/* Without memory the checkpoint is given up; it comes again after as many operations. */
+static void give_up(struct pawl_engine *engine, const char *why)
+{
+    struct engine_snapshot *snapshot = &engine->snapshot;
+    pawl_log(PAWL_LOG_WARN, "no checkpoint this time: %s", why);
+    if (pawl_core_snapshot_active(engine->ledger.core)) {
+        pawl_core_snapshot_abort(engine->ledger.core);
+    }
+    if (snapshot->writer != NULL) {
+        pawl_checkpoint_abandon(snapshot->writer);
+        snapshot->writer = NULL;
+    }
+    snapshot->last_op = snapshot->op;
+    snapshot->state = SNAPSHOT_NONE;
+}
+
+/* Whether the core dropped it for want of memory. What was handed out whole is not touched by that.
+ */
+static bool dropped(const struct pawl_engine *engine)
+{
+    const struct engine_snapshot *snapshot = &engine->snapshot;
+    return (snapshot->state == SNAPSHOT_BEGUN || snapshot->state == SNAPSHOT_STREAMING) &&
+           !snapshot->handed_out && !pawl_core_snapshot_active(engine->ledger.core);
+}
+
 /* --- Giving jobs. ----------------------------------------------------------------------------- */
 
 /* As many chunks as a slice takes. */
@@ -166,6 +191,10 @@ bool snapshot_start_job(struct pawl_engine *engine)
     if (engine->side_job != SIDE_NONE || engine->poisoned) {
         return false;
     }
+    if (dropped(engine)) {
+        give_up(engine, "no memory");
+        return true;
+    }
     if (witness_is_due(engine)) {
         engine->witness_next =
             (struct pawl_witness){.op = engine->durable_op, .hash = engine->durable_hash};
@@ -192,22 +221,6 @@ bool snapshot_start_job(struct pawl_engine *engine)
 
 /* --- Taking them back. ------------------------------------------------------------------------ */
 
-/* Without memory the checkpoint is given up; it comes again after as many operations. */
-static void give_up(struct pawl_engine *engine, const struct pawl_errmsg *msg)
-{
-    struct engine_snapshot *snapshot = &engine->snapshot;
-    pawl_log(PAWL_LOG_WARN, "no checkpoint this time: %s", msg->text);
-    if (pawl_core_snapshot_active(engine->ledger.core)) {
-        pawl_core_snapshot_abort(engine->ledger.core);
-    }
-    if (snapshot->writer != NULL) {
-        pawl_checkpoint_abandon(snapshot->writer);
-        snapshot->writer = NULL;
-    }
-    snapshot->last_op = snapshot->op;
-    snapshot->state = SNAPSHOT_NONE;
-}
-
 static void side_failed(struct pawl_engine *engine,
                         enum side_job job,
                         pawl_err err,
@@ -218,7 +231,7 @@ static void side_failed(struct pawl_engine *engine,
     } else if (job == SIDE_WITNESS) {
         engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
     } else if (job != SIDE_REMOVE) {
-        give_up(engine, msg);
+        give_up(engine, msg->text);
     }
 }
 

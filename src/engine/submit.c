@@ -49,13 +49,29 @@ bool engine_answer_ready(struct pawl_engine *engine)
     return any;
 }
 
+/* The core's memory. A checkpoint gives way to a command. */
+static bool supply(struct pawl_engine *engine, uint16_t type)
+{
+    struct pawl_core *core = engine->ledger.core;
+    /* One EXPIRE changes as much as many others, all of which a snapshot may have to copy. */
+    uint32_t count = type == PAWL_COMMAND_EXPIRE && pawl_core_snapshot_active(core) ? 16 : 1;
+    if (pawl_ledger_supply(&engine->ledger, count)) {
+        return true;
+    }
+    if (!pawl_core_snapshot_active(core)) {
+        return false;
+    }
+    pawl_core_snapshot_abort(core); /* snapshot.c will notice */
+    return pawl_ledger_supply(&engine->ledger, 1);
+}
+
 /* Everything that apply and the record need. false: no memory. */
-static bool make_ready(struct pawl_engine *engine)
+static bool make_ready(struct pawl_engine *engine, uint16_t type)
 {
     if (engine->slots[engine->collecting].blob.bytes >= BATCH_BYTES) {
         engine_make_durable(engine, pawl_core_op(engine->ledger.core));
     }
-    if (engine->poisoned || !pawl_ledger_supply(&engine->ledger, 1)) {
+    if (engine->poisoned || !supply(engine, type)) {
         return false;
     }
     struct engine_slot *slot = &engine->slots[engine->collecting];
@@ -115,7 +131,7 @@ void pawl_engine_submit(struct pawl_engine *engine,
         enqueue(engine, op, engine->fold.result.op);
         return;
     }
-    if (!make_ready(engine)) {
+    if (!make_ready(engine, command->type)) {
         if (!engine->poisoned) {
             refuse(engine, PAWL_RESULT_LIMIT_REACHED, now_us, op);
         }
@@ -129,7 +145,7 @@ void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *com
 {
     struct pawl_result result;
     PAWL_ASSERT(pawl_codec_command_fits(command));
-    if (make_ready(engine)) {
+    if (make_ready(engine, command->type)) {
         apply(engine, command, pawl_engine_now_us(engine), &result);
         engine->own_code = result.code;
     }

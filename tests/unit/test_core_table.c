@@ -164,6 +164,51 @@ static void a_snapshot_shows_a_chunk_as_it_was(void **state)
     memory_free(core);
 }
 
+static void a_snapshot_gives_way_when_there_is_no_memory_for_its_copies(void **state)
+{
+    (void)state;
+    for (int growing = 0; growing < 2; growing++) {
+        struct pawl_core *core = memory_core();
+        memory_give(core, growing == 1 ? 5 : 4);
+        uint32_t a = pawl_table_take(core, PAWL_TABLE_BUDGET);
+        uint32_t b = pawl_table_take(core, PAWL_TABLE_WINDOW);
+        assert_int_equal(core->memory.free_count, growing);
+        pawl_core_snapshot_begin(core);
+        pawl_budget_edit(core, a)->allocated = 8;
+        assert_int_equal(core->memory.aside_count, growing);
+        if (growing == 1) { /* The copy comes back before a table runs dry. */
+            memory_give(core, 1);
+            (void)pawl_table_take(core, PAWL_TABLE_SESSION);
+        }
+        assert_false(pawl_core_snapshot_active(core));
+        assert_int_equal(core->memory.aside_count, 0);
+        pawl_window_edit(core, b)->spent = 5;
+        assert_int_equal(pawl_budget_at(core, a)->allocated, 8);
+        assert_int_equal(pawl_window_at(core, b)->spent, 5);
+        memory_free(core);
+    }
+}
+
+static void a_snapshot_wants_a_bounded_number_of_copies(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(1000000);
+    uint32_t per_chunk = pawl_chunk_slots(PAWL_TABLE_HOLDS);
+    memory_give(core, 302);
+    for (uint32_t i = 0; i < 300 * per_chunk; i++) {
+        (void)pawl_table_push(core, PAWL_TABLE_HOLDS);
+    }
+    memory_give(core, pawl_core_chunks_wanted(core, 4));
+    assert_int_equal(pawl_core_chunks_wanted(core, 4), 0);
+    uint32_t spare = core->memory.free_count;
+    pawl_core_snapshot_begin(core);
+    assert_true(pawl_core_chunks_wanted(core, 1) <= 128);
+    assert_int_equal(pawl_core_chunks_wanted(core, 4), 300); /* all that there is to copy */
+    memory_give(core, pawl_core_chunks_wanted(core, 1));
+    assert_true(core->memory.free_count >= 128 && core->memory.free_count <= spare + 128);
+    memory_free(core);
+}
+
 static void take_without_memory(void)
 {
     (void)pawl_table_take(memory_core(), PAWL_TABLE_BUDGET);
@@ -194,6 +239,8 @@ int main(void)
         cmocka_unit_test(a_dense_table_grows_and_shrinks_at_its_end),
         cmocka_unit_test(a_shortage_counts_chunks_and_directory_pages),
         cmocka_unit_test(a_snapshot_shows_a_chunk_as_it_was),
+        cmocka_unit_test(a_snapshot_gives_way_when_there_is_no_memory_for_its_copies),
+        cmocka_unit_test(a_snapshot_wants_a_bounded_number_of_copies),
         cmocka_unit_test(running_dry_and_reading_outside_are_bugs),
     };
     return cmocka_run_group_tests_name("core_table", tests, NULL, NULL);

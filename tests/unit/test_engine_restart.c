@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "base/prng.h"
 #include "journal/witness.h"
 #include "seed.h"
@@ -145,6 +146,66 @@ static void a_checkpoint_on_request_is_at_the_last_operation(void **state)
         assert_int_equal(kit_digest(&kit), digest);
         kit_free(&kit);
     }
+}
+
+/* Asks for something while a checkpoint runs and memory does not. */
+struct hungry {
+    struct pawl_op op;
+    struct kit *kit;
+    struct ask ask;
+    uint32_t chunks; /* of the ledger, after the question */
+};
+
+static uint32_t chunks_of(const struct kit *kit)
+{
+    struct pawl_core_stats stats;
+    pawl_core_stats(pawl_engine_core(kit->engine), &stats);
+    return stats.chunks_used + stats.chunks_free;
+}
+
+static void ask_without_memory(struct pawl_op *op)
+{
+    struct hungry *hungry = op->arg;
+    struct kit *kit = hungry->kit;
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    assert_true(pawl_core_snapshot_active(pawl_engine_core(kit->engine)));
+    pawl_alloc_fail_at(1, UINT64_MAX);
+    kit_submit(kit, &reserve, &hungry->ask);
+    pawl_alloc_fail_at(0, 0);
+    hungry->chunks = chunks_of(kit);
+}
+
+static void a_checkpoint_gives_way_to_a_command_that_needs_its_memory(void **state)
+{
+    (void)state;
+    enum { RESERVES = 40000 };
+    struct kit kit;
+    begin(&kit, 19, RESERVES + 5); /* CONFIG, three budgets, and the one below */
+    struct pawl_command reserve = kit_reserve("acme", USD, 0);
+    static struct ask asks[1000];
+    while (pawl_core_op(pawl_engine_core(kit.engine)) < RESERVES) {
+        for (size_t i = 0; i < PAWL_ARRAY_LEN(asks); i++) {
+            kit_submit(&kit, &reserve, &asks[i]);
+        }
+        pawl_engine_flush(kit.engine);
+    }
+    uint32_t chunks = chunks_of(&kit);
+    struct hungry hungry = {.op = {.done = ask_without_memory, .arg = &hungry}, .kit = &kit};
+    pawl_engine_submit(kit.engine, &reserve, &hungry.op); /* ends the batch of the checkpoint */
+    pawl_engine_turn(kit.engine);
+    pawl_engine_flush(kit.engine);
+    assert_true(hungry.ask.done);
+    assert_int_equal(hungry.ask.op.result.code, PAWL_RESULT_OK);
+    assert_true(hungry.chunks - chunks < 100); /* it did not get what the copies need */
+    assert_false(pawl_core_snapshot_active(pawl_engine_core(kit.engine)));
+    /* The next one is complete. */
+    struct pawl_errmsg msg = {""};
+    assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &msg)));
+    uint64_t digest = kit_digest(&kit);
+    kit_close(&kit);
+    kit_open(&kit);
+    assert_int_equal(kit_digest(&kit), digest);
+    kit_free(&kit);
 }
 
 static void count_checkpoint_files(void *arg, const char *path)
@@ -602,6 +663,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replay_checkpoint_and_both_give_the_same_digest),
         cmocka_unit_test(a_checkpoint_on_request_is_at_the_last_operation),
+        cmocka_unit_test(a_checkpoint_gives_way_to_a_command_that_needs_its_memory),
         cmocka_unit_test(files_of_forgotten_checkpoints_go),
         cmocka_unit_test(damaged_checkpoints_are_passed_over),
         cmocka_unit_test(repeats_get_their_first_answer_after_restart_and_checkpoint),
