@@ -18,7 +18,15 @@ const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT] = {
     [PAWL_ADMISSION_ITERATIONS] = PAWL_UNIT_ITERATIONS,
 };
 
-enum { SHARE_DIVISOR = 2, PLENTY_DIVISOR = 8, MARGIN_PER_SECOND = 4, USUAL_PERCENT = 125 };
+enum {
+    SHARE_DIVISOR = 2,
+    PLENTY_DIVISOR = 8,
+    MARGIN_PER_SECOND = 4,
+    USUAL_PERCENT = 125,
+    UNBOUND_PERCENT = 125,    /* of the learned 99th percentile, where ceilings are ignored */
+    CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
+    CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
+};
 
 /* A form of the call: how much goes in, comes out, and is looked up. */
 struct form {
@@ -167,9 +175,18 @@ static struct decider decider_of(const struct pawl_admission_query *query)
 
 enum purse { PURSE_FREE, PURSE_ROOM };
 
-static int64_t purse_amount(const struct pawl_admission_left *left, enum purse purse)
+/* While other calls are under way a part of what is free is left alone, for inputs that turn out
+ * larger than anybody could know: a budget that is all held is taken below zero by a few tokens. */
+static int64_t purse_amount(const struct decider *decider, int unit, enum purse purse)
 {
-    return purse == PURSE_FREE ? left->free : left->room;
+    const struct pawl_admission_left *left = &decider->query->left[unit];
+    if (purse == PURSE_ROOM) {
+        return left->room;
+    }
+    bool alone = left->held == 0 || unit == PAWL_ADMISSION_ITERATIONS;
+    bool cold = decider->query->learned.answers == 0;
+    int64_t cushion = left->limit / (cold ? CUSHION_DIVISOR_COLD : CUSHION_DIVISOR);
+    return alone ? left->free : left->free - cushion;
 }
 
 /* The first unit of which a `divisor`th does not cover the form, or UNIT_COUNT. Iterations are
@@ -180,7 +197,7 @@ first_short(const struct decider *decider, struct form form, enum purse purse, i
     struct need need = need_of(decider, form);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         const struct pawl_admission_left *left = &decider->query->left[unit];
-        int64_t amount = purse_amount(left, purse);
+        int64_t amount = purse_amount(decider, unit, purse);
         if (unit != PAWL_ADMISSION_ITERATIONS) {
             amount /= divisor;
         }
@@ -236,16 +253,31 @@ static int64_t largest_input(const struct decider *decider, struct form form)
 
 /* --- Admission ------------------------------------------------------------------------------ */
 
-static int64_t useful_output(const struct pawl_model_request *request)
+/* What an answer may become although the request says less, from a provider that was seen to ignore
+ * ceilings; else 0. */
+static int64_t unbound_output(const struct pawl_admission_query *query)
 {
-    return min_i64(request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
+    return query->learned.ignores_ceiling ? query->learned.tokens_p99 * UNBOUND_PERCENT / 100 : 0;
+}
+
+/* The longest answer that there is a reason to hold for. */
+static int64_t longest_output(const struct pawl_admission_query *query)
+{
+    return max_i64(query->request->output_asked, unbound_output(query));
+}
+
+static int64_t useful_output(const struct pawl_admission_query *query)
+{
+    int64_t useful = min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
+    return max_i64(useful, unbound_output(query));
 }
 
 /* The smallest answer that is useful and that the provider accepts. */
-static int64_t smallest_output(const struct pawl_model_request *request)
+static int64_t smallest_output(const struct pawl_admission_query *query)
 {
+    const struct pawl_model_request *request = query->request;
     int64_t accepted = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
-    return max_i64(useful_output(request), min_i64(request->output_asked, accepted));
+    return max_i64(useful_output(query), min_i64(request->output_asked, accepted));
 }
 
 /* An answer that sharing does not cut. */
@@ -253,7 +285,7 @@ static int64_t shared_output(const struct pawl_admission_query *query)
 {
     int64_t enough = max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
     enough += query->request->thinking_budget;
-    return min_i64(query->request->output_asked, enough);
+    return min_i64(longest_output(query), enough);
 }
 
 /* How often each server tool may be used: as often as asked, as long as an answer that is worth it
@@ -282,6 +314,7 @@ static bool may_extend(const struct pawl_admission_query *query)
     const struct pawl_model_request *request = query->request;
     return request->stream && !request->hidden && !query->learned.hidden && request->choices == 1 &&
            request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
+           !query->learned.ignores_ceiling &&
            query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
            query->learned.tokens_per_second != INT64_MAX;
 }
@@ -318,30 +351,49 @@ set_lines(const struct decider *decider, struct form form, struct pawl_admission
     }
 }
 
+/* What the ceiling may cost beyond the hold. */
+static void
+set_promise(const struct decider *decider, struct form form, struct pawl_admission *result)
+{
+    form.output = result->output_held;
+    struct need held = need_of(decider, form);
+    form.output = result->ceiling;
+    struct need whole = need_of(decider, form);
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        result->promised[unit] = whole.amount[unit] - held.amount[unit];
+    }
+}
+
+/* The most that fits; but of what an answer hardly ever needs, only what half of the purse buys. */
+static int64_t choose_ceiling(const struct decider *decider, struct form form)
+{
+    int64_t most = largest_output(decider, form, longest_output(decider->query), 1);
+    int64_t share = shared_output(decider->query);
+    if (share < most) {
+        share = max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
+    }
+    return min_i64(most, share);
+}
+
 static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
 {
     const struct pawl_admission_query *query = decider->query;
-    int64_t asked = query->request->output_asked;
     struct form form = {query->input_tokens, 0, uses};
-    int64_t most = largest_output(decider, form, asked, 1);
     result->verdict = PAWL_ADMISSION_ADMIT;
     result->uses = uses;
+    int64_t most = choose_ceiling(decider, form);
+    PAWL_ASSERT(most >= smallest_output(query));
+    result->ceiling = min_i64(most, query->request->output_asked);
     int64_t held = 0;
-    if (choose_extend(decider, form, &held) && held < most) {
+    if (choose_extend(decider, form, &held) && held < result->ceiling) {
         result->mode = PAWL_ADMISSION_EXTEND;
-        result->ceiling = most;
         result->output_held = held;
         result->margin = margin_of(&query->learned);
+        set_promise(decider, form, result);
     } else {
-        int64_t share = shared_output(query);
-        if (share < most) {
-            share = max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
-        }
         result->mode = PAWL_ADMISSION_CEILING;
-        result->ceiling = min_i64(most, share);
-        result->output_held = result->ceiling;
+        result->output_held = most;
     }
-    PAWL_ASSERT(result->ceiling >= smallest_output(query->request));
     form.output = result->output_held;
     set_lines(decider, form, result);
 }
@@ -354,7 +406,7 @@ static enum pawl_admission_verdict refuse(const struct decider *decider, struct 
     }
     /* What an ordinary call of this run would be: no larger than those before it. */
     int64_t usual = max_i64(PAWL_ADMISSION_INPUT_USUAL, query->input_usual * USUAL_PERCENT / 100);
-    struct form ordinary = {min_i64(query->input_tokens, usual), useful_output(query->request), 0};
+    struct form ordinary = {min_i64(query->input_tokens, usual), useful_output(query), 0};
     return fits(decider, ordinary, PURSE_ROOM, 1) ? PAWL_ADMISSION_TOO_BIG : PAWL_ADMISSION_SPENT;
 }
 
@@ -364,7 +416,7 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     struct decider decider = decider_of(query);
     struct pawl_admission result = {.line_count = 0};
     int64_t uses = choose_uses(&decider);
-    struct form smallest = {query->input_tokens, smallest_output(query->request), uses};
+    struct form smallest = {query->input_tokens, smallest_output(query), uses};
     enum pawl_admission_unit unit = first_short(&decider, smallest, PURSE_FREE, 1);
     if (unit == PAWL_ADMISSION_UNIT_COUNT) {
         admit(&decider, uses, &result);
@@ -374,7 +426,7 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     result.verdict = refuse(&decider, smallest);
     result.unit = unit;
     result.needed = need_of(&decider, smallest).amount[unit];
-    struct form useful = {query->input_tokens, useful_output(query->request), 0};
+    struct form useful = {query->input_tokens, useful_output(query), 0};
     result.fits_input_tokens = largest_input(&decider, useful);
     result.fits_output_tokens =
         max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));

@@ -6,7 +6,9 @@
  *   A1  What an admitted call can cost at most, if the provider keeps to the ceiling and the input
  *       bound holds, is what the hold has, in every unit. In `extend` mode the same is true of
  *       the first `output_held` tokens.
- *   A2  An admitted call fits what is free in every unit.
+ *   A2  An admitted call fits what is free in every unit: in `extend` mode not only its hold, but
+ *       the hold and what it was promised beyond it, so that no growth fails for want of funds
+ *       that another call of this process took.
  *   A3  A call that would fit if every hold came back unused is never called spent.
  */
 #ifndef PAWL_GATEWAY_ADMISSION_H
@@ -41,11 +43,12 @@ extern const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT];
 /* One unit of the quote. */
 struct pawl_admission_left {
     bool bound;   /* false: no budget of this unit */
-    int64_t free; /* not spent and not held; may be negative */
+    int64_t free; /* not spent, not held, not promised; may be negative */
     int64_t room; /* not spent: what is free once every hold came back unused */
     int64_t limit;
     int64_t spent;
-    int64_t held;
+    int64_t held;     /* and promised */
+    int64_t promised; /* of it, to open calls in `extend` mode beyond their holds */
 };
 
 struct pawl_admission_query {
@@ -77,6 +80,8 @@ struct pawl_admission {
     int64_t uses;        /* of each server tool */
     uint32_t line_count;
     struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    /* EXTEND: what the ceiling may cost beyond the lines. It is kept free for this call. */
+    int64_t promised[PAWL_ADMISSION_UNIT_COUNT];
     /* Otherwise: the first unit that does not suffice, what the smallest useful form of this call
      * needs of it, and the call that would fit. */
     enum pawl_admission_unit unit;

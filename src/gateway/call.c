@@ -46,6 +46,9 @@ void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_sta
 {
     PAWL_ASSERT((states[call->state].next & (1u << (unsigned)state)) != 0);
     call->state = state;
+    if (!states[state].held || state == PAWL_MODEL_CALL_SETTLING) {
+        pawl_gateway_promise(call, NULL); /* a reserve makes its own anew (G5) */
+    }
     PAWL_ASSERT((call->hold != 0) == states[state].held);
     PAWL_ASSERT(call->upstream == NULL || states[state].upstream);
 }

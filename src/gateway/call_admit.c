@@ -282,6 +282,7 @@ static void reserve(struct pawl_model_call *call)
     }
     call->gateway->too_big_running = 0;
     pawl_model_call_move(call, PAWL_MODEL_CALL_RESERVING);
+    pawl_gateway_promise(call, call->admission.promised);
     pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
 }
 
@@ -398,13 +399,14 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
         return;
     }
     struct pawl_denial denial = result->denial;
-    if (refuse_by_code(call, result->code, &denial)) {
-        return;
-    }
+    pawl_gateway_promise(call, NULL);
     call->reserve_attempts++;
-    if (call->reserve_attempts < RESERVE_ATTEMPTS_MAX) {
+    if (refuse_by_code(call, result->code, &denial)) {
+        /* It is refused. */
+    } else if (call->reserve_attempts < RESERVE_ATTEMPTS_MAX) {
         (void)pawl_model_call_admit(call);
-        return;
+    } else {
+        refuse(call, PAWL_REFUSAL_LEDGER, "the ledger refused a hold that it had quoted");
     }
-    refuse(call, PAWL_REFUSAL_LEDGER, "the ledger refused a hold that it had quoted");
+    pawl_gateway_pump(call->gateway); /* others may have waited for its promise */
 }

@@ -118,7 +118,8 @@ static int64_t overshoot_of(const struct pawl_model_call *call, const struct paw
         return 0; /* as nearly always */
     }
     struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
-    int64_t overshoot = left.bound ? beyond - max_i64(left.free, 0) : 0;
+    int64_t free = left.free + left.promised; /* a promise is not spent */
+    int64_t overshoot = left.bound ? beyond - max_i64(free, 0) : 0;
     return max_i64(overshoot, 0);
 }
 
@@ -136,6 +137,8 @@ static void learn(struct pawl_model_call *call, const struct pawl_meter_result *
         .mark = &call->mark,
         .input_tokens = pawl_usage_input_tokens(usage),
         .output_tokens = pawl_usage_output_tokens(usage),
+        .output_ceiling =
+            call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .visible_bytes = result->visible_bytes,
     };

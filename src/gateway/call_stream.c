@@ -123,9 +123,18 @@ static void look_after_hold(struct pawl_model_call *call)
     }
 }
 
-/* What was held is what the settlement is compared with. */
+/* What was held is what the settlement is compared with; and what is held is not promised. */
 static void add_to_hold(struct pawl_model_call *call)
 {
+    int64_t promised[PAWL_ADMISSION_UNIT_COUNT];
+    for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
+        promised[i] = call->promised[i];
+        for (uint32_t k = 0; k < call->grow_line_count; k++) {
+            bool same = call->grow_lines[k].unit == pawl_admission_units[i];
+            promised[i] -= same ? call->grow_lines[k].value : 0;
+        }
+    }
+    pawl_gateway_promise(call, promised);
     for (uint32_t i = 0; i < call->grow_line_count; i++) {
         for (uint32_t k = 0; k < call->admission.line_count; k++) {
             if (call->admission.lines[k].unit == call->grow_lines[i].unit) {

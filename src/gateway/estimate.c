@@ -41,8 +41,10 @@ struct model {
     struct pawl_histogram output_ratio;  /* LINEAR */
     struct pawl_histogram pace;          /* LOG, tokens per second */
     struct pawl_histogram error;         /* LOG, permille */
-    struct pawl_histogram excess;        /* LOG, tokens beyond a bound that was made afresh */
+    /* LOG, tokens beyond the bound: of one made afresh, and of one with a known part. */
+    struct pawl_histogram excess[2];
     bool hidden;
+    bool ignores_ceiling;
 };
 
 struct conversation {
@@ -187,13 +189,19 @@ static void sum_up(struct pawl_estimate *estimate, int64_t ratio)
 
 /* What providers add of their own (instructions for tools, for formats) shows up as tokens that no
  * byte explains, in each call anew. */
-static int64_t excess_of(const struct model *model)
+static int64_t excess_of(const struct model *model, bool known)
 {
     if (model == NULL) {
         return 0;
     }
-    int64_t excess = pawl_histogram_quantile(&model->excess, PAWL_HISTOGRAM_LOG, 990);
+    int64_t excess = pawl_histogram_quantile(&model->excess[known], PAWL_HISTOGRAM_LOG, 990);
     return excess > 1 ? excess : 0; /* 1 is the edge of the step that holds 0 */
+}
+
+static void add_excess(struct pawl_estimate *estimate, int64_t excess)
+{
+    estimate->excess_tokens = excess;
+    estimate->tokens += excess;
 }
 
 /* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
@@ -253,14 +261,14 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
     const struct model *learned = find_model(estimator, model);
     int64_t ratio = input_ratio(learned);
     struct pawl_estimate afresh = estimate_afresh(body, model, ratio);
-    afresh.excess_tokens = excess_of(learned);
-    afresh.tokens += afresh.excess_tokens;
+    add_excess(&afresh, excess_of(learned, false));
     struct conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
         return afresh;
     }
     known->used = ++estimator->clock;
     struct pawl_estimate onwards = estimate_onwards(body, known, ratio);
+    add_excess(&onwards, excess_of(learned, true));
     if (onwards.tokens >= afresh.tokens) {
         return afresh;
     }
@@ -338,10 +346,9 @@ static void learn_input(struct pawl_estimator *estimator,
         return; /* a figure that no tokenizer gives teaches nothing */
     }
     pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
-    if (estimate->known_tokens == 0) {
-        int64_t beyond = actual - (estimate->tokens - estimate->excess_tokens);
-        pawl_histogram_add(&model->excess, PAWL_HISTOGRAM_LOG, beyond > 0 ? beyond : 0);
-    }
+    int64_t beyond = actual - (estimate->tokens - estimate->excess_tokens);
+    pawl_histogram_add(&model->excess[estimate->known_tokens > 0], PAWL_HISTOGRAM_LOG,
+                       beyond > 0 ? beyond : 0);
     if (sample->mark->message_count > 0) {
         remember(estimator, sample->mark, actual);
     }
@@ -363,6 +370,9 @@ static void learn_output(struct model *model, const struct pawl_estimate_sample 
         return;
     }
     pawl_histogram_add(&model->output_tokens, PAWL_HISTOGRAM_LOG, sample->output_tokens);
+    if (sample->output_ceiling > 0 && sample->output_tokens > sample->output_ceiling) {
+        model->ignores_ceiling = true;
+    }
     if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
         pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
                            sample->output_tokens * KIBI / sample->visible_bytes);
@@ -400,6 +410,8 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     if (entry == NULL) {
         return output;
     }
+    output.answers = entry->output_tokens.total;
+    output.ignores_ceiling = entry->ignores_ceiling;
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);

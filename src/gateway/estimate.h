@@ -52,7 +52,7 @@ struct pawl_estimate {
     int64_t known_tokens;  /* of it, what a provider has counted before */
     int64_t new_bytes;     /* of text that the ratio stands for */
     int64_t other_tokens;  /* wrapping and media */
-    int64_t excess_tokens; /* of it, what this model was seen to count beyond such a bound */
+    int64_t excess_tokens; /* of it, what this model was seen to count beyond such bounds */
     int64_t total_bytes;   /* of all text in the body */
     uint64_t chain;        /* names the conversation up to its last message */
 };
@@ -88,6 +88,7 @@ struct pawl_estimate_sample {
     struct pawl_estimate_mark *mark; /* its base is taken */
     int64_t input_tokens;            /* all of them, cached ones included */
     int64_t output_tokens;
+    int64_t output_ceiling;   /* what the request allowed, over all choices; 0: nothing was said */
     int64_t reasoning_tokens; /* of the output, hidden from the stream */
     int64_t visible_bytes;    /* of text that came in the answer */
     int64_t stream_us;        /* from its first event to its last; 0: not a stream */
@@ -98,9 +99,11 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
 
 /* What is known about a model's answers. */
 struct pawl_estimate_output {
-    uint32_t samples;   /* of answers with visible text only */
-    bool hidden;        /* reasoning was seen that the stream did not show */
-    int64_t tokens_p95; /* of a whole answer */
+    uint32_t answers;     /* settled lately with the provider's own figures */
+    bool ignores_ceiling; /* one had more tokens than it was allowed */
+    uint32_t samples;     /* of answers with visible text only */
+    bool hidden;          /* reasoning was seen that the stream did not show */
+    int64_t tokens_p95;   /* of a whole answer */
     int64_t tokens_p99;
     int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
     int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */

@@ -134,15 +134,23 @@ void pawl_gateway_submit(struct pawl_gateway *gateway,
     gateway->options.authority->ops->submit(gateway->options.authority, command, op);
 }
 
-static struct pawl_admission_left left_of_quote(const struct pawl_quote *quote)
+/* What is promised stays in the room: it comes back, as a hold does. */
+static struct pawl_admission_left
+left_of_quote(const struct pawl_gateway *gateway, uint16_t unit, const struct pawl_quote *quote)
 {
+    int64_t promised = 0;
+    for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
+        promised += pawl_admission_units[i] == unit ? gateway->promised[i] : 0;
+    }
+    promised = quote->bound ? promised : 0;
     return (struct pawl_admission_left){
         .bound = quote->bound,
-        .free = quote->remaining,
+        .free = quote->remaining - promised,
+        .promised = promised,
         .room = quote->headroom,
         .limit = quote->limit,
         .spent = quote->spent,
-        .held = quote->held,
+        .held = quote->held + promised,
     };
 }
 
@@ -157,7 +165,7 @@ uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
         authority->ops->quote(authority, &gateway->subject, PAWL_SLICE_NONE, pawl_admission_units,
                               PAWL_ADMISSION_UNIT_COUNT, quotes, ret_denial);
     for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
-        ret_left[i] = left_of_quote(&quotes[i]);
+        ret_left[i] = left_of_quote(gateway, pawl_admission_units[i], &quotes[i]);
     }
     return code;
 }
@@ -169,7 +177,18 @@ struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, ui
     struct pawl_denial denial;
     (void)authority->ops->quote(authority, &gateway->subject, PAWL_SLICE_NONE, &unit, 1, &quote,
                                 &denial);
-    return left_of_quote(&quote);
+    return left_of_quote(gateway, unit, &quote);
+}
+
+void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
+        int64_t now = promised != NULL ? promised[i] : 0;
+        gateway->promised[i] += now - call->promised[i];
+        call->promised[i] = now;
+        PAWL_ASSERT(now >= 0 && gateway->promised[i] >= 0);
+    }
 }
 
 /* --- Dispatch ------------------------------------------------------------------------------- */

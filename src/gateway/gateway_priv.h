@@ -17,6 +17,9 @@
  *   G2  An upstream call exists only in FORWARDING, STREAMING and DRAINING.
  *   G3  Every exchange is answered exactly once; `exchange` is NULL from then on.
  *   G4  A call goes to the pool when it is DONE and no operation of it is open.
+ *   G5  What the ceilings of all open calls can cost beyond their holds is `promised`, and nobody
+ *       else gets it: it is not in what is left (gateway.c). A promise exists from RESERVING to
+ *       DRAINING; it shrinks as the hold grows.
  */
 #ifndef PAWL_GATEWAY_GATEWAY_PRIV_H
 #define PAWL_GATEWAY_GATEWAY_PRIV_H
@@ -159,6 +162,7 @@ struct pawl_model_call {
     struct pawl_http_call *upstream;
     struct pawl_answer answer;
     /* Growing (extend mode) */
+    int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5 */
     int64_t output_held;
     int64_t grow_at;    /* visible tokens at which more is asked for */
     int64_t grow_asked; /* by the operation under way; -1: nothing more is to be had */
@@ -198,7 +202,8 @@ struct pawl_gateway {
     struct pawl_slice bases[PAWL_UPSTREAM_COUNT];
     struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
     struct pawl_estimator *estimator;
-    int64_t input_largest; /* settled so far */
+    int64_t input_largest;                       /* settled so far */
+    int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5: the sum over all calls */
     struct pawl_model_call *calls;
     struct pawl_model_call *pool; /* done, and kept for the next request */
     uint32_t pool_count;
@@ -229,6 +234,8 @@ uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
                            struct pawl_denial *ret_denial);
 /* The same for one unit. */
 struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, uint16_t unit);
+/* Replaces what the call was promised beyond its hold; NULL: nothing any more. */
+void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised);
 void pawl_gateway_wait(struct pawl_gateway *gateway, struct pawl_model_call *call);
 void pawl_gateway_leave(struct pawl_gateway *gateway, struct pawl_model_call *call);
 /* Something was given back, or the run was latched: lets in, or refuses, whoever stands first. */

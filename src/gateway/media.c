@@ -7,7 +7,9 @@
  *                        scaling; gpt-4o-mini 2,833 + 5,667 each) and patches (32 px squares, at
  *                        most 1,536, times 2.46); detail "low" is 85, 630 or 2,833; "original"
  *                        at most 10,000 patches
- *   document             4,600 a page: 3,000 of text and a picture; by reference: 100 pages
+ *   document             a PDF: 4,600 a page, 3,000 of text and a picture; by reference 100 pages;
+ *                        anything else is text and counted by its decoded bytes, and what is
+ *                        packed (an office document) as 100 pages beside
  *   sound                10 a second; the length from the bytes at the lowest usual bit rate
  *
  * Base64 is decoded a byte at a time where it is asked for, so that nothing is copied. A header
@@ -33,6 +35,7 @@ enum {
     PAGE_TOKENS = 4600,
     PAGES_UNKNOWN = 100,
     PAGES_MAX = 600,
+    PDF_MARK_BYTES = 1024,
     PAGE_BYTES_COMPRESSED = 2048, /* a page whose marks are hidden in a compressed stream */
     AUDIO_BYTES_PER_TOKEN = 100,  /* 8 kbit/s, ten tokens a second */
     AUDIO_UNKNOWN_TOKENS = 36000, /* an hour */
@@ -235,7 +238,10 @@ uint32_t pawl_media_pdf_pages(struct pawl_slice base64)
     uint64_t pages = 0;
     bool compressed = false;
     for (size_t i = 0; i + 5 < bytes && pages < PAGES_MAX; i++) {
-        if (byte_at(base64, i) != '/') {
+        int byte = byte_at(base64, i);
+        if (byte != '/') {
+            /* Line breaks in the base64 shift what follows: marks cannot be found then either. */
+            compressed = compressed || byte < 0;
             continue;
         }
         pages += page_mark_at(base64, i) ? 1 : 0;
@@ -248,6 +254,51 @@ uint32_t pawl_media_pdf_pages(struct pawl_slice base64)
     return at_most(pages, PAGES_MAX);
 }
 
+/* --- Documents ------------------------------------------------------------------------------ */
+
+/* Readers look for the mark in the first kilobyte. */
+static bool says_pdf(struct pawl_slice base64)
+{
+    for (size_t i = 0; i < PDF_MARK_BYTES; i++) {
+        if (byte_at(base64, i) == '%' && text_at(base64, i, "%PDF")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool called_pdf(const struct pawl_media *media)
+{
+    struct pawl_slice rest = media->type;
+    struct pawl_slice type = pawl_slice_trim(pawl_slice_cut(&rest, ';'));
+    return pawl_slice_equal_nocase(type, PAWL_SLICE("application/pdf"));
+}
+
+/* ZIP or gzip: what is in it may be many times as long. */
+static bool is_packed(struct pawl_slice base64)
+{
+    return text_at(base64, 0, "PK") || text_at(base64, 0, "\x1f\x8b");
+}
+
+static uint32_t document_pages(const struct pawl_media *media)
+{
+    if (pawl_slice_empty(media->base64) || is_packed(media->base64)) {
+        return PAGES_UNKNOWN;
+    }
+    bool pdf = called_pdf(media) || says_pdf(media->base64);
+    return pdf ? pawl_media_pdf_pages(media->base64) : 0;
+}
+
+uint64_t pawl_media_text_bytes(const struct pawl_media *media)
+{
+    if (media->kind != PAWL_MEDIA_DOCUMENT) {
+        return 0;
+    }
+    /* Where name and content differ nobody knows which of them is followed: both count. */
+    bool pdf = says_pdf(media->base64) && (called_pdf(media) || pawl_slice_empty(media->type));
+    return pdf ? 0 : media->base64.bytes / 4 * 3 + media->base64.bytes % 4;
+}
+
 uint32_t pawl_media_tokens_max(const struct pawl_media *media)
 {
     switch (media->kind) {
@@ -255,9 +306,7 @@ uint32_t pawl_media_tokens_max(const struct pawl_media *media)
         return media->dialect == PAWL_DIALECT_ANTHROPIC ? anthropic_image(media->base64)
                                                         : openai_image(media);
     case PAWL_MEDIA_DOCUMENT:
-        return PAGE_TOKENS * (pawl_slice_empty(media->base64)
-                                  ? PAGES_UNKNOWN
-                                  : pawl_media_pdf_pages(media->base64));
+        return PAGE_TOKENS * document_pages(media);
     case PAWL_MEDIA_AUDIO:
         return pawl_slice_empty(media->base64)
                    ? AUDIO_UNKNOWN_TOKENS

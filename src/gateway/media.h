@@ -20,11 +20,16 @@ struct pawl_media {
     enum pawl_media_kind kind;
     enum pawl_dialect dialect;
     struct pawl_slice model;
-    struct pawl_slice base64; /* as it stands in the body; empty when the body only refers to it */
+    struct pawl_slice base64; /* empty when the body only refers to it */
+    struct pawl_slice type;   /* "application/pdf", as the body calls it; may be empty */
     struct pawl_slice detail; /* OpenAI: "low", "high", "auto", "original"; may be empty */
 };
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media);
+
+/* Bytes of it that are read as text, which the caller counts beside those tokens: a document that is
+ * no PDF, whatever it calls itself. */
+uint64_t pawl_media_text_bytes(const struct pawl_media *media);
 
 /* Width and height from the header of a PNG, JPEG, GIF or WebP. */
 PAWL_MUST_CHECK bool

@@ -54,14 +54,19 @@ void pawl_request_problem(struct pawl_request_reader *reader, const char *key, c
     }
 }
 
-uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key)
+uint32_t pawl_request_get(struct pawl_request_reader *reader, uint32_t node, const char *key)
 {
     bool duplicate = false;
-    uint32_t node = pawl_json_get_checked(&reader->json, 0, key, &duplicate);
+    uint32_t member = pawl_json_get_checked(&reader->json, node, key, &duplicate);
     if (duplicate) {
         pawl_request_problem(reader, key, "is there twice");
     }
-    return node;
+    return member;
+}
+
+uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key)
+{
+    return pawl_request_get(reader, 0, key);
 }
 
 struct pawl_request_span pawl_request_span_of(const struct pawl_json *json, uint32_t node)
@@ -173,6 +178,9 @@ static bool make_room(struct pawl_request_reader *reader)
     return reader->base != NULL;
 }
 
+/* What pawl_usage_modifiers_of_request() looks at. */
+static const char *const rate_members[] = {"service_tier", "speed", "inference_geo"};
+
 static void read_common(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
@@ -187,8 +195,23 @@ static void read_common(struct pawl_request_reader *reader)
     request->stream = pawl_json_bool_or(&reader->json, stream, false);
     request->choices = 1;
     request->passes = 1;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rate_members); i++) {
+        (void)pawl_request_member(reader, rate_members[i]);
+    }
     request->modifiers = pawl_usage_modifiers_of_request(request->dialect, &reader->json, 0);
     pawl_request_find_cache_marks(reader);
+}
+
+static void say_why_not_json(const struct pawl_json *json, struct pawl_errmsg *msg)
+{
+    unsigned long long offset = (unsigned long long)json->error_offset;
+    if (json->error == PAWL_JSON_DEPTH) {
+        pawl_errmsg_set(msg, "the body is nested deeper than %u levels at byte %llu",
+                        (unsigned)PAWL_JSON_LIMITS_DEFAULT.depth_max, offset);
+        return;
+    }
+    pawl_errmsg_set(msg, "the body is not JSON: %s at byte %llu", pawl_json_error_name(json->error),
+                    offset);
 }
 
 pawl_err pawl_request_read(enum pawl_dialect dialect,
@@ -203,9 +226,7 @@ pawl_err pawl_request_read(enum pawl_dialect dialect,
         if (reader.json.error == PAWL_JSON_NO_MEMORY) {
             return PAWL_ERR(MEMORY);
         }
-        pawl_errmsg_set(msg, "the body is not JSON: %s at byte %llu",
-                        pawl_json_error_name(reader.json.error),
-                        (unsigned long long)reader.json.error_offset);
+        say_why_not_json(&reader.json, msg);
         return PAWL_ERR(INVALID);
     }
     if (!pawl_json_is(&reader.json, 0, PAWL_JSON_OBJECT)) {

@@ -51,11 +51,7 @@ static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, b
         set_unbounded(reader, "more server tools than are counted");
         return;
     }
-    bool duplicate = false;
-    uint32_t uses = pawl_json_get_checked(&reader->json, tool, "max_uses", &duplicate);
-    if (duplicate) {
-        pawl_request_problem(reader, "max_uses", "is there twice");
-    }
+    uint32_t uses = pawl_request_get(reader, tool, "max_uses");
     int64_t asked = pawl_json_count_or(&reader->json, uses, 0);
     request->tools[request->tool_count++] = (struct pawl_request_tool){
         .max_uses = pawl_request_span_of(&reader->json, uses),
@@ -65,10 +61,15 @@ static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, b
     };
 }
 
+static struct pawl_slice type_of(struct pawl_request_reader *reader, uint32_t node)
+{
+    uint32_t type = pawl_request_get(reader, node, "type");
+    return pawl_json_string(&reader->json, type, reader->arena);
+}
+
 static void read_tool(struct pawl_request_reader *reader, uint32_t tool, bool first)
 {
-    struct pawl_slice type =
-        pawl_json_string_raw(&reader->json, pawl_json_get(&reader->json, tool, "type"));
+    struct pawl_slice type = type_of(reader, tool);
     uint32_t tokens = first ? TOOL_USE_TOKENS : 0;
     switch (kind_of(type)) {
     case TOOL_CLIENT:
@@ -121,26 +122,24 @@ static void read_thinking(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
     uint32_t thinking = pawl_request_member(reader, "thinking");
-    uint32_t type = pawl_json_get(&reader->json, thinking, "type");
+    uint32_t type = pawl_request_get(reader, thinking, "type");
     if (!pawl_json_is(&reader->json, thinking, PAWL_JSON_OBJECT) ||
         pawl_json_string_is(&reader->json, type, "disabled")) {
         return;
     }
     /* Thinking is billed whole and shown in part at best. */
     request->hidden = true;
-    uint32_t budget = pawl_json_get(&reader->json, thinking, "budget_tokens");
+    uint32_t budget = pawl_request_get(reader, thinking, "budget_tokens");
     request->thinking_budget = pawl_json_count_or(&reader->json, budget, 0);
 }
 
 static void read_context_management(struct pawl_request_reader *reader)
 {
     uint32_t management = pawl_request_member(reader, "context_management");
-    uint32_t edits = pawl_json_get(&reader->json, management, "edits");
+    uint32_t edits = pawl_request_get(reader, management, "edits");
     uint32_t edit = pawl_json_first(&reader->json, edits);
     for (; edit != PAWL_JSON_NONE; edit = pawl_json_next(&reader->json, edit)) {
-        struct pawl_slice type =
-            pawl_json_string_raw(&reader->json, pawl_json_get(&reader->json, edit, "type"));
-        if (pawl_slice_starts_with(type, PAWL_SLICE("compact"))) {
+        if (pawl_slice_starts_with(type_of(reader, edit), PAWL_SLICE("compact"))) {
             reader->request->passes = 2;
         }
     }

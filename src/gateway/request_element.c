@@ -29,9 +29,9 @@ static bool is_key(const struct pawl_json *json, uint32_t node)
 
 static bool is_cache_mark(const struct pawl_json *json, uint32_t node)
 {
-    return json->nodes[node].end - json->nodes[node].start == CACHE_MARK_BYTES + 2 &&
-           is_key(json, node) &&
-           pawl_slice_equal_str(pawl_json_string_raw(json, node), "cache_control");
+    const struct pawl_json_node *entry = &json->nodes[node];
+    bool may_be = entry->escaped || entry->end - entry->start == CACHE_MARK_BYTES + 2;
+    return may_be && is_key(json, node) && pawl_json_string_is(json, node, "cache_control");
 }
 
 static uint64_t hash_of(const struct pawl_json *json, uint32_t node)
@@ -70,7 +70,7 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader)
             continue;
         }
         reader->request->cache_short = true;
-        if (pawl_json_string_is(json, pawl_json_get(json, at + 1, "ttl"), "1h")) {
+        if (pawl_json_string_is(json, pawl_request_get(reader, at + 1, "ttl"), "1h")) {
             reader->request->cache_long = true;
         }
     }
@@ -80,14 +80,19 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader)
 
 /* What was found so far in one element. */
 struct tally {
-    uint64_t media_bytes; /* of base64, which is no text */
+    uint64_t media_bytes; /* of base64, as far as it is no text */
     uint64_t media_tokens;
 };
 
-static void
-tally_media(struct pawl_request_reader *reader, const struct pawl_media *media, struct tally *tally)
+/* `data` is the string in the body that holds the base64, or NONE. */
+static void tally_media(struct pawl_request_reader *reader,
+                        const struct pawl_media *media,
+                        uint32_t data,
+                        struct tally *tally)
 {
-    tally->media_bytes += media->base64.bytes;
+    uint64_t raw_bytes = pawl_json_string_raw(&reader->json, data).bytes;
+    uint64_t text_bytes = pawl_media_text_bytes(media);
+    tally->media_bytes += raw_bytes > text_bytes ? raw_bytes - text_bytes : 0;
     tally->media_tokens += pawl_media_tokens_max(media);
     if (media->kind == PAWL_MEDIA_AUDIO) {
         reader->request->audio = true;
@@ -103,70 +108,106 @@ static struct pawl_media media_of(const struct pawl_request_reader *reader,
         .kind = kind, .dialect = reader->request->dialect, .model = reader->request->model};
 }
 
+/* Without its escapes: some writers put a backslash before every slash. */
+static struct pawl_slice text_of(struct pawl_request_reader *reader, uint32_t node)
+{
+    return pawl_json_string(&reader->json, node, reader->arena);
+}
+
 /* {"type":"image"|"document","source":{"type":"base64"|"url"|"file"|"text"|"content",…}} */
 static void anthropic_block(struct pawl_request_reader *reader, uint32_t block, struct tally *tally)
 {
     const struct pawl_json *json = &reader->json;
-    uint32_t type = pawl_json_get(json, block, "type");
+    uint32_t type = pawl_request_get(reader, block, "type");
     bool image = pawl_json_string_is(json, type, "image");
     if (!image && !pawl_json_string_is(json, type, "document")) {
         return;
     }
-    uint32_t source = pawl_json_get(json, block, "source");
-    uint32_t source_type = pawl_json_get(json, source, "type");
+    uint32_t source = pawl_request_get(reader, block, "source");
+    uint32_t source_type = pawl_request_get(reader, source, "type");
     if (pawl_json_string_is(json, source_type, "text") ||
         pawl_json_string_is(json, source_type, "content")) {
         return; /* text; its blocks are visited on their own */
     }
     struct pawl_media media = media_of(reader, image ? PAWL_MEDIA_IMAGE : PAWL_MEDIA_DOCUMENT);
+    uint32_t data = PAWL_JSON_NONE;
     if (pawl_json_string_is(json, source_type, "base64")) {
-        media.base64 = pawl_json_string_raw(json, pawl_json_get(json, source, "data"));
+        data = pawl_request_get(reader, source, "data");
+        media.base64 = text_of(reader, data);
+        media.type = text_of(reader, pawl_request_get(reader, source, "media_type"));
     }
-    tally_media(reader, &media, tally);
+    tally_media(reader, &media, data, tally);
 }
 
-/* What stands behind "base64," in a data address; empty for any other address. */
-static struct pawl_slice data_of_url(struct pawl_slice url)
+/* "data:TYPE;base64,BYTES" taken apart. false for any other address. */
+static bool
+split_data_url(struct pawl_slice url, struct pawl_slice *ret_type, struct pawl_slice *ret_data)
 {
     size_t comma = pawl_slice_find_byte(url, ',');
     if (!pawl_slice_starts_with(url, PAWL_SLICE("data:")) || comma == SIZE_MAX) {
-        return PAWL_SLICE_NONE;
+        return false;
     }
-    return pawl_slice_sub(url, comma + 1, url.bytes);
+    struct pawl_slice head = pawl_slice_sub(url, 5, comma - 5);
+    *ret_type = pawl_slice_cut(&head, ';');
+    *ret_data = pawl_slice_sub(url, comma + 1, url.bytes);
+    return pawl_slice_ends_with(head, PAWL_SLICE("base64"));
+}
+
+static void openai_image(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    const struct pawl_json *json = &reader->json;
+    struct pawl_media media = media_of(reader, PAWL_MEDIA_IMAGE);
+    uint32_t image = pawl_request_get(reader, part, "image_url");
+    bool direct = pawl_json_is(json, image, PAWL_JSON_STRING);
+    uint32_t url = direct ? image : pawl_request_get(reader, image, "url");
+    media.detail = text_of(reader, pawl_request_get(reader, image, "detail"));
+    if (!split_data_url(text_of(reader, url), &media.type, &media.base64)) {
+        media.base64 = PAWL_SLICE_NONE;
+        url = PAWL_JSON_NONE;
+    }
+    tally_media(reader, &media, url, tally);
+}
+
+static void openai_file(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    struct pawl_media media = media_of(reader, PAWL_MEDIA_DOCUMENT);
+    uint32_t file = pawl_request_get(reader, part, "file");
+    uint32_t data = pawl_request_get(reader, file, "file_data");
+    struct pawl_slice text = text_of(reader, data);
+    if (!split_data_url(text, &media.type, &media.base64)) {
+        if (pawl_slice_starts_with(text, PAWL_SLICE("data:"))) {
+            return; /* it stands there in clear, and is counted as it stands */
+        }
+        media.type = PAWL_SLICE_NONE;
+        media.base64 = text;
+    }
+    tally_media(reader, &media, data, tally);
 }
 
 static void openai_part(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
 {
     const struct pawl_json *json = &reader->json;
-    uint32_t type = pawl_json_get(json, part, "type");
+    uint32_t type = pawl_request_get(reader, part, "type");
     if (pawl_json_string_is(json, type, "image_url")) {
-        struct pawl_media media = media_of(reader, PAWL_MEDIA_IMAGE);
-        uint32_t image = pawl_json_get(json, part, "image_url");
-        uint32_t url =
-            pawl_json_is(json, image, PAWL_JSON_STRING) ? image : pawl_json_get(json, image, "url");
-        media.base64 = data_of_url(pawl_json_string_raw(json, url));
-        media.detail = pawl_json_string_raw(json, pawl_json_get(json, image, "detail"));
-        tally_media(reader, &media, tally);
+        openai_image(reader, part, tally);
     } else if (pawl_json_string_is(json, type, "input_audio")) {
         struct pawl_media media = media_of(reader, PAWL_MEDIA_AUDIO);
-        media.base64 = pawl_json_string_raw(json, pawl_json_path(json, part, "input_audio.data"));
-        tally_media(reader, &media, tally);
+        uint32_t audio = pawl_request_get(reader, part, "input_audio");
+        uint32_t data = pawl_request_get(reader, audio, "data");
+        media.base64 = text_of(reader, data);
+        tally_media(reader, &media, data, tally);
     } else if (pawl_json_string_is(json, type, "file")) {
-        struct pawl_media media = media_of(reader, PAWL_MEDIA_DOCUMENT);
-        struct pawl_slice data =
-            pawl_json_string_raw(json, pawl_json_path(json, part, "file.file_data"));
-        struct pawl_slice behind = data_of_url(data);
-        media.base64 = pawl_slice_empty(behind) ? data : behind;
-        tally_media(reader, &media, tally);
+        openai_file(reader, part, tally);
     }
 }
 
 /* The blocks inside a block: of a tool result, or of a document made of blocks. */
-static uint32_t inner_list(const struct pawl_json *json, uint32_t block)
+static uint32_t inner_list(struct pawl_request_reader *reader, uint32_t block)
 {
-    uint32_t list = pawl_json_get(json, block, "content");
+    const struct pawl_json *json = &reader->json;
+    uint32_t list = pawl_request_get(reader, block, "content");
     if (!pawl_json_is(json, list, PAWL_JSON_ARRAY)) {
-        list = pawl_json_path(json, block, "source.content");
+        list = pawl_request_get(reader, pawl_request_get(reader, block, "source"), "content");
     }
     return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? list : PAWL_JSON_NONE;
 }
@@ -193,7 +234,7 @@ static void visit_content(struct pawl_request_reader *reader, uint32_t list, str
         } else {
             openai_part(reader, block, tally);
         }
-        uint32_t inner = inner_list(json, block);
+        uint32_t inner = inner_list(reader, block);
         if (inner != PAWL_JSON_NONE && depth + 1 < CONTENT_DEPTH_MAX) {
             depth++;
             next[depth] = pawl_json_first(json, inner);
@@ -205,7 +246,7 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
 {
     const struct pawl_json *json = &reader->json;
     struct tally tally = {0, 0};
-    uint32_t content = pawl_json_get(json, node, "content");
+    uint32_t content = pawl_request_get(reader, node, "content");
     if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
     }

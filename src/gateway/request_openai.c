@@ -58,11 +58,7 @@ static void read_stream_options(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
     uint32_t options = pawl_request_member(reader, "stream_options");
-    bool duplicate = false;
-    uint32_t include = pawl_json_get_checked(&reader->json, options, "include_usage", &duplicate);
-    if (duplicate) {
-        pawl_request_problem(reader, "include_usage", "is there twice");
-    }
+    uint32_t include = pawl_request_get(reader, options, "include_usage");
     request->stream_options = pawl_request_span_of(&reader->json, options);
     request->stream_options_object = pawl_json_is(&reader->json, options, PAWL_JSON_OBJECT);
     request->stream_options_empty = !pawl_request_nonempty(&reader->json, options);
@@ -75,7 +71,7 @@ static void read_tools(struct pawl_request_reader *reader)
     uint32_t tools = pawl_request_member(reader, "tools");
     uint32_t tool = pawl_json_first(&reader->json, tools);
     for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
-        uint32_t type = pawl_json_get(&reader->json, tool, "type");
+        uint32_t type = pawl_request_get(reader, tool, "type");
         if (type != PAWL_JSON_NONE && !pawl_json_string_is(&reader->json, type, "function") &&
             !pawl_json_string_is(&reader->json, type, "custom")) {
             set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");

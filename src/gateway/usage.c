@@ -116,8 +116,14 @@ uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
                                          const struct pawl_json *json,
                                          uint32_t root)
 {
+    static const char *const tiers[] = {"batch", "flex", "priority", "fast", "ultrafast"};
     uint32_t tier = pawl_json_get(json, root, "service_tier");
-    uint32_t modifiers = pawl_usage_modifiers_of_tier(dialect, pawl_json_string_raw(json, tier));
+    uint32_t modifiers = 0;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tiers); i++) {
+        if (pawl_json_string_is(json, tier, tiers[i])) {
+            modifiers = pawl_usage_modifiers_of_tier(dialect, pawl_slice_str(tiers[i]));
+        }
+    }
     if (dialect == PAWL_DIALECT_ANTHROPIC) {
         if (pawl_json_string_is(json, pawl_json_get(json, root, "speed"), "fast")) {
             modifiers |= PAWL_MODIFIER_FAST;

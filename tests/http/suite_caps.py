@@ -118,6 +118,11 @@ def eight_clients_of_both_dialects_some_hanging_up():
          dialects=("anthropic", "openai"), hang_up=0.1)
 
 
+def eight_clients_of_a_provider_with_instructions_of_its_own():
+    """Thousands of tokens in each prompt that no byte of the request explains."""
+    _run(8, {"reply_tokens": 200, "input_tokens": 3000})
+
+
 def eight_clients_under_a_token_cap():
     """Tokens bind before dollars do."""
     with world({"reply_tokens": {"median": 300, "sigma": 1}}, usd=None, tokens=100_000) \

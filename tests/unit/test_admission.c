@@ -222,6 +222,47 @@ static void one_call_leaves_half_to_the_others(void **state)
     assert_int_equal(decide(&scene).ceiling, 30000);
 }
 
+static void a_cushion_stays_free_while_others_are_under_way(void **state)
+{
+    (void)state;
+    struct scene scene;
+    int64_t limit = PAWL_MICROCENTS_PER_USD;
+    scene_init(&scene, 1000, cost(1000, 1000));
+    struct pawl_admission_left *left = &scene.query.left[PAWL_ADMISSION_USD];
+    left->limit = limit;
+    left->held = 1;
+    left->room = limit;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+    left->free = cost(1000, 1000) + limit / 10;
+    assert_int_equal(decide(&scene).ceiling, 1000);
+    /* Less of it, once the model's way of counting is known; none, for who is alone. */
+    scene.query.learned.answers = 1;
+    left->free = cost(1000, 1000) + limit / 50;
+    assert_int_equal(decide(&scene).ceiling, 1000);
+    left->free -= 1;
+    assert_int_equal(decide(&scene).ceiling, 999);
+    left->held = 0;
+    left->free = cost(1000, 1000);
+    assert_int_equal(decide(&scene).ceiling, 1000);
+}
+
+static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
+    scene.query.learned.tokens_p99 = 4000;
+    scene.query.learned.ignores_ceiling = true;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.ceiling, 500);
+    assert_int_equal(got.output_held, 5000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 5000));
+    scene_init(&scene, 500, cost(1000, 5000) - 1);
+    scene.query.learned.tokens_p99 = 4000;
+    scene.query.learned.ignores_ceiling = true;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+}
+
 static void several_choices_and_passes_multiply(void **state)
 {
     (void)state;
@@ -315,6 +356,50 @@ static void extend_needs_knowledge_plenty_and_a_stream(void **state)
     assert_int_equal(decide(&other).mode, PAWL_ADMISSION_CEILING);
 }
 
+/* A2: streams that are admitted one after another, each from what those before were not promised,
+ * then grow in turn until each has all that it was promised. */
+static void what_a_stream_was_promised_nobody_else_gets(void **state)
+{
+    (void)state;
+    const int64_t cap = PAWL_MICROCENTS_PER_USD;
+    struct scene scene;
+    int64_t held = 0;
+    int64_t promised = 0;
+    int64_t whole = 0;
+    uint32_t admitted = 0;
+    for (;;) {
+        scene_init(&scene, 60000, cap);
+        scene.request.stream = true;
+        scene.query.learned =
+            (struct pawl_estimate_output){.samples = PAWL_ADMISSION_EXTEND_SAMPLES,
+                                          .tokens_p95 = 300,
+                                          .tokens_p99 = 400,
+                                          .ratio_high = 300,
+                                          .tokens_per_second = 200};
+        scene.query.left[PAWL_ADMISSION_USD].free = cap - held - promised;
+        struct pawl_admission got = decide(&scene);
+        if (got.verdict != PAWL_ADMISSION_ADMIT) {
+            assert_int_equal(got.verdict, PAWL_ADMISSION_HELD);
+            break;
+        }
+        struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+        uint32_t count = 0;
+        pawl_admission_growth(&scene.query, got.output_held, got.ceiling - got.output_held, lines,
+                              &count);
+        assert_int_equal(lines[0].value, got.promised[PAWL_ADMISSION_USD]);
+        assert_int_equal(lines[1].value, got.promised[PAWL_ADMISSION_TOKENS]);
+        assert_int_equal(got.promised[PAWL_ADMISSION_ITERATIONS], 0);
+        assert_true(admitted > 0 || got.mode == PAWL_ADMISSION_EXTEND);
+        held += line(&got, PAWL_UNIT_USD_MICROCENTS);
+        promised += got.promised[PAWL_ADMISSION_USD];
+        whole += cost(1000, got.ceiling);
+        admitted++;
+    }
+    assert_true(admitted >= 4);
+    assert_true(held + promised <= cap);
+    assert_int_equal(held + promised, whole);
+}
+
 static void growth_is_what_more_output_costs(void **state)
 {
     (void)state;
@@ -354,6 +439,8 @@ static void draw_scene(struct pawl_prng *prng, struct scene *scene)
         left->bound = unit == 0 || pawl_prng_one_in(prng, 2);
         left->free = pawl_prng_between(prng, -100, most[unit]);
         left->room = left->free + pawl_prng_between(prng, 0, most[unit]);
+        left->held = pawl_prng_one_in(prng, 2) ? left->room - left->free : 0;
+        left->limit = most[unit];
     }
 }
 
@@ -390,7 +477,7 @@ static void check_admitted(struct pawl_prng *prng,
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         const struct pawl_admission_left *left = &scene->query.left[unit];
         int64_t held = line(admission, pawl_admission_units[unit]);
-        assert_true(!left->bound || held <= left->free);
+        assert_true(!left->bound || held + admission->promised[unit] <= left->free);
     }
     assert_true(admission->ceiling <= scene->request.output_asked);
     assert_true(admission->output_held <= admission->ceiling);
@@ -419,12 +506,14 @@ static void holds_cover_every_bill_within_them(void **state)
             continue;
         }
         const struct pawl_admission_left *left = &scene.query.left[admission.unit];
-        assert_true(left->bound && admission.needed > left->free);
+        int64_t cushion = left->held > 0 ? left->limit / 10 : 0;
+        assert_true(left->bound && admission.needed > left->free - cushion);
         /* A3 */
         struct scene later = scene;
         later.query.request = &later.request;
         for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
             later.query.left[unit].free = later.query.left[unit].room;
+            later.query.left[unit].held = 0;
         }
         bool fits_later = decide(&later).verdict == PAWL_ADMISSION_ADMIT;
         assert_int_equal(fits_later, admission.verdict == PAWL_ADMISSION_HELD);
@@ -447,10 +536,13 @@ int main(void)
         cmocka_unit_test(a_ceiling_stays_above_the_thinking_budget),
         cmocka_unit_test(the_tightest_unit_sets_the_ceiling),
         cmocka_unit_test(one_call_leaves_half_to_the_others),
+        cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),
+        cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
         cmocka_unit_test(several_choices_and_passes_multiply),
         cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),
         cmocka_unit_test(searches_are_held_with_fee_and_text),
         cmocka_unit_test(extend_needs_knowledge_plenty_and_a_stream),
+        cmocka_unit_test(what_a_stream_was_promised_nobody_else_gets),
         cmocka_unit_test(growth_is_what_more_output_costs),
         cmocka_unit_test(holds_cover_every_bill_within_them),
     };
