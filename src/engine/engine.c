@@ -203,14 +203,25 @@ void pawl_engine_tick(struct pawl_engine *engine)
     }
 }
 
+/* Whether a turn that ended after so many rounds left something that the next one can do at once.
+ * A thread that has done its job says so with a wake; a job done on the spot does not. */
+static bool turn_is_due(const struct pawl_engine *engine)
+{
+    bool collected = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
+    bool committed = engine->job != JOB_NONE && !engine->journal_worker.threaded;
+    bool written = engine->side_job != SIDE_NONE && !engine->side_worker.threaded;
+    bool answer =
+        engine->waiting_first != NULL && engine->waiting_first->needs_op <= engine->durable_op;
+    return !engine->poisoned && (collected || committed || written || answer);
+}
+
 int64_t pawl_engine_next_due_us(const struct pawl_engine *engine)
 {
     int64_t due_us = pawl_core_next_due_us(engine->ledger.core);
     int64_t files_us = snapshot_next_due_us(engine);
     due_us = files_us < due_us ? files_us : due_us;
-    /* With the commit inline a turn may have left something for the next one. */
-    bool collected = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
-    return collected && engine->slew.now_us < due_us ? engine->slew.now_us : due_us;
+    int64_t now_us = engine->slew.now_us;
+    return turn_is_due(engine) && now_us < due_us ? now_us : due_us;
 }
 
 /* --- Reads. ----------------------------------------------------------------------------------- */

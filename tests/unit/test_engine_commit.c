@@ -254,6 +254,30 @@ static void an_answer_may_ask_again(void **state)
     }
 }
 
+static void a_turn_that_leaves_something_is_due_at_once(void **state)
+{
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct kit kit;
+        kit_init(&kit, 6);
+        kit.threads = threads == 1; /* of files beside the journal; commits are inline */
+        kit_open(&kit);
+        struct pawl_command budget = kit_budget("acme", USD, 1000);
+        kit_must(&kit, &budget);
+        struct chain chain = {.op = {.done = ask_again, .arg = &chain}, .kit = &kit, .left = 40};
+        struct pawl_command reserve = kit_reserve("acme", USD, 1);
+        pawl_engine_submit(kit.engine, &reserve, &chain.op);
+        int turns = 0;
+        while (chain.left > 0) {
+            assert_true(pawl_engine_next_due_us(kit.engine) <= pawl_engine_now_us(kit.engine));
+            pawl_engine_turn(kit.engine);
+            turns++;
+        }
+        assert_true(turns > 1 && turns < 40);
+        kit_free(&kit);
+    }
+}
+
 /* --- Failures. -------------------------------------------------------------------------------- */
 
 static void a_failed_commit_stops_everything_for_good(void **state)
@@ -495,6 +519,7 @@ int main(void)
         cmocka_unit_test(one_sync_serves_everybody_who_waits),
         cmocka_unit_test(a_read_waits_for_what_it_has_seen),
         cmocka_unit_test(an_answer_may_ask_again),
+        cmocka_unit_test(a_turn_that_leaves_something_is_due_at_once),
         cmocka_unit_test(a_failed_commit_stops_everything_for_good),
         cmocka_unit_test(without_memory_the_answer_is_no_and_nothing_has_changed),
         cmocka_unit_test(what_does_not_fit_the_journal_is_answered_without_it),
