@@ -117,9 +117,9 @@ static bool counted_elsewhere(const struct pawl_request_reader *reader, uint32_t
 {
     static const char *const names[] = {"messages", "system", "tools", "metadata",
                                         "stream_options"};
-    struct pawl_slice key = pawl_json_string_raw(&reader->json, reader->json.nodes[node].key);
+    uint32_t key = reader->json.nodes[node].key;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        if (pawl_slice_equal_str(key, names[i])) {
+        if (pawl_json_string_is(&reader->json, key, names[i])) {
             return true;
         }
     }

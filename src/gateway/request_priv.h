@@ -23,8 +23,7 @@ struct pawl_request_reader {
 
 /* A member by name; a name that is there twice is a problem. Whatever is decided by a body is
  * looked up with this. */
-uint32_t
-pawl_request_get(struct pawl_request_reader *reader, uint32_t node, const char *key);
+uint32_t pawl_request_get(struct pawl_request_reader *reader, uint32_t node, const char *key);
 /* The same of the root. */
 uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key);
 void pawl_request_problem(struct pawl_request_reader *reader, const char *key, const char *problem);

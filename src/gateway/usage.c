@@ -5,6 +5,7 @@
 #include "gateway/usage.h"
 
 #include "base/assert.h"
+#include "base/attrs.h"
 
 static const char *const field_names[PAWL_USAGE_FIELD_COUNT] = {
     [PAWL_USAGE_INPUT] = "input",

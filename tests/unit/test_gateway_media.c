@@ -123,6 +123,54 @@ static void pages_of_documents_are_counted_or_bounded(void **state)
     assert_int_equal(pawl_media_tokens_max(&sound), 51);
 }
 
+/* What decides is both the name and the content; where they differ, both ways are counted. */
+static void documents_are_pages_or_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *content;
+        uint32_t pages;
+        bool text;
+    } rows[] = {
+        {"application/pdf", "%PDF-1.4 /Type /Page x", 1, false},
+        {"Application/PDF; x=y", "\n%PDF-1.4 /Type /Page x", 1, false},
+        {"", "%PDF-1.4 /Type /Page x", 1, false},
+        {"text/plain", "%PDF-1.4 /Type /Page x", 1, true},
+        {"application/pdf", "lorem ipsum /Type /Page x", 1, true},
+        {"text/plain", "lorem ipsum /Type /Page x", 0, true},
+        {"", "lorem ipsum /Type /Page x", 0, true},
+        {"application/zip", "PK\x03\x04 lorem ipsum", 100, true},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        char text[TEXT_BYTES_MAX];
+        size_t count = strlen(rows[i].content);
+        struct pawl_media media = {.kind = PAWL_MEDIA_DOCUMENT,
+                                   .type = pawl_slice_str(rows[i].type),
+                                   .base64 = encoded(rows[i].content, count, text)};
+        assert_int_equal(pawl_media_tokens_max(&media), rows[i].pages * 4600);
+        uint64_t bytes = pawl_media_text_bytes(&media);
+        if (rows[i].text) {
+            assert_in_range(bytes, count, count + 2);
+        } else {
+            assert_int_equal(bytes, 0);
+        }
+    }
+}
+
+/* Base64 in lines, as mail has it, hides the marks; then the length has the word. */
+static void line_breaks_in_base64_hide_no_pages(void **state)
+{
+    (void)state;
+    char text[TEXT_BYTES_MAX];
+    static char content[4500];
+    memset(content, 'x', sizeof(content));
+    memcpy(content, "%PDF-1.4 /Type /Page ", 21);
+    size_t bytes = encode((const unsigned char *)content, sizeof(content), text);
+    text[80] = '\n';
+    assert_int_equal(pawl_media_pdf_pages(pawl_slice_of(text, bytes)), 3);
+}
+
 /* --- Codings -------------------------------------------------------------------------------- */
 
 static void names_of_codings_are_known(void **state)
@@ -270,6 +318,8 @@ int main(void)
         cmocka_unit_test(broken_headers_give_no_size),
         cmocka_unit_test(pictures_cost_what_the_formulas_say),
         cmocka_unit_test(pages_of_documents_are_counted_or_bounded),
+        cmocka_unit_test(documents_are_pages_or_text),
+        cmocka_unit_test(line_breaks_in_base64_hide_no_pages),
         cmocka_unit_test(names_of_codings_are_known),
         cmocka_unit_test(every_coding_is_undone_in_any_pieces),
         cmocka_unit_test(members_of_a_gzip_body_follow_each_other),

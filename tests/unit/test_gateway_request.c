@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -195,6 +196,36 @@ static void bodies_with_two_meanings_are_refused(void **state)
         {PAWL_DIALECT_ANTHROPIC,
          "{\"model\":\"a\",\"tools\":[{\"type\":\"web_fetch_1\",\"max_uses\":1,\"max_uses\":9}]}",
          "\"max_uses\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"tools\":[{\"type\":\"custom\",\"type\":\"web_search_20250305\"}]}",
+         "\"type\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024,"
+         "\"budget\\u005ftokens\":7000}}",
+         "\"budget_tokens\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC, "{\"model\":\"a\",\"speed\":\"slow\",\"speed\":\"fast\"}",
+         "\"speed\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"context_management\":{\"edits\":[{\"type\":\"x\",\"type\":"
+         "\"compact_1\"}]}}",
+         "\"type\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"messages\":[{\"content\":[{\"cache_control\":{\"ttl\":\"5m\",\"ttl\":"
+         "\"1h\"}}]}]}",
+         "\"ttl\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"messages\":[{\"content\":[{\"type\":\"text\",\"type\":\"image\"}]}]}",
+         "\"type\" is there twice"},
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"model\":\"a\",\"messages\":[{\"content\":\"x\",\"content\":[]}]}",
+         "\"content\" is there twice"},
+        {PAWL_DIALECT_OPENAI_CHAT,
+         "{\"model\":\"a\",\"service_tier\":\"default\",\"service_tier\":\"priority\"}",
+         "\"service_tier\" is there twice"},
+        {PAWL_DIALECT_OPENAI_CHAT,
+         "{\"model\":\"a\",\"messages\":[{\"content\":[{\"type\":\"image_url\",\"image_url\":"
+         "{\"url\":\"x\",\"detail\":\"low\",\"detail\":\"high\"}}]}]}",
+         "\"detail\" is there twice"},
         {PAWL_DIALECT_OPENAI_CHAT, "{\"model\":\"a\",\"n\":100000}", "\"n\" is not"},
         {PAWL_DIALECT_OPENAI_CHAT,
          "{\"model\":\"a\",\"stream_options\":{\"include_usage\":true,\"include_usage\":false}}",
@@ -209,6 +240,41 @@ static void bodies_with_two_meanings_are_refused(void **state)
         }
         finish(&fixture);
     }
+}
+
+static void a_body_that_is_nested_too_deeply_is_called_so(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char text[256] = "";
+    for (size_t i = 0; i < 65; i++) {
+        text[i] = '[';
+    }
+    assert_false(read_text(&fixture, PAWL_DIALECT_ANTHROPIC, text));
+    assert_string_equal(fixture.msg.text, "the body is nested deeper than 64 levels at byte 64");
+    finish(&fixture);
+}
+
+/* Whatever the provider's parser decodes is decoded before it is compared. */
+static void escapes_hide_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(
+        &fixture, PAWL_DIALECT_ANTHROPIC,
+        "{\"model\":\"m\",\"speed\":\"f\\u0061st\",\"system\":[{\"type\":\"text\",\"text\":\"s\","
+        "\"cache\\u005fcontrol\":{\"type\":\"ephemeral\",\"t\\u0074l\":\"1\\u0068\"}}],"
+        "\"tools\":[{\"t\\u0079pe\":\"web\\u005fsearch_1\"}],"
+        "\"context_management\":{\"edits\":[{\"type\":\"comp\\u0061ct_1\"}]},\"messages\":[]}");
+    assert_true(request->cache_short && request->cache_long);
+    assert_int_equal(request->tool_count, 1);
+    assert_int_equal(request->passes, 2);
+    assert_int_equal(request->modifiers, PAWL_MODIFIER_FAST);
+    finish(&fixture);
+    request = must_read(&fixture, PAWL_DIALECT_OPENAI_CHAT,
+                        "{\"model\":\"m\",\"service_tier\":\"pri\\u006frity\",\"messages\":[]}");
+    assert_int_equal(request->modifiers, PAWL_MODIFIER_PRIORITY);
+    finish(&fixture);
 }
 
 /* --- Elements ------------------------------------------------------------------------------- */
@@ -290,6 +356,39 @@ static void openai_media_is_found(void **state)
     finish(&fixture);
 }
 
+/* "lorem ipsum /Type /Page " as a file: text, whatever its bytes look like to a reader of PDFs. */
+static void files_that_are_no_pdf_are_text(void **state)
+{
+    (void)state;
+    static const char data[] = "bG9yZW0gaXBzdW0gL1R5cGUgL1BhZ2Ug"; /* 24 bytes */
+    static const struct {
+        enum pawl_dialect dialect;
+        const char *before;
+        uint32_t prefix_bytes; /* of the string, before the data */
+    } rows[] = {
+        {PAWL_DIALECT_ANTHROPIC,
+         "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"text/plain\","
+         "\"data\":\"",
+         0},
+        {PAWL_DIALECT_OPENAI_CHAT,
+         "{\"type\":\"file\",\"file\":{\"file_data\":\"data:text/plain;base64,", 23},
+        {PAWL_DIALECT_OPENAI_CHAT, "{\"type\":\"file\",\"file\":{\"file_data\":\"", 0},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char text[1024];
+        int bytes = snprintf(text, sizeof(text),
+                             "{\"model\":\"m\",\"messages\":[{\"content\":[%s%s\"}}]}]}",
+                             rows[i].before, data);
+        const struct pawl_model_request *request = must_read(&fixture, rows[i].dialect, text);
+        const struct pawl_estimate_element *element = &request->elements.messages[0];
+        assert_int_equal(element->media_tokens, 0);
+        size_t around = (size_t)bytes - strlen("{\"model\":\"m\",\"messages\":[]}") - 32;
+        assert_int_equal(element->text_bytes, around - rows[i].prefix_bytes + 24);
+        finish(&fixture);
+    }
+}
+
 /* --- Writing -------------------------------------------------------------------------------- */
 
 static void check_written(enum pawl_dialect dialect,
@@ -354,9 +453,12 @@ int main(void)
         cmocka_unit_test(what_cannot_be_bounded_says_so),
         cmocka_unit_test(a_search_model_searches_once_unasked),
         cmocka_unit_test(bodies_with_two_meanings_are_refused),
+        cmocka_unit_test(a_body_that_is_nested_too_deeply_is_called_so),
+        cmocka_unit_test(escapes_hide_nothing),
         cmocka_unit_test(a_moved_cache_mark_is_the_same_message),
         cmocka_unit_test(media_is_found_where_it_belongs_and_nowhere_else),
         cmocka_unit_test(openai_media_is_found),
+        cmocka_unit_test(files_that_are_no_pdf_are_text),
         cmocka_unit_test(ceilings_are_lowered_in_place),
         cmocka_unit_test(several_edits_keep_their_places),
     };
