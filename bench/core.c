@@ -6,10 +6,11 @@
  * key on both commands, every result encoded; no journal. Then a million leases that fall due
  * together, in slices of 2,000.
  *
- * Which hold is committed is drawn at random from all that are open ("any"), which is the worst
- * for caches, or is the oldest ("oldest"), which is the worst for timers. Commands come in
- * groups of 32, announced to the core ("prepared") or not. Keys are kept for two million
- * commands, so that every new one also makes an old one go: the state is steady.
+ * Which hold is committed: the one just taken, while the million others stay ("own"), which is a
+ * short call among long ones; any of the million, drawn at random, the worst for caches; or the
+ * oldest, the worst for timers. Commands come in groups, announced to the core ("prepared") or
+ * not. Keys are kept for two million commands, so that every new one also makes an old one
+ * go: the state is steady.
  *
  *   bench_core [open reservations] [lifecycles]
  */
@@ -100,7 +101,7 @@ static void configure(struct bench *bench, uint32_t open_max)
                 .strings_max = 1000000,
                 .scopes_max = 1000000,
                 .budgets_max = 1000000,
-                .reservations_max = open_max + 1,
+                .reservations_max = open_max + GROUP_MAX,
                 .idempotency_max = 8000000,
                 .sessions_max = 1000,
                 .approvals_max = 1000,
@@ -114,17 +115,19 @@ static void configure(struct bench *bench, uint32_t open_max)
 }
 
 struct place {
-    char names[4][NAME_BYTES];
+    char names[4][NAME_BYTES]; /* each with its length in the last byte */
 };
 
 static void place_write(struct place *place, uint32_t agent)
 {
     uint32_t app = agent % (TENANTS * WORKSPACES * APPS);
     uint32_t workspace = app % (TENANTS * WORKSPACES);
-    (void)snprintf(place->names[0], NAME_BYTES, "tenant-%02u", workspace % TENANTS);
-    (void)snprintf(place->names[1], NAME_BYTES, "team-%u", workspace);
-    (void)snprintf(place->names[2], NAME_BYTES, "app-%u", app);
-    (void)snprintf(place->names[3], NAME_BYTES, "agent-%u", agent);
+    const char *const stems[4] = {"tenant-", "team-", "app-", "agent-"};
+    const uint32_t numbers[4] = {workspace % TENANTS, workspace, app, agent};
+    for (uint32_t i = 0; i < 4; i++) {
+        int bytes = snprintf(place->names[i], NAME_BYTES - 1, "%s%u", stems[i], numbers[i]);
+        place->names[i][NAME_BYTES - 1] = (char)bytes;
+    }
 }
 
 static void place_levels(const struct place *place, uint32_t depth, struct pawl_slice *ret_levels)
@@ -132,7 +135,8 @@ static void place_levels(const struct place *place, uint32_t depth, struct pawl_
     static const uint8_t levels[4] = {PAWL_LEVEL_TENANT, PAWL_LEVEL_WORKSPACE, PAWL_LEVEL_APP,
                                       PAWL_LEVEL_AGENT};
     for (uint32_t i = 0; i < depth; i++) {
-        ret_levels[levels[i]] = pawl_slice_str(place->names[i]);
+        size_t bytes = (size_t)place->names[i][NAME_BYTES - 1];
+        ret_levels[levels[i]] = pawl_slice_of(place->names[i], bytes);
     }
 }
 
@@ -158,7 +162,8 @@ static void create_budgets(struct bench *bench)
 
 /* --- Lifecycles. ------------------------------------------------------------------------------ */
 
-/* A group of commands with their keys, applied one after the other. */
+/* A group of commands of one type with their keys, applied one after the other. They are written
+ * over from group to group, as a program would that decodes requests. */
 struct group {
     uint32_t count;
     uint32_t slots[GROUP_MAX]; /* of `open`, for reserves */
@@ -176,10 +181,8 @@ static struct pawl_command *group_add(struct bench *bench, struct group *group, 
     memcpy(key + 18, &bench->key, sizeof(bench->key));
     group->slots[group->count] = slot;
     group->count++;
-    *command = (struct pawl_command){
-        .idempotency_key = pawl_slice_of(key, 18 + sizeof(bench->key)),
-        .payload_hash = {bench->key, 1},
-    };
+    command->idempotency_key = pawl_slice_of(key, 18 + sizeof(bench->key));
+    command->payload_hash[0] = bench->key;
     return command;
 }
 
@@ -198,9 +201,9 @@ static void group_apply(struct bench *bench, struct group *group, bool prepare)
     group->count = 0;
 }
 
-/* Reserves for a random agent and keeps the id at `slot`. */
+/* Reserves for an agent and keeps the id at `slot`. */
 static void
-add_reserve(struct bench *bench, struct group *group, const struct place *places, uint32_t slot)
+add_reserve(struct bench *bench, struct group *group, const struct place *place, uint32_t slot)
 {
     struct pawl_command *command = group_add(bench, group, slot);
     command->type = PAWL_COMMAND_RESERVE;
@@ -210,8 +213,7 @@ add_reserve(struct bench *bench, struct group *group, const struct place *places
     command->u.reserve.ttl_ms = 3600000;
     command->u.reserve.overage = PAWL_OVERAGE_ALLOW_IF_AVAILABLE;
     command->u.reserve.on_expiry = PAWL_ON_EXPIRY_RELEASE;
-    place_levels(&places[pawl_prng_below(&bench->prng, AGENTS)], 4,
-                 command->u.reserve.subject.levels);
+    place_levels(place, 4, command->u.reserve.subject.levels);
 }
 
 static void add_commit(struct bench *bench, struct group *group, uint32_t slot)
@@ -224,34 +226,77 @@ static void add_commit(struct bench *bench, struct group *group, uint32_t slot)
         (struct pawl_amount){.unit = PAWL_UNIT_USD_MICROCENTS, .value = 900};
 }
 
+/* Which hold a lifecycle commits. */
+enum victim { VICTIM_OWN, VICTIM_ANY, VICTIM_OLDEST, VICTIM_COUNT };
+static const char *const victim_names[VICTIM_COUNT] = {"own", "any", "oldest"};
+
 struct plan {
     uint32_t count;
-    bool oldest;  /* which hold is committed */
+    enum victim victim;
     bool prepare; /* groups are announced */
 };
 
-static void lifecycles(struct bench *bench, const struct place *places, struct plan plan)
+/* What the next group is about, drawn ahead, so that the bench does not wait for its own memory
+ * while it measures the ledger's. */
+struct draw {
+    uint32_t slots[GROUP_MAX];
+    const struct place *places[GROUP_MAX];
+};
+
+static void draw_group(struct bench *bench,
+                       const struct place *places,
+                       struct plan plan,
+                       uint32_t from,
+                       struct draw *ret_draw)
 {
-    static struct group group;
-    int64_t start_us = bench->clock.boot_us(bench->clock.arg);
-    for (uint32_t i = 0; i < plan.count; i++) {
-        uint32_t slot = plan.oldest ? i % bench->open_count
-                                    : (uint32_t)pawl_prng_below(&bench->prng, bench->open_count);
-        for (uint32_t k = 0; k < group.count; k++) {
-            if (group.slots[k] == slot) { /* its id is not known yet */
-                group_apply(bench, &group, plan.prepare);
-            }
+    for (uint32_t i = 0; i < GROUP_MAX; i++) {
+        uint32_t slot = (from + i) % bench->open_count;
+        if (plan.victim == VICTIM_ANY) { /* a stretch of its own for each, so that none meet */
+            uint32_t stretch = bench->open_count / (GROUP_MAX);
+            slot = i * stretch + (uint32_t)pawl_prng_below(&bench->prng, stretch);
         }
-        add_commit(bench, &group, slot);
-        add_reserve(bench, &group, places, slot);
-        if (group.count == GROUP_MAX) {
-            group_apply(bench, &group, plan.prepare);
+        ret_draw->slots[i] = slot;
+        ret_draw->places[i] = &places[pawl_prng_below(&bench->prng, AGENTS)];
+        __builtin_prefetch(&bench->open[slot]);
+        __builtin_prefetch(ret_draw->places[i]);
+    }
+}
+
+/* Holds are committed and as many taken. With "own" it is those that were just taken. */
+static void run_group(struct bench *bench, const struct draw *draw, struct plan plan)
+{
+    static struct group commits;
+    static struct group reserves;
+    uint64_t kept[GROUP_MAX];
+    for (uint32_t i = 0; i < GROUP_MAX; i++) {
+        kept[i] = bench->open[draw->slots[i]];
+        add_reserve(bench, &reserves, draw->places[i], draw->slots[i]);
+        if (plan.victim != VICTIM_OWN) {
+            add_commit(bench, &commits, draw->slots[i]);
         }
     }
-    group_apply(bench, &group, plan.prepare);
+    group_apply(bench, &commits, plan.prepare);
+    group_apply(bench, &reserves, plan.prepare);
+    for (uint32_t i = 0; i < GROUP_MAX && plan.victim == VICTIM_OWN; i++) {
+        add_commit(bench, &commits, draw->slots[i]);
+        bench->open[draw->slots[i]] = kept[i];
+    }
+    group_apply(bench, &commits, plan.prepare);
+}
+
+static void lifecycles(struct bench *bench, const struct place *places, struct plan plan)
+{
+    static struct draw draws[2];
+    int64_t start_us = bench->clock.boot_us(bench->clock.arg);
+    draw_group(bench, places, plan, 0, &draws[0]);
+    for (uint32_t i = 0; i < plan.count; i += GROUP_MAX) {
+        uint32_t turn = i / (GROUP_MAX) % 2;
+        draw_group(bench, places, plan, i + GROUP_MAX, &draws[1 - turn]);
+        run_group(bench, &draws[turn], plan);
+    }
     int64_t took_us = bench->clock.boot_us(bench->clock.arg) - start_us;
     printf("lifecycles_per_second{commit=\"%s\",prepared=\"%s\"} %.0f   (%.0f ns each)\n",
-           plan.oldest ? "oldest" : "any", plan.prepare ? "yes" : "no",
+           victim_names[plan.victim], plan.prepare ? "yes" : "no",
            plan.count * 1e6 / (double)took_us, (double)took_us * 1e3 / plan.count);
 }
 
@@ -260,7 +305,7 @@ static void fill(struct bench *bench, const struct place *places)
 {
     static struct group group;
     for (uint32_t slot = 0; slot < bench->open_count; slot++) {
-        add_reserve(bench, &group, places, slot);
+        add_reserve(bench, &group, &places[pawl_prng_below(&bench->prng, AGENTS)], slot);
         if (group.count == GROUP_MAX) {
             group_apply(bench, &group, true);
         }
@@ -308,7 +353,7 @@ int main(int argc, char **argv)
     uint64_t open = 1000000;
     uint64_t count = 2000000;
     if ((argc > 1 && !pawl_slice_to_u64(pawl_slice_str(argv[1]), &open)) ||
-        (argc > 2 && !pawl_slice_to_u64(pawl_slice_str(argv[2]), &count)) || open == 0 ||
+        (argc > 2 && !pawl_slice_to_u64(pawl_slice_str(argv[2]), &count)) || open < GROUP_MAX ||
         open > 10000000 || count > UINT32_MAX) {
         fprintf(stderr, "usage: bench_core [open reservations] [lifecycles]\n");
         return 2;
@@ -331,8 +376,10 @@ int main(int argc, char **argv)
     configure(bench, bench->open_count);
     create_budgets(bench);
     fill(bench, places);
-    for (uint32_t i = 0; i < 4; i++) {
-        struct plan plan = {.count = (uint32_t)count, .oldest = i >= 2, .prepare = i % 2 == 0};
+    for (enum victim victim = 0; victim < VICTIM_COUNT; victim++) {
+        struct plan plan = {.count = (uint32_t)count, .victim = victim, .prepare = true};
+        lifecycles(bench, places, plan);
+        plan.prepare = false;
         lifecycles(bench, places, plan);
     }
     print_memory(bench);

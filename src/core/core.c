@@ -279,14 +279,24 @@ static void answer_repeat(const struct pawl_core *core,
     result->id = slot->id;
 }
 
-/* All but the deltas, of which those within delta_count are written and the others count for
- * nothing. They are nine tenths of the structure. */
+/* All but the lists, of which only what is within their counts is ever written: they are nearly
+ * all of the structure. */
 static void result_clear(struct pawl_result *result)
 {
-    const size_t behind = offsetof(struct pawl_result, deltas) + sizeof(result->deltas);
-    memset(result, 0, offsetof(struct pawl_result, deltas));
-    memset((char *)result + behind, 0, sizeof(*result) - behind);
-    PAWL_ASSERT(result->code == PAWL_RESULT_OK && result->delta_count == 0);
+    result->code = PAWL_RESULT_OK;
+    result->replayed = false;
+    result->over_limit = false;
+    result->more_due = false;
+    result->op = 0;
+    result->original_op = 0;
+    result->now_us = 0;
+    result->id = 0;
+    result->expires_us = 0;
+    result->line_count = 0;
+    result->delta_count = 0;
+    result->denial = (struct pawl_denial){.budget = 0};
+    result->expired_count = 0;
+    result->expired = NULL;
 }
 
 void pawl_core_apply(struct pawl_core *core,

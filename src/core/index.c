@@ -112,10 +112,10 @@ void pawl_index_remove(struct pawl_core *core, enum pawl_index_id id, uint32_t h
     struct pawl_bucket_slot *bucket =
         bucket_edit(core, pawl_index_table(id), pawl_index_bucket_of(index, hash));
     for (;;) {
-        for (uint32_t i = 0; i < bucket->count && hole == NULL; i++) {
-            if (bucket->entries[i].hash == hash && bucket->entries[i].slot == slot) {
-                hole = &bucket->entries[i];
-            }
+        uint32_t matches = pawl_index_matches(bucket, hash);
+        for (; matches != 0 && hole == NULL; matches &= matches - 1) {
+            uint32_t i = (uint32_t)__builtin_ctz(matches);
+            hole = bucket->entries[i].slot == slot ? &bucket->entries[i] : NULL;
         }
         if (bucket->overflow == 0) {
             break;

@@ -27,7 +27,7 @@ void pawl_index_remove(struct pawl_core *core,
 /* Walks the slots under a hash; the index must not change in between. */
 struct pawl_index_cursor {
     const struct pawl_bucket_slot *bucket; /* NULL: nothing more */
-    uint32_t position;
+    uint32_t matches;                      /* a bit for each entry of it that is still to come */
     uint32_t hash;
 };
 
@@ -51,14 +51,34 @@ pawl_index_bucket(const struct pawl_core *core, enum pawl_table_id table, uint32
     return pawl_table_at(core, table, sizeof(struct pawl_bucket_slot), number);
 }
 
+/* Which entries have the hash. Without a branch for each: where a match lies is anybody's guess,
+ * and so the processor's. */
+static inline uint32_t pawl_index_matches(const struct pawl_bucket_slot *bucket, uint32_t hash)
+{
+    uint32_t matches = 0;
+    PAWL_ASSERT(bucket->count <= PAWL_BUCKET_ENTRIES);
+    for (uint32_t i = 0; i < PAWL_BUCKET_ENTRIES; i++) {
+        matches |= (uint32_t)(bucket->entries[i].hash == hash) << i;
+    }
+    return matches & ((1U << bucket->count) - 1);
+}
+
+static inline const struct pawl_bucket_slot *
+pawl_index_first(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
+{
+    const struct pawl_index *index = &core->state.indexes[id];
+    if (index->bucket_count == 0) {
+        return NULL;
+    }
+    return pawl_index_bucket(core, pawl_index_table(id), pawl_index_bucket_of(index, hash));
+}
+
 static inline struct pawl_index_cursor
 pawl_index_find(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
 {
-    const struct pawl_index *index = &core->state.indexes[id];
-    struct pawl_index_cursor cursor = {.hash = hash};
-    if (index->bucket_count > 0) {
-        uint32_t number = pawl_index_bucket_of(index, hash);
-        cursor.bucket = pawl_index_bucket(core, pawl_index_table(id), number);
+    struct pawl_index_cursor cursor = {.bucket = pawl_index_first(core, id, hash), .hash = hash};
+    if (cursor.bucket != NULL) {
+        cursor.matches = pawl_index_matches(cursor.bucket, hash);
     }
     return cursor;
 }
@@ -67,29 +87,24 @@ pawl_index_find(const struct pawl_core *core, enum pawl_index_id id, uint32_t ha
 static inline uint32_t pawl_index_next(const struct pawl_core *core,
                                        struct pawl_index_cursor *cursor)
 {
-    while (cursor->bucket != NULL) {
-        const struct pawl_bucket_slot *bucket = cursor->bucket;
-        PAWL_ASSERT(bucket->count <= PAWL_BUCKET_ENTRIES);
-        while (cursor->position < bucket->count) {
-            const struct pawl_index_entry *entry = &bucket->entries[cursor->position];
-            cursor->position++;
-            if (entry->hash == cursor->hash) {
-                return entry->slot;
-            }
+    while (cursor->matches == 0) {
+        if (cursor->bucket == NULL || cursor->bucket->overflow == 0) {
+            return 0;
         }
-        cursor->position = 0;
-        cursor->bucket = bucket->overflow != 0
-                             ? pawl_index_bucket(core, PAWL_TABLE_OVERFLOW, bucket->overflow)
-                             : NULL;
+        cursor->bucket = pawl_index_bucket(core, PAWL_TABLE_OVERFLOW, cursor->bucket->overflow);
+        cursor->matches = pawl_index_matches(cursor->bucket, cursor->hash);
     }
-    return 0;
+    uint32_t entry = (uint32_t)__builtin_ctz(cursor->matches);
+    PAWL_ASSERT(cursor->bucket->entries[entry].slot != 0);
+    cursor->matches &= cursor->matches - 1;
+    return cursor->bucket->entries[entry].slot;
 }
 
 /* Tells the processor that the bucket of this hash is wanted soon. */
 static inline void
 pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
 {
-    __builtin_prefetch(pawl_index_find(core, id, hash).bucket);
+    __builtin_prefetch(pawl_index_first(core, id, hash));
 }
 
 /* Asserts the structure and that `entry_count` agrees. */
