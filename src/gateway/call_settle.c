@@ -110,10 +110,23 @@ static void set_amounts(struct pawl_model_call *call,
     }
 }
 
+/* What a growth whose answer has not come yet has added to the hold. It is applied already and
+ * not free any more; where it was refused, somebody else had taken the rest. */
+static int64_t growth_under_way(const struct pawl_model_call *call, uint16_t unit)
+{
+    for (uint32_t i = 0; call->grow_op.open && i < call->grow_line_count; i++) {
+        if (call->grow_lines[i].unit == unit) {
+            return call->grow_lines[i].value;
+        }
+    }
+    return 0;
+}
+
 /* What this booking takes below zero, in dollars. */
 static int64_t overshoot_of(const struct pawl_model_call *call, const struct pawl_meter_bill *bill)
 {
-    int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS);
+    int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS) -
+                     growth_under_way(call, PAWL_UNIT_USD_MICROCENTS);
     if (beyond <= 0) {
         return 0; /* as nearly always */
     }

@@ -138,3 +138,41 @@ def eight_clients_under_a_token_cap():
         tokens = host.state()["TOKENS"]
         assert tokens["spent"] == provider.ledger()["total"]["tokens"], tokens
         assert tokens["remaining"] >= 0 and tokens["spent"] >= 95_000, tokens
+
+
+def _streams_at_once(host, count, output):
+    """So many streams that ask for so much, all begun before one is answered: their statuses."""
+    calls = [host.start("anthropic", stream=True, max_tokens=output, text=f"stream {i}")
+             for i in range(count)]
+    return [call.finish().status for call in calls]
+
+
+def _bursts_after_slow_streams(count, output):
+    """Forty slow streams teach a pace; then the provider answers in bursts up to each ceiling.
+
+    A hold that grows would come too late: what a stream was promised must have been its own."""
+    slow = {"reply_tokens": 300, "pace_ms": 5, "tokens_per_event": 30}
+    with world(slow, usd=USD) as (provider, host):
+        for _ in range(10):
+            assert _streams_at_once(host, 4, 400) == [200] * 4
+        provider.control(default={"reply_tokens": output, "pace_ms": 0, "tokens_per_event": 500})
+        statuses = _streams_at_once(host, count, output)
+        booked, billed = harness.settled_books(provider, host)
+        state = host.state()
+        modes = [row["metadata"]["mode"] for row in host.records("RESERVE")[40:]]
+        print(f"   {count} bursts of {output}: {statuses.count(200)} answers, used "
+              f"{billed * 100 / USD:.2f} %, overshoot {state['overshoot']}", flush=True)
+        assert "extend" in modes, modes
+        assert set(statuses) <= {200, 402}, statuses
+        assert booked == billed <= USD, (booked, billed)
+        assert state["overshoot"] == 0, state
+
+
+def two_bursts_after_slow_streams():
+    """Each of them could buy all that is left; together they must not."""
+    _bursts_after_slow_streams(2, 60_000)
+
+
+def eight_bursts_after_slow_streams():
+    """Eight at once share what is left and never spend more than it."""
+    _bursts_after_slow_streams(8, 16_000)
