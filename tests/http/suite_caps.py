@@ -118,6 +118,26 @@ def eight_clients_of_both_dialects_some_hanging_up():
          dialects=("anthropic", "openai"), hang_up=0.1)
 
 
+def growing_holds_let_many_long_streams_share_a_cap():
+    """When a model is known, streams hold what they use; nothing is overshot when all run long."""
+    limits = {"max_tokens": 60_000, "stream": True}
+    with world({"reply_tokens": 120, "pace_ms": 10, "tokens_per_event": 4},
+               usd=4 * USD) as (provider, host):
+        for _ in range(5):
+            calls = [host.start("anthropic", text=f"lesson {i}", **limits) for i in range(8)]
+            assert all(call.finish().whole for call in calls)
+        provider.control(default={"reply_tokens": 900, "pace_ms": 10, "tokens_per_event": 20})
+        calls = [host.start("anthropic", text=f"long {i}", **limits) for i in range(8)]
+        assert all(len(call.finish().text) == 3600 for call in calls)
+        host.settle()
+        modes = [row["metadata"]["mode"] for row in host.records("RESERVE")[-8:]]
+        grown = host.records("GROW")
+        print(f"   the long ones: {modes.count('extend')} in extend mode, {len(grown)} times grown")
+        assert "extend" in modes and grown, modes
+        booked, billed = harness.settled_books(provider, host)
+        assert booked == billed and host.state()["overshoot"] == 0, (booked, billed)
+
+
 def eight_clients_of_a_provider_with_instructions_of_its_own():
     """Thousands of tokens in each prompt that no byte of the request explains."""
     _run(8, {"reply_tokens": 200, "input_tokens": 3000})
