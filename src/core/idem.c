@@ -130,7 +130,7 @@ struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pa
         uint64_t object;
         char texts[PAWL_KEY_BYTES_MAX + PAWL_NAME_BYTES_MAX];
     } input;
-    input.head = command->type | text.bytes << 16 | tenant.bytes << 32;
+    input.head = command->type | (uint64_t)text.bytes << 16 | (uint64_t)tenant.bytes << 32;
     input.object = object_of(command);
     memcpy(input.texts, text.data, text.bytes);
     memcpy(input.texts + text.bytes, tenant.data != NULL ? tenant.data : "", tenant.bytes);
