@@ -26,6 +26,9 @@ enum {
     KIBI = 1024,
     BODY_TOKENS = 32,           /* wrapping of a whole body */
     RATIO_MAX = 2048,           /* two tokens a byte: nothing has more */
+    DENSE_MIN = 512,            /* one script's ratio says little about another's */
+    DENSE_DOMINATES = 3,        /* times the ASCII bytes: such a text teaches the dense ratio */
+    DENSE_NEGLIGIBLE = 16,      /* times in the ASCII bytes: such a one teaches the other */
     LEARN_BYTES_MIN = 256,      /* shorter texts say more about wrapping than about text */
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     PLAUSIBLE_BYTES_PER_TOKEN = 64,
@@ -36,7 +39,8 @@ enum {
 struct model {
     uint64_t name_hash;                  /* 0: free */
     uint64_t used;                       /* for replacing the one that was used longest ago */
-    struct pawl_histogram input_ratio;   /* LINEAR */
+    struct pawl_histogram input_ratio;   /* LINEAR, of ASCII text */
+    struct pawl_histogram dense_ratio;   /* LINEAR, of text beyond ASCII */
     struct pawl_histogram output_tokens; /* LOG */
     struct pawl_histogram output_ratio;  /* LINEAR */
     struct pawl_histogram pace;          /* LOG, tokens per second */
@@ -122,19 +126,80 @@ static struct model *use_model(struct pawl_estimator *estimator, struct pawl_sli
 }
 
 /* Tokens per 1,024 bytes of input, from above. */
-static int64_t input_ratio(const struct model *model)
+struct ratios {
+    int64_t plain;
+    int64_t dense;
+};
+
+static int64_t ratio_of(const struct pawl_histogram *seen, int64_t cold)
 {
-    if (model == NULL || model->input_ratio.total == 0) {
-        return PAWL_ESTIMATE_RATIO_COLD;
+    if (seen->total == 0) {
+        return cold;
     }
-    const struct pawl_histogram *seen = &model->input_ratio;
     int64_t ratio = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_LINEAR, 990);
     /* The highest of few samples is no 99th percentile yet. */
     ratio += seen->total < SAMPLES_SURE ? ratio / 4 : ratio / 8;
-    if (seen->total < PAWL_ESTIMATE_SAMPLES_COLD && ratio < PAWL_ESTIMATE_RATIO_COLD) {
-        return PAWL_ESTIMATE_RATIO_COLD;
+    if (seen->total < PAWL_ESTIMATE_SAMPLES_COLD && ratio < cold) {
+        return cold;
     }
     return ratio < RATIO_MAX ? ratio : RATIO_MAX;
+}
+
+static struct ratios ratios_of(const struct model *model)
+{
+    if (model == NULL) {
+        return (struct ratios){PAWL_ESTIMATE_RATIO_COLD, PAWL_ESTIMATE_DENSE_COLD};
+    }
+    int64_t dense = ratio_of(&model->dense_ratio, PAWL_ESTIMATE_DENSE_COLD);
+    return (struct ratios){.plain = ratio_of(&model->input_ratio, PAWL_ESTIMATE_RATIO_COLD),
+                           .dense = dense > DENSE_MIN ? dense : DENSE_MIN};
+}
+
+/* --- Text ----------------------------------------------------------------------------------- */
+
+/* The value of the four digits of \uXXXX, or -1. */
+static int32_t escape_value(struct pawl_slice digits)
+{
+    int32_t value = 0;
+    for (size_t i = 0; i < digits.bytes; i++) {
+        char c = digits.data[i];
+        int32_t digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+        if (digit < 0 || digit > 15) {
+            return -1;
+        }
+        value = value * 16 + digit;
+    }
+    return digits.bytes == 4 ? value : -1;
+}
+
+/* UTF-8 bytes of what the escape stands for; 0 for ASCII. Each half of a pair is two of four. */
+static uint64_t escape_bytes(int32_t value)
+{
+    bool half = value >= 0xd800 && value <= 0xdfff;
+    if (value < 0x80) {
+        return 0;
+    }
+    return value < 0x800 || half ? 2 : 3;
+}
+
+struct pawl_estimate_text pawl_estimate_text_of(struct pawl_slice json)
+{
+    struct pawl_estimate_text text = {.plain_bytes = 0};
+    size_t at = 0;
+    while (at < json.bytes) {
+        unsigned char c = (unsigned char)json.data[at];
+        size_t step = 1;
+        uint64_t dense = c >= 0x80;
+        if (c == '\\') {
+            bool unicode = at + 1 < json.bytes && json.data[at + 1] == 'u';
+            step = unicode ? 6 : 2;
+            dense = unicode ? escape_bytes(escape_value(pawl_slice_sub(json, at + 2, 4))) : 0;
+        }
+        text.dense_bytes += dense;
+        text.plain_bytes += dense > 0 ? 0 : step;
+        at += step;
+    }
+    return text;
 }
 
 /* --- Input ---------------------------------------------------------------------------------- */
@@ -170,6 +235,7 @@ find_conversation(struct pawl_estimator *estimator, uint64_t chain, uint32_t mes
 static void add_new(struct pawl_estimate *estimate, const struct pawl_estimate_element *element)
 {
     estimate->new_bytes += element->text_bytes;
+    estimate->new_dense += element->dense_bytes;
     estimate->other_tokens += element->media_tokens + PAWL_ESTIMATE_MESSAGE_TOKENS;
 }
 
@@ -181,10 +247,10 @@ static int64_t tokens_at(int64_t bytes, int64_t ratio)
     return tokens;
 }
 
-static void sum_up(struct pawl_estimate *estimate, int64_t ratio)
+static void sum_up(struct pawl_estimate *estimate, struct ratios ratios)
 {
-    estimate->tokens =
-        estimate->known_tokens + tokens_at(estimate->new_bytes, ratio) + estimate->other_tokens;
+    estimate->tokens = estimate->known_tokens + tokens_at(estimate->new_bytes, ratios.plain) +
+                       tokens_at(estimate->new_dense, ratios.dense) + estimate->other_tokens;
 }
 
 /* What providers add of their own (instructions for tools, for formats) shows up as tokens that no
@@ -206,8 +272,9 @@ static void add_excess(struct pawl_estimate *estimate, int64_t excess)
 
 /* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
  * one with one model, since each counts in its own way: its name begins the chain. */
-static struct pawl_estimate
-estimate_afresh(const struct pawl_estimate_body *body, struct pawl_slice model, int64_t ratio)
+static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *body,
+                                            struct pawl_slice model,
+                                            struct ratios ratios)
 {
     struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS, .chain = name_hash_of(model)};
     for (uint32_t i = 0; i < body->base_count; i++) {
@@ -217,14 +284,14 @@ estimate_afresh(const struct pawl_estimate_body *body, struct pawl_slice model, 
         add_new(&estimate, &body->messages[i]);
         estimate.chain = chain_on(estimate.chain, body->messages[i].hash);
     }
-    estimate.total_bytes = estimate.new_bytes;
-    sum_up(&estimate, ratio);
+    estimate.total_bytes = estimate.new_bytes + estimate.new_dense;
+    sum_up(&estimate, ratios);
     return estimate;
 }
 
 static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *body,
                                              const struct conversation *known,
-                                             int64_t ratio)
+                                             struct ratios ratios)
 {
     struct pawl_estimate estimate = {.known_tokens = known->tokens};
     for (uint32_t i = 0; i < body->base_count; i++) {
@@ -235,7 +302,7 @@ static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *bo
     for (uint32_t i = known->message_count; i < body->message_count; i++) {
         add_new(&estimate, &body->messages[i]);
     }
-    sum_up(&estimate, ratio);
+    sum_up(&estimate, ratios);
     return estimate;
 }
 
@@ -259,15 +326,15 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          const struct pawl_estimate_body *body)
 {
     const struct model *learned = find_model(estimator, model);
-    int64_t ratio = input_ratio(learned);
-    struct pawl_estimate afresh = estimate_afresh(body, model, ratio);
+    struct ratios ratios = ratios_of(learned);
+    struct pawl_estimate afresh = estimate_afresh(body, model, ratios);
     add_excess(&afresh, excess_of(learned, false));
     struct conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
         return afresh;
     }
     known->used = ++estimator->clock;
-    struct pawl_estimate onwards = estimate_onwards(body, known, ratio);
+    struct pawl_estimate onwards = estimate_onwards(body, known, ratios);
     add_excess(&onwards, excess_of(learned, true));
     if (onwards.tokens >= afresh.tokens) {
         return afresh;
@@ -335,6 +402,19 @@ remember(struct pawl_estimator *estimator, struct pawl_estimate_mark *mark, int6
     *mark = (struct pawl_estimate_mark){0};
 }
 
+/* Texts of both kinds teach neither ratio: nobody knows whose the tokens were. */
+static void
+learn_ratio(struct model *model, const struct pawl_estimate *estimate, int64_t text_tokens)
+{
+    int64_t plain = estimate->new_bytes;
+    int64_t dense = estimate->new_dense;
+    if (plain >= LEARN_BYTES_MIN && dense * DENSE_NEGLIGIBLE <= plain) {
+        pawl_histogram_add(&model->input_ratio, PAWL_HISTOGRAM_LINEAR, text_tokens * KIBI / plain);
+    } else if (dense >= LEARN_BYTES_MIN && dense >= plain * DENSE_DOMINATES) {
+        pawl_histogram_add(&model->dense_ratio, PAWL_HISTOGRAM_LINEAR, text_tokens * KIBI / dense);
+    }
+}
+
 static void learn_input(struct pawl_estimator *estimator,
                         struct model *model,
                         const struct pawl_estimate_sample *sample)
@@ -353,12 +433,9 @@ static void learn_input(struct pawl_estimator *estimator,
         remember(estimator, sample->mark, actual);
     }
     int64_t text_tokens = actual - estimate->known_tokens - estimate->other_tokens;
-    if (estimate->new_bytes < LEARN_BYTES_MIN || actual < estimate->known_tokens) {
-        return;
+    if (actual >= estimate->known_tokens) {
+        learn_ratio(model, estimate, text_tokens > 0 ? text_tokens : 0);
     }
-    text_tokens = text_tokens > 0 ? text_tokens : 0;
-    pawl_histogram_add(&model->input_ratio, PAWL_HISTOGRAM_LINEAR,
-                       text_tokens * KIBI / estimate->new_bytes);
 }
 
 static void learn_output(struct model *model, const struct pawl_estimate_sample *sample)

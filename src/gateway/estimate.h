@@ -27,7 +27,8 @@ enum {
     PAWL_ESTIMATE_CONVERSATIONS = 64,
     PAWL_ESTIMATE_MODELS = 64,
     PAWL_ESTIMATE_BASE_MAX = 512,   /* elements beside the messages that are remembered */
-    PAWL_ESTIMATE_RATIO_COLD = 512, /* tokens per 1,024 bytes while nothing is known */
+    PAWL_ESTIMATE_RATIO_COLD = 512, /* tokens per 1,024 bytes while nothing is known, */
+    PAWL_ESTIMATE_DENSE_COLD = 768, /* … and of bytes beyond ASCII */
     PAWL_ESTIMATE_SAMPLES_COLD = 8, /* fewer than this count as nothing */
     PAWL_ESTIMATE_MESSAGE_TOKENS = 8
 };
@@ -35,7 +36,8 @@ enum {
 /* A system block, a tool, a message. */
 struct pawl_estimate_element {
     uint64_t hash;
-    uint32_t text_bytes;
+    uint32_t text_bytes;   /* ASCII, as it stands in the body */
+    uint32_t dense_bytes;  /* what is beyond ASCII, as UTF-8 */
     uint32_t media_tokens; /* an upper bound */
 };
 
@@ -50,12 +52,21 @@ struct pawl_estimate_body {
 struct pawl_estimate {
     int64_t tokens;        /* the bound */
     int64_t known_tokens;  /* of it, what a provider has counted before */
-    int64_t new_bytes;     /* of text that the ratio stands for */
+    int64_t new_bytes;     /* of text that the ratios stand for: ASCII, */
+    int64_t new_dense;     /* … and beyond it */
     int64_t other_tokens;  /* wrapping and media */
     int64_t excess_tokens; /* of it, what this model was seen to count beyond such bounds */
     int64_t total_bytes;   /* of all text in the body */
     uint64_t chain;        /* names the conversation up to its last message */
 };
+
+/* The bytes of JSON text, told apart: most tokenizers were made for English and code, so characters
+ * beyond ASCII have several times as many tokens a byte. */
+struct pawl_estimate_text {
+    uint64_t plain_bytes; /* ASCII, as it stands there */
+    uint64_t dense_bytes; /* beyond ASCII; of an escape, the UTF-8 bytes that it stands for */
+};
+struct pawl_estimate_text pawl_estimate_text_of(struct pawl_slice json);
 
 struct pawl_estimator;
 

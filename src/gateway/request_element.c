@@ -250,11 +250,13 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
     if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
     }
-    struct pawl_slice raw = pawl_json_raw(json, node);
-    uint64_t text = raw.bytes > tally.media_bytes ? raw.bytes - tally.media_bytes : 0;
+    struct pawl_estimate_text text = pawl_estimate_text_of(pawl_json_raw(json, node));
+    uint64_t plain =
+        text.plain_bytes > tally.media_bytes ? text.plain_bytes - tally.media_bytes : 0;
     return (struct pawl_estimate_element){
         .hash = hash_of(json, node),
-        .text_bytes = text < UINT32_MAX ? (uint32_t)text : UINT32_MAX,
+        .text_bytes = plain < UINT32_MAX ? (uint32_t)plain : UINT32_MAX,
+        .dense_bytes = text.dense_bytes < UINT32_MAX ? (uint32_t)text.dense_bytes : UINT32_MAX,
         .media_tokens = tally.media_tokens < INT32_MAX ? (uint32_t)tally.media_tokens : INT32_MAX,
     };
 }

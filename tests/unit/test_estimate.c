@@ -205,6 +205,69 @@ static void figures_that_no_tokenizer_gives_teach_nothing(void **state)
     pawl_estimator_free(estimator);
 }
 
+static void characters_beyond_ascii_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        uint64_t plain;
+        uint64_t dense;
+    } rows[] = {
+        {"\"plain\"", 7, 0},
+        {"\"\xe6\xbc\xa2\"", 2, 3},
+        {"\"\\u6f22\\u00e9\"", 2, 3 + 2},
+        {"\"\\ud83d\\uDE00\"", 2, 4},
+        {"\"\\u0041\\n\"", 2 + 6 + 2, 0},
+        /* A backslash of its own, and what only looks like an escape behind it. */
+        {"\"\\\\u6f22\"", 2 + 2 + 5, 0},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_estimate_text text = pawl_estimate_text_of(pawl_slice_str(rows[i].json));
+        assert_int_equal(text.plain_bytes, rows[i].plain);
+        assert_int_equal(text.dense_bytes, rows[i].dense);
+    }
+}
+
+static struct talk dense_talk_of(uint64_t hash, uint32_t plain_bytes, uint32_t dense_bytes)
+{
+    struct talk talk = talk_of(1, plain_bytes);
+    talk.base[0].text_bytes = 0;
+    talk.base[1].text_bytes = 0;
+    talk.messages[0].hash = hash;
+    talk.messages[0].dense_bytes = dense_bytes;
+    return talk;
+}
+
+static void dense_text_has_a_ratio_of_its_own(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    const int64_t wrapping = 3 * 8 + 32;
+    struct talk dense = dense_talk_of(1, 40, 8192);
+    assert_int_equal(estimate(estimator, &dense), 20 + 8192 * 3 / 4 + wrapping);
+    /* English teaches nothing about it, */
+    settle_many(estimator, 100, 4);
+    assert_true(estimate(estimator, &dense) >= 8192 * 3 / 4 + wrapping);
+    /* … nor it about English, */
+    struct talk plain = dense_talk_of(2, 8192, 0);
+    int64_t before = estimate(estimator, &plain);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct talk talk = dense_talk_of(100 + i, 40, 8192);
+        settle(estimator, &talk, 8192 * 2 / 3 + wrapping);
+    }
+    assert_int_equal(estimate(estimator, &plain), before);
+    int64_t learned = estimate(estimator, &dense);
+    assert_in_range(learned, 8192 * 2 / 3 + wrapping, 8192 * 4 / 5 + wrapping);
+    /* … nor a text of both kinds about either. */
+    for (uint64_t i = 0; i < 100; i++) {
+        struct talk talk = dense_talk_of(300 + i, 4096, 4096);
+        settle(estimator, &talk, 200);
+    }
+    assert_int_equal(estimate(estimator, &plain), before);
+    assert_int_equal(estimate(estimator, &dense), learned);
+    pawl_estimator_free(estimator);
+}
+
 static void media_counts_by_its_own_bound(void **state)
 {
     (void)state;
@@ -301,6 +364,8 @@ int main(void)
         cmocka_unit_test(what_no_byte_explains_is_added_the_next_time),
         cmocka_unit_test(one_dense_text_raises_the_bound_at_once),
         cmocka_unit_test(figures_that_no_tokenizer_gives_teach_nothing),
+        cmocka_unit_test(characters_beyond_ascii_are_told_apart),
+        cmocka_unit_test(dense_text_has_a_ratio_of_its_own),
         cmocka_unit_test(media_counts_by_its_own_bound),
         cmocka_unit_test(conversations_used_longest_ago_are_forgotten),
         cmocka_unit_test(answers_are_learned_per_model),
