@@ -21,3 +21,4 @@ pawl_unit_test(gateway_calls gateway)
 target_sources(test_gateway_calls PRIVATE
   ${CMAKE_SOURCE_DIR}/tests/lib/fake_authority.c ${CMAKE_SOURCE_DIR}/tests/lib/fake_net.c)
 pawl_unit_test(gateway_headers gateway)
+pawl_fuzz_test(gateway_request gateway)
