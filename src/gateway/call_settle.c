@@ -30,17 +30,25 @@ static int64_t held_output(const struct pawl_model_call *call)
     return call->output_held * call->request.choices * call->request.passes;
 }
 
+/* A status that says there is no content: the prompt may have been read, nothing was written. */
+static bool says_no_content(const struct pawl_model_call *call)
+{
+    return call->answer.status == 204 || call->answer.status == 205;
+}
+
 int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
 {
     int64_t held = held_output(call);
+    if (says_no_content(call)) {
+        return 0;
+    }
     if (!call->answer.meter_made) {
-        /* No answer began: a stream's provider had read the prompt at most. */
-        bool nothing = call->answer.kind == PAWL_ANSWER_NONE && call->request.stream;
-        return nothing ? 0 : held;
+        return held;
     }
     const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
-    bool broken_whole = call->answer.kind == PAWL_ANSWER_WHOLE && !seen->terminal;
-    if (broken_whole || call->request.hidden || call->query.learned.hidden) {
+    bool stream = call->answer.kind == PAWL_ANSWER_STREAM;
+    bool understood = stream ? seen->started : seen->terminal;
+    if (!understood || call->request.hidden || call->query.learned.hidden) {
         return held; /* what was produced cannot be seen */
     }
     int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
@@ -63,8 +71,8 @@ static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter
         break;
     }
     struct pawl_usage bound;
-    pawl_admission_usage(&call->query, pawl_model_call_output_seen(call), call->admission.uses,
-                         &bound);
+    int64_t uses = says_no_content(call) ? 0 : call->admission.uses;
+    pawl_admission_usage(&call->query, pawl_model_call_output_seen(call), uses, &bound);
     struct pawl_usage *usage = &result->parts[0].usage;
     for (int field = 0; field < PAWL_USAGE_FIELD_COUNT; field++) {
         pawl_usage_at_least(usage, (enum pawl_usage_field)field, bound.count[field]);

@@ -81,6 +81,7 @@ struct pawl_refusal_words {
     int64_t asked; /* of the unit */
     int64_t fits;  /* of it, what is free */
     bool latches;
+    bool final; /* asking again leads to the same, where the kind of refusal does not say so */
     char message[PAWL_MESSAGE_BYTES];
 };
 
@@ -95,6 +96,7 @@ struct pawl_call_op {
 /* What happens to the bytes of an answer. */
 enum pawl_answer_kind {
     PAWL_ANSWER_NONE,   /* no head yet */
+    PAWL_ANSWER_UNREAD, /* metered; its first bytes will say which of the next two it is */
     PAWL_ANSWER_WHOLE,  /* metered, in one piece */
     PAWL_ANSWER_STREAM, /* metered, event by event */
     PAWL_ANSWER_ERROR,  /* not 2xx: passed on unchanged in one piece */
@@ -123,6 +125,7 @@ struct pawl_answer {
     struct pawl_sse sse;
     struct pawl_meter meter;
     bool meter_made;
+    bool labelled_stream;    /* its head calls it one */
     bool begun;              /* the head was sent to the client */
     bool hide_usage;         /* usage was asked for on the client's behalf */
     bool line_open;          /* what was forwarded last ended inside a line */

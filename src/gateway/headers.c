@@ -10,6 +10,9 @@
 /* Made anew by whoever sends the message. */
 static const char *const own_names[] = {"host", "content-length", "expect"};
 
+/* Clients follow these without asking. */
+static const char *const address_names[] = {"location", "refresh"};
+
 static bool is_named(struct pawl_slice name, const char *text)
 {
     return pawl_slice_equal_nocase(name, pawl_slice_str(text));
@@ -30,6 +33,11 @@ static bool goes_along(const struct pawl_http_header *headers,
     }
     if (options->drop_content_encoding && is_named(name, "content-encoding")) {
         return false;
+    }
+    for (size_t i = 0; options->drop_addresses && i < PAWL_ARRAY_LEN(address_names); i++) {
+        if (is_named(name, address_names[i])) {
+            return false;
+        }
     }
     return !pawl_http_is_hop_by_hop(name) && !pawl_http_connection_names(headers, count, name);
 }
@@ -66,4 +74,27 @@ pawl_headers_value(const struct pawl_http_header *headers, size_t count, const c
 {
     const struct pawl_http_header *header = pawl_http_find_header(headers, count, name);
     return header != NULL ? header->value : PAWL_SLICE_NONE;
+}
+
+void pawl_headers_show_address(struct pawl_slice address, char *out, size_t out_bytes)
+{
+    size_t shown = 0;
+    size_t scheme = pawl_slice_find(address, PAWL_SLICE("//"));
+    size_t start = scheme == SIZE_MAX ? 0 : scheme + 2;
+    struct pawl_slice rest = pawl_slice_sub(address, start, address.bytes);
+    struct pawl_slice host = pawl_slice_sub(rest, 0, pawl_slice_find_byte(rest, '/'));
+    size_t user_bytes = 0;
+    for (size_t i = 0; scheme != SIZE_MAX && i < host.bytes; i++) {
+        user_bytes = host.data[i] == '@' ? i + 1 : user_bytes;
+    }
+    for (size_t i = 0; i < address.bytes && shown + 1 < out_bytes; i++) {
+        char byte = address.data[i];
+        if (byte == '?' || byte == '#' || byte <= ' ' || byte > '~') {
+            break;
+        }
+        if (i < start || i >= start + user_bytes) {
+            out[shown++] = byte;
+        }
+    }
+    out[shown] = '\0';
 }

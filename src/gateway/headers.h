@@ -15,6 +15,7 @@
 struct pawl_headers_options {
     bool drop_accept_encoding;  /* and ask for identity */
     bool drop_content_encoding; /* the body was decoded */
+    bool drop_addresses;        /* that a client would go to by itself, past pawl */
     size_t extra;               /* room for so many more at the end */
 };
 
@@ -30,5 +31,8 @@ pawl_headers_forward(const struct pawl_http_header *headers,
 /* The value of the first header of that name, or empty. */
 struct pawl_slice
 pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name);
+
+/* An address without what may be secret in it (user, query, fragment), cut to fit. */
+void pawl_headers_show_address(struct pawl_slice address, char *out, size_t out_bytes);
 
 #endif

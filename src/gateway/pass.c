@@ -2,6 +2,8 @@
 /*
  * pass.c: paths that cost nothing, handed through untouched: method, headers, body, status,
  * coding, all as they come, both ways with back-pressure. Nothing is read and nothing is held.
+ * What does not come back is an address to go to (Location, Refresh): a client that followed a
+ * redirect would leave pawl, and the method and body of a free path may buy something elsewhere.
  *
  * Ownership: a pass lives until its upstream call has ended or was aborted; the exchange lives at
  * least as long, because it is answered then, also when the client left before.
@@ -81,7 +83,7 @@ static void break_off(struct pawl_pass *pass)
 static void on_head(void *arg, int status, const struct pawl_http_header *headers, size_t count)
 {
     struct pawl_pass *pass = checked(arg);
-    struct pawl_headers_options keep = {.extra = 1};
+    struct pawl_headers_options keep = {.drop_addresses = true, .extra = 1};
     size_t kept = 0;
     struct pawl_http_header *list =
         pawl_headers_forward(headers, count, &keep, &pass->arena, &kept);

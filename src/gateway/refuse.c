@@ -91,7 +91,7 @@ static void reply_init(struct reply *reply,
     add_header(reply, "x-pawl", reply->mark);
     add_header(reply, "x-pawl-run", run);
     add_header(reply, dialect == PAWL_DIALECT_ANTHROPIC ? "request-id" : "x-request-id", reply->id);
-    if (refusals[words->refusal].final) {
+    if (refusals[words->refusal].final || words->final) {
         add_header(reply, PAWL_HALT_RETRY_HEADER_NAME, PAWL_HALT_RETRY_HEADER_VALUE);
     }
 }

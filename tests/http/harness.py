@@ -179,6 +179,37 @@ def wait_port(port):
     raise AssertionError(f"nobody listens on port {port}")
 
 
+class Upstream:
+    """Somebody who answers every request with the same bytes and closes the connection."""
+
+    def __init__(self, answer):
+        self.reply = answer
+        self.requests = []
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(SECONDS_MAX)
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.requests.append(connection.recv(1 << 20))
+                connection.sendall(self.reply)
+
+
 class Host:
     """The process of gateway_host with a data directory of its own."""
 

@@ -76,17 +76,47 @@ def a_stream_that_breaks_off_breaks_off_for_the_client_too():
 
 
 def an_answer_that_never_comes_is_booked_from_above():
-    """Cut before its head: a stream for its input, an answer in one piece for all that was held."""
+    """Cut before its head: nobody knows what it cost, so all that was held."""
     with world({"reply_tokens": 400, "cut_head": True}) as (_, host):
-        answer = host.call("anthropic", stream=True)
-        assert answer.status == 502 and answer.reason == "unreachable", answer
-        answer = host.call("anthropic")
-        assert answer.status == 502, answer
-        host.settle()
-        held = host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"]
-        assert host.settlements()[0]["charged"]["USD_MICROCENTS"] < held // 10
-        _check_booked_at_hold(host, 1)
+        for number, stream in enumerate((True, False)):
+            answer = host.call("anthropic", stream=stream)
+            assert answer.status == 502 and answer.reason == "unreachable", answer
+            assert "did not answer" in answer.error["message"], answer
+            host.settle()
+            _check_booked_at_hold(host, number)
         assert set(_ends(host)) == {("COMMIT", "unknown")}
+
+
+def a_stream_that_says_nothing_is_booked_at_the_hold():
+    """Not one event that could be read, broken off or not; the client gets what there was."""
+    for body, length in ((b"", 0), (b"", 1), (b"data: what?\n\n", 13), (b": hello\n\n", 10)):
+        head = f"content-type: text/event-stream\r\ncontent-length: {length}\r\n".encode()
+        with harness.Upstream(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body) as upstream, \
+                Host(upstream, usd=USD) as host:
+            answer = host.call("anthropic", stream=True)
+            assert answer.status == 200 and answer.body == body, answer
+            assert answer.whole == (len(body) == length), answer
+            host.settle()
+            _check_booked_at_hold(host, 0)
+
+
+def no_content_is_booked_without_output():
+    """204 and 205 say that nothing was written; an empty 200 says nothing."""
+    with world() as (provider, host):
+        for number, status in enumerate((204, 205)):
+            provider.control(queue=[{"status": status, "body": ""}])
+            answer = host.call("anthropic", stream=status == 205)
+            assert answer.status == status and answer.body == b"", answer
+            host.settle()
+            held = host.records("RESERVE")[number]["metadata"]
+            usage = host.settlements()[number]["metadata"]["usage"]
+            assert usage["output"] == 0 and usage["input"] == held["input_estimate"], usage
+    empty = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    with harness.Upstream(empty) as upstream, Host(upstream, usd=USD) as host:
+        answer = host.call("anthropic")
+        assert answer.status == 200 and answer.body == b"", answer
+        host.settle()
+        _check_booked_at_hold(host, 0)
 
 
 def an_answer_in_one_piece_that_breaks_off_is_booked_at_the_hold():
@@ -94,6 +124,7 @@ def an_answer_in_one_piece_that_breaks_off_is_booked_at_the_hold():
     with world({"reply_tokens": 400, "cut_after": 0}) as (provider, host):
         answer = host.call("anthropic")
         assert answer.status == 502 and answer.reason == "unreachable", answer
+        assert "answer broke off" in answer.error["message"], answer
         booked, billed = harness.settled_books(provider, host)
         assert billed <= booked, (booked, billed)
         _check_booked_at_hold(host, 0)

@@ -12,8 +12,8 @@ from harness import Host, check_books, world
 class _Echo:
     """An upstream that answers every request with the request itself, byte for byte."""
 
-    def __init__(self, head=b"", body=None, chunked=False):
-        self.head, self.body, self.chunked = head, body, chunked
+    def __init__(self, head=b"", body=None, status=b"200 OK"):
+        self.head, self.body, self.status = head, body, status
         self.requests = []
 
     def __enter__(self):
@@ -54,8 +54,8 @@ class _Echo:
             rest += connection.recv(65536)
         self.requests.append((head.decode("latin-1"), rest))
         body = rest if self.body is None else self.body
-        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n%s\r\n"
-                           % (len(body), self.head) + body)
+        connection.sendall(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: %d\r\n%s\r\n"
+                           % (self.status, len(body), self.head) + body)
 
 
 def _headers_of(head):
@@ -161,6 +161,34 @@ def free_paths_pass_untouched():
         assert echo.requests[3][0].startswith("GET /v1beta/models?key=k HTTP/1.1")
         state = host.state()
         assert state["passed"] == 4 and state["calls"] == 0 and host.spent() == 0
+
+
+def redirects_take_nobody_past_pawl():
+    """A model call is refused with the address to set; a free path keeps its status, and no more."""
+    elsewhere = b"https://user:pass@api.example.com/v1/messages?key=secret#x"
+    for status in (b"301 Moved", b"302 Found", b"303 See", b"307 Temporary", b"308 Permanent"):
+        head = b"location: " + elsewhere + b"\r\nrefresh: 0;url=" + elsewhere + b"\r\n"
+        with _Echo(head, b"gone", status) as echo, Host(echo, usd=harness.USD) as host:
+            for dialect in harness.PATH:
+                answer = host.call(dialect, stream=dialect == "openai")
+                assert answer.status == 502 and answer.reason == "unreachable", answer
+                message = answer.error["message"]
+                assert "redirects to https://api.example.com/v1/messages," in message, message
+                assert answer.headers["x-should-retry"] == "false", answer.headers
+                assert b"secret" not in answer.body and b"pass@" not in answer.body, answer.body
+            passed = host.post("anthropic/v1/messages/count_tokens", {"messages": []})
+            assert passed.status == int(status[:3]) and passed.body == b"gone", passed
+            for answer in (passed, host.get("openai/v1/models")):
+                assert "location" not in answer.headers and "refresh" not in answer.headers
+            host.settle()
+            assert host.spent() == 0 and len(echo.requests) == 4
+            ends = host.settlements()
+            assert [row["type"] for row in ends] == ["RELEASE", "RELEASE"], ends
+            assert "secret" not in json.dumps(host.records())
+    with _Echo(status=b"304 Not Modified", body=b"") as echo, Host(echo, usd=harness.USD) as host:
+        assert host.call("anthropic").status == 304
+        host.settle()
+        assert host.spent() == 0
 
 
 def a_slow_reader_slows_the_provider_and_loses_nothing():

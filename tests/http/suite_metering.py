@@ -59,6 +59,35 @@ def the_model_that_answers_sets_the_price():
         check_books(provider, host)
 
 
+def the_first_bytes_say_what_an_answer_is():
+    """Events called text or JSON, and JSON called events: booked as billed, delivered as sent."""
+    labels = ("text/plain", "application/json", "application/octet-stream", "text/event-stream")
+    with world({"reply_tokens": 150}) as (provider, host):
+        for dialect in DIALECTS:
+            for label in labels:
+                for chunking in ("event", "byte", "joined"):
+                    provider.control(queue=[{"content_type": label, "chunking": chunking}])
+                    answer = host.call(dialect, stream=True)
+                    assert answer.headers["content-type"] == label, answer.headers
+                    assert answer.body.rstrip().startswith((b"event:", b"data:")), answer.body
+                    assert b"include_usage" not in answer.body and answer.whole
+                    check_books(provider, host)
+                for stream in (True, False):
+                    provider.control(queue=[{"content_type": label, "in_one_piece": True}])
+                    answer = host.call(dialect, stream=stream)
+                    assert answer.status == 200 and answer.json["model"], answer
+                    check_books(provider, host)
+
+
+def events_are_not_held_back_by_what_they_are_called():
+    """The first event is with the client before the second is sent."""
+    with world({"reply_tokens": 50, "hang_after": 4, "content_type": "text/plain"}) as (_, host):
+        call = host.start("anthropic", stream=True)
+        call.read_until(b"content_block_delta")
+        call.hang_up()
+        host.settle(1)
+
+
 def usage_that_the_client_did_not_ask_for_stays_hidden():
     """It is injected for the meter and taken out again; who asks for it gets it."""
     with world({"reply_tokens": 40}) as (provider, host):

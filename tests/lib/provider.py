@@ -28,7 +28,8 @@ Fields of a script (all optional):
     usage           "normal", "none", "strings", "null", "float", "early" (only in the first event),
                     {"output": N, …} (a lie: reported in place of the truth and billed)
     ignore_max      true: does not honour the ceiling
-    status, headers, body     an answer in place of a completion
+    status, headers, body     an answer in place of a completion (no body: "")
+    content_type    what the answer calls itself; in_one_piece: though a stream was asked for
     error_after     an error event after so many events
     cut_after       the connection breaks after so many events; cut_head: before the head
     hang_after      nothing more after so many events (until the client leaves); hang_head
@@ -457,14 +458,17 @@ class Provider:
             return False
         if "status" in script and script["status"] != 200:
             call.status = script["status"]
-            return await self.answer(writer, call.status, script.get(
-                "body", api.error_body(call.status)), script.get("headers"))
-        if call.stream:
+            body = script.get("body", api.error_body(call.status))
+            return await self.answer(writer, call.status, b"" if body == "" else body,
+                                     script.get("headers"))
+        if call.stream and not script.get("in_one_piece"):
             return await self.stream(reader, writer, api, call)
         call.complete = True
         call.billed = call.usage_parts()
         raw = json.dumps(api.whole(call)).encode()
         extra = dict(script.get("headers", {}))
+        if "content_type" in script:
+            extra["content-type"] = script["content_type"]
         if script.get("coding") == "gzip":
             raw, extra["content-encoding"] = gzip.compress(raw), "gzip"
         if "cut_after" in script:
@@ -477,8 +481,9 @@ class Provider:
 
     async def stream(self, reader, writer, api, call):
         script = call.script
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
-                     b"transfer-encoding: chunked\r\n\r\n")
+        kind = script.get("content_type", "text/event-stream")
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n"
+                     "transfer-encoding: chunked\r\n\r\n".encode())
         gone = asyncio.ensure_future(reader.read(1))
         newline = script.get("newline", "\n")
         count = 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_gateway_media.c: bounds for pictures, documents and sound; content codings undone.
+ * test_gateway_media.c: bounds for pictures, documents and sound; content codings undone; what an answer is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include "base/attrs.h"
 #include "gateway/coding.h"
 #include "gateway/media.h"
+#include "gateway/sniff.h"
 
 enum { TEXT_BYTES_MAX = 8192 };
 
@@ -311,6 +312,46 @@ static void zstd_is_undone_where_the_build_has_it(void **state)
     pawl_decoder_free(decoder);
 }
 
+/* --- First bytes ---------------------------------------------------------------------------- */
+
+static void first_bytes_say_json_or_events(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        enum pawl_sniffed expected;
+    } rows[] = {
+        {"", PAWL_SNIFFED_NOTHING},
+        {" \r\n\t", PAWL_SNIFFED_NOTHING},
+        {"\xEF\xBB", PAWL_SNIFFED_NOTHING},
+        {"\xEF\xBB\xBF", PAWL_SNIFFED_NOTHING},
+        {"\n\n{", PAWL_SNIFFED_JSON},
+        {"\xEF\xBB\xBF[", PAWL_SNIFFED_JSON},
+        {":", PAWL_SNIFFED_EVENTS},
+        {"\r\n: ping", PAWL_SNIFFED_EVENTS},
+        {"\xEF\xBB\xBF"
+         "data:",
+         PAWL_SNIFFED_EVENTS},
+        {"d", PAWL_SNIFFED_NOTHING},
+        {"data", PAWL_SNIFFED_NOTHING},
+        {"data:x", PAWL_SNIFFED_EVENTS},
+        {"data\n", PAWL_SNIFFED_EVENTS},
+        {"data x", PAWL_SNIFFED_OTHER},
+        {"database", PAWL_SNIFFED_OTHER},
+        {"event: message_start", PAWL_SNIFFED_EVENTS},
+        {"id:1", PAWL_SNIFFED_EVENTS},
+        {"retry: 1", PAWL_SNIFFED_EVENTS},
+        {"<html>", PAWL_SNIFFED_OTHER},
+        {"\"text\"", PAWL_SNIFFED_OTHER},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        enum pawl_sniffed got = pawl_sniff(pawl_slice_str(rows[i].bytes));
+        if (got != rows[i].expected) {
+            fail_msg("\"%s\" is %d", rows[i].bytes, (int)got);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +365,7 @@ int main(void)
         cmocka_unit_test(every_coding_is_undone_in_any_pieces),
         cmocka_unit_test(members_of_a_gzip_body_follow_each_other),
         cmocka_unit_test(what_explodes_is_stopped_at_the_maximum),
+        cmocka_unit_test(first_bytes_say_json_or_events),
         cmocka_unit_test(zstd_is_undone_where_the_build_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
