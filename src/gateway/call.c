@@ -228,14 +228,15 @@ static struct pawl_model_call *take_call(struct pawl_gateway *gateway)
     return call;
 }
 
-void pawl_model_call_start(struct pawl_gateway *gateway,
-                           struct pawl_http_exchange *exchange,
-                           const struct pawl_route *route)
+/* A call with an exchange, which stays until it is let go. NULL without memory: it is answered. */
+static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
+                                          struct pawl_http_exchange *exchange,
+                                          const struct pawl_route *route)
 {
     struct pawl_model_call *call = take_call(gateway);
     if (call == NULL) {
         pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
-        return;
+        return NULL;
     }
     call->magic = PAWL_MODEL_CALL_MAGIC;
     call->gateway = gateway;
@@ -250,10 +251,39 @@ void pawl_model_call_start(struct pawl_gateway *gateway,
     pawl_http_exchange_set_owner(exchange, call);
     pawl_http_exchange_on_gone(exchange, on_gone);
     pawl_http_exchange_on_drained(exchange, on_drained);
-    call->open_ops = 1; /* it stays while this function has it */
-    pawl_model_call_receive(call);
+    call->open_ops = 1;
+    return call;
+}
+
+static void let_call_go(struct pawl_model_call *call)
+{
     call->open_ops--;
     pawl_model_call_release(call);
+}
+
+void pawl_model_call_start(struct pawl_gateway *gateway,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_route *route)
+{
+    struct pawl_model_call *call = begin_call(gateway, exchange, route);
+    if (call != NULL) {
+        pawl_model_call_receive(call);
+        let_call_go(call);
+    }
+}
+
+void pawl_model_call_refuse(struct pawl_gateway *gateway,
+                            struct pawl_http_exchange *exchange,
+                            enum pawl_dialect dialect,
+                            const struct pawl_refusal_words *words)
+{
+    struct pawl_route route = {.dialect = dialect};
+    struct pawl_model_call *call = begin_call(gateway, exchange, &route);
+    if (call != NULL) {
+        call->words = *words;
+        pawl_refuse_call(call);
+        let_call_go(call);
+    }
 }
 
 struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange)

@@ -251,6 +251,12 @@ void pawl_gateway_check_idle(struct pawl_gateway *gateway);
 void pawl_model_call_start(struct pawl_gateway *gateway,
                            struct pawl_http_exchange *exchange,
                            const struct pawl_route *route);
+/* A request that is no model call and is refused: as a call that ends at once, since its note is to
+ * be durable before it is answered. */
+void pawl_model_call_refuse(struct pawl_gateway *gateway,
+                            struct pawl_http_exchange *exchange,
+                            enum pawl_dialect dialect,
+                            const struct pawl_refusal_words *words);
 struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange);
 void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state);
 /* Moves to DONE, and lets the call go as soon as G4 allows. The exchange must be answered. */

@@ -5,7 +5,8 @@
  * A refusal is written down before it is told: a NOTE with its numbers and, when it latches, the
  * pause of the session in front of it. What is not written down are the answers that only
  * repeat a latch, since a client that comes again a thousand times would fill the journal with
- * them; they are counted.
+ * them; and that a provider is out of reach, which a model call's settlement says. They are
+ * counted.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static const struct {
     [PAWL_REFUSAL_NO_PRICE] = {"no_price", "no_price", 402, true, true},
     [PAWL_REFUSAL_UNMETERED] = {"unmetered", "unmetered", 402, true, true},
     [PAWL_REFUSAL_BODY] = {"body", "invalid_body", 400, true, true},
-    [PAWL_REFUSAL_UPGRADE] = {"upgrade", "no_upgrade", 426, false, false},
+    [PAWL_REFUSAL_UPGRADE] = {"upgrade", "no_upgrade", 426, false, true},
     [PAWL_REFUSAL_STOPPED] = {"stopped", "run_stopped", 402, true, false},
     [PAWL_REFUSAL_UNREACHABLE] = {"unreachable", "provider_unreachable", 502, false, false},
     [PAWL_REFUSAL_RUNAWAY] = {"runaway", "ceiling_ignored", 402, true, true},
@@ -136,6 +137,10 @@ void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
                           enum pawl_dialect dialect,
                           const struct pawl_refusal_words *words)
 {
+    if (refusals[words->refusal].noted) {
+        pawl_model_call_refuse(gateway, exchange, dialect, words);
+        return;
+    }
     gateway->counters.refusals++;
     send_whole(exchange, gateway, dialect, words);
 }

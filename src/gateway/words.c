@@ -19,6 +19,15 @@ void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
     va_end(arguments);
 }
 
+/* "1 token", "5,000,000 tokens". */
+static const char *count_of(const char *what, int64_t value, char out[static AMOUNT_BYTES])
+{
+    char number[PAWL_MONEY_TEXT_BYTES];
+    (void)snprintf(out, AMOUNT_BYTES, "%s %s%s", pawl_money_format_count(value, number), what,
+                   value == 1 ? "" : "s");
+    return out;
+}
+
 /* "$1.50", "5,000,000 tokens". */
 static const char *amount(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
 {
@@ -27,14 +36,11 @@ static const char *amount(uint16_t unit, int64_t value, char out[static AMOUNT_B
     case PAWL_UNIT_USD_MICROCENTS:
         return pawl_money_format_usd_short(value, out);
     case PAWL_UNIT_TOKENS:
-        (void)snprintf(out, AMOUNT_BYTES, "%s tokens", pawl_money_format_count(value, number));
-        return out;
+        return count_of("token", value, out);
     case PAWL_UNIT_TOOL_CALLS:
-        (void)snprintf(out, AMOUNT_BYTES, "%s tool calls", pawl_money_format_count(value, number));
-        return out;
+        return count_of("tool call", value, out);
     case PAWL_UNIT_ITERATIONS:
-        (void)snprintf(out, AMOUNT_BYTES, "%s model calls", pawl_money_format_count(value, number));
-        return out;
+        return count_of("model call", value, out);
     default:
         (void)snprintf(out, AMOUNT_BYTES, "%s", pawl_money_format_count(value, number));
         return out;
@@ -105,6 +111,12 @@ void pawl_words_admission(struct pawl_refusal_words *words,
                        "pawl: tool calls used up: %s of %s made, and the answer asks for %s more. "
                        "Run %s is stopped; raise %s to go on",
                        spent, limit, asked, run, flag_of(words->unit));
+    } else if (words->asked > words->left.limit && words->left.spent + words->left.held == 0) {
+        pawl_words_set(
+            words,
+            "pawl: the budget is too small for this call alone: it needs %s at least, and "
+            "all there is is %s. Run %s is stopped; raise %s to go on",
+            asked, limit, run, flag_of(words->unit));
     } else if (words->asked > 0) {
         pawl_words_set(words,
                        "pawl: budget spent: %s of %s used, %s held, and this call needs %s at "

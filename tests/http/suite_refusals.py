@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of no: its status, its words, its numbers, and whether it stays."""
 import json
+import tempfile
 
 import harness
 from harness import USD, check_books, world
@@ -210,6 +211,10 @@ def paths_that_spend_and_cannot_be_metered_are_refused():
         assert codex.body.startswith(b"pawl: POST /v1/responses may spend")
         _refused(host.post("openai/v1/responses", {"model": "gpt-5"}), "unmetered")
         assert provider.ledger()["other"] == [] and provider.ledger()["calls"] == []
+        notes = host.notes()
+        assert [note["reason"] for note in notes] == ["unmetered"] * 8, notes
+        assert "POST /v1/embeddings may spend" in notes[0]["message"], notes
+        assert host.state()["refusals"] == 8, host.state()
     with world(hard=0) as (provider, host):
         assert host.post("openai/v1/embeddings", {"model": "x"}).status == 200
 
@@ -241,6 +246,9 @@ def bodies_that_cannot_be_read_are_refused():
         for body in bodies:
             error = _refused(host.post(path, body), "body", status=400)
             assert error["type"] == "invalid_request_error", error
+        assert "nested deeper than 64 levels" in error["message"], error
+        assert [note["reason"] for note in host.notes()] == ["body"] * len(bodies)
+        assert host.state()["refusals"] == len(bodies), host.state()
         assert provider.ledger()["calls"] == []
 
 
@@ -250,6 +258,32 @@ def websockets_are_sent_back_to_plain_http():
         answer = host.get("openai/v1/responses", connection="Upgrade", upgrade="websocket",
                           sec_websocket_version="13", sec_websocket_key="AAAAAAAAAAAAAAAAAAAAAA==")
         _refused(answer, "upgrade", status=426)
+        assert [note["reason"] for note in host.notes()] == ["upgrade"]
+
+
+def a_budget_that_is_too_small_for_any_call_is_called_so():
+    """Nothing was spent, so it does not say that the budget is."""
+    with world(usd=10_000) as (provider, host):
+        error = _refused(host.call("anthropic"), "spent")
+        assert "too small for this call alone" in error["message"], error
+        assert "spent" not in error["message"] and provider.ledger()["calls"] == []
+
+
+def a_single_one_is_named_in_the_singular():
+    """1 model call, not 1 model calls."""
+    with world({"reply_tokens": 5}, iterations=1) as (_, host):
+        assert host.call("anthropic").status == 200
+        error = _refused(host.call("anthropic"), "iterations")
+        assert "1 model call of 1 model call used, 0 model calls held" in error["message"], error
+
+
+def a_refusal_is_durable_before_it_is_told():
+    """Also where no model call was asked for: a kill right after the answer leaves the note."""
+    with tempfile.TemporaryDirectory() as folder:
+        with harness.Host(None, folder, usd=USD) as host:
+            assert host.post("openai/v1/embeddings", {"model": "x"}).status == 402
+            host.kill()
+            assert [note["reason"] for note in host.notes()] == ["unmetered"]
 
 
 def without_the_secret_there_is_nothing():
