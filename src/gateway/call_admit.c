@@ -323,6 +323,7 @@ static void judge(struct pawl_model_call *call)
     struct pawl_gateway *gateway = call->gateway;
     call->query.request = &call->request;
     call->query.price = call->priced ? &call->price : NULL;
+    pawl_estimate_refresh(gateway->estimator, call->request.model, &call->estimate);
     call->query.input_tokens = call->estimate.tokens;
     call->query.input_usual = gateway->input_largest;
     call->query.learned = pawl_estimate_answers(gateway->estimator, call->request.model);

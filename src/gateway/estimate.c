@@ -33,7 +33,20 @@ enum {
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     PLAUSIBLE_BYTES_PER_TOKEN = 64,
     PLAUSIBLE_TOKENS_MAX = 100000000,
-    SAMPLES_SURE = 64
+    SAMPLES_SURE = 64,
+    SURPRISES_MAX = 64,
+    FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
+};
+
+/* Tokens that the provider counted and that nothing in the body explains. */
+struct surprise {
+    int64_t tokens; /* 0: as many as the bound had, or fewer */
+    int64_t new_bytes;
+};
+
+struct surprises {
+    struct surprise list[SURPRISES_MAX]; /* the newest, as a ring */
+    uint64_t count;                      /* all that there were */
 };
 
 struct model {
@@ -45,8 +58,9 @@ struct model {
     struct pawl_histogram output_ratio;  /* LINEAR */
     struct pawl_histogram pace;          /* LOG, tokens per second */
     struct pawl_histogram error;         /* LOG, permille */
-    /* LOG, tokens beyond the bound: of one made afresh, and of one with a known part. */
-    struct pawl_histogram excess[2];
+    /* Of bounds that were made afresh, and of those with a known part: what providers add of their
+     * own is known with the rest of a conversation. */
+    struct surprises surprises[2];
     bool hidden;
     bool ignores_ceiling;
 };
@@ -219,6 +233,21 @@ static bool has_base(const struct conversation *conversation, uint64_t hash)
     return false;
 }
 
+/* Whether something that was counted is not in the body any more. */
+static bool lost_base(const struct conversation *known, const struct pawl_estimate_body *body)
+{
+    for (uint32_t i = 0; i < known->base_count; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < body->base_count && !found; k++) {
+            found = body->base[k].hash == known->base[i];
+        }
+        if (!found) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct conversation *
 find_conversation(struct pawl_estimator *estimator, uint64_t chain, uint32_t message_count)
 {
@@ -247,36 +276,51 @@ static int64_t tokens_at(int64_t bytes, int64_t ratio)
     return tokens;
 }
 
-static void sum_up(struct pawl_estimate *estimate, struct ratios ratios)
+/* What no byte explains, from above: the most that any of the newest calls had, and a reserve as
+ * the ratios have. What a long text lacked was its own density: a shorter one lacks less. A body that
+ * is known as a whole lacks something only if the like of it did. */
+static int64_t surprise_of(const struct model *model, bool known, int64_t new_bytes)
 {
+    const struct surprises *seen = &model->surprises[known];
+    int64_t most = 0;
+    for (size_t i = 0; i < SURPRISES_MAX; i++) {
+        const struct surprise *entry = &seen->list[i];
+        int64_t tokens = entry->tokens;
+        if (new_bytes == 0 && entry->new_bytes > 0) {
+            continue;
+        }
+        if (entry->new_bytes > FLAT_BYTES && entry->new_bytes > new_bytes) {
+            int64_t bytes = new_bytes > FLAT_BYTES ? new_bytes : FLAT_BYTES;
+            bool fits = pawl_money_mul_div_ceil(tokens, bytes, entry->new_bytes, &tokens);
+            PAWL_ASSERT(fits);
+        }
+        most = tokens > most ? tokens : most;
+    }
+    return most + (seen->count < SURPRISES_MAX ? most / 4 : most / 8);
+}
+
+static void sum_up(struct pawl_estimate *estimate, const struct model *model)
+{
+    struct ratios ratios = ratios_of(model);
     estimate->tokens = estimate->known_tokens + tokens_at(estimate->new_bytes, ratios.plain) +
                        tokens_at(estimate->new_dense, ratios.dense) + estimate->other_tokens;
 }
 
-/* What providers add of their own (instructions for tools, for formats) shows up as tokens that no
- * byte explains, in each call anew. */
-static int64_t excess_of(const struct model *model, bool known)
+static void add_surprise(struct pawl_estimate *estimate, const struct model *model)
 {
-    if (model == NULL) {
-        return 0;
+    if (model != NULL) {
+        estimate->tokens += surprise_of(model, estimate->known_tokens > 0,
+                                        estimate->new_bytes + estimate->new_dense);
     }
-    int64_t excess = pawl_histogram_quantile(&model->excess[known], PAWL_HISTOGRAM_LOG, 990);
-    return excess > 1 ? excess : 0; /* 1 is the edge of the step that holds 0 */
-}
-
-static void add_excess(struct pawl_estimate *estimate, int64_t excess)
-{
-    estimate->excess_tokens = excess;
-    estimate->tokens += excess;
 }
 
 /* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
  * one with one model, since each counts in its own way: its name begins the chain. */
 static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *body,
-                                            struct pawl_slice model,
-                                            struct ratios ratios)
+                                            struct pawl_slice name,
+                                            const struct model *model)
 {
-    struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS, .chain = name_hash_of(model)};
+    struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS, .chain = name_hash_of(name)};
     for (uint32_t i = 0; i < body->base_count; i++) {
         add_new(&estimate, &body->base[i]);
     }
@@ -285,13 +329,14 @@ static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *bod
         estimate.chain = chain_on(estimate.chain, body->messages[i].hash);
     }
     estimate.total_bytes = estimate.new_bytes + estimate.new_dense;
-    sum_up(&estimate, ratios);
+    sum_up(&estimate, model);
+    add_surprise(&estimate, model);
     return estimate;
 }
 
 static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *body,
                                              const struct conversation *known,
-                                             struct ratios ratios)
+                                             const struct model *model)
 {
     struct pawl_estimate estimate = {.known_tokens = known->tokens};
     for (uint32_t i = 0; i < body->base_count; i++) {
@@ -302,7 +347,8 @@ static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *bo
     for (uint32_t i = known->message_count; i < body->message_count; i++) {
         add_new(&estimate, &body->messages[i]);
     }
-    sum_up(&estimate, ratios);
+    sum_up(&estimate, model);
+    add_surprise(&estimate, model);
     return estimate;
 }
 
@@ -326,22 +372,29 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          const struct pawl_estimate_body *body)
 {
     const struct model *learned = find_model(estimator, model);
-    struct ratios ratios = ratios_of(learned);
-    struct pawl_estimate afresh = estimate_afresh(body, model, ratios);
-    add_excess(&afresh, excess_of(learned, false));
+    struct pawl_estimate afresh = estimate_afresh(body, model, learned);
     struct conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
         return afresh;
     }
     known->used = ++estimator->clock;
-    struct pawl_estimate onwards = estimate_onwards(body, known, ratios);
-    add_excess(&onwards, excess_of(learned, true));
-    if (onwards.tokens >= afresh.tokens) {
+    struct pawl_estimate onwards = estimate_onwards(body, known, learned);
+    /* Where nothing that was counted has gone, the count is better than any ratio. */
+    if (onwards.tokens >= afresh.tokens && lost_base(known, body)) {
         return afresh;
     }
     onwards.total_bytes = afresh.total_bytes;
     onwards.chain = afresh.chain;
     return onwards;
+}
+
+void pawl_estimate_refresh(const struct pawl_estimator *estimator,
+                           struct pawl_slice model,
+                           struct pawl_estimate *estimate)
+{
+    const struct model *learned = find_model(estimator, model);
+    sum_up(estimate, learned);
+    add_surprise(estimate, learned);
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */
@@ -402,6 +455,20 @@ remember(struct pawl_estimator *estimator, struct pawl_estimate_mark *mark, int6
     *mark = (struct pawl_estimate_mark){0};
 }
 
+/* After the ratios have learned from the same call: they explain what they can. */
+static void
+learn_surprise(struct model *model, const struct pawl_estimate *estimate, int64_t actual)
+{
+    struct pawl_estimate again = *estimate;
+    sum_up(&again, model);
+    struct surprises *seen = &model->surprises[estimate->known_tokens > 0];
+    seen->list[seen->count % SURPRISES_MAX] = (struct surprise){
+        .tokens = actual > again.tokens ? actual - again.tokens : 0,
+        .new_bytes = estimate->new_bytes + estimate->new_dense,
+    };
+    seen->count++;
+}
+
 /* Texts of both kinds teach neither ratio: nobody knows whose the tokens were. */
 static void
 learn_ratio(struct model *model, const struct pawl_estimate *estimate, int64_t text_tokens)
@@ -426,9 +493,6 @@ static void learn_input(struct pawl_estimator *estimator,
         return; /* a figure that no tokenizer gives teaches nothing */
     }
     pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
-    int64_t beyond = actual - (estimate->tokens - estimate->excess_tokens);
-    pawl_histogram_add(&model->excess[estimate->known_tokens > 0], PAWL_HISTOGRAM_LOG,
-                       beyond > 0 ? beyond : 0);
     if (sample->mark->message_count > 0) {
         remember(estimator, sample->mark, actual);
     }
@@ -436,6 +500,7 @@ static void learn_input(struct pawl_estimator *estimator,
     if (actual >= estimate->known_tokens) {
         learn_ratio(model, estimate, text_tokens > 0 ? text_tokens : 0);
     }
+    learn_surprise(model, estimate, actual);
 }
 
 static void learn_output(struct model *model, const struct pawl_estimate_sample *sample)

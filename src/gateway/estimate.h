@@ -50,14 +50,13 @@ struct pawl_estimate_body {
 };
 
 struct pawl_estimate {
-    int64_t tokens;        /* the bound */
-    int64_t known_tokens;  /* of it, what a provider has counted before */
-    int64_t new_bytes;     /* of text that the ratios stand for: ASCII, */
-    int64_t new_dense;     /* … and beyond it */
-    int64_t other_tokens;  /* wrapping and media */
-    int64_t excess_tokens; /* of it, what this model was seen to count beyond such bounds */
-    int64_t total_bytes;   /* of all text in the body */
-    uint64_t chain;        /* names the conversation up to its last message */
+    int64_t tokens;       /* the bound */
+    int64_t known_tokens; /* of it, what a provider has counted before */
+    int64_t new_bytes;    /* of text that the ratios stand for: ASCII, */
+    int64_t new_dense;    /* … and beyond it */
+    int64_t other_tokens; /* wrapping and media */
+    int64_t total_bytes;  /* of all text in the body */
+    uint64_t chain;       /* names the conversation up to its last message */
 };
 
 /* The bytes of JSON text, told apart: most tokenizers were made for English and code, so characters
@@ -77,6 +76,11 @@ void pawl_estimator_free(struct pawl_estimator *estimator);
 struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          struct pawl_slice model,
                                          const struct pawl_estimate_body *body);
+
+/* Adds up anew by what was learned since, for a call that waited meanwhile. */
+void pawl_estimate_refresh(const struct pawl_estimator *estimator,
+                           struct pawl_slice model,
+                           struct pawl_estimate *estimate);
 
 /* --- Learning ------------------------------------------------------------------------------- */
 

@@ -45,6 +45,16 @@ static struct pawl_estimate_body body_of(const struct talk *talk)
                                        .message_count = talk->count};
 }
 
+static struct talk dense_talk_of(uint64_t hash, uint32_t plain_bytes, uint32_t dense_bytes)
+{
+    struct talk talk = talk_of(1, plain_bytes);
+    talk.base[0].text_bytes = 0;
+    talk.base[1].text_bytes = 0;
+    talk.messages[0].hash = hash;
+    talk.messages[0].dense_bytes = dense_bytes;
+    return talk;
+}
+
 static void settle(struct pawl_estimator *estimator, const struct talk *talk, int64_t input_tokens)
 {
     struct pawl_estimate_body body = body_of(talk);
@@ -129,6 +139,7 @@ static void a_conversation_that_shrank_is_not_bounded_by_its_past(void **state)
     settle(estimator, &talk, 100000);
     /* The same messages, but most of what stood beside them is gone. */
     struct talk compacted = talk_of(4, 1024);
+    compacted.base[0].hash = 13;
     assert_true(estimate(estimator, &compacted) < 4000);
     pawl_estimator_free(estimator);
 }
@@ -205,6 +216,78 @@ static void figures_that_no_tokenizer_gives_teach_nothing(void **state)
     pawl_estimator_free(estimator);
 }
 
+static void tokens_that_nothing_explains_are_expected_again(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    for (uint64_t i = 0; i < 10; i++) {
+        struct talk talk = dense_talk_of(1 + i, 40, 0);
+        settle(estimator, &talk, i == 4 ? 9000 : 500);
+    }
+    struct talk other = dense_talk_of(50, 40, 0);
+    assert_true(estimate(estimator, &other) >= 9000);
+    /* What is known as a whole was counted as it is. */
+    struct talk known = dense_talk_of(1, 40, 0);
+    assert_int_equal(estimate(estimator, &known), 500);
+    /* Of the newest calls only. */
+    for (uint64_t i = 0; i < 64; i++) {
+        struct talk talk = dense_talk_of(100 + i, 40, 0);
+        settle(estimator, &talk, 500);
+    }
+    assert_in_range(estimate(estimator, &other), 500, 600);
+    pawl_estimator_free(estimator);
+}
+
+static void what_a_long_text_lacked_a_short_one_does_not(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    settle_many(estimator, 200, 4);
+    struct talk brief = dense_talk_of(2, 1024, 0);
+    int64_t before = estimate(estimator, &brief);
+    /* Of 200 samples one is not the 99th percentile. */
+    struct talk large = dense_talk_of(1, 400000, 0);
+    settle(estimator, &large, 200000);
+    assert_in_range(estimate(estimator, &brief), before + 500, before + 2000);
+    struct talk another = dense_talk_of(3, 400000, 0);
+    assert_true(estimate(estimator, &another) >= 200000);
+    pawl_estimator_free(estimator);
+}
+
+/* A provider whose count follows a script, not the bytes. */
+static void a_count_that_grows_without_text_is_followed(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    for (uint32_t i = 1; i <= 20; i++) {
+        struct talk talk = talk_of(i, 150);
+        talk.base[0].text_bytes = 0;
+        talk.base[1].text_bytes = 0;
+        int64_t actual = 1000 + 700 * (int64_t)i;
+        assert_true(i <= 2 || estimate(estimator, &talk) >= actual);
+        settle(estimator, &talk, actual);
+    }
+    pawl_estimator_free(estimator);
+}
+
+static void a_call_that_waits_is_bounded_by_what_was_learned_meanwhile(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    struct talk waiting = dense_talk_of(1, 40, 0);
+    struct pawl_estimate_body body = body_of(&waiting);
+    struct pawl_estimate bound = pawl_estimate_input(estimator, MODEL, &body);
+    int64_t before = bound.tokens;
+    pawl_estimate_refresh(estimator, MODEL, &bound);
+    assert_int_equal(bound.tokens, before);
+    struct talk other = dense_talk_of(2, 40, 0);
+    settle(estimator, &other, 3000);
+    pawl_estimate_refresh(estimator, MODEL, &bound);
+    assert_true(bound.tokens >= 3000);
+    assert_int_equal(bound.tokens, estimate(estimator, &waiting));
+    pawl_estimator_free(estimator);
+}
+
 static void characters_beyond_ascii_are_told_apart(void **state)
 {
     (void)state;
@@ -226,16 +309,6 @@ static void characters_beyond_ascii_are_told_apart(void **state)
         assert_int_equal(text.plain_bytes, rows[i].plain);
         assert_int_equal(text.dense_bytes, rows[i].dense);
     }
-}
-
-static struct talk dense_talk_of(uint64_t hash, uint32_t plain_bytes, uint32_t dense_bytes)
-{
-    struct talk talk = talk_of(1, plain_bytes);
-    talk.base[0].text_bytes = 0;
-    talk.base[1].text_bytes = 0;
-    talk.messages[0].hash = hash;
-    talk.messages[0].dense_bytes = dense_bytes;
-    return talk;
 }
 
 static void dense_text_has_a_ratio_of_its_own(void **state)
@@ -364,6 +437,10 @@ int main(void)
         cmocka_unit_test(what_no_byte_explains_is_added_the_next_time),
         cmocka_unit_test(one_dense_text_raises_the_bound_at_once),
         cmocka_unit_test(figures_that_no_tokenizer_gives_teach_nothing),
+        cmocka_unit_test(tokens_that_nothing_explains_are_expected_again),
+        cmocka_unit_test(what_a_long_text_lacked_a_short_one_does_not),
+        cmocka_unit_test(a_count_that_grows_without_text_is_followed),
+        cmocka_unit_test(a_call_that_waits_is_bounded_by_what_was_learned_meanwhile),
         cmocka_unit_test(characters_beyond_ascii_are_told_apart),
         cmocka_unit_test(dense_text_has_a_ratio_of_its_own),
         cmocka_unit_test(media_counts_by_its_own_bound),
