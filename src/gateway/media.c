@@ -289,14 +289,25 @@ static uint32_t document_pages(const struct pawl_media *media)
     return pdf ? pawl_media_pdf_pages(media->base64) : 0;
 }
 
-uint64_t pawl_media_text_bytes(const struct pawl_media *media)
+struct pawl_media_text pawl_media_text(const struct pawl_media *media)
 {
-    if (media->kind != PAWL_MEDIA_DOCUMENT) {
-        return 0;
-    }
+    struct pawl_media_text text = {0, 0};
     /* Where name and content differ nobody knows which of them is followed: both count. */
     bool pdf = says_pdf(media->base64) && (called_pdf(media) || pawl_slice_empty(media->type));
-    return pdf ? 0 : media->base64.bytes / 4 * 3 + media->base64.bytes % 4;
+    if (media->kind != PAWL_MEDIA_DOCUMENT || pdf) {
+        return text;
+    }
+    size_t bytes = media->base64.bytes / 4 * 3 + media->base64.bytes % 4;
+    for (size_t i = 0; i < bytes; i++) {
+        int byte = byte_at(media->base64, i);
+        if (byte < 0 && i + 3 < bytes) {
+            /* Not in order, so not decoded here; whoever can is given the most. */
+            return (struct pawl_media_text){0, bytes};
+        }
+        text.plain_bytes += byte < 0x80 ? 1 : 0;
+        text.dense_bytes += byte < 0x80 ? 0 : 1;
+    }
+    return text;
 }
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media)

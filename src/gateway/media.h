@@ -27,9 +27,13 @@ struct pawl_media {
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media);
 
-/* Bytes of it that are read as text, which the caller counts beside those tokens: a document that is
- * no PDF, whatever it calls itself. */
-uint64_t pawl_media_text_bytes(const struct pawl_media *media);
+/* What of it is read as text, which the caller counts beside those tokens: a document that is no PDF,
+ * whatever it calls itself. Decoded bytes of ASCII and beyond it. */
+struct pawl_media_text {
+    uint64_t plain_bytes;
+    uint64_t dense_bytes;
+};
+struct pawl_media_text pawl_media_text(const struct pawl_media *media);
 
 /* Width and height from the header of a PNG, JPEG, GIF or WebP. */
 PAWL_MUST_CHECK bool

@@ -80,7 +80,8 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader)
 
 /* What was found so far in one element. */
 struct tally {
-    uint64_t media_bytes; /* of base64, as far as it is no text */
+    uint64_t media_bytes; /* of base64, as far as it is no text of ASCII */
+    uint64_t dense_bytes; /* beyond ASCII, in that base64 */
     uint64_t media_tokens;
 };
 
@@ -91,8 +92,9 @@ static void tally_media(struct pawl_request_reader *reader,
                         struct tally *tally)
 {
     uint64_t raw_bytes = pawl_json_string_raw(&reader->json, data).bytes;
-    uint64_t text_bytes = pawl_media_text_bytes(media);
-    tally->media_bytes += raw_bytes > text_bytes ? raw_bytes - text_bytes : 0;
+    struct pawl_media_text text = pawl_media_text(media);
+    tally->media_bytes += raw_bytes > text.plain_bytes ? raw_bytes - text.plain_bytes : 0;
+    tally->dense_bytes += text.dense_bytes;
     tally->media_tokens += pawl_media_tokens_max(media);
     if (media->kind == PAWL_MEDIA_AUDIO) {
         reader->request->audio = true;
@@ -245,7 +247,7 @@ static void visit_content(struct pawl_request_reader *reader, uint32_t list, str
 struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *reader, uint32_t node)
 {
     const struct pawl_json *json = &reader->json;
-    struct tally tally = {0, 0};
+    struct tally tally = {0, 0, 0};
     uint32_t content = pawl_request_get(reader, node, "content");
     if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
@@ -253,10 +255,11 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
     struct pawl_estimate_text text = pawl_estimate_text_of(pawl_json_raw(json, node));
     uint64_t plain =
         text.plain_bytes > tally.media_bytes ? text.plain_bytes - tally.media_bytes : 0;
+    uint64_t dense = text.dense_bytes + tally.dense_bytes;
     return (struct pawl_estimate_element){
         .hash = hash_of(json, node),
         .text_bytes = plain < UINT32_MAX ? (uint32_t)plain : UINT32_MAX,
-        .dense_bytes = text.dense_bytes < UINT32_MAX ? (uint32_t)text.dense_bytes : UINT32_MAX,
+        .dense_bytes = dense < UINT32_MAX ? (uint32_t)dense : UINT32_MAX,
         .media_tokens = tally.media_tokens < INT32_MAX ? (uint32_t)tally.media_tokens : INT32_MAX,
     };
 }

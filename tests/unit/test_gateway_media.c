@@ -150,13 +150,23 @@ static void documents_are_pages_or_text(void **state)
                                    .type = pawl_slice_str(rows[i].type),
                                    .base64 = encoded(rows[i].content, count, text)};
         assert_int_equal(pawl_media_tokens_max(&media), rows[i].pages * 4600);
-        uint64_t bytes = pawl_media_text_bytes(&media);
+        struct pawl_media_text got = pawl_media_text(&media);
         if (rows[i].text) {
-            assert_in_range(bytes, count, count + 2);
+            assert_in_range(got.plain_bytes, count, count + 2);
         } else {
-            assert_int_equal(bytes, 0);
+            assert_int_equal(got.plain_bytes, 0);
         }
+        assert_int_equal(got.dense_bytes, 0);
     }
+    /* "a", a euro sign, "b"; then the same in a base64 that is out of order. */
+    struct pawl_media euro = {.kind = PAWL_MEDIA_DOCUMENT, .base64 = PAWL_SLICE("YeKCrGI=")};
+    struct pawl_media_text text = pawl_media_text(&euro);
+    assert_int_equal(text.dense_bytes, 3);
+    assert_in_range(text.plain_bytes, 2, 3);
+    euro.base64 = PAWL_SLICE("YeKC\nrGI=");
+    text = pawl_media_text(&euro);
+    assert_int_equal(text.plain_bytes, 0);
+    assert_in_range(text.dense_bytes, 5, 7);
 }
 
 /* Base64 in lines, as mail has it, hides the marks; then the length has the word. */
