@@ -8,7 +8,8 @@
 
 #include "base/assert.h"
 
-enum { DAY_S = 86400, HOUR_S = 3600, ERA_DAYS = 146097, ERA_YEARS = 400, EPOCH_DAYS = 719468 };
+#define DAY_S INT64_C(86400)
+enum { HOUR_S = 3600, ERA_DAYS = 146097, ERA_YEARS = 400, EPOCH_DAYS = 719468 };
 
 static int64_t divide_floor(int64_t value, int64_t by)
 {

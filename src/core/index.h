@@ -14,15 +14,9 @@
 #include "core/state.h"
 #include "core/table.h"
 
-void pawl_index_insert(struct pawl_core *core,
-                       enum pawl_index_id index,
-                       uint32_t hash,
-                       uint32_t slot);
+void pawl_index_insert(struct pawl_core *core, enum pawl_index_id id, uint32_t hash, uint32_t slot);
 /* The entry must be there. */
-void pawl_index_remove(struct pawl_core *core,
-                       enum pawl_index_id index,
-                       uint32_t hash,
-                       uint32_t slot);
+void pawl_index_remove(struct pawl_core *core, enum pawl_index_id id, uint32_t hash, uint32_t slot);
 
 /* Walks the slots under a hash; the index must not change in between. */
 struct pawl_index_cursor {
@@ -108,6 +102,6 @@ pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id id, uint32_
 }
 
 /* Asserts the structure and that `entry_count` agrees. */
-void pawl_index_audit(const struct pawl_core *core, enum pawl_index_id index);
+void pawl_index_audit(const struct pawl_core *core, enum pawl_index_id id);
 
 #endif

@@ -59,10 +59,10 @@ static void ask_scope_buckets(const struct pawl_core *core,
                               struct hints *hints)
 {
     uint64_t hash = 0;
-    for (uint8_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
+    for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
         struct pawl_slice value = subject->levels[level];
         if (value.bytes > 0 && value.bytes <= PAWL_NAME_BYTES_MAX) {
-            struct pawl_scope_key key = {.level = level, .value = value};
+            struct pawl_scope_key key = {.level = (uint8_t)level, .value = value};
             hash = pawl_scope_hash(core, hash, &key);
             pawl_index_prefetch(core, PAWL_INDEX_SCOPE, (uint32_t)hash);
             hints->scope_hashes[hints->step_count] = (uint32_t)hash;

@@ -67,9 +67,10 @@ uint32_t pawl_scope_keys(const struct pawl_scope_name *name,
                          struct pawl_scope_key ret_keys[static PAWL_LEVEL_COUNT])
 {
     uint32_t count = 0;
-    for (uint8_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
+    for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
         if (!pawl_slice_empty(name->levels[level])) {
-            ret_keys[count] = (struct pawl_scope_key){.level = level, .value = name->levels[level]};
+            ret_keys[count] =
+                (struct pawl_scope_key){.level = (uint8_t)level, .value = name->levels[level]};
             count++;
         }
     }

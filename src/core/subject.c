@@ -73,9 +73,9 @@ void pawl_subject_scopes(const struct pawl_core *core,
     struct path_step steps[PAWL_SUBJECT_SCOPES_MAX];
     uint32_t level_count = 0;
     uint64_t hash = 0;
-    for (uint8_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
+    for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
         if (!pawl_slice_empty(subject->levels[level])) {
-            struct pawl_scope_key key = {.level = level, .value = subject->levels[level]};
+            struct pawl_scope_key key = {.level = (uint8_t)level, .value = subject->levels[level]};
             steps[level_count] = path_step(core, hash, key);
             hash = steps[level_count].hash;
             level_count++;

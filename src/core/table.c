@@ -76,7 +76,7 @@ uint32_t pawl_table_take_run(struct pawl_core *core, enum pawl_table_id table, u
         (void)pawl_table_push(core, table);
     }
     counts->live_count -= skip;
-    PAWL_ASSERT(first / per_chunk == (first + count - 1) / per_chunk);
+    PAWL_ASSERT(first + count == counts->slot_count);
     return first;
 }
 

@@ -439,12 +439,12 @@ static int run_walk(uint64_t seed, uint32_t steps)
 static int check_codes(void)
 {
     int missing = 0;
-    for (uint16_t code = 0; code < PAWL_RESULT_COUNT; code++) {
+    for (uint32_t code = 0; code < PAWL_RESULT_COUNT; code++) {
         bool elsewhere = code == PAWL_RESULT_RESERVATION_FINALIZED || /* given from history */
                          code == PAWL_RESULT_PRIORITY_FLOOR ||        /* no floors yet */
                          code == PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED; /* a thousand in a row */
         if (codes_seen[code] == 0 && !elsewhere) {
-            printf("random_walk: %s never came up\n", pawl_result_name(code));
+            printf("random_walk: %s never came up\n", pawl_result_name((uint16_t)code));
             missing++;
         }
     }

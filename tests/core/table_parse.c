@@ -73,9 +73,9 @@ static const char *const unit_names[PAWL_UNIT_BUILTIN_COUNT] = {
 
 bool table_unit(struct pawl_slice text, uint16_t *ret_unit)
 {
-    for (uint16_t unit = 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+    for (uint32_t unit = 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
         if (pawl_slice_equal_str(text, unit_names[unit])) {
-            *ret_unit = unit;
+            *ret_unit = (uint16_t)unit;
             return true;
         }
     }

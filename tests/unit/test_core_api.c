@@ -64,7 +64,8 @@ static void results_have_the_columns_of_their_table(void **state)
     assert_int_equal(pawl_result_http(PAWL_RESULT_LIMIT_REACHED), 503);
     assert_true(pawl_result_retryable(PAWL_RESULT_LIMIT_REACHED));
     assert_false(pawl_result_retryable(PAWL_RESULT_BUDGET_EXCEEDED));
-    for (uint16_t code = 0; code < PAWL_RESULT_COUNT; code++) {
+    for (uint32_t number = 0; number < PAWL_RESULT_COUNT; number++) {
+        uint16_t code = (uint16_t)number;
         assert_int_equal(pawl_result_remembered(code), code == PAWL_RESULT_OK);
         assert_true(pawl_result_http(code) == 200 || pawl_result_http(code) >= 400);
         assert_int_not_equal(pawl_result_http(code), 429);
@@ -104,8 +105,8 @@ static void precedence_is_the_order_of_the_table(void **state)
 static void every_command_has_a_name(void **state)
 {
     (void)state;
-    for (uint16_t type = 1; type < PAWL_COMMAND_TYPE_END; type++) {
-        assert_true(strlen(pawl_command_type_name(type)) > 3);
+    for (uint32_t type = 1; type < PAWL_COMMAND_TYPE_END; type++) {
+        assert_true(strlen(pawl_command_type_name((uint16_t)type)) > 3);
     }
     assert_string_equal(pawl_command_type_name(PAWL_COMMAND_APPROVAL_ANSWER), "APPROVAL_ANSWER");
 }
@@ -229,7 +230,7 @@ static void hints_change_nothing(void **state)
     (void)create(core, "", PAWL_UNIT_TOKENS);
     (void)create(core, "web", PAWL_UNIT_TOKENS);
     uint64_t id = apply(core, &commands[0]).id;
-    for (uint16_t i = 0; i < PAWL_ARRAY_LEN(commands); i++) {
+    for (uint32_t i = 0; i < PAWL_ARRAY_LEN(commands); i++) {
         uint16_t type = (uint16_t)(i % 30); /* some that do not exist */
         if (type != PAWL_COMMAND_RESERVE) {
             commands[i] = (struct pawl_command){.type = type, .idempotency_key = PAWL_SLICE("k")};

@@ -16,7 +16,7 @@
 #include "core_memory.h"
 #include "seed.h"
 
-enum { DAY_S = 86400, MINUTE_S = 60 };
+#define DAY_S INT64_C(86400)
 
 static uint64_t seed;
 
