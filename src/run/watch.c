@@ -181,7 +181,8 @@ static void check_thresholds(struct pawl_run *run)
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
                       &account);
     int percent = pawl_account_threshold(&account, &run->threshold_told);
-    if (percent == 0 || run->latched || run->phase != PAWL_RUN_RUNNING) {
+    bool spending = run->phase == PAWL_RUN_RUNNING || run->phase == PAWL_RUN_DRAINING;
+    if (percent == 0 || run->latched || !spending) {
         return;
     }
     note_threshold(run, percent, pawl_account_nearest(&account));
