@@ -23,7 +23,6 @@ enum {
     PLENTY_DIVISOR = 8,
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
-    UNBOUND_PERCENT = 125,    /* of the learned 99th percentile, where ceilings are ignored */
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
 };
@@ -103,9 +102,24 @@ static void usage_of(const struct decider *decider, struct form form, struct paw
     *ret_usage = usage;
 }
 
+/* How long an answer may become that the request allows so many tokens: that many, unless this model
+ * was seen to exceed ceilings. Then in proportion, and at least what it was seen to give, since the
+ * ceiling may mean nothing to it. */
+static int64_t output_bound(const struct pawl_admission_query *query, int64_t output)
+{
+    const struct pawl_estimate_output *learned = &query->learned;
+    pawl_i128 bound = (pawl_i128)output + learned->overrun_few;
+    if (learned->overrun_permille > 1000) {
+        bound += ((pawl_i128)output * (learned->overrun_permille - 1000) + 999) / 1000;
+        bound = bound > learned->overrun_tokens ? bound : learned->overrun_tokens;
+    }
+    return clamp_count(bound);
+}
+
 static struct need need_of(const struct decider *decider, struct form form)
 {
     struct pawl_usage usage;
+    form.output = output_bound(decider->query, form.output);
     usage_of(decider, form, &usage);
     struct need need = {{0}};
     need.amount[PAWL_ADMISSION_ITERATIONS] = 1;
@@ -253,23 +267,9 @@ static int64_t largest_input(const struct decider *decider, struct form form)
 
 /* --- Admission ------------------------------------------------------------------------------ */
 
-/* What an answer may become although the request says less, from a provider that was seen to ignore
- * ceilings; else 0. */
-static int64_t unbound_output(const struct pawl_admission_query *query)
-{
-    return query->learned.ignores_ceiling ? query->learned.tokens_p99 * UNBOUND_PERCENT / 100 : 0;
-}
-
-/* The longest answer that there is a reason to hold for. */
-static int64_t longest_output(const struct pawl_admission_query *query)
-{
-    return max_i64(query->request->output_asked, unbound_output(query));
-}
-
 static int64_t useful_output(const struct pawl_admission_query *query)
 {
-    int64_t useful = min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
-    return max_i64(useful, unbound_output(query));
+    return min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
 }
 
 /* The smallest answer that is useful and that the provider accepts. */
@@ -285,7 +285,7 @@ static int64_t shared_output(const struct pawl_admission_query *query)
 {
     int64_t enough = max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
     enough += query->request->thinking_budget;
-    return min_i64(longest_output(query), enough);
+    return min_i64(query->request->output_asked, enough);
 }
 
 /* How often each server tool may be used: as often as asked, as long as an answer that is worth it
@@ -314,7 +314,7 @@ static bool may_extend(const struct pawl_admission_query *query)
     const struct pawl_model_request *request = query->request;
     return request->stream && !request->hidden && !query->learned.hidden && request->choices == 1 &&
            request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
-           !query->learned.ignores_ceiling &&
+           query->learned.overrun_permille == 0 &&
            query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
            query->learned.tokens_per_second != INT64_MAX;
 }
@@ -367,7 +367,7 @@ set_promise(const struct decider *decider, struct form form, struct pawl_admissi
 /* The most that fits; but of what an answer hardly ever needs, only what half of the purse buys. */
 static int64_t choose_ceiling(const struct decider *decider, struct form form)
 {
-    int64_t most = largest_output(decider, form, longest_output(decider->query), 1);
+    int64_t most = largest_output(decider, form, decider->query->request->output_asked, 1);
     int64_t share = shared_output(decider->query);
     if (share < most) {
         share = max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
@@ -381,9 +381,8 @@ static void admit(const struct decider *decider, int64_t uses, struct pawl_admis
     struct form form = {query->input_tokens, 0, uses};
     result->verdict = PAWL_ADMISSION_ADMIT;
     result->uses = uses;
-    int64_t most = choose_ceiling(decider, form);
-    PAWL_ASSERT(most >= smallest_output(query));
-    result->ceiling = min_i64(most, query->request->output_asked);
+    result->ceiling = choose_ceiling(decider, form);
+    PAWL_ASSERT(result->ceiling >= smallest_output(query));
     int64_t held = 0;
     if (choose_extend(decider, form, &held) && held < result->ceiling) {
         result->mode = PAWL_ADMISSION_EXTEND;
@@ -392,9 +391,9 @@ static void admit(const struct decider *decider, int64_t uses, struct pawl_admis
         set_promise(decider, form, result);
     } else {
         result->mode = PAWL_ADMISSION_CEILING;
-        result->output_held = most;
+        result->output_held = output_bound(query, result->ceiling);
     }
-    form.output = result->output_held;
+    form.output = min_i64(result->output_held, result->ceiling);
     set_lines(decider, form, result);
 }
 

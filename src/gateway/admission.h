@@ -75,7 +75,8 @@ struct pawl_admission {
     /* ADMIT */
     enum pawl_admission_mode mode;
     int64_t ceiling;     /* output tokens of one choice, for the forwarded body */
-    int64_t output_held; /* of them, what the hold covers: all in ceiling mode */
+    int64_t output_held; /* what the hold covers: in ceiling mode all of them, and more from a
+                          * model that was seen to exceed its ceilings */
     int64_t margin;      /* EXTEND: tokens that may be in flight when a stream is cut */
     int64_t uses;        /* of each server tool */
     uint32_t line_count;

@@ -17,7 +17,9 @@
 enum {
     LINGER_MS = 2000, /* between a stream's last event and its end */
     KIBI = 1024,
-    RUNAWAY_RATIO_COLD = 4, /* tokens per 1,024 bytes that every text has */
+    RUNAWAY_RATIO_COLD = 64, /* tokens per 1,024 bytes that every text has, see runs_away */
+    RUNAWAY_RATIO_MIN = 32,
+    RUNAWAY_RATIO_MAX = 128,
     RUNAWAY_SLACK_TOKENS = 256,
     RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD
 };
@@ -62,6 +64,11 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
 static int64_t min_i64(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+static int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 static int64_t seen_tokens(const struct pawl_model_call *call)
@@ -164,7 +171,12 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
     look_after_hold(call);
 }
 
-/* A provider that does not keep to the ceiling is stopped when no text could have so few tokens. */
+/* A provider that does not keep to the ceiling is stopped when no text could have so few tokens.
+ * Prose and code have one in 3 to 6 bytes; only long runs of one character have fewer than one in
+ * 16, and an answer does not consist of them. Where the model's answers are known, one that has
+ * less than half the tokens a byte of the sparsest of them counts as impossible; but one in 8 bytes
+ * is always possible, since what came before may all have been Chinese. For a wrong cut an answer would
+ * have to be that odd, and to come to the very end of its ceiling, which few answers do. */
 static bool runs_away(const struct pawl_model_call *call)
 {
     const struct pawl_estimate_output *learned = &call->query.learned;
@@ -173,8 +185,10 @@ static bool runs_away(const struct pawl_model_call *call)
     }
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t ratio =
-        learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 4 : RUNAWAY_RATIO_COLD;
-    int64_t allowed = call->admission.ceiling * call->request.choices * call->request.passes;
+        learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 2 : RUNAWAY_RATIO_COLD;
+    ratio = ratio > RUNAWAY_RATIO_MIN ? min_i64(ratio, RUNAWAY_RATIO_MAX) : RUNAWAY_RATIO_MIN;
+    int64_t allowed = max_i64(call->admission.ceiling, call->output_held) * call->request.choices *
+                      call->request.passes;
     return bytes / KIBI * ratio > allowed + RUNAWAY_SLACK_TOKENS;
 }
 

@@ -35,6 +35,9 @@ enum {
     PLAUSIBLE_TOKENS_MAX = 100000000,
     SAMPLES_SURE = 64,
     SURPRISES_MAX = 64,
+    OVERRUNS_MAX = 64,
+    OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
+    OVERRUN_PERMILLE_MAX = 1000000,
     FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
 };
 
@@ -47,6 +50,12 @@ struct surprise {
 struct surprises {
     struct surprise list[SURPRISES_MAX]; /* the newest, as a ring */
     uint64_t count;                      /* all that there were */
+};
+
+/* An answer that was longer than it was allowed to be; 0 tokens: it was not. */
+struct overrun {
+    int64_t ceiling;
+    int64_t tokens;
 };
 
 struct model {
@@ -62,7 +71,8 @@ struct model {
      * own is known with the rest of a conversation. */
     struct surprises surprises[2];
     bool hidden;
-    bool ignores_ceiling;
+    struct overrun overruns[OVERRUNS_MAX]; /* of the newest calls, as a ring */
+    uint64_t overrun_count;                /* of calls whose ceiling is known */
 };
 
 struct conversation {
@@ -512,8 +522,10 @@ static void learn_output(struct model *model, const struct pawl_estimate_sample 
         return;
     }
     pawl_histogram_add(&model->output_tokens, PAWL_HISTOGRAM_LOG, sample->output_tokens);
-    if (sample->output_ceiling > 0 && sample->output_tokens > sample->output_ceiling) {
-        model->ignores_ceiling = true;
+    if (sample->output_ceiling > 0) {
+        bool over = sample->output_tokens > sample->output_ceiling;
+        model->overruns[model->overrun_count++ % OVERRUNS_MAX] = (struct overrun){
+            .ceiling = sample->output_ceiling, .tokens = over ? sample->output_tokens : 0};
     }
     if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
         pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
@@ -540,6 +552,31 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
+static int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void add_overruns(const struct model *model, struct pawl_estimate_output *output)
+{
+    for (size_t i = 0; i < OVERRUNS_MAX; i++) {
+        const struct overrun *entry = &model->overruns[i];
+        int64_t beyond = entry->tokens - entry->ceiling;
+        if (entry->tokens == 0) {
+            continue;
+        }
+        if (beyond <= OVERRUN_FEW) {
+            output->overrun_few = max_i64(output->overrun_few, beyond);
+            continue;
+        }
+        int64_t permille = OVERRUN_PERMILLE_MAX;
+        bool fits = pawl_money_mul_div_ceil(entry->tokens, 1000, entry->ceiling, &permille);
+        permille = fits && permille < OVERRUN_PERMILLE_MAX ? permille : OVERRUN_PERMILLE_MAX;
+        output->overrun_permille = max_i64(output->overrun_permille, permille);
+        output->overrun_tokens = max_i64(output->overrun_tokens, entry->tokens);
+    }
+}
+
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
@@ -553,7 +590,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
         return output;
     }
     output.answers = entry->output_tokens.total;
-    output.ignores_ceiling = entry->ignores_ceiling;
+    add_overruns(entry, &output);
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);

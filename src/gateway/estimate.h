@@ -114,15 +114,18 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
 
 /* What is known about a model's answers. */
 struct pawl_estimate_output {
-    uint32_t answers;     /* settled lately with the provider's own figures */
-    bool ignores_ceiling; /* one had more tokens than it was allowed */
-    uint32_t samples;     /* of answers with visible text only */
-    bool hidden;          /* reasoning was seen that the stream did not show */
-    int64_t tokens_p95;   /* of a whole answer */
+    uint32_t answers;   /* settled lately with the provider's own figures */
+    uint32_t samples;   /* of answers with visible text only */
+    bool hidden;        /* reasoning was seen that the stream did not show */
+    int64_t tokens_p95; /* of a whole answer */
     int64_t tokens_p99;
     int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
     int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */
     int64_t tokens_per_second; /* the fastest pace; INT64_MAX while none is known */
+    /* Of the newest calls that had more tokens than they were allowed; all 0: none had. */
+    int64_t overrun_few;      /* the most that one had too many, where it was a handful; */
+    int64_t overrun_permille; /* else the largest part of its ceiling that one had, */
+    int64_t overrun_tokens;   /* … and the longest such answer */
 };
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model);

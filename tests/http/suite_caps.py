@@ -196,3 +196,54 @@ def two_bursts_after_slow_streams():
 def eight_bursts_after_slow_streams():
     """Eight at once share what is left and never spend more than it."""
     _bursts_after_slow_streams(8, 16_000)
+
+
+def _until_refused(host, text="look at this", **fields):
+    """One call after another, each with a text of its own: how many were answered."""
+    for number in range(1000):
+        answer = host.call("anthropic", text=f"{number} {text}", **fields)
+        assert answer.whole, answer
+        if answer.status == 402:
+            return number
+    raise AssertionError("the cap was never reached")
+
+
+def a_provider_that_ignores_ceilings_is_trusted_once():
+    """After the first answer of three times its ceiling the holds cover that."""
+    script = {"reply_tokens": 3000, "ignore_max": True, "tokens_per_event": 100}
+    for cap in (USD // 10, USD // 8, USD // 2):
+        with world(script, usd=cap) as (provider, host):
+            answered = _until_refused(host, stream=True, max_tokens=1000)
+            booked, billed = harness.settled_books(provider, host)
+            assert answered >= 2 and booked == billed <= cap, (answered, booked, billed)
+            assert host.state()["overshoot"] == 0
+
+
+def dense_text_is_bounded_before_it_was_seen():
+    """Two thirds of a token a byte, cold and after English: refused, or paid for."""
+    dense = "\u6f22\u5b57\u304b\u306a" * 8000
+    tokens = len(dense.encode()) * 2 // 3
+    cost = tokens * 300 + 100 * 1500
+    for english, cap in ((0, cost - 1), (12, cost * 2 // 3), (12, cost * 2)):
+        with world({"reply_tokens": 100}, usd=cap) as (provider, host):
+            for number in range(english):
+                assert host.call("anthropic", text=f"{number} hello {'word ' * 100}").status == 200
+            provider.control(default={"reply_tokens": 100, "input_tokens": tokens})
+            status = host.call("anthropic", text=dense, max_tokens=1000).status
+            assert status == (200 if cap > cost else 402), status
+            booked, billed = harness.settled_books(provider, host)
+            assert booked == billed <= cap, (booked, billed, cap)
+            assert host.state()["overshoot"] == 0
+
+
+def counts_that_follow_a_script_stay_within_the_cap():
+    """Figures that have nothing to do with what was sent, as test doubles of providers give them."""
+    rng = random.Random(harness.SEED)
+    for figures in ([2000] * 200, [1000 + 50 * i for i in range(200)],
+                    [500, 9000] + [rng.randint(500, 9000) for _ in range(200)]):
+        with world(usd=USD // 5) as (provider, host):
+            provider.control(queue=[{"reply_tokens": 100, "input_tokens": n} for n in figures])
+            assert _until_refused(host, max_tokens=1000) >= 5
+            booked, billed = harness.settled_books(provider, host)
+            assert booked == billed <= USD // 5, (booked, billed)
+            assert host.state()["overshoot"] == 0

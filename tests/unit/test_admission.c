@@ -251,16 +251,35 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     (void)state;
     struct scene scene;
     scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
-    scene.query.learned.tokens_p99 = 4000;
-    scene.query.learned.ignores_ceiling = true;
+    scene.query.learned.overrun_permille = 3000;
+    scene.query.learned.overrun_tokens = 3000;
     struct pawl_admission got = decide(&scene);
     assert_int_equal(got.ceiling, 500);
-    assert_int_equal(got.output_held, 5000);
-    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 5000));
-    scene_init(&scene, 500, cost(1000, 5000) - 1);
-    scene.query.learned.tokens_p99 = 4000;
-    scene.query.learned.ignores_ceiling = true;
+    assert_int_equal(got.output_held, 3000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 3000));
+    /* In proportion, too. */
+    scene.request.output_asked = 4000;
+    got = decide(&scene);
+    assert_int_equal(got.output_held, 12000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 12000));
+    /* The ceiling is lowered to what fits with all that it may become. */
+    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 9000);
+    got = decide(&scene);
+    assert_int_equal(got.ceiling, 3000);
+    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 3000) - 1;
+    scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 3000) - 1;
     assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+}
+
+static void a_handful_too_many_is_no_other_ceiling(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
+    scene.query.learned.overrun_few = 3;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.ceiling, 500);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 503));
 }
 
 static void several_choices_and_passes_multiply(void **state)
@@ -538,6 +557,7 @@ int main(void)
         cmocka_unit_test(one_call_leaves_half_to_the_others),
         cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),
         cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
+        cmocka_unit_test(a_handful_too_many_is_no_other_ceiling),
         cmocka_unit_test(several_choices_and_passes_multiply),
         cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),
         cmocka_unit_test(searches_are_held_with_fee_and_text),

@@ -391,6 +391,49 @@ static void answers_are_learned_per_model(void **state)
     pawl_estimator_free(estimator);
 }
 
+static void settle_answer(struct pawl_estimator *estimator, int64_t ceiling, int64_t tokens)
+{
+    struct pawl_estimate none = {.tokens = 100};
+    struct pawl_estimate_mark mark = {.chain = 0};
+    struct pawl_estimate_sample sample = {.estimate = &none,
+                                          .mark = &mark,
+                                          .input_tokens = 100,
+                                          .output_tokens = tokens,
+                                          .output_ceiling = ceiling};
+    pawl_estimator_learn(estimator, MODEL, &sample);
+}
+
+static void answers_beyond_their_ceilings_are_remembered(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    settle_answer(estimator, 1000, 1000);
+    struct pawl_estimate_output output = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(output.overrun_few, 0);
+    assert_int_equal(output.overrun_permille, 0);
+    settle_answer(estimator, 1, 3);
+    output = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(output.overrun_few, 2);
+    assert_int_equal(output.overrun_permille, 0);
+    settle_answer(estimator, 1000, 3000);
+    settle_answer(estimator, 5000, 6000);
+    output = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(output.overrun_permille, 3000);
+    assert_int_equal(output.overrun_tokens, 6000);
+    /* Nothing is known of what nobody bounded, and old ones are forgotten. */
+    for (int i = 0; i < 64; i++) {
+        settle_answer(estimator, 0, 9000);
+    }
+    assert_int_equal(pawl_estimate_answers(estimator, MODEL).overrun_permille, 3000);
+    for (int i = 0; i < 64; i++) {
+        settle_answer(estimator, 1000, 100);
+    }
+    output = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(output.overrun_permille, 0);
+    assert_int_equal(output.overrun_tokens, 0);
+    pawl_estimator_free(estimator);
+}
+
 static void histograms_err_upwards_by_at_most_a_step(void **state)
 {
     (void)state;
@@ -446,6 +489,7 @@ int main(void)
         cmocka_unit_test(media_counts_by_its_own_bound),
         cmocka_unit_test(conversations_used_longest_ago_are_forgotten),
         cmocka_unit_test(answers_are_learned_per_model),
+        cmocka_unit_test(answers_beyond_their_ceilings_are_remembered),
         cmocka_unit_test(histograms_err_upwards_by_at_most_a_step),
         cmocka_unit_test(old_samples_fade),
     };
