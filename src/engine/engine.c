@@ -106,6 +106,13 @@ static pawl_err start_workers(struct pawl_engine *engine, struct pawl_errmsg *ms
                            options->wake_arg, msg);
     if (pawl_failed(err)) {
         pawl_worker_close(&engine->journal_worker);
+        return err;
+    }
+    err = pawl_worker_open(&engine->witness_worker, !options->single_threaded, options->wake,
+                           options->wake_arg, msg);
+    if (pawl_failed(err)) {
+        pawl_worker_close(&engine->journal_worker);
+        pawl_worker_close(&engine->side_worker);
     }
     return err;
 }
@@ -146,6 +153,7 @@ static void end(struct pawl_engine *engine)
 {
     pawl_engine_flush(engine);
     pawl_worker_wait(&engine->side_worker);
+    pawl_worker_wait(&engine->witness_worker);
     (void)snapshot_finish_job(engine);
     struct pawl_errmsg msg = {""};
     pawl_err err = engine->poisoned ? PAWL_OK : snapshot_write_witness(engine, &msg);
@@ -160,6 +168,7 @@ void pawl_engine_close(struct pawl_engine *engine)
     end(engine);
     pawl_worker_close(&engine->journal_worker);
     pawl_worker_close(&engine->side_worker);
+    pawl_worker_close(&engine->witness_worker);
     release(engine);
 }
 
@@ -209,7 +218,8 @@ static bool turn_is_due(const struct pawl_engine *engine)
 {
     bool collected = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
     bool committed = engine->job != JOB_NONE && !engine->journal_worker.threaded;
-    bool written = engine->side_job != SIDE_NONE && !engine->side_worker.threaded;
+    bool written = (engine->side_job != SIDE_NONE && !engine->side_worker.threaded) ||
+                   (engine->witness_writing && !engine->witness_worker.threaded);
     bool answer =
         engine->waiting_first != NULL && engine->waiting_first->needs_op <= engine->durable_op;
     return !engine->poisoned && (collected || committed || written || answer);

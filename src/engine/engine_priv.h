@@ -57,7 +57,7 @@ enum snapshot_state {
     SNAPSHOT_DURABLE    /* the file has its name; the journal does not know it yet */
 };
 
-enum side_job { SIDE_NONE, SIDE_BEGIN, SIDE_SLICE, SIDE_FINISH, SIDE_WITNESS, SIDE_REMOVE };
+enum side_job { SIDE_NONE, SIDE_BEGIN, SIDE_SLICE, SIDE_FINISH, SIDE_REMOVE };
 
 struct engine_snapshot {
     enum snapshot_state state;
@@ -105,12 +105,17 @@ struct pawl_engine {
     struct pawl_op *waiting_first;
     struct pawl_op *waiting_last;
 
-    /* Checkpoints and the witness. */
+    /* Checkpoints. */
     struct pawl_worker side_worker;
     enum side_job side_job;
     struct engine_snapshot snapshot;
+
+    /* The witness, on a worker of its own: the sync of a checkpoint can take longer than the
+     * second that it has (J11). */
+    struct pawl_worker witness_worker;
+    bool witness_writing;
     struct pawl_witness witness;      /* the newest that is on disk */
-    struct pawl_witness witness_next; /* of SIDE_WITNESS */
+    struct pawl_witness witness_next; /* the one that is being written */
     int64_t witness_due_us;           /* INT64_MAX: nothing to say */
 
     struct pawl_buf lookup; /* the batch that pawl_engine_original handed a record out of */
@@ -135,7 +140,7 @@ void engine_make_durable(struct pawl_engine *engine, uint64_t op);
 void snapshot_at_batch_end(struct pawl_engine *engine);
 /* A batch is durable. */
 void snapshot_note_durable(struct pawl_engine *engine);
-/* Takes a finished job of the side worker. */
+/* Takes finished jobs of the side worker and the witness's. */
 bool snapshot_finish_job(struct pawl_engine *engine);
 bool snapshot_start_job(struct pawl_engine *engine);
 /* Before the journal is told about a checkpoint: which one it will forget. */

@@ -7,9 +7,10 @@
  *   STREAMING --slices of chunks, while commands go on--> all handed out, file durable --> DURABLE
  *   DURABLE --the journal names it (commit.c)--> NONE, and the oldest file goes
  *
- * J10 is this order. J11: the witness is made from what is durable, and due a second after the
- * first commit that it does not know. Files are written by the side worker; the core is only
- * touched here, on the engine's thread.
+ * J10 is this order. J11: the witness is made from what is durable, and due three quarters of
+ * a second after the first commit that it does not know; it has a worker of its own, so that it
+ * need not wait for a checkpoint's sync. Checkpoints are written by the side worker; the core is
+ * only touched here, on the engine's thread.
  *
  * Failure: a disk that fails stops the engine, as in a commit. Missing memory does not: the
  * checkpoint is given up and tried again later, since it only saves time.
@@ -21,12 +22,13 @@
 #include "base/log.h"
 #include "engine/engine_priv.h"
 
-#define WITNESS_LAG_US PAWL_US_PER_SECOND
+/* The second of J11, less what the writing may take. */
+#define WITNESS_LAG_US (INT64_C(750) * PAWL_US_PER_MS)
 /* How soon a host without a wake-up should look again while a checkpoint is being written. */
 #define SNAPSHOT_PAUSE_US (INT64_C(10) * PAWL_US_PER_MS)
 #define CHECKPOINT_OPS    UINT64_C(200000)
 
-/* --- Jobs, on the side worker. ---------------------------------------------------------------- */
+/* --- Jobs, on the workers. -------------------------------------------------------------------- */
 
 static pawl_err begin_job(void *arg, struct pawl_errmsg *msg)
 {
@@ -53,7 +55,7 @@ static pawl_err slice_job(void *arg, struct pawl_errmsg *msg)
     return err;
 }
 
-static pawl_err finish_file_job(void *arg, struct pawl_errmsg *msg)
+static pawl_err publish_job(void *arg, struct pawl_errmsg *msg)
 {
     struct pawl_engine *engine = arg;
     struct pawl_checkpoint_writer *writer = engine->snapshot.writer;
@@ -179,13 +181,7 @@ static void fill_slice(struct pawl_engine *engine)
     }
 }
 
-static bool witness_is_due(struct pawl_engine *engine)
-{
-    return engine->witness_due_us != INT64_MAX && engine->durable_op > engine->witness.op &&
-           pawl_slew_now_us(&engine->slew) >= engine->witness_due_us;
-}
-
-bool snapshot_start_job(struct pawl_engine *engine)
+static bool start_file_job(struct pawl_engine *engine)
 {
     struct engine_snapshot *snapshot = &engine->snapshot;
     if (engine->side_job != SIDE_NONE || engine->poisoned) {
@@ -195,13 +191,6 @@ bool snapshot_start_job(struct pawl_engine *engine)
         give_up(engine, "no memory");
         return true;
     }
-    if (witness_is_due(engine)) {
-        engine->witness_next =
-            (struct pawl_witness){.op = engine->durable_op, .hash = engine->durable_hash};
-        engine->witness_due_us = INT64_MAX;
-        run(engine, SIDE_WITNESS, witness_job);
-        return true;
-    }
     if (snapshot->state == SNAPSHOT_BEGUN && engine->durable_op >= snapshot->op) {
         run(engine, SIDE_BEGIN, begin_job);
         return true;
@@ -209,7 +198,7 @@ bool snapshot_start_job(struct pawl_engine *engine)
     if (snapshot->state == SNAPSHOT_STREAMING) {
         fill_slice(engine);
         bool slice = snapshot->chunk_count > 0;
-        run(engine, slice ? SIDE_SLICE : SIDE_FINISH, slice ? slice_job : finish_file_job);
+        run(engine, slice ? SIDE_SLICE : SIDE_FINISH, slice ? slice_job : publish_job);
         return true;
     }
     if (snapshot->state == SNAPSHOT_NONE && snapshot->obsolete[0] != '\0') {
@@ -217,6 +206,27 @@ bool snapshot_start_job(struct pawl_engine *engine)
         return true;
     }
     return false;
+}
+
+static bool start_witness(struct pawl_engine *engine)
+{
+    if (engine->witness_writing || engine->poisoned || engine->witness_due_us == INT64_MAX ||
+        engine->durable_op <= engine->witness.op ||
+        pawl_slew_now_us(&engine->slew) < engine->witness_due_us) {
+        return false;
+    }
+    engine->witness_next =
+        (struct pawl_witness){.op = engine->durable_op, .hash = engine->durable_hash};
+    engine->witness_due_us = INT64_MAX;
+    engine->witness_writing = true;
+    pawl_worker_run(&engine->witness_worker, witness_job, engine);
+    return true;
+}
+
+bool snapshot_start_job(struct pawl_engine *engine)
+{
+    bool witness = start_witness(engine);
+    return start_file_job(engine) || witness;
 }
 
 /* --- Taking them back. ------------------------------------------------------------------------ */
@@ -228,8 +238,6 @@ static void side_failed(struct pawl_engine *engine,
 {
     if (err.code != PAWL_ERR_MEMORY) {
         engine_fail(engine, err, msg);
-    } else if (job == SIDE_WITNESS) {
-        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
     } else if (job != SIDE_REMOVE) {
         give_up(engine, msg->text);
     }
@@ -244,12 +252,6 @@ static void side_done(struct pawl_engine *engine, enum side_job job)
     case SIDE_FINISH:
         engine->snapshot.state = SNAPSHOT_DURABLE;
         return;
-    case SIDE_WITNESS:
-        engine->witness = engine->witness_next;
-        if (engine->durable_op > engine->witness.op && engine->witness_due_us == INT64_MAX) {
-            engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
-        }
-        return;
     case SIDE_REMOVE:
         engine->snapshot.obsolete[0] = '\0';
         return;
@@ -259,7 +261,7 @@ static void side_done(struct pawl_engine *engine, enum side_job job)
     }
 }
 
-bool snapshot_finish_job(struct pawl_engine *engine)
+static bool finish_file_job(struct pawl_engine *engine)
 {
     if (engine->side_job == SIDE_NONE ||
         pawl_worker_state(&engine->side_worker) != PAWL_WORKER_DONE) {
@@ -275,6 +277,34 @@ bool snapshot_finish_job(struct pawl_engine *engine)
     }
     side_done(engine, job);
     return true;
+}
+
+static bool finish_witness(struct pawl_engine *engine)
+{
+    if (!engine->witness_writing ||
+        pawl_worker_state(&engine->witness_worker) != PAWL_WORKER_DONE) {
+        return false;
+    }
+    struct pawl_errmsg msg = {""};
+    pawl_err err = pawl_worker_take(&engine->witness_worker, &msg);
+    engine->witness_writing = false;
+    if (pawl_failed(err) && err.code != PAWL_ERR_MEMORY) {
+        engine_fail(engine, err, &msg);
+        return false;
+    }
+    if (pawl_ok(err)) {
+        engine->witness = engine->witness_next;
+    }
+    if (engine->durable_op > engine->witness.op && engine->witness_due_us == INT64_MAX) {
+        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
+    }
+    return true;
+}
+
+bool snapshot_finish_job(struct pawl_engine *engine)
+{
+    bool witness = finish_witness(engine);
+    return finish_file_job(engine) || witness;
 }
 
 void snapshot_note_obsolete(struct pawl_engine *engine)
@@ -298,7 +328,8 @@ void snapshot_named(struct pawl_engine *engine)
 
 int64_t snapshot_next_due_us(const struct pawl_engine *engine)
 {
-    if (engine->snapshot.state != SNAPSHOT_NONE || engine->side_job != SIDE_NONE) {
+    if (engine->snapshot.state != SNAPSHOT_NONE || engine->side_job != SIDE_NONE ||
+        engine->witness_writing) {
         int64_t soon_us = engine->slew.now_us + SNAPSHOT_PAUSE_US;
         return soon_us < engine->witness_due_us ? soon_us : engine->witness_due_us;
     }

@@ -67,6 +67,7 @@ pawl_err kit_try_open(struct kit *kit)
     struct pawl_config config = pawl_engine_default_config();
     config.hash_key = (struct pawl_hash_key){1, 2};
     config.id_key = (struct pawl_hash_key){3, 4};
+    const struct pawl_files *files = kit->files != NULL ? kit->files : disk_files(kit->disk);
     struct pawl_engine_options options = {.journal = journal,
                                           .dir = KIT_DIR,
                                           .clock = pawl_clock_from_manual(&kit->time),
@@ -80,7 +81,7 @@ pawl_err kit_try_open(struct kit *kit)
                                           .fatal_arg = kit,
                                           .config = &config,
                                           .checkpoint_every_ops = kit->checkpoint_every,
-                                          .files = disk_files(kit->disk),
+                                          .files = files,
                                           .single_threaded = !kit->threads};
     return pawl_engine_open(&options, &kit->engine, &kit->msg);
 }

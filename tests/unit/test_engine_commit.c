@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "core/core.h"
+#include "journal/witness.h"
 #include "tests/lib/kit.h"
 
 #define USD PAWL_UNIT_USD_MICROCENTS
@@ -278,6 +279,93 @@ static void a_turn_that_leaves_something_is_due_at_once(void **state)
     }
 }
 
+/* --- The witness. ----------------------------------------------------------------------------- */
+
+/* Files of which a checkpoint hangs in its sync. */
+static struct gate checkpoint_gate;
+static struct gate witness_gate;
+static struct pawl_files_ops hanging_ops;
+static pawl_err (*publish_at_once)(struct pawl_file *file,
+                                   const char *path,
+                                   struct pawl_errmsg *msg);
+
+static pawl_err hanging_publish(struct pawl_file *file, const char *path, struct pawl_errmsg *msg)
+{
+    bool witness = strstr(path, "witness") != NULL;
+    if (!witness) {
+        gate_on_sync(&checkpoint_gate);
+    }
+    pawl_err err = publish_at_once(file, path, msg);
+    if (witness) {
+        gate_on_sync(&witness_gate);
+    }
+    return err;
+}
+
+/* Collects with every wake until so many came to the gate. */
+static void collect_until(struct kit *kit, struct gate *gate, unsigned least)
+{
+    for (;;) {
+        pthread_mutex_lock(&gate->lock);
+        unsigned wakes = gate->wakes;
+        bool there = gate->entered >= least;
+        pthread_mutex_unlock(&gate->lock);
+        if (there) {
+            return;
+        }
+        pawl_engine_collect(kit->engine);
+        pthread_mutex_lock(&gate->lock);
+        while (gate->entered < least && gate->wakes == wakes) {
+            pthread_cond_wait(&gate->changed, &gate->lock);
+        }
+        pthread_mutex_unlock(&gate->lock);
+    }
+}
+
+static void wake_both(void *arg)
+{
+    (void)arg;
+    gate_on_wake(&checkpoint_gate);
+    gate_on_wake(&witness_gate);
+}
+
+static void the_witness_does_not_wait_for_a_checkpoint(void **state)
+{
+    (void)state;
+    struct kit kit;
+    gate_init(&checkpoint_gate);
+    gate_init(&witness_gate);
+    kit_init(&kit, 8);
+    struct pawl_files files = *disk_files(kit.disk);
+    hanging_ops = *files.ops;
+    publish_at_once = hanging_ops.publish;
+    hanging_ops.publish = hanging_publish;
+    files.ops = &hanging_ops;
+    kit.files = &files;
+    kit.mode = PAWL_COMMIT_THREAD;
+    kit.threads = true;
+    kit.wake = wake_both;
+    kit.checkpoint_every = 2;
+    kit_open(&kit);
+    gate_hold(&checkpoint_gate, true);
+    struct pawl_command budget = kit_budget("acme", USD, 1000);
+    kit_must(&kit, &budget);
+    collect_until(&kit, &checkpoint_gate, 1);
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    kit_must(&kit, &reserve);
+    uint64_t op = pawl_engine_durable_op(kit.engine);
+    pawl_clock_manual_advance(&kit.time, PAWL_US_PER_SECOND);
+    unsigned witnesses = witness_gate.entered;
+    pawl_engine_turn(kit.engine);
+    collect_until(&kit, &witness_gate, witnesses + 1);
+    struct pawl_witness witness;
+    assert_true(pawl_ok(pawl_witness_read(&files, KIT_DIR, &witness, &kit.msg)));
+    assert_int_equal(witness.op, op);
+    assert_int_equal(checkpoint_gate.entered, 1);
+    gate_hold(&checkpoint_gate, false);
+    kit_free(&kit);
+}
+
 /* --- Failures. -------------------------------------------------------------------------------- */
 
 static void a_failed_commit_stops_everything_for_good(void **state)
@@ -520,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_read_waits_for_what_it_has_seen),
         cmocka_unit_test(an_answer_may_ask_again),
         cmocka_unit_test(a_turn_that_leaves_something_is_due_at_once),
+        cmocka_unit_test(the_witness_does_not_wait_for_a_checkpoint),
         cmocka_unit_test(a_failed_commit_stops_everything_for_good),
         cmocka_unit_test(without_memory_the_answer_is_no_and_nothing_has_changed),
         cmocka_unit_test(what_does_not_fit_the_journal_is_answered_without_it),
