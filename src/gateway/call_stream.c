@@ -175,8 +175,8 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
  * Prose and code have one in 3 to 6 bytes; only long runs of one character have fewer than one in
  * 16, and an answer does not consist of them. Where the model's answers are known, one that has
  * less than half the tokens a byte of the sparsest of them counts as impossible; but one in 8 bytes
- * is always possible, since what came before may all have been Chinese. For a wrong cut an answer would
- * have to be that odd, and to come to the very end of its ceiling, which few answers do. */
+ * is always possible, since what came before may all have been Chinese. For a wrong cut an answer
+ * would have to be that odd, and to come to the very end of its ceiling, which few answers do. */
 static bool runs_away(const struct pawl_model_call *call)
 {
     const struct pawl_estimate_output *learned = &call->query.learned;

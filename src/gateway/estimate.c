@@ -287,8 +287,8 @@ static int64_t tokens_at(int64_t bytes, int64_t ratio)
 }
 
 /* What no byte explains, from above: the most that any of the newest calls had, and a reserve as
- * the ratios have. What a long text lacked was its own density: a shorter one lacks less. A body that
- * is known as a whole lacks something only if the like of it did. */
+ * the ratios have. What a long text lacked was its own density: a shorter one lacks less. A body
+ * that is known as a whole lacks something only if the like of it did. */
 static int64_t surprise_of(const struct model *model, bool known, int64_t new_bytes)
 {
     const struct surprises *seen = &model->surprises[known];

@@ -27,8 +27,8 @@ struct pawl_media {
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media);
 
-/* What of it is read as text, which the caller counts beside those tokens: a document that is no PDF,
- * whatever it calls itself. Decoded bytes of ASCII and beyond it. */
+/* What of it is read as text, which the caller counts beside those tokens: a document that is no
+ * PDF, whatever it calls itself. Decoded bytes of ASCII and beyond it. */
 struct pawl_media_text {
     uint64_t plain_bytes;
     uint64_t dense_bytes;

@@ -237,7 +237,7 @@ def dense_text_is_bounded_before_it_was_seen():
 
 
 def counts_that_follow_a_script_stay_within_the_cap():
-    """Figures that have nothing to do with what was sent, as test doubles of providers give them."""
+    """Figures that have nothing to do with what was sent, as doubles of providers give them."""
     rng = random.Random(harness.SEED)
     for figures in ([2000] * 200, [1000 + 50 * i for i in range(200)],
                     [500, 9000] + [rng.randint(500, 9000) for _ in range(200)]):

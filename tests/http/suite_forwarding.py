@@ -164,7 +164,7 @@ def free_paths_pass_untouched():
 
 
 def redirects_take_nobody_past_pawl():
-    """A model call is refused with the address to set; a free path keeps its status, and no more."""
+    """A model call is refused with the address to set; a free path keeps its status only."""
     elsewhere = b"https://user:pass@api.example.com/v1/messages?key=secret#x"
     for status in (b"301 Moved", b"302 Found", b"303 See", b"307 Temporary", b"308 Permanent"):
         head = b"location: " + elsewhere + b"\r\nrefresh: 0;url=" + elsewhere + b"\r\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_gateway_media.c: bounds for pictures, documents and sound; content codings undone; what an answer is.
+ * test_gateway_media.c: bounds for pictures, documents and sound; content codings undone; what an
+ * answer is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
