@@ -103,8 +103,8 @@ static void usage_of(const struct decider *decider, struct form form, struct paw
 }
 
 /* How long an answer may become that the request allows so many tokens: that many, unless this
- * model was seen to exceed ceilings. Then in proportion, and at least what it was seen to give, since the
- * ceiling may mean nothing to it. */
+ * model was seen to exceed ceilings. Then in proportion, and at least what it was seen to give,
+ * since the ceiling may mean nothing to it. */
 static int64_t output_bound(const struct pawl_admission_query *query, int64_t output)
 {
     const struct pawl_estimate_output *learned = &query->learned;
