@@ -13,6 +13,7 @@
 
 uint16_t pawl_admit_funds_code(uint16_t unit)
 {
+    PAWL_ASSERT(unit != PAWL_UNIT_NONE);
     bool cap = unit == PAWL_UNIT_TOOL_CALLS || unit == PAWL_UNIT_ITERATIONS;
     return cap ? PAWL_RESULT_CAP_EXCEEDED : PAWL_RESULT_BUDGET_EXCEEDED;
 }
@@ -26,12 +27,15 @@ static uint32_t line_of(const struct pawl_amount *lines, uint32_t line_count, ui
     while (line < line_count && lines[line].unit != unit) {
         line++;
     }
+    PAWL_ASSERT(line_count <= PAWL_LINES_MAX);
+    PAWL_ASSERT(line == line_count || lines[line].unit == unit);
     return line;
 }
 
 /* The phase that counts: the one given, else the session's. */
 static uint32_t phase_of(const struct pawl_core *core, uint32_t session, struct pawl_slice phase)
 {
+    PAWL_ASSERT(phase.bytes <= PAWL_NAME_BYTES_MAX);
     if (!pawl_slice_empty(phase)) {
         return pawl_string_find(core, phase);
     }
@@ -48,6 +52,8 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
 {
     struct pawl_scope_list list;
     pawl_subject_scopes(core, subject, &list);
+    PAWL_ASSERT(line_count >= 1);
+    PAWL_ASSERT(list.count <= PAWL_SUBJECT_SCOPES_MAX);
     ret_admission->session = list.session;
     ret_admission->row_count = 0;
     if (list.session_unknown) {
@@ -106,6 +112,8 @@ static uint32_t
 row_failures(const struct pawl_core *core, const struct pawl_stand *stand, int64_t asked)
 {
     uint32_t failed = 0;
+    PAWL_ASSERT(pawl_amount_valid(asked));
+    PAWL_ASSERT(stand->debt >= 0);
     if (stand->state != PAWL_BUDGET_ACTIVE) {
         failed |= stand->state == PAWL_BUDGET_FROZEN ? PAWL_GATE_FROZEN : PAWL_GATE_CLOSED;
     }
@@ -126,6 +134,7 @@ static uint32_t session_failures(const struct pawl_session_slot *session, int64_
 {
     uint32_t failed = 0;
     PAWL_ASSERT(session->state != 0);
+    PAWL_ASSERT(session->opened_us <= now_us);
     if (session->state == PAWL_SESSION_ENDED) {
         failed |= PAWL_GATE_ENDED;
     } else if (session->state == PAWL_SESSION_PAUSED) {
@@ -168,6 +177,8 @@ static uint16_t gate_code(uint32_t gate)
 static int64_t fits_now(const struct pawl_admission *admission, uint32_t line)
 {
     int64_t fits = PAWL_AMOUNT_MAX;
+    PAWL_ASSERT(line < PAWL_LINES_MAX);
+    PAWL_ASSERT(admission->row_count > 0);
     for (uint32_t i = 0; i < admission->row_count; i++) {
         const struct pawl_admission_row *row = &admission->rows[i];
         if (row->line == line && pawl_stand_remaining(&row->stand) < fits) {
@@ -198,6 +209,7 @@ void pawl_admit_denial(const struct pawl_core *core,
         .asked = asked,
     };
     PAWL_ASSERT(ret_denial->budget != 0);
+    PAWL_ASSERT(slot->unit == stand->unit);
     if (stand->current) {
         int64_t start_us = 0;
         int64_t end_us = 0;
@@ -235,6 +247,8 @@ uint16_t pawl_admit_check(const struct pawl_core *core,
                           struct pawl_denial *ret_denial)
 {
     uint32_t of_session = 0;
+    PAWL_ASSERT(admission->row_count <= PAWL_HOLDS_MAX);
+    PAWL_ASSERT((gates & ~(uint32_t)PAWL_GATES_ALL) == 0);
     if (admission->session != 0) {
         of_session = session_failures(pawl_session_at(core, admission->session), now_us);
     }
@@ -244,6 +258,7 @@ uint16_t pawl_admit_check(const struct pawl_core *core,
         PAWL_ASSERT(lines[row->line].unit == row->stand.unit);
         failed |= row_failures(core, &row->stand, lines[row->line].value);
     }
+    PAWL_ASSERT((failed & of_session) == of_session);
     failed &= gates;
     *ret_denial = (struct pawl_denial){.budget = 0};
     if (failed == 0) {

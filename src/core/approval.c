@@ -26,6 +26,7 @@ static const struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
 /* The session's own budget of that unit, or 0. */
 static uint32_t session_budget(const struct pawl_core *core, uint32_t session, uint16_t unit)
 {
+    PAWL_ASSERT(unit != PAWL_UNIT_WALL_CLOCK_MS);
     uint32_t scope = pawl_session_at(core, session)->scope;
     PAWL_ASSERT(scope != 0);
     return pawl_budget_lookup(core, scope, 0, unit, &lifetime);
@@ -44,6 +45,7 @@ static uint16_t check_raise(const struct pawl_core *core,
     PAWL_ASSERT(line_count <= PAWL_LINES_MAX);
     for (uint32_t i = 0; i < line_count; i++) {
         int64_t value = lines[i].value;
+        PAWL_ASSERT(pawl_amount_valid(value));
         if (lines[i].unit == PAWL_UNIT_WALL_CLOCK_MS) {
             int64_t deadline_us = 0;
             if (slot->deadline_us == INT64_MAX) {
@@ -73,6 +75,7 @@ static uint16_t check_raise(const struct pawl_core *core,
 /* Whether the refusal stands before those of the question's and the session's states. */
 static bool comes_first(uint16_t code)
 {
+    PAWL_ASSERT(code < PAWL_RESULT_COUNT);
     return code != PAWL_RESULT_OK &&
            pawl_result_precedence(code) < pawl_result_precedence(PAWL_RESULT_SESSION_ENDED);
 }
@@ -99,6 +102,7 @@ uint16_t pawl_approval_plan_open(const struct pawl_core *core,
         return PAWL_RESULT_LIMIT_REACHED;
     }
     plan->expires_us = INT64_MAX;
+    PAWL_ASSERT(open->ttl_ms >= 0);
     if (open->ttl_ms > 0) {
         plan->expires_us = (core->state.now_us / US_PER_MS + open->ttl_ms) * US_PER_MS;
     }
@@ -157,6 +161,7 @@ static void settle(struct pawl_core *core, uint32_t approval, enum pawl_approval
         queue->head = approval;
     }
     queue->tail = approval;
+    PAWL_ASSERT(slot->next == 0);
     uint32_t settled =
         core->state.tables[PAWL_TABLE_APPROVAL].live_count - core->state.pending_approvals;
     if (settled > core->state.limits.approvals_max) {
@@ -169,6 +174,8 @@ static void settle(struct pawl_core *core, uint32_t approval, enum pawl_approval
 
 void pawl_approval_expire(struct pawl_core *core, uint32_t approval)
 {
+    PAWL_ASSERT(approval != 0);
+    PAWL_ASSERT(pawl_approval_at(core, approval)->expires_us <= core->state.now_us);
     settle(core, approval, PAWL_APPROVAL_EXPIRED);
 }
 
@@ -234,7 +241,8 @@ uint16_t pawl_approval_plan_answer(const struct pawl_core *core,
 /* Whether an approval of this kind lifts a pause of that reason. */
 static bool lifts(uint8_t kind, uint8_t reason)
 {
-    PAWL_ASSERT(kind >= PAWL_APPROVAL_RAISE_CAP && kind <= PAWL_APPROVAL_RESUME);
+    PAWL_ASSERT(kind >= PAWL_APPROVAL_RAISE_CAP);
+    PAWL_ASSERT(kind <= PAWL_APPROVAL_RESUME);
     PAWL_ASSERT(reason <= PAWL_REASON_FAILED);
     switch ((enum pawl_approval_kind)kind) {
     case PAWL_APPROVAL_RAISE_CAP:
@@ -253,6 +261,8 @@ void pawl_approval_apply_answer(struct pawl_core *core,
                                 struct pawl_result *result)
 {
     struct pawl_approval_slot slot = *pawl_approval_at(core, plan->slot);
+    PAWL_ASSERT(slot.state == PAWL_APPROVAL_PENDING);
+    PAWL_ASSERT(core->state.now_us < slot.expires_us);
     result->id = answer->approval;
     settle(core, plan->slot, answer->approved ? PAWL_APPROVAL_APPROVED : PAWL_APPROVAL_DENIED);
     if (!answer->approved) {
@@ -273,6 +283,7 @@ void pawl_approval_apply_answer(struct pawl_core *core,
         }
     }
     const struct pawl_session_slot *session = pawl_session_at(core, slot.session);
+    PAWL_ASSERT(session->state != PAWL_SESSION_ENDED);
     if (session->state == PAWL_SESSION_PAUSED && lifts(slot.kind, session->reason)) {
         pawl_session_move(core, slot.session, PAWL_SESSION_ACTIVE, PAWL_REASON_NONE, 0);
     }

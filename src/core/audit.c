@@ -39,9 +39,11 @@ struct sums {
 
 static void audit_held(const struct pawl_core *core, const struct pawl_held *held)
 {
-    PAWL_ASSERT(held->line_count >= 1 && held->hold_count >= 1);
+    PAWL_ASSERT(held->line_count >= 1);
+    PAWL_ASSERT(held->hold_count >= 1);
     for (uint32_t i = 0; i < held->line_count; i++) {
-        PAWL_ASSERT(held->units[i] != PAWL_UNIT_NONE && pawl_amount_valid(held->values[i]));
+        PAWL_ASSERT(held->units[i] != PAWL_UNIT_NONE);
+        PAWL_ASSERT(pawl_amount_valid(held->values[i]));
     }
     for (uint32_t i = 0; i < held->hold_count; i++) {
         PAWL_ASSERT(held->hold_line[i] < held->line_count);
@@ -54,13 +56,15 @@ static void audit_reservation(const struct pawl_core *core, uint32_t at, struct 
 {
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
     struct pawl_held held;
-    PAWL_ASSERT(slot->id > 0 && slot->id <= core->state.op);
+    PAWL_ASSERT(slot->id > 0);
+    PAWL_ASSERT(slot->id <= core->state.op);
     PAWL_ASSERT(pawl_held_find(core, slot->id) == at);
     pawl_held_load(core, at, &held);
     audit_held(core, &held);
     bool open = slot->state == PAWL_RESERVATION_HELD;
     struct pawl_timer timer = pawl_timer_at(core, slot->timer);
-    PAWL_ASSERT(timer.kind == PAWL_TIMER_RESERVATION && timer.slot == at);
+    PAWL_ASSERT(timer.kind == PAWL_TIMER_RESERVATION);
+    PAWL_ASSERT(timer.slot == at);
     PAWL_ASSERT(!open || timer.due_ms == pawl_held_due_ms(slot));
     for (uint32_t i = 0; i < held.hold_count; i++) {
         uint64_t by = weight(held.holds[i].budget, held.holds[i].ordinal);
@@ -109,7 +113,8 @@ static void audit_instance(const struct pawl_core *core,
                            uint32_t refs,
                            struct sums *sums)
 {
-    PAWL_ASSERT(spent >= 0 && reserved >= 0);
+    PAWL_ASSERT(spent >= 0);
+    PAWL_ASSERT(reserved >= 0);
     PAWL_ASSERT(refs > 0 || reserved == 0);
     uint64_t by = weight(instance.budget, instance.ordinal);
     sums->reserved += by * (uint64_t)reserved;
@@ -126,10 +131,13 @@ static void audit_budgets(const struct pawl_core *core, struct sums *sums)
     for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_BUDGET].slot_count; at++) {
         const struct pawl_budget_slot *slot = pawl_budget_at(core, at);
         struct pawl_hold instance = {.budget = at, .ordinal = slot->ordinal};
-        PAWL_ASSERT(slot->state >= PAWL_BUDGET_ACTIVE && slot->state <= PAWL_BUDGET_CLOSED);
-        PAWL_ASSERT(pawl_amount_valid(slot->allocated) && pawl_amount_valid(slot->debt));
+        PAWL_ASSERT(slot->state >= PAWL_BUDGET_ACTIVE);
+        PAWL_ASSERT(slot->state <= PAWL_BUDGET_CLOSED);
+        PAWL_ASSERT(pawl_amount_valid(slot->allocated));
+        PAWL_ASSERT(pawl_amount_valid(slot->debt));
         PAWL_ASSERT(slot->spent + slot->reserved <= PAWL_AMOUNT_MAX);
-        PAWL_ASSERT(slot->over_limit <= 1 && slot->window_start_us <= slot->window_end_us);
+        PAWL_ASSERT(slot->over_limit <= 1);
+        PAWL_ASSERT(slot->window_start_us <= slot->window_end_us);
         audit_instance(core, instance, slot->spent, slot->reserved, slot->refs, sums);
         struct pawl_window window = pawl_budget_window(slot);
         PAWL_ASSERT(pawl_budget_lookup(core, slot->scope, slot->phase, slot->unit, &window) == at);
@@ -185,13 +193,15 @@ static void audit_sessions(const struct pawl_core *core, struct sums *sums)
 {
     for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_SESSION].slot_count; at++) {
         const struct pawl_session_slot *slot = pawl_session_at(core, at);
-        PAWL_ASSERT(slot->state >= PAWL_SESSION_ACTIVE && slot->state <= PAWL_SESSION_ENDED);
+        PAWL_ASSERT(slot->state >= PAWL_SESSION_ACTIVE);
+        PAWL_ASSERT(slot->state <= PAWL_SESSION_ENDED);
         PAWL_ASSERT(pawl_scope_at(core, slot->scope)->session == at);
         bool timed = slot->state != PAWL_SESSION_ENDED && slot->deadline_us != INT64_MAX;
         PAWL_ASSERT(timed == (slot->timer != 0));
         if (timed) {
             struct pawl_timer timer = pawl_timer_at(core, slot->timer);
-            PAWL_ASSERT(timer.kind == PAWL_TIMER_SESSION && timer.slot == at);
+            PAWL_ASSERT(timer.kind == PAWL_TIMER_SESSION);
+            PAWL_ASSERT(timer.slot == at);
         }
         sums->open_holds += weight(at, 0) * slot->open_holds;
     }
@@ -223,7 +233,8 @@ static void audit_keys(const struct pawl_core *core)
         int64_t before_us = INT64_MIN;
         for (uint32_t at = core->state.idem_queues[retention].head; at != 0;) {
             const struct pawl_idem_slot *slot = pawl_idem_at(core, at);
-            PAWL_ASSERT(slot->live == 1 && slot->expires_us >= before_us);
+            PAWL_ASSERT(slot->live == 1);
+            PAWL_ASSERT(slot->expires_us >= before_us);
             struct pawl_index_cursor cursor =
                 pawl_index_find(core, PAWL_INDEX_IDEM, (uint32_t)slot->key_hash[0]);
             uint32_t found = pawl_index_next(core, &cursor);

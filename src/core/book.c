@@ -184,7 +184,8 @@ void pawl_book_roll(struct pawl_core *core, uint32_t budget)
     }
     struct pawl_window window = pawl_budget_window(slot);
     struct pawl_window_bounds bounds = pawl_window_bounds(core, &window, now_us);
-    PAWL_ASSERT(bounds.start_us <= now_us && now_us < bounds.end_us);
+    PAWL_ASSERT(bounds.start_us <= now_us);
+    PAWL_ASSERT(now_us < bounds.end_us);
     slot->ordinal = stand.ordinal;
     slot->spent = 0;
     slot->reserved = 0;
@@ -202,7 +203,8 @@ static void book_present(struct pawl_core *core,
     slot->reserved += booking->reserved;
     slot->spent += booking->spent;
     slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
-    PAWL_ASSERT(slot->reserved >= 0 && slot->spent >= 0);
+    PAWL_ASSERT(slot->reserved >= 0);
+    PAWL_ASSERT(slot->spent >= 0);
     PAWL_ASSERT(slot->refs > 0 || slot->reserved == 0);
     if (booking->over && !instance_ended(slot, core->state.now_us)) {
         slot->over_limit = 1;
@@ -220,7 +222,8 @@ static void book_past(struct pawl_core *core, const struct pawl_booking *booking
     slot->reserved += booking->reserved;
     slot->spent += booking->spent;
     slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
-    PAWL_ASSERT(slot->reserved >= 0 && slot->spent >= 0);
+    PAWL_ASSERT(slot->reserved >= 0);
+    PAWL_ASSERT(slot->spent >= 0);
     if (slot->refs == 0) {
         PAWL_ASSERT(slot->reserved == 0);
         pawl_index_remove(core, PAWL_INDEX_WINDOW, pawl_window_hash(core, instance), window);

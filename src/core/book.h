@@ -35,6 +35,7 @@ pawl_stand_of(const struct pawl_core *core, struct pawl_hold hold, int64_t now_u
 
 static inline int64_t pawl_stand_remaining(const struct pawl_stand *stand)
 {
+    PAWL_ASSERT(stand->debt >= 0);
     return stand->allocated - stand->spent - stand->reserved - stand->debt;
 }
 
@@ -45,7 +46,8 @@ static inline bool pawl_stand_can_grow(const struct pawl_stand *stand, int64_t g
 {
     int64_t used = stand->spent + stand->reserved + stand->debt;
     PAWL_ASSERT(growth <= PAWL_AMOUNT_MAX);
-    PAWL_ASSERT(used >= 0 && stand->spent + stand->reserved <= PAWL_AMOUNT_MAX);
+    PAWL_ASSERT(used >= 0);
+    PAWL_ASSERT(stand->spent + stand->reserved <= PAWL_AMOUNT_MAX);
     return growth <= 0 || growth <= PAWL_AMOUNT_MAX - used;
 }
 /* allocated, spent, reserved, debt and the overdraft limit are such that nothing is over. */

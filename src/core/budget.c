@@ -33,6 +33,7 @@ uint32_t pawl_budget_lookup(const struct pawl_core *core,
                             const struct pawl_window *window)
 {
     PAWL_ASSERT(scope != 0);
+    PAWL_ASSERT(window != NULL);
     uint32_t at = pawl_scope_at(core, scope)->first_budget;
     while (at != 0) {
         const struct pawl_budget_slot *slot = pawl_budget_at(core, at);
@@ -56,6 +57,7 @@ uint16_t pawl_budget_plan_create(const struct pawl_core *core,
     if (code != PAWL_RESULT_OK) {
         return code;
     }
+    PAWL_ASSERT(create->mode == PAWL_BUDGET_ENFORCE);
     struct pawl_additions additions = {.string_count = 0};
     uint32_t scope = pawl_additions_scope(core, &additions, &create->scope);
     pawl_additions_string(core, &additions, create->phase);
@@ -80,8 +82,10 @@ uint32_t pawl_budget_add(struct pawl_core *core,
     PAWL_ASSERT(pawl_amount_valid(create->allocated));
     PAWL_ASSERT(pawl_amount_valid(create->overdraft_limit));
     uint32_t phase = pawl_string_intern(core, create->phase);
+    PAWL_ASSERT(pawl_budget_lookup(core, scope, phase, create->unit, &create->window) == 0);
     uint32_t budget = pawl_table_take(core, PAWL_TABLE_BUDGET);
     struct pawl_budget_slot *slot = pawl_budget_edit(core, budget);
+    PAWL_ASSERT(slot->state == 0);
     slot->allocated = create->allocated;
     slot->overdraft_limit = create->overdraft_limit;
     slot->scope = scope;
@@ -113,6 +117,7 @@ void pawl_budget_apply_create(struct pawl_core *core,
                               struct pawl_result *result)
 {
     uint32_t scope = pawl_scope_intern(core, &create->scope);
+    PAWL_ASSERT(pawl_scope_find(core, &create->scope) == scope);
     uint32_t budget = pawl_budget_add(core, scope, create);
     PAWL_ASSERT(pawl_budget_of_id(core, budget) == budget);
     result->id = pawl_id_make(0, budget);
@@ -154,6 +159,8 @@ uint16_t pawl_budget_plan_fund(const struct pawl_core *core,
         return PAWL_RESULT_NOT_FOUND;
     }
     struct pawl_stand stand = pawl_stand_now(core, plan->slot, core->state.now_us);
+    PAWL_ASSERT(stand.current);
+    PAWL_ASSERT(pawl_amount_valid(fund->amount));
     if (stand.state != PAWL_BUDGET_ACTIVE) {
         return fund_refuse(core, &stand, fund, not_active_code(stand.state), plan);
     }
@@ -183,6 +190,7 @@ void pawl_budget_credit(struct pawl_core *core, uint32_t budget, int64_t amount)
     PAWL_ASSERT(amount >= 0);
     PAWL_ASSERT(amount <= PAWL_AMOUNT_MAX - slot->allocated);
     slot->allocated += amount;
+    PAWL_ASSERT(slot->state == PAWL_BUDGET_ACTIVE);
     pawl_book_settle_limit(core, budget);
 }
 
@@ -202,6 +210,7 @@ static void book_spent(struct pawl_core *core,
     };
     pawl_book(core, &booking, result);
     pawl_book_settle_limit(core, stand->budget);
+    PAWL_ASSERT(pawl_budget_at(core, stand->budget)->spent == stand->spent + change);
 }
 
 static void book_repaid(struct pawl_core *core,
@@ -209,7 +218,8 @@ static void book_repaid(struct pawl_core *core,
                         int64_t amount,
                         struct pawl_result *result)
 {
-    PAWL_ASSERT(amount >= 0 && stand->debt >= 0);
+    PAWL_ASSERT(amount >= 0);
+    PAWL_ASSERT(stand->debt >= 0);
     struct pawl_booking booking = {
         .budget = stand->budget,
         .ordinal = pawl_budget_at(core, stand->budget)->ordinal,
@@ -263,6 +273,7 @@ uint16_t pawl_budget_plan_set(const struct pawl_core *core,
     }
     const struct pawl_budget_slot *slot = pawl_budget_at(core, plan->slot);
     PAWL_ASSERT(slot->state != 0);
+    PAWL_ASSERT(set->state <= PAWL_BUDGET_CLOSED);
     if (slot->state == PAWL_BUDGET_CLOSED) {
         return PAWL_RESULT_BUDGET_CLOSED;
     }
@@ -276,6 +287,7 @@ void pawl_budget_apply_set(struct pawl_core *core,
 {
     struct pawl_budget_slot *slot = pawl_budget_edit(core, plan->slot);
     PAWL_ASSERT(slot->state != PAWL_BUDGET_CLOSED);
+    PAWL_ASSERT(set->state != slot->state);
     result->id = set->budget;
     if (set->state != 0) {
         slot->state = set->state;

@@ -58,13 +58,15 @@ static struct pawl_chunk_ref *ref_add(struct pawl_core *core, enum pawl_table_id
     uint32_t ordinal = memory->ref_count[table];
     uint32_t page = ordinal / PAWL_PAGE_REFS;
     PAWL_ASSERT(page < PAWL_PAGES_MAX);
+    PAWL_ASSERT(page <= memory->page_count[table]);
     if (page == memory->page_count[table]) {
         memory->pages[table][page] = memset(chunk_take(core), 0, PAWL_CHUNK_BYTES);
         memory->page_count[table]++;
     }
     memory->ref_count[table]++;
     struct pawl_chunk_ref *ref = pawl_chunk_ref(core, table, ordinal);
-    PAWL_ASSERT(ref->live == NULL && ref->aside == NULL);
+    PAWL_ASSERT(ref->live == NULL);
+    PAWL_ASSERT(ref->aside == NULL);
     return ref;
 }
 
@@ -90,6 +92,7 @@ void pawl_chunk_install(struct pawl_core *core, enum pawl_table_id table, const 
 static bool snapshot_needs(const struct pawl_core *core, enum pawl_table_id table, uint32_t ordinal)
 {
     const struct pawl_snapshot *snapshot = &core->memory.snapshot;
+    PAWL_ASSERT(snapshot->active);
     if (ordinal >= snapshot->state.tables[table].chunk_count) {
         return false;
     }
@@ -132,6 +135,7 @@ uint32_t pawl_chunk_shortage(const struct pawl_core *core, enum pawl_table_id ta
 static void *table_chunk_back(struct pawl_core *core, enum pawl_table_id table)
 {
     struct pawl_memory *memory = &core->memory;
+    PAWL_ASSERT(memory->free_count == 0);
     if (memory->ref_count[table] > 0) {
         struct pawl_chunk_ref *ref = pawl_chunk_ref(core, table, memory->ref_count[table] - 1);
         void *chunk = ref->aside;
@@ -140,6 +144,7 @@ static void *table_chunk_back(struct pawl_core *core, enum pawl_table_id table)
             return chunk;
         }
         chunk = ref->live;
+        PAWL_ASSERT(chunk != NULL);
         *ref = (struct pawl_chunk_ref){.live = NULL};
         memory->ref_count[table]--;
         return chunk;

@@ -20,8 +20,10 @@ static int64_t divide_floor(int64_t value, int64_t by)
 
 int64_t pawl_civil_days(struct pawl_civil_date date)
 {
-    PAWL_ASSERT(date.month >= 1 && date.month <= 12);
-    PAWL_ASSERT(date.day >= 1 && date.day <= 31);
+    PAWL_ASSERT(date.month >= 1);
+    PAWL_ASSERT(date.month <= 12);
+    PAWL_ASSERT(date.day >= 1);
+    PAWL_ASSERT(date.day <= 31);
     int64_t year = date.month <= 2 ? date.year - 1 : date.year;
     int64_t era = divide_floor(year, ERA_YEARS);
     int64_t year_of_era = year - era * ERA_YEARS;
@@ -36,12 +38,15 @@ struct pawl_civil_date pawl_civil_date(int64_t days)
     int64_t shifted = days + EPOCH_DAYS;
     int64_t era = divide_floor(shifted, ERA_DAYS);
     int64_t day_of_era = shifted - era * ERA_DAYS;
-    PAWL_ASSERT(day_of_era >= 0 && day_of_era < ERA_DAYS);
+    PAWL_ASSERT(era * ERA_DAYS <= shifted);
+    PAWL_ASSERT(day_of_era >= 0);
+    PAWL_ASSERT(day_of_era < ERA_DAYS);
     int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month = (5 * day_of_year + 2) / 153;
-    PAWL_ASSERT(month >= 0 && month < 12);
+    PAWL_ASSERT(month >= 0);
+    PAWL_ASSERT(month < 12);
     struct pawl_civil_date date = {
         .year = year_of_era + era * ERA_YEARS,
         .month = (uint32_t)(month < 10 ? month + 3 : month - 9),
@@ -56,7 +61,8 @@ struct pawl_civil_date pawl_civil_date(int64_t days)
 uint32_t pawl_civil_weekday(int64_t days)
 {
     int64_t weekday = days + 3 - divide_floor(days + 3, 7) * 7; /* 1970-01-01 was a Thursday. */
-    PAWL_ASSERT(weekday >= 0 && weekday < 7);
+    PAWL_ASSERT(weekday >= 0);
+    PAWL_ASSERT(weekday < 7);
     return (uint32_t)weekday;
 }
 
@@ -92,7 +98,8 @@ static int64_t months_later(int64_t start_s, uint32_t months)
 {
     struct pawl_civil_date date = pawl_civil_date(divide_floor(start_s, DAY_S));
     PAWL_ASSERT(date.day == 1);
-    PAWL_ASSERT(months >= 1 && months <= 12);
+    PAWL_ASSERT(months >= 1);
+    PAWL_ASSERT(months <= 12);
     date.month += months;
     if (date.month > 12) {
         date.month -= 12;

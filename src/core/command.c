@@ -30,7 +30,8 @@ const char *pawl_command_type_name(uint16_t type)
         [PAWL_COMMAND_APPROVAL_ANSWER] = "APPROVAL_ANSWER",
         [PAWL_COMMAND_NOTE] = "NOTE",
     };
-    PAWL_ASSERT(type > 0 && type < PAWL_COMMAND_TYPE_END);
+    PAWL_ASSERT(type > 0);
+    PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END);
     PAWL_ASSERT(names[type] != NULL);
     return names[type];
 }

@@ -28,18 +28,21 @@ size_t pawl_core_size(void)
 
 struct pawl_core *pawl_core_init(void *memory, size_t bytes)
 {
-    PAWL_ASSERT(memory != NULL && bytes >= pawl_core_size());
+    PAWL_ASSERT(memory != NULL);
+    PAWL_ASSERT(bytes >= pawl_core_size());
     PAWL_ASSERT((uintptr_t)memory % 64 == 0);
     struct pawl_core *core = memory;
     memset(core, 0, sizeof(*core));
     core->state.magic = PAWL_STATE_MAGIC;
     core->state.layout = PAWL_STATE_LAYOUT;
     core->state.bytes = sizeof(core->state);
+    PAWL_ASSERT(core->memory.free_count == 0);
     return core;
 }
 
 uint64_t pawl_core_op(const struct pawl_core *core)
 {
+    PAWL_ASSERT(core != NULL);
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
     return core->state.op;
 }
@@ -47,6 +50,7 @@ uint64_t pawl_core_op(const struct pawl_core *core)
 int64_t pawl_core_now_us(const struct pawl_core *core)
 {
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
+    PAWL_ASSERT(core->state.now_us >= 0);
     return core->state.now_us;
 }
 
@@ -56,6 +60,7 @@ int64_t pawl_core_next_due_us(const struct pawl_core *core)
     if (!pawl_timer_first(core, &timer)) {
         return INT64_MAX;
     }
+    PAWL_ASSERT(timer.due_ms >= 0);
     PAWL_ASSERT(timer.due_ms <= PAWL_TIMER_DUE_MS_MAX);
     return timer.due_ms * 1000;
 }
@@ -65,6 +70,7 @@ int64_t pawl_core_next_due_us(const struct pawl_core *core)
 const struct pawl_config *pawl_core_config(const struct pawl_core *core)
 {
     PAWL_ASSERT(core->state.limits.configured == 1);
+    PAWL_ASSERT(core->config.budgets_max == core->state.limits.budgets_max);
     return &core->config;
 }
 
@@ -72,6 +78,7 @@ void pawl_core_config_from_limits(struct pawl_core *core)
 {
     const struct pawl_limits *limits = &core->state.limits;
     PAWL_ASSERT(limits->shard <= UINT16_MAX);
+    PAWL_ASSERT(limits->configured == 1);
     core->config = (struct pawl_config){
         .rules_version = limits->rules_version,
         .strings_max = limits->strings_max,
@@ -93,6 +100,7 @@ void pawl_core_config_from_limits(struct pawl_core *core)
 static void config_apply(struct pawl_core *core, const struct pawl_config *config)
 {
     PAWL_ASSERT(core->state.limits.configured == 0);
+    PAWL_ASSERT(core->state.tables[PAWL_TABLE_SCOPE].slot_count == 0);
     core->state.limits = (struct pawl_limits){
         .rules_version = config->rules_version,
         .strings_max = config->strings_max,
@@ -254,7 +262,9 @@ static void apply_fresh(struct pawl_core *core,
         result->denial = plan.denial;
         return;
     }
+    PAWL_ASSERT(core->state.limits.configured == 1 || command->type == PAWL_COMMAND_CONFIG);
     apply_command(core, command, &plan, result);
+    PAWL_ASSERT(result->code == PAWL_RESULT_OK);
     if (key != NULL && pawl_result_remembered(code)) {
         pawl_idem_remember(core, command->type, key, result->id);
     }
@@ -268,6 +278,7 @@ static void answer_repeat(const struct pawl_core *core,
 {
     const struct pawl_idem_slot *slot = pawl_idem_at(core, record);
     PAWL_ASSERT(slot->op < core->state.op);
+    PAWL_ASSERT(core->state.now_us < slot->expires_us);
     if (slot->payload_hash[0] != key->payload_hash[0] ||
         slot->payload_hash[1] != key->payload_hash[1]) {
         result->code = PAWL_RESULT_IDEMPOTENCY_MISMATCH;
@@ -304,7 +315,8 @@ void pawl_core_apply(struct pawl_core *core,
                      const struct pawl_command *command,
                      struct pawl_result *ret_result)
 {
-    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC && !core->memory.restoring);
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
+    PAWL_ASSERT(!core->memory.restoring);
     PAWL_ASSERT(now_us >= core->state.now_us);
     PAWL_ASSERT(now_us <= PAWL_NOW_US_MAX);
     core->state.op++;

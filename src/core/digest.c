@@ -12,6 +12,7 @@ uint64_t pawl_core_digest(const struct pawl_core *core)
 {
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
     PAWL_ASSERT(!core->memory.restoring);
+    PAWL_ASSERT(core->state.bytes == sizeof(core->state));
     struct pawl_hash_sip sip;
     pawl_hash_sip_init(&sip, (struct pawl_hash_key){0, 0});
     pawl_hash_sip_add(&sip, &core->state, sizeof(core->state));

@@ -12,6 +12,8 @@ uint16_t pawl_event_plan(const struct pawl_core *core,
                          struct pawl_plan *plan)
 {
     int64_t now_us = core->state.now_us;
+    PAWL_ASSERT(event->line_count >= 1);
+    PAWL_ASSERT(event->line_count <= PAWL_LINES_MAX);
     uint16_t code = pawl_admit_gather(core, now_us, &event->subject, event->phase, event->lines,
                                       event->line_count, &plan->admission);
     if (code != PAWL_RESULT_OK) {
@@ -43,6 +45,7 @@ void pawl_event_apply(struct pawl_core *core,
     result->id = core->state.op;
     result->line_count = plan->held.line_count;
     for (uint32_t line = 0; line < plan->held.line_count; line++) {
+        PAWL_ASSERT(plan->released[line].value == 0);
         result->charged[line] = plan->charged[line];
         result->released[line] = plan->released[line];
     }

@@ -16,7 +16,8 @@ enum { US_PER_MS = 1000 };
 
 uint16_t pawl_expire_plan(const struct pawl_core *core, const struct pawl_command_expire *expire)
 {
-    PAWL_ASSERT(expire->max >= 1 && expire->max <= PAWL_EXPIRE_MAX);
+    PAWL_ASSERT(expire->max >= 1);
+    PAWL_ASSERT(expire->max <= PAWL_EXPIRE_MAX);
     /* Nothing ends before its time. */
     return expire->until_us <= core->state.now_us ? PAWL_RESULT_OK : PAWL_RESULT_INVALID_REQUEST;
 }
@@ -122,6 +123,7 @@ void pawl_expire_apply(struct pawl_core *core,
     while (due && count < expire->max) {
         PAWL_ASSERT(timer.due_ms * US_PER_MS <= core->state.now_us);
         core->expired[count] = timer_fire(core, &timer);
+        PAWL_ASSERT(core->expired[count].id != 0);
         count++;
         due = pawl_timer_first(core, &timer) && timer.due_ms * US_PER_MS <= expire->until_us;
     }

@@ -24,6 +24,7 @@
 
 uint32_t pawl_held_hash(const struct pawl_core *core, uint64_t id)
 {
+    PAWL_ASSERT(core->state.limits.configured == 1);
     return (uint32_t)pawl_hash_mix(id ^ core->state.limits.hash_key[1]);
 }
 
@@ -44,6 +45,7 @@ uint32_t pawl_held_find(const struct pawl_core *core, uint64_t id)
 
 int64_t pawl_held_due_ms(const struct pawl_reservation_slot *slot)
 {
+    PAWL_ASSERT(slot->state != 0);
     PAWL_ASSERT(slot->expires_us % 1000 == 0);
     return slot->expires_us / 1000 + slot->grace_ms + 1;
 }
@@ -52,7 +54,8 @@ void pawl_held_load(const struct pawl_core *core, uint32_t slot, struct pawl_hel
 {
     const struct pawl_reservation_slot *from = pawl_reservation_at(core, slot);
     PAWL_ASSERT(from->state != 0);
-    PAWL_ASSERT(from->line_count <= PAWL_LINES_MAX && from->hold_count <= PAWL_HOLDS_MAX);
+    PAWL_ASSERT(from->line_count <= PAWL_LINES_MAX);
+    PAWL_ASSERT(from->hold_count <= PAWL_HOLDS_MAX);
     ret_held->slot = slot;
     ret_held->line_count = from->line_count;
     ret_held->hold_count = from->hold_count;
@@ -86,6 +89,7 @@ static void blocks_store(struct pawl_core *core, uint32_t slot, const struct paw
     while (stored < held->hold_count || (previous == 0 && held->line_count > PAWL_LINES_INLINE)) {
         uint32_t at = pawl_table_take(core, PAWL_TABLE_HOLDS);
         struct pawl_holds_slot *block = pawl_holds_edit(core, at);
+        PAWL_ASSERT(block->live == 0);
         block->live = 1;
         if (previous == 0) {
             pawl_reservation_edit(core, slot)->more = at;
@@ -107,7 +111,8 @@ static void blocks_store(struct pawl_core *core, uint32_t slot, const struct paw
 
 uint32_t pawl_held_store(struct pawl_core *core, uint64_t id, const struct pawl_held *held)
 {
-    PAWL_ASSERT(held->line_count >= 1 && held->line_count <= PAWL_LINES_MAX);
+    PAWL_ASSERT(held->line_count >= 1);
+    PAWL_ASSERT(held->line_count <= PAWL_LINES_MAX);
     PAWL_ASSERT(held->hold_count <= PAWL_HOLDS_MAX);
     PAWL_ASSERT(pawl_held_find(core, id) == 0);
     uint32_t slot = pawl_table_take(core, PAWL_TABLE_RESERVATION);

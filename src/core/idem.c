@@ -28,6 +28,8 @@ enum { DRAIN_MAX = 4 }; /* records that one command forgets at most, of each ret
 
 bool pawl_idem_allowed(uint16_t type)
 {
+    PAWL_ASSERT(type >= PAWL_COMMAND_CONFIG);
+    PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END);
     return type != PAWL_COMMAND_CONFIG && type != PAWL_COMMAND_TZ_DEFINE &&
            type != PAWL_COMMAND_EXPIRE;
 }
@@ -45,6 +47,7 @@ static uint32_t retention_of(uint16_t type)
 /* The object that a key belongs to, or 0 where it belongs to a tenant. */
 static uint64_t object_of(const struct pawl_command *command)
 {
+    PAWL_ASSERT(command != NULL);
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_COMMIT:
     case PAWL_COMMAND_CORRECT:
@@ -81,6 +84,7 @@ static uint64_t object_of(const struct pawl_command *command)
 
 static struct pawl_slice tenant_of(const struct pawl_command *command)
 {
+    PAWL_ASSERT(command != NULL);
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_BUDGET_CREATE:
         return command->u.budget_create.scope.levels[PAWL_LEVEL_TENANT];
@@ -121,7 +125,8 @@ struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pa
     struct pawl_slice tenant = tenant_of(command);
     struct pawl_slice text = command->idempotency_key;
     PAWL_ASSERT(pawl_idem_allowed(command->type));
-    PAWL_ASSERT(text.bytes > 0 && text.bytes <= PAWL_KEY_BYTES_MAX);
+    PAWL_ASSERT(text.bytes > 0);
+    PAWL_ASSERT(text.bytes <= PAWL_KEY_BYTES_MAX);
     PAWL_ASSERT(tenant.bytes <= PAWL_NAME_BYTES_MAX);
     /* Type, lengths, object, key, tenant: no two different ones have the same bytes. In one piece,
      * because SipHash is twice as fast over whole words. */
@@ -180,10 +185,13 @@ void pawl_idem_remember(struct pawl_core *core,
 {
     PAWL_ASSERT(!pawl_idem_full(core));
     uint32_t retention = retention_of(type);
+    PAWL_ASSERT(retention < PAWL_RETENTION_COUNT);
+    PAWL_ASSERT(pawl_idem_find(core, key) == 0);
     const struct pawl_limits *limits = &core->state.limits;
     int64_t ttl_us = retention == PAWL_RETENTION_SETTLE ? limits->idempotency_settle_ttl_us
                                                         : limits->idempotency_ttl_us;
     uint32_t at = pawl_table_take(core, PAWL_TABLE_IDEM);
+    PAWL_ASSERT(at != 0);
     *pawl_idem_edit(core, at) = (struct pawl_idem_slot){
         .key_hash = {key->hash[0], key->hash[1]},
         .payload_hash = {key->payload_hash[0], key->payload_hash[1]},
@@ -200,6 +208,7 @@ void pawl_idem_remember(struct pawl_core *core,
         queue->head = at;
     }
     queue->tail = at;
+    PAWL_ASSERT(pawl_idem_at(core, at)->next == 0);
     pawl_index_insert(core, PAWL_INDEX_IDEM, (uint32_t)key->hash[0], at);
 }
 

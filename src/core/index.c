@@ -91,6 +91,7 @@ void pawl_index_insert(struct pawl_core *core, enum pawl_index_id id, uint32_t h
 {
     struct pawl_index *index = &core->state.indexes[id];
     PAWL_ASSERT(slot != 0);
+    PAWL_ASSERT(index->base_mask <= index->bucket_count);
     if (index->bucket_count == 0) {
         uint32_t first = pawl_table_push(core, pawl_index_table(id));
         PAWL_ASSERT(first == 0);

@@ -34,6 +34,7 @@ static inline enum pawl_table_id pawl_index_table(enum pawl_index_id index)
 /* The number of the bucket to which a hash belongs; there is at least one. */
 static inline uint32_t pawl_index_bucket_of(const struct pawl_index *index, uint32_t hash)
 {
+    PAWL_ASSERT((index->base_mask & (index->base_mask + 1)) == 0);
     PAWL_ASSERT(index->bucket_count > index->base_mask);
     uint32_t wide = hash & (index->base_mask * 2 + 1);
     return wide < index->bucket_count ? wide : hash & index->base_mask;
@@ -49,6 +50,7 @@ pawl_index_bucket(const struct pawl_core *core, enum pawl_table_id table, uint32
  * and so the processor's. */
 static inline uint32_t pawl_index_matches(const struct pawl_bucket_slot *bucket, uint32_t hash)
 {
+    PAWL_ASSERT(bucket != NULL);
     uint32_t matches = 0;
     PAWL_ASSERT(bucket->count <= PAWL_BUCKET_ENTRIES);
     for (uint32_t i = 0; i < PAWL_BUCKET_ENTRIES; i++) {
@@ -81,6 +83,7 @@ pawl_index_find(const struct pawl_core *core, enum pawl_index_id id, uint32_t ha
 static inline uint32_t pawl_index_next(const struct pawl_core *core,
                                        struct pawl_index_cursor *cursor)
 {
+    PAWL_ASSERT(cursor->matches == 0 || cursor->bucket != NULL);
     while (cursor->matches == 0) {
         if (cursor->bucket == NULL || cursor->bucket->overflow == 0) {
             return 0;

@@ -28,6 +28,7 @@ static int64_t not_below_zero(int64_t value)
 
 static int64_t overdraft_of(const struct pawl_core *core, const struct pawl_admission_row *row)
 {
+    PAWL_ASSERT(row->stand.budget != 0);
     return pawl_budget_at(core, row->stand.budget)->overdraft_limit;
 }
 
@@ -49,13 +50,15 @@ static int64_t overage_charged(const struct pawl_core *core,
 {
     int64_t charged = overage;
     PAWL_ASSERT(overage >= 0);
+    PAWL_ASSERT(line < PAWL_LINES_MAX);
     for (uint32_t i = 0; i < admission->row_count; i++) {
         const struct pawl_admission_row *row = &admission->rows[i];
         if (row->line == line && capped(core, policy, row)) {
             charged = least(charged, not_below_zero(pawl_stand_remaining(&row->stand)));
         }
     }
-    PAWL_ASSERT(charged >= 0 && charged <= overage);
+    PAWL_ASSERT(charged >= 0);
+    PAWL_ASSERT(charged <= overage);
     return charged;
 }
 
@@ -67,6 +70,7 @@ static uint16_t refuse(const struct pawl_core *core,
                        struct pawl_plan *plan)
 {
     PAWL_ASSERT(code != PAWL_RESULT_OK);
+    PAWL_ASSERT(row->stand.unit == plan->lines[row->line].unit);
     pawl_admit_denial(core, core->state.now_us, &plan->admission, row, asked, &plan->denial);
     plan->denial.fits = not_below_zero(fits);
     return code;
@@ -80,7 +84,8 @@ static bool in_range(const struct pawl_core *core,
                      int64_t debt)
 {
     struct pawl_stand present = pawl_stand_now(core, row->stand.budget, core->state.now_us);
-    PAWL_ASSERT(debt >= 0 && debt <= charged);
+    PAWL_ASSERT(debt >= 0);
+    PAWL_ASSERT(debt <= charged);
     return pawl_stand_can_grow(&row->stand, charged) && pawl_stand_can_grow(&present, debt);
 }
 
@@ -109,6 +114,8 @@ static uint16_t plan_row(const struct pawl_core *core,
     }
     int64_t remaining = pawl_stand_remaining(&row->stand);
     int64_t shortfall = charged - least(charged, not_below_zero(remaining));
+    PAWL_ASSERT(shortfall >= 0);
+    PAWL_ASSERT(shortfall <= charged);
     bool owes = policy == PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT && !capped(core, policy, row);
     int64_t debt = owes ? shortfall : 0;
     if (owes && debt > 0 && debt > overdraft_of(core, row) - row->stand.debt) {
@@ -132,6 +139,7 @@ static uint16_t check_reject(const struct pawl_core *core,
                              struct pawl_plan *plan)
 {
     PAWL_ASSERT(overage > 0);
+    PAWL_ASSERT(line < plan->held.line_count);
     for (uint32_t i = 0; i < plan->admission.row_count; i++) {
         const struct pawl_admission_row *row = &plan->admission.rows[i];
         int64_t remaining = pawl_stand_remaining(&row->stand);
@@ -164,6 +172,7 @@ static uint16_t plan_line(const struct pawl_core *core,
     }
     int64_t charged = overage_charged(core, policy, line, overage, &plan->admission);
     int64_t used = least(covered, actual);
+    PAWL_ASSERT(used >= 0);
     for (uint32_t i = 0; i < plan->admission.row_count; i++) {
         const struct pawl_admission_row *row = &plan->admission.rows[i];
         if (row->line == line) {
@@ -183,7 +192,8 @@ pawl_overage_plan(const struct pawl_core *core, enum pawl_overage policy, struct
     uint16_t code = PAWL_RESULT_OK;
     struct pawl_denial denial = {.budget = 0};
     plan->booking_count = 0;
-    PAWL_ASSERT(plan->held.line_count >= 1 && plan->held.line_count <= PAWL_LINES_MAX);
+    PAWL_ASSERT(plan->held.line_count >= 1);
+    PAWL_ASSERT(plan->held.line_count <= PAWL_LINES_MAX);
     for (uint32_t line = 0; line < plan->held.line_count; line++) {
         int64_t charged = 0;
         plan->denial = (struct pawl_denial){.budget = 0};

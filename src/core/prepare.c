@@ -31,12 +31,14 @@ struct hints {
 /* The first slot under a hash, unproved. */
 static uint32_t guess(const struct pawl_core *core, enum pawl_index_id index, uint32_t hash)
 {
+    PAWL_ASSERT(index < PAWL_INDEX_COUNT);
     struct pawl_index_cursor cursor = pawl_index_find(core, index, hash);
     return pawl_index_next(core, &cursor);
 }
 
 static uint64_t reservation_of(const struct pawl_command *command)
 {
+    PAWL_ASSERT(command != NULL);
     switch (command->type) {
     case PAWL_COMMAND_COMMIT:
     case PAWL_COMMAND_CORRECT:
@@ -78,6 +80,8 @@ static void ask_buckets(const struct pawl_core *core,
                         struct hints *ret_hints)
 {
     *ret_hints = (struct hints){.reservation = reservation_of(command)};
+    PAWL_ASSERT(op > core->state.op);
+    PAWL_ASSERT(ret_hints->step_count == 0);
     if (command->idempotency_key.bytes > 0 && pawl_shape_check(command) == PAWL_RESULT_OK) {
         struct pawl_idem_key key = pawl_idem_key(core, command);
         pawl_index_prefetch(core, PAWL_INDEX_IDEM, (uint32_t)key.hash[0]);
@@ -96,6 +100,7 @@ static void ask_buckets(const struct pawl_core *core,
 /* Each command with a key makes room by forgetting what is over, the oldest first. */
 static void ask_for_drain(const struct pawl_core *core, uint32_t count)
 {
+    PAWL_ASSERT(count <= GROUP_MAX);
     for (uint32_t retention = 0; retention < PAWL_RETENTION_COUNT; retention++) {
         uint32_t at = core->state.idem_queues[retention].head;
         for (uint32_t i = 0; i < count && at != 0; i++) {
@@ -114,6 +119,8 @@ static void ask_for_drain(const struct pawl_core *core, uint32_t count)
 
 static void ask_slots(const struct pawl_core *core, struct hints *hints)
 {
+    PAWL_ASSERT(hints->slot == 0);
+    PAWL_ASSERT(hints->step_count <= PAWL_LEVEL_COUNT);
     if (hints->reservation != 0) {
         uint32_t hash = pawl_held_hash(core, hints->reservation);
         hints->slot = guess(core, PAWL_INDEX_RESERVATION, hash);
@@ -133,6 +140,7 @@ static void ask_slots(const struct pawl_core *core, struct hints *hints)
 
 static void ask_objects(const struct pawl_core *core, const struct hints *hints)
 {
+    PAWL_ASSERT(hints->slot == 0 || hints->reservation != 0);
     if (hints->slot != 0) {
         const struct pawl_reservation_slot *slot = pawl_reservation_at(core, hints->slot);
         PAWL_ASSERT(slot->timer != 0);
@@ -155,11 +163,13 @@ void pawl_core_prepare(const struct pawl_core *core,
                        uint32_t count)
 {
     struct hints hints[GROUP_MAX];
+    PAWL_ASSERT(commands != NULL || count == 0);
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
     if (core->state.limits.configured == 0) {
         return;
     }
     uint32_t group = count < GROUP_MAX ? count : GROUP_MAX;
+    PAWL_ASSERT(group <= count);
     for (uint32_t i = 0; i < group; i++) {
         ask_buckets(core, &commands[i], core->state.op + 1 + i, &hints[i]);
     }

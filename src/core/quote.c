@@ -13,6 +13,7 @@ static void quote_add(struct pawl_quote *quote, const struct pawl_stand *stand)
     int64_t remaining = pawl_stand_remaining(stand);
     int64_t headroom = stand->allocated - stand->spent - stand->debt;
     PAWL_ASSERT(headroom == remaining + stand->reserved);
+    PAWL_ASSERT(stand->current);
     if (!quote->bound || headroom < quote->headroom) {
         quote->headroom = headroom;
     }
@@ -36,7 +37,8 @@ uint16_t pawl_core_quote(const struct pawl_core *core,
                          struct pawl_denial *ret_denial)
 {
     PAWL_ASSERT(now_us >= core->state.now_us);
-    PAWL_ASSERT(unit_count >= 1 && unit_count <= PAWL_LINES_MAX);
+    PAWL_ASSERT(unit_count >= 1);
+    PAWL_ASSERT(unit_count <= PAWL_LINES_MAX);
     struct pawl_amount lines[PAWL_LINES_MAX];
     for (uint32_t i = 0; i < unit_count; i++) {
         lines[i] = (struct pawl_amount){.unit = units[i], .value = 0};

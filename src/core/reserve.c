@@ -20,6 +20,8 @@ _Static_assert((int)PAWL_EXTENSIONS_MAX <= UINT16_MAX, "extensions are counted i
 
 uint16_t pawl_reserve_missing(const struct pawl_core *core, uint64_t id)
 {
+    PAWL_ASSERT(pawl_held_find(core, id) == 0);
+    PAWL_ASSERT(core->state.op > 0);
     /* The present operation's number was drawn already and cannot be a reservation that the
      * command names. */
     return id == 0 || id >= core->state.op ? PAWL_RESULT_NOT_FOUND : PAWL_RESULT_GONE;
@@ -35,6 +37,7 @@ uint16_t pawl_reserve_find_open(const struct pawl_core *core,
         return pawl_reserve_missing(core, id);
     }
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
+    PAWL_ASSERT(slot->id == id);
     int64_t end_ms = slot->expires_us / US_PER_MS + (with_grace ? slot->grace_ms : 0);
     PAWL_ASSERT(end_ms < pawl_held_due_ms(slot));
     if (slot->state != PAWL_RESERVATION_HELD || core->state.now_us / US_PER_MS > end_ms) {
@@ -51,6 +54,7 @@ uint16_t pawl_reserve_plan_decide(const struct pawl_core *core,
 {
     int64_t now_us = core->state.now_us;
     struct pawl_admission *admission = &plan->admission;
+    PAWL_ASSERT(reserve->line_count >= 1);
     uint16_t code = pawl_admit_gather(core, now_us, &reserve->subject, reserve->phase,
                                       reserve->lines, reserve->line_count, admission);
     if (code != PAWL_RESULT_OK) {
@@ -77,6 +81,7 @@ uint16_t pawl_reserve_plan_decide(const struct pawl_core *core,
 /* A booking that takes `amount` on the row. */
 static struct pawl_booking hold_booking(const struct pawl_admission_row *row, int64_t amount)
 {
+    PAWL_ASSERT(row->line < PAWL_LINES_MAX);
     PAWL_ASSERT(pawl_amount_valid(amount));
     return (struct pawl_booking){
         .budget = row->stand.budget,
@@ -102,6 +107,7 @@ uint16_t pawl_reserve_plan(const struct pawl_core *core,
         held->values[i] = reserve->lines[i].value;
     }
     held->hold_count = plan->admission.row_count;
+    PAWL_ASSERT(held->hold_count >= 1);
     plan->booking_count = plan->admission.row_count;
     for (uint32_t i = 0; i < plan->admission.row_count; i++) {
         const struct pawl_admission_row *row = &plan->admission.rows[i];
@@ -136,6 +142,7 @@ void pawl_reserve_apply(struct pawl_core *core,
     pawl_plan_book(core, plan, result);
     uint32_t at = pawl_held_store(core, core->state.op, &plan->held);
     struct pawl_reservation_slot *slot = pawl_reservation_edit(core, at);
+    PAWL_ASSERT(slot->id == core->state.op);
     PAWL_ASSERT(slot->state == PAWL_RESERVATION_HELD);
     slot->created_us = core->state.now_us;
     slot->expires_us = plan->expires_us;
@@ -161,6 +168,7 @@ static uint16_t grow_lines(const struct pawl_command_grow *grow, struct pawl_pla
 {
     const struct pawl_held *held = &plan->held;
     memset(plan->lines, 0, sizeof(plan->lines));
+    PAWL_ASSERT(held->line_count >= 1);
     for (uint32_t i = 0; i < grow->line_count; i++) {
         uint32_t line = 0;
         while (line < held->line_count && held->units[line] != grow->lines[i].unit) {
@@ -177,6 +185,7 @@ static uint16_t grow_lines(const struct pawl_command_grow *grow, struct pawl_pla
 
 static bool grow_overflows(const struct pawl_plan *plan)
 {
+    PAWL_ASSERT(plan->held.line_count <= PAWL_LINES_MAX);
     for (uint32_t i = 0; i < plan->held.line_count; i++) {
         PAWL_ASSERT(pawl_amount_valid(plan->held.values[i]));
         if (plan->lines[i].value > PAWL_AMOUNT_MAX - plan->held.values[i]) {
@@ -207,6 +216,7 @@ uint16_t pawl_reserve_plan_grow(const struct pawl_core *core,
     }
     int64_t now_us = core->state.now_us;
     pawl_admit_gather_held(core, now_us, &plan->held, plan->lines, &plan->admission);
+    PAWL_ASSERT(plan->admission.row_count <= plan->held.hold_count);
     code = pawl_admit_check(core, now_us, &plan->admission, plan->lines, PAWL_GATES_ALL,
                             &plan->denial);
     if (code != PAWL_RESULT_OK) {
@@ -257,7 +267,8 @@ uint16_t pawl_reserve_plan_extend(const struct pawl_core *core,
     }
     int64_t end_ms = slot->expires_us / US_PER_MS + extend->ttl_ms;
     int64_t last_ms = core->state.now_us / US_PER_MS + LEASE_MS_MAX;
-    PAWL_ASSERT(extend->ttl_ms > 0 && slot->expires_us / US_PER_MS <= last_ms);
+    PAWL_ASSERT(extend->ttl_ms > 0);
+    PAWL_ASSERT(slot->expires_us / US_PER_MS <= last_ms);
     plan->expires_us = (end_ms < last_ms ? end_ms : last_ms) * US_PER_MS;
     return PAWL_RESULT_OK;
 }
@@ -270,6 +281,7 @@ void pawl_reserve_apply_extend(struct pawl_core *core,
     PAWL_ASSERT(plan->expires_us >= slot->expires_us);
     slot->expires_us = plan->expires_us;
     slot->extensions++;
+    PAWL_ASSERT(slot->extensions <= PAWL_EXTENSIONS_MAX);
     pawl_timer_cancel(core, slot->timer);
     slot->timer = pawl_timer_add(core, pawl_held_due_ms(slot), PAWL_TIMER_RESERVATION, plan->slot);
     PAWL_ASSERT(slot->timer != 0);

@@ -42,6 +42,7 @@ static const struct result_row *row_of(uint16_t code)
 
 const char *pawl_result_name(uint16_t code)
 {
+    PAWL_ASSERT(row_of(code)->name[0] != 0);
     return row_of(code)->name;
 }
 
@@ -52,21 +53,26 @@ const char *pawl_result_wire(uint16_t code)
 
 const char *pawl_result_meaning(uint16_t code)
 {
+    PAWL_ASSERT(row_of(code)->meaning[0] != 0);
     return row_of(code)->meaning;
 }
 
 int pawl_result_http(uint16_t code)
 {
+    PAWL_ASSERT(row_of(code)->http >= 200);
+    PAWL_ASSERT(row_of(code)->http < 600);
     return row_of(code)->http;
 }
 
 bool pawl_result_retryable(uint16_t code)
 {
+    PAWL_ASSERT(row_of(code)->retryable <= 1);
     return row_of(code)->retryable != 0;
 }
 
 bool pawl_result_remembered(uint16_t code)
 {
+    PAWL_ASSERT(row_of(code)->remembered <= 1);
     return row_of(code)->remembered != 0;
 }
 

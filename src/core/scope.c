@@ -31,6 +31,7 @@ static bool scope_is(const struct pawl_core *core,
                      uint32_t parent,
                      const struct pawl_scope_key *key)
 {
+    PAWL_ASSERT(slot->live == 1);
     if (slot->parent != parent || slot->level != key->level ||
         slot->value_bytes != key->value.bytes) {
         return false;
@@ -74,7 +75,8 @@ uint32_t pawl_scope_keys(const struct pawl_scope_name *name,
             count++;
         }
     }
-    PAWL_ASSERT(count >= 1 && ret_keys[0].level == PAWL_LEVEL_TENANT);
+    PAWL_ASSERT(count >= 1);
+    PAWL_ASSERT(ret_keys[0].level == PAWL_LEVEL_TENANT);
     if (!pawl_slice_empty(name->dimension.name)) {
         PAWL_ASSERT(count == 1);
         ret_keys[1] = (struct pawl_scope_key){.level = PAWL_LEVEL_DIMENSION,
@@ -113,9 +115,11 @@ scope_add(struct pawl_core *core, uint32_t parent, uint64_t hash, const struct p
     PAWL_ASSERT(core->state.tables[PAWL_TABLE_SCOPE].live_count < core->state.limits.scopes_max);
     PAWL_ASSERT(key->value.bytes <= PAWL_VALUE_BYTES_MAX);
     uint32_t name = pawl_string_intern(core, key->name);
+    PAWL_ASSERT((name != 0) == (key->level == PAWL_LEVEL_DIMENSION));
     uint32_t value = pawl_string_intern(core, key->value);
     uint32_t scope = pawl_table_take(core, PAWL_TABLE_SCOPE);
     struct pawl_scope_slot *slot = pawl_scope_edit(core, scope);
+    PAWL_ASSERT(slot->live == 0);
     slot->parent = parent;
     slot->name = name;
     slot->value = value;
@@ -139,6 +143,7 @@ uint32_t pawl_scope_intern(struct pawl_core *core, const struct pawl_scope_name 
         hash = pawl_scope_hash(core, hash, &keys[i]);
         uint32_t child = pawl_scope_child(core, scope, hash, &keys[i]);
         scope = child != 0 ? child : scope_add(core, scope, hash, &keys[i]);
+        PAWL_ASSERT(scope != 0);
     }
     PAWL_ASSERT(scope != 0);
     return scope;
@@ -162,7 +167,8 @@ static uint32_t scope_chain(const struct pawl_core *core,
     for (uint32_t at = scope; at != 0; at = pawl_scope_at(core, at)->parent) {
         depth++;
     }
-    PAWL_ASSERT(depth >= 1 && depth <= PAWL_LEVEL_COUNT);
+    PAWL_ASSERT(depth >= 1);
+    PAWL_ASSERT(depth <= PAWL_LEVEL_COUNT);
     uint32_t at = scope;
     for (uint32_t i = depth; i > 0; i--) {
         ret_chain[i - 1] = at;
@@ -177,6 +183,7 @@ uint64_t pawl_scope_hash_of(const struct pawl_core *core, uint32_t scope)
     uint32_t chain[PAWL_LEVEL_COUNT];
     uint32_t depth = scope_chain(core, scope, chain);
     uint64_t hash = 0;
+    PAWL_ASSERT(depth >= 1);
     for (uint32_t i = 0; i < depth; i++) {
         const struct pawl_scope_slot *slot = pawl_scope_at(core, chain[i]);
         struct pawl_scope_key key = {
@@ -200,6 +207,7 @@ struct path_writer {
 
 static void path_byte(struct path_writer *writer, char byte)
 {
+    PAWL_ASSERT(byte != 0);
     if (writer->length + 1 < writer->bytes) {
         writer->out[writer->length] = byte;
     }
@@ -208,6 +216,7 @@ static void path_byte(struct path_writer *writer, char byte)
 
 static void path_plain(struct path_writer *writer, struct pawl_slice text)
 {
+    PAWL_ASSERT(text.bytes > 0);
     for (size_t i = 0; i < text.bytes; i++) {
         path_byte(writer, text.data[i]);
     }
@@ -215,6 +224,8 @@ static void path_plain(struct path_writer *writer, struct pawl_slice text)
 
 static void path_encoded(struct path_writer *writer, struct pawl_slice text)
 {
+    PAWL_ASSERT(text.bytes > 0);
+    PAWL_ASSERT(text.bytes <= PAWL_VALUE_BYTES_MAX);
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.bytes; i++) {
         char byte = text.data[i];

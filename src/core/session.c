@@ -27,7 +27,8 @@ static const struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
 bool pawl_session_deadline(int64_t from_us, int64_t ms, int64_t *ret_deadline_us)
 {
     int64_t from_ms = from_us / US_PER_MS;
-    PAWL_ASSERT(from_ms >= 0 && from_ms <= PAWL_TIMER_DUE_MS_MAX);
+    PAWL_ASSERT(from_ms >= 0);
+    PAWL_ASSERT(from_ms <= PAWL_TIMER_DUE_MS_MAX);
     PAWL_ASSERT(ms >= 0);
     if (ms > PAWL_TIMER_DUE_MS_MAX - from_ms) {
         return false;
@@ -46,6 +47,7 @@ void pawl_session_set_deadline(struct pawl_core *core, uint32_t session, int64_t
     }
     slot->deadline_us = deadline_us;
     slot->timer = pawl_timer_add(core, deadline_us / US_PER_MS, PAWL_TIMER_SESSION, session);
+    PAWL_ASSERT(slot->timer != 0);
 }
 
 void pawl_session_move(struct pawl_core *core,
@@ -57,6 +59,7 @@ void pawl_session_move(struct pawl_core *core,
     struct pawl_session_slot *slot = pawl_session_edit(core, session);
     PAWL_ASSERT(slot->state != PAWL_SESSION_ENDED);
     PAWL_ASSERT(state != 0);
+    PAWL_ASSERT(state <= PAWL_SESSION_ENDED);
     slot->state = (uint8_t)state;
     slot->reason = (uint8_t)reason;
     slot->unit = unit;
@@ -74,6 +77,7 @@ static bool a_cap_exists(const struct pawl_core *core,
                          const struct pawl_command_session_open *open)
 {
     PAWL_ASSERT(scope != 0);
+    PAWL_ASSERT(open->cap_count <= PAWL_SESSION_CAPS_MAX);
     for (uint32_t i = 0; i < open->cap_count; i++) {
         const struct pawl_session_cap *cap = &open->caps[i];
         uint32_t phase = pawl_string_find(core, cap->phase);
@@ -90,6 +94,7 @@ uint16_t pawl_session_plan_open(const struct pawl_core *core,
                                 struct pawl_plan *plan)
 {
     const struct pawl_limits *limits = &core->state.limits;
+    PAWL_ASSERT(open->cap_count <= PAWL_SESSION_CAPS_MAX);
     struct pawl_scope_name place = pawl_scope_of_session(open->tenant, open->name);
     struct pawl_additions additions = {.string_count = 0};
     uint32_t scope = pawl_additions_scope(core, &additions, &place);
@@ -112,7 +117,8 @@ uint16_t pawl_session_plan_open(const struct pawl_core *core,
     }
     uint32_t sessions = core->state.tables[PAWL_TABLE_SESSION].live_count;
     uint32_t budgets = core->state.tables[PAWL_TABLE_BUDGET].live_count;
-    PAWL_ASSERT(sessions <= limits->sessions_max && budgets <= limits->budgets_max);
+    PAWL_ASSERT(sessions <= limits->sessions_max);
+    PAWL_ASSERT(budgets <= limits->budgets_max);
     if (sessions == limits->sessions_max || budget_count > limits->budgets_max - budgets ||
         pawl_additions_fit(core, &additions) != PAWL_RESULT_OK) {
         return PAWL_RESULT_LIMIT_REACHED;
@@ -168,6 +174,7 @@ uint16_t pawl_session_plan_set(const struct pawl_core *core,
         return PAWL_RESULT_NOT_FOUND;
     }
     uint8_t state = pawl_session_at(core, plan->session)->state;
+    PAWL_ASSERT(set->state != 0);
     PAWL_ASSERT(state != 0);
     bool allowed = state != PAWL_SESSION_ENDED &&
                    !(state == PAWL_SESSION_ACTIVE && set->state == PAWL_SESSION_ACTIVE);
@@ -180,6 +187,7 @@ void pawl_session_apply_set(struct pawl_core *core,
                             struct pawl_result *result)
 {
     PAWL_ASSERT(plan->session != 0);
+    PAWL_ASSERT(pawl_session_at(core, plan->session)->state != PAWL_SESSION_ENDED);
     pawl_session_move(core, plan->session, (enum pawl_session_state)set->state,
                       (enum pawl_session_reason)set->reason, set->unit);
     result->id = pawl_id_make(0, plan->session);
@@ -208,6 +216,7 @@ void pawl_session_apply_phase(struct pawl_core *core,
                               struct pawl_result *result)
 {
     uint32_t string = pawl_string_intern(core, phase->phase);
+    PAWL_ASSERT((string == 0) == pawl_slice_empty(phase->phase));
     struct pawl_session_slot *slot = pawl_session_edit(core, plan->session);
     PAWL_ASSERT(slot->state != PAWL_SESSION_ENDED);
     slot->phase = string;

@@ -16,6 +16,8 @@
 static uint16_t settle_lines(const struct pawl_command_settle *settle, struct pawl_plan *plan)
 {
     const struct pawl_held *held = &plan->held;
+    PAWL_ASSERT(held->line_count >= 1);
+    PAWL_ASSERT(held->line_count <= PAWL_LINES_MAX);
     if (settle->line_count != held->line_count) {
         return PAWL_RESULT_UNIT_MISMATCH;
     }
@@ -67,6 +69,8 @@ uint16_t pawl_settle_plan_commit(const struct pawl_core *core,
     }
     gather(core, plan);
     enum pawl_overage policy = (enum pawl_overage)pawl_reservation_at(core, plan->slot)->overage;
+    PAWL_ASSERT(policy >= PAWL_OVERAGE_REJECT);
+    PAWL_ASSERT(policy <= PAWL_OVERAGE_BOOK_FULL);
     return pawl_overage_plan(core, policy, plan);
 }
 
@@ -80,6 +84,7 @@ uint16_t pawl_settle_plan_release(const struct pawl_core *core,
     }
     pawl_held_load(core, plan->slot, &plan->held);
     const struct pawl_held *held = &plan->held;
+    PAWL_ASSERT(held->hold_count >= 1);
     plan->booking_count = held->hold_count;
     for (uint32_t i = 0; i < held->hold_count; i++) {
         uint32_t line = held->hold_line[i];
@@ -147,6 +152,7 @@ void pawl_settle_apply(struct pawl_core *core,
 {
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->state != 0);
+    PAWL_ASSERT(plan->booking_count == plan->held.hold_count);
     for (uint32_t i = 0; i < plan->booking_count; i++) {
         struct pawl_booking booking = plan->bookings[i];
         booking.holds = -1;

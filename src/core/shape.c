@@ -37,6 +37,8 @@ static bool value_ok(struct pawl_slice text)
 
 static bool lines_ok(const struct pawl_amount *lines, uint32_t line_count, uint32_t at_least)
 {
+    PAWL_ASSERT(lines != NULL);
+    PAWL_ASSERT(at_least <= 1);
     if (line_count < at_least || line_count > PAWL_LINES_MAX) {
         return false;
     }
@@ -55,6 +57,7 @@ static bool lines_ok(const struct pawl_amount *lines, uint32_t line_count, uint3
 
 static bool levels_ok(const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
 {
+    PAWL_ASSERT(levels != NULL);
     for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
         if (!name_or_none_ok(levels[level])) {
             return false;
@@ -65,6 +68,7 @@ static bool levels_ok(const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
 
 static bool subject_ok(const struct pawl_subject *subject)
 {
+    PAWL_ASSERT(subject != NULL);
     if (!levels_ok(subject->levels) || !name_or_none_ok(subject->session) ||
         subject->dimension_count > PAWL_DIMENSIONS_MAX) {
         return false;
@@ -86,6 +90,7 @@ static bool subject_ok(const struct pawl_subject *subject)
 /* Levels; or the tenant and a dimension; or the tenant and a session. */
 static bool scope_name_ok(const struct pawl_scope_name *name)
 {
+    PAWL_ASSERT(name != NULL);
     if (!levels_ok(name->levels)) {
         return false;
     }
@@ -117,6 +122,7 @@ static bool retention_ok(int64_t ttl_us)
 
 static bool config_ok(const struct pawl_config *config)
 {
+    PAWL_ASSERT(config != NULL);
     const uint32_t maxima[] = {
         config->strings_max,      config->scopes_max,   config->budgets_max,
         config->reservations_max, config->sessions_max, config->approvals_max,
@@ -137,6 +143,7 @@ static bool config_ok(const struct pawl_config *config)
 
 static bool create_ok(const struct pawl_command_budget_create *create)
 {
+    PAWL_ASSERT(create != NULL);
     return scope_name_ok(&create->scope) && name_or_none_ok(create->phase) &&
            create->unit != PAWL_UNIT_NONE && pawl_amount_valid(create->allocated) &&
            pawl_amount_valid(create->overdraft_limit) && create->mode == PAWL_BUDGET_ENFORCE;
@@ -144,12 +151,14 @@ static bool create_ok(const struct pawl_command_budget_create *create)
 
 static bool fund_ok(const struct pawl_command_budget_fund *fund)
 {
+    PAWL_ASSERT(fund != NULL);
     return fund->kind >= PAWL_FUND_CREDIT && fund->kind <= PAWL_FUND_REPAY_DEBT &&
            pawl_amount_valid(fund->amount);
 }
 
 static bool set_ok(const struct pawl_command_budget_set *set)
 {
+    PAWL_ASSERT(set != NULL);
     if (set->state > PAWL_BUDGET_CLOSED || (set->state == 0 && !set->set_overdraft_limit)) {
         return false;
     }
@@ -159,6 +168,7 @@ static bool set_ok(const struct pawl_command_budget_set *set)
 
 static bool reserve_ok(const struct pawl_command_reserve *reserve)
 {
+    PAWL_ASSERT(reserve != NULL);
     return subject_ok(&reserve->subject) && name_or_none_ok(reserve->phase) &&
            lines_ok(reserve->lines, reserve->line_count, 1) && reserve->ttl_ms >= 1 &&
            reserve->ttl_ms <= LEASE_MS_MAX && reserve->grace_ms >= 0 &&
@@ -170,12 +180,14 @@ static bool reserve_ok(const struct pawl_command_reserve *reserve)
 
 static bool event_ok(const struct pawl_command_event *event)
 {
+    PAWL_ASSERT(event != NULL);
     return subject_ok(&event->subject) && name_or_none_ok(event->phase) &&
            lines_ok(event->lines, event->line_count, 1) && overage_ok(event->overage);
 }
 
 static bool caps_ok(const struct pawl_command_session_open *open)
 {
+    PAWL_ASSERT(open != NULL);
     if (open->cap_count > PAWL_SESSION_CAPS_MAX) {
         return false;
     }
@@ -198,12 +210,14 @@ static bool caps_ok(const struct pawl_command_session_open *open)
 
 static bool open_ok(const struct pawl_command_session_open *open)
 {
+    PAWL_ASSERT(open != NULL);
     return name_ok(open->tenant) && name_ok(open->name) && pawl_slice_empty(open->parent) &&
            name_or_none_ok(open->phase) && caps_ok(open);
 }
 
 static bool session_set_ok(const struct pawl_command_session_set *set)
 {
+    PAWL_ASSERT(set != NULL);
     if (!name_ok(set->tenant) || !name_ok(set->name)) {
         return false;
     }
@@ -225,6 +239,7 @@ static bool session_set_ok(const struct pawl_command_session_set *set)
 
 static bool approval_open_ok(const struct pawl_command_approval_open *open)
 {
+    PAWL_ASSERT(open != NULL);
     if (!name_ok(open->tenant) || !name_ok(open->session) || open->ttl_ms < 0 ||
         open->ttl_ms > QUESTION_MS_MAX) {
         return false;
@@ -238,6 +253,7 @@ static bool approval_open_ok(const struct pawl_command_approval_open *open)
 
 static bool payload_ok(const struct pawl_command *command)
 {
+    PAWL_ASSERT(command != NULL);
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_CONFIG:
         return config_ok(&command->u.config);

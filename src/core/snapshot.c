@@ -20,12 +20,15 @@
 
 bool pawl_core_snapshot_active(const struct pawl_core *core)
 {
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
     return core->memory.snapshot.active;
 }
 
 /* Moves on to the next chunk that is owed; false when there is none. */
 static bool seek(struct pawl_snapshot *snapshot)
 {
+    PAWL_ASSERT(snapshot->active);
+    PAWL_ASSERT(snapshot->table <= PAWL_TABLE_COUNT);
     while (snapshot->table < PAWL_TABLE_COUNT &&
            snapshot->ordinal >= snapshot->state.tables[snapshot->table].chunk_count) {
         snapshot->table++;
@@ -37,13 +40,15 @@ static bool seek(struct pawl_snapshot *snapshot)
 void pawl_core_snapshot_begin(struct pawl_core *core)
 {
     struct pawl_snapshot *snapshot = &core->memory.snapshot;
-    PAWL_ASSERT(!snapshot->active && !core->memory.restoring);
+    PAWL_ASSERT(!snapshot->active);
+    PAWL_ASSERT(!core->memory.restoring);
     PAWL_ASSERT(core->memory.aside_count == 0);
     snapshot->active = true;
     snapshot->table = 0;
     snapshot->ordinal = 0;
     snapshot->number = 0;
     memcpy(&snapshot->state, &core->state, sizeof(snapshot->state));
+    PAWL_ASSERT(snapshot->state.op == core->state.op);
 }
 
 size_t pawl_core_snapshot_root(const struct pawl_core *core, void *out, size_t bytes)
@@ -67,6 +72,7 @@ bool pawl_core_snapshot_next(struct pawl_core *core, uint32_t *ret_number, void 
     }
     struct pawl_chunk_ref *ref = pawl_chunk_ref(core, snapshot->table, snapshot->ordinal);
     memcpy(out_chunk, ref->aside != NULL ? ref->aside : ref->live, PAWL_CHUNK_BYTES);
+    PAWL_ASSERT(ref->live != NULL);
     if (ref->aside != NULL) {
         PAWL_ASSERT(core->memory.aside_count > 0);
         pawl_chunk_free(core, ref->aside);
@@ -100,6 +106,7 @@ void pawl_core_snapshot_abort(struct pawl_core *core)
 /* Every index into a table must stay inside its chunks. */
 static bool tables_ok(const struct pawl_state *state)
 {
+    PAWL_ASSERT(state != NULL);
     for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
         const struct pawl_table *counts = &state->tables[table];
         uint64_t room = (uint64_t)counts->chunk_count * pawl_chunk_slots(table);
@@ -125,7 +132,8 @@ bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root)
 {
     struct pawl_state state;
     PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
-    PAWL_ASSERT(core->state.op == 0 && core->state.limits.configured == 0);
+    PAWL_ASSERT(core->state.op == 0);
+    PAWL_ASSERT(core->state.limits.configured == 0);
     if (root.bytes != sizeof(state)) {
         return false;
     }
@@ -137,6 +145,7 @@ bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root)
         return false;
     }
     memcpy(&core->state, &state, sizeof(state));
+    PAWL_ASSERT(core->memory.snapshot.active == false);
     core->memory.restoring = true;
     return true;
 }
@@ -173,6 +182,7 @@ bool pawl_core_restore_end(struct pawl_core *core)
         }
     }
     core->memory.restoring = false;
+    PAWL_ASSERT(pawl_core_chunks_wanted(core, 0) == 0);
     if (core->state.limits.configured != 0) {
         pawl_core_config_from_limits(core);
     }

@@ -26,7 +26,8 @@ uint64_t pawl_string_hash(const struct pawl_core *core, uint64_t from, struct pa
     uint64_t hash = (from ^ core->state.limits.hash_key[0]) + text.bytes;
     const char *at = text.data;
     size_t left = text.bytes;
-    PAWL_ASSERT(left > 0 && left <= PAWL_VALUE_BYTES_MAX);
+    PAWL_ASSERT(left > 0);
+    PAWL_ASSERT(left <= PAWL_VALUE_BYTES_MAX);
     for (; left >= sizeof(hash); left -= sizeof(hash)) {
         uint64_t word = 0;
         memcpy(&word, at, sizeof(word));
@@ -44,7 +45,8 @@ struct pawl_slice pawl_string_text(const struct pawl_core *core, uint32_t string
         return PAWL_SLICE_NONE;
     }
     const struct pawl_string_slot *slot = pawl_string_at(core, string);
-    PAWL_ASSERT(slot->bytes > 0 && slot->bytes <= PAWL_VALUE_BYTES_MAX);
+    PAWL_ASSERT(slot->bytes > 0);
+    PAWL_ASSERT(slot->bytes <= PAWL_VALUE_BYTES_MAX);
     return pawl_slice_of(slot->text, slot->bytes);
 }
 
@@ -52,6 +54,7 @@ static uint32_t
 string_find_hashed(const struct pawl_core *core, struct pawl_slice text, uint32_t hash)
 {
     struct pawl_index_cursor cursor = pawl_index_find(core, PAWL_INDEX_STRING, hash);
+    PAWL_ASSERT(text.bytes > 0);
     for (uint32_t at = pawl_index_next(core, &cursor); at != 0;
          at = pawl_index_next(core, &cursor)) {
         if (pawl_slice_equal(pawl_string_text(core, at), text)) {
@@ -87,12 +90,14 @@ uint32_t pawl_string_intern(struct pawl_core *core, struct pawl_slice text)
         slots += (uint32_t)((text.bytes - PAWL_STRING_HEAD_BYTES + 63) / 64);
     }
     uint32_t string = pawl_table_take_run(core, PAWL_TABLE_STRING, slots);
+    PAWL_ASSERT(string != 0);
     struct pawl_string_slot *slot = pawl_string_edit(core, string);
     slot->hash = hash;
     slot->bytes = (uint32_t)text.bytes;
     /* The run lies in one chunk: the text goes on in the slots behind the first. */
     memcpy((char *)slot + offsetof(struct pawl_string_slot, text), text.data, text.bytes);
     core->state.string_count++;
+    PAWL_ASSERT(pawl_slice_equal(pawl_string_text(core, string), text));
     pawl_index_insert(core, PAWL_INDEX_STRING, hash, string);
     return string;
 }
@@ -103,6 +108,7 @@ void pawl_additions_string(const struct pawl_core *core,
                            struct pawl_additions *additions,
                            struct pawl_slice text)
 {
+    PAWL_ASSERT(additions->string_count <= PAWL_NEW_STRINGS_MAX);
     if (pawl_slice_empty(text) || pawl_string_find(core, text) != 0) {
         return;
     }
@@ -122,6 +128,7 @@ uint32_t pawl_additions_scope(const struct pawl_core *core,
 {
     struct pawl_scope_key keys[PAWL_LEVEL_COUNT];
     uint32_t count = pawl_scope_keys(name, keys);
+    PAWL_ASSERT(count <= PAWL_LEVEL_COUNT);
     uint32_t scope = 0;
     uint64_t hash = 0;
     PAWL_ASSERT(count >= 1);

@@ -31,6 +31,7 @@ static void dimensions_sort(const struct pawl_subject *subject,
                             const struct pawl_dimension *ret_sorted[static PAWL_DIMENSIONS_MAX])
 {
     PAWL_ASSERT(subject->dimension_count <= PAWL_DIMENSIONS_MAX);
+    PAWL_ASSERT(ret_sorted != NULL);
     for (uint32_t i = 0; i < subject->dimension_count; i++) {
         const struct pawl_dimension *dimension = &subject->dimensions[i];
         uint32_t place = i;
@@ -56,6 +57,8 @@ static void list_add_levels(const struct pawl_core *core,
                             uint32_t step_count,
                             struct pawl_scope_list *list)
 {
+    PAWL_ASSERT(step_count <= PAWL_LEVEL_COUNT);
+    PAWL_ASSERT(list->count == 0);
     uint32_t scope = 0;
     for (uint32_t i = 0; i < step_count; i++) {
         scope = pawl_scope_child(core, scope, steps[i].hash, &steps[i].key);
@@ -81,8 +84,10 @@ void pawl_subject_scopes(const struct pawl_core *core,
             level_count++;
         }
     }
-    PAWL_ASSERT(level_count >= 1 && steps[0].key.level == PAWL_LEVEL_TENANT);
+    PAWL_ASSERT(level_count >= 1);
+    PAWL_ASSERT(steps[0].key.level == PAWL_LEVEL_TENANT);
     uint32_t step_count = level_count;
+    PAWL_ASSERT(step_count + subject->dimension_count < PAWL_SUBJECT_SCOPES_MAX);
     const struct pawl_dimension *dimensions[PAWL_DIMENSIONS_MAX];
     dimensions_sort(subject, dimensions);
     for (uint32_t i = 0; i < subject->dimension_count; i++) {
@@ -116,6 +121,7 @@ uint32_t
 pawl_subject_session(const struct pawl_core *core, struct pawl_slice tenant, struct pawl_slice name)
 {
     struct pawl_scope_name place = pawl_scope_of_session(tenant, name);
+    PAWL_ASSERT(place.dimension.name.bytes == 0);
     uint32_t scope = pawl_scope_find(core, &place);
     if (scope == 0) {
         return 0;

@@ -51,6 +51,7 @@ struct demand {
 
 static void demand_index(struct demand *demand, enum pawl_index_id index, uint64_t entries)
 {
+    PAWL_ASSERT(demand->slots[PAWL_TABLE_BUCKET + (uint32_t)index] == 0);
     PAWL_ASSERT(index < PAWL_INDEX_COUNT);
     demand->slots[PAWL_TABLE_BUCKET + (uint32_t)index] = entries + (entries > 0 ? 1 : 0);
     demand->slots[PAWL_TABLE_OVERFLOW] += entries;
@@ -80,6 +81,8 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     const struct pawl_limits *limits = &most;
     const struct pawl_table *tables = core->state.tables;
     struct demand demand = {.slots = {0}};
+    PAWL_ASSERT(tables[PAWL_TABLE_RESERVATION].live_count <= limits->reservations_max);
+    PAWL_ASSERT(core->state.pending_approvals <= limits->approvals_max);
     uint64_t strings =
         growth(commands, STRINGS_EACH, core->state.string_count, limits->strings_max);
     uint64_t scopes =
@@ -125,6 +128,7 @@ static uint64_t snapshot_demand(const struct pawl_core *core, uint64_t commands)
         return 0;
     }
     uint64_t pending = 0;
+    PAWL_ASSERT(snapshot->table <= PAWL_TABLE_COUNT);
     for (uint32_t table = snapshot->table; table < PAWL_TABLE_COUNT; table++) {
         pending += snapshot->state.tables[table].chunk_count;
     }
@@ -137,6 +141,7 @@ static uint64_t snapshot_demand(const struct pawl_core *core, uint64_t commands)
 /* What is missing to take the chunks of the checkpoint that is being restored. */
 static uint64_t restore_demand(const struct pawl_core *core)
 {
+    PAWL_ASSERT(core->memory.restoring);
     uint64_t chunks = 0;
     for (enum pawl_table_id table = 0; table < PAWL_TABLE_COUNT; table++) {
         uint64_t all = core->state.tables[table].chunk_count;
@@ -149,6 +154,7 @@ static uint64_t restore_demand(const struct pawl_core *core)
 
 uint32_t pawl_core_chunks_wanted(const struct pawl_core *core, uint32_t command_count)
 {
+    PAWL_ASSERT(core->state.magic == PAWL_STATE_MAGIC);
     uint64_t chunks = 0;
     if (core->memory.restoring) {
         chunks = restore_demand(core);

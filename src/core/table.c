@@ -21,6 +21,7 @@ uint32_t pawl_table_push(struct pawl_core *core, enum pawl_table_id table)
     }
     uint32_t index = counts->slot_count;
     counts->slot_count++;
+    PAWL_ASSERT(index < counts->chunk_count * pawl_chunk_slots(table));
     counts->live_count++;
     return index;
 }
@@ -61,7 +62,8 @@ uint32_t pawl_table_take_run(struct pawl_core *core, enum pawl_table_id table, u
 {
     struct pawl_table *counts = &core->state.tables[table];
     uint32_t per_chunk = pawl_chunk_slots(table);
-    PAWL_ASSERT(count > 0 && count <= per_chunk);
+    PAWL_ASSERT(count > 0);
+    PAWL_ASSERT(count <= per_chunk);
     PAWL_ASSERT(counts->free_head == 0);
     uint32_t skip = counts->slot_count == 0 ? 1 : 0;
     uint32_t left = per_chunk - counts->slot_count % per_chunk;
@@ -85,6 +87,7 @@ void pawl_table_free(struct pawl_core *core, enum pawl_table_id table, uint32_t 
     struct pawl_table *counts = &core->state.tables[table];
     PAWL_ASSERT(index > 0);
     PAWL_ASSERT(counts->live_count > 0);
+    PAWL_ASSERT(index < counts->slot_count);
     uint32_t bytes = pawl_chunk_slot_bytes(table);
     unsigned char *slot = pawl_table_edit(core, table, bytes, index);
     memset(slot, 0, bytes);

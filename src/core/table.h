@@ -95,6 +95,7 @@ static inline void *pawl_table_edit(struct pawl_core *core,
     PAWL_ASSERT(index < core->state.tables[table].slot_count);
     uint32_t slots = PAWL_CHUNK_BYTES / slot_bytes;
     uint32_t ordinal = index / slots;
+    PAWL_ASSERT(ordinal < core->memory.ref_count[table]);
     if (core->memory.snapshot.active) {
         pawl_chunk_put_aside(core, table, ordinal);
     }
@@ -130,6 +131,7 @@ PAWL_TABLE_ACCESSORS(timer_node, PAWL_TABLE_TIMER_NODE)
 /* Public ids of objects: generation and index. 0 is nobody. */
 static inline uint64_t pawl_id_make(uint32_t generation, uint32_t index)
 {
+    PAWL_ASSERT(index != 0);
     return (uint64_t)generation << 32 | index;
 }
 

@@ -20,6 +20,7 @@ enum { HEAP_FIRST = 3, CHILDREN = 4, KIND_SHIFT = 30, SEQUENCE_HIGH_BITS = 20 };
 
 static uint32_t heap_count(const struct pawl_core *core)
 {
+    PAWL_ASSERT(core->state.tables[PAWL_TABLE_TIMER].free_head == 0);
     uint32_t slots = core->state.tables[PAWL_TABLE_TIMER].slot_count;
     return slots < HEAP_FIRST ? 0 : slots - HEAP_FIRST;
 }
@@ -32,6 +33,7 @@ static const struct pawl_timer_entry_slot *entry_at(const struct pawl_core *core
 static bool entry_before(const struct pawl_timer_entry_slot *a,
                          const struct pawl_timer_entry_slot *b)
 {
+    PAWL_ASSERT(a != b);
     if (a->key_high != b->key_high) {
         return a->key_high < b->key_high;
     }
@@ -40,6 +42,7 @@ static bool entry_before(const struct pawl_timer_entry_slot *a,
 
 static void entry_put(struct pawl_core *core, uint32_t position, struct pawl_timer_entry_slot entry)
 {
+    PAWL_ASSERT(entry.node != 0);
     PAWL_ASSERT(position < heap_count(core));
     *pawl_timer_entry_edit(core, HEAP_FIRST + position) = entry;
     pawl_timer_node_edit(core, entry.node)->position = position;
@@ -48,6 +51,7 @@ static void entry_put(struct pawl_core *core, uint32_t position, struct pawl_tim
 /* Puts the entry at the place or above it. */
 static void sift_up(struct pawl_core *core, uint32_t position, struct pawl_timer_entry_slot entry)
 {
+    PAWL_ASSERT(position < heap_count(core));
     while (position > 0) {
         uint32_t parent = (position - 1) / CHILDREN;
         PAWL_ASSERT(parent < position);
@@ -90,7 +94,8 @@ static void sift_down(struct pawl_core *core, uint32_t position, struct pawl_tim
 uint32_t
 pawl_timer_add(struct pawl_core *core, int64_t due_ms, enum pawl_timer_kind kind, uint32_t slot)
 {
-    PAWL_ASSERT(due_ms >= 0 && due_ms <= PAWL_TIMER_DUE_MS_MAX);
+    PAWL_ASSERT(due_ms >= 0);
+    PAWL_ASSERT(due_ms <= PAWL_TIMER_DUE_MS_MAX);
     PAWL_ASSERT(slot < UINT32_C(1) << KIND_SHIFT);
     while (core->state.tables[PAWL_TABLE_TIMER].slot_count < HEAP_FIRST) {
         (void)pawl_table_push(core, PAWL_TABLE_TIMER);
@@ -99,6 +104,7 @@ pawl_timer_add(struct pawl_core *core, int64_t due_ms, enum pawl_timer_kind kind
     PAWL_ASSERT(sequence < UINT64_C(1) << (SEQUENCE_HIGH_BITS + 32));
     core->state.timer_sequence++;
     uint32_t node = pawl_table_take(core, PAWL_TABLE_TIMER_NODE);
+    PAWL_ASSERT(node != 0);
     pawl_timer_node_edit(core, node)->owner = (uint32_t)kind << KIND_SHIFT | slot;
     struct pawl_timer_entry_slot entry = {
         .key_high = (uint64_t)due_ms << SEQUENCE_HIGH_BITS | sequence >> 32,
@@ -116,6 +122,7 @@ void pawl_timer_cancel(struct pawl_core *core, uint32_t node)
     PAWL_ASSERT(position < heap_count(core));
     PAWL_ASSERT(entry_at(core, position)->node == node);
     uint32_t last = heap_count(core) - 1;
+    PAWL_ASSERT(position <= last);
     struct pawl_timer_entry_slot moved = *entry_at(core, last);
     pawl_table_pop(core, PAWL_TABLE_TIMER);
     pawl_table_free(core, PAWL_TABLE_TIMER_NODE, node);
@@ -146,6 +153,7 @@ void pawl_timer_prefetch(const struct pawl_core *core, uint32_t node)
 struct pawl_timer pawl_timer_at(const struct pawl_core *core, uint32_t node)
 {
     const struct pawl_timer_node_slot *place = pawl_timer_node_at(core, node);
+    PAWL_ASSERT(place->position < heap_count(core));
     const struct pawl_timer_entry_slot *entry = entry_at(core, place->position);
     PAWL_ASSERT(entry->node == node);
     PAWL_ASSERT(place->owner >> KIND_SHIFT != 0);
@@ -163,6 +171,7 @@ bool pawl_timer_first(const struct pawl_core *core, struct pawl_timer *ret_timer
         return false;
     }
     *ret_timer = pawl_timer_at(core, entry_at(core, 0)->node);
+    PAWL_ASSERT(ret_timer->slot != 0);
     PAWL_ASSERT(ret_timer->due_ms >= 0);
     return true;
 }

@@ -42,6 +42,7 @@ bool pawl_core_budget(const struct pawl_core *core,
         .over_limit = stand.over_limit,
     };
     pawl_stand_bounds(core, &stand, now_us, &ret_view->window_start_us, &ret_view->window_end_us);
+    PAWL_ASSERT(now_us < ret_view->window_end_us);
     return true;
 }
 
@@ -53,6 +54,7 @@ bool pawl_core_budget_find(const struct pawl_core *core,
                            uint64_t *ret_budget)
 {
     uint32_t place = pawl_scope_find(core, scope);
+    PAWL_ASSERT(unit != PAWL_UNIT_NONE);
     uint32_t phase_string = pawl_string_find(core, phase);
     if (place == 0 || (phase_string == 0 && !pawl_slice_empty(phase))) {
         return false;
@@ -101,6 +103,7 @@ bool pawl_core_reservation(const struct pawl_core *core,
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
     struct pawl_held held;
     pawl_held_load(core, at, &held);
+    PAWL_ASSERT(held.line_count == slot->line_count);
     PAWL_ASSERT(slot->id == reservation);
     *ret_view = (struct pawl_reservation_view){
         .id = slot->id,
@@ -125,10 +128,12 @@ bool pawl_core_reservation_next(const struct pawl_core *core,
                                 uint64_t *ret_reservation)
 {
     uint32_t slot_count = core->state.tables[PAWL_TABLE_RESERVATION].slot_count;
+    PAWL_ASSERT(*cursor < UINT32_MAX);
     for (uint32_t at = *cursor + 1; at < slot_count; at++) {
         const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
         if (slot->state != 0) {
-            PAWL_ASSERT(slot->id > 0 && slot->id <= core->state.op);
+            PAWL_ASSERT(slot->id > 0);
+            PAWL_ASSERT(slot->id <= core->state.op);
             *cursor = at;
             *ret_reservation = slot->id;
             return true;
@@ -153,6 +158,7 @@ bool pawl_core_session(const struct pawl_core *core,
         return false;
     }
     const struct pawl_session_slot *slot = pawl_session_at(core, session);
+    PAWL_ASSERT(slot->name != 0);
     PAWL_ASSERT(slot->state != 0);
     *ret_view = (struct pawl_session_view){
         .id = pawl_id_make(0, session),
@@ -178,6 +184,7 @@ bool pawl_core_approval(const struct pawl_core *core,
         return false;
     }
     const struct pawl_approval_slot *slot = pawl_approval_at(core, at);
+    PAWL_ASSERT(slot->state != 0);
     PAWL_ASSERT(slot->line_count <= PAWL_LINES_MAX);
     *ret_view = (struct pawl_approval_view){
         .id = approval,
@@ -202,6 +209,8 @@ static uint64_t index_share(const struct pawl_core *core, enum pawl_index_id id)
 {
     const struct pawl_index *index = &core->state.indexes[id];
     uint64_t bytes = (uint64_t)index->bucket_count * sizeof(struct pawl_bucket_slot);
+    PAWL_ASSERT(index->bucket_count <=
+                core->state.tables[PAWL_TABLE_BUCKET + (uint32_t)id].slot_count);
     PAWL_ASSERT(index->entry_count == 0 || bytes > 0);
     return index->entry_count > 0 ? (bytes + index->entry_count - 1) / index->entry_count : 0;
 }

@@ -20,6 +20,7 @@ bool pawl_window_equal(const struct pawl_window *a, const struct pawl_window *b)
 
 static bool calendar_ok(const struct pawl_window *window)
 {
+    PAWL_ASSERT(window->kind == PAWL_WINDOW_CALENDAR);
     if (window->period < PAWL_PERIOD_HOUR || window->period > PAWL_PERIOD_YEAR) {
         return false;
     }
@@ -32,6 +33,7 @@ static bool calendar_ok(const struct pawl_window *window)
 /* Fields that a kind does not use must be 0, so that equal windows are equal bytes. */
 uint16_t pawl_window_check(const struct pawl_core *core, const struct pawl_window *window)
 {
+    PAWL_ASSERT(window != NULL);
     bool plain = window->period == PAWL_PERIOD_NONE && window->week_start == 0 && window->tz == 0;
     bool ok = false;
     if (window->kind == PAWL_WINDOW_LIFETIME) {
@@ -56,6 +58,8 @@ calendar_bounds(const struct pawl_core *core, const struct pawl_window *window, 
     int64_t start = pawl_civil_period_start(period, window->week_start, local_s);
     int64_t next = pawl_civil_period_next(period, start);
     int64_t end_s = pawl_zone_instant(core, window->tz, next);
+    PAWL_ASSERT(pawl_zone_defined(core, window->tz));
+    PAWL_ASSERT(start < next);
     /* After the clock was set back over a boundary it shows the period before for a while; the
      * boundary has passed all the same. */
     while (end_s <= now_s) {

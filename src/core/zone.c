@@ -16,8 +16,10 @@ enum { OFFSET_S_MAX = 86399 };
 
 static const struct pawl_zone_slot *zone_at(const struct pawl_core *core, uint16_t tz)
 {
-    PAWL_ASSERT(tz >= 1 && tz <= PAWL_TZ_MAX);
+    PAWL_ASSERT(tz >= 1);
+    PAWL_ASSERT(tz <= PAWL_TZ_MAX);
     uint32_t slot = core->state.zone_of_tz[tz - 1];
+    PAWL_ASSERT(slot <= PAWL_TZ_MAX);
     return slot != 0 ? pawl_zone_at(core, slot) : NULL;
 }
 
@@ -32,6 +34,7 @@ bool pawl_zone_defined(const struct pawl_core *core, uint16_t tz)
 /* How many transitions lie at or before the instant. */
 static uint32_t transitions_passed(const struct pawl_zone_slot *zone, int64_t utc_s)
 {
+    PAWL_ASSERT(zone->count <= PAWL_TZ_TRANSITIONS_MAX);
     uint32_t low = 0;
     uint32_t high = zone->count;
     while (low < high) {
@@ -86,6 +89,7 @@ int64_t pawl_zone_instant(const struct pawl_core *core, uint16_t tz, int64_t loc
 uint16_t pawl_zone_plan(const struct pawl_core *core, const struct pawl_command_tz_define *define)
 {
     PAWL_ASSERT(core != NULL);
+    PAWL_ASSERT(define != NULL);
     if (define->tz == 0 || define->tz > PAWL_TZ_MAX) {
         return PAWL_RESULT_INVALID_REQUEST;
     }
@@ -113,13 +117,15 @@ uint16_t pawl_zone_plan(const struct pawl_core *core, const struct pawl_command_
 
 void pawl_zone_apply(struct pawl_core *core, const struct pawl_command_tz_define *define)
 {
-    PAWL_ASSERT(define->tz >= 1 && define->tz <= PAWL_TZ_MAX);
+    PAWL_ASSERT(define->tz >= 1);
+    PAWL_ASSERT(define->tz <= PAWL_TZ_MAX);
     PAWL_ASSERT(define->transition_count <= PAWL_TZ_TRANSITIONS_MAX);
     uint32_t slot = core->state.zone_of_tz[define->tz - 1];
     if (slot == 0) {
         slot = pawl_table_take(core, PAWL_TABLE_ZONE);
         core->state.zone_of_tz[define->tz - 1] = (uint16_t)slot;
     }
+    PAWL_ASSERT(slot <= PAWL_TZ_MAX);
     struct pawl_zone_slot *zone = pawl_zone_edit(core, slot);
     memset(zone, 0, sizeof(*zone));
     zone->live = 1;
