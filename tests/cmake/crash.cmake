@@ -2,7 +2,7 @@
 # Faults at every place, and a real process killed at random ones.
 add_executable(fault_sweep ${CMAKE_SOURCE_DIR}/tests/crash/fault_sweep.c)
 target_link_libraries(fault_sweep PRIVATE pawl_enginekit pawl_test_options)
-add_test(NAME crash/fault_sweep COMMAND fault_sweep 15)
+add_test(NAME crash/fault_sweep COMMAND fault_sweep 21)
 
 add_executable(crash_test
   ${CMAKE_SOURCE_DIR}/tests/crash/crash_test.c

@@ -262,7 +262,7 @@ static uint64_t sweep_all(const struct sweep *sweep, uint64_t times, uint64_t st
         look_at_it(run, sweep->name, nth);
         run_free(run);
         if (!hit) {
-            return nth - 1;
+            return nth == 1 ? 0 : nth - stride;
         }
     }
     (void)fprintf(stderr, "fault_sweep: %s does not end\n", sweep->name);
@@ -292,7 +292,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(sweeps); i++) {
         uint64_t each = sweeps[i].kind == SWEEP_SQLITE ? stride : 1;
         uint64_t once = sweep_all(&sweeps[i], 1, each);
-        uint64_t for_good = sweep_all(&sweeps[i], UINT64_MAX, each);
+        uint64_t for_good = sweep_all(&sweeps[i], UINT64_MAX, stride > 1 ? each * 3 : each);
         (void)printf("%s: %" PRIu64 " places once, %" PRIu64 " for good\n", sweeps[i].name, once,
                      for_good);
         if (once == 0 || for_good == 0) {

@@ -57,7 +57,9 @@ static void bytes_write(struct store_bytes *content, size_t offset, const void *
     if (offset + bytes > content->bytes) {
         bytes_resize(content, offset + bytes);
     }
-    memcpy(content->data + offset, data, bytes);
+    if (bytes > 0) {
+        memcpy(content->data + offset, data, bytes);
+    }
 }
 
 void store_bytes_copy(const struct store_bytes *from, struct store_bytes *to)
@@ -96,7 +98,10 @@ void store_write(struct store_inode *inode, size_t offset, const void *data, siz
 {
     struct store_change *change = add_change(inode);
     *change = (struct store_change){.offset = offset, .bytes = bytes};
-    change->data = memcpy(must(malloc(bytes > 0 ? bytes : 1)), data, bytes);
+    change->data = must(malloc(bytes > 0 ? bytes : 1));
+    if (bytes > 0) {
+        memcpy(change->data, data, bytes);
+    }
     apply(&inode->current, change);
 }
 
