@@ -3,9 +3,9 @@
  * segment.c: one SQLite file of the journal.
  *
  * A batch is one row and one transaction: SQLite's own commit decides whether it is there (J1,
- * J4). The settings of docs/JOURNAL.md, section 4, are made when the file is opened. The row of the
- * table `segment` is committed together with the tables, so a file either has it, and then all of
- * its tables, or was never begun (J13).
+ * J4). The settings of docs/JOURNAL.md, section 4, are made when the file is opened. A file is
+ * made whole (segment_make.c): it either has the row of the table `segment`, and then all of its
+ * tables, or was never begun (J13).
  *
  * Reading changes nothing. A file whose log is empty or gone is opened as immutable, which also
  * works on read-only media. One with a log (after a crash) is opened with write access, because
@@ -14,9 +14,6 @@
  * Failure: SQLite's codes become ours through sqlite_err.c. Nothing is retried. Ownership: the
  * segment owns its connection and statements; one thread at a time.
  */
-#include "journal/segment.h"
-
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,42 +21,35 @@
 #include "base/assert.h"
 #include "journal/files.h"
 #include "journal/record.h"
+#include "journal/segment_priv.h"
 #include "journal/sqlite_err.h"
 
-enum { APPLICATION_ID = 0x5061776c, USER_VERSION = 1, PAGE_BYTES = 16384, ROW_OVERHEAD_BYTES = 64 };
+enum { ROW_OVERHEAD_BYTES = 64 };
 
-struct pawl_segment {
-    sqlite3 *db;
-    sqlite3_stmt *insert;
-    struct pawl_segment_place place;
-    int64_t bytes;
-    uint32_t log_pages;
-    bool writes;
-    char path[PAWL_PATH_BYTES_MAX];
-};
-
-static pawl_err
-sql_failed(struct pawl_segment *segment, int code, const char *doing, struct pawl_errmsg *msg)
+pawl_err
+segment_failed(struct pawl_segment *segment, int code, const char *doing, struct pawl_errmsg *msg)
 {
     return pawl_sqlite_err(segment->db, code, doing, segment->path, msg);
 }
 
-static pawl_err
-run(struct pawl_segment *segment, const char *sql, const char *doing, struct pawl_errmsg *msg)
+pawl_err segment_run(struct pawl_segment *segment,
+                     const char *sql,
+                     const char *doing,
+                     struct pawl_errmsg *msg)
 {
     int code = sqlite3_exec(segment->db, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? PAWL_OK : sql_failed(segment, code, doing, msg);
+    return code == SQLITE_OK ? PAWL_OK : segment_failed(segment, code, doing, msg);
 }
 
-static pawl_err prepare(struct pawl_segment *segment,
-                        const char *sql,
-                        sqlite3_stmt **ret_statement,
-                        struct pawl_errmsg *msg)
+pawl_err segment_prepare(struct pawl_segment *segment,
+                         const char *sql,
+                         sqlite3_stmt **ret_statement,
+                         struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v3(segment->db, sql, -1, 0, &statement, NULL);
     if (code != SQLITE_OK) {
-        return sql_failed(segment, code, "read", msg);
+        return segment_failed(segment, code, "read", msg);
     }
     *ret_statement = statement;
     return PAWL_OK;
@@ -72,7 +62,7 @@ static pawl_err query_number(struct pawl_segment *segment,
                              struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
-    pawl_err err = prepare(segment, sql, &statement, msg);
+    pawl_err err = segment_prepare(segment, sql, &statement, msg);
     if (pawl_failed(err)) {
         return err;
     }
@@ -80,7 +70,7 @@ static pawl_err query_number(struct pawl_segment *segment,
     if (code == SQLITE_ROW) {
         *ret_number = sqlite3_column_int64(statement, 0);
     } else {
-        err = code == SQLITE_DONE ? PAWL_ERR(CORRUPT) : sql_failed(segment, code, "read", msg);
+        err = code == SQLITE_DONE ? PAWL_ERR(CORRUPT) : segment_failed(segment, code, "read", msg);
     }
     (void)sqlite3_finalize(statement);
     return err;
@@ -170,7 +160,7 @@ static pawl_err connect(const char *vfs,
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(name, &segment->db, flags, vfs);
     if (code != SQLITE_OK) {
-        pawl_err err = sql_failed(segment, code, "open", msg);
+        pawl_err err = segment_failed(segment, code, "open", msg);
         (void)sqlite3_close(segment->db);
         pawl_free(segment);
         return err;
@@ -186,17 +176,18 @@ static pawl_err configure(struct pawl_segment *segment, struct pawl_errmsg *msg)
     (void)sqlite3_db_config(segment->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(segment->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_wal_hook(segment->db, after_commit, segment);
-    return run(segment,
-               "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
-               "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048;",
-               "open", msg);
+    return segment_run(
+        segment,
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
+        "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048;",
+        "open", msg);
 }
 
 /* Everything rests on the log: a file that is not in WAL mode is not one of ours. */
 static pawl_err require_wal(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
-    pawl_err err = prepare(segment, "PRAGMA journal_mode", &statement, msg);
+    pawl_err err = segment_prepare(segment, "PRAGMA journal_mode", &statement, msg);
     if (pawl_failed(err)) {
         return err;
     }
@@ -230,12 +221,12 @@ static pawl_err begun(struct pawl_segment *segment, struct pawl_errmsg *msg)
     if (pawl_ok(err)) {
         err = query_number(segment, "PRAGMA user_version", &version, msg);
     }
-    if (pawl_ok(err) && application != APPLICATION_ID) {
+    if (pawl_ok(err) && application != SEGMENT_APPLICATION_ID) {
         err = corrupt(segment, msg);
     }
-    if (pawl_ok(err) && version != USER_VERSION) {
+    if (pawl_ok(err) && version != SEGMENT_USER_VERSION) {
         pawl_errmsg_set(msg, "%s has format %lld, this pawl knows format %d", segment->path,
-                        (long long)version, USER_VERSION);
+                        (long long)version, SEGMENT_USER_VERSION);
         err = PAWL_ERR(VERSION);
     }
     return err;
@@ -246,7 +237,8 @@ static pawl_err load_place(struct pawl_segment *segment, struct pawl_errmsg *msg
     pawl_err err = begun(segment, msg);
     sqlite3_stmt *statement = NULL;
     if (pawl_ok(err)) {
-        err = prepare(segment, "SELECT number, first_op, previous FROM segment", &statement, msg);
+        err = segment_prepare(segment, "SELECT number, first_op, previous FROM segment", &statement,
+                              msg);
     }
     if (pawl_failed(err)) {
         return err;
@@ -255,7 +247,7 @@ static pawl_err load_place(struct pawl_segment *segment, struct pawl_errmsg *msg
     int64_t number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     int64_t first_op = code == SQLITE_ROW ? sqlite3_column_int64(statement, 1) : 0;
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        err = sql_failed(segment, code, "read", msg);
+        err = segment_failed(segment, code, "read", msg);
     } else if (number < 1 || number > UINT32_MAX || first_op < 1 ||
                !column_hash(statement, 2, &segment->place.previous)) {
         err = corrupt(segment, msg);
@@ -267,7 +259,7 @@ static pawl_err load_place(struct pawl_segment *segment, struct pawl_errmsg *msg
     int64_t pages = 0;
     if (pawl_ok(err)) {
         err = query_number(segment, "PRAGMA page_count", &pages, msg);
-        segment->bytes = pages * PAGE_BYTES;
+        segment->bytes = pages * SEGMENT_PAGE_BYTES;
     }
     return err;
 }
@@ -278,7 +270,7 @@ static pawl_err prepare_insert(struct pawl_segment *segment, struct pawl_errmsg 
     int code = sqlite3_prepare_v3(
         segment->db, "INSERT INTO batch(first_op, last_op, hash, blob) VALUES (?1, ?2, ?3, ?4)", -1,
         SQLITE_PREPARE_PERSISTENT, &segment->insert, NULL);
-    return code == SQLITE_OK ? PAWL_OK : sql_failed(segment, code, "open", msg);
+    return code == SQLITE_OK ? PAWL_OK : segment_failed(segment, code, "open", msg);
 }
 
 pawl_err pawl_segment_open(const char *vfs,
@@ -289,10 +281,6 @@ pawl_err pawl_segment_open(const char *vfs,
 {
     int flags = SQLITE_OPEN_READWRITE;
     if (access == PAWL_SEGMENT_READ) {
-        if (companion_exists(vfs, path, "-journal")) {
-            /* The file was being made when the process died. */
-            return PAWL_ERR(NOT_FOUND);
-        }
         if (!companion_exists(vfs, path, "-wal")) {
             flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
         }
@@ -313,8 +301,9 @@ pawl_err pawl_segment_open(const char *vfs,
         err = require_wal(segment, msg);
     }
     if (pawl_ok(err)) {
-        err = access == PAWL_SEGMENT_WRITE ? prepare_insert(segment, msg)
-                                           : run(segment, "PRAGMA query_only = ON", "open", msg);
+        err = access == PAWL_SEGMENT_WRITE
+                  ? prepare_insert(segment, msg)
+                  : segment_run(segment, "PRAGMA query_only = ON", "open", msg);
     }
     if (pawl_failed(err)) {
         pawl_segment_close(segment, access == PAWL_SEGMENT_READ);
@@ -336,147 +325,6 @@ void pawl_segment_close(struct pawl_segment *segment, bool poisoned)
     int code = sqlite3_close(segment->db);
     PAWL_ASSERT(code == SQLITE_OK);
     pawl_free(segment);
-}
-
-/* --- Making one. ------------------------------------------------------------------------------ */
-
-static pawl_err write_place(struct pawl_segment *segment, struct pawl_errmsg *msg)
-{
-    sqlite3_stmt *statement = NULL;
-    pawl_err err = prepare(
-        segment, "INSERT INTO segment(id, number, first_op, previous) VALUES (1, ?1, ?2, ?3)",
-        &statement, msg);
-    if (pawl_failed(err)) {
-        return err;
-    }
-    int code = sqlite3_bind_int64(statement, 1, segment->place.number);
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(statement, 2, (sqlite3_int64)segment->place.first_op);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_blob(statement, 3, segment->place.previous.bytes,
-                                 PAWL_JOURNAL_HASH_BYTES, SQLITE_STATIC);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-    }
-    if (code != SQLITE_DONE) {
-        err = sql_failed(segment, code, "write", msg);
-    }
-    (void)sqlite3_finalize(statement);
-    return err;
-}
-
-static pawl_err insert_checkpoint(struct pawl_segment *segment,
-                                  const struct pawl_journal_checkpoint *checkpoint,
-                                  struct pawl_errmsg *msg)
-{
-    sqlite3_stmt *statement = NULL;
-    pawl_err err =
-        prepare(segment, "INSERT INTO checkpoint(op, hash, digest, file) VALUES (?1, ?2, ?3, ?4)",
-                &statement, msg);
-    if (pawl_failed(err)) {
-        return err;
-    }
-    int code = sqlite3_bind_int64(statement, 1, (sqlite3_int64)checkpoint->op);
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_blob(statement, 2, checkpoint->hash.bytes, PAWL_JOURNAL_HASH_BYTES,
-                                 SQLITE_STATIC);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)checkpoint->digest);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_bind_text(statement, 4, checkpoint->file, -1, SQLITE_STATIC);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-    }
-    if (code != SQLITE_DONE) {
-        err = sql_failed(segment, code, "write", msg);
-    }
-    (void)sqlite3_finalize(statement);
-    return err;
-}
-
-static pawl_err insert_checkpoints(struct pawl_segment *segment,
-                                   const struct pawl_segment_checkpoints *checkpoints,
-                                   struct pawl_errmsg *msg)
-{
-    pawl_err err = PAWL_OK;
-    PAWL_ASSERT(checkpoints->count <= PAWL_SEGMENT_CHECKPOINTS);
-    for (uint32_t i = 0; i < checkpoints->count && pawl_ok(err); i++) {
-        err = insert_checkpoint(segment, &checkpoints->rows[i], msg);
-    }
-    return err;
-}
-
-/* The switch to WAL is a transaction of its own, with SQLite's rollback journal; only what comes
- * after it counts. */
-static pawl_err create_tables(struct pawl_segment *segment,
-                              const struct pawl_segment_checkpoints *checkpoints,
-                              struct pawl_errmsg *msg)
-{
-    char sql[256];
-    (void)snprintf(sql, sizeof(sql),
-                   "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d;"
-                   "PRAGMA journal_mode = WAL",
-                   PAGE_BYTES, APPLICATION_ID, USER_VERSION);
-    pawl_err err = run(segment, sql, "create", msg);
-    if (pawl_ok(err)) {
-        err = require_wal(segment, msg);
-    }
-    if (pawl_ok(err)) {
-        err = run(segment,
-                  "BEGIN IMMEDIATE; CREATE TABLE segment (id INTEGER PRIMARY KEY CHECK (id = 1),"
-                  " number INTEGER NOT NULL, first_op INTEGER NOT NULL, previous BLOB NOT NULL)"
-                  " STRICT;"
-                  "CREATE TABLE batch (first_op INTEGER PRIMARY KEY, last_op INTEGER NOT NULL,"
-                  " hash BLOB NOT NULL, blob BLOB NOT NULL) STRICT;"
-                  "CREATE TABLE checkpoint (op INTEGER PRIMARY KEY, hash BLOB NOT NULL,"
-                  " digest INTEGER NOT NULL, file TEXT NOT NULL) STRICT",
-                  "create", msg);
-    }
-    if (pawl_ok(err)) {
-        err = write_place(segment, msg);
-    }
-    if (pawl_ok(err)) {
-        err = insert_checkpoints(segment, checkpoints, msg);
-    }
-    if (pawl_ok(err)) {
-        err = run(segment, "COMMIT", "create", msg);
-    }
-    return err;
-}
-
-pawl_err pawl_segment_create(const char *vfs,
-                             const char *path,
-                             const struct pawl_segment_place *place,
-                             const struct pawl_segment_checkpoints *checkpoints,
-                             struct pawl_segment **ret_segment,
-                             struct pawl_errmsg *msg)
-{
-    PAWL_ASSERT(place->number > 0 && place->first_op > 0);
-    struct pawl_segment *segment = NULL;
-    pawl_err err = connect(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &segment, msg);
-    if (pawl_failed(err)) {
-        return err;
-    }
-    segment->place = *place;
-    segment->bytes = 4 * (int64_t)PAGE_BYTES;
-    err = configure(segment, msg);
-    if (pawl_ok(err)) {
-        err = create_tables(segment, checkpoints, msg);
-    }
-    if (pawl_ok(err)) {
-        err = prepare_insert(segment, msg);
-    }
-    if (pawl_failed(err)) {
-        pawl_segment_close(segment, true);
-        return err;
-    }
-    *ret_segment = segment;
-    return PAWL_OK;
 }
 
 /* --- Batches. --------------------------------------------------------------------------------- */
@@ -519,7 +367,7 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
     }
     pawl_err err = PAWL_OK;
     if (code != SQLITE_DONE) {
-        err = sql_failed(segment, code, "commit to", msg);
+        err = segment_failed(segment, code, "commit to", msg);
     }
     (void)sqlite3_reset(insert);
     (void)sqlite3_clear_bindings(insert);
@@ -551,7 +399,7 @@ static pawl_err find_batch(struct pawl_segment *segment,
                            struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
-    pawl_err err = prepare(segment, sql, &statement, msg);
+    pawl_err err = segment_prepare(segment, sql, &statement, msg);
     if (pawl_failed(err)) {
         return err;
     }
@@ -569,7 +417,8 @@ static pawl_err find_batch(struct pawl_segment *segment,
         ret_batch->last_op = sound ? (uint64_t)last_op : 0;
         err = sound ? PAWL_OK : corrupt(segment, msg);
     } else {
-        err = code == SQLITE_DONE ? PAWL_ERR(NOT_FOUND) : sql_failed(segment, code, "read", msg);
+        err =
+            code == SQLITE_DONE ? PAWL_ERR(NOT_FOUND) : segment_failed(segment, code, "read", msg);
     }
     (void)sqlite3_finalize(statement);
     return err;
@@ -654,10 +503,10 @@ pawl_err pawl_segment_read(struct pawl_segment *segment,
     pawl_err err = find_start(segment, from_op, &end, msg);
     sqlite3_stmt *statement = NULL;
     if (pawl_ok(err)) {
-        err = prepare(segment,
-                      "SELECT first_op, last_op, hash, blob FROM batch WHERE first_op > ?1 "
-                      "ORDER BY first_op",
-                      &statement, msg);
+        err = segment_prepare(segment,
+                              "SELECT first_op, last_op, hash, blob FROM batch WHERE first_op > ?1 "
+                              "ORDER BY first_op",
+                              &statement, msg);
     }
     if (pawl_failed(err)) {
         return err;
@@ -682,7 +531,7 @@ pawl_err pawl_segment_read(struct pawl_segment *segment,
         }
     }
     if (pawl_ok(err) && code != SQLITE_DONE && code != SQLITE_ROW) {
-        err = sql_failed(segment, code, "read", msg);
+        err = segment_failed(segment, code, "read", msg);
     }
     (void)sqlite3_finalize(statement);
     if (pawl_ok(err)) {
@@ -713,7 +562,7 @@ pawl_err pawl_segment_checkpoints(struct pawl_segment *segment,
                                   struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
-    pawl_err err = prepare(
+    pawl_err err = segment_prepare(
         segment, "SELECT op, hash, digest, file FROM checkpoint ORDER BY op DESC", &statement, msg);
     if (pawl_failed(err)) {
         return err;
@@ -729,11 +578,55 @@ pawl_err pawl_segment_checkpoints(struct pawl_segment *segment,
         }
     }
     if (pawl_ok(err) && code != SQLITE_DONE) {
-        err = sql_failed(segment, code, "read", msg);
+        err = segment_failed(segment, code, "read", msg);
     }
     (void)sqlite3_finalize(statement);
     if (pawl_ok(err)) {
         *ret_checkpoints = found;
+    }
+    return err;
+}
+
+static pawl_err insert_checkpoint(struct pawl_segment *segment,
+                                  const struct pawl_journal_checkpoint *checkpoint,
+                                  struct pawl_errmsg *msg)
+{
+    sqlite3_stmt *statement = NULL;
+    pawl_err err = segment_prepare(
+        segment, "INSERT INTO checkpoint(op, hash, digest, file) VALUES (?1, ?2, ?3, ?4)",
+        &statement, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    int code = sqlite3_bind_int64(statement, 1, (sqlite3_int64)checkpoint->op);
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_blob(statement, 2, checkpoint->hash.bytes, PAWL_JOURNAL_HASH_BYTES,
+                                 SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_int64(statement, 3, (sqlite3_int64)checkpoint->digest);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_bind_text(statement, 4, checkpoint->file, -1, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    if (code != SQLITE_DONE) {
+        err = segment_failed(segment, code, "write", msg);
+    }
+    (void)sqlite3_finalize(statement);
+    return err;
+}
+
+pawl_err segment_put_checkpoints(struct pawl_segment *segment,
+                                 const struct pawl_segment_checkpoints *checkpoints,
+                                 struct pawl_errmsg *msg)
+{
+    pawl_err err = PAWL_OK;
+    PAWL_ASSERT(checkpoints->count <= PAWL_SEGMENT_CHECKPOINTS);
+    for (uint32_t i = 0; i < checkpoints->count && pawl_ok(err); i++) {
+        err = insert_checkpoint(segment, &checkpoints->rows[i], msg);
     }
     return err;
 }
@@ -743,12 +636,12 @@ pawl_err pawl_segment_set_checkpoints(struct pawl_segment *segment,
                                       struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(segment->writes);
-    pawl_err err = run(segment, "BEGIN IMMEDIATE; DELETE FROM checkpoint", "write", msg);
+    pawl_err err = segment_run(segment, "BEGIN IMMEDIATE; DELETE FROM checkpoint", "write", msg);
     if (pawl_ok(err)) {
-        err = insert_checkpoints(segment, checkpoints, msg);
+        err = segment_put_checkpoints(segment, checkpoints, msg);
     }
     if (pawl_ok(err)) {
-        err = run(segment, "COMMIT", "write", msg);
+        err = segment_run(segment, "COMMIT", "write", msg);
     }
     return err;
 }
@@ -761,7 +654,7 @@ pawl_err pawl_segment_copy_log(struct pawl_segment *segment, bool empty, struct 
     int copied = 0;
     int code = sqlite3_wal_checkpoint_v2(segment->db, NULL, mode, &pages, &copied);
     if (code != SQLITE_OK) {
-        return sql_failed(segment, code, "checkpoint", msg);
+        return segment_failed(segment, code, "checkpoint", msg);
     }
     /* The next commit begins at the log's start again, and then the hook tells its size. */
     segment->log_pages = 0;

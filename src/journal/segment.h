@@ -2,7 +2,7 @@
 /*
  * segment.h: one SQLite file of the journal. What spans segments (the chain over their border,
  * rolling over, the lock) is sqlite.c's; what is inside one file is here. All of SQLite is
- * behind this header and sqlite_err.h.
+ * behind this header, segment_priv.h and sqlite_err.h.
  */
 #ifndef PAWL_JOURNAL_SEGMENT_H
 #define PAWL_JOURNAL_SEGMENT_H
@@ -12,6 +12,7 @@
 
 #include "base/attrs.h"
 #include "base/err.h"
+#include "journal/files.h"
 #include "journal/journal.h"
 
 enum { PAWL_SEGMENT_CHECKPOINTS = 2 };
@@ -36,7 +37,8 @@ enum pawl_segment_access {
 };
 
 /* A new file, its tables and its row, durable when this returns. */
-PAWL_MUST_CHECK pawl_err pawl_segment_create(const char *vfs,
+PAWL_MUST_CHECK pawl_err pawl_segment_create(const struct pawl_files *files,
+                                             const char *vfs,
                                              const char *path,
                                              const struct pawl_segment_place *place,
                                              const struct pawl_segment_checkpoints *checkpoints,
@@ -63,8 +65,8 @@ int64_t pawl_segment_bytes(const struct pawl_segment *segment);
 PAWL_MUST_CHECK pawl_err pawl_segment_insert(struct pawl_segment *segment,
                                              const struct pawl_journal_batch *batch,
                                              struct pawl_errmsg *msg);
-/* Every batch of this segment that holds an operation >= from_op, verified. *ret_more is false when
- * fn stopped; *ret_next_op and *ret_hash say where the segment ended. */
+/* Every batch of this segment that holds an operation >= from_op, verified. *ret_end says whether
+ * fn stopped it and where the last batch that was read ends. */
 struct pawl_segment_end {
     bool stopped;
     uint64_t last_op;

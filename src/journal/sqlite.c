@@ -4,9 +4,8 @@
  *
  * The head lives in memory and moves only after a commit returned (J1). Before a batch goes
  * to a segment that is full, the next segment is made: the old one's log is copied into it and it
- * is closed, then the new file gets its row (J13), then the batch. A crash between any two of these
- * leaves a file without a row, which opening removes, or an empty segment, which is a head as good
- * as any.
+ * is closed, then the new file appears whole under its name (J13), then the batch goes there. A
+ * crash between any two of these leaves at most an empty segment, which is a head as good as any.
  *
  * Failure: any error of a write latches `poisoned`, and from then on nothing is written, not
  * even while closing (J2). Errors of reads latch nothing.
@@ -387,8 +386,8 @@ begin_segment(struct sqlite_journal *journal, uint32_t number, struct pawl_errms
         err = add_place(journal, &place, msg);
     }
     if (pawl_ok(err)) {
-        err = pawl_segment_create(vfs_of(journal), path, &place, &journal->checkpoints,
-                                  &journal->active, msg);
+        err = pawl_segment_create(journal->files, vfs_of(journal), path, &place,
+                                  &journal->checkpoints, &journal->active, msg);
     }
     return err;
 }

@@ -399,7 +399,7 @@ static void a_newest_segment_that_was_never_begun_is_cleared_away(void **state)
     struct bench bench;
     bench_open(&bench, 16);
     make_segments(&bench, "/sim/journal-000002.db");
-    /* As a crash would leave it before the first commit of the new file. */
+    /* No crash of ours leaves such a file, but somebody else may. */
     const struct pawl_files *files = disk_files(bench.disk);
     struct pawl_file *file = NULL;
     must(&bench, files->ops->create(files->arg, "/sim/x.tmp", &file, &bench.msg));
@@ -408,6 +408,67 @@ static void a_newest_segment_that_was_never_begun_is_cleared_away(void **state)
     assert_false(disk_exists(bench.disk, "/sim/journal-000003.db"));
     append(&bench, 2);
     bench_close(&bench);
+}
+
+static void making_a_segment_takes_two_syncs(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, 27);
+    uint64_t syncs = disk_calls(bench.disk, DISK_SYNC);
+    must(&bench, open_as(&bench, true, false));
+    assert_int_equal(disk_calls(bench.disk, DISK_SYNC), syncs + 1 + 1); /* the file, its name */
+    append(&bench, 1);
+    assert_true(disk_calls(bench.disk, DISK_SYNC) <= syncs + 2 + 3);
+    bench_close(&bench);
+}
+
+static void a_log_that_lies_about_is_not_taken_for_that_of_a_new_segment(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, 28);
+    must(&bench, open_as(&bench, true, false));
+    append(&bench, 5);
+    disk_crash(bench.disk, false);
+    close_journal(&bench);
+    disk_remove(bench.disk, first_segment);
+    assert_true(disk_exists(bench.disk, "/sim/journal-000001.db-wal"));
+    must(&bench, open_as(&bench, true, false));
+    assert_int_equal(bench.journal->ops->head(bench.journal).last_op, 0);
+    bench_close(&bench);
+}
+
+/* The new segment is there whole or not at all, and the journal goes on, wherever the power
+ * fails while one follows the other. */
+static void a_power_failure_while_a_segment_is_made_leaves_it_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    unsigned whole = 0;
+    unsigned none = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        bool died = true;
+        for (uint64_t change = 1; died; change++) {
+            struct bench bench;
+            bench_open(&bench, 100 + seed);
+            bench.segment_bytes = 1; /* every batch wants a segment of its own */
+            must(&bench, open_as(&bench, true, false));
+            append(&bench, 2);
+            disk_die_at(bench.disk, change);
+            died = pawl_failed(batches_append(&bench.batches, bench.journal, 1, &bench.msg));
+            disk_crash(bench.disk, true);
+            close_journal(&bench);
+            bool second = disk_exists(bench.disk, "/sim/journal-000002.db");
+            must(&bench, open_as(&bench, false, false));
+            uint64_t last_op = bench.journal->ops->head(bench.journal).last_op;
+            assert_true(last_op == 2 || (last_op == 3 && second));
+            assert_true(died || last_op == 3);
+            whole += second ? 1 : 0;
+            none += second ? 0 : 1;
+            bench_close(&bench);
+        }
+    }
+    assert_true(whole > 8 && none > 8);
 }
 
 static void an_emptied_segment_with_a_log_is_not_thrown_away(void **state)
@@ -611,6 +672,9 @@ int main(void)
         cmocka_unit_test(old_segments_may_be_moved_away),
         cmocka_unit_test(a_missing_segment_in_the_middle_is_refused),
         cmocka_unit_test(a_newest_segment_that_was_never_begun_is_cleared_away),
+        cmocka_unit_test(making_a_segment_takes_two_syncs),
+        cmocka_unit_test(a_log_that_lies_about_is_not_taken_for_that_of_a_new_segment),
+        cmocka_unit_test(a_power_failure_while_a_segment_is_made_leaves_it_whole_or_not_at_all),
         cmocka_unit_test(an_emptied_segment_with_a_log_is_not_thrown_away),
         cmocka_unit_test(a_cut_log_loses_whole_batches_from_the_end_only),
         cmocka_unit_test(no_flipped_bit_changes_what_the_journal_says_unseen),
