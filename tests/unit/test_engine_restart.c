@@ -392,6 +392,53 @@ static void a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick
     kit_free(&kit);
 }
 
+static bool note_step(void *arg, const struct pawl_record *record)
+{
+    struct pawl_record *last = arg;
+    last->op = record->op;
+    last->command.type = record->command.type;
+    last->command.u.note.kind = record->command.u.note.kind;
+    last->result.code = record->result.code;
+    assert_true(record->command.type != PAWL_COMMAND_NOTE ||
+                pawl_slice_equal_str(record->command.metadata, "{\"step_us\":120000000}"));
+    return true;
+}
+
+static void a_step_of_the_clock_is_a_record(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 16, 1000000);
+    int64_t before_us = pawl_engine_now_us(kit.engine);
+    kit.time.real_us += 120 * PAWL_US_PER_SECOND;
+    pawl_clock_manual_advance(&kit.time, PAWL_US_PER_SECOND);
+    pawl_engine_tick(kit.engine);
+    pawl_engine_turn(kit.engine);
+    /* The ledger's time goes on as if nothing had happened, half a millisecond faster. */
+    assert_int_equal(pawl_engine_now_us(kit.engine), before_us + PAWL_US_PER_SECOND + 500);
+    struct pawl_record last = {.op = 0};
+    assert_true(pawl_ok(pawl_engine_records(kit.engine, 1, note_step, &last, &kit.msg)));
+    assert_int_equal(last.command.type, PAWL_COMMAND_NOTE);
+    assert_int_equal(last.command.u.note.kind, PAWL_ENGINE_NOTE_CLOCK_STEP);
+    assert_int_equal(last.result.code, PAWL_RESULT_OK);
+    kit_free(&kit);
+}
+
+static void a_clock_far_from_the_journal_needs_a_word(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, 17, 1000000);
+    kit_close(&kit);
+    kit.time.real_us += INT64_C(25) * 3600 * PAWL_US_PER_SECOND;
+    assert_int_equal(kit_try_open(&kit).code, PAWL_ERR_CLOCK);
+    assert_non_null(strstr(kit.msg.text, "--accept-clock"));
+    kit.accept_clock = true;
+    kit_open(&kit);
+    assert_int_equal(pawl_engine_now_us(kit.engine), kit.time.real_us);
+    kit_free(&kit);
+}
+
 /* --- The witness. ----------------------------------------------------------------------------- */
 
 static uint64_t witness_op(struct kit *kit)
@@ -670,6 +717,8 @@ int main(void)
         cmocka_unit_test(the_original_of_this_very_turn_is_found),
         cmocka_unit_test(history_can_catch_up_from_any_operation),
         cmocka_unit_test(a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick),
+        cmocka_unit_test(a_step_of_the_clock_is_a_record),
+        cmocka_unit_test(a_clock_far_from_the_journal_needs_a_word),
         cmocka_unit_test(the_witness_is_a_second_behind_at_most_and_exact_at_the_end),
         cmocka_unit_test(a_journal_that_ends_before_its_witness_is_refused),
         cmocka_unit_test(verification_proves_a_sound_directory_and_changes_nothing),
