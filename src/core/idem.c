@@ -120,6 +120,15 @@ static struct pawl_slice tenant_of(const struct pawl_command *command)
     return PAWL_SLICE_NONE;
 }
 
+bool pawl_idem_has_key(const struct pawl_command *command)
+{
+    PAWL_ASSERT(command != NULL);
+    return command->type >= PAWL_COMMAND_CONFIG && command->type < PAWL_COMMAND_TYPE_END &&
+           command->idempotency_key.bytes > 0 &&
+           command->idempotency_key.bytes <= PAWL_KEY_BYTES_MAX &&
+           pawl_idem_allowed(command->type) && tenant_of(command).bytes <= PAWL_NAME_BYTES_MAX;
+}
+
 struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pawl_command *command)
 {
     struct pawl_slice tenant = tenant_of(command);

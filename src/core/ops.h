@@ -211,6 +211,8 @@ struct pawl_idem_key {
 
 /* Whether commands of this type may have a key. */
 bool pawl_idem_allowed(uint16_t type);
+/* Whether a command, of any shape, has a key that can be looked up. */
+bool pawl_idem_has_key(const struct pawl_command *command);
 struct pawl_idem_key pawl_idem_key(const struct pawl_core *core,
                                    const struct pawl_command *command);
 /* The record that still counts, or 0. */

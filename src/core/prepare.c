@@ -82,7 +82,7 @@ static void ask_buckets(const struct pawl_core *core,
     *ret_hints = (struct hints){.reservation = reservation_of(command)};
     PAWL_ASSERT(op > core->state.op);
     PAWL_ASSERT(ret_hints->step_count == 0);
-    if (command->idempotency_key.bytes > 0 && pawl_shape_check(command) == PAWL_RESULT_OK) {
+    if (pawl_idem_has_key(command)) {
         struct pawl_idem_key key = pawl_idem_key(core, command);
         pawl_index_prefetch(core, PAWL_INDEX_IDEM, (uint32_t)key.hash[0]);
     }
