@@ -7,12 +7,14 @@
  *
  * A chunk's number is its place in that order, so root and chunks are all there is to restore.
  * The host protects the bytes (hashes, sync, rename); here only what would make us read
- * outside of a table is refused.
+ * outside of a table is refused, and hashes that are not ours.
  *
  * Invariants:
  *   K1  root and chunks show the state between two commands, the same two for all of them
  *   K2  restore(snapshot(state)) has the digest of state
  */
+#include "core/book.h"
+#include "core/index.h"
 #include "core/ops.h"
 #include "core/table.h"
 
@@ -172,6 +174,58 @@ bool pawl_core_restore_chunk(struct pawl_core *core, uint32_t number, struct paw
     return false;
 }
 
+static bool scopes_found(const struct pawl_core *core)
+{
+    if (core->state.tables[PAWL_TABLE_SCOPE].slot_count < 2) {
+        return true;
+    }
+    const struct pawl_scope_slot *slot = pawl_scope_at(core, 1);
+    struct pawl_scope_key key = {.level = slot->level,
+                                 .name = pawl_string_text(core, slot->name),
+                                 .value = pawl_string_text(core, slot->value)};
+    return pawl_string_find(core, key.value) == slot->value &&
+           pawl_scope_child(core, slot->parent, pawl_scope_hash_of(core, 1), &key) == 1;
+}
+
+static bool windows_found(const struct pawl_core *core)
+{
+    for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_WINDOW].slot_count; at++) {
+        const struct pawl_window_slot *slot = pawl_window_at(core, at);
+        if (slot->refs > 0) {
+            struct pawl_hold instance = {.budget = slot->budget, .ordinal = slot->ordinal};
+            return pawl_window_find(core, instance) == at;
+        }
+    }
+    return true;
+}
+
+static bool reservations_found(const struct pawl_core *core)
+{
+    for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_RESERVATION].slot_count; at++) {
+        const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
+        if (slot->state != 0) {
+            return pawl_held_find(core, slot->id) == at;
+        }
+    }
+    return true;
+}
+
+/* Of a key only its hash is stored, so it is looked for under that. */
+static bool keys_found(const struct pawl_core *core)
+{
+    uint32_t head = core->state.idem_queues[PAWL_RETENTION_PLAIN].head;
+    if (head == 0) {
+        return true;
+    }
+    uint32_t hash = (uint32_t)pawl_idem_at(core, head)->key_hash[0];
+    struct pawl_index_cursor cursor = pawl_index_find(core, PAWL_INDEX_IDEM, hash);
+    uint32_t at = pawl_index_next(core, &cursor);
+    while (at != 0 && at != head) {
+        at = pawl_index_next(core, &cursor);
+    }
+    return at == head;
+}
+
 bool pawl_core_restore_end(struct pawl_core *core)
 {
     PAWL_ASSERT(core->memory.restoring);
@@ -180,6 +234,12 @@ bool pawl_core_restore_end(struct pawl_core *core)
         if (core->memory.ref_count[table] != core->state.tables[table].chunk_count) {
             return false;
         }
+    }
+    /* One look-up in each index: a state whose hashes were computed in another way looks sound and
+     * would lose everything that is in it. */
+    if (!scopes_found(core) || !windows_found(core) || !reservations_found(core) ||
+        !keys_found(core)) {
+        return false;
     }
     core->memory.restoring = false;
     PAWL_ASSERT(pawl_core_chunks_wanted(core, 0) == 0);

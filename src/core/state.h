@@ -298,7 +298,9 @@ struct pawl_limits { /* struct pawl_config without padding */
 };
 
 #define PAWL_STATE_MAGIC UINT64_C(0x3165746174536c77) /* "wlState1" */
-enum { PAWL_STATE_LAYOUT = 1 };                       /* raised with any change of these bytes */
+/* Raised with any change of these bytes, of a hash, or of the order in which slots are taken;
+ * tests/unit/test_core_layout.c notices. */
+enum { PAWL_STATE_LAYOUT = 1 };
 
 struct pawl_state {
     uint64_t magic;
