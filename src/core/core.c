@@ -290,7 +290,7 @@ static void answer_repeat(const struct pawl_core *core,
     result->id = slot->id;
 }
 
-/* All but the lists, of which only what is within their counts is ever written: they are nearly
+/* All but the deltas, of which only what is within delta_count is ever written: they are nearly
  * all of the structure. */
 static void result_clear(struct pawl_result *result)
 {
@@ -305,6 +305,8 @@ static void result_clear(struct pawl_result *result)
     result->expires_us = 0;
     result->line_count = 0;
     result->delta_count = 0;
+    memset(result->charged, 0, sizeof(result->charged));
+    memset(result->released, 0, sizeof(result->released));
     result->denial = (struct pawl_denial){.budget = 0};
     result->expired_count = 0;
     result->expired = NULL;

@@ -63,8 +63,8 @@ void *pawl_core_take_chunk(struct pawl_core *core);
 /* --- The one door ----------------------------------------------------------------------------- */
 
 /* now_us >= the time of the operation before and <= PAWL_NOW_US_MAX (asserted: the engine
- * guarantees it). The first command must be CONFIG. Writes *ret_result, of its lists as much
- * as their counts say. */
+ * guarantees it). The first command must be CONFIG. Writes *ret_result, all but the deltas
+ * beyond delta_count. */
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,
