@@ -5,6 +5,7 @@ provider. Suites are the files beside this one; only Python's standard library.
 """
 import argparse
 import pathlib
+import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -31,7 +32,16 @@ def wanted(names, suite, title):
                             for name in names)
 
 
+def stand_on_own_feet():
+    """Under nohup, or behind a shell's `&`, signals come in ignored and would stay so for the agents
+    whose reactions are the tests."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main():
+    stand_on_own_feet()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pawl", default=ROOT / "build/werror/bin/pawl", type=pathlib.Path)
     parser.add_argument("suites", nargs="*")
