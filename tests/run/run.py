@@ -33,8 +33,8 @@ def wanted(names, suite, title):
 
 
 def stand_on_own_feet():
-    """Under nohup, or behind a shell's `&`, signals come in ignored and would stay so for the agents
-    whose reactions are the tests."""
+    """Under nohup, or behind a shell's `&`, signals come in ignored and would stay so for the
+    agents whose reactions are the tests."""
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
