@@ -18,10 +18,7 @@
 #include "core/ops.h"
 #include "core/table.h"
 #include "core/timer.h"
-
-enum { US_PER_MS = 1000 };
-
-static const struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
+#include "core/window.h"
 
 /* The session's own budget of that unit, or 0. */
 static uint32_t session_budget(const struct pawl_core *core, uint32_t session, uint16_t unit)
@@ -29,7 +26,7 @@ static uint32_t session_budget(const struct pawl_core *core, uint32_t session, u
     PAWL_ASSERT(unit != PAWL_UNIT_WALL_CLOCK_MS);
     uint32_t scope = pawl_session_at(core, session)->scope;
     PAWL_ASSERT(scope != 0);
-    return pawl_budget_lookup(core, scope, 0, unit, &lifetime);
+    return pawl_budget_lookup(core, scope, 0, unit, &pawl_window_lifetime);
 }
 
 /* Whether the session has what the lines would raise, and each could take it: OK, UNIT_MISMATCH,
@@ -104,7 +101,8 @@ uint16_t pawl_approval_plan_open(const struct pawl_core *core,
     plan->expires_us = INT64_MAX;
     PAWL_ASSERT(open->ttl_ms >= 0);
     if (open->ttl_ms > 0) {
-        plan->expires_us = (core->state.now_us / US_PER_MS + open->ttl_ms) * US_PER_MS;
+        plan->expires_us =
+            (core->state.now_us / PAWL_TIMER_US_PER_MS + open->ttl_ms) * PAWL_TIMER_US_PER_MS;
     }
     return code;
 }
@@ -132,8 +130,8 @@ void pawl_approval_apply_open(struct pawl_core *core,
      * makes the id new. */
     slot->generation = (uint32_t)core->state.op;
     if (plan->expires_us != INT64_MAX) {
-        slot->timer =
-            pawl_timer_add(core, plan->expires_us / US_PER_MS, PAWL_TIMER_APPROVAL, approval);
+        slot->timer = pawl_timer_add(core, plan->expires_us / PAWL_TIMER_US_PER_MS,
+                                     PAWL_TIMER_APPROVAL, approval);
     }
     core->state.pending_approvals++;
     result->id = pawl_id_make(slot->generation, approval);

@@ -157,6 +157,7 @@ static void audit_windows(const struct pawl_core *core, struct sums *sums)
         struct pawl_hold instance = {.budget = slot->budget, .ordinal = slot->ordinal};
         live++;
         PAWL_ASSERT(pawl_window_find(core, instance) == at);
+        PAWL_ASSERT(slot->spent + slot->reserved <= PAWL_AMOUNT_MAX);
         PAWL_ASSERT(slot->ordinal < pawl_budget_at(core, slot->budget)->ordinal);
         audit_instance(core, instance, slot->spent, slot->reserved, slot->refs, sums);
     }

@@ -4,8 +4,8 @@
  * and a reader that survives anything. Numbers are little-endian, as the machine must be.
  *
  * The writer checks nothing on the way; writer_end asserts that exactly the measured bytes were
- * written. The reader's flag is sticky: after the first bad byte everything reads as zero,
- * so that decoders check once at their end.
+ * written. The reader's flag is sticky, and beyond the end everything reads as zero, so that
+ * decoders check once at their end.
  */
 #ifndef PAWL_CORE_CODEC_PRIV_H
 #define PAWL_CORE_CODEC_PRIV_H
@@ -90,7 +90,7 @@ static inline void writer_end(const struct writer *writer, struct pawl_buf *out,
 struct reader {
     const unsigned char *at;
     size_t left;
-    bool bad; /* sticky: everything read since is zero */
+    bool bad; /* sticky */
 };
 
 static inline uint64_t take(struct reader *reader, size_t bytes)

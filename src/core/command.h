@@ -28,6 +28,9 @@ enum {
     PAWL_EXTENSIONS_MAX = 1000 /* of one lease */
 };
 
+/* How long a lease and its grace may be at most: seven days. */
+#define PAWL_LEASE_MS_MAX (INT64_C(7) * 86400 * 1000)
+
 enum pawl_command_type {
     PAWL_COMMAND_CONFIG = 1,
     PAWL_COMMAND_TZ_DEFINE = 2,

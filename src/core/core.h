@@ -17,7 +17,8 @@
  *       settlement is corrected at most once
  *   L4  a command that is not answered OK changes nothing but the operation number, time, and
  *       what had rolled or expired anyway
- *   L5  no grant takes remaining below zero (below minus the overdraft limit where one is set)
+ *   L5  no grant takes remaining below zero, whatever the overdraft limit; only what was used
+ *       in the end can (overage.c)
  *   L6  a hold settles in the window instance in which it was taken
  *   L7  time never goes back: now_us is at least that of the operation before
  *
@@ -119,8 +120,8 @@ PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
                                            uint64_t *ret_budget);
 PAWL_MUST_CHECK bool
 pawl_core_budget_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_budget);
-/* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-].
- * Writes at most `bytes` with a NUL, returns the length that the whole path has. */
+/* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-],
+ * and the first byte of a dimension's name that is also a level's. Writes at most `bytes` with a NUL, returns the length that the whole path has. */
 size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes);
 
 /* What a subject could still take, per unit, over every budget that binds it now. */
@@ -135,8 +136,8 @@ struct pawl_quote {
     int64_t limit; /* its allocated */
     int64_t spent;
 };
-/* The code that a reserve of amount 0 would get now (OK, SESSION_PAUSED, BUDGET_FROZEN, …), and
- * one quote per unit asked for. `denial` may be NULL. */
+/* The code that a reserve of amount 0 would get now (OK, SESSION_PAUSED, BUDGET_FROZEN, …,
+ * INVALID_REQUEST for a subject that no command may have), and one quote per unit asked for. `denial` may be NULL. */
 uint16_t pawl_core_quote(const struct pawl_core *core,
                          int64_t now_us,
                          const struct pawl_subject *subject,

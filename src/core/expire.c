@@ -12,8 +12,6 @@
 #include "core/table.h"
 #include "core/timer.h"
 
-enum { US_PER_MS = 1000 };
-
 uint16_t pawl_expire_plan(const struct pawl_core *core, const struct pawl_command_expire *expire)
 {
     PAWL_ASSERT(expire->max >= 1);
@@ -82,7 +80,8 @@ static uint8_t reservation_end(struct pawl_core *core, const struct pawl_timer *
         return PAWL_EXPIRED_RELEASED;
     }
     slot->state = PAWL_RESERVATION_UNCONFIRMED;
-    int64_t until_ms = (core->state.now_us + core->state.limits.correction_ttl_us) / US_PER_MS;
+    int64_t until_ms =
+        (core->state.now_us + core->state.limits.correction_ttl_us) / PAWL_TIMER_US_PER_MS;
     pawl_timer_cancel(core, slot->timer);
     slot->timer = pawl_timer_add(core, until_ms, PAWL_TIMER_RESERVATION, timer->slot);
     return PAWL_EXPIRED_SETTLED;
@@ -119,13 +118,15 @@ void pawl_expire_apply(struct pawl_core *core,
 {
     struct pawl_timer timer;
     uint32_t count = 0;
-    bool due = pawl_timer_first(core, &timer) && timer.due_ms * US_PER_MS <= expire->until_us;
+    bool due =
+        pawl_timer_first(core, &timer) && timer.due_ms * PAWL_TIMER_US_PER_MS <= expire->until_us;
     while (due && count < expire->max) {
-        PAWL_ASSERT(timer.due_ms * US_PER_MS <= core->state.now_us);
+        PAWL_ASSERT(timer.due_ms * PAWL_TIMER_US_PER_MS <= core->state.now_us);
         core->expired[count] = timer_fire(core, &timer);
         PAWL_ASSERT(core->expired[count].id != 0);
         count++;
-        due = pawl_timer_first(core, &timer) && timer.due_ms * US_PER_MS <= expire->until_us;
+        due = pawl_timer_first(core, &timer) &&
+              timer.due_ms * PAWL_TIMER_US_PER_MS <= expire->until_us;
     }
     PAWL_ASSERT(count <= PAWL_EXPIRE_MAX);
     result->more_due = due;

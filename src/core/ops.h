@@ -33,6 +33,7 @@ struct pawl_plan {
 
 /* OK or INVALID_REQUEST. */
 uint16_t pawl_shape_check(const struct pawl_command *command);
+bool pawl_shape_subject_ok(const struct pawl_subject *subject);
 
 /* --- Budgets (budget.c) ----------------------------------------------------------------------- */
 

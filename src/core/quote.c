@@ -4,7 +4,7 @@
  * its code is the one that a reserve would get, and its numbers are those that a refusal would
  * show. A quote is a read; whoever wants certainty reserves.
  */
-#include "core/admit.h"
+#include "core/ops.h"
 #include "core/table.h"
 
 /* Folds one budget into the quote of its unit. */
@@ -46,7 +46,10 @@ uint16_t pawl_core_quote(const struct pawl_core *core,
     }
     struct pawl_denial denial = {.budget = 0};
     struct pawl_admission admission;
-    uint16_t code = pawl_admit_gather(core, now_us, subject, phase, lines, unit_count, &admission);
+    uint16_t code = PAWL_RESULT_INVALID_REQUEST;
+    if (pawl_shape_subject_ok(subject) && phase.bytes <= PAWL_NAME_BYTES_MAX) {
+        code = pawl_admit_gather(core, now_us, subject, phase, lines, unit_count, &admission);
+    }
     if (code == PAWL_RESULT_OK) {
         for (uint32_t i = 0; i < admission.row_count; i++) {
             quote_add(&ret_quotes[admission.rows[i].line], &admission.rows[i].stand);

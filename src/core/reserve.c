@@ -13,9 +13,6 @@
 #include "core/table.h"
 #include "core/timer.h"
 
-#define LEASE_MS_MAX (INT64_C(7) * 86400 * 1000)
-enum { US_PER_MS = 1000 };
-
 _Static_assert((int)PAWL_EXTENSIONS_MAX <= UINT16_MAX, "extensions are counted in 16 bits");
 
 uint16_t pawl_reserve_missing(const struct pawl_core *core, uint64_t id)
@@ -38,9 +35,10 @@ uint16_t pawl_reserve_find_open(const struct pawl_core *core,
     }
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->id == id);
-    int64_t end_ms = slot->expires_us / US_PER_MS + (with_grace ? slot->grace_ms : 0);
+    int64_t end_ms = slot->expires_us / PAWL_TIMER_US_PER_MS + (with_grace ? slot->grace_ms : 0);
     PAWL_ASSERT(end_ms < pawl_held_due_ms(slot));
-    if (slot->state != PAWL_RESERVATION_HELD || core->state.now_us / US_PER_MS > end_ms) {
+    if (slot->state != PAWL_RESERVATION_HELD ||
+        core->state.now_us / PAWL_TIMER_US_PER_MS > end_ms) {
         return PAWL_RESULT_RESERVATION_EXPIRED;
     }
     return PAWL_RESULT_OK;
@@ -118,8 +116,9 @@ uint16_t pawl_reserve_plan(const struct pawl_core *core,
         plan->bookings[i].holds = 1;
     }
     plan->session = plan->admission.session;
-    plan->expires_us = (core->state.now_us / US_PER_MS + reserve->ttl_ms) * US_PER_MS;
-    PAWL_ASSERT(plan->expires_us > core->state.now_us - US_PER_MS);
+    plan->expires_us =
+        (core->state.now_us / PAWL_TIMER_US_PER_MS + reserve->ttl_ms) * PAWL_TIMER_US_PER_MS;
+    PAWL_ASSERT(plan->expires_us > core->state.now_us - PAWL_TIMER_US_PER_MS);
     return PAWL_RESULT_OK;
 }
 
@@ -265,11 +264,11 @@ uint16_t pawl_reserve_plan_extend(const struct pawl_core *core,
     if (slot->extensions >= PAWL_EXTENSIONS_MAX) {
         return PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED;
     }
-    int64_t end_ms = slot->expires_us / US_PER_MS + extend->ttl_ms;
-    int64_t last_ms = core->state.now_us / US_PER_MS + LEASE_MS_MAX;
+    int64_t end_ms = slot->expires_us / PAWL_TIMER_US_PER_MS + extend->ttl_ms;
+    int64_t last_ms = core->state.now_us / PAWL_TIMER_US_PER_MS + PAWL_LEASE_MS_MAX;
     PAWL_ASSERT(extend->ttl_ms > 0);
-    PAWL_ASSERT(slot->expires_us / US_PER_MS <= last_ms);
-    plan->expires_us = (end_ms < last_ms ? end_ms : last_ms) * US_PER_MS;
+    PAWL_ASSERT(slot->expires_us / PAWL_TIMER_US_PER_MS <= last_ms);
+    plan->expires_us = (end_ms < last_ms ? end_ms : last_ms) * PAWL_TIMER_US_PER_MS;
     return PAWL_RESULT_OK;
 }
 

@@ -222,11 +222,18 @@ static void path_plain(struct path_writer *writer, struct pawl_slice text)
     }
 }
 
+static void path_escaped(struct path_writer *writer, char byte)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    path_byte(writer, '%');
+    path_byte(writer, digits[(unsigned char)byte >> 4]);
+    path_byte(writer, digits[(unsigned char)byte & 15]);
+}
+
 static void path_encoded(struct path_writer *writer, struct pawl_slice text)
 {
     PAWL_ASSERT(text.bytes > 0);
     PAWL_ASSERT(text.bytes <= PAWL_VALUE_BYTES_MAX);
-    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.bytes; i++) {
         char byte = text.data[i];
         bool plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
@@ -234,32 +241,46 @@ static void path_encoded(struct path_writer *writer, struct pawl_slice text)
         if (plain) {
             path_byte(writer, byte);
         } else {
-            path_byte(writer, '%');
-            path_byte(writer, digits[(unsigned char)byte >> 4]);
-            path_byte(writer, digits[(unsigned char)byte & 15]);
+            path_escaped(writer, byte);
         }
     }
 }
 
+static const char *const level_names[] = {"tenant", "workspace", "app", "workflow",
+                                          "agent",  "toolset",   "",    "session"};
+_Static_assert(PAWL_ARRAY_LEN(level_names) == PAWL_LEVEL_SESSION + 1, "a name for each level");
+
+/* A dimension may have the name of a level, and clients have one called "session". Its first byte
+ * is encoded then, which no level's is, so that two places never have the same path. */
+static void path_dimension(struct path_writer *writer, struct pawl_slice name)
+{
+    PAWL_ASSERT(name.bytes > 0);
+    for (size_t level = 0; level < PAWL_ARRAY_LEN(level_names); level++) {
+        if (pawl_slice_equal(name, pawl_slice_str(level_names[level]))) {
+            path_escaped(writer, name.data[0]);
+            name = pawl_slice_sub(name, 1, name.bytes - 1);
+            break;
+        }
+    }
+    path_encoded(writer, name);
+}
+
 size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes)
 {
-    static const char *const names[] = {"tenant", "workspace", "app", "workflow",
-                                        "agent",  "toolset",   "",    "session"};
-    _Static_assert(PAWL_ARRAY_LEN(names) == PAWL_LEVEL_SESSION + 1, "a name for each level");
     uint32_t chain[PAWL_LEVEL_COUNT];
     uint32_t depth = scope_chain(core, scope, chain);
     struct path_writer writer = {.out = out, .bytes = bytes};
     PAWL_ASSERT(out != NULL || bytes == 0);
     for (uint32_t i = 0; i < depth; i++) {
         const struct pawl_scope_slot *slot = pawl_scope_at(core, chain[i]);
-        PAWL_ASSERT(slot->level < PAWL_ARRAY_LEN(names));
+        PAWL_ASSERT(slot->level < PAWL_ARRAY_LEN(level_names));
         if (i > 0) {
             path_byte(&writer, '/');
         }
         if (slot->level == PAWL_LEVEL_DIMENSION) {
-            path_encoded(&writer, pawl_string_text(core, slot->name));
+            path_dimension(&writer, pawl_string_text(core, slot->name));
         } else {
-            path_plain(&writer, pawl_slice_str(names[slot->level]));
+            path_plain(&writer, pawl_slice_str(level_names[slot->level]));
         }
         path_byte(&writer, ':');
         path_encoded(&writer, pawl_string_text(core, slot->value));

@@ -19,21 +19,18 @@
 #include "core/ops.h"
 #include "core/table.h"
 #include "core/timer.h"
-
-enum { US_PER_MS = 1000 };
-
-static const struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
+#include "core/window.h"
 
 bool pawl_session_deadline(int64_t from_us, int64_t ms, int64_t *ret_deadline_us)
 {
-    int64_t from_ms = from_us / US_PER_MS;
+    int64_t from_ms = from_us / PAWL_TIMER_US_PER_MS;
     PAWL_ASSERT(from_ms >= 0);
     PAWL_ASSERT(from_ms <= PAWL_TIMER_DUE_MS_MAX);
     PAWL_ASSERT(ms >= 0);
     if (ms > PAWL_TIMER_DUE_MS_MAX - from_ms) {
         return false;
     }
-    *ret_deadline_us = (from_ms + ms) * US_PER_MS;
+    *ret_deadline_us = (from_ms + ms) * PAWL_TIMER_US_PER_MS;
     return true;
 }
 
@@ -41,12 +38,13 @@ void pawl_session_set_deadline(struct pawl_core *core, uint32_t session, int64_t
 {
     struct pawl_session_slot *slot = pawl_session_edit(core, session);
     PAWL_ASSERT(slot->state != PAWL_SESSION_ENDED);
-    PAWL_ASSERT(deadline_us % US_PER_MS == 0);
+    PAWL_ASSERT(deadline_us % PAWL_TIMER_US_PER_MS == 0);
     if (slot->timer != 0) {
         pawl_timer_cancel(core, slot->timer);
     }
     slot->deadline_us = deadline_us;
-    slot->timer = pawl_timer_add(core, deadline_us / US_PER_MS, PAWL_TIMER_SESSION, session);
+    slot->timer =
+        pawl_timer_add(core, deadline_us / PAWL_TIMER_US_PER_MS, PAWL_TIMER_SESSION, session);
     PAWL_ASSERT(slot->timer != 0);
 }
 
@@ -82,7 +80,8 @@ static bool a_cap_exists(const struct pawl_core *core,
         const struct pawl_session_cap *cap = &open->caps[i];
         uint32_t phase = pawl_string_find(core, cap->phase);
         bool phase_known = phase != 0 || pawl_slice_empty(cap->phase);
-        if (phase_known && pawl_budget_lookup(core, scope, phase, cap->unit, &lifetime) != 0) {
+        if (phase_known &&
+            pawl_budget_lookup(core, scope, phase, cap->unit, &pawl_window_lifetime) != 0) {
             return true;
         }
     }
@@ -154,7 +153,7 @@ void pawl_session_apply_open(struct pawl_core *core,
         struct pawl_command_budget_create create = {
             .phase = cap->phase,
             .unit = cap->unit,
-            .window = lifetime,
+            .window = pawl_window_lifetime,
             .allocated = cap->amount,
             .mode = PAWL_BUDGET_ENFORCE,
         };

@@ -10,10 +10,9 @@
 #include "core/window.h"
 
 #define DAY_MS           INT64_C(86400000)
-#define LEASE_MS_MAX     (7 * DAY_MS)
 #define QUESTION_MS_MAX  (366 * DAY_MS)
 #define RETENTION_US_MAX (3660 * DAY_MS * 1000)
-_Static_assert(PAWL_NOW_US_MAX / 1000 + RETENTION_US_MAX / 1000 + 3 * LEASE_MS_MAX <
+_Static_assert(PAWL_NOW_US_MAX / 1000 + RETENTION_US_MAX / 1000 + 3 * PAWL_LEASE_MS_MAX <
                    PAWL_TIMER_DUE_MS_MAX,
                "whatever is retained or leased has a deadline");
 /* What the tables' directories have room for, with every hold and block that goes with it. */
@@ -66,7 +65,7 @@ static bool levels_ok(const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
     return name_ok(levels[PAWL_LEVEL_TENANT]);
 }
 
-static bool subject_ok(const struct pawl_subject *subject)
+bool pawl_shape_subject_ok(const struct pawl_subject *subject)
 {
     PAWL_ASSERT(subject != NULL);
     if (!levels_ok(subject->levels) || !name_or_none_ok(subject->session) ||
@@ -169,10 +168,10 @@ static bool set_ok(const struct pawl_command_budget_set *set)
 static bool reserve_ok(const struct pawl_command_reserve *reserve)
 {
     PAWL_ASSERT(reserve != NULL);
-    return subject_ok(&reserve->subject) && name_or_none_ok(reserve->phase) &&
+    return pawl_shape_subject_ok(&reserve->subject) && name_or_none_ok(reserve->phase) &&
            lines_ok(reserve->lines, reserve->line_count, 1) && reserve->ttl_ms >= 1 &&
-           reserve->ttl_ms <= LEASE_MS_MAX && reserve->grace_ms >= 0 &&
-           reserve->grace_ms <= LEASE_MS_MAX && overage_ok(reserve->overage) &&
+           reserve->ttl_ms <= PAWL_LEASE_MS_MAX && reserve->grace_ms >= 0 &&
+           reserve->grace_ms <= PAWL_LEASE_MS_MAX && overage_ok(reserve->overage) &&
            reserve->on_expiry >= PAWL_ON_EXPIRY_RELEASE &&
            reserve->on_expiry <= PAWL_ON_EXPIRY_SETTLE_AT_HOLD &&
            reserve->priority <= PAWL_PRIORITY_BULK;
@@ -181,7 +180,7 @@ static bool reserve_ok(const struct pawl_command_reserve *reserve)
 static bool event_ok(const struct pawl_command_event *event)
 {
     PAWL_ASSERT(event != NULL);
-    return subject_ok(&event->subject) && name_or_none_ok(event->phase) &&
+    return pawl_shape_subject_ok(&event->subject) && name_or_none_ok(event->phase) &&
            lines_ok(event->lines, event->line_count, 1) && overage_ok(event->overage);
 }
 
@@ -269,7 +268,7 @@ static bool payload_ok(const struct pawl_command *command)
     case PAWL_COMMAND_GROW:
         return lines_ok(command->u.grow.lines, command->u.grow.line_count, 1);
     case PAWL_COMMAND_EXTEND:
-        return command->u.extend.ttl_ms >= 1 && command->u.extend.ttl_ms <= LEASE_MS_MAX;
+        return command->u.extend.ttl_ms >= 1 && command->u.extend.ttl_ms <= PAWL_LEASE_MS_MAX;
     case PAWL_COMMAND_COMMIT:
     case PAWL_COMMAND_CORRECT:
         return lines_ok(command->u.settle.lines, command->u.settle.line_count, 1);

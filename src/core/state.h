@@ -5,8 +5,8 @@
  * The state is one `struct pawl_state` (the root) and slot tables in chunks. No slot holds a
  * pointer, every byte of padding has a name and is zero, and integers are little-endian, so that
  * a checkpoint is the bytes themselves and equal histories have equal bytes (core.h). Beside the
- * state stand `struct pawl_memory`, which knows where the chunks lie, and `struct pawl_scratch`,
- * which lives for one command; neither is in a checkpoint or in a digest.
+ * state stand, in struct pawl_core, `memory`, which knows where the chunks lie, `config`, which
+ * follows from the state, and the rows of the last EXPIRE; none is in a checkpoint or in a digest.
  *
  * Links between slots are indexes of a table; 0 is nobody, so the first slot of a table of
  * objects is never used. Sizes are asserted: a change of one is a change of the checkpoint.

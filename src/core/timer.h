@@ -9,7 +9,7 @@
 
 #include "core/state.h"
 
-enum { PAWL_TIMER_DUE_BITS = 44 };
+enum { PAWL_TIMER_DUE_BITS = 44, PAWL_TIMER_US_PER_MS = 1000 };
 /* The last deadline that can be kept: the year 2527. */
 #define PAWL_TIMER_DUE_MS_MAX ((INT64_C(1) << PAWL_TIMER_DUE_BITS) - 1)
 

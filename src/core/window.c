@@ -10,6 +10,8 @@
 
 enum { US_PER_S = 1000000 };
 
+const struct pawl_window pawl_window_lifetime = {.kind = PAWL_WINDOW_LIFETIME};
+
 bool pawl_window_equal(const struct pawl_window *a, const struct pawl_window *b)
 {
     PAWL_ASSERT(a != NULL);

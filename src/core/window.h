@@ -16,6 +16,8 @@
 /* Longest fixed window: ten years. */
 #define PAWL_WINDOW_LENGTH_US_MAX (INT64_C(3660) * 86400 * 1000000)
 
+extern const struct pawl_window pawl_window_lifetime;
+
 struct pawl_window_bounds {
     int64_t start_us;
     int64_t end_us; /* INT64_MAX: never */

@@ -213,6 +213,60 @@ static void a_quote_may_be_asked_for_without_the_denial(void **state)
     memory_free(core);
 }
 
+static void a_quote_for_a_subject_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(100);
+    struct pawl_quote quote;
+    struct pawl_denial denial;
+    const uint16_t unit = PAWL_UNIT_TOKENS;
+    (void)create(core, "web", unit);
+    struct pawl_subject subject = reserve_command().u.reserve.subject;
+    subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE_NONE;
+    assert_int_equal(
+        pawl_core_quote(core, now_us, &subject, PAWL_SLICE_NONE, &unit, 1, &quote, &denial),
+        PAWL_RESULT_INVALID_REQUEST);
+    assert_false(quote.bound);
+    subject = reserve_command().u.reserve.subject;
+    subject.dimension_count = PAWL_DIMENSIONS_MAX + 1;
+    assert_int_equal(
+        pawl_core_quote(core, now_us, &subject, PAWL_SLICE_NONE, &unit, 1, &quote, &denial),
+        PAWL_RESULT_INVALID_REQUEST);
+    subject.dimension_count = 0;
+    char phase[PAWL_NAME_BYTES_MAX + 1];
+    memset(phase, 'p', sizeof(phase));
+    assert_int_equal(pawl_core_quote(core, now_us, &subject, pawl_slice_of(phase, sizeof(phase)),
+                                     &unit, 1, &quote, &denial),
+                     PAWL_RESULT_INVALID_REQUEST);
+    memory_free(core);
+}
+
+/* --- Paths. ----------------------------------------------------------------------------------- */
+
+static void no_dimension_has_the_path_of_a_level(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"session", "workspace", "sessions", "team"};
+    static const char *const paths[] = {"tenant:acme/%73ession:R1", "tenant:acme/%77orkspace:R1",
+                                        "tenant:acme/sessions:R1", "tenant:acme/team:R1"};
+    struct pawl_core *core = memory_configured(100);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        struct pawl_command command = {
+            .type = PAWL_COMMAND_BUDGET_CREATE,
+            .u.budget_create = {.unit = PAWL_UNIT_TOKENS, .mode = PAWL_BUDGET_ENFORCE}};
+        struct pawl_scope_name *scope = &command.u.budget_create.scope;
+        scope->levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("acme");
+        scope->dimension =
+            (struct pawl_dimension){.name = pawl_slice_str(names[i]), .value = PAWL_SLICE("R1")};
+        struct pawl_budget_view view;
+        assert_true(pawl_core_budget(core, apply(core, &command).id, now_us, &view));
+        char path[64];
+        (void)pawl_core_scope_path(core, view.scope, path, sizeof(path));
+        assert_string_equal(path, paths[i]);
+    }
+    memory_free(core);
+}
+
 /* --- Hints. ----------------------------------------------------------------------------------- */
 
 static void hints_change_nothing(void **state)
@@ -360,6 +414,8 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_not_read),
         cmocka_unit_test(a_path_is_cut_to_its_buffer),
         cmocka_unit_test(a_quote_may_be_asked_for_without_the_denial),
+        cmocka_unit_test(a_quote_for_a_subject_that_cannot_be_is_refused),
+        cmocka_unit_test(no_dimension_has_the_path_of_a_level),
         cmocka_unit_test(hints_change_nothing),
         cmocka_unit_test(a_first_batch_gets_memory_before_it_is_configured),
         cmocka_unit_test(a_root_that_is_not_ours_is_refused),
