@@ -114,10 +114,8 @@ static pawl_err begin_ledger(struct pawl_engine *engine, struct pawl_errmsg *msg
 pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
     struct pawl_journal_head head = engine->journal->ops->head(engine->journal);
-    pawl_err err = pawl_witness_check(engine->files, engine->dir, engine->journal, msg);
-    if (pawl_ok(err)) {
-        err = pawl_witness_read(engine->files, engine->dir, &engine->witness, msg);
-    }
+    pawl_err err =
+        pawl_witness_check(engine->files, engine->dir, engine->journal, &engine->witness, msg);
     if (pawl_ok(err)) {
         err = replay(engine, msg);
     }

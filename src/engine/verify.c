@@ -137,7 +137,9 @@ static pawl_err start_from_checkpoint(struct verify *verify)
 static pawl_err verify_end(struct verify *verify)
 {
     const struct pawl_verify_options *options = verify->options;
-    pawl_err err = pawl_witness_check(verify->files, options->dir, verify->journal, verify->msg);
+    struct pawl_witness witness;
+    pawl_err err =
+        pawl_witness_check(verify->files, options->dir, verify->journal, &witness, verify->msg);
     if (pawl_ok(err) && options->expect_op > 0 && !verify->expect_seen) {
         pawl_errmsg_set(verify->msg,
                         "this is not the journal that ended with that hash at operation %" PRIu64,

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "journal/bytes.h"
 #include "journal/sha256.h"
 
 enum {
@@ -30,25 +31,9 @@ enum {
 
 static const char file_magic[8] = {'P', 'A', 'W', 'L', 'C', 'K', 'P', '1'};
 
-static void store(unsigned char *at, uint64_t value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        at[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
-static uint64_t load(const unsigned char *at, size_t bytes)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)at[i] << (8 * i);
-    }
-    return value;
-}
-
 static uint64_t digest_of(const struct pawl_journal_hash *hash)
 {
-    return load(hash->bytes, 8);
+    return bytes_load(hash->bytes, 8);
 }
 
 /* --- Writing. --------------------------------------------------------------------------------- */
@@ -76,11 +61,11 @@ static pawl_err put_header(struct pawl_checkpoint_writer *writer,
 {
     unsigned char header[HEADER_BYTES];
     memcpy(header, file_magic, sizeof(file_magic));
-    store(header + 8, start->rules_version, 4);
-    store(header + 12, start->chunk_bytes, 4);
-    store(header + 16, start->op, 8);
+    bytes_store(header + 8, start->rules_version, 4);
+    bytes_store(header + 12, start->chunk_bytes, 4);
+    bytes_store(header + 16, start->op, 8);
     memcpy(header + 24, start->hash.bytes, PAWL_JOURNAL_HASH_BYTES);
-    store(header + 24 + PAWL_JOURNAL_HASH_BYTES, start->root.bytes, 8);
+    bytes_store(header + 24 + PAWL_JOURNAL_HASH_BYTES, start->root.bytes, 8);
     pawl_err err = put(writer, header, sizeof(header), msg);
     return pawl_ok(err) ? put(writer, start->root.data, start->root.bytes, msg) : err;
 }
@@ -141,7 +126,7 @@ pawl_err pawl_checkpoint_chunk(struct pawl_checkpoint_writer *writer,
 {
     PAWL_ASSERT(number != END_MARK && writer->chunk_count < END_MARK);
     unsigned char head[NUMBER_BYTES];
-    store(head, number, sizeof(head));
+    bytes_store(head, number, sizeof(head));
     pawl_err err = put(writer, head, sizeof(head), msg);
     writer->chunk_count++;
     return pawl_ok(err) ? put(writer, chunk, writer->chunk_bytes, msg) : err;
@@ -152,8 +137,8 @@ pawl_err pawl_checkpoint_finish(struct pawl_checkpoint_writer *writer,
                                 struct pawl_errmsg *msg)
 {
     unsigned char counts[8];
-    store(counts, END_MARK, 4);
-    store(counts + 4, writer->chunk_count, 4);
+    bytes_store(counts, END_MARK, 4);
+    bytes_store(counts + 4, writer->chunk_count, 4);
     pawl_err err = put(writer, counts, sizeof(counts), msg);
     struct pawl_journal_hash hash = pawl_sha256_end(&writer->sha);
     if (pawl_ok(err)) {
@@ -246,14 +231,15 @@ static pawl_err read_header(struct reader *reader,
         return err;
     }
     const unsigned char *header = reader->room;
-    uint64_t rules = load(header + 8, 4);
-    reader->root_bytes = load(header + HEADER_BYTES - 8, 8);
-    if (memcmp(header, file_magic, sizeof(file_magic)) != 0 || load(header + 16, 8) != row->op ||
+    uint64_t rules = bytes_load(header + 8, 4);
+    reader->root_bytes = bytes_load(header + HEADER_BYTES - 8, 8);
+    if (memcmp(header, file_magic, sizeof(file_magic)) != 0 ||
+        bytes_load(header + 16, 8) != row->op ||
         memcmp(header + 24, row->hash.bytes, PAWL_JOURNAL_HASH_BYTES) != 0 ||
         reader->root_bytes == 0 || reader->root_bytes > PIECE_BYTES_MAX) {
         return damaged(row, msg);
     }
-    if (rules != sink->rules_version || load(header + 12, 4) != sink->chunk_bytes) {
+    if (rules != sink->rules_version || bytes_load(header + 12, 4) != sink->chunk_bytes) {
         pawl_errmsg_set(msg, "the checkpoint %s was written under rules %" PRIu64 ", not %" PRIu32,
                         row->file, rules, sink->rules_version);
         return PAWL_ERR(VERSION);
@@ -281,15 +267,15 @@ static pawl_err feed(struct reader *reader,
     size_t each = NUMBER_BYTES + (size_t)sink->chunk_bytes;
     for (uint64_t i = 0; i < reader->chunk_count && taken; i++, at += each) {
         err = read_at(reader, at, each, msg);
-        uint32_t number = (uint32_t)load(reader->room, NUMBER_BYTES);
+        uint32_t number = (uint32_t)bytes_load(reader->room, NUMBER_BYTES);
         taken =
             pawl_ok(err) && number != END_MARK &&
             sink->chunk(sink->arg, number, pawl_slice_of(room + NUMBER_BYTES, sink->chunk_bytes));
     }
     if (taken) {
         err = read_at(reader, at, 8, msg);
-        taken = pawl_ok(err) && load(reader->room, 4) == END_MARK &&
-                load(reader->room + 4, 4) == reader->chunk_count;
+        taken = pawl_ok(err) && bytes_load(reader->room, 4) == END_MARK &&
+                bytes_load(reader->room + 4, 4) == reader->chunk_count;
     }
     return pawl_failed(err) || taken ? err : damaged(row, msg);
 }

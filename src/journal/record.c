@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "core/core.h"
+#include "journal/bytes.h"
 
 enum {
     AT_CRC = 4,
@@ -30,27 +31,6 @@ enum {
 };
 
 static const char batch_magic[4] = {'P', 'W', 'B', '1'};
-
-static uint64_t load(const char *at, size_t bytes)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-    }
-    return value;
-}
-
-static uint32_t load_u32(const char *at)
-{
-    return (uint32_t)load(at, 4);
-}
-
-static void store_u32(char *at, uint32_t value)
-{
-    for (size_t i = 0; i < 4; i++) {
-        at[i] = (char)(unsigned char)(value >> (8 * i));
-    }
-}
 
 void pawl_record_batch_begin(struct pawl_buf *out)
 {
@@ -79,8 +59,8 @@ void pawl_record_batch_put(struct pawl_buf *out,
     }
     size_t bytes = out->bytes - start;
     PAWL_ASSERT(bytes <= PAWL_RECORD_BYTES_MAX);
-    store_u32(out->data + start, (uint32_t)(bytes - RECORD_LENGTH_BYTES));
-    store_u32(out->data + AT_COUNT, load_u32(out->data + AT_COUNT) + 1);
+    bytes_store(out->data + start, (uint32_t)(bytes - RECORD_LENGTH_BYTES), 4);
+    bytes_store(out->data + AT_COUNT, bytes_load_u32(out->data + AT_COUNT) + 1, 4);
 }
 
 void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *record)
@@ -92,16 +72,17 @@ void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *recor
 void pawl_record_batch_repeat(struct pawl_buf *out, size_t offset)
 {
     PAWL_ASSERT(offset >= HEADER_BYTES && out->bytes - offset >= RECORD_HEADER_BYTES);
-    uint32_t repeats = load_u32(out->data + offset + AT_REPEATS);
+    uint32_t repeats = bytes_load_u32(out->data + offset + AT_REPEATS);
     PAWL_ASSERT(repeats < UINT32_MAX);
-    store_u32(out->data + offset + AT_REPEATS, repeats + 1);
+    bytes_store(out->data + offset + AT_REPEATS, repeats + 1, 4);
 }
 
 void pawl_record_batch_end(struct pawl_buf *out)
 {
     PAWL_ASSERT(!out->overflowed && out->bytes > HEADER_BYTES);
-    PAWL_ASSERT(load_u32(out->data + AT_COUNT) > 0);
-    store_u32(out->data + AT_CRC, pawl_hash_crc32c(0, out->data + AT_RULES, out->bytes - AT_RULES));
+    PAWL_ASSERT(bytes_load_u32(out->data + AT_COUNT) > 0);
+    bytes_store(out->data + AT_CRC,
+                pawl_hash_crc32c(0, out->data + AT_RULES, out->bytes - AT_RULES), 4);
 }
 
 bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *ret_cursor)
@@ -110,14 +91,14 @@ bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *r
         return false;
     }
     uint32_t crc = pawl_hash_crc32c(0, blob.data + AT_RULES, blob.bytes - AT_RULES);
-    uint32_t count = load_u32(blob.data + AT_COUNT);
-    if (crc != load_u32(blob.data + AT_CRC) || count == 0) {
+    uint32_t count = bytes_load_u32(blob.data + AT_COUNT);
+    if (crc != bytes_load_u32(blob.data + AT_CRC) || count == 0) {
         return false;
     }
     *ret_cursor = (struct pawl_record_cursor){
         .rest = pawl_slice_sub(blob, HEADER_BYTES, blob.bytes - HEADER_BYTES),
         .left = count,
-        .rules_version = load_u32(blob.data + AT_RULES)};
+        .rules_version = bytes_load_u32(blob.data + AT_RULES)};
     return true;
 }
 
@@ -127,7 +108,7 @@ static bool next_body(struct pawl_slice *rest, struct pawl_slice *ret_body)
     if (rest->bytes < RECORD_LENGTH_BYTES + RECORD_HEADER_BYTES) {
         return false;
     }
-    size_t bytes = load_u32(rest->data);
+    size_t bytes = bytes_load_u32(rest->data);
     if (bytes < RECORD_HEADER_BYTES || bytes > rest->bytes - RECORD_LENGTH_BYTES) {
         return false;
     }
@@ -140,9 +121,9 @@ static bool decode_body(struct pawl_slice body,
                         struct pawl_codec_scratch *scratch,
                         struct pawl_record *ret_record)
 {
-    struct pawl_record record = {.op = load(body.data, 8),
-                                 .now_us = (int64_t)load(body.data + 8, 8),
-                                 .repeats = load_u32(body.data + 16)};
+    struct pawl_record record = {.op = bytes_load(body.data, 8),
+                                 .now_us = (int64_t)bytes_load(body.data + 8, 8),
+                                 .repeats = bytes_load_u32(body.data + 16)};
     struct pawl_slice rest =
         pawl_slice_of(body.data + RECORD_HEADER_BYTES, body.bytes - RECORD_HEADER_BYTES);
     if (record.op == 0 || !pawl_codec_decode_command(&rest, scratch, &record.command)) {
@@ -184,7 +165,7 @@ bool pawl_record_batch_find(struct pawl_slice blob,
     }
     struct pawl_slice body = PAWL_SLICE_NONE;
     for (; cursor.left > 0 && next_body(&cursor.rest, &body); cursor.left--) {
-        if (load(body.data, 8) == op) {
+        if (bytes_load(body.data, 8) == op) {
             return decode_body(body, scratch, ret_record);
         }
     }

@@ -181,10 +181,12 @@ pawl_err pawl_witness_compare(struct pawl_journal *journal,
 pawl_err pawl_witness_check(const struct pawl_files *files,
                             const char *dir,
                             struct pawl_journal *journal,
+                            struct pawl_witness *ret_witness,
                             struct pawl_errmsg *msg)
 {
-    struct pawl_witness witness;
+    struct pawl_witness witness = {.op = 0};
     pawl_err err = pawl_witness_read(files, dir, &witness, msg);
+    *ret_witness = witness;
     if (pawl_failed(err) || witness.op == 0) {
         return err;
     }

@@ -222,7 +222,8 @@ static void witnessed_close(struct witnessed *bench)
 
 static pawl_err check(struct witnessed *bench)
 {
-    return pawl_witness_check(disk_files(bench->disk), dir, bench->journal, &bench->msg);
+    struct pawl_witness witness;
+    return pawl_witness_check(disk_files(bench->disk), dir, bench->journal, &witness, &bench->msg);
 }
 
 static void write_witness(struct witnessed *bench, struct pawl_witness witness)
