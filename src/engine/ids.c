@@ -94,7 +94,7 @@ bool pawl_engine_id_parse(const struct pawl_engine *engine,
                           struct pawl_slice text,
                           uint64_t *ret_op)
 {
-    unsigned char given[ID_BYTES];
+    unsigned char given[ID_BYTES] = {0};
     unsigned char genuine[ID_BYTES];
     if (text.bytes != sizeof(prefix) + DIGITS || memcmp(text.data, prefix, sizeof(prefix)) != 0 ||
         !read_digits(pawl_slice_sub(text, sizeof(prefix), DIGITS), given)) {

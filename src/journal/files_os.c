@@ -135,7 +135,7 @@ static pawl_err sync_directory_of(const char *path, struct pawl_errmsg *msg)
 
 static pawl_err os_publish(struct pawl_file *file, const char *path, struct pawl_errmsg *msg)
 {
-    pawl_err err = PAWL_OK;
+    pawl_err err;
     if (fsync(file->fd) != 0) {
         err = failed("sync", file->path, msg);
     } else if (rename(file->path, path) != 0) {
@@ -278,6 +278,7 @@ static pawl_err os_lock(
     if (pawl_failed(err)) {
         return err;
     }
+    PAWL_ASSERT(file != NULL);
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
             pawl_errmsg_set(msg, "%s is held: another process has this journal open", path);

@@ -290,6 +290,7 @@ pawl_err pawl_segment_open(const char *vfs,
     if (pawl_failed(err)) {
         return err;
     }
+    PAWL_ASSERT(segment != NULL);
     if (access == PAWL_SEGMENT_READ) {
         (void)sqlite3_db_config(segment->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
@@ -453,7 +454,7 @@ static pawl_err find_start(struct pawl_segment *segment,
                                        "WHERE first_op <= ?1 ORDER BY first_op DESC LIMIT 1";
     ret_before->last_op = segment->place.first_op - 1;
     ret_before->hash = segment->place.previous;
-    struct pawl_journal_batch before;
+    struct pawl_journal_batch before = {0};
     pawl_err err = find_batch(segment, at_or_before, from_op, &before, msg);
     if (pawl_ok(err) && before.last_op >= from_op) {
         err = find_batch(segment, at_or_before, before.first_op - 1, &before, msg);
