@@ -121,7 +121,8 @@ PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
 PAWL_MUST_CHECK bool
 pawl_core_budget_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_budget);
 /* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-],
- * and the first byte of a dimension's name that is also a level's. Writes at most `bytes` with a NUL, returns the length that the whole path has. */
+ * and the first byte of a dimension's name that is also a level's. Writes at most `bytes` with a
+ * NUL, returns the length that the whole path has. */
 size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *out, size_t bytes);
 
 /* What a subject could still take, per unit, over every budget that binds it now. */
@@ -137,7 +138,8 @@ struct pawl_quote {
     int64_t spent;
 };
 /* The code that a reserve of amount 0 would get now (OK, SESSION_PAUSED, BUDGET_FROZEN, …,
- * INVALID_REQUEST for a subject that no command may have), and one quote per unit asked for. `denial` may be NULL. */
+ * INVALID_REQUEST for a subject that no command may have), and one quote per unit asked for.
+ * `denial` may be NULL. */
 uint16_t pawl_core_quote(const struct pawl_core *core,
                          int64_t now_us,
                          const struct pawl_subject *subject,
