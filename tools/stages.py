@@ -35,6 +35,7 @@ TEST = (
     Stage("docs", TESTS, 60, "tools/docs_links.py"),
     build("werror"),
     Stage("symbols", TESTS, 60, "tools/core_symbols.sh build/werror", ("build",)),
+    Stage("freestanding", TESTS, 120, "tools/core_freestanding.py", ("deps",)),
     Stage("dead", TESTS, 60, "tools/dead_files.py build/werror", ("build",)),
     Stage("gates", TESTS, 300, "tests/tools/run.py", ("build",)),
     Stage("unit", TESTS, 300, "tools/ctest_count.py werror", ("build",)),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-tests of the gates that read compiled code or compile: symbols, layers, dead files,
-clang-tidy.
+"""Self-tests of the gates that read compiled code or compile: symbols, freestanding, layers, dead
+files, clang-tidy.
 """
 import json
 import pathlib
@@ -10,6 +10,7 @@ import planted
 from planted import CLEAN, ROOT, SOURCE
 
 SYMBOLS = ROOT / "tools" / "core_symbols.sh"
+FREESTANDING = ROOT / "tools" / "core_freestanding.py"
 DEAD_FILES = ROOT / "tools" / "dead_files.py"
 CLANG_TIDY = ROOT / "tools" / "clang_tidy.py"
 WERROR = ROOT / "build" / "werror"
@@ -72,6 +73,37 @@ def run_symbols(counter):
     with counter.test("core symbols refuses a build without a core"):
         with planted.tree({}) as root:
             planted.expect_finding(*planted.run(SYMBOLS, root), "is missing")
+
+
+def freestanding(core, base="int pawl_b(void);\nint pawl_b(void) { return 1; }\n"):
+    with planted.tree({"src/core/a.c": core, "src/base/b.c": base}) as root:
+        return planted.run(FREESTANDING, "--root", root)
+
+
+def run_freestanding(counter):
+    core = ("#include <string.h>\nint pawl_b(void);\n%s\nvoid pawl_a(void *a, unsigned long n);\n"
+            "void pawl_a(void *a, unsigned long n) { memset(a, pawl_b(), n); %s }\n")
+    with counter.test("core freestanding passes memory functions and what base has"):
+        status, output = freestanding(core % ("", ""))
+        planted.expect_pass(status, output)
+        assert "core-freestanding: 2 objects" in output, output
+    with counter.test("core freestanding finds a header of a system"):
+        planted.expect_finding(*freestanding(core % ("#include <time.h>", "")),
+                               "src/core/a.c: src/core/a.c:3:10: fatal error: 'time.h'")
+    with counter.test("core freestanding finds a size that assumes long pointers"):
+        planted.expect_finding(
+            *freestanding(core % ('_Static_assert(sizeof(void *) == 8, "long");', "")), "long")
+    with counter.test("core freestanding finds arithmetic of a compiler's runtime"):
+        wide = core % ("typedef __int128 wide;", "*(wide *)a = *(wide *)a / (wide)n;")
+        planted.expect_finding(*freestanding(wide), "needs __divti3")
+    with counter.test("core freestanding finds what base needs of a system"):
+        planted.expect_finding(
+            *freestanding(core % ("", ""), "int getpid(void);\nint pawl_b(void);\n"
+                          "int pawl_b(void) { return getpid(); }\n"),
+            "src/base/b.c: needs getpid")
+    with counter.test("core freestanding refuses a tree without a core"):
+        with planted.tree({}) as root:
+            planted.expect_finding(*planted.run(FREESTANDING, "--root", root), "looked at nothing")
 
 
 def compile_as(layer, text):
@@ -168,6 +200,7 @@ def run_clang_tidy(counter):
 
 def run(counter):
     run_symbols(counter)
+    run_freestanding(counter)
     run_layers(counter)
     run_dead_files(counter)
     run_clang_tidy(counter)
