@@ -51,7 +51,8 @@ class Object:
         status, output = run("clang", *FLAGS, "-I", root / "src", "-isystem", include,
                              "-c", source, "-o", target)
         self.source = source.relative_to(root)
-        self.error = None if status == 0 else output.strip().split("\n")[0]
+        words = output.replace(f"{root}/", "").strip()
+        self.error = None if status == 0 else words.split("\n")[0]
         self.defines, self.needs = set(), set()
         for line in run("llvm-nm", target)[1].split("\n") if status == 0 else ():
             kind, _, name = line[9:].partition(" ")
@@ -77,7 +78,7 @@ def main():
         homes = {symbol: part for part in compiled("base") if part.error is None
                  for symbol in part.defines}
     homes |= {symbol: part for part in core for symbol in part.defines}
-    findings = [f"{part.source}: {part.error}" for part in core if part.error is not None]
+    findings = [part.error for part in core if part.error is not None]
     queue, seen = list(core), set(core)
     for part in queue:
         for symbol in sorted(part.needs - MEMORY):

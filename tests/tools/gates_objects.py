@@ -89,7 +89,7 @@ def run_freestanding(counter):
         assert "core-freestanding: 2 objects" in output, output
     with counter.test("core freestanding finds a header of a system"):
         planted.expect_finding(*freestanding(core % ("#include <time.h>", "")),
-                               "src/core/a.c: src/core/a.c:3:10: fatal error: 'time.h'")
+                               "src/core/a.c:3:10: fatal error: 'time.h'")
     with counter.test("core freestanding finds a size that assumes long pointers"):
         planted.expect_finding(
             *freestanding(core % ('_Static_assert(sizeof(void *) == 8, "long");', "")), "long")
