@@ -78,11 +78,8 @@ open_writer(struct pawl_checkpoint_writer *writer, const char *dir, struct pawl_
     if (pawl_ok(err)) {
         err = pawl_files_path(dir, "checkpoint.tmp", temporary, msg);
     }
-    if (pawl_ok(err) && !pawl_sha256_begin(&writer->sha)) {
-        pawl_errmsg_set(msg, "no memory for a checkpoint");
-        err = PAWL_ERR(MEMORY);
-    }
     if (pawl_ok(err)) {
+        pawl_sha256_begin(&writer->sha);
         err = writer->files->ops->create(writer->files->arg, temporary, &writer->file, msg);
     }
     return err;
@@ -162,7 +159,6 @@ void pawl_checkpoint_abandon(struct pawl_checkpoint_writer *writer)
     if (writer->file != NULL) {
         writer->files->ops->close(writer->file);
     }
-    pawl_sha256_free(&writer->sha);
     pawl_free(writer);
 }
 
@@ -195,10 +191,7 @@ static pawl_err verify_hash(struct reader *reader,
                             struct pawl_errmsg *msg)
 {
     struct pawl_sha256 sha;
-    if (!pawl_sha256_begin(&sha)) {
-        pawl_errmsg_set(msg, "no memory for a checkpoint");
-        return PAWL_ERR(MEMORY);
-    }
+    pawl_sha256_begin(&sha);
     pawl_err err = PAWL_OK;
     uint64_t end = reader->bytes - PAWL_JOURNAL_HASH_BYTES;
     for (uint64_t at = 0; at < end && pawl_ok(err);) {

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sha256.h: SHA-256 for the chain and for checkpoint files, from OpenSSL. The algorithm is
- * fetched once for the process; any thread may use it.
+ * sha256.h: SHA-256 (FIPS 180-4) for the chain and for checkpoint files. Nothing is allocated and
+ * nothing can fail; any thread may use it.
  */
 #ifndef PAWL_JOURNAL_SHA256_H
 #define PAWL_JOURNAL_SHA256_H
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "base/attrs.h"
 #include "journal/journal.h"
 
+enum { PAWL_SHA256_BLOCK_BYTES = 64 };
+
 struct pawl_sha256 {
-    void *context; /* owned */
+    uint32_t state[8];
+    uint64_t bytes;                               /* added so far */
+    unsigned char block[PAWL_SHA256_BLOCK_BYTES]; /* its first bytes % 64 are waiting */
 };
 
-/* false: no memory. After true, `end` or `free` must follow. */
-PAWL_MUST_CHECK bool pawl_sha256_begin(struct pawl_sha256 *sha);
+void pawl_sha256_begin(struct pawl_sha256 *sha);
+/* NULL is allowed for 0 bytes. */
 void pawl_sha256_add(struct pawl_sha256 *sha, const void *data, size_t bytes);
-/* The hash; frees. */
+/* After it the state is used up. */
 struct pawl_journal_hash pawl_sha256_end(struct pawl_sha256 *sha);
-void pawl_sha256_free(struct pawl_sha256 *sha);
 
 #endif

@@ -6,10 +6,14 @@
  * not bear at the moment are collected and done at the end of the turn (K1), and so is
  * libcurl's own wish to be called "now": many calls begun in one turn cost one entry into it.
  *
+ * libcurl is loaded for the first call, or earlier, by a thread, when the host asks for that
+ * (prepare).
+ *
  * The end: close aborts every call without a word, and at the end of the turn takes libcurl apart;
  * the client's memory goes when the last libuv handle has closed.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -269,6 +273,14 @@ static void on_timer_closed(uv_handle_t *handle)
     pawl_client_handle_closed(pawl_client_checked(handle->data));
 }
 
+static void wait_for_loader(struct pawl_http_client *client)
+{
+    if (client->has_loader) {
+        client->has_loader = false;
+        (void)pthread_join(client->loader, NULL);
+    }
+}
+
 static void take_apart(struct pawl_http_client *client)
 {
     PAWL_ASSERT(client->in_curl == 0);
@@ -289,31 +301,76 @@ static void take_apart(struct pawl_http_client *client)
         unlink_call(&client->pool, call);
         destroy(call);
     }
-    curl_multi_cleanup(client->multi);
-    client->multi = NULL;
-    curl_share_cleanup(client->share);
-    curl_global_cleanup();
+    wait_for_loader(client);
+    if (client->multi != NULL) {
+        curl_multi_cleanup(client->multi);
+        curl_share_cleanup(client->share);
+        client->multi = NULL;
+    }
     pawl_turn_close(client->turn);
     uv_close((uv_handle_t *)&client->timer, on_timer_closed);
 }
 
-static bool set_up_curl(struct pawl_http_client *client, uint32_t connection_count_max)
+static bool set_up_multi(struct pawl_http_client *client)
 {
-    client->multi = curl_multi_init();
-    client->share = curl_share_init();
-    long connections =
-        (long)(connection_count_max > 0 ? connection_count_max : PAWL_CLIENT_CONNECTIONS_DEFAULT);
     return client->multi != NULL && client->share != NULL &&
            curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, pawl_client_watch_socket) ==
                CURLM_OK &&
            curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK &&
            curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) == CURLM_OK &&
            curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) == CURLM_OK &&
-           curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK &&
+           curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
+                             (long)client->connection_count_max) == CURLM_OK &&
            curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) ==
                CURLM_OK &&
            curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) ==
                CURLSHE_OK;
+}
+
+/* What a client needs of libcurl, before its first call. */
+static pawl_err set_up_curl(struct pawl_http_client *client, struct pawl_errmsg *msg)
+{
+    if (client->multi != NULL) {
+        return PAWL_OK;
+    }
+    wait_for_loader(client);
+    pawl_err err = pawl_curl_load(msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    client->multi = curl_multi_init();
+    client->share = curl_share_init();
+    if (!set_up_multi(client)) {
+        curl_multi_cleanup(client->multi);
+        curl_share_cleanup(client->share);
+        client->multi = NULL;
+        pawl_errmsg_set(msg, "no memory for an HTTP client");
+        return PAWL_ERR(MEMORY);
+    }
+    return PAWL_OK;
+}
+
+static void *load_curl(void *arg)
+{
+    (void)arg;
+    struct pawl_errmsg msg;
+    (void)pawl_failed(pawl_curl_load(&msg)); /* The first call is told. */
+    return NULL;
+}
+
+void pawl_http_client_prepare(struct pawl_http_client *client)
+{
+    PAWL_ASSERT(pawl_client_checked(client) == client && !client->closing);
+    if (client->prepared || client->multi != NULL) {
+        return;
+    }
+    client->prepared = true;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all); /* Signals are the loop's. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    client->has_loader = pthread_create(&client->loader, NULL, load_curl, NULL) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool copy_ca_file(struct pawl_http_client *client, const char *ca_file)
@@ -334,26 +391,22 @@ pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
 {
     PAWL_ASSERT(options->loop != NULL);
     pawl_loop_ignore_sigpipe();
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return PAWL_ERR(MEMORY);
-    }
     struct pawl_http_client *client = pawl_alloc_zeroed(1, sizeof(*client));
     bool fine = client != NULL && copy_ca_file(client, options->ca_file) &&
-                set_up_curl(client, options->connection_count_max) &&
                 pawl_ok(pawl_turn_new(options->loop, on_turn, client, &client->turn));
     if (!fine) {
         if (client != NULL) {
-            curl_multi_cleanup(client->multi);
-            curl_share_cleanup(client->share);
             pawl_free(client->ca_file);
             pawl_free(client);
         }
-        curl_global_cleanup();
         return PAWL_ERR(MEMORY);
     }
     client->magic = PAWL_CLIENT_MAGIC;
     client->loop = options->loop;
     client->use_proxy_environment = options->use_proxy_environment;
+    client->connection_count_max = options->connection_count_max > 0
+                                       ? options->connection_count_max
+                                       : PAWL_CLIENT_CONNECTIONS_DEFAULT;
     client->resend_ms = options->resend_ms > 0 ? options->resend_ms : PAWL_CLIENT_RESEND_MS;
     uv_timer_init(options->loop, &client->timer);
     client->timer.data = client;
@@ -380,6 +433,10 @@ pawl_err pawl_http_call_start(struct pawl_http_client *client,
                               struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(pawl_client_checked(client) == client && !client->closing);
+    pawl_err err = set_up_curl(client, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
     struct pawl_http_call *call = client->pool;
     if (call == NULL) {
         call = pawl_call_new(client);
@@ -390,7 +447,7 @@ pawl_err pawl_http_call_start(struct pawl_http_client *client,
         link_call(&client->pool, call);
         client->pool_count += 1;
     }
-    pawl_err err = pawl_call_prepare(call, options, msg);
+    err = pawl_call_prepare(call, options, msg);
     if (pawl_failed(err)) {
         return err;
     }

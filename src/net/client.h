@@ -19,7 +19,7 @@
  *
  * Errors: UNREACHABLE (no such host, refused), TIMEOUT, IO (the connection broke), PROTOCOL
  * (what came is not HTTP, or a certificate is not good), INVALID (the URL), MEMORY, NOT_FOUND
- * (the file of authorities).
+ * (the file of authorities, libcurl).
  */
 #ifndef PAWL_NET_CLIENT_H
 #define PAWL_NET_CLIENT_H
@@ -75,10 +75,12 @@ struct pawl_http_client_options {
     uint32_t resend_ms; /* a used connection that ends so soon was closed for idling; 0: 2 s */
 };
 
-/* From here on the process ignores SIGPIPE (net/loop.h). Not thread-safe: libcurl's global
- * state. */
+/* From here on the process ignores SIGPIPE (net/loop.h). */
 PAWL_MUST_CHECK pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
                                               struct pawl_http_client **ret_client);
+/* Calls are to be expected: begins to load, beside the loop, what the first one needs. Without it
+ * that one waits some milliseconds longer. Asking again changes nothing. */
+void pawl_http_client_prepare(struct pawl_http_client *client);
 /* Aborts what is under way. The client is freed once the loop has run its close callbacks. */
 void pawl_http_client_close(struct pawl_http_client *client);
 

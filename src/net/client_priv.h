@@ -21,7 +21,7 @@
 #ifndef PAWL_NET_CLIENT_PRIV_H
 #define PAWL_NET_CLIENT_PRIV_H
 
-#include <curl/curl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +30,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "net/client.h"
+#include "net/curl.h"
 #include "net/loop.h"
 
 enum {
@@ -108,12 +109,16 @@ struct pawl_client_socket {
 struct pawl_http_client {
     uint32_t magic;
     struct uv_loop_s *loop;
-    CURLM *multi;
+    CURLM *multi; /* NULL before the first call: libcurl may not be there yet */
     CURLSH *share;
     struct pawl_turn *turn;
     uv_timer_t timer;
     char *ca_file;
     bool use_proxy_environment;
+    bool prepared;   /* the host asked for libcurl ahead of the first call */
+    bool has_loader; /* a thread that loads it, still to be joined */
+    pthread_t loader;
+    uint32_t connection_count_max;
     uint32_t resend_ms; /* K3 */
     bool timeout_now;   /* libcurl wants to be called without delay */
     bool closing;

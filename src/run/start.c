@@ -175,6 +175,7 @@ static void make_secret(struct pawl_run *run)
 static void on_request(void *arg, struct pawl_http_exchange *exchange)
 {
     struct pawl_run *run = arg;
+    pawl_http_client_prepare(run->client);
     pawl_gateway_handle(run->gateway, exchange);
 }
 

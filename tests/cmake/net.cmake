@@ -11,4 +11,12 @@ target_link_libraries(pawl_test_net PUBLIC pawl_net PRIVATE pawl_test_options Pk
 foreach(module client client_ends limits loop probes server tls)
   pawl_unit_test(net_${module} test_net)
 endforeach()
-target_link_libraries(test_net_tls PRIVATE Threads::Threads)
+target_link_libraries(test_net_tls PRIVATE PkgConfig::OPENSSL Threads::Threads)
+
+# curl.c once more, looking for a library that is not there.
+pawl_unit_test(net_curl base)
+target_sources(test_net_curl PRIVATE ${CMAKE_SOURCE_DIR}/src/net/curl.c)
+target_include_directories(test_net_curl PRIVATE
+  $<TARGET_PROPERTY:pawl_net,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(test_net_curl PRIVATE PAWL_CURL_LIBRARY="libcurl-of-nobody.so.4")
+target_link_libraries(test_net_curl PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
