@@ -10,8 +10,9 @@
  *
  * Pawl tells it to start the agent, to pass a signal on, to end whatever is left. It tells pawl
  * what became of the agent. When pawl is gone, however that came, it kills every descendant and
- * ends. It ignores all signals that can be ignored, so only SIGKILL ends it early; then
- * pawl, a subreaper too, inherits the tree and ends it (pawl_keeper_clear_orphans).
+ * ends. It ignores all signals that can be ignored and has a process group of its own, so only
+ * SIGKILL to itself ends it early; then pawl, a subreaper too, inherits the tree and ends it
+ * (pawl_keeper_clear_orphans).
  *
  * The agent gets the signal dispositions, the mask and the descriptors that pawl itself was started
  * with, and stays in pawl's process group: the terminal's foreground is untouched. Where there is a

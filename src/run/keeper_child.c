@@ -38,7 +38,9 @@ struct keeper {
     int child_fd;  /* signalfd */
     char *const *argv;
     const struct pawl_keeper_signals *signals;
+    pid_t self;
     pid_t pawl;
+    pid_t group; /* pawl's process group, which is the agent's */
     pid_t agent; /* 0: not started, or reaped */
     bool has_terminal;
     bool pawl_stopped;
@@ -64,10 +66,16 @@ static void tell(struct keeper *keeper, struct pawl_keeper_event event)
 
 /* --- Starting the agent -------------------------------------------------------------------- */
 
-/* In the agent's process: as pawl was started, plus the settings. */
+/* In the agent's process: as pawl was started, plus the settings; and should the keeper be killed
+ * together with pawl, when nobody is left to do it, the agent itself still ends. */
 PAWL_NORETURN static void
 become_agent(const struct keeper *keeper, char *settings, size_t bytes, int report_fd)
 {
+    (void)setpgid(0, keeper->group);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != keeper->self) {
+        _exit(EXIT_EXEC_FAILED); /* The keeper was killed before that. */
+    }
     for (char *setting = settings; setting < settings + bytes; setting += strlen(setting) + 1) {
         (void)putenv(setting);
     }
@@ -280,12 +288,17 @@ void pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signal
     (void)prctl(PR_SET_NAME, "pawl-keeper", 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     ignore_signals();
+    pid_t group = getpgrp();
+    /* Whoever kills pawl's whole group must not kill the one that then ends the tree. */
+    (void)setpgid(0, 0);
     struct keeper keeper = {
         .socket_fd = fd,
         .child_fd = open_child_fd(),
         .argv = argv,
         .signals = signals,
+        .self = getpid(),
         .pawl = getppid(),
+        .group = group,
         .has_terminal = has_terminal(),
         .clock = pawl_clock_os(),
     };

@@ -83,6 +83,31 @@ def pawl_killed(world):
     assert world.runs()[0]["state"] == "ended"
 
 
+def group_killed(world):
+    """Nor does kill -9 of the process group, as test harnesses and CI systems do it: the agent is
+    in it, what it has put into sessions of their own is not."""
+    with Witness() as witness:
+        process = world.start([], "tool", "daemon", "say:ready", "wait", start_new_session=True,
+                              **witness.arguments())
+        witness.let_go()
+        expect_line(process, "ready")
+        os.killpg(process.pid, signal.SIGKILL)
+        witness.await_nobody()
+        assert finish(process)[0] == -signal.SIGKILL
+
+
+def both_killed(world):
+    """Where pawl and the keeper are killed at once, the agent at least ends."""
+    with Witness() as witness:
+        process = world.start([], "deaf", "pids", "wait", **witness.arguments())
+        witness.let_go()
+        keeper = int(expect_line(process, "pids").split()[1])
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(keeper, signal.SIGKILL)
+        process.kill()
+        witness.await_nobody()
+
+
 def keeper_killed(world):
     """kill -9 of the keeper does not set the tree free either; pawl says that it failed."""
     with Witness() as witness:
@@ -162,6 +187,8 @@ def tests(world):
     yield "the agent starts as without pawl", standing
     yield "tools and daemons end with the agent", nothing_left
     yield "kill -9 of pawl leaves nothing running", pawl_killed
+    yield "kill -9 of pawl's group leaves nothing running", group_killed
+    yield "kill -9 of pawl and the keeper ends the agent", both_killed
     yield "kill -9 of the keeper leaves nothing running", keeper_killed
     yield "a command that cannot be executed is 126 or 127", not_executable
     yield "closed standard descriptors", closed_streams
