@@ -128,6 +128,10 @@ static bool verify_run(void *arg, const char *id)
     if (pawl_ok(err)) {
         v->options.dir = run.journal;
         err = pawl_engine_verify(&v->options, &report, &msg);
+        if (err.code == PAWL_ERR_NOT_FOUND && !pawl_rundir_is_ended(&run) &&
+            !pawl_rundir_has_witness(&run)) {
+            err = PAWL_OK; /* Killed before its first commit: operations 0 to 0. */
+        }
         pawl_rundir_close(&run);
     }
     if (v->progress) {

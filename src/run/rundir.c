@@ -138,6 +138,13 @@ pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
     return PAWL_OK;
 }
 
+bool pawl_rundir_has_witness(const struct pawl_rundir *run)
+{
+    char path[PAWL_PATH_BYTES + sizeof("/witness")];
+    (void)snprintf(path, sizeof(path), "%s/witness", run->journal);
+    return access(path, F_OK) == 0;
+}
+
 bool pawl_rundir_is_ended(const struct pawl_rundir *run)
 {
     char word[sizeof(word_ended)];

@@ -46,6 +46,9 @@ PAWL_MUST_CHECK pawl_err pawl_rundir_write(const struct pawl_rundir *run,
 void pawl_rundir_unlink(const struct pawl_rundir *run, const char *name);
 /* Makes the directory's own entries durable: before anything is acknowledged. */
 PAWL_MUST_CHECK pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg);
+/* Whether something was certainly written to the journal once: what is missing then is lost, and
+ * what is missing else may never have been there. */
+bool pawl_rundir_has_witness(const struct pawl_rundir *run);
 bool pawl_rundir_is_ended(const struct pawl_rundir *run);
 PAWL_MUST_CHECK pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run,
                                                struct pawl_errmsg *msg);

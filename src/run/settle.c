@@ -184,6 +184,7 @@ expire_holds(struct pawl_engine *engine, struct pawl_clock_manual *clock, struct
     return PAWL_OK;
 }
 
+/* NOT_FOUND: nothing was ever written down. */
 static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *msg)
 {
     struct pawl_clock_manual clock = {0};
@@ -196,7 +197,10 @@ static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *m
     };
     struct pawl_engine *engine = NULL;
     pawl_err err = open_journal(run, &options.journal, msg);
-    if (pawl_ok(err)) {
+    if (pawl_ok(err) && options.journal->ops->head(options.journal).last_op == 0) {
+        options.journal->ops->close(options.journal);
+        err = PAWL_ERR(NOT_FOUND); /* Not even the session: its commit is the first. */
+    } else if (pawl_ok(err)) {
         err = pawl_engine_open(&options, &engine, msg);
     }
     if (pawl_failed(err)) {
@@ -221,8 +225,12 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     pawl_err err = PAWL_OK;
     if (!ended) {
         err = close_books(run, msg);
+        if (err.code == PAWL_ERR_NOT_FOUND && pawl_rundir_has_witness(run)) {
+            pawl_errmsg_set(msg, "its journal is gone");
+            return PAWL_ERR(CORRUPT);
+        }
         if (err.code == PAWL_ERR_NOT_FOUND) {
-            /* It died before it had a journal, and so before it promised anything. */
+            /* It died before it had an agent, and so before it promised anything. */
             pawl_rundir_remove(run);
             return PAWL_OK;
         }

@@ -3,8 +3,12 @@
 billed is covered by what is booked.
 """
 import concurrent.futures
+import contextlib
 import os
+import pathlib
 import resource
+import shutil
+import sqlite3
 
 from world import Witness, expect_line, finish
 
@@ -76,6 +80,37 @@ def before_any_call(world):
     assert check_books(world, 0).spent == 0
 
 
+def before_the_session(world):
+    """What a kill leaves behind between the run's directory and the session's commit: nothing was
+    promised yet, and no agent was started, so there is no run to show."""
+    assert world.run([], ["true"])[0] == 0
+    runs = pathlib.Path(world.data, "runs")
+    whole = next(runs.iterdir())
+    run_id = whole.name[:-6] + "000000"
+    for what in ("no journal", "an empty journal"):
+        cut = runs / run_id
+        shutil.copytree(whole, cut)
+        (cut / "lock").write_text("open\n", encoding="utf-8")
+        (cut / "journal/witness").unlink()
+        if what == "no journal":
+            shutil.rmtree(cut / "journal")
+            (cut / "journal").mkdir()
+        else:
+            with contextlib.closing(sqlite3.connect(cut / "journal/journal-000001.db")) as segment:
+                segment.execute("DELETE FROM batch")
+                segment.commit()
+        assert world.tell("verify").returncode == 0, what
+        assert [row["run"] for row in world.runs()] == [whole.name], what
+        assert not cut.exists(), what
+    # With a witness of more it is damage, and nothing is removed.
+    shutil.copytree(whole, cut)
+    (cut / "lock").write_text("open\n", encoding="utf-8")
+    (cut / "journal/journal-000001.db").unlink()
+    assert world.tell("verify").returncode == 4
+    listed = world.tell("runs")
+    assert run_id in listed.stderr and cut.exists(), listed
+
+
 def readers_at_once(world):
     """Eight readers find the same abandoned run; one settles it, all show the same."""
     process = world.start([], "call", "part:500", "say:ready", "wait")
@@ -127,6 +162,7 @@ def tests(world):
     yield "kill -9 before the answer", before_the_answer
     yield "kill -9 at any moment", at_any_moment
     yield "kill -9 before any call", before_any_call
+    yield "kill -9 before the session", before_the_session
     yield "eight readers of an abandoned run", readers_at_once
     yield "a reader that is killed", reader_killed
     yield "a full disk", disk_full
