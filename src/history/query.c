@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * query.c: people's questions. Rows are handed out one by one, their texts borrowed from SQLite
- * for the call.
+ * query.c: people's questions. Each is one statement, a function that reads its rows, and the loop
+ * that all of them share. Rows are handed out one by one, their texts borrowed from SQLite for the
+ * call.
  */
+#include "base/assert.h"
 #include "history/db.h"
 
-#define UNIT_COLUMNS(name) name "0, " name "1, " name "2, " name "3, " name "4"
+_Static_assert(PAWL_HISTORY_UNITS == 5, "the statements below name five columns for each amount");
+
+/* Whom the rows of one question go to: exactly one of the functions is set. */
+struct receiver {
+    pawl_history_run_fn *run;
+    pawl_history_call_fn *call;
+    pawl_history_model_fn *model;
+    void *arg;
+};
+
+/* Reads the row and hands it out; false: the receiver wants no more. */
+typedef bool hand_out_fn(sqlite3_stmt *row, const struct receiver *receiver);
 
 static struct pawl_slice column_text(sqlite3_stmt *row, int index)
 {
@@ -25,15 +38,29 @@ static struct pawl_slice next_text(sqlite3_stmt *row, int *index)
     return column_text(row, (*index)++);
 }
 
-static void next_units(sqlite3_stmt *row, int *index, int64_t *out)
+static void
+next_units(sqlite3_stmt *row, int *index, int64_t ret_amounts[static PAWL_HISTORY_UNITS])
 {
     for (int i = 0; i < PAWL_HISTORY_UNITS; i++) {
-        out[i] = next_int(row, index);
+        ret_amounts[i] = next_int(row, index);
     }
 }
 
-static pawl_err finish(struct pawl_history_db *db, struct pawl_errmsg *msg)
+/* `row` NULL: the statement could not be made, and the connection knows why. A failure is told
+ * once; the next question begins afresh. */
+static pawl_err hand_out_rows(struct pawl_history_db *db,
+                              sqlite3_stmt *row,
+                              hand_out_fn *hand_out,
+                              const struct receiver *receiver,
+                              struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(row != NULL || pawl_failed(db->err));
+    while (row != NULL && pawl_history_db_step(db, row)) {
+        if (!hand_out(row, receiver)) {
+            (void)sqlite3_reset(row);
+            break;
+        }
+    }
     pawl_err err = db->err;
     if (pawl_failed(err)) {
         pawl_errmsg_set(msg, "%s", db->msg.text);
@@ -70,33 +97,34 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
     return run;
 }
 
+static bool hand_out_run(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    struct pawl_history_run run = read_run(row);
+    return receiver->run(receiver->arg, &run);
+}
+
 pawl_err pawl_history_runs(struct pawl_history *history,
                            const struct pawl_history_filter *filter,
                            pawl_history_run_fn *fn,
                            void *arg,
                            struct pawl_errmsg *msg)
 {
+    /* ?3 says that the prefix was given without "run_", which has four letters. */
+    static const char sql[] =
+        "SELECT id, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
+        " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"
+        " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"
+        " asked, given, end_note FROM runs"
+        " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
+        " ORDER BY started_us DESC, id DESC LIMIT ?4";
     struct pawl_history_db *db = pawl_history_connection(history);
     struct pawl_slice prefix = filter->id_prefix;
     bool bare = !pawl_slice_starts_with(prefix, PAWL_SLICE("run_"));
-    sqlite3_stmt *row = pawl_history_db_bind(
-        db,
-        "SELECT id, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
-        " status, agent_status, agent_signal, " UNIT_COLUMNS("limit") ", " UNIT_COLUMNS(
-            "spent") ","
-                     " unconfirmed, overshoot, calls, refusals, asked, given, end_note FROM runs"
-                     " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
-                     " ORDER BY started_us DESC, id DESC LIMIT ?4",
-        "isii", filter->since_us, prefix, (int64_t)bare,
-        filter->limit == 0 ? INT64_C(-1) : (int64_t)filter->limit);
-    while (row != NULL && pawl_history_db_step(db, row)) {
-        struct pawl_history_run run = read_run(row);
-        if (!fn(arg, &run)) {
-            sqlite3_reset(row);
-            break;
-        }
-    }
-    return finish(db, msg);
+    int64_t limit = filter->limit == 0 ? INT64_C(-1) : (int64_t)filter->limit;
+    sqlite3_stmt *row =
+        pawl_history_db_bind(db, sql, "isii", filter->since_us, prefix, (int64_t)bare, limit);
+    struct receiver receiver = {.run = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_run, &receiver, msg);
 }
 
 static struct pawl_history_call read_call(sqlite3_stmt *row)
@@ -127,30 +155,40 @@ static struct pawl_history_call read_call(sqlite3_stmt *row)
     return call;
 }
 
+static bool hand_out_call(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    struct pawl_history_call call = read_call(row);
+    return receiver->call(receiver->arg, &call);
+}
+
 pawl_err pawl_history_calls(struct pawl_history *history,
                             struct pawl_slice run_id,
                             pawl_history_call_fn *fn,
                             void *arg,
                             struct pawl_errmsg *msg)
 {
-    struct pawl_history_db *db = pawl_history_connection(history);
-    sqlite3_stmt *row = pawl_history_db_bind(
-        db,
+    static const char sql[] =
         "SELECT id, at_us, settled_us, state, dialect, model_asked, model, end, reason, status,"
-        " " UNIT_COLUMNS("hold") ", " UNIT_COLUMNS(
-            "spent") ", input, cache_read, cache_write,"
-                     " output, reasoning, tool_calls, duration_us, estimated, reserve_meta, "
-                     "settle_meta"
-                     " FROM calls WHERE run_id=?1 ORDER BY id",
-        "s", run_id);
-    while (row != NULL && pawl_history_db_step(db, row)) {
-        struct pawl_history_call call = read_call(row);
-        if (!fn(arg, &call)) {
-            sqlite3_reset(row);
-            break;
-        }
-    }
-    return finish(db, msg);
+        " hold0, hold1, hold2, hold3, hold4, spent0, spent1, spent2, spent3, spent4,"
+        " input, cache_read, cache_write, output, reasoning, tool_calls, duration_us, estimated,"
+        " reserve_meta, settle_meta FROM calls WHERE run_id=?1 ORDER BY id";
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
+    struct receiver receiver = {.call = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_call, &receiver, msg);
+}
+
+static bool hand_out_model(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    int i = 0;
+    struct pawl_history_model model = {.model = next_text(row, &i)};
+    model.calls = (uint64_t)next_int(row, &i);
+    model.microcents = next_int(row, &i);
+    model.input = next_int(row, &i);
+    model.cache_read = next_int(row, &i);
+    model.cache_write = next_int(row, &i);
+    model.output = next_int(row, &i);
+    return receiver->model(receiver->arg, &model);
 }
 
 pawl_err pawl_history_models(struct pawl_history *history,
@@ -159,26 +197,12 @@ pawl_err pawl_history_models(struct pawl_history *history,
                              void *arg,
                              struct pawl_errmsg *msg)
 {
-    struct pawl_history_db *db = pawl_history_connection(history);
-    sqlite3_stmt *row = pawl_history_db_bind(
-        db,
+    static const char sql[] =
         "SELECT ifnull(model, model_asked), count(*), sum(spent0), sum(input), sum(cache_read),"
         " sum(cache_write), sum(output) FROM calls WHERE run_id=?1 AND state<>'refused'"
-        " GROUP BY 1 ORDER BY 3 DESC, 1",
-        "s", run_id);
-    while (row != NULL && pawl_history_db_step(db, row)) {
-        int i = 0;
-        struct pawl_history_model model = {.model = next_text(row, &i)};
-        model.calls = (uint64_t)next_int(row, &i);
-        model.microcents = next_int(row, &i);
-        model.input = next_int(row, &i);
-        model.cache_read = next_int(row, &i);
-        model.cache_write = next_int(row, &i);
-        model.output = next_int(row, &i);
-        if (!fn(arg, &model)) {
-            sqlite3_reset(row);
-            break;
-        }
-    }
-    return finish(db, msg);
+        " GROUP BY 1 ORDER BY 3 DESC, 1";
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
+    struct receiver receiver = {.model = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_model, &receiver, msg);
 }
