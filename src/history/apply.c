@@ -9,7 +9,9 @@
 #include "base/json.h"
 #include "history/db.h"
 
-enum { META_BYTES_MAX = 64 << 10 };
+/* Several times what the largest metadata can need as JSON, so that an arena that is full means
+ * that there is no memory. */
+enum { META_BYTES_MAX = 64 * PAWL_METADATA_BYTES_MAX };
 
 struct context {
     struct pawl_history_db *db;
@@ -155,7 +157,7 @@ static void book(const struct context *c, int64_t call, const struct pawl_result
         for (int i = 0; i < 4; i++) {
             now[i] = sqlite3_column_int64(row, i);
         }
-        sqlite3_reset(row);
+        (void)sqlite3_reset(row);
     }
     for (uint32_t i = 0; i < result->line_count; i++) {
         int index = pawl_history_unit_index(result->charged[i].unit);
@@ -409,6 +411,9 @@ void pawl_history_apply(struct pawl_history_db *db,
             context.meta.count = 0; /* foreign metadata: kept as text, not read */
         }
         dispatch(&context);
+        if (arena.overflowed) {
+            pawl_history_db_fail(db, PAWL_ERR(MEMORY), "out of memory");
+        }
         pawl_arena_free(&arena);
     }
     pawl_history_db_run(db, "UPDATE runs SET watermark=?2 WHERE id=?1", "si", run_id,

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "base/assert.h"
+#include "journal/sqlite_err.h"
 
 enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 20000 };
 
@@ -50,55 +51,42 @@ static const char schema[] =
     " reasoning INTEGER NOT NULL DEFAULT 0, tool_calls INTEGER NOT NULL DEFAULT 0,"
     " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
     " reserve_meta TEXT, settle_meta TEXT,"
-    " PRIMARY KEY(run_id, id)) WITHOUT ROWID;";
+    " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
+_Static_assert(SCHEMA_VERSION == 1, "the last line of the schema says its version");
 
-static void keep_error(struct pawl_history_db *db, const char *what)
+void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
+{
+    PAWL_ASSERT(pawl_failed(err));
+    if (pawl_ok(db->err)) {
+        db->err = err;
+        pawl_errmsg_set(&db->msg, "history: %s", text);
+    }
+}
+
+/* Keeps what the connection said last, if it is the first failure. */
+static void keep_error(struct pawl_history_db *db, int code, const char *doing)
 {
     if (pawl_failed(db->err)) {
         return;
     }
-    int code = db->sqlite != NULL ? sqlite3_errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
-    pawl_errmsg_set(&db->msg, "history: %s: %s", what,
-                    db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "out of memory");
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
+    const char *path = sqlite3_db_filename(db->sqlite, "main");
+    db->err = pawl_sqlite_err(db->sqlite, code, doing, path, &db->msg);
+    if (db->err.code == PAWL_ERR_CORRUPT) {
         pawl_errmsg_set(&db->msg,
                         "the history is damaged (%s). Delete %s: the next command writes it anew "
                         "from the journals",
-                        sqlite3_errmsg(db->sqlite), sqlite3_db_filename(db->sqlite, "main"));
-    }
-    switch (code) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        db->err = PAWL_ERR(LOCKED);
-        break;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        db->err = PAWL_ERR(CORRUPT);
-        break;
-    case SQLITE_FULL:
-        db->err = PAWL_ERR(FULL);
-        break;
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        db->err = PAWL_ERR(PERMISSION);
-        break;
-    case SQLITE_NOMEM:
-        db->err = PAWL_ERR(MEMORY);
-        break;
-    default:
-        db->err = PAWL_ERR(IO);
-        break;
+                        sqlite3_errmsg(db->sqlite), path);
     }
 }
 
 static bool run_script(struct pawl_history_db *db, const char *sql)
 {
-    if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        keep_error(db, "schema");
-        return false;
+    int code = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        keep_error(db, code, "set up");
     }
-    return true;
+    return code == SQLITE_OK;
 }
 
 static bool read_version(struct pawl_history_db *db, int64_t *ret_version)
@@ -108,7 +96,7 @@ static bool read_version(struct pawl_history_db *db, int64_t *ret_version)
         return false;
     }
     *ret_version = sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
+    (void)sqlite3_reset(statement);
     return true;
 }
 
@@ -124,7 +112,7 @@ static bool ensure_schema(struct pawl_history_db *db)
         if (!run_script(db, "BEGIN IMMEDIATE") || !read_version(db, &version)) {
             return false;
         }
-        if (version == 0 && (!run_script(db, schema) || !run_script(db, "PRAGMA user_version=1"))) {
+        if (version == 0 && !run_script(db, schema)) {
             return false;
         }
         if (!run_script(db, "COMMIT")) {
@@ -132,9 +120,7 @@ static bool ensure_schema(struct pawl_history_db *db)
         }
     }
     if (version > SCHEMA_VERSION) {
-        db->err = PAWL_ERR(VERSION);
-        pawl_errmsg_set(&db->msg, "history: written by a newer pawl (schema %lld)",
-                        (long long)version);
+        pawl_history_db_fail(db, PAWL_ERR(VERSION), "written by a newer pawl");
         return false;
     }
     return true;
@@ -144,11 +130,13 @@ pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
 {
     *db = (struct pawl_history_db){.err = PAWL_OK};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &db->sqlite, flags, NULL) != SQLITE_OK) {
-        keep_error(db, path);
+    int code = sqlite3_open_v2(path, &db->sqlite, flags, NULL);
+    if (code != SQLITE_OK) {
+        db->err = pawl_sqlite_err(db->sqlite, code, "open", path, &db->msg);
         return db->err;
     }
-    sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
+    code = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
+    PAWL_ASSERT(code == SQLITE_OK);
     if (run_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")) {
         (void)ensure_schema(db); /* a failure is in db->err */
     }
@@ -158,9 +146,10 @@ pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
 void pawl_history_db_close(struct pawl_history_db *db)
 {
     for (uint32_t i = 0; i < db->statement_count; i++) {
-        sqlite3_finalize(db->statements[i].statement);
+        (void)sqlite3_finalize(db->statements[i].statement); /* its last failure, told already */
     }
-    sqlite3_close(db->sqlite);
+    int code = sqlite3_close(db->sqlite);
+    PAWL_ASSERT(code == SQLITE_OK);
     db->sqlite = NULL;
     db->statement_count = 0;
 }
@@ -169,15 +158,15 @@ static sqlite3_stmt *prepared(struct pawl_history_db *db, const char *sql)
 {
     for (uint32_t i = 0; i < db->statement_count; i++) {
         if (db->statements[i].sql == sql) {
-            sqlite3_reset(db->statements[i].statement);
+            (void)sqlite3_reset(db->statements[i].statement);
             return db->statements[i].statement;
         }
     }
     PAWL_ASSERT(db->statement_count < PAWL_HISTORY_STATEMENTS_MAX);
     sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
-        SQLITE_OK) {
-        keep_error(db, "prepare");
+    int code = sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
+    if (code != SQLITE_OK) {
+        keep_error(db, code, "read");
         return NULL;
     }
     db->statements[db->statement_count].sql = sql;
@@ -186,13 +175,11 @@ static sqlite3_stmt *prepared(struct pawl_history_db *db, const char *sql)
     return statement;
 }
 
-static void bind_text(sqlite3_stmt *statement, int index, struct pawl_slice text)
+static int bind_text(sqlite3_stmt *statement, int index, struct pawl_slice text)
 {
-    if (text.bytes == 0) {
-        sqlite3_bind_null(statement, index);
-    } else {
-        sqlite3_bind_text64(statement, index, text.data, text.bytes, SQLITE_TRANSIENT, SQLITE_UTF8);
-    }
+    return text.bytes == 0 ? sqlite3_bind_null(statement, index)
+                           : sqlite3_bind_text64(statement, index, text.data, text.bytes,
+                                                 SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 static sqlite3_stmt *
@@ -205,20 +192,25 @@ bind_all(struct pawl_history_db *db, const char *sql, const char *types, va_list
     if (statement == NULL) {
         return NULL;
     }
-    for (int i = 0; types[i] != '\0'; i++) {
+    int code = SQLITE_OK;
+    for (int i = 0; types[i] != '\0' && code == SQLITE_OK; i++) {
         switch (types[i]) {
         case 'i':
-            sqlite3_bind_int64(statement, i + 1, va_arg(values, int64_t));
+            code = sqlite3_bind_int64(statement, i + 1, va_arg(values, int64_t));
             break;
         case 's':
-            bind_text(statement, i + 1, va_arg(values, struct pawl_slice));
+            code = bind_text(statement, i + 1, va_arg(values, struct pawl_slice));
             break;
         case 't':
-            bind_text(statement, i + 1, pawl_slice_str(va_arg(values, const char *)));
+            code = bind_text(statement, i + 1, pawl_slice_str(va_arg(values, const char *)));
             break;
         default:
             PAWL_UNREACHABLE();
         }
+    }
+    if (code != SQLITE_OK) {
+        keep_error(db, code, "write");
+        return NULL;
     }
     return statement;
 }
@@ -240,9 +232,9 @@ bool pawl_history_db_step(struct pawl_history_db *db, sqlite3_stmt *statement)
         return true;
     }
     if (code != SQLITE_DONE) {
-        keep_error(db, sqlite3_sql(statement));
+        keep_error(db, code, sqlite3_stmt_readonly(statement) != 0 ? "read" : "write");
     }
-    sqlite3_reset(statement);
+    (void)sqlite3_reset(statement); /* says again what the step said */
     return false;
 }
 

@@ -28,8 +28,11 @@ struct pawl_history_db {
     struct pawl_errmsg msg;
 };
 
+/* After a failure too the struct wants closing. */
 PAWL_MUST_CHECK pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path);
 void pawl_history_db_close(struct pawl_history_db *db);
+/* Keeps a failure that SQLite knows nothing of, unless there was one before. */
+void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text);
 
 /* A prepared statement with values bound: one letter each, 'i' int64_t, 's' struct pawl_slice
  * (an empty one is NULL in the table), 't' const char *. NULL after a failure, which is kept in
@@ -46,7 +49,7 @@ void pawl_history_apply(struct pawl_history_db *db,
                         struct pawl_slice run_id,
                         const struct pawl_record *record);
 
-/* The place of a unit in PAWL_HISTORY_UNITS, or -1. */
+/* The place of a unit among the amounts (enum pawl_history_unit), or -1. */
 int pawl_history_unit_index(uint16_t unit);
 
 /* For query.c. */

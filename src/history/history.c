@@ -49,7 +49,7 @@ static uint64_t read_watermark(struct pawl_history *history)
                                              "t", history->run_id);
     if (row != NULL && pawl_history_db_step(&history->db, row)) {
         watermark = (uint64_t)sqlite3_column_int64(row, 0);
-        sqlite3_reset(row);
+        (void)sqlite3_reset(row);
     }
     return watermark;
 }
@@ -73,7 +73,8 @@ static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob
     }
     pawl_history_db_run(db, "COMMIT", "");
     if (pawl_failed(db->err)) {
-        sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+        /* Where this fails as well, closing the connection ends the transaction. */
+        (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
         return 0;
     }
     return last;

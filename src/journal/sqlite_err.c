@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sqlite_err.c: see sqlite_err.h. An I/O error of SQLite's often has an errno behind it that says
- * more
- * ("no space left"); where there is one, that decides.
+ * more ("no space left"); where there is one, that decides.
  */
 #include "journal/sqlite_err.h"
 
@@ -46,7 +45,7 @@ pawl_sqlite_err(sqlite3 *db, int code, const char *doing, const char *path, stru
     pawl_err err = from_code(db, code);
     int system = db != NULL ? sqlite3_system_errno(db) : 0;
     const char *words = sqlite3_errstr(code);
-    if (db != NULL && sqlite3_errcode(db) == (code & 0xff)) {
+    if (db != NULL && (sqlite3_errcode(db) & 0xff) == (code & 0xff)) {
         words = sqlite3_errmsg(db);
     }
     bool disk = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;

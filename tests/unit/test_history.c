@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "history/db.h"
 #include "history/history.h"
 
 static const char run_id[] = "run_0123456789abcdef";
@@ -173,6 +174,7 @@ struct seen {
     struct pawl_history_call call; /* the last one */
     char call_state[16];
     char call_model[16];
+    char call_dialect[16];
 };
 
 static bool see_run(void *arg, const struct pawl_history_run *run)
@@ -193,6 +195,7 @@ static bool see_call(void *arg, const struct pawl_history_call *call)
     seen->call = *call;
     pawl_slice_copy_str(call->state, seen->call_state, sizeof(seen->call_state));
     pawl_slice_copy_str(call->model, seen->call_model, sizeof(seen->call_model));
+    pawl_slice_copy_str(call->dialect, seen->call_dialect, sizeof(seen->call_dialect));
     return true;
 }
 
@@ -305,6 +308,54 @@ static void history_without_memory_stays_a_prefix_and_says_so(void **state)
     assert_true(mark >= before && mark < fixture->op);
     struct seen seen = read_back(fixture);
     assert_int_equal(seen.run.calls, mark - before);
+}
+
+/* Whichever allocation fails, a record is in the file with all that it says, or it is not there and
+ * the watermark stands before it. */
+static void history_without_memory_writes_no_half_of_a_record(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pawl_errmsg msg;
+    feed_session(fixture);
+    assert_true(pawl_ok(pawl_history_wait(fixture->history, 1, 20000)));
+    for (uint64_t nth = 1, failures = 1; failures > 0; nth++) {
+        pawl_alloc_fail_at(nth, UINT64_MAX);
+        uint64_t call = feed_reserve(fixture, 1);
+        pawl_err err = pawl_history_close(fixture->history, &msg);
+        failures = pawl_alloc_failures();
+        pawl_alloc_fail_at(0, 0);
+        assert_int_equal(err.code, failures > 0 ? PAWL_ERR_MEMORY : PAWL_ERR_NONE);
+        open_writer(fixture);
+        uint64_t mark = pawl_history_watermark(fixture->history);
+        assert_int_equal(mark, failures > 0 ? 1 : call);
+        if (failures > 0) {
+            fixture->op--;
+        }
+    }
+    struct seen seen = read_back(fixture);
+    assert_int_equal(seen.calls, 1);
+    assert_string_equal(seen.call_dialect, "anthropic");
+}
+
+static void history_keeps_no_value_that_could_not_be_bound(void **state)
+{
+    (void)state;
+    static const char make[] = "CREATE TABLE t(text TEXT)";
+    static const char insert[] = "INSERT INTO t VALUES(?1)";
+    static const char count[] = "SELECT count(*) FROM t";
+    struct pawl_history_db db;
+    assert_true(pawl_ok(pawl_history_db_open(&db, ":memory:")));
+    assert_true(pawl_history_db_run(&db, make, ""));
+    (void)sqlite3_limit(db.sqlite, SQLITE_LIMIT_LENGTH, 100);
+    char text[200];
+    memset(text, 'x', sizeof(text));
+    assert_false(pawl_history_db_run(&db, insert, "s", pawl_slice_of(text, sizeof(text))));
+    assert_int_equal(db.err.code, PAWL_ERR_LIMIT);
+    db.err = PAWL_OK;
+    sqlite3_stmt *row = pawl_history_db_bind(&db, count, "");
+    assert_true(row != NULL && pawl_history_db_step(&db, row));
+    assert_int_equal(sqlite3_column_int64(row, 0), 0);
+    pawl_history_db_close(&db);
 }
 
 static void history_books_an_unconfirmed_call_at_its_hold_until_corrected(void **state)
@@ -438,12 +489,14 @@ int main(void)
         HISTORY_TEST(history_written_by_two_at_once_counts_once),
         HISTORY_TEST(history_keeps_tool_calls_when_their_call_is_settled),
         HISTORY_TEST(history_without_memory_stays_a_prefix_and_says_so),
+        HISTORY_TEST(history_without_memory_writes_no_half_of_a_record),
         HISTORY_TEST(history_leaves_out_what_the_ledger_refused),
         HISTORY_TEST(history_counts_every_repeat_of_a_refusal),
         HISTORY_TEST(history_tells_how_a_run_began_and_ended),
         HISTORY_TEST(history_ends_a_run_whose_time_ran_out),
         HISTORY_TEST(history_keeps_metadata_that_it_cannot_read),
         HISTORY_TEST(history_of_another_format_is_refused),
+        cmocka_unit_test(history_keeps_no_value_that_could_not_be_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
