@@ -25,65 +25,69 @@ int pawl_history_unit_index(uint16_t unit)
 {
     switch (unit) {
     case PAWL_UNIT_USD_MICROCENTS:
-        return 0;
+        return PAWL_HISTORY_MICROCENTS;
     case PAWL_UNIT_TOKENS:
-        return 1;
+        return PAWL_HISTORY_TOKENS;
     case PAWL_UNIT_TOOL_CALLS:
-        return 2;
+        return PAWL_HISTORY_TOOL_CALLS;
     case PAWL_UNIT_ITERATIONS:
-        return 3;
+        return PAWL_HISTORY_ITERATIONS;
     case PAWL_UNIT_WALL_CLOCK_MS:
-        return 4;
+        return PAWL_HISTORY_WALL_CLOCK_MS;
     default:
         return -1;
     }
 }
 
-static void spread(const struct pawl_amount *lines, uint32_t count, int64_t *out)
+/* Adds each line to the sum of its unit; units that history does not keep are left out. */
+static void
+spread(const struct pawl_amount *lines, uint32_t count, int64_t sums[static PAWL_HISTORY_UNITS])
 {
     for (uint32_t i = 0; i < count; i++) {
         int index = pawl_history_unit_index(lines[i].unit);
         if (index >= 0) {
-            out[index] += lines[i].value;
+            sums[index] += lines[i].value;
         }
     }
 }
 
-static uint32_t meta_node(const struct context *c, const char *path)
+static uint32_t meta_node(const struct context *context, const char *path)
 {
-    return c->meta.count > 0 ? pawl_json_path(&c->meta, 0, path) : PAWL_JSON_NONE;
+    return context->meta.count > 0 ? pawl_json_path(&context->meta, 0, path) : PAWL_JSON_NONE;
 }
 
-static struct pawl_slice meta_text(const struct context *c, const char *path)
+static struct pawl_slice meta_text(const struct context *context, const char *path)
 {
-    uint32_t node = meta_node(c, path);
-    return node == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_string(&c->meta, node, c->arena);
+    uint32_t node = meta_node(context, path);
+    return node == PAWL_JSON_NONE ? PAWL_SLICE_NONE
+                                  : pawl_json_string(&context->meta, node, context->arena);
 }
 
-static int64_t meta_number(const struct context *c, const char *path, int64_t fallback)
+static int64_t meta_number(const struct context *context, const char *path, int64_t fallback)
 {
-    uint32_t node = meta_node(c, path);
+    uint32_t node = meta_node(context, path);
     int64_t value = 0;
-    return node != PAWL_JSON_NONE && pawl_json_i64(&c->meta, node, &value) ? value : fallback;
+    return node != PAWL_JSON_NONE && pawl_json_i64(&context->meta, node, &value) ? value : fallback;
 }
 
-static bool meta_true(const struct context *c, const char *path)
+static bool meta_true(const struct context *context, const char *path)
 {
-    uint32_t node = meta_node(c, path);
-    return node != PAWL_JSON_NONE && pawl_json_bool_or(&c->meta, node, false);
+    uint32_t node = meta_node(context, path);
+    return node != PAWL_JSON_NONE && pawl_json_bool_or(&context->meta, node, false);
 }
 
-static void add_to_run(const struct context *c, const int64_t *spent)
+/* All units but the time, which is the difference of two columns. */
+static void add_to_run(const struct context *context, const int64_t *spent)
 {
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "UPDATE runs SET spent0=spent0+?2, spent1=spent1+?3, spent2=spent2+?4,"
                         " spent3=spent3+?5 WHERE id=?1",
-                        "siiii", c->run, spent[0], spent[1], spent[2], spent[3]);
+                        "siiii", context->run, spent[0], spent[1], spent[2], spent[3]);
 }
 
-static void apply_session_open(const struct context *c)
+static void apply_session_open(const struct context *context)
 {
-    const struct pawl_command_session_open *open = &c->record->command.u.session_open;
+    const struct pawl_command_session_open *open = &context->record->command.u.session_open;
     int64_t limit[PAWL_HISTORY_UNITS] = {-1, -1, -1, -1, -1};
     for (uint32_t i = 0; i < open->cap_count; i++) {
         int index = pawl_history_unit_index(open->caps[i].unit);
@@ -91,70 +95,73 @@ static void apply_session_open(const struct context *c)
             limit[index] = open->caps[i].amount;
         }
     }
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "UPDATE runs SET started_us=?2, state='active', limit0=?3, limit1=?4,"
                         " limit2=?5, limit3=?6, limit4=?7 WHERE id=?1",
-                        "siiiiii", c->run, c->record->now_us, limit[0], limit[1], limit[2],
-                        limit[3], limit[4]);
+                        "siiiiii", context->run, context->record->now_us, limit[0], limit[1],
+                        limit[2], limit[3], limit[4]);
 }
 
-static void apply_reserve(const struct context *c)
+static void apply_reserve(const struct context *context)
 {
-    const struct pawl_command_reserve *reserve = &c->record->command.u.reserve;
+    const struct pawl_command_reserve *reserve = &context->record->command.u.reserve;
     int64_t hold[PAWL_HISTORY_UNITS] = {0};
     spread(reserve->lines, reserve->line_count, hold);
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "INSERT OR REPLACE INTO calls(run_id, id, at_us, state, dialect,"
                         " model_asked, hold0, hold1, hold2, hold3, reserve_meta)"
                         " VALUES(?1, ?2, ?3, 'held', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                        "siissiiiis", c->run, (int64_t)c->record->op, c->record->now_us,
-                        meta_text(c, "dialect"), meta_text(c, "model"), hold[0], hold[1], hold[2],
-                        hold[3], c->record->command.metadata);
-    pawl_history_db_run(c->db, "UPDATE runs SET calls=calls+1 WHERE id=?1", "s", c->run);
+                        "siissiiiis", context->run, (int64_t)context->record->op,
+                        context->record->now_us, meta_text(context, "dialect"),
+                        meta_text(context, "model"), hold[0], hold[1], hold[2], hold[3],
+                        context->record->command.metadata);
+    pawl_history_db_run(context->db, "UPDATE runs SET calls=calls+1 WHERE id=?1", "s",
+                        context->run);
 }
 
-static void apply_grow(const struct context *c)
+static void apply_grow(const struct context *context)
 {
-    const struct pawl_command_grow *grow = &c->record->command.u.grow;
+    const struct pawl_command_grow *grow = &context->record->command.u.grow;
     int64_t more[PAWL_HISTORY_UNITS] = {0};
     spread(grow->lines, grow->line_count, more);
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "UPDATE calls SET hold0=hold0+?3, hold1=hold1+?4, hold2=hold2+?5,"
                         " hold3=hold3+?6 WHERE run_id=?1 AND id=?2",
-                        "siiiii", c->run, (int64_t)grow->reservation, more[0], more[1], more[2],
-                        more[3]);
+                        "siiiii", context->run, (int64_t)grow->reservation, more[0], more[1],
+                        more[2], more[3]);
 }
 
 /* What the metadata of a settlement says, onto the call's row. */
-static void describe_settlement(const struct context *c, int64_t call, const char *state)
+static void describe_settlement(const struct context *context, int64_t call, const char *state)
 {
-    int64_t cache_write =
-        meta_number(c, "usage.cache_write_5m", 0) + meta_number(c, "usage.cache_write_1h", 0);
+    int64_t cache_write = meta_number(context, "usage.cache_write_5m", 0) +
+                          meta_number(context, "usage.cache_write_1h", 0);
     pawl_history_db_run(
-        c->db,
+        context->db,
         "UPDATE calls SET state=?3, settled_us=?4, model=?5, end=?6, status=?7, input=?8,"
         " cache_read=?9, cache_write=?10, output=?11, reasoning=?12, tool_calls=?13,"
         " duration_us=?14, estimated=?15, settle_meta=?16 WHERE run_id=?1 AND id=?2",
-        "sitissiiiiiiiiis", c->run, call, state, c->record->now_us, meta_text(c, "model"),
-        meta_text(c, "end"), meta_number(c, "status", 0), meta_number(c, "usage.input", 0),
-        meta_number(c, "usage.cache_read", 0), cache_write, meta_number(c, "usage.output", 0),
-        meta_number(c, "usage.reasoning", 0), meta_number(c, "tool_calls", 0),
-        meta_number(c, "duration_us", 0), (int64_t)meta_true(c, "estimated"),
-        c->record->command.metadata);
+        "sitissiiiiiiiiis", context->run, call, state, context->record->now_us,
+        meta_text(context, "model"), meta_text(context, "end"), meta_number(context, "status", 0),
+        meta_number(context, "usage.input", 0), meta_number(context, "usage.cache_read", 0),
+        cache_write, meta_number(context, "usage.output", 0),
+        meta_number(context, "usage.reasoning", 0), meta_number(context, "tool_calls", 0),
+        meta_number(context, "duration_us", 0), (int64_t)meta_true(context, "estimated"),
+        context->record->command.metadata);
 }
 
 /* Books what a settlement charged in place of what the row had before (nothing, or the hold after
  * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own.
  */
-static void book(const struct context *c, int64_t call, const struct pawl_result *result)
+static void book(const struct context *context, int64_t call, const struct pawl_result *result)
 {
     int64_t now[PAWL_HISTORY_UNITS] = {0};
     int64_t change[PAWL_HISTORY_UNITS] = {0};
     sqlite3_stmt *row = pawl_history_db_bind(
-        c->db, "SELECT spent0, spent1, spent2, spent3 FROM calls WHERE run_id=?1 AND id=?2", "si",
-        c->run, call);
-    if (row != NULL && pawl_history_db_step(c->db, row)) {
-        for (int i = 0; i < 4; i++) {
+        context->db, "SELECT spent0, spent1, spent2, spent3 FROM calls WHERE run_id=?1 AND id=?2",
+        "si", context->run, call);
+    if (row != NULL && pawl_history_db_step(context->db, row)) {
+        for (int i = 0; i < PAWL_HISTORY_WALL_CLOCK_MS; i++) {
             now[i] = sqlite3_column_int64(row, i);
         }
         (void)sqlite3_reset(row);
@@ -166,60 +173,61 @@ static void book(const struct context *c, int64_t call, const struct pawl_result
             now[index] = result->charged[i].value;
         }
     }
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "UPDATE calls SET spent0=?3, spent1=?4, spent2=?5, spent3=?6"
                         " WHERE run_id=?1 AND id=?2",
-                        "siiiii", c->run, call, now[0], now[1], now[2], now[3]);
-    add_to_run(c, change);
+                        "siiiii", context->run, call, now[0], now[1], now[2], now[3]);
+    add_to_run(context, change);
 }
 
-static void apply_settle(const struct context *c, const char *state)
+static void apply_settle(const struct context *context, const char *state)
 {
-    const struct pawl_result *result = &c->record->result;
-    int64_t call = (int64_t)c->record->command.u.settle.reservation;
-    if (c->record->command.type == PAWL_COMMAND_CORRECT) {
-        pawl_history_db_run(c->db,
+    const struct pawl_result *result = &context->record->result;
+    int64_t call = (int64_t)context->record->command.u.settle.reservation;
+    if (context->record->command.type == PAWL_COMMAND_CORRECT) {
+        pawl_history_db_run(context->db,
                             "UPDATE runs SET unconfirmed=unconfirmed-ifnull((SELECT spent0 FROM"
                             " calls WHERE run_id=?1 AND id=?2), 0) WHERE id=?1",
-                            "si", c->run, call);
+                            "si", context->run, call);
     }
-    book(c, call, result);
-    describe_settlement(c, call, state);
-    pawl_history_db_run(c->db, "UPDATE runs SET overshoot=overshoot+?2 WHERE id=?1", "si", c->run,
-                        meta_number(c, "overshoot", 0));
+    book(context, call, result);
+    describe_settlement(context, call, state);
+    pawl_history_db_run(context->db, "UPDATE runs SET overshoot=overshoot+?2 WHERE id=?1", "si",
+                        context->run, meta_number(context, "overshoot", 0));
 }
 
-static void apply_expired(const struct context *c, const struct pawl_expired *expired)
+static void apply_expired(const struct context *context, const struct pawl_expired *expired)
 {
     int64_t id = (int64_t)expired->id;
     switch (expired->kind) {
     case PAWL_EXPIRED_RELEASED:
-        pawl_history_db_run(c->db,
+        pawl_history_db_run(context->db,
                             "UPDATE calls SET state='released', settled_us=?3, end='expired'"
                             " WHERE run_id=?1 AND id=?2",
-                            "sii", c->run, id, c->record->now_us);
+                            "sii", context->run, id, context->record->now_us);
         break;
     case PAWL_EXPIRED_SETTLED:
-        pawl_history_db_run(c->db,
+        pawl_history_db_run(context->db,
                             "UPDATE runs SET (spent0, spent1, spent2, spent3, unconfirmed)="
                             "(SELECT runs.spent0+hold0, runs.spent1+hold1, runs.spent2+hold2,"
                             " runs.spent3+hold3, runs.unconfirmed+hold0"
                             " FROM calls WHERE run_id=?1 AND calls.id=?2)"
                             " WHERE id=?1 AND EXISTS"
                             " (SELECT 1 FROM calls WHERE run_id=?1 AND calls.id=?2)",
-                            "si", c->run, id);
-        pawl_history_db_run(c->db,
+                            "si", context->run, id);
+        pawl_history_db_run(context->db,
                             "UPDATE calls SET state='unconfirmed', settled_us=?3,"
                             " spent0=spent0+hold0, spent1=spent1+hold1, spent2=spent2+hold2,"
                             " spent3=spent3+hold3, estimated=1, end='unknown'"
                             " WHERE run_id=?1 AND id=?2",
-                            "sii", c->run, id, c->record->now_us);
+                            "sii", context->run, id, context->record->now_us);
         break;
     case PAWL_EXPIRED_SESSION:
-        pawl_history_db_run(c->db,
+        pawl_history_db_run(context->db,
                             "UPDATE runs SET state='ended', reason='capped', unit=?2, hard_stop=1,"
                             " ended_us=?3, spent4=(?3-started_us)/1000 WHERE id=?1",
-                            "sii", c->run, (int64_t)PAWL_UNIT_WALL_CLOCK_MS, c->record->now_us);
+                            "sii", context->run, (int64_t)PAWL_UNIT_WALL_CLOCK_MS,
+                            context->record->now_us);
         break;
     default: /* approvals and corrections that ran out leave the rows as they are */
         break;
@@ -262,122 +270,127 @@ static const char *session_reason_name(uint8_t reason)
     }
 }
 
-static void apply_session_set(const struct context *c)
+static void apply_session_set(const struct context *context)
 {
-    const struct pawl_command_session_set *set = &c->record->command.u.session_set;
+    const struct pawl_command_session_set *set = &context->record->command.u.session_set;
     bool ended = set->state == PAWL_SESSION_ENDED;
     bool hard_stop = set->reason == PAWL_REASON_CAP || set->reason == PAWL_REASON_CAPPED;
-    pawl_history_db_run(c->db,
+    pawl_history_db_run(context->db,
                         "UPDATE runs SET state=?2, reason=?3,"
                         " unit=CASE WHEN ?4=0 THEN unit ELSE ?4 END,"
                         " hard_stop=max(hard_stop, ?5) WHERE id=?1",
-                        "sttii", c->run, session_state_name(set->state),
+                        "sttii", context->run, session_state_name(set->state),
                         session_reason_name(set->reason), (int64_t)set->unit, (int64_t)hard_stop);
     if (ended) {
         pawl_history_db_run(
-            c->db,
+            context->db,
             "UPDATE runs SET ended_us=?2, spent4=(?2-started_us)/1000 WHERE id=?1 AND ended_us=0",
-            "si", c->run, c->record->now_us);
+            "si", context->run, context->record->now_us);
     }
 }
 
-static void apply_note(const struct context *c)
+static void apply_note(const struct context *context)
 {
-    struct pawl_slice metadata = c->record->command.metadata;
-    uint32_t argv = meta_node(c, "argv");
-    switch (c->record->command.u.note.kind) {
+    struct pawl_slice metadata = context->record->command.metadata;
+    uint32_t argv = meta_node(context, "argv");
+    switch (context->record->command.u.note.kind) {
     case PAWL_NOTE_REFUSAL:
-        pawl_history_db_run(c->db,
+        pawl_history_db_run(context->db,
                             "INSERT OR REPLACE INTO calls(run_id, id, at_us, settled_us, state,"
                             " dialect, model_asked, reason, reserve_meta)"
                             " VALUES(?1, ?2, ?3, ?3, 'refused', ?4, ?5, ?6, ?7)",
-                            "siissss", c->run, (int64_t)c->record->op, c->record->now_us,
-                            meta_text(c, "dialect"), meta_text(c, "model"), meta_text(c, "reason"),
-                            metadata);
-        pawl_history_db_run(c->db, "UPDATE runs SET refusals=refusals+?2 WHERE id=?1", "si", c->run,
-                            (int64_t)c->record->repeats + 1);
+                            "siissss", context->run, (int64_t)context->record->op,
+                            context->record->now_us, meta_text(context, "dialect"),
+                            meta_text(context, "model"), meta_text(context, "reason"), metadata);
+        pawl_history_db_run(context->db, "UPDATE runs SET refusals=refusals+?2 WHERE id=?1", "si",
+                            context->run, (int64_t)context->record->repeats + 1);
         break;
     case PAWL_NOTE_RUN_START:
-        pawl_history_db_run(c->db, "UPDATE runs SET command=?2, argv=?3, cwd=?4 WHERE id=?1",
-                            "ssss", c->run, meta_text(c, "command"),
+        pawl_history_db_run(context->db, "UPDATE runs SET command=?2, argv=?3, cwd=?4 WHERE id=?1",
+                            "ssss", context->run, meta_text(context, "command"),
                             argv == PAWL_JSON_NONE ? PAWL_SLICE_NONE
-                                                   : pawl_json_raw(&c->meta, argv),
-                            meta_text(c, "cwd"));
+                                                   : pawl_json_raw(&context->meta, argv),
+                            meta_text(context, "cwd"));
         break;
     case PAWL_NOTE_RUN_END:
-        pawl_history_db_run(c->db,
+        pawl_history_db_run(context->db,
                             "UPDATE runs SET status=?2, agent_status=?3, agent_signal=?4,"
                             " end_note=?5, hard_stop=max(hard_stop, ?6) WHERE id=?1",
-                            "siiisi", c->run, meta_number(c, "status", -1),
-                            meta_number(c, "agent_status", -1), meta_number(c, "agent_signal", 0),
-                            metadata, (int64_t)meta_true(c, "hard_stop"));
+                            "siiisi", context->run, meta_number(context, "status", -1),
+                            meta_number(context, "agent_status", -1),
+                            meta_number(context, "agent_signal", 0), metadata,
+                            (int64_t)meta_true(context, "hard_stop"));
         break;
     default: /* thresholds have no column */
         break;
     }
 }
 
-static void apply_event(const struct context *c)
+static void apply_event(const struct context *context)
 {
-    const struct pawl_result *result = &c->record->result;
+    const struct pawl_result *result = &context->record->result;
     int64_t charged[PAWL_HISTORY_UNITS] = {0};
     spread(result->charged, result->line_count, charged);
-    add_to_run(c, charged);
-    pawl_history_db_run(c->db, "UPDATE calls SET spent2=spent2+?3 WHERE run_id=?1 AND id=?2", "sii",
-                        c->run, meta_number(c, "call", 0), charged[2]);
+    add_to_run(context, charged);
+    pawl_history_db_run(context->db, "UPDATE calls SET spent2=spent2+?3 WHERE run_id=?1 AND id=?2",
+                        "sii", context->run, meta_number(context, "call", 0),
+                        charged[PAWL_HISTORY_TOOL_CALLS]);
 }
 
-static void apply_release(const struct context *c)
+static void apply_release(const struct context *context)
 {
-    int64_t call = (int64_t)c->record->command.u.release.reservation;
-    pawl_history_db_run(c->db,
+    int64_t call = (int64_t)context->record->command.u.release.reservation;
+    pawl_history_db_run(context->db,
                         "UPDATE calls SET state='released', settled_us=?3, end=?4, status=?5,"
                         " settle_meta=?6 WHERE run_id=?1 AND id=?2",
-                        "siisis", c->run, call, c->record->now_us, meta_text(c, "end"),
-                        meta_number(c, "status", 0), c->record->command.metadata);
+                        "siisis", context->run, call, context->record->now_us,
+                        meta_text(context, "end"), meta_number(context, "status", 0),
+                        context->record->command.metadata);
 }
 
-static void dispatch(const struct context *c)
+static void dispatch(const struct context *context)
 {
-    switch ((enum pawl_command_type)c->record->command.type) {
+    switch ((enum pawl_command_type)context->record->command.type) {
     case PAWL_COMMAND_SESSION_OPEN:
-        apply_session_open(c);
+        apply_session_open(context);
         break;
     case PAWL_COMMAND_SESSION_SET:
-        apply_session_set(c);
+        apply_session_set(context);
         break;
     case PAWL_COMMAND_RESERVE:
-        apply_reserve(c);
+        apply_reserve(context);
         break;
     case PAWL_COMMAND_GROW:
-        apply_grow(c);
+        apply_grow(context);
         break;
     case PAWL_COMMAND_COMMIT:
-        apply_settle(c, "settled");
+        apply_settle(context, "settled");
         break;
     case PAWL_COMMAND_CORRECT:
-        apply_settle(c, "corrected");
+        apply_settle(context, "corrected");
         break;
     case PAWL_COMMAND_RELEASE:
-        apply_release(c);
+        apply_release(context);
         break;
     case PAWL_COMMAND_EVENT:
-        apply_event(c);
+        apply_event(context);
         break;
     case PAWL_COMMAND_NOTE:
-        apply_note(c);
+        apply_note(context);
         break;
     case PAWL_COMMAND_EXPIRE:
-        for (uint32_t i = 0; i < c->record->result.expired_count; i++) {
-            apply_expired(c, &c->record->result.expired[i]);
+        for (uint32_t i = 0; i < context->record->result.expired_count; i++) {
+            apply_expired(context, &context->record->result.expired[i]);
         }
         break;
     case PAWL_COMMAND_APPROVAL_OPEN:
-        pawl_history_db_run(c->db, "UPDATE runs SET asked=asked+1 WHERE id=?1", "s", c->run);
+        pawl_history_db_run(context->db, "UPDATE runs SET asked=asked+1 WHERE id=?1", "s",
+                            context->run);
         break;
     case PAWL_COMMAND_APPROVAL_ANSWER:
-        pawl_history_db_run(c->db, "UPDATE runs SET given=given+?2 WHERE id=?1", "si", c->run,
-                            (int64_t)c->record->command.u.approval_answer.approved);
+        pawl_history_db_run(context->db, "UPDATE runs SET given=given+?2 WHERE id=?1", "si",
+                            context->run,
+                            (int64_t)context->record->command.u.approval_answer.approved);
         break;
     case PAWL_COMMAND_CONFIG:
     case PAWL_COMMAND_TZ_DEFINE:

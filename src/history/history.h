@@ -40,9 +40,15 @@ PAWL_MUST_CHECK pawl_err pawl_history_close(struct pawl_history *history, struct
 
 /* --- Queries ---------------------------------------------------------------------------------- */
 
-enum {
+/* Where each unit stands in an array of amounts, and in the names of the file's columns. */
+enum pawl_history_unit {
+    PAWL_HISTORY_MICROCENTS = 0,
+    PAWL_HISTORY_TOKENS = 1,
+    PAWL_HISTORY_TOOL_CALLS = 2,
+    PAWL_HISTORY_ITERATIONS = 3,
+    PAWL_HISTORY_WALL_CLOCK_MS = 4,
     PAWL_HISTORY_UNITS = 5
-}; /* dollars, tokens, tool calls, iterations, wall clock: in this order */
+};
 
 struct pawl_history_run {
     struct pawl_slice id;
@@ -73,8 +79,8 @@ struct pawl_history_call {
     uint64_t id; /* operation number of the reserve */
     int64_t at_us;
     int64_t settled_us; /* 0: open */
-    struct pawl_slice
-        state; /* "held", "settled", "released", "unconfirmed", "corrected", "refused" */
+    /* "held", "settled", "released", "unconfirmed", "corrected", "refused" */
+    struct pawl_slice state;
     struct pawl_slice dialect;
     struct pawl_slice model_asked;
     struct pawl_slice model;
@@ -83,7 +89,11 @@ struct pawl_history_call {
     int status;
     int64_t hold[PAWL_HISTORY_UNITS];
     int64_t spent[PAWL_HISTORY_UNITS];
-    int64_t input, cache_read, cache_write, output, reasoning;
+    int64_t input; /* these five in tokens */
+    int64_t cache_read;
+    int64_t cache_write;
+    int64_t output;
+    int64_t reasoning; /* part of the output */
     int64_t tool_calls;
     int64_t duration_us;
     bool estimated;
@@ -95,7 +105,10 @@ struct pawl_history_model {
     struct pawl_slice model;
     uint64_t calls;
     int64_t microcents;
-    int64_t input, cache_read, cache_write, output;
+    int64_t input; /* these four in tokens */
+    int64_t cache_read;
+    int64_t cache_write;
+    int64_t output;
 };
 
 struct pawl_history_filter {
@@ -104,7 +117,8 @@ struct pawl_history_filter {
     int64_t since_us;            /* 0: from the beginning */
 };
 
-/* Each row is borrowed for the call; false stops. Newest run first; calls in order. */
+/* Each row is borrowed for the call; false stops the reading, which is no error. Newest run first;
+ * calls in the order in which they were made. */
 typedef bool pawl_history_run_fn(void *arg, const struct pawl_history_run *run);
 typedef bool pawl_history_call_fn(void *arg, const struct pawl_history_call *call);
 typedef bool pawl_history_model_fn(void *arg, const struct pawl_history_model *model);
