@@ -782,6 +782,12 @@ void disk_remove(struct disk *disk, const char *path)
     store_sync_directory(&disk->store);
 }
 
+void disk_rename(struct disk *disk, const char *from, const char *to)
+{
+    store_rename(&disk->store, from, to);
+    store_sync_directory(&disk->store);
+}
+
 void disk_each(const struct disk *disk, void (*fn)(void *arg, const char *path), void *arg)
 {
     for (size_t i = 0; i < disk->store.current.count; i++) {

@@ -68,6 +68,7 @@ size_t disk_file_bytes(const struct disk *disk, const char *path);
 void disk_flip_bit(struct disk *disk, const char *path, size_t byte, unsigned bit);
 void disk_cut(struct disk *disk, const char *path, size_t bytes);
 void disk_remove(struct disk *disk, const char *path);
+void disk_rename(struct disk *disk, const char *from, const char *to);
 /* A second disk with the same durable and current content. */
 struct disk *disk_copy(const struct disk *disk, uint64_t seed);
 void disk_each(const struct disk *disk, void (*fn)(void *arg, const char *path), void *arg);

@@ -393,6 +393,25 @@ static void a_missing_segment_in_the_middle_is_refused(void **state)
     bench_close(&bench);
 }
 
+/* The one that would be written to, and one that is only read. */
+static void a_segment_under_another_number_is_refused(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, 41);
+    must(&bench, open_as(&bench, true, false));
+    append(&bench, 3);
+    close_journal(&bench);
+    disk_rename(bench.disk, first_segment, "/sim/journal-000002.db");
+    assert_int_equal(open_as(&bench, false, false).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(bench.msg.text, "renamed"));
+    assert_int_equal(open_as(&bench, false, true).code, PAWL_ERR_CORRUPT);
+    disk_rename(bench.disk, "/sim/journal-000002.db", first_segment);
+    must(&bench, open_as(&bench, false, false));
+    assert_whole(&bench, 3);
+    bench_close(&bench);
+}
+
 static void a_newest_segment_that_was_never_begun_is_cleared_away(void **state)
 {
     (void)state;
@@ -671,6 +690,7 @@ int main(void)
         cmocka_unit_test(a_full_segment_makes_room_for_the_next),
         cmocka_unit_test(old_segments_may_be_moved_away),
         cmocka_unit_test(a_missing_segment_in_the_middle_is_refused),
+        cmocka_unit_test(a_segment_under_another_number_is_refused),
         cmocka_unit_test(a_newest_segment_that_was_never_begun_is_cleared_away),
         cmocka_unit_test(making_a_segment_takes_two_syncs),
         cmocka_unit_test(a_log_that_lies_about_is_not_taken_for_that_of_a_new_segment),
