@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * segment.h: one SQLite file of the journal. What spans segments (the chain over their border,
- * rolling over, the lock) is sqlite.c's; what is inside one file is here. All of SQLite is behind this
- * header, segment_priv.h and sqlite_err.h.
+ * rolling over, the lock) is sqlite.c's; what is inside one file is here. All of SQLite is behind
+ * this header, segment_priv.h and sqlite_err.h.
  */
 #ifndef PAWL_JOURNAL_SEGMENT_H
 #define PAWL_JOURNAL_SEGMENT_H

@@ -27,18 +27,19 @@ static pawl_err put_tables(struct pawl_segment *segment, struct pawl_errmsg *msg
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d",
                    SEGMENT_PAGE_BYTES, SEGMENT_APPLICATION_ID, SEGMENT_USER_VERSION);
-    pawl_err err = segment_run(segment, sql, "create", msg);
+    pawl_err err = pawl_segment_run(segment, sql, "create", msg);
     if (pawl_ok(err)) {
-        err = segment_run(segment,
-                          "CREATE TABLE segment (id INTEGER PRIMARY KEY CHECK (id = 1),"
-                          " number INTEGER NOT NULL, first_op INTEGER NOT NULL,"
-                          " previous BLOB NOT NULL) STRICT;"
-                          "CREATE TABLE batch (first_op INTEGER PRIMARY KEY,"
-                          " last_op INTEGER NOT NULL, hash BLOB NOT NULL, blob BLOB NOT NULL)"
-                          " STRICT;"
-                          "CREATE TABLE checkpoint (op INTEGER PRIMARY KEY, hash BLOB NOT NULL,"
-                          " digest INTEGER NOT NULL, file TEXT NOT NULL) STRICT",
-                          "create", msg);
+        err =
+            pawl_segment_run(segment,
+                             "CREATE TABLE segment (id INTEGER PRIMARY KEY CHECK (id = 1),"
+                             " number INTEGER NOT NULL, first_op INTEGER NOT NULL,"
+                             " previous BLOB NOT NULL) STRICT;"
+                             "CREATE TABLE batch (first_op INTEGER PRIMARY KEY,"
+                             " last_op INTEGER NOT NULL, hash BLOB NOT NULL, blob BLOB NOT NULL)"
+                             " STRICT;"
+                             "CREATE TABLE checkpoint (op INTEGER PRIMARY KEY, hash BLOB NOT NULL,"
+                             " digest INTEGER NOT NULL, file TEXT NOT NULL) STRICT",
+                             "create", msg);
     }
     return err;
 }
@@ -46,7 +47,7 @@ static pawl_err put_tables(struct pawl_segment *segment, struct pawl_errmsg *msg
 static pawl_err put_place(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
     sqlite3_stmt *statement = NULL;
-    pawl_err err = segment_prepare(
+    pawl_err err = pawl_segment_prepare(
         segment, "INSERT INTO segment(id, number, first_op, previous) VALUES (1, ?1, ?2, ?3)",
         &statement, msg);
     if (pawl_failed(err)) {
@@ -64,7 +65,7 @@ static pawl_err put_place(struct pawl_segment *segment, struct pawl_errmsg *msg)
         code = sqlite3_step(statement);
     }
     if (code != SQLITE_DONE) {
-        err = segment_failed(segment, code, "create", msg);
+        err = pawl_segment_failed(segment, code, "create", msg);
     }
     (void)sqlite3_finalize(statement);
     return err;
@@ -79,7 +80,7 @@ static pawl_err make_content(struct pawl_segment *segment,
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int code = sqlite3_open_v2(":memory:", &segment->db, flags, NULL);
-    pawl_err err = code == SQLITE_OK ? PAWL_OK : segment_failed(segment, code, "create", msg);
+    pawl_err err = code == SQLITE_OK ? PAWL_OK : pawl_segment_failed(segment, code, "create", msg);
     if (pawl_ok(err)) {
         err = put_tables(segment, msg);
     }
@@ -87,7 +88,7 @@ static pawl_err make_content(struct pawl_segment *segment,
         err = put_place(segment, msg);
     }
     if (pawl_ok(err)) {
-        err = segment_put_checkpoints(segment, checkpoints, msg);
+        err = pawl_segment_put_checkpoints(segment, checkpoints, msg);
     }
     if (pawl_ok(err)) {
         *ret_bytes = sqlite3_serialize(segment->db, "main", ret_count, 0);

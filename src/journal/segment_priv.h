@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment_priv.h: what segment.c (opening, batches, the log) and segment_make.c (new files) share.
+ * segment_priv.h: what the three files of a segment share: segment.c (opening, the log),
+ * segment_rows.c (batches and names of checkpoints) and segment_make.c (new files).
  */
 #ifndef PAWL_JOURNAL_SEGMENT_PRIV_H
 #define PAWL_JOURNAL_SEGMENT_PRIV_H
@@ -16,27 +17,37 @@ enum { SEGMENT_APPLICATION_ID = 0x5061776c, SEGMENT_USER_VERSION = 1, SEGMENT_PA
 
 struct pawl_segment {
     sqlite3 *db;
-    sqlite3_stmt *insert;
+    sqlite3_stmt *insert; /* of a batch; NULL in one that is only read */
     struct pawl_segment_place place;
-    int64_t bytes;
-    uint32_t log_pages;
+    int64_t bytes;      /* about, once the log is in the file */
+    uint32_t log_pages; /* as the last commit left it */
     bool writes;
     char path[PAWL_PATH_BYTES_MAX];
 };
 
-pawl_err
-segment_failed(struct pawl_segment *segment, int code, const char *doing, struct pawl_errmsg *msg);
-PAWL_MUST_CHECK pawl_err segment_run(struct pawl_segment *segment,
-                                     const char *sql,
-                                     const char *doing,
-                                     struct pawl_errmsg *msg);
-PAWL_MUST_CHECK pawl_err segment_prepare(struct pawl_segment *segment,
-                                         const char *sql,
-                                         sqlite3_stmt **ret_statement,
-                                         struct pawl_errmsg *msg);
+/* SQLite's code as ours, with words: "cannot <doing> <path>: …". */
+pawl_err pawl_segment_failed(struct pawl_segment *segment,
+                             int code,
+                             const char *doing,
+                             struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_segment_run(struct pawl_segment *segment,
+                                          const char *sql,
+                                          const char *doing,
+                                          struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_segment_prepare(struct pawl_segment *segment,
+                                              const char *sql,
+                                              sqlite3_stmt **ret_statement,
+                                              struct pawl_errmsg *msg);
+/* What a row says cannot be: CORRUPT, with words. */
+pawl_err pawl_segment_corrupt(const struct pawl_segment *segment, struct pawl_errmsg *msg);
+/* false: the column holds no hash. */
+bool pawl_segment_column_hash(sqlite3_stmt *statement,
+                              int column,
+                              struct pawl_journal_hash *ret_hash);
 /* Adds the rows; the transaction is the caller's. */
-PAWL_MUST_CHECK pawl_err segment_put_checkpoints(struct pawl_segment *segment,
-                                                 const struct pawl_segment_checkpoints *checkpoints,
-                                                 struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err
+pawl_segment_put_checkpoints(struct pawl_segment *segment,
+                             const struct pawl_segment_checkpoints *checkpoints,
+                             struct pawl_errmsg *msg);
 
 #endif
