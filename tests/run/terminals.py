@@ -125,6 +125,18 @@ def restored_after_a_kill(world):
     assert LEAVE_SCREEN.decode() in screen and "HARD STOP at the cap of 1s" in screen, screen
 
 
+def restored_without_a_keeper(world):
+    """So they do when somebody kills the keeper, and pawl the agent."""
+    with Terminal(world, [], "raw", "pids", "wait") as terminal:
+        terminal.await_screen("pids")
+        while "\n" not in terminal.screen.decode().partition("pids")[2]:
+            assert terminal.read()
+        os.kill(int(terminal.screen.decode().partition("pids")[2].split()[0]), signal.SIGKILL)
+        how, modes, screen = terminal.end()
+    assert how == "exited 125" and modes == "11", (how, modes)
+    assert LEAVE_SCREEN.decode() in screen, screen
+
+
 def modes_kept(world):
     """A program whose purpose is to change the modes has changed them."""
     with Terminal(world, [], ["stty", "-echo"]) as terminal:
@@ -193,6 +205,7 @@ def tests(world):
     yield "nothing is written while the agent reads keys", full_screen
     yield "lines are written while it reads lines", lines_in_between
     yield "modes and screen come back after a kill", restored_after_a_kill
+    yield "modes and screen come back without the keeper", restored_without_a_keeper
     yield "modes changed on purpose stay", modes_kept
     yield "a latched run with a person is not killed", somebody_is_there
     yield "Ctrl-C", interrupted
