@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * codec_priv.h: the bytes below codec.c and codec_result.c: a writer into room that was measured,
- * and a reader that survives anything. Numbers are little-endian, as the machine must be.
+ * codec_priv.h: the bytes below codec_encode.c, codec_decode.c and codec_result.c: a writer into
+ * room that was measured, and a reader that survives anything. Numbers are little-endian, as the
+ * machine must be.
  *
  * The writer checks nothing on the way; writer_end asserts that exactly the measured bytes were
  * written. The reader's flag is sticky, and beyond the end everything reads as zero, so that
@@ -66,6 +67,7 @@ static inline void put_text(struct writer *writer, struct pawl_slice text)
     }
 }
 
+/* A text which is only there when it is not empty. */
 static inline void put_part(struct writer *writer, struct pawl_slice text)
 {
     if (text.bytes > 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * codec_result.c: results as bytes, after docs/JOURNAL.md. What codec.c says about one form
- * of each (J8), failure and ownership holds here too. A part is written exactly when it is not
- * zero, because most results have two or three of the ten.
+ * codec_result.c: results as bytes, after docs/JOURNAL.md. What codec_encode.c and
+ * codec_decode.c say about one form of each (J8), failure and ownership holds here too. A part is
+ * written exactly when it is not zero, because most results have two or three of the ten.
  *
  * Encoding runs once for each operation, so it counts the bytes first and then fills them
  * without a check in between.
