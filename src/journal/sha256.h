@@ -7,16 +7,13 @@
 #define PAWL_JOURNAL_SHA256_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include <openssl/sha.h>
 
 #include "journal/journal.h"
 
-enum { PAWL_SHA256_BLOCK_BYTES = 64 };
-
 struct pawl_sha256 {
-    uint32_t state[8];
-    uint64_t bytes;                               /* added so far */
-    unsigned char block[PAWL_SHA256_BLOCK_BYTES]; /* its first bytes % 64 are waiting */
+    SHA256_CTX context;
 };
 
 void pawl_sha256_begin(struct pawl_sha256 *sha);
