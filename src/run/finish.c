@@ -160,8 +160,7 @@ int pawl_run_finish(struct pawl_run *run)
 {
     PAWL_ASSERT(run->phase == PAWL_RUN_ENDED);
     pawl_keeper_end(&run->keeper);
-    if (run->killed || run->keeper_lost ||
-        (run->agent_ended && WIFSIGNALED(run->wait_status))) {
+    if (run->killed || run->keeper_lost || (run->agent_ended && WIFSIGNALED(run->wait_status))) {
         pawl_terminal_restore(&run->terminal);
     }
     struct pawl_card card;

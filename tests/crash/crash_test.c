@@ -12,7 +12,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +28,7 @@
 #include "base/prng.h"
 #include "engine/engine.h"
 #include "protocol.h"
+#include "tests/lib/options.h"
 
 enum { TOLD_MAX = 1 << 16, ROUNDS_DEFAULT = 40 };
 
@@ -252,22 +252,12 @@ static bool remove_name(void *arg, const char *name)
     return true;
 }
 
-static uint64_t number(const char *text)
-{
-    uint64_t value = 0;
-    if (!pawl_slice_to_u64(pawl_slice_str(text), &value)) {
-        (void)fprintf(stderr, "crash_test: not a number: %s\n", text);
-        exit(2);
-    }
-    return value;
-}
-
 static int be_victim(char **argv)
 {
     struct victim_options options = {.dir = argv[2],
                                      .threads = strcmp(argv[3], "thread") == 0,
-                                     .first_key = number(argv[4]),
-                                     .out = (int)number(argv[5])};
+                                     .first_key = options_number(argv[0], argv[4]),
+                                     .out = (int)options_number(argv[0], argv[5])};
     return victim_run(&options);
 }
 
@@ -280,34 +270,12 @@ struct choice {
 
 static struct choice parse(int argc, char **argv)
 {
-    static const struct option names[] = {{"seed", required_argument, NULL, 's'},
-                                          {"rounds", required_argument, NULL, 'r'},
-                                          {"seconds", required_argument, NULL, 't'},
-                                          {"dir", required_argument, NULL, 'd'},
-                                          {NULL, 0, NULL, 0}};
-    struct choice choice = {.rounds = ROUNDS_DEFAULT};
-    pawl_random_bytes(&choice.seed, 4);
-    for (int found = 0; found != -1;) {
-        found = getopt_long(argc, argv, "", names, NULL);
-        switch (found) {
-        case 's':
-            choice.seed = number(optarg);
-            break;
-        case 'r':
-            choice.rounds = number(optarg);
-            break;
-        case 't':
-            choice.seconds = number(optarg);
-            break;
-        case 'd':
-            choice.dir = optarg;
-            break;
-        case -1:
-            break;
-        default:
-            exit(2);
-        }
-    }
+    struct choice choice = {.seed = options_fresh_seed(), .rounds = ROUNDS_DEFAULT};
+    const struct option_place places[] = {{.name = "seed", .number = &choice.seed},
+                                          {.name = "rounds", .number = &choice.rounds},
+                                          {.name = "seconds", .number = &choice.seconds},
+                                          {.name = "dir", .text = &choice.dir}};
+    options_parse(argc, argv, places, PAWL_ARRAY_LEN(places));
     return choice;
 }
 

@@ -11,7 +11,6 @@
  *
  * A finding is a failed assertion or a sentence on stderr and the status 134 of abort(3).
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sim.h"
+#include "tests/lib/options.h"
 
 enum { OPS_DEFAULT = 4000, LINE_BYTES = 256 };
 
@@ -175,48 +175,15 @@ struct choice {
     bool tells;
 };
 
-static uint64_t number(const char *text)
-{
-    uint64_t value = 0;
-    if (!pawl_slice_to_u64(pawl_slice_str(text), &value)) {
-        (void)fprintf(stderr, "pawl_sim: not a number: %s\n", text);
-        exit(2);
-    }
-    return value;
-}
-
 static struct choice parse(int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"seed", required_argument, NULL, 's'},    {"ops", required_argument, NULL, 'o'},
-        {"seconds", required_argument, NULL, 't'}, {"seeds", required_argument, NULL, 'f'},
-        {"tell", no_argument, NULL, 'v'},          {NULL, 0, NULL, 0}};
-    struct choice choice = {.ops = OPS_DEFAULT};
-    pawl_random_bytes(&choice.seed, 4);
-    for (int found = 0; found != -1;) {
-        found = getopt_long(argc, argv, "", names, NULL);
-        switch (found) {
-        case 's':
-            choice.seed = number(optarg);
-            break;
-        case 'o':
-            choice.ops = number(optarg);
-            break;
-        case 't':
-            choice.seconds = number(optarg);
-            break;
-        case 'f':
-            choice.file = optarg;
-            break;
-        case 'v':
-            choice.tells = true;
-            break;
-        case -1:
-            break;
-        default:
-            exit(2);
-        }
-    }
+    struct choice choice = {.seed = options_fresh_seed(), .ops = OPS_DEFAULT};
+    const struct option_place places[] = {{.name = "seed", .number = &choice.seed},
+                                          {.name = "ops", .number = &choice.ops},
+                                          {.name = "seconds", .number = &choice.seconds},
+                                          {.name = "seeds", .text = &choice.file},
+                                          {.name = "tell", .flag = &choice.tells}};
+    options_parse(argc, argv, places, PAWL_ARRAY_LEN(places));
     return choice;
 }
 
