@@ -3,7 +3,9 @@
 add_library(pawl_testkit STATIC
   ${CMAKE_SOURCE_DIR}/tests/lib/batches.c
   ${CMAKE_SOURCE_DIR}/tests/lib/disk.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/disk_files.c
   ${CMAKE_SOURCE_DIR}/tests/lib/disk_store.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/disk_vfs.c
   ${CMAKE_SOURCE_DIR}/tests/lib/generate.c)
 target_link_libraries(pawl_testkit PUBLIC pawl_journal pawl_test_options)
 

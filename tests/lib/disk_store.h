@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * disk_store.h: what is on the simulated disk: files with their unsynced changes, and the
- * directory with its own. disk_store.c knows what survives; disk.c knows who calls.
+ * directory with its own. disk_store.c knows what survives; disk.c knows who calls and whether it
+ * works.
  */
 #ifndef PAWL_TESTS_LIB_DISK_STORE_H
 #define PAWL_TESTS_LIB_DISK_STORE_H
