@@ -9,7 +9,8 @@ add_executable(crash_test
   ${CMAKE_SOURCE_DIR}/tests/crash/victim.c
   ${CMAKE_SOURCE_DIR}/tests/lib/options.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit.c
-  ${CMAKE_SOURCE_DIR}/tests/sim/audit_book.c)
+  ${CMAKE_SOURCE_DIR}/tests/sim/audit_book.c
+  ${CMAKE_SOURCE_DIR}/tests/sim/audit_rules.c)
 target_include_directories(crash_test PRIVATE ${CMAKE_SOURCE_DIR}/tests/sim)
 target_link_libraries(crash_test PRIVATE pawl_engine pawl_test_options)
 add_test(NAME crash/kill COMMAND crash_test --rounds=1000 --seconds=10)

@@ -5,6 +5,7 @@ add_executable(pawl_sim
   ${CMAKE_SOURCE_DIR}/tests/lib/options.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit_book.c
+  ${CMAKE_SOURCE_DIR}/tests/sim/audit_rules.c
   ${CMAKE_SOURCE_DIR}/tests/sim/clients.c
   ${CMAKE_SOURCE_DIR}/tests/sim/main.c
   ${CMAKE_SOURCE_DIR}/tests/sim/world.c)
