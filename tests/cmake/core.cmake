@@ -4,7 +4,10 @@ add_executable(table_runner
   ${CMAKE_SOURCE_DIR}/tests/core/table_runner.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_check.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_command.c
+  ${CMAKE_SOURCE_DIR}/tests/core/table_compare.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_parse.c
+  ${CMAKE_SOURCE_DIR}/tests/core/table_read.c
+  ${CMAKE_SOURCE_DIR}/tests/core/table_words.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_world.c)
 target_link_libraries(table_runner PRIVATE pawl_core pawl_test_options)
 add_test(NAME tables/core COMMAND table_runner ${CMAKE_SOURCE_DIR}/tests/core)

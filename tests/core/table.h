@@ -12,8 +12,8 @@
  *
  * Without "->" a step must be ok. The grammar is described in tests/core/README.md.
  *
- * parse: text to steps and values; command: steps to commands; world: ledgers that run them;
- * check: what came of them; runner: files, counting, main.
+ * parse: text to steps and values; words, command: steps to commands; world: ledgers that run them;
+ * compare, check, read: what came of them, and what is there; runner: files, counting, main.
  */
 #ifndef PAWL_TESTS_CORE_TABLE_H
 #define PAWL_TESTS_CORE_TABLE_H
@@ -112,7 +112,7 @@ int table_log_verify(const struct table_log *log,
                      const struct table_world *world,
                      const char *file);
 
-/* --- Running (table_command.c, table_check.c) ------------------------------------------------- */
+/* --- Running (the other files) ------------------------------------------------- */
 
 enum table_object {
     TABLE_BUDGET = 1,

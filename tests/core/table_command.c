@@ -1,256 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_command.c: steps into commands. Every verb is a row of `verbs`. Words that a step does
- * not give have plain values: tenant acme, a lease of 60 s without grace,
- * overage reject, release on expiry. An empty text is written "-".
+ * not give have plain values: a lease of 60 s without grace, overage reject, release on expiry.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/attrs.h"
 
 #include "table.h"
+#include "table_words.h"
 
-/* --- Words. ----------------------------------------------------------------------------------- */
-
-/* "x*129" is 129 times x; "-" is nothing; everything else is itself. */
-static struct pawl_slice text_of(struct table_run *run, struct pawl_slice value)
-{
-    size_t star = pawl_slice_find_byte(value, '*');
-    uint64_t times = 0;
-    if (pawl_slice_equal_str(value, "-")) {
-        return PAWL_SLICE_NONE;
-    }
-    if (star == SIZE_MAX ||
-        !pawl_slice_to_u64(pawl_slice_sub(value, star + 1, value.bytes), &times)) {
-        return value;
-    }
-    if (run->text_used + times * star > sizeof(run->text)) {
-        return value;
-    }
-    char *start = run->text + run->text_used;
-    for (uint64_t i = 0; i < times; i++) {
-        memcpy(run->text + run->text_used, value.data, star);
-        run->text_used += star;
-    }
-    return pawl_slice_of(start, times * star);
-}
-
-static struct pawl_slice
-word_text(struct table_run *run, const struct table_step *step, const char *key, const char *plain)
-{
-    const struct table_word *word = table_find(step, key);
-    return word != NULL ? text_of(run, word->value) : pawl_slice_str(plain);
-}
-
-static int64_t word_duration_ms(struct table_run *run,
-                                const struct table_step *step,
-                                const char *key,
-                                int64_t plain)
-{
-    const struct table_word *word = table_find(step, key);
-    int64_t us = plain * 1000;
-    if (word != NULL && !table_duration_us(word->value, &us)) {
-        table_fail(run, step, "%s: no duration", key);
-    }
-    return us / 1000;
-}
-
-struct choice {
-    const char *name;
-    uint8_t value;
-};
-
-static uint8_t pick(struct table_run *run,
-                    const struct table_step *step,
-                    const char *key,
-                    const struct choice *choices,
-                    size_t count,
-                    uint8_t plain)
-{
-    const struct table_word *word = table_find(step, key);
-    uint64_t number = 0;
-    if (word == NULL) {
-        return plain;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (pawl_slice_equal_str(word->value, choices[i].name)) {
-            return choices[i].value;
-        }
-    }
-    if (!pawl_slice_to_u64(word->value, &number) || number > UINT8_MAX) {
-        table_fail(run, step, "%s: unknown value", key);
-    }
-    return (uint8_t)number; /* a raw number, for what is out of range */
-}
-
-static const struct choice overages[] = {
+static const struct table_choice overages[] = {
     {"reject", PAWL_OVERAGE_REJECT},
     {"if_available", PAWL_OVERAGE_ALLOW_IF_AVAILABLE},
     {"overdraft", PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT},
     {"book_full", PAWL_OVERAGE_BOOK_FULL},
 };
-static const struct choice expiries[] = {
+static const struct table_choice expiries[] = {
     {"release", PAWL_ON_EXPIRY_RELEASE},
     {"settle", PAWL_ON_EXPIRY_SETTLE_AT_HOLD},
 };
-static const struct choice reasons[] = {
+static const struct table_choice reasons[] = {
     {"none", PAWL_REASON_NONE},       {"cap", PAWL_REASON_CAP},
     {"idle", PAWL_REASON_IDLE},       {"approval", PAWL_REASON_APPROVAL},
     {"breaker", PAWL_REASON_BREAKER}, {"completed", PAWL_REASON_COMPLETED},
     {"capped", PAWL_REASON_CAPPED},   {"killed", PAWL_REASON_KILLED},
     {"failed", PAWL_REASON_FAILED},
 };
-static const struct choice windows[] = {
-    {"lifetime", PAWL_PERIOD_NONE}, {"hour", PAWL_PERIOD_HOUR},   {"day", PAWL_PERIOD_DAY},
-    {"week", PAWL_PERIOD_WEEK},     {"month", PAWL_PERIOD_MONTH}, {"quarter", PAWL_PERIOD_QUARTER},
-    {"year", PAWL_PERIOD_YEAR},
-};
-static const struct choice kinds[] = {
+static const struct table_choice kinds[] = {
     {"raise", PAWL_APPROVAL_RAISE_CAP},
     {"model", PAWL_APPROVAL_MODEL},
     {"resume", PAWL_APPROVAL_RESUME},
 };
-static const struct choice funds[] = {
+static const struct table_choice funds[] = {
     {"credit", PAWL_FUND_CREDIT},         {"debit", PAWL_FUND_DEBIT},
     {"reset", PAWL_FUND_RESET},           {"reset_spent", PAWL_FUND_RESET_SPENT},
     {"repay_debt", PAWL_FUND_REPAY_DEBT},
 };
-
-/* The one of these names that stands among the step's words, else 255. */
-static uint8_t choice_of(const struct table_step *step, const struct choice *choices, size_t count)
-{
-    for (uint32_t word = 2; word < step->word_count; word++) {
-        for (size_t i = 0; i < count; i++) {
-            if (!step->words[word].has_value &&
-                pawl_slice_equal_str(step->words[word].key, choices[i].name)) {
-                return choices[i].value;
-            }
-        }
-    }
-    return UINT8_MAX;
-}
-
-/* --- Parts of commands. ----------------------------------------------------------------------- */
-
-static const char *const level_names[PAWL_LEVEL_COUNT] = {"tenant",   "workspace", "app",
-                                                          "workflow", "agent",     "toolset"};
-
-static void
-levels_of(struct table_run *run, const struct table_step *step, struct pawl_slice *ret_levels)
-{
-    for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
-        ret_levels[level] = word_text(run, step, level_names[level], level == 0 ? "acme" : NULL);
-    }
-}
-
-/* "dim:engineer=alice" */
-static uint32_t dimensions_of(struct table_run *run,
-                              const struct table_step *step,
-                              struct pawl_dimension *ret_dimensions,
-                              uint32_t room)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 1; i < step->word_count && count < room; i++) {
-        const struct table_word *word = &step->words[i];
-        if (word->has_value && pawl_slice_starts_with(word->key, PAWL_SLICE("dim:"))) {
-            ret_dimensions[count].name =
-                text_of(run, pawl_slice_sub(word->key, 4, word->key.bytes));
-            ret_dimensions[count].value = text_of(run, word->value);
-            count++;
-        }
-    }
-    return count;
-}
-
-bool table_subject(struct table_run *run,
-                   const struct table_step *step,
-                   struct pawl_subject *ret_subject)
-{
-    *ret_subject = (struct pawl_subject){.dimension_count = 0};
-    levels_of(run, step, ret_subject->levels);
-    ret_subject->dimension_count =
-        dimensions_of(run, step, ret_subject->dimensions, PAWL_DIMENSIONS_MAX);
-    ret_subject->session = word_text(run, step, "session", NULL);
-    return true;
-}
-
-bool table_lines(struct table_run *run,
-                 const struct table_step *step,
-                 struct pawl_amount *ret_lines,
-                 uint32_t *ret_count)
-{
-    *ret_count = 0;
-    for (uint32_t i = 1; i < step->word_count; i++) {
-        const struct table_word *word = &step->words[i];
-        uint16_t unit = 0;
-        if (!word->has_value || !table_unit(word->key, &unit)) {
-            continue;
-        }
-        if (*ret_count < PAWL_LINES_MAX) {
-            if (!table_amount(unit, word->value, &ret_lines[*ret_count].value)) {
-                table_fail(run, step, "%.*s: no amount", (int)word->key.bytes, word->key.data);
-                return false;
-            }
-            ret_lines[*ret_count].unit = unit;
-        }
-        ++*ret_count; /* one too many is for the ledger to refuse */
-    }
-    return true;
-}
-
-/* The one amount of a step; the unit only says how it is written. */
-static int64_t amount_of(struct table_run *run, const struct table_step *step)
-{
-    struct pawl_amount lines[PAWL_LINES_MAX] = {{.unit = 0}};
-    uint32_t count = 0;
-    if (!table_lines(run, step, lines, &count) || count != 1) {
-        table_fail(run, step, "one amount is needed");
-    }
-    return lines[0].value;
-}
-
-static uint64_t named_id(struct table_run *run, const struct table_step *step)
-{
-    uint64_t number = 0;
-    if (step->word_count > 1 && pawl_slice_to_u64(step->words[1].key, &number)) {
-        return number; /* an id that nobody gave out */
-    }
-    const struct table_name *name = table_name_of(run, step);
-    return name != NULL ? name->id : 0;
-}
-
-static struct pawl_slice word_at(const struct table_step *step, uint32_t i)
-{
-    return i < step->word_count && !step->words[i].has_value ? step->words[i].key : PAWL_SLICE_NONE;
-}
-
-static struct pawl_window window_of(struct table_run *run, const struct table_step *step)
-{
-    struct pawl_window window = {.kind = PAWL_WINDOW_LIFETIME};
-    const struct table_word *word = table_find(step, "window");
-    int64_t length_us = 0;
-    uint64_t number = 0;
-    if (word != NULL && table_duration_us(word->value, &length_us)) {
-        window.kind = PAWL_WINDOW_FIXED;
-        window.length_us = length_us;
-    } else if (word != NULL && pawl_slice_equal_str(word->value, "rolling")) {
-        window.kind = PAWL_WINDOW_ROLLING;
-        window.length_us = 3600000000;
-    } else {
-        window.period = pick(run, step, "window", windows, PAWL_ARRAY_LEN(windows), 0);
-        window.kind = window.period != 0 ? PAWL_WINDOW_CALENDAR : PAWL_WINDOW_LIFETIME;
-    }
-    word = table_find(step, "tz");
-    if (word != NULL && pawl_slice_to_u64(word->value, &number)) {
-        window.tz = (uint16_t)number;
-    }
-    word = table_find(step, "week_start");
-    if (word != NULL && pawl_slice_to_u64(word->value, &number)) {
-        window.week_start = (uint8_t)number;
-    }
-    return window;
-}
 
 /* --- Verbs. ----------------------------------------------------------------------------------- */
 
@@ -268,11 +54,11 @@ verb_budget(struct table_run *run, const struct table_step *step, struct pawl_co
     (void)table_lines(run, step, lines, &count);
     create->unit = lines[0].unit;
     create->allocated = lines[0].value;
-    levels_of(run, step, create->scope.levels);
-    (void)dimensions_of(run, step, &create->scope.dimension, 1);
-    create->scope.session = word_text(run, step, "session", NULL);
-    create->phase = word_text(run, step, "phase", NULL);
-    create->window = window_of(run, step);
+    table_levels(run, step, create->scope.levels);
+    (void)table_dimensions(run, step, &create->scope.dimension, 1);
+    create->scope.session = table_word_text(run, step, "session", NULL);
+    create->phase = table_word_text(run, step, "phase", NULL);
+    create->window = table_window(run, step);
     create->mode = table_find(step, "mode") != NULL ? PAWL_BUDGET_SHADOW : PAWL_BUDGET_ENFORCE;
     if (overdraft != NULL &&
         !table_amount(create->unit, overdraft->value, &create->overdraft_limit)) {
@@ -284,9 +70,9 @@ static void
 verb_fund(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     command->type = PAWL_COMMAND_BUDGET_FUND;
-    command->u.budget_fund.budget = named_id(run, step);
-    command->u.budget_fund.amount = amount_of(run, step);
-    command->u.budget_fund.kind = choice_of(step, funds, PAWL_ARRAY_LEN(funds));
+    command->u.budget_fund.budget = table_named_id(run, step);
+    command->u.budget_fund.amount = table_amount_of(run, step);
+    command->u.budget_fund.kind = table_choice_of(step, funds, PAWL_ARRAY_LEN(funds));
 }
 
 static void
@@ -295,10 +81,10 @@ verb_set(struct table_run *run, const struct table_step *step, struct pawl_comma
     struct pawl_slice verb = step->words[0].key;
     struct pawl_command_budget_set *set = &command->u.budget_set;
     command->type = PAWL_COMMAND_BUDGET_SET;
-    set->budget = named_id(run, step);
+    set->budget = table_named_id(run, step);
     if (pawl_slice_equal_str(verb, "overdraft")) {
         set->set_overdraft_limit = true;
-        set->overdraft_limit = amount_of(run, step);
+        set->overdraft_limit = table_amount_of(run, step);
     } else if (pawl_slice_equal_str(verb, "freeze")) {
         set->state = PAWL_BUDGET_FROZEN;
     } else {
@@ -314,21 +100,21 @@ verb_reserve(struct table_run *run, const struct table_step *step, struct pawl_c
     command->type = decide ? PAWL_COMMAND_DECIDE : PAWL_COMMAND_RESERVE;
     (void)table_subject(run, step, &reserve->subject);
     (void)table_lines(run, step, reserve->lines, &reserve->line_count);
-    reserve->phase = word_text(run, step, "phase", NULL);
-    reserve->ttl_ms = word_duration_ms(run, step, "ttl", 60000);
-    reserve->grace_ms = word_duration_ms(run, step, "grace", 0);
+    reserve->phase = table_word_text(run, step, "phase", NULL);
+    reserve->ttl_ms = table_word_duration_ms(run, step, "ttl", 60000);
+    reserve->grace_ms = table_word_duration_ms(run, step, "grace", 0);
     reserve->overage =
-        pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
-    reserve->on_expiry =
-        pick(run, step, "on_expiry", expiries, PAWL_ARRAY_LEN(expiries), PAWL_ON_EXPIRY_RELEASE);
-    reserve->priority = pick(run, step, "priority", NULL, 0, PAWL_PRIORITY_NORMAL);
+        table_pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
+    reserve->on_expiry = table_pick(run, step, "on_expiry", expiries, PAWL_ARRAY_LEN(expiries),
+                                    PAWL_ON_EXPIRY_RELEASE);
+    reserve->priority = table_pick(run, step, "priority", NULL, 0, PAWL_PRIORITY_NORMAL);
 }
 
 static void
 verb_grow(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     command->type = PAWL_COMMAND_GROW;
-    command->u.grow.reservation = named_id(run, step);
+    command->u.grow.reservation = table_named_id(run, step);
     (void)table_lines(run, step, command->u.grow.lines, &command->u.grow.line_count);
 }
 
@@ -337,8 +123,8 @@ verb_extend(struct table_run *run, const struct table_step *step, struct pawl_co
 {
     int64_t us = 0;
     command->type = PAWL_COMMAND_EXTEND;
-    command->u.extend.reservation = named_id(run, step);
-    if (!table_duration_us(word_at(step, 2), &us)) {
+    command->u.extend.reservation = table_named_id(run, step);
+    if (!table_duration_us(table_word_at(step, 2), &us)) {
         table_fail(run, step, "a duration is needed");
     }
     command->u.extend.ttl_ms = us / 1000;
@@ -349,7 +135,7 @@ verb_settle(struct table_run *run, const struct table_step *step, struct pawl_co
 {
     bool commit = pawl_slice_equal_str(step->words[0].key, "commit");
     command->type = commit ? PAWL_COMMAND_COMMIT : PAWL_COMMAND_CORRECT;
-    command->u.settle.reservation = named_id(run, step);
+    command->u.settle.reservation = table_named_id(run, step);
     (void)table_lines(run, step, command->u.settle.lines, &command->u.settle.line_count);
 }
 
@@ -357,7 +143,7 @@ static void
 verb_release(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     command->type = PAWL_COMMAND_RELEASE;
-    command->u.release.reservation = named_id(run, step);
+    command->u.release.reservation = table_named_id(run, step);
 }
 
 static void
@@ -367,9 +153,9 @@ verb_event(struct table_run *run, const struct table_step *step, struct pawl_com
     command->type = PAWL_COMMAND_EVENT;
     (void)table_subject(run, step, &event->subject);
     (void)table_lines(run, step, event->lines, &event->line_count);
-    event->phase = word_text(run, step, "phase", NULL);
+    event->phase = table_word_text(run, step, "phase", NULL);
     event->overage =
-        pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
+        table_pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
 }
 
 static void
@@ -396,10 +182,10 @@ verb_session(struct table_run *run, const struct table_step *step, struct pawl_c
 {
     struct pawl_command_session_open *open = &command->u.session_open;
     command->type = PAWL_COMMAND_SESSION_OPEN;
-    open->tenant = word_text(run, step, "tenant", "acme");
-    open->name = text_of(run, word_at(step, 1));
-    open->parent = word_text(run, step, "parent", NULL);
-    open->phase = word_text(run, step, "phase", NULL);
+    open->tenant = table_word_text(run, step, "tenant", "acme");
+    open->name = table_text(run, table_word_at(step, 1));
+    open->parent = table_word_text(run, step, "parent", NULL);
+    open->phase = table_word_text(run, step, "phase", NULL);
     for (uint32_t i = 1; i < step->word_count; i++) {
         struct pawl_slice unit_text = step->words[i].key;
         struct pawl_slice phase = PAWL_SLICE_NONE;
@@ -432,12 +218,12 @@ verb_state(struct table_run *run, const struct table_step *step, struct pawl_com
     bool end = pawl_slice_equal_str(verb, "end");
     uint8_t plain = pause ? PAWL_REASON_IDLE : PAWL_REASON_NONE;
     command->type = PAWL_COMMAND_SESSION_SET;
-    set->tenant = word_text(run, step, "tenant", "acme");
-    set->name = word_at(step, 1);
+    set->tenant = table_word_text(run, step, "tenant", "acme");
+    set->name = table_word_at(step, 1);
     set->state = pause ? PAWL_SESSION_PAUSED : end ? PAWL_SESSION_ENDED : PAWL_SESSION_ACTIVE;
-    set->state = pick(run, step, "state", NULL, 0, set->state);
-    set->reason = pick(run, step, "reason", reasons, PAWL_ARRAY_LEN(reasons),
-                       end ? PAWL_REASON_COMPLETED : plain);
+    set->state = table_pick(run, step, "state", NULL, 0, set->state);
+    set->reason = table_pick(run, step, "reason", reasons, PAWL_ARRAY_LEN(reasons),
+                             end ? PAWL_REASON_COMPLETED : plain);
     if (unit != NULL) {
         (void)table_unit(unit->value, &set->unit);
     }
@@ -447,9 +233,9 @@ static void
 verb_phase(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     command->type = PAWL_COMMAND_SESSION_PHASE;
-    command->u.session_phase.tenant = word_text(run, step, "tenant", "acme");
-    command->u.session_phase.name = word_at(step, 1);
-    command->u.session_phase.phase = text_of(run, word_at(step, 2));
+    command->u.session_phase.tenant = table_word_text(run, step, "tenant", "acme");
+    command->u.session_phase.name = table_word_at(step, 1);
+    command->u.session_phase.phase = table_text(run, table_word_at(step, 2));
 }
 
 static void
@@ -457,11 +243,11 @@ verb_ask(struct table_run *run, const struct table_step *step, struct pawl_comma
 {
     struct pawl_command_approval_open *open = &command->u.approval_open;
     command->type = PAWL_COMMAND_APPROVAL_OPEN;
-    open->tenant = word_text(run, step, "tenant", "acme");
-    open->session = word_text(run, step, "session", NULL);
-    open->kind = choice_of(step, kinds, PAWL_ARRAY_LEN(kinds));
+    open->tenant = table_word_text(run, step, "tenant", "acme");
+    open->session = table_word_text(run, step, "session", NULL);
+    open->kind = table_choice_of(step, kinds, PAWL_ARRAY_LEN(kinds));
     (void)table_lines(run, step, open->lines, &open->line_count);
-    open->ttl_ms = word_duration_ms(run, step, "ttl", 0);
+    open->ttl_ms = table_word_duration_ms(run, step, "ttl", 0);
 }
 
 static void
@@ -469,8 +255,8 @@ verb_answer(struct table_run *run, const struct table_step *step, struct pawl_co
 {
     struct pawl_command_approval_answer *answer = &command->u.approval_answer;
     command->type = PAWL_COMMAND_APPROVAL_ANSWER;
-    answer->approval = named_id(run, step);
-    answer->approved = pawl_slice_equal_str(word_at(step, 2), "yes");
+    answer->approval = table_named_id(run, step);
+    answer->approved = pawl_slice_equal_str(table_word_at(step, 2), "yes");
     (void)table_lines(run, step, answer->lines, &answer->line_count);
 }
 
@@ -478,8 +264,8 @@ static void
 verb_note(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     command->type = PAWL_COMMAND_NOTE;
-    command->u.note.tenant = word_text(run, step, "tenant", "acme");
-    command->u.note.session = word_text(run, step, "session", NULL);
+    command->u.note.tenant = table_word_text(run, step, "tenant", "acme");
+    command->u.note.session = table_word_text(run, step, "session", NULL);
     command->u.note.kind = 1;
 }
 
@@ -492,9 +278,9 @@ verb_zone(struct table_run *run, const struct table_step *step, struct pawl_comm
     uint64_t number = 0;
     int64_t us = 0;
     command->type = PAWL_COMMAND_TZ_DEFINE;
-    (void)pawl_slice_to_u64(word_at(step, 1), &number);
+    (void)pawl_slice_to_u64(table_word_at(step, 1), &number);
     define->tz = (uint16_t)number;
-    define->name = word_text(run, step, "name", "Here/There");
+    define->name = table_word_text(run, step, "name", "Here/There");
     define->transitions = run->transitions;
     for (uint32_t i = 1; i < step->word_count; i++) {
         int64_t at_us = 0;
@@ -550,10 +336,11 @@ verb_config(struct table_run *run, const struct table_step *step, struct pawl_co
     if (table_find(step, "rules") == NULL) {
         config->rules_version = PAWL_RULES_VERSION;
     }
-    config->idempotency_ttl_us = 1000 * word_duration_ms(run, step, "keys_ttl", day_ms);
+    config->idempotency_ttl_us = 1000 * table_word_duration_ms(run, step, "keys_ttl", day_ms);
     config->idempotency_settle_ttl_us =
-        1000 * word_duration_ms(run, step, "settle_ttl", 7 * day_ms);
-    config->correction_ttl_us = 1000 * word_duration_ms(run, step, "correction_ttl", 7 * day_ms);
+        1000 * table_word_duration_ms(run, step, "settle_ttl", 7 * day_ms);
+    config->correction_ttl_us =
+        1000 * table_word_duration_ms(run, step, "correction_ttl", 7 * day_ms);
     config->hash_key = (struct pawl_hash_key){1, 2};
     config->id_key = (struct pawl_hash_key){3, 4};
     config->shard = 5;
@@ -592,14 +379,14 @@ bool table_command(struct table_run *run,
         return false;
     }
     if (key != NULL) {
-        ret_command->idempotency_key = text_of(run, key->value);
+        ret_command->idempotency_key = table_text(run, key->value);
         if (payload != NULL) {
             (void)pawl_slice_to_u64(payload->value, &hash);
         }
         ret_command->payload_hash[0] = hash;
         ret_command->payload_hash[1] = ~hash;
     }
-    ret_command->metadata = word_text(run, step, "metadata", NULL);
+    ret_command->metadata = table_word_text(run, step, "metadata", NULL);
     return run->failures == failures;
 }
 
