@@ -54,6 +54,16 @@ const char *pawl_unit_name(uint16_t unit);
 /* PAWL_UNIT_NONE for an unknown name; names are case-sensitive. */
 uint16_t pawl_unit_from_name(struct pawl_slice name);
 
+static inline int64_t pawl_min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t pawl_max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static inline bool pawl_amount_valid(int64_t value)
 {
     return value >= 0 && value <= PAWL_AMOUNT_MAX;

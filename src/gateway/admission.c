@@ -52,16 +52,6 @@ static int64_t clamp_count(pawl_i128 value)
     return value < PAWL_USAGE_COUNT_MAX ? (int64_t)value : PAWL_USAGE_COUNT_MAX;
 }
 
-static int64_t min_i64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* With 0 uses the call is imagined without its tools. */
 static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
 {
@@ -69,7 +59,7 @@ static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
         return 0;
     }
     int64_t asked = tool->uses_asked > 0 ? tool->uses_asked : PAWL_REQUEST_USES_DEFAULT;
-    return tool->inside != 0 ? min_i64(asked, uses) : asked;
+    return tool->inside != 0 ? pawl_min_i64(asked, uses) : asked;
 }
 
 /* Each use reads the whole context again, with the texts of the uses before it. */
@@ -128,7 +118,7 @@ static struct need need_of(const struct decider *decider, struct form form)
         struct pawl_cost cost;
         pawl_usage_cost(decider->query->price, &usage, &cost);
         need.amount[PAWL_ADMISSION_USD] =
-            min_i64(cost.total_microcents + PAWL_COST_LINE_COUNT_MAX, PAWL_AMOUNT_MAX);
+            pawl_min_i64(cost.total_microcents + PAWL_COST_LINE_COUNT_MAX, PAWL_AMOUNT_MAX);
     }
     return need;
 }
@@ -144,7 +134,7 @@ dearest(const struct pawl_admission_query *query, uint32_t candidates, int64_t i
             continue;
         }
         struct pawl_usage usage = {.modifiers = 0};
-        pawl_usage_set(&usage, (enum pawl_usage_field)field, max_i64(input, 1));
+        pawl_usage_set(&usage, (enum pawl_usage_field)field, pawl_max_i64(input, 1));
         struct pawl_cost cost = {.total_microcents = 0};
         if (query->price != NULL) {
             pawl_usage_cost(query->price, &usage, &cost);
@@ -269,7 +259,7 @@ static int64_t largest_input(const struct decider *decider, struct form form)
 
 static int64_t useful_output(const struct pawl_admission_query *query)
 {
-    return min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
+    return pawl_min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
 }
 
 /* The smallest answer that is useful and that the provider accepts. */
@@ -277,15 +267,15 @@ static int64_t smallest_output(const struct pawl_admission_query *query)
 {
     const struct pawl_model_request *request = query->request;
     int64_t accepted = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
-    return max_i64(useful_output(query), min_i64(request->output_asked, accepted));
+    return pawl_max_i64(useful_output(query), pawl_min_i64(request->output_asked, accepted));
 }
 
 /* An answer that sharing does not cut. */
 static int64_t shared_output(const struct pawl_admission_query *query)
 {
-    int64_t enough = max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
+    int64_t enough = pawl_max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
     enough += query->request->thinking_budget;
-    return min_i64(query->request->output_asked, enough);
+    return pawl_min_i64(query->request->output_asked, enough);
 }
 
 /* How often each server tool may be used: as often as asked, as long as an answer that is worth it
@@ -295,7 +285,7 @@ static int64_t choose_uses(const struct decider *decider)
     const struct pawl_model_request *request = decider->query->request;
     int64_t most = 0;
     for (uint32_t i = 0; i < request->tool_count; i++) {
-        most = max_i64(most, uses_of(&request->tools[i], INT32_MAX));
+        most = pawl_max_i64(most, uses_of(&request->tools[i], INT32_MAX));
     }
     struct form form = {decider->query->input_tokens, shared_output(decider->query), most};
     while (form.uses > 1 && !fits(decider, form, PURSE_FREE, SHARE_DIVISOR)) {
@@ -306,7 +296,8 @@ static int64_t choose_uses(const struct decider *decider)
 
 static int64_t margin_of(const struct pawl_estimate_output *learned)
 {
-    return max_i64(PAWL_ADMISSION_MARGIN_TOKENS, learned->tokens_per_second / MARGIN_PER_SECOND);
+    return pawl_max_i64(PAWL_ADMISSION_MARGIN_TOKENS,
+                        learned->tokens_per_second / MARGIN_PER_SECOND);
 }
 
 static bool may_extend(const struct pawl_admission_query *query)
@@ -370,9 +361,9 @@ static int64_t choose_ceiling(const struct decider *decider, struct form form)
     int64_t most = largest_output(decider, form, decider->query->request->output_asked, 1);
     int64_t share = shared_output(decider->query);
     if (share < most) {
-        share = max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
+        share = pawl_max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
     }
-    return min_i64(most, share);
+    return pawl_min_i64(most, share);
 }
 
 static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
@@ -393,7 +384,7 @@ static void admit(const struct decider *decider, int64_t uses, struct pawl_admis
         result->mode = PAWL_ADMISSION_CEILING;
         result->output_held = output_bound(query, result->ceiling);
     }
-    form.output = min_i64(result->output_held, result->ceiling);
+    form.output = pawl_min_i64(result->output_held, result->ceiling);
     set_lines(decider, form, result);
 }
 
@@ -404,8 +395,9 @@ static enum pawl_admission_verdict refuse(const struct decider *decider, struct 
         return PAWL_ADMISSION_HELD;
     }
     /* What an ordinary call of this run would be: no larger than those before it. */
-    int64_t usual = max_i64(PAWL_ADMISSION_INPUT_USUAL, query->input_usual * USUAL_PERCENT / 100);
-    struct form ordinary = {min_i64(query->input_tokens, usual), useful_output(query), 0};
+    int64_t usual =
+        pawl_max_i64(PAWL_ADMISSION_INPUT_USUAL, query->input_usual * USUAL_PERCENT / 100);
+    struct form ordinary = {pawl_min_i64(query->input_tokens, usual), useful_output(query), 0};
     return fits(decider, ordinary, PURSE_ROOM, 1) ? PAWL_ADMISSION_TOO_BIG : PAWL_ADMISSION_SPENT;
 }
 
@@ -428,7 +420,7 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     struct form useful = {query->input_tokens, useful_output(query), 0};
     result.fits_input_tokens = largest_input(&decider, useful);
     result.fits_output_tokens =
-        max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
+        pawl_max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
     *ret_admission = result;
 }
 

@@ -9,19 +9,10 @@
  */
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/money.h"
 #include "gateway/gateway_priv.h"
 
 enum { RUNAWAY_BYTES_PER_TOKEN = 4 };
-
-static int64_t min_i64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* --- Estimating ----------------------------------------------------------------------------- */
 
@@ -52,9 +43,10 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
         return held; /* what was produced cannot be seen */
     }
     int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
-    int64_t estimate = min_i64(pawl_estimate_visible_tokens(&call->query.learned, bytes), held);
+    int64_t estimate =
+        pawl_min_i64(pawl_estimate_visible_tokens(&call->query.learned, bytes), held);
     bool ran_away = call->end == PAWL_END_CUT && call->words.refusal == PAWL_REFUSAL_RUNAWAY;
-    return ran_away ? max_i64(estimate, bytes / RUNAWAY_BYTES_PER_TOKEN) : estimate;
+    return ran_away ? pawl_max_i64(estimate, bytes / RUNAWAY_BYTES_PER_TOKEN) : estimate;
 }
 
 /* Completes what the meter knows. true: with an estimate. */
@@ -106,10 +98,10 @@ static void set_amounts(struct pawl_model_call *call,
         amount->unit = call->admission.lines[i].unit;
         switch (amount->unit) {
         case PAWL_UNIT_USD_MICROCENTS:
-            amount->value = min_i64(bill->microcents, PAWL_AMOUNT_MAX);
+            amount->value = pawl_min_i64(bill->microcents, PAWL_AMOUNT_MAX);
             break;
         case PAWL_UNIT_TOKENS:
-            amount->value = min_i64(tokens, PAWL_AMOUNT_MAX);
+            amount->value = pawl_min_i64(tokens, PAWL_AMOUNT_MAX);
             break;
         default:
             amount->value = 1; /* iterations */
@@ -140,8 +132,8 @@ static int64_t overshoot_of(const struct pawl_model_call *call, const struct paw
     }
     struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
     int64_t free = left.free + left.promised; /* a promise is not spent */
-    int64_t overshoot = left.bound ? beyond - max_i64(free, 0) : 0;
-    return max_i64(overshoot, 0);
+    int64_t overshoot = left.bound ? beyond - pawl_max_i64(free, 0) : 0;
+    return pawl_max_i64(overshoot, 0);
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */
@@ -164,10 +156,10 @@ static void learn(struct pawl_model_call *call, const struct pawl_meter_result *
         .visible_bytes = result->visible_bytes,
     };
     if (answer->kind == PAWL_ANSWER_STREAM) {
-        sample.stream_us = max_i64(answer->last_event_us - answer->first_event_us, 1);
+        sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
     }
     pawl_estimator_learn(call->gateway->estimator, call->request.model, &sample);
-    call->gateway->input_largest = max_i64(call->gateway->input_largest, sample.input_tokens);
+    call->gateway->input_largest = pawl_max_i64(call->gateway->input_largest, sample.input_tokens);
 }
 
 /* --- Operations ----------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  * S3  When a hold cannot grow, the stream is cut while what may be in flight is still covered.
  */
 #include "base/assert.h"
+#include "base/money.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/usage_hide.h"
 
@@ -61,16 +62,6 @@ static void cut_client(struct pawl_model_call *call)
 
 static void on_grown(struct pawl_model_call *call, const struct pawl_result *result);
 
-static int64_t min_i64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static int64_t seen_tokens(const struct pawl_model_call *call)
 {
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
@@ -81,7 +72,7 @@ static void ask_for_more(struct pawl_model_call *call, int64_t tokens)
 {
     struct pawl_command command = {.type = PAWL_COMMAND_GROW,
                                    .u.grow = {.reservation = call->hold}};
-    call->grow_asked = min_i64(tokens, call->admission.ceiling - call->output_held);
+    call->grow_asked = pawl_min_i64(tokens, call->admission.ceiling - call->output_held);
     pawl_admission_growth(&call->query, call->output_held, call->grow_asked, call->grow_lines,
                           &call->grow_line_count);
     command.u.grow.line_count = call->grow_line_count;
@@ -186,9 +177,9 @@ static bool runs_away(const struct pawl_model_call *call)
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t ratio =
         learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 2 : RUNAWAY_RATIO_COLD;
-    ratio = ratio > RUNAWAY_RATIO_MIN ? min_i64(ratio, RUNAWAY_RATIO_MAX) : RUNAWAY_RATIO_MIN;
-    int64_t allowed = max_i64(call->admission.ceiling, call->output_held) * call->request.choices *
-                      call->request.passes;
+    ratio = ratio > RUNAWAY_RATIO_MIN ? pawl_min_i64(ratio, RUNAWAY_RATIO_MAX) : RUNAWAY_RATIO_MIN;
+    int64_t allowed = pawl_max_i64(call->admission.ceiling, call->output_held) *
+                      call->request.choices * call->request.passes;
     return bytes / KIBI * ratio > allowed + RUNAWAY_SLACK_TOKENS;
 }
 

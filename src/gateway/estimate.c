@@ -552,11 +552,6 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
-static int64_t max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static void add_overruns(const struct model *model, struct pawl_estimate_output *output)
 {
     for (size_t i = 0; i < OVERRUNS_MAX; i++) {
@@ -566,14 +561,14 @@ static void add_overruns(const struct model *model, struct pawl_estimate_output 
             continue;
         }
         if (beyond <= OVERRUN_FEW) {
-            output->overrun_few = max_i64(output->overrun_few, beyond);
+            output->overrun_few = pawl_max_i64(output->overrun_few, beyond);
             continue;
         }
         int64_t permille = OVERRUN_PERMILLE_MAX;
         bool fits = pawl_money_mul_div_ceil(entry->tokens, 1000, entry->ceiling, &permille);
         permille = fits && permille < OVERRUN_PERMILLE_MAX ? permille : OVERRUN_PERMILLE_MAX;
-        output->overrun_permille = max_i64(output->overrun_permille, permille);
-        output->overrun_tokens = max_i64(output->overrun_tokens, entry->tokens);
+        output->overrun_permille = pawl_max_i64(output->overrun_permille, permille);
+        output->overrun_tokens = pawl_max_i64(output->overrun_tokens, entry->tokens);
     }
 }
 

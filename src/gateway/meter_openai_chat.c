@@ -9,6 +9,7 @@
  * somebody left out.
  */
 #include "base/assert.h"
+#include "base/money.h"
 #include "gateway/meter_priv.h"
 
 enum slot {
@@ -55,16 +56,6 @@ static bool has(uint32_t reported, enum slot slot)
 
 /* --- Usage. ------------------------------------------------------------------------------- */
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Splits the prompt into buckets. Nobody says which of the cached tokens were audio; they are
  * taken to be text first, where the cache saves least. */
 static void split_prompt(struct pawl_usage *usage,
@@ -74,12 +65,12 @@ static void split_prompt(struct pawl_usage *usage,
                          bool long_cache_asked)
 {
     int64_t write_long = value[SLOT_CACHE_WRITE_LONG];
-    int64_t write = larger(value[SLOT_CACHE_WRITE] - write_long, 0);
+    int64_t write = pawl_max_i64(value[SLOT_CACHE_WRITE] - write_long, 0);
     if (long_cache_asked && !has(reported, SLOT_CACHE_WRITE_LONG)) {
         write_long = write;
         write = 0;
     }
-    int64_t cached = larger(value[SLOT_CACHED], value[SLOT_CACHE_HIT]);
+    int64_t cached = pawl_max_i64(value[SLOT_CACHED], value[SLOT_CACHE_HIT]);
     int64_t audio = value[SLOT_INPUT_AUDIO];
     int64_t image = value[SLOT_INPUT_IMAGE];
     int64_t text = prompt - audio - image - write - write_long;
@@ -87,9 +78,9 @@ static void split_prompt(struct pawl_usage *usage,
         usage->odd |= PAWL_USAGE_ODD_PARTS;
         text = 0;
     }
-    int64_t cached_text = smaller(cached, text);
-    int64_t cached_audio = smaller(cached - cached_text, audio);
-    int64_t cached_image = smaller(cached - cached_text - cached_audio, image);
+    int64_t cached_text = pawl_min_i64(cached, text);
+    int64_t cached_audio = pawl_min_i64(cached - cached_text, audio);
+    int64_t cached_image = pawl_min_i64(cached - cached_text - cached_audio, image);
     if (cached_text + cached_audio + cached_image < cached) {
         /* More cached than there was prompt: then the prompt excludes it, and both are billed. */
         usage->odd |= PAWL_USAGE_ODD_PARTS;
