@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * estimate_priv.h: the estimator's memory, which its two files share.
+ *
+ *   estimate.c        bodies: which of their elements a provider has counted before
+ *   estimate_model.c  models: how many tokens their text has, and how long their answers are
+ */
+#ifndef PAWL_GATEWAY_ESTIMATE_PRIV_H
+#define PAWL_GATEWAY_ESTIMATE_PRIV_H
+
+#include "gateway/estimate.h"
+#include "gateway/histogram.h"
+
+enum {
+    ESTIMATE_SURPRISES_MAX = 64,
+    ESTIMATE_OVERRUNS_MAX = 64,
+    ESTIMATE_TOKENS_PLAUSIBLE = 100000000 /* no call has more */
+};
+
+/* Tokens that the provider counted and that nothing in the body explains. */
+struct estimate_surprise {
+    int64_t tokens; /* 0: as many as the bound had, or fewer */
+    int64_t new_bytes;
+};
+
+struct estimate_surprises {
+    struct estimate_surprise list[ESTIMATE_SURPRISES_MAX]; /* the newest, as a ring */
+    uint64_t count;                                        /* all that there were */
+};
+
+/* An answer that was longer than it was allowed to be; 0 tokens: it was not. */
+struct estimate_overrun {
+    int64_t ceiling;
+    int64_t tokens;
+};
+
+struct estimate_model {
+    uint64_t name_hash;                  /* 0: free */
+    uint64_t used;                       /* for replacing the one that was used longest ago */
+    struct pawl_histogram input_ratio;   /* LINEAR, of ASCII text */
+    struct pawl_histogram dense_ratio;   /* LINEAR, of text beyond ASCII */
+    struct pawl_histogram output_tokens; /* LOG */
+    struct pawl_histogram output_ratio;  /* LINEAR */
+    struct pawl_histogram pace;          /* LOG, tokens per second */
+    struct pawl_histogram error;         /* LOG, permille */
+    /* Of bounds that were made afresh, and of those with a known part: what providers add of their
+     * own is known with the rest of a conversation. */
+    struct estimate_surprises surprises[2];
+    bool hidden;
+    struct estimate_overrun overruns[ESTIMATE_OVERRUNS_MAX]; /* of the newest calls, as a ring */
+    uint64_t overrun_count;                                  /* of calls whose ceiling is known */
+};
+
+struct estimate_conversation {
+    uint64_t chain;
+    uint32_t message_count; /* 0: free */
+    uint32_t base_count;
+    uint64_t *base;
+    int64_t tokens;
+    uint64_t used;
+};
+
+struct pawl_estimator {
+    uint64_t clock; /* counts uses */
+    struct estimate_model models[PAWL_ESTIMATE_MODELS];
+    struct estimate_conversation conversations[PAWL_ESTIMATE_CONVERSATIONS];
+};
+
+/* --- estimate_model.c ----------------------------------------------------------------------- */
+
+/* Of a model's name; never 0. */
+uint64_t estimate_name_hash(struct pawl_slice model);
+/* NULL: nothing is known. */
+const struct estimate_model *estimate_find_model(const struct pawl_estimator *estimator,
+                                                 struct pawl_slice model);
+/* The model's place; that of the one used longest ago where it has none yet. */
+struct estimate_model *estimate_use_model(struct pawl_estimator *estimator,
+                                          struct pawl_slice model);
+/* Sets the bound from the estimate's parts; with no model, by what holds for all. */
+void estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model);
+/* From what the provider counted for the estimate, and from its answer. */
+void estimate_learn_text(struct estimate_model *model,
+                         const struct pawl_estimate *estimate,
+                         int64_t actual);
+void estimate_learn_answer(struct estimate_model *model, const struct pawl_estimate_sample *sample);
+
+#endif
