@@ -106,6 +106,13 @@ static int64_t output_bound(const struct pawl_admission_query *query, int64_t ou
     return clamp_count(bound);
 }
 
+int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query, int64_t microcents)
+{
+    int64_t permille = pawl_max_i64(query->learned.rate_permille, 1000);
+    pawl_i128 cost = ((pawl_i128)microcents * permille + 999) / 1000;
+    return cost < PAWL_AMOUNT_MAX ? (int64_t)cost : PAWL_AMOUNT_MAX;
+}
+
 static struct need need_of(const struct decider *decider, struct form form)
 {
     struct pawl_usage usage;
@@ -117,8 +124,8 @@ static struct need need_of(const struct decider *decider, struct form form)
     if (decider->query->price != NULL) {
         struct pawl_cost cost;
         pawl_usage_cost(decider->query->price, &usage, &cost);
-        need.amount[PAWL_ADMISSION_USD] =
-            pawl_min_i64(cost.total_microcents + PAWL_COST_LINE_COUNT_MAX, PAWL_AMOUNT_MAX);
+        need.amount[PAWL_ADMISSION_USD] = pawl_admission_at_learned_rate(
+            decider->query, cost.total_microcents + PAWL_COST_LINE_COUNT_MAX);
     }
     return need;
 }

@@ -101,6 +101,11 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
                           int64_t uses,
                           struct pawl_usage *ret_usage);
 
+/* What is expected to cost so much, at the rate that this model's calls turned out to have: another
+ * model may answer than the one that was asked for, or the account may have a dearer tier. */
+int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query,
+                                       int64_t microcents);
+
 /* What `output_tokens` more cost, in the lines of the hold, for growing it. */
 void pawl_admission_growth(const struct pawl_admission_query *query,
                            int64_t held_tokens,

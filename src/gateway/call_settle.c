@@ -138,7 +138,30 @@ static int64_t overshoot_of(const struct pawl_model_call *call, const struct paw
 
 /* --- Learning ------------------------------------------------------------------------------- */
 
-static void learn(struct pawl_model_call *call, const struct pawl_meter_result *result)
+/* How dear the call was beside what its usage costs for the model and at the tier that were asked
+ * for, in thousandths; 0 where nobody knows. */
+static int64_t rate_of(const struct pawl_model_call *call,
+                       const struct pawl_usage *usage,
+                       const struct pawl_meter_bill *bill)
+{
+    if (!call->priced || bill->part_count == 0) {
+        return 0;
+    }
+    struct pawl_cost expected;
+    struct pawl_usage asked = *usage;
+    asked.modifiers = call->request.modifiers | call->query.modifiers;
+    pawl_usage_cost(&call->price, &asked, &expected);
+    int64_t permille = 0;
+    if (expected.total_microcents == 0 ||
+        !pawl_money_mul_div_ceil(bill->microcents, 1000, expected.total_microcents, &permille)) {
+        return 0;
+    }
+    return permille;
+}
+
+static void learn(struct pawl_model_call *call,
+                  const struct pawl_meter_result *result,
+                  const struct pawl_meter_bill *bill)
 {
     const struct pawl_usage *usage = &result->parts[0].usage;
     if (usage->odd != 0) {
@@ -154,6 +177,7 @@ static void learn(struct pawl_model_call *call, const struct pawl_meter_result *
             call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .visible_bytes = result->visible_bytes,
+        .rate_permille = rate_of(call, usage, bill),
     };
     if (answer->kind == PAWL_ANSWER_STREAM) {
         sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
@@ -264,13 +288,17 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     if (!pawl_meter_bill(&result, &query, &bill)) {
         bill = (struct pawl_meter_bill){.part_count = 0};
     }
+    if (estimated && result.parts[0].model[0] == '\0') {
+        /* Nobody said which rate it was: the one that was held for. */
+        bill.microcents = pawl_admission_at_learned_rate(&call->query, bill.microcents);
+    }
     call->settled_lines = call->admission.line_count;
     set_amounts(call, &result, &bill);
     call->overshoot = overshoot_of(call, &bill);
     gateway->counters.overshoot_microcents += call->overshoot;
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated) {
-        learn(call, &result);
+        learn(call, &result, &bill);
     }
     submit_settlement(call, PAWL_COMMAND_COMMIT);
     pawl_gateway_pump(gateway);

@@ -107,6 +107,8 @@ struct pawl_estimate_sample {
     int64_t reasoning_tokens; /* of the output, hidden from the stream */
     int64_t visible_bytes;    /* of text that came in the answer */
     int64_t stream_us;        /* from its first event to its last; 0: not a stream */
+    int64_t rate_permille;    /* its cost, in thousandths of what was to be expected for the same
+                               * usage: the rate that answered was another; 0: not known */
 };
 void pawl_estimator_learn(struct pawl_estimator *estimator,
                           struct pawl_slice model,
@@ -126,6 +128,7 @@ struct pawl_estimate_output {
     int64_t overrun_few;      /* the most that one had too many, where it was a handful; */
     int64_t overrun_permille; /* else the largest part of its ceiling that one had, */
     int64_t overrun_tokens;   /* … and the longest such answer */
+    int64_t rate_permille; /* the most that one of the newest calls cost over what was expected */
 };
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model);

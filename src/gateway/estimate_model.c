@@ -23,6 +23,8 @@ enum {
     SAMPLES_SURE = 64,
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
     OVERRUN_PERMILLE_MAX = 1000000,
+    RATE_PERMILLE_MAX = 1000000,
+    RATE_ONE = 1000,
     FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
 };
 
@@ -190,6 +192,10 @@ void estimate_learn_text(struct estimate_model *model,
 
 void estimate_learn_answer(struct estimate_model *model, const struct pawl_estimate_sample *sample)
 {
+    if (sample->rate_permille > 0) {
+        model->rates[model->rate_count++ % ESTIMATE_RATES_MAX] =
+            (uint32_t)pawl_min_i64(sample->rate_permille, RATE_PERMILLE_MAX);
+    }
     if (sample->reasoning_tokens > 0) {
         model->hidden = true;
     }
@@ -237,6 +243,15 @@ static void add_overruns(const struct estimate_model *model, struct pawl_estimat
     }
 }
 
+static int64_t dearest_rate(const struct estimate_model *model)
+{
+    int64_t most = RATE_ONE;
+    for (size_t i = 0; i < ESTIMATE_RATES_MAX; i++) {
+        most = pawl_max_i64(most, model->rates[i]);
+    }
+    return most;
+}
+
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
@@ -244,6 +259,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
         .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
         .ratio_low = 0,
         .tokens_per_second = INT64_MAX,
+        .rate_permille = RATE_ONE,
     };
     const struct estimate_model *entry = estimate_find_model(estimator, model);
     if (entry == NULL) {
@@ -251,6 +267,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     }
     output.answers = entry->output_tokens.total;
     add_overruns(entry, &output);
+    output.rate_permille = dearest_rate(entry);
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);

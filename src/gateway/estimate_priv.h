@@ -14,6 +14,7 @@
 enum {
     ESTIMATE_SURPRISES_MAX = 64,
     ESTIMATE_OVERRUNS_MAX = 64,
+    ESTIMATE_RATES_MAX = 64,
     ESTIMATE_TOKENS_PLAUSIBLE = 100000000 /* no call has more */
 };
 
@@ -49,6 +50,8 @@ struct estimate_model {
     bool hidden;
     struct estimate_overrun overruns[ESTIMATE_OVERRUNS_MAX]; /* of the newest calls, as a ring */
     uint64_t overrun_count;                                  /* of calls whose ceiling is known */
+    uint32_t rates[ESTIMATE_RATES_MAX]; /* permille of the newest calls, as a ring; 0: none yet */
+    uint64_t rate_count;
 };
 
 struct estimate_conversation {

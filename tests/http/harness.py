@@ -35,6 +35,8 @@ PRICES = {
                           "cache_write_long": 600_000_000},
     "gpt-4o": {"input": 250_000_000, "output": 1_000_000_000, "cache_read": 125_000_000,
                "cache_write": 250_000_000, "cache_write_long": 250_000_000},
+    "gpt-4-turbo": {"input": 1_000_000_000, "output": 3_000_000_000},
+    "claude-opus-4-1": {"input": 1_500_000_000, "output": 7_500_000_000},
 }
 USD = 100_000_000
 

@@ -219,6 +219,22 @@ def a_provider_that_ignores_ceilings_is_trusted_once():
             assert host.state()["overshoot"] == 0
 
 
+def a_dearer_rate_is_held_for_once_it_was_seen():
+    """Another model answers, or a dearer tier: after the first answer the holds know."""
+    for dialect, script in (("openai", {"service_tier": "priority"}),
+                            ("openai", {"answer_model": "gpt-4-turbo"}),
+                            ("anthropic", {"answer_model": "claude-opus-4-1"})):
+        script = {"reply_tokens": 20_000, "tokens_per_event": 500, **script}
+        with world({**script, "reply_tokens": 100}, usd=USD // 10) as (provider, host):
+            assert host.call(dialect, text="first").status == 200
+            provider.control(default=script)
+            answer = host.call(dialect, text="second", max_tokens=8000)
+            assert answer.status == 200, answer
+            booked, billed = harness.settled_books(provider, host)
+            assert billed == booked <= USD // 10, (booked, billed, script)
+            assert booked > USD * 95 // 1000 and host.state()["overshoot"] == 0, (booked, script)
+
+
 def dense_text_is_bounded_before_it_was_seen():
     """Two thirds of a token a byte, cold and after English: refused, or paid for."""
     dense = "\u6f22\u5b57\u304b\u306a" * 8000

@@ -35,6 +35,7 @@ Fields of a script (all optional):
     hang_after      nothing more after so many events (until the client leaves); hang_head
     coding          "gzip": compressed although identity was asked for
     answer_model    the name in the answer, where it differs from the one asked for
+    service_tier    what it was served at; "priority" is billed twice
     bill            "sent" (a stream that is left early is billed for what was sent, the default)
                     or "full" (for all that it would have been)
 """
@@ -134,8 +135,9 @@ class Call:
                "complete": self.complete, "billed": self.billed}
         price = prices.get(self.answer_model) or prices.get(self.model)
         if self.billed and price:
+            factor = 2 if self.script.get("service_tier") == "priority" else 1
             row["microcents"] = sum(
-                ceil_div(self.billed[part] * price[kind], TOKENS_PER_MTOK)
+                ceil_div(self.billed[part] * price[kind] * factor, TOKENS_PER_MTOK)
                 for part, kind in (("input", "input"), ("cache_read", "cache_read"),
                                    ("cache_write_5m", "cache_write"),
                                    ("cache_write_1h", "cache_write_long"), ("output", "output"))
@@ -263,7 +265,8 @@ class OpenAI:
     @staticmethod
     def head(call, kind):
         return {"id": f"chatcmpl-{call.number:08}", "object": kind, "created": 1790000000,
-                "model": call.answer_model}
+                "model": call.answer_model,
+                "service_tier": call.script.get("service_tier", "default")}
 
     @staticmethod
     def whole(call):

@@ -271,6 +271,19 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
 }
 
+static void a_dearer_rate_that_was_seen_is_held_for(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 1000, 2 * cost(1000, 700));
+    scene.query.learned.rate_permille = 2000;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_ADMIT);
+    assert_int_equal(got.ceiling, 700);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), 2 * cost(1000, 700));
+    assert_int_equal(line(&got, PAWL_UNIT_TOKENS), 1700);
+}
+
 static void a_handful_too_many_is_no_other_ceiling(void **state)
 {
     (void)state;
@@ -557,6 +570,7 @@ int main(void)
         cmocka_unit_test(one_call_leaves_half_to_the_others),
         cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),
         cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
+        cmocka_unit_test(a_dearer_rate_that_was_seen_is_held_for),
         cmocka_unit_test(a_handful_too_many_is_no_other_ceiling),
         cmocka_unit_test(several_choices_and_passes_multiply),
         cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),

@@ -434,6 +434,34 @@ static void answers_beyond_their_ceilings_are_remembered(void **state)
     pawl_estimator_free(estimator);
 }
 
+static void settle_rate(struct pawl_estimator *estimator, int64_t permille)
+{
+    struct pawl_estimate none = {.tokens = 100};
+    struct pawl_estimate_mark mark = {.chain = 0};
+    struct pawl_estimate_sample sample = {
+        .estimate = &none, .mark = &mark, .input_tokens = 100, .rate_permille = permille};
+    pawl_estimator_learn(estimator, MODEL, &sample);
+}
+
+static void a_dearer_rate_is_expected_again_for_a_while(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    assert_int_equal(pawl_estimate_answers(estimator, MODEL).rate_permille, 1000);
+    settle_rate(estimator, 500);
+    assert_int_equal(pawl_estimate_answers(estimator, MODEL).rate_permille, 1000);
+    settle_rate(estimator, 2500);
+    settle_rate(estimator, 2000);
+    for (int i = 0; i < 62; i++) {
+        settle_rate(estimator, 0); /* nobody knows */
+        settle_rate(estimator, 1000);
+        assert_int_equal(pawl_estimate_answers(estimator, MODEL).rate_permille, 2500);
+    }
+    settle_rate(estimator, 1000);
+    assert_int_equal(pawl_estimate_answers(estimator, MODEL).rate_permille, 2000);
+    pawl_estimator_free(estimator);
+}
+
 static void histograms_err_upwards_by_at_most_a_step(void **state)
 {
     (void)state;
@@ -490,6 +518,7 @@ int main(void)
         cmocka_unit_test(conversations_used_longest_ago_are_forgotten),
         cmocka_unit_test(answers_are_learned_per_model),
         cmocka_unit_test(answers_beyond_their_ceilings_are_remembered),
+        cmocka_unit_test(a_dearer_rate_is_expected_again_for_a_while),
         cmocka_unit_test(histograms_err_upwards_by_at_most_a_step),
         cmocka_unit_test(old_samples_fade),
     };
