@@ -350,8 +350,9 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
     struct pawl_denial denial;
     uint16_t code = pawl_gateway_left(gateway, call->query.left, &denial);
     judge(call);
+    /* Over its limit, too: what others give back may bring it in order again. */
     bool about_funds = code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED ||
-                       code == PAWL_RESULT_BUDGET_EXCEEDED;
+                       code == PAWL_RESULT_BUDGET_EXCEEDED || code == PAWL_RESULT_OVER_LIMIT;
     if (about_funds && call->admission.verdict == PAWL_ADMISSION_HELD) {
         if (call->state != PAWL_MODEL_CALL_WAITING) {
             start_waiting(call);
@@ -359,13 +360,10 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
         return false;
     }
     step_out(call);
-    if (refuse_by_code(call, code, &denial)) {
-        return true;
-    }
-    if (call->admission.verdict == PAWL_ADMISSION_ADMIT) {
-        reserve(call);
-    } else {
+    if (about_funds && call->admission.verdict != PAWL_ADMISSION_ADMIT) {
         refuse_by_admission(call);
+    } else if (!refuse_by_code(call, code, &denial)) {
+        reserve(call);
     }
     return true;
 }

@@ -122,18 +122,21 @@ static int64_t growth_under_way(const struct pawl_model_call *call, uint16_t uni
     return 0;
 }
 
-/* What this booking takes below zero, in dollars. */
-static int64_t overshoot_of(const struct pawl_model_call *call, const struct pawl_meter_bill *bill)
+/* What this booking takes beyond the limit, in dollars. Where a cost above its hold finds the rest
+ * of the budget held by others, that shows when they have settled, and on the one that spends what
+ * was no longer there. */
+static int64_t overshoot_of(struct pawl_model_call *call, const struct pawl_meter_bill *bill)
 {
     int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS) -
                      growth_under_way(call, PAWL_UNIT_USD_MICROCENTS);
-    if (beyond <= 0) {
-        return 0; /* as nearly always */
+    struct pawl_gateway *gateway = call->gateway;
+    gateway->exceeded = gateway->exceeded || beyond > 0;
+    if (!gateway->exceeded) {
+        return 0; /* as nearly always: then all that was spent was held before */
     }
-    struct pawl_admission_left left = pawl_gateway_left_of(call->gateway, PAWL_UNIT_USD_MICROCENTS);
-    int64_t free = left.free + left.promised; /* a promise is not spent */
-    int64_t overshoot = left.bound ? beyond - pawl_max_i64(free, 0) : 0;
-    return pawl_max_i64(overshoot, 0);
+    struct pawl_admission_left left = pawl_gateway_left_of(gateway, PAWL_UNIT_USD_MICROCENTS);
+    int64_t room = pawl_max_i64(left.limit - left.spent, 0);
+    return left.bound ? pawl_max_i64(bill->microcents - room, 0) : 0;
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */

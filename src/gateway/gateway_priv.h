@@ -218,6 +218,7 @@ struct pawl_gateway {
     bool latched;
     bool stopped;
     struct pawl_refusal_words latch;
+    bool exceeded;            /* a call cost more than its hold */
     uint32_t too_big_running; /* refusals of that kind since the last admission */
     struct pawl_gateway_counters counters;
     void (*idle)(void *arg);

@@ -9,7 +9,7 @@ import random
 import threading
 
 import harness
-from harness import USD, world
+from harness import USD, check_books, world
 
 FINAL = ("spent", "latched", "stopped")
 USABLE_PERMILLE = 950
@@ -217,6 +217,23 @@ def a_provider_that_ignores_ceilings_is_trusted_once():
             booked, billed = harness.settled_books(provider, host)
             assert answered >= 2 and booked == billed <= cap, (answered, booked, billed)
             assert host.state()["overshoot"] == 0
+
+
+def a_cost_above_its_hold_waits_for_what_others_give_back():
+    """With the rest held by a slow call nothing is free for a while; that is no overshoot yet."""
+    with world({"reply_tokens": 100}, usd=USD // 5) as (provider, host):
+        provider.control(queue=[{"reply_tokens": 400, "tokens_per_event": 1, "pace_ms": 5},
+                                {"reply_tokens": 10, "usage": {"output": 1800}}])
+        slow = host.start("anthropic", stream=True, max_tokens=8000)
+        slow.read_until(b"content_block_delta")
+        other = host.call("anthropic", model="claude-opus-4-1", max_tokens=1000)
+        assert other.status == 200, other
+        left = host.state()["USD_MICROCENTS"]["remaining"]
+        third = host.start("anthropic", max_tokens=1000)
+        assert left < 0 and slow.finish().whole
+        answer = third.finish()
+        assert answer.status == 200, answer
+        check_books(provider, host)
 
 
 def a_dearer_rate_is_held_for_once_it_was_seen():
