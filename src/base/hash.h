@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hash.h: SipHash-2-4 for tables keyed by what clients send, a 64-bit mixer for our own
- * numbers, and CRC-32C for bytes at rest. SHA-256 is the journal's, through OpenSSL. SipHash follows Aumasson and
- * Bernstein's paper and is tested against libsodium's.
+ * numbers, and CRC-32C for bytes at rest. SHA-256 is the journal's, through OpenSSL. SipHash
+ * follows Aumasson and Bernstein's paper and is tested against libsodium's.
  */
 #ifndef PAWL_BASE_HASH_H
 #define PAWL_BASE_HASH_H
