@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of src/engine. They share an engine on a simulated disk.
-add_library(pawl_enginekit STATIC ${CMAKE_SOURCE_DIR}/tests/lib/kit.c)
+add_library(pawl_enginekit STATIC
+  ${CMAKE_SOURCE_DIR}/tests/lib/kit.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/kit_work.c)
 target_link_libraries(pawl_enginekit PUBLIC pawl_testkit pawl_engine)
 
-foreach(module engine_commit engine_ids engine_restart engine_slew)
+foreach(module engine_commit engine_ids engine_restart engine_slew engine_verify)
   pawl_unit_test(${module} enginekit)
 endforeach()
