@@ -52,6 +52,7 @@ void pawl_run_drain(struct pawl_run *run)
         return;
     }
     run->phase = PAWL_RUN_DRAINING;
+    pawl_worktree_look_again(&run->worktree);
     uint64_t calls = pawl_gateway_counters(run->gateway).in_flight;
     if (calls > 0) {
         struct pawl_buf line;

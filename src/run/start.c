@@ -291,11 +291,11 @@ static pawl_err start_agent(struct pawl_run *run, uint16_t port, struct pawl_err
 pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     uint16_t port = 0;
+    pawl_worktree_begin(&run->worktree, run->cwd, run->clock.real_us(run->clock.arg));
     pawl_err err = listen_for_calls(run, &port, msg);
     if (pawl_ok(err)) {
         /* Before the engine has a thread that could wake the loop. */
         pawl_run_watch(run);
-        pawl_worktree_begin(&run->worktree, run->cwd, run->clock.real_us(run->clock.arg));
         err = open_ledger(run, msg);
     }
     if (pawl_ok(err)) {

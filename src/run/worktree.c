@@ -232,13 +232,20 @@ void pawl_worktree_await(struct pawl_worktree *worktree, uint32_t patience_ms)
     }
 }
 
-/* The second question, and a third one where commits were made. */
+void pawl_worktree_look_again(struct pawl_worktree *worktree)
+{
+    if (worktree->root[0] != '\0' && worktree->again.pid <= 0) {
+        (void)ask_status(worktree->root, &worktree->again); /* If it fails, nothing is known. */
+    }
+}
+
+/* The second answer, and a third one where commits were made. */
 static bool
 read_end(struct pawl_worktree *worktree, int64_t deadline_ms, struct pawl_worktree_end *end)
 {
     struct pawl_worktree_question question = {0};
-    if (!ask_status(worktree->root, &question) ||
-        !take(&question, deadline_ms, &worktree->arena, &end->status)) {
+    pawl_worktree_look_again(worktree);
+    if (!take(&worktree->again, deadline_ms, &worktree->arena, &end->status)) {
         return false;
     }
     struct pawl_slice from = worktree->start.head;
@@ -271,9 +278,8 @@ void pawl_worktree_compare(struct pawl_worktree *worktree,
 
 void pawl_worktree_free(struct pawl_worktree *worktree)
 {
-    if (worktree->question.pid > 0) {
-        struct pawl_slice unread;
-        (void)take(&worktree->question, 0, &worktree->arena, &unread);
-    }
+    struct pawl_slice unread;
+    (void)take(&worktree->question, 0, &worktree->arena, &unread);
+    (void)take(&worktree->again, 0, &worktree->arena, &unread);
     pawl_arena_free(&worktree->arena);
 }

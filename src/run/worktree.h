@@ -59,6 +59,7 @@ struct pawl_worktree_start {
 struct pawl_worktree {
     char root[4096]; /* empty: no tree */
     struct pawl_worktree_question question;
+    struct pawl_worktree_question again; /* the second look */
     struct pawl_worktree_start start;
     struct pawl_arena arena; /* of texts and names */
 };
@@ -69,8 +70,10 @@ void pawl_worktree_begin(struct pawl_worktree *worktree, const char *cwd, int64_
  * exact; else the tree is looked at while the agent runs already, files tell by their times whether
  * they changed, and what is new in the first moments may pass for changed. */
 void pawl_worktree_await(struct pawl_worktree *worktree, uint32_t patience_ms);
-/* The second look, and the comparison. Blocks for at most about `patience_ms`. Names live as long
- * as the worktree. */
+/* Starts the second look: the agent and all that it started have gone. */
+void pawl_worktree_look_again(struct pawl_worktree *worktree);
+/* Takes the second look, which it starts if need be, and compares. Blocks for at most about
+ * `patience_ms`. Names live as long as the worktree. */
 void pawl_worktree_compare(struct pawl_worktree *worktree,
                            uint32_t patience_ms,
                            struct pawl_worktree_changes *ret_changes);

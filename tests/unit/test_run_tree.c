@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +105,28 @@ static void tree_finds_every_generation_across_sessions(void **state)
         assert_int_equal(kill(pids[i], 0), -1);
         assert_int_equal(errno, ESRCH);
     }
+    pawl_tree_free(&tree);
+    close(report[0]);
+    close(report[1]);
+}
+
+/* Not every child tells its parent of its end, and wait(2) sees such a one only when asked to. */
+static void tree_finds_a_child_that_would_end_without_a_signal(void **state)
+{
+    (void)state;
+    int report[2];
+    assert_int_equal(pipe(report), 0);
+    pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        wait_to_be_killed(report[1]);
+    }
+    assert_int_equal(read_pid(report[0]), pid);
+    struct pawl_tree tree = {0};
+    assert_true(pawl_ok(pawl_tree_walk(&tree, getpid())));
+    assert_true(contains(&tree, pid));
+    assert_true(pawl_ok(pawl_tree_kill(&tree, getpid())));
+    assert_int_equal(waitpid(pid, NULL, __WALL), pid);
     pawl_tree_free(&tree);
     close(report[0]);
     close(report[1]);
@@ -216,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_without_children_is_empty),
         cmocka_unit_test(tree_finds_every_generation_across_sessions),
+        cmocka_unit_test(tree_finds_a_child_that_would_end_without_a_signal),
         cmocka_unit_test(tree_finds_orphans_below_a_subreaper),
         cmocka_unit_test(tree_counts_no_zombie),
         cmocka_unit_test(tree_does_not_signal_another_process_of_the_same_number),
