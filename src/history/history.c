@@ -7,12 +7,16 @@
  * always shows a prefix of the journal. When the buffer is full the feeder waits: nothing is
  * dropped. After a failure the thread takes records and writes none; the error is told by `wait`
  * and `close`, and the file is caught up from the journal by the next reader.
+ *
+ * The thread begins with the first record, or with the first question about the file, and opens
+ * the file itself: a run does not wait for it to start.
  */
 #define _GNU_SOURCE
 #include "history/history.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -24,9 +28,12 @@
 enum { QUEUE_BYTES_MAX = 64 << 20, QUEUE_BYTES_HIGH = 32 << 20, RUN_ID_BYTES = 64 };
 
 struct pawl_history {
-    struct pawl_history_db db; /* the thread's while it runs, else the owner's */
+    struct pawl_history_db db; /* the thread's while it has work, else the owner's */
+    char *path;                /* owned */
     char run_id[RUN_ID_BYTES]; /* empty: for reading only, and there is no thread */
     pthread_t thread;
+    bool has_thread;
+    bool opened; /* by the thread, with or without success */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct pawl_buf pending; /* an open batch, or empty */
@@ -80,11 +87,24 @@ static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob
     return last;
 }
 
+static void open_file(struct pawl_history *history)
+{
+    pawl_err err = pawl_history_db_open(&history->db, history->path);
+    uint64_t watermark = pawl_ok(err) ? read_watermark(history) : 0;
+    pthread_mutex_lock(&history->mutex);
+    history->watermark = watermark;
+    history->err = pawl_failed(history->err) ? history->err : history->db.err;
+    history->opened = true;
+    pthread_cond_broadcast(&history->changed);
+    pthread_mutex_unlock(&history->mutex);
+}
+
 static void *thread_main(void *arg)
 {
     struct pawl_history *history = arg;
     struct pawl_buf mine;
     pawl_buf_init(&mine, QUEUE_BYTES_MAX);
+    open_file(history);
     pthread_mutex_lock(&history->mutex);
     for (;;) {
         while (history->pending.bytes == 0 && !history->closing) {
@@ -113,11 +133,12 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static pawl_err start_thread(struct pawl_history *history, struct pawl_errmsg *msg)
+/* With the mutex. Without a thread the error is kept and records are ignored. */
+static void ensure_thread(struct pawl_history *history)
 {
-    pthread_mutex_init(&history->mutex, NULL);
-    pthread_cond_init(&history->changed, NULL);
-    pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
+    if (history->has_thread || pawl_failed(history->err)) {
+        return;
+    }
     /* Signals are the loop's. */
     sigset_t all;
     sigset_t before;
@@ -125,11 +146,35 @@ static pawl_err start_thread(struct pawl_history *history, struct pawl_errmsg *m
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = pthread_create(&history->thread, NULL, thread_main, history);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure != 0) {
-        pawl_errmsg_set(msg, "history: no thread could be started");
-        return pawl_err_from_errno(failure);
+    history->has_thread = failure == 0;
+    history->err = pawl_err_from_errno(failure);
+}
+
+static void release(struct pawl_history *history)
+{
+    pthread_cond_destroy(&history->changed);
+    pthread_mutex_destroy(&history->mutex);
+    pawl_buf_free(&history->pending);
+    pawl_history_db_close(&history->db);
+    pawl_free(history->path);
+    pawl_free(history);
+}
+
+static struct pawl_history *make(const char *path)
+{
+    size_t bytes = strlen(path) + 1;
+    struct pawl_history *history = pawl_alloc_zeroed(1, sizeof(*history));
+    char *copy = history != NULL ? pawl_alloc(bytes) : NULL;
+    if (copy == NULL) {
+        pawl_free(history);
+        return NULL;
     }
-    return PAWL_OK;
+    memcpy(copy, path, bytes);
+    history->path = copy;
+    pthread_mutex_init(&history->mutex, NULL);
+    pthread_cond_init(&history->changed, NULL);
+    pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
+    return history;
 }
 
 pawl_err pawl_history_open(const char *path,
@@ -137,28 +182,48 @@ pawl_err pawl_history_open(const char *path,
                            struct pawl_history **ret_history,
                            struct pawl_errmsg *msg)
 {
-    struct pawl_history *history = pawl_alloc_zeroed(1, sizeof(*history));
+    struct pawl_history *history = make(path);
     if (history == NULL) {
         pawl_errmsg_set(msg, "history: out of memory");
         return PAWL_ERR(MEMORY);
     }
-    pawl_err err = pawl_history_db_open(&history->db, path);
-    if (pawl_ok(err) && run_id != NULL) {
+    if (run_id != NULL) {
         bool fits = pawl_slice_copy_str(pawl_slice_str(run_id), history->run_id, RUN_ID_BYTES);
         PAWL_ASSERT(fits && run_id[0] != '\0');
-        history->watermark = read_watermark(history);
-        err = pawl_ok(history->db.err) ? start_thread(history, msg) : history->db.err;
-    }
-    if (pawl_failed(err)) {
-        if (pawl_failed(history->db.err)) {
-            pawl_errmsg_set(msg, "%s", history->db.msg.text);
-        }
-        pawl_history_db_close(&history->db);
-        pawl_free(history);
+    } else if (pawl_failed(pawl_history_db_open(&history->db, path))) {
+        pawl_err err = history->db.err;
+        pawl_errmsg_set(msg, "%s", history->db.msg.text);
+        release(history);
         return err;
     }
     *ret_history = history;
     return PAWL_OK;
+}
+
+/* With the mutex. */
+static void tell(const struct pawl_history *history, struct pawl_errmsg *msg)
+{
+    if (pawl_failed(history->db.err)) {
+        pawl_errmsg_set(msg, "%s", history->db.msg.text);
+    } else {
+        pawl_errmsg_set(msg, "history: %s", pawl_err_name(history->err));
+    }
+}
+
+pawl_err pawl_history_ready(struct pawl_history *history, struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(history->run_id[0] != '\0');
+    pthread_mutex_lock(&history->mutex);
+    ensure_thread(history);
+    while (history->has_thread && !history->opened) {
+        pthread_cond_wait(&history->changed, &history->mutex);
+    }
+    pawl_err err = history->err;
+    if (pawl_failed(err)) {
+        tell(history, msg);
+    }
+    pthread_mutex_unlock(&history->mutex);
+    return err;
 }
 
 /* After a record that found no memory nothing more is taken, so that the file stays a prefix of the
@@ -182,6 +247,7 @@ void pawl_history_feed(struct pawl_history *history, const struct pawl_record *r
 {
     PAWL_ASSERT(history->run_id[0] != '\0');
     pthread_mutex_lock(&history->mutex);
+    ensure_thread(history);
     while (history->pending.bytes > QUEUE_BYTES_HIGH) {
         pthread_cond_wait(&history->changed, &history->mutex);
     }
@@ -207,6 +273,7 @@ pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t t
     struct timespec until = {.tv_sec = until_us / PAWL_US_PER_SECOND,
                              .tv_nsec = until_us % PAWL_US_PER_SECOND * 1000};
     pthread_mutex_lock(&history->mutex);
+    ensure_thread(history);
     pawl_err err = history->err;
     while (pawl_ok(err) && history->watermark < op) {
         if (pthread_cond_timedwait(&history->changed, &history->mutex, &until) != 0) {
@@ -221,23 +288,17 @@ pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t t
 
 pawl_err pawl_history_close(struct pawl_history *history, struct pawl_errmsg *msg)
 {
-    if (history->run_id[0] != '\0') {
+    if (history->has_thread) {
         pthread_mutex_lock(&history->mutex);
         history->closing = true;
         pthread_cond_broadcast(&history->changed);
         pthread_mutex_unlock(&history->mutex);
         pthread_join(history->thread, NULL);
-        pthread_cond_destroy(&history->changed);
-        pthread_mutex_destroy(&history->mutex);
-        pawl_buf_free(&history->pending);
     }
     pawl_err err = pawl_failed(history->db.err) ? history->db.err : history->err;
     if (pawl_failed(err)) {
-        pawl_errmsg_set(msg, "%s",
-                        pawl_failed(history->db.err) ? history->db.msg.text
-                                                     : "history: out of memory");
+        tell(history, msg);
     }
-    pawl_history_db_close(&history->db);
-    pawl_free(history);
+    release(history);
     return err;
 }

@@ -20,7 +20,9 @@
 
 struct pawl_history;
 
-/* Makes the file and brings its schema up to date if need be. `run_id` NULL: for reading only. */
+/* Makes the file and brings its schema up to date if need be. `run_id` NULL: for reading only.
+ * With a run the file is opened by the thread, when the first record comes: what is wrong with it
+ * is told by `ready`, `wait` and `close`. */
 PAWL_MUST_CHECK pawl_err pawl_history_open(const char *path,
                                            const char *run_id,
                                            struct pawl_history **ret_history,
@@ -29,7 +31,9 @@ PAWL_MUST_CHECK pawl_err pawl_history_open(const char *path,
  * caller wait for it, since nothing is dropped. After a failure (wait and close tell it) records
  * are ignored. */
 void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record);
-/* The last operation of the run that is in the file. */
+/* Waits until the thread has opened the file. */
+PAWL_MUST_CHECK pawl_err pawl_history_ready(struct pawl_history *history, struct pawl_errmsg *msg);
+/* The last operation of the run that is in the file, once it is ready. */
 uint64_t pawl_history_watermark(struct pawl_history *history);
 /* Waits until `op` is in the file, at most `timeout_ms`. */
 PAWL_MUST_CHECK pawl_err pawl_history_wait(struct pawl_history *history,
@@ -39,6 +43,9 @@ PAWL_MUST_CHECK pawl_err pawl_history_wait(struct pawl_history *history,
 PAWL_MUST_CHECK pawl_err pawl_history_close(struct pawl_history *history, struct pawl_errmsg *msg);
 
 /* --- Queries ---------------------------------------------------------------------------------- */
+
+/* From a history for reading, or from a writer's between a successful wait and the next record: its
+ * thread does nothing then. */
 
 /* Where each unit stands in an array of amounts, and in the names of the file's columns. */
 enum pawl_history_unit {

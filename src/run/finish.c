@@ -121,13 +121,16 @@ static void write_end(struct pawl_run *run, const struct pawl_card *card)
 }
 
 /* The run counts as ended only when the history has all of it. */
-static void close_history(struct pawl_run *run, uint64_t last_op)
+static void close_history(struct pawl_run *run,
+                          uint64_t last_op,
+                          struct pawl_arena *arena,
+                          struct pawl_card *card)
 {
     struct pawl_errmsg msg = {""};
-    if (run->history == NULL) {
-        return;
-    }
     pawl_err waited = pawl_history_wait(run->history, last_op, PAWL_RUN_HISTORY_MS);
+    if (pawl_ok(waited)) {
+        pawl_run_report_history(run, arena, card);
+    }
     pawl_err closed = pawl_history_close(run->history, &msg);
     run->history = NULL;
     if (pawl_ok(waited) && pawl_ok(closed)) {
@@ -138,13 +141,10 @@ static void close_history(struct pawl_run *run, uint64_t last_op)
     }
 }
 
-static void print_card(struct pawl_run *run, struct pawl_card *card)
+static void print_card(struct pawl_run *run, const struct pawl_card *card)
 {
     struct pawl_buf text;
-    struct pawl_arena arena;
-    pawl_arena_init(&arena, ARENA_BYTES_MAX);
     pawl_buf_init(&text, CARD_BYTES_MAX);
-    pawl_run_report_history(run, &arena, card);
     if (run->options->json_card) {
         pawl_card_json(card, &text);
     } else if (!run->options->no_card) {
@@ -154,7 +154,6 @@ static void print_card(struct pawl_run *run, struct pawl_card *card)
     }
     pawl_terminal_print(pawl_buf_slice(&text));
     pawl_buf_free(&text);
-    pawl_arena_free(&arena);
 }
 
 int pawl_run_finish(struct pawl_run *run)
@@ -170,8 +169,11 @@ int pawl_run_finish(struct pawl_run *run)
     uint64_t last_op = pawl_engine_durable_op(run->engine);
     pawl_engine_close(run->engine);
     run->engine = NULL;
-    close_history(run, last_op);
+    struct pawl_arena arena;
+    pawl_arena_init(&arena, ARENA_BYTES_MAX);
+    close_history(run, last_op, &arena, &card);
     print_card(run, &card);
+    pawl_arena_free(&arena);
     return card.status;
 }
 

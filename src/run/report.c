@@ -147,22 +147,15 @@ static bool gather_call(void *arg, const struct pawl_history_call *call)
 void pawl_run_report_history(struct pawl_run *run, struct pawl_arena *arena, struct pawl_card *card)
 {
     struct pawl_errmsg msg;
-    char path[PAWL_PATH_BYTES];
-    struct pawl_history *history = NULL;
     struct gathering gathering = {.card = card, .arena = arena};
     struct pawl_slice id = pawl_slice_str(run->rundir.id);
     struct pawl_history_filter filter = {.limit = 1, .id_prefix = id};
-    if (pawl_failed(pawl_datadir_path(&run->dir, "history.db", path, &msg)) ||
-        pawl_failed(pawl_history_open(path, NULL, &history, &msg))) {
-        return;
-    }
-    pawl_err err = pawl_history_runs(history, &filter, gather_run, &gathering, &msg);
+    pawl_err err = pawl_history_runs(run->history, &filter, gather_run, &gathering, &msg);
     if (pawl_ok(err)) {
-        err = pawl_history_models(history, id, gather_model, &gathering, &msg);
+        err = pawl_history_models(run->history, id, gather_model, &gathering, &msg);
     }
     if (pawl_ok(err)) {
-        err = pawl_history_calls(history, id, gather_call, &gathering, &msg);
+        err = pawl_history_calls(run->history, id, gather_call, &gathering, &msg);
     }
     card->has_details = card->has_details && pawl_ok(err);
-    (void)pawl_failed(pawl_history_close(history, &msg)); /* It was only read. */
 }

@@ -87,7 +87,7 @@ struct pawl_run {
     /* Where it is written down. */
     struct pawl_datadir dir;
     struct pawl_rundir rundir;
-    struct pawl_history *history; /* NULL: it could not be opened; readers make up for it */
+    struct pawl_history *history;
     struct pawl_engine *engine;
     int64_t started_us; /* the ledger's time of the session's opening */
 
@@ -168,7 +168,8 @@ void pawl_run_close(struct pawl_run *run);
 
 /* What is known before the last records are written. */
 void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card);
-/* Adds calls, models and the dearest one from the history. Texts live in the arena. */
+/* Adds calls, models and the dearest one from the history, which has all of the run. Texts live in
+ * the arena. */
 void pawl_run_report_history(struct pawl_run *run,
                              struct pawl_arena *arena,
                              struct pawl_card *card);

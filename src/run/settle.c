@@ -87,8 +87,13 @@ feed(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_
         err = pawl_history_open(path, run->id, &feeding.history, msg);
     }
     if (pawl_ok(err)) {
+        err = pawl_history_ready(feeding.history, msg);
+    }
+    if (pawl_ok(err)) {
         feeding.watermark = pawl_history_watermark(feeding.history);
         err = journal->ops->read(journal, feeding.watermark + 1, feed_batch, &feeding, msg);
+    }
+    if (feeding.history != NULL) {
         struct pawl_errmsg closing;
         pawl_err closed = pawl_history_close(feeding.history, &closing);
         if (pawl_ok(err) && pawl_failed(closed)) {

@@ -44,24 +44,16 @@ static void on_wake(void *arg)
 static void on_durable(void *arg, const struct pawl_record *record)
 {
     struct pawl_run *run = arg;
-    if (run->history != NULL) {
-        pawl_history_feed(run->history, record);
-    }
+    pawl_history_feed(run->history, record);
 }
 
-/* Not being able to write the history does not stop a run: it can be rebuilt. */
-static void open_history(struct pawl_run *run)
+/* The history's file is opened beside the start of the agent. Not being able to write it does not
+ * stop a run: it can be rebuilt, and the end of the run says so. */
+static pawl_err open_history(struct pawl_run *run, struct pawl_errmsg *msg)
 {
-    struct pawl_errmsg msg = {""};
     char path[PAWL_PATH_BYTES];
-    pawl_err err = pawl_datadir_path(&run->dir, "history.db", path, &msg);
-    if (pawl_ok(err)) {
-        err = pawl_history_open(path, run->rundir.id, &run->history, &msg);
-    }
-    if (pawl_failed(err)) {
-        run->history = NULL;
-        pawl_run_complain("the history cannot be written; it is made up for later", &msg);
-    }
+    pawl_err err = pawl_datadir_path(&run->dir, "history.db", path, msg);
+    return pawl_ok(err) ? pawl_history_open(path, run->rundir.id, &run->history, msg) : err;
 }
 
 static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
@@ -151,7 +143,9 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
     pawl_meta_write(&meta, &text);
     err = pawl_rundir_write(&run->rundir, "meta.json", pawl_buf_slice(&text), msg);
     if (pawl_ok(err)) {
-        open_history(run);
+        err = open_history(run, msg);
+    }
+    if (pawl_ok(err)) {
         err = open_engine(run, msg);
     }
     if (pawl_ok(err)) {

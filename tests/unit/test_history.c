@@ -304,6 +304,7 @@ static void history_without_memory_stays_a_prefix_and_says_so(void **state)
     pawl_err err = pawl_history_close(fixture->history, &msg);
     assert_int_equal(err.code, PAWL_ERR_MEMORY);
     open_writer(fixture);
+    assert_true(pawl_ok(pawl_history_ready(fixture->history, &msg)));
     uint64_t mark = pawl_history_watermark(fixture->history);
     assert_true(mark >= before && mark < fixture->op);
     struct seen seen = read_back(fixture);
@@ -326,6 +327,7 @@ static void history_without_memory_writes_no_half_of_a_record(void **state)
         pawl_alloc_fail_at(0, 0);
         assert_int_equal(err.code, failures > 0 ? PAWL_ERR_MEMORY : PAWL_ERR_NONE);
         open_writer(fixture);
+        assert_true(pawl_ok(pawl_history_ready(fixture->history, &msg)));
         uint64_t mark = pawl_history_watermark(fixture->history);
         assert_int_equal(mark, failures > 0 ? 1 : call);
         if (failures > 0) {
@@ -386,6 +388,7 @@ static void history_fed_twice_counts_once(void **state)
         if (round == 0) {
             close_history(fixture);
             open_writer(fixture);
+            assert_true(pawl_ok(pawl_history_ready(fixture->history, NULL)));
             assert_int_equal(pawl_history_watermark(fixture->history), fixture->op);
         }
     }
