@@ -2,9 +2,9 @@
 /*
  * price.h: the price book. What one model costs at one time, who says so, and from when.
  *
- * The book is data/prices.json, made by tools/refresh_prices.mjs, embedded in the binary and
- * loaded at start into one block of memory. A user's file may add prices, replace them or scale
- * them (docs/PRICES.md). Lookups are by provider and model name and never guess a family: a
+ * The book is data/prices.json, made by tools/refresh_prices.mjs, checked when pawl is built and
+ * compiled into the binary. A user's file may add prices, replace them or scale them
+ * (docs/PRICES.md). Lookups are by provider and model name and never guess a family: a
  * name that no rule covers is not found, and the caller refuses the call.
  *
  * Prices are microcents per million tokens, or per thousand for what is counted in pieces. They

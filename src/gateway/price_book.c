@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * price_book.c: from the text of data/prices.json to a book in memory.
+ * price_book.c: from the text of data/prices.json to a book in memory. tools/price_table.c does
+ * that when pawl is built, and writes the book down as constants (price_embedded.c).
  *
  * Two walks over the parsed text: the first counts, the second fills arrays that were allocated
  * in one block for exactly these counts. The text is ours, made by a script and embedded at
@@ -16,14 +17,21 @@
 #include "base/money.h"
 #include "gateway/price_priv.h"
 
-extern const char pawl_prices_json[];
-extern const char pawl_prices_json_end[];
-
 enum { BOOK_FORMAT = 1, ARENA_BYTES_MAX = 256 * 1024 * 1024 };
+
+/* The book's, while they are filled. */
+struct arrays {
+    struct price_provider *providers;
+    struct price_model *models;
+    struct price_rule *rules;
+    struct pawl_price_row *rows;
+    struct pawl_slice *names;
+};
 
 struct reader {
     const struct pawl_json *json;
     struct pawl_price_book *book;
+    struct arrays arrays;
     const char *what; /* the first thing that was wrong, or NULL */
     uint64_t offset;  /* and where */
 };
@@ -116,7 +124,7 @@ static void read_rule(struct reader *reader, uint32_t node, bool more)
     }
     rule.op = text.data[0];
     rule.text = pawl_slice_sub(text, 1, text.bytes);
-    reader->book->rules[reader->book->rule_count++] = rule;
+    reader->arrays.rules[reader->book->rule_count++] = rule;
 }
 
 /* A list of rules and of lists of rules that must hold together. */
@@ -153,7 +161,7 @@ static bool read_price(struct reader *reader, uint32_t node, struct pawl_price_r
 
 static void read_row(struct reader *reader, uint32_t node, struct price_model *model)
 {
-    struct pawl_price_row *row = &reader->book->rows[reader->book->row_count++];
+    struct pawl_price_row *row = &reader->arrays.rows[reader->book->row_count++];
     for (enum pawl_price_kind kind = 0; kind < PAWL_PRICE_KIND_COUNT; ++kind) {
         row->microcents[kind] = PAWL_PRICE_ABSENT;
     }
@@ -195,7 +203,7 @@ static void read_model(struct reader *reader, uint32_t node)
 {
     struct pawl_price_book *book = reader->book;
     const struct pawl_json *json = reader->json;
-    struct price_model *model = &book->models[book->model_count++];
+    struct price_model *model = &reader->arrays.models[book->model_count++];
     model->provider = book->provider_count;
     model->id = read_text(reader, pawl_json_get(json, node, "id"));
     read_rules(reader, get_list(json, node, "match"), &model->rules);
@@ -220,7 +228,7 @@ static void read_names(struct reader *reader, uint32_t list, struct price_span *
     ret_span->first = reader->book->name_count;
     for (uint32_t i = pawl_json_first(reader->json, list); i != PAWL_JSON_NONE;
          i = pawl_json_next(reader->json, i)) {
-        reader->book->names[reader->book->name_count++] = read_text(reader, i);
+        reader->arrays.names[reader->book->name_count++] = read_text(reader, i);
     }
     ret_span->count = reader->book->name_count - ret_span->first;
 }
@@ -228,7 +236,7 @@ static void read_names(struct reader *reader, uint32_t list, struct price_span *
 static void read_provider(struct reader *reader, uint32_t node)
 {
     struct pawl_price_book *book = reader->book;
-    struct price_provider *provider = &book->providers[book->provider_count];
+    struct price_provider *provider = &reader->arrays.providers[book->provider_count];
     provider->id = read_text(reader, pawl_json_get(reader->json, node, "id"));
     read_names(reader, get_list(reader->json, node, "hosts"), &provider->hosts);
     read_names(reader, get_list(reader->json, node, "aliases"), &provider->aliases);
@@ -305,7 +313,7 @@ static struct counts count_all(const struct pawl_json *json)
 }
 
 /* Every array's size is a multiple of 8, so each begins aligned. */
-static struct pawl_price_book *new_book(struct counts counts)
+static struct pawl_price_book *new_book(struct counts counts, struct arrays *ret_arrays)
 {
     _Static_assert(sizeof(struct pawl_price_book) % 8 == 0, "arrays follow aligned");
     _Static_assert(sizeof(struct price_provider) % 8 == 0, "arrays follow aligned");
@@ -319,11 +327,17 @@ static struct pawl_price_book *new_book(struct counts counts)
     if (book == NULL) {
         return NULL;
     }
-    book->providers = (struct price_provider *)(book + 1);
-    book->models = (struct price_model *)(book->providers + counts.providers);
-    book->rules = (struct price_rule *)(book->models + counts.models);
-    book->rows = (struct pawl_price_row *)(book->rules + counts.rules);
-    book->names = (struct pawl_slice *)(book->rows + counts.rows);
+    struct arrays arrays = {.providers = (struct price_provider *)(book + 1)};
+    arrays.models = (struct price_model *)(arrays.providers + counts.providers);
+    arrays.rules = (struct price_rule *)(arrays.models + counts.models);
+    arrays.rows = (struct pawl_price_row *)(arrays.rules + counts.rules);
+    arrays.names = (struct pawl_slice *)(arrays.rows + counts.rows);
+    book->providers = arrays.providers;
+    book->models = arrays.models;
+    book->rules = arrays.rules;
+    book->rows = arrays.rows;
+    book->names = arrays.names;
+    *ret_arrays = arrays;
     return book;
 }
 
@@ -331,12 +345,13 @@ static pawl_err load_parsed(const struct pawl_json *json,
                             struct pawl_price_book **ret_book,
                             struct pawl_errmsg *msg)
 {
-    struct pawl_price_book *book = new_book(count_all(json));
+    struct arrays arrays;
+    struct pawl_price_book *book = new_book(count_all(json), &arrays);
     if (book == NULL) {
         pawl_errmsg_set(msg, "no memory for the price book");
         return PAWL_ERR(MEMORY);
     }
-    struct reader reader = {.json = json, .book = book};
+    struct reader reader = {.json = json, .book = book, .arrays = arrays};
     read_book(&reader);
     if (reader.what != NULL) {
         pawl_errmsg_set(msg, "the price book is damaged at byte %llu: %s",
@@ -364,12 +379,6 @@ pawl_err pawl_price_book_load(struct pawl_slice text,
     }
     pawl_arena_free(&arena);
     return err;
-}
-
-pawl_err pawl_price_book_load_embedded(struct pawl_price_book **ret_book, struct pawl_errmsg *msg)
-{
-    size_t bytes = (size_t)(pawl_prices_json_end - pawl_prices_json);
-    return pawl_price_book_load(pawl_slice_of(pawl_prices_json, bytes), ret_book, msg);
 }
 
 void pawl_price_book_free(struct pawl_price_book *book)

@@ -4,8 +4,9 @@
  *
  * Everything that was read from one text lies in one block of memory: the book itself, then
  * arrays of providers, models, rules, rows and names that refer to each other by index. Text is
- * borrowed from what was read. The user's overrides are a second block of the same kind, which
- * owns its text.
+ * borrowed from what was read. Of the book that comes with pawl, only the first lies there: its
+ * arrays are constants of the program. The user's overrides are a second block of the same kind,
+ * which owns its text.
  */
 #ifndef PAWL_GATEWAY_PRICE_PRIV_H
 #define PAWL_GATEWAY_PRICE_PRIV_H
@@ -78,11 +79,11 @@ struct pawl_price_book {
     struct pawl_slice date;
     struct pawl_slice source;
     struct pawl_slice licence;
-    struct price_provider *providers;
-    struct price_model *models;
-    struct price_rule *rules;
-    struct pawl_price_row *rows;
-    struct pawl_slice *names;
+    const struct price_provider *providers;
+    const struct price_model *models;
+    const struct price_rule *rules;
+    const struct pawl_price_row *rows;
+    const struct pawl_slice *names;
     uint32_t provider_count;
     uint32_t model_count;
     uint32_t rule_count;
@@ -90,6 +91,9 @@ struct pawl_price_book {
     uint32_t name_count;
     struct price_overrides *overrides; /* owned, or NULL */
 };
+
+/* What tools/price_table.c made of data/prices.json. */
+extern const struct pawl_price_book price_embedded;
 
 /* price_lookup.c: does the name (in lower case) satisfy the rule? */
 bool price_rule_holds(const struct price_rule *rule, struct pawl_slice name);

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "gateway/price.h"
+#include "gateway/price_priv.h"
 
 /* 2026-11-22T00:00:00Z, and a day's length. */
 static const int64_t now_us = INT64_C(1795305600) * 1000000;
@@ -293,6 +293,67 @@ static void embedded_book_knows_its_source_and_is_plausible(void **state)
 
 /* Names as requests and answers spell them; which model they mean does not change with a
  * refresh. */
+static void assert_same_price(const struct pawl_price *a, const struct pawl_price *b)
+{
+    assert_true(pawl_slice_equal(a->provider, b->provider));
+    assert_true(pawl_slice_equal(a->model, b->model));
+    assert_int_equal(a->context_tokens, b->context_tokens);
+    assert_int_equal(a->time_of_day, b->time_of_day);
+    assert_int_equal(a->row_count, b->row_count);
+    assert_memory_equal(a->rows, b->rows, a->row_count * sizeof(a->rows[0]));
+}
+
+/* The constants that the build made of data/prices.json, against that file. */
+static void embedded_book_is_what_the_file_says(void **state)
+{
+    (void)state;
+    static char text[1 << 20];
+    FILE *file = fopen(PRICES_PATH, "rb");
+    assert_non_null(file);
+    size_t bytes = fread(text, 1, sizeof(text), file);
+    assert_true(bytes > 0 && bytes < sizeof(text));
+    assert_int_equal(fclose(file), 0);
+    struct pawl_errmsg msg;
+    struct pawl_price_book *read = NULL;
+    struct pawl_price_book *book = load_embedded();
+    assert_true(pawl_ok(pawl_price_book_load(pawl_slice_of(text, bytes), &read, &msg)));
+    assert_true(pawl_slice_equal(pawl_price_book_date(book), pawl_price_book_date(read)));
+    assert_true(pawl_slice_equal(pawl_price_book_source(book), pawl_price_book_source(read)));
+    assert_true(pawl_slice_equal(pawl_price_book_licence(book), pawl_price_book_licence(read)));
+    assert_int_equal(pawl_price_book_count(book), pawl_price_book_count(read));
+    assert_int_equal(book->rule_count, read->rule_count);
+    for (uint32_t i = 0; i < book->rule_count; i++) {
+        assert_true(pawl_slice_equal(book->rules[i].text, read->rules[i].text));
+        assert_int_equal(book->rules[i].op, read->rules[i].op);
+        assert_int_equal(book->rules[i].negated, read->rules[i].negated);
+        assert_int_equal(book->rules[i].more, read->rules[i].more);
+    }
+    assert_int_equal(book->name_count, read->name_count);
+    for (uint32_t i = 0; i < book->name_count; i++) {
+        assert_true(pawl_slice_equal(book->names[i], read->names[i]));
+    }
+    assert_int_equal(book->provider_count, read->provider_count);
+    for (uint32_t i = 0; i < book->provider_count; i++) {
+        assert_true(pawl_slice_equal(book->providers[i].id, read->providers[i].id));
+        assert_memory_equal(&book->providers[i].models, &read->providers[i].models,
+                            4 * sizeof(struct price_span));
+    }
+    const int64_t times_us[] = {0, INT64_C(1767225600000000), INT64_MAX}; /* 2026-01-01 */
+    for (uint32_t i = 0; i < pawl_price_book_count(book); i++) {
+        assert_memory_equal(&book->models[i].rules, &read->models[i].rules,
+                            sizeof(struct price_span));
+        for (size_t j = 0; j < PAWL_ARRAY_LEN(times_us); j++) {
+            struct pawl_price a;
+            struct pawl_price b;
+            pawl_price_book_at(book, i, times_us[j], &a);
+            pawl_price_book_at(read, i, times_us[j], &b);
+            assert_same_price(&a, &b);
+        }
+    }
+    pawl_price_book_free(read);
+    pawl_price_book_free(book);
+}
+
 static void embedded_book_knows_the_usual_names(void **state)
 {
     (void)state;
@@ -597,6 +658,7 @@ int main(void)
         cmocka_unit_test(price_is_the_one_of_its_time),
         cmocka_unit_test(missing_prices_fall_back_and_never_lower),
         cmocka_unit_test(embedded_book_knows_its_source_and_is_plausible),
+        cmocka_unit_test(embedded_book_is_what_the_file_says),
         cmocka_unit_test(embedded_book_knows_the_usual_names),
         cmocka_unit_test(embedded_book_prices_long_cache_writes_of_claude),
         cmocka_unit_test(override_wins_over_the_book),
