@@ -97,6 +97,7 @@ static void tell_json(const char *id, const struct pawl_verify_report *report, c
         pawl_json_member_i64(&json, "last_op", (int64_t)report->last_op);
         pawl_json_member_i64(&json, "batches", (int64_t)report->batches);
         pawl_json_member_str(&json, "hash", hash_text(&report->hash, hash));
+        pawl_json_member_i64(&json, "replayed_from_op", (int64_t)report->replayed_from_op);
         pawl_json_member_bool(&json, "results_compared", report->results_compared);
     }
     pawl_json_object_end(&json);
@@ -107,10 +108,15 @@ static void tell_json(const char *id, const struct pawl_verify_report *report, c
 static void tell_text(const char *id, const struct pawl_verify_report *report)
 {
     char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    char gone[64] = "";
+    if (report->replayed_from_op > 1) {
+        snprintf(gone, sizeof(gone), " (results were compared from operation %" PRIu64 " on)",
+                 report->replayed_from_op);
+    }
     printf("%s  ok: operations %" PRIu64 " to %" PRIu64 " in %" PRIu64 " commits%s\n    %" PRIu64
            ":%s\n",
            id, report->first_op, report->last_op, report->batches,
-           report->results_compared ? "" : " (results from other rules were not compared)",
+           report->results_compared ? gone : " (results from other rules were not compared)",
            report->last_op, hash_text(&report->hash, hash));
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit.c: what the journal is asked to do, one job at a time: commit a batch, name a
- * checkpoint, tidy up. Jobs run on the worker (on the spot with PAWL_COMMIT_INLINE), so no two
- * calls of the journal overlap, and a batch under way is nobody's but the worker's.
+ * checkpoint, tidy up, let the oldest segment go. Jobs run on the worker (on the spot with
+ * PAWL_COMMIT_INLINE), so no two calls of the journal overlap, and a batch under way is nobody's
+ * but the worker's.
  *
  * Two slots: one batch is written while the other collects. With a thread the next commit starts
  * before the answers of the last one go out, so the disk does not wait for the callbacks; without
@@ -49,6 +50,18 @@ static pawl_err tidy_job(void *arg, struct pawl_errmsg *msg)
     return engine->journal->ops->idle(engine->journal, msg);
 }
 
+void engine_look_at_retention(struct pawl_engine *engine)
+{
+    engine->retire_due = !engine->options.retention.keep_all;
+}
+
+static pawl_err retire_job(void *arg, struct pawl_errmsg *msg)
+{
+    struct pawl_engine *engine = arg;
+    return engine->journal->ops->retire(engine->journal, &engine->options.retention,
+                                        engine->retire_now_us, &engine->retired, msg);
+}
+
 /* --- Starting them. --------------------------------------------------------------------------- */
 
 static void start_commit(struct pawl_engine *engine)
@@ -84,6 +97,11 @@ static bool start_job(struct pawl_engine *engine)
         engine->commits_since_tidy = 0;
         engine->job = JOB_TIDY;
         pawl_worker_run(&engine->journal_worker, tidy_job, engine);
+    } else if (engine->retire_due) {
+        engine->retire_due = false;
+        engine->retire_now_us = pawl_engine_now_us(engine);
+        engine->job = JOB_RETIRE;
+        pawl_worker_run(&engine->journal_worker, retire_job, engine);
     } else {
         return false;
     }
@@ -140,8 +158,14 @@ static bool finish_job(struct pawl_engine *engine)
         break;
     case JOB_NAME:
         snapshot_named(engine);
+        engine_look_at_retention(engine); /* It may have been waited for. */
         break;
     case JOB_TIDY:
+        engine_look_at_retention(engine);
+        break;
+    case JOB_RETIRE:
+        engine->retire_due = engine->retired; /* Then perhaps the next one. */
+        break;
     case JOB_NONE:
         break;
     }

@@ -246,6 +246,12 @@ const struct pawl_core *pawl_engine_core(const struct pawl_engine *engine)
     return engine->ledger.core;
 }
 
+uint64_t pawl_engine_first_op(struct pawl_engine *engine)
+{
+    pawl_worker_wait(&engine->journal_worker);
+    return engine->journal->ops->head(engine->journal).first_op;
+}
+
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine)
 {
     return engine->durable_op;

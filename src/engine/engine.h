@@ -54,6 +54,8 @@ struct pawl_engine_options {
     /* The maxima of a new ledger; ignored when the journal has one. NULL: defaults. */
     const struct pawl_config *config;
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
+    /* How long the journal's segments are kept. Zero: 30 days or 20 GiB, whichever comes first. */
+    struct pawl_journal_retention retention;
     /* Where checkpoints and the witness go; NULL: the machine's files. */
     const struct pawl_files *files;
     /* No thread at all, not even for checkpoints and the witness: for the simulator. */
@@ -100,6 +102,8 @@ const struct pawl_core *pawl_engine_core(const struct pawl_engine *engine);
 int64_t pawl_engine_now_us(struct pawl_engine *engine);
 /* The last durable operation. */
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine);
+/* The oldest operation that can still be read back; 0: none. Waits for a commit under way. */
+uint64_t pawl_engine_first_op(struct pawl_engine *engine);
 /* The original answer behind a replayed result, read back from the journal. It may have to wait for
  * a commit. The record is borrowed until the next call. NOT_FOUND: older than what is here. */
 PAWL_MUST_CHECK pawl_err pawl_engine_original(struct pawl_engine *engine,
@@ -133,6 +137,7 @@ pawl_engine_id_parse(const struct pawl_engine *engine, struct pawl_slice text, u
 
 struct pawl_verify_report {
     uint64_t first_op;
+    uint64_t replayed_from_op; /* results before it were not compared: their segments are gone */
     uint64_t last_op;
     uint64_t batches;
     struct pawl_journal_hash hash;

@@ -48,7 +48,7 @@ struct engine_slot {
     uint64_t last_op;
 };
 
-enum engine_job { JOB_NONE, JOB_COMMIT, JOB_NAME, JOB_TIDY };
+enum engine_job { JOB_NONE, JOB_COMMIT, JOB_NAME, JOB_TIDY, JOB_RETIRE };
 
 enum snapshot_state {
     SNAPSHOT_NONE,
@@ -100,6 +100,9 @@ struct pawl_engine {
     uint64_t durable_op;
     struct pawl_journal_hash durable_hash;
     uint32_t commits_since_tidy;
+    bool retire_due;       /* whether a segment has been kept long enough is to be looked at */
+    bool retired;          /* of JOB_RETIRE: one was removed */
+    int64_t retire_now_us; /* of JOB_RETIRE */
 
     /* Those who wait, in the order in which they asked. */
     struct pawl_op *waiting_first;
@@ -132,6 +135,8 @@ bool engine_answer_ready(struct pawl_engine *engine);
 /* commit.c */
 /* Takes finished jobs, answers, starts jobs. false: nothing moved. */
 bool engine_advance(struct pawl_engine *engine);
+/* The journal's retention is looked at when it has nothing else to do. */
+void engine_look_at_retention(struct pawl_engine *engine);
 /* Makes everything up to `op` durable, waiting for it, without answering anybody. */
 void engine_make_durable(struct pawl_engine *engine, uint64_t op);
 

@@ -132,6 +132,7 @@ pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
     }
     engine->durable_op = head.last_op;
     engine->durable_hash = head.hash;
+    engine_look_at_retention(engine);
     struct pawl_journal_checkpoint newest;
     if (engine->journal->ops->checkpoint(engine->journal, 0, &newest)) {
         engine->snapshot.last_op = newest.op;

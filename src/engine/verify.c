@@ -151,6 +151,7 @@ static pawl_err verify_end(struct verify *verify)
         verify->report.digest = pawl_core_digest(verify->ledger.core);
     }
     verify->report.first_op = verify->head.first_op;
+    verify->report.replayed_from_op = verify->begun_op + 1;
     verify->report.last_op = verify->head.last_op;
     verify->report.hash = verify->head.hash;
     return err;

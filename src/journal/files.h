@@ -51,7 +51,7 @@ struct pawl_files_ops {
      * life the kernel may show what is not on the disk and never will be. A file that is not
      * there is no error. */
     pawl_err (*refresh)(void *arg, const char *path, struct pawl_errmsg *msg);
-    /* A file that is not there is no error. */
+    /* Durable when it returns. A file that is not there is no error. */
     pawl_err (*remove)(void *arg, const char *path, struct pawl_errmsg *msg);
     /* Every name in the directory, in no order. */
     pawl_err (*list)(

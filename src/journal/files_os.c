@@ -239,10 +239,10 @@ static pawl_err os_refresh(void *arg, const char *path, struct pawl_errmsg *msg)
 static pawl_err os_remove(void *arg, const char *path, struct pawl_errmsg *msg)
 {
     (void)arg;
-    if (unlink(path) != 0 && errno != ENOENT) {
-        return failed("remove", path, msg);
+    if (unlink(path) != 0) {
+        return errno == ENOENT ? PAWL_OK : failed("remove", path, msg);
     }
-    return PAWL_OK;
+    return sync_directory_of(path, msg);
 }
 
 static pawl_err

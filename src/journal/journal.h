@@ -53,6 +53,14 @@ struct pawl_journal_checkpoint {
     char file[64];                 /* name inside the directory */
 };
 
+/* How long segments are kept: until they are older or all of them are larger than this, and the
+ * checkpoints cover them (J15). */
+struct pawl_journal_retention {
+    bool keep_all;     /* nothing is ever removed */
+    int64_t age_us;    /* since the segment's last operation; 0: 30 days */
+    int64_t bytes_max; /* of all segments; 0: 20 GiB */
+};
+
 struct pawl_journal;
 
 /* Called for each batch; false stops the reading early (which is no error). */
@@ -84,6 +92,13 @@ struct pawl_journal_ops {
                        struct pawl_journal_checkpoint *ret_checkpoint);
     /* Housekeeping between batches, when the engine is idle. */
     pawl_err (*idle)(struct pawl_journal *journal, struct pawl_errmsg *msg);
+    /* Removes the oldest segment if it has been kept long enough at `now_us` of the ledger's time.
+     * `*ret_removed`: it is gone, and another one may have to go. */
+    pawl_err (*retire)(struct pawl_journal *journal,
+                       const struct pawl_journal_retention *retention,
+                       int64_t now_us,
+                       bool *ret_removed,
+                       struct pawl_errmsg *msg);
     void (*close)(struct pawl_journal *journal);
 };
 

@@ -121,11 +121,11 @@ pawl_err pawl_segment_files_remove(const struct pawl_segment_files *segments,
     return err;
 }
 
-static pawl_err file_bytes(const struct pawl_segment_files *segments,
-                           uint32_t number,
-                           const char *suffix,
-                           uint64_t *ret_bytes,
-                           struct pawl_errmsg *msg)
+pawl_err pawl_segment_files_bytes(const struct pawl_segment_files *segments,
+                                  uint32_t number,
+                                  const char *suffix,
+                                  uint64_t *ret_bytes,
+                                  struct pawl_errmsg *msg)
 {
     char path[PAWL_PATH_BYTES_MAX];
     struct pawl_file *file = NULL;
@@ -147,9 +147,9 @@ pawl_err pawl_segment_files_check_not_emptied(const struct pawl_segment_files *s
 {
     uint64_t bytes = 0;
     uint64_t log_bytes = 0;
-    pawl_err err = file_bytes(segments, number, "", &bytes, msg);
+    pawl_err err = pawl_segment_files_bytes(segments, number, "", &bytes, msg);
     if (pawl_ok(err) && bytes == 0) {
-        err = file_bytes(segments, number, "-wal", &log_bytes, msg);
+        err = pawl_segment_files_bytes(segments, number, "-wal", &log_bytes, msg);
         if (err.code == PAWL_ERR_NOT_FOUND) {
             return PAWL_OK;
         }

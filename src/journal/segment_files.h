@@ -36,7 +36,14 @@ struct pawl_segment_numbers {
 PAWL_MUST_CHECK pawl_err pawl_segment_files_list(const struct pawl_segment_files *segments,
                                                  struct pawl_segment_numbers *ret_numbers,
                                                  struct pawl_errmsg *msg);
-/* Removes the file of a number, with what SQLite put beside it. What is not there is no error. */
+/* Of the file with the suffix as it lies there. NOT_FOUND. */
+PAWL_MUST_CHECK pawl_err pawl_segment_files_bytes(const struct pawl_segment_files *segments,
+                                                  uint32_t number,
+                                                  const char *suffix,
+                                                  uint64_t *ret_bytes,
+                                                  struct pawl_errmsg *msg);
+/* Removes the file of a number, with what SQLite put beside it. Durable
+ * when it returns. What is not there is no error. */
 PAWL_MUST_CHECK pawl_err pawl_segment_files_remove(const struct pawl_segment_files *segments,
                                                    uint32_t number,
                                                    struct pawl_errmsg *msg);

@@ -216,6 +216,20 @@ static pawl_err sqlite_idle(struct pawl_journal *base, struct pawl_errmsg *msg)
     return err;
 }
 
+static pawl_err sqlite_retire(struct pawl_journal *base,
+                              const struct pawl_journal_retention *retention,
+                              int64_t now_us,
+                              bool *ret_removed,
+                              struct pawl_errmsg *msg)
+{
+    struct sqlite_journal *journal = journal_of(base);
+    pawl_err err = refuse_if_poisoned(journal, msg);
+    if (pawl_ok(err)) {
+        err = latch(journal, pawl_journal_retire(journal, retention, now_us, ret_removed, msg));
+    }
+    return err;
+}
+
 static void sqlite_close(struct pawl_journal *base)
 {
     struct sqlite_journal *journal = journal_of(base);
@@ -234,6 +248,7 @@ static const struct pawl_journal_ops sqlite_ops = {.append = sqlite_append,
                                                    .add_checkpoint = sqlite_add_checkpoint,
                                                    .checkpoint = sqlite_checkpoint,
                                                    .idle = sqlite_idle,
+                                                   .retire = sqlite_retire,
                                                    .close = sqlite_close};
 
 /* --- Opening. --------------------------------------------------------------------------------- */

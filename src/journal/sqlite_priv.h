@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite_priv.h: the journal over segments, as its two files see it: sqlite.c (the table of
- * effects) and sqlite_open.c (from a directory to a head, and the next segment).
+ * sqlite_priv.h: the journal over segments, as its files see it: sqlite.c (the table of effects),
+ * sqlite_open.c (from a directory to a head, and the next segment) and retention.c (the oldest
+ * segments go).
  */
 #ifndef PAWL_JOURNAL_SQLITE_PRIV_H
 #define PAWL_JOURNAL_SQLITE_PRIV_H
@@ -25,6 +26,7 @@ struct sqlite_journal {
     uint32_t place_count;
     struct pawl_journal_head head;
     struct pawl_segment_checkpoints checkpoints;
+    int64_t oldest_end_us; /* time of the oldest segment's last record; 0: not looked up yet */
     struct pawl_segment_files segments;
     char vfs[64]; /* empty: the default one */
 };
@@ -46,6 +48,12 @@ PAWL_MUST_CHECK pawl_err pawl_journal_create_new(struct sqlite_journal *journal,
 PAWL_MUST_CHECK pawl_err pawl_journal_begin_segment(struct sqlite_journal *journal,
                                                     uint32_t number,
                                                     struct pawl_errmsg *msg);
+/* The table's `retire`, but for the poison. */
+PAWL_MUST_CHECK pawl_err pawl_journal_retire(struct sqlite_journal *journal,
+                                             const struct pawl_journal_retention *retention,
+                                             int64_t now_us,
+                                             bool *ret_removed,
+                                             struct pawl_errmsg *msg);
 /* CORRUPT: a segment at `place` does not follow one that ends with this operation and hash. */
 PAWL_MUST_CHECK pawl_err pawl_journal_check_continues(const struct sqlite_journal *journal,
                                                       const struct pawl_segment_place *place,

@@ -199,6 +199,7 @@ static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *m
         .accept_clock = true, /* It stands at the journal's own time. */
         .commit_mode = PAWL_COMMIT_INLINE,
         .fatal = on_fatal,
+        .retention = {.keep_all = true},
     };
     struct pawl_engine *engine = NULL;
     pawl_err err = open_journal(run, &options.journal, msg);

@@ -73,6 +73,7 @@ static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
         .durable_arg = run,
         .fatal = on_fatal,
         .fatal_arg = run,
+        .retention = {.keep_all = true}, /* The history is rebuilt from it. */
     };
     pawl_err err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
     if (pawl_ok(err)) {

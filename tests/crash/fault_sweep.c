@@ -126,8 +126,8 @@ static void ask(struct run *run, uint32_t until)
     note_answers(run);
 }
 
-/* Two lives with a checkpoint, a roll-over of segments and an orderly end. Stops where a fault
- * stops it. */
+/* Two lives with a checkpoint, a roll-over of segments, the end of the oldest, and an orderly end.
+ * Stops where a fault stops it. */
 static void scenario(struct run *run)
 {
     struct kit *kit = &run->kit;
@@ -200,6 +200,7 @@ static struct run *run_new(uint64_t seed)
     kit_init(&run->kit, seed);
     run->kit.checkpoint_every = 9;
     run->kit.segment_bytes = 90 * 1024;
+    run->kit.retention.bytes_max = 1;
     return run;
 }
 

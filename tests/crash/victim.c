@@ -23,7 +23,14 @@
 #include "engine/engine.h"
 #include "protocol.h"
 
-enum { CLIENTS = 24, CHECKPOINT_OPS = 700, SEGMENT_KIB = 700, KEY_BYTES = 24 };
+enum {
+    CLIENTS = 24,
+    CHECKPOINT_OPS = 700,
+    SEGMENT_KIB = 700,
+    /* Segments of earlier lives go in this one, and never those that nobody has compared yet. */
+    KEPT_KIB = 12 * 1024,
+    KEY_BYTES = 24
+};
 
 struct victim;
 
@@ -156,6 +163,7 @@ open_engine(struct victim *victim, const struct victim_options *options, struct 
                                          .wake = on_wake,
                                          .wake_arg = victim,
                                          .fatal = on_fatal,
+                                         .retention = {.bytes_max = KEPT_KIB * 1024},
                                          .checkpoint_every_ops = CHECKPOINT_OPS};
     return pawl_engine_open(&engine, &victim->engine, msg);
 }

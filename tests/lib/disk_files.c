@@ -189,6 +189,10 @@ static pawl_err files_remove(void *arg, const char *path, struct pawl_errmsg *ms
     enum disk_verdict verdict = disk_judge(disk, disk->epoch, DISK_REMOVE);
     if (verdict != DISK_FAILS && store_find(&disk->store, path) != NULL) {
         store_remove(&disk->store, path);
+        verdict = verdict == DISK_GOES ? disk_judge(disk, disk->epoch, DISK_SYNC) : verdict;
+        if (verdict == DISK_GOES) {
+            store_sync_directory(&disk->store);
+        }
     }
     pawl_err err = verdict == DISK_GOES ? PAWL_OK : refused(disk, path, msg);
     pthread_mutex_unlock(&disk->lock);

@@ -81,6 +81,7 @@ pawl_err kit_try_open(struct kit *kit)
                                           .fatal_arg = kit,
                                           .config = &config,
                                           .checkpoint_every_ops = kit->checkpoint_every,
+                                          .retention = kit->retention,
                                           .files = files,
                                           .single_threaded = !kit->threads};
     return pawl_engine_open(&options, &kit->engine, &kit->msg);

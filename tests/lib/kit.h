@@ -31,6 +31,7 @@ struct kit {
     bool accept_clock;
     uint64_t checkpoint_every;
     int64_t segment_bytes;
+    struct pawl_journal_retention retention;
     const struct pawl_files *files; /* NULL: the disk's */
     void (*wake)(void *arg);
     void *wake_arg;

@@ -62,6 +62,18 @@ void sim_tell(const struct sim *sim, const char *format, ...)
     (void)fflush(stdout);
 }
 
+/* Of a source of its own, so that the seeds that were found before mean what they meant. Segments
+ * of the default size never end here, and with them nothing is ever removed. */
+static struct pawl_journal_retention draw_retention(uint64_t seed, int64_t segment_bytes)
+{
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, ~seed);
+    struct pawl_journal_retention retention = {.keep_all = pawl_prng_one_in(&prng, 3)};
+    retention.bytes_max = pawl_prng_between(&prng, 1, 5) * segment_bytes;
+    retention.age_us = pawl_prng_between(&prng, 1, 600) * PAWL_US_PER_SECOND;
+    return retention;
+}
+
 static struct sim *sim_new(uint64_t seed, uint64_t ops)
 {
     struct sim *sim = calloc(1, sizeof(*sim));
@@ -74,6 +86,7 @@ static struct sim *sim_new(uint64_t seed, uint64_t ops)
     sim->client_count = (uint32_t)pawl_prng_between(prng, 1, SIM_CLIENTS_MAX);
     sim->checkpoint_every = (uint64_t)pawl_prng_between(prng, 5, 600);
     sim->segment_bytes = pawl_prng_one_in(prng, 2) ? pawl_prng_between(prng, 100, 400) * 1024 : 0;
+    sim->retention = draw_retention(seed, sim->segment_bytes);
     sim->turn_one_in = (uint32_t)pawl_prng_between(prng, 1, 30);
     sim->fault_one_in = (uint32_t)pawl_prng_between(prng, 1, 6);
     sim->disk = disk_new(pawl_prng_next(prng));
@@ -132,10 +145,10 @@ static void print_summary(const struct sim *sim)
     (void)printf("  %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " lost, %" PRIu64
                  " sent again, %" PRIu64 " sent twice; %" PRIu64 " kills, %" PRIu64
                  " power failures, %" PRIu64 " faults, %" PRIu64 " failed starts, %" PRIu64
-                 " orderly ends, %" PRIu64 " verifications\n",
+                 " orderly ends, %" PRIu64 " verifications, %" PRIu64 " operations let go\n",
                  counts->submitted, counts->answered, counts->lost, counts->retried,
                  counts->duplicates, counts->kills, counts->power_failures, counts->faults,
-                 counts->failed_opens, counts->orderly, counts->verified);
+                 counts->failed_opens, counts->orderly, counts->verified, counts->removed);
     for (uint16_t code = 0; code < PAWL_RESULT_COUNT; code++) {
         if (audit.by_code[code] > 0) {
             (void)printf("  %s %" PRIu64, pawl_result_name(code), audit.by_code[code]);
@@ -152,9 +165,11 @@ static void run(uint64_t seed, uint64_t ops, bool tells)
     sim->tells = tells;
     (void)printf("pawl_sim --seed=%" PRIu64 " --ops=%" PRIu64
                  ": %u tenants, %u clients, checkpoint "
-                 "every %" PRIu64 ", segments of %" PRId64 ", a turn in %u, a fault in %u lives\n",
+                 "every %" PRIu64 ", segments of %" PRId64 ", %s of %" PRId64
+                 " kept, a turn in %u, a fault in %u lives\n",
                  seed, ops, sim->tenant_count, sim->client_count, sim->checkpoint_every,
-                 sim->segment_bytes, sim->turn_one_in, sim->fault_one_in);
+                 sim->segment_bytes, sim->retention.keep_all ? "all, not" : "at most",
+                 sim->retention.bytes_max, sim->turn_one_in, sim->fault_one_in);
     (void)fflush(stdout);
     world_open_first(sim);
     while (sim->counts.submitted < ops) {

@@ -62,7 +62,7 @@ struct sim_session {
 
 struct sim_counts {
     uint64_t submitted, answered, lost, retried, duplicates;
-    uint64_t kills, power_failures, orderly, faults, failed_opens, verified, checkpoints;
+    uint64_t kills, power_failures, orderly, faults, failed_opens, verified, checkpoints, removed;
 };
 
 struct sim {
@@ -73,6 +73,7 @@ struct sim {
     uint32_t client_count;
     uint64_t checkpoint_every;
     int64_t segment_bytes;
+    struct pawl_journal_retention retention;
     uint32_t turn_one_in;  /* steps between turns of the engine, on average */
     uint32_t fault_one_in; /* lives of the process that get no fault, to one that does */
 

@@ -68,6 +68,7 @@ static pawl_err try_open(struct sim *sim, bool accept_clock)
                                           .fatal_arg = sim,
                                           .config = &config,
                                           .checkpoint_every_ops = sim->checkpoint_every,
+                                          .retention = sim->retention,
                                           .files = disk_files(sim->disk),
                                           .single_threaded = true};
     return pawl_engine_open(&options, &sim->engine, &sim->msg);
@@ -81,7 +82,7 @@ static bool recheck(void *arg, const struct pawl_record *record)
     return true;
 }
 
-/* A replay of everything from the first operation, beside the engine's checkpoint and tail. */
+/* A replay of everything that is there, beside the engine's checkpoint and tail. */
 static uint64_t verified_digest(struct sim *sim)
 {
     struct pawl_verify_options options = {.dir = SIM_DIR,
@@ -143,8 +144,14 @@ static void look_at_it(struct sim *sim, uint64_t digest)
     if (durable < known) {
         sim_fail("operation %" PRIu64 " was told and the journal ends at %" PRIu64, known, durable);
     }
+    uint64_t first = pawl_engine_first_op(sim->engine);
+    if (first > 1 && (sim->retention.keep_all || first > known + 1)) {
+        sim_fail("the journal begins at operation %" PRIu64 ", %" PRIu64 " were told", first,
+                 known);
+    }
     if (durable > 0) {
-        pawl_err err = pawl_engine_records(sim->engine, 1, recheck, sim, &sim->msg);
+        sim->counts.removed = first - 1;
+        pawl_err err = pawl_engine_records(sim->engine, first, recheck, sim, &sim->msg);
         if (pawl_failed(err)) {
             sim_fail("the journal cannot be read: %s", sim->msg.text);
         }
