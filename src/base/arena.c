@@ -7,9 +7,9 @@
  * Invariants:
  *   A1  used_bytes is the sum of `used` over all blocks, and never above max_bytes.
  *   A2  every allocation begins at a multiple of 16, and is zero when it is handed out.
- *   A3  what no allocation owns is poisoned under the address sanitizer. Between two
- *       allocations there is always at least one such byte only where the first one's size is
- *       not a multiple of 16; the point of the poison is use after reset.
+ *   A3  what no allocation owns is poisoned under the address sanitizer. Two allocations lie next
+ *       to each other when the size of the first is a multiple of 16, so not every step over an
+ *       end is caught; the poison is there for use after a reset.
  *
  * Failure: NULL and the sticky flag, for the maximum and for missing memory alike. Once the
  * flag is up every later allocation fails too: half a reply must not look like a whole one.

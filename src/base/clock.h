@@ -7,7 +7,10 @@
 #ifndef PAWL_BASE_CLOCK_H
 #define PAWL_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/attrs.h"
 
 #define PAWL_US_PER_MS     INT64_C(1000)
 #define PAWL_US_PER_SECOND INT64_C(1000000)
@@ -41,7 +44,7 @@ enum { PAWL_CLOCK_TEXT_BYTES = 32 };
 const char *pawl_clock_format_utc(int64_t us, char out[static PAWL_CLOCK_TEXT_BYTES]);
 /* "90s", "30m", "2h", "1h30m", "500ms", "1d": numbers with units, each unit once, the larger
  * first, nothing in between. false on anything else, on 0 in all and on overflow of int64. */
-_Bool pawl_duration_parse_ms(const char *text, int64_t *ret_ms);
+PAWL_MUST_CHECK bool pawl_duration_parse_ms(const char *text, int64_t *ret_ms);
 /* "1h 30m", "42s", "350ms": the largest unit and the next smaller one unless it is 0; what is
  * below that is cut. */
 const char *pawl_duration_format_ms(int64_t ms, char out[static PAWL_CLOCK_TEXT_BYTES]);

@@ -4,10 +4,9 @@
  * proleptic Gregorian one, not gmtime(3): the same text on every machine, whatever the
  * locale and TZ say, for every int64. Leap seconds do not exist, as in POSIX.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
-#include "base/attrs.h"
+#include "base/assert.h"
 #include "base/clock.h"
 
 enum {
@@ -19,7 +18,7 @@ enum {
     DAYS_TO_EPOCH = 719468,
 };
 
-/* Text that grows from the left in a buffer whose size was chosen to hold the longest. */
+/* Text that grows from the left; PAWL_CLOCK_TEXT_BYTES was chosen to hold the longest. */
 struct writer {
     char *out;
     size_t bytes;
@@ -27,6 +26,7 @@ struct writer {
 
 static void put(struct writer *writer, char byte)
 {
+    PAWL_ASSERT(writer->bytes + 1 < PAWL_CLOCK_TEXT_BYTES);
     writer->out[writer->bytes++] = byte;
     writer->out[writer->bytes] = '\0';
 }
@@ -63,8 +63,8 @@ struct date {
     unsigned day;   /* 1 .. 31 */
 };
 
-/* Days since 1970-01-01 to a date. Years are counted from the first of March, which puts the
- * leap day at the end of a year and makes month lengths a linear formula (153 days in five
+/* The date that is so many days after 1970-01-01. Years are counted from the first of March, which
+ * puts the leap day at the end of a year and makes month lengths a linear formula (153 days in five
  * months). */
 static struct date date_of_days(int64_t days)
 {
@@ -160,7 +160,7 @@ static size_t parse_unit(const char **text)
     return found;
 }
 
-_Bool pawl_duration_parse_ms(const char *text, int64_t *ret_ms)
+bool pawl_duration_parse_ms(const char *text, int64_t *ret_ms)
 {
     int64_t total = 0;
     size_t next_unit = 0;

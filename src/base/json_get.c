@@ -69,6 +69,14 @@ struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t no
     return pawl_slice_of(quoted.data + 1, quoted.bytes - 2);
 }
 
+struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node)
+{
+    return (struct pawl_json_text){
+        .raw = pawl_json_string_raw(json, node),
+        .escaped = json->nodes[node].escaped,
+    };
+}
+
 static bool key_is(const struct pawl_json *json, uint32_t member, struct pawl_slice key)
 {
     return pawl_json_text_equal(pawl_json_text_of(json, json->nodes[member].key), key);

@@ -42,7 +42,6 @@ struct pawl_json_text {
     bool escaped; /* raw holds at least one backslash */
 };
 
-struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node);
 /* Takes the next piece off *rest and gives its decoded bytes: an escape (a surrogate pair
  * counts as one) or one plain byte. Returns how many bytes, 1 .. 4. *rest is not empty. A lone
  * surrogate gives U+FFFD. */
@@ -52,6 +51,11 @@ bool pawl_json_text_equal(struct pawl_json_text text, struct pawl_slice plain);
 int pawl_json_text_compare(struct pawl_json_text a, struct pawl_json_text b);
 /* Of the decoded bytes, under a key of zeros: the same in every process. */
 uint64_t pawl_json_text_hash(struct pawl_json_text text);
+
+/* --- json_get.c. ---------------------------------------------------------------------------- */
+
+/* What stands between the quotes of a string node. */
+struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node);
 
 /* --- json_unique.c. ------------------------------------------------------------------------- */
 

@@ -4,10 +4,10 @@
  * here" and "what comes after it", over an explicit stack of open containers whose height is
  * the depth limit: hostile nesting costs an error, never the C stack.
  *
- * J1  Nodes are in document order: a container before its children, a key before its value.
- * J2  The first child of a container that has any is the node behind it (behind its key, in an
+ * N1  Nodes are in document order: a container before its children, a key before its value.
+ * N2  The first child of a container that has any is the node behind it (behind its key, in an
  *     object), which is why a node needs only `next`.
- * J3  Memory is proportional to the nodes met, not to the text: the array doubles in place in
+ * N3  Memory is proportional to the nodes met, not to the text: the array doubles in place in
  *     the arena where it can, and gives its unused tail back at the end.
  *
  * Failure: the first error in document order is reported with its offset, except that

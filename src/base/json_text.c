@@ -12,14 +12,6 @@
 #include "base/json_priv.h"
 #include "base/utf8.h"
 
-struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node)
-{
-    return (struct pawl_json_text){
-        .raw = pawl_json_string_raw(json, node),
-        .escaped = json->nodes[node].escaped,
-    };
-}
-
 static uint32_t unit_value(const char *hex)
 {
     uint32_t unit = 0;

@@ -182,11 +182,6 @@ int64_t pawl_money_tokens_floor(int64_t microcents, int64_t price_microcents_per
     return tokens;
 }
 
-static uint64_t magnitude(int64_t value)
-{
-    return value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value;
-}
-
 static int wide_compare(struct wide a, struct wide b)
 {
     if (a.high != b.high) {
@@ -201,7 +196,7 @@ int pawl_money_ratio_compare(int64_t a, int64_t b, int64_t c, int64_t d)
     if ((a < 0) != (c < 0)) {
         return a < 0 ? -1 : 1;
     }
-    struct wide left = multiply(magnitude(a), (uint64_t)d);
-    struct wide right = multiply(magnitude(c), (uint64_t)b);
+    struct wide left = multiply(pawl_money_magnitude(a), (uint64_t)d);
+    struct wide right = multiply(pawl_money_magnitude(c), (uint64_t)b);
     return a < 0 ? wide_compare(right, left) : wide_compare(left, right);
 }

@@ -69,6 +69,12 @@ static inline bool pawl_amount_valid(int64_t value)
     return value >= 0 && value <= PAWL_AMOUNT_MAX;
 }
 
+/* |value|, which for INT64_MIN fits no int64_t. */
+static inline uint64_t pawl_money_magnitude(int64_t value)
+{
+    return value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value;
+}
+
 /* Here and below: either *ret_… is the exact result, rounded as the name says, or the function
  * returns false and leaves it untouched. Arguments out of the range given are bugs and assert. */
 

@@ -123,11 +123,6 @@ static struct backwards begin(void)
     return writer;
 }
 
-static uint64_t magnitude(int64_t value)
-{
-    return value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value;
-}
-
 /* `value` counts units of 10^-decimals dollars. */
 static const char *format_dollars(uint64_t value, unsigned decimals, bool negative, char *out)
 {
@@ -155,12 +150,12 @@ static const char *format_dollars(uint64_t value, unsigned decimals, bool negati
 
 const char *pawl_money_format_usd(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES])
 {
-    return format_dollars(magnitude(microcents), USD_DECIMALS, microcents < 0, out);
+    return format_dollars(pawl_money_magnitude(microcents), USD_DECIMALS, microcents < 0, out);
 }
 
 const char *pawl_money_format_usd_short(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES])
 {
-    uint64_t value = magnitude(microcents);
+    uint64_t value = pawl_money_magnitude(microcents);
     uint64_t rounded = value / 10000 + (value % 10000 >= 5000);
     /* What rounds to nothing has no sign: "-$0.00" would look like a debt. */
     return format_dollars(rounded, USD_SHORT_DECIMALS, microcents < 0 && rounded > 0, out);
@@ -169,7 +164,7 @@ const char *pawl_money_format_usd_short(int64_t microcents, char out[static PAWL
 const char *pawl_money_format_count(int64_t count, char out[static PAWL_MONEY_TEXT_BYTES])
 {
     struct backwards writer = begin();
-    uint64_t value = magnitude(count);
+    uint64_t value = pawl_money_magnitude(count);
     unsigned digits = 0;
     do {
         if (digits > 0 && digits % 3 == 0) {

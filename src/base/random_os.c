@@ -23,7 +23,8 @@ void pawl_random_bytes(void *out, size_t bytes)
             at += got;
             bytes -= (size_t)got;
         } else if (got == 0 || errno != EINTR) {
-            fprintf(stderr, "pawl: error: the kernel gives no random bytes: %s\n", strerror(errno));
+            const char *reason = got == 0 ? "none were there" : strerror(errno);
+            (void)fprintf(stderr, "pawl: error: the kernel gives no random bytes: %s\n", reason);
             abort();
         }
     }
