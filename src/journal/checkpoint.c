@@ -19,8 +19,15 @@
 #include "journal/sha256.h"
 
 enum {
-    HEADER_BYTES = 8 + 4 + 4 + 8 + PAWL_JOURNAL_HASH_BYTES + 8,
-    TRAILER_BYTES = 4 + 4 + PAWL_JOURNAL_HASH_BYTES,
+    /* Where the fields of the header begin; the magic is at 0. */
+    AT_RULES = 8,
+    AT_CHUNK_BYTES = 12,
+    AT_OP = 16,
+    AT_HASH = 24,
+    AT_ROOT_BYTES = AT_HASH + PAWL_JOURNAL_HASH_BYTES,
+    HEADER_BYTES = AT_ROOT_BYTES + 8,
+    COUNTS_BYTES = 4 + 4, /* the end mark and the count of chunks */
+    TRAILER_BYTES = COUNTS_BYTES + PAWL_JOURNAL_HASH_BYTES,
     NUMBER_BYTES = 4,
     SLICE_BYTES = 1 << 18,
     /* Far above any root and chunk of ours; guards the arithmetic on sizes from outside. */
@@ -51,6 +58,7 @@ struct pawl_checkpoint_writer {
 static pawl_err
 put(struct pawl_checkpoint_writer *writer, const void *data, size_t bytes, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(writer->file != NULL && bytes > 0);
     pawl_sha256_add(&writer->sha, data, bytes);
     return writer->files->ops->append(writer->file, data, bytes, msg);
 }
@@ -61,11 +69,11 @@ static pawl_err put_header(struct pawl_checkpoint_writer *writer,
 {
     unsigned char header[HEADER_BYTES];
     memcpy(header, file_magic, sizeof(file_magic));
-    bytes_store(header + 8, start->rules_version, 4);
-    bytes_store(header + 12, start->chunk_bytes, 4);
-    bytes_store(header + 16, start->op, 8);
-    memcpy(header + 24, start->hash.bytes, PAWL_JOURNAL_HASH_BYTES);
-    bytes_store(header + 24 + PAWL_JOURNAL_HASH_BYTES, start->root.bytes, 8);
+    bytes_store(header + AT_RULES, start->rules_version, 4);
+    bytes_store(header + AT_CHUNK_BYTES, start->chunk_bytes, 4);
+    bytes_store(header + AT_OP, start->op, 8);
+    memcpy(header + AT_HASH, start->hash.bytes, PAWL_JOURNAL_HASH_BYTES);
+    bytes_store(header + AT_ROOT_BYTES, start->root.bytes, 8);
     pawl_err err = put(writer, header, sizeof(header), msg);
     return pawl_ok(err) ? put(writer, start->root.data, start->root.bytes, msg) : err;
 }
@@ -102,8 +110,9 @@ pawl_err pawl_checkpoint_begin(const struct pawl_files *files,
     writer->chunk_bytes = start->chunk_bytes;
     writer->row.op = start->op;
     writer->row.hash = start->hash;
-    (void)snprintf(writer->row.file, sizeof(writer->row.file), "checkpoint-%018" PRIu64 ".pawl",
-                   start->op);
+    int length = snprintf(writer->row.file, sizeof(writer->row.file),
+                          "checkpoint-%018" PRIu64 ".pawl", start->op);
+    PAWL_ASSERT(length > 0 && (size_t)length < sizeof(writer->row.file));
     pawl_err err = open_writer(writer, dir, msg);
     if (pawl_ok(err)) {
         err = put_header(writer, start, msg);
@@ -121,7 +130,8 @@ pawl_err pawl_checkpoint_chunk(struct pawl_checkpoint_writer *writer,
                                const void *chunk,
                                struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(number != END_MARK && writer->chunk_count < END_MARK);
+    PAWL_ASSERT(number != END_MARK && chunk != NULL);
+    PAWL_ASSERT(writer->chunk_count < END_MARK);
     unsigned char head[NUMBER_BYTES];
     bytes_store(head, number, sizeof(head));
     pawl_err err = put(writer, head, sizeof(head), msg);
@@ -133,7 +143,8 @@ pawl_err pawl_checkpoint_finish(struct pawl_checkpoint_writer *writer,
                                 struct pawl_journal_checkpoint *ret_checkpoint,
                                 struct pawl_errmsg *msg)
 {
-    unsigned char counts[8];
+    PAWL_ASSERT(writer->file != NULL && writer->row.op > 0);
+    unsigned char counts[COUNTS_BYTES];
     bytes_store(counts, END_MARK, 4);
     bytes_store(counts + 4, writer->chunk_count, 4);
     pawl_err err = put(writer, counts, sizeof(counts), msg);
@@ -167,7 +178,7 @@ void pawl_checkpoint_abandon(struct pawl_checkpoint_writer *writer)
 struct reader {
     const struct pawl_files *files;
     struct pawl_file *file;
-    unsigned char *room; /* SLICE_BYTES, or a root, or a chunk with its number */
+    unsigned char *room; /* owned: SLICE_BYTES, or a root, or a chunk with its number */
     uint64_t bytes;      /* of the file */
     uint64_t root_bytes;
     uint64_t chunk_count;
@@ -224,15 +235,16 @@ static pawl_err read_header(struct reader *reader,
         return err;
     }
     const unsigned char *header = reader->room;
-    uint64_t rules = bytes_load(header + 8, 4);
-    reader->root_bytes = bytes_load(header + HEADER_BYTES - 8, 8);
+    uint64_t rules = bytes_load(header + AT_RULES, 4);
+    reader->root_bytes = bytes_load(header + AT_ROOT_BYTES, 8);
     if (memcmp(header, file_magic, sizeof(file_magic)) != 0 ||
-        bytes_load(header + 16, 8) != row->op ||
-        memcmp(header + 24, row->hash.bytes, PAWL_JOURNAL_HASH_BYTES) != 0 ||
+        bytes_load(header + AT_OP, 8) != row->op ||
+        memcmp(header + AT_HASH, row->hash.bytes, PAWL_JOURNAL_HASH_BYTES) != 0 ||
         reader->root_bytes == 0 || reader->root_bytes > PIECE_BYTES_MAX) {
         return damaged(row, msg);
     }
-    if (rules != sink->rules_version || bytes_load(header + 12, 4) != sink->chunk_bytes) {
+    if (rules != sink->rules_version ||
+        bytes_load(header + AT_CHUNK_BYTES, 4) != sink->chunk_bytes) {
         pawl_errmsg_set(msg, "the checkpoint %s was written under rules %" PRIu64 ", not %" PRIu32,
                         row->file, rules, sink->rules_version);
         return PAWL_ERR(VERSION);
@@ -266,11 +278,47 @@ static pawl_err feed(struct reader *reader,
             sink->chunk(sink->arg, number, pawl_slice_of(room + NUMBER_BYTES, sink->chunk_bytes));
     }
     if (taken) {
-        err = read_at(reader, at, 8, msg);
+        PAWL_ASSERT(at + TRAILER_BYTES == reader->bytes);
+        err = read_at(reader, at, COUNTS_BYTES, msg);
         taken = pawl_ok(err) && bytes_load(reader->room, 4) == END_MARK &&
                 bytes_load(reader->room + 4, 4) == reader->chunk_count;
     }
     return pawl_failed(err) || taken ? err : damaged(row, msg);
+}
+
+/* Room for the largest piece, or the room as it was and MEMORY. */
+static pawl_err make_room(struct reader *reader, size_t bytes, struct pawl_errmsg *msg)
+{
+    unsigned char *room = pawl_realloc(reader->room, bytes);
+    if (room == NULL) {
+        pawl_errmsg_set(msg, "no memory to read a checkpoint");
+        return PAWL_ERR(MEMORY);
+    }
+    reader->room = room;
+    return PAWL_OK;
+}
+
+static pawl_err load_opened(struct reader *reader,
+                            const struct pawl_journal_checkpoint *row,
+                            const struct pawl_checkpoint_sink *sink,
+                            struct pawl_errmsg *msg)
+{
+    if (reader->bytes < HEADER_BYTES + TRAILER_BYTES) {
+        return damaged(row, msg);
+    }
+    pawl_err err = make_room(reader, SLICE_BYTES, msg);
+    if (pawl_ok(err)) {
+        err = verify_hash(reader, row, msg);
+    }
+    if (pawl_ok(err)) {
+        err = read_header(reader, row, sink, msg);
+    }
+    size_t piece = NUMBER_BYTES + (size_t)sink->chunk_bytes;
+    piece = piece > reader->root_bytes ? piece : (size_t)reader->root_bytes;
+    if (pawl_ok(err) && piece > SLICE_BYTES) {
+        err = make_room(reader, piece, msg);
+    }
+    return pawl_ok(err) ? feed(reader, row, sink, msg) : err;
 }
 
 pawl_err pawl_checkpoint_load(const struct pawl_files *files,
@@ -279,6 +327,8 @@ pawl_err pawl_checkpoint_load(const struct pawl_files *files,
                               const struct pawl_checkpoint_sink *sink,
                               struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(sink->root != NULL && sink->chunk != NULL);
+    PAWL_ASSERT(sink->chunk_bytes > 0 && sink->chunk_bytes <= PIECE_BYTES_MAX);
     char path[PAWL_PATH_BYTES_MAX];
     struct reader reader = {.files = files};
     pawl_err err = pawl_files_path(dir, row->file, path, msg);
@@ -288,22 +338,7 @@ pawl_err pawl_checkpoint_load(const struct pawl_files *files,
     if (pawl_failed(err)) {
         return err;
     }
-    if (reader.bytes < HEADER_BYTES + TRAILER_BYTES) {
-        files->ops->close(reader.file);
-        return damaged(row, msg);
-    }
-    reader.room = pawl_alloc(SLICE_BYTES);
-    err = reader.room != NULL ? verify_hash(&reader, row, msg) : PAWL_ERR(MEMORY);
-    if (pawl_ok(err)) {
-        err = read_header(&reader, row, sink, msg);
-    }
-    if (pawl_ok(err)) {
-        size_t piece = NUMBER_BYTES + (size_t)sink->chunk_bytes;
-        piece = piece > reader.root_bytes ? piece : (size_t)reader.root_bytes;
-        unsigned char *room = pawl_realloc(reader.room, piece > SLICE_BYTES ? piece : SLICE_BYTES);
-        reader.room = room != NULL ? room : reader.room;
-        err = room != NULL ? feed(&reader, row, sink, msg) : PAWL_ERR(MEMORY);
-    }
+    err = load_opened(&reader, row, sink, msg);
     pawl_free(reader.room);
     files->ops->close(reader.file);
     return err;

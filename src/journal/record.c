@@ -26,8 +26,11 @@ enum {
     AT_COUNT = 12,
     HEADER_BYTES = 16,
     RECORD_LENGTH_BYTES = 4,
-    RECORD_HEADER_BYTES = 8 + 8 + 4, /* op, now_us, repeats */
-    AT_REPEATS = RECORD_LENGTH_BYTES + 8 + 8
+    /* In a record, behind its length. */
+    AT_OP = 0,
+    AT_NOW = 8,
+    AT_REPEATS = 16,
+    RECORD_HEADER_BYTES = 20
 };
 
 static const char batch_magic[4] = {'P', 'W', 'B', '1'};
@@ -71,10 +74,12 @@ void pawl_record_batch_add(struct pawl_buf *out, const struct pawl_record *recor
 
 void pawl_record_batch_repeat(struct pawl_buf *out, size_t offset)
 {
-    PAWL_ASSERT(offset >= HEADER_BYTES && out->bytes - offset >= RECORD_HEADER_BYTES);
-    uint32_t repeats = bytes_load_u32(out->data + offset + AT_REPEATS);
+    PAWL_ASSERT(offset >= HEADER_BYTES && offset < out->bytes);
+    PAWL_ASSERT(out->bytes - offset >= RECORD_LENGTH_BYTES + RECORD_HEADER_BYTES);
+    char *at = out->data + offset + RECORD_LENGTH_BYTES + AT_REPEATS;
+    uint32_t repeats = bytes_load_u32(at);
     PAWL_ASSERT(repeats < UINT32_MAX);
-    bytes_store(out->data + offset + AT_REPEATS, repeats + 1, 4);
+    bytes_store(at, repeats + 1, 4);
 }
 
 void pawl_record_batch_end(struct pawl_buf *out)
@@ -121,9 +126,10 @@ static bool decode_body(struct pawl_slice body,
                         struct pawl_codec_scratch *scratch,
                         struct pawl_record *ret_record)
 {
-    struct pawl_record record = {.op = bytes_load(body.data, 8),
-                                 .now_us = (int64_t)bytes_load(body.data + 8, 8),
-                                 .repeats = bytes_load_u32(body.data + 16)};
+    PAWL_ASSERT(body.bytes >= RECORD_HEADER_BYTES);
+    struct pawl_record record = {.op = bytes_load(body.data + AT_OP, 8),
+                                 .now_us = (int64_t)bytes_load(body.data + AT_NOW, 8),
+                                 .repeats = bytes_load_u32(body.data + AT_REPEATS)};
     struct pawl_slice rest =
         pawl_slice_of(body.data + RECORD_HEADER_BYTES, body.bytes - RECORD_HEADER_BYTES);
     if (record.op == 0 || !pawl_codec_decode_command(&rest, scratch, &record.command)) {
@@ -165,7 +171,7 @@ bool pawl_record_batch_find(struct pawl_slice blob,
     }
     struct pawl_slice body = PAWL_SLICE_NONE;
     for (; cursor.left > 0 && next_body(&cursor.rest, &body); cursor.left--) {
-        if (bytes_load(body.data, 8) == op) {
+        if (bytes_load(body.data + AT_OP, 8) == op) {
             return decode_body(body, scratch, ret_record);
         }
     }

@@ -97,8 +97,8 @@ static pawl_err query_number(struct pawl_segment *segment,
 static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct pawl_segment *segment = arg;
-    (void)db;
     (void)name;
+    PAWL_ASSERT(db == segment->db && pages >= 0);
     segment->log_pages = (uint32_t)pages;
     return SQLITE_OK;
 }
@@ -150,7 +150,7 @@ static pawl_err connect(const char *vfs,
         return PAWL_ERR(MEMORY);
     }
     size_t bytes = strlen(path) + 1;
-    PAWL_ASSERT(bytes <= sizeof(segment->path));
+    PAWL_ASSERT(bytes > 1 && bytes <= sizeof(segment->path));
     memcpy(segment->path, path, bytes);
     char uri[PAWL_PATH_BYTES_MAX * 3 + 32];
     const char *name = path;
@@ -276,6 +276,7 @@ static pawl_err load_place(struct pawl_segment *segment, struct pawl_errmsg *msg
 
 static pawl_err prepare_insert(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(segment->insert == NULL && !segment->writes);
     segment->writes = true;
     int code = sqlite3_prepare_v3(
         segment->db, "INSERT INTO batch(first_op, last_op, hash, blob) VALUES (?1, ?2, ?3, ?4)", -1,
@@ -316,6 +317,8 @@ pawl_err pawl_segment_open(const char *vfs,
         pawl_segment_close(segment, access == PAWL_SEGMENT_READ);
         return err;
     }
+    PAWL_ASSERT(segment->place.number > 0 && segment->place.first_op > 0);
+    PAWL_ASSERT(segment->writes == (access == PAWL_SEGMENT_WRITE));
     *ret_segment = segment;
     return PAWL_OK;
 }
@@ -325,6 +328,7 @@ void pawl_segment_close(struct pawl_segment *segment, bool poisoned)
     if (segment == NULL) {
         return;
     }
+    PAWL_ASSERT(segment->db != NULL);
     if (poisoned) {
         set_switch(segment, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
     }
@@ -353,7 +357,7 @@ uint32_t pawl_segment_log_pages(const struct pawl_segment *segment)
 
 pawl_err pawl_segment_copy_log(struct pawl_segment *segment, bool empty, struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(segment->writes);
+    PAWL_ASSERT(segment->writes && segment->insert != NULL);
     int mode = empty ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     int pages = 0;
     int copied = 0;

@@ -24,9 +24,11 @@ enum { HEADER_BYTES = 100, AT_WRITE_VERSION = 18, AT_READ_VERSION = 19, VERSION_
 static pawl_err put_tables(struct pawl_segment *segment, struct pawl_errmsg *msg)
 {
     char sql[128];
-    (void)snprintf(sql, sizeof(sql),
-                   "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d",
-                   SEGMENT_PAGE_BYTES, SEGMENT_APPLICATION_ID, SEGMENT_USER_VERSION);
+    int length =
+        snprintf(sql, sizeof(sql),
+                 "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 SEGMENT_PAGE_BYTES, SEGMENT_APPLICATION_ID, SEGMENT_USER_VERSION);
+    PAWL_ASSERT(length > 0 && (size_t)length < sizeof(sql));
     pawl_err err = pawl_segment_run(segment, sql, "create", msg);
     if (pawl_ok(err)) {
         err =
@@ -99,6 +101,7 @@ static pawl_err make_content(struct pawl_segment *segment,
     }
     code = sqlite3_close(segment->db);
     PAWL_ASSERT(code == SQLITE_OK);
+    segment->db = NULL;
     return err;
 }
 

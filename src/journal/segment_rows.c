@@ -23,7 +23,8 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
                              struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(segment->writes && batch->first_op >= segment->place.first_op);
-    PAWL_ASSERT(batch->last_op >= batch->first_op && batch->blob.bytes > 0);
+    PAWL_ASSERT(batch->last_op >= batch->first_op && batch->last_op <= INT64_MAX);
+    PAWL_ASSERT(batch->blob.bytes > 0 && batch->blob.bytes <= INT32_MAX);
     sqlite3_stmt *insert = segment->insert;
     int code = sqlite3_bind_int64(insert, 1, (sqlite3_int64)batch->first_op);
     if (code == SQLITE_OK) {
@@ -43,7 +44,7 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
     if (code != SQLITE_DONE) {
         err = pawl_segment_failed(segment, code, "commit to", msg);
     }
-    (void)sqlite3_reset(insert);
+    (void)sqlite3_reset(insert); /* says again what the step said */
     (void)sqlite3_clear_bindings(insert);
     segment->bytes += (int64_t)batch->blob.bytes + ROW_OVERHEAD_BYTES;
     return err;
@@ -174,6 +175,7 @@ pawl_err pawl_segment_read(struct pawl_segment *segment,
                            struct pawl_segment_end *ret_end,
                            struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(fn != NULL && from_op > 0);
     struct pawl_segment_end end = {.stopped = false};
     pawl_err err = find_start(segment, from_op, &end, msg);
     sqlite3_stmt *statement = NULL;
@@ -311,7 +313,7 @@ pawl_err pawl_segment_set_checkpoints(struct pawl_segment *segment,
                                       const struct pawl_segment_checkpoints *checkpoints,
                                       struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(segment->writes);
+    PAWL_ASSERT(segment->writes && checkpoints->count > 0);
     pawl_err err =
         pawl_segment_run(segment, "BEGIN IMMEDIATE; DELETE FROM checkpoint", "write", msg);
     if (pawl_ok(err)) {

@@ -165,6 +165,7 @@ static pawl_err load_places(struct sqlite_journal *journal,
             return err;
         }
     }
+    PAWL_ASSERT(journal->active != NULL);
     journal->places[numbers->count - 1] = *pawl_segment_place(journal->active);
     journal->place_count = numbers->count;
     return PAWL_OK;
@@ -231,6 +232,7 @@ pawl_err pawl_journal_open_existing(struct sqlite_journal *journal, struct pawl_
         return err;
     }
     uint32_t count = 0;
+    PAWL_ASSERT(journal->active == NULL && journal->places == NULL);
     err = find_active(journal, &numbers, &count, msg);
     if (pawl_ok(err) && !journal->read_only) {
         err = remove_unbegun(journal, &numbers, count, msg);

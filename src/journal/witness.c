@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/hash.h"
 
-enum { LINE_BYTES_MAX = 160, CRC_DIGITS = 8 };
+enum { LINE_BYTES_MAX = 160 };
 
 static const char prefix[] = "pawl-witness-1 ";
 
@@ -57,13 +58,18 @@ bool pawl_journal_hash_parse(struct pawl_slice text, struct pawl_journal_hash *r
     return true;
 }
 
+/* Returns the bytes of the line, its newline included. */
 static int format_line(const struct pawl_witness *witness, char out[static LINE_BYTES_MAX])
 {
+    PAWL_ASSERT(witness->op > 0);
     char hash[PAWL_JOURNAL_HASH_TEXT_BYTES];
     int bytes = snprintf(out, LINE_BYTES_MAX, "%s%" PRIu64 " %s", prefix, witness->op,
                          pawl_journal_hash_format(&witness->hash, hash));
+    PAWL_ASSERT(bytes > 0 && bytes < LINE_BYTES_MAX);
     uint32_t crc = pawl_hash_crc32c(0, out, (size_t)bytes);
-    return bytes + snprintf(out + bytes, (size_t)(LINE_BYTES_MAX - bytes), " %08" PRIx32 "\n", crc);
+    bytes += snprintf(out + bytes, (size_t)(LINE_BYTES_MAX - bytes), " %08" PRIx32 "\n", crc);
+    PAWL_ASSERT(bytes < LINE_BYTES_MAX);
+    return bytes;
 }
 
 pawl_err pawl_witness_write(const struct pawl_files *files,
@@ -170,6 +176,7 @@ pawl_err pawl_witness_compare(struct pawl_journal *journal,
                               bool *ret_same,
                               struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(witness->op > 0);
     struct comparison comparison = {.witness = witness};
     pawl_err err = journal->ops->read(journal, witness->op, compare_batch, &comparison, msg);
     if (pawl_ok(err)) {

@@ -29,13 +29,15 @@ PAWL_MUST_CHECK pawl_err pawl_witness_read(const struct pawl_files *files,
                                            const char *dir,
                                            struct pawl_witness *ret_witness,
                                            struct pawl_errmsg *msg);
-/* J12: reads it and compares it with the journal. *ret_witness is as it was read. */
+/* J12: reads it and compares it with the journal. *ret_witness is set in any case: as it was read,
+ * or with op 0. */
 PAWL_MUST_CHECK pawl_err pawl_witness_check(const struct pawl_files *files,
                                             const char *dir,
                                             struct pawl_journal *journal,
                                             struct pawl_witness *ret_witness,
                                             struct pawl_errmsg *msg);
-/* Whether the batch that ends with `op` has this hash. NOT_FOUND: older than what is here. */
+/* Whether the batch that ends with `op` has this hash; op is at least 1, and above the head it has
+ * none. NOT_FOUND: older than what is here. */
 PAWL_MUST_CHECK pawl_err pawl_witness_compare(struct pawl_journal *journal,
                                               const struct pawl_witness *witness,
                                               bool *ret_same,
