@@ -130,7 +130,7 @@ pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
 {
     *db = (struct pawl_history_db){.err = PAWL_OK};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int code = sqlite3_open_v2(path, &db->sqlite, flags, NULL);
+    int code = sqlite3_open_v2(path, &db->sqlite, flags, pawl_history_vfs());
     if (code != SQLITE_OK) {
         db->err = pawl_sqlite_err(db->sqlite, code, "open", path, &db->msg);
         return db->err;

@@ -154,6 +154,7 @@ static pawl_err write_format(const struct pawl_datadir *dir, struct pawl_errmsg 
     char text[32];
     int bytes = snprintf(text, sizeof(text), "pawl %d\n", PAWL_DATADIR_FORMAT);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    errno = ENOSPC; /* What a write that is cut short does not say. */
     bool written = fd >= 0 && write(fd, text, (size_t)bytes) == bytes;
     int error_number = errno;
     if (fd >= 0) {

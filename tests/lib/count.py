@@ -15,6 +15,10 @@ import time
 import traceback
 
 
+class Skip(Exception):
+    """Raised by a test that this machine cannot run, with the reason."""
+
+
 class Count:
     def __init__(self):
         self.passed = 0
@@ -27,6 +31,8 @@ class Count:
         started = time.monotonic()
         try:
             yield
+        except Skip as reason:
+            self.skip(name, reason)
         except Exception:  # A test may raise anything; the next one still runs.
             self.failed += 1
             print(f"FAIL {name} ({time.monotonic() - started:.2f} s)")

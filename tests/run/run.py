@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import caps  # noqa: E402
 import count as counting  # noqa: E402
+import disks  # noqa: E402
 import files  # noqa: E402
 import kills  # noqa: E402
 import processes  # noqa: E402
@@ -24,7 +25,7 @@ import terminals  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
-          "files": files, "kills": kills}
+          "files": files, "kills": kills, "disks": disks}
 
 
 def wanted(names, suite, title):
