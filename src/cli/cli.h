@@ -22,6 +22,9 @@ enum {
     PAWL_EXIT_CORRUPT = 4
 };
 
+/* In place of an exit status: the command line is fine so far. */
+enum { PAWL_CLI_GO_ON = -1 };
+
 enum { PAWL_CLI_OPTIONS_MAX = 32 };
 
 struct pawl_cli_option {
@@ -74,12 +77,23 @@ int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv);
 /* The value of an option's last occurrence, or NULL; and whether it was given at all. */
 const char *pawl_cli_value(const struct pawl_cli_call *call, int id);
 bool pawl_cli_has(const struct pawl_cli_call *call, int id);
-/* "pawl runs: …" and a hint to --help, on stderr; returns PAWL_EXIT_USAGE. */
+/* "pawl runs: …" and the way to --help, on stderr; returns PAWL_EXIT_USAGE. */
 int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, ...)
     PAWL_PRINTF(2, 3);
 /* "pawl runs: …" on stderr; returns `status`. */
 int pawl_cli_error(const struct pawl_cli_call *call, int status, const char *format, ...)
     PAWL_PRINTF(3, 4);
+
+/* The nearest of several words to a misspelt one. Set `word`, offer the others one by one, read
+ * `nearest`: NULL when none is so near that it was probably meant. Borrows all texts. */
+struct pawl_cli_guess {
+    const char *word;
+    const char *nearest;
+    size_t distance; /* of `nearest`, in letters to insert, delete or replace */
+};
+void pawl_cli_guess_offer(struct pawl_cli_guess *guess, const char *candidate);
+/* The nearest command's name, or NULL. */
+const char *pawl_cli_guess_command(const char *name);
 
 void pawl_cli_print_help(FILE *out);
 void pawl_cli_print_command_help(FILE *out, const struct pawl_cli_command *command);

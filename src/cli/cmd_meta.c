@@ -18,7 +18,11 @@ static int run_help(const struct pawl_cli_call *call)
     }
     const struct pawl_cli_command *command = pawl_cli_find_command(call->operands[0]);
     if (command == NULL) {
-        return pawl_cli_usage_error(call, "there is no command '%s'", call->operands[0]);
+        const char *nearest = pawl_cli_guess_command(call->operands[0]);
+        return nearest != NULL
+                   ? pawl_cli_usage_error(call, "there is no command '%s'; did you mean '%s'?",
+                                          call->operands[0], nearest)
+                   : pawl_cli_usage_error(call, "there is no command '%s'", call->operands[0]);
     }
     pawl_cli_print_command_help(stdout, command);
     return PAWL_EXIT_OK;
@@ -51,7 +55,8 @@ const struct pawl_cli_command pawl_cli_command_version = {
 static int run_completion(const struct pawl_cli_call *call)
 {
     if (!pawl_cli_print_completion(stdout, call->operands[0])) {
-        return pawl_cli_usage_error(call, "bash, zsh or fish, not '%s'", call->operands[0]);
+        return pawl_cli_usage_error(
+            call, "there are completions for bash, zsh and fish, not for '%s'", call->operands[0]);
     }
     return PAWL_EXIT_OK;
 }

@@ -69,7 +69,8 @@ static bool parse_cap(enum pawl_run_cap_index index, const char *text, int64_t *
     return parsed && *ret_amount > 0 && *ret_amount <= PAWL_AMOUNT_MAX;
 }
 
-/* The caps in the order given: the first one is the run's primary unit. -1: fine. */
+/* The caps in the order given: the first one is the run's primary unit. Returns PAWL_CLI_GO_ON or
+ * an exit status. */
 static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
     static const char *const forms[PAWL_CAP_COUNT] = {
@@ -97,7 +98,7 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
         run->primary = any ? run->primary : index;
         any = true;
     }
-    return -1;
+    return PAWL_CLI_GO_ON;
 }
 
 static int run_run(const struct pawl_cli_call *call)
@@ -114,11 +115,14 @@ static int run_run(const struct pawl_cli_call *call)
         .json_card = pawl_cli_has(call, OPTION_JSON_CARD),
     };
     int status = take_caps(call, &run);
-    if (status >= 0) {
+    if (status != PAWL_CLI_GO_ON) {
         return status;
     }
     if (pawl_cli_has(call, OPTION_ATTENDED) && pawl_cli_has(call, OPTION_UNATTENDED)) {
         return pawl_cli_usage_error(call, "--attended and --unattended exclude each other");
+    }
+    if (run.no_card && run.json_card) {
+        return pawl_cli_usage_error(call, "--no-card and --json-card exclude each other");
     }
     if (pawl_cli_has(call, OPTION_ATTENDED)) {
         run.attendance = PAWL_ATTENDED;

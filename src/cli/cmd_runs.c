@@ -84,7 +84,7 @@ static bool add(void *arg, const struct pawl_history_run *run)
     return true;
 }
 
-/* -1: fine. */
+/* Returns PAWL_CLI_GO_ON or an exit status. */
 static int
 take_filter(const struct pawl_cli_call *call, int64_t now_us, struct pawl_history_filter *filter)
 {
@@ -107,7 +107,7 @@ take_filter(const struct pawl_cli_call *call, int64_t now_us, struct pawl_histor
         }
         filter->since_us = now_us - span_ms * 1000;
     }
-    return -1;
+    return PAWL_CLI_GO_ON;
 }
 
 static int run_runs(const struct pawl_cli_call *call)
@@ -117,7 +117,7 @@ static int run_runs(const struct pawl_cli_call *call)
                               .now_us = clock.real_us(clock.arg)};
     struct pawl_history_filter filter = {.limit = 0};
     int status = take_filter(call, listing.now_us, &filter);
-    if (status >= 0) {
+    if (status != PAWL_CLI_GO_ON) {
         return status;
     }
     bool json = pawl_cli_has(call, OPTION_JSON);

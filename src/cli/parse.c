@@ -74,9 +74,28 @@ static const struct pawl_cli_option *form_option(const struct getopt_form *form,
     PAWL_UNREACHABLE();
 }
 
-/* A shortened name that fits several options. */
+/* A long name that is none, misspelt perhaps. */
 static int
-tell_ambiguous(const struct pawl_cli_call *call, const struct getopt_form *form, const char *word)
+tell_unknown(const struct pawl_cli_call *call, const struct getopt_form *form, const char *word)
+{
+    char name[64];
+    struct pawl_cli_guess guess = {.word = name};
+    size_t bytes = strcspn(word + 2, "=");
+    (void)pawl_slice_copy_str(pawl_slice_of(word + 2, bytes), name, sizeof(name));
+    for (size_t i = 0; i < form->count; i++) {
+        pawl_cli_guess_offer(&guess, form->options[i]->name);
+    }
+    if (guess.nearest == NULL) {
+        return pawl_cli_usage_error(call, "there is no option --%s", name);
+    }
+    return pawl_cli_usage_error(call, "there is no option --%s; did you mean --%s?", name,
+                                guess.nearest);
+}
+
+/* What getopt has no use for: no option's name, or the beginning of several. */
+static int tell_unknown_or_ambiguous(const struct pawl_cli_call *call,
+                                     const struct getopt_form *form,
+                                     const char *word)
 {
     char names[256] = "";
     size_t used = 0;
@@ -91,7 +110,7 @@ tell_ambiguous(const struct pawl_cli_call *call, const struct getopt_form *form,
         }
     }
     return fitting > 1 ? pawl_cli_usage_error(call, "%s could be %s", word, names)
-                       : pawl_cli_usage_error(call, "there is no option %s", word);
+                       : tell_unknown(call, form, word);
 }
 
 /* What getopt could not take: which word it was is found again from its own variables. */
@@ -109,10 +128,10 @@ static int tell_bad_option(const struct pawl_cli_call *call,
         return pawl_cli_usage_error(call, "there is no option -%c", optopt);
     }
     return optopt >= 256 ? pawl_cli_usage_error(call, "%s takes no value", argv[optind - 1])
-                         : tell_ambiguous(call, form, argv[optind - 1]);
+                         : tell_unknown_or_ambiguous(call, form, argv[optind - 1]);
 }
 
-/* Fills the call. Returns -1 to go on, else an exit status. */
+/* Fills the call. Returns PAWL_CLI_GO_ON or an exit status. */
 static int parse(struct pawl_cli_call *call, int argc, char **argv)
 {
     struct getopt_form form;
@@ -139,22 +158,23 @@ static int parse(struct pawl_cli_call *call, int argc, char **argv)
     }
     call->operands = argv + optind;
     call->operand_count = (size_t)(argc - optind);
-    return -1;
+    return PAWL_CLI_GO_ON;
 }
 
 int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv)
 {
     struct pawl_cli_call call = {.command = command};
     int status = parse(&call, argc, argv);
-    if (status >= 0) {
+    if (status != PAWL_CLI_GO_ON) {
         return status;
     }
     if (call.operand_count < command->operands_min) {
-        return pawl_cli_usage_error(&call, "something is missing: %s %s", command->name,
-                                    command->operands);
+        return pawl_cli_usage_error(&call, "an argument is missing. Usage: pawl %s [options] %s",
+                                    command->name, command->operands);
     }
     if (call.operand_count > command->operands_max) {
-        return pawl_cli_usage_error(&call, "%s is too much", call.operands[command->operands_max]);
+        return pawl_cli_usage_error(&call, "unexpected argument '%s'",
+                                    call.operands[command->operands_max]);
     }
     return command->run(&call);
 }

@@ -56,17 +56,21 @@ def every_command_has_help(cli):
 
 def mistakes_are_told_with_the_way_out(cli):
     expect(cli(), 2, err="Commands:")
-    expect(cli("rums"), 2, err="did you mean 'runs'")
-    expect(cli("frobnicate"), 2, err="there is no command 'frobnicate'. See 'pawl help'")
+    expect(cli("rums"), 2, err="no command 'rums'; did you mean 'runs'\\?\nSee 'pawl help'")
+    expect(cli("help", "rums"), 2, err="no command 'rums'; did you mean 'runs'\\?\n")
+    expect(cli("frobnicate"), 2, err="there is no command 'frobnicate'\nSee 'pawl help'")
+    expect(cli("--verson"), 2, err="no option --verson; did you mean --version\\?\n")
+    expect(cli("--max-usd", "1", "--", "true"), 2, err="--max-usd stands where the command should")
     expect(cli("runs", "--frob"), 2, err="no option --frob.*\nSee 'pawl runs --help'")
+    expect(cli("run", "--maxusd=1", "--", "true"), 2, err="--maxusd; did you mean --max-usd\\?\n")
     expect(cli("runs", "-x"), 2, err="no option -x")
     expect(cli("runs", "--limit"), 2, err="--limit needs a value")
     expect(cli("runs", "--json=1"), 2, err="takes no value")
     expect(cli("run", "--max=1", "--", "true"), 2, err="--max=1 could be --max-usd, --max-tokens")
     expect(cli("run", "--max-u", "0", "--", "true"), 2, err="--max-usd takes")
-    expect(cli("runs", "extra"), 2, err="extra is too much")
-    expect(cli("show"), 2, err="something is missing")
-    expect(cli("completion", "tcsh"), 2, err="bash, zsh or fish")
+    expect(cli("runs", "extra"), 2, err="unexpected argument 'extra'")
+    expect(cli("show"), 2, err=r"an argument is missing. Usage: pawl show \[options\] RUN\n")
+    expect(cli("completion", "tcsh"), 2, err="bash, zsh and fish, not for 'tcsh'")
 
 
 def caps_are_read_strictly(cli):
@@ -86,9 +90,13 @@ def caps_are_read_strictly(cli):
 
 
 def run_needs_a_command(cli):
-    expect(cli("run"), 2, err="something is missing")
-    expect(cli("run", "--max-usd", "1", "--"), 2, err="something is missing")
+    expect(cli("run"), 2, err=r"an argument is missing. Usage: pawl run \[options\] -- COMMAND")
+    expect(cli("run", "--max-usd", "1", "--"), 2, err="an argument is missing")
+
+
+def options_that_exclude_each_other_are_refused(cli):
     expect(cli("run", "--attended", "--unattended", "--", "true"), 2, err="exclude each other")
+    expect(cli("run", "--no-card", "--json-card", "--", "true"), 2, err="exclude each other")
 
 
 def options_behind_the_command_are_its_own(cli):
@@ -258,7 +266,8 @@ def a_broken_pipe_is_no_crash(cli):
 
 
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
-         run_needs_a_command, options_behind_the_command_are_its_own, an_empty_history_is_no_error,
+         run_needs_a_command, options_that_exclude_each_other_are_refused,
+         options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
