@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/attrs.h"
 #include "base/buf.h"
 
 /* Exit statuses (docs/CONTRACTS.md). */
@@ -102,10 +103,14 @@ bool pawl_cli_print_completion(FILE *out, const char *shell);
 /* pawl(1) in roff. */
 void pawl_cli_print_man(FILE *out);
 
-/* --- Text for people ------------------------------------------------------------------------- */
+/* --- Output ---------------------------------------------------------------------------------- */
 
-/* True when the stream is a terminal and NO_COLOR is not set. */
-bool pawl_cli_colour(FILE *out);
+/* Half a list would be taken for the whole, and nothing needs to be closed that the end of the
+ * process does not close: says that there is no memory, and exits with PAWL_EXIT_REFUSED. */
+PAWL_NORETURN void pawl_cli_no_memory(void);
+
+/* A line of JSON. Prints and frees it. */
+void pawl_cli_print_line(struct pawl_buf *line);
 
 /* Text that came from outside (a command line, a model's name), in one line: control characters,
  * which a terminal might obey, become '?'. Cut at out_bytes - 1. */
@@ -115,15 +120,16 @@ enum { PAWL_CLI_COLUMNS_MAX = 12 };
 struct pawl_cli_column {
     const char *title;
     bool right;       /* numbers */
-    size_t width_max; /* 0: as wide as needed; else cut with an ellipsis */
+    size_t width_max; /* in code points, cut there with an ellipsis; 0: as wide as needed */
 };
-/* Rows are collected, then printed with columns as wide as they need to be. */
+/* Rows are collected, then printed with columns as wide as they need to be. A table always comes
+ * about and is always printed whole: see pawl_cli_no_memory. */
 struct pawl_cli_table;
 struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns, size_t count);
 /* Appends the next cell, row by row; copies. */
 void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text);
-/* Prints (nothing at all for a table without rows, unless `always`) and frees. false when memory
- * ran out on the way. */
-bool pawl_cli_table_print(struct pawl_cli_table *table, FILE *out);
+/* Prints, nothing at all for a table without rows, and frees. A column in which no row has anything
+ * is left out; on a terminal, columns that may be cut are cut to its width. */
+void pawl_cli_table_print(struct pawl_cli_table *table, FILE *out);
 
 #endif

@@ -69,8 +69,7 @@ static void write_json(const struct pawl_price *price)
     }
     pawl_json_array_end(&json);
     pawl_json_object_end(&json);
-    puts(pawl_buf_cstr(&line));
-    pawl_buf_free(&line);
+    pawl_cli_print_line(&line);
 }
 
 /* A row per size of prompt, for the table. */

@@ -34,7 +34,7 @@ static const struct pawl_cli_option options[] = {
     {OPTION_MAX_ITERATIONS, 0, "max-iterations", "N", "stop at so many model calls (default 100)"},
     {OPTION_MAX_TIME, 0, "max-time", "TIME", "stop after 90s, 30m, 2h, … (default 1h)"},
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
-    {OPTION_NAME, 'n', "name", "NAME", "a word to find the run by"},
+    {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
     {OPTION_ATTENDED, 0, "attended", NULL, "somebody is there: at a cap refuse, kill nothing"},
     {OPTION_UNATTENDED, 0, "unattended", NULL, "nobody is there: at a cap end the agent"},
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},

@@ -22,9 +22,9 @@ static const struct pawl_cli_option options[] = {
 };
 
 static const struct pawl_cli_column columns[] = {
-    {"RUN", false, 0},   {"STARTED", false, 0}, {"TOOK", true, 0},
-    {"STATE", false, 0}, {"SPENT", true, 0},    {"OF", true, 0},
-    {"CALLS", true, 0},  {"REFUSED", true, 0},  {"COMMAND", false, 60},
+    {"RUN", false, 0},   {"STARTED", false, 0},  {"TOOK", true, 0},  {"STATE", false, 0},
+    {"SPENT", true, 0},  {"OF", true, 0},        {"CALLS", true, 0}, {"REFUSED", true, 0},
+    {"NAME", false, 24}, {"COMMAND", false, 60},
 };
 
 struct listing {
@@ -43,8 +43,7 @@ static void add_json(const struct pawl_history_run *run)
     pawl_json_object_begin(&json);
     pawl_cli_write_run(&json, run);
     pawl_json_object_end(&json);
-    puts(pawl_buf_cstr(&line));
-    pawl_buf_free(&line);
+    pawl_cli_print_line(&line);
 }
 
 static void add_row(struct listing *listing, const struct pawl_history_run *run)
@@ -52,7 +51,7 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
     char text[PAWL_CLI_TEXT_BYTES];
     char money[PAWL_MONEY_TEXT_BYTES];
     char took[PAWL_CLOCK_TEXT_BYTES];
-    char command[256];
+    char plain[256];
     int64_t end_us = run->ended_us != 0 ? run->ended_us : listing->now_us;
     pawl_slice_copy_str(run->id, text, sizeof(text));
     pawl_cli_table_cell(listing->table, text);
@@ -67,7 +66,8 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
     pawl_cli_table_cell(listing->table, text);
     snprintf(text, sizeof(text), "%" PRIu64, run->refusals);
     pawl_cli_table_cell(listing->table, text);
-    pawl_cli_table_cell(listing->table, pawl_cli_plain(run->command, command, sizeof(command)));
+    pawl_cli_table_cell(listing->table, pawl_cli_plain(run->name, plain, sizeof(plain)));
+    pawl_cli_table_cell(listing->table, pawl_cli_plain(run->command, plain, sizeof(plain)));
 }
 
 static bool add(void *arg, const struct pawl_history_run *run)

@@ -32,12 +32,6 @@ struct page {
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static void print_line(struct pawl_buf *line)
-{
-    puts(pawl_buf_cstr(line));
-    pawl_buf_free(line);
-}
-
 static void json_run(const struct pawl_history_run *run)
 {
     struct pawl_buf line;
@@ -52,7 +46,7 @@ static void json_run(const struct pawl_history_run *run)
         pawl_json_put_raw(&json, run->end_note);
     }
     pawl_json_object_end(&json);
-    print_line(&line);
+    pawl_cli_print_line(&line);
 }
 
 static void json_amounts(struct pawl_json_writer *json, const char *key, const int64_t *amounts)
@@ -109,7 +103,7 @@ static void json_call(const struct pawl_history_call *call)
     json_raw(&json, "reserve", call->reserve_meta);
     json_raw(&json, "settle", call->settle_meta);
     pawl_json_object_end(&json);
-    print_line(&line);
+    pawl_cli_print_line(&line);
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -143,6 +137,9 @@ static void text_run(const struct pawl_history_run *run)
     char money[PAWL_MONEY_TEXT_BYTES];
     char plain[LINE_BYTES];
     printf("%.*s  %s\n", (int)run->id.bytes, run->id.data, pawl_cli_run_word(run, text));
+    if (!pawl_slice_empty(run->name)) {
+        printf("%s: ", pawl_cli_plain(run->name, plain, sizeof(plain)));
+    }
     printf("%s\n", pawl_cli_plain(run->command, plain, sizeof(plain)));
     printf("in %s, %s", pawl_cli_plain(run->cwd, plain, sizeof(plain)),
            pawl_cli_local_time(run->started_us, text));
@@ -284,6 +281,35 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     return err;
 }
 
+static bool take_id(void *arg, const struct pawl_history_run *run)
+{
+    char *id = arg;
+    (void)pawl_slice_copy_str(run->id, id, PAWL_RUN_ID_BYTES);
+    return false;
+}
+
+/* An id or its beginning, "last", or else a name, of whose runs the newest counts. */
+static pawl_err find(const struct pawl_datadir *dir,
+                     struct pawl_history *history,
+                     const char *text,
+                     char ret_id[static PAWL_RUN_ID_BYTES],
+                     struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_datadir_find(dir, text, ret_id, msg);
+    if (err.code != PAWL_ERR_NOT_FOUND || text[0] == '\0') {
+        return err;
+    }
+    char id[PAWL_RUN_ID_BYTES] = "";
+    struct pawl_errmsg history_msg = {""};
+    struct pawl_history_filter filter = {.limit = 1, .name = pawl_slice_str(text)};
+    if (pawl_failed(pawl_history_runs(history, &filter, take_id, id, &history_msg)) ||
+        id[0] == '\0') {
+        return err;
+    }
+    memcpy(ret_id, id, PAWL_RUN_ID_BYTES);
+    return PAWL_OK;
+}
+
 static int run_show(const struct pawl_cli_call *call)
 {
     struct pawl_datadir dir;
@@ -298,7 +324,7 @@ static int run_show(const struct pawl_cli_call *call)
     struct pawl_errmsg msg = {""};
     struct page page = {.json = pawl_cli_has(call, OPTION_JSON)};
     char id[PAWL_RUN_ID_BYTES];
-    pawl_err err = pawl_datadir_find(&dir, call->operands[0], id, &msg);
+    pawl_err err = find(&dir, history, call->operands[0], id, &msg);
     if (pawl_ok(err)) {
         err = show(&page, history, id, &msg);
     }
@@ -315,7 +341,7 @@ const struct pawl_cli_command pawl_cli_command_show = {
     .name = "show",
     .operands = "RUN",
     .summary = "one run, with every call",
-    .text = "RUN is an id or the beginning of one, or 'last'.",
+    .text = "RUN is an id or the beginning of one, the name that --name gave a run, or 'last'.",
     .examples = "  pawl show last\n"
                 "  pawl show last --json | jq 'select(.type==\"call\")'",
     .options = options,

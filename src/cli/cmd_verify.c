@@ -101,8 +101,7 @@ static void tell_json(const char *id, const struct pawl_verify_report *report, c
         pawl_json_member_bool(&json, "results_compared", report->results_compared);
     }
     pawl_json_object_end(&json);
-    puts(pawl_buf_cstr(&line));
-    pawl_buf_free(&line);
+    pawl_cli_print_line(&line);
 }
 
 static void tell_text(const char *id, const struct pawl_verify_report *report)

@@ -130,7 +130,6 @@ void pawl_cli_print_man(FILE *out)
           "cap, 125 when pawl itself failed, 126 and 127 as shells do, 128+n for signal n.\n"
           ".SH ENVIRONMENT\n"
           ".TP\n.B PAWL_DATA_DIR\nThe data directory; else $XDG_STATE_HOME/pawl, "
-          "else ~/.local/state/pawl.\n"
-          ".TP\n.B NO_COLOR\nNo colours.\n",
+          "else ~/.local/state/pawl.\n",
           out);
 }

@@ -6,13 +6,17 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "cli/cli.h"
 
-enum { TABLE_BYTES_MAX = 64 << 20 };
+enum {
+    TABLE_BYTES_MAX = 64 << 20,
+    GAP = 2,           /* between two columns */
+    CUT_WIDTH_MIN = 12 /* no column is cut below it to fit a terminal */
+};
 
 struct pawl_cli_table {
     struct pawl_cli_column columns[PAWL_CLI_COLUMNS_MAX];
@@ -21,10 +25,19 @@ struct pawl_cli_table {
     struct pawl_buf cells; /* NUL-terminated texts, one after the other */
 };
 
-bool pawl_cli_colour(FILE *out)
+void pawl_cli_no_memory(void)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    return isatty(fileno(out)) == 1 && (no_colour == NULL || no_colour[0] == '\0');
+    fputs("pawl: no memory for the output\n", stderr);
+    exit(PAWL_EXIT_REFUSED);
+}
+
+void pawl_cli_print_line(struct pawl_buf *line)
+{
+    if (line->overflowed) {
+        pawl_cli_no_memory();
+    }
+    puts(pawl_buf_cstr(line));
+    pawl_buf_free(line);
 }
 
 const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes)
@@ -56,7 +69,7 @@ struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns,
     PAWL_ASSERT(count > 0 && count <= PAWL_CLI_COLUMNS_MAX);
     struct pawl_cli_table *table = pawl_alloc_zeroed(1, sizeof(*table));
     if (table == NULL) {
-        return NULL;
+        pawl_cli_no_memory();
     }
     memcpy(table->columns, columns, count * sizeof(columns[0]));
     table->column_count = count;
@@ -66,36 +79,66 @@ struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns,
 
 void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text)
 {
-    if (table == NULL) {
-        return;
-    }
     pawl_buf_append(&table->cells, text, strlen(text) + 1);
     table->cell_count++;
 }
 
-static size_t column_limit(const struct pawl_cli_column *column, size_t width)
-{
-    return column->width_max != 0 && width > column->width_max ? column->width_max : width;
-}
+/* Where the cells go. A column in which no row has anything is not shown. */
+struct layout {
+    size_t widths[PAWL_CLI_COLUMNS_MAX]; /* 0: not shown */
+    size_t last;                         /* the last column that is shown */
+};
 
-static void measure(const struct pawl_cli_table *table, size_t *widths)
+static void measure(const struct pawl_cli_table *table, struct layout *layout)
 {
-    PAWL_ASSERT(table->column_count > 0);
-    for (size_t i = 0; i < table->column_count; i++) {
-        widths[i] = text_width(table->columns[i].title);
-    }
+    *layout = (struct layout){.last = 0};
     const char *cell = table->cells.data;
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % table->column_count;
-        size_t width = column_limit(&table->columns[column], text_width(cell));
-        if (width > widths[column]) {
-            widths[column] = width;
+        size_t width = text_width(cell);
+        size_t width_max = table->columns[column].width_max;
+        width = width_max != 0 && width > width_max ? width_max : width;
+        if (width > layout->widths[column]) {
+            layout->widths[column] = width;
         }
         cell += strlen(cell) + 1;
     }
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t title = text_width(table->columns[i].title);
+        if (layout->widths[i] > 0) {
+            layout->widths[i] = title > layout->widths[i] ? title : layout->widths[i];
+            layout->last = i;
+        }
+    }
 }
 
-/* At most `width` code points, the last an ellipsis if something was cut, padded on the side. */
+static size_t total_width(const struct layout *layout)
+{
+    size_t total = 0;
+    for (size_t i = 0; i <= layout->last; i++) {
+        total += layout->widths[i] > 0 ? layout->widths[i] + GAP : 0;
+    }
+    return total > 0 ? total - GAP : 0;
+}
+
+/* On a terminal that is too narrow, columns that may be cut are, the last one first. */
+static void fit(const struct pawl_cli_table *table, struct layout *layout, FILE *out)
+{
+    struct winsize size;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+        return;
+    }
+    for (size_t i = table->column_count; i > 0; i--) {
+        size_t total = total_width(layout);
+        size_t *width = &layout->widths[i - 1];
+        if (total > size.ws_col && table->columns[i - 1].width_max != 0 && *width > CUT_WIDTH_MIN) {
+            size_t over = total - size.ws_col;
+            *width = *width > over + CUT_WIDTH_MIN ? *width - over : CUT_WIDTH_MIN;
+        }
+    }
+}
+
+/* At most `width` code points, the last an ellipsis if something was cut, and padded to `width`. */
 static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
     size_t have = text_width(text);
@@ -117,37 +160,44 @@ static void print_cell(FILE *out, const char *text, size_t width, bool right, bo
         fputs("…", out);
     }
     if (!last) {
-        fprintf(out, "%*s", right ? 2 : (int)pad + 2, "");
+        fprintf(out, "%*s", right ? GAP : (int)pad + GAP, "");
     }
 }
 
-bool pawl_cli_table_print(struct pawl_cli_table *table, FILE *out)
+static void print_row(FILE *out,
+                      const struct pawl_cli_table *table,
+                      const struct layout *layout,
+                      const char *cell)
 {
-    if (table == NULL) {
-        return false;
-    }
-    PAWL_ASSERT(table->column_count > 0);
-    bool complete = !table->cells.overflowed;
-    if (complete && table->cell_count > 0) {
-        size_t widths[PAWL_CLI_COLUMNS_MAX];
-        measure(table, widths);
-        for (size_t i = 0; i < table->column_count; i++) {
-            print_cell(out, table->columns[i].title, widths[i], table->columns[i].right,
-                       i + 1 == table->column_count);
+    for (size_t i = 0; i < table->column_count; i++) {
+        const char *text = cell != NULL ? cell : table->columns[i].title;
+        if (layout->widths[i] > 0) {
+            print_cell(out, text, layout->widths[i], table->columns[i].right, i == layout->last);
         }
-        fputc('\n', out);
+        cell = cell != NULL ? cell + strlen(cell) + 1 : NULL;
+    }
+    fputc('\n', out);
+}
+
+void pawl_cli_table_print(struct pawl_cli_table *table, FILE *out)
+{
+    if (table->cells.overflowed) {
+        pawl_cli_no_memory();
+    }
+    PAWL_ASSERT(table->cell_count % table->column_count == 0);
+    if (table->cell_count > 0) {
+        struct layout layout;
+        measure(table, &layout);
+        fit(table, &layout, out);
+        print_row(out, table, &layout, NULL);
         const char *cell = table->cells.data;
         for (size_t i = 0; i < table->cell_count; i++) {
-            size_t column = i % table->column_count;
-            bool last = column + 1 == table->column_count;
-            print_cell(out, cell, widths[column], table->columns[column].right, last);
-            if (last) {
-                fputc('\n', out);
+            if (i % table->column_count == 0) {
+                print_row(out, table, &layout, cell);
             }
             cell += strlen(cell) + 1;
         }
     }
     pawl_buf_free(&table->cells);
     pawl_free(table);
-    return complete;
 }

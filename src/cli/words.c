@@ -85,6 +85,9 @@ void pawl_cli_write_amount(struct pawl_json_writer *json,
 void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history_run *run)
 {
     pawl_json_member_string(json, "run", run->id);
+    if (!pawl_slice_empty(run->name)) {
+        pawl_json_member_string(json, "name", run->name);
+    }
     pawl_json_member_string(json, "command", run->command);
     if (!pawl_slice_empty(run->argv)) {
         pawl_json_key(json, "argv");

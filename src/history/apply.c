@@ -306,11 +306,11 @@ static void apply_note(const struct context *context)
                             context->run, (int64_t)context->record->repeats + 1);
         break;
     case PAWL_NOTE_RUN_START:
-        pawl_history_db_run(context->db, "UPDATE runs SET command=?2, argv=?3, cwd=?4 WHERE id=?1",
-                            "ssss", context->run, meta_text(context, "command"),
-                            argv == PAWL_JSON_NONE ? PAWL_SLICE_NONE
-                                                   : pawl_json_raw(&context->meta, argv),
-                            meta_text(context, "cwd"));
+        pawl_history_db_run(
+            context->db, "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5 WHERE id=?1",
+            "sssss", context->run, meta_text(context, "name"), meta_text(context, "command"),
+            argv == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, argv),
+            meta_text(context, "cwd"));
         break;
     case PAWL_NOTE_RUN_END:
         pawl_history_db_run(context->db,

@@ -13,12 +13,15 @@
 #include "base/assert.h"
 #include "journal/sqlite_err.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 20000 };
 
+/* What an older pawl wrote goes: readers feed the tables again from the journals. */
 static const char schema[] =
+    "DROP TABLE IF EXISTS runs;"
+    "DROP TABLE IF EXISTS calls;"
     "CREATE TABLE runs("
     " id TEXT PRIMARY KEY, watermark INTEGER NOT NULL DEFAULT 0,"
-    " command TEXT, argv TEXT, cwd TEXT,"
+    " name TEXT, command TEXT, argv TEXT, cwd TEXT,"
     " started_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0,"
     " state TEXT NOT NULL, reason TEXT, unit INTEGER NOT NULL DEFAULT 0,"
     " hard_stop INTEGER NOT NULL DEFAULT 0,"
@@ -52,8 +55,8 @@ static const char schema[] =
     " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
     " reserve_meta TEXT, settle_meta TEXT,"
     " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
-_Static_assert(SCHEMA_VERSION == 1, "the last line of the schema says its version");
+    "PRAGMA user_version=2;";
+_Static_assert(SCHEMA_VERSION == 2, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {
@@ -100,19 +103,19 @@ static bool read_version(struct pawl_history_db *db, int64_t *ret_version)
     return true;
 }
 
-/* Two processes may arrive at an empty file together: the version is read again inside the
- * write transaction. */
+/* Two processes may arrive at a file together that is empty or of an older version: the version is
+ * read again inside the write transaction. */
 static bool ensure_schema(struct pawl_history_db *db)
 {
     int64_t version = 0;
     if (!read_version(db, &version)) {
         return false;
     }
-    if (version == 0) {
+    if (version < SCHEMA_VERSION) {
         if (!run_script(db, "BEGIN IMMEDIATE") || !read_version(db, &version)) {
             return false;
         }
-        if (version == 0 && !run_script(db, schema)) {
+        if (version < SCHEMA_VERSION && !run_script(db, schema)) {
             return false;
         }
         if (!run_script(db, "COMMIT")) {

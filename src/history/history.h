@@ -59,6 +59,7 @@ enum pawl_history_unit {
 
 struct pawl_history_run {
     struct pawl_slice id;
+    struct pawl_slice name;    /* what --name gave it, or empty */
     struct pawl_slice command; /* argv as one line, shell-quoted */
     struct pawl_slice argv;    /* as a JSON array */
     struct pawl_slice cwd;
@@ -120,7 +121,8 @@ struct pawl_history_model {
 
 struct pawl_history_filter {
     uint32_t limit;              /* 0: all */
-    struct pawl_slice id_prefix; /* with or without "run_" */
+    struct pawl_slice id_prefix; /* with or without "run_"; empty: any */
+    struct pawl_slice name;      /* the whole of it; empty: any, or none */
     int64_t since_us;            /* 0: from the beginning */
 };
 

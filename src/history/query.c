@@ -73,6 +73,7 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
 {
     int i = 0;
     struct pawl_history_run run = {.id = next_text(row, &i)};
+    run.name = next_text(row, &i);
     run.command = next_text(row, &i);
     run.argv = next_text(row, &i);
     run.cwd = next_text(row, &i);
@@ -111,18 +112,19 @@ pawl_err pawl_history_runs(struct pawl_history *history,
 {
     /* ?3 says that the prefix was given without "run_", which has four letters. */
     static const char sql[] =
-        "SELECT id, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
+        "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
         " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"
         " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"
         " asked, given, end_note FROM runs"
         " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
-        " ORDER BY started_us DESC, id DESC LIMIT ?4";
+        " AND (?4 IS NULL OR name=?4)"
+        " ORDER BY started_us DESC, id DESC LIMIT ?5";
     struct pawl_history_db *db = pawl_history_connection(history);
     struct pawl_slice prefix = filter->id_prefix;
     bool bare = !pawl_slice_starts_with(prefix, PAWL_SLICE("run_"));
     int64_t limit = filter->limit == 0 ? INT64_C(-1) : (int64_t)filter->limit;
-    sqlite3_stmt *row =
-        pawl_history_db_bind(db, sql, "isii", filter->since_us, prefix, (int64_t)bare, limit);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "isisi", filter->since_us, prefix,
+                                             (int64_t)bare, filter->name, limit);
     struct receiver receiver = {.run = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_run, &receiver, msg);
 }

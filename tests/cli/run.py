@@ -6,14 +6,18 @@ Help, errors, exit statuses, JSON, completions and the manual page of every comm
 is in tests/run and tests/sdk.
 """
 import argparse
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lib"))
@@ -151,6 +155,44 @@ def runs_are_listed_found_and_shown(cli):
         expect(cli("verify", **here), 0, out="2 verified, 0 running")
 
 
+def a_run_is_found_by_its_name(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        for name in (["-n", "nightly"], ["--name", "nightly"], []):
+            expect(cli("run", "--no-card", "--quiet", *name, "--", "true", **here), 0)
+        rows = [json.loads(line) for line in cli("runs", "--json", **here).stdout.splitlines()]
+        assert [row.get("name") for row in rows] == [None, "nightly", "nightly"]
+        table = cli("runs", **here)
+        expect(table, 0, out=r"REFUSED  NAME     COMMAND\n.* 0 +true\n.*nightly +true")
+        shown = cli("show", "nightly", **here)
+        expect(shown, 0, out=rf"\A{rows[1]['run']}  completed\nnightly: true\n")
+        expect(cli("show", "night", **here), 1, err="there is no run 'night'")
+
+
+def columns_that_no_row_needs_are_left_out(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "--", "true", **here), 0)
+        assert "NAME" not in cli("runs", **here).stdout
+
+
+def a_table_is_cut_to_the_width_of_the_terminal(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "--", "true", "x" * 80, **here), 0)
+        widths = {}
+        for columns in (300, 110):
+            master, slave = os.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, columns, 0, 0))
+            subprocess.run([cli.pawl, "runs"], stdout=slave, check=True, timeout=SECONDS_MAX,
+                           env={**os.environ, **here})
+            os.close(slave)
+            lines = os.read(master, 4096).decode().split("\r\n")
+            widths[columns] = max(map(len, lines))
+            os.close(master)
+        assert 110 < widths[300] < 300 and widths[110] == 110, widths
+
+
 def what_a_terminal_might_obey_is_not_shown(cli):
     with tempfile.TemporaryDirectory() as data:
         here = {"PAWL_DATA_DIR": data}
@@ -168,7 +210,12 @@ def a_history_that_lost_rows_comes_back(cli):
             expect(cli("run", "--no-card", "--quiet", "--", "true", **here), 0)
         before = cli("runs", "--json", **here).stdout
         file = pathlib.Path(data, "history.db")
-        for damage in (lambda: file.unlink(), lambda: os.truncate(file, 0)):
+        def grow_old():
+            with sqlite3.connect(file) as history:
+                history.executescript("ALTER TABLE runs DROP COLUMN name; PRAGMA user_version=1;")
+            history.close()
+
+        for damage in (file.unlink, lambda: os.truncate(file, 0), grow_old):
             damage()
             for rest in ("-wal", "-shm"):
                 pathlib.Path(f"{file}{rest}").unlink(missing_ok=True)
@@ -269,6 +316,8 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          run_needs_a_command, options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
+         a_run_is_found_by_its_name, columns_that_no_row_needs_are_left_out,
+         a_table_is_cut_to_the_width_of_the_terminal,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
          completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash)

@@ -169,6 +169,7 @@ struct seen {
     struct pawl_history_run run; /* numbers only: the texts are gone */
     char run_state[16];
     char run_reason[16];
+    char name[16];
     char command[64];
     uint64_t calls;
     struct pawl_history_call call; /* the last one */
@@ -184,6 +185,7 @@ static bool see_run(void *arg, const struct pawl_history_run *run)
     seen->run = *run;
     pawl_slice_copy_str(run->state, seen->run_state, sizeof(seen->run_state));
     pawl_slice_copy_str(run->reason, seen->run_reason, sizeof(seen->run_reason));
+    pawl_slice_copy_str(run->name, seen->name, sizeof(seen->name));
     pawl_slice_copy_str(run->command, seen->command, sizeof(seen->command));
     return true;
 }
@@ -429,11 +431,13 @@ static void history_tells_how_a_run_began_and_ended(void **state)
     struct fixture *fixture = *state;
     feed_session(fixture);
     feed_note(fixture, PAWL_NOTE_RUN_START, 0,
-              "{\"command\":\"sh -c 'x'\",\"argv\":[\"sh\",\"-c\",\"x\"],\"cwd\":\"/w\"}");
+              "{\"name\":\"nightly\",\"command\":\"sh -c 'x'\",\"argv\":[\"sh\",\"-c\",\"x\"],"
+              "\"cwd\":\"/w\"}");
     feed_state(fixture, PAWL_SESSION_PAUSED, PAWL_REASON_CAP, PAWL_UNIT_USD_MICROCENTS);
     feed_note(fixture, PAWL_NOTE_RUN_END, 0, "{\"status\":124,\"agent_status\":1}");
     feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_CAPPED, 0);
     struct seen seen = read_back(fixture);
+    assert_string_equal(seen.name, "nightly");
     assert_string_equal(seen.command, "sh -c 'x'");
     assert_string_equal(seen.run_state, "ended");
     assert_string_equal(seen.run_reason, "capped");
@@ -442,6 +446,29 @@ static void history_tells_how_a_run_began_and_ended(void **state)
     assert_int_equal(seen.run.status, 124);
     assert_int_equal(seen.run.agent_status, 1);
     assert_int_equal(seen.run.spent[4], 4000);
+}
+
+static uint64_t runs_named(struct fixture *fixture, const char *name)
+{
+    struct seen seen = {.runs = 0};
+    struct pawl_history *reader = NULL;
+    struct pawl_errmsg msg;
+    struct pawl_history_filter filter = {.name = pawl_slice_str(name)};
+    assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &reader, &msg)));
+    assert_true(pawl_ok(pawl_history_runs(reader, &filter, see_run, &seen, &msg)));
+    assert_true(pawl_ok(pawl_history_close(reader, &msg)));
+    return seen.runs;
+}
+
+static void history_finds_runs_by_the_whole_of_their_name(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_session(fixture);
+    feed_note(fixture, PAWL_NOTE_RUN_START, 0, "{\"name\":\"nightly\"}");
+    close_history(fixture);
+    assert_int_equal(runs_named(fixture, "nightly"), 1);
+    assert_int_equal(runs_named(fixture, "night"), 0);
+    assert_int_equal(runs_named(fixture, ""), 1);
 }
 
 static void history_ends_a_run_whose_time_ran_out(void **state)
@@ -496,6 +523,7 @@ int main(void)
         HISTORY_TEST(history_leaves_out_what_the_ledger_refused),
         HISTORY_TEST(history_counts_every_repeat_of_a_refusal),
         HISTORY_TEST(history_tells_how_a_run_began_and_ended),
+        HISTORY_TEST(history_finds_runs_by_the_whole_of_their_name),
         HISTORY_TEST(history_ends_a_run_whose_time_ran_out),
         HISTORY_TEST(history_keeps_metadata_that_it_cannot_read),
         HISTORY_TEST(history_of_another_format_is_refused),
