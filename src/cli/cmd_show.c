@@ -24,6 +24,7 @@ static const struct pawl_cli_option options[] = {
 struct page {
     bool json;
     bool found;
+    int64_t now_us;
     int64_t started_us;
     struct pawl_cli_table *table;
     uint64_t number;
@@ -108,7 +109,14 @@ static void json_call(const struct pawl_history_call *call)
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-static void text_caps(const struct pawl_history_run *run)
+/* A live run's time is written down at its end only. */
+static int64_t spent_so_far(const struct pawl_history_run *run, size_t index, int64_t took_ms)
+{
+    bool is_time = pawl_cli_history_unit(index) == PAWL_UNIT_WALL_CLOCK_MS;
+    return is_time && run->ended_us == 0 ? took_ms : run->spent[index];
+}
+
+static void text_caps(const struct pawl_history_run *run, int64_t took_ms)
 {
     static const struct pawl_cli_column columns[] = {
         {"", false, 0}, {"SPENT", true, 0}, {"OF", true, 0}};
@@ -117,21 +125,22 @@ static void text_caps(const struct pawl_history_run *run)
         char text[PAWL_CAP_TEXT_BYTES];
         char money[PAWL_MONEY_TEXT_BYTES];
         enum pawl_run_cap_index cap = pawl_cap_of_unit(pawl_cli_history_unit(i));
-        if (run->limit[i] < 0 && run->spent[i] == 0) {
+        int64_t spent = spent_so_far(run, i, took_ms);
+        if (run->limit[i] < 0 && spent == 0) {
             continue;
         }
         pawl_cli_table_cell(table, pawl_cli_unit_word(pawl_cli_history_unit(i)));
-        pawl_cli_table_cell(table, cap == PAWL_CAP_TOKENS
-                                       ? pawl_money_format_count(run->spent[i], money)
-                                       : pawl_cap_format(cap, run->spent[i], text));
+        pawl_cli_table_cell(table, cap == PAWL_CAP_TOKENS ? pawl_money_format_count(spent, money)
+                                                          : pawl_cap_format(cap, spent, text));
         pawl_cli_table_cell(table,
                             run->limit[i] < 0 ? "" : pawl_cap_format(cap, run->limit[i], text));
     }
     pawl_cli_table_print(table, stdout);
 }
 
-static void text_run(const struct pawl_history_run *run)
+static void text_run(const struct pawl_history_run *run, int64_t now_us)
 {
+    int64_t took_ms = ((run->ended_us != 0 ? run->ended_us : now_us) - run->started_us) / 1000;
     char text[PAWL_CLI_TEXT_BYTES];
     char took[PAWL_CLOCK_TEXT_BYTES];
     char money[PAWL_MONEY_TEXT_BYTES];
@@ -143,18 +152,25 @@ static void text_run(const struct pawl_history_run *run)
     printf("%s\n", pawl_cli_plain(run->command, plain, sizeof(plain)));
     printf("in %s, %s", pawl_cli_plain(run->cwd, plain, sizeof(plain)),
            pawl_cli_local_time(run->started_us, text));
-    if (run->ended_us != 0) {
-        printf(", took %s",
-               pawl_duration_format_ms((run->ended_us - run->started_us) / 1000, took));
-    }
+    bool pawl_killed = pawl_slice_equal_str(run->reason, "killed") && run->agent_signal == 0;
+    printf(", %s %s",
+           run->ended_us == 0 ? "running for"
+           : pawl_killed      ? "last heard of after"
+                              : "took",
+           pawl_duration_format_ms(took_ms, took));
     if (run->status >= 0) {
         printf(", exit status %d", run->status);
         if (run->status != run->agent_status && run->agent_status >= 0) {
             printf(" (the agent's own: %d)", run->agent_status);
         }
     }
-    fputs("\n\n", stdout);
-    text_caps(run);
+    fputs("\n", stdout);
+    if (pawl_killed) {
+        puts("pawl itself was killed: calls that were open then are booked at what was held for "
+             "them");
+    }
+    fputs("\n", stdout);
+    text_caps(run, took_ms);
     printf("\nhard stop: %s; approvals: %" PRIu64 " asked, %" PRIu64 " given; overshoot: %s",
            run->hard_stop ? "yes" : "no", run->approvals_asked, run->approvals_given,
            pawl_money_format_usd(run->overshoot_microcents, money));
@@ -239,7 +255,7 @@ static bool show_run(void *arg, const struct pawl_history_run *run)
     if (page->json) {
         json_run(run);
     } else {
-        text_run(run);
+        text_run(run, page->now_us);
     }
     return false;
 }
@@ -322,7 +338,9 @@ static int run_show(const struct pawl_cli_call *call)
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", dir.path);
     }
     struct pawl_errmsg msg = {""};
-    struct page page = {.json = pawl_cli_has(call, OPTION_JSON)};
+    struct pawl_clock clock = pawl_clock_os();
+    struct page page = {.json = pawl_cli_has(call, OPTION_JSON),
+                        .now_us = clock.real_us(clock.arg)};
     char id[PAWL_RUN_ID_BYTES];
     pawl_err err = find(&dir, history, call->operands[0], id, &msg);
     if (pawl_ok(err)) {

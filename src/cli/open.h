@@ -31,7 +31,8 @@ enum { PAWL_CLI_TEXT_BYTES = 64 };
 const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES]);
 /* "dollars", "tokens", "tool calls", "iterations", "time"; "" for none. */
 const char *pawl_cli_unit_word(uint16_t unit);
-/* How a run stands: "running", "completed", "capped: dollars", "killed", "failed (3)". */
+/* How a run stands: "running", "stopped: dollars" (nothing is granted any more), "completed",
+ * "capped: dollars", "failed (3)", "killed (signal 15)" (the agent), "killed" (pawl itself). */
 const char *pawl_cli_run_word(const struct pawl_history_run *run,
                               char out[static PAWL_CLI_TEXT_BYTES]);
 /* {"unit":"TOKENS","amount":5} as the value of `key`. */

@@ -60,8 +60,9 @@ const char *pawl_cli_run_word(const struct pawl_history_run *run,
                  pawl_slice_equal_str(run->state, "paused") ? pawl_cli_unit_word(run->unit) : "");
     } else if (pawl_slice_equal_str(run->reason, "capped")) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "capped: %s", pawl_cli_unit_word(run->unit));
-    } else if (pawl_slice_equal_str(run->reason, "failed") && run->agent_signal > 0) {
-        snprintf(out, PAWL_CLI_TEXT_BYTES, "failed (signal %d)", run->agent_signal);
+    } else if (run->agent_signal > 0) {
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s (signal %d)", (int)run->reason.bytes,
+                 run->reason.data, run->agent_signal);
     } else if (pawl_slice_equal_str(run->reason, "failed") && run->agent_status >= 0) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "failed (%d)", run->agent_status);
     } else {

@@ -169,6 +169,23 @@ def a_run_is_found_by_its_name(cli):
         expect(cli("show", "night", **here), 1, err="there is no run 'night'")
 
 
+def a_run_says_how_it_stands(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "--", "sh", "-c", "kill -TERM $$", **here), 143)
+        expect(cli("runs", **here), 0, out=r"killed \(signal 15\)")
+        command = [cli.pawl, "run", "--no-card", "--quiet", "--", "sh", "-c", "echo here; sleep 60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **here}) as live:
+            try:
+                assert live.stdout.readline() == b"here\n"
+                shown = cli("show", "last", **here)
+            finally:
+                live.kill()
+        expect(shown, 0, out=r"(?s)  running\n.*, running for \d.*\ntime +[1-9].* 1h\n")
+        expect(cli("show", "last", **here), 0,
+               out=r"  killed\n.*\n.*, last heard of after \d.*\npawl itself was killed: ")
+
+
 def columns_that_no_row_needs_are_left_out(cli):
     with tempfile.TemporaryDirectory() as data:
         here = {"PAWL_DATA_DIR": data}
@@ -316,8 +333,8 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          run_needs_a_command, options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
-         a_run_is_found_by_its_name, columns_that_no_row_needs_are_left_out,
-         a_table_is_cut_to_the_width_of_the_terminal,
+         a_run_is_found_by_its_name, a_run_says_how_it_stands,
+         columns_that_no_row_needs_are_left_out, a_table_is_cut_to_the_width_of_the_terminal,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
          completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash)
