@@ -75,19 +75,20 @@ static int64_t rate(const struct pawl_price *price, enum pawl_price_kind kind, i
     return scaled;
 }
 
-/* What a token can cost at most: any kind of text, in the largest prompt. */
-static int64_t dearest_rate(const struct pawl_price *price)
+/* What one of so many tokens can cost at most: any kind of text, in any prompt that they make. */
+static int64_t dearest_rate(const struct pawl_price *price, int64_t tokens)
 {
     static const enum pawl_price_kind kinds[] = {
         PAWL_PRICE_INPUT,  PAWL_PRICE_CACHE_WRITE, PAWL_PRICE_CACHE_WRITE_LONG,
         PAWL_PRICE_OUTPUT, PAWL_PRICE_REASONING,
     };
     int64_t most = 0;
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(kinds); i++) {
-        int64_t small = rate(price, kinds[i], 0);
-        int64_t large = rate(price, kinds[i], PAWL_AMOUNT_MAX);
-        most = small > most ? small : most;
-        most = large > most ? large : most;
+    for (uint32_t i = 0; i < price->row_count; i++) {
+        int64_t over_tokens = price->rows[i].over_tokens;
+        for (size_t k = 0; over_tokens < tokens && k < PAWL_ARRAY_LEN(kinds); k++) {
+            int64_t one = rate(price, kinds[k], over_tokens + 1);
+            most = one > most ? one : most;
+        }
     }
     return most;
 }
@@ -149,10 +150,13 @@ void pawl_caps_resolve(struct pawl_run_cap caps[static PAWL_CAP_COUNT],
 {
     struct pawl_run_cap *usd = &caps[PAWL_CAP_USD];
     const struct pawl_run_cap *tokens = &caps[PAWL_CAP_TOKENS];
-    if (tokens->set && !usd->set && price != NULL && dearest_rate(price) > 0) {
-        *usd = (struct pawl_run_cap){.set = true,
-                                     .amount = cost(tokens->amount, dearest_rate(price)),
-                                     .origin = PAWL_ORIGIN_DERIVED};
+    if (tokens->set && !usd->set && price != NULL) {
+        int64_t dearest = dearest_rate(price, tokens->amount);
+        if (dearest > 0) {
+            *usd = (struct pawl_run_cap){.set = true,
+                                         .amount = cost(tokens->amount, dearest),
+                                         .origin = PAWL_ORIGIN_DERIVED};
+        }
     }
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         if (!caps[i].set) {

@@ -75,15 +75,11 @@ append_unit(const struct pawl_card *card, enum pawl_run_cap_index index, struct 
     char limit[PAWL_CAP_TEXT_BYTES];
     int64_t permille = pawl_account_permille(&card->account, index);
     label(out, index == PAWL_CAP_USD ? "spent" : pawl_cap_noun(index));
-    pawl_buf_printf(out, "%s of %s, %" PRId64 ".%d %%",
+    pawl_buf_printf(out, "%s of %s",
                     pawl_cap_format(index, card->account.units[index].spent, spent),
-                    pawl_cap_format(index, card->account.units[index].limit, limit), permille / 10,
-                    (int)(permille % 10));
-    if (card->caps[index].origin == PAWL_ORIGIN_DERIVED) {
-        pawl_buf_append_str(out, " (from the tokens)");
-    }
-    pawl_lines_conversion(card->price, index, card->account.units[index].limit, out);
-    pawl_buf_append_byte(out, '\n');
+                    pawl_cap_format(index, card->account.units[index].limit, limit));
+    pawl_lines_conversion(card->price, index, &card->caps[index], out);
+    pawl_buf_printf(out, ", %" PRId64 ".%d %%\n", permille / 10, (int)(permille % 10));
 }
 
 static void append_units(const struct pawl_card *card, struct pawl_buf *out)

@@ -62,7 +62,7 @@ struct pawl_card {
     int agent_signal;                /* 0: none */
     const struct pawl_run_cap *caps; /* as requested; PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
-    const struct pawl_price *price; /* of the model of the first line; NULL: not known */
+    const struct pawl_price *price; /* of the model of the first line, or the only one; or NULL */
     struct pawl_account account;    /* at the end */
     int64_t unconfirmed_microcents;
     int64_t overshoot_microcents;

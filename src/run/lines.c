@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-/* A range is no exact figure: below a thousand nothing is said. */
+/* The end of a range is no exact figure: thousands will do. */
 static int64_t rough(int64_t tokens)
 {
     return tokens >= 10000 ? tokens - tokens % 1000 : tokens;
@@ -15,17 +15,18 @@ static int64_t rough(int64_t tokens)
 
 void pawl_lines_conversion(const struct pawl_price *price,
                            enum pawl_run_cap_index index,
-                           int64_t amount,
+                           const struct pawl_run_cap *cap,
                            struct pawl_buf *out)
 {
     struct pawl_caps_range range;
     char low[PAWL_CAP_TEXT_BYTES];
     char high[PAWL_CAP_TEXT_BYTES];
-    if (index == PAWL_CAP_USD && pawl_caps_tokens_for(price, amount, &range)) {
-        pawl_buf_printf(out, " (%s to %s tokens)",
+    if (index == PAWL_CAP_USD && pawl_caps_tokens_for(price, cap->amount, &range)) {
+        pawl_buf_printf(out, " (%s%s to %s tokens)",
+                        cap->origin == PAWL_ORIGIN_DERIVED ? "from the tokens; " : "",
                         pawl_cap_format(PAWL_CAP_TOKENS, rough(range.low), low),
                         pawl_cap_format(PAWL_CAP_TOKENS, rough(range.high), high));
-    } else if (index == PAWL_CAP_TOKENS && pawl_caps_cost_of(price, amount, &range)) {
+    } else if (index == PAWL_CAP_TOKENS && pawl_caps_cost_of(price, cap->amount, &range)) {
         pawl_buf_printf(out, " (%s to %s)", pawl_money_format_usd_short(range.low, low),
                         pawl_money_format_usd_short(range.high, high));
     }
@@ -38,10 +39,8 @@ static void append_cap(const struct pawl_lines_start *start,
     char text[PAWL_CAP_TEXT_BYTES];
     const struct pawl_run_cap *cap = &start->caps[index];
     pawl_buf_append_str(out, pawl_cap_phrase(index, cap->amount, text));
-    if (index == start->primary) {
-        pawl_lines_conversion(start->model->priced ? &start->model->price : NULL, index,
-                              cap->amount, out);
-    }
+    pawl_buf_append_str(out, index == PAWL_CAP_TIME ? " of time" : "");
+    pawl_lines_conversion(start->model->priced ? &start->model->price : NULL, index, cap, out);
 }
 
 void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out)
@@ -63,9 +62,12 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
         }
     }
     if (start->attended) {
-        pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed");
+        pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed, but it "
+                                 "is ended when its time is up");
     } else {
-        pawl_buf_printf(out, "; at a limit its calls are refused and it is ended after %ds",
+        pawl_buf_printf(out,
+                        "; at a limit its calls are refused and it is ended after %ds, or at once "
+                        "when its time is up",
                         PAWL_LINES_GRACE_S);
     }
     pawl_buf_printf(out, "; no escalation; %s\n",
@@ -104,7 +106,7 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch, bool attended, s
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out)
 {
     char text[PAWL_CLOCK_TEXT_BYTES];
-    pawl_buf_printf(out, "pawl: stopped: the time of %s is over; the agent is ended\n",
+    pawl_buf_printf(out, "pawl: stopped: the time of %s is up; the agent is ended now\n",
                     pawl_duration_format_ms(limit_ms, text));
 }
 

@@ -37,11 +37,12 @@ void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
 void pawl_lines_draining(uint64_t calls, struct pawl_buf *out);
 
-/* " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind tokens; nothing behind other
- * units or without a price. */
+/* What stands behind a cap: " (100K to 500K tokens)" behind dollars, " ($0.18 to $0.90)" behind
+ * tokens, " (from the tokens; 15K to 75K tokens)" behind derived dollars; nothing behind other
+ * units, or where `price` is NULL. */
 void pawl_lines_conversion(const struct pawl_price *price,
                            enum pawl_run_cap_index index,
-                           int64_t amount,
+                           const struct pawl_run_cap *cap,
                            struct pawl_buf *out);
 
 #endif

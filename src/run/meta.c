@@ -168,7 +168,6 @@ static void put_caps(struct pawl_json_writer *writer, const struct pawl_run_cap 
 {
     static const char *const origins[] = {[PAWL_ORIGIN_DEFAULT] = "default",
                                           [PAWL_ORIGIN_FLAG] = "flag",
-                                          [PAWL_ORIGIN_ENVIRONMENT] = "environment",
                                           [PAWL_ORIGIN_DERIVED] = "derived"};
     pawl_json_key(writer, "caps");
     pawl_json_object_begin(writer);

@@ -144,6 +144,20 @@ static bool gather_call(void *arg, const struct pawl_history_call *call)
     return true;
 }
 
+/* Where nobody knew the model before the run, the one that answered tells the conversions. */
+static void find_price(const struct pawl_run *run, struct gathering *gathering)
+{
+    struct pawl_card *card = gathering->card;
+    if (card->price != NULL || card->model_count != 1) {
+        return;
+    }
+    struct pawl_price *price = pawl_arena_alloc(gathering->arena, sizeof(*price));
+    struct pawl_price_query query = {.model = card->models[0].model, .at_us = card->started_us};
+    if (price != NULL && pawl_price_lookup(run->prices, query, price)) {
+        card->price = price;
+    }
+}
+
 void pawl_run_report_history(struct pawl_run *run, struct pawl_arena *arena, struct pawl_card *card)
 {
     struct pawl_errmsg msg;
@@ -154,6 +168,7 @@ void pawl_run_report_history(struct pawl_run *run, struct pawl_arena *arena, str
     if (pawl_ok(err)) {
         err = pawl_history_models(run->history, id, gather_model, &gathering, &msg);
     }
+    find_price(run, &gathering);
     if (pawl_ok(err)) {
         err = pawl_history_calls(run->history, id, gather_call, &gathering, &msg);
     }

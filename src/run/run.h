@@ -21,12 +21,11 @@ enum pawl_run_cap_index {
     PAWL_CAP_COUNT
 };
 
-/* Where a value came from, for the line before the run. */
+/* Where a cap came from, for the line before the run, the card and meta.json. */
 enum pawl_origin {
     PAWL_ORIGIN_DEFAULT,
     PAWL_ORIGIN_FLAG,
-    PAWL_ORIGIN_ENVIRONMENT,
-    PAWL_ORIGIN_DERIVED
+    PAWL_ORIGIN_DERIVED /* from the cap on tokens */
 };
 
 struct pawl_run_cap {

@@ -168,8 +168,8 @@ void pawl_run_close(struct pawl_run *run);
 
 /* What is known before the last records are written. */
 void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card);
-/* Adds calls, models and the dearest one from the history, which has all of the run. Texts live in
- * the arena. */
+/* Adds calls, models and the dearest call from the history, which has all of the run, and the only
+ * model's price where none was known. Texts live in the arena. */
 void pawl_run_report_history(struct pawl_run *run,
                              struct pawl_arena *arena,
                              struct pawl_card *card);

@@ -129,7 +129,8 @@ def first_line(world):
     command = [sys.executable, AGENT, "exit:0"]
     rows = ((["--max-usd", "1.50", "--model", MODEL], {}, "may spend $1.50 (100K to 500K tokens)"),
             (["--max-tokens", "1M"], {"ANTHROPIC_MODEL": MODEL}, "may spend 1M tokens ($3.00 to"),
-            (["--max-time", "90s"], {}, "may spend 1m 30s, $1.50"))
+            (["--max-tokens", "1M", "--model", MODEL], {}, "(from the tokens; "),
+            (["--max-time", "90s"], {}, "may spend 1m 30s of time, $1.50"))
     for options, env, words in rows:
         _, _, _, lines = world.card(options, command, env=env)
         assert words in lines[0], lines[0]
@@ -144,8 +145,10 @@ def quiet(world):
 
 def plain_card(world):
     """Everything that the card has to say, in words."""
-    _, _, stderr = world.run(["--max-usd", "0.02", "--model", MODEL], "until")
-    card = stderr[stderr.index("pawl: run_"):]
+    for options in (["--model", MODEL], []):
+        _, _, stderr = world.run(["--max-usd", "0.02", *options], "until")
+        card = stderr[stderr.index("pawl: run_"):]
+        assert "of $0.02 (1,333 to 6,666 tokens), " in card, card
     for words in ("HARD STOP at the cap of $0.02", "spent", "of $0.02", "tokens", "tool calls",
                   "iterations", "time", f"{MODEL}: $", "dearest", "approvals", "hard stop   yes",
                   "exit status 1", "overshoot   $0.00", "pawl show run_"):

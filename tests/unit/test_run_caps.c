@@ -98,6 +98,24 @@ static void caps_derive_dollars_from_tokens_at_the_dearest_rate(void **state)
     assert_int_equal(caps[PAWL_CAP_USD].origin, PAWL_ORIGIN_DERIVED);
 }
 
+/* A prompt that is larger than the whole cap cannot be sent, so its rates do not count: what is
+ * dearest then is the long-lived cache, at twice its price. */
+static void caps_derive_dollars_from_the_rates_that_the_tokens_can_reach(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t tokens;
+        int64_t rate;
+    } rows[] = {{1000, 600000000}, {1001, 4000000000}};
+    struct pawl_price price = price_of("tiered");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
+        caps[PAWL_CAP_TOKENS] = (struct pawl_run_cap){true, rows[i].tokens, PAWL_ORIGIN_FLAG};
+        pawl_caps_resolve(caps, &price);
+        assert_int_equal(caps[PAWL_CAP_USD].amount, rows[i].tokens * rows[i].rate / 1000000);
+    }
+}
+
 static void caps_derive_nothing_where_dollars_are_given_or_no_price_is_known(void **state)
 {
     (void)state;
@@ -260,6 +278,7 @@ int main(void)
         cmocka_unit_test(caps_without_any_given_are_the_defaults),
         cmocka_unit_test(caps_given_stand_and_the_others_keep_their_defaults),
         cmocka_unit_test(caps_derive_dollars_from_tokens_at_the_dearest_rate),
+        cmocka_unit_test(caps_derive_dollars_from_the_rates_that_the_tokens_can_reach),
         cmocka_unit_test(caps_derive_nothing_where_dollars_are_given_or_no_price_is_known),
         cmocka_unit_test(caps_derived_dollars_stay_in_range),
         cmocka_unit_test(caps_become_those_of_the_session),

@@ -203,17 +203,30 @@ static void end_note_fits_a_command_whatever_files_are_called(void **state)
 
 /* --- Lines --------------------------------------------------------------------------------- */
 
+/* $3 for a million tokens of input, $15 of output. */
+static struct pawl_price plain_price(void)
+{
+    static struct pawl_price_row row;
+    for (size_t i = 0; i < PAWL_PRICE_KIND_COUNT; i++) {
+        row.microcents[i] = PAWL_PRICE_ABSENT;
+    }
+    row.microcents[PAWL_PRICE_INPUT] = 3 * USD;
+    row.microcents[PAWL_PRICE_OUTPUT] = 15 * USD;
+    return (struct pawl_price){.rows = &row, .row_count = 1, .multiplier_permille = 1000};
+}
+
 static void start_line_is_one_line_with_all_caps(void **state)
 {
     (void)state;
-    struct pawl_model_guess model = {.name = "some-model", .priced = true};
+    struct pawl_model_guess model = {.name = "some-model", .priced = true, .price = plain_price()};
     struct pawl_lines_start start = {.caps = caps, .primary = PAWL_CAP_TIME, .model = &model};
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
     assert_string_equal(pawl_buf_cstr(&out),
-                        "pawl: some-model; may spend 1h, $1.50, 5M tokens, 300 tool calls, 100 "
-                        "iterations; at a limit its calls are refused and it is ended after 10s; "
-                        "no escalation; may run unattended\n");
+                        "pawl: some-model; may spend 1h of time, $1.50 (100K to 500K tokens), "
+                        "5M tokens ($15.00 to $75.00), 300 tool calls, 100 iterations; at a limit "
+                        "its calls are refused and it is ended after 10s, or at once when its time "
+                        "is up; no escalation; may run unattended\n");
     model.priced = false;
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
@@ -224,9 +237,32 @@ static void start_line_is_one_line_with_all_caps(void **state)
     model.name = NULL;
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
-    static const char *const words[] = {"model not known yet", "nothing is killed", "attended",
-                                        NULL};
+    static const char *const words[] = {"model not known yet", "nothing is killed",
+                                        "ended when its time is up", "attended", NULL};
     expect_words(pawl_buf_cstr(&out), words);
+}
+
+static void a_known_price_converts_both_ways_in_line_and_card(void **state)
+{
+    (void)state;
+    struct pawl_model_guess model = {.name = "m", .priced = true, .price = plain_price()};
+    struct pawl_run_cap own[PAWL_CAP_COUNT] = {[PAWL_CAP_TOKENS] = {true, 5000, PAWL_ORIGIN_FLAG}};
+    pawl_caps_resolve(own, &model.price);
+    struct pawl_lines_start start = {.caps = own, .primary = PAWL_CAP_TOKENS, .model = &model};
+    static const char *const line[] = {
+        "may spend 5K tokens ($0.015 to $0.075), "
+        "$0.075 (from the tokens; 5K to 25K tokens), 300 tool calls, ",
+        NULL};
+    pawl_buf_reset(&out);
+    pawl_lines_start(&start, &out);
+    expect_words(pawl_buf_cstr(&out), line);
+    struct pawl_card card = capped_card();
+    card.caps = own;
+    card.price = &model.price;
+    static const char *const rows[] = {
+        " ($0.015 to $0.075), 0.0 %\n",
+        "$1.49 of $1.50 (from the tokens; 5K to 25K tokens), 99.3 %\n", NULL};
+    expect_words(text_of(&card), rows);
 }
 
 static void latch_line_gives_the_reason_once(void **state)
@@ -316,6 +352,7 @@ int main(void)
         cmocka_unit_test(card_as_json_has_amounts_as_integers),
         cmocka_unit_test(end_note_fits_a_command_whatever_files_are_called),
         cmocka_unit_test(start_line_is_one_line_with_all_caps),
+        cmocka_unit_test(a_known_price_converts_both_ways_in_line_and_card),
         cmocka_unit_test(latch_line_gives_the_reason_once),
         cmocka_unit_test(thresholds_are_told_once_each_and_in_order),
         cmocka_unit_test(threshold_line_names_the_nearest_cap),
