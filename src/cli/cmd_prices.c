@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_prices.c: `pawl prices [MODEL]`: what a call would be booked at, and says who.
+ * cmd_prices.c: `pawl prices [MODEL]`: what a call would be booked at, and by whose book.
  *
  * A name that the gateway would find is shown with all its rows, since that is the question behind
  * most calls; any other text is searched for in the names.
  */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -107,13 +106,14 @@ static bool metered(const struct pawl_price *price)
 }
 
 struct listing {
-    struct pawl_cli_table *table; /* NULL: JSON */
+    bool json;
+    struct pawl_cli_table *table; /* NULL when it is JSON */
     uint32_t count;
 };
 
 static void show(struct listing *listing, const struct pawl_price *price)
 {
-    if (listing->table == NULL) {
+    if (listing->json) {
         write_json(price);
     } else {
         add_rows(listing->table, price);
@@ -141,6 +141,7 @@ static void list_matching(struct listing *listing,
 
 static int nothing_found(const struct pawl_cli_call *call,
                          const struct pawl_price_book *book,
+                         const char *path,
                          const char *model,
                          int64_t now_us)
 {
@@ -155,26 +156,28 @@ static int nothing_found(const struct pawl_cli_call *call,
                 price.provider.data, (int)price.model.bytes, price.model.data);
     }
     fprintf(stderr,
-            "%sTo add one, put a line into prices.json in the data directory:\n"
+            "%sTo add one, put it into %s, as in\n"
             "  {\"models\":[{\"match\":\"%s\",\"input_usd_per_mtok\":\"3\","
             "\"output_usd_per_mtok\":\"15\"}]}\n",
-            count > 0 ? ".\n" : "", model);
+            count > 0 ? ".\n" : "", path, model);
     return PAWL_EXIT_REFUSED;
 }
 
 static int run_prices(const struct pawl_cli_call *call)
 {
     struct pawl_price_book *book = NULL;
+    char path[PAWL_PATH_BYTES];
     int status = pawl_cli_open_prices(call, pawl_cli_value(call, OPTION_PRICES),
-                                      pawl_cli_value(call, OPTION_DATA_DIR), &book);
+                                      pawl_cli_value(call, OPTION_DATA_DIR), path, &book);
     if (status != PAWL_EXIT_OK) {
         return status;
     }
-    bool json = pawl_cli_has(call, OPTION_JSON);
     const char *model = call->operand_count > 0 ? call->operands[0] : "";
     int64_t now_us = pawl_clock_os().real_us(pawl_clock_os().arg);
-    struct listing listing = {.table = json ? NULL
-                                            : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns))};
+    struct listing listing = {.json = pawl_cli_has(call, OPTION_JSON)};
+    if (!listing.json) {
+        listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    }
     struct pawl_price price;
     struct pawl_price_query query = {.model = pawl_slice_str(model), .at_us = now_us};
     if (model[0] != '\0' && pawl_price_lookup(book, query, &price)) {
@@ -183,12 +186,12 @@ static int run_prices(const struct pawl_cli_call *call)
         bool all = pawl_cli_has(call, OPTION_ALL) || model[0] != '\0';
         list_matching(&listing, book, model, all, now_us);
     }
-    if (!json) {
+    if (!listing.json) {
         pawl_cli_table_print(listing.table, stdout);
     }
     if (listing.count == 0) {
-        status = nothing_found(call, book, model, now_us);
-    } else if (!json && isatty(STDOUT_FILENO) == 1) {
+        status = nothing_found(call, book, path, model, now_us);
+    } else if (!listing.json) {
         struct pawl_slice date = pawl_price_book_date(book);
         struct pawl_slice source = pawl_price_book_source(book);
         printf("\nUSD per million tokens, as of %.*s (%.*s).\n", (int)date.bytes, date.data,

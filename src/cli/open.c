@@ -7,36 +7,22 @@
  */
 #include "cli/open.h"
 
-#include <unistd.h>
-
+#include "run/prices.h"
 #include "run/settle.h"
 
 int pawl_cli_open_prices(const struct pawl_cli_call *call,
                          const char *prices,
                          const char *data_dir,
+                         char ret_path[static PAWL_PATH_BYTES],
                          struct pawl_price_book **ret_book)
 {
     struct pawl_errmsg msg = {""};
     struct pawl_datadir dir;
-    char path[PAWL_PATH_BYTES];
-    struct pawl_price_book *book = NULL;
-    pawl_err err = pawl_price_book_load_embedded(&book, &msg);
-    if (pawl_ok(err) && prices == NULL) {
-        err = pawl_datadir_resolve(data_dir, &dir, &msg);
-        if (pawl_ok(err)) {
-            err = pawl_datadir_path(&dir, "prices.json", path, &msg);
-        }
-        prices = pawl_ok(err) && access(path, F_OK) == 0 ? path : NULL;
+    pawl_err err = pawl_datadir_resolve(data_dir, &dir, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_prices_open(&dir, prices, ret_path, ret_book, &msg);
     }
-    if (pawl_ok(err) && prices != NULL) {
-        err = pawl_price_book_load_overrides(book, prices, &msg);
-    }
-    if (pawl_failed(err)) {
-        pawl_price_book_free(book);
-        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
-    }
-    *ret_book = book;
-    return PAWL_EXIT_OK;
+    return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
 }
 
 static void tell_trouble(void *arg, const char *id, const struct pawl_errmsg *msg)

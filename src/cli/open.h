@@ -13,12 +13,16 @@
 #include "history/history.h"
 #include "run/datadir.h"
 
-/* `prices`: --prices, or NULL for prices.json in the data directory if it is there. */
+/* The built-in book with the user's own prices: `prices` is what --prices said, or NULL for
+ * prices.json in the data directory if it is there. The file's path, or where it would be, comes
+ * back too. Returns PAWL_EXIT_OK or another status. */
 int pawl_cli_open_prices(const struct pawl_cli_call *call,
                          const char *prices,
                          const char *data_dir,
+                         char ret_path[static PAWL_PATH_BYTES],
                          struct pawl_price_book **ret_book);
-/* PAWL_EXIT_OK with *ret_history NULL: nothing was ever run. */
+/* Settles abandoned runs, then opens. Returns PAWL_EXIT_OK or another status; OK with *ret_history
+ * NULL: nothing was ever run. */
 int pawl_cli_open_history(const struct pawl_cli_call *call,
                           const char *data_dir,
                           struct pawl_datadir *ret_dir,

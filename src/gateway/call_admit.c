@@ -103,12 +103,7 @@ static bool may_be_bounded(struct pawl_model_call *call)
     }
     if (!call->priced && pawl_gateway_left_of(gateway, PAWL_UNIT_USD_MICROCENTS).bound) {
         call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_NO_PRICE};
-        const char *path = gateway->options.prices_path;
-        struct pawl_slice model = pawl_slice_sub(call->request.model, 0, 100);
-        pawl_words_set(&call->words,
-                       "pawl: no price is known for model \"%.*s\", so its cost cannot be capped. "
-                       "Add one to %s (docs/PRICES.md shows how)",
-                       (int)model.bytes, model.data, path != NULL ? path : "a price file");
+        pawl_words_no_price(&call->words, gateway, call->request.model);
         pawl_refuse_call(call);
         return false;
     }

@@ -69,10 +69,11 @@ struct pawl_gateway_options {
     const char *upstreams[PAWL_UPSTREAM_COUNT]; /* base URLs; NULL: the vendor's own; copied */
     const struct pawl_subject *subject;         /* copied with its texts */
     const char *run_id;                         /* for messages and the x-pawl-run header; copied */
-    const char *prices_path; /* the user's price file, for messages; NULL: none; copied */
-    bool hard_cap;           /* what cannot be metered is refused */
-    uint32_t patience_ms;    /* how long a held call waits; 0: as long as its client does */
-    uint32_t drain_ms;       /* how long a call without its client is read on; 0: 30 s */
+    const char
+        *prices_path;     /* where prices of one's own go, for messages; NULL: not known; copied */
+    bool hard_cap;        /* what cannot be metered is refused */
+    uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
+    uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
     void (*on_settled)(void *arg);

@@ -339,6 +339,10 @@ const char *pawl_refusal_name(enum pawl_refusal refusal);
 void pawl_words_admission(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission);
+/* With the line that adds a price, and the file that it belongs into. */
+void pawl_words_no_price(struct pawl_refusal_words *words,
+                         const struct pawl_gateway *gateway,
+                         struct pawl_slice model);
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);
 
 /* --- note.c --------------------------------------------------------------------------------- */

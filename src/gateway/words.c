@@ -5,11 +5,13 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 
-enum { AMOUNT_BYTES = 64 };
+/* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
+enum { AMOUNT_BYTES = 64, MODEL_BYTES_SHOWN = 64, PATH_BYTES_SHOWN = 160 };
 
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
 {
@@ -17,6 +19,22 @@ void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(words->message, sizeof(words->message), format, arguments);
     va_end(arguments);
+}
+
+void pawl_words_no_price(struct pawl_refusal_words *words,
+                         const struct pawl_gateway *gateway,
+                         struct pawl_slice model)
+{
+    const char *path = gateway->options.prices_path;
+    if (path == NULL || strlen(path) > PATH_BYTES_SHOWN) {
+        path = "a price file (--prices)";
+    }
+    struct pawl_slice name = pawl_slice_sub(model, 0, MODEL_BYTES_SHOWN);
+    pawl_words_set(words,
+                   "pawl: no price is known for model \"%.*s\", so its cost cannot be capped. Put "
+                   "its price into %s and start again, as in {\"models\":[{\"match\":\"%.*s\","
+                   "\"input_usd_per_mtok\":\"3\",\"output_usd_per_mtok\":\"15\"}]}",
+                   (int)name.bytes, name.data, path, (int)name.bytes, name.data);
 }
 
 /* "1 token", "5,000,000 tokens". */

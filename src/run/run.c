@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "run/command.h"
+#include "run/prices.h"
 #include "run/run_priv.h"
 
 void pawl_run_complain(const char *what, const struct pawl_errmsg *msg)
@@ -44,27 +45,6 @@ static int check_command(const char *name)
     return PAWL_RUN_EXIT_NOT_EXECUTABLE;
 }
 
-static pawl_err load_prices(struct pawl_run *run, struct pawl_errmsg *msg)
-{
-    pawl_err err = pawl_price_book_load_embedded(&run->prices, msg);
-    if (pawl_failed(err)) {
-        return err;
-    }
-    const char *path = run->options->prices;
-    if (path == NULL) {
-        err = pawl_datadir_path(&run->dir, "prices.json", run->prices_path, msg);
-        if (pawl_failed(err) || access(run->prices_path, F_OK) != 0) {
-            run->prices_path[0] = '\0';
-            return err;
-        }
-    } else if (!pawl_slice_copy_str(pawl_slice_str(path), run->prices_path,
-                                    sizeof(run->prices_path))) {
-        pawl_errmsg_set(msg, "the price file's name is too long");
-        return PAWL_ERR(LIMIT);
-    }
-    return pawl_price_book_load_overrides(run->prices, run->prices_path, msg);
-}
-
 /* Everything that may be wrong with what the user gave. */
 static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
 {
@@ -76,7 +56,8 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);
     }
     if (pawl_ok(err)) {
-        err = load_prices(run, msg);
+        err =
+            pawl_prices_open(&run->dir, run->options->prices, run->prices_path, &run->prices, msg);
     }
     if (pawl_failed(err)) {
         return err;

@@ -80,7 +80,7 @@ struct pawl_run {
     enum pawl_run_cap_index primary;
     bool attended;
     struct pawl_price_book *prices;
-    char prices_path[PAWL_PATH_BYTES]; /* empty: no file of the user's */
+    char prices_path[PAWL_PATH_BYTES]; /* where prices of one's own are, or would go */
     struct pawl_model_guess model;
     struct pawl_environ_upstreams upstreams;
 

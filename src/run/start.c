@@ -216,7 +216,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .secret = run->secret,
         .subject = &subject,
         .run_id = run->rundir.id,
-        .prices_path = run->prices_path[0] != '\0' ? run->prices_path : NULL,
+        .prices_path = run->prices_path,
         .hard_cap = true,
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,

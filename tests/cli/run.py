@@ -273,7 +273,8 @@ def prices_are_found_listed_and_suggested(cli):
     assert "mistral" not in cli("prices").stdout and "mistral" in cli("prices", "--all").stdout
     done = cli("prices", "claude-sonet-4-5")
     expect(done, 1, err="no price is known.*\nNear it: .*claude-sonnet-4-5")
-    assert "prices.json" in done.stderr
+    assert ".local/state/pawl/prices.json, as in\n" in done.stderr
+    json.loads(done.stderr.splitlines()[-1])
     for line in cli("prices", "--all", "--json").stdout.splitlines():
         json.loads(line)
     with tempfile.TemporaryDirectory() as data:

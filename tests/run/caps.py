@@ -105,12 +105,19 @@ def attended(world):
 
 
 def unknown_model(world):
-    """Refused with the way out, and not latched: the next model may be known."""
+    """Refused, and not latched: the next model may be known. The words have the way out."""
     status, stdout, card, _ = world.card([], "model:no-such-model", "call", f"model:{MODEL}",
                                          "call")
     assert status == 1 and card["why"] == "failed" and not card["hard_stop"], card
     assert "refused 402" in stdout and "price" in stdout, stdout
     assert card["calls"] == 1 and card["refusals"] == 1, card
+    path = os.path.join(world.data, "prices.json")
+    assert f"into {path} and start again, as in " in stdout, stdout
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(stdout.partition(" as in ")[2].splitlines()[0])
+    status, stdout, card, _ = world.card([], "model:no-such-model", "call")
+    os.remove(path)
+    assert status == 0 and card["calls"] == 1, (stdout, card)
 
 
 def defaults(world):
