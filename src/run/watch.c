@@ -175,14 +175,15 @@ static void note_threshold(struct pawl_run *run, int percent, enum pawl_run_cap_
     pawl_engine_submit(run->engine, &note, op);
 }
 
+/* Once the run is stopped there is nothing to warn of. Calls outlive their agent, so a threshold
+ * may be passed while the tree is cleared. */
 static void check_thresholds(struct pawl_run *run)
 {
     struct pawl_account account;
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
                       &account);
     int percent = pawl_account_threshold(&account, &run->threshold_told);
-    bool spending = run->phase == PAWL_RUN_RUNNING || run->phase == PAWL_RUN_DRAINING;
-    if (percent == 0 || run->latched || !spending) {
+    if (percent == 0 || run->latched || run->time_up) {
         return;
     }
     note_threshold(run, percent, pawl_account_nearest(&account));

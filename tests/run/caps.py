@@ -131,6 +131,13 @@ def defaults(world):
         assert words in lines[0], lines[0]
 
 
+def threshold_at_the_end(world):
+    """The last call is booked when its agent has ended, and its tree is being cleared."""
+    world.provider.control(default={"reply_tokens": 20, "pace_ms": 10})
+    _, _, stderr = world.run(["--max-iterations", "1"], "daemon", "part:100")
+    assert "pawl: 90 % used: 1 of 1 iteration; $0.00" in stderr, stderr
+
+
 def first_line(world):
     """The model is named where it can be known, with the conversion; the first cap leads."""
     command = [sys.executable, AGENT, "exit:0"]
@@ -195,6 +202,7 @@ def tests(world):
     yield "an unknown model", unknown_model
     yield "the defaults", defaults
     yield "the line before the run", first_line
+    yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
     yield "the card in words", plain_card
     yield "secrets are kept nowhere", secrets

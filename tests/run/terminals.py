@@ -198,6 +198,7 @@ def hung_up(world):
             witness.let_go()
             terminal.await_screen("ready")
         witness.await_nobody()
+    world.await_unlocked()
     assert world.runs()[0]["state"] == "ended"
 
 

@@ -2,6 +2,7 @@
 """What the tests of `pawl run` share: a data directory, the scripted provider, and processes that
 are waited for by what they say, never by time.
 """
+import fcntl
 import json
 import os
 import pathlib
@@ -92,6 +93,12 @@ class World:
         done = self.tell("runs", "--json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def await_unlocked(self):
+        """Until the newest run's pawl has gone: it holds the lock to its end."""
+        folder = max(pathlib.Path(self.data, "runs").glob("run_*"))
+        with open(folder / "lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
     def history(self):
         return scripted.read_history(self.pawl, self.data)
