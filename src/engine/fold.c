@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "core/codec.h"
 #include "journal/record.h"
@@ -61,6 +62,7 @@ void pawl_fold_remember(struct pawl_fold *fold,
     if (!type_folds(command->type) || !code_folds(result->code)) {
         return;
     }
+    PAWL_ASSERT(result->op > 0 && result->delta_count == 0);
     pawl_buf_reset(&fold->form);
     pawl_codec_encode_command(&fold->form, command);
     int64_t until_us = result->now_us + FOLD_US;

@@ -87,6 +87,7 @@ static bool read_digits(struct pawl_slice text, unsigned char out[static ID_BYTE
             out[used++] = (unsigned char)(bits >> bit_count);
         }
     }
+    PAWL_ASSERT(text.bytes != DIGITS || used == ID_BYTES);
     return (bits & ((1U << UNUSED_BITS) - 1)) == 0;
 }
 

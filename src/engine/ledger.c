@@ -22,6 +22,7 @@ static char *aligned(void *memory)
 {
     uintptr_t address = (uintptr_t)memory;
     uintptr_t up = (ALIGN_BYTES - address % ALIGN_BYTES) % ALIGN_BYTES;
+    PAWL_ASSERT(memory != NULL && up < ALIGN_BYTES && (address + up) % ALIGN_BYTES == 0);
     return (char *)memory + up;
 }
 
@@ -32,6 +33,7 @@ bool pawl_ledger_init(struct pawl_ledger *ledger)
         return false;
     }
     ledger->core = pawl_core_init(aligned(ledger->root), pawl_core_size());
+    PAWL_ASSERT(ledger->core != NULL);
     return true;
 }
 
@@ -48,6 +50,7 @@ void pawl_ledger_free(struct pawl_ledger *ledger)
 
 static bool add_slab(struct pawl_ledger *ledger)
 {
+    PAWL_ASSERT(ledger->chunks_left == 0); /* what is left would be lost */
     uint32_t count = ledger->slabs == NULL ? 1 : ledger->slabs->chunk_count * 2;
     count = count < SLAB_CHUNKS_MAX ? count : SLAB_CHUNKS_MAX;
     struct pawl_ledger_slab *slab =

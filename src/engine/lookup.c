@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 
+#include "base/assert.h"
 #include "engine/engine_priv.h"
 
 /* Nobody else uses the journal when this returns. */
@@ -38,6 +39,7 @@ pawl_err pawl_engine_original(struct pawl_engine *engine,
                               struct pawl_record *ret_record,
                               struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(scratch != NULL);
     pawl_err err = quiet(engine, op, msg);
     if (pawl_ok(err) && (op == 0 || op > engine->durable_op)) {
         pawl_errmsg_set(msg, "there is no operation %" PRIu64, op);
@@ -89,6 +91,7 @@ pawl_err pawl_engine_records(struct pawl_engine *engine,
                              void *arg,
                              struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(fn != NULL);
     pawl_err err = quiet(engine, 0, msg);
     if (pawl_failed(err)) {
         return err;

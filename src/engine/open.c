@@ -32,14 +32,14 @@ struct pawl_config pawl_engine_default_config(void)
     return config;
 }
 
+enum { ORPHANS_MAX = 8 };
+
 /* Files that a crash left between their rename and the journal's row, or between the row's end and
- * their removal. */
+ * their removal. A start takes so many; the next one takes the rest. */
 struct orphans {
     struct pawl_engine *engine;
-    pawl_err err;
-    struct pawl_errmsg *msg;
     uint32_t count;
-    char names[8][64];
+    char names[ORPHANS_MAX][sizeof(((struct pawl_journal_checkpoint *)0)->file)];
 };
 
 static bool is_named(struct pawl_engine *engine, const char *name)
@@ -62,7 +62,7 @@ static bool note_orphan(void *arg, const char *name)
         slice.bytes < sizeof(orphans->names[0]) && !is_named(orphans->engine, name)) {
         memcpy(orphans->names[orphans->count++], name, slice.bytes + 1);
     }
-    return orphans->count < PAWL_ARRAY_LEN(orphans->names);
+    return orphans->count < ORPHANS_MAX;
 }
 
 static pawl_err remove_orphans(struct pawl_engine *engine, struct pawl_errmsg *msg)

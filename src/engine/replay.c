@@ -22,6 +22,7 @@
 
 bool pawl_replay_init(struct pawl_replay *replay, struct pawl_ledger *ledger)
 {
+    PAWL_ASSERT(ledger->core != NULL);
     *replay = (struct pawl_replay){.ledger = ledger};
     pawl_buf_init(&replay->bytes, PAWL_RECORD_BYTES_MAX);
     replay->scratch = pawl_alloc(sizeof(*replay->scratch));
@@ -66,6 +67,7 @@ static bool restore_chunk(void *arg, uint32_t number, struct pawl_slice chunk)
     return pawl_core_restore_chunk(restore->ledger->core, number, chunk);
 }
 
+/* A fresh ledger in place of one that was filled in part; the error that led here goes on. */
 static pawl_err refresh(struct pawl_ledger *ledger, pawl_err err, struct pawl_errmsg *msg)
 {
     pawl_ledger_free(ledger);
@@ -82,6 +84,7 @@ pawl_err pawl_replay_restore(struct pawl_ledger *ledger,
                              const struct pawl_journal_checkpoint *row,
                              struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(row->op > 0 && pawl_core_op(ledger->core) == 0);
     struct restore restore = {.ledger = ledger};
     struct pawl_checkpoint_sink sink = {.root = restore_root,
                                         .chunk = restore_chunk,
@@ -145,6 +148,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
                            const struct pawl_journal_batch *batch,
                            struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(batch->first_op > 0 && batch->last_op >= batch->first_op);
     struct pawl_record_cursor cursor;
     const struct pawl_core *core = replay->ledger->core;
     if (!pawl_record_batch_open(batch->blob, &cursor)) {

@@ -36,6 +36,7 @@ struct verify {
 /* The state in the file of a checkpoint against the one that was computed. */
 static pawl_err compare_state(struct verify *verify, const struct pawl_journal_checkpoint *row)
 {
+    PAWL_ASSERT(pawl_core_op(verify->ledger.core) == row->op);
     struct pawl_ledger other;
     if (!pawl_ledger_init(&other)) {
         pawl_errmsg_set(verify->msg, "no memory for the checkpoint %s", row->file);
@@ -100,6 +101,7 @@ static pawl_err replay_batch(struct verify *verify, const struct pawl_journal_ba
 static bool verify_batch(void *arg, const struct pawl_journal_batch *batch)
 {
     struct verify *verify = arg;
+    PAWL_ASSERT(pawl_ok(verify->err)); /* a failure stopped the reading */
     verify->err = replay_batch(verify, batch);
     if (pawl_ok(verify->err)) {
         verify->err = check_checkpoints(verify, batch);
@@ -178,6 +180,7 @@ pawl_err pawl_engine_verify(const struct pawl_verify_options *options,
                             struct pawl_verify_report *ret_report,
                             struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(options->dir != NULL);
     struct verify verify = {.options = options, .msg = msg};
     verify.files = options->files != NULL ? options->files : pawl_files_os();
     struct pawl_journal_sqlite_options open = {.dir = options->dir,
