@@ -3,9 +3,8 @@
 """tidy.py [--root DIR]: house rules that neither a compiler nor clang-tidy knows.
 
 docs/STYLE.md explains the rules; this file is what is really checked. Rules about words are rows
-of RULES; the rest are functions over a file or over the whole tree. There is no way to switch a
-rule off for one line, on purpose: a rule that is wrong is changed here, for everybody. Only
-lengths have an allow-list, tools/tidy_allow.txt, and that one may only shrink.
+of CODE_RULES and TEXT_RULES; the rest are functions over a file. There is no way to switch a rule
+off for one line or one file, on purpose: a rule that is wrong is changed here, for everybody.
 
 The patterns are spelled so that they do not match themselves.
 """
@@ -20,7 +19,6 @@ import gate
 WIDTH_MAX = 100
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 800
-ALLOW_FILE = "tools/tidy_allow.txt"
 SCRIPTS = (".S", ".py", ".sh", ".cmake", ".ts", ".js", ".mjs")
 
 
@@ -151,37 +149,16 @@ def check_header(path, text):
             yield f"{path}: no include guard PAWL_{stem}"
 
 
-def lengths(path, text, code):
-    """What is longer than it should be: {name in the allow-list: lines}."""
+def check_lengths(path, text, code):
+    """Functions and files that are longer than one idea."""
     if not in_c(path):
-        return {}
-    found = {f"{path}:{name}": count for name, _, count in gate.c_functions(code)
-             if count > FUNCTION_LINES_MAX}
+        return
+    for name, _, count in gate.c_functions(code):
+        if count > FUNCTION_LINES_MAX:
+            yield f"{path}:{name}: {count} lines; past {FUNCTION_LINES_MAX}, ask which two it is"
     lines = text.count("\n")
     if lines > FILE_LINES_MAX:
-        found[path] = lines
-    return found
-
-
-def check_allowed(root, long):
-    """The ratchet: what is not listed fails, and so does a line that allows more than it must."""
-    allowed = {}
-    file = pathlib.Path(root) / ALLOW_FILE
-    for number, line in enumerate(file.read_text().split("\n") if file.exists() else [], 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        match = re.fullmatch(r"(\S+) (\d+) # \S.*", line)
-        if not match:
-            yield f"{ALLOW_FILE}:{number}: a line is `path[:function] lines # reason`"
-            continue
-        allowed[match.group(1)] = int(match.group(2))
-        if long.get(match.group(1), 0) < int(match.group(2)):
-            now = long.get(match.group(1), "within the limit")
-            yield f"{ALLOW_FILE}:{number}: {match.group(1)} is {now} now; lower or delete the line"
-    for name, count in sorted(long.items()):
-        if count > allowed.get(name, 0):
-            limit = FUNCTION_LINES_MAX if ":" in name else FILE_LINES_MAX
-            yield f"{name}: {count} lines; past {limit}, ask which two things it is"
+        yield f"{path}: {lines} lines; past {FILE_LINES_MAX}, ask which two it is"
 
 
 def main():
@@ -190,15 +167,14 @@ def main():
     root = parser.parse_args().root
     texts = {path: gate.read_text(root / path) for path in gate.tracked(root)}
     texts = {path: text for path, text in texts.items() if text is not None}
-    findings, long = [], {}
+    findings = []
     for path, text in texts.items():
         code = gate.c_code(text) if in_c(path) else ""
         findings += check_lines(path, text, code)
         findings += check_header(path, text)
         if text.startswith("#!") and not os.access(root / path, os.X_OK):
             findings.append(f"{path}: has an interpreter line and cannot be executed")
-        long |= lengths(path, text, code)
-    findings += check_allowed(root, long)
+        findings += check_lengths(path, text, code)
     return gate.finish("tidy", sum(map(in_source, texts)), "source files", findings)
 
 
