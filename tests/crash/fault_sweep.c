@@ -23,8 +23,7 @@
 
 enum { REQUESTS = 24, RUNS_MAX = 20000 };
 
-/* --- SQLite's memory. ---------------------------------------------------------------------------
- */
+/* --- SQLite's memory. ------------------------------------------------------------------------- */
 
 static sqlite3_mem_methods real_memory;
 static uint64_t memory_calls;
@@ -75,8 +74,7 @@ static void install_sqlite_memory(void)
     PAWL_ASSERT(code == SQLITE_OK);
 }
 
-/* --- The scenario. ------------------------------------------------------------------------------
- */
+/* --- The scenario. ---------------------------------------------------------------------------- */
 
 struct run {
     struct kit kit;
@@ -210,8 +208,7 @@ static void run_free(struct run *run)
     free(run);
 }
 
-/* --- The sweeps. --------------------------------------------------------------------------------
- */
+/* --- The sweeps. ------------------------------------------------------------------------------ */
 
 struct sweep {
     const char *name;

@@ -22,9 +22,9 @@ struct told {
 struct victim_options {
     const char *dir;
     bool threads; /* commit on a thread, else inline */
-    uint64_t
-        first_key; /* requests from here on; those that were answered before are not sent again */
-    int out;       /* the pipe */
+    /* Requests from here on; those that were answered before are not sent again. */
+    uint64_t first_key;
+    int out; /* the pipe */
 };
 int victim_run(const struct victim_options *options);
 
