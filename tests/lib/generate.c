@@ -119,29 +119,33 @@ static uint32_t draw_lines(struct pawl_prng *prng, struct pawl_amount *ret_lines
     return count;
 }
 
-static void draw_config(struct pawl_prng *prng, struct pawl_config *ret_config)
+static void
+draw_config(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
 {
-    ret_config->rules_version = draw_u32(prng);
-    ret_config->strings_max = draw_u32(prng);
-    ret_config->scopes_max = draw_u32(prng);
-    ret_config->budgets_max = draw_u32(prng);
-    ret_config->reservations_max = draw_u32(prng);
-    ret_config->idempotency_max = draw_u32(prng);
-    ret_config->sessions_max = draw_u32(prng);
-    ret_config->approvals_max = draw_u32(prng);
-    ret_config->idempotency_ttl_us = draw_i64(prng);
-    ret_config->idempotency_settle_ttl_us = draw_i64(prng);
-    ret_config->correction_ttl_us = draw_i64(prng);
-    ret_config->hash_key.k0 = draw_u64(prng);
-    ret_config->hash_key.k1 = draw_u64(prng);
-    ret_config->id_key.k0 = draw_u64(prng);
-    ret_config->id_key.k1 = draw_u64(prng);
-    ret_config->shard = draw_u16(prng);
+    (void)arena;
+    struct pawl_config *config = &command->u.config;
+    config->rules_version = draw_u32(prng);
+    config->strings_max = draw_u32(prng);
+    config->scopes_max = draw_u32(prng);
+    config->budgets_max = draw_u32(prng);
+    config->reservations_max = draw_u32(prng);
+    config->idempotency_max = draw_u32(prng);
+    config->sessions_max = draw_u32(prng);
+    config->approvals_max = draw_u32(prng);
+    config->idempotency_ttl_us = draw_i64(prng);
+    config->idempotency_settle_ttl_us = draw_i64(prng);
+    config->correction_ttl_us = draw_i64(prng);
+    config->hash_key.k0 = draw_u64(prng);
+    config->hash_key.k1 = draw_u64(prng);
+    config->id_key.k0 = draw_u64(prng);
+    config->id_key.k1 = draw_u64(prng);
+    config->shard = draw_u16(prng);
 }
 
 static void
-draw_tz(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command_tz_define *ret_tz)
+draw_tz_define(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
 {
+    struct pawl_command_tz_define *tz = &command->u.tz_define;
     uint32_t count = (uint32_t)draw_length(prng, PAWL_TZ_TRANSITIONS_MAX);
     struct pawl_tz_transition *transitions =
         pawl_arena_alloc(arena, (count + 1) * sizeof(*transitions));
@@ -150,216 +154,197 @@ draw_tz(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command_tz
         transitions[i].at_s = draw_i64(prng);
         transitions[i].offset_s = (int32_t)draw_u32(prng);
     }
-    ret_tz->tz = draw_u16(prng);
-    ret_tz->name = draw_name(prng, arena);
-    ret_tz->initial_offset_s = (int32_t)draw_u32(prng);
-    ret_tz->transition_count = count;
-    ret_tz->transitions = transitions;
-}
-
-static void draw_budget_create(struct pawl_prng *prng,
-                               struct pawl_arena *arena,
-                               struct pawl_command_budget_create *ret_create)
-{
-    draw_scope(prng, arena, &ret_create->scope);
-    ret_create->phase = draw_name(prng, arena);
-    ret_create->unit = draw_u16(prng);
-    ret_create->window.kind = draw_u8(prng);
-    ret_create->window.period = draw_u8(prng);
-    ret_create->window.week_start = draw_u8(prng);
-    ret_create->window.tz = draw_u16(prng);
-    ret_create->window.length_us = draw_i64(prng);
-    ret_create->allocated = draw_i64(prng);
-    ret_create->overdraft_limit = draw_i64(prng);
-    ret_create->mode = draw_u8(prng);
-}
-
-static void draw_reserve(struct pawl_prng *prng,
-                         struct pawl_arena *arena,
-                         struct pawl_command_reserve *ret_reserve)
-{
-    draw_subject(prng, arena, &ret_reserve->subject);
-    ret_reserve->phase = draw_name(prng, arena);
-    ret_reserve->line_count = draw_lines(prng, ret_reserve->lines);
-    ret_reserve->ttl_ms = draw_i64(prng);
-    ret_reserve->grace_ms = draw_i64(prng);
-    ret_reserve->overage = draw_u8(prng);
-    ret_reserve->on_expiry = draw_u8(prng);
-    ret_reserve->priority = draw_u8(prng);
-}
-
-static void draw_session_open(struct pawl_prng *prng,
-                              struct pawl_arena *arena,
-                              struct pawl_command_session_open *ret_open)
-{
-    ret_open->tenant = draw_name(prng, arena);
-    ret_open->name = draw_name(prng, arena);
-    ret_open->parent = draw_name(prng, arena);
-    ret_open->phase = draw_name(prng, arena);
-    ret_open->cap_count = (uint32_t)draw_length(prng, PAWL_SESSION_CAPS_MAX);
-    for (uint32_t i = 0; i < ret_open->cap_count; i++) {
-        ret_open->caps[i].phase = draw_name(prng, arena);
-        ret_open->caps[i].unit = draw_u16(prng);
-        ret_open->caps[i].amount = draw_i64(prng);
-    }
-}
-
-/* The payloads of a hold that exists already. */
-static void draw_on_hold(struct pawl_prng *prng, struct pawl_command *command)
-{
-    switch ((enum pawl_command_type)command->type) {
-    case PAWL_COMMAND_GROW:
-        command->u.grow.reservation = draw_u64(prng);
-        command->u.grow.line_count = draw_lines(prng, command->u.grow.lines);
-        return;
-    case PAWL_COMMAND_EXTEND:
-        command->u.extend.reservation = draw_u64(prng);
-        command->u.extend.ttl_ms = draw_i64(prng);
-        return;
-    case PAWL_COMMAND_RELEASE:
-        command->u.release.reservation = draw_u64(prng);
-        return;
-    case PAWL_COMMAND_COMMIT:
-    case PAWL_COMMAND_CORRECT:
-        command->u.settle.reservation = draw_u64(prng);
-        command->u.settle.line_count = draw_lines(prng, command->u.settle.lines);
-        return;
-    case PAWL_COMMAND_CONFIG:
-    case PAWL_COMMAND_TZ_DEFINE:
-    case PAWL_COMMAND_BUDGET_CREATE:
-    case PAWL_COMMAND_BUDGET_FUND:
-    case PAWL_COMMAND_BUDGET_SET:
-    case PAWL_COMMAND_RESERVE:
-    case PAWL_COMMAND_EVENT:
-    case PAWL_COMMAND_DECIDE:
-    case PAWL_COMMAND_EXPIRE:
-    case PAWL_COMMAND_SESSION_OPEN:
-    case PAWL_COMMAND_SESSION_SET:
-    case PAWL_COMMAND_SESSION_PHASE:
-    case PAWL_COMMAND_APPROVAL_OPEN:
-    case PAWL_COMMAND_APPROVAL_ANSWER:
-    case PAWL_COMMAND_NOTE:
-    case PAWL_COMMAND_TYPE_END:
-        break;
-    }
-    PAWL_UNREACHABLE();
-}
-
-/* The payloads that steer a session that exists already. */
-static void
-draw_on_session(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
-{
-    switch ((enum pawl_command_type)command->type) {
-    case PAWL_COMMAND_SESSION_SET:
-        command->u.session_set.tenant = draw_name(prng, arena);
-        command->u.session_set.name = draw_name(prng, arena);
-        command->u.session_set.state = draw_u8(prng);
-        command->u.session_set.reason = draw_u8(prng);
-        command->u.session_set.unit = draw_u16(prng);
-        return;
-    case PAWL_COMMAND_SESSION_PHASE:
-        command->u.session_phase.tenant = draw_name(prng, arena);
-        command->u.session_phase.name = draw_name(prng, arena);
-        command->u.session_phase.phase = draw_name(prng, arena);
-        return;
-    case PAWL_COMMAND_APPROVAL_OPEN:
-        command->u.approval_open.tenant = draw_name(prng, arena);
-        command->u.approval_open.session = draw_name(prng, arena);
-        command->u.approval_open.kind = draw_u8(prng);
-        command->u.approval_open.line_count = draw_lines(prng, command->u.approval_open.lines);
-        command->u.approval_open.ttl_ms = draw_i64(prng);
-        return;
-    case PAWL_COMMAND_APPROVAL_ANSWER:
-        command->u.approval_answer.approval = draw_u64(prng);
-        command->u.approval_answer.approved = draw_bool(prng);
-        command->u.approval_answer.line_count = draw_lines(prng, command->u.approval_answer.lines);
-        return;
-    case PAWL_COMMAND_NOTE:
-        command->u.note.tenant = draw_name(prng, arena);
-        command->u.note.session = draw_name(prng, arena);
-        command->u.note.kind = draw_u16(prng);
-        return;
-    case PAWL_COMMAND_CONFIG:
-    case PAWL_COMMAND_TZ_DEFINE:
-    case PAWL_COMMAND_BUDGET_CREATE:
-    case PAWL_COMMAND_BUDGET_FUND:
-    case PAWL_COMMAND_BUDGET_SET:
-    case PAWL_COMMAND_RESERVE:
-    case PAWL_COMMAND_GROW:
-    case PAWL_COMMAND_EXTEND:
-    case PAWL_COMMAND_COMMIT:
-    case PAWL_COMMAND_RELEASE:
-    case PAWL_COMMAND_CORRECT:
-    case PAWL_COMMAND_EVENT:
-    case PAWL_COMMAND_DECIDE:
-    case PAWL_COMMAND_EXPIRE:
-    case PAWL_COMMAND_SESSION_OPEN:
-    case PAWL_COMMAND_TYPE_END:
-        break;
-    }
-    PAWL_UNREACHABLE();
+    tz->tz = draw_u16(prng);
+    tz->name = draw_name(prng, arena);
+    tz->initial_offset_s = (int32_t)draw_u32(prng);
+    tz->transition_count = count;
+    tz->transitions = transitions;
 }
 
 static void
-draw_payload(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+draw_budget_create(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
 {
-    switch ((enum pawl_command_type)command->type) {
-    case PAWL_COMMAND_CONFIG:
-        draw_config(prng, &command->u.config);
-        return;
-    case PAWL_COMMAND_TZ_DEFINE:
-        draw_tz(prng, arena, &command->u.tz_define);
-        return;
-    case PAWL_COMMAND_BUDGET_CREATE:
-        draw_budget_create(prng, arena, &command->u.budget_create);
-        return;
-    case PAWL_COMMAND_BUDGET_FUND:
-        command->u.budget_fund.budget = draw_u64(prng);
-        command->u.budget_fund.kind = draw_u8(prng);
-        command->u.budget_fund.amount = draw_i64(prng);
-        return;
-    case PAWL_COMMAND_BUDGET_SET:
-        command->u.budget_set.budget = draw_u64(prng);
-        command->u.budget_set.state = draw_u8(prng);
-        command->u.budget_set.set_overdraft_limit = draw_bool(prng);
-        command->u.budget_set.overdraft_limit = draw_i64(prng);
-        return;
-    case PAWL_COMMAND_RESERVE:
-    case PAWL_COMMAND_DECIDE:
-        draw_reserve(prng, arena, &command->u.reserve);
-        return;
-    case PAWL_COMMAND_GROW:
-    case PAWL_COMMAND_EXTEND:
-    case PAWL_COMMAND_COMMIT:
-    case PAWL_COMMAND_RELEASE:
-    case PAWL_COMMAND_CORRECT:
-        draw_on_hold(prng, command);
-        return;
-    case PAWL_COMMAND_EVENT:
-        draw_subject(prng, arena, &command->u.event.subject);
-        command->u.event.phase = draw_name(prng, arena);
-        command->u.event.line_count = draw_lines(prng, command->u.event.lines);
-        command->u.event.overage = draw_u8(prng);
-        return;
-    case PAWL_COMMAND_EXPIRE:
-        command->u.expire.until_us = draw_i64(prng);
-        command->u.expire.max = draw_u32(prng);
-        return;
-    case PAWL_COMMAND_SESSION_OPEN:
-        draw_session_open(prng, arena, &command->u.session_open);
-        return;
-    case PAWL_COMMAND_SESSION_SET:
-    case PAWL_COMMAND_SESSION_PHASE:
-    case PAWL_COMMAND_APPROVAL_OPEN:
-    case PAWL_COMMAND_APPROVAL_ANSWER:
-    case PAWL_COMMAND_NOTE:
-        draw_on_session(prng, arena, command);
-        return;
-    case PAWL_COMMAND_TYPE_END:
-        break;
-    }
-    PAWL_UNREACHABLE();
+    struct pawl_command_budget_create *create = &command->u.budget_create;
+    draw_scope(prng, arena, &create->scope);
+    create->phase = draw_name(prng, arena);
+    create->unit = draw_u16(prng);
+    create->window.kind = draw_u8(prng);
+    create->window.period = draw_u8(prng);
+    create->window.week_start = draw_u8(prng);
+    create->window.tz = draw_u16(prng);
+    create->window.length_us = draw_i64(prng);
+    create->allocated = draw_i64(prng);
+    create->overdraft_limit = draw_i64(prng);
+    create->mode = draw_u8(prng);
 }
+
+static void
+draw_budget_fund(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.budget_fund.budget = draw_u64(prng);
+    command->u.budget_fund.kind = draw_u8(prng);
+    command->u.budget_fund.amount = draw_i64(prng);
+}
+
+static void
+draw_budget_set(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.budget_set.budget = draw_u64(prng);
+    command->u.budget_set.state = draw_u8(prng);
+    command->u.budget_set.set_overdraft_limit = draw_bool(prng);
+    command->u.budget_set.overdraft_limit = draw_i64(prng);
+}
+
+static void
+draw_reserve(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    struct pawl_command_reserve *reserve = &command->u.reserve;
+    draw_subject(prng, arena, &reserve->subject);
+    reserve->phase = draw_name(prng, arena);
+    reserve->line_count = draw_lines(prng, reserve->lines);
+    reserve->ttl_ms = draw_i64(prng);
+    reserve->grace_ms = draw_i64(prng);
+    reserve->overage = draw_u8(prng);
+    reserve->on_expiry = draw_u8(prng);
+    reserve->priority = draw_u8(prng);
+}
+
+static void
+draw_grow(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.grow.reservation = draw_u64(prng);
+    command->u.grow.line_count = draw_lines(prng, command->u.grow.lines);
+}
+
+static void
+draw_extend(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.extend.reservation = draw_u64(prng);
+    command->u.extend.ttl_ms = draw_i64(prng);
+}
+
+static void
+draw_settle(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.settle.reservation = draw_u64(prng);
+    command->u.settle.line_count = draw_lines(prng, command->u.settle.lines);
+}
+
+static void
+draw_release(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.release.reservation = draw_u64(prng);
+}
+
+static void
+draw_event(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    draw_subject(prng, arena, &command->u.event.subject);
+    command->u.event.phase = draw_name(prng, arena);
+    command->u.event.line_count = draw_lines(prng, command->u.event.lines);
+    command->u.event.overage = draw_u8(prng);
+}
+
+static void
+draw_expire(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.expire.until_us = draw_i64(prng);
+    command->u.expire.max = draw_u32(prng);
+}
+
+static void
+draw_session_open(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    struct pawl_command_session_open *open = &command->u.session_open;
+    open->tenant = draw_name(prng, arena);
+    open->name = draw_name(prng, arena);
+    open->parent = draw_name(prng, arena);
+    open->phase = draw_name(prng, arena);
+    open->cap_count = (uint32_t)draw_length(prng, PAWL_SESSION_CAPS_MAX);
+    for (uint32_t i = 0; i < open->cap_count; i++) {
+        open->caps[i].phase = draw_name(prng, arena);
+        open->caps[i].unit = draw_u16(prng);
+        open->caps[i].amount = draw_i64(prng);
+    }
+}
+
+static void
+draw_session_set(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.session_set.tenant = draw_name(prng, arena);
+    command->u.session_set.name = draw_name(prng, arena);
+    command->u.session_set.state = draw_u8(prng);
+    command->u.session_set.reason = draw_u8(prng);
+    command->u.session_set.unit = draw_u16(prng);
+}
+
+static void
+draw_session_phase(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.session_phase.tenant = draw_name(prng, arena);
+    command->u.session_phase.name = draw_name(prng, arena);
+    command->u.session_phase.phase = draw_name(prng, arena);
+}
+
+static void
+draw_approval_open(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.approval_open.tenant = draw_name(prng, arena);
+    command->u.approval_open.session = draw_name(prng, arena);
+    command->u.approval_open.kind = draw_u8(prng);
+    command->u.approval_open.line_count = draw_lines(prng, command->u.approval_open.lines);
+    command->u.approval_open.ttl_ms = draw_i64(prng);
+}
+
+static void
+draw_approval_answer(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    (void)arena;
+    command->u.approval_answer.approval = draw_u64(prng);
+    command->u.approval_answer.approved = draw_bool(prng);
+    command->u.approval_answer.line_count = draw_lines(prng, command->u.approval_answer.lines);
+}
+
+static void
+draw_note(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.note.tenant = draw_name(prng, arena);
+    command->u.note.session = draw_name(prng, arena);
+    command->u.note.kind = draw_u16(prng);
+}
+
+typedef void
+draw_fn(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command);
+
+static draw_fn *const payloads[PAWL_COMMAND_TYPE_END] = {
+    [PAWL_COMMAND_CONFIG] = draw_config,
+    [PAWL_COMMAND_TZ_DEFINE] = draw_tz_define,
+    [PAWL_COMMAND_BUDGET_CREATE] = draw_budget_create,
+    [PAWL_COMMAND_BUDGET_FUND] = draw_budget_fund,
+    [PAWL_COMMAND_BUDGET_SET] = draw_budget_set,
+    [PAWL_COMMAND_RESERVE] = draw_reserve,
+    [PAWL_COMMAND_GROW] = draw_grow,
+    [PAWL_COMMAND_EXTEND] = draw_extend,
+    [PAWL_COMMAND_COMMIT] = draw_settle,
+    [PAWL_COMMAND_RELEASE] = draw_release,
+    [PAWL_COMMAND_CORRECT] = draw_settle,
+    [PAWL_COMMAND_EVENT] = draw_event,
+    [PAWL_COMMAND_DECIDE] = draw_reserve,
+    [PAWL_COMMAND_EXPIRE] = draw_expire,
+    [PAWL_COMMAND_SESSION_OPEN] = draw_session_open,
+    [PAWL_COMMAND_SESSION_SET] = draw_session_set,
+    [PAWL_COMMAND_SESSION_PHASE] = draw_session_phase,
+    [PAWL_COMMAND_APPROVAL_OPEN] = draw_approval_open,
+    [PAWL_COMMAND_APPROVAL_ANSWER] = draw_approval_answer,
+    [PAWL_COMMAND_NOTE] = draw_note,
+};
 
 void generate_command_of_type(struct pawl_prng *prng,
                               struct pawl_arena *arena,
@@ -371,7 +356,8 @@ void generate_command_of_type(struct pawl_prng *prng,
     ret_command->payload_hash[0] = draw_u64(prng);
     ret_command->payload_hash[1] = draw_u64(prng);
     ret_command->metadata = draw_text(prng, arena, PAWL_METADATA_BYTES_MAX);
-    draw_payload(prng, arena, ret_command);
+    PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END && payloads[type] != NULL);
+    payloads[type](prng, arena, ret_command);
 }
 
 void generate_command(struct pawl_prng *prng,

@@ -50,19 +50,32 @@ struct golden {
     struct pawl_price_book *book;
 };
 
-static void golden_setup(struct golden *golden)
+/* What the including file tests: it says so by initialising this. */
+static struct golden golden;
+
+/* The setup and teardown of the whole group. */
+static int golden_setup(void **state)
 {
+    (void)state;
     struct pawl_errmsg msg = {""};
-    if (pawl_failed(pawl_price_book_load(pawl_slice_str(golden_prices), &golden->book, &msg))) {
-        fail_msg("%s", msg.text);
+    if (pawl_failed(pawl_price_book_load(pawl_slice_str(golden_prices), &golden.book, &msg))) {
+        print_error("%s\n", msg.text);
+        return -1;
     }
+    return 0;
 }
 
-static void
-golden_read(const struct golden *golden, const char *name, const char *ending, struct pawl_buf *out)
+static int golden_teardown(void **state)
+{
+    (void)state;
+    pawl_price_book_free(golden.book);
+    return 0;
+}
+
+static void golden_read(const char *name, const char *ending, struct pawl_buf *out)
 {
     char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s/%s%s", PAWL_FIXTURES, golden->folder, name, ending);
+    (void)snprintf(path, sizeof(path), "%s/%s/%s%s", PAWL_FIXTURES, golden.folder, name, ending);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     char piece[4096];
@@ -96,9 +109,7 @@ static void golden_describe_part(const struct pawl_meter_part *part, struct pawl
     }
 }
 
-static void golden_describe(const struct golden *golden,
-                            const struct pawl_meter_result *result,
-                            struct pawl_buf *out)
+static void golden_describe(const struct pawl_meter_result *result, struct pawl_buf *out)
 {
     static const char *const knows[] = {"nothing", "input", "all"};
     pawl_buf_printf(out, "%s", knows[result->knows]);
@@ -115,9 +126,9 @@ static void golden_describe(const struct golden *golden,
         golden_describe_part(&result->parts[i], out);
     }
     const struct pawl_meter_bill_query query = {
-        .book = golden->book,
-        .provider = pawl_slice_str(golden->provider),
-        .requested_model = pawl_slice_str(golden->requested_model),
+        .book = golden.book,
+        .provider = pawl_slice_str(golden.provider),
+        .requested_model = pawl_slice_str(golden.requested_model),
         .at_us = INT64_C(1795000000000000),
     };
     struct pawl_meter_bill bill;
@@ -129,9 +140,9 @@ static void golden_describe(const struct golden *golden,
 
 /* --- Running. ----------------------------------------------------------------------------- */
 
-static void golden_meter_init(const struct golden *golden, struct pawl_meter *meter)
+static void golden_meter_init(struct pawl_meter *meter)
 {
-    const struct pawl_meter_options options = {golden->dialect, golden->long_cache_asked};
+    const struct pawl_meter_options options = {golden.dialect, golden.long_cache_asked};
     assert_true(pawl_meter_init(meter, options));
 }
 
@@ -164,19 +175,16 @@ static size_t golden_feed(struct pawl_meter *meter,
 }
 
 /* Every cut, the stream fed in pieces of one size. */
-static void golden_describe_cuts(const struct golden *golden,
-                                 struct pawl_slice stream,
-                                 size_t piece_bytes,
-                                 struct pawl_buf *out)
+static void golden_describe_cuts(struct pawl_slice stream, size_t piece_bytes, struct pawl_buf *out)
 {
     bool more = true;
     for (size_t cut = 0; more; ++cut) {
         struct pawl_meter meter;
-        golden_meter_init(golden, &meter);
+        golden_meter_init(&meter);
         more = golden_feed(&meter, stream, piece_bytes, cut) == cut;
         if (more) {
             pawl_buf_printf(out, "%zu ", cut);
-            golden_describe(golden, pawl_meter_result(&meter), out);
+            golden_describe(pawl_meter_result(&meter), out);
         }
         pawl_meter_free(&meter);
     }
@@ -191,17 +199,17 @@ static void golden_compare(const char *name, struct pawl_buf *got, struct pawl_b
     }
 }
 
-PAWL_UNUSED static void golden_stream(const struct golden *golden, const char *name)
+PAWL_UNUSED static void golden_stream(const char *name)
 {
     struct pawl_buf stream;
     struct pawl_buf expected;
-    golden_read(golden, name, ".sse", &stream);
-    golden_read(golden, name, ".expected", &expected);
+    golden_read(name, ".sse", &stream);
+    golden_read(name, ".expected", &expected);
     const size_t pieces[] = {SIZE_MAX / 2, 1, 7, 64};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(pieces); ++i) {
         struct pawl_buf got;
         pawl_buf_init(&got, GOLDEN_BYTES_MAX);
-        golden_describe_cuts(golden, pawl_buf_slice(&stream), pieces[i], &got);
+        golden_describe_cuts(pawl_buf_slice(&stream), pieces[i], &got);
         golden_compare(name, &got, &expected);
         pawl_buf_free(&got);
     }
@@ -209,18 +217,18 @@ PAWL_UNUSED static void golden_stream(const struct golden *golden, const char *n
     pawl_buf_free(&expected);
 }
 
-PAWL_UNUSED static void golden_body(const struct golden *golden, const char *name)
+PAWL_UNUSED static void golden_body(const char *name)
 {
     struct pawl_buf body;
     struct pawl_buf expected;
     struct pawl_buf got;
-    golden_read(golden, name, ".json", &body);
-    golden_read(golden, name, ".expected", &expected);
+    golden_read(name, ".json", &body);
+    golden_read(name, ".expected", &expected);
     pawl_buf_init(&got, GOLDEN_BYTES_MAX);
     struct pawl_meter meter;
-    golden_meter_init(golden, &meter);
+    golden_meter_init(&meter);
     pawl_meter_on_body(&meter, pawl_buf_slice(&body));
-    golden_describe(golden, pawl_meter_result(&meter), &got);
+    golden_describe(pawl_meter_result(&meter), &got);
     golden_compare(name, &got, &expected);
     pawl_meter_free(&meter);
     pawl_buf_free(&body);

@@ -14,79 +14,65 @@ static struct golden golden = {
     .requested_model = "golden-sonnet",
 };
 
-static int setup(void **state)
-{
-    (void)state;
-    golden_setup(&golden);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pawl_price_book_free(golden.book);
-    return 0;
-}
-
 static void anthropic_stream_is_metered_at_every_cut(void **state)
 {
     (void)state;
-    golden_stream(&golden, "basic");
+    golden_stream("basic");
 }
 
 static void anthropic_cache_tools_and_searches_are_metered(void **state)
 {
     (void)state;
-    golden_stream(&golden, "tools_cache");
+    golden_stream("tools_cache");
 }
 
 static void anthropic_requests_inside_the_request_are_parts_of_their_own(void **state)
 {
     (void)state;
-    golden_stream(&golden, "iterations");
+    golden_stream("iterations");
 }
 
 static void anthropic_repeated_zeros_do_not_take_input_back(void **state)
 {
     (void)state;
-    golden_stream(&golden, "repeated_zeros");
+    golden_stream("repeated_zeros");
 }
 
 static void anthropic_error_in_mid_stream_keeps_what_was_reported(void **state)
 {
     (void)state;
-    golden_stream(&golden, "error");
+    golden_stream("error");
 }
 
 static void anthropic_sealed_thinking_counts_as_hidden(void **state)
 {
     (void)state;
-    golden_stream(&golden, "sealed_thinking");
+    golden_stream("sealed_thinking");
 }
 
 static void anthropic_odd_reports_never_lower_the_cost(void **state)
 {
     (void)state;
-    golden_stream(&golden, "odd");
+    golden_stream("odd");
 }
 
 static void anthropic_report_of_nothing_is_not_believed(void **state)
 {
     (void)state;
-    golden_stream(&golden, "empty_report");
+    golden_stream("empty_report");
 }
 
 static void anthropic_stream_cut_before_anything_knows_nothing(void **state)
 {
     (void)state;
-    golden_stream(&golden, "cut_before_anything");
+    golden_stream("cut_before_anything");
 }
 
 static void anthropic_bodies_are_metered(void **state)
 {
     (void)state;
-    golden_body(&golden, "message");
-    golden_body(&golden, "error_body");
+    golden_body("message");
+    golden_body("error_body");
 }
 
 /* --- What the golden files leave open. ---------------------------------------------------- */
@@ -121,7 +107,7 @@ static void anthropic_tool_call_is_counted_at_its_first_event(void **state)
 {
     (void)state;
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     feed(&meter, "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
                  "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"Bash\",\"input\":{}}}");
     assert_int_equal(pawl_meter_result(&meter)->tool_calls, 1);
@@ -148,7 +134,7 @@ static void anthropic_more_models_than_parts_are_still_added_up(void **state)
     }
     pawl_buf_append_str(&data, "]}}");
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     feed(&meter, pawl_buf_cstr(&data));
     const struct pawl_meter_result *result = pawl_meter_result(&meter);
     int64_t tokens = 0;
@@ -168,7 +154,7 @@ static void anthropic_body_that_is_not_json_is_noted(void **state)
     const char *const bodies[] = {"", "<html>", "[]", "{\"usage\":", "null"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(bodies); ++i) {
         struct pawl_meter meter;
-        golden_meter_init(&golden, &meter);
+        golden_meter_init(&meter);
         pawl_meter_on_body(&meter, pawl_slice_str(bodies[i]));
         const struct pawl_meter_result *result = pawl_meter_result(&meter);
         assert_int_equal(result->knows, PAWL_METER_KNOWS_NOTHING);
@@ -229,7 +215,7 @@ static void anthropic_refusal_in_mid_stream_reads_as_an_error_event(void **state
     pawl_buf_append_str(&stream, "event: ping\ndata: {\"type\":\"ping\"");
     pawl_halt_event(&halt, true, &stream);
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     assert_int_equal(golden_feed(&meter, pawl_buf_slice(&stream), 3, SIZE_MAX), 2);
     assert_true(pawl_meter_result(&meter)->error);
     assert_string_equal(pawl_meter_result(&meter)->error_type, "billing_error");
@@ -258,5 +244,5 @@ int main(void)
         cmocka_unit_test(anthropic_refusal_is_an_error_of_the_dialect),
         cmocka_unit_test(anthropic_refusal_in_mid_stream_reads_as_an_error_event),
     };
-    return cmocka_run_group_tests_name("meter_anthropic", tests, setup, teardown);
+    return cmocka_run_group_tests_name("meter_anthropic", tests, golden_setup, golden_teardown);
 }

@@ -15,20 +15,6 @@ static struct golden golden = {
     .requested_model = "golden-gpt",
 };
 
-static int setup(void **state)
-{
-    (void)state;
-    golden_setup(&golden);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pawl_price_book_free(golden.book);
-    return 0;
-}
-
 static void chat_streams_are_metered_at_every_cut(void **state)
 {
     (void)state;
@@ -38,15 +24,15 @@ static void chat_streams_are_metered_at_every_cut(void **state)
         "search",        "tools",    "two_choices",  "usage_in_every_chunk",
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); ++i) {
-        golden_stream(&golden, names[i]);
+        golden_stream(names[i]);
     }
 }
 
 static void chat_bodies_are_metered(void **state)
 {
     (void)state;
-    golden_body(&golden, "completion");
-    golden_body(&golden, "error_body");
+    golden_body("completion");
+    golden_body("error_body");
 }
 
 /* --- Usage by itself. --------------------------------------------------------------------- */
@@ -149,7 +135,7 @@ static void chat_later_report_without_a_field_keeps_the_earlier_one(void **state
 {
     (void)state;
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     pawl_meter_on_event(&meter, PAWL_SLICE_NONE,
                         PAWL_SLICE("{\"choices\":[{\"index\":0,\"usage\":{\"prompt_tokens\":8,"
                                    "\"completion_tokens\":1}}]}"));
@@ -166,7 +152,7 @@ static void chat_more_tool_calls_than_are_tracked_are_counted(void **state)
 {
     (void)state;
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     for (int i = 0; i < 40; ++i) {
         char data[256];
         (void)snprintf(data, sizeof(data),
@@ -319,7 +305,7 @@ static void chat_refusal_in_mid_stream_reads_as_an_error_event(void **state)
                         "data: {\"error\":{\"message\":\"over the cap\",\"type\":"
                         "\"insufficient_quota\",\"param\":null,\"code\":\"budget_exceeded\"}}\n\n");
     struct pawl_meter meter;
-    golden_meter_init(&golden, &meter);
+    golden_meter_init(&meter);
     assert_int_equal(golden_feed(&meter, pawl_buf_slice(&stream), 1, SIZE_MAX), 1);
     assert_true(pawl_meter_result(&meter)->error);
     assert_string_equal(pawl_meter_result(&meter)->error_type, "insufficient_quota");
@@ -340,5 +326,5 @@ int main(void)
         cmocka_unit_test(refusals_have_the_form_of_their_dialect),
         cmocka_unit_test(chat_refusal_in_mid_stream_reads_as_an_error_event),
     };
-    return cmocka_run_group_tests_name("meter_openai_chat", tests, setup, teardown);
+    return cmocka_run_group_tests_name("meter_openai_chat", tests, golden_setup, golden_teardown);
 }
