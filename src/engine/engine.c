@@ -156,7 +156,7 @@ static void end(struct pawl_engine *engine)
     pawl_worker_wait(&engine->witness_worker);
     (void)snapshot_finish_job(engine);
     struct pawl_errmsg msg = {""};
-    pawl_err err = engine->poisoned ? PAWL_OK : snapshot_write_witness(engine, &msg);
+    pawl_err err = engine->poisoned ? PAWL_OK : witness_write_last(engine, &msg);
     if (pawl_failed(err)) {
         engine_fail(engine, err, &msg);
     }

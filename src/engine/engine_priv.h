@@ -5,7 +5,8 @@
  *   engine.c    life, the calls of engine.h
  *   submit.c    applying, recording, the queue of those who wait
  *   commit.c    jobs of the journal: commits, naming checkpoints, housekeeping; and answering
- *   snapshot.c  checkpoints and the witness
+ *   snapshot.c  checkpoints
+ *   witness.c   the witness
  *   open.c      what a journal says before the first command
  *   lookup.c    reading records back
  */
@@ -156,7 +157,16 @@ void snapshot_named(struct pawl_engine *engine);
 pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg);
 int64_t snapshot_next_due_us(const struct pawl_engine *engine);
 void snapshot_free(struct pawl_engine *engine);
-pawl_err snapshot_write_witness(struct pawl_engine *engine, struct pawl_errmsg *msg);
+
+/* witness.c */
+/* A batch is durable: sets when the witness is due, unless it is set. */
+void witness_note_durable(struct pawl_engine *engine);
+/* It is due at once. */
+void witness_hurry(struct pawl_engine *engine);
+bool witness_start_job(struct pawl_engine *engine);
+bool witness_finish_job(struct pawl_engine *engine);
+/* At the end, when no job is under way: writes what is durable, unless it says so already. */
+PAWL_MUST_CHECK pawl_err witness_write_last(struct pawl_engine *engine, struct pawl_errmsg *msg);
 
 /* open.c */
 PAWL_MUST_CHECK pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * snapshot.c: checkpoints and the witness, beside the commits and never in their way.
+ * snapshot.c: checkpoints, beside the commits and never in their way.
  *
  *   NONE --due, at the end of a batch: the core's root is copied--> BEGUN
  *   BEGUN --that batch is durable: its hash is known--> the file is opened --> STREAMING
  *   STREAMING --slices of chunks, while commands go on--> all handed out, file durable --> DURABLE
  *   DURABLE --the journal names it (commit.c)--> NONE, and the oldest file goes
  *
- * J10 is this order. J11: the witness is made from what is durable, and due three quarters of
- * a second after the first commit that it does not know; it has a worker of its own, so that it
- * need not wait for a checkpoint's sync. Checkpoints are written by the side worker; the core is
- * only touched here, on the engine's thread.
+ * J10 is this order. Checkpoints are written by the side worker; the core is only touched here, on
+ * the engine's thread. The witness (witness.c) has its turn wherever they have theirs.
  *
  * Failure: a disk that fails stops the engine, as in a commit. Missing memory does not: the
  * checkpoint is given up and tried again later, since it only saves time.
@@ -22,8 +20,6 @@
 #include "base/log.h"
 #include "engine/engine_priv.h"
 
-/* The second of J11, less what the writing may take. */
-#define WITNESS_LAG_US (INT64_C(750) * PAWL_US_PER_MS)
 /* How soon a host without a wake-up should look again while a checkpoint is being written. */
 #define SNAPSHOT_PAUSE_US (INT64_C(10) * PAWL_US_PER_MS)
 #define CHECKPOINT_OPS    UINT64_C(200000)
@@ -61,12 +57,6 @@ static pawl_err publish_job(void *arg, struct pawl_errmsg *msg)
     struct pawl_checkpoint_writer *writer = engine->snapshot.writer;
     engine->snapshot.writer = NULL;
     return pawl_checkpoint_finish(writer, &engine->snapshot.row, msg);
-}
-
-static pawl_err witness_job(void *arg, struct pawl_errmsg *msg)
-{
-    struct pawl_engine *engine = arg;
-    return pawl_witness_write(engine->files, engine->dir, &engine->witness_next, msg);
 }
 
 static pawl_err remove_job(void *arg, struct pawl_errmsg *msg)
@@ -133,9 +123,7 @@ void snapshot_note_durable(struct pawl_engine *engine)
     if (engine->snapshot.state == SNAPSHOT_BEGUN && engine->durable_op == engine->snapshot.op) {
         engine->snapshot.hash = engine->durable_hash;
     }
-    if (engine->witness_due_us == INT64_MAX) {
-        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
-    }
+    witness_note_durable(engine);
 }
 
 /* Without memory the checkpoint is given up; it comes again after as many operations. */
@@ -208,24 +196,9 @@ static bool start_file_job(struct pawl_engine *engine)
     return false;
 }
 
-static bool start_witness(struct pawl_engine *engine)
-{
-    if (engine->witness_writing || engine->poisoned || engine->witness_due_us == INT64_MAX ||
-        engine->durable_op <= engine->witness.op ||
-        pawl_slew_now_us(&engine->slew) < engine->witness_due_us) {
-        return false;
-    }
-    engine->witness_next =
-        (struct pawl_witness){.op = engine->durable_op, .hash = engine->durable_hash};
-    engine->witness_due_us = INT64_MAX;
-    engine->witness_writing = true;
-    pawl_worker_run(&engine->witness_worker, witness_job, engine);
-    return true;
-}
-
 bool snapshot_start_job(struct pawl_engine *engine)
 {
-    bool witness = start_witness(engine);
+    bool witness = witness_start_job(engine);
     return start_file_job(engine) || witness;
 }
 
@@ -279,31 +252,9 @@ static bool finish_file_job(struct pawl_engine *engine)
     return true;
 }
 
-static bool finish_witness(struct pawl_engine *engine)
-{
-    if (!engine->witness_writing ||
-        pawl_worker_state(&engine->witness_worker) != PAWL_WORKER_DONE) {
-        return false;
-    }
-    struct pawl_errmsg msg = {""};
-    pawl_err err = pawl_worker_take(&engine->witness_worker, &msg);
-    engine->witness_writing = false;
-    if (pawl_failed(err) && err.code != PAWL_ERR_MEMORY) {
-        engine_fail(engine, err, &msg);
-        return false;
-    }
-    if (pawl_ok(err)) {
-        engine->witness = engine->witness_next;
-    }
-    if (engine->durable_op > engine->witness.op && engine->witness_due_us == INT64_MAX) {
-        engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
-    }
-    return true;
-}
-
 bool snapshot_finish_job(struct pawl_engine *engine)
 {
-    bool witness = finish_witness(engine);
+    bool witness = witness_finish_job(engine);
     return finish_file_job(engine) || witness;
 }
 
@@ -321,7 +272,7 @@ void snapshot_named(struct pawl_engine *engine)
     PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
     engine->snapshot.state = SNAPSHOT_NONE;
     engine->snapshot.last_op = engine->snapshot.op;
-    engine->witness_due_us = pawl_slew_now_us(&engine->slew);
+    witness_hurry(engine);
 }
 
 /* --- For the rest of the engine. -------------------------------------------------------------- */
@@ -371,15 +322,6 @@ pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg)
     pawl_errmsg_set(msg, "the checkpoint at operation %llu was not written",
                     (unsigned long long)op);
     return engine->poisoned ? PAWL_ERR(POISONED) : PAWL_ERR(MEMORY);
-}
-
-pawl_err snapshot_write_witness(struct pawl_engine *engine, struct pawl_errmsg *msg)
-{
-    if (engine->durable_op <= engine->witness.op) {
-        return PAWL_OK;
-    }
-    struct pawl_witness witness = {.op = engine->durable_op, .hash = engine->durable_hash};
-    return pawl_witness_write(engine->files, engine->dir, &witness, msg);
 }
 
 void snapshot_free(struct pawl_engine *engine)
