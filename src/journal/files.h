@@ -16,6 +16,7 @@
 
 #include "base/attrs.h"
 #include "base/err.h"
+#include "base/slice.h"
 
 enum { PAWL_PATH_BYTES_MAX = 4096 };
 
@@ -80,6 +81,13 @@ PAWL_MUST_CHECK pawl_err pawl_files_path(const char *dir,
                                          const char *name,
                                          char out[static PAWL_PATH_BYTES_MAX],
                                          struct pawl_errmsg *msg);
+
+/* A whole file: made under the name `temporary`, durable under `path` when this returns. */
+PAWL_MUST_CHECK pawl_err pawl_files_write(const struct pawl_files *files,
+                                          const char *temporary,
+                                          const char *path,
+                                          struct pawl_slice content,
+                                          struct pawl_errmsg *msg);
 
 /* Whether a statfs(2) type is a network or memory file system; its name, or NULL. */
 const char *pawl_files_unsupported(uint32_t type);

@@ -33,19 +33,7 @@ struct pawl_file {
     char path[];
 };
 
-pawl_err pawl_files_path(const char *dir,
-                         const char *name,
-                         char out[static PAWL_PATH_BYTES_MAX],
-                         struct pawl_errmsg *msg)
-{
-    int length = snprintf(out, PAWL_PATH_BYTES_MAX, "%s/%s", dir, name);
-    if (length < 0 || length >= PAWL_PATH_BYTES_MAX) {
-        pawl_errmsg_set(msg, "the path of %s is too long", name);
-        return PAWL_ERR(INVALID);
-    }
-    return PAWL_OK;
-}
-
+/* errno as an error of ours, with words. */
 static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
 {
     int error = errno;
@@ -61,6 +49,7 @@ static pawl_err open_file(const char *path,
                           struct pawl_errmsg *msg)
 {
     size_t bytes = strlen(path) + 1;
+    PAWL_ASSERT(bytes > 1 && bytes <= PAWL_PATH_BYTES_MAX);
     struct pawl_file *file = pawl_alloc(sizeof(*file) + bytes);
     if (file == NULL) {
         pawl_errmsg_set(msg, "no memory to %s %s", what, path);
@@ -90,6 +79,7 @@ os_create(void *arg, const char *path, struct pawl_file **ret_file, struct pawl_
 static pawl_err
 os_append(struct pawl_file *file, const void *data, size_t bytes, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(file->unpublished && data != NULL);
     const char *at = data;
     while (bytes > 0) {
         ssize_t written = write(file->fd, at, bytes);
@@ -111,6 +101,7 @@ static void os_close(struct pawl_file *file)
     if (file->unpublished) {
         (void)unlink(file->path);
     }
+    PAWL_ASSERT(file->fd >= 0);
     /* Nothing hangs on this close: what matters was synced before, or is thrown away. */
     (void)close(file->fd);
     pawl_free(file);
@@ -135,6 +126,7 @@ static pawl_err sync_directory_of(const char *path, struct pawl_errmsg *msg)
 
 static pawl_err os_publish(struct pawl_file *file, const char *path, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(file->unpublished && strcmp(file->path, path) != 0);
     pawl_err err;
     if (fsync(file->fd) != 0) {
         err = failed("sync", file->path, msg);
@@ -208,10 +200,14 @@ static pawl_err write_over(struct pawl_file *file, struct pawl_errmsg *msg)
         }
         for (ssize_t done = 0; done < got;) {
             ssize_t written = pwrite(file->fd, room + done, (size_t)(got - done), at + done);
-            if (written < 0 && errno != EINTR) {
+            if (written < 0 && errno == EINTR) {
+                continue;
+            }
+            if (written <= 0) {
+                errno = written == 0 ? EIO : errno;
                 return failed("write", file->path, msg);
             }
-            done += written > 0 ? written : 0;
+            done += written;
         }
         at += got;
     }

@@ -42,8 +42,8 @@ PAWL_MUST_CHECK pawl_err pawl_segment_files_bytes(const struct pawl_segment_file
                                                   const char *suffix,
                                                   uint64_t *ret_bytes,
                                                   struct pawl_errmsg *msg);
-/* Removes the file of a number, with what SQLite put beside it. Durable
- * when it returns. What is not there is no error. */
+/* Removes the file of a number, with what SQLite put beside it. Durable when it returns. What is
+ * not there is no error. */
 PAWL_MUST_CHECK pawl_err pawl_segment_files_remove(const struct pawl_segment_files *segments,
                                                    uint32_t number,
                                                    struct pawl_errmsg *msg);

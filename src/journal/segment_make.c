@@ -107,43 +107,38 @@ static pawl_err make_content(struct pawl_segment *segment,
 
 /* --- The file. -------------------------------------------------------------------------------- */
 
+/* "<path><suffix>". */
+static pawl_err beside(const char *path,
+                       const char *suffix,
+                       char ret_path[static PAWL_PATH_BYTES_MAX],
+                       struct pawl_errmsg *msg)
+{
+    int length = snprintf(ret_path, PAWL_PATH_BYTES_MAX, "%s%s", path, suffix);
+    if (length < 0 || length >= PAWL_PATH_BYTES_MAX) {
+        pawl_errmsg_set(msg, "the path %s is too long", path);
+        return PAWL_ERR(INVALID);
+    }
+    return PAWL_OK;
+}
+
 static pawl_err remove_beside(const struct pawl_files *files,
                               const char *path,
                               const char *suffix,
                               struct pawl_errmsg *msg)
 {
-    char beside[PAWL_PATH_BYTES_MAX];
-    int length = snprintf(beside, sizeof(beside), "%s%s", path, suffix);
-    if (length < 0 || (size_t)length >= sizeof(beside)) {
-        pawl_errmsg_set(msg, "the path %s is too long", path);
-        return PAWL_ERR(INVALID);
-    }
-    return files->ops->remove(files->arg, beside, msg);
+    char name[PAWL_PATH_BYTES_MAX];
+    pawl_err err = beside(path, suffix, name, msg);
+    return pawl_ok(err) ? files->ops->remove(files->arg, name, msg) : err;
 }
 
 static pawl_err write_file(const struct pawl_files *files,
                            const char *path,
-                           const unsigned char *bytes,
-                           size_t count,
+                           struct pawl_slice content,
                            struct pawl_errmsg *msg)
 {
     char temporary[PAWL_PATH_BYTES_MAX];
-    struct pawl_file *file = NULL;
-    int length = snprintf(temporary, sizeof(temporary), "%s.tmp", path);
-    if (length < 0 || (size_t)length >= sizeof(temporary)) {
-        pawl_errmsg_set(msg, "the path %s is too long", path);
-        return PAWL_ERR(INVALID);
-    }
-    pawl_err err = files->ops->create(files->arg, temporary, &file, msg);
-    if (pawl_failed(err)) {
-        return err;
-    }
-    err = files->ops->append(file, bytes, count, msg);
-    if (pawl_failed(err)) {
-        files->ops->close(file);
-        return err;
-    }
-    return files->ops->publish(file, path, msg);
+    pawl_err err = beside(path, ".tmp", temporary, msg);
+    return pawl_ok(err) ? pawl_files_write(files, temporary, path, content, msg) : err;
 }
 
 pawl_err pawl_segment_create(const struct pawl_files *files,
@@ -172,7 +167,7 @@ pawl_err pawl_segment_create(const struct pawl_files *files,
         err = remove_beside(files, path, "-journal", msg);
     }
     if (pawl_ok(err)) {
-        err = write_file(files, path, bytes, (size_t)count, msg);
+        err = write_file(files, path, pawl_slice_of((const char *)bytes, (size_t)count), msg);
     }
     sqlite3_free(bytes);
     if (pawl_ok(err)) {

@@ -81,23 +81,12 @@ pawl_err pawl_witness_write(const struct pawl_files *files,
     char temporary[PAWL_PATH_BYTES_MAX];
     char path[PAWL_PATH_BYTES_MAX];
     int bytes = format_line(witness, line);
-    struct pawl_file *file = NULL;
     pawl_err err = pawl_files_path(dir, "witness.tmp", temporary, msg);
     if (pawl_ok(err)) {
         err = pawl_files_path(dir, "witness", path, msg);
     }
-    if (pawl_ok(err)) {
-        err = files->ops->create(files->arg, temporary, &file, msg);
-    }
-    if (pawl_failed(err)) {
-        return err;
-    }
-    err = files->ops->append(file, line, (size_t)bytes, msg);
-    if (pawl_failed(err)) {
-        files->ops->close(file);
-        return err;
-    }
-    return files->ops->publish(file, path, msg);
+    struct pawl_slice content = pawl_slice_of(line, (size_t)bytes);
+    return pawl_ok(err) ? pawl_files_write(files, temporary, path, content, msg) : err;
 }
 
 /* The line parsed and written again must be the same: nothing but our own form is taken. */
