@@ -18,28 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct fixture {
-    struct world world;
-    struct service service;
-    struct wire wire;
-};
-
-static void open_with(struct fixture *f, struct pawl_http_limits limits)
-{
-    world_open(&f->world);
-    service_open(&f->service, &f->world, limits);
-    wire_connect(&f->wire, &f->world, f->service.port);
-}
-
-static void close_fixture(struct fixture *f)
-{
-    wire_close(&f->wire);
-    service_close(&f->service);
-    world_close(&f->world);
-}
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
-
 /* --- Times ---------------------------------------------------------------------------------- */
 
 static void server_ends_a_head_that_takes_too_long(void **state)
@@ -48,13 +26,13 @@ static void server_ends_a_head_that_takes_too_long(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.head_timeout_ms = 20;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     wire_send(&f.wire, "GET / HTTP/1.1\r\nHost:");
     WAIT_UNTIL(&f.world, f.wire.eof);
     assert_true(wire_has(&f.wire, "HTTP/1.1 408 Request Timeout\r\n"));
     assert_true(wire_has(&f.wire, "\"error\":\"head_timeout\""));
     assert_true(wire_has(&f.wire, "\"limit\":20}"));
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 static void server_ends_a_body_that_stops_coming(void **state)
@@ -63,12 +41,12 @@ static void server_ends_a_body_that_stops_coming(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.body_timeout_ms = 20;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     wire_send(&f.wire, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
     WAIT_UNTIL(&f.world, f.wire.eof);
     assert_true(wire_has(&f.wire, "HTTP/1.1 408 Request Timeout\r\n"));
     assert_true(wire_has(&f.wire, "\"error\":\"body_timeout\""));
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 static void server_closes_idle_connections_without_a_word(void **state)
@@ -77,7 +55,7 @@ static void server_closes_idle_connections_without_a_word(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.idle_timeout_ms = 20;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     f.service.answer_at_once = true;
     WAIT_UNTIL(&f.world, f.wire.eof);
     assert_int_equal(f.wire.in.bytes, 0);
@@ -88,7 +66,7 @@ static void server_closes_idle_connections_without_a_word(void **state)
     WAIT_UNTIL(&f.world, used.eof);
     assert_int_equal(wire_count(&used, "HTTP/1.1"), 1);
     wire_close(&used);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 static void server_gives_up_on_a_client_that_takes_nothing(void **state)
@@ -97,7 +75,7 @@ static void server_gives_up_on_a_client_that_takes_nothing(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.write_timeout_ms = 20;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     wire_pause(&f.wire, true);
     wire_send(&f.wire, GET("/"));
     WAIT_UNTIL(&f.world, f.service.held_count == 1);
@@ -110,7 +88,7 @@ static void server_gives_up_on_a_client_that_takes_nothing(void **state)
     WAIT_UNTIL(&f.world, f.service.gone_count == 1);
     pawl_http_reply_abort(exchange);
     WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 0);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* An answer may take as long as it likes: none of the times above runs while one is awaited. */
@@ -123,7 +101,7 @@ static void server_waits_for_its_owner_without_limit(void **state)
     limits.body_timeout_ms = 5;
     limits.idle_timeout_ms = 30;
     limits.write_timeout_ms = 5;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     wire_send(&f.wire, GET("/"));
     WAIT_UNTIL(&f.world, f.service.held_count == 1);
     /* Another connection's idle time, which began later, is over first. */
@@ -134,7 +112,7 @@ static void server_waits_for_its_owner_without_limit(void **state)
     pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("late"));
     WAIT_UNTIL(&f.world, wire_has(&f.wire, "late"));
     wire_close(&idle);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* --- Numbers -------------------------------------------------------------------------------- */
@@ -145,7 +123,7 @@ static void server_names_the_limit_of_the_head(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.head_bytes_max = 100;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     for (int i = 0; i < 20; i++) {
         wire_send(&f.wire, "GET /0123456789");
     }
@@ -153,7 +131,7 @@ static void server_names_the_limit_of_the_head(void **state)
     assert_true(wire_has(&f.wire, "HTTP/1.1 431 Request Header Fields Too Large\r\n"));
     assert_true(wire_has(&f.wire, "\"error\":\"head_too_large\""));
     assert_true(wire_has(&f.wire, "\"limit\":100}"));
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* The client is still sending its body when it is refused; it must get the answer all the same and
@@ -164,7 +142,7 @@ static void server_lets_a_refused_sender_read_the_refusal(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.body_bytes_max = 1000;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     wire_send(&f.wire, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n");
     static char body[4000000];
     wire_send_bytes(&f.wire, body, sizeof(body));
@@ -173,7 +151,7 @@ static void server_lets_a_refused_sender_read_the_refusal(void **state)
     assert_false(f.wire.broken);
     assert_true(wire_has(&f.wire, "HTTP/1.1 413 Content Too Large\r\n"));
     assert_int_equal(wire_count(&f.wire, "HTTP/1.1 "), 1);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 static void server_tells_connections_above_the_limit(void **state)
@@ -182,7 +160,7 @@ static void server_tells_connections_above_the_limit(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.connection_count_max = 2;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     f.service.answer_at_once = true;
     struct wire second;
     struct wire third;
@@ -197,7 +175,7 @@ static void server_tells_connections_above_the_limit(void **state)
     WAIT_UNTIL(&f.world, wire_has(&second, "GET /second 0"));
     wire_close(&third);
     wire_close(&second);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* Far above the limit connections are not even accepted, until there is room again. */
@@ -207,7 +185,7 @@ static void server_holds_connections_back_and_takes_them_later(void **state)
     struct fixture f;
     struct pawl_http_limits limits = limits_default();
     limits.connection_count_max = 1;
-    open_with(&f, limits);
+    fixture_open(&f, limits);
     f.service.answer_at_once = true;
     enum { EXTRA_COUNT = 80 };
     static struct wire extra[EXTRA_COUNT];
@@ -231,7 +209,7 @@ static void server_holds_connections_back_and_takes_them_later(void **state)
     wire_connect(&f.wire, &f.world, f.service.port);
     wire_send(&f.wire, GET("/after"));
     WAIT_UNTIL(&f.world, wire_has(&f.wire, "GET /after 0"));
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* --- The end -------------------------------------------------------------------------------- */
@@ -246,7 +224,7 @@ static void drain_lets_answers_end_and_takes_nothing_new(void **state)
 {
     (void)state;
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     struct wire busy;
     wire_connect(&busy, &f.world, f.service.port);
     wire_send(&busy, GET("/busy"));
@@ -266,7 +244,7 @@ static void drain_lets_answers_end_and_takes_nothing_new(void **state)
     WAIT_UNTIL(&f.world, busy.eof);
     assert_true(wire_has(&busy, "Connection: close\r\n\r\nlast words"));
     wire_close(&busy);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 static void drain_of_an_idle_server_tells_in_a_later_turn(void **state)
@@ -314,7 +292,7 @@ static void server_may_be_closed_inside_a_handler(void **state)
 {
     (void)state;
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     f.service.on_request = close_in_handler;
     wire_send(&f.wire, GET("/1") GET("/2"));
     WAIT_UNTIL(&f.world, f.wire.eof);
@@ -340,7 +318,7 @@ static void server_may_be_closed_right_after_an_answer(void **state)
 {
     (void)state;
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     f.service.on_request = answer_and_close;
     wire_send(&f.wire, GET("/1"));
     WAIT_UNTIL(&f.world, f.wire.eof);
@@ -352,7 +330,7 @@ static void close_tells_every_owner(void **state)
 {
     (void)state;
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     struct wire streaming;
     wire_connect(&streaming, &f.world, f.service.port);
     wire_send(&f.wire, GET("/1"));
@@ -392,7 +370,7 @@ static void server_listens_on_a_private_unix_socket(void **state)
     struct folder folder;
     folder_open(&folder);
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     f.service.answer_at_once = true;
     struct pawl_errmsg msg = {0};
     assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
@@ -408,7 +386,7 @@ static void server_listens_on_a_private_unix_socket(void **state)
     pawl_err err = pawl_http_server_listen_unix(f.service.server, folder.socket, &msg);
     assert_int_equal(err.code, PAWL_ERR_EXISTS);
     assert_non_null(strstr(msg.text, folder.socket));
-    close_fixture(&f);
+    fixture_close(&f);
     assert_int_not_equal(access(folder.socket, F_OK), 0);
     assert_int_equal(rmdir(folder.path), 0);
 }
@@ -424,7 +402,7 @@ static void server_replaces_a_stale_unix_socket_only(void **state)
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     struct pawl_errmsg msg = {0};
     assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
     char file[128];
@@ -442,7 +420,7 @@ static void server_replaces_a_stale_unix_socket_only(void **state)
                      PAWL_ERR_INVALID);
     assert_int_equal(pawl_http_server_listen_unix(f.service.server, "/none/such/s", &msg).code,
                      PAWL_ERR_NOT_FOUND);
-    close_fixture(&f);
+    fixture_close(&f);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(rmdir(folder.path), 0);
 }
@@ -451,7 +429,7 @@ static void server_says_why_it_cannot_listen(void **state)
 {
     (void)state;
     struct fixture f;
-    open_with(&f, limits_default());
+    fixture_open(&f, limits_default());
     struct pawl_errmsg msg = {0};
     pawl_err err =
         pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", f.service.port, NULL, &msg);
@@ -463,7 +441,7 @@ static void server_says_why_it_cannot_listen(void **state)
     assert_true(
         pawl_ok(pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", 0, &port, &msg)));
     assert_true(port > 0 && port != f.service.port);
-    close_fixture(&f);
+    fixture_close(&f);
 }
 
 /* --- Who may connect ------------------------------------------------------------------------ */

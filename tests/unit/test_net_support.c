@@ -385,3 +385,25 @@ struct pawl_http_exchange *service_take(struct service *service)
     memmove(&service->held[0], &service->held[1], service->held_count * sizeof(service->held[0]));
     return exchange;
 }
+
+void fixture_open(struct fixture *fixture, struct pawl_http_limits limits)
+{
+    world_open(&fixture->world);
+    service_open(&fixture->service, &fixture->world, limits);
+    wire_connect(&fixture->wire, &fixture->world, fixture->service.port);
+}
+
+void fixture_close(struct fixture *fixture)
+{
+    wire_close(&fixture->wire);
+    service_close(&fixture->service);
+    world_close(&fixture->world);
+}
+
+struct pawl_http_exchange *fixture_next_exchange(struct fixture *fixture, const char *request)
+{
+    wire_forget(&fixture->wire);
+    wire_send(&fixture->wire, request);
+    WAIT_UNTIL(&fixture->world, fixture->service.held_count == 1);
+    return service_take(&fixture->service);
+}

@@ -104,6 +104,21 @@ struct pawl_http_exchange *service_take(struct service *service);
 
 struct pawl_http_limits limits_default(void);
 
+/* A world, its service, and one raw client of it. */
+struct fixture {
+    struct world world;
+    struct service service;
+    struct wire wire;
+};
+
+void fixture_open(struct fixture *fixture, struct pawl_http_limits limits);
+void fixture_close(struct fixture *fixture);
+/* Sends a request from the client and takes the exchange that the service then holds. What had come
+ * before is forgotten. */
+struct pawl_http_exchange *fixture_next_exchange(struct fixture *fixture, const char *request);
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+
 /* A listening socket whose connections are raw wires: an upstream that says what the test says. */
 struct origin {
     struct world *world;
