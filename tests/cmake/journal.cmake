@@ -9,7 +9,7 @@ add_library(pawl_testkit STATIC
   ${CMAKE_SOURCE_DIR}/tests/lib/generate.c)
 target_link_libraries(pawl_testkit PUBLIC pawl_journal pawl_test_options)
 
-foreach(module codec record journal_files journal_segments
+foreach(module codec record journal_files journal_segments journal_syncs
   journal_sqlite)
   pawl_unit_test(${module} testkit)
 endforeach()
