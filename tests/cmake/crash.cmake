@@ -7,7 +7,7 @@ add_test(NAME crash/fault_sweep COMMAND fault_sweep 21)
 add_executable(crash_test
   ${CMAKE_SOURCE_DIR}/tests/crash/crash_test.c
   ${CMAKE_SOURCE_DIR}/tests/crash/victim.c
-  ${CMAKE_SOURCE_DIR}/tests/lib/options.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/program.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit_book.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit_rules.c)

@@ -2,7 +2,7 @@
 # The simulator: build/<preset>/bin/pawl_sim. A bounded share of it runs with the tests: the
 # seeds that once found something, and a few seconds of new ones.
 add_executable(pawl_sim
-  ${CMAKE_SOURCE_DIR}/tests/lib/options.c
+  ${CMAKE_SOURCE_DIR}/tests/lib/program.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit_book.c
   ${CMAKE_SOURCE_DIR}/tests/sim/audit_rules.c

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,7 @@
 #include "base/prng.h"
 #include "engine/engine.h"
 #include "protocol.h"
-#include "tests/lib/options.h"
+#include "tests/lib/program.h"
 
 enum { TOLD_MAX = 1 << 16, ROUNDS_DEFAULT = 40 };
 
@@ -46,36 +45,17 @@ struct killer {
     uint64_t tails; /* operations that nobody was told about */
 };
 
-static uint64_t current_seed;
-
-static void tell_how_to_repeat(void)
-{
-    (void)fprintf(stderr, "reproduce: crash_test --seed=%" PRIu64 "\n", current_seed);
-}
-
-PAWL_NORETURN static void PAWL_PRINTF(1, 2) fail(const char *format, ...)
-{
-    va_list arguments;
-    (void)fputs("crash_test: ", stderr);
-    va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    (void)fputc('\n', stderr);
-    tell_how_to_repeat();
-    abort();
-}
-
 /* --- A life and its end. ---------------------------------------------------------------------- */
 
 static pid_t start_victim(const struct killer *killer, bool threads, int *ret_pipe)
 {
     int ends[2];
     if (pipe(ends) != 0) {
-        fail("no pipe: %s", strerror(errno));
+        program_fail("no pipe: %s", strerror(errno));
     }
     pid_t child = fork();
     if (child < 0) {
-        fail("no child: %s", strerror(errno));
+        program_fail("no child: %s", strerror(errno));
     }
     if (child == 0) {
         char out[16];
@@ -113,7 +93,7 @@ static bool read_told(int pipe_fd, struct told *ret_told)
 static void keep(struct killer *killer, const struct told *told)
 {
     if (killer->told_count == TOLD_MAX) {
-        fail("more answers than the table holds");
+        program_fail("more answers than the table holds");
     }
     killer->told[killer->told_count++] = *told;
     killer->answers++;
@@ -139,7 +119,7 @@ static void one_life(struct killer *killer)
     int status = 0;
     if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status) ||
         WTERMSIG(status) != SIGKILL) {
-        fail("the victim ended by itself, status %d", status);
+        program_fail("the victim ended by itself, status %d", status);
     }
 }
 
@@ -148,7 +128,7 @@ static void one_life(struct killer *killer)
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 {
     (void)arg;
-    fail("%s: %s", pawl_err_name(err), msg->text);
+    program_fail("%s: %s", pawl_err_name(err), msg->text);
 }
 
 static void open_engine(struct killer *killer)
@@ -170,7 +150,7 @@ static void open_engine(struct killer *killer)
         err = pawl_engine_open(&options, &killer->engine, &killer->msg);
     }
     if (pawl_failed(err)) {
-        fail("it does not open: %s: %s", pawl_err_name(err), killer->msg.text);
+        program_fail("it does not open: %s: %s", pawl_err_name(err), killer->msg.text);
     }
 }
 
@@ -186,7 +166,8 @@ static bool compare(void *arg, const struct pawl_record *record)
         found = true;
         if (told->code != record->result.code || told->replayed != record->result.replayed ||
             told->id != record->result.id || told->original_op != record->result.original_op) {
-            fail("operation %" PRIu64 " was told otherwise than it is recorded", record->op);
+            program_fail("operation %" PRIu64 " was told otherwise than it is recorded",
+                         record->op);
         }
     }
     bool ours =
@@ -203,24 +184,24 @@ static void look_at_it(struct killer *killer)
     pawl_err err = pawl_engine_verify(&verify, &report, &killer->msg);
     bool nothing = err.code == PAWL_ERR_NOT_FOUND && killer->answers == 0;
     if (pawl_failed(err) && !nothing) {
-        fail("verification says %s: %s", pawl_err_name(err), killer->msg.text);
+        program_fail("verification says %s: %s", pawl_err_name(err), killer->msg.text);
     }
     open_engine(killer);
     killer->matched = 0;
     if (pawl_engine_durable_op(killer->engine) > known) {
         err = pawl_engine_records(killer->engine, known + 1, compare, killer, &killer->msg);
         if (pawl_failed(err)) {
-            fail("the journal cannot be read: %s", killer->msg.text);
+            program_fail("the journal cannot be read: %s", killer->msg.text);
         }
     }
     if (killer->matched != killer->told_count) {
-        fail("%zu answers of %zu are not in the journal; the first is operation %" PRIu64,
-             killer->told_count - killer->matched, killer->told_count,
-             killer->told[killer->matched].op);
+        program_fail("%zu answers of %zu are not in the journal; the first is operation %" PRIu64,
+                     killer->told_count - killer->matched, killer->told_count,
+                     killer->told[killer->matched].op);
     }
     const struct pawl_core *core = pawl_engine_core(killer->engine);
     if (!nothing && report.last_op > 0 && report.digest != pawl_core_digest(core)) {
-        fail("full replay and checkpoint with tail give different digests");
+        program_fail("full replay and checkpoint with tail give different digests");
     }
     pawl_core_audit(core);
     audit_totals(killer->audit, core, pawl_engine_now_us(killer->engine));
@@ -256,8 +237,8 @@ static int be_victim(char **argv)
 {
     struct victim_options options = {.dir = argv[2],
                                      .threads = strcmp(argv[3], "thread") == 0,
-                                     .first_key = options_number(argv[0], argv[4]),
-                                     .out = (int)options_number(argv[0], argv[5])};
+                                     .first_key = program_number(argv[0], argv[4]),
+                                     .out = (int)program_number(argv[0], argv[5])};
     return victim_run(&options);
 }
 
@@ -270,12 +251,12 @@ struct choice {
 
 static struct choice parse(int argc, char **argv)
 {
-    struct choice choice = {.seed = options_fresh_seed(), .rounds = ROUNDS_DEFAULT};
-    const struct option_place places[] = {{.name = "seed", .number = &choice.seed},
-                                          {.name = "rounds", .number = &choice.rounds},
-                                          {.name = "seconds", .number = &choice.seconds},
-                                          {.name = "dir", .text = &choice.dir}};
-    options_parse(argc, argv, places, PAWL_ARRAY_LEN(places));
+    struct choice choice = {.seed = program_fresh_seed(), .rounds = ROUNDS_DEFAULT};
+    const struct program_option places[] = {{.name = "seed", .number = &choice.seed},
+                                            {.name = "rounds", .number = &choice.rounds},
+                                            {.name = "seconds", .number = &choice.seconds},
+                                            {.name = "dir", .text = &choice.dir}};
+    program_options(argc, argv, places, PAWL_ARRAY_LEN(places));
     return choice;
 }
 
@@ -302,8 +283,7 @@ int main(int argc, char **argv)
     }
     struct choice choice = parse(argc, argv);
     char place[] = "crash-XXXXXX";
-    current_seed = choice.seed;
-    pawl_assert_set_hook(tell_how_to_repeat);
+    program_repeat_by("crash_test --seed=%" PRIu64, choice.seed);
     pawl_log_set(-1, PAWL_LOG_ERROR);
     (void)printf("crash_test --seed=%" PRIu64 "\n", choice.seed);
     (void)fflush(stdout);

@@ -465,7 +465,7 @@ static void on_answer(struct pawl_op *op)
     struct request *request = op->arg;
     struct sim *sim = request->sim;
     if (!request->waiting || request->sequence <= sim->answered_sequence) {
-        sim_fail("answers come twice or out of order");
+        program_fail("answers come twice or out of order");
     }
     sim->answered_sequence = request->sequence;
     sim->counts.answered++;

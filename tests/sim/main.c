@@ -21,32 +21,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sim.h"
-#include "tests/lib/options.h"
+#include "tests/lib/program.h"
 
 enum { OPS_DEFAULT = 4000, LINE_BYTES = 256 };
 
 #define START_US (INT64_C(1790000000) * PAWL_US_PER_SECOND)
-
-static uint64_t current_seed;
-static uint64_t current_ops;
-
-static void tell_how_to_repeat(void)
-{
-    (void)fprintf(stderr, "reproduce: pawl_sim --seed=%" PRIu64 " --ops=%" PRIu64 "\n",
-                  current_seed, current_ops);
-}
-
-void sim_fail(const char *format, ...)
-{
-    va_list arguments;
-    (void)fputs("pawl_sim: ", stderr);
-    va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    (void)fputc('\n', stderr);
-    tell_how_to_repeat();
-    abort();
-}
 
 void sim_tell(const struct sim *sim, const char *format, ...)
 {
@@ -159,8 +138,7 @@ static void print_summary(const struct sim *sim)
 
 static void run(uint64_t seed, uint64_t ops, bool tells)
 {
-    current_seed = seed;
-    current_ops = ops;
+    program_repeat_by("pawl_sim --seed=%" PRIu64 " --ops=%" PRIu64, seed, ops);
     struct sim *sim = sim_new(seed, ops);
     sim->tells = tells;
     (void)printf("pawl_sim --seed=%" PRIu64 " --ops=%" PRIu64
@@ -192,13 +170,13 @@ struct choice {
 
 static struct choice parse(int argc, char **argv)
 {
-    struct choice choice = {.seed = options_fresh_seed(), .ops = OPS_DEFAULT};
-    const struct option_place places[] = {{.name = "seed", .number = &choice.seed},
-                                          {.name = "ops", .number = &choice.ops},
-                                          {.name = "seconds", .number = &choice.seconds},
-                                          {.name = "seeds", .text = &choice.file},
-                                          {.name = "tell", .flag = &choice.tells}};
-    options_parse(argc, argv, places, PAWL_ARRAY_LEN(places));
+    struct choice choice = {.seed = program_fresh_seed(), .ops = OPS_DEFAULT};
+    const struct program_option places[] = {{.name = "seed", .number = &choice.seed},
+                                            {.name = "ops", .number = &choice.ops},
+                                            {.name = "seconds", .number = &choice.seconds},
+                                            {.name = "seeds", .text = &choice.file},
+                                            {.name = "tell", .flag = &choice.tells}};
+    program_options(argc, argv, places, PAWL_ARRAY_LEN(places));
     return choice;
 }
 
@@ -229,7 +207,6 @@ int main(int argc, char **argv)
     struct pawl_clock clock = pawl_clock_os();
     int64_t until_us = clock.boot_us(clock.arg) + (int64_t)choice.seconds * PAWL_US_PER_SECOND;
     unsigned runs = 0;
-    pawl_assert_set_hook(tell_how_to_repeat);
     /* Damage is what it is here for; only findings are worth a line. */
     pawl_log_set(-1, PAWL_LOG_ERROR);
     if (choice.file != NULL) {

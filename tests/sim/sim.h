@@ -15,6 +15,7 @@
 #include "base/prng.h"
 #include "engine/engine.h"
 #include "tests/lib/disk.h"
+#include "tests/lib/program.h"
 
 #define SIM_DIR "/sim"
 
@@ -121,7 +122,5 @@ void world_arm_fault(struct sim *sim);
 void world_end(struct sim *sim);
 /* With --tell: a line on stdout. */
 void sim_tell(const struct sim *sim, const char *format, ...) PAWL_PRINTF(2, 3);
-/* Says what went wrong, with the line that repeats it, and ends the program. */
-PAWL_NORETURN void sim_fail(const char *format, ...) PAWL_PRINTF(1, 2);
 
 #endif

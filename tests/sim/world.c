@@ -95,7 +95,7 @@ static uint64_t verified_digest(struct sim *sim)
         return 0;
     }
     if (pawl_failed(err)) {
-        sim_fail("verification says %s: %s", pawl_err_name(err), sim->msg.text);
+        program_fail("verification says %s: %s", pawl_err_name(err), sim->msg.text);
     }
     sim->counts.verified++;
     return report.digest;
@@ -127,7 +127,7 @@ static uint64_t open_again(struct sim *sim)
         sim_tell(sim, "does not open: %s", sim->msg.text);
         bool excused = disk_failures(sim->disk) > 0 || disk_dead(sim->disk);
         if (!excused || attempt == OPENS_MAX) {
-            sim_fail("it does not open: %s: %s", pawl_err_name(err), sim->msg.text);
+            program_fail("it does not open: %s: %s", pawl_err_name(err), sim->msg.text);
         }
         sim->counts.failed_opens++;
         /* With the power the tail may go that nobody was told about, and that was read before. */
@@ -142,30 +142,31 @@ static void look_at_it(struct sim *sim, uint64_t digest)
     uint64_t known = audit_last_op(sim->audit);
     uint64_t durable = pawl_engine_durable_op(sim->engine);
     if (durable < known) {
-        sim_fail("operation %" PRIu64 " was told and the journal ends at %" PRIu64, known, durable);
+        program_fail("operation %" PRIu64 " was told and the journal ends at %" PRIu64, known,
+                     durable);
     }
     uint64_t first = pawl_engine_first_op(sim->engine);
     if (first > 1 && (sim->retention.keep_all || first > known + 1)) {
-        sim_fail("the journal begins at operation %" PRIu64 ", %" PRIu64 " were told", first,
-                 known);
+        program_fail("the journal begins at operation %" PRIu64 ", %" PRIu64 " were told", first,
+                     known);
     }
     if (durable > 0) {
         sim->counts.removed = first - 1;
         pawl_err err = pawl_engine_records(sim->engine, first, recheck, sim, &sim->msg);
         if (pawl_failed(err)) {
-            sim_fail("the journal cannot be read: %s", sim->msg.text);
+            program_fail("the journal cannot be read: %s", sim->msg.text);
         }
     }
     if (audit_last_op(sim->audit) != durable) {
-        sim_fail("the journal has %" PRIu64 " records of %" PRIu64, audit_last_op(sim->audit),
-                 durable);
+        program_fail("the journal has %" PRIu64 " records of %" PRIu64, audit_last_op(sim->audit),
+                     durable);
     }
     const struct pawl_core *core = pawl_engine_core(sim->engine);
     pawl_core_audit(core);
     audit_totals(sim->audit, core, pawl_engine_now_us(sim->engine));
     if (digest != 0 && durable > 0 && digest != pawl_core_digest(core)) {
-        sim_fail("full replay gives digest %016" PRIx64 ", checkpoint and tail %016" PRIx64, digest,
-                 pawl_core_digest(core));
+        program_fail("full replay gives digest %016" PRIx64 ", checkpoint and tail %016" PRIx64,
+                     digest, pawl_core_digest(core));
     }
 }
 
@@ -295,13 +296,13 @@ void world_end(struct sim *sim)
         pawl_engine_flush(sim->engine);
     }
     if (!clients_quiet(sim) || sim->died) {
-        sim_fail("somebody still waits on a healthy disk");
+        program_fail("somebody still waits on a healthy disk");
     }
     uint64_t digest = pawl_core_digest(pawl_engine_core(sim->engine));
     pawl_engine_close(sim->engine);
     sim->engine = NULL;
     if (verified_digest(sim) != digest) {
-        sim_fail("the last state and its replay differ");
+        program_fail("the last state and its replay differ");
     }
     (void)open_again(sim);
     look_at_it(sim, digest);
