@@ -138,29 +138,31 @@ static void count_answer(struct pawl_op *op)
     bench->answered++;
 }
 
-static void create_budget(struct bench *bench, const char *tenant, const char *workspace)
+/* The operation is the caller's until it is answered. */
+static void
+create_budget(struct bench *bench, struct pawl_op *op, const char *tenant, const char *workspace)
 {
-    static struct pawl_op op;
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_CREATE};
     command.u.budget_create.scope.levels[PAWL_LEVEL_TENANT] = pawl_slice_str(tenant);
     command.u.budget_create.scope.levels[PAWL_LEVEL_WORKSPACE] = pawl_slice_str(workspace);
     command.u.budget_create.unit = USD;
     command.u.budget_create.allocated = PAWL_AMOUNT_MAX / 4;
     command.u.budget_create.mode = PAWL_BUDGET_ENFORCE;
-    op = (struct pawl_op){.done = count_answer, .arg = bench};
-    pawl_engine_submit(bench->engine, &command, &op);
+    *op = (struct pawl_op){.done = count_answer, .arg = bench};
+    pawl_engine_submit(bench->engine, &command, op);
 }
 
 /* A tenant with a workspace and two dimensions: four budgets on the way of each reserve. */
 static void create_plan(struct bench *bench)
 {
     static const char *const names[] = {"engineer", "repo"};
-    create_budget(bench, "acme", NULL);
+    struct pawl_op op;
+    create_budget(bench, &op, "acme", NULL);
     pawl_engine_flush(bench->engine);
-    create_budget(bench, "acme", "web");
+    create_budget(bench, &op, "acme", "web");
     pawl_engine_flush(bench->engine);
-    for (size_t i = 0; i < 2; i++) {
-        struct pawl_op op = {.done = count_answer, .arg = bench};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        op = (struct pawl_op){.done = count_answer, .arg = bench};
         struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_CREATE};
         struct pawl_command_budget_create *create = &command.u.budget_create;
         create->scope.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("acme");
@@ -232,6 +234,7 @@ static void fill(struct bench *bench, uint64_t commands)
 
 static void measure_replay(struct bench *bench, uint64_t budgets)
 {
+    static struct pawl_op ops[BATCH_COMMANDS];
     struct pawl_errmsg msg = {""};
     char workspace[32];
     make_dir(bench);
@@ -239,8 +242,8 @@ static void measure_replay(struct bench *bench, uint64_t budgets)
     create_plan(bench);
     for (uint64_t i = 0; i < budgets; i++) {
         (void)snprintf(workspace, sizeof(workspace), "w%" PRIu64, i);
-        create_budget(bench, "other", workspace);
-        if (i % BATCH_COMMANDS == 0) {
+        create_budget(bench, &ops[i % BATCH_COMMANDS], "other", workspace);
+        if (i % BATCH_COMMANDS == BATCH_COMMANDS - 1) {
             pawl_engine_flush(bench->engine);
         }
     }
