@@ -6,6 +6,11 @@
  * An operation is submitted and answered later: `done` runs on the loop's thread when the
  * answer, a refusal included, is durable. Nothing may be told to anybody before that. The
  * structure is the caller's and must live until then.
+ *
+ * Where nobody waits for the answer, the caller says so with `lazy`: the operation starts no sync
+ * by itself. It becomes durable with the next one that somebody waits for, and without one within
+ * PAWL_LAZY_US. That is for what a crash may take back without harm, like the settlement of a hold
+ * that is on disk: after the crash the hold is booked in full.
  */
 #ifndef PAWL_ENGINE_AUTHORITY_H
 #define PAWL_ENGINE_AUTHORITY_H
@@ -17,9 +22,12 @@
 #include "core/core.h"
 #include "core/result.h"
 
+enum { PAWL_LAZY_US = 5000 };
+
 struct pawl_op {
     void (*done)(struct pawl_op *op); /* never NULL */
     void *arg;                        /* the caller's */
+    bool lazy;                        /* the caller's: nobody waits for it */
     struct pawl_result result;        /* valid when done runs; `expired` is NULL by then */
     uint64_t needs_op;                /* the engine's: durable once the journal has this one */
     struct pawl_op *next;             /* the engine's */

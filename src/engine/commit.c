@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit.c: what the journal is asked to do, one job at a time: commit a batch, name a
- * checkpoint, tidy up, let the oldest segment go. Jobs run on the worker (on the spot with
- * PAWL_COMMIT_INLINE), so no two calls of the journal overlap, and a batch under way is nobody's
- * but the worker's.
+ * checkpoint, tidy up, let the oldest segment go. Jobs run on the worker, or on the spot: with
+ * PAWL_COMMIT_INLINE all of them, else a commit while nothing flows through the host's loop. Either
+ * way no two calls of the journal overlap, and a batch under way is nobody's but the job's.
  *
- * Two slots: one batch is written while the other collects. With a thread the next commit starts
- * before the answers of the last one go out, so the disk does not wait for the callbacks; without
- * one it is the other way round, since the commit would hold the answers up.
+ * Two slots: one batch is written while the other collects. On the thread the next commit starts
+ * before the answers of the last one go out, so the disk does not wait for the callbacks; on the
+ * spot it is the other way round, since the commit would hold the answers up.
  *
  * Failure: the first failed job stops the engine for good (J2). Nothing is retried.
  */
@@ -64,6 +64,14 @@ static pawl_err retire_job(void *arg, struct pawl_errmsg *msg)
 
 /* --- Starting them. --------------------------------------------------------------------------- */
 
+/* Whether the next commit is the thread's. */
+static bool on_thread(const struct pawl_engine *engine)
+{
+    const struct pawl_engine_options *options = &engine->options;
+    return engine->journal_worker.threaded &&
+           (options->flowing == NULL || options->flowing(options->flowing_arg));
+}
+
 static void start_commit(struct pawl_engine *engine)
 {
     struct engine_slot *slot = &engine->slots[engine->collecting];
@@ -79,7 +87,32 @@ static void start_commit(struct pawl_engine *engine)
     PAWL_ASSERT(engine->slots[engine->collecting].first_op == 0);
     pawl_fold_forget(&engine->fold);
     engine->job = JOB_COMMIT;
-    pawl_worker_run(&engine->journal_worker, commit_job, engine);
+    if (on_thread(engine)) {
+        pawl_worker_run(&engine->journal_worker, commit_job, engine);
+    } else {
+        pawl_worker_run_here(&engine->journal_worker, commit_job, engine);
+    }
+}
+
+static bool is_wanted(const struct pawl_engine *engine)
+{
+    const struct engine_slot *slot = &engine->slots[engine->collecting];
+    return slot->first_op != 0 && engine->wanted_op >= slot->first_op;
+}
+
+bool engine_commit_is_due(const struct pawl_engine *engine)
+{
+    bool collected = engine->slots[engine->collecting].first_op != 0;
+    return is_wanted(engine) || (collected && engine->slew.now_us >= engine->lazy_due_us);
+}
+
+/* The same by the time that it is now, which is only read where it decides. */
+static bool commit_is_due(struct pawl_engine *engine)
+{
+    if (engine->slots[engine->collecting].first_op != 0 && !is_wanted(engine)) {
+        (void)pawl_slew_now_us(&engine->slew);
+    }
+    return engine_commit_is_due(engine);
 }
 
 static bool start_job(struct pawl_engine *engine)
@@ -91,7 +124,7 @@ static bool start_job(struct pawl_engine *engine)
         engine->job = JOB_NAME;
         snapshot_note_obsolete(engine);
         pawl_worker_run(&engine->journal_worker, name_job, engine);
-    } else if (engine->slots[engine->collecting].first_op != 0) {
+    } else if (commit_is_due(engine)) {
         start_commit(engine);
     } else if (engine->commits_since_tidy >= TIDY_COMMITS) {
         engine->commits_since_tidy = 0;
@@ -174,7 +207,7 @@ static bool finish_job(struct pawl_engine *engine)
 
 bool engine_advance(struct pawl_engine *engine)
 {
-    bool threaded = engine->options.commit_mode == PAWL_COMMIT_THREAD;
+    bool threaded = on_thread(engine);
     bool moved = finish_job(engine);
     moved = snapshot_finish_job(engine) || moved;
     if (threaded) {
@@ -191,6 +224,7 @@ bool engine_advance(struct pawl_engine *engine)
 void engine_make_durable(struct pawl_engine *engine, uint64_t op)
 {
     PAWL_ASSERT(op <= pawl_core_op(engine->ledger.core));
+    engine->wanted_op = op > engine->wanted_op ? op : engine->wanted_op;
     while (!engine->poisoned && engine->durable_op < op) {
         (void)start_job(engine);
         pawl_worker_wait(&engine->journal_worker);
@@ -230,6 +264,7 @@ void pawl_engine_flush(struct pawl_engine *engine)
     while (!engine->poisoned &&
            (engine->job != JOB_NONE || engine->slots[engine->collecting].first_op != 0 ||
             engine->waiting_first != NULL)) {
+        engine->wanted_op = pawl_core_op(engine->ledger.core);
         if (!engine_advance(engine) && !engine->poisoned) {
             pawl_worker_wait(&engine->journal_worker);
         }

@@ -216,7 +216,7 @@ void pawl_engine_tick(struct pawl_engine *engine)
  * A thread that has done its job says so with a wake; a job done on the spot does not. */
 static bool turn_is_due(const struct pawl_engine *engine)
 {
-    bool collected = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
+    bool collected = engine->job == JOB_NONE && engine_commit_is_due(engine);
     bool committed = engine->job != JOB_NONE && !engine->journal_worker.threaded;
     bool written = (engine->side_job != SIDE_NONE && !engine->side_worker.threaded) ||
                    (engine->witness_writing && !engine->witness_worker.threaded);
@@ -230,6 +230,8 @@ int64_t pawl_engine_next_due_us(const struct pawl_engine *engine)
     int64_t due_us = pawl_core_next_due_us(engine->ledger.core);
     int64_t files_us = snapshot_next_due_us(engine);
     due_us = files_us < due_us ? files_us : due_us;
+    bool lazy = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
+    due_us = lazy && engine->lazy_due_us < due_us ? engine->lazy_due_us : due_us;
     int64_t now_us = engine->slew.now_us;
     return turn_is_due(engine) && now_us < due_us ? now_us : due_us;
 }

@@ -31,7 +31,7 @@ enum { PAWL_ENGINE_NOTE_FIRST = 0xff00, PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00 };
 
 enum pawl_commit_mode {
     PAWL_COMMIT_INLINE, /* in pawl_engine_turn: fewest switches, holds the loop for one sync */
-    PAWL_COMMIT_THREAD  /* on a thread of its own: streams go on flowing */
+    PAWL_COMMIT_THREAD  /* on a thread of its own while something flows, else as INLINE */
 };
 
 struct pawl_engine_options {
@@ -40,6 +40,11 @@ struct pawl_engine_options {
     struct pawl_clock clock;
     bool accept_clock; /* open even if real time is far from the journal's */
     enum pawl_commit_mode commit_mode;
+    /* Whether the host's loop has anything to do that a sync must not hold up, like a stream under
+     * way. Asked before each commit of THREAD: two changes of threads cost a lone caller about as
+     * much as half a sync. NULL: always. */
+    bool (*flowing)(void *arg);
+    void *flowing_arg;
     /* A commit, or a slice of a checkpoint, has ended; called on that thread. May be NULL with
      * INLINE: the host's timer then does what is left. */
     void (*wake)(void *arg);

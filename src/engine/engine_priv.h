@@ -98,6 +98,8 @@ struct pawl_engine {
     struct pawl_worker journal_worker;
     enum engine_job job;
     struct pawl_journal_batch batch; /* of JOB_COMMIT */
+    uint64_t wanted_op;              /* the last one that somebody waits for */
+    int64_t lazy_due_us;             /* when what has collected is written in any case; see J16 */
     uint64_t durable_op;
     struct pawl_journal_hash durable_hash;
     uint32_t commits_since_tidy;
@@ -138,6 +140,9 @@ bool engine_answer_ready(struct pawl_engine *engine);
 bool engine_advance(struct pawl_engine *engine);
 /* The journal's retention is looked at when it has nothing else to do. */
 void engine_look_at_retention(struct pawl_engine *engine);
+/* Whether what has collected is to be committed now: somebody waits for it, or it has waited long
+ * enough (J16), by the time that was read last. */
+bool engine_commit_is_due(const struct pawl_engine *engine);
 /* Makes everything up to `op` durable, waiting for it, without answering anybody. */
 void engine_make_durable(struct pawl_engine *engine, uint64_t op);
 

@@ -8,6 +8,9 @@
  *
  * The queue is one list in the order of asking. needs_op never falls along it, because the
  * last applied operation only grows; so answering from its front is answering in order (J7).
+ *
+ * wanted_op is the last operation that somebody waits for who is not lazy; a batch that begins
+ * behind it can wait (J16).
  */
 #include "base/assert.h"
 #include "engine/engine_priv.h"
@@ -18,6 +21,9 @@ static void enqueue(struct pawl_engine *engine, struct pawl_op *op, uint64_t nee
     PAWL_ASSERT(engine->waiting_last == NULL || engine->waiting_last->needs_op <= needs_op);
     op->needs_op = needs_op;
     op->next = NULL;
+    if (!op->lazy && needs_op > engine->wanted_op) {
+        engine->wanted_op = needs_op;
+    }
     if (engine->waiting_last != NULL) {
         engine->waiting_last->next = op;
     } else {
@@ -99,7 +105,10 @@ static void apply(struct pawl_engine *engine,
     PAWL_ASSERT(slot->first_op == 0 || ret_result->op == slot->last_op + 1); /* J5 */
     pawl_record_batch_put(&slot->blob, command, ret_result, 0);
     PAWL_ASSERT(!slot->blob.overflowed);
-    slot->first_op = slot->first_op == 0 ? ret_result->op : slot->first_op;
+    if (slot->first_op == 0) {
+        slot->first_op = ret_result->op;
+        engine->lazy_due_us = now_us + PAWL_LAZY_US;
+    }
     slot->last_op = ret_result->op;
     ret_result->expired = NULL;
     pawl_fold_remember(&engine->fold, command, ret_result, offset,
@@ -148,6 +157,7 @@ void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *com
     if (make_ready(engine, command->type)) {
         apply(engine, command, pawl_engine_now_us(engine), &result);
         engine->own_code = result.code;
+        engine->wanted_op = result.op;
     }
 }
 

@@ -3,8 +3,9 @@
  * worker.c: the hand-off of worker.h, one mutex and two conditions. Not libuv's pool: a commit
  * must never queue behind somebody's name look-up.
  *
- * Invariants: only the owner moves IDLE to BUSY and DONE to IDLE; only the thread moves BUSY to
- * DONE. So the mutex, taken for each move, also orders all memory that the job touched.
+ * Invariants: only the owner moves IDLE to BUSY, DONE to IDLE, and IDLE to DONE for a job that it
+ * does itself; only the thread moves BUSY to DONE. So the mutex, taken for each move, also orders
+ * all memory that the job touched.
  *
  * The thread blocks every signal: they are the main thread's.
  */
@@ -113,20 +114,33 @@ void pawl_worker_close(struct pawl_worker *worker)
 
 void pawl_worker_run(struct pawl_worker *worker, pawl_worker_fn *fn, void *arg)
 {
+    if (!worker->threaded) {
+        pawl_worker_run_here(worker, fn, arg);
+        return;
+    }
     lock(worker);
     PAWL_ASSERT(worker->state == PAWL_WORKER_IDLE && !worker->stopping);
     worker->fn = fn;
     worker->arg = arg;
     worker->msg.text[0] = '\0';
     worker->state = PAWL_WORKER_BUSY;
-    if (worker->threaded) {
-        (void)pthread_cond_signal(&worker->given);
-        unlock(worker);
-        return;
-    }
+    (void)pthread_cond_signal(&worker->given);
     unlock(worker);
-    worker->err = fn(arg, &worker->msg);
+}
+
+/* The lock is what shows this thread all that the other one did in its last job, and the next job
+ * of the other one what is done here. */
+void pawl_worker_run_here(struct pawl_worker *worker, pawl_worker_fn *fn, void *arg)
+{
+    lock(worker);
+    PAWL_ASSERT(worker->state == PAWL_WORKER_IDLE && !worker->stopping);
+    worker->msg.text[0] = '\0';
+    unlock(worker);
+    pawl_err err = fn(arg, &worker->msg);
+    lock(worker);
+    worker->err = err;
     worker->state = PAWL_WORKER_DONE;
+    unlock(worker);
 }
 
 enum pawl_worker_state pawl_worker_state(struct pawl_worker *worker)

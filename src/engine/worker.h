@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worker.h: one job at a time, handed to a thread and taken back, or done on the spot. The
- * engine has two: one for the journal (so that never two calls of it overlap) and one for
- * checkpoint files and the witness.
+ * engine has three: one for the journal (so that never two calls of it overlap), one for
+ * checkpoint files and one for the witness.
  *
  * Whatever the job touches belongs to it from run until poll or wait said that it is done.
  */
@@ -48,6 +48,8 @@ PAWL_MUST_CHECK pawl_err pawl_worker_open(struct pawl_worker *worker,
 void pawl_worker_close(struct pawl_worker *worker);
 /* The worker must be idle. Without a thread the job is done when this returns. */
 void pawl_worker_run(struct pawl_worker *worker, pawl_worker_fn *fn, void *arg);
+/* The same, and done when this returns, thread or not. */
+void pawl_worker_run_here(struct pawl_worker *worker, pawl_worker_fn *fn, void *arg);
 enum pawl_worker_state pawl_worker_state(struct pawl_worker *worker);
 /* Until it is not busy. */
 void pawl_worker_wait(struct pawl_worker *worker);

@@ -45,6 +45,9 @@ _Static_assert(PAWL_ARRAY_LEN(states) == PAWL_MODEL_CALL_STATE_COUNT, "every sta
 void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state)
 {
     PAWL_ASSERT((states[call->state].next & (1u << (unsigned)state)) != 0);
+    struct pawl_gateway *gateway = call->gateway;
+    gateway->flowing_count += states[state].upstream ? 1 : 0;
+    gateway->flowing_count -= states[call->state].upstream ? 1 : 0;
     call->state = state;
     if (!states[state].held || state == PAWL_MODEL_CALL_SETTLING) {
         pawl_gateway_promise(call, NULL); /* a reserve makes its own anew (G5) */
@@ -376,10 +379,15 @@ void pawl_model_call_submit(struct pawl_model_call *call,
                             void (*done)(struct pawl_model_call *, const struct pawl_result *))
 {
     PAWL_ASSERT(!op->open);
+    /* Nobody's answer depends on a settlement's being durable, since the hold is on disk; but the
+     * end of the gateway does. */
+    bool settles = command->type == PAWL_COMMAND_COMMIT || command->type == PAWL_COMMAND_CORRECT ||
+                   command->type == PAWL_COMMAND_RELEASE;
     op->open = true;
     op->done = done;
     op->op.done = on_op_done;
     op->op.arg = op;
+    op->op.lazy = settles && call->gateway->idle == NULL;
     call->open_ops++;
     pawl_gateway_submit(call->gateway, command, &op->op);
 }

@@ -120,6 +120,11 @@ struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *ga
     return gateway->counters;
 }
 
+bool pawl_gateway_flowing(const struct pawl_gateway *gateway)
+{
+    return gateway->flowing_count > 0 || gateway->passes != NULL;
+}
+
 /* --- The ledger ----------------------------------------------------------------------------- */
 
 int64_t pawl_gateway_now_us(const struct pawl_gateway *gateway)

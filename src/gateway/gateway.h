@@ -101,6 +101,8 @@ void pawl_gateway_settle_all(struct pawl_gateway *gateway,
                              void (*idle)(void *arg),
                              void *arg);
 struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *gateway);
+/* Whether anything is under way to or from an upstream: for pawl_engine_options.flowing. */
+bool pawl_gateway_flowing(const struct pawl_gateway *gateway);
 /* After settle_all has said `idle`, or when no request ever came. NULL is allowed. */
 void pawl_gateway_free(struct pawl_gateway *gateway);
 

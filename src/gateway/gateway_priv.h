@@ -210,6 +210,7 @@ struct pawl_gateway {
     struct pawl_model_call *calls;
     struct pawl_model_call *pool; /* done, and kept for the next request */
     uint32_t pool_count;
+    uint32_t flowing_count; /* calls that have something to do with an upstream */
     uint32_t closing_count; /* calls whose alarm is being closed */
     struct pawl_model_call *wait_head;
     struct pawl_model_call *wait_tail;

@@ -56,6 +56,12 @@ static pawl_err open_history(struct pawl_run *run, struct pawl_errmsg *msg)
     return pawl_ok(err) ? pawl_history_open(path, run->rundir.id, &run->history, msg) : err;
 }
 
+static bool is_flowing(void *arg)
+{
+    const struct pawl_run *run = arg;
+    return run->gateway != NULL && pawl_gateway_flowing(run->gateway);
+}
+
 static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     struct pawl_journal_sqlite_options journal = {
@@ -67,6 +73,8 @@ static pawl_err open_engine(struct pawl_run *run, struct pawl_errmsg *msg)
         .dir = run->rundir.journal,
         .clock = run->clock,
         .commit_mode = PAWL_COMMIT_THREAD,
+        .flowing = is_flowing,
+        .flowing_arg = run,
         .wake = on_wake,
         .wake_arg = run,
         .durable = on_durable,

@@ -82,6 +82,7 @@ static void submit(struct victim_client *client, struct pawl_command *command)
     int bytes = snprintf(key, sizeof(key), "k%" PRIu64, client->key);
     command->idempotency_key = pawl_slice_of(key, (size_t)bytes);
     command->payload_hash[0] = pawl_hash_mix(client->key) | 1;
+    client->op.lazy = command->type == PAWL_COMMAND_COMMIT && drawn(client->key + 4, 2) == 0;
     pawl_engine_submit(client->victim->engine, command, &client->op);
 }
 

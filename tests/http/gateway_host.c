@@ -30,7 +30,7 @@
 #include "gateway/gateway.h"
 #include "journal/journal.h"
 
-enum { LINE_BYTES_MAX = 4096, OUT_BYTES_MAX = 1 << 20, TICK_MS = 50 };
+enum { LINE_BYTES_MAX = 4096, OUT_BYTES_MAX = 1 << 20 };
 
 #define RUN_ID "run_test0000000000"
 #define SECRET "test-secret-of-the-gateway-host"
@@ -43,7 +43,8 @@ struct host {
     uv_check_t check;
     uv_prepare_t prepare;
     uv_async_t wake;
-    uv_timer_t tick;
+    uv_timer_t due;
+    int64_t due_at_us; /* INT64_MAX: it is not set */
     uv_pipe_t input;
     struct pawl_engine *engine;
     struct pawl_http_client *client;
@@ -57,6 +58,7 @@ struct host {
     FILE *records;
     uint64_t settled;
     bool inline_commit;
+    bool always_thread;
     bool quitting;
     size_t line_bytes;
     char line[LINE_BYTES_MAX];
@@ -103,24 +105,44 @@ static void on_wake(uv_async_t *handle)
     pawl_engine_collect(host->engine);
 }
 
-static void on_check(uv_check_t *handle)
+/* The turn that follows sets the timer anew. */
+static void on_due(uv_timer_t *handle)
 {
     struct host *host = handle->data;
+    host->due_at_us = INT64_MAX;
+    pawl_engine_tick(host->engine);
+}
+
+static void turn(struct host *host)
+{
     pawl_engine_turn(host->engine);
+    int64_t due_us = pawl_engine_next_due_us(host->engine);
+    if (due_us == host->due_at_us) {
+        return;
+    }
+    host->due_at_us = due_us;
+    if (due_us == INT64_MAX) {
+        (void)uv_timer_stop(&host->due);
+        return;
+    }
+    int64_t wait_ms = (due_us - pawl_engine_now_us(host->engine)) / PAWL_US_PER_MS + 1;
+    (void)uv_timer_start(&host->due, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    turn(handle->data);
 }
 
 static void on_prepare(uv_prepare_t *handle)
 {
-    struct host *host = handle->data;
-    pawl_engine_turn(host->engine);
+    turn(handle->data);
 }
 
-static void on_tick(uv_timer_t *handle)
+static bool is_flowing(void *arg)
 {
-    struct host *host = handle->data;
-    if (pawl_engine_next_due_us(host->engine) <= pawl_engine_now_us(host->engine)) {
-        pawl_engine_tick(host->engine);
-    }
+    const struct host *host = arg;
+    return host->gateway != NULL && pawl_gateway_flowing(host->gateway);
 }
 
 static void put_amounts(struct pawl_json_writer *writer,
@@ -187,6 +209,8 @@ static void open_engine(struct host *host, const char *dir)
         .dir = dir,
         .clock = pawl_clock_os(),
         .commit_mode = host->inline_commit ? PAWL_COMMIT_INLINE : PAWL_COMMIT_THREAD,
+        .flowing = host->always_thread ? NULL : is_flowing,
+        .flowing_arg = host,
         .wake = on_wake_thread,
         .wake_arg = host,
         .durable = on_durable,
@@ -450,6 +474,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.hard_cap = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "inline")) {
         host->inline_commit = number_of(value) != 0;
+    } else if (pawl_slice_equal_str(word, "thread")) {
+        host->always_thread = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "prices")) {
         add_prices(host, value);
     } else if (pawl_slice_equal_str(word, "records")) {
@@ -476,18 +502,18 @@ static void init_loop(struct host *host)
     failures += uv_check_init(&host->loop, &host->check) != 0;
     failures += uv_prepare_init(&host->loop, &host->prepare) != 0;
     failures += uv_async_init(&host->loop, &host->wake, on_wake) != 0;
-    failures += uv_timer_init(&host->loop, &host->tick) != 0;
+    failures += uv_timer_init(&host->loop, &host->due) != 0;
     failures += uv_pipe_init(&host->loop, &host->input, 0) != 0;
     failures += uv_pipe_open(&host->input, STDIN_FILENO) != 0;
     need(failures == 0, "loop");
     host->check.data = host;
     host->prepare.data = host;
     host->wake.data = host;
-    host->tick.data = host;
+    host->due.data = host;
+    host->due_at_us = INT64_MAX;
     host->input.data = host;
     (void)uv_check_start(&host->check, on_check);
     (void)uv_prepare_start(&host->prepare, on_prepare);
-    (void)uv_timer_start(&host->tick, on_tick, TICK_MS, TICK_MS);
     (void)uv_read_start((uv_stream_t *)&host->input, on_alloc, on_input);
 }
 

@@ -73,6 +73,8 @@ pawl_err kit_try_open(struct kit *kit)
                                           .clock = pawl_clock_from_manual(&kit->time),
                                           .accept_clock = kit->accept_clock,
                                           .commit_mode = kit->mode,
+                                          .flowing = kit->flowing,
+                                          .flowing_arg = kit->flowing_arg,
                                           .wake = kit->wake,
                                           .wake_arg = kit->wake_arg,
                                           .durable = on_durable,
@@ -137,6 +139,12 @@ void kit_submit(struct kit *kit, const struct pawl_command *command, struct ask 
     } else {
         pawl_engine_barrier(kit->engine, &ask->op);
     }
+}
+
+void kit_submit_lazy(struct kit *kit, const struct pawl_command *command, struct ask *ask)
+{
+    *ask = (struct ask){.op = {.done = on_done, .arg = ask, .lazy = true}};
+    pawl_engine_submit(kit->engine, command, &ask->op);
 }
 
 struct pawl_result kit_run(struct kit *kit, const struct pawl_command *command)

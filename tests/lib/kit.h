@@ -35,6 +35,8 @@ struct kit {
     const struct pawl_files *files; /* NULL: the disk's */
     void (*wake)(void *arg);
     void *wake_arg;
+    bool (*flowing)(void *arg);
+    void *flowing_arg;
     void (*durable)(void *arg, const struct pawl_record *record); /* besides the counting */
 };
 
@@ -54,7 +56,10 @@ struct ask {
     unsigned order; /* among all answers of the program; from 1 */
 };
 
+/* NULL: a barrier. */
 void kit_submit(struct kit *kit, const struct pawl_command *command, struct ask *ask);
+/* The same as an operation that nobody waits for. */
+void kit_submit_lazy(struct kit *kit, const struct pawl_command *command, struct ask *ask);
 /* Submits, flushes, and gives the result. */
 struct pawl_result kit_run(struct kit *kit, const struct pawl_command *command);
 /* The same, and it must be OK. Returns result.id. */

@@ -58,7 +58,10 @@ static void send(struct request *request)
     request->waiting = true;
     request->retry = false;
     request->sequence = ++sim->next_sequence;
-    request->op = (struct pawl_op){.done = on_answer, .arg = request};
+    uint16_t type = request->command.type;
+    bool settles = type == PAWL_COMMAND_COMMIT || type == PAWL_COMMAND_RELEASE;
+    bool lazy = settles && request->sequence % 2 == 0;
+    request->op = (struct pawl_op){.done = on_answer, .arg = request, .lazy = lazy};
     sim->counts.submitted++;
     pawl_engine_submit(sim->engine, &request->command, &request->op);
 }
