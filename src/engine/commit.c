@@ -18,6 +18,10 @@
  * next_due. */
 enum { ROUNDS_MAX = 16 };
 
+/* A batch of so many is given to the thread before the turn ends: whoever asks that much in one
+ * turn has more to do in it, and the sync runs beside that. */
+enum { EARLY_RECORDS = 16 };
+
 void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(pawl_failed(err));
@@ -72,7 +76,7 @@ static bool on_thread(const struct pawl_engine *engine)
            (options->flowing == NULL || options->flowing(options->flowing_arg));
 }
 
-static void start_commit(struct pawl_engine *engine)
+static void start_commit(struct pawl_engine *engine, bool threaded)
 {
     struct engine_slot *slot = &engine->slots[engine->collecting];
     PAWL_ASSERT(slot->first_op == engine->durable_op + 1);
@@ -87,7 +91,7 @@ static void start_commit(struct pawl_engine *engine)
     PAWL_ASSERT(engine->slots[engine->collecting].first_op == 0);
     pawl_fold_forget(&engine->fold);
     engine->job = JOB_COMMIT;
-    if (on_thread(engine)) {
+    if (threaded) {
         pawl_worker_run(&engine->journal_worker, commit_job, engine);
     } else {
         pawl_worker_run_here(&engine->journal_worker, commit_job, engine);
@@ -125,7 +129,7 @@ static bool start_job(struct pawl_engine *engine)
         snapshot_note_obsolete(engine);
         pawl_worker_run(&engine->journal_worker, name_job, engine);
     } else if (commit_is_due(engine)) {
-        start_commit(engine);
+        start_commit(engine, on_thread(engine));
     } else if (engine->commits_since_tidy >= TIDY_COMMITS) {
         engine->commits_since_tidy = 0;
         engine->job = JOB_TIDY;
@@ -203,6 +207,15 @@ static bool finish_job(struct pawl_engine *engine)
         break;
     }
     return true;
+}
+
+void engine_commit_early(struct pawl_engine *engine)
+{
+    const struct engine_slot *slot = &engine->slots[engine->collecting];
+    if (engine->job == JOB_NONE && engine->journal_worker.threaded && !engine->poisoned &&
+        is_wanted(engine) && slot->last_op - slot->first_op >= EARLY_RECORDS - 1) {
+        start_commit(engine, true);
+    }
 }
 
 bool engine_advance(struct pawl_engine *engine)

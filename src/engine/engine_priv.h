@@ -136,6 +136,8 @@ void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *com
 bool engine_answer_ready(struct pawl_engine *engine);
 
 /* commit.c */
+/* In the middle of a turn: starts the commit of a large batch. */
+void engine_commit_early(struct pawl_engine *engine);
 /* Takes finished jobs, answers, starts jobs. false: nothing moved. */
 bool engine_advance(struct pawl_engine *engine);
 /* The journal's retention is looked at when it has nothing else to do. */

@@ -148,6 +148,7 @@ void pawl_engine_submit(struct pawl_engine *engine,
     }
     apply(engine, command, now_us, &op->result);
     enqueue(engine, op, op->result.op);
+    engine_commit_early(engine);
 }
 
 void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command)

@@ -132,6 +132,31 @@ static void with_a_thread_nothing_is_answered_while_the_sync_hangs(void **state)
     kit_free(&kit);
 }
 
+static void a_large_batch_does_not_wait_for_the_end_of_the_turn(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct gate gate;
+    kit_open_with_gate(&kit, &gate);
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    struct ask asks[40];
+    unsigned entered = gate.entered;
+    gate_hold(&gate, true);
+    for (size_t i = 0; i < 40; i++) {
+        kit_submit(&kit, &reserve, &asks[i]);
+    }
+    /* No turn so far, and a sync all the same; none of them is answered. */
+    gate_wait(&gate, &gate.entered, entered + 1);
+    assert_false(asks[0].done);
+    gate_hold(&gate, false);
+    pawl_engine_flush(kit.engine);
+    for (size_t i = 0; i < 40; i++) {
+        assert_true(asks[i].done);
+    }
+    assert_true(asks[0].order < asks[39].order);
+    kit_free(&kit);
+}
+
 struct watcher {
     struct ask *asks;
     size_t count;
@@ -501,6 +526,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_a_thread_nothing_is_answered_while_the_sync_hangs),
+        cmocka_unit_test(a_large_batch_does_not_wait_for_the_end_of_the_turn),
         cmocka_unit_test(inline_nothing_is_answered_before_the_sync),
         cmocka_unit_test(one_sync_serves_everybody_who_waits),
         cmocka_unit_test(a_read_waits_for_what_it_has_seen),
