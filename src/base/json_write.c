@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "base/utf8.h"
 
-enum { LEVELS = 128 };
+enum { LEVELS = 128, CLEAN_BYTES_MAX = 256 };
 
 _Static_assert(sizeof(((struct pawl_json_writer *)0)->is_object) * 8 == LEVELS,
                "one bit for each level");
@@ -136,8 +136,31 @@ static void append_escaped(struct pawl_buf *out, unsigned char byte)
     pawl_buf_append(out, escape, bytes);
 }
 
+/* A text of which every byte can be copied, in one piece. false: it was not appended. */
+static bool append_quoted_clean(struct pawl_buf *out, struct pawl_slice text)
+{
+    char *room = text.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, text.bytes + 2) : NULL;
+    if (room == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80) {
+            return false;
+        }
+        room[i + 1] = (char)byte;
+    }
+    room[0] = '"';
+    room[text.bytes + 1] = '"';
+    pawl_buf_advance(out, text.bytes + 2);
+    return true;
+}
+
 static void append_quoted(struct pawl_buf *out, struct pawl_slice text)
 {
+    if (append_quoted_clean(out, text)) {
+        return; /* as all keys, and nearly all values that are not long */
+    }
     pawl_buf_append_byte(out, '"');
     struct pawl_slice rest = text;
     while (rest.bytes > 0) {
