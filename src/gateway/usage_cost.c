@@ -151,12 +151,15 @@ static void add_line(const struct terms *terms,
                      int64_t quantity,
                      struct pawl_cost *cost)
 {
+    if (quantity == 0) {
+        return; /* as most of them, before anything is looked up */
+    }
     struct pawl_cost_line line = {
         .kind = kind,
         .quantity = quantity < PAWL_USAGE_COUNT_MAX ? quantity : PAWL_USAGE_COUNT_MAX,
         .rate_microcents = line_rate(terms, kind),
     };
-    if (quantity == 0 || line.rate_microcents == 0) {
+    if (line.rate_microcents == 0) {
         return;
     }
     bool tokens = (int)kind < PAWL_PRICE_TOKEN_KIND_COUNT;
