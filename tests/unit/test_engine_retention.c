@@ -13,17 +13,18 @@
 #include <cmocka.h>
 
 #include "tests/lib/kit.h"
+#include "tests/lib/kit_work.h"
 
 #define USD PAWL_UNIT_USD_MICROCENTS
 
-enum { SEGMENT_BYTES = 100 * 1024, NEVER = 1000000000, SEGMENTS_SEEN_MAX = 99 };
+enum { SEGMENT_BYTES = 100 * 1024, NEVER = 1000000000, SEGMENTS_SEEN_MAX = 99, PATH_BYTES = 128 };
 
 static const struct pawl_journal_retention keep_all = {.keep_all = true};
 static const struct pawl_journal_retention keep_two_or_so = {.bytes_max = 2 * SEGMENT_BYTES};
 
 static bool has_segment(struct kit *kit, unsigned number)
 {
-    char path[64];
+    char path[PATH_BYTES];
     (void)snprintf(path, sizeof(path), KIT_DIR "/journal-%06u.db", number);
     return disk_exists(kit->disk, path);
 }
@@ -85,15 +86,6 @@ static void be_idle(struct kit *kit)
     }
 }
 
-static pawl_err verify(struct kit *kit, struct pawl_verify_report *ret_report)
-{
-    struct pawl_verify_options options = {.dir = KIT_DIR,
-                                          .allow_any_filesystem = true,
-                                          .vfs = disk_vfs(kit->disk),
-                                          .files = disk_files(kit->disk)};
-    return pawl_engine_verify(&options, ret_report, &kit->msg);
-}
-
 /* The digest comes back after a restart, and all that is there is proved. */
 static void assert_sound(struct kit *kit)
 {
@@ -101,7 +93,7 @@ static void assert_sound(struct kit *kit)
     uint64_t first_op = pawl_engine_first_op(kit->engine);
     kit_close(kit);
     struct pawl_verify_report report;
-    if (pawl_failed(verify(kit, &report))) {
+    if (pawl_failed(kit_verify(kit, &report))) {
         fail_msg("%s", kit->msg.text);
     }
     assert_int_equal(report.digest, digest);
@@ -229,7 +221,7 @@ static void verification_says_from_where_results_were_compared(void **state)
     begin(&kit, keep_two_or_so);
     fill(&kit, 4);
     kit_close(&kit);
-    assert_true(pawl_ok(verify(&kit, &report)));
+    assert_true(pawl_ok(kit_verify(&kit, &report)));
     assert_int_equal(report.first_op, 1);
     assert_int_equal(report.replayed_from_op, 1);
     kit_open(&kit);
@@ -238,7 +230,7 @@ static void verification_says_from_where_results_were_compared(void **state)
     checkpoint(&kit);
     be_idle(&kit);
     kit_close(&kit);
-    assert_true(pawl_ok(verify(&kit, &report)));
+    assert_true(pawl_ok(kit_verify(&kit, &report)));
     assert_in_range(report.first_op, 2, checkpoint_op);
     assert_int_equal(report.replayed_from_op, checkpoint_op + 1);
     kit_free(&kit);
@@ -264,11 +256,11 @@ static void what_was_removed_is_not_found_and_what_is_left_is(void **state)
     kit_free(&kit);
 }
 
-static void damage_newest_checkpoint(void *arg, const char *path)
+static void note_newest_checkpoint(void *arg, const char *path)
 {
-    char *worst = arg;
-    if (strstr(path, "checkpoint-") != NULL && strcmp(path, worst) > 0) {
-        (void)snprintf(worst, 128, "%s", path);
+    char *newest_path = arg;
+    if (strstr(path, "checkpoint-") != NULL && strcmp(path, newest_path) > 0) {
+        (void)snprintf(newest_path, PATH_BYTES, "%s", path);
     }
 }
 
@@ -285,8 +277,8 @@ static void a_damaged_checkpoint_leaves_another_start(void **state)
     assert_true(oldest(&kit) > 1);
     uint64_t digest = kit_digest(&kit);
     kit_close(&kit);
-    char path[128] = "";
-    disk_each(kit.disk, damage_newest_checkpoint, path);
+    char path[PATH_BYTES] = "";
+    disk_each(kit.disk, note_newest_checkpoint, path);
     disk_flip_bit(kit.disk, path, 100, 0);
     kit_open(&kit);
     assert_int_equal(kit_digest(&kit), digest);
