@@ -23,6 +23,7 @@ enum {
     PLENTY_DIVISOR = 8,
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
+    ANSWERS_SURE = 64,
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
 };
@@ -92,18 +93,28 @@ static void usage_of(const struct decider *decider, struct form form, struct paw
     *ret_usage = usage;
 }
 
-/* How long an answer may become that the request allows so many tokens: that many, unless this
- * model was seen to exceed ceilings. Then in proportion, and at least what it was seen to give,
- * since the ceiling may mean nothing to it. */
-static int64_t output_bound(const struct pawl_admission_query *query, int64_t output)
+/* How long the next answer of a model may be for which ceilings mean nothing. A stream's hold grows
+ * with it, and the stream is cut where it can't (call_hold.c); any other answer is paid whole. */
+static int64_t unbounded_output(const struct pawl_admission_query *query)
 {
     const struct pawl_estimate_output *learned = &query->learned;
-    pawl_i128 bound = (pawl_i128)output + learned->overrun_few;
-    if (learned->overrun_permille > 1000) {
-        bound += ((pawl_i128)output * (learned->overrun_permille - 1000) + 999) / 1000;
-        bound = bound > learned->overrun_tokens ? bound : learned->overrun_tokens;
+    int64_t longest = learned->overrun_tokens;
+    if (query->request->stream && !query->request->hidden && !learned->hidden) {
+        return longest;
     }
-    return clamp_count(bound);
+    if (learned->answers < PAWL_ESTIMATE_SAMPLES_COLD) {
+        return longest * 4;
+    }
+    return learned->answers < ANSWERS_SURE ? longest * 2 : longest * 5 / 4;
+}
+
+/* How long an answer may become that the request allows so many tokens: that many, unless this
+ * model was seen to exceed ceilings. Then in proportion, or as long as it likes. */
+static int64_t output_bound(const struct pawl_admission_query *query, int64_t output)
+{
+    int64_t permille = pawl_max_i64(query->learned.overrun_permille, 1000);
+    pawl_i128 bound = ((pawl_i128)output * permille + 999) / 1000 + query->learned.overrun_few;
+    return pawl_max_i64(clamp_count(bound), unbounded_output(query));
 }
 
 int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query, int64_t microcents)
@@ -312,7 +323,7 @@ static bool may_extend(const struct pawl_admission_query *query)
     const struct pawl_model_request *request = query->request;
     return request->stream && !request->hidden && !query->learned.hidden && request->choices == 1 &&
            request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
-           query->learned.overrun_permille == 0 &&
+           query->learned.overrun_permille == 0 && query->learned.overrun_tokens == 0 &&
            query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
            query->learned.tokens_per_second != INT64_MAX;
 }

@@ -2,28 +2,20 @@
 /*
  * call_stream.c: an answer event by event. For each event, in this order: the meter reads it;
  * what was put in only for the meter is taken out; a tool call in it is counted in the ledger and
- * held back until that is durable; then it goes to the client, and the hold is looked after.
+ * held back until that is durable; then it goes to the client, and the hold is looked after
+ * (call_hold.c).
  *
  * S1  Events reach the client in their order, and no event that opens a tool call does so before
  *     its EVENT is durable.
  * S2  Behind such an event everything waits, and the upstream is not read: what is kept is at
  *     most the rest of one read.
- * S3  When a hold cannot grow, the stream is cut while what may be in flight is still covered.
  */
 #include "base/assert.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/usage_hide.h"
 
-enum {
-    LINGER_MS = 2000, /* between a stream's last event and its end */
-    KIBI = 1024,
-    RUNAWAY_RATIO_COLD = 64, /* tokens per 1,024 bytes that every text has, see runs_away */
-    RUNAWAY_RATIO_MIN = 32,
-    RUNAWAY_RATIO_MAX = 128,
-    RUNAWAY_SLACK_TOKENS = 256,
-    RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD
-};
+enum { LINGER_MS = 2000 }; /* between a stream's last event and its end */
 
 /* Whether what comes goes on to the client. */
 static bool listening(const struct pawl_model_call *call)
@@ -31,15 +23,14 @@ static bool listening(const struct pawl_model_call *call)
     return call->exchange != NULL && !call->client_gone && !call->cut;
 }
 
-static bool flowing(const struct pawl_model_call *call)
+bool pawl_model_call_flowing(const struct pawl_model_call *call)
 {
     return call->state == PAWL_MODEL_CALL_STREAMING || call->state == PAWL_MODEL_CALL_DRAINING;
 }
 
 /* --- Cutting -------------------------------------------------------------------------------- */
 
-/* Ends the answer here, upstream too. The words are set. */
-static void cut(struct pawl_model_call *call)
+void pawl_model_call_cut(struct pawl_model_call *call)
 {
     call->cut = true;
     pawl_model_call_let_go(call);
@@ -56,141 +47,6 @@ static void cut_client(struct pawl_model_call *call)
         pawl_model_call_drain(call);
     }
     pawl_refuse_cut(call);
-}
-
-/* --- The hold (S3) -------------------------------------------------------------------------- */
-
-static void on_grown(struct pawl_model_call *call, const struct pawl_result *result);
-
-static int64_t seen_tokens(const struct pawl_model_call *call)
-{
-    int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
-    return pawl_estimate_visible_tokens(&call->query.learned, bytes);
-}
-
-static void ask_for_more(struct pawl_model_call *call, int64_t tokens)
-{
-    struct pawl_command command = {.type = PAWL_COMMAND_GROW,
-                                   .u.grow = {.reservation = call->hold}};
-    call->grow_asked = pawl_min_i64(tokens, call->admission.ceiling - call->output_held);
-    pawl_admission_growth(&call->query, call->output_held, call->grow_asked, call->grow_lines,
-                          &call->grow_line_count);
-    command.u.grow.line_count = call->grow_line_count;
-    for (uint32_t i = 0; i < call->grow_line_count; i++) {
-        command.u.grow.lines[i] = call->grow_lines[i];
-    }
-    pawl_model_call_submit(call, &call->grow_op, &command, on_grown);
-}
-
-/* The refusal latches when, with this call booked, not even a useful call like it would fit. */
-static void cut_for_funds(struct pawl_model_call *call)
-{
-    struct pawl_denial denial;
-    struct pawl_admission next;
-    call->cut = true;
-    pawl_model_call_let_go(call);
-    pawl_model_call_settle(call, PAWL_END_CUT);
-    (void)pawl_gateway_left(call->gateway, call->query.left, &denial);
-    pawl_admission_decide(&call->query, &next);
-    enum pawl_admission_unit unit =
-        next.verdict == PAWL_ADMISSION_ADMIT ? PAWL_ADMISSION_USD : next.unit;
-    call->words = (struct pawl_refusal_words){
-        .refusal = PAWL_REFUSAL_SPENT,
-        .unit = pawl_admission_units[unit],
-        .left = call->query.left[unit],
-        .latches = next.verdict == PAWL_ADMISSION_SPENT,
-    };
-    pawl_words_admission(&call->words, call->gateway, NULL);
-    pawl_refuse_cut(call);
-}
-
-static void look_after_hold(struct pawl_model_call *call)
-{
-    if (call->admission.mode != PAWL_ADMISSION_EXTEND || call->grow_op.open) {
-        return;
-    }
-    bool whole = call->output_held >= call->admission.ceiling;
-    int64_t seen = seen_tokens(call);
-    if (whole || seen < call->grow_at) {
-        return;
-    }
-    if (call->grow_asked >= 0) {
-        ask_for_more(call, call->output_held);
-    } else if (seen + call->admission.margin > call->output_held) {
-        cut_for_funds(call);
-    }
-}
-
-/* What was held is what the settlement is compared with; and what is held is not promised. */
-static void add_to_hold(struct pawl_model_call *call)
-{
-    int64_t promised[PAWL_ADMISSION_UNIT_COUNT];
-    for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
-        promised[i] = call->promised[i];
-        for (uint32_t k = 0; k < call->grow_line_count; k++) {
-            bool same = call->grow_lines[k].unit == pawl_admission_units[i];
-            promised[i] -= same ? call->grow_lines[k].value : 0;
-        }
-    }
-    pawl_gateway_promise(call, promised);
-    for (uint32_t i = 0; i < call->grow_line_count; i++) {
-        for (uint32_t k = 0; k < call->admission.line_count; k++) {
-            if (call->admission.lines[k].unit == call->grow_lines[i].unit) {
-                call->admission.lines[k].value += call->grow_lines[i].value;
-            }
-        }
-    }
-}
-
-static void on_grown(struct pawl_model_call *call, const struct pawl_result *result)
-{
-    if (!flowing(call)) {
-        return;
-    }
-    if (result->code == PAWL_RESULT_OK) {
-        call->output_held += call->grow_asked;
-        call->grow_at = call->output_held / 2;
-        add_to_hold(call);
-    } else if (call->grow_asked > call->admission.margin) {
-        /* A smaller piece may fit. */
-        ask_for_more(call, call->admission.margin);
-        return;
-    } else {
-        call->grow_asked = -1; /* nothing more is to be had */
-        call->grow_at = 0;
-    }
-    look_after_hold(call);
-}
-
-/* A provider that does not keep to the ceiling is stopped when no text could have so few tokens.
- * Prose and code have one in 3 to 6 bytes; only long runs of one character have fewer than one in
- * 16, and an answer does not consist of them. Where the model's answers are known, one that has
- * less than half the tokens a byte of the sparsest of them counts as impossible; but one in 8 bytes
- * is always possible, since what came before may all have been Chinese. For a wrong cut an answer
- * would have to be that odd, and to come to the very end of its ceiling, which few answers do. */
-static bool runs_away(const struct pawl_model_call *call)
-{
-    const struct pawl_estimate_output *learned = &call->query.learned;
-    if (!call->gateway->options.hard_cap) {
-        return false;
-    }
-    int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
-    int64_t ratio =
-        learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low / 2 : RUNAWAY_RATIO_COLD;
-    ratio = ratio > RUNAWAY_RATIO_MIN ? pawl_min_i64(ratio, RUNAWAY_RATIO_MAX) : RUNAWAY_RATIO_MIN;
-    int64_t allowed = pawl_max_i64(call->admission.ceiling, call->output_held) *
-                      call->request.choices * call->request.passes;
-    return bytes / KIBI * ratio > allowed + RUNAWAY_SLACK_TOKENS;
-}
-
-static void cut_runaway(struct pawl_model_call *call)
-{
-    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_RUNAWAY};
-    pawl_words_set(&call->words,
-                   "pawl: the provider went far beyond the ceiling of %lld output tokens that this "
-                   "call was allowed",
-                   (long long)call->admission.ceiling);
-    cut(call);
 }
 
 /* --- Forwarding ----------------------------------------------------------------------------- */
@@ -290,7 +146,7 @@ static void on_counted(struct pawl_model_call *call, const struct pawl_result *r
 {
     struct pawl_answer *answer = &call->answer;
     answer->gated = false;
-    if (!flowing(call)) {
+    if (!pawl_model_call_flowing(call)) {
         return;
     }
     if (result->code == PAWL_RESULT_OK) {
@@ -306,7 +162,7 @@ static void on_counted(struct pawl_model_call *call, const struct pawl_result *r
     pawl_buf_init(&answer->pending, PAWL_ANSWER_BYTES_MAX);
     (void)pawl_model_call_stream(call, pawl_buf_slice(&rest));
     pawl_buf_free(&rest);
-    if (!flowing(call) || answer->gated) {
+    if (!pawl_model_call_flowing(call) || answer->gated) {
         return;
     }
     if (answer->ended) {
@@ -318,12 +174,12 @@ static void on_counted(struct pawl_model_call *call, const struct pawl_result *r
 
 static void on_whole_counted(struct pawl_model_call *call, const struct pawl_result *result)
 {
-    if (!flowing(call)) {
+    if (!pawl_model_call_flowing(call)) {
         return;
     }
     if (result->code != PAWL_RESULT_OK && listening(call)) {
         words_for_tools(call, result);
-        cut(call); /* all of it is here already */
+        pawl_model_call_cut(call); /* all of it is here already */
         return;
     }
     if (result->code == PAWL_RESULT_OK) {
@@ -385,11 +241,7 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     if (metered->terminal && call->state == PAWL_MODEL_CALL_STREAMING) {
         pawl_model_call_set_timer(call, LINGER_MS);
     }
-    if (runs_away(call)) {
-        cut_runaway(call);
-    } else {
-        look_after_hold(call);
-    }
+    pawl_model_call_look_after_hold(call);
 }
 
 bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice bytes)
@@ -403,7 +255,7 @@ bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice byte
     enum pawl_sse_status status = PAWL_SSE_MORE;
     while ((status = pawl_sse_next(&answer->sse, &bytes, &event)) == PAWL_SSE_EVENT) {
         on_event(call, &event);
-        if (!flowing(call)) {
+        if (!pawl_model_call_flowing(call)) {
             return true;
         }
         if (answer->gated) {
@@ -414,7 +266,7 @@ bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice byte
     if (status == PAWL_SSE_TOO_BIG) {
         call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_UNREACHABLE};
         pawl_words_set(&call->words, "pawl: the provider sent an event that is too large");
-        cut(call);
+        pawl_model_call_cut(call);
         return true;
     }
     return !answer->client_slow;
@@ -440,7 +292,7 @@ static void finish_stream(struct pawl_model_call *call)
     struct pawl_answer *answer = &call->answer;
     if (pawl_sse_finish(&answer->sse, &event) == PAWL_SSE_EVENT) {
         on_event(call, &event);
-        if (!flowing(call) || answer->gated) {
+        if (!pawl_model_call_flowing(call) || answer->gated) {
             return; /* the rest follows when the tool call is counted */
         }
     }

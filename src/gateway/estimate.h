@@ -126,8 +126,8 @@ struct pawl_estimate_output {
     int64_t tokens_per_second; /* the fastest pace; INT64_MAX while none is known */
     /* Of the newest calls that had more tokens than they were allowed; all 0: none had. */
     int64_t overrun_few;      /* the most that one had too many, where it was a handful; */
-    int64_t overrun_permille; /* else the largest part of its ceiling that one had, */
-    int64_t overrun_tokens;   /* … and the longest such answer */
+    int64_t overrun_permille; /* up to twice its ceiling: the largest part of it that one had; */
+    int64_t overrun_tokens;   /* beyond, where ceilings mean nothing: the longest such answer */
     int64_t rate_permille; /* the most that one of the newest calls cost over what was expected */
 };
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,

@@ -22,7 +22,6 @@ enum {
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     SAMPLES_SURE = 64,
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
-    OVERRUN_PERMILLE_MAX = 1000000,
     RATE_PERMILLE_MAX = 1000000,
     RATE_ONE = 1000,
     FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
@@ -223,6 +222,8 @@ void estimate_learn_answer(struct estimate_model *model, const struct pawl_estim
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
+/* Beyond twice its ceiling an answer has nothing to do with it: then only its own length says
+ * something about the next one. */
 static void add_overruns(const struct estimate_model *model, struct pawl_estimate_output *output)
 {
     for (size_t i = 0; i < ESTIMATE_OVERRUNS_MAX; i++) {
@@ -233,13 +234,12 @@ static void add_overruns(const struct estimate_model *model, struct pawl_estimat
         }
         if (beyond <= OVERRUN_FEW) {
             output->overrun_few = pawl_max_i64(output->overrun_few, beyond);
-            continue;
+        } else if (beyond > entry->ceiling) {
+            output->overrun_tokens = pawl_max_i64(output->overrun_tokens, entry->tokens);
+        } else {
+            int64_t permille = (entry->tokens * 1000 + entry->ceiling - 1) / entry->ceiling;
+            output->overrun_permille = pawl_max_i64(output->overrun_permille, permille);
         }
-        int64_t permille = OVERRUN_PERMILLE_MAX;
-        bool fits = pawl_money_mul_div_ceil(entry->tokens, 1000, entry->ceiling, &permille);
-        permille = fits && permille < OVERRUN_PERMILLE_MAX ? permille : OVERRUN_PERMILLE_MAX;
-        output->overrun_permille = pawl_max_i64(output->overrun_permille, permille);
-        output->overrun_tokens = pawl_max_i64(output->overrun_tokens, entry->tokens);
     }
 }
 

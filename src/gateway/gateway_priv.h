@@ -7,7 +7,8 @@
  *   call.c          a call's states and its memory
  *   call_admit.c    RECEIVED … RESERVING: read, price, estimate, admit, wait, reserve
  *   call_forward.c  FORWARDING … STREAMING: the request upstream, answers in one piece
- *   call_stream.c   events one by one: hide, count, gate tool calls, grow or cut
+ *   call_stream.c   events one by one: hide, count, gate tool calls
+ *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
  *   refuse.c        every kind of no: words, notes, latch
  *   note.c          metadata of commands
@@ -306,8 +307,17 @@ void pawl_model_call_reply(struct pawl_model_call *call, struct pawl_slice body)
 bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice bytes);
 /* The stream has ended upstream, well or not. */
 void pawl_model_call_stream_ended(struct pawl_model_call *call, bool well);
+/* Whether its events are read. */
+bool pawl_model_call_flowing(const struct pawl_model_call *call);
+/* Ends the answer here, upstream too, and books what was seen. The words are set. */
+void pawl_model_call_cut(struct pawl_model_call *call);
 /* Asks the ledger for `count` tool calls of an answer in one piece, then goes on with the reply. */
 void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count);
+
+/* --- call_hold.c ---------------------------------------------------------------------------- */
+
+/* After each event: grows the hold, or cuts the stream. */
+void pawl_model_call_look_after_hold(struct pawl_model_call *call);
 
 /* --- call_settle.c -------------------------------------------------------------------------- */
 

@@ -119,6 +119,11 @@ void pawl_words_admission(struct pawl_refusal_words *words,
     if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
         PAWL_ASSERT(admission != NULL);
         words_too_big(words, admission, asked, fits);
+    } else if (words->refusal == PAWL_REFUSAL_HELD && words->asked == 0) {
+        pawl_words_set(words,
+                       "pawl: the answer was cut, since other calls of run %s hold the rest of its "
+                       "budget: %s of %s spent, %s held. Try again when they have ended",
+                       run, spent, limit, held);
     } else if (words->refusal == PAWL_REFUSAL_HELD) {
         pawl_words_set(words,
                        "pawl: other calls of run %s hold the rest of its budget: %s of %s spent, "

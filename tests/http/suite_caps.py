@@ -219,6 +219,37 @@ def a_provider_that_ignores_ceilings_is_trusted_once():
             assert host.state()["overshoot"] == 0
 
 
+def what_streams_have_beyond_their_ceilings_nobody_else_gets():
+    """Eight answers of ten times their ceilings, cold: their holds follow, so a ninth must wait."""
+    script = {"reply_tokens": 2000, "ignore_max": True, "pace_ms": 5}
+    with world(script, usd=USD // 4) as (provider, host):
+        calls = [host.start("anthropic", stream=True, max_tokens=200, text=f"{i}") for i in range(8)]
+        for call in calls:
+            while len(call.received) < 40_000:
+                call.read_some(65536)
+        ninth = host.call("anthropic", max_tokens=4000)
+        assert all(call.finish().whole for call in calls)
+        booked, billed = harness.settled_books(provider, host)
+        state = host.state()
+        assert ninth.status == 402 and ninth.reason == "spent", ninth
+        assert booked == billed <= USD // 4 and state["overshoot"] == 0, (booked, billed, state)
+        assert len(host.records("GROW")) >= 8
+
+
+def a_stream_is_cut_when_nothing_pays_for_what_it_has_beyond_its_ceiling():
+    """Once a model's text is known, the cut comes soon, and takes no more than a few cents."""
+    with world({"reply_tokens": 500}, usd=USD // 2) as (provider, host):
+        for number in range(10):
+            assert host.call("anthropic", text=f"{number}").status == 200
+        provider.control(default={"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 1,
+                                  "tokens_per_event": 100})
+        answer = host.call("anthropic", stream=True, max_tokens=40_000)
+        assert answer.whole and "pawl" in answer.error["message"], answer.body[-300:]
+        booked, billed = harness.settled_books(provider, host)
+        assert booked <= billed * 101 // 100 and billed <= USD * 53 // 100, (booked, billed)
+        assert host.call("anthropic").status == 402
+
+
 def a_cost_above_its_hold_waits_for_what_others_give_back():
     """With the rest held by a slow call nothing is free for a while; that is no overshoot yet."""
     with world({"reply_tokens": 100}, usd=USD // 5) as (provider, host):

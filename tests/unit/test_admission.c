@@ -251,7 +251,8 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     (void)state;
     struct scene scene;
     scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
-    scene.query.learned.overrun_permille = 3000;
+    scene.request.stream = true;
+    scene.query.learned.overrun_permille = 1500;
     scene.query.learned.overrun_tokens = 3000;
     struct pawl_admission got = decide(&scene);
     assert_int_equal(got.ceiling, 500);
@@ -260,15 +261,33 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     /* In proportion, too. */
     scene.request.output_asked = 4000;
     got = decide(&scene);
-    assert_int_equal(got.output_held, 12000);
-    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 12000));
+    assert_int_equal(got.output_held, 6000);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 6000));
     /* The ceiling is lowered to what fits with all that it may become. */
-    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 9000);
+    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 4500);
     got = decide(&scene);
     assert_int_equal(got.ceiling, 3000);
     scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 3000) - 1;
     scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 3000) - 1;
     assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+}
+
+static void an_answer_in_one_piece_may_be_longer_than_the_longest(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t answers;
+        int64_t held;
+    } rows[] = {{7, 12000}, {8, 6000}, {63, 6000}, {64, 3750}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct scene scene;
+        scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
+        scene.query.learned.overrun_tokens = 3000;
+        scene.query.learned.answers = rows[i].answers;
+        struct pawl_admission got = decide(&scene);
+        assert_int_equal(got.ceiling, 500);
+        assert_int_equal(got.output_held, rows[i].held);
+    }
 }
 
 static void a_dearer_rate_that_was_seen_is_held_for(void **state)
@@ -570,6 +589,7 @@ int main(void)
         cmocka_unit_test(one_call_leaves_half_to_the_others),
         cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),
         cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
+        cmocka_unit_test(an_answer_in_one_piece_may_be_longer_than_the_longest),
         cmocka_unit_test(a_dearer_rate_that_was_seen_is_held_for),
         cmocka_unit_test(a_handful_too_many_is_no_other_ceiling),
         cmocka_unit_test(several_choices_and_passes_multiply),

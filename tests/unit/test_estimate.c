@@ -415,16 +415,20 @@ static void answers_beyond_their_ceilings_are_remembered(void **state)
     output = pawl_estimate_answers(estimator, MODEL);
     assert_int_equal(output.overrun_few, 2);
     assert_int_equal(output.overrun_permille, 0);
-    settle_answer(estimator, 1000, 3000);
     settle_answer(estimator, 5000, 6000);
     output = pawl_estimate_answers(estimator, MODEL);
-    assert_int_equal(output.overrun_permille, 3000);
-    assert_int_equal(output.overrun_tokens, 6000);
+    assert_int_equal(output.overrun_permille, 1200);
+    assert_int_equal(output.overrun_tokens, 0);
+    /* Where it has nothing to do with the ceiling, its length counts. */
+    settle_answer(estimator, 100, 3000);
+    output = pawl_estimate_answers(estimator, MODEL);
+    assert_int_equal(output.overrun_permille, 1200);
+    assert_int_equal(output.overrun_tokens, 3000);
     /* Nothing is known of what nobody bounded, and old ones are forgotten. */
     for (int i = 0; i < 64; i++) {
         settle_answer(estimator, 0, 9000);
     }
-    assert_int_equal(pawl_estimate_answers(estimator, MODEL).overrun_permille, 3000);
+    assert_int_equal(pawl_estimate_answers(estimator, MODEL).overrun_tokens, 3000);
     for (int i = 0; i < 64; i++) {
         settle_answer(estimator, 1000, 100);
     }
