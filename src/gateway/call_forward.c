@@ -353,9 +353,16 @@ static bool on_body(void *arg, struct pawl_slice bytes)
 
 /* --- The end -------------------------------------------------------------------------------- */
 
+/* What an error reports as used was used. */
 static void finish_error(struct pawl_model_call *call)
 {
-    pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    make_meter(call);
+    pawl_meter_on_body(&call->answer.meter, pawl_buf_slice(&call->store.decoded));
+    if (pawl_meter_result(&call->answer.meter)->knows == PAWL_METER_KNOWS_NOTHING) {
+        pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    } else {
+        pawl_model_call_settle(call, PAWL_END_ERROR);
+    }
     pawl_model_call_reply(call, pawl_buf_slice(&call->store.decoded));
 }
 

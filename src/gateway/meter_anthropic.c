@@ -252,15 +252,21 @@ static void on_message_start(struct pawl_meter *meter, const struct pawl_json *j
     read_usage(meter, json, meter_get(json, message, "usage", &part->usage.odd));
 }
 
-static void on_message_delta(struct pawl_meter *meter, const struct pawl_json *json)
+/* A report behind which no more of the answer comes. */
+static void read_final_usage(struct pawl_meter *meter, const struct pawl_json *json)
 {
     uint32_t usage = meter_get(json, 0, "usage", &meter->result.parts[0].usage.odd);
     uint32_t output = pawl_json_get(json, usage, "output_tokens");
-    set_finish(meter, json, pawl_json_path(json, 0, "delta.stop_reason"));
     read_usage(meter, json, usage);
     if (output != PAWL_JSON_NONE && !pawl_json_is(json, output, PAWL_JSON_NULL)) {
         meter->state.final_report = true;
     }
+}
+
+static void on_message_delta(struct pawl_meter *meter, const struct pawl_json *json)
+{
+    set_finish(meter, json, pawl_json_path(json, 0, "delta.stop_reason"));
+    read_final_usage(meter, json);
 }
 
 static void on_message_stop(struct pawl_meter *meter, const struct pawl_json *json)
@@ -275,6 +281,7 @@ static void on_error(struct pawl_meter *meter, const struct pawl_json *json)
     result->error = true;
     meter_copy_text(json, pawl_json_path(json, 0, "error.type"), result->error_type,
                     sizeof(result->error_type));
+    read_final_usage(meter, json);
 }
 
 /* --- The meter. --------------------------------------------------------------------------- */
@@ -292,7 +299,8 @@ static void update_knowledge(struct pawl_meter *meter)
 {
     const struct pawl_meter_result *result = &meter->result;
     meter_set_knowledge(meter, has(meter->state.reported, SLOT_INPUT),
-                        meter->state.final_report && (result->finished || result->terminal));
+                        meter->state.final_report &&
+                            (result->finished || result->terminal || result->error));
 }
 
 static void

@@ -370,7 +370,8 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     meter->result.finished = state->choices != 0 && state->stopped == state->choices;
     reported = read_usage(meter, json, pawl_json_path(json, 0, "x_groq.usage")) || reported;
     reported = read_usage(meter, json, meter_get(json, 0, "usage", &part->usage.odd)) || reported;
-    state->final_report = state->final_report || (reported && meter->result.finished);
+    state->final_report =
+        state->final_report || (reported && (meter->result.finished || meter->result.error));
     add_search(meter);
     update_knowledge(meter);
 }

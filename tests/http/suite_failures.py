@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Providers that fail, clients that leave, and a gateway that is killed."""
+import json
 import pathlib
 import tempfile
 
@@ -39,6 +40,27 @@ def errors_pass_unchanged_and_cost_nothing():
         assert host.spent() == 0 and host.state()["open_holds"] == 0
         assert set(_ends(host)) == {("RELEASE", "error")}
         assert check_books(provider, host) == 0
+
+
+def an_error_that_reports_usage_is_booked_by_it():
+    """Some providers bill what failed, and say so: in the body, or in the last event."""
+    used = {"anthropic": {"input_tokens": 1000, "output_tokens": 20},
+            "openai": {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020}}
+    cost = {"anthropic": 1000 * 300 + 20 * 1500, "openai": 1000 * 250 + 20 * 1000}
+    for dialect in DIALECTS:
+        error = {"type": "error", "error": {"type": "api_error", "message": "it failed"},
+                 "usage": used[dialect]}
+        event = (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+                 b"event: error\ndata: " + json.dumps(error).encode() + b"\n\n")
+        with world({"status": 500, "body": error}) as (_, host):
+            assert host.call(dialect).status == 500
+            host.settle()
+            assert host.spent() == cost[dialect], host.settlements()
+            assert _ends(host) == [("COMMIT", "error")]
+        with harness.Upstream(event) as upstream, Host(upstream, usd=USD) as host:
+            assert "it failed" in host.call(dialect, stream=True).error["message"]
+            host.settle()
+            assert host.spent() == cost[dialect], host.settlements()
 
 
 def an_error_in_mid_stream_is_booked_for_what_was_used():
