@@ -167,7 +167,7 @@ static void learn(struct pawl_model_call *call,
                   const struct pawl_meter_bill *bill)
 {
     const struct pawl_usage *usage = &result->parts[0].usage;
-    if (usage->odd != 0) {
+    if ((usage->odd & ~(uint32_t)PAWL_USAGE_ODD_BELIEVABLE) != 0) {
         return;
     }
     const struct pawl_answer *answer = &call->answer;

@@ -60,6 +60,10 @@ enum pawl_usage_odd {
     PAWL_USAGE_ODD_EMPTY = 1u << 10      /* 0 for what must have been more: not believed */
 };
 enum { PAWL_USAGE_ODD_BIT_COUNT = 11 };
+/* Written in an odd way, and still the provider's own figures: they may be learned from. */
+#define PAWL_USAGE_ODD_BELIEVABLE                                                                  \
+    (PAWL_USAGE_ODD_TYPE | PAWL_USAGE_ODD_FRACTION | PAWL_USAGE_ODD_TOTAL |                        \
+     PAWL_USAGE_ODD_TAKEN_BACK | PAWL_USAGE_ODD_UNREADABLE)
 
 /* Bits of pawl_usage.modifiers: what makes the vendor's rates higher for this call. */
 enum pawl_usage_modifier {

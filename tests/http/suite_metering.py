@@ -157,15 +157,16 @@ def a_compressed_request_is_read_and_forwarded_plain():
 
 def known_beginnings_are_not_estimated_again():
     """The second turn of a conversation is bounded by what the first one was counted at."""
-    with world({"reply_tokens": 20}) as (provider, host):
-        first = [{"role": "user", "content": "x" * 40_000}]
-        host.call("anthropic", messages=first)
-        second = [*first, {"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}]
-        host.call("anthropic", messages=second)
-        cold, warm = [row["metadata"] for row in host.records("RESERVE")]
-        assert cold["input_estimate"] > 20_000 and cold["input_known"] == 0, cold
-        assert warm["input_known"] > 10_000 and warm["input_estimate"] < 10_200, warm
-        check_books(provider, host)
+    for how in ("normal", "strings", "float"):
+        with world({"reply_tokens": 20, "usage": how}) as (provider, host):
+            first = [{"role": "user", "content": "x" * 40_000}]
+            host.call("anthropic", messages=first)
+            host.call("anthropic", messages=[*first, {"role": "assistant", "content": "y"},
+                                             {"role": "user", "content": "z"}])
+            cold, warm = [row["metadata"] for row in host.records("RESERVE")]
+            assert cold["input_estimate"] > 20_000 and cold["input_known"] == 0, cold
+            assert warm["input_known"] > 10_000 and warm["input_estimate"] < 10_200, warm
+            check_books(provider, host)
 
 
 def eight_conversations_at_once_are_booked_apart():
