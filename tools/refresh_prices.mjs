@@ -128,9 +128,9 @@ function longWrite(provider, model, price) {
 }
 
 // Models of the two providers that pawl meters first, taken from the vendor's own pages and not
-// in the pinned package. An entry goes away by itself (with a notice) once the package has its
+// in the pinned package; each price was found alike in two other places or more. An entry goes away by itself (with a notice) once the package has its
 // id. Amounts in USD.
-const ADDED_ON = '2026-11-22'
+const ADDED_ON = '2026-11-28'
 const claude = (input, write, long, read, output) => ({
   input,
   cache_read: read,
@@ -161,7 +161,8 @@ const ADDITIONS = {
         '^claude-sonnet-5.5',
         '^claude-5.5-sonnet',
       ],
-      rows: [claude('2', '2.5', '4', '0.2', '10')],
+      // Cache reads were 0.2 until 2026-10-07.
+      rows: [claude('2', '2.5', '4', '0.1', '10')],
     },
     {
       id: 'claude-haiku-5-5',
