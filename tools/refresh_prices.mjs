@@ -128,8 +128,8 @@ function longWrite(provider, model, price) {
 }
 
 // Models of the two providers that pawl meters first, taken from the vendor's own pages and not
-// in the pinned package; each price was found alike in two other places or more. An entry goes away by itself (with a notice) once the package has its
-// id. Amounts in USD.
+// in the pinned package; each price was found alike in two other places or more. An entry goes
+// away by itself (with a notice) once the package has its id. Amounts in USD.
 const ADDED_ON = '2026-11-28'
 const claude = (input, write, long, read, output) => ({
   input,

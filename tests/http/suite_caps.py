@@ -223,7 +223,8 @@ def what_streams_have_beyond_their_ceilings_nobody_else_gets():
     """Eight answers of ten times their ceilings, cold: their holds follow, so a ninth must wait."""
     script = {"reply_tokens": 2000, "ignore_max": True, "pace_ms": 5}
     with world(script, usd=USD // 4) as (provider, host):
-        calls = [host.start("anthropic", stream=True, max_tokens=200, text=f"{i}") for i in range(8)]
+        calls = [host.start("anthropic", stream=True, max_tokens=200, text=f"{i}")
+                 for i in range(8)]
         for call in calls:
             while len(call.received) < 40_000:
                 call.read_some(65536)
