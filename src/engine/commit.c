@@ -5,32 +5,16 @@
  * PAWL_COMMIT_INLINE all of them, else a commit while nothing flows through the host's loop. Either
  * way no two calls of the journal overlap, and a batch under way is nobody's but the job's.
  *
- * Two slots: one batch is written while the other collects. On the thread the next commit starts
- * before the answers of the last one go out, so the disk does not wait for the callbacks; on the
- * spot it is the other way round, since the commit would hold the answers up.
+ * Two slots: one batch is written while the other collects.
  *
  * Failure: the first failed job stops the engine for good (J2). Nothing is retried.
  */
 #include "base/assert.h"
 #include "engine/engine_priv.h"
 
-/* Rounds of one turn: with commits inline each may be a commit. What is left then is told by
- * next_due. */
-enum { ROUNDS_MAX = 16 };
-
 /* A batch of so many is given to the thread before the turn ends: whoever asks that much in one
  * turn has more to do in it, and the sync runs beside that. */
 enum { EARLY_RECORDS = 16 };
-
-void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg)
-{
-    PAWL_ASSERT(pawl_failed(err));
-    if (engine->poisoned) {
-        return;
-    }
-    engine->poisoned = true;
-    engine->options.fatal(engine->options.fatal_arg, err, msg);
-}
 
 /* --- Jobs, on the worker. --------------------------------------------------------------------- */
 
@@ -54,11 +38,6 @@ static pawl_err tidy_job(void *arg, struct pawl_errmsg *msg)
     return engine->journal->ops->idle(engine->journal, msg);
 }
 
-void engine_look_at_retention(struct pawl_engine *engine)
-{
-    engine->retire_due = !engine->options.retention.keep_all;
-}
-
 static pawl_err retire_job(void *arg, struct pawl_errmsg *msg)
 {
     struct pawl_engine *engine = arg;
@@ -66,10 +45,14 @@ static pawl_err retire_job(void *arg, struct pawl_errmsg *msg)
                                         engine->retire_now_us, &engine->retired, msg);
 }
 
+void pawl_engine_look_at_retention(struct pawl_engine *engine)
+{
+    engine->retire_due = !engine->options.retention.keep_all;
+}
+
 /* --- Starting them. --------------------------------------------------------------------------- */
 
-/* Whether the next commit is the thread's. */
-static bool on_thread(const struct pawl_engine *engine)
+bool pawl_engine_commits_on_thread(const struct pawl_engine *engine)
 {
     const struct pawl_engine_options *options = &engine->options;
     return engine->journal_worker.threaded &&
@@ -81,7 +64,7 @@ static void start_commit(struct pawl_engine *engine, bool threaded)
     struct engine_slot *slot = &engine->slots[engine->collecting];
     PAWL_ASSERT(slot->first_op == engine->durable_op + 1);
     PAWL_ASSERT(slot->last_op == pawl_core_op(engine->ledger.core));
-    snapshot_at_batch_end(engine);
+    pawl_snapshot_at_batch_end(engine);
     pawl_record_batch_end(&slot->blob);
     engine->batch = (struct pawl_journal_batch){.first_op = slot->first_op,
                                                 .last_op = slot->last_op,
@@ -104,7 +87,7 @@ static bool is_wanted(const struct pawl_engine *engine)
     return slot->first_op != 0 && engine->wanted_op >= slot->first_op;
 }
 
-bool engine_commit_is_due(const struct pawl_engine *engine)
+bool pawl_engine_commit_is_due(const struct pawl_engine *engine)
 {
     bool collected = engine->slots[engine->collecting].first_op != 0;
     return is_wanted(engine) || (collected && engine->slew.now_us >= engine->lazy_due_us);
@@ -116,27 +99,27 @@ static bool commit_is_due(struct pawl_engine *engine)
     if (engine->slots[engine->collecting].first_op != 0 && !is_wanted(engine)) {
         (void)pawl_slew_now_us(&engine->slew);
     }
-    return engine_commit_is_due(engine);
+    return pawl_engine_commit_is_due(engine);
 }
 
-static bool start_job(struct pawl_engine *engine)
+bool pawl_engine_start_job(struct pawl_engine *engine)
 {
     if (engine->job != JOB_NONE || engine->poisoned) {
         return false;
     }
     if (engine->snapshot.state == SNAPSHOT_DURABLE) {
         engine->job = JOB_NAME;
-        snapshot_note_obsolete(engine);
+        pawl_snapshot_note_obsolete(engine);
         pawl_worker_run(&engine->journal_worker, name_job, engine);
     } else if (commit_is_due(engine)) {
-        start_commit(engine, on_thread(engine));
+        start_commit(engine, pawl_engine_commits_on_thread(engine));
     } else if (engine->commits_since_tidy >= TIDY_COMMITS) {
         engine->commits_since_tidy = 0;
         engine->job = JOB_TIDY;
         pawl_worker_run(&engine->journal_worker, tidy_job, engine);
     } else if (engine->retire_due) {
         engine->retire_due = false;
-        engine->retire_now_us = pawl_engine_now_us(engine);
+        engine->retire_now_us = pawl_slew_now_us(&engine->slew);
         engine->job = JOB_RETIRE;
         pawl_worker_run(&engine->journal_worker, retire_job, engine);
     } else {
@@ -169,14 +152,14 @@ static void commit_done(struct pawl_engine *engine)
     engine->durable_op = engine->batch.last_op;
     engine->durable_hash = engine->batch.hash;
     engine->commits_since_tidy++;
-    snapshot_note_durable(engine);
+    pawl_snapshot_note_durable(engine);
     tell_durable(engine, engine->batch.blob);
     slot->first_op = 0;
     slot->last_op = 0;
     pawl_buf_reset(&slot->blob);
 }
 
-static bool finish_job(struct pawl_engine *engine)
+bool pawl_engine_finish_job(struct pawl_engine *engine)
 {
     if (engine->job == JOB_NONE || pawl_worker_state(&engine->journal_worker) != PAWL_WORKER_DONE) {
         return false;
@@ -186,7 +169,7 @@ static bool finish_job(struct pawl_engine *engine)
     enum engine_job job = engine->job;
     engine->job = JOB_NONE;
     if (pawl_failed(err)) {
-        engine_fail(engine, err, &msg);
+        pawl_engine_fail(engine, err, &msg);
         return false;
     }
     switch (job) {
@@ -194,11 +177,11 @@ static bool finish_job(struct pawl_engine *engine)
         commit_done(engine);
         break;
     case JOB_NAME:
-        snapshot_named(engine);
-        engine_look_at_retention(engine); /* It may have been waited for. */
+        pawl_snapshot_named(engine);
+        pawl_engine_look_at_retention(engine); /* It may have been waited for. */
         break;
     case JOB_TIDY:
-        engine_look_at_retention(engine);
+        pawl_engine_look_at_retention(engine);
         break;
     case JOB_RETIRE:
         engine->retire_due = engine->retired; /* Then perhaps the next one. */
@@ -209,7 +192,7 @@ static bool finish_job(struct pawl_engine *engine)
     return true;
 }
 
-void engine_commit_early(struct pawl_engine *engine)
+void pawl_engine_commit_early(struct pawl_engine *engine)
 {
     const struct engine_slot *slot = &engine->slots[engine->collecting];
     if (engine->job == JOB_NONE && engine->journal_worker.threaded && !engine->poisoned &&
@@ -218,78 +201,13 @@ void engine_commit_early(struct pawl_engine *engine)
     }
 }
 
-bool engine_advance(struct pawl_engine *engine)
-{
-    bool threaded = on_thread(engine);
-    bool moved = finish_job(engine);
-    moved = snapshot_finish_job(engine) || moved;
-    if (threaded) {
-        moved = start_job(engine) || moved;
-    }
-    moved = engine_answer_ready(engine) || moved;
-    if (!threaded) {
-        moved = start_job(engine) || moved;
-    }
-    moved = snapshot_start_job(engine) || moved;
-    return moved && !engine->poisoned;
-}
-
-void engine_make_durable(struct pawl_engine *engine, uint64_t op)
+void pawl_engine_make_durable(struct pawl_engine *engine, uint64_t op)
 {
     PAWL_ASSERT(op <= pawl_core_op(engine->ledger.core));
     engine->wanted_op = op > engine->wanted_op ? op : engine->wanted_op;
     while (!engine->poisoned && engine->durable_op < op) {
-        (void)start_job(engine);
+        (void)pawl_engine_start_job(engine);
         pawl_worker_wait(&engine->journal_worker);
-        (void)finish_job(engine);
+        (void)pawl_engine_finish_job(engine);
     }
-}
-
-/* --- The calls of engine.h. ------------------------------------------------------------------- */
-
-void pawl_engine_turn(struct pawl_engine *engine)
-{
-    if (engine->advancing || engine->poisoned) {
-        return;
-    }
-    engine->advancing = true;
-    int round = 0;
-    while (round < ROUNDS_MAX && engine_advance(engine)) {
-        round++;
-    }
-    engine->advancing = false;
-    if (round == ROUNDS_MAX && engine->options.wake != NULL) {
-        engine->options.wake(engine->options.wake_arg);
-    }
-}
-
-void pawl_engine_collect(struct pawl_engine *engine)
-{
-    pawl_engine_turn(engine);
-}
-
-void pawl_engine_flush(struct pawl_engine *engine)
-{
-    if (engine->advancing) {
-        return;
-    }
-    engine->advancing = true;
-    while (!engine->poisoned &&
-           (engine->job != JOB_NONE || engine->slots[engine->collecting].first_op != 0 ||
-            engine->waiting_first != NULL)) {
-        engine->wanted_op = pawl_core_op(engine->ledger.core);
-        if (!engine_advance(engine) && !engine->poisoned) {
-            pawl_worker_wait(&engine->journal_worker);
-        }
-    }
-    engine->advancing = false;
-}
-
-pawl_err pawl_engine_checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
-{
-    PAWL_ASSERT(!engine->advancing);
-    engine->advancing = true;
-    pawl_err err = snapshot_run(engine, msg);
-    engine->advancing = false;
-    return err;
 }

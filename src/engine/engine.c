@@ -59,7 +59,7 @@ static void release(struct pawl_engine *engine)
     if (engine->journal != NULL) {
         engine->journal->ops->close(engine->journal);
     }
-    snapshot_free(engine);
+    pawl_snapshot_free(engine);
     pawl_ledger_free(&engine->ledger);
     pawl_fold_free(&engine->fold);
     pawl_buf_free(&engine->slots[0].blob);
@@ -135,7 +135,7 @@ pawl_err pawl_engine_open(const struct pawl_engine_options *options,
         err = PAWL_ERR(INVALID);
     }
     if (pawl_ok(err)) {
-        err = engine_load(engine, msg);
+        err = pawl_engine_load(engine, msg);
     }
     if (pawl_ok(err)) {
         err = start_workers(engine, msg);
@@ -154,11 +154,11 @@ static void end(struct pawl_engine *engine)
     pawl_engine_flush(engine);
     pawl_worker_wait(&engine->side_worker);
     pawl_worker_wait(&engine->witness_worker);
-    (void)snapshot_finish_job(engine);
+    (void)pawl_snapshot_finish_job(engine);
     struct pawl_errmsg msg = {""};
-    pawl_err err = engine->poisoned ? PAWL_OK : witness_write_last(engine, &msg);
+    pawl_err err = engine->poisoned ? PAWL_OK : pawl_engine_witness_write_last(engine, &msg);
     if (pawl_failed(err)) {
-        engine_fail(engine, err, &msg);
+        pawl_engine_fail(engine, err, &msg);
     }
 }
 
@@ -187,7 +187,7 @@ static void note_step(struct pawl_engine *engine, int64_t step_us)
         .type = PAWL_COMMAND_NOTE,
         .metadata = pawl_slice_of(text, (size_t)length),
         .u.note = {.tenant = PAWL_SLICE("pawl"), .kind = PAWL_ENGINE_NOTE_CLOCK_STEP}};
-    engine_apply_own(engine, &note);
+    pawl_engine_apply_own(engine, &note);
 }
 
 int64_t pawl_engine_now_us(struct pawl_engine *engine)
@@ -208,7 +208,7 @@ void pawl_engine_tick(struct pawl_engine *engine)
     if (!engine->poisoned && pawl_core_next_due_us(engine->ledger.core) <= now_us) {
         struct pawl_command expire = {.type = PAWL_COMMAND_EXPIRE,
                                       .u.expire = {.until_us = now_us, .max = PAWL_EXPIRE_MAX}};
-        engine_apply_own(engine, &expire);
+        pawl_engine_apply_own(engine, &expire);
     }
 }
 
@@ -216,7 +216,7 @@ void pawl_engine_tick(struct pawl_engine *engine)
  * A thread that has done its job says so with a wake; a job done on the spot does not. */
 static bool turn_is_due(const struct pawl_engine *engine)
 {
-    bool collected = engine->job == JOB_NONE && engine_commit_is_due(engine);
+    bool collected = engine->job == JOB_NONE && pawl_engine_commit_is_due(engine);
     bool committed = engine->job != JOB_NONE && !engine->journal_worker.threaded;
     bool written = (engine->side_job != SIDE_NONE && !engine->side_worker.threaded) ||
                    (engine->witness_writing && !engine->witness_worker.threaded);
@@ -228,7 +228,7 @@ static bool turn_is_due(const struct pawl_engine *engine)
 int64_t pawl_engine_next_due_us(const struct pawl_engine *engine)
 {
     int64_t due_us = pawl_core_next_due_us(engine->ledger.core);
-    int64_t files_us = snapshot_next_due_us(engine);
+    int64_t files_us = pawl_snapshot_next_due_us(engine);
     due_us = files_us < due_us ? files_us : due_us;
     bool lazy = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
     due_us = lazy && engine->lazy_due_us < due_us ? engine->lazy_due_us : due_us;

@@ -2,13 +2,17 @@
 /*
  * engine_priv.h: the engine's inside, shared by the files that make it up:
  *
- *   engine.c    life, the calls of engine.h
- *   submit.c    applying, recording, the queue of those who wait
- *   commit.c    jobs of the journal: commits, naming checkpoints, housekeeping; and answering
+ *   engine.c    life, time, and the reads of engine.h
+ *   turn.c      what moves it: jobs are taken back, answers go out, jobs are started
+ *   open.c      what a journal says before the first command
+ *   submit.c    applying and recording
+ *   lookup.c    reading records back
+ *   commit.c    jobs of the journal: commits, naming checkpoints, housekeeping
  *   snapshot.c  checkpoints
  *   witness.c   the witness
- *   open.c      what a journal says before the first command
- *   lookup.c    reading records back
+ *   queue.c     those who wait, and failing
+ *
+ * A file calls those below it and none above it.
  */
 #ifndef PAWL_ENGINE_ENGINE_PRIV_H
 #define PAWL_ENGINE_ENGINE_PRIV_H
@@ -127,55 +131,63 @@ struct pawl_engine {
     struct pawl_buf lookup; /* the batch that pawl_engine_original handed a record out of */
 };
 
+/* queue.c */
+/* `op` is answered once `needs_op` is durable. */
+void pawl_engine_enqueue(struct pawl_engine *engine, struct pawl_op *op, uint64_t needs_op);
+/* Answers whom it can. false: nobody. */
+bool pawl_engine_answer_ready(struct pawl_engine *engine);
 /* Stops for good and says why (J2). */
-void engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg);
+void pawl_engine_fail(struct pawl_engine *engine, pawl_err err, const struct pawl_errmsg *msg);
 
 /* submit.c */
 /* Applies and records a command of the engine's own; nobody waits for it. */
-void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command);
-bool engine_answer_ready(struct pawl_engine *engine);
+void pawl_engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command);
 
 /* commit.c */
-/* In the middle of a turn: starts the commit of a large batch. */
-void engine_commit_early(struct pawl_engine *engine);
-/* Takes finished jobs, answers, starts jobs. false: nothing moved. */
-bool engine_advance(struct pawl_engine *engine);
-/* The journal's retention is looked at when it has nothing else to do. */
-void engine_look_at_retention(struct pawl_engine *engine);
+/* Whether the next commit is the thread's. */
+bool pawl_engine_commits_on_thread(const struct pawl_engine *engine);
 /* Whether what has collected is to be committed now: somebody waits for it, or it has waited long
  * enough (J16), by the time that was read last. */
-bool engine_commit_is_due(const struct pawl_engine *engine);
+bool pawl_engine_commit_is_due(const struct pawl_engine *engine);
+/* In the middle of a turn: starts the commit of a large batch. */
+void pawl_engine_commit_early(struct pawl_engine *engine);
+/* Starts what is most due, if no job is under way. */
+bool pawl_engine_start_job(struct pawl_engine *engine);
+bool pawl_engine_finish_job(struct pawl_engine *engine);
+/* The journal's retention is looked at when it has nothing else to do. */
+void pawl_engine_look_at_retention(struct pawl_engine *engine);
 /* Makes everything up to `op` durable, waiting for it, without answering anybody. */
-void engine_make_durable(struct pawl_engine *engine, uint64_t op);
+void pawl_engine_make_durable(struct pawl_engine *engine, uint64_t op);
 
 /* snapshot.c */
+/* Begins one with the state as it is. false: no memory for it. */
+bool pawl_snapshot_begin(struct pawl_engine *engine);
 /* At the end of a batch, before it is given away: begins a checkpoint when one is due. */
-void snapshot_at_batch_end(struct pawl_engine *engine);
+void pawl_snapshot_at_batch_end(struct pawl_engine *engine);
 /* A batch is durable. */
-void snapshot_note_durable(struct pawl_engine *engine);
+void pawl_snapshot_note_durable(struct pawl_engine *engine);
 /* Takes finished jobs of the side worker and the witness's. */
-bool snapshot_finish_job(struct pawl_engine *engine);
-bool snapshot_start_job(struct pawl_engine *engine);
+bool pawl_snapshot_finish_job(struct pawl_engine *engine);
+bool pawl_snapshot_start_job(struct pawl_engine *engine);
 /* Before the journal is told about a checkpoint: which one it will forget. */
-void snapshot_note_obsolete(struct pawl_engine *engine);
+void pawl_snapshot_note_obsolete(struct pawl_engine *engine);
 /* The journal knows it now. */
-void snapshot_named(struct pawl_engine *engine);
-/* Writes one to its end. */
-pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg);
-int64_t snapshot_next_due_us(const struct pawl_engine *engine);
-void snapshot_free(struct pawl_engine *engine);
+void pawl_snapshot_named(struct pawl_engine *engine);
+int64_t pawl_snapshot_next_due_us(const struct pawl_engine *engine);
+void pawl_snapshot_free(struct pawl_engine *engine);
 
 /* witness.c */
 /* A batch is durable: sets when the witness is due, unless it is set. */
-void witness_note_durable(struct pawl_engine *engine);
+void pawl_engine_witness_note_durable(struct pawl_engine *engine);
 /* It is due at once. */
-void witness_hurry(struct pawl_engine *engine);
-bool witness_start_job(struct pawl_engine *engine);
-bool witness_finish_job(struct pawl_engine *engine);
+void pawl_engine_witness_hurry(struct pawl_engine *engine);
+bool pawl_engine_witness_start_job(struct pawl_engine *engine);
+bool pawl_engine_witness_finish_job(struct pawl_engine *engine);
 /* At the end, when no job is under way: writes what is durable, unless it says so already. */
-PAWL_MUST_CHECK pawl_err witness_write_last(struct pawl_engine *engine, struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_engine_witness_write_last(struct pawl_engine *engine,
+                                                        struct pawl_errmsg *msg);
 
 /* open.c */
-PAWL_MUST_CHECK pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg);
 
 #endif

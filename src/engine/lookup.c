@@ -16,7 +16,7 @@
 static pawl_err quiet(struct pawl_engine *engine, uint64_t op, struct pawl_errmsg *msg)
 {
     if (op <= pawl_core_op(engine->ledger.core)) {
-        engine_make_durable(engine, op);
+        pawl_engine_make_durable(engine, op);
     }
     pawl_worker_wait(&engine->journal_worker);
     if (engine->poisoned) {

@@ -99,7 +99,7 @@ static pawl_err begin_ledger(struct pawl_engine *engine, struct pawl_errmsg *msg
     struct pawl_command command = {.type = PAWL_COMMAND_CONFIG};
     command.u.config =
         engine->options.config != NULL ? *engine->options.config : pawl_engine_default_config();
-    engine_apply_own(engine, &command);
+    pawl_engine_apply_own(engine, &command);
     if (pawl_core_op(engine->ledger.core) == 0) {
         pawl_errmsg_set(msg, "no memory to begin a ledger");
         return PAWL_ERR(MEMORY);
@@ -111,7 +111,7 @@ static pawl_err begin_ledger(struct pawl_engine *engine, struct pawl_errmsg *msg
     return PAWL_OK;
 }
 
-pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
+pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
     struct pawl_journal_head head = engine->journal->ops->head(engine->journal);
     pawl_err err =
@@ -132,7 +132,7 @@ pawl_err engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
     }
     engine->durable_op = head.last_op;
     engine->durable_hash = head.hash;
-    engine_look_at_retention(engine);
+    pawl_engine_look_at_retention(engine);
     struct pawl_journal_checkpoint newest;
     if (engine->journal->ops->checkpoint(engine->journal, 0, &newest)) {
         engine->snapshot.last_op = newest.op;

@@ -88,8 +88,7 @@ static bool make_buffers(struct engine_snapshot *snapshot)
     return snapshot->root != NULL && snapshot->chunks != NULL;
 }
 
-/* false: no memory for it. */
-static bool begin(struct pawl_engine *engine)
+bool pawl_snapshot_begin(struct pawl_engine *engine)
 {
     struct engine_snapshot *snapshot = &engine->snapshot;
     PAWL_ASSERT(snapshot->state == SNAPSHOT_NONE && snapshot->writer == NULL);
@@ -107,23 +106,23 @@ static bool begin(struct pawl_engine *engine)
     return true;
 }
 
-void snapshot_at_batch_end(struct pawl_engine *engine)
+void pawl_snapshot_at_batch_end(struct pawl_engine *engine)
 {
     uint64_t every = engine->options.checkpoint_every_ops;
     every = every == 0 ? CHECKPOINT_OPS : every;
     uint64_t op = pawl_core_op(engine->ledger.core);
     if (engine->snapshot.state == SNAPSHOT_NONE && op - engine->snapshot.last_op >= every &&
-        !begin(engine)) {
+        !pawl_snapshot_begin(engine)) {
         engine->snapshot.last_op = op;
     }
 }
 
-void snapshot_note_durable(struct pawl_engine *engine)
+void pawl_snapshot_note_durable(struct pawl_engine *engine)
 {
     if (engine->snapshot.state == SNAPSHOT_BEGUN && engine->durable_op == engine->snapshot.op) {
         engine->snapshot.hash = engine->durable_hash;
     }
-    witness_note_durable(engine);
+    pawl_engine_witness_note_durable(engine);
 }
 
 /* Without memory the checkpoint is given up; it comes again after as many operations. */
@@ -196,9 +195,9 @@ static bool start_file_job(struct pawl_engine *engine)
     return false;
 }
 
-bool snapshot_start_job(struct pawl_engine *engine)
+bool pawl_snapshot_start_job(struct pawl_engine *engine)
 {
-    bool witness = witness_start_job(engine);
+    bool witness = pawl_engine_witness_start_job(engine);
     return start_file_job(engine) || witness;
 }
 
@@ -210,7 +209,7 @@ static void side_failed(struct pawl_engine *engine,
                         const struct pawl_errmsg *msg)
 {
     if (err.code != PAWL_ERR_MEMORY) {
-        engine_fail(engine, err, msg);
+        pawl_engine_fail(engine, err, msg);
     } else if (job != SIDE_REMOVE) {
         give_up(engine, msg->text);
     }
@@ -252,13 +251,13 @@ static bool finish_file_job(struct pawl_engine *engine)
     return true;
 }
 
-bool snapshot_finish_job(struct pawl_engine *engine)
+bool pawl_snapshot_finish_job(struct pawl_engine *engine)
 {
-    bool witness = witness_finish_job(engine);
+    bool witness = pawl_engine_witness_finish_job(engine);
     return finish_file_job(engine) || witness;
 }
 
-void snapshot_note_obsolete(struct pawl_engine *engine)
+void pawl_snapshot_note_obsolete(struct pawl_engine *engine)
 {
     struct pawl_journal_checkpoint oldest;
     if (engine->journal->ops->checkpoint(engine->journal, 1, &oldest)) {
@@ -267,17 +266,17 @@ void snapshot_note_obsolete(struct pawl_engine *engine)
     }
 }
 
-void snapshot_named(struct pawl_engine *engine)
+void pawl_snapshot_named(struct pawl_engine *engine)
 {
     PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
     engine->snapshot.state = SNAPSHOT_NONE;
     engine->snapshot.last_op = engine->snapshot.op;
-    witness_hurry(engine);
+    pawl_engine_witness_hurry(engine);
 }
 
 /* --- For the rest of the engine. -------------------------------------------------------------- */
 
-int64_t snapshot_next_due_us(const struct pawl_engine *engine)
+int64_t pawl_snapshot_next_due_us(const struct pawl_engine *engine)
 {
     if (engine->snapshot.state != SNAPSHOT_NONE || engine->side_job != SIDE_NONE ||
         engine->witness_writing) {
@@ -287,44 +286,7 @@ int64_t snapshot_next_due_us(const struct pawl_engine *engine)
     return engine->witness_due_us;
 }
 
-static void run_to_end(struct pawl_engine *engine)
-{
-    while (!engine->poisoned && engine->snapshot.state != SNAPSHOT_NONE) {
-        if (!engine_advance(engine)) {
-            pawl_worker_wait(&engine->side_worker);
-            pawl_worker_wait(&engine->journal_worker);
-        }
-    }
-}
-
-pawl_err snapshot_run(struct pawl_engine *engine, struct pawl_errmsg *msg)
-{
-    uint64_t op = pawl_core_op(engine->ledger.core);
-    engine_make_durable(engine, op);
-    run_to_end(engine);
-    /* Answers that went out meanwhile may have led to new operations. */
-    op = pawl_core_op(engine->ledger.core);
-    engine_make_durable(engine, op);
-    if (!engine->poisoned && engine->snapshot.state == SNAPSHOT_NONE &&
-        engine->snapshot.last_op < op) {
-        if (!begin(engine)) {
-            pawl_errmsg_set(msg, "no memory for a checkpoint");
-            return PAWL_ERR(MEMORY);
-        }
-        engine->snapshot.hash = engine->durable_hash;
-        run_to_end(engine);
-    }
-    struct pawl_journal_checkpoint newest;
-    if (!engine->poisoned && engine->journal->ops->checkpoint(engine->journal, 0, &newest) &&
-        newest.op >= op) {
-        return PAWL_OK;
-    }
-    pawl_errmsg_set(msg, "the checkpoint at operation %llu was not written",
-                    (unsigned long long)op);
-    return engine->poisoned ? PAWL_ERR(POISONED) : PAWL_ERR(MEMORY);
-}
-
-void snapshot_free(struct pawl_engine *engine)
+void pawl_snapshot_free(struct pawl_engine *engine)
 {
     if (engine->snapshot.writer != NULL) {
         pawl_checkpoint_abandon(engine->snapshot.writer);

@@ -1,59 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * submit.c: from a command to a result, and the queue of those who wait for it to be durable.
+ * submit.c: from a command to a result and its record.
  *
  * Before a command is applied everything that could still fail is done: it fits the journal's
  * encoding, the core has its memory, the batch has room for the record. What cannot be made
  * ready is answered without being applied, so there is never a change without its record.
- *
- * The queue is one list in the order of asking. needs_op never falls along it, because the
- * last applied operation only grows; so answering from its front is answering in order (J7).
- *
- * wanted_op is the last operation that somebody waits for who is not lazy; a batch that begins
- * behind it can wait (J16).
  */
 #include "base/assert.h"
 #include "engine/engine_priv.h"
-
-static void enqueue(struct pawl_engine *engine, struct pawl_op *op, uint64_t needs_op)
-{
-    PAWL_ASSERT(op->done != NULL);
-    PAWL_ASSERT(engine->waiting_last == NULL || engine->waiting_last->needs_op <= needs_op);
-    op->needs_op = needs_op;
-    op->next = NULL;
-    if (!op->lazy && needs_op > engine->wanted_op) {
-        engine->wanted_op = needs_op;
-    }
-    if (engine->waiting_last != NULL) {
-        engine->waiting_last->next = op;
-    } else {
-        engine->waiting_first = op;
-    }
-    engine->waiting_last = op;
-}
-
-bool engine_answer_ready(struct pawl_engine *engine)
-{
-    /* What is asked for while we answer is answered the next time. */
-    const struct pawl_op *last = engine->waiting_last;
-    bool any = false;
-    while (!engine->poisoned && engine->waiting_first != NULL &&
-           engine->waiting_first->needs_op <= engine->durable_op) {
-        struct pawl_op *op = engine->waiting_first;
-        bool stop = op == last;
-        engine->waiting_first = op->next;
-        if (engine->waiting_first == NULL) {
-            engine->waiting_last = NULL;
-        }
-        op->next = NULL;
-        op->done(op);
-        any = true;
-        if (stop) {
-            break;
-        }
-    }
-    return any;
-}
 
 /* The core's memory. A checkpoint gives way to a command. */
 static bool supply(struct pawl_engine *engine, uint16_t type)
@@ -75,7 +29,7 @@ static bool supply(struct pawl_engine *engine, uint16_t type)
 static bool make_ready(struct pawl_engine *engine, uint16_t type)
 {
     if (engine->slots[engine->collecting].blob.bytes >= BATCH_BYTES) {
-        engine_make_durable(engine, pawl_core_op(engine->ledger.core));
+        pawl_engine_make_durable(engine, pawl_core_op(engine->ledger.core));
     }
     if (engine->poisoned || !supply(engine, type)) {
         return false;
@@ -119,7 +73,7 @@ static void apply(struct pawl_engine *engine,
 static void refuse(struct pawl_engine *engine, uint16_t code, int64_t now_us, struct pawl_op *op)
 {
     op->result = (struct pawl_result){.code = code, .now_us = now_us};
-    enqueue(engine, op, pawl_core_op(engine->ledger.core));
+    pawl_engine_enqueue(engine, op, pawl_core_op(engine->ledger.core));
 }
 
 void pawl_engine_submit(struct pawl_engine *engine,
@@ -129,7 +83,7 @@ void pawl_engine_submit(struct pawl_engine *engine,
     if (engine->poisoned) {
         return;
     }
-    int64_t now_us = pawl_engine_now_us(engine);
+    int64_t now_us = pawl_slew_now_us(&engine->slew);
     if (!pawl_codec_command_fits(command)) {
         refuse(engine, PAWL_RESULT_INVALID_REQUEST, now_us, op);
         return;
@@ -137,7 +91,7 @@ void pawl_engine_submit(struct pawl_engine *engine,
     if (pawl_fold_matches(&engine->fold, command, now_us)) {
         pawl_record_batch_repeat(&engine->slots[engine->collecting].blob, engine->fold.offset);
         op->result = engine->fold.result;
-        enqueue(engine, op, engine->fold.result.op);
+        pawl_engine_enqueue(engine, op, engine->fold.result.op);
         return;
     }
     if (!make_ready(engine, command->type)) {
@@ -147,16 +101,16 @@ void pawl_engine_submit(struct pawl_engine *engine,
         return;
     }
     apply(engine, command, now_us, &op->result);
-    enqueue(engine, op, op->result.op);
-    engine_commit_early(engine);
+    pawl_engine_enqueue(engine, op, op->result.op);
+    pawl_engine_commit_early(engine);
 }
 
-void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command)
+void pawl_engine_apply_own(struct pawl_engine *engine, const struct pawl_command *command)
 {
     struct pawl_result result;
     PAWL_ASSERT(pawl_codec_command_fits(command));
     if (make_ready(engine, command->type)) {
-        apply(engine, command, pawl_engine_now_us(engine), &result);
+        apply(engine, command, pawl_slew_now_us(&engine->slew), &result);
         engine->own_code = result.code;
         engine->wanted_op = result.op;
     }
@@ -165,6 +119,6 @@ void engine_apply_own(struct pawl_engine *engine, const struct pawl_command *com
 void pawl_engine_barrier(struct pawl_engine *engine, struct pawl_op *op)
 {
     if (!engine->poisoned) {
-        enqueue(engine, op, pawl_core_op(engine->ledger.core));
+        pawl_engine_enqueue(engine, op, pawl_core_op(engine->ledger.core));
     }
 }

@@ -20,14 +20,14 @@ static bool lags(const struct pawl_engine *engine)
     return engine->witness.op < engine->durable_op;
 }
 
-void witness_note_durable(struct pawl_engine *engine)
+void pawl_engine_witness_note_durable(struct pawl_engine *engine)
 {
     if (engine->witness_due_us == INT64_MAX) {
         engine->witness_due_us = pawl_slew_now_us(&engine->slew) + WITNESS_LAG_US;
     }
 }
 
-void witness_hurry(struct pawl_engine *engine)
+void pawl_engine_witness_hurry(struct pawl_engine *engine)
 {
     engine->witness_due_us = pawl_slew_now_us(&engine->slew);
 }
@@ -38,7 +38,7 @@ static pawl_err witness_job(void *arg, struct pawl_errmsg *msg)
     return pawl_witness_write(engine->files, engine->dir, &engine->witness_next, msg);
 }
 
-bool witness_start_job(struct pawl_engine *engine)
+bool pawl_engine_witness_start_job(struct pawl_engine *engine)
 {
     if (engine->witness_writing || engine->poisoned || engine->witness_due_us == INT64_MAX ||
         !lags(engine) || pawl_slew_now_us(&engine->slew) < engine->witness_due_us) {
@@ -52,7 +52,7 @@ bool witness_start_job(struct pawl_engine *engine)
     return true;
 }
 
-bool witness_finish_job(struct pawl_engine *engine)
+bool pawl_engine_witness_finish_job(struct pawl_engine *engine)
 {
     if (!engine->witness_writing ||
         pawl_worker_state(&engine->witness_worker) != PAWL_WORKER_DONE) {
@@ -62,19 +62,19 @@ bool witness_finish_job(struct pawl_engine *engine)
     pawl_err err = pawl_worker_take(&engine->witness_worker, &msg);
     engine->witness_writing = false;
     if (pawl_failed(err) && err.code != PAWL_ERR_MEMORY) {
-        engine_fail(engine, err, &msg);
+        pawl_engine_fail(engine, err, &msg);
         return false;
     }
     if (pawl_ok(err)) {
         engine->witness = engine->witness_next;
     }
     if (lags(engine)) {
-        witness_note_durable(engine);
+        pawl_engine_witness_note_durable(engine);
     }
     return true;
 }
 
-pawl_err witness_write_last(struct pawl_engine *engine, struct pawl_errmsg *msg)
+pawl_err pawl_engine_witness_write_last(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
     if (!lags(engine)) {
         return PAWL_OK;
