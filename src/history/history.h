@@ -81,6 +81,7 @@ struct pawl_history_run {
     uint64_t approvals_asked;
     uint64_t approvals_given;
     struct pawl_slice end_note; /* the metadata of the end, JSON, or empty */
+    uint64_t watermark;         /* the last operation that all of this comes from */
 };
 
 struct pawl_history_call {

@@ -134,7 +134,7 @@ static void close_history(struct pawl_run *run,
     pawl_err closed = pawl_history_close(run->history, &msg);
     run->history = NULL;
     if (pawl_ok(waited) && pawl_ok(closed)) {
-        closed = pawl_rundir_set_ended(&run->rundir, &msg);
+        closed = pawl_rundir_set_ended(&run->rundir, last_op, &msg);
     }
     if (pawl_failed(closed)) {
         pawl_run_complain("the history is behind; it is made up for later", &msg);

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,7 +23,9 @@
 #include "base/assert.h"
 
 static const char word_open[] = "open\n";
-static const char word_ended[] = "ended\n";
+#define WORD_ENDED "ended"
+
+enum { LOCK_BYTES_MAX = 32 };
 
 static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
 {
@@ -145,19 +148,40 @@ bool pawl_rundir_has_witness(const struct pawl_rundir *run)
     return access(path, F_OK) == 0;
 }
 
-bool pawl_rundir_is_ended(const struct pawl_rundir *run)
+/* "ended", a blank, and the last operation; before the operation was told, "ended" alone. */
+static struct pawl_slice read_word(const struct pawl_rundir *run, char *room, size_t bytes_max)
 {
-    char word[sizeof(word_ended)];
-    ssize_t bytes = pread(run->lock_fd, word, sizeof(word), 0);
-    return bytes == sizeof(word_ended) - 1 && memcmp(word, word_ended, (size_t)bytes) == 0;
+    ssize_t bytes = pread(run->lock_fd, room, bytes_max, 0);
+    struct pawl_slice text = pawl_slice_of(room, bytes > 0 ? (size_t)bytes : 0);
+    return pawl_slice_cut(&text, '\n');
 }
 
-pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run, struct pawl_errmsg *msg)
+bool pawl_rundir_is_ended(const struct pawl_rundir *run)
 {
-    /* The new word is longer than the old one, so nothing of that is left behind it. */
-    _Static_assert(sizeof(word_ended) > sizeof(word_open), "the word only grows");
-    ssize_t bytes = pwrite(run->lock_fd, word_ended, sizeof(word_ended) - 1, 0);
-    return bytes == sizeof(word_ended) - 1 ? PAWL_OK : failed("write the lock of", run->path, msg);
+    char room[LOCK_BYTES_MAX];
+    return pawl_slice_starts_with(read_word(run, room, sizeof(room)), PAWL_SLICE(WORD_ENDED));
+}
+
+uint64_t pawl_rundir_ended_op(const struct pawl_rundir *run)
+{
+    char room[LOCK_BYTES_MAX];
+    struct pawl_slice number = read_word(run, room, sizeof(room));
+    struct pawl_slice word = pawl_slice_cut(&number, ' ');
+    uint64_t op = 0;
+    bool told = pawl_slice_equal(word, PAWL_SLICE(WORD_ENDED)) && pawl_slice_to_u64(number, &op);
+    return told ? op : 0;
+}
+
+pawl_err
+pawl_rundir_set_ended(const struct pawl_rundir *run, uint64_t last_op, struct pawl_errmsg *msg)
+{
+    /* Longer than "open", so nothing of that is left behind it. */
+    char text[LOCK_BYTES_MAX];
+    int bytes = snprintf(text, sizeof(text), WORD_ENDED " %" PRIu64 "\n", last_op);
+    PAWL_ASSERT(bytes > (int)sizeof(word_open) && bytes < (int)sizeof(text));
+    errno = ENOSPC; /* What a write that is cut short does not say. */
+    ssize_t written = pwrite(run->lock_fd, text, (size_t)bytes, 0);
+    return written == bytes ? PAWL_OK : failed("write the lock of", run->path, msg);
 }
 
 pawl_err pawl_rundir_write(const struct pawl_rundir *run,

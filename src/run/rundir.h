@@ -4,9 +4,9 @@
  * the journal in it: the process that runs it, and after its death whoever settles it. The lock
  * goes with its process, however that ends, so "held" means "alive".
  *
- * The file's one word tells whether there is anything left to settle: "open" from the start on,
- * "ended" once the end is in the journal and in the history. A run that is neither locked nor
- * ended was abandoned: its process was killed.
+ * The file's first word tells whether there is anything left to settle: "open" from the start on,
+ * "ended" once the end is in the journal and in the history, with the last operation behind it. A
+ * run that is neither locked nor ended was abandoned: its process was killed.
  */
 #ifndef PAWL_RUN_RUNDIR_H
 #define PAWL_RUN_RUNDIR_H
@@ -50,7 +50,10 @@ PAWL_MUST_CHECK pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct 
  * what is missing else may never have been there. */
 bool pawl_rundir_has_witness(const struct pawl_rundir *run);
 bool pawl_rundir_is_ended(const struct pawl_rundir *run);
+/* The last operation of the journal then; 0: not ended, or that was not written down. */
+uint64_t pawl_rundir_ended_op(const struct pawl_rundir *run);
 PAWL_MUST_CHECK pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run,
+                                               uint64_t last_op,
                                                struct pawl_errmsg *msg);
 /* Lets the lock go. */
 void pawl_rundir_close(struct pawl_rundir *run);

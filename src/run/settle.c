@@ -71,9 +71,11 @@ static bool feed_batch(void *arg, const struct pawl_journal_batch *batch)
     return !feeding->damaged;
 }
 
-/* Writes to the history what it lacks of the run's journal. */
-static pawl_err
-feed(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_errmsg *msg)
+/* Writes to the history what it lacks of the run's journal, which ends at *ret_last_op. */
+static pawl_err feed(const struct pawl_datadir *dir,
+                     const struct pawl_rundir *run,
+                     uint64_t *ret_last_op,
+                     struct pawl_errmsg *msg)
 {
     char path[PAWL_PATH_BYTES];
     struct pawl_journal *journal = NULL;
@@ -106,6 +108,7 @@ feed(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_
         err = PAWL_ERR(CORRUPT);
     }
     if (journal != NULL) {
+        *ret_last_op = journal->ops->head(journal).last_op;
         journal->ops->close(journal);
     }
     pawl_free(feeding.scratch);
@@ -220,13 +223,16 @@ static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *m
 
 /* --- One run ------------------------------------------------------------------------------- */
 
+/* `known_op`: how far the history knows the run; 0: not at all. */
 static pawl_err settle_locked(const struct pawl_datadir *dir,
                               struct pawl_rundir *run,
-                              bool feed_ended,
+                              uint64_t known_op,
                               enum pawl_settle_outcome *ret_outcome,
                               struct pawl_errmsg *msg)
 {
     bool ended = pawl_rundir_is_ended(run);
+    bool behind = !ended || known_op == 0 || known_op < pawl_rundir_ended_op(run);
+    uint64_t last_op = 0;
     *ret_outcome = ended ? PAWL_SETTLE_WAS_ENDED : PAWL_SETTLE_SETTLED;
     pawl_err err = PAWL_OK;
     if (!ended) {
@@ -241,12 +247,12 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
             return PAWL_OK;
         }
     }
-    if (pawl_ok(err) && (!ended || feed_ended)) {
-        err = feed(dir, run, msg);
+    if (pawl_ok(err) && behind) {
+        err = feed(dir, run, &last_op, msg);
     }
     if (pawl_ok(err) && !ended) {
         pawl_rundir_unlink(run, PAWL_STATUS_SOCKET);
-        err = pawl_rundir_set_ended(run, msg);
+        err = pawl_rundir_set_ended(run, last_op, msg);
     }
     return err;
 }
@@ -275,7 +281,7 @@ static pawl_err take_lock(const struct pawl_datadir *dir,
 
 static pawl_err settle(const struct pawl_datadir *dir,
                        const char *id,
-                       bool feed_ended,
+                       uint64_t known_op,
                        enum pawl_settle_outcome *ret_outcome,
                        struct pawl_errmsg *msg)
 {
@@ -289,7 +295,7 @@ static pawl_err settle(const struct pawl_datadir *dir,
     if (pawl_failed(err)) {
         return err;
     }
-    err = settle_locked(dir, &run, feed_ended, &outcome, msg);
+    err = settle_locked(dir, &run, known_op, &outcome, msg);
     pawl_rundir_close(&run);
     if (pawl_ok(err)) {
         *ret_outcome = outcome;
@@ -299,10 +305,16 @@ static pawl_err settle(const struct pawl_datadir *dir,
 
 /* --- What the history knows ---------------------------------------------------------------- */
 
-/* Ids of the runs in the history, sorted: an ended run that is not among them is fed again, so a
- * history that was deleted, or lost rows, comes back from the journals. */
+/* The runs in the history, sorted by id. An ended run that is not among them, or of which the
+ * history has less than the journal, is fed again: so what was deleted, or was lost with the power
+ * because it was not synced yet, comes back from the journals. */
+struct known_run {
+    char id[PAWL_RUN_ID_BYTES];
+    uint64_t watermark;
+};
+
 struct known {
-    struct pawl_buf ids; /* PAWL_RUN_ID_BYTES each */
+    struct pawl_buf runs; /* of struct known_run */
 };
 
 enum { KNOWN_BYTES_MAX = 64 << 20 };
@@ -310,23 +322,35 @@ enum { KNOWN_BYTES_MAX = 64 << 20 };
 static bool know(void *arg, const struct pawl_history_run *run)
 {
     struct known *known = arg;
-    char id[PAWL_RUN_ID_BYTES] = "";
-    if (pawl_slice_copy_str(run->id, id, sizeof(id))) {
-        pawl_buf_append(&known->ids, id, sizeof(id));
+    struct known_run row = {.watermark = run->watermark};
+    if (pawl_slice_copy_str(run->id, row.id, sizeof(row.id))) {
+        pawl_buf_append(&known->runs, &row, sizeof(row));
     }
     return true;
 }
 
-static int compare_ids(const void *a, const void *b)
+static int compare_known(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    const struct known_run *left = a;
+    const struct known_run *right = b;
+    return strcmp(left->id, right->id);
 }
 
-static bool knows(const struct known *known, const char *id)
+static size_t known_count(const struct known *known)
 {
-    return known->ids.bytes > 0 &&
-           bsearch(id, known->ids.data, known->ids.bytes / PAWL_RUN_ID_BYTES, PAWL_RUN_ID_BYTES,
-                   compare_ids) != NULL;
+    return known->runs.bytes / sizeof(struct known_run);
+}
+
+/* 0: it does not know the run. */
+static uint64_t known_op_of(const struct known *known, const char *id)
+{
+    struct known_run key = {.watermark = 0};
+    memcpy(key.id, id, sizeof(key.id));
+    const struct known_run *found =
+        known_count(known) == 0
+            ? NULL
+            : bsearch(&key, known->runs.data, known_count(known), sizeof(key), compare_known);
+    return found != NULL ? found->watermark : 0;
 }
 
 static pawl_err
@@ -335,7 +359,7 @@ read_known(const struct pawl_datadir *dir, struct known *known, struct pawl_errm
     char path[PAWL_PATH_BYTES];
     struct pawl_history *history = NULL;
     struct pawl_history_filter all = {.limit = 0};
-    pawl_buf_init(&known->ids, KNOWN_BYTES_MAX);
+    pawl_buf_init(&known->runs, KNOWN_BYTES_MAX);
     pawl_err err = pawl_datadir_path(dir, "history.db", path, msg);
     if (pawl_ok(err)) {
         err = pawl_history_open(path, NULL, &history, msg);
@@ -350,9 +374,8 @@ read_known(const struct pawl_datadir *dir, struct known *known, struct pawl_errm
         pawl_errmsg_set(msg, "%s", closing.text);
         err = closed;
     }
-    if (known->ids.bytes > 0) {
-        qsort(known->ids.data, known->ids.bytes / PAWL_RUN_ID_BYTES, PAWL_RUN_ID_BYTES,
-              compare_ids);
+    if (known_count(known) > 0) {
+        qsort(known->runs.data, known_count(known), sizeof(struct known_run), compare_known);
     }
     return err;
 }
@@ -365,9 +388,9 @@ pawl_err pawl_settle_run(const struct pawl_datadir *dir,
     struct known known;
     pawl_err err = read_known(dir, &known, msg);
     if (pawl_ok(err)) {
-        err = settle(dir, id, !knows(&known, id), ret_outcome, msg);
+        err = settle(dir, id, known_op_of(&known, id), ret_outcome, msg);
     }
-    pawl_buf_free(&known.ids);
+    pawl_buf_free(&known.runs);
     return err;
 }
 
@@ -385,7 +408,7 @@ static bool settle_step(void *arg, const char *id)
     struct settling *settling = arg;
     enum pawl_settle_outcome outcome;
     struct pawl_errmsg msg = {""};
-    pawl_err err = settle(settling->dir, id, !knows(&settling->known, id), &outcome, &msg);
+    pawl_err err = settle(settling->dir, id, known_op_of(&settling->known, id), &outcome, &msg);
     /* A directory may have gone since it was listed. */
     if (pawl_failed(err) && err.code != PAWL_ERR_NOT_FOUND && settling->trouble != NULL) {
         settling->trouble(settling->arg, id, &msg);
@@ -403,6 +426,6 @@ pawl_err pawl_settle_all(const struct pawl_datadir *dir,
     if (pawl_ok(err)) {
         err = pawl_datadir_runs(dir, settle_step, &settling, msg);
     }
-    pawl_buf_free(&settling.known.ids);
+    pawl_buf_free(&settling.known.runs);
     return err;
 }

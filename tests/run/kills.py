@@ -139,6 +139,23 @@ def reader_killed(world):
     assert world.tell("verify").returncode == 0
 
 
+def history_behind(world):
+    """An ended run of which the history lost the last records, as with the power, is made whole."""
+    assert world.run([], "call", "call", "call")[0] == 0
+    whole = world.history()
+    database = os.path.join(world.data, "history.db")
+    with contextlib.closing(sqlite3.connect(database)) as history:
+        newest = whole.calls[-1]["call"]
+        spent = whole.calls[-1]["spent"]["usd"]["amount"]
+        history.execute("DELETE FROM calls WHERE id >= ?", (newest,))
+        history.execute("UPDATE runs SET watermark = ?, state = 'active', reason = NULL,"
+                        " ended_us = 0, calls = calls - 1, spent0 = spent0 - ?,"
+                        " spent1 = spent1 - ?, spent3 = spent3 - 1", (
+                            newest - 1, spent, whole.calls[-1]["spent"]["tokens"]["amount"]))
+        history.commit()
+    assert world.history() == whole
+
+
 def disk_full(world):
     """A commit that fails ends the run at once, with the reason; the tree goes with it, and what
     was acknowledged before stands."""
@@ -165,4 +182,5 @@ def tests(world):
     yield "kill -9 before the session", before_the_session
     yield "eight readers of an abandoned run", readers_at_once
     yield "a reader that is killed", reader_killed
+    yield "a history that lost the end of a run", history_behind
     yield "a full disk", disk_full

@@ -316,12 +316,14 @@ static void rundir_end_is_remembered(void **state)
     struct pawl_rundir run;
     assert_true(pawl_ok(pawl_rundir_create(&fixture->dir, NOON, &run, &fixture->msg)));
     assert_false(pawl_rundir_is_ended(&run));
-    assert_true(pawl_ok(pawl_rundir_set_ended(&run, &fixture->msg)));
+    assert_int_equal(pawl_rundir_ended_op(&run), 0);
+    assert_true(pawl_ok(pawl_rundir_set_ended(&run, 42, &fixture->msg)));
     assert_true(pawl_rundir_is_ended(&run));
     pawl_rundir_close(&run);
     struct pawl_rundir again;
     assert_true(pawl_ok(pawl_rundir_lock(&fixture->dir, run.id, &again, &fixture->msg)));
     assert_true(pawl_rundir_is_ended(&again));
+    assert_int_equal(pawl_rundir_ended_op(&again), 42);
     pawl_rundir_close(&again);
 }
 
