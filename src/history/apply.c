@@ -131,11 +131,31 @@ static void apply_grow(const struct context *context)
                         more[2], more[3]);
 }
 
+/* The buckets of a usage (docs/METERING.md) that a column adds up. They never overlap, so the four
+ * sums of input, caches and output are the tokens that were booked; reasoning is a part of output.
+ */
+enum { BUCKETS_MAX = 4 };
+static const char *const input_buckets[BUCKETS_MAX] = {"usage.input", "usage.input_audio",
+                                                       "usage.input_image", "usage.input_video"};
+static const char *const cache_read_buckets[BUCKETS_MAX] = {
+    "usage.cache_read", "usage.cache_audio_read", "usage.cache_image_read"};
+static const char *const cache_write_buckets[BUCKETS_MAX] = {"usage.cache_write",
+                                                             "usage.cache_write_long"};
+static const char *const output_buckets[BUCKETS_MAX] = {"usage.output", "usage.output_audio",
+                                                        "usage.output_image"};
+
+static int64_t sum_of(const struct context *context, const char *const buckets[static BUCKETS_MAX])
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < BUCKETS_MAX && buckets[i] != NULL; i++) {
+        sum += meta_number(context, buckets[i], 0);
+    }
+    return sum;
+}
+
 /* What the metadata of a settlement says, onto the call's row. */
 static void describe_settlement(const struct context *context, int64_t call, const char *state)
 {
-    int64_t cache_write = meta_number(context, "usage.cache_write_5m", 0) +
-                          meta_number(context, "usage.cache_write_1h", 0);
     pawl_history_db_run(
         context->db,
         "UPDATE calls SET state=?3, settled_us=?4, model=?5, end=?6, status=?7, input=?8,"
@@ -143,8 +163,8 @@ static void describe_settlement(const struct context *context, int64_t call, con
         " duration_us=?14, estimated=?15, settle_meta=?16 WHERE run_id=?1 AND id=?2",
         "sitissiiiiiiiiis", context->run, call, state, context->record->now_us,
         meta_text(context, "model"), meta_text(context, "end"), meta_number(context, "status", 0),
-        meta_number(context, "usage.input", 0), meta_number(context, "usage.cache_read", 0),
-        cache_write, meta_number(context, "usage.output", 0),
+        sum_of(context, input_buckets), sum_of(context, cache_read_buckets),
+        sum_of(context, cache_write_buckets), sum_of(context, output_buckets),
         meta_number(context, "usage.reasoning", 0), meta_number(context, "tool_calls", 0),
         meta_number(context, "duration_us", 0), (int64_t)meta_true(context, "estimated"),
         context->record->command.metadata);

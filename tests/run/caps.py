@@ -131,6 +131,20 @@ def defaults(world):
         assert words in lines[0], lines[0]
 
 
+def tokens_shown(world):
+    """Tokens in and out add up to what was booked, written and read caches included."""
+    world.provider.control(default={"cache_read": 40, "cache_write_5m": 30, "cache_write_1h": 20,
+                                    "reasoning": 5})
+    _, _, card, _ = world.card([], "call", "call")
+    booked = card["consumed"]["TOKENS"]
+    assert booked == world.provider.ledger()["total"]["tokens"], card
+    assert card["models"][0]["input"] + card["models"][0]["output"] == booked, card
+    calls = world.history().calls
+    assert [call["cache_write_tokens"] for call in calls] == [50, 50], calls
+    kinds = ("input", "cache_read", "cache_write", "output")
+    assert booked == sum(call[f"{kind}_tokens"] for call in calls for kind in kinds), calls
+
+
 def threshold_at_the_end(world):
     """The last call is booked when its agent has ended, and its tree is being cleared."""
     world.provider.control(default={"reply_tokens": 20, "pace_ms": 10})
@@ -202,6 +216,7 @@ def tests(world):
     yield "an unknown model", unknown_model
     yield "the defaults", defaults
     yield "the line before the run", first_line
+    yield "tokens shown are tokens booked", tokens_shown
     yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
     yield "the card in words", plain_card

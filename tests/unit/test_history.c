@@ -113,8 +113,10 @@ static void feed_settle(struct fixture *fixture, uint16_t type, uint64_t call, i
 {
     struct pawl_record record =
         record_of(fixture, type,
-                  "{\"model\":\"m-1\",\"usage\":{\"input\":7,\"output\":9,\"cache_write_5m\":1,"
-                  "\"cache_write_1h\":2},\"end\":\"complete\",\"status\":200,\"tool_calls\":3}");
+                  "{\"model\":\"m-1\",\"usage\":{\"input\":4,\"input_audio\":2,\"input_image\":1,"
+                  "\"cache_read\":10,\"cache_image_read\":5,\"cache_write\":1,"
+                  "\"cache_write_long\":2,\"output\":9,\"output_audio\":11,\"reasoning\":8},"
+                  "\"end\":\"complete\",\"status\":200,\"tool_calls\":3}");
     struct pawl_command_settle *settle = &record.command.u.settle;
     settle->reservation = call;
     settle->line_count = 2;
@@ -236,7 +238,10 @@ static void history_shows_a_settled_call_and_its_usage(void **state)
     assert_int_equal(seen.call.hold[0], 500);
     assert_int_equal(seen.call.spent[0], 320);
     assert_int_equal(seen.call.input, 7);
+    assert_int_equal(seen.call.cache_read, 15);
     assert_int_equal(seen.call.cache_write, 3);
+    assert_int_equal(seen.call.output, 20);
+    assert_int_equal(seen.call.reasoning, 8);
     assert_int_equal(seen.call.tool_calls, 3);
 }
 
