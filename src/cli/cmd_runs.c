@@ -57,7 +57,7 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
     pawl_cli_table_cell(listing->table, text);
     pawl_cli_table_cell(listing->table, pawl_cli_local_time(run->started_us, text));
     pawl_cli_table_cell(listing->table,
-                        pawl_duration_format_ms((end_us - run->started_us) / 1000, took));
+                        pawl_duration_format_ms((end_us - run->started_us) / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(listing->table, pawl_cli_run_word(run, text));
     pawl_cli_table_cell(listing->table, pawl_money_format_usd_short(run->spent[0], money));
     pawl_cli_table_cell(listing->table,
@@ -101,11 +101,11 @@ take_filter(const struct pawl_cli_call *call, int64_t now_us, struct pawl_histor
     }
     int64_t span_ms = 0;
     if (since != NULL) {
-        if (!pawl_duration_parse_ms(since, &span_ms) || span_ms > now_us / 1000) {
+        if (!pawl_duration_parse_ms(since, &span_ms) || span_ms > now_us / PAWL_US_PER_MS) {
             return pawl_cli_usage_error(call, "--since takes a time such as 24h or 7d, not '%s'",
                                         since);
         }
-        filter->since_us = now_us - span_ms * 1000;
+        filter->since_us = now_us - span_ms * PAWL_US_PER_MS;
     }
     return PAWL_CLI_GO_ON;
 }

@@ -14,7 +14,7 @@
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
-enum { LINE_BYTES = 4096 };
+enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20 };
 
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
@@ -36,7 +36,7 @@ struct page {
 static void json_run(const struct pawl_history_run *run)
 {
     struct pawl_buf line;
-    pawl_buf_init(&line, 4 << 20);
+    pawl_buf_init(&line, JSON_BYTES_MAX);
     struct pawl_json_writer json;
     pawl_json_writer_init(&json, &line);
     pawl_json_object_begin(&json);
@@ -68,41 +68,50 @@ static void json_raw(struct pawl_json_writer *json, const char *key, struct pawl
     }
 }
 
+/* What it was held for, and what it turned out to be. */
+static void json_usage(struct pawl_json_writer *json, const struct pawl_history_call *call)
+{
+    pawl_cli_write_text(json, "end", call->end);
+    if (call->status != 0) {
+        pawl_json_member_i64(json, "status", call->status);
+    }
+    json_amounts(json, "held", call->hold);
+    json_amounts(json, "spent", call->spent);
+    pawl_json_member_i64(json, "input_tokens", call->input);
+    pawl_json_member_i64(json, "cache_read_tokens", call->cache_read);
+    pawl_json_member_i64(json, "cache_write_tokens", call->cache_write);
+    pawl_json_member_i64(json, "output_tokens", call->output);
+    pawl_json_member_i64(json, "reasoning_tokens", call->reasoning);
+    pawl_json_member_i64(json, "tool_calls", call->tool_calls);
+    pawl_json_member_i64(json, "duration_us", call->duration_us);
+    pawl_json_member_bool(json, "estimated", call->estimated);
+    json_raw(json, "reserve", call->reserve_meta);
+    json_raw(json, "settle", call->settle_meta);
+}
+
 static void json_call(const struct pawl_history_call *call)
 {
     struct pawl_buf line;
-    pawl_buf_init(&line, 1 << 20);
+    pawl_buf_init(&line, JSON_BYTES_MAX);
     struct pawl_json_writer json;
     pawl_json_writer_init(&json, &line);
     pawl_json_object_begin(&json);
     pawl_json_member_str(&json, "type", "call");
     pawl_json_member_i64(&json, "call", (int64_t)call->id);
     pawl_json_member_string(&json, "state", call->state);
-    pawl_json_member_i64(&json, "at_ms", call->at_us / 1000);
+    pawl_json_member_i64(&json, "at_ms", call->at_us / PAWL_US_PER_MS);
     if (call->settled_us != 0) {
-        pawl_json_member_i64(&json, "settled_at_ms", call->settled_us / 1000);
+        pawl_json_member_i64(&json, "settled_ms", call->settled_us / PAWL_US_PER_MS);
     }
-    pawl_json_member_string(&json, "dialect", call->dialect);
-    pawl_json_member_string(&json, "model", call->model);
-    pawl_json_member_string(&json, "model_asked", call->model_asked);
+    pawl_cli_write_text(&json, "dialect", call->dialect);
+    pawl_cli_write_text(&json, "model", call->model);
+    pawl_cli_write_text(&json, "model_asked", call->model_asked);
     if (pawl_slice_equal_str(call->state, "refused")) {
-        pawl_json_member_string(&json, "reason", call->reason);
+        pawl_cli_write_text(&json, "reason", call->reason);
+        json_raw(&json, "refusal", call->reserve_meta);
     } else {
-        pawl_json_member_string(&json, "end", call->end);
-        pawl_json_member_i64(&json, "status", call->status);
-        json_amounts(&json, "held", call->hold);
-        json_amounts(&json, "spent", call->spent);
-        pawl_json_member_i64(&json, "input_tokens", call->input);
-        pawl_json_member_i64(&json, "cache_read_tokens", call->cache_read);
-        pawl_json_member_i64(&json, "cache_write_tokens", call->cache_write);
-        pawl_json_member_i64(&json, "output_tokens", call->output);
-        pawl_json_member_i64(&json, "reasoning_tokens", call->reasoning);
-        pawl_json_member_i64(&json, "tool_calls", call->tool_calls);
-        pawl_json_member_i64(&json, "duration_us", call->duration_us);
-        pawl_json_member_bool(&json, "estimated", call->estimated);
+        json_usage(&json, call);
     }
-    json_raw(&json, "reserve", call->reserve_meta);
-    json_raw(&json, "settle", call->settle_meta);
     pawl_json_object_end(&json);
     pawl_cli_print_line(&line);
 }
@@ -140,7 +149,8 @@ static void text_caps(const struct pawl_history_run *run, int64_t took_ms)
 
 static void text_run(const struct pawl_history_run *run, int64_t now_us)
 {
-    int64_t took_ms = ((run->ended_us != 0 ? run->ended_us : now_us) - run->started_us) / 1000;
+    int64_t took_ms =
+        ((run->ended_us != 0 ? run->ended_us : now_us) - run->started_us) / PAWL_US_PER_MS;
     char text[PAWL_CLI_TEXT_BYTES];
     char took[PAWL_CLOCK_TEXT_BYTES];
     char money[PAWL_MONEY_TEXT_BYTES];
@@ -230,8 +240,8 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     struct pawl_slice model = pawl_slice_empty(call->model) ? call->model_asked : call->model;
     snprintf(text, sizeof(text), "%" PRIu64, ++page->number);
     pawl_cli_table_cell(page->table, text);
-    pawl_cli_table_cell(page->table,
-                        pawl_duration_format_ms((call->at_us - page->started_us) / 1000, took));
+    pawl_cli_table_cell(page->table, pawl_duration_format_ms(
+                                         (call->at_us - page->started_us) / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(page->table, pawl_cli_plain(model, text, sizeof(text)));
     count_cell(page->table, call->input);
     count_cell(page->table, call->cache_read + call->cache_write);
@@ -239,9 +249,10 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->spent[0], money));
     pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->hold[0], money));
     count_cell(page->table, call->tool_calls);
-    pawl_cli_table_cell(page->table, call->duration_us == 0
-                                         ? ""
-                                         : pawl_duration_format_ms(call->duration_us / 1000, took));
+    pawl_cli_table_cell(page->table,
+                        call->duration_us == 0
+                            ? ""
+                            : pawl_duration_format_ms(call->duration_us / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(page->table, call_word(call, text));
 }
 

@@ -39,6 +39,8 @@ const char *pawl_cli_unit_word(uint16_t unit);
  * "capped: dollars", "failed (3)", "killed (signal 15)" (the agent), "killed" (pawl itself). */
 const char *pawl_cli_run_word(const struct pawl_history_run *run,
                               char out[static PAWL_CLI_TEXT_BYTES]);
+/* A text as the value of `key`; an empty one is left out, key and all. */
+void pawl_cli_write_text(struct pawl_json_writer *json, const char *key, struct pawl_slice text);
 /* {"unit":"TOKENS","amount":5} as the value of `key`. */
 void pawl_cli_write_amount(struct pawl_json_writer *json,
                            const char *key,

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "cli/open.h"
 
 const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES])
@@ -71,6 +72,13 @@ const char *pawl_cli_run_word(const struct pawl_history_run *run,
     return out;
 }
 
+void pawl_cli_write_text(struct pawl_json_writer *json, const char *key, struct pawl_slice text)
+{
+    if (!pawl_slice_empty(text)) {
+        pawl_json_member_string(json, key, text);
+    }
+}
+
 void pawl_cli_write_amount(struct pawl_json_writer *json,
                            const char *key,
                            uint16_t unit,
@@ -86,31 +94,29 @@ void pawl_cli_write_amount(struct pawl_json_writer *json,
 void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history_run *run)
 {
     pawl_json_member_string(json, "run", run->id);
-    if (!pawl_slice_empty(run->name)) {
-        pawl_json_member_string(json, "name", run->name);
-    }
-    pawl_json_member_string(json, "command", run->command);
+    pawl_cli_write_text(json, "name", run->name);
+    pawl_cli_write_text(json, "command", run->command);
     if (!pawl_slice_empty(run->argv)) {
         pawl_json_key(json, "argv");
         pawl_json_put_raw(json, run->argv);
     }
-    pawl_json_member_string(json, "cwd", run->cwd);
-    pawl_json_member_i64(json, "started_at_ms", run->started_us / 1000);
+    pawl_cli_write_text(json, "cwd", run->cwd);
+    pawl_json_member_i64(json, "started_ms", run->started_us / PAWL_US_PER_MS);
     if (run->ended_us != 0) {
-        pawl_json_member_i64(json, "ended_at_ms", run->ended_us / 1000);
+        pawl_json_member_i64(json, "ended_ms", run->ended_us / PAWL_US_PER_MS);
     }
     pawl_json_member_string(json, "state", run->state);
-    if (!pawl_slice_empty(run->reason)) {
-        pawl_json_member_string(json, "reason", run->reason);
-    }
+    pawl_cli_write_text(json, "reason", run->reason);
     if (run->unit != 0) {
         pawl_json_member_str(json, "cap", pawl_unit_name(run->unit));
     }
     pawl_json_member_bool(json, "hard_stop", run->hard_stop);
     if (run->status >= 0) {
         pawl_json_member_i64(json, "status", run->status);
-        pawl_json_member_i64(json, "agent_status", run->agent_status);
         pawl_json_member_i64(json, "agent_signal", run->agent_signal);
+    }
+    if (run->agent_status >= 0) {
+        pawl_json_member_i64(json, "agent_status", run->agent_status);
     }
     pawl_json_key(json, "limits");
     pawl_json_object_begin(json);

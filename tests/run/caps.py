@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 
+from scripted import ROOT
 from world import AGENT, MODEL, Witness, expect_line, finish
 
 USD = 100_000_000
@@ -145,6 +146,26 @@ def tokens_shown(world):
     assert booked == sum(call[f"{kind}_tokens"] for call in calls for kind in kinds), calls
 
 
+def keys_of(value):
+    """The keys of an object and of all that is in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set(value if isinstance(value, dict) else ()).union(*map(keys_of, inner))
+
+
+def documented(world):
+    """Every key of every JSON output stands in the documents."""
+    _, _, card, _ = world.card(["--max-iterations", "2", "-n", "keys"], "until")
+    keys = keys_of(card)
+    for words in (("runs",), ("show", "last"), ("prices", MODEL), ("verify", "last")):
+        lines = world.tell(*words, "--json").stdout.splitlines()
+        assert lines, words
+        keys |= keys_of([json.loads(line) for line in lines])
+    text = "".join((ROOT / "docs" / page).read_text() for page in
+                   ("CONTRACTS.md", "RUN.md", "METERING.md"))
+    missing = [key for key in sorted(keys) if f"`{key}`" not in text and f'"{key}"' not in text]
+    assert len(keys) > 60 and not missing, missing
+
+
 def threshold_at_the_end(world):
     """The last call is booked when its agent has ended, and its tree is being cleared."""
     world.provider.control(default={"reply_tokens": 20, "pace_ms": 10})
@@ -216,6 +237,7 @@ def tests(world):
     yield "an unknown model", unknown_model
     yield "the defaults", defaults
     yield "the line before the run", first_line
+    yield "every key is documented", documented
     yield "tokens shown are tokens booked", tokens_shown
     yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
