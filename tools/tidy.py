@@ -109,18 +109,27 @@ TEXT_RULES = (
 )
 
 
+def rules_for(path, rules):
+    """The rules that speak about this file: (compiled pattern, advice)."""
+    return [(re.compile(pattern), advice) for applies, pattern, advice in rules if applies(path)]
+
+
 def check_lines(path, text, code):
+    width_max = WIDTH_MAX if in_source(path) and not path.endswith(".def") else sys.maxsize
+    may_climb = kind(path) not in ("doc", "script")
+    text_rules = rules_for(path, TEXT_RULES)
     for number, line in enumerate(text.split("\n"), 1):
-        if in_source(path) and len(line) > WIDTH_MAX and not path.endswith(".def"):
+        if len(line) > width_max:
             yield f"{path}:{number}: {len(line)} columns, {WIDTH_MAX} are allowed"
-        for applies, pattern, advice in TEXT_RULES:
-            if applies(path) and re.search(pattern, line):
+        for pattern, advice in text_rules:
+            if pattern.search(line):
                 yield f"{path}:{number}: {advice}"
-        if kind(path) in ("doc", "script") and climbs_out(path, line):
+        if not may_climb and climbs_out(path, line):
             yield f"{path}:{number}: a path that leaves the repository"
+    code_rules = rules_for(path, CODE_RULES)
     for number, line in enumerate(code.split("\n"), 1):
-        for applies, pattern, advice in CODE_RULES:
-            match = applies(path) and re.search(pattern, line)
+        for pattern, advice in code_rules:
+            match = pattern.search(line)
             if match:
                 yield f"{path}:{number}: {match.group(0).strip()} is banned: {advice}"
     if in_prose(path) and text and (not text.endswith("\n") or text.endswith("\n\n")):
