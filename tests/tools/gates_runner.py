@@ -2,11 +2,13 @@
 """Self-tests of what counts: tools/test.py, tools/ctest_count.py, the closing lines, the deps."""
 import os
 import pathlib
+import re
 import sys
 import time
 
 import ctest_count
 import planted
+import stages
 from planted import ROOT
 
 TOOLS = ROOT / "tools"
@@ -92,6 +94,15 @@ def run_test_py(counter):
             while left.exists() and left.read_bytes() and time.monotonic() < deadline:
                 time.sleep(0.01)
             assert not left.exists() or not left.read_bytes(), left
+
+
+def run_documents(counter):
+    with counter.test("docs/TESTING.md says what each stage proves, and no other"):
+        page = (ROOT / "docs" / "TESTING.md").read_text().partition("## Stages")[2]
+        rows = re.findall(r"^\| (`[^|]*) \|", page.partition("## ")[0], re.M)
+        told = sorted(name for row in rows for name in re.findall(r"`([^`]+)`", row))
+        steps = {stage.name for stage in stages.TEST + stages.NIGHTLY}
+        assert len(steps) > 20 and told == sorted(steps), steps.symmetric_difference(told)
 
 
 def run_ctest_count(counter):
@@ -201,6 +212,7 @@ def run_deps(counter):
 
 def run(counter):
     run_test_py(counter)
+    run_documents(counter)
     run_ctest_count(counter)
     run_count_helpers(counter)
     run_fuzz_replay(counter)
