@@ -113,7 +113,7 @@ static void put_names(const struct pawl_price_book *book)
 
 static void put_book(const struct pawl_price_book *book)
 {
-    printf("const struct pawl_price_book price_embedded = {\n    .date = ");
+    printf("const struct pawl_price_book pawl_price_embedded = {\n    .date = ");
     put_text(book->date);
     printf(",\n    .source = ");
     put_text(book->source);

@@ -158,6 +158,21 @@ def check_header(path, text):
             yield f"{path}: no include guard PAWL_{stem}"
 
 
+def check_prefix(path, code):
+    """What a header of ours declares for other files is called pawl_<module>_<verb>."""
+    if not (in_product(path) and path.endswith(".h")):
+        return
+    lines = code.split("\n")
+    for number, line in enumerate(lines, 1):
+        starts = re.match(r"(?:extern |PAWL_\w+ |const |struct |enum |unsigned )*\w+[ *]", line)
+        if not starts or re.match(r"(?:static|typedef|return)\b", line):
+            continue
+        statement = " ".join(lines[number - 1:number + 9]).split(";")[0].split("{")[0]
+        name = gate.called_name(re.sub(r"\bPAWL_\w+(?:\([^()]*\))?", "", statement))
+        if "(" in statement and name != "?" and not name.startswith("pawl_"):
+            yield f"{path}:{number}: {name} is called from other files: name it pawl_{name}"
+
+
 def check_lengths(path, text, code):
     """Functions and files that are longer than one idea."""
     if not in_c(path):
@@ -183,6 +198,7 @@ def main():
         findings += check_header(path, text)
         if text.startswith("#!") and not os.access(root / path, os.X_OK):
             findings.append(f"{path}: has an interpreter line and cannot be executed")
+        findings += check_prefix(path, code)
         findings += check_lengths(path, text, code)
     return gate.finish("tidy", sum(map(in_source, texts)), "source files", findings)
 

@@ -174,7 +174,7 @@ static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *bod
                                             const struct estimate_model *model)
 {
     struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS,
-                                     .chain = estimate_name_hash(name)};
+                                     .chain = pawl_estimate_name_hash(name)};
     for (uint32_t i = 0; i < body->base_count; i++) {
         add_new(&estimate, &body->base[i]);
     }
@@ -183,7 +183,7 @@ static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *bod
         estimate.chain = chain_on(estimate.chain, body->messages[i].hash);
     }
     estimate.total_bytes = estimate.new_bytes + estimate.new_dense;
-    estimate_sum_up(&estimate, model);
+    pawl_estimate_sum_up(&estimate, model);
     return estimate;
 }
 
@@ -200,7 +200,7 @@ static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *bo
     for (uint32_t i = known->message_count; i < body->message_count; i++) {
         add_new(&estimate, &body->messages[i]);
     }
-    estimate_sum_up(&estimate, model);
+    pawl_estimate_sum_up(&estimate, model);
     return estimate;
 }
 
@@ -210,7 +210,7 @@ static struct estimate_conversation *longest_known(struct pawl_estimator *estima
                                                    const struct pawl_estimate_body *body)
 {
     struct estimate_conversation *longest = NULL;
-    uint64_t chain = estimate_name_hash(model);
+    uint64_t chain = pawl_estimate_name_hash(model);
     for (uint32_t i = 0; i < body->message_count; i++) {
         chain = chain_on(chain, body->messages[i].hash);
         struct estimate_conversation *found = find_conversation(estimator, chain, i + 1);
@@ -223,7 +223,7 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          struct pawl_slice model,
                                          const struct pawl_estimate_body *body)
 {
-    const struct estimate_model *learned = estimate_find_model(estimator, model);
+    const struct estimate_model *learned = pawl_estimate_find_model(estimator, model);
     struct pawl_estimate afresh = estimate_afresh(body, model, learned);
     struct estimate_conversation *known = longest_known(estimator, model, body);
     if (known == NULL) {
@@ -244,8 +244,8 @@ void pawl_estimate_refresh(const struct pawl_estimator *estimator,
                            struct pawl_slice model,
                            struct pawl_estimate *estimate)
 {
-    const struct estimate_model *learned = estimate_find_model(estimator, model);
-    estimate_sum_up(estimate, learned);
+    const struct estimate_model *learned = pawl_estimate_find_model(estimator, model);
+    pawl_estimate_sum_up(estimate, learned);
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */
@@ -320,7 +320,7 @@ static void learn_input(struct pawl_estimator *estimator,
     if (sample->mark->message_count > 0) {
         remember(estimator, sample->mark, actual);
     }
-    estimate_learn_text(model, estimate, actual);
+    pawl_estimate_learn_text(model, estimate, actual);
 }
 
 void pawl_estimator_learn(struct pawl_estimator *estimator,
@@ -328,7 +328,7 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
                           const struct pawl_estimate_sample *sample)
 {
     PAWL_ASSERT(sample->estimate != NULL && sample->mark != NULL);
-    struct estimate_model *entry = estimate_use_model(estimator, model);
+    struct estimate_model *entry = pawl_estimate_use_model(estimator, model);
     learn_input(estimator, entry, sample);
-    estimate_learn_answer(entry, sample);
+    pawl_estimate_learn_answer(entry, sample);
 }

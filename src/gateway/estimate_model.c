@@ -30,16 +30,16 @@ enum {
 /* --- Models --------------------------------------------------------------------------------- */
 
 /* Not keyed: model names come from the run's own agent, and a clash only mixes two histograms. */
-uint64_t estimate_name_hash(struct pawl_slice model)
+uint64_t pawl_estimate_name_hash(struct pawl_slice model)
 {
     uint64_t hash = pawl_hash_sip((struct pawl_hash_key){0, 0}, model);
     return hash != 0 ? hash : 1;
 }
 
-const struct estimate_model *estimate_find_model(const struct pawl_estimator *estimator,
-                                                 struct pawl_slice model)
+const struct estimate_model *pawl_estimate_find_model(const struct pawl_estimator *estimator,
+                                                      struct pawl_slice model)
 {
-    uint64_t name_hash = estimate_name_hash(model);
+    uint64_t name_hash = pawl_estimate_name_hash(model);
     for (size_t i = 0; i < PAWL_ESTIMATE_MODELS; i++) {
         if (estimator->models[i].name_hash == name_hash) {
             return &estimator->models[i];
@@ -49,9 +49,10 @@ const struct estimate_model *estimate_find_model(const struct pawl_estimator *es
 }
 
 /* The model's place; that of the one used longest ago where it has none yet. */
-struct estimate_model *estimate_use_model(struct pawl_estimator *estimator, struct pawl_slice model)
+struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
+                                               struct pawl_slice model)
 {
-    uint64_t name_hash = estimate_name_hash(model);
+    uint64_t name_hash = pawl_estimate_name_hash(model);
     struct estimate_model *oldest = &estimator->models[0];
     for (size_t i = 0; i < PAWL_ESTIMATE_MODELS; i++) {
         struct estimate_model *entry = &estimator->models[i];
@@ -140,7 +141,7 @@ static int64_t tokens_by_ratio(const struct pawl_estimate *estimate,
            tokens_at(estimate->new_dense, ratios.dense) + estimate->other_tokens;
 }
 
-void estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model)
+void pawl_estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model)
 {
     estimate->tokens = tokens_by_ratio(estimate, model);
     if (model != NULL) {
@@ -177,9 +178,9 @@ learn_ratio(struct estimate_model *model, const struct pawl_estimate *estimate, 
     }
 }
 
-void estimate_learn_text(struct estimate_model *model,
-                         const struct pawl_estimate *estimate,
-                         int64_t actual)
+void pawl_estimate_learn_text(struct estimate_model *model,
+                              const struct pawl_estimate *estimate,
+                              int64_t actual)
 {
     pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
     int64_t text_tokens = actual - estimate->known_tokens - estimate->other_tokens;
@@ -189,7 +190,8 @@ void estimate_learn_text(struct estimate_model *model,
     learn_surprise(model, estimate, actual);
 }
 
-void estimate_learn_answer(struct estimate_model *model, const struct pawl_estimate_sample *sample)
+void pawl_estimate_learn_answer(struct estimate_model *model,
+                                const struct pawl_estimate_sample *sample)
 {
     if (sample->rate_permille > 0) {
         model->rates[model->rate_count++ % ESTIMATE_RATES_MAX] =
@@ -261,7 +263,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
         .tokens_per_second = INT64_MAX,
         .rate_permille = RATE_ONE,
     };
-    const struct estimate_model *entry = estimate_find_model(estimator, model);
+    const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
     if (entry == NULL) {
         return output;
     }
@@ -292,7 +294,7 @@ int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
 struct pawl_estimate_error pawl_estimate_error_of(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
-    const struct estimate_model *entry = estimate_find_model(estimator, model);
+    const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
     if (entry == NULL) {
         return (struct pawl_estimate_error){0};
     }

@@ -72,19 +72,20 @@ struct pawl_estimator {
 /* --- estimate_model.c ----------------------------------------------------------------------- */
 
 /* Of a model's name; never 0. */
-uint64_t estimate_name_hash(struct pawl_slice model);
+uint64_t pawl_estimate_name_hash(struct pawl_slice model);
 /* NULL: nothing is known. */
-const struct estimate_model *estimate_find_model(const struct pawl_estimator *estimator,
-                                                 struct pawl_slice model);
+const struct estimate_model *pawl_estimate_find_model(const struct pawl_estimator *estimator,
+                                                      struct pawl_slice model);
 /* The model's place; that of the one used longest ago where it has none yet. */
-struct estimate_model *estimate_use_model(struct pawl_estimator *estimator,
-                                          struct pawl_slice model);
+struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
+                                               struct pawl_slice model);
 /* Sets the bound from the estimate's parts; with no model, by what holds for all. */
-void estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model);
+void pawl_estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model);
 /* From what the provider counted for the estimate, and from its answer. */
-void estimate_learn_text(struct estimate_model *model,
-                         const struct pawl_estimate *estimate,
-                         int64_t actual);
-void estimate_learn_answer(struct estimate_model *model, const struct pawl_estimate_sample *sample);
+void pawl_estimate_learn_text(struct estimate_model *model,
+                              const struct pawl_estimate *estimate,
+                              int64_t actual);
+void pawl_estimate_learn_answer(struct estimate_model *model,
+                                const struct pawl_estimate_sample *sample);
 
 #endif

@@ -165,10 +165,10 @@ static int64_t round_up(const struct number *number, bool *ret_cut)
     return value + (*ret_cut ? 1 : 0);
 }
 
-bool meter_read_count(const struct pawl_json *json,
-                      uint32_t node,
-                      int64_t *ret_count,
-                      uint32_t *odd)
+bool pawl_meter_read_count(const struct pawl_json *json,
+                           uint32_t node,
+                           int64_t *ret_count,
+                           uint32_t *odd)
 {
     if (node == PAWL_JSON_NONE || pawl_json_is(json, node, PAWL_JSON_NULL)) {
         return false;
@@ -196,11 +196,11 @@ bool meter_read_count(const struct pawl_json *json,
     return true;
 }
 
-void meter_read_fields(const struct pawl_json *json,
-                       uint32_t node,
-                       const struct meter_field *fields,
-                       size_t field_count,
-                       struct meter_report *report)
+void pawl_meter_read_fields(const struct pawl_json *json,
+                            uint32_t node,
+                            const struct meter_field *fields,
+                            size_t field_count,
+                            struct meter_report *report)
 {
     if (!pawl_json_is(json, node, PAWL_JSON_OBJECT)) {
         return;
@@ -211,7 +211,7 @@ void meter_read_fields(const struct pawl_json *json,
         for (size_t f = 0; f < field_count; ++f) {
             int64_t count = 0;
             if (!pawl_json_string_is(json, json->nodes[i].key, fields[f].key) ||
-                !meter_read_count(json, i, &count, &report->odd)) {
+                !pawl_meter_read_count(json, i, &count, &report->odd)) {
                 continue;
             }
             uint32_t bit = 1u << fields[f].slot;
@@ -226,7 +226,7 @@ void meter_read_fields(const struct pawl_json *json,
     report->reported |= here;
 }
 
-uint32_t meter_get(const struct pawl_json *json, uint32_t node, const char *key, uint32_t *odd)
+uint32_t pawl_meter_get(const struct pawl_json *json, uint32_t node, const char *key, uint32_t *odd)
 {
     uint32_t found = PAWL_JSON_NONE;
     for (uint32_t i = pawl_json_is(json, node, PAWL_JSON_OBJECT) ? pawl_json_first(json, node)
@@ -240,7 +240,7 @@ uint32_t meter_get(const struct pawl_json *json, uint32_t node, const char *key,
     return found;
 }
 
-void meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output_known)
+void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output_known)
 {
     struct pawl_meter_result *result = &meter->result;
     struct pawl_usage *usage = &result->parts[0].usage;
@@ -256,7 +256,7 @@ void meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output
 
 /* --- Text. -------------------------------------------------------------------------------- */
 
-void meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes)
+void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes)
 {
     struct pawl_slice text = pawl_json_string_raw(json, node);
     if (!pawl_slice_empty(text)) {
@@ -279,7 +279,7 @@ static int64_t escape_bytes(struct pawl_slice digits)
     return value < 0x80 ? 1 : (value < 0x800 ? 2 : 3);
 }
 
-int64_t meter_text_bytes(const struct pawl_json *json, uint32_t node)
+int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node)
 {
     struct pawl_slice text = pawl_json_string_raw(json, node);
     if (pawl_slice_empty(text) || !json->nodes[node].escaped) {
@@ -300,7 +300,7 @@ int64_t meter_text_bytes(const struct pawl_json *json, uint32_t node)
     return bytes;
 }
 
-struct pawl_usage *meter_part_for(struct pawl_meter_result *result, struct pawl_slice model)
+struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model)
 {
     for (size_t i = 1; i < result->part_count; ++i) {
         if (pawl_slice_equal_str(model, result->parts[i].model)) {

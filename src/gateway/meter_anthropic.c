@@ -54,13 +54,13 @@ static bool has(uint32_t reported, enum slot slot)
 static struct meter_report read_report(const struct pawl_json *json, uint32_t node)
 {
     struct meter_report report = {0};
-    meter_read_fields(json, node, usage_fields, PAWL_ARRAY_LEN(usage_fields), &report);
-    meter_read_fields(json, meter_get(json, node, "cache_creation", &report.odd), creation_fields,
-                      PAWL_ARRAY_LEN(creation_fields), &report);
-    meter_read_fields(json, meter_get(json, node, "output_tokens_details", &report.odd),
-                      output_fields, PAWL_ARRAY_LEN(output_fields), &report);
-    meter_read_fields(json, meter_get(json, node, "server_tool_use", &report.odd), tool_fields,
-                      PAWL_ARRAY_LEN(tool_fields), &report);
+    pawl_meter_read_fields(json, node, usage_fields, PAWL_ARRAY_LEN(usage_fields), &report);
+    pawl_meter_read_fields(json, pawl_meter_get(json, node, "cache_creation", &report.odd),
+                           creation_fields, PAWL_ARRAY_LEN(creation_fields), &report);
+    pawl_meter_read_fields(json, pawl_meter_get(json, node, "output_tokens_details", &report.odd),
+                           output_fields, PAWL_ARRAY_LEN(output_fields), &report);
+    pawl_meter_read_fields(json, pawl_meter_get(json, node, "server_tool_use", &report.odd),
+                           tool_fields, PAWL_ARRAY_LEN(tool_fields), &report);
     return report;
 }
 
@@ -149,7 +149,7 @@ static void read_iterations(struct pawl_meter *meter, const struct pawl_json *js
         if (pawl_slice_empty(model)) {
             model = pawl_slice_str(result->parts[0].model);
         }
-        pawl_usage_add(meter_part_for(result, model), &usage);
+        pawl_usage_add(pawl_meter_part_for(result, model), &usage);
     }
 }
 
@@ -189,14 +189,14 @@ static void read_usage(struct pawl_meter *meter, const struct pawl_json *json, u
                  "us");
     set_modifier(usage, PAWL_MODIFIER_DISCOUNT, json, pawl_json_get(json, node, "service_tier"),
                  "batch");
-    read_iterations(meter, json, meter_get(json, node, "iterations", &usage->odd));
+    read_iterations(meter, json, pawl_meter_get(json, node, "iterations", &usage->odd));
 }
 
 /* --- Content. ----------------------------------------------------------------------------- */
 
 static int64_t member_bytes(const struct pawl_json *json, uint32_t node, const char *key)
 {
-    return meter_text_bytes(json, pawl_json_get(json, node, key));
+    return pawl_meter_text_bytes(json, pawl_json_get(json, node, key));
 }
 
 /* A block as it opens in a stream (mostly empty) or stands in a body (whole). */
@@ -239,7 +239,7 @@ static void on_block_delta(struct pawl_meter *meter, const struct pawl_json *jso
 static void set_finish(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
 {
     if (pawl_json_is(json, node, PAWL_JSON_STRING)) {
-        meter_copy_text(json, node, meter->result.finish, sizeof(meter->result.finish));
+        pawl_meter_copy_text(json, node, meter->result.finish, sizeof(meter->result.finish));
         meter->result.finished = true;
     }
 }
@@ -248,14 +248,15 @@ static void on_message_start(struct pawl_meter *meter, const struct pawl_json *j
 {
     uint32_t message = pawl_json_get(json, 0, "message");
     struct pawl_meter_part *part = &meter->result.parts[0];
-    meter_copy_text(json, pawl_json_get(json, message, "model"), part->model, sizeof(part->model));
-    read_usage(meter, json, meter_get(json, message, "usage", &part->usage.odd));
+    pawl_meter_copy_text(json, pawl_json_get(json, message, "model"), part->model,
+                         sizeof(part->model));
+    read_usage(meter, json, pawl_meter_get(json, message, "usage", &part->usage.odd));
 }
 
 /* A report behind which no more of the answer comes. */
 static void read_final_usage(struct pawl_meter *meter, const struct pawl_json *json)
 {
-    uint32_t usage = meter_get(json, 0, "usage", &meter->result.parts[0].usage.odd);
+    uint32_t usage = pawl_meter_get(json, 0, "usage", &meter->result.parts[0].usage.odd);
     uint32_t output = pawl_json_get(json, usage, "output_tokens");
     read_usage(meter, json, usage);
     if (output != PAWL_JSON_NONE && !pawl_json_is(json, output, PAWL_JSON_NULL)) {
@@ -279,8 +280,8 @@ static void on_error(struct pawl_meter *meter, const struct pawl_json *json)
 {
     struct pawl_meter_result *result = &meter->result;
     result->error = true;
-    meter_copy_text(json, pawl_json_path(json, 0, "error.type"), result->error_type,
-                    sizeof(result->error_type));
+    pawl_meter_copy_text(json, pawl_json_path(json, 0, "error.type"), result->error_type,
+                         sizeof(result->error_type));
     read_final_usage(meter, json);
 }
 
@@ -298,9 +299,9 @@ static const struct {
 static void update_knowledge(struct pawl_meter *meter)
 {
     const struct pawl_meter_result *result = &meter->result;
-    meter_set_knowledge(meter, has(meter->state.reported, SLOT_INPUT),
-                        meter->state.final_report &&
-                            (result->finished || result->terminal || result->error));
+    pawl_meter_set_knowledge(meter, has(meter->state.reported, SLOT_INPUT),
+                             meter->state.final_report &&
+                                 (result->finished || result->terminal || result->error));
 }
 
 static void
@@ -325,7 +326,7 @@ static void anthropic_body(struct pawl_meter *meter, const struct pawl_json *jso
     if (pawl_json_string_is(json, pawl_json_get(json, 0, "type"), "error")) {
         on_error(meter, json);
     }
-    meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
+    pawl_meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
     uint32_t content = pawl_json_get(json, 0, "content");
     for (uint32_t i = pawl_json_is(json, content, PAWL_JSON_ARRAY) ? pawl_json_first(json, content)
                                                                    : PAWL_JSON_NONE;
@@ -333,7 +334,7 @@ static void anthropic_body(struct pawl_meter *meter, const struct pawl_json *jso
         see_block(meter, json, i);
     }
     set_finish(meter, json, pawl_json_get(json, 0, "stop_reason"));
-    read_usage(meter, json, meter_get(json, 0, "usage", &part->usage.odd));
+    read_usage(meter, json, pawl_meter_get(json, 0, "usage", &part->usage.odd));
     meter->state.final_report = has(meter->state.reported, SLOT_OUTPUT);
     update_knowledge(meter);
 }

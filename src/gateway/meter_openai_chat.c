@@ -141,13 +141,15 @@ static void read_totals(const struct pawl_meter_state *state,
 static struct meter_report read_report(const struct pawl_json *json, uint32_t node)
 {
     struct meter_report report = {0};
-    meter_read_fields(json, node, usage_fields, PAWL_ARRAY_LEN(usage_fields), &report);
-    uint32_t prompt = meter_get(json, node, "prompt_tokens_details", &report.odd);
-    meter_read_fields(json, prompt, prompt_fields, PAWL_ARRAY_LEN(prompt_fields), &report);
-    meter_read_fields(json, meter_get(json, prompt, "cache_write_tokens_details", &report.odd),
-                      write_fields, PAWL_ARRAY_LEN(write_fields), &report);
-    meter_read_fields(json, meter_get(json, node, "completion_tokens_details", &report.odd),
-                      completion_fields, PAWL_ARRAY_LEN(completion_fields), &report);
+    pawl_meter_read_fields(json, node, usage_fields, PAWL_ARRAY_LEN(usage_fields), &report);
+    uint32_t prompt = pawl_meter_get(json, node, "prompt_tokens_details", &report.odd);
+    pawl_meter_read_fields(json, prompt, prompt_fields, PAWL_ARRAY_LEN(prompt_fields), &report);
+    pawl_meter_read_fields(json,
+                           pawl_meter_get(json, prompt, "cache_write_tokens_details", &report.odd),
+                           write_fields, PAWL_ARRAY_LEN(write_fields), &report);
+    pawl_meter_read_fields(json,
+                           pawl_meter_get(json, node, "completion_tokens_details", &report.odd),
+                           completion_fields, PAWL_ARRAY_LEN(completion_fields), &report);
     return report;
 }
 
@@ -240,9 +242,9 @@ static void see_call(struct pawl_meter *meter,
     struct pawl_slice id = pawl_json_string_raw(json, pawl_json_get(json, call, "id"));
     uint32_t function = pawl_json_get(json, call, "function");
     meter->result.visible_bytes +=
-        meter_text_bytes(json, pawl_json_get(json, function, "name")) +
-        meter_text_bytes(json, pawl_json_get(json, function, "arguments")) +
-        meter_text_bytes(json, pawl_json_path(json, call, "custom.input"));
+        pawl_meter_text_bytes(json, pawl_json_get(json, function, "name")) +
+        pawl_meter_text_bytes(json, pawl_json_get(json, function, "arguments")) +
+        pawl_meter_text_bytes(json, pawl_json_path(json, call, "custom.input"));
     if (call_is_known(state, place, hash_id(id))) {
         return;
     }
@@ -267,8 +269,9 @@ static void see_function_call(struct pawl_meter *meter,
     }
     struct pawl_meter_state *state = &meter->state;
     uint32_t place = choice << 16 | 0xFFFF;
-    meter->result.visible_bytes += meter_text_bytes(json, pawl_json_get(json, call, "name")) +
-                                   meter_text_bytes(json, pawl_json_get(json, call, "arguments"));
+    meter->result.visible_bytes +=
+        pawl_meter_text_bytes(json, pawl_json_get(json, call, "name")) +
+        pawl_meter_text_bytes(json, pawl_json_get(json, call, "arguments"));
     if (!call_is_known(state, place, 0) && state->call_count < CALL_COUNT_MAX) {
         state->calls[state->call_count] = place;
         state->call_ids[state->call_count] = 0;
@@ -288,13 +291,13 @@ static void see_message(struct pawl_meter *meter,
     static const char *const texts[] = {"content", "refusal", "reasoning_content", "reasoning"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
         meter->result.visible_bytes +=
-            meter_text_bytes(json, pawl_json_get(json, message, texts[i]));
+            pawl_meter_text_bytes(json, pawl_json_get(json, message, texts[i]));
     }
     uint32_t parts = pawl_json_get(json, message, "content");
     for (uint32_t i = pawl_json_is(json, parts, PAWL_JSON_ARRAY) ? pawl_json_first(json, parts)
                                                                  : PAWL_JSON_NONE;
          i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
-        meter->result.visible_bytes += meter_text_bytes(json, pawl_json_get(json, i, "text"));
+        meter->result.visible_bytes += pawl_meter_text_bytes(json, pawl_json_get(json, i, "text"));
     }
     uint32_t calls = pawl_json_get(json, message, "tool_calls");
     uint32_t position = 0;
@@ -317,7 +320,7 @@ static bool see_choice(struct pawl_meter *meter, const struct pawl_json *json, u
     see_message(meter, json, pawl_json_get(json, node, "message"), choice);
     uint32_t finish = pawl_json_get(json, node, "finish_reason");
     if (pawl_json_is(json, finish, PAWL_JSON_STRING)) {
-        meter_copy_text(json, finish, meter->result.finish, sizeof(meter->result.finish));
+        pawl_meter_copy_text(json, finish, meter->result.finish, sizeof(meter->result.finish));
         state->stopped |= 1u << choice;
     }
     return read_usage(meter, json, pawl_json_get(json, node, "usage"));
@@ -333,9 +336,9 @@ static void read_error(struct pawl_meter *meter, const struct pawl_json *json)
         return;
     }
     result->error = true;
-    meter_copy_text(json, error, result->error_type, sizeof(result->error_type));
-    meter_copy_text(json, pawl_json_get(json, error, "type"), result->error_type,
-                    sizeof(result->error_type));
+    pawl_meter_copy_text(json, error, result->error_type, sizeof(result->error_type));
+    pawl_meter_copy_text(json, pawl_json_get(json, error, "type"), result->error_type,
+                         sizeof(result->error_type));
 }
 
 static void update_knowledge(struct pawl_meter *meter)
@@ -345,7 +348,7 @@ static void update_knowledge(struct pawl_meter *meter)
     bool prompt = has(state->reported, SLOT_PROMPT) || total;
     bool completion = has(state->reported, SLOT_COMPLETION) || total;
     bool settled = state->final_report || meter->result.terminal;
-    meter_set_knowledge(meter, prompt, completion && settled);
+    pawl_meter_set_knowledge(meter, prompt, completion && settled);
 }
 
 /* A chunk of a stream or a whole body. */
@@ -353,7 +356,7 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
 {
     struct pawl_meter_state *state = &meter->state;
     struct pawl_meter_part *part = &meter->result.parts[0];
-    meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
+    pawl_meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
     read_error(meter, json);
     uint32_t tier = pawl_json_get(json, 0, "service_tier");
     if (pawl_json_is(json, tier, PAWL_JSON_STRING)) {
@@ -369,7 +372,8 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     }
     meter->result.finished = state->choices != 0 && state->stopped == state->choices;
     reported = read_usage(meter, json, pawl_json_path(json, 0, "x_groq.usage")) || reported;
-    reported = read_usage(meter, json, meter_get(json, 0, "usage", &part->usage.odd)) || reported;
+    reported =
+        read_usage(meter, json, pawl_meter_get(json, 0, "usage", &part->usage.odd)) || reported;
     state->final_report =
         state->final_report || (reported && (meter->result.finished || meter->result.error));
     add_search(meter);

@@ -36,31 +36,32 @@ struct meter_report {
 
 /* Reads the members of an object that the table names into their slots. A null leaves its slot
  * alone; whatever is odd is read as usage.h says under U4. */
-void meter_read_fields(const struct pawl_json *json,
-                       uint32_t node,
-                       const struct meter_field *fields,
-                       size_t field_count,
-                       struct meter_report *report);
+void pawl_meter_read_fields(const struct pawl_json *json,
+                            uint32_t node,
+                            const struct meter_field *fields,
+                            size_t field_count,
+                            struct meter_report *report);
 /* One number that stands by itself, as a count. false: absent or null. */
-bool meter_read_count(const struct pawl_json *json,
-                      uint32_t node,
-                      int64_t *ret_count,
-                      uint32_t *odd);
+bool pawl_meter_read_count(const struct pawl_json *json,
+                           uint32_t node,
+                           int64_t *ret_count,
+                           uint32_t *odd);
 
 /* The member, or NONE. Of two with the same name the last one, as most readers take it, and odd. */
-uint32_t meter_get(const struct pawl_json *json, uint32_t node, const char *key, uint32_t *odd);
+uint32_t
+pawl_meter_get(const struct pawl_json *json, uint32_t node, const char *key, uint32_t *odd);
 
 /* Sets result.knows. A report of nothing for something that was there (every call has input, and
  * output that was seen has tokens) is no report. */
-void meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output_known);
+void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool output_known);
 
 /* Copies a string's bytes as they stand, cut to what fits. Anything but a string that is not
  * empty leaves `out` as it was. */
-void meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes);
+void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes);
 /* Bytes of a string once its escapes are decoded; 0 for anything else. */
-int64_t meter_text_bytes(const struct pawl_json *json, uint32_t node);
+int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node);
 
 /* The part for a model other than the one that answers; made when it is not there. */
-struct pawl_usage *meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
+struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
 
 #endif

@@ -47,9 +47,9 @@ void pawl_price_book_at(const struct pawl_price_book *book,
     uint32_t overrides = listed_overrides(book);
     PAWL_ASSERT(index < overrides + book->model_count);
     if (index < overrides) {
-        price_fill_override(book, listed_override(book, index), ret_price);
+        pawl_price_fill_override(book, listed_override(book, index), ret_price);
     } else {
-        price_fill(book, &book->models[index - overrides], at_us, ret_price);
+        pawl_price_fill(book, &book->models[index - overrides], at_us, ret_price);
     }
 }
 
@@ -196,14 +196,14 @@ size_t pawl_price_book_suggest(const struct pawl_price_book *book,
 {
     PAWL_ASSERT(max <= SUGGESTION_COUNT_MAX);
     char folded[PRICE_NAME_BYTES_MAX];
-    struct pawl_slice wanted = price_fold(model, folded);
+    struct pawl_slice wanted = pawl_price_fold(model, folded);
     size_t scores[SUGGESTION_COUNT_MAX];
     size_t count = 0;
     size_t limit = wanted.bytes / 3 + 1;
     for (uint32_t i = 0; max > 0 && !pawl_slice_empty(wanted) && i < pawl_price_book_count(book);
          ++i) {
         char other[PRICE_NAME_BYTES_MAX];
-        struct pawl_slice id = price_fold(name_at(book, i).model, other);
+        struct pawl_slice id = pawl_price_fold(name_at(book, i).model, other);
         /* A part of a name is as good as one edit: "opus-5" means "claude-opus-5". */
         size_t score = found_in(id, wanted) ? 1 : distance(wanted, id);
         if (score <= limit) {

@@ -71,7 +71,7 @@ static bool contains(struct pawl_slice name, struct pawl_slice text)
     return false;
 }
 
-bool price_rule_holds(const struct price_rule *rule, struct pawl_slice name)
+bool pawl_price_rule_holds(const struct price_rule *rule, struct pawl_slice name)
 {
     bool holds = false;
     switch (rule->op) {
@@ -111,7 +111,7 @@ static bool model_fits(const struct pawl_price_book *book,
     bool group = true;
     for (uint32_t i = 0; i < model->rules.count; ++i) {
         const struct price_rule *rule = &book->rules[model->rules.first + i];
-        group = group && price_rule_holds(rule, name);
+        group = group && pawl_price_rule_holds(rule, name);
         if (!rule->more) {
             if (group) {
                 return true;
@@ -133,7 +133,7 @@ static bool model_is(const struct pawl_price_book *book,
     for (uint32_t i = 0; i < model->rules.count; ++i) {
         const struct price_rule *rule = &book->rules[model->rules.first + i];
         bool exact = rule->op == '=' && !rule->negated && !rule->more;
-        if (exact && price_rule_holds(rule, name)) {
+        if (exact && pawl_price_rule_holds(rule, name)) {
             return true;
         }
     }
@@ -142,7 +142,7 @@ static bool model_is(const struct pawl_price_book *book,
 
 /* --- Spellings. --------------------------------------------------------------------------- */
 
-struct pawl_slice price_fold(struct pawl_slice text, char out[static PRICE_NAME_BYTES_MAX])
+struct pawl_slice pawl_price_fold(struct pawl_slice text, char out[static PRICE_NAME_BYTES_MAX])
 {
     struct pawl_slice trimmed = pawl_slice_trim(text);
     if (trimmed.bytes > PRICE_NAME_BYTES_MAX) {
@@ -173,7 +173,7 @@ static struct pawl_slice without_date(struct pawl_slice name)
         {.op = '$', .text = {"-latest", 7}},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(endings); ++i) {
-        if (name.bytes > endings[i].text.bytes && price_rule_holds(&endings[i], name)) {
+        if (name.bytes > endings[i].text.bytes && pawl_price_rule_holds(&endings[i], name)) {
             return pawl_slice_sub(name, 0, name.bytes - endings[i].text.bytes);
         }
     }
@@ -195,7 +195,7 @@ static void add_spelling(struct names *names, struct pawl_slice name, enum pawl_
 static void spell(struct names *names, struct pawl_slice model)
 {
     names->count = 0;
-    struct pawl_slice given = price_fold(model, names->folded);
+    struct pawl_slice given = pawl_price_fold(model, names->folded);
     struct pawl_slice last = after_last_slash(given);
     for (size_t i = 0; i < last.bytes; ++i) {
         names->plain[i] = last.data[i] == '@' ? '-' : last.data[i];
@@ -220,7 +220,7 @@ span_has(const struct pawl_price_book *book, struct price_span span, struct pawl
     return false;
 }
 
-int32_t price_find_provider(const struct pawl_price_book *book, struct pawl_slice id)
+int32_t pawl_price_find_provider(const struct pawl_price_book *book, struct pawl_slice id)
 {
     for (uint32_t i = 0; !pawl_slice_empty(id) && i < book->provider_count; ++i) {
         const struct price_provider *provider = &book->providers[i];
@@ -260,7 +260,7 @@ static int32_t vendor_in(const struct pawl_price_book *book, struct pawl_slice n
 {
     struct pawl_slice rest = name;
     while (pawl_slice_find_byte(rest, '/') != SIZE_MAX) {
-        int32_t provider = price_find_provider(book, pawl_slice_cut(&rest, '/'));
+        int32_t provider = pawl_price_find_provider(book, pawl_slice_cut(&rest, '/'));
         if (provider != PRICE_NONE) {
             return provider;
         }
@@ -291,7 +291,7 @@ find_from(const struct pawl_price_book *book, int32_t provider, struct pawl_slic
     const struct price_model *model = find_at(book, (uint32_t)provider, name);
     struct price_span fallback = book->providers[provider].fallback;
     for (uint32_t i = 0; model == NULL && i < fallback.count; ++i) {
-        int32_t next = price_find_provider(book, book->names[fallback.first + i]);
+        int32_t next = pawl_price_find_provider(book, book->names[fallback.first + i]);
         if (next != PRICE_NONE) {
             model = find_at(book, (uint32_t)next, name);
         }
@@ -319,10 +319,10 @@ rows_at(const struct pawl_price_book *book, const struct price_model *model, int
     return (struct price_span){model->rows.first + first, end - first};
 }
 
-void price_fill(const struct pawl_price_book *book,
-                const struct price_model *model,
-                int64_t at_us,
-                struct pawl_price *ret_price)
+void pawl_price_fill(const struct pawl_price_book *book,
+                     const struct price_model *model,
+                     int64_t at_us,
+                     struct pawl_price *ret_price)
 {
     struct price_span rows = rows_at(book, model, at_us);
     *ret_price = (struct pawl_price){
@@ -340,9 +340,9 @@ void price_fill(const struct pawl_price_book *book,
     };
 }
 
-void price_fill_override(const struct pawl_price_book *book,
-                         const struct price_override *entry,
-                         struct pawl_price *ret_price)
+void pawl_price_fill_override(const struct pawl_price_book *book,
+                              const struct price_override *entry,
+                              struct pawl_price *ret_price)
 {
     PAWL_ASSERT(entry->has_row);
     *ret_price = (struct pawl_price){
@@ -379,7 +379,7 @@ static bool find_elsewhere(const struct pawl_price_book *book,
                 continue;
             }
             struct pawl_price price;
-            price_fill(book, &book->models[i], at_us, &price);
+            pawl_price_fill(book, &book->models[i], at_us, &price);
             if (!found || dearness(&price) > dearness(ret_price)) {
                 *ret_price = price;
                 ret_price->match = PAWL_PRICE_MATCH_ELSEWHERE;
@@ -398,16 +398,16 @@ static bool find_in_book(const struct pawl_price_book *book,
     struct pawl_slice given = names->spellings[0].name;
     bool bedrock = contains(given, PAWL_SLICE("anthropic."));
     const int32_t providers[PROVIDER_COUNT_MAX] = {
-        price_find_provider(book, query.provider),
+        pawl_price_find_provider(book, query.provider),
         vendor_in(book, given),
-        bedrock ? price_find_provider(book, PAWL_SLICE("aws")) : PRICE_NONE,
+        bedrock ? pawl_price_find_provider(book, PAWL_SLICE("aws")) : PRICE_NONE,
     };
     for (size_t n = 0; n < names->count; ++n) {
         for (size_t p = 0; p < PROVIDER_COUNT_MAX; ++p) {
             const struct price_model *model =
                 find_from(book, providers[p], names->spellings[n].name);
             if (model != NULL) {
-                price_fill(book, model, query.at_us, ret_price);
+                pawl_price_fill(book, model, query.at_us, ret_price);
                 ret_price->match = names->spellings[n].match;
                 return true;
             }
@@ -428,7 +428,7 @@ static const struct price_override *find_override(const struct pawl_price_book *
             pawl_slice_empty(entry->provider) || pawl_slice_equal_nocase(entry->provider, provider);
         for (size_t n = 0; here && n < names->count; ++n) {
             if (names->spellings[n].match == PAWL_PRICE_MATCH_RULE &&
-                price_rule_holds(&entry->rule, names->spellings[n].name)) {
+                pawl_price_rule_holds(&entry->rule, names->spellings[n].name)) {
                 return entry;
             }
         }
@@ -447,7 +447,7 @@ bool pawl_price_lookup(const struct pawl_price_book *book,
     }
     const struct price_override *override = find_override(book, &names, query.provider);
     if (override != NULL && override->has_row) {
-        price_fill_override(book, override, ret_price);
+        pawl_price_fill_override(book, override, ret_price);
         if (pawl_slice_empty(ret_price->provider)) {
             ret_price->provider = query.provider;
         }

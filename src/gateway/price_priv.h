@@ -93,22 +93,22 @@ struct pawl_price_book {
 };
 
 /* What tools/price_table.c made of data/prices.json. */
-extern const struct pawl_price_book price_embedded;
+extern const struct pawl_price_book pawl_price_embedded;
 
 /* price_lookup.c: does the name (in lower case) satisfy the rule? */
-bool price_rule_holds(const struct price_rule *rule, struct pawl_slice name);
+bool pawl_price_rule_holds(const struct price_rule *rule, struct pawl_slice name);
 /* price_lookup.c: index of a provider by id or alias, or PRICE_NONE. */
-int32_t price_find_provider(const struct pawl_price_book *book, struct pawl_slice id);
+int32_t pawl_price_find_provider(const struct pawl_price_book *book, struct pawl_slice id);
 /* price_lookup.c: copies in lower case and trimmed. Empty when it does not fit. */
-struct pawl_slice price_fold(struct pawl_slice text, char out[static PRICE_NAME_BYTES_MAX]);
+struct pawl_slice pawl_price_fold(struct pawl_slice text, char out[static PRICE_NAME_BYTES_MAX]);
 /* price_lookup.c: fills a result from a model of the book, without overrides. */
-void price_fill(const struct pawl_price_book *book,
-                const struct price_model *model,
-                int64_t at_us,
-                struct pawl_price *ret_price);
+void pawl_price_fill(const struct pawl_price_book *book,
+                     const struct price_model *model,
+                     int64_t at_us,
+                     struct pawl_price *ret_price);
 /* price_lookup.c: fills a result from an override that has a row. */
-void price_fill_override(const struct pawl_price_book *book,
-                         const struct price_override *entry,
-                         struct pawl_price *ret_price);
+void pawl_price_fill_override(const struct pawl_price_book *book,
+                              const struct price_override *entry,
+                              struct pawl_price *ret_price);
 
 #endif

@@ -60,6 +60,11 @@ TIDY_CASES = (
      "no include guard PAWL_BASE_A_H"),
     ("another file's guard", {"src/base/a.h": HEADER.replace("BASE_A_H", "BASE_B_H")},
      "no include guard PAWL_BASE_A_H"),
+    ("a function without the prefix", {"src/base/a.h": HEADER.replace("int pawl_a", "int a_add")},
+     "a_add is called from other files"),
+    ("a prototype over two lines without the prefix",
+     {"src/base/a.h": HEADER.replace("int pawl_a(", "const struct pawl_x *\na_add(")},
+     "a_add is called from other files"),
     ("an unfinished mark", {"src/base/a.c": call("/* FIX" "ME */")}, "finish it"),
     ("unfinished work without issue", {"src/base/a.c": call("/* TO" "DO: later */")},
      "names its issue"),
@@ -84,6 +89,9 @@ TIDY_PASSES = (
      {"src/base/a.c": call("x->free(a); x.time(b); pawl_free(c); my_rand(d);")}),
     ("allocation in its own file", {"src/base/alloc.c": call("malloc(1);")}),
     ("the clock in its own file", {"src/base/clock_os.c": call("clock_gettime(0, a);")}),
+    ("what nobody else calls by name", {"src/base/a.h": HEADER.replace(
+        "int pawl_a", "typedef void a_fn(int value);\nstatic inline int a_one(void)\n{\n"
+        "    return 1;\n}\nPAWL_MUST_CHECK int pawl_a")}),
     ("double far from money", {"src/base/a.c": call("double x = 1;")}),
     ("unfinished work with its issue", {"src/base/a.c": call("/* TO" "DO(#12): later. */")}),
     ("a function that just fits", {"src/base/a.c": LONG_FUNCTION.replace(
