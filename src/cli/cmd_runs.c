@@ -132,7 +132,10 @@ static int run_runs(const struct pawl_cli_call *call)
     if (history != NULL) {
         listing.table =
             json || listing.ids ? NULL : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
-        err = pawl_history_runs(history, &filter, add, &listing, &msg);
+        err = pawl_cli_settle_all(call, &dir, history, &msg);
+        if (pawl_ok(err)) {
+            err = pawl_history_runs(history, &filter, add, &listing, &msg);
+        }
         pawl_err closing = pawl_history_close(history, &msg);
         err = pawl_failed(err) ? err : closing;
     }

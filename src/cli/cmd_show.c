@@ -355,6 +355,7 @@ static int run_show(const struct pawl_cli_call *call)
     char id[PAWL_RUN_ID_BYTES];
     pawl_err err = find(&dir, history, call->operands[0], id, &msg);
     if (pawl_ok(err)) {
+        pawl_cli_settle_run(call, &dir, history, id);
         err = show(&page, history, id, &msg);
     }
     struct pawl_errmsg closing_msg = {""};

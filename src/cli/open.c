@@ -3,7 +3,8 @@
  * open.c: the price book and the history, opened as every command opens them.
  *
  * Whoever reads the history settles abandoned runs first, so that what it shows is what was
- * acknowledged; a run that can't be settled is named and the rest is shown all the same.
+ * acknowledged; a run that can't be settled is named and the rest is shown all the same. Where
+ * nothing can be written nothing is settled, which is said.
  */
 #include "cli/open.h"
 
@@ -25,12 +26,6 @@ int pawl_cli_open_prices(const struct pawl_cli_call *call,
     return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
 }
 
-static void tell_trouble(void *arg, const char *id, const struct pawl_errmsg *msg)
-{
-    const struct pawl_cli_call *call = arg;
-    fprintf(stderr, "pawl %s: %s: %s\n", call->command->name, id, msg->text);
-}
-
 int pawl_cli_open_history(const struct pawl_cli_call *call,
                           const char *data_dir,
                           struct pawl_datadir *ret_dir,
@@ -38,7 +33,6 @@ int pawl_cli_open_history(const struct pawl_cli_call *call,
 {
     *ret_history = NULL;
     struct pawl_errmsg msg = {""};
-    struct pawl_cli_call copy = *call; /* the callback's argument is not const */
     char path[PAWL_PATH_BYTES];
     pawl_err err = pawl_datadir_resolve(data_dir, ret_dir, &msg);
     if (pawl_ok(err)) {
@@ -46,9 +40,6 @@ int pawl_cli_open_history(const struct pawl_cli_call *call,
         if (err.code == PAWL_ERR_NOT_FOUND) {
             return PAWL_EXIT_OK;
         }
-    }
-    if (pawl_ok(err)) {
-        err = pawl_settle_all(ret_dir, tell_trouble, &copy, &msg);
     }
     if (pawl_ok(err)) {
         err = pawl_datadir_path(ret_dir, "history.db", path, &msg);
@@ -60,5 +51,42 @@ int pawl_cli_open_history(const struct pawl_cli_call *call,
         int status = err.code == PAWL_ERR_CORRUPT ? PAWL_EXIT_CORRUPT : PAWL_EXIT_REFUSED;
         return pawl_cli_error(call, status, "%s", msg.text);
     }
+    if (pawl_history_is_read_only(*ret_history)) {
+        fprintf(stderr,
+                "pawl %s: %s cannot be written: shown as it was left, and runs that were killed "
+                "are not settled\n",
+                call->command->name, ret_dir->path);
+    }
     return PAWL_EXIT_OK;
+}
+
+static void tell_trouble(void *arg, const char *id, const struct pawl_errmsg *msg)
+{
+    const struct pawl_cli_call *call = arg;
+    fprintf(stderr, "pawl %s: %s: %s\n", call->command->name, id, msg->text);
+}
+
+pawl_err pawl_cli_settle_all(const struct pawl_cli_call *call,
+                             const struct pawl_datadir *dir,
+                             struct pawl_history *history,
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_cli_call copy = *call; /* the callback's argument is not const */
+    return pawl_history_is_read_only(history)
+               ? PAWL_OK
+               : pawl_settle_all(dir, history, tell_trouble, &copy, msg);
+}
+
+void pawl_cli_settle_run(const struct pawl_cli_call *call,
+                         const struct pawl_datadir *dir,
+                         struct pawl_history *history,
+                         const char *id)
+{
+    struct pawl_cli_call copy = *call;
+    struct pawl_errmsg msg = {""};
+    enum pawl_settle_outcome outcome;
+    if (!pawl_history_is_read_only(history) &&
+        pawl_failed(pawl_settle_run(dir, history, id, &outcome, &msg))) {
+        tell_trouble(&copy, id, &msg);
+    }
 }

@@ -27,6 +27,15 @@ int pawl_cli_open_history(const struct pawl_cli_call *call,
                           const char *data_dir,
                           struct pawl_datadir *ret_dir,
                           struct pawl_history **ret_history);
+/* Settles what was abandoned, unless nothing can be written; what cannot be settled is named. */
+PAWL_MUST_CHECK pawl_err pawl_cli_settle_all(const struct pawl_cli_call *call,
+                                             const struct pawl_datadir *dir,
+                                             struct pawl_history *history,
+                                             struct pawl_errmsg *msg);
+void pawl_cli_settle_run(const struct pawl_cli_call *call,
+                         const struct pawl_datadir *dir,
+                         struct pawl_history *history,
+                         const char *id);
 
 /* --- Words that more than one command shows -------------------------------------------------- */
 

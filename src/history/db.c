@@ -6,12 +6,19 @@
  * cut takes from it is fed again from the journal, from the run's watermark on. Several processes
  * write it; WAL and a generous busy time-out let them take turns.
  */
+#define _GNU_SOURCE
 #include "history/db.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "journal/sqlite_err.h"
+#include "journal/sqlite_uri.h"
 
 enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 20000 };
 
@@ -129,21 +136,104 @@ static bool ensure_schema(struct pawl_history_db *db)
     return true;
 }
 
-pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
+/* `path` is for messages; false: kept. */
+static bool
+connect(struct pawl_history_db *db, const char *path, const char *name, int flags, const char *vfs)
 {
     *db = (struct pawl_history_db){.err = PAWL_OK};
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int code = sqlite3_open_v2(path, &db->sqlite, flags, pawl_history_vfs());
+    int code = sqlite3_open_v2(name, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (code != SQLITE_OK) {
         db->err = pawl_sqlite_err(db->sqlite, code, "open", path, &db->msg);
-        return db->err;
+        return false;
     }
     code = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
     PAWL_ASSERT(code == SQLITE_OK);
-    if (run_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")) {
+    return true;
+}
+
+pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    if (!connect(db, path, path, flags, pawl_history_vfs())) {
+        return db->err;
+    }
+    /* SQLite opens for reading what it cannot open for writing. */
+    db->read_only = sqlite3_db_readonly(db->sqlite, "main") == 1;
+    if (db->read_only) {
+        pawl_history_db_fail(db, PAWL_ERR(PERMISSION), "the file cannot be written");
+    } else if (run_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")) {
         (void)ensure_schema(db); /* a failure is in db->err */
     }
     return db->err;
+}
+
+static bool may_write(const char *path)
+{
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+/* SQLite needs files of its own beside the file. */
+static bool may_write_beside(const char *path)
+{
+    char directory[PAWL_PATH_BYTES_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t bytes = slash != NULL ? (size_t)(slash - path) : 0;
+    if (bytes == 0 || bytes >= sizeof(directory)) {
+        return true;
+    }
+    memcpy(directory, path, bytes);
+    directory[bytes] = '\0';
+    return may_write(directory);
+}
+
+/* Whether there is a log with something in it beside the file. */
+static bool has_log(const char *path)
+{
+    char name[PAWL_PATH_BYTES_MAX + 8];
+    struct stat found;
+    int bytes = snprintf(name, sizeof(name), "%s-wal", path);
+    return bytes > 0 && (size_t)bytes < sizeof(name) && stat(name, &found) == 0 &&
+           found.st_size > 0;
+}
+
+/* A file without a log is complete and is read as one that nobody changes. With a log, which a
+ * process left that was killed, SQLite needs the log's index, which lies beside it then. */
+static pawl_err open_read_only(struct pawl_history_db *db, const char *path)
+{
+    char uri[PAWL_SQLITE_URI_BYTES];
+    const char *name = path;
+    int flags = SQLITE_OPEN_READONLY;
+    if (!has_log(path)) {
+        pawl_sqlite_immutable_uri(path, uri);
+        name = uri;
+        flags |= SQLITE_OPEN_URI;
+    }
+    int64_t version = 0;
+    /* Our VFS would write to the index. */
+    if (connect(db, path, name, flags, NULL) && read_version(db, &version) &&
+        version != SCHEMA_VERSION) {
+        pawl_history_db_fail(db, PAWL_ERR(VERSION),
+                             version == 0 ? "there is nothing in it yet"
+                                          : "written by a newer pawl");
+    }
+    db->read_only = true;
+    return db->err;
+}
+
+pawl_err pawl_history_db_open_reader(struct pawl_history_db *db, const char *path)
+{
+    pawl_err err = pawl_history_db_open(db, path);
+    if (pawl_ok(err) || (may_write(path) && may_write_beside(path))) {
+        return err;
+    }
+    struct pawl_history_db reader;
+    if (pawl_failed(open_read_only(&reader, path))) {
+        pawl_history_db_close(&reader);
+        return err; /* Why it cannot be written says more. */
+    }
+    pawl_history_db_close(db);
+    *db = reader;
+    return PAWL_OK;
 }
 
 void pawl_history_db_close(struct pawl_history_db *db)

@@ -24,12 +24,16 @@ struct pawl_history_db {
         sqlite3_stmt *statement;
     } statements[PAWL_HISTORY_STATEMENTS_MAX];
     uint32_t statement_count;
+    bool read_only;
     pawl_err err; /* the first failure, kept until it is taken */
     struct pawl_errmsg msg;
 };
 
-/* After a failure too the struct wants closing. */
+/* Makes the file if need be. After a failure too the struct wants closing. */
 PAWL_MUST_CHECK pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path);
+/* The same for a reader: where nothing can be written, `read_only` is set and the file is read as
+ * it is. */
+PAWL_MUST_CHECK pawl_err pawl_history_db_open_reader(struct pawl_history_db *db, const char *path);
 void pawl_history_db_close(struct pawl_history_db *db);
 /* Keeps a failure that SQLite knows nothing of, unless there was one before. */
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text);

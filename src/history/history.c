@@ -190,7 +190,7 @@ pawl_err pawl_history_open(const char *path,
     if (run_id != NULL) {
         bool fits = pawl_slice_copy_str(pawl_slice_str(run_id), history->run_id, RUN_ID_BYTES);
         PAWL_ASSERT(fits && run_id[0] != '\0');
-    } else if (pawl_failed(pawl_history_db_open(&history->db, path))) {
+    } else if (pawl_failed(pawl_history_db_open_reader(&history->db, path))) {
         pawl_err err = history->db.err;
         pawl_errmsg_set(msg, "%s", history->db.msg.text);
         release(history);
@@ -198,6 +198,11 @@ pawl_err pawl_history_open(const char *path,
     }
     *ret_history = history;
     return PAWL_OK;
+}
+
+bool pawl_history_is_read_only(const struct pawl_history *history)
+{
+    return history->db.read_only;
 }
 
 /* With the mutex. */

@@ -20,13 +20,16 @@
 
 struct pawl_history;
 
-/* Makes the file and brings its schema up to date if need be. `run_id` NULL: for reading only.
+/* Makes the file and brings its schema up to date if need be. `run_id` NULL: for reading only, also
+ * where nothing can be written.
  * With a run the file is opened by the thread, when the first record comes: what is wrong with it
  * is told by `ready`, `wait` and `close`. */
 PAWL_MUST_CHECK pawl_err pawl_history_open(const char *path,
                                            const char *run_id,
                                            struct pawl_history **ret_history,
                                            struct pawl_errmsg *msg);
+/* It was opened for reading where nothing can be written: no writer could be opened there. */
+bool pawl_history_is_read_only(const struct pawl_history *history);
 /* Copies the record into the queue. The disk is the thread's; only when the queue is full does the
  * caller wait for it, since nothing is dropped. After a failure (wait and close tell it) records
  * are ignored. */
@@ -130,6 +133,7 @@ struct pawl_history_filter {
 /* Each row is borrowed for the call; false stops the reading, which is no error. Newest run first;
  * calls in the order in which they were made. */
 typedef bool pawl_history_run_fn(void *arg, const struct pawl_history_run *run);
+typedef bool pawl_history_id_fn(void *arg, struct pawl_slice run_id, uint64_t watermark);
 typedef bool pawl_history_call_fn(void *arg, const struct pawl_history_call *call);
 typedef bool pawl_history_model_fn(void *arg, const struct pawl_history_model *model);
 
@@ -138,6 +142,16 @@ PAWL_MUST_CHECK pawl_err pawl_history_runs(struct pawl_history *history,
                                            pawl_history_run_fn *fn,
                                            void *arg,
                                            struct pawl_errmsg *msg);
+/* The ids, and up to which operation the file has each run, in no order. */
+PAWL_MUST_CHECK pawl_err pawl_history_ids(struct pawl_history *history,
+                                          pawl_history_id_fn *fn,
+                                          void *arg,
+                                          struct pawl_errmsg *msg);
+/* Up to which operation the file has the run; 0: not at all. */
+PAWL_MUST_CHECK pawl_err pawl_history_known_op(struct pawl_history *history,
+                                               struct pawl_slice run_id,
+                                               uint64_t *ret_op,
+                                               struct pawl_errmsg *msg);
 PAWL_MUST_CHECK pawl_err pawl_history_calls(struct pawl_history *history,
                                             struct pawl_slice run_id,
                                             pawl_history_call_fn *fn,

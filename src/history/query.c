@@ -12,6 +12,7 @@ _Static_assert(PAWL_HISTORY_UNITS == 5, "the statements below name five columns 
 /* Whom the rows of one question go to: exactly one of the functions is set. */
 struct receiver {
     pawl_history_run_fn *run;
+    pawl_history_id_fn *id;
     pawl_history_call_fn *call;
     pawl_history_model_fn *model;
     void *arg;
@@ -128,6 +129,47 @@ pawl_err pawl_history_runs(struct pawl_history *history,
                                              (int64_t)bare, filter->name, limit);
     struct receiver receiver = {.run = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_run, &receiver, msg);
+}
+
+static bool hand_out_id(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    return receiver->id(receiver->arg, column_text(row, 0), (uint64_t)sqlite3_column_int64(row, 1));
+}
+
+pawl_err pawl_history_ids(struct pawl_history *history,
+                          pawl_history_id_fn *fn,
+                          void *arg,
+                          struct pawl_errmsg *msg)
+{
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, "SELECT id, watermark FROM runs", "");
+    struct receiver receiver = {.id = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_id, &receiver, msg);
+}
+
+static bool note_op(void *arg, struct pawl_slice run_id, uint64_t watermark)
+{
+    (void)run_id;
+    uint64_t *op = arg;
+    *op = watermark;
+    return true;
+}
+
+pawl_err pawl_history_known_op(struct pawl_history *history,
+                               struct pawl_slice run_id,
+                               uint64_t *ret_op,
+                               struct pawl_errmsg *msg)
+{
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row =
+        pawl_history_db_bind(db, "SELECT id, watermark FROM runs WHERE id=?1", "s", run_id);
+    uint64_t op = 0;
+    struct receiver receiver = {.id = note_op, .arg = &op};
+    pawl_err err = hand_out_rows(db, row, hand_out_id, &receiver, msg);
+    if (pawl_ok(err)) {
+        *ret_op = op;
+    }
+    return err;
 }
 
 static struct pawl_history_call read_call(sqlite3_stmt *row)

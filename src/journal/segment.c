@@ -9,7 +9,8 @@
  *
  * Reading changes nothing. A file without a log beside it is opened as immutable, which also works
  * on read-only media. One with a log (after a crash) is opened with write access, because
- * SQLite wants a lock, but then only read, and closed without copying the log.
+ * SQLite wants a lock, but then only read, and closed without copying the log. Where there is no
+ * write access, SQLite's VFS without locks does: the journal's own lock is held.
  *
  * Failure: SQLite's codes become ours through sqlite_err.c. Nothing is retried. Ownership: the
  * segment owns its connection and statements; one thread at a time.
@@ -21,6 +22,7 @@
 #include "base/assert.h"
 #include "journal/segment_priv.h"
 #include "journal/sqlite_err.h"
+#include "journal/sqlite_uri.h"
 
 pawl_err pawl_segment_failed(struct pawl_segment *segment,
                              int code,
@@ -105,37 +107,19 @@ static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
 
 /* --- Opening. --------------------------------------------------------------------------------- */
 
-/* "file:<path, escaped>?immutable=1". */
-static void immutable_uri(const char *path, char out[static PAWL_PATH_BYTES_MAX * 3 + 32])
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t used = 5;
-    memcpy(out, "file:", used);
-    for (; *path != '\0'; path++) {
-        unsigned char byte = (unsigned char)*path;
-        if (byte == '%' || byte == '?' || byte == '#') {
-            out[used++] = '%';
-            out[used++] = digits[byte >> 4];
-            out[used++] = digits[byte & 15];
-        } else {
-            out[used++] = (char)byte;
-        }
-    }
-    memcpy(out + used, "?immutable=1", sizeof("?immutable=1"));
-}
-
-/* Whether the file beside this one, say the log, is there; also when that cannot be said. */
-static bool companion_exists(const char *vfs_name, const char *path, const char *suffix)
+/* Whether the file, or one beside it, say its log, is there (SQLITE_ACCESS_EXISTS) or can be
+ * written (SQLITE_ACCESS_READWRITE); also when that cannot be said. */
+static bool may_access(const char *vfs_name, const char *path, const char *suffix, int access)
 {
     char name[PAWL_PATH_BYTES_MAX + 16];
     sqlite3_vfs *vfs = sqlite3_vfs_find(vfs_name);
     int length = snprintf(name, sizeof(name), "%s%s", path, suffix);
-    int exists = 0;
+    int yes = 0;
     if (vfs == NULL || length < 0 || (size_t)length >= sizeof(name) ||
-        vfs->xAccess(vfs, name, SQLITE_ACCESS_EXISTS, &exists) != SQLITE_OK) {
+        vfs->xAccess(vfs, name, access, &yes) != SQLITE_OK) {
         return true;
     }
-    return exists != 0;
+    return yes != 0;
 }
 
 static pawl_err connect(const char *vfs,
@@ -152,10 +136,10 @@ static pawl_err connect(const char *vfs,
     size_t bytes = strlen(path) + 1;
     PAWL_ASSERT(bytes > 1 && bytes <= sizeof(segment->path));
     memcpy(segment->path, path, bytes);
-    char uri[PAWL_PATH_BYTES_MAX * 3 + 32];
+    char uri[PAWL_SQLITE_URI_BYTES];
     const char *name = path;
     if ((flags & SQLITE_OPEN_URI) != 0) {
-        immutable_uri(path, uri);
+        pawl_sqlite_immutable_uri(path, uri);
         name = uri;
     }
     flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -290,31 +274,36 @@ pawl_err pawl_segment_open(const char *vfs,
                            struct pawl_segment **ret_segment,
                            struct pawl_errmsg *msg)
 {
-    bool immutable = access == PAWL_SEGMENT_READ && !companion_exists(vfs, path, "-wal");
-    int flags = immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
+    bool reading = access == PAWL_SEGMENT_READ;
+    int flags = SQLITE_OPEN_READWRITE;
+    if (reading && !may_access(vfs, path, "-wal", SQLITE_ACCESS_EXISTS)) {
+        flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+    } else if (reading && vfs == NULL && !may_access(vfs, path, "", SQLITE_ACCESS_READWRITE)) {
+        flags = SQLITE_OPEN_READONLY;
+        vfs = "unix-none";
+    }
     struct pawl_segment *segment = NULL;
     pawl_err err = connect(vfs, path, flags, &segment, msg);
     if (pawl_failed(err)) {
         return err;
     }
     PAWL_ASSERT(segment != NULL);
-    if (access == PAWL_SEGMENT_READ) {
+    if (reading) {
         set_switch(segment, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
     }
     err = configure(segment, msg);
     if (pawl_ok(err)) {
         err = load_place(segment, msg);
     }
-    if (pawl_ok(err) && access == PAWL_SEGMENT_WRITE) {
+    if (pawl_ok(err) && !reading) {
         err = require_wal(segment, msg);
     }
     if (pawl_ok(err)) {
-        err = access == PAWL_SEGMENT_WRITE
-                  ? prepare_insert(segment, msg)
-                  : pawl_segment_run(segment, "PRAGMA query_only = ON", "open", msg);
+        err = reading ? pawl_segment_run(segment, "PRAGMA query_only = ON", "open", msg)
+                      : prepare_insert(segment, msg);
     }
     if (pawl_failed(err)) {
-        pawl_segment_close(segment, access == PAWL_SEGMENT_READ);
+        pawl_segment_close(segment, reading);
         return err;
     }
     PAWL_ASSERT(segment->place.number > 0 && segment->place.first_op > 0);

@@ -184,26 +184,48 @@ static pawl_err make_directories(const char *path, struct pawl_errmsg *msg)
         memcpy(part, path, i);
         part[i] = '\0';
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            pawl_errmsg_set(msg, "cannot make the directory %.400s: %s", part, strerror(errno));
-            return pawl_err_from_errno(errno);
+            int error_number = errno;
+            pawl_errmsg_set(msg,
+                            "cannot make the directory %.300s: %s; name another place with "
+                            "--data-dir or PAWL_DATA_DIR",
+                            part, strerror(error_number));
+            return pawl_err_from_errno(error_number);
         }
     }
     return PAWL_OK;
 }
 
-pawl_err pawl_datadir_create(const struct pawl_datadir *dir, struct pawl_errmsg *msg)
+/* Both must be known to be writable before anything is begun: what to do is not in the message of
+ * the file that fails first. */
+static pawl_err check_writable(const char *path, struct pawl_errmsg *msg)
 {
-    pawl_err err = pawl_datadir_check(dir, msg);
-    if (pawl_ok(err)) {
+    if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0) {
         return PAWL_OK;
     }
-    if (err.code != PAWL_ERR_NOT_FOUND) {
+    int error_number = errno;
+    pawl_errmsg_set(msg,
+                    "runs cannot be kept in %.300s: %s; name another place with --data-dir or "
+                    "PAWL_DATA_DIR",
+                    path, strerror(error_number));
+    return pawl_err_from_errno(error_number);
+}
+
+pawl_err pawl_datadir_create(const struct pawl_datadir *dir, struct pawl_errmsg *msg)
+{
+    char runs[PAWL_PATH_BYTES];
+    pawl_err err = pawl_datadir_path(dir, "runs", runs, msg);
+    if (pawl_failed(err)) {
         return err;
     }
-    char runs[PAWL_PATH_BYTES];
-    err = pawl_datadir_path(dir, "runs", runs, msg);
-    if (pawl_ok(err)) {
+    err = pawl_datadir_check(dir, msg);
+    if (err.code == PAWL_ERR_NOT_FOUND) {
         err = make_directories(runs, msg);
+        if (pawl_ok(err)) {
+            err = write_format(dir, msg);
+        }
     }
-    return pawl_ok(err) ? write_format(dir, msg) : err;
+    if (pawl_ok(err)) {
+        err = check_writable(dir->path, msg);
+    }
+    return pawl_ok(err) ? check_writable(runs, msg) : err;
 }

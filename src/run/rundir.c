@@ -128,6 +128,9 @@ pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
     char path[PAWL_PATH_BYTES];
     file_path(&run, "lock", path);
     run.lock_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (run.lock_fd < 0 && (errno == EROFS || errno == EACCES)) {
+        run.lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
     if (run.lock_fd < 0) {
         return failed("open", path, msg);
     }
@@ -170,6 +173,24 @@ uint64_t pawl_rundir_ended_op(const struct pawl_rundir *run)
     uint64_t op = 0;
     bool told = pawl_slice_equal(word, PAWL_SLICE(WORD_ENDED)) && pawl_slice_to_u64(number, &op);
     return told ? op : 0;
+}
+
+bool pawl_rundir_says_ended(const struct pawl_datadir *dir, const char *id, uint64_t known_op)
+{
+    char name[64];
+    char path[PAWL_PATH_BYTES];
+    (void)snprintf(name, sizeof(name), "runs/%s/lock", id);
+    if (pawl_failed(pawl_datadir_path(dir, name, path, NULL))) {
+        return false;
+    }
+    const struct pawl_rundir run = {.lock_fd = open(path, O_RDONLY | O_CLOEXEC)};
+    if (run.lock_fd < 0) {
+        return false;
+    }
+    bool ended =
+        known_op > 0 && pawl_rundir_is_ended(&run) && pawl_rundir_ended_op(&run) <= known_op;
+    (void)close(run.lock_fd);
+    return ended;
 }
 
 pawl_err

@@ -33,7 +33,8 @@ PAWL_MUST_CHECK pawl_err pawl_rundir_create(const struct pawl_datadir *dir,
                                             int64_t now_us,
                                             struct pawl_rundir *ret_run,
                                             struct pawl_errmsg *msg);
-/* Takes the lock of an existing one, waiting for nobody. LOCKED: alive; NOT_FOUND. */
+/* Takes the lock of an existing one, waiting for nobody; also where nothing can be written. LOCKED:
+ * alive; NOT_FOUND. */
 PAWL_MUST_CHECK pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
                                           const char *id,
                                           struct pawl_rundir *ret_run,
@@ -52,6 +53,9 @@ bool pawl_rundir_has_witness(const struct pawl_rundir *run);
 bool pawl_rundir_is_ended(const struct pawl_rundir *run);
 /* The last operation of the journal then; 0: not ended, or that was not written down. */
 uint64_t pawl_rundir_ended_op(const struct pawl_rundir *run);
+/* It has ended, and a history that knows it up to `known_op` has all of it. Needs no lock, since
+ * that is the last word. false also when it cannot be read. */
+bool pawl_rundir_says_ended(const struct pawl_datadir *dir, const char *id, uint64_t known_op);
 PAWL_MUST_CHECK pawl_err pawl_rundir_set_ended(const struct pawl_rundir *run,
                                                uint64_t last_op,
                                                struct pawl_errmsg *msg);

@@ -287,6 +287,10 @@ static pawl_err settle(const struct pawl_datadir *dir,
 {
     struct pawl_rundir run;
     enum pawl_settle_outcome outcome = PAWL_SETTLE_ALIVE;
+    if (pawl_rundir_says_ended(dir, id, known_op)) {
+        *ret_outcome = PAWL_SETTLE_WAS_ENDED;
+        return PAWL_OK;
+    }
     pawl_err err = take_lock(dir, id, &run, msg);
     if (err.code == PAWL_ERR_LOCKED) {
         *ret_outcome = PAWL_SETTLE_ALIVE;
@@ -303,28 +307,42 @@ static pawl_err settle(const struct pawl_datadir *dir,
     return err;
 }
 
-/* --- What the history knows ---------------------------------------------------------------- */
+pawl_err pawl_settle_run(const struct pawl_datadir *dir,
+                         struct pawl_history *history,
+                         const char *id,
+                         enum pawl_settle_outcome *ret_outcome,
+                         struct pawl_errmsg *msg)
+{
+    uint64_t known_op = 0;
+    pawl_err err = pawl_history_known_op(history, pawl_slice_str(id), &known_op, msg);
+    return pawl_ok(err) ? settle(dir, id, known_op, ret_outcome, msg) : err;
+}
 
-/* The runs in the history, sorted by id. An ended run that is not among them, or of which the
- * history has less than the journal, is fed again: so what was deleted, or was lost with the power
- * because it was not synced yet, comes back from the journals. */
+/* --- All of them --------------------------------------------------------------------------- */
+
+enum { KNOWN_BYTES_MAX = 64 << 20 };
+
+/* A run in the history. An ended run that is not among them, or of which the history has less than
+ * the journal, is fed again: so what was deleted, or was lost with the power because it was not
+ * synced yet, comes back from the journals. */
 struct known_run {
     char id[PAWL_RUN_ID_BYTES];
     uint64_t watermark;
 };
 
-struct known {
-    struct pawl_buf runs; /* of struct known_run */
+struct settling {
+    const struct pawl_datadir *dir;
+    struct pawl_buf known; /* of struct known_run, sorted by id */
+    pawl_settle_trouble_fn *trouble;
+    void *arg;
 };
 
-enum { KNOWN_BYTES_MAX = 64 << 20 };
-
-static bool know(void *arg, const struct pawl_history_run *run)
+static bool note_known(void *arg, struct pawl_slice run_id, uint64_t watermark)
 {
-    struct known *known = arg;
-    struct known_run row = {.watermark = run->watermark};
-    if (pawl_slice_copy_str(run->id, row.id, sizeof(row.id))) {
-        pawl_buf_append(&known->runs, &row, sizeof(row));
+    struct settling *settling = arg;
+    struct known_run row = {.watermark = watermark};
+    if (pawl_slice_copy_str(run_id, row.id, sizeof(row.id))) {
+        pawl_buf_append(&settling->known, &row, sizeof(row));
     }
     return true;
 }
@@ -336,79 +354,23 @@ static int compare_known(const void *a, const void *b)
     return strcmp(left->id, right->id);
 }
 
-static size_t known_count(const struct known *known)
-{
-    return known->runs.bytes / sizeof(struct known_run);
-}
-
 /* 0: it does not know the run. */
-static uint64_t known_op_of(const struct known *known, const char *id)
+static uint64_t known_op_of(const struct settling *settling, const char *id)
 {
+    size_t count = settling->known.bytes / sizeof(struct known_run);
     struct known_run key = {.watermark = 0};
     memcpy(key.id, id, sizeof(key.id));
     const struct known_run *found =
-        known_count(known) == 0
-            ? NULL
-            : bsearch(&key, known->runs.data, known_count(known), sizeof(key), compare_known);
+        count == 0 ? NULL : bsearch(&key, settling->known.data, count, sizeof(key), compare_known);
     return found != NULL ? found->watermark : 0;
 }
-
-static pawl_err
-read_known(const struct pawl_datadir *dir, struct known *known, struct pawl_errmsg *msg)
-{
-    char path[PAWL_PATH_BYTES];
-    struct pawl_history *history = NULL;
-    struct pawl_history_filter all = {.limit = 0};
-    pawl_buf_init(&known->runs, KNOWN_BYTES_MAX);
-    pawl_err err = pawl_datadir_path(dir, "history.db", path, msg);
-    if (pawl_ok(err)) {
-        err = pawl_history_open(path, NULL, &history, msg);
-    }
-    if (pawl_failed(err)) {
-        return err;
-    }
-    struct pawl_errmsg closing;
-    err = pawl_history_runs(history, &all, know, known, msg);
-    pawl_err closed = pawl_history_close(history, &closing);
-    if (pawl_ok(err) && pawl_failed(closed)) {
-        pawl_errmsg_set(msg, "%s", closing.text);
-        err = closed;
-    }
-    if (known_count(known) > 0) {
-        qsort(known->runs.data, known_count(known), sizeof(struct known_run), compare_known);
-    }
-    return err;
-}
-
-pawl_err pawl_settle_run(const struct pawl_datadir *dir,
-                         const char *id,
-                         enum pawl_settle_outcome *ret_outcome,
-                         struct pawl_errmsg *msg)
-{
-    struct known known;
-    pawl_err err = read_known(dir, &known, msg);
-    if (pawl_ok(err)) {
-        err = settle(dir, id, known_op_of(&known, id), ret_outcome, msg);
-    }
-    pawl_buf_free(&known.runs);
-    return err;
-}
-
-/* --- All of them --------------------------------------------------------------------------- */
-
-struct settling {
-    const struct pawl_datadir *dir;
-    struct known known;
-    pawl_settle_trouble_fn *trouble;
-    void *arg;
-};
 
 static bool settle_step(void *arg, const char *id)
 {
     struct settling *settling = arg;
     enum pawl_settle_outcome outcome;
     struct pawl_errmsg msg = {""};
-    pawl_err err = settle(settling->dir, id, known_op_of(&settling->known, id), &outcome, &msg);
+    pawl_err err = settle(settling->dir, id, known_op_of(settling, id), &outcome, &msg);
     /* A directory may have gone since it was listed. */
     if (pawl_failed(err) && err.code != PAWL_ERR_NOT_FOUND && settling->trouble != NULL) {
         settling->trouble(settling->arg, id, &msg);
@@ -417,15 +379,21 @@ static bool settle_step(void *arg, const char *id)
 }
 
 pawl_err pawl_settle_all(const struct pawl_datadir *dir,
+                         struct pawl_history *history,
                          pawl_settle_trouble_fn *trouble,
                          void *arg,
                          struct pawl_errmsg *msg)
 {
     struct settling settling = {.dir = dir, .trouble = trouble, .arg = arg};
-    pawl_err err = read_known(dir, &settling.known, msg);
+    pawl_buf_init(&settling.known, KNOWN_BYTES_MAX);
+    pawl_err err = pawl_history_ids(history, note_known, &settling, msg);
+    if (settling.known.bytes > 0) {
+        qsort(settling.known.data, settling.known.bytes / sizeof(struct known_run),
+              sizeof(struct known_run), compare_known);
+    }
     if (pawl_ok(err)) {
         err = pawl_datadir_runs(dir, settle_step, &settling, msg);
     }
-    pawl_buf_free(&settling.known.runs);
+    pawl_buf_free(&settling.known);
     return err;
 }

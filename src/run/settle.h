@@ -11,6 +11,7 @@
 
 #include "base/attrs.h"
 #include "base/err.h"
+#include "history/history.h"
 #include "run/datadir.h"
 
 enum pawl_settle_outcome {
@@ -19,15 +20,18 @@ enum pawl_settle_outcome {
     PAWL_SETTLE_SETTLED
 };
 
+/* `history` is the data directory's, opened for reading. A run that has ended but is not in it (its
+ * file was deleted, say) is written to it again from its journal. */
 PAWL_MUST_CHECK pawl_err pawl_settle_run(const struct pawl_datadir *dir,
+                                         struct pawl_history *history,
                                          const char *id,
                                          enum pawl_settle_outcome *ret_outcome,
                                          struct pawl_errmsg *msg);
 /* All of them: for the list. A run that cannot be settled does not keep the others from it;
- * `trouble` hears of each such one and may be NULL. Ended runs that the history does not have (its
- * file was deleted, say) are written to it again from their journals. */
+ * `trouble` hears of each such one and may be NULL. */
 typedef void pawl_settle_trouble_fn(void *arg, const char *id, const struct pawl_errmsg *msg);
 PAWL_MUST_CHECK pawl_err pawl_settle_all(const struct pawl_datadir *dir,
+                                         struct pawl_history *history,
                                          pawl_settle_trouble_fn *trouble,
                                          void *arg,
                                          struct pawl_errmsg *msg);

@@ -83,7 +83,8 @@ def fill_and_look(world, disk, room):
         witness.await_nobody()
     assert status == 125 and "pawl: " in stderr, (room, status, stderr)
     # Readers may not be able to do anything about it, but they say so.
-    assert world.tell("runs").returncode in (0, 1), room
+    done = world.tell("runs")
+    assert done.returncode in (0, 1), (room, done)
     disk.relieve()
     asked = len(world.provider.ledger()["calls"]) > 0
     if asked:

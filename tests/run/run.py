@@ -19,13 +19,14 @@ import disks  # noqa: E402
 import files  # noqa: E402
 import kills  # noqa: E402
 import processes  # noqa: E402
+import readers  # noqa: E402
 import scripted  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
-          "files": files, "kills": kills, "disks": disks}
+          "files": files, "kills": kills, "disks": disks, "readers": readers}
 
 
 def wanted(names, suite, title):
