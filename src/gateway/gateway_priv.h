@@ -6,7 +6,8 @@
  *   gateway.c       life of the gateway, dispatch, latch, line of waiting calls
  *   call.c          a call's states and its memory
  *   call_admit.c    RECEIVED … RESERVING: read, price, estimate, admit, wait, reserve
- *   call_forward.c  FORWARDING … STREAMING: the request upstream, answers in one piece
+ *   call_forward.c  FORWARDING … DRAINING: the request upstream, and how long it is waited for
+ *   call_answer.c   the answer's head, what it is, and its end
  *   call_stream.c   events one by one: hide, count, gate tool calls
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
@@ -296,6 +297,13 @@ void pawl_model_call_drained(struct pawl_model_call *call);
 void pawl_model_call_prolong(struct pawl_model_call *call);
 /* Reads on where nothing holds it back. */
 void pawl_model_call_resume(struct pawl_model_call *call);
+
+/* --- call_answer.c -------------------------------------------------------------------------- */
+
+/* What hears of the answer. */
+struct pawl_http_call_events pawl_model_call_answer_events(struct pawl_model_call *call);
+/* Words for a 502: what went wrong, and why. */
+void pawl_model_call_unreachable(struct pawl_model_call *call, const char *what, const char *why);
 /* Sends the head of the answer, with a body whose length is not known. */
 void pawl_model_call_begin_answer(struct pawl_model_call *call);
 /* A whole answer with the upstream's head. */
