@@ -148,7 +148,8 @@ static void tell_durable(struct pawl_engine *engine, struct pawl_slice blob)
 static void commit_done(struct pawl_engine *engine)
 {
     struct engine_slot *slot = &engine->slots[engine->collecting ^ 1];
-    PAWL_ASSERT(slot->first_op == engine->batch.first_op);
+    PAWL_ASSERT(slot->first_op == engine->batch.first_op && slot->last_op == engine->batch.last_op);
+    PAWL_ASSERT(engine->durable_op + 1 == slot->first_op); /* J5 */
     engine->durable_op = engine->batch.last_op;
     engine->durable_hash = engine->batch.hash;
     engine->commits_since_tidy++;

@@ -43,6 +43,8 @@ bool pawl_engine_answer_ready(struct pawl_engine *engine)
             engine->waiting_last = NULL;
         }
         op->next = NULL;
+        PAWL_ASSERT(engine->waiting_first == NULL ||
+                    engine->waiting_first->needs_op >= op->needs_op); /* J7 */
         op->done(op);
         any = true;
         if (stop) {

@@ -62,6 +62,8 @@ pawl_err pawl_slew_start(struct pawl_slew *slew,
 /* By how much the ledger's clock is drawn after `elapsed_us`. */
 static int64_t draw(struct pawl_slew *slew, int64_t elapsed_us, int64_t distance_us)
 {
+    PAWL_ASSERT(elapsed_us > 0 && elapsed_us <= ELAPSED_US_MAX);
+    PAWL_ASSERT(slew->credit >= 0 && slew->credit < MILLION); /* S3 */
     int64_t credit = slew->credit + elapsed_us * DRAW_PPM;
     int64_t most_us = credit / MILLION;
     slew->credit = credit % MILLION; /* S3 */
@@ -91,6 +93,7 @@ int64_t pawl_slew_now_us(struct pawl_slew *slew)
     /* S1: drawing back never takes more than the elapsed time, since 500 ppm is less than all of
      * it; the carried fraction can make it one microsecond. */
     slew->now_us = next_us > slew->now_us ? next_us : slew->now_us;
+    PAWL_ASSERT(slew->now_us >= moved_us - elapsed_us); /* S1 */
     return slew->now_us;
 }
 

@@ -219,9 +219,11 @@ static void side_done(struct pawl_engine *engine, enum side_job job)
 {
     switch (job) {
     case SIDE_BEGIN:
+        PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_BEGUN && engine->snapshot.writer != NULL);
         engine->snapshot.state = SNAPSHOT_STREAMING;
         return;
     case SIDE_FINISH:
+        PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_STREAMING && engine->snapshot.handed_out);
         engine->snapshot.state = SNAPSHOT_DURABLE;
         return;
     case SIDE_REMOVE:
@@ -259,6 +261,8 @@ bool pawl_snapshot_finish_job(struct pawl_engine *engine)
 
 void pawl_snapshot_note_obsolete(struct pawl_engine *engine)
 {
+    PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
+    PAWL_ASSERT(engine->snapshot.row.op == engine->snapshot.op);
     struct pawl_journal_checkpoint oldest;
     if (engine->journal->ops->checkpoint(engine->journal, 1, &oldest)) {
         _Static_assert(sizeof(engine->snapshot.obsolete) == sizeof(oldest.file), "names fit");

@@ -72,6 +72,7 @@ static void apply(struct pawl_engine *engine,
 /* Answered without the ledger: it never saw the command. */
 static void refuse(struct pawl_engine *engine, uint16_t code, int64_t now_us, struct pawl_op *op)
 {
+    PAWL_ASSERT(code != PAWL_RESULT_OK);
     op->result = (struct pawl_result){.code = code, .now_us = now_us};
     pawl_engine_enqueue(engine, op, pawl_core_op(engine->ledger.core));
 }

@@ -65,7 +65,9 @@ static pawl_err refuse_if_poisoned(const struct sqlite_journal *journal, struct 
 
 static pawl_err roll_over(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(journal->active != NULL && journal->place_count > 0);
     uint32_t number = pawl_segment_place(journal->active)->number;
+    PAWL_ASSERT(journal->places[journal->place_count - 1].number == number);
     pawl_err err = pawl_segment_copy_log(journal->active, true, msg);
     pawl_segment_close(journal->active, pawl_failed(err));
     journal->active = NULL;
@@ -101,12 +103,14 @@ static pawl_err sqlite_append(struct pawl_journal *base,
     if (journal->head.first_op == 0) {
         journal->head.first_op = batch->first_op;
     }
+    PAWL_ASSERT(journal->head.first_op <= journal->head.last_op);
     return PAWL_OK;
 }
 
 /* The place that holds from_op, as an index. */
 static uint32_t place_of(const struct sqlite_journal *journal, uint64_t from_op)
 {
+    PAWL_ASSERT(journal->place_count > 0 && journal->places[0].first_op <= from_op);
     uint32_t at = journal->place_count - 1;
     while (at > 0 && journal->places[at].first_op > from_op) {
         at--;
@@ -122,6 +126,7 @@ static pawl_err read_one(struct sqlite_journal *journal,
                          struct pawl_segment_end *ret_end,
                          struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(at < journal->place_count);
     if (at + 1 == journal->place_count) {
         return pawl_segment_read(journal->active, from_op, fn, arg, ret_end, msg);
     }
@@ -315,6 +320,7 @@ pawl_err pawl_journal_sqlite_open(const struct pawl_journal_sqlite_options *opti
         sqlite_close(&journal->base);
         return err;
     }
+    PAWL_ASSERT(journal->active != NULL && journal->place_count > 0);
     *ret_journal = &journal->base;
     return PAWL_OK;
 }
