@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""gateway.py [--build DIR] [--seconds N]: the gateway against nginx, and against nothing.
+"""gateway.py [--build DIR] [--rounds N]: the gateway against nginx, and against nothing.
 
 Two figures, each beside its reference in the same run on the same cores:
 
@@ -9,7 +9,13 @@ Two figures, each beside its reference in the same run on the same cores:
   time to first byte  what one client waits longer than without a gateway, over one fsync of
                       4 KiB on the same disk
 
-The proxy has one core to itself; upstream and load share the other, as many as there are.
+The proxy has one core to itself; upstream and load share the other, as many as there are. Whoever
+is measured takes turns with the others, several rounds long, and for each the CPU time that a
+request took all threads of the process is printed beside the rate: on a machine that does other
+things it is steadier, and it tells what is work from what is waiting.
+
+With --dir on a memory file system (/dev/shm) the syncs cost nothing, and what is left is the
+gateway's own part.
 """
 import argparse
 import json
@@ -26,7 +32,6 @@ sys.path.insert(0, str(ROOT / "tests/http"))
 import harness  # noqa: E402
 
 CONNECTIONS = 64
-ROUNDS = 3
 GATE_THROUGHPUT = 0.35
 AIM_THROUGHPUT = 0.45
 NGINX = """
@@ -95,8 +100,8 @@ def request_file(folder, name, path, port):
 
 
 def load(build, port, connections, seconds, file):
-    done = subprocess.run(pinned(1, [build / "bin/gateway_load", port, connections, seconds, file]),
-                          capture_output=True, text=True, check=False)
+    command = [build / "bin/gateway_load", port, connections, seconds, file, 0]
+    done = subprocess.run(pinned(1, command), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -120,7 +125,8 @@ def median(values):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", default="build/werror")
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--inline", action="store_true", help="commit in the loop, not a thread")
     parser.add_argument("--dir", help="where the journal lies; its disk is what is measured")
     options = parser.parse_args()
@@ -131,41 +137,83 @@ def main():
     upstream, proxy = harness.free_port(), harness.free_port()
     try:
         with Nginx(folder, "upstream", upstream, 1,
-                   UPSTREAM.format(port=upstream, answer=answer_text())), \
-             Nginx(folder, "proxy", proxy, 0, PROXY.format(port=proxy, upstream=upstream)), \
+                   UPSTREAM.format(port=upstream, answer=answer_text())) as provider, \
+             Nginx(folder, "proxy", proxy, 0,
+                   PROXY.format(port=proxy, upstream=upstream)) as nginx, \
              harness.Host(Port(upstream), folder, usd=harness.USD * 10_000_000,
                           records=None, **extra) as host:
-            run(options, build, folder, host, upstream, proxy)
+            run(options, folder, host, {"direct": (upstream, provider),
+                                        "nginx": (proxy, nginx)})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(options, build, folder, host, upstream, proxy):
+def cpu_us(process):
+    """CPU time so far of all threads of a process."""
+    total_ns = 0
+    for task in pathlib.Path(f"/proc/{process}/task").iterdir():
+        total_ns += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return total_ns / 1000
+
+
+def worker_of(nginx):
+    """The one process of an nginx that works."""
+    master = nginx.process.pid
+    children = pathlib.Path(f"/proc/{master}/task/{master}/children")
+    until = time.monotonic() + harness.SECONDS_MAX
+    while time.monotonic() < until:
+        if found := children.read_text(encoding="ascii").split():
+            return int(found[0])
+    raise AssertionError("nginx has no worker")
+
+
+def measured(build, target, connections, seconds):
+    """One round of load, with the CPU time that a request took."""
+    port, file, process = target
+    before = cpu_us(process)
+    row = load(build, port, connections, seconds, file)
+    row["cpu_us"] = (cpu_us(process) - before) / max(1, row["requests"])
+    return row
+
+
+def show(name, rows):
+    rate, wait, tail = (median([row[key] for row in rows])
+                        for key in ("per_second", "p50_us", "p99_us"))
+    cpu = median([row["cpu_us"] for row in rows])
+    best = max(row["per_second"] for row in rows)
+    print(f"  {name:8} {rate:8} /s (best {best})   cpu {cpu:6.1f} us   "
+          f"p50 {wait} us   p99 {tail} us")
+
+
+def run(options, folder, host, references):
+    build = ROOT / options.build
+    path = "/v1/chat/completions"
+    targets = {name: (port, request_file(folder, name, path, port), worker_of(nginx))
+               for name, (port, nginx) in references.items()}
     path = f"/{host.secret}/openai/v1/chat/completions"
-    files = {"gateway": (host.port, request_file(folder, "gateway", path, host.port)),
-             "nginx": (proxy, request_file(folder, "nginx", "/v1/chat/completions", proxy)),
-             "direct": (upstream, request_file(folder, "direct", "/v1/chat/completions", upstream))}
-    many = {name: [] for name in files}
-    one = {name: [] for name in files}
+    targets["gateway"] = (host.port, request_file(folder, "gateway", path, host.port),
+                          host.process.pid)
+    many = {name: [] for name in targets}
+    one = {name: [] for name in targets}
     syncs = []
-    for _ in range(ROUNDS):
-        for name, (port, file) in files.items():
-            many[name].append(load(build, port, CONNECTIONS, options.seconds, file))
-            one[name].append(load(build, port, 1, max(1, options.seconds // 2), file))
+    for _ in range(options.rounds):
+        for name, target in targets.items():
+            many[name].append(measured(build, target, CONNECTIONS, options.seconds))
+            one[name].append(measured(build, target, 1, 1))
         syncs.append(fsync_us(folder))
     rates = {name: median([row["per_second"] for row in rows]) for name, rows in many.items()}
     waits = {name: median([row["p50_us"] for row in rows]) for name, rows in one.items()}
+    print(f"throughput, {CONNECTIONS} connections, 1 KiB, median of {options.rounds} rounds")
+    for name, rows in many.items():
+        show(name, rows)
     ratio = rates["gateway"] / rates["nginx"]
-    print(f"throughput, {CONNECTIONS} connections, 1 KiB, median of {ROUNDS} rounds")
-    for name in ("direct", "nginx", "gateway"):
-        p99 = median([row["p99_us"] for row in many[name]])
-        print(f"  {name:8} {rates[name]:8} /s   p99 {p99} us")
     print(f"  gateway over nginx {ratio:.2f} (gate {GATE_THROUGHPUT}, aim {AIM_THROUGHPUT})")
+    print("one client")
+    for name, rows in one.items():
+        show(name, rows)
     added = waits["gateway"] - waits["direct"]
-    allowed = median(syncs) + 100
-    print("time to first byte, one client, median")
-    print("  " + ", ".join(f"{name} {waits[name]} us" for name in ("direct", "nginx", "gateway")))
-    print(f"  added {added} us; one fsync + 100 us is {allowed} us")
+    print(f"  added {added} us; one fsync + 100 us is {median(syncs) + 100} us "
+          f"(best fsync {min(syncs)} us)")
     state = host.state()
     print(f"  {state['calls']} calls, {state['USD_MICROCENTS']['spent']} microcents booked, "
           f"overshoot {state['overshoot']}")
