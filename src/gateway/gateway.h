@@ -45,6 +45,8 @@ enum pawl_refusal {
     PAWL_REFUSAL_LEDGER,      /* the ledger said no for a reason of its own */
     PAWL_REFUSAL_COUNT
 };
+/* "spent", "held", …, as docs/GATEWAY.md has them. */
+const char *pawl_refusal_name(enum pawl_refusal refusal);
 
 struct pawl_gateway_latch {
     enum pawl_refusal refusal;

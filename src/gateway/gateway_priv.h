@@ -350,7 +350,6 @@ void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
                           struct pawl_gateway *gateway,
                           enum pawl_dialect dialect,
                           const struct pawl_refusal_words *words);
-const char *pawl_refusal_name(enum pawl_refusal refusal);
 
 /* --- words.c -------------------------------------------------------------------------------- */
 

@@ -287,7 +287,7 @@ pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
         pawl_err err = pawl_err_from_errno(errno);
-        pawl_errmsg_set(msg, "the price file %s: %s", path, strerror(errno));
+        pawl_errmsg_set(msg, "cannot read the price file %s: %s", path, strerror(errno));
         return err;
     }
     struct pawl_buf text;

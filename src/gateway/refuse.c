@@ -45,6 +45,7 @@ _Static_assert(PAWL_ARRAY_LEN(refusals) == PAWL_REFUSAL_COUNT, "every refusal ha
 
 const char *pawl_refusal_name(enum pawl_refusal refusal)
 {
+    PAWL_ASSERT(refusal < PAWL_REFUSAL_COUNT);
     return refusals[refusal].name;
 }
 

@@ -23,10 +23,10 @@ static int check_file(const char *path)
     if (stat(path, &found) != 0) {
         return errno == ENOTDIR ? ENOENT : errno;
     }
-    if (!S_ISREG(found.st_mode) || access(path, X_OK) != 0) {
-        return EACCES;
+    if (S_ISDIR(found.st_mode)) {
+        return EISDIR;
     }
-    return 0;
+    return S_ISREG(found.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
 int pawl_command_check(const char *name)
@@ -47,7 +47,7 @@ int pawl_command_check(const char *name)
         if (found == 0) {
             return 0;
         }
-        error_number = found == EACCES ? EACCES : error_number;
+        error_number = found == EACCES || found == EISDIR ? found : error_number;
     }
     return error_number;
 }

@@ -101,7 +101,7 @@ pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
         if (!is_url(url) ||
             !pawl_slice_copy_str(url, upstreams.urls[address->upstream], PAWL_UPSTREAM_URL_BYTES)) {
             /* The value is not shown: it may hold a credential. */
-            pawl_errmsg_set(msg, "%s must be an address as http://host or https://host/path",
+            pawl_errmsg_set(msg, "%s must be an address such as http://host or https://host/path",
                             address->name);
             return PAWL_ERR(INVALID);
         }

@@ -85,7 +85,7 @@ static bool ids_add(struct ids *ids, const char *id)
 
 static int compare_newest_first(const void *left, const void *right)
 {
-    return -strcmp(left, right);
+    return strcmp(right, left);
 }
 
 static pawl_err read_ids(const struct pawl_datadir *dir, struct ids *ids, struct pawl_errmsg *msg)
@@ -97,8 +97,9 @@ static pawl_err read_ids(const struct pawl_datadir *dir, struct ids *ids, struct
     }
     DIR *runs = opendir(path);
     if (runs == NULL) {
-        pawl_errmsg_set(msg, "cannot read %.400s: %s", path, strerror(errno));
-        return errno == ENOENT ? PAWL_OK : pawl_err_from_errno(errno);
+        int error_number = errno;
+        pawl_errmsg_set(msg, "cannot read %.400s: %s", path, strerror(error_number));
+        return error_number == ENOENT ? PAWL_OK : pawl_err_from_errno(error_number);
     }
     for (const struct dirent *entry = readdir(runs); entry != NULL; entry = readdir(runs)) {
         if (pawl_run_id_valid(entry->d_name) && !ids_add(ids, entry->d_name)) {

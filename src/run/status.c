@@ -19,29 +19,6 @@
 
 enum { ANSWER_BYTES_MAX = 16384 };
 
-const char *pawl_status_refusal_name(enum pawl_refusal refusal)
-{
-    static const char *const names[PAWL_REFUSAL_COUNT] = {
-        [PAWL_REFUSAL_SPENT] = "spent",
-        [PAWL_REFUSAL_HELD] = "held",
-        [PAWL_REFUSAL_TOO_BIG] = "too_big",
-        [PAWL_REFUSAL_TOOL_CALLS] = "tool_calls",
-        [PAWL_REFUSAL_ITERATIONS] = "iterations",
-        [PAWL_REFUSAL_DEADLINE] = "deadline",
-        [PAWL_REFUSAL_LATCHED] = "latched",
-        [PAWL_REFUSAL_NO_PRICE] = "no_price",
-        [PAWL_REFUSAL_UNMETERED] = "unmetered",
-        [PAWL_REFUSAL_BODY] = "body",
-        [PAWL_REFUSAL_UPGRADE] = "upgrade",
-        [PAWL_REFUSAL_STOPPED] = "stopped",
-        [PAWL_REFUSAL_UNREACHABLE] = "unreachable",
-        [PAWL_REFUSAL_RUNAWAY] = "runaway",
-        [PAWL_REFUSAL_LEDGER] = "ledger",
-    };
-    PAWL_ASSERT(refusal < PAWL_REFUSAL_COUNT);
-    return names[refusal];
-}
-
 static void put_caps(struct pawl_json_writer *writer, const struct pawl_account *account)
 {
     pawl_json_key(writer, "caps");
@@ -66,7 +43,7 @@ static void put_latch(struct pawl_json_writer *writer, const struct pawl_gateway
         return;
     }
     pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "reason", pawl_status_refusal_name(latch->refusal));
+    pawl_json_member_str(writer, "reason", pawl_refusal_name(latch->refusal));
     if (pawl_unit_name(latch->unit) != NULL) {
         pawl_json_member_str(writer, "unit", pawl_unit_name(latch->unit));
     }

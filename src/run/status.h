@@ -36,9 +36,6 @@ struct pawl_status {
 
 void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out);
 
-/* The words for PAWL_REFUSAL_…, as in docs/GATEWAY.md. */
-const char *pawl_status_refusal_name(enum pawl_refusal refusal);
-
 struct pawl_status_server_options {
     struct uv_loop_s *loop; /* borrowed */
     const struct pawl_rundir *run;

@@ -136,6 +136,7 @@ def not_executable(world):
                               (plain, 126), ("", 127)):
         status, _, stderr = world.run([], [command])
         assert status == expected and stderr.startswith("pawl: "), (command, status, stderr)
+        assert command != folder or "Is a directory" in stderr, stderr
     assert world.runs() == []
     status, _, _ = world.run([], [script])
     assert status == 126, status

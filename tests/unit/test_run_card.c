@@ -339,7 +339,7 @@ static void status_is_json_with_the_latch(void **state)
     assert_int_equal(json.nodes[pawl_json_get(&json, 0, "caps")].count, PAWL_CAP_COUNT);
     pawl_arena_free(&arena);
     for (int i = 0; i < PAWL_REFUSAL_COUNT; i++) {
-        assert_non_null(pawl_status_refusal_name((enum pawl_refusal)i));
+        assert_non_null(pawl_refusal_name((enum pawl_refusal)i));
     }
 }
 
