@@ -37,6 +37,8 @@ void pawl_words_no_price(struct pawl_refusal_words *words,
                    (int)name.bytes, name.data, path, (int)name.bytes, name.data);
 }
 
+_Static_assert((int)AMOUNT_BYTES >= (int)PAWL_MONEY_TEXT_BYTES, "every amount's text fits");
+
 /* "1 token", "5,000,000 tokens". */
 static const char *count_of(const char *what, int64_t value, char out[static AMOUNT_BYTES])
 {
@@ -63,6 +65,13 @@ static const char *amount(uint16_t unit, int64_t value, char out[static AMOUNT_B
         (void)snprintf(out, AMOUNT_BYTES, "%s", pawl_money_format_count(value, number));
         return out;
     }
+}
+
+/* "$1.50", "5,000,000": for a sentence in which another amount has the noun. */
+static const char *bare_amount(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
+{
+    return unit == PAWL_UNIT_USD_MICROCENTS ? pawl_money_format_usd_short(value, out)
+                                            : pawl_money_format_count(value, out);
 }
 
 static const char *flag_of(uint16_t unit)
@@ -110,12 +119,14 @@ void pawl_words_admission(struct pawl_refusal_words *words,
     char limit[AMOUNT_BYTES];
     char spent[AMOUNT_BYTES];
     char held[AMOUNT_BYTES];
+    char needs[AMOUNT_BYTES];
     const char *run = gateway->options.run_id;
     (void)amount(words->unit, words->asked, asked);
     (void)amount(words->unit, words->fits, fits);
     (void)amount(words->unit, words->left.limit, limit);
-    (void)amount(words->unit, words->left.spent, spent);
-    (void)amount(words->unit, words->left.held, held);
+    (void)bare_amount(words->unit, words->left.spent, spent);
+    (void)bare_amount(words->unit, words->left.held, held);
+    (void)bare_amount(words->unit, words->asked, needs);
     if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
         PAWL_ASSERT(admission != NULL);
         words_too_big(words, admission, asked, fits);
@@ -128,12 +139,12 @@ void pawl_words_admission(struct pawl_refusal_words *words,
         pawl_words_set(words,
                        "pawl: other calls of run %s hold the rest of its budget: %s of %s spent, "
                        "%s held, this call needs %s. Try again when they have ended",
-                       run, spent, limit, held, asked);
+                       run, spent, limit, held, needs);
     } else if (words->refusal == PAWL_REFUSAL_TOOL_CALLS) {
         pawl_words_set(words,
                        "pawl: tool calls used up: %s of %s made, and the answer asks for %s more. "
                        "Run %s is stopped; raise %s to go on",
-                       spent, limit, asked, run, flag_of(words->unit));
+                       spent, limit, needs, run, flag_of(words->unit));
     } else if (words->asked > words->left.limit && words->left.spent + words->left.held == 0) {
         pawl_words_set(
             words,
@@ -144,7 +155,7 @@ void pawl_words_admission(struct pawl_refusal_words *words,
         pawl_words_set(words,
                        "pawl: budget spent: %s of %s used, %s held, and this call needs %s at "
                        "least. Run %s is stopped; raise %s to go on",
-                       spent, limit, held, asked, run, flag_of(words->unit));
+                       spent, limit, held, needs, run, flag_of(words->unit));
     } else {
         pawl_words_set(words,
                        "pawl: budget spent: %s of %s used, %s held. Run %s is stopped; raise %s to "

@@ -275,7 +275,7 @@ def a_single_one_is_named_in_the_singular():
     with world({"reply_tokens": 5}, iterations=1) as (_, host):
         assert host.call("anthropic").status == 200
         error = _refused(host.call("anthropic"), "iterations")
-        assert "1 model call of 1 model call used, 0 model calls held" in error["message"], error
+        assert "1 of 1 model call used, 0 held" in error["message"], error
 
 
 def a_refusal_is_durable_before_it_is_told():

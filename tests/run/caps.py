@@ -51,6 +51,7 @@ def iterations(world):
     status, stdout, card, _ = world.card(["--max-iterations", "3"], "until")
     assert status == 124 and card["unit"] == "ITERATIONS", card
     assert requested(card, "ITERATIONS") == (3, 3), card
+    assert "budget spent: 3 of 3 model calls used, 0 held, and this call needs 1 at" in stdout
     assert world.provider.ledger()["total"]["calls"] == 3, stdout
 
 
