@@ -15,7 +15,7 @@ enum { OPTION_LIMIT = 1, OPTION_ALL, OPTION_SINCE, OPTION_IDS, OPTION_JSON, OPTI
 static const struct pawl_cli_option options[] = {
     {OPTION_LIMIT, 'n', "limit", "N", "at most so many (default 20)"},
     {OPTION_ALL, 'a', "all", NULL, "all of them"},
-    {OPTION_SINCE, 0, "since", "TIME", "only those of the last 24h, 7d, …"},
+    {OPTION_SINCE, 0, "since", "TIME", "only those of the last 24h, 7d or the like"},
     {OPTION_IDS, 0, "ids", NULL, "nothing but the ids"},
     {OPTION_JSON, 0, "json", NULL, "one object a line"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},

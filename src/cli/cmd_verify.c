@@ -206,7 +206,7 @@ const struct pawl_cli_command pawl_cli_command_verify = {
         "and the witness beside it, and replays every operation: each must give the result that\n"
         "was recorded. The last line, OP:HASH, can be kept elsewhere and given to --expect later.",
     .examples = "  pawl verify\n"
-                "  pawl verify last --expect 42:9f86d081…",
+                "  pawl verify last --expect 42:9f86d081...",
     .options = options,
     .option_count = PAWL_ARRAY_LEN(options),
     .operands_max = 1,

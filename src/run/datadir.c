@@ -24,7 +24,7 @@
 
 static pawl_err too_long(const char *path, struct pawl_errmsg *msg)
 {
-    pawl_errmsg_set(msg, "the path is too long: %.200s…", path);
+    pawl_errmsg_set(msg, "the path is too long: %.200s...", path);
     return PAWL_ERR(LIMIT);
 }
 

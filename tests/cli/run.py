@@ -56,6 +56,7 @@ def every_command_has_help(cli):
             assert "--help" in done.stdout
             assert not done.stderr
             assert max(map(len, done.stdout.splitlines())) <= 100, done.stdout
+            assert done.stdout.isascii(), "a terminal without UTF-8 shows it as well"
 
 
 def mistakes_are_told_with_the_way_out(cli):
