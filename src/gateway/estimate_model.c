@@ -19,6 +19,7 @@ enum {
     DENSE_DOMINATES = 3,        /* times the ASCII bytes: such a text teaches the dense ratio */
     DENSE_NEGLIGIBLE = 16,      /* times in the ASCII bytes: such a one teaches the other */
     LEARN_BYTES_MIN = 256,      /* shorter texts say more about wrapping than about text */
+    LONG_BYTES = 2048,          /* from here on wrapping hardly matters */
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     SAMPLES_SURE = 64,
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
@@ -91,13 +92,24 @@ static int64_t ratio_of(const struct pawl_histogram *seen, int64_t cold)
     return ratio < RATIO_MAX ? ratio : RATIO_MAX;
 }
 
+/* While few texts were counted, at least one of them a long one: the highest ratio with half of it
+ * on top, or as much again of a single one, where that is less than what holds for any text. Short
+ * texts say little, since their wrapping may have been less than what is taken off for it. */
+static int64_t few_samples_ratio(const struct estimate_model *model)
+{
+    int64_t highest = pawl_histogram_quantile(&model->input_ratio, PAWL_HISTOGRAM_LINEAR, 1000);
+    int64_t ratio = model->long_texts > 1 ? highest + highest / 2 : 2 * highest;
+    return model->long_texts > 0 ? ratio : INT64_MAX;
+}
+
 static struct ratios ratios_of(const struct estimate_model *model)
 {
     if (model == NULL) {
         return (struct ratios){PAWL_ESTIMATE_RATIO_COLD, PAWL_ESTIMATE_DENSE_COLD};
     }
     int64_t dense = ratio_of(&model->dense_ratio, PAWL_ESTIMATE_DENSE_COLD);
-    return (struct ratios){.plain = ratio_of(&model->input_ratio, PAWL_ESTIMATE_RATIO_COLD),
+    int64_t cold = pawl_min_i64(PAWL_ESTIMATE_RATIO_COLD, few_samples_ratio(model));
+    return (struct ratios){.plain = ratio_of(&model->input_ratio, cold),
                            .dense = dense > DENSE_MIN ? dense : DENSE_MIN};
 }
 
@@ -173,6 +185,7 @@ learn_ratio(struct estimate_model *model, const struct pawl_estimate *estimate, 
     int64_t dense = estimate->new_dense;
     if (plain >= LEARN_BYTES_MIN && dense * DENSE_NEGLIGIBLE <= plain) {
         pawl_histogram_add(&model->input_ratio, PAWL_HISTOGRAM_LINEAR, text_tokens * KIBI / plain);
+        model->long_texts += plain >= LONG_BYTES ? 1 : 0;
     } else if (dense >= LEARN_BYTES_MIN && dense >= plain * DENSE_DOMINATES) {
         pawl_histogram_add(&model->dense_ratio, PAWL_HISTOGRAM_LINEAR, text_tokens * KIBI / dense);
     }

@@ -47,6 +47,7 @@ struct estimate_model {
     /* Of bounds that were made afresh, and of those with a known part: what providers add of their
      * own is known with the rest of a conversation. */
     struct estimate_surprises surprises[2];
+    uint64_t long_texts; /* of ASCII, that taught the ratio */
     bool hidden;
     struct estimate_overrun overruns[ESTIMATE_OVERRUNS_MAX]; /* of the newest calls, as a ring */
     uint64_t overrun_count;                                  /* of calls whose ceiling is known */

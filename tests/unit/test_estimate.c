@@ -126,7 +126,7 @@ static void a_changed_system_block_is_counted_on_top(void **state)
     struct talk talk = talk_of(8, 1024);
     settle(estimator, &talk, 2000);
     talk.base[1].hash = 99;
-    assert_int_equal(estimate(estimator, &talk), 2000 + 500 / 2 + 8);
+    assert_in_range(estimate(estimator, &talk), 2000 + 500 / 3 + 8, 2000 + 500 / 2 + 8);
     pawl_estimator_free(estimator);
 }
 
@@ -161,16 +161,35 @@ static void the_ratio_is_learned_with_a_reserve_on_top(void **state)
     struct pawl_estimator *estimator = pawl_estimator_new();
     struct talk talk = talk_of(2, 4096);
     int64_t cold = estimate(estimator, &talk);
-    settle_many(estimator, PAWL_ESTIMATE_SAMPLES_COLD - 1, 4);
-    assert_int_equal(estimate(estimator, &talk), cold);
+    settle_many(estimator, 1, 4);
+    int64_t actual = (2 * 4096 + 1500) / 4 + 4 * 8 + 32;
+    assert_int_equal(estimate(estimator, &talk), cold); /* as much again */
+    settle_many(estimator, PAWL_ESTIMATE_SAMPLES_COLD - 2, 4);
+    int64_t few = estimate(estimator, &talk);
+    assert_in_range(few, actual * 3 / 2 - 32, actual * 8 / 5);
     settle_many(estimator, 1, 4);
     int64_t warm = estimate(estimator, &talk);
-    int64_t actual = (2 * 4096 + 1500) / 4 + 4 * 8 + 32;
-    assert_true(warm < cold * 3 / 4);
+    assert_true(warm < few && few < cold);
     assert_true(warm > actual);
     settle_many(estimator, 200, 4);
     int64_t sure = estimate(estimator, &talk);
     assert_true(sure < warm && sure > actual);
+    pawl_estimator_free(estimator);
+}
+
+static void a_few_short_texts_teach_no_ratio(void **state)
+{
+    (void)state;
+    struct pawl_estimator *estimator = pawl_estimator_new();
+    for (uint64_t i = 0; i < PAWL_ESTIMATE_SAMPLES_COLD - 1; i++) {
+        struct talk talk = dense_talk_of(1 + i, 2000, 0);
+        settle(estimator, &talk, 400);
+    }
+    struct talk other = talk_of(2, 4096);
+    struct talk same = other;
+    struct pawl_estimator *fresh = pawl_estimator_new();
+    assert_int_equal(estimate(estimator, &other), estimate(fresh, &same));
+    pawl_estimator_free(fresh);
     pawl_estimator_free(estimator);
 }
 
@@ -509,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_changed_system_block_is_counted_on_top),
         cmocka_unit_test(a_conversation_that_shrank_is_not_bounded_by_its_past),
         cmocka_unit_test(the_ratio_is_learned_with_a_reserve_on_top),
+        cmocka_unit_test(a_few_short_texts_teach_no_ratio),
         cmocka_unit_test(what_no_byte_explains_is_added_the_next_time),
         cmocka_unit_test(one_dense_text_raises_the_bound_at_once),
         cmocka_unit_test(figures_that_no_tokenizer_gives_teach_nothing),
