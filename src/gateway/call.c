@@ -15,7 +15,7 @@
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 
-enum { CALL_ARENA_BYTES_MAX = 1 << 20, SCRATCH_BYTES_MAX = 512 << 20 };
+enum { CALL_ARENA_BYTES_MAX = 1 << 20 };
 
 #define TO(state) (1u << (unsigned)PAWL_MODEL_CALL_##state)
 
@@ -112,7 +112,6 @@ static void on_drained(struct pawl_http_exchange *exchange)
 static void init_store(struct pawl_call_store *store)
 {
     pawl_arena_init(&store->arena, CALL_ARENA_BYTES_MAX);
-    pawl_arena_init(&store->scratch, SCRATCH_BYTES_MAX);
     pawl_buf_init(&store->body, PAWL_BODY_BYTES_MAX);
     /* A few values longer than what came. */
     pawl_buf_init(&store->forwarded, PAWL_BODY_BYTES_MAX + 4096);
@@ -140,13 +139,12 @@ static void recycle_arena(struct pawl_arena *arena)
 
 void pawl_model_call_forget_scratch(struct pawl_model_call *call)
 {
-    recycle_arena(&call->store.scratch);
+    recycle_arena(&call->gateway->scratch);
 }
 
 static void recycle_store(struct pawl_call_store *store)
 {
     recycle_arena(&store->arena);
-    recycle_arena(&store->scratch);
     recycle_buf(&store->body);
     recycle_buf(&store->forwarded);
     recycle_buf(&store->decoded);
@@ -158,7 +156,6 @@ static void recycle_store(struct pawl_call_store *store)
 static void free_store(struct pawl_call_store *store)
 {
     pawl_arena_free(&store->arena);
-    pawl_arena_free(&store->scratch);
     pawl_buf_free(&store->body);
     pawl_buf_free(&store->forwarded);
     pawl_buf_free(&store->decoded);

@@ -54,8 +54,9 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
 static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
 {
     struct pawl_errmsg msg = {.text = ""};
+    pawl_model_call_forget_scratch(call); /* of a call that was refused before it was read */
     pawl_err err =
-        pawl_request_read(call->route.dialect, body, &call->store.scratch, &call->request, &msg);
+        pawl_request_read(call->route.dialect, body, &call->gateway->scratch, &call->request, &msg);
     if (pawl_failed(err)) {
         bool memory = err.code == PAWL_ERR_MEMORY;
         refuse(call, PAWL_REFUSAL_BODY, memory ? "no memory to read the body" : msg.text);

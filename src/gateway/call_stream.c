@@ -69,7 +69,7 @@ visible_part(struct pawl_model_call *call, const struct pawl_sse_event *event, s
     if (!call->answer.hide_usage) {
         return event->raw;
     }
-    switch (pawl_usage_hide(event, &call->store.scratch, out)) {
+    switch (pawl_usage_hide(event, &call->gateway->scratch, out)) {
     case PAWL_USAGE_HIDE_KEEP:
         return event->raw;
     case PAWL_USAGE_HIDE_DROP:

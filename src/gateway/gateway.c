@@ -17,7 +17,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-enum { GATEWAY_ARENA_BYTES = 256 * 1024 };
+enum { GATEWAY_ARENA_BYTES = 256 * 1024, SCRATCH_BYTES_MAX = 512 << 20 };
 
 static const char *const vendor_bases[] = {
     [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
@@ -83,6 +83,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     gateway->options = *options;
     gateway->estimator = estimator;
     pawl_arena_init(&gateway->arena, GATEWAY_ARENA_BYTES);
+    pawl_arena_init(&gateway->scratch, SCRATCH_BYTES_MAX);
     gateway->options.secret = copy_text(gateway, options->secret);
     gateway->options.run_id = copy_text(gateway, options->run_id);
     gateway->options.prices_path = copy_text(gateway, options->prices_path);
@@ -112,6 +113,7 @@ void pawl_gateway_free(struct pawl_gateway *gateway)
     PAWL_ASSERT(gateway->pool == NULL && gateway->closing_count == 0);
     pawl_estimator_free(gateway->estimator);
     pawl_arena_free(&gateway->arena);
+    pawl_arena_free(&gateway->scratch);
     pawl_free(gateway);
 }
 

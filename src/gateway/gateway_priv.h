@@ -109,7 +109,6 @@ enum pawl_answer_kind {
 struct pawl_call_store {
     struct pawl_alarm *alarm;  /* patience, then the lease, then the drain */
     struct pawl_arena arena;   /* as long as the call */
-    struct pawl_arena scratch; /* the body's JSON; reset once it is read */
     struct pawl_buf body;      /* decoded, where the request was coded */
     struct pawl_buf forwarded; /* the body as it goes upstream */
     struct pawl_buf decoded;   /* of the answer: what came last; in one piece: all of it */
@@ -202,6 +201,7 @@ struct pawl_pass;
 struct pawl_gateway {
     struct pawl_gateway_options options; /* its texts are in the arena */
     struct pawl_arena arena;
+    struct pawl_arena scratch; /* the JSON of what is being read; nothing stays in it */
     struct pawl_subject subject;
     char scope[512]; /* the session's, for messages */
     struct pawl_slice bases[PAWL_UPSTREAM_COUNT];
