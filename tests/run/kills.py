@@ -45,6 +45,10 @@ def in_mid_stream(world):
         assert finish(process)[0] == -9
         witness.await_nobody()
     check_books(world, 2)
+    # Settled once and for all: the next reader has nothing to do.
+    run = next(pathlib.Path(world.data, "runs").iterdir())
+    assert (run / "lock").read_text(encoding="utf-8").startswith("ended ")
+    assert not (run / "run.sock").exists()
 
 
 def before_the_answer(world):

@@ -391,6 +391,8 @@ static void history_fed_twice_counts_once(void **state)
         feed_session(fixture);
         uint64_t call = feed_reserve(fixture, 500);
         feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
+        /* Something that adds is the last one: whoever begins one too early shows it. */
+        feed_tool_calls(fixture, call, 2);
         assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 20000)));
         if (round == 0) {
             close_history(fixture);
@@ -401,6 +403,7 @@ static void history_fed_twice_counts_once(void **state)
     }
     struct seen seen = read_back(fixture);
     assert_int_equal(seen.run.spent[0], 320);
+    assert_int_equal(seen.run.spent[2], 2);
     assert_int_equal(seen.run.calls, 1);
     assert_int_equal(seen.calls, 1);
 }
