@@ -205,6 +205,10 @@ static void read_common(struct pawl_request_reader *reader)
 static void say_why_not_json(const struct pawl_json *json, struct pawl_errmsg *msg)
 {
     unsigned long long offset = (unsigned long long)json->error_offset;
+    if (pawl_slice_empty(pawl_slice_trim(json->text))) {
+        pawl_errmsg_set(msg, "the body is empty");
+        return;
+    }
     if (json->error == PAWL_JSON_DEPTH) {
         pawl_errmsg_set(msg, "the body is nested deeper than %u levels at byte %llu",
                         (unsigned)PAWL_JSON_LIMITS_DEFAULT.depth_max, offset);

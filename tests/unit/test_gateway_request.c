@@ -183,7 +183,7 @@ static void bodies_with_two_meanings_are_refused(void **state)
         const char *text;
         const char *expected; /* in the message */
     } rows[] = {
-        {PAWL_DIALECT_ANTHROPIC, "", "not JSON"},
+        {PAWL_DIALECT_ANTHROPIC, "", "is empty"},
         {PAWL_DIALECT_ANTHROPIC, "[]", "not a JSON object"},
         {PAWL_DIALECT_ANTHROPIC, "{}", "\"model\" is missing"},
         {PAWL_DIALECT_ANTHROPIC, "{\"model\":7}", "\"model\" is missing"},
