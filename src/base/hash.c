@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash.c: SipHash-2-4, the splitmix64 mixer, CRC-32C. All three read bytes in a fixed order,
+ * hash.c: SipHash-2-4 and CRC-32C. Both read bytes in a fixed order,
  * so that they give the same on every machine: digests and record checksums are compared
  * across machines. Nothing here keeps state or needs to be set up; the CRC tables are
  * constants of the compiler.
@@ -27,19 +27,9 @@ static uint64_t load_little(const unsigned char *at)
     return value;
 }
 
-uint64_t pawl_hash_mix(uint64_t value)
-{
-    value ^= value >> 30;
-    value *= UINT64_C(0xbf58476d1ce4e5b9);
-    value ^= value >> 27;
-    value *= UINT64_C(0x94d049bb133111eb);
-    value ^= value >> 31;
-    return value;
-}
-
 /* --- SipHash. ------------------------------------------------------------------------------ */
 
-static void sip_round(struct pawl_hash_sip *state)
+static inline void sip_round(struct pawl_hash_sip *state)
 {
     state->v0 += state->v1;
     state->v1 = rotate_left(state->v1, 13) ^ state->v0;
@@ -53,7 +43,7 @@ static void sip_round(struct pawl_hash_sip *state)
     state->v2 = rotate_left(state->v2, 32);
 }
 
-static void sip_word(struct pawl_hash_sip *state, uint64_t word)
+static inline void sip_word(struct pawl_hash_sip *state, uint64_t word)
 {
     state->v3 ^= word;
     sip_round(state);
@@ -61,15 +51,20 @@ static void sip_word(struct pawl_hash_sip *state, uint64_t word)
     state->v0 ^= word;
 }
 
-void pawl_hash_sip_init(struct pawl_hash_sip *state, struct pawl_hash_key key)
+static inline struct pawl_hash_sip sip_start(struct pawl_hash_key key)
 {
     /* The paper's constants: "somepseudorandomlygeneratedbytes". */
-    *state = (struct pawl_hash_sip){
+    return (struct pawl_hash_sip){
         .v0 = key.k0 ^ UINT64_C(0x736f6d6570736575),
         .v1 = key.k1 ^ UINT64_C(0x646f72616e646f6d),
         .v2 = key.k0 ^ UINT64_C(0x6c7967656e657261),
         .v3 = key.k1 ^ UINT64_C(0x7465646279746573),
     };
+}
+
+void pawl_hash_sip_init(struct pawl_hash_sip *state, struct pawl_hash_key key)
+{
+    *state = sip_start(key);
 }
 
 /* The tail holds the total_bytes % 8 bytes that do not make a word yet, low bytes first. */
@@ -108,6 +103,25 @@ uint64_t pawl_hash_sip_end(struct pawl_hash_sip *state)
         sip_round(state);
     }
     return state->v0 ^ state->v1 ^ state->v2 ^ state->v3;
+}
+
+/* The mixed state is 256 bits wide, and the two numbers take it apart in different ways. */
+void pawl_hash_sip_pair(struct pawl_hash_key key,
+                        const uint64_t *words,
+                        size_t word_count,
+                        uint64_t ret_pair[static 2])
+{
+    struct pawl_hash_sip state = sip_start(key); /* in registers */
+    for (size_t i = 0; i < word_count; i++) {
+        sip_word(&state, load_little((const unsigned char *)&words[i]));
+    }
+    sip_word(&state, (uint64_t)word_count << 59); /* bytes, modulo 256 */
+    state.v2 ^= 0xff;
+    for (int i = 0; i < 4; i++) {
+        sip_round(&state);
+    }
+    ret_pair[0] = state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+    ret_pair[1] = state.v0 ^ state.v2;
 }
 
 uint64_t pawl_hash_sip(struct pawl_hash_key key, struct pawl_slice data)

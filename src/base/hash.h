@@ -20,6 +20,11 @@ struct pawl_hash_key {
 /* The same bytes give the same number on every machine, for all functions here. A key that
  * clients must not be able to guess comes from pawl_random_bytes. */
 uint64_t pawl_hash_sip(struct pawl_hash_key key, struct pawl_slice data);
+/* The same number and a second one, for whole words: a fingerprint of 128 bits. */
+void pawl_hash_sip_pair(struct pawl_hash_key key,
+                        const uint64_t *words,
+                        size_t word_count,
+                        uint64_t ret_pair[static 2]);
 
 /* Incremental form, for several parts without copying them together. */
 struct pawl_hash_sip {
@@ -34,7 +39,15 @@ void pawl_hash_sip_add(struct pawl_hash_sip *state, const void *data, size_t byt
 uint64_t pawl_hash_sip_end(struct pawl_hash_sip *state);
 
 /* A bijection of 64-bit numbers that spreads neighbours apart (splitmix64's finaliser). */
-uint64_t pawl_hash_mix(uint64_t value);
+static inline uint64_t pawl_hash_mix(uint64_t value)
+{
+    value ^= value >> 30;
+    value *= UINT64_C(0xbf58476d1ce4e5b9);
+    value ^= value >> 27;
+    value *= UINT64_C(0x94d049bb133111eb);
+    value ^= value >> 31;
+    return value;
+}
 
 /* CRC-32C (Castagnoli). Start with 0; feed the previous value to go on:
  * crc32c(crc32c(0, a), b) is that of a and b joined. */

@@ -153,6 +153,28 @@ static void crc32c_goes_on_from_any_cut(void **state)
     }
 }
 
+static void the_first_of_a_pair_is_siphash(void **state)
+{
+    struct pawl_prng *prng = *state;
+    uint64_t words[9];
+    for (size_t count = 0; count <= 9; count++) {
+        uint64_t pair[2];
+        uint64_t other[2];
+        struct pawl_hash_key key = {.k0 = pawl_prng_next(prng), .k1 = pawl_prng_next(prng)};
+        fill(prng, (unsigned char *)words, sizeof(words));
+        pawl_hash_sip_pair(key, words, count, pair);
+        struct pawl_slice bytes = pawl_slice_of((const char *)words, count * sizeof(words[0]));
+        assert_true(pair[0] == pawl_hash_sip(key, bytes));
+        if (count > 0) {
+            words[count - 1] ^= UINT64_C(1) << 63;
+            pawl_hash_sip_pair(key, words, count, other);
+            assert_true(pair[0] != other[0]);
+            assert_true(pair[1] != other[1]);
+            assert_true(pair[0] != pair[1]);
+        }
+    }
+}
+
 int main(void)
 {
     struct pawl_prng prng;
@@ -163,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(siphash_agrees_with_libsodium_at_every_length, &prng),
         cmocka_unit_test_prestate(siphash_in_parts_is_siphash_of_the_whole, &prng),
+        cmocka_unit_test_prestate(the_first_of_a_pair_is_siphash, &prng),
         cmocka_unit_test(the_mixer_is_splitmix64),
         cmocka_unit_test(crc32c_gives_the_published_values),
         cmocka_unit_test(crc32c_tables_follow_from_the_polynomial),
