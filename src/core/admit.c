@@ -44,14 +44,14 @@ static uint32_t phase_of(const struct pawl_core *core, uint32_t session, struct 
 
 uint16_t pawl_admit_gather(const struct pawl_core *core,
                            int64_t now_us,
-                           const struct pawl_subject *subject,
+                           const struct pawl_subject_path *path,
                            struct pawl_slice phase,
                            const struct pawl_amount *lines,
                            uint32_t line_count,
                            struct pawl_admission *ret_admission)
 {
     struct pawl_scope_list list;
-    pawl_subject_scopes(core, subject, &list);
+    pawl_subject_scopes(core, path, &list);
     PAWL_ASSERT(line_count >= 1);
     PAWL_ASSERT(list.count <= PAWL_SUBJECT_SCOPES_MAX);
     ret_admission->session = list.session;
@@ -73,8 +73,9 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
                 if (ret_admission->row_count == PAWL_HOLDS_MAX) {
                     return PAWL_RESULT_LIMIT_REACHED;
                 }
-                ret_admission->rows[ret_admission->row_count] = (struct pawl_admission_row){
-                    .stand = pawl_stand_now(core, at, now_us), .line = line};
+                struct pawl_admission_row *row = &ret_admission->rows[ret_admission->row_count];
+                row->stand = pawl_stand_now(core, at, now_us);
+                row->line = line;
                 ret_admission->row_count++;
             }
             at = slot->next;
@@ -99,8 +100,9 @@ void pawl_admit_gather_held(const struct pawl_core *core,
         uint32_t line = held->hold_line[i];
         PAWL_ASSERT(line < held->line_count);
         if (asked[line].unit != PAWL_UNIT_NONE) {
-            ret_admission->rows[ret_admission->row_count] = (struct pawl_admission_row){
-                .stand = pawl_stand_of(core, held->holds[i], now_us), .line = line};
+            struct pawl_admission_row *row = &ret_admission->rows[ret_admission->row_count];
+            row->stand = pawl_stand_of(core, held->holds[i], now_us);
+            row->line = line;
             ret_admission->row_count++;
         }
     }

@@ -13,6 +13,7 @@
 
 #include "core/book.h"
 #include "core/hold.h"
+#include "core/scope.h"
 #include "core/state.h"
 
 enum pawl_gate {
@@ -51,7 +52,7 @@ struct pawl_admission {
  * hold. */
 uint16_t pawl_admit_gather(const struct pawl_core *core,
                            int64_t now_us,
-                           const struct pawl_subject *subject,
+                           const struct pawl_subject_path *path,
                            struct pawl_slice phase,
                            const struct pawl_amount *lines,
                            uint32_t line_count,

@@ -37,30 +37,15 @@ bool pawl_stand_in_order(const struct pawl_core *core, const struct pawl_stand *
     return free_of_debt >= 0 && stand->debt <= pawl_budget_at(core, stand->budget)->overdraft_limit;
 }
 
-struct pawl_stand pawl_stand_now(const struct pawl_core *core, uint32_t budget, int64_t now_us)
+void pawl_stand_roll(const struct pawl_core *core, struct pawl_stand *stand)
 {
-    const struct pawl_budget_slot *slot = pawl_budget_at(core, budget);
-    PAWL_ASSERT(slot->state != 0);
-    struct pawl_stand stand = {
-        .budget = budget,
-        .ordinal = slot->ordinal,
-        .allocated = slot->allocated,
-        .spent = slot->spent,
-        .reserved = slot->reserved,
-        .debt = slot->debt,
-        .current = true,
-        .over_limit = slot->over_limit != 0,
-        .state = slot->state,
-        .unit = slot->unit,
-    };
-    if (instance_ended(slot, now_us)) {
-        PAWL_ASSERT(stand.ordinal < UINT32_MAX);
-        stand.ordinal++;
-        stand.spent = 0;
-        stand.reserved = 0;
-        stand.over_limit = stand.over_limit && !pawl_stand_in_order(core, &stand);
-    }
-    return stand;
+    PAWL_ASSERT(!stand->current);
+    PAWL_ASSERT(stand->ordinal < UINT32_MAX);
+    stand->ordinal++;
+    stand->spent = 0;
+    stand->reserved = 0;
+    stand->current = true;
+    stand->over_limit = stand->over_limit && !pawl_stand_in_order(core, stand);
 }
 
 uint32_t pawl_window_hash(const struct pawl_core *core, struct pawl_hold instance)
@@ -85,30 +70,14 @@ uint32_t pawl_window_find(const struct pawl_core *core, struct pawl_hold instanc
     return 0;
 }
 
-struct pawl_stand pawl_stand_of(const struct pawl_core *core, struct pawl_hold hold, int64_t now_us)
+void pawl_stand_past(const struct pawl_core *core, struct pawl_stand *stand)
 {
-    const struct pawl_budget_slot *slot = pawl_budget_at(core, hold.budget);
-    PAWL_ASSERT(slot->state != 0);
-    PAWL_ASSERT(hold.ordinal <= slot->ordinal);
-    struct pawl_stand stand = {
-        .budget = hold.budget,
-        .ordinal = hold.ordinal,
-        .allocated = slot->allocated,
-        .spent = slot->spent,
-        .reserved = slot->reserved,
-        .debt = slot->debt,
-        .current = hold.ordinal == slot->ordinal && !instance_ended(slot, now_us),
-        .over_limit = slot->over_limit != 0,
-        .state = slot->state,
-        .unit = slot->unit,
-    };
-    if (hold.ordinal != slot->ordinal) {
-        uint32_t window = pawl_window_find(core, hold);
-        PAWL_ASSERT(window != 0);
-        stand.spent = pawl_window_at(core, window)->spent;
-        stand.reserved = pawl_window_at(core, window)->reserved;
-    }
-    return stand;
+    struct pawl_hold instance = {.budget = stand->budget, .ordinal = stand->ordinal};
+    uint32_t window = pawl_window_find(core, instance);
+    PAWL_ASSERT(window != 0);
+    stand->spent = pawl_window_at(core, window)->spent;
+    stand->reserved = pawl_window_at(core, window)->reserved;
+    stand->current = false;
 }
 
 struct pawl_window pawl_budget_window(const struct pawl_budget_slot *slot)
@@ -195,24 +164,6 @@ void pawl_book_roll(struct pawl_core *core, uint32_t budget)
     slot->window_end_us = bounds.end_us;
 }
 
-/* A booking into the present instance of the slot, which may have ended. */
-static void book_present(struct pawl_core *core,
-                         struct pawl_budget_slot *slot,
-                         const struct pawl_booking *booking)
-{
-    slot->reserved += booking->reserved;
-    slot->spent += booking->spent;
-    slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
-    PAWL_ASSERT(slot->reserved >= 0);
-    PAWL_ASSERT(slot->spent >= 0);
-    PAWL_ASSERT(slot->refs > 0 || slot->reserved == 0);
-    if (booking->over && !instance_ended(slot, core->state.now_us)) {
-        slot->over_limit = 1;
-    } else if (slot->over_limit != 0 && booking->reserved + booking->spent + booking->debt < 0) {
-        pawl_book_settle_limit(core, booking->budget);
-    }
-}
-
 static void book_past(struct pawl_core *core, const struct pawl_booking *booking)
 {
     struct pawl_hold instance = {.budget = booking->budget, .ordinal = booking->ordinal};
@@ -231,9 +182,7 @@ static void book_past(struct pawl_core *core, const struct pawl_booking *booking
     }
 }
 
-void pawl_book(struct pawl_core *core,
-               const struct pawl_booking *booking,
-               struct pawl_result *result)
+void pawl_book(struct pawl_core *core, const struct pawl_booking *booking)
 {
     struct pawl_budget_slot *slot = pawl_budget_edit(core, booking->budget);
     if (booking->ordinal == slot->ordinal + 1) {
@@ -242,24 +191,22 @@ void pawl_book(struct pawl_core *core,
     PAWL_ASSERT(booking->ordinal <= slot->ordinal);
     slot->debt += booking->debt;
     PAWL_ASSERT(slot->debt >= 0);
-    if (booking->ordinal == slot->ordinal) {
-        book_present(core, slot, booking);
-    } else {
+    if (booking->ordinal != slot->ordinal) {
         book_past(core, booking);
-    }
-    if (result == NULL) {
         return;
     }
-    PAWL_ASSERT(result->delta_count < PAWL_HOLDS_MAX);
-    result->over_limit = result->over_limit || booking->over;
-    struct pawl_delta *delta = &result->deltas[result->delta_count];
-    delta->budget = pawl_id_make(0, booking->budget);
-    delta->ordinal = booking->ordinal;
-    delta->unit = booking->unit;
-    delta->reserved = booking->reserved;
-    delta->spent = booking->spent;
-    delta->debt = booking->debt;
-    result->delta_count++;
+    slot->reserved += booking->reserved;
+    slot->spent += booking->spent;
+    slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
+    PAWL_ASSERT(slot->reserved >= 0);
+    PAWL_ASSERT(slot->spent >= 0);
+    PAWL_ASSERT(slot->refs > 0 || slot->reserved == 0);
+    /* The present instance may have ended; then nobody is over its limit. */
+    if (booking->over && !instance_ended(slot, core->state.now_us)) {
+        slot->over_limit = 1;
+    } else if (slot->over_limit != 0 && booking->reserved + booking->spent + booking->debt < 0) {
+        pawl_book_settle_limit(core, booking->budget);
+    }
 }
 
 void pawl_book_settle_limit(struct pawl_core *core, uint32_t budget)

@@ -11,7 +11,7 @@
 #ifndef PAWL_CORE_BOOK_H
 #define PAWL_CORE_BOOK_H
 
-#include "core/state.h"
+#include "core/table.h"
 
 /* A budget in one instance of its window. */
 struct pawl_stand {
@@ -27,11 +27,55 @@ struct pawl_stand {
     uint16_t unit;
 };
 
+/* Makes of the stand in an instance that has ended the one in the instance that the next booking
+ * opens. */
+void pawl_stand_roll(const struct pawl_core *core, struct pawl_stand *stand);
+/* Makes of the stand in the present instance the one in an instance that ended before. */
+void pawl_stand_past(const struct pawl_core *core, struct pawl_stand *stand);
+
+/* In the instance that lies in the budget's slot. */
+static inline struct pawl_stand
+pawl_stand_present(const struct pawl_core *core, uint32_t budget, int64_t now_us)
+{
+    const struct pawl_budget_slot *slot = pawl_budget_at(core, budget);
+    PAWL_ASSERT(slot->state != 0);
+    return (struct pawl_stand){
+        .budget = budget,
+        .ordinal = slot->ordinal,
+        .allocated = slot->allocated,
+        .spent = slot->spent,
+        .reserved = slot->reserved,
+        .debt = slot->debt,
+        .current = now_us < slot->window_end_us,
+        .over_limit = slot->over_limit != 0,
+        .state = slot->state,
+        .unit = slot->unit,
+    };
+}
+
 /* In the instance that holds now_us: the present one, or the one that the next booking opens. */
-struct pawl_stand pawl_stand_now(const struct pawl_core *core, uint32_t budget, int64_t now_us);
+static inline struct pawl_stand
+pawl_stand_now(const struct pawl_core *core, uint32_t budget, int64_t now_us)
+{
+    struct pawl_stand stand = pawl_stand_present(core, budget, now_us);
+    if (!stand.current) {
+        pawl_stand_roll(core, &stand);
+    }
+    return stand;
+}
+
 /* In the instance of a hold. */
-struct pawl_stand
-pawl_stand_of(const struct pawl_core *core, struct pawl_hold hold, int64_t now_us);
+static inline struct pawl_stand
+pawl_stand_of(const struct pawl_core *core, struct pawl_hold hold, int64_t now_us)
+{
+    struct pawl_stand stand = pawl_stand_present(core, hold.budget, now_us);
+    PAWL_ASSERT(hold.ordinal <= stand.ordinal);
+    if (hold.ordinal != stand.ordinal) {
+        stand.ordinal = hold.ordinal;
+        pawl_stand_past(core, &stand);
+    }
+    return stand;
+}
 
 static inline int64_t pawl_stand_remaining(const struct pawl_stand *stand)
 {
@@ -66,10 +110,25 @@ struct pawl_booking {
     int64_t debt;
 };
 
-/* Carries it out and adds its delta to the result, when there is one. */
-void pawl_book(struct pawl_core *core,
-               const struct pawl_booking *booking,
-               struct pawl_result *result);
+/* Carries it out. */
+void pawl_book(struct pawl_core *core, const struct pawl_booking *booking);
+/* The same, and adds its delta to the result. */
+static inline void pawl_book_shown(struct pawl_core *core,
+                                   const struct pawl_booking *booking,
+                                   struct pawl_result *result)
+{
+    PAWL_ASSERT(result->delta_count < PAWL_HOLDS_MAX);
+    pawl_book(core, booking);
+    struct pawl_delta *delta = &result->deltas[result->delta_count];
+    delta->budget = pawl_id_make(0, booking->budget);
+    delta->ordinal = booking->ordinal;
+    delta->unit = booking->unit;
+    delta->reserved = booking->reserved;
+    delta->spent = booking->spent;
+    delta->debt = booking->debt;
+    result->over_limit = result->over_limit || booking->over;
+    result->delta_count++;
+}
 /* After a change of allocated, debt or limits: lifts `over_limit` where it no longer holds. */
 void pawl_book_settle_limit(struct pawl_core *core, uint32_t budget);
 /* Opens the instance that holds now, if the one before has ended. */

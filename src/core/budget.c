@@ -208,7 +208,7 @@ static void book_spent(struct pawl_core *core,
         .unit = stand->unit,
         .spent = change,
     };
-    pawl_book(core, &booking, result);
+    pawl_book_shown(core, &booking, result);
     pawl_book_settle_limit(core, stand->budget);
     PAWL_ASSERT(pawl_budget_at(core, stand->budget)->spent == stand->spent + change);
 }
@@ -226,7 +226,7 @@ static void book_repaid(struct pawl_core *core,
         .unit = stand->unit,
         .debt = amount < stand->debt ? -amount : -stand->debt,
     };
-    pawl_book(core, &booking, result);
+    pawl_book_shown(core, &booking, result);
     pawl_book_settle_limit(core, stand->budget);
 }
 

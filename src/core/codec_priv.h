@@ -78,6 +78,10 @@ static inline void put_part(struct writer *writer, struct pawl_slice text)
 /* Room at the end of the buffer, or its flag. */
 static inline bool writer_begin(struct writer *writer, struct pawl_buf *out, size_t bytes)
 {
+    if (!out->overflowed && bytes <= out->capacity - out->bytes) { /* nearly always */
+        writer->at = (unsigned char *)out->data + out->bytes;
+        return true;
+    }
     writer->at = (unsigned char *)pawl_buf_reserve(out, bytes);
     out->overflowed = out->overflowed || writer->at == NULL;
     return writer->at != NULL;

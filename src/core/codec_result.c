@@ -44,9 +44,16 @@ static unsigned delta_parts(const struct pawl_delta *delta)
 
 static size_t delta_bytes(const struct pawl_delta *delta)
 {
-    size_t values = (delta->reserved != 0 ? 1U : 0U) + (delta->spent != 0 ? 1U : 0U) +
-                    (delta->debt != 0 ? 1U : 0U);
+    size_t values = (size_t)(delta->reserved != 0) + (delta->spent != 0) + (delta->debt != 0);
     return 8 + 4 + 2 + 1 + 8 * values;
+}
+
+/* A number that is there when it says something. */
+static void put_number(struct writer *writer, int64_t value)
+{
+    if (value != 0) {
+        put_i64(writer, value);
+    }
 }
 
 static void put_delta(struct writer *writer, const struct pawl_delta *delta)
@@ -55,12 +62,9 @@ static void put_delta(struct writer *writer, const struct pawl_delta *delta)
     put_u32(writer, delta->ordinal);
     put_u16(writer, delta->unit);
     put_u8(writer, (uint8_t)delta_parts(delta));
-    const int64_t values[] = {delta->reserved, delta->spent, delta->debt};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(values); i++) {
-        if (values[i] != 0) {
-            put_i64(writer, values[i]);
-        }
-    }
+    put_number(writer, delta->reserved);
+    put_number(writer, delta->spent);
+    put_number(writer, delta->debt);
 }
 
 static bool denial_given(const struct pawl_denial *denial)

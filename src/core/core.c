@@ -13,6 +13,7 @@
  */
 #include "core/core.h"
 
+#include "core/index.h"
 #include "core/ops.h"
 #include "core/state.h"
 #include "core/table.h"
@@ -241,29 +242,85 @@ static void apply_command(struct pawl_core *core,
 
 /* --- The door. -------------------------------------------------------------------------------- */
 
+/* The reservation that a command names, or 0. */
+static uint64_t reservation_of(const struct pawl_command *command)
+{
+    switch (command->type) {
+    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_CORRECT:
+        return command->u.settle.reservation;
+    case PAWL_COMMAND_RELEASE:
+        return command->u.release.reservation;
+    case PAWL_COMMAND_EXTEND:
+        return command->u.extend.reservation;
+    case PAWL_COMMAND_GROW:
+        return command->u.grow.reservation;
+    default:
+        return 0;
+    }
+}
+
+/* The subject that a command names, or NULL. */
+static const struct pawl_subject *subject_of(const struct pawl_command *command)
+{
+    switch (command->type) {
+    case PAWL_COMMAND_RESERVE:
+    case PAWL_COMMAND_DECIDE:
+        return &command->u.reserve.subject;
+    case PAWL_COMMAND_EVENT:
+        return &command->u.event.subject;
+    default:
+        return NULL;
+    }
+}
+
+/* Nearly everything that a command touches lies outside of the processor's caches when a million
+ * reservations are open: buckets first, then the slots that they name. So both are asked for as
+ * soon as they are known: the buckets before the key is hashed, … */
+static void ask_buckets(const struct pawl_core *core,
+                        const struct pawl_command *command,
+                        struct pawl_plan *plan)
+{
+    const struct pawl_subject *subject = subject_of(command);
+    uint64_t id = core->state.op; /* of the reservation that may be made */
+    if (subject != NULL) {
+        pawl_subject_path(core, subject, &plan->path);
+    } else {
+        id = reservation_of(command);
+    }
+    pawl_index_prefetch(core, PAWL_INDEX_RESERVATION, pawl_held_hash(id));
+}
+
+/* … and the slots before it is looked up. */
+static void
+ask_slots(const struct pawl_core *core, const struct pawl_command *command, struct pawl_plan *plan)
+{
+    if (subject_of(command) != NULL) {
+        pawl_subject_guess(core, &plan->path);
+    } else if (reservation_of(command) != 0) {
+        pawl_held_prefetch(core, reservation_of(command));
+    }
+}
+
 /* Answers a command whose key is not known yet. */
 static void apply_fresh(struct pawl_core *core,
                         const struct pawl_command *command,
                         const struct pawl_idem_key *key,
+                        struct pawl_plan *plan,
                         struct pawl_result *result)
 {
-    struct pawl_plan plan;
-    plan.denial = (struct pawl_denial){.budget = 0};
-    plan.slot = 0;
-    plan.session = 0;
-    plan.booking_count = 0;
-    uint16_t code = plan_command(core, command, &plan);
+    uint16_t code = plan_command(core, command, plan);
     if (code == PAWL_RESULT_OK && key != NULL && pawl_idem_full(core)) {
         code = PAWL_RESULT_LIMIT_REACHED;
     }
     PAWL_ASSERT(code < PAWL_RESULT_COUNT);
     result->code = code;
     if (code != PAWL_RESULT_OK) {
-        result->denial = plan.denial;
+        result->denial = plan->denial;
         return;
     }
     PAWL_ASSERT(core->state.limits.configured == 1 || command->type == PAWL_COMMAND_CONFIG);
-    apply_command(core, command, &plan, result);
+    apply_command(core, command, plan, result);
     PAWL_ASSERT(result->code == PAWL_RESULT_OK);
     if (key != NULL && pawl_result_remembered(code)) {
         pawl_idem_remember(core, command->type, key, result->id);
@@ -334,16 +391,24 @@ void pawl_core_apply(struct pawl_core *core,
         ret_result->code = PAWL_RESULT_STATE_CONFLICT;
         return;
     }
+    struct pawl_plan plan;
+    plan.denial = (struct pawl_denial){.budget = 0};
+    plan.slot = 0;
+    plan.session = 0;
+    plan.booking_count = 0;
+    ask_buckets(core, command, &plan);
     if (pawl_slice_empty(command->idempotency_key)) {
-        apply_fresh(core, command, NULL, ret_result);
+        ask_slots(core, command, &plan);
+        apply_fresh(core, command, NULL, &plan, ret_result);
         return;
     }
-    pawl_idem_drain(core);
     struct pawl_idem_key key = pawl_idem_key(core, command);
+    pawl_idem_drain(core);
+    ask_slots(core, command, &plan);
     uint32_t record = pawl_idem_find(core, &key);
     if (record != 0) {
         answer_repeat(core, record, &key, ret_result);
     } else {
-        apply_fresh(core, command, &key, ret_result);
+        apply_fresh(core, command, &key, &plan, ret_result);
     }
 }

@@ -71,13 +71,6 @@ void pawl_core_apply(struct pawl_core *core,
                      const struct pawl_command *command,
                      struct pawl_result *ret_result);
 
-/* A hint: these commands come next, at most 32 are looked at. Whoever has several at hand (a
- * replay, a batch) lets the ledger wait for memory once for all of them. Changes nothing; the
- * commands need not be valid. */
-void pawl_core_prepare(const struct pawl_core *core,
-                       const struct pawl_command *commands,
-                       uint32_t count);
-
 /* The last operation's number (0: none) and time. */
 uint64_t pawl_core_op(const struct pawl_core *core);
 int64_t pawl_core_now_us(const struct pawl_core *core);

@@ -14,7 +14,7 @@ uint16_t pawl_event_plan(const struct pawl_core *core,
     int64_t now_us = core->state.now_us;
     PAWL_ASSERT(event->line_count >= 1);
     PAWL_ASSERT(event->line_count <= PAWL_LINES_MAX);
-    uint16_t code = pawl_admit_gather(core, now_us, &event->subject, event->phase, event->lines,
+    uint16_t code = pawl_admit_gather(core, now_us, &plan->path, event->phase, event->lines,
                                       event->line_count, &plan->admission);
     if (code != PAWL_RESULT_OK) {
         return code;

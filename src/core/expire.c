@@ -37,7 +37,7 @@ static void book_holds(struct pawl_core *core, uint32_t at, bool settle)
             .spent = settle ? value : 0,
         };
         PAWL_ASSERT(pawl_amount_valid(value));
-        pawl_book(core, &booking, NULL);
+        pawl_book(core, &booking);
     }
 }
 
@@ -54,7 +54,7 @@ static void unconfirmed_end(struct pawl_core *core, uint32_t at)
             .unit = held.units[held.hold_line[i]],
             .holds = -1,
         };
-        pawl_book(core, &booking, NULL);
+        pawl_book(core, &booking);
     }
     pawl_held_free(core, at);
 }

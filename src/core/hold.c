@@ -16,22 +16,33 @@
  */
 #include "core/hold.h"
 
-#include "base/hash.h"
-
 #include "core/index.h"
 #include "core/table.h"
 #include "core/timer.h"
 
-uint32_t pawl_held_hash(const struct pawl_core *core, uint64_t id)
+/* Four operations in a row fall into one bucket, and the next four into the next: what was reserved
+ * one after the other is found in the same few cache lines. Nobody can choose ids, which are the
+ * numbers of operations, so nothing needs to be hidden here. */
+uint32_t pawl_held_hash(uint64_t id)
 {
-    PAWL_ASSERT(core->state.limits.configured == 1);
-    return (uint32_t)pawl_hash_mix(id ^ core->state.limits.hash_key[1]);
+    uint32_t low = (uint32_t)id;
+    return low >> 2 | low << 30;
+}
+
+void pawl_held_prefetch(const struct pawl_core *core, uint64_t id)
+{
+    uint32_t at = pawl_index_guess(core, PAWL_INDEX_RESERVATION, pawl_held_hash(id));
+    if (at != 0) {
+        const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
+        __builtin_prefetch(slot, 1);
+        __builtin_prefetch(slot->values, 1); /* its second line */
+    }
 }
 
 uint32_t pawl_held_find(const struct pawl_core *core, uint64_t id)
 {
     struct pawl_index_cursor cursor =
-        pawl_index_find(core, PAWL_INDEX_RESERVATION, pawl_held_hash(core, id));
+        pawl_index_find(core, PAWL_INDEX_RESERVATION, pawl_held_hash(id));
     for (uint32_t at = pawl_index_next(core, &cursor); at != 0;
          at = pawl_index_next(core, &cursor)) {
         const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
@@ -114,7 +125,7 @@ uint32_t pawl_held_store(struct pawl_core *core, uint64_t id, const struct pawl_
     PAWL_ASSERT(held->line_count >= 1);
     PAWL_ASSERT(held->line_count <= PAWL_LINES_MAX);
     PAWL_ASSERT(held->hold_count <= PAWL_HOLDS_MAX);
-    PAWL_ASSERT(pawl_held_find(core, id) == 0);
+    PAWL_SLOW_ASSERT(pawl_held_find(core, id) == 0);
     uint32_t slot = pawl_table_take(core, PAWL_TABLE_RESERVATION);
     struct pawl_reservation_slot *to = pawl_reservation_edit(core, slot);
     to->id = id;
@@ -129,8 +140,10 @@ uint32_t pawl_held_store(struct pawl_core *core, uint64_t id, const struct pawl_
         to->holds[i] = held->holds[i];
         to->hold_line[i] = held->hold_line[i];
     }
-    blocks_store(core, slot, held);
-    pawl_index_insert(core, PAWL_INDEX_RESERVATION, pawl_held_hash(core, id), slot);
+    if (held->hold_count > PAWL_HOLDS_INLINE || held->line_count > PAWL_LINES_INLINE) {
+        blocks_store(core, slot, held);
+    }
+    pawl_index_insert(core, PAWL_INDEX_RESERVATION, pawl_held_hash(id), slot);
     return slot;
 }
 
@@ -152,7 +165,7 @@ void pawl_held_free(struct pawl_core *core, uint32_t slot)
     PAWL_ASSERT(reservation->state != 0);
     PAWL_ASSERT(reservation->timer != 0);
     pawl_timer_cancel(core, reservation->timer);
-    pawl_index_remove(core, PAWL_INDEX_RESERVATION, pawl_held_hash(core, reservation->id), slot);
+    pawl_index_remove(core, PAWL_INDEX_RESERVATION, pawl_held_hash(reservation->id), slot);
     for (uint32_t at = reservation->more; at != 0;) {
         uint32_t next = pawl_holds_at(core, at)->next;
         pawl_table_free(core, PAWL_TABLE_HOLDS, at);

@@ -18,6 +18,8 @@ struct pawl_held {
     uint8_t hold_line[PAWL_HOLDS_MAX];
 };
 
+/* Asks memory for the slot that the index names. */
+void pawl_held_prefetch(const struct pawl_core *core, uint64_t id);
 /* The slot of a reservation by its id, or 0. */
 uint32_t pawl_held_find(const struct pawl_core *core, uint64_t id);
 void pawl_held_load(const struct pawl_core *core, uint32_t slot, struct pawl_held *ret_held);
@@ -28,6 +30,6 @@ void pawl_held_set_value(struct pawl_core *core, uint32_t slot, uint32_t line, i
 void pawl_held_free(struct pawl_core *core, uint32_t slot);
 /* The first whole millisecond in which a settlement is refused. */
 int64_t pawl_held_due_ms(const struct pawl_reservation_slot *slot);
-uint32_t pawl_held_hash(const struct pawl_core *core, uint64_t id);
+uint32_t pawl_held_hash(uint64_t id);
 
 #endif

@@ -120,15 +120,6 @@ static struct pawl_slice tenant_of(const struct pawl_command *command)
     return PAWL_SLICE_NONE;
 }
 
-bool pawl_idem_has_key(const struct pawl_command *command)
-{
-    PAWL_ASSERT(command != NULL);
-    return command->type >= PAWL_COMMAND_CONFIG && command->type < PAWL_COMMAND_TYPE_END &&
-           command->idempotency_key.bytes > 0 &&
-           command->idempotency_key.bytes <= PAWL_KEY_BYTES_MAX &&
-           pawl_idem_allowed(command->type) && tenant_of(command).bytes <= PAWL_NAME_BYTES_MAX;
-}
-
 struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pawl_command *command)
 {
     struct pawl_slice tenant = tenant_of(command);
@@ -137,28 +128,24 @@ struct pawl_idem_key pawl_idem_key(const struct pawl_core *core, const struct pa
     PAWL_ASSERT(text.bytes > 0);
     PAWL_ASSERT(text.bytes <= PAWL_KEY_BYTES_MAX);
     PAWL_ASSERT(tenant.bytes <= PAWL_NAME_BYTES_MAX);
-    /* Type, lengths, object, key, tenant: no two different ones have the same bytes. In one piece,
-     * because SipHash is twice as fast over whole words. */
-    struct {
-        uint64_t head;
-        uint64_t object;
-        char texts[PAWL_KEY_BYTES_MAX + PAWL_NAME_BYTES_MAX];
-    } input;
-    input.head = command->type | (uint64_t)text.bytes << 16 | (uint64_t)tenant.bytes << 32;
-    input.object = object_of(command);
-    memcpy(input.texts, text.data, text.bytes);
-    memcpy(input.texts + text.bytes, tenant.data != NULL ? tenant.data : "", tenant.bytes);
+    /* Type, lengths, object, key, tenant, zeros to the end of a word: no two different ones have
+     * the same words. In one piece and in words, in which SipHash is twice as fast. */
+    uint64_t words[2 + (PAWL_KEY_BYTES_MAX + PAWL_NAME_BYTES_MAX) / sizeof(uint64_t) + 1];
+    size_t bytes = 2 * sizeof(uint64_t) + text.bytes + tenant.bytes;
+    size_t word_count = (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    PAWL_ASSERT(word_count < PAWL_ARRAY_LEN(words));
+    words[word_count - 1] = 0;
+    words[0] = command->type | (uint64_t)text.bytes << 16 | (uint64_t)tenant.bytes << 32;
+    words[1] = object_of(command);
+    char *texts = (char *)&words[2];
+    memcpy(texts, text.data, text.bytes);
+    memcpy(texts + text.bytes, tenant.data != NULL ? tenant.data : "", tenant.bytes);
 
     const uint64_t *seed = core->state.limits.hash_key;
-    struct pawl_hash_sip sip;
-    pawl_hash_sip_init(&sip, (struct pawl_hash_key){seed[0], seed[1]});
-    pawl_hash_sip_add(&sip, &input, sizeof(uint64_t[2]) + text.bytes + tenant.bytes);
     struct pawl_idem_key key = {
         .payload_hash = {command->payload_hash[0], command->payload_hash[1]}};
-    /* Two outputs of one pass: the mixed state is 256 bits wide, and the two take it apart in
-     * different ways. */
-    key.hash[0] = pawl_hash_sip_end(&sip);
-    key.hash[1] = sip.v0 ^ sip.v2;
+    pawl_hash_sip_pair((struct pawl_hash_key){seed[0], seed[1]}, words, word_count, key.hash);
+    pawl_index_prefetch(core, PAWL_INDEX_IDEM, (uint32_t)key.hash[0]);
     return key;
 }
 
@@ -195,7 +182,7 @@ void pawl_idem_remember(struct pawl_core *core,
     PAWL_ASSERT(!pawl_idem_full(core));
     uint32_t retention = retention_of(type);
     PAWL_ASSERT(retention < PAWL_RETENTION_COUNT);
-    PAWL_ASSERT(pawl_idem_find(core, key) == 0);
+    PAWL_SLOW_ASSERT(pawl_idem_find(core, key) == 0);
     const struct pawl_limits *limits = &core->state.limits;
     int64_t ttl_us = retention == PAWL_RETENTION_SETTLE ? limits->idempotency_settle_ttl_us
                                                         : limits->idempotency_ttl_us;
@@ -221,6 +208,21 @@ void pawl_idem_remember(struct pawl_core *core,
     pawl_index_insert(core, PAWL_INDEX_IDEM, (uint32_t)key->hash[0], at);
 }
 
+/* The record that is over next is known long before, so memory can be asked now for what the next
+ * drain will touch. */
+static void ask_for_next(const struct pawl_core *core, uint32_t head)
+{
+    if (head == 0) {
+        return;
+    }
+    const struct pawl_idem_slot *slot = pawl_idem_at(core, head);
+    PAWL_ASSERT(slot->live == 1);
+    pawl_index_prefetch(core, PAWL_INDEX_IDEM, (uint32_t)slot->key_hash[0]);
+    if (slot->next != 0) {
+        __builtin_prefetch(pawl_idem_at(core, slot->next), 1);
+    }
+}
+
 void pawl_idem_drain(struct pawl_core *core)
 {
     for (uint32_t retention = 0; retention < PAWL_RETENTION_COUNT; retention++) {
@@ -240,5 +242,6 @@ void pawl_idem_drain(struct pawl_core *core)
             pawl_index_remove(core, PAWL_INDEX_IDEM, (uint32_t)slot->key_hash[0], at);
             pawl_table_free(core, PAWL_TABLE_IDEM, at);
         }
+        ask_for_next(core, queue->head);
     }
 }

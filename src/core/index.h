@@ -97,6 +97,14 @@ static inline uint32_t pawl_index_next(const struct pawl_core *core,
     return cursor->bucket->entries[entry].slot;
 }
 
+/* The first slot under a hash, which need not be the one that is looked for; 0: there is none. */
+static inline uint32_t
+pawl_index_guess(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)
+{
+    struct pawl_index_cursor cursor = pawl_index_find(core, id, hash);
+    return pawl_index_next(core, &cursor);
+}
+
 /* Tells the processor that the bucket of this hash is wanted soon. */
 static inline void
 pawl_index_prefetch(const struct pawl_core *core, enum pawl_index_id id, uint32_t hash)

@@ -19,7 +19,8 @@ struct pawl_plan {
     uint32_t slot;    /* of the budget, reservation, session or approval that was named */
     uint32_t session; /* slot */
     int64_t expires_us;
-    struct pawl_held held; /* the reservation that was named, or the one to make */
+    struct pawl_subject_path path; /* of RESERVE, DECIDE and EVENT; before the plan (core.c) */
+    struct pawl_held held;         /* the reservation that was named, or the one to make */
     uint32_t booking_count;
     struct pawl_booking bookings[PAWL_HOLDS_MAX];
     struct pawl_amount lines[PAWL_LINES_MAX]; /* in the order of the held lines */
@@ -212,8 +213,6 @@ struct pawl_idem_key {
 
 /* Whether commands of this type may have a key. */
 bool pawl_idem_allowed(uint16_t type);
-/* Whether a command, of any shape, has a key that can be looked up. */
-bool pawl_idem_has_key(const struct pawl_command *command);
 struct pawl_idem_key pawl_idem_key(const struct pawl_core *core,
                                    const struct pawl_command *command);
 /* The record that still counts, or 0. */

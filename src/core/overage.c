@@ -51,6 +51,9 @@ static int64_t overage_charged(const struct pawl_core *core,
     int64_t charged = overage;
     PAWL_ASSERT(overage >= 0);
     PAWL_ASSERT(line < PAWL_LINES_MAX);
+    if (overage == 0) {
+        return 0;
+    }
     for (uint32_t i = 0; i < admission->row_count; i++) {
         const struct pawl_admission_row *row = &admission->rows[i];
         if (row->line == line && capped(core, policy, row)) {
@@ -105,6 +108,7 @@ static uint16_t plan_row(const struct pawl_core *core,
         .ordinal = row->stand.ordinal,
         .unit = row->stand.unit,
         .line = (uint8_t)row->line,
+        .holds = plan->slot != 0 ? -1 : 0, /* An event has none. */
         .reserved = -plan->held.values[row->line],
         .spent = used,
     };

@@ -48,7 +48,10 @@ uint16_t pawl_core_quote(const struct pawl_core *core,
     struct pawl_admission admission;
     uint16_t code = PAWL_RESULT_INVALID_REQUEST;
     if (pawl_shape_subject_ok(subject) && phase.bytes <= PAWL_NAME_BYTES_MAX) {
-        code = pawl_admit_gather(core, now_us, subject, phase, lines, unit_count, &admission);
+        struct pawl_subject_path path;
+        pawl_subject_path(core, subject, &path);
+        pawl_subject_guess(core, &path);
+        code = pawl_admit_gather(core, now_us, &path, phase, lines, unit_count, &admission);
     }
     if (code == PAWL_RESULT_OK) {
         for (uint32_t i = 0; i < admission.row_count; i++) {

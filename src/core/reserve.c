@@ -17,7 +17,7 @@ _Static_assert((int)PAWL_EXTENSIONS_MAX <= UINT16_MAX, "extensions are counted i
 
 uint16_t pawl_reserve_missing(const struct pawl_core *core, uint64_t id)
 {
-    PAWL_ASSERT(pawl_held_find(core, id) == 0);
+    PAWL_SLOW_ASSERT(pawl_held_find(core, id) == 0);
     PAWL_ASSERT(core->state.op > 0);
     /* The present operation's number was drawn already and cannot be a reservation that the
      * command names. */
@@ -35,6 +35,7 @@ uint16_t pawl_reserve_find_open(const struct pawl_core *core,
     }
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->id == id);
+    pawl_timer_prefetch(core, slot->timer);
     int64_t end_ms = slot->expires_us / PAWL_TIMER_US_PER_MS + (with_grace ? slot->grace_ms : 0);
     PAWL_ASSERT(end_ms < pawl_held_due_ms(slot));
     if (slot->state != PAWL_RESERVATION_HELD ||
@@ -53,8 +54,8 @@ uint16_t pawl_reserve_plan_decide(const struct pawl_core *core,
     int64_t now_us = core->state.now_us;
     struct pawl_admission *admission = &plan->admission;
     PAWL_ASSERT(reserve->line_count >= 1);
-    uint16_t code = pawl_admit_gather(core, now_us, &reserve->subject, reserve->phase,
-                                      reserve->lines, reserve->line_count, admission);
+    uint16_t code = pawl_admit_gather(core, now_us, &plan->path, reserve->phase, reserve->lines,
+                                      reserve->line_count, admission);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -128,7 +129,7 @@ void pawl_plan_book(struct pawl_core *core,
 {
     PAWL_ASSERT(plan->booking_count <= PAWL_HOLDS_MAX);
     for (uint32_t i = 0; i < plan->booking_count; i++) {
-        pawl_book(core, &plan->bookings[i], result);
+        pawl_book_shown(core, &plan->bookings[i], result);
     }
     PAWL_ASSERT(result->delta_count == plan->booking_count);
 }

@@ -13,31 +13,33 @@
 #include "core/index.h"
 #include "core/table.h"
 
-uint64_t pawl_scope_hash(const struct pawl_core *core,
-                         uint64_t parent_hash,
-                         const struct pawl_scope_key *key)
+/* Whether the first bytes are equal: one to PAWL_SCOPE_INLINE_BYTES of them. In words, because a
+ * call costs more than the comparison. */
+static bool head_is(const char *head, const char *text, size_t bytes)
 {
-    PAWL_ASSERT(!pawl_slice_empty(key->value));
-    PAWL_ASSERT(pawl_slice_empty(key->name) == (key->level != PAWL_LEVEL_DIMENSION));
-    uint64_t hash = parent_hash + key->level + 1;
-    if (!pawl_slice_empty(key->name)) {
-        hash = pawl_string_hash(core, hash, key->name);
+    PAWL_ASSERT(bytes > 0);
+    PAWL_ASSERT(bytes <= PAWL_SCOPE_INLINE_BYTES);
+    if (bytes < sizeof(uint64_t)) {
+        return memcmp(head, text, bytes) == 0;
     }
-    return pawl_string_hash(core, hash, key->value);
+    uint64_t differs = 0;
+    for (size_t at = 0; at + sizeof(uint64_t) < bytes; at += sizeof(uint64_t)) {
+        differs |= pawl_string_word(head + at, 8) ^ pawl_string_word(text + at, 8);
+    }
+    size_t last = bytes - sizeof(uint64_t);
+    differs |= pawl_string_word(head + last, 8) ^ pawl_string_word(text + last, 8);
+    return differs == 0;
 }
 
-static bool scope_is(const struct pawl_core *core,
-                     const struct pawl_scope_slot *slot,
-                     uint32_t parent,
-                     const struct pawl_scope_key *key)
+bool pawl_scope_has(const struct pawl_core *core, uint32_t scope, const struct pawl_scope_key *key)
 {
+    const struct pawl_scope_slot *slot = pawl_scope_at(core, scope);
     PAWL_ASSERT(slot->live == 1);
-    if (slot->parent != parent || slot->level != key->level ||
-        slot->value_bytes != key->value.bytes) {
+    if (slot->level != key->level || slot->value_bytes != key->value.bytes) {
         return false;
     }
     if (slot->value_bytes <= PAWL_SCOPE_INLINE_BYTES) {
-        if (memcmp(slot->value_head, key->value.data, slot->value_bytes) != 0) {
+        if (!head_is(slot->value_head, key->value.data, key->value.bytes)) {
             return false;
         }
     } else if (!pawl_slice_equal(pawl_string_text(core, slot->value), key->value)) {
@@ -53,15 +55,12 @@ uint32_t pawl_scope_child(const struct pawl_core *core,
 {
     PAWL_ASSERT((parent == 0) == (key->level == PAWL_LEVEL_TENANT));
     struct pawl_index_cursor cursor = pawl_index_find(core, PAWL_INDEX_SCOPE, (uint32_t)hash);
-    for (uint32_t at = pawl_index_next(core, &cursor); at != 0;
-         at = pawl_index_next(core, &cursor)) {
-        const struct pawl_scope_slot *slot = pawl_scope_at(core, at);
-        PAWL_ASSERT(slot->live == 1);
-        if (scope_is(core, slot, parent, key)) {
-            return at;
-        }
+    uint32_t at = pawl_index_next(core, &cursor);
+    while (at != 0 &&
+           (pawl_scope_at(core, at)->parent != parent || !pawl_scope_has(core, at, key))) {
+        at = pawl_index_next(core, &cursor);
     }
-    return 0;
+    return at;
 }
 
 uint32_t pawl_scope_keys(const struct pawl_scope_name *name,

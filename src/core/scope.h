@@ -9,13 +9,51 @@
 #ifndef PAWL_CORE_SCOPE_H
 #define PAWL_CORE_SCOPE_H
 
+#include <string.h>
+
+#include "base/hash.h"
 #include "core/state.h"
 
 /* --- Texts (strings.c) ------------------------------------------------------------------------ */
 
+static inline uint64_t pawl_string_word(const char *at, size_t bytes)
+{
+    uint64_t word = 0;
+    memcpy(&word, at, bytes);
+    return word;
+}
+
 /* A hash that depends on the ledger's key and on what was hashed before (`from`). Texts that differ
- * may share it: look-ups compare. */
-uint64_t pawl_string_hash(const struct pawl_core *core, uint64_t from, struct pawl_slice text);
+ * may share it: look-ups compare. Eight bytes at a time through the mixer, from a secret start;
+ * SipHash would be stronger and four times as dear, and is not needed where only commands that set
+ * limits add texts. */
+static inline uint64_t
+pawl_string_hash(const struct pawl_core *core, uint64_t from, struct pawl_slice text)
+{
+    const uint64_t *key = core->state.limits.hash_key;
+    uint64_t hash = (from ^ key[0]) + text.bytes;
+    const char *at = text.data;
+    size_t left = text.bytes;
+    PAWL_ASSERT(left > 0);
+    PAWL_ASSERT(left <= PAWL_VALUE_BYTES_MAX);
+    for (; left > 8; left -= 8) {
+        hash = pawl_hash_mix(hash ^ pawl_string_word(at, 8)) + key[1];
+        at += 8;
+    }
+    /* One to eight bytes are left. Pieces of a fixed size, which may overlap, are read without a
+     * call. */
+    uint64_t word = 0;
+    if (text.bytes >= 8) {
+        word = pawl_string_word(at + left - 8, 8);
+    } else if (left >= 4) {
+        word = pawl_string_word(at, 4) | pawl_string_word(at + left - 4, 4) << 32;
+    } else {
+        word = (uint64_t)(unsigned char)at[0] << 16 | (uint64_t)(unsigned char)at[left / 2] << 8 |
+               (unsigned char)at[left - 1];
+    }
+    return pawl_hash_mix((hash ^ word) + key[1]);
+}
+
 /* The text's index, or 0 when it is not there or empty. */
 uint32_t pawl_string_find(const struct pawl_core *core, struct pawl_slice text);
 /* Finds or adds it; 0 for the empty text. Room was checked by a plan. */
@@ -52,9 +90,19 @@ struct pawl_scope_key {
 uint32_t pawl_scope_keys(const struct pawl_scope_name *name,
                          struct pawl_scope_key ret_keys[static PAWL_LEVEL_COUNT]);
 /* Of a scope under the one with parent_hash (0 for a tenant). */
-uint64_t pawl_scope_hash(const struct pawl_core *core,
-                         uint64_t parent_hash,
-                         const struct pawl_scope_key *key);
+static inline uint64_t pawl_scope_hash(const struct pawl_core *core,
+                                       uint64_t parent_hash,
+                                       const struct pawl_scope_key *key)
+{
+    PAWL_ASSERT(pawl_slice_empty(key->name) == (key->level != PAWL_LEVEL_DIMENSION));
+    uint64_t hash = parent_hash + key->level + 1;
+    if (!pawl_slice_empty(key->name)) {
+        hash = pawl_string_hash(core, hash, key->name);
+    }
+    return pawl_string_hash(core, hash, key->value);
+}
+/* Whether a scope has this level and these texts. */
+bool pawl_scope_has(const struct pawl_core *core, uint32_t scope, const struct pawl_scope_key *key);
 /* The child of `parent`, or 0. */
 uint32_t pawl_scope_child(const struct pawl_core *core,
                           uint32_t parent,
@@ -78,10 +126,32 @@ struct pawl_scope_list {
     bool session_unknown; /* one was named that was never opened */
 };
 
-/* Those that exist, in canonical order: levels from the tenant down, dimensions by name, the
- * session. */
+struct pawl_path_step {
+    struct pawl_scope_key key;
+    uint64_t hash;
+    uint32_t
+        guess; /* of the deepest level and all that follow: the first scope under the hash, which
+                     * is nearly always the right one; 0: none */
+};
+
+/* All places that a subject names, in canonical order: levels from the tenant down, dimensions by
+ * name, the session. */
+struct pawl_subject_path {
+    uint32_t level_count;
+    uint32_t step_count;
+    uint32_t deepest; /* the level with a guess */
+    struct pawl_path_step steps[PAWL_SUBJECT_SCOPES_MAX];
+};
+
+/* Hashes the places and asks memory for their buckets. Borrows the subject's texts. */
+void pawl_subject_path(const struct pawl_core *core,
+                       const struct pawl_subject *subject,
+                       struct pawl_subject_path *ret_path);
+/* Looks into the buckets and asks memory for the scopes. Before any scope is made. */
+void pawl_subject_guess(const struct pawl_core *core, struct pawl_subject_path *path);
+/* Those that exist, in the same order. */
 void pawl_subject_scopes(const struct pawl_core *core,
-                         const struct pawl_subject *subject,
+                         const struct pawl_subject_path *path,
                          struct pawl_scope_list *ret_list);
 /* The session of that name, or 0. */
 uint32_t pawl_subject_session(const struct pawl_core *core,

@@ -11,6 +11,7 @@
  */
 #include "core/ops.h"
 #include "core/table.h"
+#include "core/timer.h"
 
 /* The amounts in the order of the reservation's lines. Exactly its units must be named. */
 static uint16_t settle_lines(const struct pawl_command_settle *settle, struct pawl_plan *plan)
@@ -94,6 +95,7 @@ uint16_t pawl_settle_plan_release(const struct pawl_core *core,
             .ordinal = held->holds[i].ordinal,
             .unit = held->units[line],
             .line = (uint8_t)line,
+            .holds = -1,
             .reserved = -held->values[line],
         };
     }
@@ -136,6 +138,7 @@ uint16_t pawl_settle_plan_correct(const struct pawl_core *core,
             .unit = row->stand.unit,
             .line = (uint8_t)row->line,
             .over = change > 0 && change > remaining,
+            .holds = -1,
             .spent = change,
         };
         plan->booking_count++;
@@ -152,13 +155,12 @@ void pawl_settle_apply(struct pawl_core *core,
 {
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->state != 0);
+    pawl_timer_prefetch_neighbours(core, slot->timer);
     PAWL_ASSERT(plan->booking_count == plan->held.hold_count);
     for (uint32_t i = 0; i < plan->booking_count; i++) {
-        struct pawl_booking booking = plan->bookings[i];
-        booking.holds = -1;
-        pawl_book(core, &booking, result);
+        PAWL_ASSERT(plan->bookings[i].holds == -1);
     }
-    PAWL_ASSERT(result->delta_count == plan->held.hold_count);
+    pawl_plan_book(core, plan, result);
     result->id = slot->id;
     result->line_count = plan->held.line_count;
     for (uint32_t line = 0; line < plan->held.line_count; line++) {

@@ -40,10 +40,11 @@ enum pawl_table_id {
     PAWL_TABLE_APPROVAL = 8,
     PAWL_TABLE_ZONE = 9,
     PAWL_TABLE_TIMER = 10,
-    PAWL_TABLE_TIMER_NODE = 11,
-    PAWL_TABLE_BUCKET = 12, /* the first of one table for each index */
-    PAWL_TABLE_OVERFLOW = 17,
-    PAWL_TABLE_COUNT = 18
+    PAWL_TABLE_TIMER_RUN = 11,
+    PAWL_TABLE_TIMER_NODE = 12,
+    PAWL_TABLE_BUCKET = 13, /* the first of one table for each index */
+    PAWL_TABLE_OVERFLOW = 18,
+    PAWL_TABLE_COUNT = 19
 };
 
 enum pawl_index_id {
@@ -80,6 +81,7 @@ enum {
     PAWL_HOLDS_INLINE = 4,
     PAWL_HOLDS_BLOCK = 8,
     PAWL_BUCKET_ENTRIES = 7,
+    PAWL_TIMER_OPEN_RUNS = 256,
     PAWL_TZ_MAX = 1024 /* numbers of time zones: 1 .. PAWL_TZ_MAX */
 };
 
@@ -243,19 +245,31 @@ struct pawl_zone_slot {
 };
 _Static_assert(sizeof(struct pawl_zone_slot) == 16384, "zone slot");
 
-/* An entry of the heap: deadline and sequence number in one 96-bit key, and who it is. */
+/* An entry of the heap: deadline and sequence number in one 96-bit key, and the run that it is. */
 struct pawl_timer_entry_slot {
     uint64_t key_high; /* due_ms << 20 | sequence >> 32 */
     uint32_t key_low;  /* the lower half of the sequence number */
-    uint32_t node;
+    uint32_t run;
 };
 _Static_assert(sizeof(struct pawl_timer_entry_slot) == 16, "timer entry");
 
-struct pawl_timer_node_slot {
+/* Timers of one deadline, in the order in which they were set. */
+struct pawl_timer_run_slot {
+    uint32_t head; /* node */
+    uint32_t tail;
+    int64_t due_ms;
     uint32_t position; /* in the heap */
-    uint32_t owner;    /* kind and slot; 0 is a free slot */
+    uint32_t zero[3];
 };
-_Static_assert(sizeof(struct pawl_timer_node_slot) == 8, "timer node");
+_Static_assert(sizeof(struct pawl_timer_run_slot) == 32, "run of timers");
+
+struct pawl_timer_node_slot {
+    uint32_t next; /* in the run */
+    uint32_t previous;
+    uint32_t run;
+    uint32_t owner; /* kind and slot; 0 is a free slot */
+};
+_Static_assert(sizeof(struct pawl_timer_node_slot) == 16, "timer node");
 
 struct pawl_index_entry {
     uint32_t hash;
@@ -300,7 +314,7 @@ struct pawl_limits { /* struct pawl_config without padding */
 #define PAWL_STATE_MAGIC UINT64_C(0x3165746174536c77) /* "wlState1" */
 /* Raised with any change of these bytes, of a hash, or of the order in which slots are taken;
  * tests/unit/test_core_layout.c notices. */
-enum { PAWL_STATE_LAYOUT = 1 };
+enum { PAWL_STATE_LAYOUT = 2 };
 
 struct pawl_state {
     uint64_t magic;
@@ -314,6 +328,7 @@ struct pawl_state {
     struct pawl_queue idem_queues[PAWL_RETENTION_COUNT];
     struct pawl_queue settled_approvals;
     uint64_t timer_sequence;
+    uint32_t timer_open_runs[PAWL_TIMER_OPEN_RUNS]; /* by a hash of the deadline; 0: none */
     uint32_t string_count;
     uint32_t pending_approvals;
     uint16_t zone_of_tz[PAWL_TZ_MAX]; /* slot of time zone number i + 1; 0: not defined */

@@ -7,37 +7,12 @@
  * A command counts first what it would add (struct pawl_additions) and is refused before
  * anything is changed.
  */
-#include "base/hash.h"
-
 #include "core/index.h"
 #include "core/scope.h"
 #include "core/table.h"
 
 _Static_assert((int)PAWL_VALUE_BYTES_MAX >= (int)PAWL_NAME_BYTES_MAX,
                "a value is the longest text");
-
-/*
- * Eight bytes at a time through the mixer, from a secret start. SipHash would be stronger and four
- * times as dear; it is not needed here, because only commands that set limits add texts, and
- * what was found is compared.
- */
-uint64_t pawl_string_hash(const struct pawl_core *core, uint64_t from, struct pawl_slice text)
-{
-    uint64_t hash = (from ^ core->state.limits.hash_key[0]) + text.bytes;
-    const char *at = text.data;
-    size_t left = text.bytes;
-    PAWL_ASSERT(left > 0);
-    PAWL_ASSERT(left <= PAWL_VALUE_BYTES_MAX);
-    for (; left >= sizeof(hash); left -= sizeof(hash)) {
-        uint64_t word = 0;
-        memcpy(&word, at, sizeof(word));
-        hash = pawl_hash_mix(hash ^ word) + core->state.limits.hash_key[1];
-        at += sizeof(word);
-    }
-    uint64_t word = 0;
-    memcpy(&word, at, left);
-    return pawl_hash_mix(hash ^ word);
-}
 
 struct pawl_slice pawl_string_text(const struct pawl_core *core, uint32_t string)
 {

@@ -111,6 +111,7 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     demand.slots[PAWL_TABLE_ZONE] =
         growth(commands, 1, tables[PAWL_TABLE_ZONE].live_count, PAWL_TZ_MAX);
     demand.slots[PAWL_TABLE_TIMER] = timers;
+    demand.slots[PAWL_TABLE_TIMER_RUN] = timers;
     demand.slots[PAWL_TABLE_TIMER_NODE] = timers;
     demand_index(&demand, PAWL_INDEX_STRING, strings);
     demand_index(&demand, PAWL_INDEX_SCOPE, scopes);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table.c: slots of a table: taken, freed, pushed, popped. Which slot comes next depends on the
- * history of the table alone, never on addresses, so indexes are the same on every machine.
+ * table.c: slots of a table: taken, pushed, popped (and in table.h taken again and freed). Which
+ * slot comes next depends on the history of the table alone, never on addresses, so indexes are the
+ * same on every machine.
  *
  * Invariants:
  *   S1  a free slot is zero but for its first four bytes, the link to the next free one
@@ -9,8 +10,6 @@
  *   S3  slots at and above slot_count are zero
  */
 #include "core/table.h"
-
-#include <string.h>
 
 uint32_t pawl_table_push(struct pawl_core *core, enum pawl_table_id table)
 {
@@ -37,24 +36,16 @@ void pawl_table_pop(struct pawl_core *core, enum pawl_table_id table)
     counts->live_count--;
 }
 
-uint32_t pawl_table_take(struct pawl_core *core, enum pawl_table_id table)
+uint32_t pawl_table_take_new(struct pawl_core *core, enum pawl_table_id table)
 {
     struct pawl_table *counts = &core->state.tables[table];
-    uint32_t index = counts->free_head;
-    if (index == 0) {
-        if (counts->slot_count == 0) { /* Index 0 is nobody. */
-            (void)pawl_table_push(core, table);
-            counts->live_count--;
-        }
-        index = pawl_table_push(core, table);
-        PAWL_ASSERT(index > 0);
-        return index;
+    PAWL_ASSERT(counts->free_head == 0);
+    if (counts->slot_count == 0) { /* Index 0 is nobody. */
+        (void)pawl_table_push(core, table);
+        counts->live_count--;
     }
-    unsigned char *slot = pawl_table_edit(core, table, pawl_chunk_slot_bytes(table), index);
-    memcpy(&counts->free_head, slot, sizeof(counts->free_head));
-    memset(slot, 0, sizeof(counts->free_head));
-    counts->live_count++;
-    PAWL_ASSERT(counts->free_head < counts->slot_count);
+    uint32_t index = pawl_table_push(core, table);
+    PAWL_ASSERT(index > 0);
     return index;
 }
 
@@ -80,18 +71,4 @@ uint32_t pawl_table_take_run(struct pawl_core *core, enum pawl_table_id table, u
     counts->live_count -= skip;
     PAWL_ASSERT(first + count == counts->slot_count);
     return first;
-}
-
-void pawl_table_free(struct pawl_core *core, enum pawl_table_id table, uint32_t index)
-{
-    struct pawl_table *counts = &core->state.tables[table];
-    PAWL_ASSERT(index > 0);
-    PAWL_ASSERT(counts->live_count > 0);
-    PAWL_ASSERT(index < counts->slot_count);
-    uint32_t bytes = pawl_chunk_slot_bytes(table);
-    unsigned char *slot = pawl_table_edit(core, table, bytes, index);
-    memset(slot, 0, bytes);
-    memcpy(slot, &counts->free_head, sizeof(counts->free_head));
-    counts->free_head = index;
-    counts->live_count--;
 }

@@ -11,6 +11,8 @@
 #ifndef PAWL_CORE_TABLE_H
 #define PAWL_CORE_TABLE_H
 
+#include <string.h>
+
 #include "core/state.h"
 
 /* --- Chunks (chunk.c) ------------------------------------------------------------------------- */
@@ -30,6 +32,7 @@ static inline uint32_t pawl_chunk_slot_bytes(enum pawl_table_id table)
         [PAWL_TABLE_APPROVAL] = sizeof(struct pawl_approval_slot),
         [PAWL_TABLE_ZONE] = sizeof(struct pawl_zone_slot),
         [PAWL_TABLE_TIMER] = sizeof(struct pawl_timer_entry_slot),
+        [PAWL_TABLE_TIMER_RUN] = sizeof(struct pawl_timer_run_slot),
         [PAWL_TABLE_TIMER_NODE] = sizeof(struct pawl_timer_node_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_STRING] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_SCOPE] = sizeof(struct pawl_bucket_slot),
@@ -67,15 +70,13 @@ pawl_chunk_ref(const struct pawl_core *core, enum pawl_table_id table, uint32_t 
 
 /* --- Slots (table.c) -------------------------------------------------------------------------- */
 
-/* A zeroed slot: a freed one, else a new one. Never index 0 of a table of objects. */
-uint32_t pawl_table_take(struct pawl_core *core, enum pawl_table_id table);
 /* `count` new slots in a row within one chunk. */
 uint32_t pawl_table_take_run(struct pawl_core *core, enum pawl_table_id table, uint32_t count);
-/* Zeroes the slot and keeps it for the next `take`. */
-void pawl_table_free(struct pawl_core *core, enum pawl_table_id table, uint32_t index);
 /* For dense tables: one slot more or less at the end. */
 uint32_t pawl_table_push(struct pawl_core *core, enum pawl_table_id table);
 void pawl_table_pop(struct pawl_core *core, enum pawl_table_id table);
+/* A new slot, where none is free. */
+uint32_t pawl_table_take_new(struct pawl_core *core, enum pawl_table_id table);
 
 static inline const void *pawl_table_at(const struct pawl_core *core,
                                         enum pawl_table_id table,
@@ -95,11 +96,41 @@ static inline void *pawl_table_edit(struct pawl_core *core,
     PAWL_ASSERT(index < core->state.tables[table].slot_count);
     uint32_t slots = PAWL_CHUNK_BYTES / slot_bytes;
     uint32_t ordinal = index / slots;
-    PAWL_ASSERT(ordinal < core->memory.ref_count[table]);
     if (core->memory.snapshot.active) {
         pawl_chunk_put_aside(core, table, ordinal);
     }
     return pawl_chunk_ref(core, table, ordinal)->live + (size_t)(index % slots) * slot_bytes;
+}
+
+/* A zeroed slot: a freed one, else a new one. Never index 0 of a table of objects. Here and not in
+ * table.c, so that a table that is known makes sizes constants. */
+static inline uint32_t pawl_table_take(struct pawl_core *core, enum pawl_table_id table)
+{
+    struct pawl_table *counts = &core->state.tables[table];
+    uint32_t index = counts->free_head;
+    if (index == 0) {
+        return pawl_table_take_new(core, table);
+    }
+    unsigned char *slot = pawl_table_edit(core, table, pawl_chunk_slot_bytes(table), index);
+    memcpy(&counts->free_head, slot, sizeof(counts->free_head));
+    memset(slot, 0, sizeof(counts->free_head));
+    counts->live_count++;
+    PAWL_ASSERT(counts->free_head < counts->slot_count);
+    return index;
+}
+
+/* Zeroes the slot and keeps it for the next `take`. */
+static inline void pawl_table_free(struct pawl_core *core, enum pawl_table_id table, uint32_t index)
+{
+    struct pawl_table *counts = &core->state.tables[table];
+    PAWL_ASSERT(index > 0);
+    PAWL_ASSERT(counts->live_count > 0);
+    uint32_t bytes = pawl_chunk_slot_bytes(table);
+    unsigned char *slot = pawl_table_edit(core, table, bytes, index);
+    memset(slot, 0, bytes);
+    memcpy(slot, &counts->free_head, sizeof(counts->free_head));
+    counts->free_head = index;
+    counts->live_count--;
 }
 
 /* Typed accessors, pawl_NAME_at and pawl_NAME_edit: no function can return a type of choice. */
@@ -126,6 +157,7 @@ PAWL_TABLE_ACCESSORS(session, PAWL_TABLE_SESSION)
 PAWL_TABLE_ACCESSORS(approval, PAWL_TABLE_APPROVAL)
 PAWL_TABLE_ACCESSORS(zone, PAWL_TABLE_ZONE)
 PAWL_TABLE_ACCESSORS(timer_entry, PAWL_TABLE_TIMER)
+PAWL_TABLE_ACCESSORS(timer_run, PAWL_TABLE_TIMER_RUN)
 PAWL_TABLE_ACCESSORS(timer_node, PAWL_TABLE_TIMER_NODE)
 
 /* Public ids of objects: generation and index. 0 is nobody. */

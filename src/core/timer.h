@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * timer.h: deadlines of leases, sessions and approvals in whole milliseconds. The earliest is
- * found at once; equal ones come in the order in which they were set. Adding and cancelling cost
- * O(log n), and nothing is ever scanned, so expiring costs what is due and no more.
+ * found at once; equal ones come in the order in which they were set. Cancelling unlinks and
+ * nothing is ever scanned, so expiring costs what is due and no more.
  */
 #ifndef PAWL_CORE_TIMER_H
 #define PAWL_CORE_TIMER_H
@@ -32,11 +32,13 @@ pawl_timer_add(struct pawl_core *core, int64_t due_ms, enum pawl_timer_kind kind
 void pawl_timer_cancel(struct pawl_core *core, uint32_t node);
 /* The earliest, which stays; false when there is none. */
 PAWL_MUST_CHECK bool pawl_timer_first(const struct pawl_core *core, struct pawl_timer *ret_timer);
-/* Tells the processor that this timer will be cancelled soon. */
+/* Tells the processor that this timer will be cancelled soon: first its node, and when that should
+ * be there, its neighbours. */
 void pawl_timer_prefetch(const struct pawl_core *core, uint32_t node);
+void pawl_timer_prefetch_neighbours(const struct pawl_core *core, uint32_t node);
 /* Whose timer a node is; for audits. */
 struct pawl_timer pawl_timer_at(const struct pawl_core *core, uint32_t node);
-/* Asserts the heap's order and the nodes' positions. */
+/* Asserts the heap's order, and that entries, runs and nodes agree. */
 void pawl_timer_audit(const struct pawl_core *core);
 
 #endif

@@ -215,6 +215,18 @@ static uint64_t index_share(const struct pawl_core *core, enum pawl_index_id id)
     return index->entry_count > 0 ? (bytes + index->entry_count - 1) / index->entry_count : 0;
 }
 
+/* Bytes that come to one timer: its node, and its share of runs and heap. */
+static uint64_t timer_share(const struct pawl_core *core)
+{
+    uint64_t timers = core->state.tables[PAWL_TABLE_TIMER_NODE].live_count;
+    uint64_t runs = core->state.tables[PAWL_TABLE_TIMER_RUN].live_count;
+    uint64_t bytes =
+        runs * (sizeof(struct pawl_timer_run_slot) + sizeof(struct pawl_timer_entry_slot));
+    PAWL_ASSERT(runs <= timers);
+    uint64_t share = timers > 0 ? (bytes + timers - 1) / timers : 0;
+    return sizeof(struct pawl_timer_node_slot) + share;
+}
+
 void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_stats)
 {
     const struct pawl_table *tables = core->state.tables;
@@ -242,7 +254,7 @@ void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_s
     PAWL_ASSERT(entries > 0 || overflow == 0);
     ret_stats->reservation_bytes =
         sizeof(struct pawl_reservation_slot) + index_share(core, PAWL_INDEX_RESERVATION) +
-        sizeof(struct pawl_timer_entry_slot) + sizeof(struct pawl_timer_node_slot) +
+        timer_share(core) +
         2 * (sizeof(struct pawl_idem_slot) + index_share(core, PAWL_INDEX_IDEM)) +
         3 * overflow_share;
 }

@@ -18,7 +18,7 @@ add_executable(random_walk
 target_link_libraries(random_walk PRIVATE pawl_core pawl_test_options)
 add_test(NAME core/random_walk COMMAND random_walk)
 
-foreach(module api layout table index timer civil)
+foreach(module api layout table index timer scope civil)
   pawl_unit_test(core_${module} core)
 endforeach()
 

@@ -382,7 +382,6 @@ check_grant(struct walk *walk, const struct pawl_command *command, const struct 
 static void run(struct walk *walk, const struct pawl_command *command)
 {
     struct pawl_result result;
-    pawl_core_prepare(walk->world.core, command, 1); /* which a replay does not */
     table_world_apply(&walk->world, walk->now_us, command, &result);
     table_log_add(&walk->log, (int)result.op, walk->now_us, command, &result);
     codes_seen[result.code]++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_core_api.c: the parts of core.h that a table cannot show: the columns of the results,
- * cursors, paths in short buffers, hints, and checkpoints that are not ours.
+ * cursors, paths in short buffers, and checkpoints that are not ours.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -267,38 +267,6 @@ static void no_dimension_has_the_path_of_a_level(void **state)
     memory_free(core);
 }
 
-/* --- Hints. ----------------------------------------------------------------------------------- */
-
-static void hints_change_nothing(void **state)
-{
-    (void)state;
-    struct pawl_core *core = memory_core();
-    struct pawl_command commands[40];
-    for (uint32_t i = 0; i < PAWL_ARRAY_LEN(commands); i++) {
-        commands[i] = reserve_command();
-    }
-    pawl_core_prepare(core, commands, 40); /* before CONFIG */
-    memory_free(core);
-
-    core = memory_configured(100);
-    (void)create(core, "", PAWL_UNIT_TOKENS);
-    (void)create(core, "web", PAWL_UNIT_TOKENS);
-    uint64_t id = apply(core, &commands[0]).id;
-    for (uint32_t i = 0; i < PAWL_ARRAY_LEN(commands); i++) {
-        uint16_t type = (uint16_t)(i % 30); /* some that do not exist */
-        if (type != PAWL_COMMAND_RESERVE) {
-            commands[i] = (struct pawl_command){.type = type, .idempotency_key = PAWL_SLICE("k")};
-            commands[i].u.release.reservation = id;
-        }
-    }
-    commands[PAWL_COMMAND_RESERVE].u.reserve.subject.levels[0].bytes = 5000;
-    uint64_t digest = pawl_core_digest(core);
-    pawl_core_prepare(core, commands, 40);
-    pawl_core_prepare(core, commands, 0);
-    assert_int_equal(pawl_core_digest(core), digest);
-    memory_free(core);
-}
-
 /* --- Memory and checkpoints. ------------------------------------------------------------------ */
 
 static void a_first_batch_gets_memory_before_it_is_configured(void **state)
@@ -416,7 +384,6 @@ int main(void)
         cmocka_unit_test(a_quote_may_be_asked_for_without_the_denial),
         cmocka_unit_test(a_quote_for_a_subject_that_cannot_be_is_refused),
         cmocka_unit_test(no_dimension_has_the_path_of_a_level),
-        cmocka_unit_test(hints_change_nothing),
         cmocka_unit_test(a_first_batch_gets_memory_before_it_is_configured),
         cmocka_unit_test(a_root_that_is_not_ours_is_refused),
         cmocka_unit_test(chunks_are_restored_whole_and_in_order),

@@ -107,11 +107,11 @@ static void a_dense_table_grows_and_shrinks_at_its_end(void **state)
     memory_give(core, 4);
     for (uint32_t i = 0; i <= per_chunk; i++) {
         assert_int_equal(pawl_table_push(core, PAWL_TABLE_TIMER), i);
-        pawl_timer_entry_edit(core, i)->node = i + 1;
+        pawl_timer_entry_edit(core, i)->run = i + 1;
     }
     assert_int_equal(core->state.tables[PAWL_TABLE_TIMER].chunk_count, 2);
     for (uint32_t i = per_chunk + 1; i > 0; i--) {
-        assert_int_equal(pawl_timer_entry_at(core, i - 1)->node, i);
+        assert_int_equal(pawl_timer_entry_at(core, i - 1)->run, i);
         pawl_table_pop(core, PAWL_TABLE_TIMER);
     }
     assert_int_equal(pawl_table_push(core, PAWL_TABLE_TIMER), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_core_timer.c: the heap of deadlines against a list that is searched. */
+/* test_core_timer.c: runs and heap of deadlines against a list that is searched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,6 +90,7 @@ static void run_model(int64_t range, uint32_t add_bias)
             uint32_t victim =
                 draw % 2 == 0 ? model_first(&model) : (uint32_t)pawl_prng_below(&prng, model.count);
             pawl_timer_prefetch(core, model.timers[victim].node);
+            pawl_timer_prefetch_neighbours(core, model.timers[victim].node);
             pawl_timer_cancel(core, model.timers[victim].node);
             model_remove(&model, victim);
         }
@@ -114,6 +115,7 @@ static void equal_deadlines_come_in_the_order_in_which_they_were_set(void **stat
     (void)state;
     run_model(0, 60);
     run_model(3, 55);
+    run_model(600, 60); /* more deadlines than open runs: they push each other out */
 }
 
 static void a_timer_can_be_read_by_its_node(void **state)
