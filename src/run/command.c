@@ -47,7 +47,7 @@ int pawl_command_check(const char *name)
         if (found == 0) {
             return 0;
         }
-        error_number = found == EACCES || found == EISDIR ? found : error_number;
+        error_number = found == EACCES ? found : error_number; /* Directories are passed over. */
     }
     return error_number;
 }

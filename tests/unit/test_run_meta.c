@@ -171,7 +171,7 @@ static void meta_of_the_longest_command_fits_a_command(void **state)
 
 /* --- Whether it can be executed ------------------------------------------------------------ */
 
-static void command_is_looked_for_as_execvp_does(void **state)
+static void command_is_looked_for_as_shells_do(void **state)
 {
     (void)state;
     setenv("PATH", "/nonexistent:/bin:/usr/bin", 1);
@@ -179,11 +179,13 @@ static void command_is_looked_for_as_execvp_does(void **state)
     assert_int_equal(pawl_command_check("/bin/sh"), 0);
     assert_int_equal(pawl_command_check("no-such-command"), ENOENT);
     assert_int_equal(pawl_command_check(""), ENOENT);
-    assert_int_equal(pawl_command_check("/"), EACCES);
+    assert_int_equal(pawl_command_check("/"), EISDIR);
     assert_int_equal(pawl_command_check("/etc/passwd"), EACCES);
     assert_int_equal(pawl_command_check("/etc/passwd/x"), ENOENT);
     setenv("PATH", "/etc", 1);
     assert_int_equal(pawl_command_check("passwd"), EACCES);
+    setenv("PATH", "/", 1);
+    assert_int_equal(pawl_command_check("etc"), ENOENT);
     unsetenv("PATH");
     assert_int_equal(pawl_command_check("sh"), 0);
 }
@@ -197,7 +199,7 @@ int main(void)
         cmocka_unit_test(command_line_shows_counts_and_short_words),
         cmocka_unit_test(meta_is_an_object_that_the_history_can_read),
         cmocka_unit_test(meta_of_the_longest_command_fits_a_command),
-        cmocka_unit_test(command_is_looked_for_as_execvp_does),
+        cmocka_unit_test(command_is_looked_for_as_shells_do),
     };
     return cmocka_run_group_tests_name("run_meta", tests, begin, end);
 }
