@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command.c: the commands' names, as logs and history show them.
+ * command.c: the commands' names, as logs and history show them, and what all that work on a
+ * reservation have in common.
  */
 #include "core/command.h"
 
@@ -34,4 +35,39 @@ const char *pawl_command_type_name(uint16_t type)
     PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END);
     PAWL_ASSERT(names[type] != NULL);
     return names[type];
+}
+
+uint64_t pawl_command_reservation(const struct pawl_command *command)
+{
+    PAWL_ASSERT(command != NULL);
+    PAWL_ASSERT(command->type > 0 && command->type < PAWL_COMMAND_TYPE_END);
+    switch ((enum pawl_command_type)command->type) {
+    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_CORRECT:
+        return command->u.settle.reservation;
+    case PAWL_COMMAND_RELEASE:
+        return command->u.release.reservation;
+    case PAWL_COMMAND_EXTEND:
+        return command->u.extend.reservation;
+    case PAWL_COMMAND_GROW:
+        return command->u.grow.reservation;
+    case PAWL_COMMAND_CONFIG:
+    case PAWL_COMMAND_TZ_DEFINE:
+    case PAWL_COMMAND_BUDGET_CREATE:
+    case PAWL_COMMAND_BUDGET_FUND:
+    case PAWL_COMMAND_BUDGET_SET:
+    case PAWL_COMMAND_RESERVE:
+    case PAWL_COMMAND_EVENT:
+    case PAWL_COMMAND_DECIDE:
+    case PAWL_COMMAND_EXPIRE:
+    case PAWL_COMMAND_SESSION_OPEN:
+    case PAWL_COMMAND_SESSION_SET:
+    case PAWL_COMMAND_SESSION_PHASE:
+    case PAWL_COMMAND_APPROVAL_OPEN:
+    case PAWL_COMMAND_APPROVAL_ANSWER:
+    case PAWL_COMMAND_NOTE:
+    case PAWL_COMMAND_TYPE_END:
+        break;
+    }
+    return 0;
 }

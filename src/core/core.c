@@ -242,36 +242,13 @@ static void apply_command(struct pawl_core *core,
 
 /* --- The door. -------------------------------------------------------------------------------- */
 
-/* The reservation that a command names, or 0. */
-static uint64_t reservation_of(const struct pawl_command *command)
-{
-    switch (command->type) {
-    case PAWL_COMMAND_COMMIT:
-    case PAWL_COMMAND_CORRECT:
-        return command->u.settle.reservation;
-    case PAWL_COMMAND_RELEASE:
-        return command->u.release.reservation;
-    case PAWL_COMMAND_EXTEND:
-        return command->u.extend.reservation;
-    case PAWL_COMMAND_GROW:
-        return command->u.grow.reservation;
-    default:
-        return 0;
-    }
-}
-
 /* The subject that a command names, or NULL. */
 static const struct pawl_subject *subject_of(const struct pawl_command *command)
 {
-    switch (command->type) {
-    case PAWL_COMMAND_RESERVE:
-    case PAWL_COMMAND_DECIDE:
+    if (command->type == PAWL_COMMAND_RESERVE || command->type == PAWL_COMMAND_DECIDE) {
         return &command->u.reserve.subject;
-    case PAWL_COMMAND_EVENT:
-        return &command->u.event.subject;
-    default:
-        return NULL;
     }
+    return command->type == PAWL_COMMAND_EVENT ? &command->u.event.subject : NULL;
 }
 
 /* Nearly everything that a command touches lies outside of the processor's caches when a million
@@ -286,7 +263,7 @@ static void ask_buckets(const struct pawl_core *core,
     if (subject != NULL) {
         pawl_subject_path(core, subject, &plan->path);
     } else {
-        id = reservation_of(command);
+        id = pawl_command_reservation(command);
     }
     pawl_index_prefetch(core, PAWL_INDEX_RESERVATION, pawl_held_hash(id));
 }
@@ -297,8 +274,8 @@ ask_slots(const struct pawl_core *core, const struct pawl_command *command, stru
 {
     if (subject_of(command) != NULL) {
         pawl_subject_guess(core, &plan->path);
-    } else if (reservation_of(command) != 0) {
-        pawl_held_prefetch(core, reservation_of(command));
+    } else if (pawl_command_reservation(command) != 0) {
+        pawl_held_prefetch(core, pawl_command_reservation(command));
     }
 }
 

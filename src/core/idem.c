@@ -51,13 +51,10 @@ static uint64_t object_of(const struct pawl_command *command)
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_COMMIT:
     case PAWL_COMMAND_CORRECT:
-        return command->u.settle.reservation;
     case PAWL_COMMAND_RELEASE:
-        return command->u.release.reservation;
     case PAWL_COMMAND_EXTEND:
-        return command->u.extend.reservation;
     case PAWL_COMMAND_GROW:
-        return command->u.grow.reservation;
+        return pawl_command_reservation(command);
     case PAWL_COMMAND_BUDGET_FUND:
         return command->u.budget_fund.budget;
     case PAWL_COMMAND_BUDGET_SET:
