@@ -33,7 +33,9 @@ LINGERING = []
 
 
 def say(*words):
-    print(*words, flush=True)
+    """In one write: a handler of a signal may speak while a line is on its way, and a buffered
+    stream does not bear that."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
 def wait():
