@@ -10,7 +10,7 @@
     say:WORD      a line on stdout
     listen        a line from stdin, repeated on stdout as "heard …"
     raw           the terminal into raw mode, as full-screen programs do
-    deaf          ignores TERM
+    deaf          ignores TERM and HUP
     on:SIG:STATUS exits with STATUS when the signal comes
     daemon        a process that forked twice into a session of its own, deaf to TERM and HUP
     tool          a child in a session of its own, deaf likewise
@@ -106,6 +106,7 @@ class Agent:
             self.on(argument)
         elif name == "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         elif name == "say":
             say(argument)
         elif name == "listen":
