@@ -49,8 +49,11 @@ struct pawl_cli_call {
     size_t operand_count;
 };
 
+/* A noun ("policy") has verbs ("policy check"), which are commands of their own under their full
+ * name. What is done without a verb is the noun's own `run`; where there is none, a verb must be
+ * given. */
 struct pawl_cli_command {
-    const char *name;
+    const char *name;     /* "runs", "policy", "policy check" */
     const char *operands; /* "[RUN]", "-- COMMAND [ARG…]", or "" */
     const char *summary;  /* one line, for the list */
     const char *text;     /* paragraphs for --help and the man page */
@@ -60,6 +63,8 @@ struct pawl_cli_command {
     size_t operands_min;
     size_t operands_max;
     bool stops_at_operand; /* what follows the first operand belongs to it */
+    bool hidden;           /* for programs, such as hooks: in no list and no completion */
+    const struct pawl_cli_command *const *verbs; /* NULL at the end; NULL: no noun */
     int (*run)(const struct pawl_cli_call *call);
 };
 
@@ -67,13 +72,21 @@ struct pawl_cli_command {
 extern const struct pawl_cli_command *const pawl_cli_commands[];
 extern const size_t pawl_cli_command_count;
 const struct pawl_cli_command *pawl_cli_find_command(const char *name);
+/* The verb of a noun; NULL: it has none of that name. */
+const struct pawl_cli_command *pawl_cli_find_verb(const struct pawl_cli_command *noun,
+                                                  const char *verb);
+/* The last word of a command's name: "check" of "policy check". */
+const char *pawl_cli_last_word(const struct pawl_cli_command *command);
+/* Calls `visit` for each command that is shown, each noun followed by its verbs. */
+typedef void pawl_cli_visit_fn(FILE *out, const struct pawl_cli_command *command);
+void pawl_cli_each_command(FILE *out, pawl_cli_visit_fn *visit);
 
 /* Options that every command has. */
 enum { PAWL_CLI_HELP = 1001 };
 extern const struct pawl_cli_option pawl_cli_common_options[];
 extern const size_t pawl_cli_common_option_count;
 
-/* Parses and runs one command; argv[0] is its name. */
+/* Parses and runs one command, or a noun's verb; argv[0] is the last word of its name. */
 int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv);
 /* The value of an option's last occurrence, or NULL; and whether it was given at all. */
 const char *pawl_cli_value(const struct pawl_cli_call *call, int id);
@@ -95,6 +108,8 @@ struct pawl_cli_guess {
 void pawl_cli_guess_offer(struct pawl_cli_guess *guess, const char *candidate);
 /* The nearest command's name, or NULL. */
 const char *pawl_cli_guess_command(const char *name);
+/* The same among a noun's verbs. */
+const char *pawl_cli_guess_verb(const struct pawl_cli_command *noun, const char *name);
 
 void pawl_cli_print_help(FILE *out);
 void pawl_cli_print_command_help(FILE *out, const struct pawl_cli_command *command);

@@ -24,16 +24,24 @@ static int run_help(const struct pawl_cli_call *call)
                                           call->operands[0], nearest)
                    : pawl_cli_usage_error(call, "there is no command '%s'", call->operands[0]);
     }
+    if (call->operand_count > 1) {
+        const struct pawl_cli_command *verb = pawl_cli_find_verb(command, call->operands[1]);
+        if (verb == NULL) {
+            return pawl_cli_usage_error(call, "there is no command '%s %s'", command->name,
+                                        call->operands[1]);
+        }
+        command = verb;
+    }
     pawl_cli_print_command_help(stdout, command);
     return PAWL_EXIT_OK;
 }
 
 const struct pawl_cli_command pawl_cli_command_help = {
     .name = "help",
-    .operands = "[COMMAND]",
+    .operands = "[COMMAND [VERB]]",
     .summary = "this list, or one command's help",
     .text = "Without COMMAND: the list of commands.",
-    .operands_max = 1,
+    .operands_max = 2,
     .run = run_help,
 };
 

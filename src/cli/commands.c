@@ -22,3 +22,34 @@ const struct pawl_cli_command *pawl_cli_find_command(const char *name)
     }
     return NULL;
 }
+
+const char *pawl_cli_last_word(const struct pawl_cli_command *command)
+{
+    const char *space = strrchr(command->name, ' ');
+    return space != NULL ? space + 1 : command->name;
+}
+
+const struct pawl_cli_command *pawl_cli_find_verb(const struct pawl_cli_command *noun,
+                                                  const char *verb)
+{
+    for (size_t i = 0; noun->verbs != NULL && noun->verbs[i] != NULL; i++) {
+        if (strcmp(pawl_cli_last_word(noun->verbs[i]), verb) == 0) {
+            return noun->verbs[i];
+        }
+    }
+    return NULL;
+}
+
+void pawl_cli_each_command(FILE *out, pawl_cli_visit_fn *visit)
+{
+    for (size_t i = 0; i < pawl_cli_command_count; i++) {
+        const struct pawl_cli_command *command = pawl_cli_commands[i];
+        if (command->hidden) {
+            continue;
+        }
+        visit(out, command);
+        for (size_t k = 0; command->verbs != NULL && command->verbs[k] != NULL; k++) {
+            visit(out, command->verbs[k]);
+        }
+    }
+}

@@ -48,7 +48,18 @@ const char *pawl_cli_guess_command(const char *name)
 {
     struct pawl_cli_guess guess = {.word = name};
     for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        pawl_cli_guess_offer(&guess, pawl_cli_commands[i]->name);
+        if (!pawl_cli_commands[i]->hidden) {
+            pawl_cli_guess_offer(&guess, pawl_cli_commands[i]->name);
+        }
+    }
+    return guess.nearest;
+}
+
+const char *pawl_cli_guess_verb(const struct pawl_cli_command *noun, const char *name)
+{
+    struct pawl_cli_guess guess = {.word = name};
+    for (size_t i = 0; noun->verbs != NULL && noun->verbs[i] != NULL; i++) {
+        pawl_cli_guess_offer(&guess, pawl_cli_last_word(noun->verbs[i]));
     }
     return guess.nearest;
 }

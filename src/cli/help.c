@@ -38,7 +38,9 @@ void pawl_cli_print_help(FILE *out)
           "Commands:\n",
           out);
     for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        fprintf(out, "  %-12s%s\n", pawl_cli_commands[i]->name, pawl_cli_commands[i]->summary);
+        if (!pawl_cli_commands[i]->hidden) {
+            fprintf(out, "  %-12s%s\n", pawl_cli_commands[i]->name, pawl_cli_commands[i]->summary);
+        }
     }
     fputs("\n"
           "Start here:\n"
@@ -49,10 +51,29 @@ void pawl_cli_print_help(FILE *out)
           out);
 }
 
+static void print_usage(FILE *out, const char *before, const struct pawl_cli_command *command)
+{
+    fprintf(out, "%spawl %s [options]%s%s\n", before, command->name,
+            command->operands[0] != '\0' ? " " : "", command->operands);
+}
+
 void pawl_cli_print_command_help(FILE *out, const struct pawl_cli_command *command)
 {
-    fprintf(out, "Usage: pawl %s%s%s%s\n\n%s\n\nOptions:\n", command->name, " [options]",
-            command->operands[0] != '\0' ? " " : "", command->operands, command->text);
+    const char *before = "Usage: ";
+    if (command->run != NULL) {
+        print_usage(out, before, command);
+        before = "       ";
+    }
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
+        print_usage(out, before, command->verbs[i]);
+        before = "       ";
+    }
+    fprintf(out, "\n%s\n", command->text);
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
+        fprintf(out, "%s  %-12s%s\n", i == 0 ? "\n" : "", pawl_cli_last_word(command->verbs[i]),
+                command->verbs[i]->summary);
+    }
+    fputs("\nOptions:\n", out);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(out, &command->options[i]);
     }
@@ -120,9 +141,7 @@ void pawl_cli_print_man(FILE *out)
           "afterwards what it really cost.\n"
           ".SH COMMANDS\n",
           out);
-    for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        man_command(out, pawl_cli_commands[i]);
-    }
+    pawl_cli_each_command(out, man_command);
     fputs(".SH EXIT STATUS\n"
           "0 done; 1 refused, not found or failed; 2 usage; 3 unreachable; 4 damaged data.\n"
           "\\fBpawl run\\fR returns the agent's status, or 124 after a latched refusal or an end "

@@ -161,12 +161,39 @@ static int parse(struct pawl_cli_call *call, int argc, char **argv)
     return PAWL_CLI_GO_ON;
 }
 
+/* A noun that does nothing by itself was given no verb, or none that there is. */
+static int tell_verbs(const struct pawl_cli_call *call)
+{
+    char verbs[160] = "";
+    size_t used = 0;
+    for (size_t i = 0; call->command->verbs[i] != NULL && used < sizeof(verbs); i++) {
+        const char *comma = i == 0 ? "" : call->command->verbs[i + 1] != NULL ? ", " : " or ";
+        used += (size_t)snprintf(verbs + used, sizeof(verbs) - used, "%s%s", comma,
+                                 pawl_cli_last_word(call->command->verbs[i]));
+    }
+    if (call->operand_count == 0) {
+        return pawl_cli_usage_error(call, "say what to do: %s", verbs);
+    }
+    const char *nearest = pawl_cli_guess_verb(call->command, call->operands[0]);
+    return nearest != NULL
+               ? pawl_cli_usage_error(call, "there is no '%s'; did you mean '%s'?",
+                                      call->operands[0], nearest)
+               : pawl_cli_usage_error(call, "there is no '%s', only %s", call->operands[0], verbs);
+}
+
 int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv)
 {
+    const struct pawl_cli_command *verb = argc > 1 ? pawl_cli_find_verb(command, argv[1]) : NULL;
+    if (verb != NULL) {
+        return pawl_cli_run(verb, argc - 1, argv + 1);
+    }
     struct pawl_cli_call call = {.command = command};
     int status = parse(&call, argc, argv);
     if (status != PAWL_CLI_GO_ON) {
         return status;
+    }
+    if (command->run == NULL) {
+        return tell_verbs(&call);
     }
     if (call.operand_count < command->operands_min) {
         return pawl_cli_usage_error(&call, "an argument is missing. Usage: pawl %s [options] %s",
