@@ -44,6 +44,27 @@ int64_t pawl_request_output_default(struct pawl_slice model)
     return PAWL_REQUEST_OUTPUT_DEFAULT;
 }
 
+/* --- Dialects ------------------------------------------------------------------------------- */
+
+enum { APART_MAX = 8 };
+
+static const struct {
+    void (*read)(struct pawl_request_reader *reader);
+    const char *messages; /* the member that lists them */
+    bool may_be_text;     /* … or that is a single one */
+    /* Other members that say nothing to the model, or that read() adds piece by piece. */
+    const char *apart[APART_MAX];
+} dialects[PAWL_DIALECT_COUNT] = {
+    [PAWL_DIALECT_ANTHROPIC] = {pawl_request_read_anthropic,
+                                "messages",
+                                false,
+                                {"system", "tools", "metadata"}},
+    [PAWL_DIALECT_OPENAI_CHAT] = {pawl_request_read_openai,
+                                  "messages",
+                                  false,
+                                  {"tools", "metadata", "stream_options"}},
+};
+
 /* --- Members -------------------------------------------------------------------------------- */
 
 void pawl_request_problem(struct pawl_request_reader *reader, const char *key, const char *problem)
@@ -112,18 +133,16 @@ void pawl_request_add_base(struct pawl_request_reader *reader, uint32_t node, ui
 
 /* --- What the provider counts ---------------------------------------------------------------- */
 
-/* Members that say nothing to the model, or that are counted piece by piece. */
 static bool counted_elsewhere(const struct pawl_request_reader *reader, uint32_t node)
 {
-    static const char *const names[] = {"messages", "system", "tools", "metadata",
-                                        "stream_options"};
+    enum pawl_dialect dialect = reader->request->dialect;
     uint32_t key = reader->json.nodes[node].key;
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        if (pawl_json_string_is(&reader->json, key, names[i])) {
-            return true;
-        }
+    bool elsewhere = pawl_json_string_is(&reader->json, key, dialects[dialect].messages);
+    for (size_t i = 0; i < APART_MAX && dialects[dialect].apart[i] != NULL; i++) {
+        elsewhere =
+            elsewhere || pawl_json_string_is(&reader->json, key, dialects[dialect].apart[i]);
     }
-    return false;
+    return elsewhere;
 }
 
 /* Schemas, tool choices and the like: whatever has a structure. */
@@ -139,40 +158,41 @@ static void add_other_members(struct pawl_request_reader *reader)
 
 static void add_messages(struct pawl_request_reader *reader)
 {
-    uint32_t messages = pawl_request_member(reader, "messages");
-    if (!pawl_json_is(&reader->json, messages, PAWL_JSON_ARRAY)) {
+    enum pawl_dialect dialect = reader->request->dialect;
+    const char *name = dialects[dialect].messages;
+    uint32_t messages = pawl_request_member(reader, name);
+    bool one =
+        dialects[dialect].may_be_text && pawl_json_is(&reader->json, messages, PAWL_JSON_STRING);
+    if (!one && !pawl_json_is(&reader->json, messages, PAWL_JSON_ARRAY)) {
         if (messages != PAWL_JSON_NONE) {
-            pawl_request_problem(reader, "messages", "is not a list");
+            pawl_request_problem(reader, name, "is not a list");
         }
         return;
     }
-    uint32_t count = reader->json.nodes[messages].count;
+    uint32_t count = one ? 1 : reader->json.nodes[messages].count;
     struct pawl_estimate_element *list =
         pawl_arena_alloc(reader->arena, (count + 1) * sizeof(*list));
     if (list == NULL) {
         return; /* the arena's flag is looked at in the end */
     }
     uint32_t index = 0;
-    uint32_t node = pawl_json_first(&reader->json, messages);
-    for (; node != PAWL_JSON_NONE; node = pawl_json_next(&reader->json, node)) {
+    uint32_t node = one ? messages : pawl_json_first(&reader->json, messages);
+    for (; index < count; node = pawl_json_next(&reader->json, node)) {
         list[index++] = pawl_request_element(reader, node);
     }
-    PAWL_ASSERT(index == count);
     reader->request->elements.messages = list;
     reader->request->elements.message_count = count;
 }
 
-static uint32_t child_count(struct pawl_request_reader *reader, const char *key)
-{
-    uint32_t node = pawl_json_get(&reader->json, 0, key);
-    return node != PAWL_JSON_NONE ? reader->json.nodes[node].count : 0;
-}
-
-/* Room for every system block, tool, and other member. */
+/* Room for every member, and for every piece of those that are added piece by piece. */
 static bool make_room(struct pawl_request_reader *reader)
 {
-    reader->base_max = child_count(reader, "system") + child_count(reader, "tools") +
-                       reader->json.nodes[0].count + 2;
+    const char *const *apart = dialects[reader->request->dialect].apart;
+    reader->base_max = reader->json.nodes[0].count + 1;
+    for (size_t i = 0; i < APART_MAX && apart[i] != NULL; i++) {
+        uint32_t node = pawl_json_get(&reader->json, 0, apart[i]);
+        reader->base_max += node != PAWL_JSON_NONE ? reader->json.nodes[node].count + 1 : 0;
+    }
     reader->base = pawl_arena_alloc(reader->arena, reader->base_max * sizeof(*reader->base));
     reader->request->elements.base = reader->base;
     return reader->base != NULL;
@@ -224,6 +244,7 @@ pawl_err pawl_request_read(enum pawl_dialect dialect,
                            struct pawl_model_request *ret_request,
                            struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(dialects[dialect].read != NULL);
     struct pawl_model_request request = {.dialect = dialect, .body = body};
     struct pawl_request_reader reader = {.arena = arena, .request = &request};
     if (!pawl_json_parse(arena, body, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &reader.json)) {
@@ -241,12 +262,7 @@ pawl_err pawl_request_read(enum pawl_dialect dialect,
         return PAWL_ERR(MEMORY);
     }
     read_common(&reader);
-    if (dialect == PAWL_DIALECT_ANTHROPIC) {
-        pawl_request_read_anthropic(&reader);
-    } else {
-        PAWL_ASSERT(dialect == PAWL_DIALECT_OPENAI_CHAT);
-        pawl_request_read_openai(&reader);
-    }
+    dialects[dialect].read(&reader);
     add_other_members(&reader);
     add_messages(&reader);
     if (reader.problem != NULL) {
