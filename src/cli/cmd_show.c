@@ -308,35 +308,6 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     return err;
 }
 
-static bool take_id(void *arg, const struct pawl_history_run *run)
-{
-    char *id = arg;
-    (void)pawl_slice_copy_str(run->id, id, PAWL_RUN_ID_BYTES);
-    return false;
-}
-
-/* An id or its beginning, "last", or else a name, of whose runs the newest counts. */
-static pawl_err find(const struct pawl_datadir *dir,
-                     struct pawl_history *history,
-                     const char *text,
-                     char ret_id[static PAWL_RUN_ID_BYTES],
-                     struct pawl_errmsg *msg)
-{
-    pawl_err err = pawl_datadir_find(dir, text, ret_id, msg);
-    if (err.code != PAWL_ERR_NOT_FOUND || text[0] == '\0') {
-        return err;
-    }
-    char id[PAWL_RUN_ID_BYTES] = "";
-    struct pawl_errmsg history_msg = {""};
-    struct pawl_history_filter filter = {.limit = 1, .name = pawl_slice_str(text)};
-    if (pawl_failed(pawl_history_runs(history, &filter, take_id, id, &history_msg)) ||
-        id[0] == '\0') {
-        return err;
-    }
-    memcpy(ret_id, id, PAWL_RUN_ID_BYTES);
-    return PAWL_OK;
-}
-
 static int run_show(const struct pawl_cli_call *call)
 {
     struct pawl_datadir dir;
@@ -353,7 +324,7 @@ static int run_show(const struct pawl_cli_call *call)
     struct page page = {.json = pawl_cli_has(call, OPTION_JSON),
                         .now_us = clock.real_us(clock.arg)};
     char id[PAWL_RUN_ID_BYTES];
-    pawl_err err = find(&dir, history, call->operands[0], id, &msg);
+    pawl_err err = pawl_cli_find_run(&dir, history, call->operands[0], id, &msg);
     if (pawl_ok(err)) {
         pawl_cli_settle_run(call, &dir, history, id);
         err = show(&page, history, id, &msg);

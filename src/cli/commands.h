@@ -8,6 +8,7 @@
 extern const struct pawl_cli_command pawl_cli_command_run;
 extern const struct pawl_cli_command pawl_cli_command_runs;
 extern const struct pawl_cli_command pawl_cli_command_show;
+extern const struct pawl_cli_command pawl_cli_command_stop;
 extern const struct pawl_cli_command pawl_cli_command_prices;
 extern const struct pawl_cli_command pawl_cli_command_verify;
 extern const struct pawl_cli_command pawl_cli_command_completion;

@@ -8,6 +8,8 @@
  */
 #include "cli/open.h"
 
+#include <string.h>
+
 #include "run/prices.h"
 #include "run/settle.h"
 
@@ -89,4 +91,55 @@ void pawl_cli_settle_run(const struct pawl_cli_call *call,
         pawl_failed(pawl_settle_run(dir, history, id, &outcome, &msg))) {
         tell_trouble(&copy, id, &msg);
     }
+}
+
+/* --- Which run is meant ---------------------------------------------------------------------- */
+
+static bool take_id(void *arg, const struct pawl_history_run *run)
+{
+    char *id = arg;
+    (void)pawl_slice_copy_str(run->id, id, PAWL_RUN_ID_BYTES);
+    return false;
+}
+
+pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
+                           struct pawl_history *history,
+                           const char *text,
+                           char ret_id[static PAWL_RUN_ID_BYTES],
+                           struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_datadir_find(dir, text, ret_id, msg);
+    if (err.code != PAWL_ERR_NOT_FOUND || text[0] == '\0') {
+        return err;
+    }
+    char id[PAWL_RUN_ID_BYTES] = "";
+    struct pawl_errmsg history_msg = {""};
+    struct pawl_history_filter filter = {.limit = 1, .name = pawl_slice_str(text)};
+    if (pawl_failed(pawl_history_runs(history, &filter, take_id, id, &history_msg)) ||
+        id[0] == '\0') {
+        return err;
+    }
+    memcpy(ret_id, id, PAWL_RUN_ID_BYTES);
+    return PAWL_OK;
+}
+
+int pawl_cli_open_run(const struct pawl_cli_call *call,
+                      const char *data_dir,
+                      const char *text,
+                      struct pawl_datadir *ret_dir,
+                      char ret_id[static PAWL_RUN_ID_BYTES])
+{
+    struct pawl_history *history = NULL;
+    int status = pawl_cli_open_history(call, data_dir, ret_dir, &history);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    if (history == NULL) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", ret_dir->path);
+    }
+    struct pawl_errmsg msg = {""};
+    struct pawl_errmsg closing = {""};
+    pawl_err err = pawl_cli_find_run(ret_dir, history, text, ret_id, &msg);
+    (void)pawl_failed(pawl_history_close(history, &closing)); /* It was only read. */
+    return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
 }

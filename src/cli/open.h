@@ -37,6 +37,21 @@ void pawl_cli_settle_run(const struct pawl_cli_call *call,
                          struct pawl_history *history,
                          const char *id);
 
+/* The run that is meant: an id or its beginning, "last", or else a name, of whose runs the newest
+ * counts. NOT_FOUND with the words. */
+PAWL_MUST_CHECK pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
+                                           struct pawl_history *history,
+                                           const char *text,
+                                           char ret_id[static PAWL_RUN_ID_BYTES],
+                                           struct pawl_errmsg *msg);
+/* The same with the history opened for it alone: for commands that speak to a live run. Returns
+ * PAWL_EXIT_OK or another status. */
+int pawl_cli_open_run(const struct pawl_cli_call *call,
+                      const char *data_dir,
+                      const char *text,
+                      struct pawl_datadir *ret_dir,
+                      char ret_id[static PAWL_RUN_ID_BYTES]);
+
 /* --- Words that more than one command shows -------------------------------------------------- */
 
 enum { PAWL_CLI_TEXT_BYTES = 64 };
@@ -45,7 +60,8 @@ const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES]
 /* "dollars", "tokens", "tool calls", "iterations", "time"; "" for none. */
 const char *pawl_cli_unit_word(uint16_t unit);
 /* How a run stands: "running", "stopped: dollars" (nothing is granted any more), "completed",
- * "capped: dollars", "failed (3)", "killed (signal 15)" (the agent), "killed" (pawl itself). */
+ * "capped: dollars", "stopped by hand" (pawl stop), "failed (3)", "killed (signal 15)" (the agent),
+ * "killed" (pawl itself). */
 const char *pawl_cli_run_word(const struct pawl_history_run *run,
                               char out[static PAWL_CLI_TEXT_BYTES]);
 /* A text as the value of `key`; an empty one is left out, key and all. */

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "cli/open.h"
 
+enum { NOTE_ARENA_BYTES = 64 << 10 };
+
 const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES])
 {
     time_t seconds = (time_t)(us / INT64_C(1000000));
@@ -52,6 +54,21 @@ const char *pawl_cli_unit_word(uint16_t unit)
     return "";
 }
 
+/* Whether `pawl stop` ended it: what the note of the end has as the reason. */
+static bool stopped_by_hand(const struct pawl_history_run *run)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    bool stopped = false;
+    pawl_arena_init(&arena, NOTE_ARENA_BYTES);
+    if (pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
+                        &json)) {
+        stopped = pawl_json_string_is(&json, pawl_json_get(&json, 0, "why"), "stopped");
+    }
+    pawl_arena_free(&arena);
+    return stopped;
+}
+
 const char *pawl_cli_run_word(const struct pawl_history_run *run,
                               char out[static PAWL_CLI_TEXT_BYTES])
 {
@@ -61,6 +78,8 @@ const char *pawl_cli_run_word(const struct pawl_history_run *run,
                  pawl_slice_equal_str(run->state, "paused") ? pawl_cli_unit_word(run->unit) : "");
     } else if (pawl_slice_equal_str(run->reason, "capped")) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "capped: %s", pawl_cli_unit_word(run->unit));
+    } else if (stopped_by_hand(run)) {
+        pawl_slice_copy_str(PAWL_SLICE("stopped by hand"), out, PAWL_CLI_TEXT_BYTES);
     } else if (run->agent_signal > 0) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s (signal %d)", (int)run->reason.bytes,
                  run->reason.data, run->agent_signal);

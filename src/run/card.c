@@ -56,6 +56,9 @@ static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_append_str(out, "HARD STOP at ");
         append_cap_amount(card, PAWL_UNIT_WALL_CLOCK_MS, out);
         break;
+    case PAWL_WHY_STOPPED:
+        pawl_buf_append_str(out, "stopped with pawl stop");
+        break;
     case PAWL_WHY_KEEPER:
         pawl_buf_append_str(out, "ended: the keeper process was killed");
         break;

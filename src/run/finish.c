@@ -80,6 +80,7 @@ static enum pawl_session_reason outcome(const struct pawl_card *card)
     case PAWL_WHY_TIME:
         return PAWL_REASON_CAPPED;
     case PAWL_WHY_SIGNAL:
+    case PAWL_WHY_STOPPED:
         return PAWL_REASON_KILLED;
     case PAWL_WHY_FAILED:
     case PAWL_WHY_KEEPER:
@@ -200,7 +201,7 @@ static void close_loop(struct pawl_run *run)
     if (!run->has_loop) {
         return;
     }
-    pawl_status_server_close(&run->status);
+    pawl_control_close(&run->control);
     if (run->server != NULL) {
         pawl_http_server_close(run->server);
     }

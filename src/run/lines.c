@@ -110,6 +110,11 @@ void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out)
                     pawl_duration_format_ms(limit_ms, text));
 }
 
+void pawl_lines_stopped(struct pawl_buf *out)
+{
+    pawl_buf_append_str(out, "pawl: stopped with pawl stop; the agent is ended now\n");
+}
+
 void pawl_lines_ending(struct pawl_buf *out)
 {
     pawl_buf_append_str(out, "pawl: the agent is still there; it is ended now\n");

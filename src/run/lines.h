@@ -34,6 +34,7 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         bool attended,
                         struct pawl_buf *out);
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
+void pawl_lines_stopped(struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
 void pawl_lines_draining(uint64_t calls, struct pawl_buf *out);
 

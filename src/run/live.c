@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * live.c: one request on the run's socket, blocking, with a limit in time. The answer is small and
- * the connection is closed behind it, so it is read to the end of file.
+ * live.c: see live.h. One request a connection; the answer is small and the connection is closed
+ * behind it, so it is read to the end of file.
  */
 #define _GNU_SOURCE
 #include "run/live.h"
@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "run/status.h"
+#include "base/json.h"
+#include "run/control.h"
 
-static const char request[] = "GET " PAWL_STATUS_PATH " HTTP/1.1\r\n"
-                              "Host: pawl\r\nConnection: close\r\n\r\n";
+enum { ARENA_BYTES_MAX = 256 << 10 };
 
 static int64_t boot_ms(void)
 {
@@ -64,17 +64,88 @@ static pawl_err read_answer(int fd, int64_t deadline_ms, struct pawl_buf *answer
     }
 }
 
-static pawl_err ask(const char *address, int64_t deadline_ms, struct pawl_buf *answer)
+/* A request is a few hundred bytes, which a socket takes at once. */
+static pawl_err exchange(const char *address,
+                         struct pawl_slice request,
+                         int64_t deadline_ms,
+                         struct pawl_buf *answer)
 {
     int fd = connect_to(address);
     if (fd < 0) {
         return PAWL_ERR(UNREACHABLE);
     }
     pawl_err err = PAWL_ERR(UNREACHABLE);
-    if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(request) - 1) {
+    if (send(fd, request.data, request.bytes, MSG_NOSIGNAL) == (ssize_t)request.bytes) {
         err = read_answer(fd, deadline_ms, answer);
     }
     (void)close(fd);
+    return err;
+}
+
+/* The words of an error body, or that there are none. */
+static pawl_err read_refusal(struct pawl_slice body, struct pawl_errmsg *msg)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    struct pawl_slice words = PAWL_SLICE_NONE;
+    pawl_arena_init(&arena, ARENA_BYTES_MAX);
+    if (pawl_json_parse(&arena, body, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        words = pawl_json_string(&json, pawl_json_get(&json, 0, "message"), &arena);
+    }
+    pawl_errmsg_set(msg, "%.*s", (int)words.bytes, words.data != NULL ? words.data : "");
+    pawl_err err = pawl_slice_empty(words) ? PAWL_ERR(PROTOCOL) : PAWL_ERR(INVALID);
+    pawl_arena_free(&arena);
+    return err;
+}
+
+/* The body behind a head that says 200; else what the run said instead. */
+static pawl_err
+read_reply(struct pawl_slice text, struct pawl_slice *ret_body, struct pawl_errmsg *msg)
+{
+    size_t head = pawl_slice_find(text, PAWL_SLICE("\r\n\r\n"));
+    if (head == SIZE_MAX || !pawl_slice_starts_with(text, PAWL_SLICE("HTTP/1.1 "))) {
+        return PAWL_ERR(PROTOCOL);
+    }
+    *ret_body = pawl_slice_sub(text, head + 4, text.bytes);
+    return pawl_slice_starts_with(text, PAWL_SLICE("HTTP/1.1 200 ")) ? PAWL_OK
+                                                                     : read_refusal(*ret_body, msg);
+}
+
+static pawl_err call(const struct pawl_datadir *dir,
+                     const char *id,
+                     const struct pawl_buf *request,
+                     uint32_t timeout_ms,
+                     struct pawl_buf *out,
+                     struct pawl_errmsg *msg)
+{
+    char name[64];
+    char path[PAWL_PATH_BYTES];
+    char address[PAWL_CONTROL_ADDRESS_BYTES];
+    int dir_fd = -1;
+    (void)snprintf(name, sizeof(name), "runs/%s", id);
+    pawl_err err = pawl_datadir_path(dir, name, path, msg);
+    if (pawl_ok(err)) {
+        err = pawl_control_address(path, &dir_fd, address, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_buf answer;
+    struct pawl_slice body = PAWL_SLICE_NONE;
+    pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
+    err = request->overflowed
+              ? PAWL_ERR(LIMIT)
+              : exchange(address, pawl_buf_slice(request), boot_ms() + timeout_ms, &answer);
+    (void)close(dir_fd);
+    if (pawl_ok(err)) {
+        err = read_reply(pawl_buf_slice(&answer), &body, msg);
+    }
+    if (pawl_ok(err)) {
+        pawl_buf_append_slice(out, body);
+    } else if (err.code != PAWL_ERR_INVALID) {
+        pawl_errmsg_set(msg, "%s does not answer: %s", id, pawl_err_name(err));
+    }
+    pawl_buf_free(&answer);
     return err;
 }
 
@@ -84,33 +155,32 @@ pawl_err pawl_live_ask(const struct pawl_datadir *dir,
                        struct pawl_buf *out,
                        struct pawl_errmsg *msg)
 {
-    char name[64];
-    char path[PAWL_PATH_BYTES];
-    char address[PAWL_STATUS_ADDRESS_BYTES];
-    int dir_fd = -1;
-    (void)snprintf(name, sizeof(name), "runs/%s", id);
-    pawl_err err = pawl_datadir_path(dir, name, path, msg);
-    if (pawl_ok(err)) {
-        err = pawl_status_address(path, &dir_fd, address, msg);
-    }
-    if (pawl_failed(err)) {
-        return err;
-    }
-    struct pawl_buf answer;
-    pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
-    err = ask(address, boot_ms() + timeout_ms, &answer);
-    (void)close(dir_fd);
-    struct pawl_slice text = pawl_buf_slice(&answer);
-    size_t head = pawl_slice_find(text, PAWL_SLICE("\r\n\r\n"));
-    if (pawl_ok(err) &&
-        (head == SIZE_MAX || !pawl_slice_starts_with(text, PAWL_SLICE("HTTP/1.1 200 ")))) {
-        err = PAWL_ERR(PROTOCOL);
-    }
-    if (pawl_ok(err)) {
-        pawl_buf_append_slice(out, pawl_slice_sub(text, head + 4, text.bytes));
-    } else {
-        pawl_errmsg_set(msg, "%s does not answer: %s", id, pawl_err_name(err));
-    }
-    pawl_buf_free(&answer);
+    struct pawl_buf request;
+    pawl_buf_init(&request, PAWL_LIVE_ANSWER_MAX);
+    pawl_buf_append_str(&request, "GET " PAWL_CONTROL_PATH " HTTP/1.1\r\n"
+                                  "Host: pawl\r\nConnection: close\r\n\r\n");
+    pawl_err err = call(dir, id, &request, timeout_ms, out, msg);
+    pawl_buf_free(&request);
+    return err;
+}
+
+pawl_err pawl_live_post(const struct pawl_datadir *dir,
+                        const char *id,
+                        const char *what,
+                        struct pawl_slice json,
+                        uint32_t timeout_ms,
+                        struct pawl_buf *out,
+                        struct pawl_errmsg *msg)
+{
+    struct pawl_buf request;
+    pawl_buf_init(&request, PAWL_LIVE_ANSWER_MAX);
+    pawl_buf_printf(&request,
+                    "POST " PAWL_CONTROL_PATH "%s HTTP/1.1\r\n"
+                    "Host: pawl\r\nConnection: close\r\n"
+                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                    what, json.bytes);
+    pawl_buf_append_slice(&request, json);
+    pawl_err err = call(dir, id, &request, timeout_ms, out, msg);
+    pawl_buf_free(&request);
     return err;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * live.h: asking a run that is under way. It answers on the socket in its directory, which only
- * its own user can open.
+ * live.h: speaking to a run that is under way. It answers on the socket in its directory
+ * (control.h), which only its own user can open. Blocking, with a limit in time.
+ *
+ * Errors: UNREACHABLE (nobody answers there), TIMEOUT, PROTOCOL (what came is no answer), INVALID
+ * (the run refused: the message has its words), NOT_FOUND (no such run).
  */
 #ifndef PAWL_RUN_LIVE_H
 #define PAWL_RUN_LIVE_H
@@ -13,14 +16,22 @@
 #include "base/err.h"
 #include "run/datadir.h"
 
-enum { PAWL_LIVE_ANSWER_MAX = 65536 };
+enum { PAWL_LIVE_ANSWER_MAX = 65536 + 4096 };
 
-/* Appends the status, one JSON object (docs/RUN.md has its fields). UNREACHABLE: nobody answers
- * there; TIMEOUT; PROTOCOL. */
+/* Appends the status, one JSON object (docs/RUN.md has its fields). */
 PAWL_MUST_CHECK pawl_err pawl_live_ask(const struct pawl_datadir *dir,
                                        const char *id,
                                        uint32_t timeout_ms,
                                        struct pawl_buf *out,
                                        struct pawl_errmsg *msg);
+/* Posts a JSON object to PAWL_CONTROL_PATH and `what` ("/stop"), and appends the answer, one JSON
+ * object. */
+PAWL_MUST_CHECK pawl_err pawl_live_post(const struct pawl_datadir *dir,
+                                        const char *id,
+                                        const char *what,
+                                        struct pawl_slice json,
+                                        uint32_t timeout_ms,
+                                        struct pawl_buf *out,
+                                        struct pawl_errmsg *msg);
 
 #endif

@@ -22,6 +22,9 @@ static enum pawl_run_why why_of(const struct pawl_run *run)
     if (run->time_up) {
         return PAWL_WHY_TIME;
     }
+    if (run->stopped) {
+        return PAWL_WHY_STOPPED;
+    }
     if (run->latched) {
         return PAWL_WHY_CAP;
     }
@@ -36,6 +39,7 @@ static int status_of(const struct pawl_run *run, enum pawl_run_why why)
     switch (why) {
     case PAWL_WHY_CAP:
     case PAWL_WHY_TIME:
+    case PAWL_WHY_STOPPED:
         return PAWL_RUN_EXIT_CAPPED;
     case PAWL_WHY_KEEPER:
         return PAWL_RUN_EXIT_FAILED;

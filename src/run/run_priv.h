@@ -30,6 +30,7 @@
 #include "net/server.h"
 #include "run/caps.h"
 #include "run/card.h"
+#include "run/control.h"
 #include "run/environ.h"
 #include "run/keeper.h"
 #include "run/lines.h"
@@ -108,7 +109,7 @@ struct pawl_run {
     struct pawl_http_client *client;
     struct pawl_http_server *server;
     struct pawl_gateway *gateway;
-    struct pawl_status_server status;
+    struct pawl_control control;
     struct pawl_worktree worktree;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
 
@@ -116,6 +117,7 @@ struct pawl_run {
     bool keeper_lost;
     bool killed;  /* by pawl */
     bool time_up; /* the wall clock ended it */
+    bool stopped; /* somebody asked for it: pawl stop */
     bool latched;
     struct pawl_gateway_latch latch;
     char latch_message[1024];
@@ -151,6 +153,7 @@ void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
 void pawl_run_on_settled(void *arg);
 /* For the run's socket. */
+void pawl_run_stop(struct pawl_run *run);
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);
 
 /* --- finish.c --- */

@@ -25,9 +25,9 @@
 #include "gateway/gateway.h"
 #include "history/history.h"
 #include "run/account.h"
+#include "run/control.h"
 #include "run/live.h"
 #include "run/rundir.h"
-#include "run/status.h"
 
 enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
 
@@ -251,7 +251,7 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
         err = feed(dir, run, &last_op, msg);
     }
     if (pawl_ok(err) && !ended) {
-        pawl_rundir_unlink(run, PAWL_STATUS_SOCKET);
+        pawl_rundir_unlink(run, PAWL_CONTROL_SOCKET);
         err = pawl_rundir_set_ended(run, last_op, msg);
     }
     return err;

@@ -240,17 +240,18 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
     return err;
 }
 
-static void open_status(struct pawl_run *run)
+static void open_control(struct pawl_run *run)
 {
-    struct pawl_status_server_options options = {
+    struct pawl_control_options options = {
         .loop = &run->loop,
         .run = &run->rundir,
-        .fill = pawl_run_fill_status,
+        .routes = pawl_control_routes,
+        .route_count = pawl_control_route_count,
         .arg = run,
     };
     struct pawl_errmsg msg = {""};
-    if (pawl_failed(pawl_status_server_open(&run->status, &options, &msg))) {
-        /* A run that cannot be watched is still bounded. */
+    if (pawl_failed(pawl_control_open(&run->control, &options, &msg))) {
+        /* A run that cannot be spoken to is still bounded. */
         pawl_run_complain("the run's own socket is not there", &msg);
     }
 }
@@ -313,7 +314,7 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
         err = open_gateway(run, msg);
     }
     if (pawl_ok(err)) {
-        open_status(run);
+        open_control(run);
     }
     return err;
 }

@@ -123,6 +123,21 @@ static void on_time_up(struct pawl_run *run)
     pawl_run_clear(run, run->latch_message);
 }
 
+void pawl_run_stop(struct pawl_run *run)
+{
+    if (run->phase > PAWL_RUN_RUNNING) {
+        return;
+    }
+    run->stopped = true;
+    run->killed = true;
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_stopped(&line);
+    pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    pawl_run_clear(run, "pawl: the run was stopped with pawl stop");
+}
+
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
 {
     struct pawl_run *run = arg;

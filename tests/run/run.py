@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
 import caps  # noqa: E402
+import control  # noqa: E402
 import count as counting  # noqa: E402
 import disks  # noqa: E402
 import files  # noqa: E402
@@ -26,7 +27,8 @@ import terminals  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
-          "files": files, "kills": kills, "disks": disks, "readers": readers}
+          "files": files, "kills": kills, "disks": disks, "readers": readers,
+          "control": control}
 
 
 def wanted(names, suite, title):

@@ -126,6 +126,7 @@ static void card_names_every_kind_of_end(void **state)
         {PAWL_WHY_SIGNAL, "killed by signal 9 (Killed)"},
         {PAWL_WHY_CAP, "HARD STOP at the cap of $1.50"},
         {PAWL_WHY_TIME, "HARD STOP at the cap of 1h"},
+        {PAWL_WHY_STOPPED, "stopped with pawl stop"},
         {PAWL_WHY_KEEPER, "keeper"},
         {PAWL_WHY_NOT_STARTED, "could not be executed"},
     };

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control_routes.c: what a live run answers on its socket (docs/RUN.md). A new row is a new member
+ * of the table below and its handler above it; what a handler changes is durable before it answers.
+ */
+#define _GNU_SOURCE
+#include "run/control.h"
+
+#include "base/json.h"
+#include "run/run_priv.h"
+#include "run/status.h"
+
+/* GET …/run: where it stands. */
+static void
+show_status(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_status status = {0};
+    struct pawl_buf body;
+    pawl_run_fill_status(arg, &status);
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_status_write(&status, &body);
+    pawl_control_reply(exchange, &body);
+}
+
+/* POST …/run/stop: everything below the keeper is ended at once. It is acknowledged when it has
+ * begun; the run answers until its tree is gone and its calls are booked. */
+static void
+stop(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_run *run = arg;
+    pawl_run_stop(run);
+    struct pawl_buf body;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "run", run->rundir.id);
+    pawl_json_member_str(&writer, "state", "ending");
+    pawl_json_object_end(&writer);
+    pawl_control_reply(exchange, &body);
+}
+
+const struct pawl_control_route pawl_control_routes[] = {
+    {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
+    {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
+};
+const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);
