@@ -23,3 +23,10 @@ target_sources(test_gateway_calls PRIVATE
   ${CMAKE_SOURCE_DIR}/tests/lib/fake_authority.c ${CMAKE_SOURCE_DIR}/tests/lib/fake_net.c)
 pawl_unit_test(gateway_headers gateway)
 pawl_fuzz_test(gateway_request gateway)
+pawl_unit_test(tokenizer gateway)
+target_compile_definitions(test_tokenizer PRIVATE
+  PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
+pawl_fuzz_test(tokenizer gateway)
+# What tests/sdk/tokens compares with another o200k_base.
+add_executable(token_dump ${CMAKE_SOURCE_DIR}/tests/sdk/token_dump.c)
+target_link_libraries(token_dump PRIVATE pawl_gateway pawl_test_options)

