@@ -64,32 +64,49 @@ static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
 }
 
 /* Each use reads the whole context again, with the texts of the uses before it. */
-static int64_t input_with_uses(int64_t input, int64_t uses)
+static int64_t input_with_uses(int64_t input, int64_t uses, int64_t use_tokens)
 {
     pawl_i128 again = (pawl_i128)input * (uses + 1);
-    pawl_i128 brought = (pawl_i128)PAWL_REQUEST_USE_TOKENS * uses * (uses + 1) / 2;
+    pawl_i128 brought = (pawl_i128)use_tokens * uses * (uses + 1) / 2;
     return clamp_count(again + brought);
+}
+
+/* What the server tools of a form add up to. */
+struct uses {
+    int64_t all;
+    int64_t web_searches;
+    int64_t file_searches;
+    int64_t use_tokens;
+};
+
+static struct uses count_uses(const struct pawl_model_request *request, int64_t uses)
+{
+    struct uses sum = {.use_tokens = PAWL_REQUEST_USE_TOKENS};
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        const struct pawl_request_tool *tool = &request->tools[i];
+        int64_t of_tool = uses_of(tool, uses);
+        sum.all += of_tool;
+        sum.web_searches += tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH ? of_tool : 0;
+        sum.file_searches += tool->fee == PAWL_REQUEST_FEE_FILE_SEARCH ? of_tool : 0;
+        sum.use_tokens = pawl_max_i64(sum.use_tokens, tool->use_tokens);
+    }
+    return sum;
 }
 
 static void usage_of(const struct decider *decider, struct form form, struct pawl_usage *ret_usage)
 {
     const struct pawl_model_request *request = decider->query->request;
-    int64_t uses = 0;
-    int64_t billed_uses = 0;
-    for (uint32_t i = 0; i < request->tool_count; i++) {
-        int64_t of_tool = uses_of(&request->tools[i], form.uses);
-        uses += of_tool;
-        billed_uses += request->tools[i].fee ? of_tool : 0;
-    }
+    struct uses uses = count_uses(request, form.uses);
     struct pawl_usage usage = {.modifiers = request->modifiers | decider->query->modifiers};
-    int64_t input = clamp_count((pawl_i128)input_with_uses(form.input, uses) * request->passes);
+    int64_t input = input_with_uses(form.input, uses.all, uses.use_tokens);
     int64_t output = clamp_count((pawl_i128)form.output * request->choices * request->passes);
-    pawl_usage_set(&usage, decider->input_field, input);
+    pawl_usage_set(&usage, decider->input_field, clamp_count((pawl_i128)input * request->passes));
     pawl_usage_set(&usage, decider->output_field, output);
     if (decider->reasoning_dearer && decider->output_field == PAWL_USAGE_OUTPUT) {
         pawl_usage_set(&usage, PAWL_USAGE_REASONING, output);
     }
-    pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, billed_uses);
+    pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, uses.web_searches);
+    pawl_usage_set(&usage, PAWL_USAGE_FILE_SEARCHES, uses.file_searches);
     *ret_usage = usage;
 }
 

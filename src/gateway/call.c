@@ -243,6 +243,7 @@ static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
     call->exchange = exchange;
     call->route = *route;
     call->provider = gateway->providers[route->upstream];
+    call->query.modifiers = gateway->modifiers[route->upstream];
     call->started_us = pawl_alarm_now_us();
     pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
     pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);

@@ -8,6 +8,7 @@
  * is judged again by what is left then.
  */
 #include "base/assert.h"
+#include "base/money.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/headers.h"
 #include "gateway/patience.h"
@@ -68,6 +69,26 @@ static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
 
 /* --- Pricing and estimating ----------------------------------------------------------------- */
 
+/* Tokens that the provider has for the client and that are not in the body; -1: nobody knows. */
+static int64_t kept_tokens(const struct pawl_model_call *call)
+{
+    if (call->request.input_elsewhere) {
+        return -1;
+    }
+    struct pawl_slice previous = call->request.previous_response;
+    return pawl_slice_empty(previous) ? 0
+                                      : pawl_previous_tokens(&call->gateway->previous, previous);
+}
+
+/* The bound of all that goes in. No prompt is larger than its model's window. */
+static int64_t input_bound(const struct pawl_model_call *call)
+{
+    int64_t known = call->estimate.tokens;
+    int64_t window = call->priced ? call->price.context_tokens : 0;
+    int64_t kept = call->kept_tokens >= 0 ? call->kept_tokens : window;
+    return window > 0 ? pawl_min_i64(known + kept, pawl_max_i64(known, window)) : known + kept;
+}
+
 static void price_and_estimate(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -83,6 +104,12 @@ static void price_and_estimate(struct pawl_model_call *call)
     const struct pawl_estimate_body *elements = &call->request.elements;
     call->estimate = pawl_estimate_input(gateway->estimator, call->request.model, elements);
     call->mark = pawl_estimate_mark_of(&call->estimate, elements);
+    call->kept_tokens = kept_tokens(call);
+    if (call->kept_tokens < 0 && context == 0 && call->request.unbounded == NULL) {
+        call->request.unbounded = "earlier input that the provider keeps, and the context window "
+                                  "of its model is not known";
+    }
+    call->request.previous_response = PAWL_SLICE_NONE;
     /* From here on only the body's bytes and its figures are needed. */
     call->request.elements = (struct pawl_estimate_body){.base = NULL};
     pawl_model_call_forget_scratch(call);
@@ -311,6 +338,11 @@ static void refuse_by_admission(struct pawl_model_call *call)
         PAWL_UNREACHABLE();
     }
     pawl_words_admission(words, gateway, admission);
+    if (call->kept_tokens < 0) {
+        pawl_words_add(words, ". It goes on from what the provider keeps (previous_response_id or "
+                              "conversation) from outside this run, so a whole context window "
+                              "counts as its input; send the history itself instead");
+    }
     pawl_refuse_call(call);
 }
 
@@ -320,7 +352,7 @@ static void judge(struct pawl_model_call *call)
     call->query.request = &call->request;
     call->query.price = call->priced ? &call->price : NULL;
     pawl_estimate_refresh(gateway->estimator, call->request.model, &call->estimate);
-    call->query.input_tokens = call->estimate.tokens;
+    call->query.input_tokens = input_bound(call);
     call->query.input_usual = gateway->input_largest;
     call->query.learned = pawl_estimate_answers(gateway->estimator, call->request.model);
     pawl_admission_decide(&call->query, &call->admission);

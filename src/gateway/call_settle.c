@@ -174,7 +174,8 @@ static void learn(struct pawl_model_call *call,
     struct pawl_estimate_sample sample = {
         .estimate = &call->estimate,
         .mark = &call->mark,
-        .input_tokens = pawl_usage_input_tokens(usage),
+        /* What the provider kept is not in the body that the ratios are learned from. */
+        .input_tokens = call->kept_tokens == 0 ? pawl_usage_input_tokens(usage) : 0,
         .output_tokens = pawl_usage_output_tokens(usage),
         .output_ceiling =
             call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
@@ -186,7 +187,8 @@ static void learn(struct pawl_model_call *call,
         sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
     }
     pawl_estimator_learn(call->gateway->estimator, call->request.model, &sample);
-    call->gateway->input_largest = pawl_max_i64(call->gateway->input_largest, sample.input_tokens);
+    call->gateway->input_largest =
+        pawl_max_i64(call->gateway->input_largest, pawl_usage_input_tokens(usage));
 }
 
 /* --- Operations ----------------------------------------------------------------------------- */
@@ -285,7 +287,8 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         .provider = call->provider,
         .requested_model = call->request.model,
         .at_us = pawl_gateway_now_us(gateway),
-        .modifiers = call->query.modifiers,
+        .modifiers = call->query.modifiers |
+                     (call->request.modifiers & (uint32_t)PAWL_MODIFIER_SEARCH_PREVIEW),
     };
     struct pawl_meter_bill bill;
     if (!pawl_meter_bill(&result, &query, &bill)) {
@@ -299,6 +302,8 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     set_amounts(call, &result, &bill);
     call->overshoot = overshoot_of(call, &bill);
     gateway->counters.overshoot_microcents += call->overshoot;
+    pawl_previous_remember(&gateway->previous, pawl_slice_str(result.id),
+                           pawl_usage_tokens(&result.parts[0].usage));
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated) {
         learn(call, &result, &bill);

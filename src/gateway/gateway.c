@@ -65,6 +65,9 @@ copy_upstream(struct pawl_gateway *gateway, enum pawl_upstream upstream, const c
         provider = pawl_slice_str(vendor_names[upstream]);
     }
     gateway->providers[upstream] = provider;
+    /* "eu.api.openai.com": data that stays in a region costs more. */
+    bool regional = pawl_slice_ends_with(host, PAWL_SLICE(".api.openai.com"));
+    gateway->modifiers[upstream] = regional ? PAWL_MODIFIER_REGIONAL : 0;
 }
 
 pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,

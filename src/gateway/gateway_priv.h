@@ -34,6 +34,7 @@
 #include "gateway/estimate.h"
 #include "gateway/gateway.h"
 #include "gateway/meter.h"
+#include "gateway/previous.h"
 #include "gateway/request.h"
 #include "gateway/route.h"
 #include "gateway/sse.h"
@@ -158,6 +159,7 @@ struct pawl_model_call {
     struct pawl_price price;
     struct pawl_estimate estimate;
     struct pawl_estimate_mark mark;
+    int64_t kept_tokens; /* of input that the provider keeps, beside the body's; -1: nobody knows */
     struct pawl_admission_query query;
     struct pawl_admission admission;
     uint32_t reserve_attempts;
@@ -206,7 +208,9 @@ struct pawl_gateway {
     char scope[512]; /* the session's, for messages */
     struct pawl_slice bases[PAWL_UPSTREAM_COUNT];
     struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
+    uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
     struct pawl_estimator *estimator;
+    struct pawl_previous previous;
     int64_t input_largest;                       /* settled so far */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5: the sum over all calls */
     struct pawl_model_call *calls;
@@ -362,6 +366,8 @@ void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);
+/* Appends to the message. */
+void pawl_words_add(struct pawl_refusal_words *words, const char *text);
 
 /* --- note.c --------------------------------------------------------------------------------- */
 

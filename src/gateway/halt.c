@@ -27,6 +27,18 @@ static int status_of(const struct pawl_halt *halt)
     return halt->status == 0 ? PAWL_HALT_STATUS : halt->status;
 }
 
+/* The words alone, for a refusal that is meant to stop the client. */
+static bool is_plain(const struct pawl_halt *halt)
+{
+    return halt->codex && halt->dialect == PAWL_DIALECT_OPENAI_RESPONSES &&
+           status_of(halt) == PAWL_HALT_STATUS;
+}
+
+int pawl_halt_status(const struct pawl_halt *halt)
+{
+    return is_plain(halt) ? 400 : status_of(halt);
+}
+
 static const char *type_of(const struct pawl_halt *halt)
 {
     for (size_t i = 0; i < PAWL_ARRAY_LEN(types); ++i) {
@@ -111,7 +123,7 @@ void pawl_halt_body(const struct pawl_halt *halt,
                     struct pawl_buf *out,
                     const char **ret_content_type)
 {
-    if (halt->plain) {
+    if (is_plain(halt)) {
         pawl_buf_append_slice(out, halt->message);
         *ret_content_type = "text/plain; charset=utf-8";
     } else {
@@ -120,17 +132,69 @@ void pawl_halt_body(const struct pawl_halt *halt,
     }
 }
 
+/* --- Events --------------------------------------------------------------------------------- */
+
+static void put_failed_response(struct pawl_json_writer *writer, const struct pawl_halt *halt)
+{
+    pawl_json_key(writer, "response");
+    pawl_json_object_begin(writer);
+    pawl_json_member_string(writer, "id", halt->response_id);
+    pawl_json_member_str(writer, "object", "response");
+    pawl_json_member_i64(writer, "created_at", 0);
+    pawl_json_member_str(writer, "status", "failed");
+    pawl_json_member_string(writer, "model", halt->model);
+    pawl_json_key(writer, "error");
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "code", "invalid_prompt");
+    pawl_json_member_string(writer, "message", halt->message);
+    pawl_json_object_end(writer);
+    pawl_json_key(writer, "output");
+    pawl_json_array_begin(writer);
+    pawl_json_array_end(writer);
+    pawl_json_key(writer, "usage");
+    pawl_json_put_null(writer);
+    pawl_json_object_end(writer);
+}
+
+/* One event that ends every client at once. response.failed with the code "invalid_prompt" is what
+ * Codex and the Vercel SDK take as final, and OpenAI's own SDKs hand it to their callers as any
+ * other event; those throw at data that has an error at its top, in an event of any name. Codex
+ * takes "event: error" for a broken connection and asks again. */
+static void put_responses_event(const struct pawl_halt *halt, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_buf_append_str(out, "event: response.failed\ndata: ");
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "type", "response.failed");
+    pawl_json_member_i64(&writer, "sequence_number", halt->sequence);
+    put_failed_response(&writer, halt);
+    if (!halt->codex) {
+        put_openai(&writer, halt);
+    }
+    pawl_json_object_end(&writer);
+}
+
 void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out)
 {
-    PAWL_ASSERT(halt->dialect == PAWL_DIALECT_ANTHROPIC ||
-                halt->dialect == PAWL_DIALECT_OPENAI_CHAT);
     if (line_open) {
         pawl_buf_append_str(out, "\n\n");
     }
-    if (halt->dialect == PAWL_DIALECT_ANTHROPIC) {
-        pawl_buf_append_str(out, "event: error\n");
+    switch (halt->dialect) {
+    case PAWL_DIALECT_ANTHROPIC:
+        pawl_buf_append_str(out, "event: error\ndata: ");
+        put_body(halt, out);
+        break;
+    case PAWL_DIALECT_OPENAI_CHAT:
+        pawl_buf_append_str(out, "data: ");
+        put_body(halt, out);
+        break;
+    case PAWL_DIALECT_OPENAI_RESPONSES:
+        put_responses_event(halt, out);
+        break;
+    case PAWL_DIALECT_GEMINI:
+    case PAWL_DIALECT_COUNT:
+        PAWL_UNREACHABLE();
     }
-    pawl_buf_append_str(out, "data: ");
-    put_body(halt, out);
     pawl_buf_append_str(out, "\n\n");
 }

@@ -27,13 +27,20 @@ struct pawl_halt {
     struct pawl_slice message; /* first and short; clients wrap and cut it */
     const char *code;          /* for machines: "budget_exceeded" */
     struct pawl_slice details; /* a JSON object with the numbers, or empty */
-    bool plain;                /* the message alone as text: Codex shows a body word for word */
+    bool codex;                /* the client is Codex, which wants some of it otherwise */
+    /* OpenAI Responses, of the answer that is ended: */
+    struct pawl_slice response_id;
+    struct pawl_slice model;
+    int64_t sequence; /* of the event that comes next */
 };
 
 /* Appends the body of the answer and says what it is. */
 void pawl_halt_body(const struct pawl_halt *halt,
                     struct pawl_buf *out,
                     const char **ret_content_type);
+/* Codex shows the body of a 400 word for word and asks five more times after a 402, so it gets
+ * the message alone, as a 400. */
+int pawl_halt_status(const struct pawl_halt *halt);
 /* Only for the dialects that have a meter, since no other stream is ever begun. Appends the
  * event that ends a stream that has begun. `line_open`: what was forwarded before may have
  * ended in the middle of a line, so that a blank line must come first. */

@@ -17,6 +17,7 @@ enum { SCRATCH_BYTES_MAX = 64 * 1024 * 1024, DEPTH_MAX = 64, NODE_COUNT_MAX = 10
 static const struct pawl_meter_ops *const dialects[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_ANTHROPIC] = &pawl_meter_anthropic_ops,
     [PAWL_DIALECT_OPENAI_CHAT] = &pawl_meter_openai_chat_ops,
+    [PAWL_DIALECT_OPENAI_RESPONSES] = &pawl_meter_openai_responses_ops,
 };
 
 bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options)

@@ -24,7 +24,13 @@
 #include "gateway/price.h"
 #include "gateway/usage.h"
 
-enum { PAWL_METER_MODEL_BYTES = 128, PAWL_METER_WORD_BYTES = 64, PAWL_METER_PART_COUNT_MAX = 8 };
+enum {
+    PAWL_METER_MODEL_BYTES = 128,
+    PAWL_METER_WORD_BYTES = 64,
+    PAWL_METER_ID_BYTES = 128,
+    PAWL_METER_PART_COUNT_MAX = 8,
+    PAWL_METER_SLOTS = 16
+};
 
 /* How much of the usage is known. */
 enum pawl_meter_knows {
@@ -46,6 +52,8 @@ struct pawl_meter_result {
     enum pawl_meter_knows knows;
     char finish[PAWL_METER_WORD_BYTES]; /* why the model stopped: "end_turn", "tool_calls", … */
     char error_type[PAWL_METER_WORD_BYTES]; /* of an error inside the answer */
+    char id[PAWL_METER_ID_BYTES];           /* OpenAI Responses: of the response; "" until known */
+    int64_t next_sequence;                  /* … and the number of the event that comes next */
     uint32_t tool_calls;                    /* that the client is asked to run */
     uint32_t server_tool_calls;             /* that the provider ran */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
@@ -60,13 +68,15 @@ struct pawl_meter_ops;
 
 /* What the dialects keep between events (meter_priv.h). */
 struct pawl_meter_state {
-    int64_t last[16];   /* the last report of each of the dialect's fields */
-    uint32_t reported;  /* bit: that field was reported */
-    uint32_t choices;   /* bit: that choice was seen */
-    uint32_t stopped;   /* bit: that choice has stopped */
-    uint32_t calls[16]; /* open tool calls, as (choice, index) and a hash of their id */
-    uint32_t call_ids[16];
+    int64_t last[PAWL_METER_SLOTS]; /* the last report of each of the dialect's fields */
+    uint32_t reported;              /* bit: that field was reported */
+    uint32_t choices;               /* bit: that choice was seen */
+    uint32_t stopped;               /* bit: that choice has stopped */
+    uint32_t calls[16];    /* open tool calls, as (choice, index) and a hash of their id; */
+    uint32_t call_ids[16]; /* Responses: open items, as their place and the bytes that came */
     uint32_t call_count;
+    uint32_t web_searches;
+    uint32_t file_searches;
     bool final_report;
 };
 

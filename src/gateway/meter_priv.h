@@ -20,6 +20,7 @@ struct pawl_meter_ops {
 
 extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
+extern const struct pawl_meter_ops pawl_meter_openai_responses_ops;
 
 /* A field of a report and the slot that keeps it. */
 struct meter_field {
@@ -29,7 +30,7 @@ struct meter_field {
 
 /* Values of one report; slots are the dialect's own. */
 struct meter_report {
-    int64_t value[16];
+    int64_t value[PAWL_METER_SLOTS];
     uint32_t reported;
     uint32_t odd;
 };
@@ -63,5 +64,21 @@ int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node);
 
 /* The part for a model other than the one that answers; made when it is not there. */
 struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
+
+/* --- meter_openai_usage.c ------------------------------------------------------------------- */
+
+struct pawl_meter_openai_names;
+extern const struct pawl_meter_openai_names pawl_meter_openai_chat_names;
+extern const struct pawl_meter_openai_names pawl_meter_openai_responses_names;
+
+/* One report, last one wins (M1). Returns whether there was one. */
+bool pawl_meter_read_openai_usage(struct pawl_meter *meter,
+                                  const struct pawl_json *json,
+                                  const struct pawl_meter_openai_names *names,
+                                  uint32_t node);
+/* Searches that were counted beside the reports. */
+void pawl_meter_set_openai_searches(struct pawl_meter *meter, int64_t web, int64_t file);
+/* Sets result.knows; `final`: no later report will come. */
+void pawl_meter_know_openai_usage(struct pawl_meter *meter, bool final);
 
 #endif

@@ -32,10 +32,13 @@ static const char *const dialect_names[] = {
 };
 _Static_assert(PAWL_ARRAY_LEN(dialect_names) == PAWL_DIALECT_COUNT, "every dialect has a name");
 
-static const char *endpoint_of(enum pawl_dialect dialect)
-{
-    return dialect == PAWL_DIALECT_ANTHROPIC ? "messages" : "chat/completions";
-}
+static const char *const endpoint_names[] = {
+    [PAWL_DIALECT_ANTHROPIC] = "messages",
+    [PAWL_DIALECT_OPENAI_CHAT] = "chat/completions",
+    [PAWL_DIALECT_OPENAI_RESPONSES] = "responses",
+    [PAWL_DIALECT_GEMINI] = "generateContent",
+};
+_Static_assert(PAWL_ARRAY_LEN(endpoint_names) == PAWL_DIALECT_COUNT, "and an endpoint");
 
 static void finish(struct pawl_buf *out)
 {
@@ -67,7 +70,7 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "dialect", dialect_names[call->route.dialect]);
-    pawl_json_member_str(&writer, "endpoint", endpoint_of(call->route.dialect));
+    pawl_json_member_str(&writer, "endpoint", endpoint_names[call->route.dialect]);
     member_cut(&writer, "model", call->request.model);
     pawl_json_member_bool(&writer, "stream", call->request.stream);
     if (!pawl_slice_empty(call->agent)) {
@@ -77,7 +80,7 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
     pawl_json_member_str(&writer, "mode", extend ? "extend" : "ceiling");
     pawl_json_member_i64(&writer, "output_asked", call->request.output_asked);
     pawl_json_member_i64(&writer, "output_sent", call->admission.ceiling);
-    pawl_json_member_i64(&writer, "input_estimate", call->estimate.tokens);
+    pawl_json_member_i64(&writer, "input_estimate", call->query.input_tokens);
     pawl_json_member_i64(&writer, "input_known", call->estimate.known_tokens);
     pawl_json_member_i64(&writer, "estimator", PAWL_ESTIMATOR_VERSION);
     if (call->priced) {

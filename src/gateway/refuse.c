@@ -104,14 +104,12 @@ static void reply_free(struct reply *reply)
     pawl_buf_free(&reply->body);
 }
 
-/* Codex shows the body of a 400 word for word, and asks five more times after a 402. */
-static bool wants_plain(struct pawl_http_exchange *exchange, enum pawl_dialect dialect)
+static bool is_codex(struct pawl_http_exchange *exchange)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
     struct pawl_slice origin =
         pawl_headers_value(request->headers, request->header_count, "originator");
-    return dialect == PAWL_DIALECT_OPENAI_RESPONSES &&
-           pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
+    return pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
 }
 
 static void send_whole(struct pawl_http_exchange *exchange,
@@ -122,13 +120,10 @@ static void send_whole(struct pawl_http_exchange *exchange,
     struct reply reply;
     const char *content_type = "";
     reply_init(&reply, gateway, dialect, words);
-    if (reply.halt.status == PAWL_HALT_STATUS && wants_plain(exchange, dialect)) {
-        reply.halt.status = 400;
-        reply.halt.plain = true;
-    }
+    reply.halt.codex = is_codex(exchange);
     pawl_halt_body(&reply.halt, &reply.body, &content_type);
     add_header(&reply, "content-type", content_type);
-    pawl_http_reply(exchange, reply.halt.status, reply.headers, reply.header_count,
+    pawl_http_reply(exchange, pawl_halt_status(&reply.halt), reply.headers, reply.header_count,
                     pawl_buf_slice(&reply.body));
     reply_free(&reply);
 }
@@ -161,6 +156,13 @@ static void answer(struct pawl_model_call *call)
     }
     struct reply reply;
     reply_init(&reply, call->gateway, call->route.dialect, &call->words);
+    if (call->answer.meter_made) {
+        const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+        reply.halt.response_id = pawl_slice_str(seen->id);
+        reply.halt.model = pawl_slice_str(seen->parts[0].model);
+        reply.halt.sequence = seen->next_sequence;
+    }
+    reply.halt.codex = is_codex(exchange);
     pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
     (void)pawl_http_reply_write(exchange, pawl_buf_slice(&reply.body));
     pawl_http_reply_end(exchange);

@@ -63,6 +63,11 @@ static const struct {
                                   "messages",
                                   false,
                                   {"tools", "metadata", "stream_options"}},
+    [PAWL_DIALECT_OPENAI_RESPONSES] = {pawl_request_read_openai_responses,
+                                       "input",
+                                       true,
+                                       {"tools", "instructions", "metadata", "stream_options",
+                                        "client_metadata", "include"}},
 };
 
 /* --- Members -------------------------------------------------------------------------------- */
@@ -164,7 +169,9 @@ static void add_messages(struct pawl_request_reader *reader)
     bool one =
         dialects[dialect].may_be_text && pawl_json_is(&reader->json, messages, PAWL_JSON_STRING);
     if (!one && !pawl_json_is(&reader->json, messages, PAWL_JSON_ARRAY)) {
-        if (messages != PAWL_JSON_NONE) {
+        bool none =
+            dialects[dialect].may_be_text && pawl_json_is(&reader->json, messages, PAWL_JSON_NULL);
+        if (messages != PAWL_JSON_NONE && !none) {
             pawl_request_problem(reader, name, "is not a list");
         }
         return;

@@ -36,12 +36,21 @@ struct pawl_request_span {
     size_t end;
 };
 
+/* What each use of a tool is billed, besides its tokens. */
+enum pawl_request_fee {
+    PAWL_REQUEST_FEE_NONE,
+    PAWL_REQUEST_FEE_WEB_SEARCH,
+    PAWL_REQUEST_FEE_FILE_SEARCH
+};
+
 /* A tool that the provider runs, and whose uses the body bounds or can be made to bound. */
 struct pawl_request_tool {
+    const char *name; /* of the bound in the body */
     struct pawl_request_span max_uses;
-    size_t inside;      /* just behind the tool's opening brace; 0: it cannot be bounded in place */
+    size_t inside; /* just behind the brace before the bound; 0: it cannot be bounded in place */
     int64_t uses_asked; /* 0: the body does not say */
-    bool fee;           /* each use is billed, besides its tokens */
+    int64_t use_tokens; /* that one use brings in, where it is more than PAWL_REQUEST_USE_TOKENS */
+    enum pawl_request_fee fee;
 };
 
 struct pawl_model_request {
@@ -64,13 +73,16 @@ struct pawl_model_request {
     bool cache_long;
     bool audio;
     bool image;
-    uint32_t modifiers; /* enum pawl_usage_modifier */
+    uint32_t modifiers;                  /* enum pawl_usage_modifier */
+    struct pawl_slice previous_response; /* an answer that the input goes on from; in the arena */
+    bool input_elsewhere; /* there is input that the provider keeps, and nobody knows how much */
     /* Tools */
     uint32_t tool_count;
     struct pawl_request_tool tools[PAWL_REQUEST_TOOLS_MAX];
     const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
     /* Where it is changed */
-    size_t inside; /* just behind the opening brace; the model's name always follows */
+    const char *ceiling_name; /* how a ceiling is put in; NULL: as the dialect of chat has it */
+    size_t inside;            /* just behind the opening brace; the model's name always follows */
     struct pawl_request_span max_tokens;
     struct pawl_request_span max_completion_tokens;
     int64_t max_tokens_value; /* -1: not there, or null */

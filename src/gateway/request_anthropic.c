@@ -54,10 +54,11 @@ static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, b
     uint32_t uses = pawl_request_get(reader, tool, "max_uses");
     int64_t asked = pawl_json_count_or(&reader->json, uses, 0);
     request->tools[request->tool_count++] = (struct pawl_request_tool){
+        .name = "max_uses",
         .max_uses = pawl_request_span_of(&reader->json, uses),
         .inside = pawl_request_span_of(&reader->json, tool).start + 1,
         .uses_asked = asked,
-        .fee = fee,
+        .fee = fee ? PAWL_REQUEST_FEE_WEB_SEARCH : PAWL_REQUEST_FEE_NONE,
     };
 }
 
@@ -149,6 +150,7 @@ void pawl_request_read_anthropic(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
     request->usage_asked = true; /* this dialect's streams always have it */
+    request->ceiling_name = "max_tokens";
     request->max_completion_tokens_value = -1;
     request->max_tokens_value =
         pawl_request_count(reader, "max_tokens", &request->max_tokens, TOKENS_MAX);

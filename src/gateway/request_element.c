@@ -155,14 +155,12 @@ split_data_url(struct pawl_slice url, struct pawl_slice *ret_type, struct pawl_s
     return pawl_slice_ends_with(head, PAWL_SLICE("base64"));
 }
 
-static void openai_image(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+/* `url`: a string with an address or the picture itself; NONE where it is named by an id. */
+static void
+openai_image(struct pawl_request_reader *reader, uint32_t url, uint32_t detail, struct tally *tally)
 {
-    const struct pawl_json *json = &reader->json;
     struct pawl_media media = media_of(reader, PAWL_MEDIA_IMAGE);
-    uint32_t image = pawl_request_get(reader, part, "image_url");
-    bool direct = pawl_json_is(json, image, PAWL_JSON_STRING);
-    uint32_t url = direct ? image : pawl_request_get(reader, image, "url");
-    media.detail = text_of(reader, pawl_request_get(reader, image, "detail"));
+    media.detail = text_of(reader, detail);
     if (!split_data_url(text_of(reader, url), &media.type, &media.base64)) {
         media.base64 = PAWL_SLICE_NONE;
         url = PAWL_JSON_NONE;
@@ -170,11 +168,10 @@ static void openai_image(struct pawl_request_reader *reader, uint32_t part, stru
     tally_media(reader, &media, url, tally);
 }
 
-static void openai_file(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+/* `data`: base64, with or without the head of a data URL; NONE where it is only referred to. */
+static void openai_file(struct pawl_request_reader *reader, uint32_t data, struct tally *tally)
 {
     struct pawl_media media = media_of(reader, PAWL_MEDIA_DOCUMENT);
-    uint32_t file = pawl_request_get(reader, part, "file");
-    uint32_t data = pawl_request_get(reader, file, "file_data");
     struct pawl_slice text = text_of(reader, data);
     if (!split_data_url(text, &media.type, &media.base64)) {
         if (pawl_slice_starts_with(text, PAWL_SLICE("data:"))) {
@@ -186,20 +183,50 @@ static void openai_file(struct pawl_request_reader *reader, uint32_t part, struc
     tally_media(reader, &media, data, tally);
 }
 
+static void openai_audio(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    struct pawl_media media = media_of(reader, PAWL_MEDIA_AUDIO);
+    uint32_t audio = pawl_request_get(reader, part, "input_audio");
+    uint32_t data = pawl_request_get(reader, audio, "data");
+    media.base64 = text_of(reader, data);
+    tally_media(reader, &media, data, tally);
+}
+
 static void openai_part(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
 {
     const struct pawl_json *json = &reader->json;
     uint32_t type = pawl_request_get(reader, part, "type");
     if (pawl_json_string_is(json, type, "image_url")) {
-        openai_image(reader, part, tally);
+        uint32_t image = pawl_request_get(reader, part, "image_url");
+        bool direct = pawl_json_is(json, image, PAWL_JSON_STRING);
+        openai_image(reader, direct ? image : pawl_request_get(reader, image, "url"),
+                     pawl_request_get(reader, image, "detail"), tally);
     } else if (pawl_json_string_is(json, type, "input_audio")) {
-        struct pawl_media media = media_of(reader, PAWL_MEDIA_AUDIO);
-        uint32_t audio = pawl_request_get(reader, part, "input_audio");
-        uint32_t data = pawl_request_get(reader, audio, "data");
+        openai_audio(reader, part, tally);
+    } else if (pawl_json_string_is(json, type, "file")) {
+        uint32_t file = pawl_request_get(reader, part, "file");
+        openai_file(reader, pawl_request_get(reader, file, "file_data"), tally);
+    }
+}
+
+/* A part of an item's content or of a tool's output, or an item that is a picture. */
+static void responses_part(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t type = pawl_request_get(reader, part, "type");
+    if (pawl_json_string_is(json, type, "input_image") ||
+        pawl_json_string_is(json, type, "computer_screenshot")) {
+        openai_image(reader, pawl_request_get(reader, part, "image_url"),
+                     pawl_request_get(reader, part, "detail"), tally);
+    } else if (pawl_json_string_is(json, type, "input_file")) {
+        openai_file(reader, pawl_request_get(reader, part, "file_data"), tally);
+    } else if (pawl_json_string_is(json, type, "input_audio")) {
+        openai_audio(reader, part, tally);
+    } else if (pawl_json_string_is(json, type, "image_generation_call")) {
+        struct pawl_media media = media_of(reader, PAWL_MEDIA_IMAGE);
+        uint32_t data = pawl_request_get(reader, part, "result");
         media.base64 = text_of(reader, data);
         tally_media(reader, &media, data, tally);
-    } else if (pawl_json_string_is(json, type, "file")) {
-        openai_file(reader, part, tally);
     }
 }
 
@@ -212,6 +239,23 @@ static uint32_t inner_list(struct pawl_request_reader *reader, uint32_t block)
         list = pawl_request_get(reader, pawl_request_get(reader, block, "source"), "content");
     }
     return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? list : PAWL_JSON_NONE;
+}
+
+static void part_of_dialect(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    switch (reader->request->dialect) {
+    case PAWL_DIALECT_ANTHROPIC:
+        anthropic_block(reader, part, tally);
+        break;
+    case PAWL_DIALECT_OPENAI_RESPONSES:
+        responses_part(reader, part, tally);
+        break;
+    case PAWL_DIALECT_OPENAI_CHAT:
+    case PAWL_DIALECT_GEMINI:
+    case PAWL_DIALECT_COUNT:
+        openai_part(reader, part, tally);
+        break;
+    }
 }
 
 /* Visits a list of blocks and the lists in them, with a stack of fixed height. */
@@ -231,16 +275,24 @@ static void visit_content(struct pawl_request_reader *reader, uint32_t list, str
             continue;
         }
         next[depth] = pawl_json_next(json, block);
-        if (reader->request->dialect == PAWL_DIALECT_ANTHROPIC) {
-            anthropic_block(reader, block, tally);
-        } else {
-            openai_part(reader, block, tally);
-        }
+        part_of_dialect(reader, block, tally);
         uint32_t inner = inner_list(reader, block);
         if (inner != PAWL_JSON_NONE && depth + 1 < CONTENT_DEPTH_MAX) {
             depth++;
             next[depth] = pawl_json_first(json, inner);
         }
+    }
+}
+
+/* Beside its content: an item that is a picture itself, and what a tool gave. */
+static void visit_item(struct pawl_request_reader *reader, uint32_t item, struct tally *tally)
+{
+    uint32_t output = pawl_request_get(reader, item, "output");
+    responses_part(reader, item, tally);
+    if (pawl_json_is(&reader->json, output, PAWL_JSON_ARRAY)) {
+        visit_content(reader, output, tally);
+    } else if (pawl_json_is(&reader->json, output, PAWL_JSON_OBJECT)) {
+        responses_part(reader, output, tally);
     }
 }
 
@@ -251,6 +303,9 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
     uint32_t content = pawl_request_get(reader, node, "content");
     if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
+    }
+    if (reader->request->dialect == PAWL_DIALECT_OPENAI_RESPONSES) {
+        visit_item(reader, node, &tally);
     }
     struct pawl_estimate_text text = pawl_estimate_text_of(pawl_json_raw(json, node));
     uint64_t plain =

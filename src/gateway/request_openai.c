@@ -7,6 +7,7 @@
  */
 #include "base/attrs.h"
 #include "gateway/request_priv.h"
+#include "gateway/usage.h"
 
 enum { TOKENS_MAX = 100000000 };
 
@@ -44,8 +45,9 @@ static void read_output(struct pawl_request_reader *reader)
     int64_t choices = pawl_request_count(reader, "n", &span, PAWL_REQUEST_CHOICES_MAX);
     request->choices = choices > 1 ? choices : 1;
     uint32_t effort = pawl_request_member(reader, "reasoning_effort");
-    request->hidden = pawl_json_is(&reader->json, effort, PAWL_JSON_STRING) &&
-                      !pawl_json_string_is(&reader->json, effort, "none");
+    bool reasons = pawl_json_is(&reader->json, effort, PAWL_JSON_STRING) ||
+                   pawl_usage_model_reasons(request->model);
+    request->hidden = reasons && !pawl_json_string_is(&reader->json, effort, "none");
     uint32_t modalities = pawl_request_member(reader, "modalities");
     uint32_t modality = pawl_json_first(&reader->json, modalities);
     for (; modality != PAWL_JSON_NONE; modality = pawl_json_next(&reader->json, modality)) {
@@ -88,8 +90,21 @@ static void read_search(struct pawl_request_reader *reader)
                               PAWL_JSON_OBJECT);
     if (asked || pawl_slice_find(request->model, PAWL_SLICE("-search-preview")) != SIZE_MAX) {
         request->tools[request->tool_count++] =
-            (struct pawl_request_tool){.uses_asked = 1, .fee = true};
+            (struct pawl_request_tool){.uses_asked = 1, .fee = PAWL_REQUEST_FEE_WEB_SEARCH};
     }
+}
+
+/* Prompts are cached without being asked; where writing costs more, it is counted. */
+void pawl_request_read_openai_cache(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t retention = pawl_request_member(reader, "prompt_cache_retention");
+    uint32_t options = pawl_request_member(reader, "prompt_cache_options");
+    uint32_t ttl = pawl_request_get(reader, options, "ttl");
+    request->cache_short = true;
+    request->cache_long = request->cache_long ||
+                          pawl_json_is(&reader->json, retention, PAWL_JSON_STRING) ||
+                          pawl_json_string_is(&reader->json, ttl, "12h");
 }
 
 void pawl_request_read_openai(struct pawl_request_reader *reader)
@@ -98,10 +113,7 @@ void pawl_request_read_openai(struct pawl_request_reader *reader)
     read_stream_options(reader);
     read_tools(reader);
     read_search(reader);
-    /* Prompts are cached without being asked; where writing costs more, it is counted. */
-    reader->request->cache_short = true;
-    uint32_t retention = pawl_request_member(reader, "prompt_cache_retention");
-    reader->request->cache_long = pawl_json_is(&reader->json, retention, PAWL_JSON_STRING);
+    pawl_request_read_openai_cache(reader);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(unbounded_members); i++) {
         uint32_t node = pawl_request_member(reader, unbounded_members[i].key);
         if (pawl_request_nonempty(&reader->json, node)) {

@@ -49,5 +49,8 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader);
 
 void pawl_request_read_anthropic(struct pawl_request_reader *reader);
 void pawl_request_read_openai(struct pawl_request_reader *reader);
+void pawl_request_read_openai_responses(struct pawl_request_reader *reader);
+/* How long what is written to OpenAI's prompt cache may be kept. */
+void pawl_request_read_openai_cache(struct pawl_request_reader *reader);
 
 #endif

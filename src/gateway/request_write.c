@@ -73,14 +73,17 @@ static void edit_ceiling(const struct pawl_model_request *request,
         lower(edits, request->max_completion_tokens, request->max_completion_tokens_value, ceiling);
         return;
     }
-    bool old_name = limits->old_name || request->dialect == PAWL_DIALECT_ANTHROPIC;
-    struct pawl_request_span span = old_name ? request->max_tokens : request->max_completion_tokens;
+    const char *name = request->ceiling_name;
+    struct pawl_request_span span = request->max_tokens;
+    if (name == NULL) {
+        name = limits->old_name ? "max_tokens" : "max_completion_tokens";
+        span = limits->old_name ? request->max_tokens : request->max_completion_tokens;
+    }
     if (span.end != 0) {
         replace_number(edits, span, ceiling); /* it was null */
         return;
     }
-    put_in_front(edits, request->inside, old_name ? "max_tokens" : "max_completion_tokens",
-                 ceiling);
+    put_in_front(edits, request->inside, name, ceiling);
 }
 
 static void edit_uses(const struct pawl_model_request *request,
@@ -97,8 +100,8 @@ static void edit_uses(const struct pawl_model_request *request,
         } else if (tool->max_uses.end != 0) {
             replace_number(edits, tool->max_uses, limits->uses);
         } else {
-            /* A tool has a type at least, so it is never empty. */
-            put_in_front(edits, tool->inside, "max_uses", limits->uses);
+            /* A tool has a type at least and a body a model, so it is never empty. */
+            put_in_front(edits, tool->inside, tool->name, limits->uses);
         }
     }
 }

@@ -21,6 +21,7 @@ struct row {
 static const struct row rows[] = {
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_ANTHROPIC, "/messages"},
     {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_RESPONSES, "/responses"},
     /* Counting, stopping, uploading and checking cost nothing. */
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/messages/count_tokens"},
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC,

@@ -135,3 +135,19 @@ uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
     }
     return modifiers;
 }
+
+bool pawl_usage_model_reasons(struct pawl_slice model)
+{
+    static const char *const prefixes[] = {"gpt-5", "gpt-6", "o1", "o3", "o4", "codex"};
+    /* "vendor/model", as resellers name them. */
+    size_t slash = pawl_slice_find_byte(model, '/');
+    if (slash != SIZE_MAX) {
+        model = pawl_slice_sub(model, slash + 1, model.bytes);
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(prefixes); i++) {
+        if (pawl_slice_starts_with(model, pawl_slice_str(prefixes[i]))) {
+            return pawl_slice_find(model, PAWL_SLICE("-chat")) == SIZE_MAX;
+        }
+    }
+    return false;
+}

@@ -111,6 +111,8 @@ uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
                                          uint32_t root);
 /* The same from the name of a service tier. */
 uint32_t pawl_usage_modifiers_of_tier(enum pawl_dialect dialect, struct pawl_slice tier);
+/* Whether a model of OpenAI's thinks before it answers, unless it is told not to. */
+bool pawl_usage_model_reasons(struct pawl_slice model);
 
 /* --- Cost (usage_cost.c). ----------------------------------------------------------------- */
 

@@ -21,6 +21,12 @@ void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
     va_end(arguments);
 }
 
+void pawl_words_add(struct pawl_refusal_words *words, const char *text)
+{
+    size_t used = strlen(words->message);
+    (void)snprintf(words->message + used, sizeof(words->message) - used, "%s", text);
+}
+
 void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model)

@@ -113,8 +113,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct pawl_slice rest = pawl_slice_of((const char *)data + 1, bytes - 1);
     struct pawl_request_limits limits = {
         .ceiling = data[0] >> 2, .uses = 1 + (data[0] >> 6), .old_name = (data[0] & 2) != 0};
-    bool anthropic = (data[0] & 1) == 0;
-    check_body(anthropic ? PAWL_DIALECT_ANTHROPIC : PAWL_DIALECT_OPENAI_CHAT, rest, limits);
+    if ((data[0] & 1) == 0) {
+        check_body(PAWL_DIALECT_ANTHROPIC, rest, limits);
+    } else {
+        check_body(PAWL_DIALECT_OPENAI_CHAT, rest, limits);
+        check_body(PAWL_DIALECT_OPENAI_RESPONSES, rest, limits);
+    }
     check_route(rest);
     check_decoder((enum pawl_coding)(data[0] % PAWL_CODING_UNKNOWN), rest);
     return 0;

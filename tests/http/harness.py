@@ -26,8 +26,9 @@ import scripted  # noqa: E402
 
 SECONDS_MAX = 60
 SEED = 1  # run.py sets it
-MODEL = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o"}
-PATH = {"anthropic": "anthropic/v1/messages", "openai": "openai/v1/chat/completions"}
+MODEL = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "responses": "gpt-4o"}
+PATH = {"anthropic": "anthropic/v1/messages", "openai": "openai/v1/chat/completions",
+        "responses": "openai/v1/responses"}
 # Microcents per million tokens, as data/prices.json has them for these models.
 PRICES = {
     "claude-sonnet-4-5": {"input": 300_000_000, "output": 1_500_000_000,
@@ -70,7 +71,8 @@ class Answer(typing.NamedTuple):
     def error(self):
         """The error of a refusal, in a body or as the last event."""
         if self.headers.get("content-type", "").startswith("text/event-stream"):
-            return self.events[-1][1]["error"]
+            last = self.events[-1][1]
+            return last.get("error") or last
         return self.json["error"]
 
     @property
@@ -86,6 +88,9 @@ class Answer(typing.NamedTuple):
             body = self.json
             if "content" in body:
                 return "".join(block.get("text", "") for block in body["content"])
+            if "output" in body:
+                return "".join(part["text"] for item in body["output"]
+                               for part in item.get("content", []))
             return "".join(choice["message"]["content"] for choice in body["choices"])
         parts = []
         for _, data in self.events:
@@ -93,6 +98,8 @@ class Answer(typing.NamedTuple):
                 parts.append(data["delta"].get("text", ""))
             elif isinstance(data, dict) and "choices" in data:
                 parts += [c["delta"].get("content") or "" for c in data["choices"]]
+            elif isinstance(data, dict) and data.get("type") == "response.output_text.delta":
+                parts.append(data["delta"])
         return "".join(parts)
 
 
@@ -339,7 +346,8 @@ class Host:
 
 
 def request(dialect, text="Fix the failing test, please.", **fields):
-    body = {"model": MODEL[dialect], "messages": [{"role": "user", "content": text}]}
+    said = [{"role": "user", "content": text}]
+    body = {"model": MODEL[dialect], "input" if dialect == "responses" else "messages": said}
     if dialect == "anthropic":
         body["max_tokens"] = 1024
     body.update(fields)

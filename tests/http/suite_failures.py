@@ -8,7 +8,7 @@ import harness
 import scripted
 from harness import USD, Host, check_books, world
 
-DIALECTS = ("anthropic", "openai")
+DIALECTS = tuple(harness.PATH)
 
 
 def _check_booked_at_hold(host, index):
@@ -45,8 +45,10 @@ def errors_pass_unchanged_and_cost_nothing():
 def an_error_that_reports_usage_is_booked_by_it():
     """Some providers bill what failed, and say so: in the body, or in the last event."""
     used = {"anthropic": {"input_tokens": 1000, "output_tokens": 20},
-            "openai": {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020}}
-    cost = {"anthropic": 1000 * 300 + 20 * 1500, "openai": 1000 * 250 + 20 * 1000}
+            "openai": {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020},
+            "responses": {"input_tokens": 1000, "output_tokens": 20, "total_tokens": 1020}}
+    cost = {"anthropic": 1000 * 300 + 20 * 1500, "openai": 1000 * 250 + 20 * 1000,
+            "responses": 1000 * 250 + 20 * 1000}
     for dialect in DIALECTS:
         error = {"type": "error", "error": {"type": "api_error", "message": "it failed"},
                  "usage": used[dialect]}

@@ -201,23 +201,24 @@ def a_model_without_a_price_is_refused_under_a_cap():
 def paths_that_spend_and_cannot_be_metered_are_refused():
     """With the reason; Codex gets the plain text that it shows."""
     with world() as (provider, host):
-        for path in ("openai/v1/embeddings", "openai/v1/images/generations", "openai/v1/batches",
+        for path in ("openai/v1/images/edits", "openai/v1/images/generations", "openai/v1/batches",
                      "anthropic/v1/messages/batches", "openai/v1/audio/speech"):
             error = _refused(host.post(path, {"model": "x"}), "unmetered")
             assert "cannot meter" in error["message"], error
         gemini = host.post("gemini/v1beta/models/gemini-2.5-pro:generateContent", {})
         assert gemini.status == 402 and gemini.json["error"]["code"] == 402, gemini
-        codex = host.post("openai/v1/responses", {"model": "gpt-5"}, originator="codex_exec")
+        strange = "openai/v1/responses/resp_1/fork"
+        codex = host.post(strange, {"model": "gpt-5"}, originator="codex_exec")
         assert codex.status == 400 and codex.headers["content-type"].startswith("text/plain")
-        assert codex.body.startswith(b"pawl: POST /v1/responses may spend")
-        _refused(host.post("openai/v1/responses", {"model": "gpt-5"}), "unmetered")
+        assert codex.body.startswith(b"pawl: POST /v1/responses/resp_1/fork may spend")
+        _refused(host.post(strange, {"model": "gpt-5"}), "unmetered")
         assert provider.ledger()["other"] == [] and provider.ledger()["calls"] == []
         notes = host.notes()
         assert [note["reason"] for note in notes] == ["unmetered"] * 8, notes
-        assert "POST /v1/embeddings may spend" in notes[0]["message"], notes
+        assert "POST /v1/images/edits may spend" in notes[0]["message"], notes
         assert host.state()["refusals"] == 8, host.state()
     with world(hard=0) as (provider, host):
-        assert host.post("openai/v1/embeddings", {"model": "x"}).status == 200
+        assert host.post("openai/v1/images/edits", {"model": "x"}).status == 200
 
 
 def bodies_that_ask_for_the_unbounded_are_refused():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted provider: Anthropic Messages and OpenAI Chat Completions on loopback.
+"""A scripted provider: Anthropic Messages, OpenAI Chat Completions, Responses and Embeddings.
 
     provider.py [--port 0] [--port-file FILE] [--script FILE] [--seed N]
 
@@ -61,12 +61,15 @@ def count_input(body):
         elif isinstance(node, dict):
             for key, value in node.items():
                 if key in ("content", "text", "system", "tools", "description", "input",
-                           "arguments", "input_schema", "parameters", "properties", "function"):
+                           "arguments", "input_schema", "parameters", "properties", "function",
+                           "output", "summary"):
                     yield from texts(value)
-    parts = [body.get("system", ""), body.get("messages", []), body.get("tools", [])]
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for part in parts for text in texts(
-        [m.get("content", "") for m in part] if part is parts[1] else part))
-    return max(1, size // 4 + 4 * len(body.get("messages", [])))
+    messages = body.get("messages", body.get("input", []))
+    messages = messages if isinstance(messages, list) else [messages]
+    parts = [body.get("system", ""), body.get("instructions") or "", body.get("tools", []),
+             *(m.get("content", m) if isinstance(m, dict) else m for m in messages)]
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for part in parts for text in texts(part))
+    return max(1, size // 4 + 4 * len(messages))
 
 
 def ceil_div(a, b):
@@ -85,9 +88,12 @@ class Call:
         self.model = body.get("model", "")
         self.answer_model = script.get("answer_model", self.model)
         self.stream = bool(body.get("stream"))
-        self.ceiling = body.get("max_tokens") or body.get("max_completion_tokens")
+        self.ceiling = (body.get("max_tokens") or body.get("max_completion_tokens")
+                        or body.get("max_output_tokens"))
         self.input = script.get("input_tokens", count_input(body))
         self.wanted = self.draw(script.get("reply_tokens", 120), rng)
+        if dialect == "embeddings":
+            self.wanted = 0
         self.planned = self.wanted
         if self.ceiling and not script.get("ignore_max"):
             self.planned = min(self.wanted, self.ceiling)
@@ -319,6 +325,133 @@ class OpenAI:
                           "param": None}}
 
 
+class Responses:
+    """OpenAI Responses: items, numbered events, usage in the last one."""
+
+    @staticmethod
+    def usage(call):
+        parts = call.usage_parts()
+        how = call.script.get("usage", "normal")
+        prompt = parts["input"] + parts["cache_read"] + parts["cache_write_5m"]
+        usage = {"input_tokens": odd_number(prompt, how),
+                 "input_tokens_details": {"cached_tokens": parts["cache_read"],
+                                          "cache_write_tokens": parts["cache_write_5m"]},
+                 "output_tokens": odd_number(parts["output"], how),
+                 "output_tokens_details": {"reasoning_tokens": parts["reasoning"]},
+                 "total_tokens": prompt + parts["output"]}
+        return None if how == "none" else usage
+
+    @staticmethod
+    def tools(call):
+        names = call.script.get("tool_names", ["bash"])
+        return [{"id": f"fc_{call.number}_{i}", "type": "function_call", "status": "completed",
+                 "call_id": f"call_{call.number}_{i}", "name": names[i % len(names)],
+                 "arguments": json.dumps({"command": f"make test # {i}"})}
+                for i in range(call.script.get("tool_calls", 0))]
+
+    @staticmethod
+    def message(call):
+        return {"id": f"msg_{call.number:08}", "type": "message", "status": "completed",
+                "role": "assistant",
+                "content": [{"type": "output_text", "annotations": [], "logprobs": [],
+                             "text": call.text(0, call.planned)}]}
+
+    @staticmethod
+    def response(call, status, output, usage):
+        cut = {"reason": "max_output_tokens"} if status == "incomplete" else None
+        return {"id": f"resp_{call.number:08}", "object": "response", "created_at": 1790000000,
+                "status": status, "background": False, "error": None, "incomplete_details": cut,
+                "instructions": None, "max_output_tokens": call.ceiling, "metadata": {},
+                "model": call.answer_model, "output": output, "parallel_tool_calls": True,
+                "previous_response_id": None, "reasoning": {"effort": None, "summary": None},
+                "service_tier": call.script.get("service_tier", "default"), "store": False,
+                "temperature": 1.0, "text": {"format": {"type": "text"}}, "tool_choice": "auto",
+                "tools": [], "top_p": 1.0, "truncation": "disabled", "usage": usage}
+
+    @staticmethod
+    def whole(call):
+        status = "incomplete" if call.truncated else "completed"
+        return Responses.response(call, status, [Responses.message(call), *Responses.tools(call)],
+                                  Responses.usage(call))
+
+    @staticmethod
+    def items(call):
+        """(event, data, tokens) of every item, without numbers."""
+        message = Responses.message(call)
+        place = {"item_id": message["id"], "output_index": 0, "content_index": 0}
+        part = {**message["content"][0], "text": ""}
+        yield "output_item.added", {"output_index": 0, "item": {
+            **message, "status": "in_progress", "content": []}}, 0
+        yield "content_part.added", {**place, "part": part}, 0
+        step = call.script.get("tokens_per_event", 8)
+        for first in range(0, call.planned, step):
+            count = min(step, call.planned - first)
+            yield "output_text.delta", {**place, "delta": call.text(first, count),
+                                        "logprobs": []}, count
+        text = message["content"][0]["text"]
+        yield "output_text.done", {**place, "text": text, "logprobs": []}, 0
+        yield "content_part.done", {**place, "part": message["content"][0]}, 0
+        yield "output_item.done", {"output_index": 0, "item": message}, 0
+        for index, tool in enumerate(Responses.tools(call), 1):
+            at = {"item_id": tool["id"], "output_index": index}
+            yield "output_item.added", {"output_index": index, "item": {
+                **tool, "status": "in_progress", "arguments": ""}}, 0
+            yield "function_call_arguments.delta", {**at, "delta": tool["arguments"]}, 0
+            yield "function_call_arguments.done", {**at, "name": tool["name"],
+                                                   "arguments": tool["arguments"]}, 0
+            yield "output_item.done", {"output_index": index, "item": tool}, 0
+
+    @staticmethod
+    def events(call):
+        number = 0
+        for name in ("created", "in_progress"):
+            yield f"response.{name}", {"type": f"response.{name}", "sequence_number": number,
+                                       "response": Responses.response(call, "in_progress", [],
+                                                                      None)}, 0
+            number += 1
+        for name, data, tokens in Responses.items(call):
+            yield f"response.{name}", {"type": f"response.{name}", "sequence_number": number,
+                                       **data}, tokens
+            number += 1
+        call.complete = True
+        end = "incomplete" if call.truncated else "completed"
+        yield f"response.{end}", {"type": f"response.{end}", "sequence_number": number,
+                                  "response": Responses.whole(call)}, 0
+
+    @staticmethod
+    def error_event():
+        return "error", {"type": "error", "code": "server_error", "param": None,
+                         "message": "scripted overload", "sequence_number": 3}
+
+    @staticmethod
+    def error_body(status):
+        return OpenAI.error_body(status)
+
+
+class Embeddings:
+    """No output, so no ceiling and no stream."""
+
+    @staticmethod
+    def whole(call):
+        inputs = call.body.get("input", "")
+        count = len(inputs) if isinstance(inputs, list) and inputs and not isinstance(
+            inputs[0], int) else 1
+        vectors = [{"object": "embedding", "index": i, "embedding": [0.25, -0.5]}
+                   for i in range(count)]
+        tokens = call.usage_parts()["input"]
+        return {"object": "list", "data": vectors, "model": call.answer_model,
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+    @staticmethod
+    def error_body(status):
+        return OpenAI.error_body(status)
+
+
+# By the end of a path: what a call is named in the ledger, and who answers it.
+DIALECTS = {"/messages": ("anthropic", Anthropic), "/chat/completions": ("openai", OpenAI),
+            "/responses": ("responses", Responses), "/embeddings": ("embeddings", Embeddings)}
+
+
 class Provider:
     def __init__(self, seed):
         self.seed = seed
@@ -428,14 +561,13 @@ class Provider:
     # --- Completions --------------------------------------------------------------------------
 
     async def model_call(self, reader, writer, method, path, headers, raw):
-        dialects = {"/messages": ("anthropic", Anthropic), "/chat/completions": ("openai", OpenAI)}
-        suffix = next((s for s in dialects if path.endswith(s)), None)
+        suffix = next((s for s in DIALECTS if path.endswith(s)), None)
         if method != "POST" or suffix is None:
             self.other.append({"method": method, "path": path, "bytes": len(raw)})
             if path.endswith("/count_tokens"):
                 return await self.answer(writer, 200, {"input_tokens": len(raw) // 4})
             return await self.answer(writer, 200, {"object": "list", "data": []})
-        name, api = dialects[suffix]
+        name, api = DIALECTS[suffix]
         body = json.loads(raw)
         call = Call(len(self.calls) + 1, name, path, body,
                     self.script_for(body.get("model", "")), self.rng)

@@ -170,7 +170,7 @@ static void a_search_model_searches_once_unasked(void **state)
         must_read(&fixture, PAWL_DIALECT_OPENAI_CHAT,
                   "{\"model\":\"gpt-4o-search-preview\",\"messages\":[]}");
     assert_int_equal(request->tool_count, 1);
-    assert_true(request->tools[0].fee);
+    assert_int_equal(request->tools[0].fee, PAWL_REQUEST_FEE_WEB_SEARCH);
     assert_int_equal(request->tools[0].uses_asked, 1);
     finish(&fixture);
 }

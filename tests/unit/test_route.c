@@ -53,6 +53,8 @@ static void model_calls_are_found_with_and_without_the_version(void **state)
         {"POST", "/anthropic//v1/messages", PAWL_ROUTE_MODEL_CALL},
         {"POST", "/openai/v1/chat/completions", PAWL_ROUTE_MODEL_CALL},
         {"POST", "/openai/chat/completions", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/v1/responses", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/responses", PAWL_ROUTE_MODEL_CALL},
     };
     check_rows(rows, PAWL_ARRAY_LEN(rows));
     assert_int_equal(route("POST", "/" SECRET "/openai/v1/chat/completions").dialect,
@@ -91,7 +93,7 @@ static void what_may_spend_is_not_let_through(void **state)
         {"PUT", "/anthropic/v1/messages", PAWL_ROUTE_UNMETERED},
         {"PATCH", "/openai/v1/x", PAWL_ROUTE_UNMETERED},
         {"post", "/anthropic/v1/messages", PAWL_ROUTE_UNMETERED},
-        {"POST", "/openai/v1/responses", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/responses/resp_1/fork", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/embeddings", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/images/generations", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/audio/speech", PAWL_ROUTE_UNMETERED},

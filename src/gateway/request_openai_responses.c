@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_openai_responses.c: what POST /v1/responses can make expensive.
+ *
+ * The ceiling is max_output_tokens, with reasoning inside it. The input is a text or a list of
+ * items; Codex puts its tools into the first of them. What the provider keeps for a client (a
+ * previous response, a conversation, an item by its id) is input that the body does not have:
+ * `previous_response` and `input_elsewhere` say so, and call_admit.c bounds it.
+ *
+ * Tools that the provider runs share one bound, max_tool_calls. Those whose fee depends on more
+ * than how often they ran (containers by time, pictures by another model's prices, other people's
+ * servers) have none, and neither have prompt templates, which bring tools that nobody here sees.
+ */
+#include "base/attrs.h"
+#include "gateway/request_priv.h"
+#include "gateway/usage.h"
+
+enum {
+    TOKENS_MAX = 100000000,
+    CALLS_MAX = 1000000,
+    FILE_RESULTS_DEFAULT = 20,
+    FILE_CHUNK_TOKENS = 4096 /* the largest that a store may be made of */
+};
+
+enum tool_kind {
+    TOOL_CLIENT,      /* run by the client, or only looked up in what the body has */
+    TOOL_WEB_SEARCH,  /* bounded, with a fee */
+    TOOL_FILE_SEARCH, /* the same */
+    TOOL_UNBOUNDED
+};
+
+/* By the beginning of a tool's "type"; the first row that fits counts. What is not here is not
+ * known, so not bounded. */
+static const struct {
+    const char *prefix;
+    enum tool_kind kind;
+    const char *why; /* UNBOUNDED: for the refusal */
+} tool_kinds[] = {
+    {"function", TOOL_CLIENT, NULL},
+    {"custom", TOOL_CLIENT, NULL},
+    {"namespace", TOOL_CLIENT, NULL},
+    {"local_shell", TOOL_CLIENT, NULL},
+    {"apply_patch", TOOL_CLIENT, NULL},
+    {"computer", TOOL_CLIENT, NULL},
+    {"tool_search", TOOL_CLIENT, NULL},
+    {"web_search", TOOL_WEB_SEARCH, NULL},
+    {"file_search", TOOL_FILE_SEARCH, NULL},
+    {"code_interpreter", TOOL_UNBOUNDED,
+     "code_interpreter, whose container is billed beside the tokens"},
+    {"image_generation", TOOL_UNBOUNDED,
+     "image_generation, which is billed at another model's prices"},
+    {"mcp", TOOL_UNBOUNDED, "tools of an MCP server that run at the provider"},
+    {"programmatic_tool_calling", TOOL_UNBOUNDED,
+     "programmatic_tool_calling, whose programs call tools without a bound"},
+};
+
+static void set_unbounded(struct pawl_request_reader *reader, const char *what)
+{
+    if (reader->request->unbounded == NULL) {
+        reader->request->unbounded = what;
+    }
+}
+
+/* --- Output --------------------------------------------------------------------------------- */
+
+static void read_output(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->usage_asked = true; /* the last event of this dialect's streams always has it */
+    request->ceiling_name = "max_output_tokens";
+    request->max_completion_tokens_value = -1;
+    request->max_tokens_value =
+        pawl_request_count(reader, request->ceiling_name, &request->max_tokens, TOKENS_MAX);
+    request->output_given = request->max_tokens_value >= 0;
+    request->output_asked = request->output_given ? request->max_tokens_value
+                                                  : pawl_request_output_default(request->model);
+    /* Reasoning is billed whole and shown in part at best. */
+    uint32_t reasoning = pawl_request_member(reader, "reasoning");
+    uint32_t effort = pawl_request_get(reader, reasoning, "effort");
+    bool asked = pawl_json_is(&reader->json, reasoning, PAWL_JSON_OBJECT) ||
+                 pawl_usage_model_reasons(request->model);
+    request->hidden = asked && !pawl_json_string_is(&reader->json, effort, "none");
+}
+
+/* --- Tools ---------------------------------------------------------------------------------- */
+
+/* All tools of the provider together, since that is what the body's bound is about. */
+static struct pawl_request_tool *shared_tool(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    if (request->tool_count == 0) {
+        struct pawl_request_tool tool = {.name = "max_tool_calls", .inside = request->inside};
+        int64_t asked = pawl_request_count(reader, tool.name, &tool.max_uses, CALLS_MAX);
+        tool.uses_asked = asked > 0 ? asked : 0;
+        request->tools[request->tool_count++] = tool;
+    }
+    return &request->tools[0];
+}
+
+static void add_web_search(struct pawl_request_reader *reader, struct pawl_slice type)
+{
+    struct pawl_request_tool *tool = shared_tool(reader);
+    tool->fee = PAWL_REQUEST_FEE_WEB_SEARCH;
+    if (pawl_slice_starts_with(type, PAWL_SLICE("web_search_preview")) &&
+        !pawl_usage_model_reasons(reader->request->model)) {
+        reader->request->modifiers |= PAWL_MODIFIER_SEARCH_PREVIEW;
+    }
+}
+
+static void add_file_search(struct pawl_request_reader *reader, uint32_t node)
+{
+    struct pawl_request_tool *tool = shared_tool(reader);
+    if (tool->fee == PAWL_REQUEST_FEE_NONE) {
+        tool->fee = PAWL_REQUEST_FEE_FILE_SEARCH; /* a search of the web is dearer */
+    }
+    uint32_t results = pawl_request_get(reader, node, "max_num_results");
+    int64_t count = pawl_json_count_or(&reader->json, results, FILE_RESULTS_DEFAULT);
+    int64_t tokens = count < CALLS_MAX ? count * FILE_CHUNK_TOKENS : TOKENS_MAX;
+    tool->use_tokens = tokens > tool->use_tokens ? tokens : tool->use_tokens;
+}
+
+/* A shell in a container of the provider's, and a search for tools that the provider makes. */
+static void read_place(struct pawl_request_reader *reader, uint32_t node, struct pawl_slice type)
+{
+    const struct pawl_json *json = &reader->json;
+    if (pawl_slice_equal_str(type, "shell")) {
+        uint32_t place = pawl_request_get(reader, node, "environment");
+        if (!pawl_json_string_is(json, pawl_request_get(reader, place, "type"), "local")) {
+            set_unbounded(reader, "a shell in a container of the provider's");
+        }
+    } else if (pawl_slice_equal_str(type, "tool_search")) {
+        if (!pawl_json_string_is(json, pawl_request_get(reader, node, "execution"), "client")) {
+            (void)shared_tool(reader);
+        }
+    }
+}
+
+static void read_tool(struct pawl_request_reader *reader, uint32_t node)
+{
+    uint32_t type_node = pawl_request_get(reader, node, "type");
+    struct pawl_slice type = pawl_json_string(&reader->json, type_node, reader->arena);
+    size_t row = 0;
+    while (row < PAWL_ARRAY_LEN(tool_kinds) &&
+           !pawl_slice_starts_with(type, pawl_slice_str(tool_kinds[row].prefix))) {
+        row++;
+    }
+    read_place(reader, node, type);
+    if (row == PAWL_ARRAY_LEN(tool_kinds)) {
+        if (!pawl_slice_equal_str(type, "shell")) {
+            set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+        }
+        return;
+    }
+    switch (tool_kinds[row].kind) {
+    case TOOL_CLIENT:
+        break;
+    case TOOL_WEB_SEARCH:
+        add_web_search(reader, type);
+        break;
+    case TOOL_FILE_SEARCH:
+        add_file_search(reader, node);
+        break;
+    case TOOL_UNBOUNDED:
+        set_unbounded(reader, tool_kinds[row].why);
+        break;
+    }
+}
+
+static uint32_t first_of(struct pawl_request_reader *reader, uint32_t list)
+{
+    return pawl_json_is(&reader->json, list, PAWL_JSON_ARRAY) ? pawl_json_first(&reader->json, list)
+                                                              : PAWL_JSON_NONE;
+}
+
+static void read_tools(struct pawl_request_reader *reader, uint32_t list)
+{
+    uint32_t tool = first_of(reader, list);
+    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
+        if (pawl_json_is(&reader->json, tool, PAWL_JSON_OBJECT)) {
+            read_tool(reader, tool);
+        }
+    }
+}
+
+/* --- Input ---------------------------------------------------------------------------------- */
+
+/* Tools that come as an item, and items that are named only. */
+static void read_items(struct pawl_request_reader *reader)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t item = first_of(reader, pawl_request_member(reader, "input"));
+    for (; item != PAWL_JSON_NONE; item = pawl_json_next(json, item)) {
+        uint32_t type = pawl_request_get(reader, item, "type");
+        if (pawl_json_string_is(json, type, "additional_tools") ||
+            pawl_json_string_is(json, type, "tool_search_output")) {
+            read_tools(reader, pawl_request_get(reader, item, "tools"));
+        } else if (pawl_json_string_is(json, type, "item_reference")) {
+            reader->request->input_elsewhere = true;
+        } else if (pawl_json_string_is(json, type, "compaction_trigger")) {
+            reader->request->passes = 2;
+        }
+    }
+}
+
+/* A bound of 0 is one: none of them runs. */
+static void drop_tools_without_calls(struct pawl_request_reader *reader)
+{
+    uint32_t calls = pawl_request_member(reader, "max_tool_calls");
+    if (pawl_json_count_or(&reader->json, calls, 1) == 0) {
+        reader->request->tool_count = 0;
+    }
+}
+
+static bool is_given(struct pawl_request_reader *reader, const char *key)
+{
+    uint32_t node = pawl_request_member(reader, key);
+    return node != PAWL_JSON_NONE && !pawl_json_is(&reader->json, node, PAWL_JSON_NULL);
+}
+
+static void read_what_is_kept(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t previous = pawl_request_member(reader, "previous_response_id");
+    request->previous_response =
+        pawl_arena_copy(reader->arena, pawl_json_string(&reader->json, previous, reader->arena));
+    request->input_elsewhere = request->input_elsewhere || is_given(reader, "conversation");
+    if (is_given(reader, "prompt")) {
+        set_unbounded(reader, "a prompt template, whose text and tools are not in it");
+    }
+    uint32_t background = pawl_request_member(reader, "background");
+    if (pawl_json_bool_or(&reader->json, background, false)) {
+        set_unbounded(reader, "an answer in the background, which is fetched past the meter");
+    }
+}
+
+static void add_tools_as_input(struct pawl_request_reader *reader, uint32_t list)
+{
+    uint32_t tool = first_of(reader, list);
+    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
+        pawl_request_add_base(reader, tool, 0);
+    }
+}
+
+void pawl_request_read_openai_responses(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    read_output(reader);
+    uint32_t tools = pawl_request_member(reader, "tools");
+    read_tools(reader, tools);
+    add_tools_as_input(reader, tools);
+    read_items(reader);
+    drop_tools_without_calls(reader);
+    read_what_is_kept(reader);
+    uint32_t instructions = pawl_request_member(reader, "instructions");
+    if (pawl_json_is(&reader->json, instructions, PAWL_JSON_STRING)) {
+        pawl_request_add_base(reader, instructions, 0);
+    }
+    if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "context_management"))) {
+        request->passes = 2;
+    }
+    pawl_request_read_openai_cache(reader);
+}
