@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "cli/commands.h"
+#include "cli/estimates.h"
 #include "cli/open.h"
 #include "run/caps.h"
 
@@ -29,6 +30,7 @@ struct page {
     struct pawl_cli_table *table;
     uint64_t number;
     uint64_t models;
+    struct pawl_cli_estimates estimates;
 };
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -256,6 +258,53 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     pawl_cli_table_cell(page->table, call_word(call, text));
 }
 
+/* --- Estimates -------------------------------------------------------------------------------- */
+
+static bool add_estimate(void *arg, const struct pawl_history_call *call)
+{
+    struct page *page = arg;
+    pawl_cli_estimates_add(&page->estimates, call);
+    return true;
+}
+
+static void json_estimate(const struct pawl_estimate_error *error)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, JSON_BYTES_MAX);
+    struct pawl_json_writer json;
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", "estimate");
+    pawl_json_member_str(&json, "model", error->model);
+    pawl_json_member_i64(&json, "calls", error->samples);
+    pawl_json_member_i64(&json, "permille_p50", error->permille_p50);
+    pawl_json_member_i64(&json, "permille_p99", error->permille_p99);
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
+static void text_estimate(const struct pawl_estimate_error *error)
+{
+    char plain[PAWL_CLI_TEXT_BYTES];
+    printf("%s: input was estimated at %" PRId64 ".%02" PRId64 " x what was counted, at most "
+           "%" PRId64 ".%02" PRId64 " x in 99 of 100 calls\n",
+           pawl_cli_plain(pawl_slice_str(error->model), plain, sizeof(plain)),
+           error->permille_p50 / 1000, error->permille_p50 % 1000 / 10, error->permille_p99 / 1000,
+           error->permille_p99 % 1000 / 10);
+}
+
+static void show_estimates(const struct page *page)
+{
+    for (uint32_t i = 0; i < page->estimates.count; i++) {
+        struct pawl_estimate_error error = pawl_cli_estimates_at(&page->estimates, i);
+        if (page->json) {
+            json_estimate(&error);
+        } else {
+            text_estimate(&error);
+        }
+    }
+}
+
 /* --- The command ------------------------------------------------------------------------------ */
 
 static bool show_run(void *arg, const struct pawl_history_run *run)
@@ -294,6 +343,12 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     }
     if (pawl_ok(err) && !page->json) {
         err = pawl_history_models(history, run, show_model, page, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_calls(history, run, add_estimate, page, msg);
+    }
+    if (pawl_ok(err) && !page->json) {
+        show_estimates(page);
         page->table = pawl_cli_table_new(call_columns, PAWL_ARRAY_LEN(call_columns));
     }
     if (pawl_ok(err)) {
@@ -304,6 +359,9 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
             fputc('\n', stdout);
         }
         pawl_cli_table_print(page->table, stdout);
+    }
+    if (pawl_ok(err) && page->json) {
+        show_estimates(page);
     }
     return err;
 }

@@ -159,48 +159,92 @@ find_conversation(struct pawl_estimator *estimator, uint64_t chain, uint32_t mes
     return NULL;
 }
 
-/* Adds an element that nobody has counted. */
-static void add_new(struct pawl_estimate *estimate, const struct pawl_estimate_element *element)
+/* Who counts, and how many more bytes are worth it: a prompt of megabytes would keep everybody else
+ * waiting, so what is beyond is left to the ratios. */
+struct counting {
+    struct pawl_estimator *estimator;
+    const struct pawl_estimate_body *body;
+    uint64_t bytes_left;
+};
+
+/* false: nobody can say, or it would take too long. */
+static bool count_element(struct counting *counting,
+                          const struct pawl_estimate_element *element,
+                          uint32_t *ret_tokens)
 {
+    const struct pawl_estimate_body *body = counting->body;
+    struct estimate_counted *place =
+        &counting->estimator->counted[element->hash % PAWL_ESTIMATE_COUNTED_MAX];
+    if (body->count_tokens == NULL || element->node == 0) {
+        return false;
+    }
+    if (place->hash != element->hash || element->hash == 0) {
+        uint64_t bytes = (uint64_t)element->text_bytes + element->dense_bytes;
+        if (bytes > counting->bytes_left) {
+            return false;
+        }
+        counting->bytes_left -= bytes;
+        *place = (struct estimate_counted){.hash = element->hash,
+                                           .tokens = body->count_tokens(body->arg, element->node)};
+    }
+    *ret_tokens = place->tokens;
+    return true;
+}
+
+/* Adds an element that no provider has counted. */
+static void add_new(struct counting *counting,
+                    struct pawl_estimate *estimate,
+                    const struct pawl_estimate_element *element)
+{
+    uint32_t tokens = 0;
     estimate->new_bytes += element->text_bytes;
     estimate->new_dense += element->dense_bytes;
     estimate->other_tokens += element->media_tokens + PAWL_ESTIMATE_MESSAGE_TOKENS;
+    if (count_element(counting, element, &tokens)) {
+        estimate->new_counted += tokens;
+    } else {
+        estimate->rest_bytes += element->text_bytes;
+        estimate->rest_dense += element->dense_bytes;
+    }
 }
 
-/* Everything by ratio; also sets the sums that do not depend on what is known. A conversation is
+/* Everything as new; also sets the sums that do not depend on what is known. A conversation is
  * one with one model, since each counts in its own way: its name begins the chain. */
-static struct pawl_estimate estimate_afresh(const struct pawl_estimate_body *body,
+static struct pawl_estimate estimate_afresh(struct counting counting,
                                             struct pawl_slice name,
                                             const struct estimate_model *model)
 {
+    const struct pawl_estimate_body *body = counting.body;
     struct pawl_estimate estimate = {.other_tokens = BODY_TOKENS,
                                      .chain = pawl_estimate_name_hash(name)};
     for (uint32_t i = 0; i < body->base_count; i++) {
-        add_new(&estimate, &body->base[i]);
+        add_new(&counting, &estimate, &body->base[i]);
     }
     for (uint32_t i = 0; i < body->message_count; i++) {
-        add_new(&estimate, &body->messages[i]);
+        add_new(&counting, &estimate, &body->messages[i]);
         estimate.chain = chain_on(estimate.chain, body->messages[i].hash);
     }
     estimate.total_bytes = estimate.new_bytes + estimate.new_dense;
-    pawl_estimate_sum_up(&estimate, model);
+    pawl_estimate_sum_up(&estimate, model, pawl_estimate_is_o200k(name));
     return estimate;
 }
 
-static struct pawl_estimate estimate_onwards(const struct pawl_estimate_body *body,
+static struct pawl_estimate estimate_onwards(struct counting counting,
                                              const struct estimate_conversation *known,
+                                             struct pawl_slice name,
                                              const struct estimate_model *model)
 {
+    const struct pawl_estimate_body *body = counting.body;
     struct pawl_estimate estimate = {.known_tokens = known->tokens};
     for (uint32_t i = 0; i < body->base_count; i++) {
         if (!has_base(known, body->base[i].hash)) {
-            add_new(&estimate, &body->base[i]);
+            add_new(&counting, &estimate, &body->base[i]);
         }
     }
     for (uint32_t i = known->message_count; i < body->message_count; i++) {
-        add_new(&estimate, &body->messages[i]);
+        add_new(&counting, &estimate, &body->messages[i]);
     }
-    pawl_estimate_sum_up(&estimate, model);
+    pawl_estimate_sum_up(&estimate, model, pawl_estimate_is_o200k(name));
     return estimate;
 }
 
@@ -224,16 +268,18 @@ struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          const struct pawl_estimate_body *body)
 {
     const struct estimate_model *learned = pawl_estimate_find_model(estimator, model);
-    struct pawl_estimate afresh = estimate_afresh(body, model, learned);
     struct estimate_conversation *known = longest_known(estimator, model, body);
+    struct counting counting = {estimator, body, PAWL_ESTIMATE_COUNTED_BYTES_MAX};
+    struct counting uncounted = {estimator, body, 0};
     if (known == NULL) {
-        return afresh;
+        return estimate_afresh(counting, model, learned);
     }
     known->used = ++estimator->clock;
-    struct pawl_estimate onwards = estimate_onwards(body, known, learned);
+    struct pawl_estimate onwards = estimate_onwards(counting, known, model, learned);
+    struct pawl_estimate afresh = estimate_afresh(uncounted, model, learned);
     /* Where nothing that was counted has gone, the count is better than any ratio. */
     if (onwards.tokens >= afresh.tokens && lost_base(known, body)) {
-        return afresh;
+        return estimate_afresh(counting, model, learned);
     }
     onwards.total_bytes = afresh.total_bytes;
     onwards.chain = afresh.chain;
@@ -245,7 +291,7 @@ void pawl_estimate_refresh(const struct pawl_estimator *estimator,
                            struct pawl_estimate *estimate)
 {
     const struct estimate_model *learned = pawl_estimate_find_model(estimator, model);
-    pawl_estimate_sum_up(estimate, learned);
+    pawl_estimate_sum_up(estimate, learned, pawl_estimate_is_o200k(model));
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */

@@ -4,9 +4,10 @@
  * long answers of a model tend to be.
  *
  * A bound is made of four parts: what the provider has counted already for the same beginning
- * of the same conversation; new text by a ratio of tokens to bytes that is learned per model;
- * media by formula (media.h); and a few tokens of wrapping for each message. Nothing here
- * looks at text: elements come in as hashes and lengths.
+ * of the same conversation; new text by its tokens in o200k_base times a factor, or by a ratio of
+ * tokens to bytes, both learned per model; media by formula (media.h); and a few tokens of wrapping
+ * for each message. Nothing here looks at text: elements come in as hashes and lengths, and
+ * whoever read the body counts the tokens of those that are new.
  *
  * The state is a cache. It is lost with the process and nothing is wrong then but the first
  * estimates, which are too high.
@@ -21,16 +22,19 @@
 #include "base/slice.h"
 
 /* Of the rules, for the metadata of each reserve. */
-enum { PAWL_ESTIMATOR_VERSION = 1 };
+enum { PAWL_ESTIMATOR_VERSION = 2 };
 
 enum {
     PAWL_ESTIMATE_CONVERSATIONS = 64,
     PAWL_ESTIMATE_MODELS = 64,
+    PAWL_ESTIMATE_NAME_BYTES = 80,  /* of a model's name that are kept */
     PAWL_ESTIMATE_BASE_MAX = 512,   /* elements beside the messages that are remembered */
     PAWL_ESTIMATE_RATIO_COLD = 512, /* tokens per 1,024 bytes while nothing is known, */
     PAWL_ESTIMATE_DENSE_COLD = 768, /* … and of bytes beyond ASCII */
     PAWL_ESTIMATE_SAMPLES_COLD = 8, /* fewer than this count as nothing */
-    PAWL_ESTIMATE_MESSAGE_TOKENS = 8
+    PAWL_ESTIMATE_MESSAGE_TOKENS = 8,
+    PAWL_ESTIMATE_COUNTED_MAX = 2048,         /* elements whose tokens are remembered */
+    PAWL_ESTIMATE_COUNTED_BYTES_MAX = 1 << 18 /* of text that is counted for one body */
 };
 
 /* A system block, a tool, a message. */
@@ -39,6 +43,7 @@ struct pawl_estimate_element {
     uint32_t text_bytes;   /* ASCII, as it stands in the body */
     uint32_t dense_bytes;  /* what is beyond ASCII, as UTF-8 */
     uint32_t media_tokens; /* an upper bound */
+    uint32_t node;         /* for count_tokens(); 0: its tokens cannot be counted */
 };
 
 /* All that a provider counts as input. */
@@ -47,13 +52,19 @@ struct pawl_estimate_body {
     uint32_t base_count;
     const struct pawl_estimate_element *messages;
     uint32_t message_count;
+    /* Tokens of an element's text in o200k_base. NULL: nobody counts, and bytes must do. */
+    uint32_t (*count_tokens)(void *arg, uint32_t node);
+    void *arg;
 };
 
 struct pawl_estimate {
     int64_t tokens;       /* the bound */
     int64_t known_tokens; /* of it, what a provider has counted before */
-    int64_t new_bytes;    /* of text that the ratios stand for: ASCII, */
+    int64_t new_bytes;    /* of text that nobody has counted: ASCII, */
     int64_t new_dense;    /* … and beyond it */
+    int64_t new_counted;  /* tokens in o200k_base of as much of it as was counted here: all but */
+    int64_t rest_bytes;   /* so many bytes of ASCII */
+    int64_t rest_dense;   /* … and beyond it */
     int64_t other_tokens; /* wrapping and media */
     int64_t total_bytes;  /* of all text in the body */
     uint64_t chain;       /* names the conversation up to its last message */
@@ -76,6 +87,9 @@ void pawl_estimator_free(struct pawl_estimator *estimator);
 struct pawl_estimate pawl_estimate_input(struct pawl_estimator *estimator,
                                          struct pawl_slice model,
                                          const struct pawl_estimate_body *body);
+
+/* Whether the model's provider is known to count with o200k_base. */
+bool pawl_estimate_is_o200k(struct pawl_slice model);
 
 /* Adds up anew by what was learned since, for a call that waited meanwhile. */
 void pawl_estimate_refresh(const struct pawl_estimator *estimator,
@@ -137,13 +151,16 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
 int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
                                      int64_t visible_bytes);
 
-/* Estimate over actual input, in thousandths: how good the bound is. 0 without samples. */
+/* How good the bound is: estimate over actual input, in thousandths, of a model's newest calls; at
+ * most 4,096. */
 struct pawl_estimate_error {
+    char model[PAWL_ESTIMATE_NAME_BYTES];
     uint32_t samples;
     int64_t permille_p50;
     int64_t permille_p99;
 };
-struct pawl_estimate_error pawl_estimate_error_of(const struct pawl_estimator *estimator,
-                                                  struct pawl_slice model);
+/* Fills in one for each model that has samples, and returns how many there are. */
+uint32_t pawl_estimate_errors(const struct pawl_estimator *estimator,
+                              struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS]);
 
 #endif

@@ -1,30 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * estimate_model.c: what is learned about each model: how many tokens its provider counts for a
- * text, and how long, how fast and how obedient its answers are. Everything is of the newest calls
- * only, and everything is rounded to the side on which a hold is too large.
+ * estimate_model.c: the models that are known, and how many tokens their providers count for a
+ * text. Everything is of the newest calls only, and everything is rounded to the side on which a
+ * hold is too large.
+ *
+ * There are two ways to bound a text: its tokens in o200k_base times a factor, and its bytes times
+ * a ratio. Tokenizers resemble each other, so the factor of a model hardly moves from text to text
+ * where the ratio does. But who counts for a provider need not be a tokenizer, and not all text is
+ * counted here (estimate.c). So:
+ *
+ *   * A model that is known to use o200k_base has a factor of one, as long as what was counted
+ *     agrees. Until something was, a third of the bytes is the least.
+ *   * Of any other model nothing is known at first: half of the bytes. With the first samples the
+ *     lower of the two bounds counts, each with a reserve for how little is known.
+ *   * From eight samples on the steadier way counts, the one whose 99th percentile lies closer to
+ *     its median.
  *
  * Memory: a place in the estimator's table, which the model that was used longest ago gives up.
  */
 #include "gateway/estimate_priv.h"
 
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/attrs.h"
 #include "base/hash.h"
 #include "base/money.h"
 
 enum {
     KIBI = 1024,
-    RATIO_MAX = 2048,           /* two tokens a byte: nothing has more */
-    DENSE_MIN = 512,            /* one script's ratio says little about another's */
-    DENSE_DOMINATES = 3,        /* times the ASCII bytes: such a text teaches the dense ratio */
-    DENSE_NEGLIGIBLE = 16,      /* times in the ASCII bytes: such a one teaches the other */
-    LEARN_BYTES_MIN = 256,      /* shorter texts say more about wrapping than about text */
-    LONG_BYTES = 2048,          /* from here on wrapping hardly matters */
-    LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
+    RATIO_MAX = 2048,      /* two tokens a byte: nothing has more */
+    DENSE_MIN = 512,       /* one script's ratio says little about another's */
+    DENSE_DOMINATES = 3,   /* times the ASCII bytes: such a text teaches the dense ratio */
+    DENSE_NEGLIGIBLE = 16, /* times in the ASCII bytes: such a one teaches the other */
+    LEARN_BYTES_MIN = 256, /* shorter texts say more about wrapping than about text */
+    LONG_BYTES = 2048,     /* from here on wrapping hardly matters */
+    FACTOR_ONE = 1024,
+    FACTOR_ALIKE_MAX = 1152, /* the median of a provider that counts with o200k_base */
+    LEARN_TOKENS_MIN = 256,  /* fewer say more about wrapping than about a factor */
+    RATIO_UNCONFIRMED = 342, /* a third */
     SAMPLES_SURE = 64,
-    OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
-    RATE_PERMILLE_MAX = 1000000,
-    RATE_ONE = 1000,
     FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
 };
 
@@ -66,11 +81,50 @@ struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
         }
     }
     if (oldest->name_hash != name_hash) {
-        *oldest = (struct estimate_model){.name_hash = name_hash};
+        *oldest =
+            (struct estimate_model){.name_hash = name_hash, .o200k = pawl_estimate_is_o200k(model)};
+        size_t bytes = model.bytes < sizeof(oldest->name) ? model.bytes : sizeof(oldest->name) - 1;
+        memcpy(oldest->name, model.data, bytes);
     }
     oldest->used = ++estimator->clock;
     return oldest;
 }
+
+bool pawl_estimate_is_o200k(struct pawl_slice model)
+{
+    static const char *const prefixes[] = {"gpt-4o",  "chatgpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5",
+                                           "gpt-oss", "o1",         "o3",      "o4-",     "codex-"};
+    size_t slash = pawl_slice_find_byte(model, '/'); /* "vendor/model", as resellers name them */
+    if (slash != SIZE_MAX) {
+        model = pawl_slice_sub(model, slash + 1, model.bytes);
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(prefixes); i++) {
+        if (pawl_slice_starts_with(model, pawl_slice_str(prefixes[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t pawl_estimate_errors(const struct pawl_estimator *estimator,
+                              struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS])
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < PAWL_ESTIMATE_MODELS; i++) {
+        const struct estimate_model *entry = &estimator->models[i];
+        if (entry->error.total == 0) {
+            continue;
+        }
+        struct pawl_estimate_error *error = &ret_errors[count++];
+        error->samples = entry->error.total;
+        error->permille_p50 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_FINE, 500);
+        error->permille_p99 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_FINE, 990);
+        memcpy(error->model, entry->name, sizeof(error->model));
+    }
+    return count;
+}
+
+/* --- Text ----------------------------------------------------------------------------------- */
 
 /* Tokens per 1,024 bytes of input, from above. */
 struct ratios {
@@ -144,18 +198,86 @@ static int64_t surprise_of(const struct estimate_model *model, bool known, int64
     return most + (seen->count < ESTIMATE_SURPRISES_MAX ? most / 4 : most / 8);
 }
 
-/* What the ratios say, without what they don't explain. */
-static int64_t tokens_by_ratio(const struct pawl_estimate *estimate,
-                               const struct estimate_model *model)
+/* Tokens per 1,024 of o200k_base, from above. There is at least one sample. */
+static int64_t factor_of(const struct estimate_model *model)
 {
-    struct ratios ratios = ratios_of(model);
-    return estimate->known_tokens + tokens_at(estimate->new_bytes, ratios.plain) +
-           tokens_at(estimate->new_dense, ratios.dense) + estimate->other_tokens;
+    const struct pawl_histogram *seen = &model->factor;
+    int64_t factor = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_FINE, 990);
+    if (seen->total < PAWL_ESTIMATE_SAMPLES_COLD) {
+        factor += seen->total > 1 ? factor / 2 : factor;
+    } else {
+        factor += seen->total < SAMPLES_SURE ? factor / 8 : factor / 16;
+    }
+    return pawl_max_i64(factor, FACTOR_ONE);
 }
 
-void pawl_estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model)
+/* Whether what was counted agrees with o200k_base; also where nothing was. */
+static bool agrees(const struct estimate_model *model)
 {
-    estimate->tokens = tokens_by_ratio(estimate, model);
+    return model == NULL ||
+           pawl_histogram_quantile(&model->factor, PAWL_HISTOGRAM_FINE, 500) <= FACTOR_ALIKE_MAX;
+}
+
+/* How far the 99th percentile is from the median, in thousandths of that. */
+static int64_t spread_of(const struct pawl_histogram *seen, enum pawl_histogram_scale scale)
+{
+    int64_t median = pawl_histogram_quantile(seen, scale, 500);
+    return pawl_histogram_quantile(seen, scale, 990) * 1000 / pawl_max_i64(median, 1);
+}
+
+static int64_t by_ratio(const struct estimate_model *model, int64_t bytes, int64_t dense)
+{
+    struct ratios ratios = ratios_of(model);
+    return tokens_at(bytes, ratios.plain) + tokens_at(dense, ratios.dense);
+}
+
+static int64_t
+by_factor(const struct pawl_estimate *estimate, const struct estimate_model *model, int64_t factor)
+{
+    return tokens_at(estimate->new_counted, factor) +
+           by_ratio(model, estimate->rest_bytes, estimate->rest_dense);
+}
+
+/* The bound for new text. */
+static int64_t
+text_tokens(const struct pawl_estimate *estimate, const struct estimate_model *model, bool o200k)
+{
+    int64_t bytes = estimate->new_bytes + estimate->new_dense;
+    int64_t ratio_bound = by_ratio(model, estimate->new_bytes, estimate->new_dense);
+    uint32_t samples = model != NULL ? model->factor.total : 0;
+    if (o200k && agrees(model)) {
+        int64_t highest =
+            samples > 0 ? pawl_histogram_quantile(&model->factor, PAWL_HISTOGRAM_FINE, 990) : 0;
+        int64_t bound = by_factor(estimate, model, pawl_max_i64(FACTOR_ONE, highest));
+        return samples > 0 ? bound : pawl_max_i64(bound, tokens_at(bytes, RATIO_UNCONFIRMED));
+    }
+    if (samples == 0) {
+        return ratio_bound;
+    }
+    int64_t factor_bound = by_factor(estimate, model, factor_of(model));
+    if (samples < PAWL_ESTIMATE_SAMPLES_COLD) {
+        return pawl_min_i64(ratio_bound, factor_bound);
+    }
+    bool mixed = estimate->new_dense * DENSE_NEGLIGIBLE > estimate->new_bytes;
+    bool ratio_steadier = model->input_ratio.total >= PAWL_ESTIMATE_SAMPLES_COLD && !mixed &&
+                          spread_of(&model->input_ratio, PAWL_HISTOGRAM_LINEAR) <
+                              spread_of(&model->factor, PAWL_HISTOGRAM_FINE);
+    return ratio_steadier ? ratio_bound : factor_bound;
+}
+
+/* What the rules say, without what they don't explain. */
+static int64_t explained_tokens(const struct pawl_estimate *estimate,
+                                const struct estimate_model *model,
+                                bool o200k)
+{
+    return estimate->known_tokens + text_tokens(estimate, model, o200k) + estimate->other_tokens;
+}
+
+void pawl_estimate_sum_up(struct pawl_estimate *estimate,
+                          const struct estimate_model *model,
+                          bool o200k)
+{
+    estimate->tokens = explained_tokens(estimate, model, o200k);
     if (model != NULL) {
         estimate->tokens += surprise_of(model, estimate->known_tokens > 0,
                                         estimate->new_bytes + estimate->new_dense);
@@ -164,11 +286,11 @@ void pawl_estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_
 
 /* --- Learning ------------------------------------------------------------------------------- */
 
-/* After the ratios have learned from the same call: they explain what they can. */
+/* After ratio and factor have learned from the same call: they explain what they can. */
 static void
 learn_surprise(struct estimate_model *model, const struct pawl_estimate *estimate, int64_t actual)
 {
-    int64_t explained = tokens_by_ratio(estimate, model);
+    int64_t explained = explained_tokens(estimate, model, model->o200k);
     struct estimate_surprises *seen = &model->surprises[estimate->known_tokens > 0];
     seen->list[seen->count % ESTIMATE_SURPRISES_MAX] = (struct estimate_surprise){
         .tokens = actual > explained ? actual - explained : 0,
@@ -191,129 +313,26 @@ learn_ratio(struct estimate_model *model, const struct pawl_estimate *estimate, 
     }
 }
 
+static void learn_factor(struct estimate_model *model,
+                         const struct pawl_estimate *estimate,
+                         int64_t text_tokens)
+{
+    bool all = estimate->rest_bytes + estimate->rest_dense == 0;
+    if (all && estimate->new_counted >= LEARN_TOKENS_MIN) {
+        pawl_histogram_add(&model->factor, PAWL_HISTOGRAM_FINE,
+                           text_tokens * FACTOR_ONE / estimate->new_counted);
+    }
+}
+
 void pawl_estimate_learn_text(struct estimate_model *model,
                               const struct pawl_estimate *estimate,
                               int64_t actual)
 {
-    pawl_histogram_add(&model->error, PAWL_HISTOGRAM_LOG, estimate->tokens * 1000 / actual);
-    int64_t text_tokens = actual - estimate->known_tokens - estimate->other_tokens;
+    pawl_histogram_add(&model->error, PAWL_HISTOGRAM_FINE, estimate->tokens * 1000 / actual);
+    int64_t tokens = pawl_max_i64(actual - estimate->known_tokens - estimate->other_tokens, 0);
     if (actual >= estimate->known_tokens) {
-        learn_ratio(model, estimate, pawl_max_i64(text_tokens, 0));
+        learn_ratio(model, estimate, tokens);
+        learn_factor(model, estimate, tokens);
     }
     learn_surprise(model, estimate, actual);
-}
-
-void pawl_estimate_learn_answer(struct estimate_model *model,
-                                const struct pawl_estimate_sample *sample)
-{
-    if (sample->rate_permille > 0) {
-        model->rates[model->rate_count++ % ESTIMATE_RATES_MAX] =
-            (uint32_t)pawl_min_i64(sample->rate_permille, RATE_PERMILLE_MAX);
-    }
-    if (sample->reasoning_tokens > 0) {
-        model->hidden = true;
-    }
-    if (sample->output_tokens <= 0 || sample->output_tokens > ESTIMATE_TOKENS_PLAUSIBLE) {
-        return;
-    }
-    pawl_histogram_add(&model->output_tokens, PAWL_HISTOGRAM_LOG, sample->output_tokens);
-    if (sample->output_ceiling > 0) {
-        bool over = sample->output_tokens > sample->output_ceiling;
-        model->overruns[model->overrun_count++ % ESTIMATE_OVERRUNS_MAX] = (struct estimate_overrun){
-            .ceiling = sample->output_ceiling, .tokens = over ? sample->output_tokens : 0};
-    }
-    if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
-        pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
-                           sample->output_tokens * KIBI / sample->visible_bytes);
-    }
-    if (sample->stream_us > 0 && sample->output_tokens >= LEARN_PACE_TOKENS_MIN) {
-        int64_t per_second = 0;
-        if (pawl_money_mul_div_ceil(sample->output_tokens, 1000000, sample->stream_us,
-                                    &per_second)) {
-            pawl_histogram_add(&model->pace, PAWL_HISTOGRAM_LOG, per_second);
-        }
-    }
-}
-
-/* --- Answers -------------------------------------------------------------------------------- */
-
-/* Beyond twice its ceiling an answer has nothing to do with it: then only its own length says
- * something about the next one. */
-static void add_overruns(const struct estimate_model *model, struct pawl_estimate_output *output)
-{
-    for (size_t i = 0; i < ESTIMATE_OVERRUNS_MAX; i++) {
-        const struct estimate_overrun *entry = &model->overruns[i];
-        int64_t beyond = entry->tokens - entry->ceiling;
-        if (entry->tokens == 0) {
-            continue;
-        }
-        if (beyond <= OVERRUN_FEW) {
-            output->overrun_few = pawl_max_i64(output->overrun_few, beyond);
-        } else if (beyond > entry->ceiling) {
-            output->overrun_tokens = pawl_max_i64(output->overrun_tokens, entry->tokens);
-        } else {
-            int64_t permille = (entry->tokens * 1000 + entry->ceiling - 1) / entry->ceiling;
-            output->overrun_permille = pawl_max_i64(output->overrun_permille, permille);
-        }
-    }
-}
-
-static int64_t dearest_rate(const struct estimate_model *model)
-{
-    int64_t most = RATE_ONE;
-    for (size_t i = 0; i < ESTIMATE_RATES_MAX; i++) {
-        most = pawl_max_i64(most, model->rates[i]);
-    }
-    return most;
-}
-
-struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
-                                                  struct pawl_slice model)
-{
-    struct pawl_estimate_output output = {
-        .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
-        .ratio_low = 0,
-        .tokens_per_second = INT64_MAX,
-        .rate_permille = RATE_ONE,
-    };
-    const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
-    if (entry == NULL) {
-        return output;
-    }
-    output.answers = entry->output_tokens.total;
-    add_overruns(entry, &output);
-    output.rate_permille = dearest_rate(entry);
-    output.samples = entry->output_ratio.total;
-    output.hidden = entry->hidden;
-    output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
-    output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);
-    if (output.samples >= PAWL_ESTIMATE_SAMPLES_COLD) {
-        output.ratio_high =
-            pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 990);
-        output.ratio_low = pawl_histogram_lowest(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR);
-    }
-    if (entry->pace.total >= PAWL_ESTIMATE_SAMPLES_COLD) {
-        output.tokens_per_second = pawl_histogram_quantile(&entry->pace, PAWL_HISTOGRAM_LOG, 1000);
-    }
-    return output;
-}
-
-int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
-                                     int64_t visible_bytes)
-{
-    return tokens_at(visible_bytes, output->ratio_high);
-}
-
-struct pawl_estimate_error pawl_estimate_error_of(const struct pawl_estimator *estimator,
-                                                  struct pawl_slice model)
-{
-    const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
-    if (entry == NULL) {
-        return (struct pawl_estimate_error){0};
-    }
-    return (struct pawl_estimate_error){
-        .samples = entry->error.total,
-        .permille_p50 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_LOG, 500),
-        .permille_p99 = pawl_histogram_quantile(&entry->error, PAWL_HISTOGRAM_LOG, 990),
-    };
 }

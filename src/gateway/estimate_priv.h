@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * estimate_priv.h: the estimator's memory, which its two files share.
+ * estimate_priv.h: the estimator's memory, which its files share.
  *
- *   estimate.c        bodies: which of their elements a provider has counted before
- *   estimate_model.c  models: how many tokens their text has, and how long their answers are
+ *   estimate.c         bodies: which of their elements a provider has counted before
+ *   estimate_model.c   models: the table of them, and how many tokens their text has
+ *   estimate_answer.c  models: how long, how fast and how obedient their answers are
  */
 #ifndef PAWL_GATEWAY_ESTIMATE_PRIV_H
 #define PAWL_GATEWAY_ESTIMATE_PRIV_H
@@ -38,12 +39,15 @@ struct estimate_overrun {
 struct estimate_model {
     uint64_t name_hash;                  /* 0: free */
     uint64_t used;                       /* for replacing the one that was used longest ago */
+    char name[PAWL_ESTIMATE_NAME_BYTES]; /* for people; cut where it is longer */
+    bool o200k;                          /* its provider is known to count with o200k_base */
+    struct pawl_histogram factor;        /* FINE: tokens per 1,024 of o200k_base */
     struct pawl_histogram input_ratio;   /* LINEAR, of ASCII text */
     struct pawl_histogram dense_ratio;   /* LINEAR, of text beyond ASCII */
     struct pawl_histogram output_tokens; /* LOG */
     struct pawl_histogram output_ratio;  /* LINEAR */
     struct pawl_histogram pace;          /* LOG, tokens per second */
-    struct pawl_histogram error;         /* LOG, permille */
+    struct pawl_histogram error;         /* FINE, permille */
     /* Of bounds that were made afresh, and of those with a known part: what providers add of their
      * own is known with the rest of a conversation. */
     struct estimate_surprises surprises[2];
@@ -64,8 +68,15 @@ struct estimate_conversation {
     uint64_t used;
 };
 
+/* An element whose tokens were counted lately: another conversation may begin in the same way. */
+struct estimate_counted {
+    uint64_t hash; /* 0: none */
+    uint32_t tokens;
+};
+
 struct pawl_estimator {
-    uint64_t clock; /* counts uses */
+    uint64_t clock;                                             /* counts uses */
+    struct estimate_counted counted[PAWL_ESTIMATE_COUNTED_MAX]; /* by hash, each in its place */
     struct estimate_model models[PAWL_ESTIMATE_MODELS];
     struct estimate_conversation conversations[PAWL_ESTIMATE_CONVERSATIONS];
 };
@@ -81,11 +92,16 @@ const struct estimate_model *pawl_estimate_find_model(const struct pawl_estimato
 struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
                                                struct pawl_slice model);
 /* Sets the bound from the estimate's parts; with no model, by what holds for all. */
-void pawl_estimate_sum_up(struct pawl_estimate *estimate, const struct estimate_model *model);
-/* From what the provider counted for the estimate, and from its answer. */
+void pawl_estimate_sum_up(struct pawl_estimate *estimate,
+                          const struct estimate_model *model,
+                          bool o200k);
+/* From what the provider counted for the estimate. */
 void pawl_estimate_learn_text(struct estimate_model *model,
                               const struct pawl_estimate *estimate,
                               int64_t actual);
+
+/* --- estimate_answer.c ---------------------------------------------------------------------- */
+
 void pawl_estimate_learn_answer(struct estimate_model *model,
                                 const struct pawl_estimate_sample *sample);
 

@@ -125,6 +125,12 @@ struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *ga
     return gateway->counters;
 }
 
+uint32_t pawl_gateway_estimates(const struct pawl_gateway *gateway,
+                                struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS])
+{
+    return pawl_estimate_errors(gateway->estimator, ret_errors);
+}
+
 bool pawl_gateway_flowing(const struct pawl_gateway *gateway)
 {
     return gateway->flowing_count > 0 || gateway->passes != NULL;

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "core/command.h"
 #include "engine/authority.h"
+#include "gateway/estimate.h"
 #include "gateway/price.h"
 #include "gateway/upstream.h"
 #include "net/client.h"
@@ -103,6 +104,9 @@ void pawl_gateway_settle_all(struct pawl_gateway *gateway,
                              void (*idle)(void *arg),
                              void *arg);
 struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *gateway);
+/* How good the bounds for the input of each model's newest calls were; returns how many models. */
+uint32_t pawl_gateway_estimates(const struct pawl_gateway *gateway,
+                                struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS]);
 /* Whether anything is under way to or from an upstream: for pawl_engine_options.flowing. */
 bool pawl_gateway_flowing(const struct pawl_gateway *gateway);
 /* After settle_all has said `idle`, or when no request ever came. NULL is allowed. */

@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 
-enum { LINEAR_STEP = 12, OCTAVE_STEPS = 4 };
+enum { LINEAR_STEP = 12, OCTAVE_STEPS = 4, FINE_FIRST = 256, FINE_STEPS = 32 };
 
 /* The logarithmic scale: 0 .. 3 have a step each, then every octave has four. */
 static uint32_t log_step(int64_t value)
@@ -30,9 +30,34 @@ static int64_t log_lower(uint32_t step)
     return (int64_t)(OCTAVE_STEPS + step % OCTAVE_STEPS) << (octave - 2);
 }
 
+/* The fine scale: octaves from FINE_FIRST on; what is below counts in the first step. */
+static uint32_t fine_step(int64_t value)
+{
+    if (value < FINE_FIRST) {
+        return 0;
+    }
+    uint32_t octave = 63u - (uint32_t)__builtin_clzll((unsigned long long)value);
+    uint32_t part = (uint32_t)((uint64_t)value >> (octave - 5)) & (FINE_STEPS - 1u);
+    uint32_t step = (octave - 8) * FINE_STEPS + part;
+    return step < PAWL_HISTOGRAM_STEPS ? step : PAWL_HISTOGRAM_STEPS - 1;
+}
+
+static int64_t fine_lower(uint32_t step)
+{
+    return (int64_t)(FINE_STEPS + step % FINE_STEPS) << (step / FINE_STEPS + 3);
+}
+
 static int64_t lower_edge(enum pawl_histogram_scale scale, uint32_t step)
 {
-    return scale == PAWL_HISTOGRAM_LINEAR ? (int64_t)step * LINEAR_STEP : log_lower(step);
+    switch (scale) {
+    case PAWL_HISTOGRAM_LINEAR:
+        return (int64_t)step * LINEAR_STEP;
+    case PAWL_HISTOGRAM_LOG:
+        return log_lower(step);
+    case PAWL_HISTOGRAM_FINE:
+        return fine_lower(step);
+    }
+    PAWL_UNREACHABLE();
 }
 
 static int64_t upper_edge(enum pawl_histogram_scale scale, uint32_t step)
@@ -42,8 +67,8 @@ static int64_t upper_edge(enum pawl_histogram_scale scale, uint32_t step)
 
 static uint32_t step_of(enum pawl_histogram_scale scale, int64_t value)
 {
-    if (scale == PAWL_HISTOGRAM_LOG) {
-        return log_step(value);
+    if (scale != PAWL_HISTOGRAM_LINEAR) {
+        return scale == PAWL_HISTOGRAM_LOG ? log_step(value) : fine_step(value);
     }
     int64_t step = value / LINEAR_STEP;
     return step < PAWL_HISTOGRAM_STEPS ? (uint32_t)step : PAWL_HISTOGRAM_STEPS - 1;

@@ -3,8 +3,9 @@
  * histogram.h: what was seen lately, as 128 integer counts. Old samples fade: whenever 512 have
  * collected, every count is halved, so a quantile speaks about the newest few hundred.
  *
- * Two scales: LINEAR steps of 12, for tokens per 1,024 bytes (up to 1.5 tokens a byte); and
- * four steps an octave, for counts and rates. A quantile is the upper edge of its step, so it
+ * Three scales: LINEAR steps of 12, for tokens per 1,024 bytes (up to 1.5 tokens a byte); four
+ * steps an octave (LOG), for counts and rates; and 32 steps an octave from 256 to 4,096 (FINE), for
+ * one count in thousandths or 1,024ths of another. A quantile is the upper edge of its step, so it
  * errs upwards, by at most a step.
  */
 #ifndef PAWL_GATEWAY_HISTOGRAM_H
@@ -14,7 +15,7 @@
 
 enum { PAWL_HISTOGRAM_STEPS = 128, PAWL_HISTOGRAM_SAMPLES_MAX = 512 };
 
-enum pawl_histogram_scale { PAWL_HISTOGRAM_LINEAR, PAWL_HISTOGRAM_LOG };
+enum pawl_histogram_scale { PAWL_HISTOGRAM_LINEAR, PAWL_HISTOGRAM_LOG, PAWL_HISTOGRAM_FINE };
 
 struct pawl_histogram {
     uint16_t counts[PAWL_HISTOGRAM_STEPS];

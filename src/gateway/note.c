@@ -82,6 +82,7 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "output_sent", call->admission.ceiling);
     pawl_json_member_i64(&writer, "input_estimate", call->query.input_tokens);
     pawl_json_member_i64(&writer, "input_known", call->estimate.known_tokens);
+    pawl_json_member_i64(&writer, "input_counted", call->estimate.new_counted);
     pawl_json_member_i64(&writer, "estimator", PAWL_ESTIMATOR_VERSION);
     if (call->priced) {
         member_price(&writer, &call->price);

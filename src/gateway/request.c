@@ -272,6 +272,7 @@ pawl_err pawl_request_read(enum pawl_dialect dialect,
     dialects[dialect].read(&reader);
     add_other_members(&reader);
     add_messages(&reader);
+    pawl_request_let_count(&reader);
     if (reader.problem != NULL) {
         pawl_errmsg_set(msg, "the body's \"%s\" %s", reader.problem_key, reader.problem);
         return PAWL_ERR(INVALID);

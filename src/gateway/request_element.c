@@ -83,6 +83,7 @@ struct tally {
     uint64_t media_bytes; /* of base64, as far as it is no text of ASCII */
     uint64_t dense_bytes; /* beyond ASCII, in that base64 */
     uint64_t media_tokens;
+    bool coded_text; /* a document that is text, in base64 */
 };
 
 /* `data` is the string in the body that holds the base64, or NONE. */
@@ -96,6 +97,8 @@ static void tally_media(struct pawl_request_reader *reader,
     tally->media_bytes += raw_bytes > text.plain_bytes ? raw_bytes - text.plain_bytes : 0;
     tally->dense_bytes += text.dense_bytes;
     tally->media_tokens += pawl_media_tokens_max(media);
+    tally->coded_text = tally->coded_text || text.plain_bytes + text.dense_bytes > 0;
+    pawl_request_note_media(reader, data);
     if (media->kind == PAWL_MEDIA_AUDIO) {
         reader->request->audio = true;
     } else {
@@ -299,7 +302,7 @@ static void visit_item(struct pawl_request_reader *reader, uint32_t item, struct
 struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *reader, uint32_t node)
 {
     const struct pawl_json *json = &reader->json;
-    struct tally tally = {0, 0, 0};
+    struct tally tally = {.media_bytes = 0};
     uint32_t content = pawl_request_get(reader, node, "content");
     if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
@@ -313,6 +316,7 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
     uint64_t dense = text.dense_bytes + tally.dense_bytes;
     return (struct pawl_estimate_element){
         .hash = hash_of(json, node),
+        .node = tally.coded_text ? 0 : node,
         .text_bytes = plain < UINT32_MAX ? (uint32_t)plain : UINT32_MAX,
         .dense_bytes = dense < UINT32_MAX ? (uint32_t)dense : UINT32_MAX,
         .media_tokens = tally.media_tokens < INT32_MAX ? (uint32_t)tally.media_tokens : INT32_MAX,

@@ -9,13 +9,20 @@
 #include "base/json.h"
 #include "gateway/request.h"
 
+/* A string that holds media, and no text. */
+struct pawl_request_media {
+    uint32_t node;
+    const struct pawl_request_media *next;
+};
+
 struct pawl_request_reader {
     struct pawl_json json;
     struct pawl_arena *arena;
     struct pawl_model_request *request;
     struct pawl_estimate_element *base; /* room for base_max */
     uint32_t base_max;
-    const char *problem; /* the first thing that is wrong; NULL: nothing */
+    const struct pawl_request_media *media; /* all that were found */
+    const char *problem;                    /* the first thing that is wrong; NULL: nothing */
     const char *problem_key;
 };
 
@@ -44,6 +51,12 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
                                                   uint32_t node);
 /* Looks for cache_control marks anywhere in the body. */
 void pawl_request_find_cache_marks(struct pawl_request_reader *reader);
+
+/* --- request_tokens.c ----------------------------------------------------------------------- */
+
+void pawl_request_note_media(struct pawl_request_reader *reader, uint32_t node);
+/* When everything is read: lets the estimator count the tokens of elements. */
+void pawl_request_let_count(struct pawl_request_reader *reader);
 
 /* --- One file a dialect --------------------------------------------------------------------- */
 

@@ -38,6 +38,22 @@ static void put_latch(struct pawl_json_writer *writer, const struct pawl_gateway
     pawl_json_object_end(writer);
 }
 
+static void put_estimates(struct pawl_json_writer *writer, const struct pawl_status *status)
+{
+    pawl_json_key(writer, "estimates");
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < status->estimate_count; i++) {
+        const struct pawl_estimate_error *error = &status->estimates[i];
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "model", error->model);
+        pawl_json_member_i64(writer, "calls", error->samples);
+        pawl_json_member_i64(writer, "permille_p50", error->permille_p50);
+        pawl_json_member_i64(writer, "permille_p99", error->permille_p99);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
 void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
 {
     struct pawl_json_writer writer;
@@ -56,6 +72,7 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "refusals", (int64_t)status->counters.refusals);
     pawl_json_member_i64(&writer, "in_flight", (int64_t)status->counters.in_flight);
     pawl_json_member_i64(&writer, "overshoot", status->counters.overshoot_microcents);
+    put_estimates(&writer, status);
     put_latch(&writer, status->latch);
     pawl_json_object_end(&writer);
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "gateway/estimate.h"
 #include "gateway/gateway.h"
 #include "run/account.h"
 
@@ -23,6 +24,8 @@ struct pawl_status {
     struct pawl_account account;
     struct pawl_gateway_counters counters;
     const struct pawl_gateway_latch *latch; /* NULL: none */
+    uint32_t estimate_count;
+    struct pawl_estimate_error estimates[PAWL_ESTIMATE_MODELS];
 };
 
 void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out);

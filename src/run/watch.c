@@ -373,4 +373,5 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
                       &ret_status->account);
+    ret_status->estimate_count = pawl_gateway_estimates(run->gateway, ret_status->estimates);
 }

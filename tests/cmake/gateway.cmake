@@ -13,6 +13,7 @@ foreach(dialect anthropic openai_chat openai_responses)
 endforeach()
 pawl_unit_test(route gateway)
 pawl_unit_test(estimate gateway)
+pawl_unit_test(estimate_tokens gateway)
 # The gateway on its own, for the black-box suites of tests/http.
 add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c)
 target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)

@@ -66,6 +66,7 @@ class History(typing.NamedTuple):
 
     run: dict
     calls: list
+    estimates: list
 
     @property
     def spent(self):
@@ -87,7 +88,8 @@ def read_history(pawl, data_dir):
     shown = subprocess.run([pawl, "show", "last", "--json", "--data-dir", data_dir],
                            capture_output=True, text=True, timeout=RUN_SECONDS_MAX, check=True)
     rows = [json.loads(line) for line in shown.stdout.splitlines()]
-    return History(rows[0], rows[1:])
+    return History(rows[0], [row for row in rows if row["type"] == "call"],
+                   [row for row in rows if row["type"] == "estimate"])
 
 
 def prices(pawl, model):

@@ -110,8 +110,24 @@ def nobody_there(world):
     assert done.returncode == 1 and "nothing" in done.stderr, done
 
 
+def estimates(world):
+    """How good the bounds for the input were: of a live run on its socket, later by `pawl show`."""
+    process = world.start([], "call", "call", "say:ready", "listen")
+    expect_line(process, "ready")
+    _, run = ask(world, "GET")
+    assert finish(process, "go\n")[0] == 0
+    history = world.history()
+    told = [{key: row[key] for key in row if key != "type"} for row in history.estimates]
+    assert told == run["estimates"] and len(told) == 1, (told, run)
+    assert told[0]["model"] == history.calls[0]["model_asked"] and told[0]["calls"] == 2, told
+    assert 1000 <= told[0]["permille_p50"] <= told[0]["permille_p99"], told
+    done = world.tell("show", "last")
+    assert f"{told[0]['model']}: input was estimated at " in done.stdout, done.stdout
+
+
 def tests(world):
     yield "requests that are wrong are told how", mistakes
     yield "pawl stop ends everything and waits for it", stop
     yield "the route to stop can be called twice", stop_by_socket
     yield "pawl stop of what does not run", nobody_there
+    yield "how good estimates were is told by run and history", estimates

@@ -404,9 +404,12 @@ static void answers_are_learned_per_model(void **state)
     assert_in_range(pawl_estimate_visible_tokens(&warm, 4000), 1000, 1100);
     struct pawl_estimate_output other = pawl_estimate_answers(estimator, PAWL_SLICE("model-2"));
     assert_int_equal(other.samples, 0);
-    struct pawl_estimate_error error = pawl_estimate_error_of(estimator, MODEL);
-    assert_int_equal(error.samples, 40);
-    assert_true(error.permille_p99 >= 1000);
+    struct pawl_estimate_error errors[PAWL_ESTIMATE_MODELS];
+    assert_int_equal(pawl_estimate_errors(estimator, errors), 1);
+    assert_string_equal(errors[0].model, "model-1");
+    assert_int_equal(errors[0].samples, 40);
+    assert_true(errors[0].permille_p50 >= 1000);
+    assert_true(errors[0].permille_p99 >= errors[0].permille_p50);
     pawl_estimator_free(estimator);
 }
 
