@@ -32,7 +32,7 @@ struct pawl_cli_option {
     int id;               /* the command's own number, > 0 */
     char letter;          /* 0: none */
     const char *name;     /* "max-usd" */
-    const char *argument; /* "USD"; NULL: the option takes none */
+    const char *argument; /* "USD"; NULL: the option takes none; "[PATH]": may have one, with '=' */
     const char *help;     /* one sentence without a full stop */
 };
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 const struct pawl_cli_command *const pawl_cli_commands[] = {
-    &pawl_cli_command_run,        &pawl_cli_command_runs,   &pawl_cli_command_show,
-    &pawl_cli_command_stop,       &pawl_cli_command_prices, &pawl_cli_command_verify,
-    &pawl_cli_command_completion, &pawl_cli_command_man,    &pawl_cli_command_version,
-    &pawl_cli_command_help,
+    &pawl_cli_command_run,    &pawl_cli_command_runs,      &pawl_cli_command_show,
+    &pawl_cli_command_stop,   &pawl_cli_command_limit,     &pawl_cli_command_prices,
+    &pawl_cli_command_verify, &pawl_cli_command_authority, &pawl_cli_command_completion,
+    &pawl_cli_command_man,    &pawl_cli_command_version,   &pawl_cli_command_help,
 };
 const size_t pawl_cli_command_count = PAWL_ARRAY_LEN(pawl_cli_commands);
 

@@ -90,7 +90,10 @@ static void quoted(FILE *out, const char *text)
 
 static void zsh_option(FILE *out, const struct pawl_cli_option *option)
 {
-    fprintf(out, " \\\n            '--%s%s[", option->name, option->argument != NULL ? "=" : "");
+    fprintf(out, " \\\n            '--%s%s[", option->name,
+            option->argument == NULL     ? ""
+            : option->argument[0] == '[' ? "=-"
+                                         : "=");
     for (const char *c = option->help; *c != '\0'; c++) {
         if (*c == '[' || *c == ']' || *c == ':') {
             fputc('\\', out);
@@ -103,7 +106,9 @@ static void zsh_option(FILE *out, const struct pawl_cli_option *option)
     }
     fputs("]", out);
     if (option->argument != NULL) {
-        fprintf(out, ":%s:", option->argument);
+        bool optional = option->argument[0] == '[';
+        int bytes = (int)strcspn(option->argument + optional, "]");
+        fprintf(out, "%s:%.*s:", optional ? ":" : "", bytes, option->argument + optional);
     }
     fputs("'", out);
 }
@@ -200,7 +205,7 @@ fish_option(FILE *out, const struct pawl_cli_command *command, const struct pawl
     if (option->letter != 0) {
         fprintf(out, " -s %c", option->letter);
     }
-    fprintf(out, "%s -d '", option->argument != NULL ? " -r" : "");
+    fprintf(out, "%s -d '", option->argument != NULL && option->argument[0] != '[' ? " -r" : "");
     quoted(out, option->help);
     fputs("'\n", out);
 }

@@ -8,16 +8,19 @@
 
 enum { HELP_COLUMN = 26 };
 
-/* "-q, --quiet" or "    --max-usd USD", and how wide it is. */
+/* "-q, --quiet", "    --max-usd USD" or "    --repo[=PATH]", and how wide it is. */
 static int option_text(const struct pawl_cli_option *option, char *out, size_t bytes)
 {
     char letter[8] = "    ";
     if (option->letter != 0) {
         snprintf(letter, sizeof(letter), "-%c, ", option->letter);
     }
-    return snprintf(out, bytes, "%s--%s%s%s", letter, option->name,
-                    option->argument != NULL ? " " : "",
-                    option->argument != NULL ? option->argument : "");
+    const char *argument = option->argument != NULL ? option->argument : "";
+    if (argument[0] == '[') {
+        return snprintf(out, bytes, "%s--%s[=%s", letter, option->name, argument + 1);
+    }
+    return snprintf(out, bytes, "%s--%s%s%s", letter, option->name, argument[0] != '\0' ? " " : "",
+                    argument);
 }
 
 static void print_option(FILE *out, const struct pawl_cli_option *option)

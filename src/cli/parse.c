@@ -24,19 +24,27 @@ struct getopt_form {
     size_t count;
 };
 
+static int argument_kind(const struct pawl_cli_option *option)
+{
+    if (option->argument == NULL) {
+        return no_argument;
+    }
+    return option->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 static void form_add(struct getopt_form *form, size_t *shorts, const struct pawl_cli_option *option)
 {
     PAWL_ASSERT(form->count < PAWL_CLI_OPTIONS_MAX);
     form->longs[form->count] = (struct option){
         .name = option->name,
-        .has_arg = option->argument != NULL ? required_argument : no_argument,
+        .has_arg = argument_kind(option),
         .val = 256 + (int)form->count,
     };
     form->options[form->count] = option;
     form->count++;
     if (option->letter != 0) {
         form->shorts[(*shorts)++] = option->letter;
-        if (option->argument != NULL) {
+        if (argument_kind(option) == required_argument) {
             form->shorts[(*shorts)++] = ':';
         }
     }

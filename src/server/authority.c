@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * authority.c: see authority.h. The lock comes first and goes with the process: whoever has it may
+ * open the journal and replace a socket that nobody listens behind.
+ *
+ * As a daemon it begins as a child of a process that exits at once, in a session of its own and
+ * with nothing of the caller's open. The caller waits on a pipe for the word that it listens, so it
+ * can connect without trying; whoever finds the lock taken learns that there is another.
+ */
+#define _GNU_SOURCE
+#include "server/authority.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "net/server.h"
+#include "server/lender.h"
+#include "server/routes.h"
+
+enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, LOG_BYTES_MAX = 1 << 20, ADDRESS_BYTES = 64 };
+
+struct authority {
+    const struct pawl_authority_options *options;
+    char dir[PAWL_AUTHORITY_PATH_BYTES];
+    char journal[PAWL_AUTHORITY_PATH_BYTES];
+    char marker[PAWL_AUTHORITY_PATH_BYTES];
+    int lock_fd;
+    int dir_fd;
+    int ready_fd; /* the caller waits behind it; -1: nobody does */
+    struct pawl_engine *engine;
+    struct pawl_lender *lender;
+    struct pawl_http_server *http;
+    struct pawl_routes routes;
+    uv_loop_t loop;
+    bool has_loop;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_async_t wake;
+    uv_timer_t due_timer;
+    uv_timer_t pulse_timer;
+    uv_signal_t term;
+    int64_t due_at_us; /* what due_timer is set to */
+    uint64_t requests_seen;
+    uint64_t quiet_since_ms;
+    bool ending;
+};
+
+/* --- Files --------------------------------------------------------------------------------- */
+
+static pawl_err join(char *out, const char *dir, const char *name, struct pawl_errmsg *msg)
+{
+    int bytes = snprintf(out, PAWL_AUTHORITY_PATH_BYTES, "%s/%s", dir, name);
+    if (bytes < 0 || bytes >= PAWL_AUTHORITY_PATH_BYTES) {
+        pawl_errmsg_set(msg, "the path is too long: %.200s...", dir);
+        return PAWL_ERR(LIMIT);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err from_errno(const char *path, struct pawl_errmsg *msg)
+{
+    int error_number = errno;
+    pawl_errmsg_set(msg, "%.400s: %s", path, strerror(error_number));
+    return pawl_err_from_errno(error_number);
+}
+
+static pawl_err make_dir(const char *path, struct pawl_errmsg *msg)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? PAWL_OK : from_errno(path, msg);
+}
+
+static pawl_err find_places(struct authority *authority, struct pawl_errmsg *msg)
+{
+    pawl_err err = join(authority->dir, authority->options->data_dir, PAWL_AUTHORITY_DIR, msg);
+    if (pawl_ok(err)) {
+        err = join(authority->journal, authority->dir, "journal", msg);
+    }
+    if (pawl_ok(err)) {
+        err = join(authority->marker, authority->dir, "limits", msg);
+    }
+    if (pawl_ok(err)) {
+        err = make_dir(authority->dir, msg);
+    }
+    return err;
+}
+
+static pawl_err take_lock(struct authority *authority, struct pawl_errmsg *msg)
+{
+    char path[PAWL_AUTHORITY_PATH_BYTES];
+    pawl_err err = join(path, authority->dir, "lock", msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    authority->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (authority->lock_fd < 0) {
+        return from_errno(path, msg);
+    }
+    if (flock(authority->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        return PAWL_OK;
+    }
+    if (errno != EWOULDBLOCK) {
+        return from_errno(path, msg);
+    }
+    pawl_errmsg_set(msg, "an authority is running for %.400s", authority->options->data_dir);
+    return PAWL_ERR(LOCKED);
+}
+
+/* --- The ledger ---------------------------------------------------------------------------- */
+
+static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
+{
+    (void)arg;
+    pawl_log(PAWL_LOG_ERROR, "the journal of the limits cannot be written (%s): %s",
+             pawl_err_name(err), msg->text);
+    _exit(EXIT_FAILURE); /* nothing is closed, for that would try again */
+}
+
+static void on_wake(void *arg)
+{
+    struct authority *authority = arg;
+    (void)uv_async_send(&authority->wake);
+}
+
+static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg)
+{
+    struct pawl_config config = pawl_lender_config();
+    struct pawl_journal_sqlite_options journal = {
+        .dir = authority->journal,
+        .create = true,
+        .allow_any_filesystem = authority->options->allow_any_filesystem,
+    };
+    struct pawl_engine_options options = {
+        .dir = authority->journal,
+        .clock = pawl_clock_os(),
+        .accept_clock = true, /* it sleeps for days, and nobody is there to be asked */
+        .commit_mode = PAWL_COMMIT_INLINE,
+        .wake = on_wake,
+        .wake_arg = authority,
+        .fatal = on_fatal,
+        .config = &config,
+    };
+    pawl_err err = make_dir(authority->journal, msg);
+    if (pawl_ok(err)) {
+        err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
+    }
+    return pawl_ok(err) ? pawl_engine_open(&options, &authority->engine, msg) : err;
+}
+
+/* --- Turns --------------------------------------------------------------------------------- */
+
+static void on_due(uv_timer_t *timer)
+{
+    struct authority *authority = timer->data;
+    authority->due_at_us = INT64_MAX;
+    pawl_engine_tick(authority->engine);
+}
+
+static void turn(struct authority *authority)
+{
+    pawl_engine_turn(authority->engine);
+    int64_t due_us = pawl_engine_next_due_us(authority->engine);
+    if (due_us == authority->due_at_us) {
+        return;
+    }
+    authority->due_at_us = due_us;
+    if (due_us == INT64_MAX) {
+        (void)uv_timer_stop(&authority->due_timer);
+        return;
+    }
+    int64_t wait_ms = (due_us - pawl_engine_now_us(authority->engine)) / PAWL_US_PER_MS + 1;
+    (void)uv_timer_start(&authority->due_timer, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
+}
+
+static void before_poll(uv_prepare_t *handle)
+{
+    turn(handle->data);
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    turn(handle->data);
+}
+
+static void on_woken(uv_async_t *handle)
+{
+    struct authority *authority = handle->data;
+    pawl_engine_collect(authority->engine);
+}
+
+/* --- The end ------------------------------------------------------------------------------- */
+
+static void on_drained(void *arg)
+{
+    struct authority *authority = arg;
+    uv_stop(&authority->loop);
+}
+
+static void end(struct authority *authority)
+{
+    if (!authority->ending) {
+        authority->ending = true;
+        pawl_http_server_drain(authority->http, on_drained, authority);
+    }
+}
+
+/* Whoever asks while it goes finds nobody, and starts the next one. */
+static void on_pulse(uv_timer_t *timer)
+{
+    struct authority *authority = timer->data;
+    uint64_t now_ms = uv_now(&authority->loop);
+    if (authority->requests_seen != authority->routes.request_count ||
+        authority->routes.open_count > 0) {
+        authority->requests_seen = authority->routes.request_count;
+        authority->quiet_since_ms = now_ms;
+    }
+    uint64_t quiet_ms = now_ms - authority->quiet_since_ms;
+    if (quiet_ms >= (uint64_t)authority->options->idle_ms &&
+        pawl_lender_open_slices(authority->lender) == 0) {
+        end(authority);
+    }
+}
+
+static void on_term(uv_signal_t *handle, int number)
+{
+    (void)number;
+    end(handle->data);
+}
+
+/* --- Serving ------------------------------------------------------------------------------- */
+
+static pawl_err listen_on_socket(struct authority *authority, struct pawl_errmsg *msg)
+{
+    struct pawl_http_server_options options = {
+        .loop = &authority->loop,
+        .limits = PAWL_HTTP_LIMITS_DEFAULT,
+        .handler = pawl_routes_handle,
+        .arg = &authority->routes,
+    };
+    options.limits.body_bytes_max = 64 << 10;
+    options.limits.connection_count_max = 512;
+    authority->dir_fd = open(authority->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (authority->dir_fd < 0) {
+        return from_errno(authority->dir, msg);
+    }
+    pawl_err err = pawl_http_server_new(&options, &authority->http);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory for a server");
+        return err;
+    }
+    char address[ADDRESS_BYTES];
+    (void)snprintf(address, sizeof(address), "/proc/self/fd/%d/%s", authority->dir_fd,
+                   PAWL_AUTHORITY_SOCKET);
+    return pawl_http_server_listen_unix(authority->http, address, msg);
+}
+
+static void start_handles(struct authority *authority)
+{
+    uv_loop_t *loop = &authority->loop;
+    int failures = 0;
+    failures += uv_prepare_init(loop, &authority->before_poll) != 0;
+    failures += uv_check_init(loop, &authority->after_poll) != 0;
+    failures += uv_async_init(loop, &authority->wake, on_woken) != 0;
+    failures += uv_timer_init(loop, &authority->due_timer) != 0;
+    failures += uv_timer_init(loop, &authority->pulse_timer) != 0;
+    failures += uv_signal_init(loop, &authority->term) != 0;
+    PAWL_ASSERT(failures == 0); /* at the start of a process there is room for all of them */
+    authority->before_poll.data = authority;
+    authority->after_poll.data = authority;
+    authority->wake.data = authority;
+    authority->due_timer.data = authority;
+    authority->pulse_timer.data = authority;
+    authority->term.data = authority;
+    authority->due_at_us = INT64_MAX;
+    int64_t pulse_ms = authority->options->idle_ms / 4;
+    pulse_ms = pulse_ms > PULSE_MS_MAX ? PULSE_MS_MAX : pulse_ms;
+    pulse_ms = pulse_ms < PULSE_MS_MIN ? PULSE_MS_MIN : pulse_ms;
+    (void)uv_prepare_start(&authority->before_poll, before_poll);
+    (void)uv_check_start(&authority->after_poll, after_poll);
+    (void)uv_timer_start(&authority->pulse_timer, on_pulse, (uint64_t)pulse_ms, (uint64_t)pulse_ms);
+    (void)uv_signal_start(&authority->term, on_term, SIGTERM);
+}
+
+static void tell_ready(struct authority *authority, char word)
+{
+    if (authority->ready_fd >= 0) {
+        ssize_t written = write(authority->ready_fd, &word, 1);
+        (void)written; /* Nobody may be left who waits. */
+        (void)close(authority->ready_fd);
+        authority->ready_fd = -1;
+    }
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    struct authority *authority = arg;
+    if (handle->data == authority && uv_is_closing(handle) == 0) {
+        uv_close(handle, NULL);
+    }
+}
+
+static void close_all(struct authority *authority)
+{
+    if (authority->http != NULL) {
+        pawl_http_server_close(authority->http);
+    }
+    if (authority->has_loop) {
+        uv_walk(&authority->loop, close_handle, authority);
+    }
+    if (authority->engine != NULL) {
+        pawl_engine_flush(authority->engine);
+    }
+    if (authority->has_loop) {
+        (void)uv_run(&authority->loop, UV_RUN_DEFAULT);
+    }
+    pawl_lender_free(authority->lender);
+    if (authority->engine != NULL) {
+        pawl_engine_close(authority->engine);
+    }
+    if (authority->has_loop) {
+        (void)uv_loop_close(&authority->loop);
+    }
+    if (authority->dir_fd >= 0) {
+        (void)close(authority->dir_fd);
+    }
+    if (authority->lock_fd >= 0) {
+        (void)close(authority->lock_fd);
+    }
+}
+
+static pawl_err serve(struct authority *authority, struct pawl_errmsg *msg)
+{
+    pawl_err err = find_places(authority, msg);
+    if (pawl_ok(err)) {
+        err = take_lock(authority, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    if (uv_loop_init(&authority->loop) != 0) {
+        pawl_errmsg_set(msg, "cannot make an event loop");
+        return PAWL_ERR(MEMORY);
+    }
+    authority->has_loop = true;
+    start_handles(authority);
+    err = open_engine(authority, msg);
+    if (pawl_ok(err)) {
+        struct pawl_lender_options lender = {
+            .engine = authority->engine, .marker = authority->marker, .reload_zones = true};
+        err = pawl_lender_new(&lender, &authority->lender, msg);
+    }
+    if (pawl_ok(err)) {
+        authority->routes.lender = authority->lender;
+        err = listen_on_socket(authority, msg);
+    }
+    if (pawl_ok(err)) {
+        tell_ready(authority, 'r');
+        authority->quiet_since_ms = uv_now(&authority->loop);
+        (void)uv_run(&authority->loop, UV_RUN_DEFAULT);
+    }
+    return err;
+}
+
+static pawl_err
+run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errmsg *msg)
+{
+    struct authority *authority = pawl_alloc_zeroed(1, sizeof(*authority));
+    if (authority == NULL) {
+        return PAWL_ERR(MEMORY);
+    }
+    authority->options = options;
+    authority->lock_fd = -1;
+    authority->dir_fd = -1;
+    authority->ready_fd = ready_fd;
+    pawl_err err = serve(authority, msg);
+    close_all(authority);
+    /* Whoever found another in its place knows enough. */
+    tell_ready(authority, err.code == PAWL_ERR_LOCKED ? 'l' : 'f');
+    pawl_free(authority);
+    return err;
+}
+
+/* --- Leaving the caller -------------------------------------------------------------------- */
+
+static void open_log(const struct pawl_authority_options *options)
+{
+    char path[PAWL_AUTHORITY_PATH_BYTES];
+    struct stat found;
+    int bytes = snprintf(path, sizeof(path), "%s/%s", options->data_dir, PAWL_AUTHORITY_DIR);
+    if (bytes < 0 || (size_t)bytes + sizeof("/log") > sizeof(path)) {
+        return;
+    }
+    (void)mkdir(path, 0700);
+    (void)memcpy(path + bytes, "/log", sizeof("/log"));
+    bool too_long = stat(path, &found) == 0 && found.st_size > LOG_BYTES_MAX;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | (too_long ? O_TRUNC : 0), 0600);
+    if (fd >= 0) {
+        (void)dup2(fd, STDERR_FILENO);
+        (void)close(fd);
+    }
+}
+
+static void let_go(int ready_fd)
+{
+    int null_fd = open("/dev/null", O_RDWR);
+    if (null_fd >= 0) {
+        (void)dup2(null_fd, STDIN_FILENO);
+        (void)dup2(null_fd, STDOUT_FILENO);
+        (void)dup2(null_fd, STDERR_FILENO);
+    }
+    for (int fd = STDERR_FILENO + 1; fd < ready_fd; fd++) {
+        (void)close(fd);
+    }
+    (void)syscall(SYS_close_range, (unsigned int)ready_fd + 1, ~0u, 0);
+    (void)umask(077);
+    int moved = chdir("/"); /* so that no file system is held */
+    (void)moved;
+}
+
+/* An end by a signal is the terminal's or the caller's business; this process is nobody's job. */
+static void forget_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGQUIT, SIG_IGN);
+}
+
+static pawl_err wait_for_word(int fd, pid_t child, struct pawl_errmsg *msg)
+{
+    char word = 'f';
+    ssize_t bytes = 0;
+    do {
+        bytes = read(fd, &word, 1);
+    } while (bytes < 0 && errno == EINTR);
+    (void)waitpid(child, NULL, 0);
+    if (bytes == 1 && word == 'r') {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg, bytes == 1 && word == 'l' ? "an authority is running"
+                                                   : "the authority did not start");
+    return bytes == 1 && word == 'l' ? PAWL_ERR(LOCKED) : PAWL_ERR(UNREACHABLE);
+}
+
+/* In the first child: leads a session, and lets the process that stays have no chance to. */
+static void begin_daemon(const struct pawl_authority_options *options, int ready_fd)
+{
+    (void)setsid();
+    pid_t pid = fork();
+    if (pid != 0) {
+        _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    let_go(ready_fd);
+    open_log(options);
+    forget_signals();
+    struct pawl_errmsg msg = {""};
+    pawl_err err = run(options, ready_fd, &msg);
+    if (pawl_failed(err) && err.code != PAWL_ERR_LOCKED) {
+        pawl_log(PAWL_LOG_ERROR, "the authority did not start: %s", msg.text);
+    }
+    _exit(pawl_ok(err) ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+pawl_err pawl_authority_main(const struct pawl_authority_options *options, struct pawl_errmsg *msg)
+{
+    if (!options->daemon) {
+        return run(options, -1, msg);
+    }
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) != 0) {
+        return from_errno("a pipe", msg);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(pair[0]);
+        begin_daemon(options, pair[1]);
+    }
+    (void)close(pair[1]);
+    pawl_err err = pid > 0 ? wait_for_word(pair[0], pid, msg) : from_errno("a process", msg);
+    (void)close(pair[0]);
+    return err;
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+pawl_unit_test(server_zone server)
+pawl_unit_test(server_wire server)
+pawl_unit_test(server_lender server enginekit)
