@@ -195,7 +195,8 @@ static struct decider decider_of(const struct pawl_admission_query *query)
                       bit(PAWL_USAGE_CACHE_WRITE, request->cache_short || request->cache_long) |
                       bit(PAWL_USAGE_CACHE_WRITE_LONG, request->cache_long) |
                       bit(PAWL_USAGE_INPUT_AUDIO, request->audio) |
-                      bit(PAWL_USAGE_INPUT_IMAGE, request->image);
+                      bit(PAWL_USAGE_INPUT_IMAGE, request->image) |
+                      bit(PAWL_USAGE_INPUT_VIDEO, request->video);
     uint32_t outputs = bit(PAWL_USAGE_OUTPUT, true) |
                        bit(PAWL_USAGE_OUTPUT_AUDIO, request->audio_output) |
                        bit(PAWL_USAGE_OUTPUT_IMAGE, true);

@@ -170,6 +170,7 @@ static void free_rest(struct pawl_model_call *call)
     pawl_buf_free(&call->answer.gate);
     pawl_buf_free(&call->answer.pending);
     pawl_sse_free(&call->answer.sse);
+    pawl_items_free(&call->answer.list);
     pawl_decoder_free(call->answer.decoder);
     pawl_estimate_mark_free(&call->mark);
     if (call->answer.meter_made) {
@@ -248,6 +249,7 @@ static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
     pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
     pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
     pawl_sse_init(&call->answer.sse, 0);
+    pawl_items_init(&call->answer.list, 0);
     link_call(gateway, call);
     pawl_http_exchange_set_owner(exchange, call);
     pawl_http_exchange_on_gone(exchange, on_gone);

@@ -61,10 +61,21 @@ static bool is_event_stream(const struct pawl_http_header *headers, size_t count
     return pawl_slice_equal_nocase(bare, PAWL_SLICE("text/event-stream"));
 }
 
+/* Google says in a header at which rate it served. */
+static void
+note_rate(struct pawl_model_call *call, const struct pawl_http_header *headers, size_t count)
+{
+    struct pawl_slice tier = pawl_headers_value(headers, count, "x-gemini-service-tier");
+    call->answer.rate = pawl_slice_empty(tier)
+                            ? call->request.modifiers
+                            : pawl_usage_modifiers_of_tier(call->route.dialect, tier);
+}
+
 static void make_meter(struct pawl_model_call *call)
 {
     struct pawl_meter_options options = {.dialect = call->route.dialect,
-                                         .long_cache_asked = call->request.cache_long};
+                                         .long_cache_asked = call->request.cache_long,
+                                         .modifiers_asked = call->answer.rate};
     call->answer.meter_made = pawl_meter_init(&call->answer.meter, options);
     PAWL_ASSERT(call->answer.meter_made); /* routes name only dialects that have one */
 }
@@ -107,6 +118,7 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
         refuse_redirect(call, pawl_headers_value(headers, count, "location"));
         return;
     }
+    note_rate(call, headers, count);
     answer->kind = kind_of(call, headers, count);
     answer->labelled_stream = is_event_stream(headers, count);
     struct pawl_headers_options keep = {.drop_content_encoding = answer->decoder != NULL,
@@ -211,6 +223,14 @@ static bool collect(struct pawl_model_call *call, struct pawl_slice *bytes)
     return true;
 }
 
+/* Google's streams come as a list where the client does not ask for events. */
+static bool lists_its_events(const struct pawl_model_call *call)
+{
+    struct pawl_slice bytes = pawl_slice_trim(pawl_buf_slice(&call->store.decoded));
+    return call->route.dialect == PAWL_DIALECT_GEMINI && call->request.stream &&
+           pawl_slice_starts_with(bytes, PAWL_SLICE("["));
+}
+
 /* What it is, as far as its bytes say by now; what its head says where they say nothing else. */
 static enum pawl_answer_kind kind_by_bytes(const struct pawl_model_call *call)
 {
@@ -218,7 +238,7 @@ static enum pawl_answer_kind kind_by_bytes(const struct pawl_model_call *call)
     case PAWL_SNIFFED_NOTHING:
         return PAWL_ANSWER_UNREAD;
     case PAWL_SNIFFED_JSON:
-        return PAWL_ANSWER_WHOLE;
+        return lists_its_events(call) ? PAWL_ANSWER_STREAM : PAWL_ANSWER_WHOLE;
     case PAWL_SNIFFED_EVENTS:
         return PAWL_ANSWER_STREAM;
     case PAWL_SNIFFED_OTHER:
@@ -231,6 +251,7 @@ static enum pawl_answer_kind kind_by_bytes(const struct pawl_model_call *call)
 static bool begin_stream(struct pawl_model_call *call)
 {
     call->answer.kind = PAWL_ANSWER_STREAM;
+    call->answer.items = lists_its_events(call);
     if (!call->answer.begun && call->exchange != NULL) {
         pawl_model_call_begin_answer(call);
     }

@@ -57,6 +57,7 @@ static void forward(struct pawl_model_call *call, struct pawl_slice bytes)
         return;
     }
     call->answer.line_open = bytes.data[bytes.bytes - 1] != '\n';
+    call->answer.any_item = true;
     if (!pawl_http_reply_write(call->exchange, bytes)) {
         call->answer.client_slow = true;
     }
@@ -201,6 +202,19 @@ void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count)
 
 /* --- Events --------------------------------------------------------------------------------- */
 
+static enum pawl_sse_status
+next_event(struct pawl_answer *answer, struct pawl_slice *bytes, struct pawl_sse_event *ret_event)
+{
+    return answer->items ? pawl_items_next(&answer->list, bytes, ret_event)
+                         : pawl_sse_next(&answer->sse, bytes, ret_event);
+}
+
+static enum pawl_sse_status last_event(struct pawl_answer *answer, struct pawl_sse_event *ret_event)
+{
+    return answer->items ? pawl_items_finish(&answer->list, ret_event)
+                         : pawl_sse_finish(&answer->sse, ret_event);
+}
+
 /* Holds the event back until its tool calls are counted. */
 static void gate(struct pawl_model_call *call, struct pawl_slice bytes, uint32_t tool_calls)
 {
@@ -253,7 +267,7 @@ bool pawl_model_call_stream(struct pawl_model_call *call, struct pawl_slice byte
     }
     struct pawl_sse_event event;
     enum pawl_sse_status status = PAWL_SSE_MORE;
-    while ((status = pawl_sse_next(&answer->sse, &bytes, &event)) == PAWL_SSE_EVENT) {
+    while ((status = next_event(answer, &bytes, &event)) == PAWL_SSE_EVENT) {
         on_event(call, &event);
         if (!pawl_model_call_flowing(call)) {
             return true;
@@ -290,7 +304,7 @@ static void finish_stream(struct pawl_model_call *call)
 {
     struct pawl_sse_event event;
     struct pawl_answer *answer = &call->answer;
-    if (pawl_sse_finish(&answer->sse, &event) == PAWL_SSE_EVENT) {
+    if (last_event(answer, &event) == PAWL_SSE_EVENT) {
         on_event(call, &event);
         if (!pawl_model_call_flowing(call) || answer->gated) {
             return; /* the rest follows when the tool call is counted */

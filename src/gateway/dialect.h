@@ -11,6 +11,7 @@ enum pawl_dialect {
     PAWL_DIALECT_OPENAI_CHAT,      /* POST /v1/chat/completions */
     PAWL_DIALECT_OPENAI_RESPONSES, /* POST /v1/responses */
     PAWL_DIALECT_GEMINI,           /* POST …:generateContent and …:streamGenerateContent */
+    PAWL_DIALECT_GEMINI_EMBED,     /* POST …:embedContent and …:batchEmbedContents */
     PAWL_DIALECT_COUNT
 };
 

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "gateway/headers.h"
 
 enum { GATEWAY_ARENA_BYTES = 256 * 1024, SCRATCH_BYTES_MAX = 512 << 20 };
 
@@ -240,7 +241,10 @@ void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange)
     struct pawl_gateway *gateway = arg;
     const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
     struct pawl_route_request wanted = {
-        .method = request->method, .path = request->path, .upgrade = request->upgrade};
+        .method = request->method,
+        .path = request->path,
+        .upgrade = request->upgrade,
+        .overridden = pawl_headers_overridden(request->headers, request->header_count)};
     struct pawl_route route = pawl_route_of(&wanted, gateway->options.secret);
     switch (route.kind) {
     case PAWL_ROUTE_NOT_FOUND:

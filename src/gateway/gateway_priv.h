@@ -33,6 +33,7 @@
 #include "gateway/coding.h"
 #include "gateway/estimate.h"
 #include "gateway/gateway.h"
+#include "gateway/items.h"
 #include "gateway/meter.h"
 #include "gateway/previous.h"
 #include "gateway/request.h"
@@ -127,6 +128,10 @@ struct pawl_answer {
     struct pawl_sse sse;
     struct pawl_meter meter;
     bool meter_made;
+    uint32_t rate;           /* enum pawl_usage_modifier, as its head says or as it was asked for */
+    bool items;              /* a stream of the items of a JSON list, not of events */
+    bool any_item;           /* one went to the client */
+    struct pawl_items list;  /* their reader */
     bool labelled_stream;    /* its head calls it one */
     bool begun;              /* the head was sent to the client */
     bool hide_usage;         /* usage was asked for on the client's behalf */

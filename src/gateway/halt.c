@@ -12,14 +12,16 @@ static const struct {
     int status;
     const char *anthropic;
     const char *openai;
+    const char *gemini;
 } types[] = {
-    {402, "billing_error", "insufficient_quota"},
-    {400, "invalid_request_error", "invalid_request_error"},
-    {403, "permission_error", "invalid_request_error"},
-    {404, "not_found_error", "invalid_request_error"},
-    {413, "request_too_large", "invalid_request_error"},
-    {426, "invalid_request_error", "invalid_request_error"},
-    {503, "overloaded_error", "server_error"},
+    {402, "billing_error", "insufficient_quota", "FAILED_PRECONDITION"},
+    {400, "invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"},
+    {403, "permission_error", "invalid_request_error", "PERMISSION_DENIED"},
+    {404, "not_found_error", "invalid_request_error", "NOT_FOUND"},
+    {413, "request_too_large", "invalid_request_error", "INVALID_ARGUMENT"},
+    {426, "invalid_request_error", "invalid_request_error", "FAILED_PRECONDITION"},
+    {502, "api_error", "api_error", "UNAVAILABLE"},
+    {503, "overloaded_error", "server_error", "UNAVAILABLE"},
 };
 
 static int status_of(const struct pawl_halt *halt)
@@ -47,6 +49,16 @@ static const char *type_of(const struct pawl_halt *halt)
         }
     }
     return "api_error";
+}
+
+static const char *gemini_status_of(const struct pawl_halt *halt)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(types); ++i) {
+        if (types[i].status == status_of(halt)) {
+            return types[i].gemini;
+        }
+    }
+    return "UNKNOWN";
 }
 
 static void put_details(struct pawl_json_writer *writer, const struct pawl_halt *halt)
@@ -91,7 +103,7 @@ static void put_gemini(struct pawl_json_writer *writer, const struct pawl_halt *
     pawl_json_object_begin(writer);
     pawl_json_member_i64(writer, "code", status_of(halt));
     pawl_json_member_string(writer, "message", halt->message);
-    pawl_json_member_str(writer, "status", "FAILED_PRECONDITION");
+    pawl_json_member_str(writer, "status", gemini_status_of(halt));
     pawl_json_member_str(writer, "reason", halt->code);
     put_details(writer, halt);
     pawl_json_object_end(writer);
@@ -111,6 +123,7 @@ static void put_body(const struct pawl_halt *halt, struct pawl_buf *out)
         put_openai(&writer, halt);
         break;
     case PAWL_DIALECT_GEMINI:
+    case PAWL_DIALECT_GEMINI_EMBED:
         put_gemini(&writer, halt);
         break;
     case PAWL_DIALECT_COUNT:
@@ -175,8 +188,33 @@ static void put_responses_event(const struct pawl_halt *halt, struct pawl_buf *o
     pawl_json_object_end(&writer);
 }
 
+static void put_gemini_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out)
+{
+    static const struct {
+        const char *front;
+        const char *behind;
+    } around[] = {
+        [PAWL_HALT_EVENT] = {"data: ", "\n\n"},
+        [PAWL_HALT_BARE] = {"", "\n"},
+        [PAWL_HALT_FIRST_ITEM] = {"[", "]\n"},
+        [PAWL_HALT_LAST_ITEM] = {",\n", "]\n"},
+    };
+    if (line_open && halt->form <= PAWL_HALT_BARE) {
+        pawl_buf_append_str(out, "\n\n");
+    }
+    pawl_buf_append_str(out, around[halt->form].front);
+    put_body(halt, out);
+    pawl_buf_append_str(out, around[halt->form].behind);
+}
+
 void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out)
 {
+    bool gemini =
+        halt->dialect == PAWL_DIALECT_GEMINI || halt->dialect == PAWL_DIALECT_GEMINI_EMBED;
+    if (gemini) {
+        put_gemini_event(halt, line_open, out);
+        return;
+    }
     if (line_open) {
         pawl_buf_append_str(out, "\n\n");
     }
@@ -193,6 +231,7 @@ void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_b
         put_responses_event(halt, out);
         break;
     case PAWL_DIALECT_GEMINI:
+    case PAWL_DIALECT_GEMINI_EMBED:
     case PAWL_DIALECT_COUNT:
         PAWL_UNREACHABLE();
     }

@@ -21,12 +21,22 @@ enum { PAWL_HALT_STATUS = 402 };
 #define PAWL_HALT_RETRY_HEADER_NAME  "x-should-retry"
 #define PAWL_HALT_RETRY_HEADER_VALUE "false"
 
+/* How a stream is told that it ends here. */
+enum pawl_halt_form {
+    PAWL_HALT_EVENT,      /* the dialect's error event */
+    PAWL_HALT_BARE,       /* the body alone in a piece of its own, which Google's SDK for Node takes
+                           * for an error; its older versions pass over an event that holds one */
+    PAWL_HALT_FIRST_ITEM, /* the only item of a list that has not begun */
+    PAWL_HALT_LAST_ITEM   /* one more item of a list, and the list's end */
+};
+
 struct pawl_halt {
     enum pawl_dialect dialect;
     int status;                /* 0: PAWL_HALT_STATUS */
     struct pawl_slice message; /* first and short; clients wrap and cut it */
     const char *code;          /* for machines: "budget_exceeded" */
     struct pawl_slice details; /* a JSON object with the numbers, or empty */
+    enum pawl_halt_form form;  /* of an event of Google's */
     bool codex;                /* the client is Codex, which wants some of it otherwise */
     /* OpenAI Responses, of the answer that is ended: */
     struct pawl_slice response_id;

@@ -76,6 +76,18 @@ pawl_headers_value(const struct pawl_http_header *headers, size_t count, const c
     return header != NULL ? header->value : PAWL_SLICE_NONE;
 }
 
+bool pawl_headers_overridden(const struct pawl_http_header *headers, size_t count)
+{
+    static const char *const names[] = {"x-http-method-override", "x-http-method",
+                                        "x-method-override"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        if (!pawl_slice_empty(pawl_headers_value(headers, count, names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pawl_headers_show_address(struct pawl_slice address, char *out, size_t out_bytes)
 {
     size_t shown = 0;

@@ -32,6 +32,9 @@ pawl_headers_forward(const struct pawl_http_header *headers,
 struct pawl_slice
 pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name);
 
+/* Whether the request asks the provider to take it for one with another method. */
+bool pawl_headers_overridden(const struct pawl_http_header *headers, size_t count);
+
 /* An address without what may be secret in it (user, query, fragment), cut to fit. */
 void pawl_headers_show_address(struct pawl_slice address, char *out, size_t out_bytes);
 

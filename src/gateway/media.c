@@ -11,6 +11,7 @@
  *                        anything else is text and counted by its decoded bytes, and what is
  *                        packed (an office document) as 100 pages beside
  *   sound                10 a second; the length from the bytes at the lowest usual bit rate
+ *   Google's             are in media_gemini.c
  *
  * Base64 is decoded a byte at a time where it is asked for, so that nothing is copied. A header
  * that is not understood gives the largest bound.
@@ -18,6 +19,8 @@
 #include "gateway/media.h"
 
 #include <string.h>
+
+#include "gateway/media_priv.h"
 
 enum {
     ANTHROPIC_IMAGE_MAX = 4784,
@@ -34,7 +37,7 @@ enum {
     PATCH_PERCENT = 246,
     PAGE_TOKENS = 4600,
     PAGES_UNKNOWN = 100,
-    PAGES_MAX = 600,
+    PAGES_MAX = 1000,
     PDF_MARK_BYTES = 1024,
     PAGE_BYTES_COMPRESSED = 2048, /* a page whose marks are hidden in a compressed stream */
     AUDIO_BYTES_PER_TOKEN = 100,  /* 8 kbit/s, ten tokens a second */
@@ -62,8 +65,7 @@ static int sextet(char byte)
     return byte == '/' || byte == '_' ? 63 : -1;
 }
 
-/* The decoded byte at an index; -1 beyond the end or where the text is no plain base64. */
-static int byte_at(struct pawl_slice base64, size_t index)
+int pawl_media_byte_at(struct pawl_slice base64, size_t index)
 {
     size_t at = index / 3 * 4 + index % 3;
     if (at + 1 >= base64.bytes) {
@@ -79,12 +81,11 @@ static int byte_at(struct pawl_slice base64, size_t index)
     return (int)(both >> shift & 0xffu);
 }
 
-/* Big- or little-endian, `count` bytes; -1 if one is missing. */
-static int64_t number_at(struct pawl_slice base64, size_t index, size_t count, bool big_endian)
+int64_t pawl_media_number_at(struct pawl_slice base64, size_t index, size_t count, bool big_endian)
 {
     int64_t value = 0;
     for (size_t i = 0; i < count; i++) {
-        int byte = byte_at(base64, index + (big_endian ? i : count - 1 - i));
+        int byte = pawl_media_byte_at(base64, index + (big_endian ? i : count - 1 - i));
         if (byte < 0) {
             return -1;
         }
@@ -93,10 +94,10 @@ static int64_t number_at(struct pawl_slice base64, size_t index, size_t count, b
     return value;
 }
 
-static bool text_at(struct pawl_slice base64, size_t index, const char *text)
+bool pawl_media_text_at(struct pawl_slice base64, size_t index, const char *text)
 {
     for (size_t i = 0; text[i] != '\0'; i++) {
-        if (byte_at(base64, index + i) != (unsigned char)text[i]) {
+        if (pawl_media_byte_at(base64, index + i) != (unsigned char)text[i]) {
             return false;
         }
     }
@@ -119,17 +120,17 @@ static bool jpeg_size(struct pawl_slice base64, uint32_t *ret_width, uint32_t *r
 {
     size_t at = 2;
     for (int segment = 0; segment < JPEG_SEGMENTS_MAX; segment++) {
-        int marker = byte_at(base64, at + 1);
-        int64_t bytes = number_at(base64, at + 2, 2, true);
-        if (byte_at(base64, at) != 0xff || marker < 0 || bytes < 2) {
+        int marker = pawl_media_byte_at(base64, at + 1);
+        int64_t bytes = pawl_media_number_at(base64, at + 2, 2, true);
+        if (pawl_media_byte_at(base64, at) != 0xff || marker < 0 || bytes < 2) {
             return false;
         }
         /* SOF0 .. SOF15, without the tables DHT, JPG and DAC among them. */
         bool frame =
             marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
         if (frame) {
-            return set_size(number_at(base64, at + 7, 2, true), number_at(base64, at + 5, 2, true),
-                            ret_width, ret_height);
+            return set_size(pawl_media_number_at(base64, at + 7, 2, true),
+                            pawl_media_number_at(base64, at + 5, 2, true), ret_width, ret_height);
         }
         at += 2 + (size_t)bytes;
     }
@@ -138,18 +139,18 @@ static bool jpeg_size(struct pawl_slice base64, uint32_t *ret_width, uint32_t *r
 
 static bool webp_size(struct pawl_slice base64, uint32_t *ret_width, uint32_t *ret_height)
 {
-    if (text_at(base64, 12, "VP8X")) {
-        return set_size(number_at(base64, 24, 3, false) + 1, number_at(base64, 27, 3, false) + 1,
-                        ret_width, ret_height);
+    if (pawl_media_text_at(base64, 12, "VP8X")) {
+        return set_size(pawl_media_number_at(base64, 24, 3, false) + 1,
+                        pawl_media_number_at(base64, 27, 3, false) + 1, ret_width, ret_height);
     }
-    if (text_at(base64, 12, "VP8L")) {
-        int64_t bits = number_at(base64, 21, 4, false);
+    if (pawl_media_text_at(base64, 12, "VP8L")) {
+        int64_t bits = pawl_media_number_at(base64, 21, 4, false);
         return bits >= 0 &&
                set_size((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1, ret_width, ret_height);
     }
-    if (text_at(base64, 12, "VP8 ")) {
-        int64_t width = number_at(base64, 26, 2, false);
-        int64_t height = number_at(base64, 28, 2, false);
+    if (pawl_media_text_at(base64, 12, "VP8 ")) {
+        int64_t width = pawl_media_number_at(base64, 26, 2, false);
+        int64_t height = pawl_media_number_at(base64, 28, 2, false);
         return width >= 0 && height >= 0 &&
                set_size(width & 0x3fff, height & 0x3fff, ret_width, ret_height);
     }
@@ -158,18 +159,18 @@ static bool webp_size(struct pawl_slice base64, uint32_t *ret_width, uint32_t *r
 
 bool pawl_media_image_size(struct pawl_slice base64, uint32_t *ret_width, uint32_t *ret_height)
 {
-    if (text_at(base64, 1, "PNG\r\n")) {
-        return set_size(number_at(base64, 16, 4, true), number_at(base64, 20, 4, true), ret_width,
-                        ret_height);
+    if (pawl_media_text_at(base64, 1, "PNG\r\n")) {
+        return set_size(pawl_media_number_at(base64, 16, 4, true),
+                        pawl_media_number_at(base64, 20, 4, true), ret_width, ret_height);
     }
-    if (text_at(base64, 0, "GIF8")) {
-        return set_size(number_at(base64, 6, 2, false), number_at(base64, 8, 2, false), ret_width,
-                        ret_height);
+    if (pawl_media_text_at(base64, 0, "GIF8")) {
+        return set_size(pawl_media_number_at(base64, 6, 2, false),
+                        pawl_media_number_at(base64, 8, 2, false), ret_width, ret_height);
     }
-    if (byte_at(base64, 0) == 0xff && byte_at(base64, 1) == 0xd8) {
+    if (pawl_media_byte_at(base64, 0) == 0xff && pawl_media_byte_at(base64, 1) == 0xd8) {
         return jpeg_size(base64, ret_width, ret_height);
     }
-    return text_at(base64, 0, "RIFF") && text_at(base64, 8, "WEBP") &&
+    return pawl_media_text_at(base64, 0, "RIFF") && pawl_media_text_at(base64, 8, "WEBP") &&
            webp_size(base64, ret_width, ret_height);
 }
 
@@ -222,14 +223,14 @@ static uint32_t openai_image(const struct pawl_media *media)
 /* "/Type /Page" without an s behind it. */
 static bool page_mark_at(struct pawl_slice base64, size_t index)
 {
-    if (!text_at(base64, index, "/Type")) {
+    if (!pawl_media_text_at(base64, index, "/Type")) {
         return false;
     }
     size_t at = index + 5;
-    while (byte_at(base64, at) == ' ') {
+    while (pawl_media_byte_at(base64, at) == ' ') {
         at++;
     }
-    return text_at(base64, at, "/Page") && byte_at(base64, at + 5) != 's';
+    return pawl_media_text_at(base64, at, "/Page") && pawl_media_byte_at(base64, at + 5) != 's';
 }
 
 uint32_t pawl_media_pdf_pages(struct pawl_slice base64)
@@ -238,14 +239,14 @@ uint32_t pawl_media_pdf_pages(struct pawl_slice base64)
     uint64_t pages = 0;
     bool compressed = false;
     for (size_t i = 0; i + 5 < bytes && pages < PAGES_MAX; i++) {
-        int byte = byte_at(base64, i);
+        int byte = pawl_media_byte_at(base64, i);
         if (byte != '/') {
             /* Line breaks in the base64 shift what follows: marks cannot be found then either. */
             compressed = compressed || byte < 0;
             continue;
         }
         pages += page_mark_at(base64, i) ? 1 : 0;
-        compressed = compressed || text_at(base64, i, "/ObjStm");
+        compressed = compressed || pawl_media_text_at(base64, i, "/ObjStm");
     }
     if (compressed || pages == 0) {
         uint64_t by_bytes = bytes / PAGE_BYTES_COMPRESSED + 1;
@@ -260,7 +261,7 @@ uint32_t pawl_media_pdf_pages(struct pawl_slice base64)
 static bool says_pdf(struct pawl_slice base64)
 {
     for (size_t i = 0; i < PDF_MARK_BYTES; i++) {
-        if (byte_at(base64, i) == '%' && text_at(base64, i, "%PDF")) {
+        if (pawl_media_byte_at(base64, i) == '%' && pawl_media_text_at(base64, i, "%PDF")) {
             return true;
         }
     }
@@ -277,10 +278,10 @@ static bool called_pdf(const struct pawl_media *media)
 /* ZIP or gzip: what is in it may be many times as long. */
 static bool is_packed(struct pawl_slice base64)
 {
-    return text_at(base64, 0, "PK") || text_at(base64, 0, "\x1f\x8b");
+    return pawl_media_text_at(base64, 0, "PK") || pawl_media_text_at(base64, 0, "\x1f\x8b");
 }
 
-static uint32_t document_pages(const struct pawl_media *media)
+uint32_t pawl_media_document_pages(const struct pawl_media *media)
 {
     if (pawl_slice_empty(media->base64) || is_packed(media->base64)) {
         return PAGES_UNKNOWN;
@@ -299,7 +300,7 @@ struct pawl_media_text pawl_media_text(const struct pawl_media *media)
     }
     size_t bytes = media->base64.bytes / 4 * 3 + media->base64.bytes % 4;
     for (size_t i = 0; i < bytes; i++) {
-        int byte = byte_at(media->base64, i);
+        int byte = pawl_media_byte_at(media->base64, i);
         if (byte < 0 && i + 3 < bytes) {
             /* Not in order, so not decoded here; whoever can is given the most. */
             return (struct pawl_media_text){0, bytes};
@@ -312,12 +313,16 @@ struct pawl_media_text pawl_media_text(const struct pawl_media *media)
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media)
 {
+    if (media->dialect == PAWL_DIALECT_GEMINI || media->dialect == PAWL_DIALECT_GEMINI_EMBED) {
+        return pawl_media_gemini_tokens_max(media);
+    }
     switch (media->kind) {
     case PAWL_MEDIA_IMAGE:
         return media->dialect == PAWL_DIALECT_ANTHROPIC ? anthropic_image(media->base64)
                                                         : openai_image(media);
     case PAWL_MEDIA_DOCUMENT:
-        return PAGE_TOKENS * document_pages(media);
+        return PAGE_TOKENS * pawl_media_document_pages(media);
+    case PAWL_MEDIA_VIDEO: /* no other dialect takes any */
     case PAWL_MEDIA_AUDIO:
         return pawl_slice_empty(media->base64)
                    ? AUDIO_UNKNOWN_TOKENS

@@ -14,15 +14,17 @@
 #include "base/slice.h"
 #include "gateway/dialect.h"
 
-enum pawl_media_kind { PAWL_MEDIA_IMAGE, PAWL_MEDIA_DOCUMENT, PAWL_MEDIA_AUDIO };
+enum pawl_media_kind { PAWL_MEDIA_IMAGE, PAWL_MEDIA_DOCUMENT, PAWL_MEDIA_AUDIO, PAWL_MEDIA_VIDEO };
 
 struct pawl_media {
     enum pawl_media_kind kind;
     enum pawl_dialect dialect;
     struct pawl_slice model;
-    struct pawl_slice base64; /* empty when the body only refers to it */
-    struct pawl_slice type;   /* "application/pdf", as the body calls it; may be empty */
-    struct pawl_slice detail; /* OpenAI: "low", "high", "auto", "original"; may be empty */
+    struct pawl_slice base64;   /* empty when the body only refers to it */
+    struct pawl_slice type;     /* "application/pdf", as the body calls it; may be empty */
+    struct pawl_slice detail;   /* OpenAI: "low", "high", "auto", "original"; Gemini: the media
+                               * resolution; may be empty */
+    uint32_t frames_per_second; /* of a video: how many are looked at */
 };
 
 uint32_t pawl_media_tokens_max(const struct pawl_media *media);

@@ -18,6 +18,8 @@ static const struct pawl_meter_ops *const dialects[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_ANTHROPIC] = &pawl_meter_anthropic_ops,
     [PAWL_DIALECT_OPENAI_CHAT] = &pawl_meter_openai_chat_ops,
     [PAWL_DIALECT_OPENAI_RESPONSES] = &pawl_meter_openai_responses_ops,
+    [PAWL_DIALECT_GEMINI] = &pawl_meter_gemini_ops,
+    [PAWL_DIALECT_GEMINI_EMBED] = &pawl_meter_gemini_embed_ops,
 };
 
 bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options)
@@ -31,6 +33,9 @@ bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options
         .long_cache_asked = options.long_cache_asked,
         .result.part_count = 1,
     };
+    if (meter->ops->rate_unsaid) {
+        meter->result.parts[0].usage.modifiers = options.modifiers_asked;
+    }
     pawl_arena_init(&meter->scratch, SCRATCH_BYTES_MAX);
     return true;
 }

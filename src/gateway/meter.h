@@ -93,6 +93,8 @@ struct pawl_meter_options {
     /* The request asks for long-lived cache entries somewhere: a cache write whose lifetime the
      * answer does not tell is then taken to be one. */
     bool long_cache_asked;
+    /* The rate that the request asks for. Gemini's answers need not say which one it got. */
+    uint32_t modifiers_asked;
 };
 
 /* false: this dialect has no meter yet. On success the meter must be freed. */

@@ -16,11 +16,14 @@ struct pawl_meter_ops {
                      struct pawl_slice name,
                      const struct pawl_json *json);
     bool (*on_text)(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data);
+    bool rate_unsaid; /* an answer that does not say its rate was served at the one asked for */
 };
 
 extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_responses_ops;
+extern const struct pawl_meter_ops pawl_meter_gemini_ops;
+extern const struct pawl_meter_ops pawl_meter_gemini_embed_ops;
 
 /* A field of a report and the slot that keeps it. */
 struct meter_field {

@@ -25,18 +25,16 @@ static const char *const end_names[] = {
 _Static_assert(PAWL_ARRAY_LEN(end_names) == PAWL_END_COUNT, "every end has a name");
 
 static const char *const dialect_names[] = {
-    [PAWL_DIALECT_ANTHROPIC] = "anthropic",
-    [PAWL_DIALECT_OPENAI_CHAT] = "openai",
-    [PAWL_DIALECT_OPENAI_RESPONSES] = "openai",
-    [PAWL_DIALECT_GEMINI] = "gemini",
+    [PAWL_DIALECT_ANTHROPIC] = "anthropic",     [PAWL_DIALECT_OPENAI_CHAT] = "openai",
+    [PAWL_DIALECT_OPENAI_RESPONSES] = "openai", [PAWL_DIALECT_GEMINI] = "gemini",
+    [PAWL_DIALECT_GEMINI_EMBED] = "gemini",
 };
 _Static_assert(PAWL_ARRAY_LEN(dialect_names) == PAWL_DIALECT_COUNT, "every dialect has a name");
 
 static const char *const endpoint_names[] = {
-    [PAWL_DIALECT_ANTHROPIC] = "messages",
-    [PAWL_DIALECT_OPENAI_CHAT] = "chat/completions",
-    [PAWL_DIALECT_OPENAI_RESPONSES] = "responses",
-    [PAWL_DIALECT_GEMINI] = "generateContent",
+    [PAWL_DIALECT_ANTHROPIC] = "messages",         [PAWL_DIALECT_OPENAI_CHAT] = "chat/completions",
+    [PAWL_DIALECT_OPENAI_RESPONSES] = "responses", [PAWL_DIALECT_GEMINI] = "generateContent",
+    [PAWL_DIALECT_GEMINI_EMBED] = "embedContent",
 };
 _Static_assert(PAWL_ARRAY_LEN(endpoint_names) == PAWL_DIALECT_COUNT, "and an endpoint");
 

@@ -9,6 +9,7 @@
  */
 #include "base/assert.h"
 #include "base/money.h"
+#include "gateway/gemini.h"
 #include "gateway/price_priv.h"
 
 static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
@@ -32,14 +33,15 @@ static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
 };
 
 /* Fees for server-side tools where the model's own list has none, per thousand, in microcents;
- * seen in November 2026. Anthropic: $10 (platform.claude.com, "Web search tool"). Google: $35,
- * grounding with Gemini 2.x; later models are cheaper (Gemini API pricing). Others: $25,
+ * seen in November 2026. Anthropic: $10 (platform.claude.com, "Web search tool"). Google: $35 a
+ * prompt that was grounded, $14 a query since Gemini 3 (Gemini API pricing). Others: $25,
  * OpenAI's dearest (OpenAI pricing, "Built-in tools"), from where file search is, too. */
 enum { DOLLAR = 100000000 };
-#define WEB_SEARCH_ANTHROPIC (INT64_C(10) * DOLLAR)
-#define WEB_SEARCH_GOOGLE    (INT64_C(35) * DOLLAR)
-#define WEB_SEARCH_OTHERS    (INT64_C(25) * DOLLAR)
-#define FILE_SEARCH          (INT64_C(5) * DOLLAR / 2)
+#define WEB_SEARCH_ANTHROPIC     (INT64_C(10) * DOLLAR)
+#define WEB_SEARCH_GOOGLE_PROMPT (INT64_C(35) * DOLLAR)
+#define WEB_SEARCH_GOOGLE_QUERY  (INT64_C(14) * DOLLAR)
+#define WEB_SEARCH_OTHERS        (INT64_C(25) * DOLLAR)
+#define FILE_SEARCH              (INT64_C(5) * DOLLAR / 2)
 
 const char *pawl_price_kind_name(enum pawl_price_kind kind)
 {
@@ -106,7 +108,8 @@ static int64_t web_search_rate(const struct pawl_price *price, const struct pawl
     if (pawl_slice_equal_str(price->provider, "anthropic")) {
         other = WEB_SEARCH_ANTHROPIC;
     } else if (pawl_slice_equal_str(price->provider, "google")) {
-        other = WEB_SEARCH_GOOGLE;
+        other = pawl_gemini_bills_searches_by_prompt(price->model) ? WEB_SEARCH_GOOGLE_PROMPT
+                                                                   : WEB_SEARCH_GOOGLE_QUERY;
     }
     return own_or(row, PAWL_PRICE_WEB_SEARCHES, other);
 }

@@ -112,6 +112,23 @@ static bool is_codex(struct pawl_http_exchange *exchange)
     return pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
 }
 
+/* The Gemini CLI's SDK passes over an event that holds an error, as if the answer had ended; newer
+ * ones take it in both forms. */
+static bool wants_bare(struct pawl_slice agent)
+{
+    bool node_sdk = pawl_slice_find(agent, PAWL_SLICE("google-genai-sdk/")) != SIZE_MAX &&
+                    pawl_slice_find(agent, PAWL_SLICE("gl-node/")) != SIZE_MAX;
+    return node_sdk || pawl_slice_find(agent, PAWL_SLICE("GeminiCLI")) != SIZE_MAX;
+}
+
+static enum pawl_halt_form form_of(const struct pawl_model_call *call)
+{
+    if (call->answer.items) {
+        return call->answer.any_item ? PAWL_HALT_LAST_ITEM : PAWL_HALT_FIRST_ITEM;
+    }
+    return wants_bare(call->agent) ? PAWL_HALT_BARE : PAWL_HALT_EVENT;
+}
+
 static void send_whole(struct pawl_http_exchange *exchange,
                        const struct pawl_gateway *gateway,
                        enum pawl_dialect dialect,
@@ -163,6 +180,7 @@ static void answer(struct pawl_model_call *call)
         reply.halt.sequence = seen->next_sequence;
     }
     reply.halt.codex = is_codex(exchange);
+    reply.halt.form = form_of(call);
     pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
     (void)pawl_http_reply_write(exchange, pawl_buf_slice(&reply.body));
     pawl_http_reply_end(exchange);

@@ -19,13 +19,34 @@ static const struct {
     const char *prefix;
     int64_t output_max;
 } output_limits[] = {
-    {"gpt-4o-2024-05-13", 4096}, {"gpt-4o", 16384},          {"chatgpt-4o", 16384},
-    {"gpt-4-turbo", 4096},       {"gpt-4-1106", 4096},       {"gpt-4-0125", 4096},
-    {"gpt-4-vision", 4096},      {"gpt-4.", 32768},          {"gpt-4", 4096},
-    {"gpt-3.5", 4096},           {"deepseek-chat", 8192},    {"claude-3-5", 8192},
-    {"claude-3.5", 8192},        {"claude-3-opus", 4096},    {"claude-3-sonnet", 4096},
-    {"claude-3-haiku", 4096},    {"claude-2", 4096},         {"claude-instant", 4096},
-    {"claude-opus-4-0", 32000},  {"claude-opus-4-1", 32000}, {"claude-opus-4-2025", 32000},
+    {"gpt-4o-2024-05-13", 4096},
+    {"gpt-4o", 16384},
+    {"chatgpt-4o", 16384},
+    {"gpt-4-turbo", 4096},
+    {"gpt-4-1106", 4096},
+    {"gpt-4-0125", 4096},
+    {"gpt-4-vision", 4096},
+    {"gpt-4.", 32768},
+    {"gpt-4", 4096},
+    {"gpt-3.5", 4096},
+    {"deepseek-chat", 8192},
+    {"claude-3-5", 8192},
+    {"claude-3.5", 8192},
+    {"claude-3-opus", 4096},
+    {"claude-3-sonnet", 4096},
+    {"claude-3-haiku", 4096},
+    {"claude-2", 4096},
+    {"claude-instant", 4096},
+    {"claude-opus-4-0", 32000},
+    {"claude-opus-4-1", 32000},
+    {"claude-opus-4-2025", 32000},
+    {"gemini-1.", 8192},
+    {"gemini-2.0", 8192},
+    {"gemini-pro", 2048},
+    {"gemini-flash-1", 8192},
+    {"gemma-", 8192},
+    {"gemini-2.5-flash-preview-tts", 16384},
+    {"gemini-2.5-pro-preview-tts", 16384},
 };
 
 int64_t pawl_request_output_default(struct pawl_slice model)
@@ -54,6 +75,8 @@ static const struct {
     bool may_be_text;     /* … or that is a single one */
     /* Other members that say nothing to the model, or that read() adds piece by piece. */
     const char *apart[APART_MAX];
+    bool may_be_object; /* the list may be a single element without its brackets */
+    bool model_in_path; /* and whether it is a stream too */
 } dialects[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_ANTHROPIC] = {pawl_request_read_anthropic,
                                 "messages",
@@ -68,6 +91,17 @@ static const struct {
                                        true,
                                        {"tools", "instructions", "metadata", "stream_options",
                                         "client_metadata", "include"}},
+    [PAWL_DIALECT_GEMINI] = {.read = pawl_request_read_gemini,
+                             .messages = "contents",
+                             .apart = {"systemInstruction", "system_instruction", "tools",
+                                       "safetySettings", "safety_settings", "labels"},
+                             .may_be_object = true,
+                             .model_in_path = true},
+    [PAWL_DIALECT_GEMINI_EMBED] = {.read = pawl_request_read_gemini_embed,
+                                   .messages = "content",
+                                   .apart = {"requests"},
+                                   .may_be_object = true,
+                                   .model_in_path = true},
 };
 
 /* --- Members -------------------------------------------------------------------------------- */
@@ -88,6 +122,19 @@ uint32_t pawl_request_get(struct pawl_request_reader *reader, uint32_t node, con
         pawl_request_problem(reader, key, "is there twice");
     }
     return member;
+}
+
+uint32_t pawl_request_get_either(struct pawl_request_reader *reader,
+                                 uint32_t node,
+                                 const char *camel,
+                                 const char *snake)
+{
+    uint32_t first = pawl_request_get(reader, node, camel);
+    uint32_t second = pawl_request_get(reader, node, snake);
+    if (first != PAWL_JSON_NONE && second != PAWL_JSON_NONE) {
+        pawl_request_problem(reader, camel, "is there twice, in both of its spellings");
+    }
+    return first != PAWL_JSON_NONE ? first : second;
 }
 
 uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key)
@@ -166,8 +213,10 @@ static void add_messages(struct pawl_request_reader *reader)
     enum pawl_dialect dialect = reader->request->dialect;
     const char *name = dialects[dialect].messages;
     uint32_t messages = pawl_request_member(reader, name);
-    bool one =
-        dialects[dialect].may_be_text && pawl_json_is(&reader->json, messages, PAWL_JSON_STRING);
+    bool one = (dialects[dialect].may_be_text &&
+                pawl_json_is(&reader->json, messages, PAWL_JSON_STRING)) ||
+               (dialects[dialect].may_be_object &&
+                pawl_json_is(&reader->json, messages, PAWL_JSON_OBJECT));
     if (!one && !pawl_json_is(&reader->json, messages, PAWL_JSON_ARRAY)) {
         bool none =
             dialects[dialect].may_be_text && pawl_json_is(&reader->json, messages, PAWL_JSON_NULL);
@@ -208,18 +257,42 @@ static bool make_room(struct pawl_request_reader *reader)
 /* What pawl_usage_modifiers_of_request() looks at. */
 static const char *const rate_members[] = {"service_tier", "speed", "inference_geo"};
 
+/* "models/NAME" of a body beside a path that says NAME. */
+static void compare_models(struct pawl_request_reader *reader, struct pawl_slice model)
+{
+    struct pawl_slice wanted = reader->source->model;
+    bool same = pawl_slice_ends_with(model, wanted) &&
+                (model.bytes == wanted.bytes || model.data[model.bytes - wanted.bytes - 1] == '/');
+    if (!pawl_slice_empty(model) && !same) {
+        pawl_request_problem(reader, "model", "is not the one that the path names");
+    }
+}
+
+static void read_model(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t node = pawl_request_member(reader, "model");
+    struct pawl_slice model = pawl_json_string(&reader->json, node, reader->arena);
+    if (dialects[request->dialect].model_in_path) {
+        compare_models(reader, model);
+        model = reader->source->model;
+        request->stream = reader->source->stream;
+    } else {
+        uint32_t stream = pawl_request_member(reader, "stream");
+        request->stream = pawl_json_bool_or(&reader->json, stream, false);
+    }
+    request->model = pawl_arena_copy(reader->arena, model);
+    if (pawl_slice_empty(request->model)) {
+        pawl_request_problem(reader, "model", "is missing");
+    }
+}
+
 static void read_common(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
     request->inside = pawl_request_span_of(&reader->json, 0).start + 1;
-    uint32_t model = pawl_request_member(reader, "model");
-    request->model =
-        pawl_arena_copy(reader->arena, pawl_json_string(&reader->json, model, reader->arena));
-    if (pawl_slice_empty(request->model)) {
-        pawl_request_problem(reader, "model", "is missing");
-    }
-    uint32_t stream = pawl_request_member(reader, "stream");
-    request->stream = pawl_json_bool_or(&reader->json, stream, false);
+    request->empty = reader->json.nodes[0].count == 0;
+    read_model(reader);
     request->choices = 1;
     request->passes = 1;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rate_members); i++) {
@@ -245,15 +318,16 @@ static void say_why_not_json(const struct pawl_json *json, struct pawl_errmsg *m
                     offset);
 }
 
-pawl_err pawl_request_read(enum pawl_dialect dialect,
+pawl_err pawl_request_read(const struct pawl_request_source *source,
                            struct pawl_slice body,
                            struct pawl_arena *arena,
                            struct pawl_model_request *ret_request,
                            struct pawl_errmsg *msg)
 {
+    enum pawl_dialect dialect = source->dialect;
     PAWL_ASSERT(dialects[dialect].read != NULL);
     struct pawl_model_request request = {.dialect = dialect, .body = body};
-    struct pawl_request_reader reader = {.arena = arena, .request = &request};
+    struct pawl_request_reader reader = {.source = source, .arena = arena, .request = &request};
     if (!pawl_json_parse(arena, body, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &reader.json)) {
         if (reader.json.error == PAWL_JSON_NO_MEMORY) {
             return PAWL_ERR(MEMORY);

@@ -73,6 +73,7 @@ struct pawl_model_request {
     bool cache_long;
     bool audio;
     bool image;
+    bool video;
     uint32_t modifiers;                  /* enum pawl_usage_modifier */
     struct pawl_slice previous_response; /* an answer that the input goes on from; in the arena */
     bool input_elsewhere; /* there is input that the provider keeps, and nobody knows how much */
@@ -82,8 +83,9 @@ struct pawl_model_request {
     const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
     /* Where it is changed */
     const char *ceiling_name; /* how a ceiling is put in; NULL: as the dialect of chat has it */
-    size_t inside;            /* just behind the opening brace; the model's name always follows */
-    struct pawl_request_span max_tokens;
+    size_t inside;            /* just behind the opening brace */
+    bool empty; /* no member follows it (Gemini; elsewhere the model's name always does) */
+    struct pawl_request_span max_tokens; /* Gemini: maxOutputTokens */
     struct pawl_request_span max_completion_tokens;
     int64_t max_tokens_value; /* -1: not there, or null */
     int64_t max_completion_tokens_value;
@@ -91,10 +93,20 @@ struct pawl_model_request {
     bool stream_options_empty;  /* an object without members */
     bool stream_options_object; /* else null, or something that is no object */
     struct pawl_request_span include_usage;
+    struct pawl_request_span config; /* Gemini: generationConfig, where its ceiling belongs */
+    bool config_object;              /* else null */
+    bool config_empty;
+};
+
+/* What is known of a body before it is read. */
+struct pawl_request_source {
+    enum pawl_dialect dialect;
+    struct pawl_slice model; /* Gemini: it stands in the path; elsewhere empty */
+    bool stream;             /* likewise */
 };
 
 /* Reads a body. INVALID with a message that a person can act on, MEMORY when the arena is full. */
-PAWL_MUST_CHECK pawl_err pawl_request_read(enum pawl_dialect dialect,
+PAWL_MUST_CHECK pawl_err pawl_request_read(const struct pawl_request_source *source,
                                            struct pawl_slice body,
                                            struct pawl_arena *arena,
                                            struct pawl_model_request *ret_request,

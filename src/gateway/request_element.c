@@ -99,11 +99,10 @@ static void tally_media(struct pawl_request_reader *reader,
     tally->media_tokens += pawl_media_tokens_max(media);
     tally->coded_text = tally->coded_text || text.plain_bytes + text.dense_bytes > 0;
     pawl_request_note_media(reader, data);
-    if (media->kind == PAWL_MEDIA_AUDIO) {
-        reader->request->audio = true;
-    } else {
-        reader->request->image = true;
-    }
+    bool video = media->kind == PAWL_MEDIA_VIDEO; /* which has sound too */
+    reader->request->audio = reader->request->audio || media->kind == PAWL_MEDIA_AUDIO || video;
+    reader->request->image = reader->request->image || media->kind != PAWL_MEDIA_AUDIO;
+    reader->request->video = reader->request->video || video;
 }
 
 static struct pawl_media media_of(const struct pawl_request_reader *reader,
@@ -233,6 +232,106 @@ static void responses_part(struct pawl_request_reader *reader, uint32_t part, st
     }
 }
 
+/* --- Google's parts ------------------------------------------------------------------------- */
+
+static bool is_gemini(const struct pawl_request_reader *reader)
+{
+    return reader->request->dialect == PAWL_DIALECT_GEMINI ||
+           reader->request->dialect == PAWL_DIALECT_GEMINI_EMBED;
+}
+
+static enum pawl_media_kind kind_of_type(struct pawl_slice type)
+{
+    static const struct {
+        const char *prefix;
+        enum pawl_media_kind kind;
+    } kinds[] = {
+        {"image/", PAWL_MEDIA_IMAGE}, {"audio/", PAWL_MEDIA_AUDIO}, {"video/", PAWL_MEDIA_VIDEO}};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(kinds); i++) {
+        struct pawl_slice prefix = pawl_slice_str(kinds[i].prefix);
+        if (pawl_slice_equal_nocase(pawl_slice_sub(type, 0, prefix.bytes), prefix)) {
+            return kinds[i].kind;
+        }
+    }
+    return PAWL_MEDIA_DOCUMENT;
+}
+
+/* Frames of a video that are looked at in a second: whole ones, from above; 1 where it says
+ * nothing. */
+static uint32_t frames_per_second(struct pawl_request_reader *reader, uint32_t part)
+{
+    enum { FRAMES_MAX = 60 };
+    uint32_t video = pawl_request_get_either(reader, part, "videoMetadata", "video_metadata");
+    uint32_t fps = pawl_request_get(reader, video, "fps");
+    struct pawl_slice text = pawl_json_raw(&reader->json, fps);
+    uint64_t whole = 0;
+    if (fps == PAWL_JSON_NONE || pawl_json_is(&reader->json, fps, PAWL_JSON_NULL)) {
+        return 1;
+    }
+    struct pawl_slice digits = pawl_slice_cut(&text, '.');
+    if (!pawl_slice_to_u64(digits, &whole) || whole >= FRAMES_MAX) {
+        return FRAMES_MAX;
+    }
+    return (uint32_t)whole + (text.bytes > 0 || whole == 0 ? 1 : 0);
+}
+
+/* {"inlineData":{"mimeType":…,"data":…}} or {"fileData":{"mimeType":…,"fileUri":…}} */
+static void gemini_part(struct pawl_request_reader *reader, uint32_t part, struct tally *tally)
+{
+    uint32_t blob = pawl_request_get_either(reader, part, "inlineData", "inline_data");
+    uint32_t file = pawl_request_get_either(reader, part, "fileData", "file_data");
+    uint32_t resolution =
+        pawl_request_get_either(reader, part, "mediaResolution", "media_resolution");
+    uint32_t frames = frames_per_second(reader, part);
+    for (int i = 0; i < 2; i++) {
+        uint32_t node = i == 0 ? blob : file;
+        if (!pawl_json_is(&reader->json, node, PAWL_JSON_OBJECT)) {
+            continue;
+        }
+        uint32_t data = i == 0 ? pawl_request_get(reader, node, "data") : PAWL_JSON_NONE;
+        struct pawl_media media = media_of(reader, PAWL_MEDIA_DOCUMENT);
+        media.type =
+            text_of(reader, pawl_request_get_either(reader, node, "mimeType", "mime_type"));
+        media.kind = kind_of_type(media.type);
+        media.base64 = text_of(reader, data);
+        media.detail = text_of(reader, pawl_request_get(reader, resolution, "level"));
+        media.frames_per_second = frames;
+        tally_media(reader, &media, data, tally);
+    }
+}
+
+/* A list of parts: of a content, of the content of something to embed, of a function's answer.
+ * One part may come without its brackets. */
+static uint32_t gemini_parts(struct pawl_request_reader *reader, uint32_t node)
+{
+    uint32_t parts = pawl_request_get(reader, node, "parts");
+    return parts != PAWL_JSON_NONE
+               ? parts
+               : pawl_request_get(reader, pawl_request_get(reader, node, "content"), "parts");
+}
+
+static void visit_parts(struct pawl_request_reader *reader, uint32_t parts, struct tally *tally)
+{
+    const struct pawl_json *json = &reader->json;
+    bool one = pawl_json_is(json, parts, PAWL_JSON_OBJECT);
+    uint32_t part = one ? parts : pawl_json_first(json, parts);
+    while (part != PAWL_JSON_NONE) {
+        gemini_part(reader, part, tally);
+        uint32_t answer =
+            pawl_request_get_either(reader, part, "functionResponse", "function_response");
+        uint32_t inner = pawl_request_get(reader, answer, "parts");
+        bool inner_one = pawl_json_is(json, inner, PAWL_JSON_OBJECT);
+        uint32_t at = inner_one ? inner : pawl_json_first(json, inner);
+        while (at != PAWL_JSON_NONE) {
+            gemini_part(reader, at, tally);
+            at = inner_one ? PAWL_JSON_NONE : pawl_json_next(json, at);
+        }
+        part = one ? PAWL_JSON_NONE : pawl_json_next(json, part);
+    }
+}
+
+/* --- Elements ------------------------------------------------------------------------------- */
+
 /* The blocks inside a block: of a tool result, or of a document made of blocks. */
 static uint32_t inner_list(struct pawl_request_reader *reader, uint32_t block)
 {
@@ -255,6 +354,7 @@ static void part_of_dialect(struct pawl_request_reader *reader, uint32_t part, s
         break;
     case PAWL_DIALECT_OPENAI_CHAT:
     case PAWL_DIALECT_GEMINI:
+    case PAWL_DIALECT_GEMINI_EMBED:
     case PAWL_DIALECT_COUNT:
         openai_part(reader, part, tally);
         break;
@@ -303,8 +403,11 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
 {
     const struct pawl_json *json = &reader->json;
     struct tally tally = {.media_bytes = 0};
-    uint32_t content = pawl_request_get(reader, node, "content");
-    if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
+    uint32_t content =
+        is_gemini(reader) ? gemini_parts(reader, node) : pawl_request_get(reader, node, "content");
+    if (is_gemini(reader)) {
+        visit_parts(reader, content, &tally);
+    } else if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
     }
     if (reader->request->dialect == PAWL_DIALECT_OPENAI_RESPONSES) {

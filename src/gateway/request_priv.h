@@ -16,6 +16,7 @@ struct pawl_request_media {
 };
 
 struct pawl_request_reader {
+    const struct pawl_request_source *source;
     struct pawl_json json;
     struct pawl_arena *arena;
     struct pawl_model_request *request;
@@ -31,6 +32,12 @@ struct pawl_request_reader {
 /* A member by name; a name that is there twice is a problem. Whatever is decided by a body is
  * looked up with this. */
 uint32_t pawl_request_get(struct pawl_request_reader *reader, uint32_t node, const char *key);
+/* The same of a member that has two names, as everything with more than one word in JSON that
+ * stands for protocol buffers. Both at once is a problem too. */
+uint32_t pawl_request_get_either(struct pawl_request_reader *reader,
+                                 uint32_t node,
+                                 const char *camel,
+                                 const char *snake);
 /* The same of the root. */
 uint32_t pawl_request_member(struct pawl_request_reader *reader, const char *key);
 void pawl_request_problem(struct pawl_request_reader *reader, const char *key, const char *problem);
@@ -65,5 +72,7 @@ void pawl_request_read_openai(struct pawl_request_reader *reader);
 void pawl_request_read_openai_responses(struct pawl_request_reader *reader);
 /* How long what is written to OpenAI's prompt cache may be kept. */
 void pawl_request_read_openai_cache(struct pawl_request_reader *reader);
+void pawl_request_read_gemini(struct pawl_request_reader *reader);
+void pawl_request_read_gemini_embed(struct pawl_request_reader *reader);
 
 #endif

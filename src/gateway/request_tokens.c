@@ -35,7 +35,7 @@ static bool is_media(const struct texts *texts, uint32_t node)
 static bool is_wrapping(const struct pawl_json *json, uint32_t key)
 {
     return pawl_json_string_is(json, key, "content") || pawl_json_string_is(json, key, "text") ||
-           pawl_json_string_is(json, key, "role");
+           pawl_json_string_is(json, key, "role") || pawl_json_string_is(json, key, "parts");
 }
 
 static uint64_t tokens_of_node(const struct texts *texts, uint32_t node)

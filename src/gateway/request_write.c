@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "gateway/request.h"
 
-enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 6, EDIT_BYTES = 48 };
+enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 6, EDIT_BYTES = 64 };
 
 struct edit {
     size_t start; /* what is replaced; start == end puts something in */
@@ -60,12 +60,40 @@ lower(struct edits *edits, struct pawl_request_span span, int64_t value, int64_t
     }
 }
 
+/* In generationConfig, which is made where there is none. */
+static void
+edit_gemini_ceiling(const struct pawl_model_request *request, int64_t ceiling, struct edits *edits)
+{
+    struct pawl_request_span config = request->config;
+    char text[EDIT_BYTES];
+    if (request->output_given) {
+        lower(edits, request->max_tokens, request->max_tokens_value, ceiling);
+    } else if (request->max_tokens.end != 0) {
+        replace_number(edits, request->max_tokens, ceiling); /* it was null or 0 */
+    } else if (request->config_object) {
+        (void)snprintf(text, sizeof(text), "\"maxOutputTokens\":%lld%s", (long long)ceiling,
+                       request->config_empty ? "" : ",");
+        add_edit(edits, (struct pawl_request_span){config.start + 1, config.start + 1}, text);
+    } else if (config.end != 0) {
+        (void)snprintf(text, sizeof(text), "{\"maxOutputTokens\":%lld}", (long long)ceiling);
+        add_edit(edits, config, text); /* it was null */
+    } else {
+        (void)snprintf(text, sizeof(text), "\"generationConfig\":{\"maxOutputTokens\":%lld}%s",
+                       (long long)ceiling, request->empty ? "" : ",");
+        add_edit(edits, (struct pawl_request_span){request->inside, request->inside}, text);
+    }
+}
+
 static void edit_ceiling(const struct pawl_model_request *request,
                          const struct pawl_request_limits *limits,
                          struct edits *edits)
 {
     int64_t ceiling = limits->ceiling;
     if (ceiling < 0) {
+        return;
+    }
+    if (request->dialect == PAWL_DIALECT_GEMINI) {
+        edit_gemini_ceiling(request, ceiling, edits);
         return;
     }
     if (request->output_given) {

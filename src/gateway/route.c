@@ -4,17 +4,19 @@
  *
  * A pattern is a path with "*" for one segment of plain characters. Dots alone are no segment,
  * and neither is anything percent-encoded, so no pattern can be reached around a corner. Runs of
- * slashes count as one, since base URLs with a trailing slash are common.
+ * slashes count as one, since base URLs with a trailing slash are common. Google's paths, which
+ * name models and verbs, are in route_gemini.c.
  */
 #include "gateway/route.h"
 
 #include "base/attrs.h"
+#include "gateway/route_priv.h"
 
 struct row {
     enum pawl_upstream upstream;
     enum pawl_route_kind kind;
     enum pawl_dialect dialect;
-    const char *pattern; /* behind an optional "/v1" (Gemini: "/v1" or "/v1beta") */
+    const char *pattern; /* behind an optional "/v1" */
 };
 
 /* POST and nothing else. What is not here may spend. */
@@ -65,8 +67,7 @@ static struct pawl_slice skip_slashes(struct pawl_slice path)
     return path;
 }
 
-/* Cuts the next segment from *path, skipping the slashes before it. */
-static struct pawl_slice next_segment(struct pawl_slice *path)
+struct pawl_slice pawl_route_next_segment(struct pawl_slice *path)
 {
     *path = skip_slashes(*path);
     size_t end = pawl_slice_find_byte(*path, '/');
@@ -81,8 +82,7 @@ static bool plain_byte(char byte)
            (byte >= '0' && byte <= '9') || byte == '_' || byte == '-' || byte == '.' || byte == ':';
 }
 
-/* What "*" stands for. */
-static bool plain_segment(struct pawl_slice segment)
+bool pawl_route_plain_segment(struct pawl_slice segment)
 {
     bool other_than_dot = false;
     for (size_t i = 0; i < segment.bytes; i++) {
@@ -98,10 +98,10 @@ static bool matches(struct pawl_slice path, const char *pattern)
 {
     struct pawl_slice rest = pawl_slice_str(pattern);
     while (rest.bytes > 0) {
-        struct pawl_slice want = next_segment(&rest);
-        struct pawl_slice got = next_segment(&path);
-        bool same =
-            pawl_slice_equal_str(want, "*") ? plain_segment(got) : pawl_slice_equal(want, got);
+        struct pawl_slice want = pawl_route_next_segment(&rest);
+        struct pawl_slice got = pawl_route_next_segment(&path);
+        bool same = pawl_slice_equal_str(want, "*") ? pawl_route_plain_segment(got)
+                                                    : pawl_slice_equal(want, got);
         if (!same) {
             return false;
         }
@@ -114,7 +114,7 @@ static bool matches(struct pawl_slice path, const char *pattern)
 static struct pawl_slice without_version(struct pawl_slice path)
 {
     struct pawl_slice rest = path;
-    return pawl_slice_equal_str(next_segment(&rest), "v1") ? rest : path;
+    return pawl_slice_equal_str(pawl_route_next_segment(&rest), "v1") ? rest : path;
 }
 
 static bool constant_time_equal(struct pawl_slice given, const char *secret)
@@ -144,36 +144,29 @@ static bool free_method(struct pawl_slice method)
     return false;
 }
 
-/* ".../models/NAME:countTokens" */
-static bool gemini_counts_tokens(struct pawl_slice rest)
+bool pawl_route_post_of(enum pawl_upstream api, struct pawl_slice path, struct pawl_route *route)
 {
-    struct pawl_slice version = next_segment(&rest);
-    struct pawl_slice models = next_segment(&rest);
-    struct pawl_slice model = next_segment(&rest);
-    bool known_version =
-        pawl_slice_equal_str(version, "v1") || pawl_slice_equal_str(version, "v1beta");
-    return known_version && pawl_slice_equal_str(models, "models") && rest.bytes == 0 &&
-           plain_segment(model) && pawl_slice_ends_with(model, PAWL_SLICE(":countTokens"));
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        if (rows[i].upstream == api && matches(path, rows[i].pattern)) {
+            route->kind = rows[i].kind;
+            route->dialect = rows[i].dialect;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void classify_post(struct pawl_route *route)
 {
     if (route->upstream == PAWL_UPSTREAM_GEMINI) {
-        if (gemini_counts_tokens(route->rest)) {
-            route->kind = PAWL_ROUTE_FREE;
-        }
+        pawl_route_classify_gemini(route);
         return;
     }
     struct pawl_slice path = without_version(route->rest);
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        if (rows[i].upstream == route->upstream && matches(path, rows[i].pattern)) {
-            route->kind = rows[i].kind;
-            route->dialect = rows[i].dialect;
-            return;
-        }
-    }
-    struct pawl_slice first = next_segment(&path);
-    if (route->upstream == PAWL_UPSTREAM_OPENAI && pawl_slice_equal_str(first, "responses")) {
+    struct pawl_slice first = path;
+    first = pawl_route_next_segment(&first);
+    if (!pawl_route_post_of(route->upstream, path, route) &&
+        route->upstream == PAWL_UPSTREAM_OPENAI && pawl_slice_equal_str(first, "responses")) {
         route->dialect = PAWL_DIALECT_OPENAI_RESPONSES;
     }
 }
@@ -182,10 +175,10 @@ struct pawl_route pawl_route_of(const struct pawl_route_request *request, const 
 {
     struct pawl_route route = {.kind = PAWL_ROUTE_NOT_FOUND};
     struct pawl_slice rest = request->path;
-    if (!constant_time_equal(next_segment(&rest), secret)) {
+    if (!constant_time_equal(pawl_route_next_segment(&rest), secret)) {
         return route;
     }
-    struct pawl_slice name = next_segment(&rest);
+    struct pawl_slice name = pawl_route_next_segment(&rest);
     size_t upstream = 0;
     while (upstream < PAWL_UPSTREAM_COUNT &&
            !pawl_slice_equal_str(name, upstreams[upstream].name)) {
@@ -200,6 +193,8 @@ struct pawl_route pawl_route_of(const struct pawl_route_request *request, const 
     route.kind = PAWL_ROUTE_UNMETERED;
     if (request->upgrade) {
         route.kind = PAWL_ROUTE_UPGRADE;
+    } else if (request->overridden) {
+        /* What it is, the provider decides by a header. */
     } else if (free_method(request->method)) {
         route.kind = PAWL_ROUTE_FREE;
     } else if (pawl_slice_equal_str(request->method, "POST")) {
@@ -212,7 +207,7 @@ struct pawl_route pawl_route_of(const struct pawl_route_request *request, const 
 
 static bool belongs_under_v1(struct pawl_slice path)
 {
-    struct pawl_slice first = next_segment(&path);
+    struct pawl_slice first = pawl_route_next_segment(&path);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(anthropic_v1); i++) {
         if (pawl_slice_equal_str(first, anthropic_v1[i])) {
             return true;
@@ -238,6 +233,10 @@ void pawl_route_append_url(const struct pawl_route *route,
         rest = without_version(rest);
         break;
     case PAWL_UPSTREAM_GEMINI:
+        if (pawl_route_gemini_lacks_version(rest)) {
+            pawl_buf_append_str(url, "/v1beta");
+        }
+        break;
     case PAWL_UPSTREAM_COUNT:
         break;
     }

@@ -29,12 +29,16 @@ struct pawl_route {
     enum pawl_upstream upstream;
     enum pawl_dialect dialect; /* also of refusals on paths that are no model call */
     struct pawl_slice rest;    /* the path behind the upstream's name, with its slash */
+    /* Gemini, whose paths say what elsewhere stands in the body. */
+    struct pawl_slice model; /* empty: the body names it */
+    bool stream;
 };
 
 struct pawl_route_request {
     struct pawl_slice method;
     struct pawl_slice path; /* not decoded, without the query */
     bool upgrade;
+    bool overridden; /* a header asks the provider to take it for another method */
 };
 
 /* `secret` is compared in a time that does not depend on where the two differ. */

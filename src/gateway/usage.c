@@ -104,6 +104,13 @@ uint32_t pawl_usage_modifiers_of_tier(enum pawl_dialect dialect, struct pawl_sli
     if (pawl_slice_equal_str(tier, "batch") || pawl_slice_equal_str(tier, "flex")) {
         return PAWL_MODIFIER_DISCOUNT;
     }
+    if (dialect == PAWL_DIALECT_GEMINI) {
+        return pawl_slice_equal_nocase(tier, PAWL_SLICE("priority")) ||
+                       pawl_slice_equal_str(tier, "SERVICE_TIER_PRIORITY") ||
+                       pawl_slice_equal_str(tier, "ON_DEMAND_PRIORITY")
+                   ? PAWL_MODIFIER_PRIORITY
+                   : 0;
+    }
     if (dialect == PAWL_DIALECT_ANTHROPIC) {
         return 0; /* "priority" is capacity that was paid for beforehand, at standard rates */
     }

@@ -5,23 +5,26 @@
  *
  * Checked: a body that was read can be written with lower limits, is read again, and then keeps
  * to them; a second writing changes nothing; everything that the estimator is told lies within
- * the body; no bytes make a route out of what is not one, or a decoder write beyond its maximum.
+ * the body; the items of a list put together are the list; no bytes make a route out of what is
+ * not one, or a decoder write beyond its maximum.
  */
 #include "base/assert.h"
 #include "gateway/coding.h"
 #include "gateway/estimate.h"
+#include "gateway/items.h"
 #include "gateway/request.h"
 #include "gateway/route.h"
 #include "tests/lib/fuzz.h"
 
 enum { ARENA_BYTES_MAX = 1 << 26, OUT_BYTES_MAX = 1 << 22, DECODED_BYTES_MAX = 1 << 16 };
 
-static struct pawl_model_request
-read_again(enum pawl_dialect dialect, struct pawl_slice body, struct pawl_arena *arena)
+static struct pawl_model_request read_again(const struct pawl_request_source *source,
+                                            struct pawl_slice body,
+                                            struct pawl_arena *arena)
 {
     struct pawl_errmsg msg;
     struct pawl_model_request request;
-    PAWL_ASSERT(pawl_ok(pawl_request_read(dialect, body, arena, &request, &msg)));
+    PAWL_ASSERT(pawl_ok(pawl_request_read(source, body, arena, &request, &msg)));
     return request;
 }
 
@@ -52,14 +55,15 @@ static void check_limits(const struct pawl_model_request *request,
     }
 }
 
-static void
-check_body(enum pawl_dialect dialect, struct pawl_slice body, struct pawl_request_limits limits)
+static void check_body(const struct pawl_request_source *source,
+                       struct pawl_slice body,
+                       struct pawl_request_limits limits)
 {
     struct pawl_errmsg msg;
     struct pawl_arena arena;
     struct pawl_model_request request;
     pawl_arena_init(&arena, ARENA_BYTES_MAX);
-    if (pawl_ok(pawl_request_read(dialect, body, &arena, &request, &msg))) {
+    if (pawl_ok(pawl_request_read(source, body, &arena, &request, &msg))) {
         struct pawl_buf once;
         struct pawl_buf twice;
         pawl_buf_init(&once, OUT_BYTES_MAX);
@@ -67,7 +71,7 @@ check_body(enum pawl_dialect dialect, struct pawl_slice body, struct pawl_reques
         check_elements(&request);
         pawl_request_write(&request, &limits, &once);
         PAWL_ASSERT(!once.overflowed);
-        struct pawl_model_request again = read_again(dialect, pawl_buf_slice(&once), &arena);
+        struct pawl_model_request again = read_again(source, pawl_buf_slice(&once), &arena);
         check_limits(&again, &limits);
         PAWL_ASSERT(!pawl_request_changes(&again, &limits));
         pawl_request_write(&again, &limits, &twice);
@@ -76,6 +80,49 @@ check_body(enum pawl_dialect dialect, struct pawl_slice body, struct pawl_reques
         pawl_buf_free(&twice);
     }
     pawl_arena_free(&arena);
+}
+
+static void
+check_dialect(enum pawl_dialect dialect, struct pawl_slice body, struct pawl_request_limits limits)
+{
+    struct pawl_request_source source = {.dialect = dialect};
+    check_body(&source, body, limits);
+}
+
+/* Every body is one of Google's too: what its path says comes from the limits. */
+static void check_gemini(struct pawl_slice body, struct pawl_request_limits limits)
+{
+    static const char *const models[] = {"gemini-2.0-flash", "gemini-2.5-pro", "gemini-4-carbon"};
+    struct pawl_request_source source = {
+        .dialect = PAWL_DIALECT_GEMINI,
+        .model = pawl_slice_str(models[limits.ceiling % 3]),
+        .stream = limits.old_name,
+    };
+    limits.ceiling++; /* 0 is no ceiling there */
+    check_body(&source, body, limits);
+    source.dialect = PAWL_DIALECT_GEMINI_EMBED;
+    check_body(&source, body, limits);
+}
+
+static void check_items(struct pawl_slice bytes, size_t cut)
+{
+    struct pawl_items items;
+    struct pawl_sse_event event;
+    size_t seen = 0;
+    pawl_items_init(&items, 0);
+    struct pawl_slice pieces[] = {pawl_slice_sub(bytes, 0, cut),
+                                  pawl_slice_sub(bytes, cut, bytes.bytes)};
+    for (size_t i = 0; i < 2; i++) {
+        while (pawl_items_next(&items, &pieces[i], &event) == PAWL_SSE_EVENT) {
+            PAWL_ASSERT(memcmp(event.raw.data, bytes.data + seen, event.raw.bytes) == 0);
+            seen += event.raw.bytes;
+        }
+    }
+    if (pawl_items_finish(&items, &event) == PAWL_SSE_EVENT) {
+        seen += event.raw.bytes;
+    }
+    PAWL_ASSERT(seen == bytes.bytes);
+    pawl_items_free(&items);
 }
 
 static void check_route(struct pawl_slice path)
@@ -114,12 +161,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct pawl_request_limits limits = {
         .ceiling = data[0] >> 2, .uses = 1 + (data[0] >> 6), .old_name = (data[0] & 2) != 0};
     if ((data[0] & 1) == 0) {
-        check_body(PAWL_DIALECT_ANTHROPIC, rest, limits);
+        check_dialect(PAWL_DIALECT_ANTHROPIC, rest, limits);
     } else {
-        check_body(PAWL_DIALECT_OPENAI_CHAT, rest, limits);
-        check_body(PAWL_DIALECT_OPENAI_RESPONSES, rest, limits);
+        check_dialect(PAWL_DIALECT_OPENAI_CHAT, rest, limits);
+        check_dialect(PAWL_DIALECT_OPENAI_RESPONSES, rest, limits);
     }
+    check_gemini(rest, limits);
     check_route(rest);
+    check_items(rest, data[0]);
     check_decoder((enum pawl_coding)(data[0] % PAWL_CODING_UNKNOWN), rest);
     return 0;
 }

@@ -87,7 +87,7 @@ static void read_stream(struct pawl_slice stream, size_t piece_bytes, struct see
 
 static void meter_stream(struct pawl_slice stream, enum pawl_dialect dialect)
 {
-    const struct pawl_meter_options options = {dialect, true};
+    const struct pawl_meter_options options = {.dialect = dialect, .long_cache_asked = true};
     struct pawl_meter meter;
     struct pawl_arena scratch;
     struct pawl_sse sse;
@@ -138,5 +138,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     pawl_buf_free(&pieces.events);
     meter_stream(stream, PAWL_DIALECT_ANTHROPIC);
     meter_stream(stream, PAWL_DIALECT_OPENAI_CHAT);
+    meter_stream(stream, PAWL_DIALECT_GEMINI);
     return 0;
 }

@@ -22,6 +22,7 @@ import typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lib"))
+import provider_gemini  # noqa: E402
 import scripted  # noqa: E402
 
 SECONDS_MAX = 60
@@ -29,6 +30,7 @@ SEED = 1  # run.py sets it
 MODEL = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "responses": "gpt-4o"}
 PATH = {"anthropic": "anthropic/v1/messages", "openai": "openai/v1/chat/completions",
         "responses": "openai/v1/responses"}
+GEMINI = "gemini-2.5-flash"
 # Microcents per million tokens, as data/prices.json has them for these models.
 PRICES = {
     "claude-sonnet-4-5": {"input": 300_000_000, "output": 1_500_000_000,
@@ -36,6 +38,9 @@ PRICES = {
                           "cache_write_long": 600_000_000},
     "gpt-4o": {"input": 250_000_000, "output": 1_000_000_000, "cache_read": 125_000_000,
                "cache_write": 250_000_000, "cache_write_long": 250_000_000},
+    "gemini-2.5-flash": {"input": 30_000_000, "output": 250_000_000, "cache_read": 3_000_000},
+    "gemini-2.5-pro": {"input": 125_000_000, "output": 1_000_000_000, "cache_read": 12_500_000},
+    "gemini-embedding-001": {"input": 15_000_000, "output": 0},
     "gpt-4-turbo": {"input": 1_000_000_000, "output": 3_000_000_000},
     "claude-opus-4-1": {"input": 1_500_000_000, "output": 7_500_000_000},
 }
@@ -343,6 +348,16 @@ class Host:
 
     def start(self, dialect, **fields):
         return self.open(PATH[dialect], request(dialect, **fields))
+
+
+def gemini_path(stream, model=GEMINI, version="v1beta/", alt="alt=sse"):
+    verb = "streamGenerateContent" if stream else "generateContent"
+    return f"gemini/{version}models/{model}:{verb}" + (f"?{alt}" if stream and alt else "")
+
+
+def gemini_request(text="Fix the failing test, please.", **fields):
+    body = {"contents": [{"role": "user", "parts": [{"text": text}]}], **fields}
+    return {key: value for key, value in body.items() if value is not None}
 
 
 def request(dialect, text="Fix the failing test, please.", **fields):

@@ -205,7 +205,7 @@ def paths_that_spend_and_cannot_be_metered_are_refused():
                      "anthropic/v1/messages/batches", "openai/v1/audio/speech"):
             error = _refused(host.post(path, {"model": "x"}), "unmetered")
             assert "cannot meter" in error["message"], error
-        gemini = host.post("gemini/v1beta/models/gemini-2.5-pro:generateContent", {})
+        gemini = host.post("gemini/v1beta/models/imagen-4:predict", {})
         assert gemini.status == 402 and gemini.json["error"]["code"] == 402, gemini
         strange = "openai/v1/responses/resp_1/fork"
         codex = host.post(strange, {"model": "gpt-5"}, originator="codex_exec")

@@ -46,6 +46,8 @@ import json
 import random
 import sys
 
+import provider_gemini
+
 WORDS = "the test still fails so I will look at the code again and try one more change ".split()
 TOKENS_PER_MTOK = 1_000_000
 
@@ -526,7 +528,7 @@ class Provider:
             return await self.answer(writer, 200, self.ledger())
         if path == "/wait":
             return await self.wait(writer, target)
-        return await self.model_call(reader, writer, method, path, headers, body)
+        return await self.model_call(reader, writer, method, target, headers, body)
 
     async def read_body(self, reader, writer, headers):
         if headers.get("expect", "").lower() == "100-continue":
@@ -560,15 +562,20 @@ class Provider:
 
     # --- Completions --------------------------------------------------------------------------
 
-    async def model_call(self, reader, writer, method, path, headers, raw):
+    async def model_call(self, reader, writer, method, target, headers, raw):
+        path = target.split("?", 1)[0]
         suffix = next((s for s in DIALECTS if path.endswith(s)), None)
-        if method != "POST" or suffix is None:
+        google = provider_gemini.is_call(path)
+        if method != "POST" or (suffix is None and not google):
             self.other.append({"method": method, "path": path, "bytes": len(raw)})
             if path.endswith("/count_tokens"):
                 return await self.answer(writer, 200, {"input_tokens": len(raw) // 4})
-            return await self.answer(writer, 200, {"object": "list", "data": []})
-        name, api = DIALECTS[suffix]
+            free = provider_gemini.free_answer(path, raw)
+            return await self.answer(writer, 200, free or {"object": "list", "data": []})
+        name, api = provider_gemini.api_of(path) if google else DIALECTS[suffix]
         body = json.loads(raw)
+        if google:
+            body = provider_gemini.translate(target, body)
         call = Call(len(self.calls) + 1, name, path, body,
                     self.script_for(body.get("model", "")), self.rng)
         self.calls.append(call)
@@ -616,7 +623,9 @@ class Provider:
 
     async def stream(self, reader, writer, api, call):
         script = call.script
-        kind = script.get("content_type", "text/event-stream")
+        framed = hasattr(api, "frame")
+        kind = script.get("content_type",
+                          api.content_type(call) if framed else "text/event-stream")
         writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n"
                      "transfer-encoding: chunked\r\n\r\n".encode())
         gone = asyncio.ensure_future(reader.read(1))
@@ -637,6 +646,8 @@ class Provider:
                 text = data if isinstance(data, str) else json.dumps(data)
                 event = f"event: {name}{newline}" if name else ""
                 event += f"data: {text}{newline}{newline}"
+                if framed:
+                    event = api.frame(call, count, text, newline)
                 await self.write(writer, event.encode(), script.get("chunking", "event"))
                 call.sent_tokens += tokens
                 call.billed = call.usage_parts()
@@ -647,6 +658,8 @@ class Provider:
                     return False
                 if script.get("pace_ms"):
                     await asyncio.wait([gone], timeout=script["pace_ms"] / 1000)
+            if framed and api.end(call):
+                await self.write(writer, api.end(call).encode(), "event")
             writer.write(b"0\r\n\r\n")
             await writer.drain()
             return not gone.done()

@@ -37,7 +37,12 @@ static const char golden_prices[] =
     "{\"id\":\"golden-gpt\",\"match\":[\"=golden-gpt\",\"=golden-gpt-search-preview\"],"
     "\"rows\":[{\"input\":250000000,\"cache_read\":125000000,\"output\":1000000000,"
     "\"input_audio\":4000000000,\"cache_audio_read\":250000000,\"output_audio\":8000000000,"
-    "\"per_1000_web_searches\":1000000000}]}]}]}";
+    "\"per_1000_web_searches\":1000000000}]}]},"
+    "{\"id\":\"google\",\"models\":["
+    "{\"id\":\"gemini-golden\",\"rows\":[{\"input\":100000000,\"cache_read\":10000000,"
+    "\"output\":1000000000,\"input_audio\":200000000,\"cache_audio_read\":20000000,"
+    "\"output_image\":6000000000}]},"
+    "{\"id\":\"gemini-2.5-golden\",\"rows\":[{\"input\":100000000,\"output\":1000000000}]}]}]}";
 
 enum { GOLDEN_BYTES_MAX = 1 << 20 };
 
@@ -142,7 +147,8 @@ static void golden_describe(const struct pawl_meter_result *result, struct pawl_
 
 static void golden_meter_init(struct pawl_meter *meter)
 {
-    const struct pawl_meter_options options = {golden.dialect, golden.long_cache_asked};
+    const struct pawl_meter_options options = {.dialect = golden.dialect,
+                                               .long_cache_asked = golden.long_cache_asked};
     assert_true(pawl_meter_init(meter, options));
 }
 

@@ -251,8 +251,8 @@ static void a_known_tokenizer_never_bounds_a_text_too_low(void **state)
         struct pawl_errmsg msg = {""};
         pawl_buf_reset(&out);
         int64_t actual = write_body(&prng, &out, (uint32_t)pawl_prng_between(&prng, 1, 4));
-        pawl_err err = pawl_request_read(PAWL_DIALECT_OPENAI_CHAT, pawl_buf_slice(&out), &arena,
-                                         &request, &msg);
+        struct pawl_request_source source = {.dialect = PAWL_DIALECT_OPENAI_CHAT};
+        pawl_err err = pawl_request_read(&source, pawl_buf_slice(&out), &arena, &request, &msg);
         assert_true(pawl_ok(err));
         struct pawl_estimate estimate = pawl_estimate_input(estimator, KNOWN, &request.elements);
         assert_true(estimate.tokens >= actual);

@@ -26,7 +26,8 @@ static bool read_text(struct fixture *fixture, enum pawl_dialect dialect, const 
 {
     *fixture = (struct fixture){.msg = {.text = ""}};
     pawl_arena_init(&fixture->arena, 16 << 20);
-    return pawl_ok(pawl_request_read(dialect, pawl_slice_str(text), &fixture->arena,
+    struct pawl_request_source source = {.dialect = dialect};
+    return pawl_ok(pawl_request_read(&source, pawl_slice_str(text), &fixture->arena,
                                      &fixture->request, &fixture->msg));
 }
 

@@ -41,7 +41,8 @@ static void chat_bodies_are_metered(void **state)
 static struct pawl_usage usage_of(const char *usage, bool long_cache_asked)
 {
     struct pawl_meter meter;
-    const struct pawl_meter_options options = {PAWL_DIALECT_OPENAI_CHAT, long_cache_asked};
+    const struct pawl_meter_options options = {.dialect = PAWL_DIALECT_OPENAI_CHAT,
+                                               .long_cache_asked = long_cache_asked};
     assert_true(pawl_meter_init(&meter, options));
     struct pawl_buf data;
     pawl_buf_init(&data, GOLDEN_BYTES_MAX);

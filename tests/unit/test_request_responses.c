@@ -30,8 +30,8 @@ must_read(struct fixture *fixture, const char *model, const char *members)
     pawl_arena_init(&fixture->arena, 16 << 20);
     struct pawl_slice body = pawl_arena_printf(&fixture->arena, "{\"model\":\"%s\"%s%s}", model,
                                                members[0] != '\0' ? "," : "", members);
-    if (pawl_failed(pawl_request_read(PAWL_DIALECT_OPENAI_RESPONSES, body, &fixture->arena,
-                                      &fixture->request, &msg))) {
+    struct pawl_request_source source = {.dialect = PAWL_DIALECT_OPENAI_RESPONSES};
+    if (pawl_failed(pawl_request_read(&source, body, &fixture->arena, &fixture->request, &msg))) {
         fail_msg("%s: %s", members, msg.text);
     }
     return &fixture->request;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -98,13 +99,98 @@ static void what_may_spend_is_not_let_through(void **state)
         {"POST", "/openai/v1/images/generations", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/audio/speech", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/batches", PAWL_ROUTE_UNMETERED},
-        {"POST", "/gemini/v1beta/models/gemini-2.5-pro:generateContent", PAWL_ROUTE_UNMETERED},
         {"POST", "/gemini/v1/models/x/y:countTokens", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai", PAWL_ROUTE_UNMETERED},
     };
     check_rows(rows, PAWL_ARRAY_LEN(rows));
     assert_int_equal(route("POST", "/" SECRET "/openai/v1/responses").dialect,
                      PAWL_DIALECT_OPENAI_RESPONSES);
+}
+
+/* --- Google's ------------------------------------------------------------------------------- */
+
+static void googles_free_paths_pass(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"GET", "/gemini/v1beta/models", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/models/gemini-2.5-pro:countTokens", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/v1alpha/tunedModels/mine:countTokens", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/v1beta/files", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/upload/v1beta/files", PAWL_ROUTE_FREE},
+        {"DELETE", "/gemini/v1beta/cachedContents/c-1", PAWL_ROUTE_FREE},
+        {"POST", "/gemini/v1beta/batches/b-1:cancel", PAWL_ROUTE_FREE},
+    };
+    check_rows(rows, PAWL_ARRAY_LEN(rows));
+}
+
+static void what_googles_paths_may_spend_is_not_let_through(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"POST", "/gemini/v1beta/models/m:batchGenerateContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/m:asyncBatchEmbedContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/imagen-4:predict", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/veo-3:predictLongRunning", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/:generateContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/m", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/a%2Fb:generateContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/m%3AcountTokens", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/x/../m:countTokens", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/upload/v1beta/models/m:countTokens", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1/publishers/anthropic/models/claude-x:rawPredict",
+         PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1/publishers/anthropic/models/m:generateContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/cachedContents", PAWL_ROUTE_UNMETERED},
+        {"PATCH", "/gemini/v1beta/cachedContents/c-1", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/interactions", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/batches/b-1:resume", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/m:generateContent:countTokens/x", PAWL_ROUTE_UNMETERED},
+    };
+    check_rows(rows, PAWL_ARRAY_LEN(rows));
+}
+
+static void googles_paths_name_model_and_verb(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *model;
+        enum pawl_dialect dialect;
+        bool stream;
+    } rows[] = {
+        {"v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro", PAWL_DIALECT_GEMINI,
+         false},
+        {"v1/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", PAWL_DIALECT_GEMINI,
+         true},
+        {"v1alpha//tunedModels/mine-1:generateContent", "mine-1", PAWL_DIALECT_GEMINI, false},
+        {"models/m:streamGenerateContent", "m", PAWL_DIALECT_GEMINI, true},
+        {"v1beta/models/e-1:embedContent", "e-1", PAWL_DIALECT_GEMINI_EMBED, false},
+        {"v1beta/models/e-1:batchEmbedContents", "e-1", PAWL_DIALECT_GEMINI_EMBED, false},
+        {"v1/publishers/google/models/m:generateContent", "m", PAWL_DIALECT_GEMINI, false},
+        {"v1/projects/p/locations/eu/publishers/google/models/m:streamGenerateContent", "m",
+         PAWL_DIALECT_GEMINI, true},
+        {"v1beta/openai/chat/completions", "", PAWL_DIALECT_OPENAI_CHAT, false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        char path[256];
+        (void)snprintf(path, sizeof(path), "/" SECRET "/gemini/%s", rows[i].path);
+        struct pawl_route got = route("POST", path);
+        assert_int_equal(got.kind, PAWL_ROUTE_MODEL_CALL);
+        assert_int_equal(got.dialect, rows[i].dialect);
+        assert_true(pawl_slice_equal_str(got.model, rows[i].model));
+        assert_int_equal(got.stream, rows[i].stream);
+    }
+}
+
+static void a_method_that_a_header_replaces_is_not_believed(void **state)
+{
+    (void)state;
+    struct pawl_route_request request = {
+        .method = PAWL_SLICE("GET"),
+        .path = PAWL_SLICE("/" SECRET "/gemini/v1beta/models/m:generateContent"),
+        .overridden = true};
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_UNMETERED);
 }
 
 static void without_the_secret_there_is_nothing(void **state)
@@ -160,6 +246,8 @@ static void addresses_upstream_follow_each_vendors_habit(void **state)
               "http://localhost:1/api/v9/chat/completions?a=b");
     check_url("/" SECRET "/gemini/v1beta/models/m:countTokens", "https://example.com", "",
               "https://example.com/v1beta/models/m:countTokens");
+    check_url("/" SECRET "/gemini/models/m:streamGenerateContent", "https://example.com/",
+              "alt=sse", "https://example.com/v1beta/models/m:streamGenerateContent?alt=sse");
 }
 
 static void the_host_is_cut_from_an_address(void **state)
@@ -184,6 +272,10 @@ int main(void)
         cmocka_unit_test(model_calls_are_found_with_and_without_the_version),
         cmocka_unit_test(what_costs_nothing_passes),
         cmocka_unit_test(what_may_spend_is_not_let_through),
+        cmocka_unit_test(googles_free_paths_pass),
+        cmocka_unit_test(what_googles_paths_may_spend_is_not_let_through),
+        cmocka_unit_test(googles_paths_name_model_and_verb),
+        cmocka_unit_test(a_method_that_a_header_replaces_is_not_believed),
         cmocka_unit_test(without_the_secret_there_is_nothing),
         cmocka_unit_test(another_protocol_is_told_apart),
         cmocka_unit_test(addresses_upstream_follow_each_vendors_habit),

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_gemini.c: what a body of :generateContent can make expensive.
+ *
+ * Such a body is JSON for protocol buffers: every name with more than one word has two spellings
+ * (maxOutputTokens, max_output_tokens), a null is a field that is not there, a whole number may
+ * stand in quotes, and a list of one may come without its brackets. Both spellings at once are
+ * refused like any other key that is there twice.
+ *
+ * maxOutputTokens is the ceiling of thoughts and answer together, for each candidate. Thoughts are
+ * billed whole and shown as a summary at best. Of the tools that run at the provider only a search
+ * by a model that pays one fee a prompt can be bounded; the body has no other knob.
+ */
+#include "base/attrs.h"
+#include "gateway/gemini.h"
+#include "gateway/request_priv.h"
+#include "gateway/usage.h"
+
+enum { TOKENS_MAX = 100000000, VENDOR_TOOL_TOKENS = 1000 };
+
+enum tool_kind { TOOL_CLIENT, TOOL_COMPUTER, TOOL_SEARCH };
+
+/* What a tool may hold besides what is not bounded. */
+static const struct {
+    const char *camel;
+    const char *snake;
+    enum tool_kind kind;
+} tools_known[] = {
+    {"functionDeclarations", "function_declarations", TOOL_CLIENT},
+    {"computerUse", "computer_use", TOOL_COMPUTER},
+    {"googleSearch", "google_search", TOOL_SEARCH},
+    {"googleSearchRetrieval", "google_search_retrieval", TOOL_SEARCH},
+    {"googleMaps", "google_maps", TOOL_SEARCH},
+};
+
+/* Members of the body, and of its generationConfig, that make its cost unbounded. */
+static const struct {
+    const char *camel;
+    const char *snake;
+    const char *what;
+    bool in_config;
+} unbounded_members[] = {
+    {"cachedContent", "cached_content", "a cached content, whose size the body does not say",
+     false},
+    {"continuationToken", "continuation_token",
+     "the continuation of another answer, whose size the body does not say", false},
+    {"modelSelectionConfig", "model_selection_config", "several models in one request", true},
+    {"routingConfig", "routing_config", "several models in one request", true},
+};
+
+static void set_unbounded(struct pawl_request_reader *reader, const char *what)
+{
+    if (reader->request->unbounded == NULL) {
+        reader->request->unbounded = what;
+    }
+}
+
+/* A member that is there, in either spelling; a null is none. */
+static uint32_t
+member(struct pawl_request_reader *reader, uint32_t node, const char *camel, const char *snake)
+{
+    uint32_t found = pawl_request_get_either(reader, node, camel, snake);
+    return pawl_json_is(&reader->json, found, PAWL_JSON_NULL) ? PAWL_JSON_NONE : found;
+}
+
+/* A whole number, in quotes or not; -1 if it is none, or not there. */
+static int64_t number(struct pawl_request_reader *reader, uint32_t node)
+{
+    uint64_t quoted = 0;
+    if (pawl_json_is(&reader->json, node, PAWL_JSON_STRING) &&
+        pawl_slice_to_u64(pawl_json_string_raw(&reader->json, node), &quoted) &&
+        quoted <= TOKENS_MAX) {
+        return (int64_t)quoted;
+    }
+    return pawl_json_count_or(&reader->json, node, -1);
+}
+
+/* --- Output --------------------------------------------------------------------------------- */
+
+static void read_ceiling(struct pawl_request_reader *reader, uint32_t config)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t node = pawl_request_get_either(reader, config, "maxOutputTokens", "max_output_tokens");
+    request->max_tokens = pawl_request_span_of(&reader->json, node);
+    request->max_tokens_value = number(reader, node);
+    bool null = pawl_json_is(&reader->json, node, PAWL_JSON_NULL);
+    if (node != PAWL_JSON_NONE && !null &&
+        (request->max_tokens_value < 0 || request->max_tokens_value > TOKENS_MAX)) {
+        pawl_request_problem(reader, "maxOutputTokens", "is not a whole number in its range");
+    }
+    /* 0 is the same as nothing where a field cannot say that it is not there. */
+    request->output_given = request->max_tokens_value > 0;
+    request->output_asked = request->output_given ? request->max_tokens_value
+                                                  : pawl_request_output_default(request->model);
+}
+
+static void read_thinking(struct pawl_request_reader *reader, uint32_t config)
+{
+    struct pawl_model_request *request = reader->request;
+    uint32_t thinking = member(reader, config, "thinkingConfig", "thinking_config");
+    uint32_t node = member(reader, thinking, "thinkingBudget", "thinking_budget");
+    uint32_t level = member(reader, thinking, "thinkingLevel", "thinking_level");
+    int64_t budget = number(reader, node);
+    bool none = node != PAWL_JSON_NONE && budget == 0 && level == PAWL_JSON_NONE;
+    request->hidden = thinking != PAWL_JSON_NONE ? !none : pawl_gemini_may_think(request->model);
+    request->thinking_budget = budget > 0 ? budget : 0; /* -1: as much as it likes */
+}
+
+static void read_modalities(struct pawl_request_reader *reader, uint32_t config)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t list = member(reader, config, "responseModalities", "response_modalities");
+    bool one = pawl_json_is(json, list, PAWL_JSON_STRING);
+    uint32_t node = one ? list : pawl_json_first(json, list);
+    while (node != PAWL_JSON_NONE) {
+        struct pawl_slice word = pawl_json_string(json, node, reader->arena);
+        if (pawl_slice_equal_nocase(word, PAWL_SLICE("AUDIO"))) {
+            reader->request->audio_output = true;
+        } else if (!pawl_slice_equal_nocase(word, PAWL_SLICE("TEXT")) &&
+                   !pawl_slice_equal_nocase(word, PAWL_SLICE("IMAGE"))) {
+            set_unbounded(reader, "an answer that is neither text nor a picture nor sound");
+        }
+        node = one ? PAWL_JSON_NONE : pawl_json_next(json, node);
+    }
+}
+
+static void read_config(struct pawl_request_reader *reader, uint32_t config)
+{
+    struct pawl_model_request *request = reader->request;
+    request->config = pawl_request_span_of(&reader->json, config);
+    request->config_object = pawl_json_is(&reader->json, config, PAWL_JSON_OBJECT);
+    request->config_empty = !pawl_request_nonempty(&reader->json, config);
+    if (config != PAWL_JSON_NONE && !request->config_object &&
+        !pawl_json_is(&reader->json, config, PAWL_JSON_NULL)) {
+        pawl_request_problem(reader, "generationConfig", "is not an object");
+    }
+    read_ceiling(reader, config);
+    read_thinking(reader, config);
+    read_modalities(reader, config);
+    uint32_t node = member(reader, config, "candidateCount", "candidate_count");
+    int64_t choices = number(reader, node);
+    if (node != PAWL_JSON_NONE && (choices < 0 || choices > PAWL_REQUEST_CHOICES_MAX)) {
+        pawl_request_problem(reader, "candidateCount", "is not a whole number in its range");
+    }
+    request->choices = choices > 1 ? choices : 1;
+}
+
+/* --- Tools ---------------------------------------------------------------------------------- */
+
+static void add_search(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    if (!pawl_gemini_bills_searches_by_prompt(request->model)) {
+        set_unbounded(reader, "a search of Google's, whose number of queries nothing bounds");
+    } else if (request->tool_count == PAWL_REQUEST_TOOLS_MAX) {
+        set_unbounded(reader, "more server tools than are counted");
+    } else {
+        request->tools[request->tool_count++] =
+            (struct pawl_request_tool){.uses_asked = 1, .fee = true};
+    }
+}
+
+static bool
+is_either(const struct pawl_json *json, uint32_t key, const char *camel, const char *snake)
+{
+    return pawl_json_string_is(json, key, camel) || pawl_json_string_is(json, key, snake);
+}
+
+/* One member of a tool; returns the tokens that the provider adds for it. */
+static uint32_t read_tool_member(struct pawl_request_reader *reader, uint32_t node)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t key = json->nodes[node].key;
+    if (pawl_json_is(json, node, PAWL_JSON_NULL)) {
+        return 0;
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tools_known); i++) {
+        if (!is_either(json, key, tools_known[i].camel, tools_known[i].snake)) {
+            continue;
+        }
+        if (tools_known[i].kind == TOOL_SEARCH) {
+            add_search(reader);
+        }
+        return tools_known[i].kind == TOOL_CLIENT ? 0 : VENDOR_TOOL_TOKENS;
+    }
+    set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+    return 0;
+}
+
+static void read_tool(struct pawl_request_reader *reader, uint32_t tool)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t tokens = 0;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tools_known); i++) {
+        (void)pawl_request_get_either(reader, tool, tools_known[i].camel, tools_known[i].snake);
+    }
+    uint32_t node =
+        pawl_json_is(json, tool, PAWL_JSON_OBJECT) ? pawl_json_first(json, tool) : PAWL_JSON_NONE;
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
+        tokens += read_tool_member(reader, node);
+    }
+    pawl_request_add_base(reader, tool, tokens);
+}
+
+static void read_tools(struct pawl_request_reader *reader)
+{
+    uint32_t tools = pawl_request_member(reader, "tools");
+    if (pawl_json_is(&reader->json, tools, PAWL_JSON_OBJECT)) {
+        read_tool(reader, tools);
+        return;
+    }
+    uint32_t tool = pawl_json_first(&reader->json, tools);
+    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
+        read_tool(reader, tool);
+    }
+}
+
+/* --- The body ------------------------------------------------------------------------------- */
+
+static void read_unbounded(struct pawl_request_reader *reader, uint32_t config)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(unbounded_members); i++) {
+        uint32_t parent = unbounded_members[i].in_config ? config : 0;
+        uint32_t node =
+            parent == PAWL_JSON_NONE
+                ? PAWL_JSON_NONE
+                : member(reader, parent, unbounded_members[i].camel, unbounded_members[i].snake);
+        bool text = pawl_json_is(&reader->json, node, PAWL_JSON_STRING);
+        if (pawl_request_nonempty(&reader->json, node) ||
+            (text && !pawl_slice_empty(pawl_json_string_raw(&reader->json, node)))) {
+            set_unbounded(reader, unbounded_members[i].what);
+        }
+    }
+}
+
+static void read_service_tier(struct pawl_request_reader *reader)
+{
+    uint32_t node = member(reader, 0, "serviceTier", "service_tier");
+    struct pawl_slice tier = pawl_json_string(&reader->json, node, reader->arena);
+    reader->request->modifiers = pawl_usage_modifiers_of_tier(PAWL_DIALECT_GEMINI, tier);
+}
+
+void pawl_request_read_gemini(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->usage_asked = true; /* this dialect's streams always have it */
+    request->max_completion_tokens_value = -1;
+    uint32_t config = pawl_request_get_either(reader, 0, "generationConfig", "generation_config");
+    read_config(reader, config);
+    read_tools(reader);
+    read_unbounded(reader, config);
+    read_service_tier(reader);
+    uint32_t system = member(reader, 0, "systemInstruction", "system_instruction");
+    if (system != PAWL_JSON_NONE) {
+        pawl_request_add_base(reader, system, 0);
+    }
+}
+
+/* Embedding writes nothing: what goes in is all that is billed. */
+void pawl_request_read_gemini_embed(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->usage_asked = true;
+    request->max_completion_tokens_value = -1;
+    request->output_given = true;
+    request->output_asked = 0;
+    uint32_t requests = pawl_request_member(reader, "requests");
+    if (pawl_json_is(&reader->json, requests, PAWL_JSON_OBJECT)) {
+        pawl_request_add_base(reader, requests, 0);
+        return;
+    }
+    uint32_t node = pawl_json_first(&reader->json, requests);
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(&reader->json, node)) {
+        pawl_request_add_base(reader, node, 0);
+    }
+}

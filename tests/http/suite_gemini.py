@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Google's dialect: the model in the path, streams as events and as lists, every kind of no."""
+import json
+
+import harness
+from harness import GEMINI, USD, check_books, gemini_path, gemini_request, world
+from provider_gemini import answers_of, text_of
+
+CLI = "GeminiCLI-tui/0.61.0/gemini-2.5-flash (linux; x64; terminal)"
+SDK_NODE = "google-genai-sdk/3.1.0 gl-node/v22.23.3"
+SDK_PYTHON = "google-genai-sdk/3.6.1 gl-python/3.11.2"
+SEARCH_FEE = 3_500_000  # microcents of one grounded prompt
+
+
+def _call(host, stream=False, alt="alt=sse", agent=None, **fields):
+    path = gemini_path(stream, alt=alt)
+    headers = {"user_agent": agent} if agent else {}
+    return host.post(path, gemini_request(**fields), **headers)
+
+
+def _said(answer):
+    return "".join(text_of(piece) for piece in answers_of(answer.body) if "error" not in piece)
+
+
+def _config(tokens):
+    return {"maxOutputTokens": tokens, "thinkingConfig": {"thinkingBudget": 0}}
+
+
+def _spend_up(host, agent=None, stream=False, alt="alt=sse"):
+    """Calls until one is refused; returns that answer."""
+    while (answer := _call(host, stream, alt, agent)).status == 200:
+        pass
+    return answer
+
+
+def every_form_of_an_answer_is_booked_as_billed():
+    """In one piece, as events, as a list; every version of the path, and none."""
+    with world({"reply_tokens": 200}) as (provider, host):
+        for version in ("v1beta/", "v1/", "v1alpha/", ""):
+            for stream, alt in ((False, ""), (True, "alt=sse"), (True, ""), (True, "alt=json")):
+                answer = host.post(gemini_path(stream, version=version, alt=alt), gemini_request())
+                assert answer.status == 200 and answer.whole, answer
+                text = _said(answer) if stream else text_of(answer.json)
+                assert len(text) == 800, (version, alt, answer.body)
+                check_books(provider, host)
+        paths = {row["path"].split("/")[1] for row in provider.ledger()["calls"]}
+        assert paths == {"v1beta", "v1", "v1alpha"}, paths
+        rows = [row["metadata"] for row in host.records("RESERVE")]
+        assert all(row["dialect"] == "gemini" and row["model"] == GEMINI for row in rows), rows
+
+
+def a_list_arrives_item_by_item_and_unchanged():
+    """Cut at every byte, in lines, glued together: what came is what is delivered."""
+    for chunking in ("byte", "lines", "joined", 5):
+        script = {"reply_tokens": 60, "chunking": chunking, "tool_calls": 2}
+        with world(script, tools=10) as (provider, host):
+            answer = _call(host, stream=True, alt="")
+            assert answer.whole and answer.headers["content-type"].startswith("application/json")
+            assert len(_said(answer)) == 240, answer.body
+            check_books(provider, host)
+            assert host.state()["TOOL_CALLS"]["spent"] == 2
+    with world({"reply_tokens": 60, "hang_after": 4}) as (_, host):
+        call = host.open(gemini_path(True, alt=""), gemini_request())
+        call.read_until(b"candidatesTokenCount")
+        call.hang_up()
+        host.settle(1)
+
+
+def thoughts_cached_tokens_and_tiers_are_priced():
+    """Thoughts beside the answer, cached tokens inside the prompt."""
+    script = {"input_tokens": 4000, "cache_read": 1000, "reply_tokens": 100, "reasoning": 40}
+    with world(script) as (provider, host):
+        for stream, alt in ((False, ""), (True, "alt=sse"), (True, "")):
+            assert _call(host, stream, alt).status == 200
+        check_books(provider, host)
+        usage = [row["metadata"]["usage"] for row in host.settlements()]
+        assert all(row["reasoning"] == 40 and row["cache_read"] == 1000 for row in usage), usage
+
+
+def the_ceiling_is_lowered_or_put_in():
+    """In place where there is one; where there is none, with the object around it."""
+    with world({"reply_tokens": 5}, usd=USD // 20) as (provider, host):
+        for fields in ({}, {"generationConfig": None}, {"generationConfig": {"topK": 4}},
+                       {"generation_config": {"max_output_tokens": "60000"}},
+                       {"generationConfig": {"maxOutputTokens": 60_000}}):
+            assert _call(host, **fields).status == 200
+        ceilings = [row["ceiling"] for row in provider.ledger()["calls"]]
+        assert all(ceiling and ceiling < 60_000 for ceiling in ceilings), ceilings
+        assert _call(host, generationConfig={"maxOutputTokens": 7}).status == 200
+        assert provider.ledger()["calls"][-1]["ceiling"] == 7
+        check_books(provider, host)
+
+
+def what_is_spent_is_refused_in_googles_words():
+    """402 with an object that every client of Google's reads; it latches; free paths go on."""
+    with world({"reply_tokens": 400}, usd=2_000_000) as (provider, host):
+        answer = _spend_up(host)
+        assert answer.status == 402 and answer.reason == "spent", answer
+        assert answer.error["code"] == 402 and answer.error["status"] == "FAILED_PRECONDITION"
+        assert answer.error["message"].startswith("pawl: budget spent"), answer.error
+        calls = len(provider.ledger()["calls"])
+        for stream, alt in ((False, ""), (True, "alt=sse"), (True, "")):
+            again = _call(host, stream, alt, CLI)
+            assert again.status == 402 and again.reason == "latched", again
+        assert len(provider.ledger()["calls"]) == calls
+        counted = host.post(f"gemini/v1beta/models/{GEMINI}:countTokens", gemini_request())
+        assert counted.status == 200 and counted.json["totalTokens"] > 0
+        assert host.get("gemini/v1beta/models").json["models"]
+        check_books(provider, host)
+
+
+def a_stream_ends_with_words_that_its_client_reads():
+    """The Node SDK's readers get the bare object, others an event, a list its last item."""
+    cases = ((CLI, "alt=sse", b'{"error":'), (SDK_NODE, "alt=sse", b'{"error":'),
+             (SDK_PYTHON, "alt=sse", b'data: {"error":'), ("curl/8", "alt=sse", b'data: {"error":'),
+             (CLI, "", b',\n{"error":'), ("curl/8", "", b',\n{"error":'))
+    for agent, alt, begins in cases:
+        script = {"reply_tokens": 40, "tool_calls": 3, "bill": "full"}
+        with world(script, tools=2) as (provider, host):
+            answer = _call(host, True, alt, agent)
+            assert answer.status == 200 and answer.whole, answer
+            assert begins in answer.body, (agent, alt, answer.body)
+            pieces = answers_of(answer.body)
+            assert pieces[-1]["error"]["message"].startswith("pawl: tool calls used up"), pieces
+            assert sum("error" in piece for piece in pieces) == 1
+            assert sum(b"functionCall" in json.dumps(piece).encode() for piece in pieces) == 2
+            refused = _call(host, True, alt, agent)
+            assert refused.status == 402 and refused.reason == "latched", refused
+            check_books(provider, host)
+
+
+def the_bare_words_are_a_piece_of_their_own():
+    """Clients parse what one read gives them, so nothing is glued to it."""
+    script = {"reply_tokens": 40, "tool_calls": 1, "bill": "full"}
+    with world(script, tools=0) as (_, host):
+        call = host.open(gemini_path(True), gemini_request(), user_agent=CLI)
+        raw = bytes(call.read_until(b"\r\n0\r\n\r\n"))
+        last = raw.split(b"\r\n")[-4]
+        assert json.loads(last)["error"]["code"] == 402, raw
+
+
+def an_answer_in_one_piece_is_replaced():
+    """More tool calls than are left: 402 in its place, and its cost is booked."""
+    with world({"reply_tokens": 40, "tool_calls": 3}, tools=2) as (provider, host):
+        answer = _call(host)
+        assert answer.status == 402 and answer.reason == "tool_calls", answer
+        check_books(provider, host)
+
+
+def tools_of_google_are_bounded_or_refused():
+    """A search that has one fee a prompt is held and goes through; the rest is named."""
+    with world({"reply_tokens": 10}) as (provider, host):
+        assert _call(host, tools=[{"googleSearch": {}}]).status == 200
+        held = host.records("RESERVE")[-1]["asked"]
+        assert held["USD_MICROCENTS"] > SEARCH_FEE, held
+        refused = host.post(gemini_path(False, model="gemini-3.5-flash"),
+                            gemini_request(tools=[{"googleSearch": {}}]))
+        assert refused.status == 402 and refused.reason == "unmetered", refused
+        assert "number of queries" in refused.error["message"], refused.error
+        for tool in ({"urlContext": {}}, {"codeExecution": {}}, {"file_search": {}}, {"new": {}}):
+            refused = _call(host, tools=[tool])
+            assert refused.status == 402 and refused.reason == "unmetered", (tool, refused)
+        assert _call(host, cachedContent="cachedContents/1").reason == "unmetered"
+        assert _call(host, tools=[{"functionDeclarations": [{"name": "f"}]}]).status == 200
+        assert host.latches == []
+        check_books(provider, host)
+
+
+def bodies_with_two_meanings_are_refused():
+    """A key in both spellings, a ceiling that is none, another model than the path's."""
+    with world({"reply_tokens": 10}) as (provider, host):
+        for fields in ({"generationConfig": {"maxOutputTokens": 5, "max_output_tokens": 9}},
+                       {"generationConfig": {}, "generation_config": {}},
+                       {"generationConfig": {"maxOutputTokens": "lots"}},
+                       {"model": "models/gemini-2.5-pro"}):
+            answer = _call(host, **fields)
+            assert answer.status == 400 and answer.reason == "body", (fields, answer)
+            assert answer.error["status"] == "INVALID_ARGUMENT"
+        assert provider.ledger()["calls"] == []
+
+
+def embeddings_cost_their_input():
+    """One, and several at once; what the provider does not count is estimated."""
+    with world({"input_tokens": 300}) as (provider, host):
+        one = {"content": {"parts": [{"text": "embed me " * 50}]}}
+        path = "gemini/v1beta/models/gemini-embedding-001:"
+        assert host.post(f"{path}embedContent", one).json["embedding"]["values"]
+        several = {"requests": [{"model": "models/gemini-embedding-001", **one}] * 3}
+        assert len(host.post(f"{path}batchEmbedContents", several).json["embeddings"]) == 3
+        check_books(provider, host)
+        provider.control(queue=[{"usage": "none"}])
+        assert host.post(f"{path}embedContent", one).status == 200
+        booked, billed = harness.settled_books(provider, host)
+        assert billed <= booked <= 4 * billed, (booked, billed)
+
+
+def what_may_spend_elsewhere_is_refused():
+    """Batches, pictures, caches, other publishers, a method that a header replaces."""
+    with world({"reply_tokens": 10}) as (provider, host):
+        for path in (f"v1beta/models/{GEMINI}:batchGenerateContent",
+                     "v1beta/models/imagen-4:predict", "v1beta/cachedContents",
+                     "v1beta/interactions", f"v1beta/models%2F{GEMINI}:generateContent",
+                     "v1/publishers/anthropic/models/claude-x:rawPredict"):
+            answer = host.post(f"gemini/{path}", gemini_request())
+            assert answer.status == 402 and answer.reason == "unmetered", (path, answer)
+        got = host.get(f"gemini/{gemini_path(False)[7:]}", x_http_method_override="POST")
+        assert got.status == 402 and got.reason == "unmetered", got
+        assert provider.ledger()["calls"] == [] and provider.ledger()["other"] == []
+        for path in ("v1beta/files", "upload/v1beta/files", "v1beta/batches/b-1:cancel"):
+            assert host.post(f"gemini/{path}", {}).status == 200, path
+
+
+def openais_api_on_googles_host_is_metered():
+    """Under /gemini/v1beta/openai, and with that address as OpenAI's base."""
+    with world({"reply_tokens": 50}) as (provider, host):
+        body = {**harness.request("openai"), "model": GEMINI}
+        answer = host.post("gemini/v1beta/openai/chat/completions", body)
+        assert answer.status == 200 and len(answer.text) == 200, answer
+        check_books(provider, host)
+        base = f"http://127.0.0.1:{provider.port}/v1beta/openai"
+        with harness.Host(provider, usd=USD, openai=base) as other:
+            assert other.call("openai", model=GEMINI).status == 200
+            other.settle()
+            total = provider.ledger()["total"]["microcents"]
+            assert host.spent() + other.spent() == total, total
+        assert {row["path"] for row in provider.ledger()["calls"]} == {
+            "/v1beta/openai/chat/completions"}
+
+
+def streams_that_break_off_are_booked_by_their_last_report():
+    """Cut upstream, and a client that leaves: cumulative counts, the last one wins."""
+    with world({"reply_tokens": 80, "cut_after": 5}) as (provider, host):
+        for alt in ("alt=sse", ""):
+            answer = _call(host, True, alt, generationConfig=_config(500))
+            assert not answer.whole, answer
+        booked, billed = harness.settled_books(provider, host)
+        assert billed <= booked <= 3 * billed, (booked, billed)
+    with world({"reply_tokens": 400, "pace_ms": 2}) as (provider, host):
+        call = host.open(gemini_path(True), gemini_request())
+        call.read_until(b"candidates")
+        call.hang_up()
+        check_books(provider, host)
+
+
+def googles_errors_pass_unchanged():
+    """Status, body and headers; nothing is booked."""
+    with world({}) as (provider, host):
+        for status in (400, 429, 503):
+            provider.control(queue=[{"status": status, "headers": {"retry-after": "7"}}])
+            answer = _call(host, True)
+            assert answer.status == status and answer.headers["retry-after"] == "7", answer
+            assert answer.json["error"]["message"] == f"scripted {status}"
+        provider.control(queue=[{"reply_tokens": 30, "error_after": 0}])
+        answer = _call(host, True)
+        assert b"scripted overload" in answer.body and answer.whole, answer
+        host.settle()
+        assert host.spent() == 0, host.state()
