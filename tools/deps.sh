@@ -54,6 +54,7 @@ need_build() {
     need libcurl4-openssl-dev library libcurl
     need libssl-dev library openssl
     need zlib1g-dev library zlib
+    need libyaml-dev library yaml-0.1
     need libzstd-dev library libzstd
     need 'libllhttp-dev|node-llhttp' library libllhttp
 }

@@ -13,6 +13,7 @@
 
 #include "base/attrs.h"
 #include "base/buf.h"
+#include "base/nearest.h"
 
 /* Exit statuses (docs/CONTRACTS.md). */
 enum {
@@ -98,14 +99,6 @@ int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, .
 int pawl_cli_error(const struct pawl_cli_call *call, int status, const char *format, ...)
     PAWL_PRINTF(3, 4);
 
-/* The nearest of several words to a misspelt one. Set `word`, offer the others one by one, read
- * `nearest`: NULL when none is so near that it was probably meant. Borrows all texts. */
-struct pawl_cli_guess {
-    const char *word;
-    const char *nearest;
-    size_t distance; /* of `nearest`, in letters to insert, delete or replace */
-};
-void pawl_cli_guess_offer(struct pawl_cli_guess *guess, const char *candidate);
 /* The nearest command's name, or NULL. */
 const char *pawl_cli_guess_command(const char *name);
 /* The same among a noun's verbs. */

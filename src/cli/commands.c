@@ -6,12 +6,24 @@
 
 #include <string.h>
 
+/* A line each, so that additions do not meet. */
+/* clang-format off */
 const struct pawl_cli_command *const pawl_cli_commands[] = {
-    &pawl_cli_command_run,    &pawl_cli_command_runs,      &pawl_cli_command_show,
-    &pawl_cli_command_stop,   &pawl_cli_command_limit,     &pawl_cli_command_prices,
-    &pawl_cli_command_verify, &pawl_cli_command_authority, &pawl_cli_command_completion,
-    &pawl_cli_command_man,    &pawl_cli_command_version,   &pawl_cli_command_help,
+    &pawl_cli_command_run,
+    &pawl_cli_command_runs,
+    &pawl_cli_command_show,
+    &pawl_cli_command_stop,
+    &pawl_cli_command_limit,
+    &pawl_cli_command_prices,
+    &pawl_cli_command_policy,
+    &pawl_cli_command_verify,
+    &pawl_cli_command_authority,
+    &pawl_cli_command_completion,
+    &pawl_cli_command_man,
+    &pawl_cli_command_version,
+    &pawl_cli_command_help,
 };
+/* clang-format on */
 const size_t pawl_cli_command_count = PAWL_ARRAY_LEN(pawl_cli_commands);
 
 const struct pawl_cli_command *pawl_cli_find_command(const char *name)

@@ -11,6 +11,7 @@ extern const struct pawl_cli_command pawl_cli_command_show;
 extern const struct pawl_cli_command pawl_cli_command_stop;
 extern const struct pawl_cli_command pawl_cli_command_limit;
 extern const struct pawl_cli_command pawl_cli_command_prices;
+extern const struct pawl_cli_command pawl_cli_command_policy;
 extern const struct pawl_cli_command pawl_cli_command_verify;
 extern const struct pawl_cli_command pawl_cli_command_authority;
 extern const struct pawl_cli_command pawl_cli_command_completion;

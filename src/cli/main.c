@@ -22,11 +22,11 @@ static int unknown_command(const char *name)
 /* An option where the command should be. */
 static int misplaced_option(const char *name)
 {
-    struct pawl_cli_guess guess = {.word = name};
-    pawl_cli_guess_offer(&guess, "--help");
-    pawl_cli_guess_offer(&guess, "--version");
-    if (guess.nearest != NULL) {
-        fprintf(stderr, "pawl: there is no option %s; did you mean %s?\n", name, guess.nearest);
+    struct pawl_nearest nearest = {.word = name};
+    pawl_nearest_offer(&nearest, "--help");
+    pawl_nearest_offer(&nearest, "--version");
+    if (nearest.found != NULL) {
+        fprintf(stderr, "pawl: there is no option %s; did you mean %s?\n", name, nearest.found);
     } else {
         fprintf(stderr,
                 "pawl: %s stands where the command should be. Options come after it: "

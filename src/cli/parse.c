@@ -87,17 +87,17 @@ static int
 tell_unknown(const struct pawl_cli_call *call, const struct getopt_form *form, const char *word)
 {
     char name[64];
-    struct pawl_cli_guess guess = {.word = name};
+    struct pawl_nearest nearest = {.word = name};
     size_t bytes = strcspn(word + 2, "=");
     (void)pawl_slice_copy_str(pawl_slice_of(word + 2, bytes), name, sizeof(name));
     for (size_t i = 0; i < form->count; i++) {
-        pawl_cli_guess_offer(&guess, form->options[i]->name);
+        pawl_nearest_offer(&nearest, form->options[i]->name);
     }
-    if (guess.nearest == NULL) {
+    if (nearest.found == NULL) {
         return pawl_cli_usage_error(call, "there is no option --%s", name);
     }
     return pawl_cli_usage_error(call, "there is no option --%s; did you mean --%s?", name,
-                                guess.nearest);
+                                nearest.found);
 }
 
 /* What getopt has no use for: no option's name, or the beginning of several. */

@@ -116,6 +116,23 @@ static void price_and_estimate(struct pawl_model_call *call)
     pawl_model_call_forget_scratch(call);
 }
 
+/* Whether the policy allows what the body asks for. */
+static bool may_be_asked(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (!gateway->options.no_server_tools || call->request.tool_count == 0) {
+        return true;
+    }
+    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_FORBIDDEN};
+    pawl_words_set(&call->words,
+                   "pawl: the policy %s forbids tools that the provider runs and bills, such as "
+                   "web searches (tools.expensive: forbid), and this request has one. Ask again "
+                   "without it",
+                   gateway->options.policy);
+    pawl_refuse_call(call);
+    return false;
+}
+
 static bool may_be_bounded(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -182,7 +199,7 @@ void pawl_model_call_receive(struct pawl_model_call *call)
         return;
     }
     price_and_estimate(call);
-    if (!may_be_bounded(call)) {
+    if (!may_be_asked(call) || !may_be_bounded(call)) {
         return;
     }
     if (call->gateway->wait_head != NULL) {

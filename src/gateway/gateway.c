@@ -91,6 +91,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     gateway->options.secret = copy_text(gateway, options->secret);
     gateway->options.run_id = copy_text(gateway, options->run_id);
     gateway->options.prices_path = copy_text(gateway, options->prices_path);
+    gateway->options.policy = copy_text(gateway, options->policy);
     copy_subject(gateway, options->subject);
     gateway->options.subject = &gateway->subject;
     for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {

@@ -38,6 +38,7 @@ enum pawl_refusal {
     PAWL_REFUSAL_LATCHED,     /* the run is latched already, or paused by somebody */
     PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
     PAWL_REFUSAL_UNMETERED,   /* a path or a body that spends and that cannot be bounded */
+    PAWL_REFUSAL_FORBIDDEN,   /* the policy doesn't allow what the body asks for */
     PAWL_REFUSAL_BODY,        /* a model call whose body cannot be read */
     PAWL_REFUSAL_UPGRADE,     /* a websocket: 426 */
     PAWL_REFUSAL_STOPPED,     /* the run is being ended */
@@ -75,6 +76,8 @@ struct pawl_gateway_options {
     const char
         *prices_path;     /* where prices of one's own go, for messages; NULL: not known; copied */
     bool hard_cap;        /* what cannot be metered is refused */
+    const char *policy;   /* its name, for messages; NULL: none; copied */
+    bool no_server_tools; /* tools that the provider runs are refused */
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
     uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */

@@ -9,11 +9,11 @@
  * The block that is kept holds the entries and, behind them, a copy of the text that they point
  * into.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/file_os.h"
 #include "base/money.h"
 #include "gateway/price_priv.h"
 
@@ -284,29 +284,14 @@ pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
                                         const char *path,
                                         struct pawl_errmsg *msg)
 {
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        pawl_err err = pawl_err_from_errno(errno);
-        pawl_errmsg_set(msg, "cannot read the price file %s: %s", path, strerror(errno));
-        return err;
-    }
     struct pawl_buf text;
     pawl_buf_init(&text, FILE_BYTES_MAX);
-    char piece[4096];
-    size_t bytes = 0;
-    while ((bytes = fread(piece, 1, sizeof(piece), file)) > 0) {
-        pawl_buf_append(&text, piece, bytes);
-    }
-    pawl_err err = PAWL_ERR(IO);
-    if (ferror(file) != 0) {
-        pawl_errmsg_set(msg, "%s: reading failed", path);
-    } else if (text.overflowed) {
-        err = PAWL_ERR(LIMIT);
-        pawl_errmsg_set(msg, "%s: larger than 1 MiB", path);
-    } else {
+    pawl_err err = pawl_file_read(path, &text, msg);
+    if (pawl_ok(err)) {
         err = pawl_price_book_add_overrides(book, path, pawl_buf_slice(&text), msg);
+    } else {
+        pawl_errmsg_wrap(msg, "cannot read the price file %s", path);
     }
-    (void)fclose(file);
     pawl_buf_free(&text);
     return err;
 }

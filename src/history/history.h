@@ -163,5 +163,12 @@ PAWL_MUST_CHECK pawl_err pawl_history_models(struct pawl_history *history,
                                              pawl_history_model_fn *fn,
                                              void *arg,
                                              struct pawl_errmsg *msg);
+/* The same of all runs that began at or after `since_us` in a folder or below it. */
+PAWL_MUST_CHECK pawl_err pawl_history_mix(struct pawl_history *history,
+                                          struct pawl_slice folder,
+                                          int64_t since_us,
+                                          pawl_history_model_fn *fn,
+                                          void *arg,
+                                          struct pawl_errmsg *msg);
 
 #endif

@@ -18,18 +18,14 @@ struct row {
     const char *name;
     const char *noun;
     const char *one;
-    int64_t fallback;
 };
 
 static const struct row rows[PAWL_CAP_COUNT] = {
-    [PAWL_CAP_USD] = {PAWL_UNIT_USD_MICROCENTS, "max-usd", "dollars", "dollar",
-                      PAWL_MICROCENTS_PER_USD * 3 / 2},
-    [PAWL_CAP_TOKENS] = {PAWL_UNIT_TOKENS, "max-tokens", "tokens", "token", 5000000},
-    [PAWL_CAP_TOOL_CALLS] = {PAWL_UNIT_TOOL_CALLS, "max-tool-calls", "tool calls", "tool call",
-                             300},
-    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "max-iterations", "iterations", "iteration",
-                             100},
-    [PAWL_CAP_TIME] = {PAWL_UNIT_WALL_CLOCK_MS, "max-time", "time", "time", INT64_C(3600000)},
+    [PAWL_CAP_USD] = {PAWL_UNIT_USD_MICROCENTS, "max-usd", "dollars", "dollar"},
+    [PAWL_CAP_TOKENS] = {PAWL_UNIT_TOKENS, "max-tokens", "tokens", "token"},
+    [PAWL_CAP_TOOL_CALLS] = {PAWL_UNIT_TOOL_CALLS, "max-tool-calls", "tool calls", "tool call"},
+    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "max-iterations", "iterations", "iteration"},
+    [PAWL_CAP_TIME] = {PAWL_UNIT_WALL_CLOCK_MS, "max-time", "time", "time"},
 };
 
 static const struct row *row_of(enum pawl_run_cap_index index)
@@ -60,6 +56,17 @@ enum pawl_run_cap_index pawl_cap_of_unit(uint16_t unit)
         index++;
     }
     return (enum pawl_run_cap_index)index;
+}
+
+const char *pawl_origin_name(enum pawl_origin origin)
+{
+    static const char *const names[PAWL_ORIGIN_COUNT] = {
+        [PAWL_ORIGIN_DEFAULT] = "default",   [PAWL_ORIGIN_FLAG] = "flag",
+        [PAWL_ORIGIN_DERIVED] = "derived",   [PAWL_ORIGIN_POLICY] = "policy",
+        [PAWL_ORIGIN_COMPUTED] = "computed",
+    };
+    PAWL_ASSERT(origin < PAWL_ORIGIN_COUNT);
+    return names[origin];
 }
 
 /* --- Prices -------------------------------------------------------------------------------- */
@@ -145,24 +152,18 @@ bool pawl_caps_cost_of(const struct pawl_price *price,
     return true;
 }
 
-void pawl_caps_resolve(struct pawl_run_cap caps[static PAWL_CAP_COUNT],
-                       const struct pawl_price *price)
+void pawl_caps_derive(struct pawl_run_cap caps[static PAWL_CAP_COUNT],
+                      const struct pawl_price *price)
 {
     struct pawl_run_cap *usd = &caps[PAWL_CAP_USD];
     const struct pawl_run_cap *tokens = &caps[PAWL_CAP_TOKENS];
-    if (tokens->set && !usd->set && price != NULL) {
-        int64_t dearest = dearest_rate(price, tokens->amount);
-        if (dearest > 0) {
-            *usd = (struct pawl_run_cap){.set = true,
-                                         .amount = cost(tokens->amount, dearest),
-                                         .origin = PAWL_ORIGIN_DERIVED};
-        }
+    if (!tokens->set || usd->set || price == NULL) {
+        return;
     }
-    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
-        if (!caps[i].set) {
-            caps[i] = (struct pawl_run_cap){
-                .set = true, .amount = rows[i].fallback, .origin = PAWL_ORIGIN_DEFAULT};
-        }
+    int64_t dearest = dearest_rate(price, tokens->amount);
+    if (dearest > 0) {
+        *usd = (struct pawl_run_cap){
+            .set = true, .amount = cost(tokens->amount, dearest), .origin = PAWL_ORIGIN_DERIVED};
     }
 }
 

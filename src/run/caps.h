@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caps.h: what binds a run. A cap that was given stands; one that was not keeps its default, since
- * redundant caps cost nothing. One exception: where tokens were given and dollars were not, dollars
- * follow from the tokens at the model's dearest rate, so that they only bind when a dearer model is
- * used.
+ * caps.h: what binds a run. A cap that was given stands; one that was not has the policy's value
+ * (policy.h), since redundant caps cost nothing. One exception: where tokens were given and dollars
+ * were not, dollars follow from the tokens at the model's dearest rate, so that they only bind when
+ * a dearer model is used.
  */
 #ifndef PAWL_RUN_CAPS_H
 #define PAWL_RUN_CAPS_H
@@ -24,9 +24,10 @@ const char *pawl_cap_name(enum pawl_run_cap_index index);
 /* "dollars", "tokens", "tool calls", "iterations", "time". */
 const char *pawl_cap_noun(enum pawl_run_cap_index index);
 
-/* Fills in what was not given. `price` NULL: the model, or its price, is not known. */
-void pawl_caps_resolve(struct pawl_run_cap caps[static PAWL_CAP_COUNT],
-                       const struct pawl_price *price);
+/* Dollars from tokens, where only those are set. `price` NULL: the model, or its price, is not
+ * known, and nothing is derived. */
+void pawl_caps_derive(struct pawl_run_cap caps[static PAWL_CAP_COUNT],
+                      const struct pawl_price *price);
 
 /* What an amount of money buys in tokens, or tokens cost in money: the two ends, all output and all
  * input, the lower first. false: no price. */

@@ -235,6 +235,7 @@ void pawl_run_close(struct pawl_run *run)
     pawl_rundir_close(&run->rundir);
     pawl_worktree_free(&run->worktree);
     pawl_price_book_free(run->prices);
+    pawl_run_policy_close(&run->policy);
     pawl_terminal_close(&run->terminal);
     pawl_buf_free(&run->notices);
     if (run->signal_fd >= 0) {

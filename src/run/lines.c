@@ -41,6 +41,9 @@ static void append_cap(const struct pawl_lines_start *start,
     pawl_buf_append_str(out, pawl_cap_phrase(index, cap->amount, text));
     pawl_buf_append_str(out, index == PAWL_CAP_TIME ? " of time" : "");
     pawl_lines_conversion(start->model->priced ? &start->model->price : NULL, index, cap, out);
+    if (cap->origin == PAWL_ORIGIN_COMPUTED && start->sizing != NULL) {
+        pawl_buf_printf(out, " (%s)", start->sizing);
+    }
 }
 
 void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out)
@@ -51,6 +54,9 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
                         start->model->priced ? "" : " (no price is known: its calls are refused)");
     } else {
         pawl_buf_append_str(out, "model not known yet");
+    }
+    if (start->policy != NULL) {
+        pawl_buf_printf(out, "; policy %s", start->policy);
     }
     pawl_buf_append_str(out, "; may spend ");
     append_cap(start, start->primary, out);

@@ -21,6 +21,8 @@ enum {
 };
 
 struct pawl_lines_start {
+    const char *policy; /* its name; NULL: nobody chose one */
+    const char *sizing; /* why the dollars are what they are; NULL: they were not computed */
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
     const struct pawl_model_guess *model;

@@ -166,16 +166,13 @@ static void put_argv(struct pawl_json_writer *writer, char *const *argv, const s
 
 static void put_caps(struct pawl_json_writer *writer, const struct pawl_run_cap *caps)
 {
-    static const char *const origins[] = {[PAWL_ORIGIN_DEFAULT] = "default",
-                                          [PAWL_ORIGIN_FLAG] = "flag",
-                                          [PAWL_ORIGIN_DERIVED] = "derived"};
     pawl_json_key(writer, "caps");
     pawl_json_object_begin(writer);
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         pawl_json_key(writer, pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
         pawl_json_object_begin(writer);
         pawl_json_member_i64(writer, "amount", caps[i].amount);
-        pawl_json_member_str(writer, "origin", origins[caps[i].origin]);
+        pawl_json_member_str(writer, "origin", pawl_origin_name(caps[i].origin));
         pawl_json_object_end(writer);
     }
     pawl_json_object_end(writer);
@@ -200,6 +197,7 @@ static void put_meta(const struct pawl_meta *meta, const struct limits *limit, s
                             pawl_slice_sub(pawl_slice_str(meta->cwd), 0, limit->word_bytes));
     pawl_json_member_i64(&writer, "pid", meta->pid);
     pawl_json_member_i64(&writer, "started_ms", meta->started_us / PAWL_US_PER_MS);
+    pawl_json_member_str(&writer, "policy", meta->policy);
     pawl_json_member_bool(&writer, "attended", meta->attended);
     if (meta->model != NULL) {
         pawl_json_member_string(&writer, "model",

@@ -20,6 +20,7 @@ struct pawl_meta {
     const char *cwd;
     pid_t pid;
     int64_t started_us;
+    const char *policy; /* its name */
     bool attended;
     const char *model; /* NULL: not known */
     enum pawl_run_cap_index primary;

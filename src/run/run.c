@@ -45,12 +45,46 @@ static int check_command(const char *name)
     return PAWL_RUN_EXIT_NOT_EXECUTABLE;
 }
 
+/* Flags first, then what follows from them, then the policy. */
+static void settle_caps(struct pawl_run *run)
+{
+    memcpy(run->caps, run->options->caps, sizeof(run->caps));
+    pawl_caps_derive(run->caps, run->model.priced ? &run->model.price : NULL);
+    struct pawl_sizing_place place = {
+        .dir = &run->dir,
+        .cwd = run->cwd,
+        .book = run->prices,
+        .model = &run->model,
+        .now_us = run->clock.real_us(run->clock.arg),
+    };
+    pawl_run_policy_size(&run->policy, &place, &run->caps[PAWL_CAP_USD], &run->sizing);
+    pawl_run_policy_caps(&run->policy, run->caps);
+}
+
+/* Whether somebody can be reached, and whether somebody has to be. */
+static pawl_err settle_attendance(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    run->attended =
+        pawl_run_policy_attended(&run->policy, run->options->attendance, run->terminal.attended);
+    if (run->attended || pawl_policy_is(&run->policy.policy, PAWL_POLICY_UNATTENDED, "allow")) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg,
+                    "the policy %s wants a person beside the run, and there is no terminal that "
+                    "somebody sits at. Start it from one, or say --attended if somebody watches it",
+                    pawl_run_policy_name(&run->policy));
+    return PAWL_ERR(PERMISSION);
+}
+
 /* Everything that may be wrong with what the user gave. */
 static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     pawl_err err = pawl_datadir_resolve(run->options->data_dir, &run->dir, msg);
     if (pawl_ok(err)) {
         err = pawl_datadir_create(&run->dir, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_run_policy_open(run->options->policy, pawl_environ_get, &run->policy, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);
@@ -62,14 +96,11 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     if (pawl_failed(err)) {
         return err;
     }
-    memcpy(run->caps, run->options->caps, sizeof(run->caps));
     run->primary = run->options->primary;
     pawl_model_guess(run->prices, run->options->model, run->options->argv, pawl_environ_get,
                      run->clock.real_us(run->clock.arg), &run->model);
-    pawl_caps_resolve(run->caps, run->model.priced ? &run->model.price : NULL);
-    run->attended = run->options->attendance == PAWL_ATTENDED ||
-                    (run->options->attendance == PAWL_ATTENDANCE_AUTO && run->terminal.attended);
-    return PAWL_OK;
+    settle_caps(run);
+    return settle_attendance(run, msg);
 }
 
 /* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for

@@ -25,7 +25,10 @@ enum pawl_run_cap_index {
 enum pawl_origin {
     PAWL_ORIGIN_DEFAULT,
     PAWL_ORIGIN_FLAG,
-    PAWL_ORIGIN_DERIVED /* from the cap on tokens */
+    PAWL_ORIGIN_DERIVED,  /* from the cap on tokens */
+    PAWL_ORIGIN_POLICY,   /* of a policy that somebody chose */
+    PAWL_ORIGIN_COMPUTED, /* from the repository and its models, as the policy says (sizing.h) */
+    PAWL_ORIGIN_COUNT
 };
 
 struct pawl_run_cap {
@@ -41,6 +44,7 @@ struct pawl_run_options {
     const char *data_dir;
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     enum pawl_run_cap_index primary; /* the first cap given, else dollars */
+    const char *policy;              /* a built-in one's name, or a file; NULL: policy.h chooses */
     enum pawl_run_attendance attendance;
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
@@ -49,6 +53,9 @@ struct pawl_run_options {
     bool no_card;
     bool json_card; /* the card as one JSON object on stderr */
 };
+
+/* "default", "flag", "derived", "policy", "computed". */
+const char *pawl_origin_name(enum pawl_origin origin);
 
 /* Runs the agent. Returns the exit status (docs/CONTRACTS.md). */
 int pawl_run_main(const struct pawl_run_options *options);

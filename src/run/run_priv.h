@@ -35,8 +35,10 @@
 #include "run/keeper.h"
 #include "run/lines.h"
 #include "run/model.h"
+#include "run/policy.h"
 #include "run/run.h"
 #include "run/rundir.h"
+#include "run/sizing.h"
 #include "run/status.h"
 #include "run/terminal.h"
 #include "run/worktree.h"
@@ -77,6 +79,8 @@ struct pawl_run {
     char cwd[PAWL_PATH_BYTES];
 
     /* What binds it. */
+    struct pawl_run_policy policy;
+    struct pawl_sizing sizing; /* of a cap that the policy has computed */
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     enum pawl_run_cap_index primary;
     bool attended;

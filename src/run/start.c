@@ -142,6 +142,7 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
         .cwd = run->cwd,
         .pid = getpid(),
         .started_us = now_us,
+        .policy = pawl_run_policy_name(&run->policy),
         .attended = run->attended,
         .model = run->model.name,
         .primary = run->primary,
@@ -225,6 +226,9 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .subject = &subject,
         .run_id = run->rundir.id,
         .prices_path = run->prices_path,
+        .policy = pawl_run_policy_name(&run->policy),
+        .no_server_tools =
+            pawl_policy_is(&run->policy.policy, PAWL_POLICY_TOOLS_EXPENSIVE, "forbid"),
         .hard_cap = true,
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,
@@ -261,6 +265,8 @@ static void open_control(struct pawl_run *run)
 static void say_start(struct pawl_run *run)
 {
     struct pawl_lines_start start = {
+        .policy = run->policy.chosen ? pawl_run_policy_name(&run->policy) : NULL,
+        .sizing = run->sizing.reason[0] != '\0' ? run->sizing.reason : NULL,
         .caps = run->caps,
         .primary = run->primary,
         .model = &run->model,

@@ -20,8 +20,11 @@ import tempfile
 import termios
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/lib"))
+sys.path[:0] = [str(ROOT / "tests/lib"), str(pathlib.Path(__file__).resolve().parent)]
+sys.dont_write_bytecode = True
 import count as counting  # noqa: E402
+import policies  # noqa: E402
+from expect import expect  # noqa: E402
 
 SECONDS_MAX = 60
 
@@ -39,12 +42,6 @@ class Cli:
     def commands(self):
         listing = self("help").stdout.split("Commands:\n", 1)[1].split("\n\n", 1)[0]
         return [line.split()[0] for line in listing.splitlines()]
-
-
-def expect(done, status, *, out="", err=""):
-    assert done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert re.search(out, done.stdout), done.stdout
-    assert re.search(err, done.stderr), done.stderr
 
 
 def every_command_has_help(cli):
@@ -331,6 +328,28 @@ def a_broken_pipe_is_no_crash(cli):
     assert full.returncode == 1 and "could not be written" in full.stderr, full
 
 
+def a_noun_tells_its_verbs(cli):
+    expect(cli("policy"), 2, err="say what to do: show, check or list")
+    expect(cli("policy", "chek"), 2, err="there is no 'chek'; did you mean 'check'")
+    expect(cli("policy", "sing"), 2, err="there is no 'sing', only show, check or list")
+    for done in (cli("policy", "--help"), cli("help", "policy")):
+        expect(done, 0, out=r"pawl policy check \[options\] FILE")
+        expect(done, 0, out=r"\n  list +the policies there are\n")
+    for done in (cli("policy", "show", "--help"), cli("help", "policy", "show")):
+        expect(done, 0, out=r"\AUsage: pawl policy show \[options\] \[POLICY\]")
+    expect(cli("help", "policy", "sing"), 2, err="there is no command 'policy sing'")
+    expect(cli("man"), 0, out=r"\.SS pawl policy check FILE")
+    bash = (cli("completion", "bash").stdout +
+            "\nCOMP_WORDS=(pawl policy ''); COMP_CWORD=2; _pawl; "
+            "echo ${COMPREPLY[*]}; COMP_WORDS=(pawl policy show --); COMP_CWORD=3; _pawl; "
+            "echo ${COMPREPLY[*]}")
+    done = subprocess.run(["bash", "-c", bash], capture_output=True, text=True, check=True,
+                          timeout=SECONDS_MAX)
+    verbs, options = done.stdout.splitlines()
+    assert {"show", "check", "list", "--help"} == set(verbs.split()), verbs
+    assert {"--yaml", "--json", "--max-usd"} <= set(options.split()), options
+
+
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
          run_needs_a_command, options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
@@ -339,7 +358,8 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          columns_that_no_row_needs_are_left_out, a_table_is_cut_to_the_width_of_the_terminal,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
-         completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash)
+         completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash,
+         a_noun_tells_its_verbs, *policies.TESTS)
 
 
 def main():

@@ -472,6 +472,9 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.drain_ms = number_of(value);
     } else if (pawl_slice_equal_str(word, "hard")) {
         host->options.hard_cap = number_of(value) != 0;
+    } else if (strcmp(name, "no_server_tools") == 0) {
+        host->options.policy = "strict";
+        host->options.no_server_tools = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "inline")) {
         host->inline_commit = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "thread")) {

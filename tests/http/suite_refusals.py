@@ -234,6 +234,20 @@ def bodies_that_ask_for_the_unbounded_are_refused():
         assert provider.ledger()["calls"] == []
 
 
+def tools_that_the_policy_forbids_are_refused():
+    """A tool that the provider runs is; one that the agent runs is not; nothing latches."""
+    search = {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 2}]}
+    own = {"tools": [{"name": "Bash", "input_schema": {"type": "object"}}]}
+    with world({"reply_tokens": 5}, no_server_tools=1) as (provider, host):
+        error = _refused(host.call("anthropic", **search), "forbidden")
+        assert "the policy strict forbids tools" in error["message"], error
+        assert host.call("anthropic", **own).status == 200
+        assert len(provider.ledger()["calls"]) == 1 and not host.latches
+        assert [note["reason"] for note in host.notes()] == ["forbidden"]
+    with world({"reply_tokens": 5}) as (_, host):
+        assert host.call("anthropic", **search).status == 200
+
+
 def bodies_that_cannot_be_read_are_refused():
     """Not JSON, no object, a key that is read and there twice, numbers that are none."""
     with world() as (provider, host):

@@ -14,6 +14,7 @@
 
 #include "run/caps.h"
 #include "run/model.h"
+#include "run_caps.h"
 
 #define USD PAWL_MICROCENTS_PER_USD
 
@@ -64,7 +65,7 @@ static void caps_without_any_given_are_the_defaults(void **state)
     (void)state;
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
     struct pawl_price price = price_of("plain");
-    pawl_caps_resolve(caps, &price);
+    resolve_caps(caps, &price);
     static const int64_t amounts[] = {USD * 3 / 2, 5000000, 300, 100, 3600000};
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         assert_true(caps[i].set);
@@ -79,7 +80,7 @@ static void caps_given_stand_and_the_others_keep_their_defaults(void **state)
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
     caps[PAWL_CAP_USD] = (struct pawl_run_cap){true, 7 * USD, PAWL_ORIGIN_FLAG};
     caps[PAWL_CAP_TIME] = (struct pawl_run_cap){true, 90000, PAWL_ORIGIN_FLAG};
-    pawl_caps_resolve(caps, NULL);
+    resolve_caps(caps, NULL);
     assert_int_equal(caps[PAWL_CAP_USD].amount, 7 * USD);
     assert_int_equal(caps[PAWL_CAP_USD].origin, PAWL_ORIGIN_FLAG);
     assert_int_equal(caps[PAWL_CAP_TIME].amount, 90000);
@@ -93,7 +94,7 @@ static void caps_derive_dollars_from_tokens_at_the_dearest_rate(void **state)
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
     caps[PAWL_CAP_TOKENS] = (struct pawl_run_cap){true, 60000, PAWL_ORIGIN_FLAG};
     struct pawl_price price = price_of("tiered");
-    pawl_caps_resolve(caps, &price);
+    resolve_caps(caps, &price);
     assert_int_equal(caps[PAWL_CAP_USD].amount, 60000 * INT64_C(4000000000) / 1000000);
     assert_int_equal(caps[PAWL_CAP_USD].origin, PAWL_ORIGIN_DERIVED);
 }
@@ -111,7 +112,7 @@ static void caps_derive_dollars_from_the_rates_that_the_tokens_can_reach(void **
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
         struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
         caps[PAWL_CAP_TOKENS] = (struct pawl_run_cap){true, rows[i].tokens, PAWL_ORIGIN_FLAG};
-        pawl_caps_resolve(caps, &price);
+        resolve_caps(caps, &price);
         assert_int_equal(caps[PAWL_CAP_USD].amount, rows[i].tokens * rows[i].rate / 1000000);
     }
 }
@@ -124,12 +125,12 @@ static void caps_derive_nothing_where_dollars_are_given_or_no_price_is_known(voi
     struct pawl_run_cap given = {true, 60000, PAWL_ORIGIN_FLAG};
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {
         [PAWL_CAP_TOKENS] = given, [PAWL_CAP_USD] = {true, USD, PAWL_ORIGIN_FLAG}};
-    pawl_caps_resolve(caps, &plain);
+    resolve_caps(caps, &plain);
     assert_int_equal(caps[PAWL_CAP_USD].amount, USD);
     const struct pawl_price *without[] = {NULL, &free_price};
     for (int i = 0; i < 2; i++) {
         struct pawl_run_cap tokens_only[PAWL_CAP_COUNT] = {[PAWL_CAP_TOKENS] = given};
-        pawl_caps_resolve(tokens_only, without[i]);
+        resolve_caps(tokens_only, without[i]);
         assert_int_equal(tokens_only[PAWL_CAP_USD].amount, USD * 3 / 2);
         assert_int_equal(tokens_only[PAWL_CAP_USD].origin, PAWL_ORIGIN_DEFAULT);
     }
@@ -141,7 +142,7 @@ static void caps_derived_dollars_stay_in_range(void **state)
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
     caps[PAWL_CAP_TOKENS] = (struct pawl_run_cap){true, PAWL_AMOUNT_MAX, PAWL_ORIGIN_FLAG};
     struct pawl_price price = price_of("plain");
-    pawl_caps_resolve(caps, &price);
+    resolve_caps(caps, &price);
     assert_int_equal(caps[PAWL_CAP_USD].amount, PAWL_AMOUNT_MAX);
 }
 
@@ -149,7 +150,7 @@ static void caps_become_those_of_the_session(void **state)
 {
     (void)state;
     struct pawl_run_cap caps[PAWL_CAP_COUNT] = {0};
-    pawl_caps_resolve(caps, NULL);
+    resolve_caps(caps, NULL);
     struct pawl_session_cap session[PAWL_SESSION_CAPS_MAX];
     assert_int_equal(pawl_caps_for_session(caps, session), PAWL_CAP_COUNT);
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {

@@ -16,6 +16,7 @@
 #include "run/card.h"
 #include "run/lines.h"
 #include "run/status.h"
+#include "run_caps.h"
 
 #define USD PAWL_MICROCENTS_PER_USD
 
@@ -27,7 +28,7 @@ static int begin(void **state)
     (void)state;
     pawl_buf_init(&out, 65536);
     memset(caps, 0, sizeof(caps));
-    pawl_caps_resolve(caps, NULL);
+    resolve_caps(caps, NULL);
     return 0;
 }
 
@@ -248,7 +249,7 @@ static void a_known_price_converts_both_ways_in_line_and_card(void **state)
     (void)state;
     struct pawl_model_guess model = {.name = "m", .priced = true, .price = plain_price()};
     struct pawl_run_cap own[PAWL_CAP_COUNT] = {[PAWL_CAP_TOKENS] = {true, 5000, PAWL_ORIGIN_FLAG}};
-    pawl_caps_resolve(own, &model.price);
+    resolve_caps(own, &model.price);
     struct pawl_lines_start start = {.caps = own, .primary = PAWL_CAP_TOKENS, .model = &model};
     static const char *const line[] = {
         "may spend 5K tokens ($0.015 to $0.075), "

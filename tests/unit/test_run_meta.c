@@ -19,6 +19,7 @@
 #include "run/caps.h"
 #include "run/command.h"
 #include "run/meta.h"
+#include "run_caps.h"
 
 static struct pawl_buf out;
 
@@ -105,8 +106,9 @@ static void write_meta(char *const *argv, const char *cwd, const char *name)
     static struct pawl_run_cap caps[PAWL_CAP_COUNT];
     memset(caps, 0, sizeof(caps));
     caps[PAWL_CAP_TIME] = (struct pawl_run_cap){true, 1000, PAWL_ORIGIN_FLAG};
-    pawl_caps_resolve(caps, NULL);
+    resolve_caps(caps, NULL);
     struct pawl_meta meta = {
+        .policy = "individual",
         .run_id = "run_0123456789abcdef",
         .name = name,
         .argv = argv,

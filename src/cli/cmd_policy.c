@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_policy.c: `pawl policy check`, `show`, `list`: what a policy file gets wrong, what is in
+ * force and where each value comes from, which policies there are.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "run/caps.h"
+#include "run/model.h"
+#include "run/policy.h"
+#include "run/sizing.h"
+
+enum { LINE_BYTES_MAX = 64 * 1024, SOURCE_BYTES = PAWL_PATH_BYTES + 32 };
+
+/* --- check ----------------------------------------------------------------------------------- */
+
+enum { OPTION_CHECK_JSON = 1 };
+
+static const struct pawl_cli_option check_options[] = {
+    {OPTION_CHECK_JSON, 0, "json", NULL, "one JSON object a problem"},
+};
+
+struct check {
+    const char *path;
+    bool json;
+};
+
+static void print_problem(void *arg, const struct pawl_policy_problem *problem)
+{
+    const struct check *check = arg;
+    const char *severity = problem->warning ? "warning" : "error";
+    if (!check->json) {
+        printf("%s:%u: %s: %s%s%s\n", check->path, (unsigned)problem->line, severity, problem->path,
+               problem->path[0] != '\0' ? ": " : "", problem->message);
+        return;
+    }
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    pawl_buf_init(&line, LINE_BYTES_MAX);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "severity", severity);
+    pawl_json_member_str(&json, "file", check->path);
+    pawl_json_member_i64(&json, "line", problem->line);
+    pawl_json_member_str(&json, "field", problem->path);
+    pawl_json_member_str(&json, "message", problem->message);
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
+static int check_file(const struct pawl_cli_call *call, struct check *check)
+{
+    struct pawl_policy policy;
+    struct pawl_policy_reporter reporter = {.report = print_problem, .arg = check};
+    struct pawl_errmsg msg = {""};
+    pawl_policy_init(&policy);
+    pawl_err err = pawl_run_policy_load(&policy, check->path, &reporter, &msg);
+    pawl_policy_free(&policy);
+    if (reporter.errors == 0 && pawl_failed(err)) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    }
+    if (!check->json && reporter.errors == 0) {
+        printf("%s: fine%s\n", check->path, reporter.warnings > 0 ? ", with warnings" : "");
+    }
+    return reporter.errors == 0 ? PAWL_EXIT_OK : PAWL_EXIT_REFUSED;
+}
+
+static int run_check(const struct pawl_cli_call *call)
+{
+    int status = PAWL_EXIT_OK;
+    for (size_t i = 0; i < call->operand_count; i++) {
+        struct check check = {.path = call->operands[i],
+                              .json = pawl_cli_has(call, OPTION_CHECK_JSON)};
+        int one = check_file(call, &check);
+        status = one != PAWL_EXIT_OK ? one : status;
+    }
+    return status;
+}
+
+static const struct pawl_cli_command check_command = {
+    .name = "policy check",
+    .operands = "FILE...",
+    .summary = "what a policy file gets wrong",
+    .text = "Reads each FILE as a policy and prints every problem with its file, line and field.\n"
+            "Errors end with status 1; a warning (a value far outside of what runs usually need)\n"
+            "does not.",
+    .examples = "  pawl policy check team.yaml",
+    .options = check_options,
+    .option_count = PAWL_ARRAY_LEN(check_options),
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .run = run_check,
+};
+
+/* --- show ------------------------------------------------------------------------------------ */
+
+enum {
+    OPTION_SHOW_JSON = 1,
+    OPTION_SHOW_YAML,
+    OPTION_SHOW_MODEL,
+    OPTION_SHOW_DATA_DIR,
+    OPTION_SHOW_CAPS /* and the caps behind it, in their order */
+};
+
+static const struct pawl_cli_option show_options[] = {
+    {OPTION_SHOW_JSON, 0, "json", NULL, "one JSON object a field"},
+    {OPTION_SHOW_YAML, 0, "yaml", NULL, "as a policy file, to begin one of your own with"},
+    {OPTION_SHOW_MODEL, 'm', "model", "MODEL", "as with pawl run: for a computed cap"},
+    {OPTION_SHOW_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept, for a computed cap"},
+    {OPTION_SHOW_CAPS + PAWL_CAP_USD, 0, "max-usd", "USD", "as with pawl run"},
+    {OPTION_SHOW_CAPS + PAWL_CAP_TOKENS, 0, "max-tokens", "N", "as with pawl run"},
+    {OPTION_SHOW_CAPS + PAWL_CAP_TOOL_CALLS, 0, "max-tool-calls", "N", "as with pawl run"},
+    {OPTION_SHOW_CAPS + PAWL_CAP_ITERATIONS, 0, "max-iterations", "N", "as with pawl run"},
+    {OPTION_SHOW_CAPS + PAWL_CAP_TIME, 0, "max-time", "TIME", "as with pawl run"},
+};
+
+/* Flags of `pawl run`, on top of the policy. Returns PAWL_CLI_GO_ON or an exit status. */
+static int take_flags(const struct pawl_cli_call *call, struct pawl_policy *policy)
+{
+    for (size_t i = 0; i < call->given_count; i++) {
+        const struct pawl_cli_option *option = call->given[i].option;
+        if (option->id < OPTION_SHOW_CAPS || option->id >= OPTION_SHOW_CAPS + PAWL_CAP_COUNT) {
+            continue;
+        }
+        struct pawl_policy_setting setting = {
+            .field =
+                pawl_run_policy_cap_field((enum pawl_run_cap_index)(option->id - OPTION_SHOW_CAPS)),
+            .text = pawl_slice_str(call->given[i].value),
+            .origin = PAWL_POLICY_FROM_FLAG,
+            .source = option->name,
+        };
+        struct pawl_errmsg msg = {""};
+        if (pawl_failed(pawl_policy_set(policy, &setting, &msg))) {
+            return pawl_cli_usage_error(call, "--%s %s", option->name, msg.text);
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+/* What `auto` comes to here and now. Returns PAWL_CLI_GO_ON or an exit status. */
+static int compute(const struct pawl_cli_call *call,
+                   const struct pawl_run_policy *policy,
+                   struct pawl_sizing *sizing)
+{
+    if (!pawl_policy_is(&policy->policy, PAWL_POLICY_CAPS_USD, "auto")) {
+        return PAWL_CLI_GO_ON;
+    }
+    const char *data_dir = pawl_cli_value(call, OPTION_SHOW_DATA_DIR);
+    char prices_path[PAWL_PATH_BYTES];
+    struct pawl_price_book *book = NULL;
+    int status = pawl_cli_open_prices(call, NULL, data_dir, prices_path, &book);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    struct pawl_errmsg msg = {""};
+    struct pawl_datadir dir;
+    struct pawl_model_guess model;
+    struct pawl_run_cap usd = {.set = false};
+    struct pawl_clock clock = pawl_clock_os();
+    char cwd[PAWL_PATH_BYTES] = "";
+    char *no_command[] = {NULL};
+    pawl_err err = pawl_datadir_resolve(data_dir, &dir, &msg);
+    if (pawl_ok(err) && getcwd(cwd, sizeof(cwd)) != NULL) {
+        int64_t now_us = clock.real_us(clock.arg);
+        pawl_model_guess(book, pawl_cli_value(call, OPTION_SHOW_MODEL), no_command,
+                         pawl_environ_get, now_us, &model);
+        struct pawl_sizing_place place = {
+            .dir = &dir, .cwd = cwd, .book = book, .model = &model, .now_us = now_us};
+        pawl_run_policy_size(policy, &place, &usd, sizing);
+    }
+    pawl_price_book_free(book);
+    return PAWL_CLI_GO_ON;
+}
+
+/* "default", "policy team", "team.yaml:4", "--max-usd". */
+static const char *source_of(const struct pawl_run_policy *policy,
+                             const struct pawl_policy_value *value,
+                             char out[static SOURCE_BYTES])
+{
+    switch (value->origin) {
+    case PAWL_POLICY_FROM_BUILTIN:
+        if (policy->chosen) {
+            (void)snprintf(out, SOURCE_BYTES, "built-in %s", value->source);
+        } else {
+            (void)snprintf(out, SOURCE_BYTES, "default");
+        }
+        break;
+    case PAWL_POLICY_FROM_FILE:
+        if (value->line > 0) {
+            (void)snprintf(out, SOURCE_BYTES, "%s:%u", value->source, (unsigned)value->line);
+        } else {
+            (void)snprintf(out, SOURCE_BYTES, "%s", value->source);
+        }
+        break;
+    case PAWL_POLICY_FROM_ENVIRONMENT:
+        (void)snprintf(out, SOURCE_BYTES, "%s", value->source);
+        break;
+    case PAWL_POLICY_FROM_FLAG:
+        (void)snprintf(out, SOURCE_BYTES, "--%s", value->source);
+        break;
+    }
+    return out;
+}
+
+enum { TEXT_BYTES = 320 };
+
+/* "auto ($2.00: 1,648 tracked files, …)" where it was computed. */
+static void text_of(const struct pawl_policy_value *value,
+                    const struct pawl_sizing *sizing,
+                    char *out,
+                    size_t bytes)
+{
+    char usd[PAWL_MONEY_TEXT_BYTES];
+    if (value->field == PAWL_POLICY_CAPS_USD && value->word && sizing->microcents > 0) {
+        (void)snprintf(out, bytes, "auto: %s (%s)",
+                       pawl_money_format_usd_short(sizing->microcents, usd), sizing->reason);
+    } else {
+        (void)snprintf(out, bytes, "%.*s", (int)value->text.bytes, value->text.data);
+    }
+}
+
+static void print_table(const struct pawl_run_policy *policy, const struct pawl_sizing *sizing)
+{
+    static const struct pawl_cli_column columns[] = {
+        {"FIELD", false, 0}, {"VALUE", false, 100}, {"FROM", false, 0}};
+    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    for (int field = 0; field < PAWL_POLICY_FIELD_COUNT; field++) {
+        for (uint32_t i = 0; i < policy->policy.value_count; i++) {
+            const struct pawl_policy_value *value = &policy->policy.values[i];
+            if ((int)value->field != field) {
+                continue;
+            }
+            char path[PAWL_POLICY_PATH_BYTES];
+            char text[TEXT_BYTES];
+            char source[SOURCE_BYTES];
+            pawl_policy_value_path(value, path);
+            text_of(value, sizing, text, sizeof(text));
+            pawl_cli_table_cell(table, path);
+            pawl_cli_table_cell(table, text);
+            pawl_cli_table_cell(table, source_of(policy, value, source));
+        }
+    }
+    pawl_cli_table_print(table, stdout);
+}
+
+static void print_json(const struct pawl_run_policy *policy, const struct pawl_sizing *sizing)
+{
+    for (uint32_t i = 0; i < policy->policy.value_count; i++) {
+        const struct pawl_policy_value *value = &policy->policy.values[i];
+        char path[PAWL_POLICY_PATH_BYTES];
+        char source[SOURCE_BYTES];
+        struct pawl_buf line;
+        struct pawl_json_writer json;
+        pawl_policy_value_path(value, path);
+        pawl_buf_init(&line, LINE_BYTES_MAX);
+        pawl_json_writer_init(&json, &line);
+        pawl_json_object_begin(&json);
+        pawl_json_member_str(&json, "field", path);
+        pawl_json_member_string(&json, "value", value->text);
+        pawl_json_member_str(&json, "from", source_of(policy, value, source));
+        if (value->field == PAWL_POLICY_CAPS_USD && value->word && sizing->microcents > 0) {
+            pawl_json_member_i64(&json, "computed_microcents", sizing->microcents);
+            pawl_json_member_str(&json, "reason", sizing->reason);
+        }
+        pawl_json_object_end(&json);
+        pawl_cli_print_line(&line);
+    }
+}
+
+static void print_yaml(const struct pawl_run_policy *policy)
+{
+    struct pawl_buf text;
+    pawl_buf_init(&text, LINE_BYTES_MAX);
+    pawl_policy_write(&policy->policy, &text);
+    (void)fwrite(text.data, 1, text.bytes, stdout);
+    pawl_buf_free(&text);
+}
+
+static int run_show(const struct pawl_cli_call *call)
+{
+    struct pawl_run_policy policy;
+    struct pawl_errmsg msg = {""};
+    struct pawl_sizing sizing = {.microcents = 0};
+    const char *name = call->operand_count > 0 ? call->operands[0] : NULL;
+    if (pawl_cli_has(call, OPTION_SHOW_JSON) && pawl_cli_has(call, OPTION_SHOW_YAML)) {
+        return pawl_cli_usage_error(call, "--json and --yaml exclude each other");
+    }
+    int status = PAWL_CLI_GO_ON;
+    if (pawl_failed(pawl_run_policy_open(name, pawl_environ_get, &policy, &msg))) {
+        status = pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        status = take_flags(call, &policy.policy);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        status = compute(call, &policy, &sizing);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        if (pawl_cli_has(call, OPTION_SHOW_JSON)) {
+            print_json(&policy, &sizing);
+        } else if (pawl_cli_has(call, OPTION_SHOW_YAML)) {
+            print_yaml(&policy);
+        } else {
+            print_table(&policy, &sizing);
+        }
+        status = PAWL_EXIT_OK;
+    }
+    pawl_run_policy_close(&policy);
+    return status;
+}
+
+static const struct pawl_cli_command show_command = {
+    .name = "policy show",
+    .operands = "[POLICY]",
+    .summary = "what is in force, and where each value comes from",
+    .text =
+        "Shows POLICY, a built-in one or a file; without it the one that `pawl run` would take\n"
+        "here: $PAWL_POLICY, else ~/.config/pawl/policy.yaml, else the built-in `individual`.\n"
+        "Flags of `pawl run` may be added to see what they change.",
+    .examples = "  pawl policy show\n"
+                "  pawl policy show team --max-usd 3\n"
+                "  pawl policy show team --yaml > ours.yaml",
+    .options = show_options,
+    .option_count = PAWL_ARRAY_LEN(show_options),
+    .operands_max = 1,
+    .run = run_show,
+};
+
+/* --- list ------------------------------------------------------------------------------------ */
+
+static int run_list(const struct pawl_cli_call *call)
+{
+    (void)call;
+    static const struct pawl_cli_column columns[] = {{"POLICY", false, 0}, {"FOR", false, 0}};
+    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    for (uint32_t i = 0; pawl_policy_builtin_name(i) != NULL; i++) {
+        pawl_cli_table_cell(table, pawl_policy_builtin_name(i));
+        pawl_cli_table_cell(table, pawl_policy_builtin_purpose(i));
+    }
+    char path[PAWL_PATH_BYTES];
+    if (pawl_run_policy_user_file(pawl_environ_get, path) && access(path, F_OK) == 0) {
+        pawl_cli_table_cell(table, path);
+        pawl_cli_table_cell(table, "your own: applies where no other is named");
+    }
+    pawl_cli_table_print(table, stdout);
+    return PAWL_EXIT_OK;
+}
+
+static const struct pawl_cli_command list_command = {
+    .name = "policy list",
+    .operands = "",
+    .summary = "the policies there are",
+    .text = "Lists the built-in policies, and your own file where there is one.",
+    .run = run_list,
+};
+
+/* --- The noun -------------------------------------------------------------------------------- */
+
+static const struct pawl_cli_command *const verbs[] = {&show_command, &check_command, &list_command,
+                                                       NULL};
+
+const struct pawl_cli_command pawl_cli_command_policy = {
+    .name = "policy",
+    .operands = "",
+    .summary = "what applies to a run, and where it comes from",
+    .text =
+        "A policy sets what applies to a run beside the flags: caps, who must be there, what may\n"
+        "be used. `pawl run --policy` takes one; docs/POLICY.md has every field.",
+    .verbs = verbs,
+};

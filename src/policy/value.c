@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * value.c: one value from its text. Amounts are read as texts from end to end, never through a
+ * floating point number, so that 1.10 is 1.10.
+ */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "policy/policy_priv.h"
+
+enum { NUMBER_BYTES_MAX = 64 };
+
+/* The index of a word in "a|b", or -1. */
+static int64_t index_of(const char *choices, struct pawl_slice word)
+{
+    struct pawl_slice rest = pawl_slice_str(choices);
+    for (int64_t i = 0; !pawl_slice_empty(rest); i++) {
+        if (pawl_slice_equal(pawl_slice_cut(&rest, '|'), word)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool parse_number(enum pawl_policy_type type, struct pawl_slice text, int64_t *ret_number)
+{
+    char copy[NUMBER_BYTES_MAX];
+    switch (type) {
+    case PAWL_POLICY_TEXT:
+        *ret_number = (int64_t)text.bytes;
+        return true;
+    case PAWL_POLICY_MONEY:
+        return pawl_money_parse_usd(text, ret_number);
+    case PAWL_POLICY_COUNT:
+        return pawl_money_parse_count(text, ret_number);
+    case PAWL_POLICY_DURATION:
+        return pawl_slice_copy_str(text, copy, sizeof(copy)) &&
+               pawl_duration_parse_ms(copy, ret_number);
+    case PAWL_POLICY_CHOICE:
+        return false;
+    }
+    PAWL_UNREACHABLE();
+}
+
+static bool printable(struct pawl_slice text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte < ' ' || byte == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+pawl_err pawl_policy_parse_value(struct pawl_policy_value *value, struct pawl_errmsg *msg)
+{
+    const struct pawl_policy_field *field = &pawl_policy_fields[value->field];
+    int64_t word = index_of(field->choices, value->text);
+    value->word = word >= 0;
+    value->number = word;
+    if (value->word) {
+        return PAWL_OK;
+    }
+    char form[PAWL_POLICY_FORM_BYTES];
+    (void)pawl_policy_form(value->field, form);
+    int64_t number = 0;
+    if (!parse_number(field->type, value->text, &number) || number < field->least ||
+        number > field->most || !printable(value->text)) {
+        struct pawl_slice shown = pawl_slice_sub(value->text, 0, NUMBER_BYTES_MAX);
+        pawl_errmsg_set(msg, "takes %s, not '%.*s'", form, printable(shown) ? (int)shown.bytes : 0,
+                        shown.data);
+        return PAWL_ERR(INVALID);
+    }
+    value->number = number;
+    return PAWL_OK;
+}
+
+/* "a, b or c" of "a|b|c". */
+static int append_words(const char *choices, char *out, size_t bytes)
+{
+    struct pawl_slice rest = pawl_slice_str(choices);
+    size_t used = 0;
+    out[0] = '\0';
+    while (!pawl_slice_empty(rest) && used < bytes) {
+        struct pawl_slice word = pawl_slice_cut(&rest, '|');
+        const char *before = used == 0 ? "" : pawl_slice_empty(rest) ? " or " : ", ";
+        used += (size_t)snprintf(out + used, bytes - used, "%s%.*s", before, (int)word.bytes,
+                                 word.data);
+    }
+    return (int)used;
+}
+
+const char *pawl_policy_form(enum pawl_policy_field_id id, char out[static PAWL_POLICY_FORM_BYTES])
+{
+    static const char *const forms[] = {
+        [PAWL_POLICY_TEXT] = "a text of up to 64 characters in one line",
+        [PAWL_POLICY_MONEY] = "dollars above 0, such as 1.50",
+        [PAWL_POLICY_COUNT] = "a whole number above 0, such as 60K or 10M",
+        [PAWL_POLICY_DURATION] = "a time such as 90s, 30m or 2h",
+        [PAWL_POLICY_CHOICE] = "",
+    };
+    const struct pawl_policy_field *field = &pawl_policy_fields[id];
+    PAWL_ASSERT((size_t)field->type < PAWL_ARRAY_LEN(forms));
+    int used = snprintf(out, PAWL_POLICY_FORM_BYTES, "%s%s", forms[field->type],
+                        field->choices[0] != '\0' && forms[field->type][0] != '\0' ? ", or " : "");
+    (void)append_words(field->choices, out + used, PAWL_POLICY_FORM_BYTES - (size_t)used);
+    return out;
+}

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+pawl_unit_test(policy policy)
+add_test(NAME tools/policy COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/policy_gate.py)
