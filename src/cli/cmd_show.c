@@ -190,6 +190,10 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
         printf("; unconfirmed: %s", pawl_money_format_usd(run->unconfirmed_microcents, money));
     }
     fputc('\n', stdout);
+    if (run->batches > 0) {
+        printf("%" PRIu64 " batch%s went to the provider: what they cost is not in these figures\n",
+               run->batches, run->batches == 1 ? "" : "es");
+    }
 }
 
 static bool show_model(void *arg, const struct pawl_history_model *model)

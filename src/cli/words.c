@@ -158,6 +158,7 @@ void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history
     pawl_cli_write_amount(json, "overshoot", PAWL_UNIT_USD_MICROCENTS, run->overshoot_microcents);
     pawl_json_member_i64(json, "calls", (int64_t)run->calls);
     pawl_json_member_i64(json, "refusals", (int64_t)run->refusals);
+    pawl_json_member_i64(json, "batches", (int64_t)run->batches);
     pawl_json_member_i64(json, "approvals_asked", (int64_t)run->approvals_asked);
     pawl_json_member_i64(json, "approvals_given", (int64_t)run->approvals_given);
 }

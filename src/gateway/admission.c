@@ -302,6 +302,9 @@ static int64_t useful_output(const struct pawl_admission_query *query)
 static int64_t smallest_output(const struct pawl_admission_query *query)
 {
     const struct pawl_model_request *request = query->request;
+    if (request->output_fixed) {
+        return request->output_asked;
+    }
     int64_t accepted = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
     return pawl_max_i64(useful_output(query), pawl_min_i64(request->output_asked, accepted));
 }
@@ -396,10 +399,10 @@ static int64_t choose_ceiling(const struct decider *decider, struct form form)
 {
     int64_t most = largest_output(decider, form, decider->query->request->output_asked, 1);
     int64_t share = shared_output(decider->query);
-    if (share < most) {
+    if (share < most && !decider->query->request->output_fixed) {
         share = pawl_max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
     }
-    return pawl_min_i64(most, share);
+    return decider->query->request->output_fixed ? most : pawl_min_i64(most, share);
 }
 
 static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
@@ -453,10 +456,14 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     result.verdict = refuse(&decider, smallest);
     result.unit = unit;
     result.needed = need_of(&decider, smallest).amount[unit];
-    struct form useful = {query->input_tokens, useful_output(query), 0};
+    bool fixed = query->request->output_fixed;
+    struct form useful = {query->input_tokens,
+                          fixed ? query->request->output_asked : useful_output(query), 0};
     result.fits_input_tokens = largest_input(&decider, useful);
     result.fits_output_tokens =
-        pawl_max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
+        fixed
+            ? 0
+            : pawl_max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
     *ret_admission = result;
 }
 

@@ -99,7 +99,8 @@ static void price_and_estimate(struct pawl_model_call *call)
     call->priced = pawl_price_lookup(gateway->options.prices, query, &call->price);
     int64_t context = call->priced ? call->price.context_tokens : 0;
     /* A ceiling that fills the window leaves no room for the prompt. */
-    if (!call->request.output_given && context > 0 && call->request.output_asked > context / 2) {
+    bool ours = !call->request.output_given || call->request.output_fixed;
+    if (ours && context > 0 && call->request.output_asked > context / 2) {
         call->request.output_asked = context / 2;
     }
     const struct pawl_estimate_body *elements = &call->request.elements;

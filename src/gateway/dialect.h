@@ -10,6 +10,9 @@ enum pawl_dialect {
     PAWL_DIALECT_ANTHROPIC,        /* POST /v1/messages */
     PAWL_DIALECT_OPENAI_CHAT,      /* POST /v1/chat/completions */
     PAWL_DIALECT_OPENAI_RESPONSES, /* POST /v1/responses */
+    PAWL_DIALECT_OPENAI_COMPACT,   /* POST /v1/responses/compact */
+    PAWL_DIALECT_OPENAI_LEGACY,    /* POST /v1/completions */
+    PAWL_DIALECT_OPENAI_EMBED,     /* POST /v1/embeddings */
     PAWL_DIALECT_GEMINI,           /* POST …:generateContent and …:streamGenerateContent */
     PAWL_DIALECT_GEMINI_EMBED,     /* POST …:embedContent and …:batchEmbedContents */
     PAWL_DIALECT_COUNT

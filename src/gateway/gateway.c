@@ -224,6 +224,13 @@ static void refuse_path(struct pawl_gateway *gateway,
     struct pawl_refusal_words words = {.refusal = PAWL_REFUSAL_UPGRADE};
     if (route->kind == PAWL_ROUTE_UPGRADE) {
         pawl_words_set(&words, "pawl: no websockets here; use plain HTTP");
+    } else if (route->kind == PAWL_ROUTE_BATCH) {
+        words.refusal = PAWL_REFUSAL_UNMETERED;
+        pawl_words_set(&words,
+                       "pawl: a batch is answered and billed later, where no cap can hold it; it "
+                       "is refused while run %s has one. pawl run --allow-batches lets batches "
+                       "through and keeps them out of its books",
+                       gateway->options.run_id);
     } else {
         const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
         words.refusal = PAWL_REFUSAL_UNMETERED;
@@ -256,6 +263,13 @@ void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange)
         return;
     case PAWL_ROUTE_FREE:
         pawl_pass_start(gateway, exchange, &route);
+        return;
+    case PAWL_ROUTE_BATCH:
+        if (gateway->options.hard_cap && !gateway->options.allow_batches) {
+            refuse_path(gateway, exchange, &route);
+        } else {
+            pawl_pass_start_batch(gateway, exchange, &route);
+        }
         return;
     case PAWL_ROUTE_UNMETERED:
         if (gateway->options.hard_cap) {

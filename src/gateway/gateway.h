@@ -60,6 +60,7 @@ struct pawl_gateway_counters {
     uint64_t calls;               /* model calls forwarded */
     uint64_t refusals;            /* answered by pawl itself, streams that it cut included */
     uint64_t passed;              /* free paths forwarded */
+    uint64_t batches;             /* let through unmetered */
     uint64_t in_flight;           /* model calls that are not done yet, waiting ones included */
     int64_t overshoot_microcents; /* booked beyond what was left, in sum; normally 0 */
 };
@@ -75,7 +76,8 @@ struct pawl_gateway_options {
     const char *run_id;                         /* for messages and the x-pawl-run header; copied */
     const char
         *prices_path;     /* where prices of one's own go, for messages; NULL: not known; copied */
-    bool hard_cap;        /* what cannot be metered is refused */
+    bool hard_cap;        /* what cannot be metered is refused, */
+    bool allow_batches;   /* … except batches, which are counted and noted */
     const char *policy;   /* its name, for messages; NULL: none; copied */
     bool no_server_tools; /* tools that the provider runs are refused */
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */

@@ -387,6 +387,8 @@ void pawl_note_event(const struct pawl_model_call *call, uint32_t count, struct 
 void pawl_note_refusal(const struct pawl_model_call *call,
                        const struct pawl_refusal_words *words,
                        struct pawl_buf *out);
+/* A batch that is let through. */
+void pawl_note_batch(const struct pawl_route *route, struct pawl_buf *out);
 /* The numbers of a refusal, as the error body carries them. */
 void pawl_note_details(const struct pawl_gateway *gateway,
                        const struct pawl_refusal_words *words,
@@ -397,6 +399,11 @@ void pawl_note_details(const struct pawl_gateway *gateway,
 void pawl_pass_start(struct pawl_gateway *gateway,
                      struct pawl_http_exchange *exchange,
                      const struct pawl_route *route);
+/* The same for a batch, which is counted and written down before it goes out. A run that was
+ * stopped lets none through. */
+void pawl_pass_start_batch(struct pawl_gateway *gateway,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_route *route);
 /* Breaks off whatever is under way. */
 void pawl_pass_abort_all(struct pawl_gateway *gateway);
 

@@ -32,8 +32,9 @@ static int status_of(const struct pawl_halt *halt)
 /* The words alone, for a refusal that is meant to stop the client. */
 static bool is_plain(const struct pawl_halt *halt)
 {
-    return halt->codex && halt->dialect == PAWL_DIALECT_OPENAI_RESPONSES &&
-           status_of(halt) == PAWL_HALT_STATUS;
+    bool responses = halt->dialect == PAWL_DIALECT_OPENAI_RESPONSES ||
+                     halt->dialect == PAWL_DIALECT_OPENAI_COMPACT;
+    return halt->codex && responses && status_of(halt) == PAWL_HALT_STATUS;
 }
 
 int pawl_halt_status(const struct pawl_halt *halt)
@@ -120,6 +121,9 @@ static void put_body(const struct pawl_halt *halt, struct pawl_buf *out)
         break;
     case PAWL_DIALECT_OPENAI_CHAT:
     case PAWL_DIALECT_OPENAI_RESPONSES:
+    case PAWL_DIALECT_OPENAI_COMPACT:
+    case PAWL_DIALECT_OPENAI_LEGACY:
+    case PAWL_DIALECT_OPENAI_EMBED:
         put_openai(&writer, halt);
         break;
     case PAWL_DIALECT_GEMINI:
@@ -224,10 +228,13 @@ void pawl_halt_event(const struct pawl_halt *halt, bool line_open, struct pawl_b
         put_body(halt, out);
         break;
     case PAWL_DIALECT_OPENAI_CHAT:
+    case PAWL_DIALECT_OPENAI_LEGACY:
+    case PAWL_DIALECT_OPENAI_EMBED:
         pawl_buf_append_str(out, "data: ");
         put_body(halt, out);
         break;
     case PAWL_DIALECT_OPENAI_RESPONSES:
+    case PAWL_DIALECT_OPENAI_COMPACT:
         put_responses_event(halt, out);
         break;
     case PAWL_DIALECT_GEMINI:

@@ -7,11 +7,14 @@
  * a strange value leans to the side on which a budget is charged too much rather than too
  * little (usage.h, U4).
  */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/money.h"
 #include "gateway/meter_priv.h"
 
 /* One event at a time lies in the scratch arena; what does not fit is unreadable. */
+enum { USAGE_BYTES_MAX = 2048 };
 enum { SCRATCH_BYTES_MAX = 64 * 1024 * 1024, DEPTH_MAX = 64, NODE_COUNT_MAX = 1000000 };
 
 static const struct pawl_meter_ops *const dialects[PAWL_DIALECT_COUNT] = {
@@ -20,6 +23,9 @@ static const struct pawl_meter_ops *const dialects[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_OPENAI_RESPONSES] = &pawl_meter_openai_responses_ops,
     [PAWL_DIALECT_GEMINI] = &pawl_meter_gemini_ops,
     [PAWL_DIALECT_GEMINI_EMBED] = &pawl_meter_gemini_embed_ops,
+    [PAWL_DIALECT_OPENAI_COMPACT] = &pawl_meter_openai_responses_ops,
+    [PAWL_DIALECT_OPENAI_LEGACY] = &pawl_meter_openai_chat_ops,
+    [PAWL_DIALECT_OPENAI_EMBED] = &pawl_meter_openai_embed_ops,
 };
 
 bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options)
@@ -54,10 +60,30 @@ static bool parse(struct pawl_meter *meter, struct pawl_slice text, struct pawl_
            pawl_json_is(json, 0, PAWL_JSON_OBJECT);
 }
 
+/* The member "usage" of a body, in an object of its own; empty where there is none. What else is in
+ * such a body are numbers and names, so that the first mention is the member. */
+static struct pawl_slice usage_alone(struct pawl_slice body, char out[static USAGE_BYTES_MAX])
+{
+    size_t start = pawl_slice_find(body, PAWL_SLICE("\"usage\""));
+    struct pawl_slice rest = pawl_slice_sub(body, start, USAGE_BYTES_MAX - 3);
+    size_t depth = 0;
+    for (size_t i = 0; start != SIZE_MAX && i < rest.bytes; ++i) {
+        depth += rest.data[i] == '{' ? 1 : 0;
+        if (rest.data[i] != '}' || depth == 0 || --depth > 0) {
+            continue;
+        }
+        (void)snprintf(out, USAGE_BYTES_MAX, "{%.*s}", (int)(i + 1), rest.data);
+        return pawl_slice_str(out);
+    }
+    return PAWL_SLICE_NONE;
+}
+
 void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body)
 {
     struct pawl_json json;
-    if (parse(meter, body, &json)) {
+    char usage[USAGE_BYTES_MAX];
+    if (parse(meter, body, &json) ||
+        (meter->ops->usage_alone && parse(meter, usage_alone(body, usage), &json))) {
         meter->result.started = true;
         meter->ops->on_body(meter, &json);
     } else {

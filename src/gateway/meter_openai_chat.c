@@ -137,6 +137,8 @@ static bool see_choice(struct pawl_meter *meter, const struct pawl_json *json, u
     state->choices |= 1u << choice;
     see_message(meter, json, pawl_json_get(json, node, "delta"), choice);
     see_message(meter, json, pawl_json_get(json, node, "message"), choice);
+    /* Of the API before it, which knows no messages. */
+    meter->result.visible_bytes += pawl_meter_text_bytes(json, pawl_json_get(json, node, "text"));
     uint32_t finish = pawl_json_get(json, node, "finish_reason");
     if (pawl_json_is(json, finish, PAWL_JSON_STRING)) {
         pawl_meter_copy_text(json, finish, meter->result.finish, sizeof(meter->result.finish));
@@ -227,4 +229,12 @@ const struct pawl_meter_ops pawl_meter_openai_chat_ops = {
     .on_body = chat_body,
     .on_event = chat_event,
     .on_text = chat_text,
+};
+
+/* Embeddings report what chat reports, without output. */
+const struct pawl_meter_ops pawl_meter_openai_embed_ops = {
+    .on_body = chat_body,
+    .on_event = chat_event,
+    .on_text = chat_text,
+    .usage_alone = true,
 };

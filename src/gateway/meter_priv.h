@@ -17,10 +17,13 @@ struct pawl_meter_ops {
                      const struct pawl_json *json);
     bool (*on_text)(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data);
     bool rate_unsaid; /* an answer that does not say its rate was served at the one asked for */
+    /* A body of numbers may have more of them than are kept apart; its usage is then read alone. */
+    bool usage_alone;
 };
 
 extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
+extern const struct pawl_meter_ops pawl_meter_openai_embed_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_responses_ops;
 extern const struct pawl_meter_ops pawl_meter_gemini_ops;
 extern const struct pawl_meter_ops pawl_meter_gemini_embed_ops;

@@ -26,14 +26,20 @@ _Static_assert(PAWL_ARRAY_LEN(end_names) == PAWL_END_COUNT, "every end has a nam
 
 static const char *const dialect_names[] = {
     [PAWL_DIALECT_ANTHROPIC] = "anthropic",     [PAWL_DIALECT_OPENAI_CHAT] = "openai",
-    [PAWL_DIALECT_OPENAI_RESPONSES] = "openai", [PAWL_DIALECT_GEMINI] = "gemini",
-    [PAWL_DIALECT_GEMINI_EMBED] = "gemini",
+    [PAWL_DIALECT_OPENAI_RESPONSES] = "openai", [PAWL_DIALECT_OPENAI_COMPACT] = "openai",
+    [PAWL_DIALECT_OPENAI_LEGACY] = "openai",    [PAWL_DIALECT_OPENAI_EMBED] = "openai",
+    [PAWL_DIALECT_GEMINI] = "gemini",           [PAWL_DIALECT_GEMINI_EMBED] = "gemini",
 };
 _Static_assert(PAWL_ARRAY_LEN(dialect_names) == PAWL_DIALECT_COUNT, "every dialect has a name");
 
 static const char *const endpoint_names[] = {
-    [PAWL_DIALECT_ANTHROPIC] = "messages",         [PAWL_DIALECT_OPENAI_CHAT] = "chat/completions",
-    [PAWL_DIALECT_OPENAI_RESPONSES] = "responses", [PAWL_DIALECT_GEMINI] = "generateContent",
+    [PAWL_DIALECT_ANTHROPIC] = "messages",
+    [PAWL_DIALECT_OPENAI_CHAT] = "chat/completions",
+    [PAWL_DIALECT_OPENAI_RESPONSES] = "responses",
+    [PAWL_DIALECT_OPENAI_COMPACT] = "responses/compact",
+    [PAWL_DIALECT_OPENAI_LEGACY] = "completions",
+    [PAWL_DIALECT_OPENAI_EMBED] = "embeddings",
+    [PAWL_DIALECT_GEMINI] = "generateContent",
     [PAWL_DIALECT_GEMINI_EMBED] = "embedContent",
 };
 _Static_assert(PAWL_ARRAY_LEN(endpoint_names) == PAWL_DIALECT_COUNT, "and an endpoint");
@@ -234,6 +240,17 @@ void pawl_note_refusal(const struct pawl_model_call *call,
     if (call->hold != 0) {
         pawl_json_member_i64(&writer, "call", (int64_t)call->hold);
     }
+    pawl_json_object_end(&writer);
+    finish(out);
+}
+
+void pawl_note_batch(const struct pawl_route *route, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "dialect", dialect_names[route->dialect]);
+    member_cut(&writer, "path", route->rest);
     pawl_json_object_end(&writer);
     finish(out);
 }

@@ -5,6 +5,8 @@
  * What does not come back is an address to go to (Location, Refresh): a client that followed a
  * redirect would leave pawl, and the method and body of a free path may buy something elsewhere.
  *
+ * A batch passes in the same way, but it spends: that it went out is written down before it does.
+ *
  * Ownership: a pass lives until its upstream call has ended or was aborted; the exchange lives at
  * least as long, because it is answered then, also when the client left before.
  */
@@ -25,6 +27,10 @@ struct pawl_pass {
     struct pawl_arena arena;
     enum pawl_dialect dialect;
     bool begun;
+    /* A batch: it goes out once it is written down. */
+    struct pawl_route route;
+    struct pawl_op op;
+    bool noting;
 };
 
 static struct pawl_pass *checked(void *arg)
@@ -34,7 +40,7 @@ static struct pawl_pass *checked(void *arg)
     return pass;
 }
 
-static void free_pass(struct pawl_pass *pass)
+static void unlink_pass(struct pawl_pass *pass)
 {
     struct pawl_gateway *gateway = pass->gateway;
     if (pass->prev != NULL) {
@@ -45,6 +51,12 @@ static void free_pass(struct pawl_pass *pass)
     if (pass->next != NULL) {
         pass->next->prev = pass->prev;
     }
+}
+
+static void free_pass(struct pawl_pass *pass)
+{
+    struct pawl_gateway *gateway = pass->gateway;
+    unlink_pass(pass);
     pawl_arena_free(&pass->arena);
     pass->magic = 0;
     pawl_free(pass);
@@ -75,6 +87,12 @@ static void break_off(struct pawl_pass *pass)
         pawl_http_call_abort(upstream);
     }
     pawl_http_reply_abort(take_exchange(pass));
+    if (pass->noting) {
+        /* The ledger still has its operation; the gateway stays until that is done. */
+        pass->gateway->closing_count++;
+        unlink_pass(pass);
+        return;
+    }
     free_pass(pass);
 }
 
@@ -168,34 +186,103 @@ start(struct pawl_pass *pass, const struct pawl_route *route, struct pawl_errmsg
     return err;
 }
 
-void pawl_pass_start(struct pawl_gateway *gateway,
-                     struct pawl_http_exchange *exchange,
-                     const struct pawl_route *route)
+static void launch(struct pawl_pass *pass)
+{
+    struct pawl_errmsg msg = {.text = ""};
+    if (pawl_failed(start(pass, &pass->route, &msg))) {
+        refuse_unreachable(pass, msg.text);
+        free_pass(pass);
+    }
+}
+
+/* NULL without memory: the exchange is answered. */
+static struct pawl_pass *new_pass(struct pawl_gateway *gateway,
+                                  struct pawl_http_exchange *exchange,
+                                  const struct pawl_route *route)
 {
     struct pawl_pass *pass = pawl_alloc_zeroed(1, sizeof(*pass));
     if (pass == NULL) {
         pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
-        return;
+        return NULL;
     }
     pass->magic = PAWL_PASS_MAGIC;
     pass->gateway = gateway;
     pass->exchange = exchange;
     pass->dialect = route->dialect;
+    pass->route = *route;
     pawl_arena_init(&pass->arena, ARENA_BYTES_MAX);
     pass->next = gateway->passes;
     if (gateway->passes != NULL) {
         gateway->passes->prev = pass;
     }
     gateway->passes = pass;
-    gateway->counters.passed++;
     pawl_http_exchange_set_owner(exchange, pass);
     pawl_http_exchange_on_gone(exchange, on_gone);
     pawl_http_exchange_on_drained(exchange, on_drained);
-    struct pawl_errmsg msg = {.text = ""};
-    if (pawl_failed(start(pass, route, &msg))) {
-        refuse_unreachable(pass, msg.text);
-        free_pass(pass);
+    return pass;
+}
+
+void pawl_pass_start(struct pawl_gateway *gateway,
+                     struct pawl_http_exchange *exchange,
+                     const struct pawl_route *route)
+{
+    struct pawl_pass *pass = new_pass(gateway, exchange, route);
+    if (pass != NULL) {
+        gateway->counters.passed++;
+        launch(pass);
     }
+}
+
+/* --- Batches -------------------------------------------------------------------------------- */
+
+static void on_noted(struct pawl_op *op)
+{
+    struct pawl_pass *pass = checked(op->arg);
+    struct pawl_gateway *gateway = pass->gateway;
+    pass->noting = false;
+    if (pass->exchange != NULL) {
+        launch(pass);
+        return;
+    }
+    /* Its client has gone; it was taken out of the list then. */
+    PAWL_ASSERT(gateway->closing_count > 0);
+    gateway->closing_count--;
+    pawl_arena_free(&pass->arena);
+    pass->magic = 0;
+    pawl_free(pass);
+    pawl_gateway_check_idle(gateway);
+}
+
+void pawl_pass_start_batch(struct pawl_gateway *gateway,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_route *route)
+{
+    if (gateway->latched || gateway->stopped) {
+        struct pawl_refusal_words words = gateway->latch;
+        words.latches = false;
+        words.refusal = gateway->stopped ? words.refusal : PAWL_REFUSAL_LATCHED;
+        pawl_refuse_exchange(exchange, gateway, route->dialect, &words);
+        return;
+    }
+    struct pawl_pass *pass = new_pass(gateway, exchange, route);
+    if (pass == NULL) {
+        return;
+    }
+    gateway->counters.batches++;
+    struct pawl_buf note;
+    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
+    pawl_note_batch(route, &note);
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = pawl_buf_slice(&note),
+        .u.note = {.tenant = gateway->subject.levels[PAWL_LEVEL_TENANT],
+                   .session = gateway->subject.session,
+                   .kind = PAWL_NOTE_BATCH},
+    };
+    pass->noting = true;
+    pass->op = (struct pawl_op){.done = on_noted, .arg = pass};
+    pawl_gateway_submit(gateway, &command, &pass->op);
+    pawl_buf_free(&note);
 }
 
 void pawl_pass_abort_all(struct pawl_gateway *gateway)

@@ -102,6 +102,15 @@ static const struct {
                                    .apart = {"requests"},
                                    .may_be_object = true,
                                    .model_in_path = true},
+    [PAWL_DIALECT_OPENAI_COMPACT] = {pawl_request_read_openai_compact,
+                                     "input",
+                                     true,
+                                     {"instructions"}},
+    [PAWL_DIALECT_OPENAI_LEGACY] = {pawl_request_read_openai_legacy,
+                                    "messages",
+                                    false,
+                                    {"prompt", "stream_options"}},
+    [PAWL_DIALECT_OPENAI_EMBED] = {pawl_request_read_openai_embed, "messages", false, {"input"}},
 };
 
 /* --- Members -------------------------------------------------------------------------------- */
@@ -181,6 +190,15 @@ void pawl_request_add_base(struct pawl_request_reader *reader, uint32_t node, ui
     struct pawl_estimate_element element = pawl_request_element(reader, node);
     element.media_tokens += tokens;
     reader->base[reader->request->elements.base_count++] = element;
+}
+
+void pawl_request_add_tokens(struct pawl_request_reader *reader, uint32_t node, uint32_t tokens)
+{
+    pawl_request_add_base(reader, node, 0);
+    struct pawl_estimate_element *element = &reader->base[reader->request->elements.base_count - 1];
+    element->text_bytes = 0;
+    element->dense_bytes = 0;
+    element->media_tokens = tokens;
 }
 
 /* --- What the provider counts ---------------------------------------------------------------- */

@@ -61,6 +61,7 @@ struct pawl_model_request {
     bool usage_asked; /* the client expects usage in the stream */
     /* Output */
     bool output_given;
+    bool output_fixed;       /* nothing in the body can lower it */
     int64_t output_asked;    /* tokens of one choice, thinking included */
     int64_t thinking_budget; /* the ceiling must stay above it; 0: none */
     bool hidden;             /* may produce tokens that the stream does not show */

@@ -350,9 +350,12 @@ static void part_of_dialect(struct pawl_request_reader *reader, uint32_t part, s
         anthropic_block(reader, part, tally);
         break;
     case PAWL_DIALECT_OPENAI_RESPONSES:
+    case PAWL_DIALECT_OPENAI_COMPACT:
         responses_part(reader, part, tally);
         break;
     case PAWL_DIALECT_OPENAI_CHAT:
+    case PAWL_DIALECT_OPENAI_LEGACY:
+    case PAWL_DIALECT_OPENAI_EMBED:
     case PAWL_DIALECT_GEMINI:
     case PAWL_DIALECT_GEMINI_EMBED:
     case PAWL_DIALECT_COUNT:
@@ -410,7 +413,8 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
     } else if (pawl_json_is(json, content, PAWL_JSON_ARRAY)) {
         visit_content(reader, content, &tally);
     }
-    if (reader->request->dialect == PAWL_DIALECT_OPENAI_RESPONSES) {
+    if (reader->request->dialect == PAWL_DIALECT_OPENAI_RESPONSES ||
+        reader->request->dialect == PAWL_DIALECT_OPENAI_COMPACT) {
         visit_item(reader, node, &tally);
     }
     struct pawl_estimate_text text = pawl_estimate_text_of(pawl_json_raw(json, node));

@@ -56,7 +56,7 @@ static void read_output(struct pawl_request_reader *reader)
     }
 }
 
-static void read_stream_options(struct pawl_request_reader *reader)
+void pawl_request_read_stream_options(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
     uint32_t options = pawl_request_member(reader, "stream_options");
@@ -110,7 +110,7 @@ void pawl_request_read_openai_cache(struct pawl_request_reader *reader)
 void pawl_request_read_openai(struct pawl_request_reader *reader)
 {
     read_output(reader);
-    read_stream_options(reader);
+    pawl_request_read_stream_options(reader);
     read_tools(reader);
     read_search(reader);
     pawl_request_read_openai_cache(reader);

@@ -18,6 +18,7 @@
 enum {
     TOKENS_MAX = 100000000,
     CALLS_MAX = 1000000,
+    COMPACT_OUTPUT_MAX = 128000, /* the longest answer of any model of OpenAI's */
     FILE_RESULTS_DEFAULT = 20,
     FILE_CHUNK_TOKENS = 4096 /* the largest that a store may be made of */
 };
@@ -217,12 +218,17 @@ static bool is_given(struct pawl_request_reader *reader, const char *key)
     return node != PAWL_JSON_NONE && !pawl_json_is(&reader->json, node, PAWL_JSON_NULL);
 }
 
+static void read_previous(struct pawl_request_reader *reader)
+{
+    uint32_t previous = pawl_request_member(reader, "previous_response_id");
+    reader->request->previous_response =
+        pawl_arena_copy(reader->arena, pawl_json_string(&reader->json, previous, reader->arena));
+}
+
 static void read_what_is_kept(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
-    uint32_t previous = pawl_request_member(reader, "previous_response_id");
-    request->previous_response =
-        pawl_arena_copy(reader->arena, pawl_json_string(&reader->json, previous, reader->arena));
+    read_previous(reader);
     request->input_elsewhere = request->input_elsewhere || is_given(reader, "conversation");
     if (is_given(reader, "prompt")) {
         set_unbounded(reader, "a prompt template, whose text and tools are not in it");
@@ -241,6 +247,14 @@ static void add_tools_as_input(struct pawl_request_reader *reader, uint32_t list
     }
 }
 
+static void add_instructions(struct pawl_request_reader *reader)
+{
+    uint32_t instructions = pawl_request_member(reader, "instructions");
+    if (pawl_json_is(&reader->json, instructions, PAWL_JSON_STRING)) {
+        pawl_request_add_base(reader, instructions, 0);
+    }
+}
+
 void pawl_request_read_openai_responses(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
@@ -251,12 +265,28 @@ void pawl_request_read_openai_responses(struct pawl_request_reader *reader)
     read_items(reader);
     drop_tools_without_calls(reader);
     read_what_is_kept(reader);
-    uint32_t instructions = pawl_request_member(reader, "instructions");
-    if (pawl_json_is(&reader->json, instructions, PAWL_JSON_STRING)) {
-        pawl_request_add_base(reader, instructions, 0);
-    }
+    add_instructions(reader);
     if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "context_management"))) {
         request->passes = 2;
     }
+    pawl_request_read_openai_cache(reader);
+}
+
+/* A conversation made shorter, by the model: it reads all of it, and nothing in the body says how
+ * much it may write. */
+void pawl_request_read_openai_compact(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    request->usage_asked = true;
+    request->max_tokens_value = -1;
+    request->max_completion_tokens_value = -1;
+    request->output_given = true;
+    request->output_fixed = true;
+    int64_t limit = pawl_request_output_default(request->model);
+    request->output_asked = limit < PAWL_REQUEST_OUTPUT_DEFAULT ? limit : COMPACT_OUTPUT_MAX;
+    request->hidden = true;
+    read_items(reader);
+    read_previous(reader);
+    add_instructions(reader);
     pawl_request_read_openai_cache(reader);
 }

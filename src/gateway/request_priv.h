@@ -49,6 +49,8 @@ int64_t pawl_request_count(struct pawl_request_reader *reader,
                            int64_t max);
 /* Adds one node (and `tokens` beside its text) to what the provider will count. */
 void pawl_request_add_base(struct pawl_request_reader *reader, uint32_t node, uint32_t tokens);
+/* Adds one node whose tokens are known, whatever its text is. */
+void pawl_request_add_tokens(struct pawl_request_reader *reader, uint32_t node, uint32_t tokens);
 bool pawl_request_nonempty(const struct pawl_json *json, uint32_t node);
 
 /* --- request_element.c ---------------------------------------------------------------------- */
@@ -70,6 +72,11 @@ void pawl_request_let_count(struct pawl_request_reader *reader);
 void pawl_request_read_anthropic(struct pawl_request_reader *reader);
 void pawl_request_read_openai(struct pawl_request_reader *reader);
 void pawl_request_read_openai_responses(struct pawl_request_reader *reader);
+void pawl_request_read_openai_compact(struct pawl_request_reader *reader);
+void pawl_request_read_openai_legacy(struct pawl_request_reader *reader);
+void pawl_request_read_openai_embed(struct pawl_request_reader *reader);
+/* What a stream is asked to report. */
+void pawl_request_read_stream_options(struct pawl_request_reader *reader);
 /* How long what is written to OpenAI's prompt cache may be kept. */
 void pawl_request_read_openai_cache(struct pawl_request_reader *reader);
 void pawl_request_read_gemini(struct pawl_request_reader *reader);

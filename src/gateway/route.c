@@ -24,6 +24,13 @@ static const struct row rows[] = {
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_ANTHROPIC, "/messages"},
     {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions"},
     {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_RESPONSES, "/responses"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_COMPACT,
+     "/responses/compact"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_LEGACY, "/completions"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_EMBED, "/embeddings"},
+    /* Answered within a day, and billed then. */
+    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_BATCH, PAWL_DIALECT_ANTHROPIC, "/messages/batches"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_BATCH, PAWL_DIALECT_OPENAI_CHAT, "/batches"},
     /* Counting, stopping, uploading and checking cost nothing. */
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/messages/count_tokens"},
     {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC,
@@ -38,6 +45,11 @@ static const struct row rows[] = {
     {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES,
      "/responses/input_tokens"},
     {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/responses/*/cancel"},
+    /* What is kept for later calls, which are billed for it. */
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/conversations"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/conversations/*"},
+    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES,
+     "/conversations/*/items"},
 };
 
 static const struct {

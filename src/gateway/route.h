@@ -20,6 +20,7 @@ enum pawl_route_kind {
     PAWL_ROUTE_NOT_FOUND, /* not under the secret, or no such upstream: says nothing */
     PAWL_ROUTE_MODEL_CALL,
     PAWL_ROUTE_FREE,
+    PAWL_ROUTE_BATCH,     /* calls that are made and billed later, where nobody here sees it */
     PAWL_ROUTE_UNMETERED, /* may spend, and cannot be metered */
     PAWL_ROUTE_UPGRADE    /* asks for another protocol */
 };

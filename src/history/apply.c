@@ -325,6 +325,10 @@ static void apply_note(const struct context *context)
         pawl_history_db_run(context->db, "UPDATE runs SET refusals=refusals+?2 WHERE id=?1", "si",
                             context->run, (int64_t)context->record->repeats + 1);
         break;
+    case PAWL_NOTE_BATCH:
+        pawl_history_db_run(context->db, "UPDATE runs SET batches=batches+?2 WHERE id=?1", "si",
+                            context->run, (int64_t)context->record->repeats + 1);
+        break;
     case PAWL_NOTE_RUN_START:
         pawl_history_db_run(
             context->db, "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5 WHERE id=?1",

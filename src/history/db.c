@@ -20,7 +20,7 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 3, BUSY_TIMEOUT_MS = 20000 };
 
 /* What an older pawl wrote goes: readers feed the tables again from the journals. */
 static const char schema[] =
@@ -43,6 +43,7 @@ static const char schema[] =
     " unconfirmed INTEGER NOT NULL DEFAULT 0, overshoot INTEGER NOT NULL DEFAULT 0,"
     " calls INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,"
     " asked INTEGER NOT NULL DEFAULT 0, given INTEGER NOT NULL DEFAULT 0,"
+    " batches INTEGER NOT NULL DEFAULT 0,"
     " end_note TEXT) WITHOUT ROWID;"
     "CREATE INDEX runs_by_start ON runs(started_us);"
     "CREATE TABLE calls("
@@ -62,8 +63,8 @@ static const char schema[] =
     " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
     " reserve_meta TEXT, settle_meta TEXT,"
     " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
-    "PRAGMA user_version=2;";
-_Static_assert(SCHEMA_VERSION == 2, "the last line of the schema says its version");
+    "PRAGMA user_version=3;";
+_Static_assert(SCHEMA_VERSION == 3, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {

@@ -83,6 +83,7 @@ struct pawl_history_run {
     uint64_t refusals;
     uint64_t approvals_asked;
     uint64_t approvals_given;
+    uint64_t batches;           /* let through unmetered */
     struct pawl_slice end_note; /* the metadata of the end, JSON, or empty */
     uint64_t watermark;         /* the last operation that all of this comes from */
 };

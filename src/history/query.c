@@ -95,6 +95,7 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
     run.refusals = (uint64_t)next_int(row, &i);
     run.approvals_asked = (uint64_t)next_int(row, &i);
     run.approvals_given = (uint64_t)next_int(row, &i);
+    run.batches = (uint64_t)next_int(row, &i);
     run.end_note = next_text(row, &i);
     run.watermark = (uint64_t)next_int(row, &i);
     return run;
@@ -117,7 +118,7 @@ pawl_err pawl_history_runs(struct pawl_history *history,
         "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
         " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"
         " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"
-        " asked, given, end_note, watermark FROM runs"
+        " asked, given, batches, end_note, watermark FROM runs"
         " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
         " AND (?4 IS NULL OR name=?4)"
         " ORDER BY started_us DESC, id DESC LIMIT ?5";

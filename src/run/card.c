@@ -108,6 +108,11 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
     char money[PAWL_MONEY_TEXT_BYTES];
     label(out, "calls");
     pawl_buf_printf(out, "%" PRIu64 ", %" PRIu64 " refused\n", card->calls, card->refusals);
+    if (card->batches > 0) {
+        label(out, "batches");
+        pawl_buf_printf(out, "%" PRIu64 " sent; what they cost is not in these figures\n",
+                        card->batches);
+    }
     for (uint32_t i = 0; i < card->model_count; i++) {
         const struct pawl_card_model *model = &card->models[i];
         label(out, i == 0 ? "by model" : "");

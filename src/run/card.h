@@ -69,6 +69,7 @@ struct pawl_card {
     int64_t overshoot_microcents;
     uint64_t calls;
     uint64_t refusals;
+    uint64_t batches; /* let through, and not in these figures */
     uint64_t approvals_asked;
     uint64_t approvals_given;
     bool has_details; /* models and dearest were read from the history */

@@ -89,6 +89,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .overshoot_microcents = counters.overshoot_microcents,
         .calls = counters.calls,
         .refusals = counters.refusals,
+        .batches = counters.batches,
         .notices = pawl_buf_slice(&run->notices),
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,
@@ -108,6 +109,7 @@ static bool gather_run(void *arg, const struct pawl_history_run *run)
     struct gathering *gathering = arg;
     gathering->card->calls = run->calls;
     gathering->card->refusals = run->refusals;
+    gathering->card->batches = run->batches;
     gathering->card->approvals_asked = run->approvals_asked;
     gathering->card->approvals_given = run->approvals_given;
     gathering->card->unconfirmed_microcents = run->unconfirmed_microcents;

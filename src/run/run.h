@@ -49,6 +49,7 @@ struct pawl_run_options {
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
     const char *name;   /* for `pawl runs` and `pawl show`; NULL: none */
+    bool allow_batches; /* let batches through, unmetered */
     bool quiet;         /* no lines but the card */
     bool no_card;
     bool json_card; /* the card as one JSON object on stderr */

@@ -230,6 +230,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .no_server_tools =
             pawl_policy_is(&run->policy.policy, PAWL_POLICY_TOOLS_EXPENSIVE, "forbid"),
         .hard_cap = true,
+        .allow_batches = run->options->allow_batches,
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,
         .arg = run,

@@ -70,6 +70,7 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     put_caps(&writer, &status->account);
     pawl_json_member_i64(&writer, "calls", (int64_t)status->counters.calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)status->counters.refusals);
+    pawl_json_member_i64(&writer, "batches", (int64_t)status->counters.batches);
     pawl_json_member_i64(&writer, "in_flight", (int64_t)status->counters.in_flight);
     pawl_json_member_i64(&writer, "overshoot", status->counters.overshoot_microcents);
     put_estimates(&writer, status);

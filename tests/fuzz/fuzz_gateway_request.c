@@ -165,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     } else {
         check_dialect(PAWL_DIALECT_OPENAI_CHAT, rest, limits);
         check_dialect(PAWL_DIALECT_OPENAI_RESPONSES, rest, limits);
+        check_dialect(PAWL_DIALECT_OPENAI_LEGACY, rest, limits);
     }
     check_gemini(rest, limits);
     check_route(rest);

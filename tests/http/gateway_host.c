@@ -252,6 +252,7 @@ static void print_state(struct host *host)
     pawl_json_member_i64(&writer, "calls", (int64_t)counters.calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)counters.refusals);
     pawl_json_member_i64(&writer, "passed", (int64_t)counters.passed);
+    pawl_json_member_i64(&writer, "batches", (int64_t)counters.batches);
     pawl_json_member_i64(&writer, "in_flight", (int64_t)counters.in_flight);
     pawl_json_member_i64(&writer, "overshoot", counters.overshoot_microcents);
     pawl_json_member_i64(&writer, "settled", (int64_t)host->settled);
@@ -470,6 +471,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.patience_ms = number_of(value);
     } else if (pawl_slice_equal_str(word, "drain")) {
         host->options.drain_ms = number_of(value);
+    } else if (pawl_slice_equal_str(word, "batches")) {
+        host->options.allow_batches = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "hard")) {
         host->options.hard_cap = number_of(value) != 0;
     } else if (strcmp(name, "no_server_tools") == 0) {

@@ -42,6 +42,9 @@ PRICES = {
     "gemini-2.5-pro": {"input": 125_000_000, "output": 1_000_000_000, "cache_read": 12_500_000},
     "gemini-embedding-001": {"input": 15_000_000, "output": 0},
     "gpt-4-turbo": {"input": 1_000_000_000, "output": 3_000_000_000},
+    "text-embedding-3-small": {"input": 2_000_000, "output": 0},
+    "gpt-6.1-sol": {"input": 200_000_000, "output": 1_000_000_000, "cache_read": 10_000_000,
+                    "cache_write": 250_000_000, "cache_write_long": 500_000_000},
     "claude-opus-4-1": {"input": 1_500_000_000, "output": 7_500_000_000},
 }
 USD = 100_000_000

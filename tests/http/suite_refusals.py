@@ -201,8 +201,8 @@ def a_model_without_a_price_is_refused_under_a_cap():
 def paths_that_spend_and_cannot_be_metered_are_refused():
     """With the reason; Codex gets the plain text that it shows."""
     with world() as (provider, host):
-        for path in ("openai/v1/images/edits", "openai/v1/images/generations", "openai/v1/batches",
-                     "anthropic/v1/messages/batches", "openai/v1/audio/speech"):
+        for path in ("openai/v1/images/edits", "openai/v1/images/generations",
+                     "openai/v1/audio/speech", "openai/v1/videos", "anthropic/v1/complete"):
             error = _refused(host.post(path, {"model": "x"}), "unmetered")
             assert "cannot meter" in error["message"], error
         gemini = host.post("gemini/v1beta/models/imagen-4:predict", {})
@@ -297,7 +297,7 @@ def a_refusal_is_durable_before_it_is_told():
     """Also where no model call was asked for: a kill right after the answer leaves the note."""
     with tempfile.TemporaryDirectory() as folder:
         with harness.Host(None, folder, usd=USD) as host:
-            assert host.post("openai/v1/embeddings", {"model": "x"}).status == 402
+            assert host.post("openai/v1/images/edits", {"model": "x"}).status == 402
             host.kill()
             assert [note["reason"] for note in host.notes()] == ["unmetered"]
 

@@ -161,9 +161,6 @@ def a_codex_request_is_metered_as_any_other():
                       {"type": "message", "role": "user",
                        "content": [{"type": "input_text", "text": "run the steps"}]}]}
     with world({"reply_tokens": 120, "reasoning": 60}, usd=2 * USD) as (provider, host):
-        price = {"input": 200_000_000, "output": 1_000_000_000, "cache_read": 10_000_000,
-                 "cache_write": 250_000_000, "cache_write_long": 500_000_000}
-        provider.control(prices={"gpt-6.1-sol": price})
         answer = host.post(PATH, body, **CODEX)
         assert answer.status == 200 and answer.whole, answer
         assert answer.events[-1][0] == "response.completed", answer.events[-1]

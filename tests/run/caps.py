@@ -205,6 +205,31 @@ def plain_card(world):
         assert words in card, (words, card)
 
 
+BATCH = """
+import json, os, urllib.error, urllib.request
+try:
+    urllib.request.urlopen(os.environ["OPENAI_BASE_URL"] + "/batches", b"{}")
+    print("sent")
+except urllib.error.HTTPError as error:
+    print(json.load(error)["error"]["message"])
+"""
+
+
+def batches(world):
+    """Refused with the flag that lets them through; then counted, and in no figure."""
+    agent = [sys.executable, "-c", BATCH]
+    status, stdout, card, _ = world.card([], agent)
+    assert status == 0 and "pawl run --allow-batches" in stdout and card["batches"] == 0, card
+    status, stdout, stderr = world.run(["--allow-batches"], agent)
+    assert status == 0 and stdout == "sent\n", stdout
+    lines = [line.split(maxsplit=1) for line in stderr.splitlines()]
+    assert ["batches", "1 sent; what they cost is not in these figures"] in lines, stderr
+    assert world.runs()[0]["batches"] == 1 and world.runs()[1]["batches"] == 0, world.runs()
+    shown = world.tell("show", "last").stdout
+    assert "1 batch went to the provider: what they cost is not in these figures" in shown, shown
+    assert world.history().run["batches"] == 1 and world.history().spent == 0
+
+
 def secrets(world):
     """Neither credentials nor the gateway's secret are kept anywhere."""
     status, stdout, _ = world.run([], [
@@ -243,4 +268,5 @@ def tests(world):
     yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
     yield "the card in words", plain_card
+    yield "batches go past the books only when they are let", batches
     yield "secrets are kept nowhere", secrets

@@ -56,6 +56,9 @@ static void model_calls_are_found_with_and_without_the_version(void **state)
         {"POST", "/openai/chat/completions", PAWL_ROUTE_MODEL_CALL},
         {"POST", "/openai/v1/responses", PAWL_ROUTE_MODEL_CALL},
         {"POST", "/openai/responses", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/v1/responses/compact", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/v1/completions", PAWL_ROUTE_MODEL_CALL},
+        {"POST", "/openai/v1/embeddings", PAWL_ROUTE_MODEL_CALL},
     };
     check_rows(rows, PAWL_ARRAY_LEN(rows));
     assert_int_equal(route("POST", "/" SECRET "/openai/v1/chat/completions").dialect,
@@ -75,6 +78,8 @@ static void what_costs_nothing_passes(void **state)
         {"POST", "/openai/v1/files", PAWL_ROUTE_FREE},
         {"POST", "/openai/v1/responses/resp_1/cancel", PAWL_ROUTE_FREE},
         {"POST", "/openai/v1/responses/input_tokens", PAWL_ROUTE_FREE},
+        {"POST", "/openai/v1/conversations", PAWL_ROUTE_FREE},
+        {"POST", "/openai/v1/conversations/conv_1/items", PAWL_ROUTE_FREE},
         {"POST", "/gemini/v1beta/models/gemini-2.5-pro:countTokens", PAWL_ROUTE_FREE},
     };
     check_rows(rows, PAWL_ARRAY_LEN(rows));
@@ -84,7 +89,7 @@ static void what_may_spend_is_not_let_through(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"POST", "/anthropic/v1/messages/batches", PAWL_ROUTE_UNMETERED},
+        {"POST", "/anthropic/v1/messages/batches", PAWL_ROUTE_BATCH},
         {"POST", "/anthropic/v1/complete", PAWL_ROUTE_UNMETERED},
         {"POST", "/anthropic/v1/messages/", PAWL_ROUTE_UNMETERED},
         {"POST", "/anthropic/v1/%6dessages", PAWL_ROUTE_UNMETERED},
@@ -95,10 +100,9 @@ static void what_may_spend_is_not_let_through(void **state)
         {"PATCH", "/openai/v1/x", PAWL_ROUTE_UNMETERED},
         {"post", "/anthropic/v1/messages", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/responses/resp_1/fork", PAWL_ROUTE_UNMETERED},
-        {"POST", "/openai/v1/embeddings", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/images/generations", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai/v1/audio/speech", PAWL_ROUTE_UNMETERED},
-        {"POST", "/openai/v1/batches", PAWL_ROUTE_UNMETERED},
+        {"POST", "/openai/v1/batches", PAWL_ROUTE_BATCH},
         {"POST", "/gemini/v1/models/x/y:countTokens", PAWL_ROUTE_UNMETERED},
         {"POST", "/openai", PAWL_ROUTE_UNMETERED},
     };
