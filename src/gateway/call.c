@@ -229,39 +229,48 @@ static struct pawl_model_call *take_call(struct pawl_gateway *gateway)
     return call;
 }
 
-/* A call with an exchange, which stays until it is let go. NULL without memory: it is answered. */
-static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
-                                          struct pawl_http_exchange *exchange,
-                                          const struct pawl_route *route)
+struct pawl_model_call *pawl_model_call_begin(struct pawl_gateway *gateway)
 {
     struct pawl_model_call *call = take_call(gateway);
     if (call == NULL) {
-        pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
         return NULL;
     }
     call->magic = PAWL_MODEL_CALL_MAGIC;
     call->gateway = gateway;
-    call->exchange = exchange;
-    call->route = *route;
-    call->provider = gateway->providers[route->upstream];
-    call->query.modifiers = gateway->modifiers[route->upstream];
     call->started_us = pawl_alarm_now_us();
     pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
     pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
     pawl_sse_init(&call->answer.sse, 0);
     pawl_items_init(&call->answer.list, 0);
     link_call(gateway, call);
-    pawl_http_exchange_set_owner(exchange, call);
-    pawl_http_exchange_on_gone(exchange, on_gone);
-    pawl_http_exchange_on_drained(exchange, on_drained);
     call->open_ops = 1;
     return call;
 }
 
-static void let_call_go(struct pawl_model_call *call)
+void pawl_model_call_begun(struct pawl_model_call *call)
 {
     call->open_ops--;
     pawl_model_call_release(call);
+}
+
+/* A call with an exchange. NULL without memory: it is answered. */
+static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
+                                          struct pawl_http_exchange *exchange,
+                                          const struct pawl_route *route)
+{
+    struct pawl_model_call *call = pawl_model_call_begin(gateway);
+    if (call == NULL) {
+        pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
+        return NULL;
+    }
+    call->exchange = exchange;
+    call->route = *route;
+    call->provider = gateway->providers[route->upstream];
+    call->query.modifiers = gateway->modifiers[route->upstream];
+    pawl_http_exchange_set_owner(exchange, call);
+    pawl_http_exchange_on_gone(exchange, on_gone);
+    pawl_http_exchange_on_drained(exchange, on_drained);
+    return call;
 }
 
 void pawl_model_call_start(struct pawl_gateway *gateway,
@@ -271,7 +280,7 @@ void pawl_model_call_start(struct pawl_gateway *gateway,
     struct pawl_model_call *call = begin_call(gateway, exchange, route);
     if (call != NULL) {
         pawl_model_call_receive(call);
-        let_call_go(call);
+        pawl_model_call_begun(call);
     }
 }
 
@@ -285,7 +294,7 @@ void pawl_model_call_refuse(struct pawl_gateway *gateway,
     if (call != NULL) {
         call->words = *words;
         pawl_refuse_call(call);
-        let_call_go(call);
+        pawl_model_call_begun(call);
     }
 }
 

@@ -157,12 +157,14 @@ static bool may_be_bounded(struct pawl_model_call *call)
     return true;
 }
 
-static struct pawl_slice agent_of(struct pawl_model_call *call)
+static void tell_who(struct pawl_model_call *call)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    struct pawl_arena *arena = &call->store.arena;
     struct pawl_slice agent =
         pawl_headers_value(request->headers, request->header_count, "user-agent");
-    return pawl_arena_copy(&call->store.arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
+    call->agent = pawl_arena_copy(arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
+    call->who = pawl_attribution_of(request->headers, request->header_count, arena);
 }
 
 static bool refuse_when_latched(struct pawl_model_call *call)
@@ -195,7 +197,7 @@ static void start_waiting(struct pawl_model_call *call)
 void pawl_model_call_receive(struct pawl_model_call *call)
 {
     struct pawl_slice body = PAWL_SLICE_NONE;
-    call->agent = agent_of(call);
+    tell_who(call);
     if (refuse_when_latched(call) || !decode_body(call, &body) || !read_body(call, body)) {
         return;
     }

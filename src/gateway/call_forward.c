@@ -42,8 +42,10 @@ static pawl_err start_upstream(struct pawl_model_call *call, struct pawl_errmsg 
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
     struct pawl_gateway *gateway = call->gateway;
-    struct pawl_headers_options keep = {
-        .drop_accept_encoding = true, .drop_content_encoding = true, .extra = 1};
+    struct pawl_headers_options keep = {.drop_accept_encoding = true,
+                                        .drop_content_encoding = true,
+                                        .drop_attribution = true,
+                                        .extra = 1};
     size_t header_count = 0;
     struct pawl_http_header *headers = pawl_headers_forward(
         request->headers, request->header_count, &keep, &call->store.arena, &header_count);

@@ -85,62 +85,6 @@ visible_part(struct pawl_model_call *call, const struct pawl_sse_event *event, s
 
 static void on_counted(struct pawl_model_call *call, const struct pawl_result *result);
 
-static void submit_event(struct pawl_model_call *call,
-                         uint32_t count,
-                         void (*done)(struct pawl_model_call *, const struct pawl_result *))
-{
-    struct pawl_buf *note = &call->store.note;
-    pawl_buf_reset(note);
-    pawl_note_event(call, count, note);
-    struct pawl_command command = {
-        .type = PAWL_COMMAND_EVENT,
-        .metadata = pawl_buf_slice(note),
-        .u.event =
-            {
-                .subject = call->gateway->subject,
-                .line_count = 1,
-                .lines = {{PAWL_UNIT_TOOL_CALLS, count}},
-                .overage = PAWL_OVERAGE_REJECT,
-            },
-    };
-    pawl_model_call_submit(call, &call->event_op, &command, done);
-}
-
-static bool tool_calls_bound(const struct pawl_model_call *call)
-{
-    return pawl_gateway_left_of(call->gateway, PAWL_UNIT_TOOL_CALLS).bound;
-}
-
-static void words_for_tools(struct pawl_model_call *call, const struct pawl_result *result)
-{
-    struct pawl_refusal_words *words = &call->words;
-    if (result->code != PAWL_RESULT_CAP_EXCEEDED) {
-        /* Not for want of tool calls: the run was stopped meanwhile. */
-        *words = call->gateway->latch;
-        words->refusal = PAWL_REFUSAL_LATCHED;
-        words->latches = false;
-        if (!call->gateway->latched) {
-            pawl_words_set(words, "pawl: run %s: %s", call->gateway->options.run_id,
-                           pawl_result_meaning(result->code));
-        }
-        return;
-    }
-    const struct pawl_denial *denial = &result->denial;
-    *words = (struct pawl_refusal_words){
-        .refusal = PAWL_REFUSAL_TOOL_CALLS,
-        .unit = PAWL_UNIT_TOOL_CALLS,
-        .left = {.bound = true,
-                 .free = denial->fits,
-                 .limit = denial->limit,
-                 .spent = denial->spent,
-                 .held = denial->held},
-        .asked = denial->asked,
-        .fits = denial->fits,
-        .latches = true,
-    };
-    pawl_words_admission(words, call->gateway, NULL);
-}
-
 static void finish_stream(struct pawl_model_call *call);
 
 static void on_counted(struct pawl_model_call *call, const struct pawl_result *result)
@@ -153,7 +97,7 @@ static void on_counted(struct pawl_model_call *call, const struct pawl_result *r
     if (result->code == PAWL_RESULT_OK) {
         answer->tool_calls += (uint32_t)result->charged[0].value;
     } else if (listening(call)) {
-        words_for_tools(call, result);
+        pawl_tools_refuse(call, result);
         cut_client(call);
     }
     forward(call, pawl_buf_slice(&answer->gate));
@@ -179,7 +123,7 @@ static void on_whole_counted(struct pawl_model_call *call, const struct pawl_res
         return;
     }
     if (result->code != PAWL_RESULT_OK && listening(call)) {
-        words_for_tools(call, result);
+        pawl_tools_refuse(call, result);
         pawl_model_call_cut(call); /* all of it is here already */
         return;
     }
@@ -192,8 +136,9 @@ static void on_whole_counted(struct pawl_model_call *call, const struct pawl_res
 
 void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count)
 {
-    if (tool_calls_bound(call)) {
-        submit_event(call, count, on_whole_counted);
+    pawl_tools_seen(call, pawl_buf_slice(&call->store.decoded), count);
+    if (pawl_tools_bound(call)) {
+        pawl_tools_submit(call, count, on_whole_counted);
         return;
     }
     pawl_model_call_settle(call, PAWL_END_COMPLETE);
@@ -222,7 +167,7 @@ static void gate(struct pawl_model_call *call, struct pawl_slice bytes, uint32_t
     call->answer.gated = true;
     pawl_buf_reset(&call->answer.gate);
     pawl_buf_append_slice(&call->answer.gate, bytes);
-    submit_event(call, tool_calls, on_counted);
+    pawl_tools_submit(call, tool_calls, on_counted);
 }
 
 static void note_time(struct pawl_answer *answer)
@@ -246,7 +191,10 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     pawl_buf_init(&changed, PAWL_SSE_EVENT_BYTES_MAX);
     struct pawl_slice bytes = visible_part(call, event, &changed);
     uint32_t tool_calls = metered->tool_calls - before;
-    if (tool_calls > 0 && listening(call) && tool_calls_bound(call)) {
+    if (tool_calls > 0) {
+        pawl_tools_seen(call, event->data, tool_calls);
+    }
+    if (tool_calls > 0 && listening(call) && pawl_tools_bound(call)) {
         gate(call, bytes, tool_calls);
     } else {
         forward(call, bytes);

@@ -65,6 +65,22 @@ struct pawl_gateway_counters {
     int64_t overshoot_microcents; /* booked beyond what was left, in sum; normally 0 */
 };
 
+/* A tool call that its agent asks about before it runs it. */
+struct pawl_gateway_verdict {
+    bool allowed;
+    enum pawl_refusal refusal; /* where it is not */
+    uint16_t unit;             /* of the cap that fired; 0: none */
+    const char *message;       /* for the agent and the person; valid during the callback */
+};
+typedef void pawl_gateway_verdict_fn(void *arg, const struct pawl_gateway_verdict *verdict);
+
+struct pawl_gateway_question {
+    struct pawl_slice id;   /* the call's; empty: it has none */
+    struct pawl_slice tool; /* its name */
+    pawl_gateway_verdict_fn *done;
+    void *arg;
+};
+
 struct pawl_gateway_options {
     struct uv_loop_s *loop; /* borrowed, as are client, authority and prices */
     struct pawl_http_client *client;
@@ -102,6 +118,11 @@ void pawl_gateway_stop(struct pawl_gateway *gateway,
 /* Lifts the latch (and a stop) after an approval gave more. The session is the caller's to
  * resume. */
 void pawl_gateway_unlatch(struct pawl_gateway *gateway);
+/* Whether a tool may run: refused when the run is stopped; else allowed, and counted unless the
+ * answer that asked for it was counted already. `done` is called once, at once or when it is
+ * durable. */
+void pawl_gateway_ask_tool(struct pawl_gateway *gateway,
+                           const struct pawl_gateway_question *question);
 /* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at
  * most `drain_ms` from now, then booked by estimate. */
 void pawl_gateway_settle_all(struct pawl_gateway *gateway,

@@ -9,6 +9,7 @@
  *   call_forward.c  FORWARDING … DRAINING: the request upstream, and how long it is waited for
  *   call_answer.c   the answer's head, what it is, and its end
  *   call_stream.c   events one by one: hide, count, gate tool calls
+ *   call_tools.c    tool calls, in answers and at hooks
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
  *   refuse.c        every kind of no: words, notes, latch
@@ -30,6 +31,7 @@
 #include "base/buf.h"
 #include "gateway/admission.h"
 #include "gateway/alarm.h"
+#include "gateway/attribution.h"
 #include "gateway/coding.h"
 #include "gateway/estimate.h"
 #include "gateway/gateway.h"
@@ -50,7 +52,8 @@ enum {
     PAWL_URL_BYTES_MAX = 64 << 10,
     PAWL_POOL_CALLS_MAX = 64,
     PAWL_POOL_BYTES_MAX = 256 << 10, /* of each buffer and arena that a call keeps */
-    PAWL_MESSAGE_BYTES = 512
+    PAWL_MESSAGE_BYTES = 512,
+    PAWL_TOOL_IDS_MAX = 512 /* of calls in answers that wait for their hooks */
 };
 
 enum pawl_model_call_state {
@@ -87,6 +90,21 @@ struct pawl_refusal_words {
     bool latches;
     bool final; /* asking again leads to the same, where the kind of refusal does not say so */
     char message[PAWL_MESSAGE_BYTES];
+};
+
+/* A hook's question (call_tools.c); `done` is NULL for every other call. */
+struct pawl_asked {
+    struct pawl_slice id;
+    struct pawl_slice tool;
+    pawl_gateway_verdict_fn *done;
+    void *arg;
+};
+
+/* Tool calls that were counted in answers. */
+struct pawl_tools {
+    uint64_t ids[PAWL_TOOL_IDS_MAX]; /* hashes, the oldest overwritten; 0: none */
+    uint32_t next;
+    int64_t unclaimed; /* without an id, that no hook has asked for */
 };
 
 /* One operation in the ledger on behalf of a call. */
@@ -159,6 +177,8 @@ struct pawl_model_call {
     struct pawl_route route;
     struct pawl_model_request request;
     struct pawl_slice agent; /* the client's name for itself */
+    struct pawl_attribution who;
+    struct pawl_asked asked;
     struct pawl_slice provider;
     bool priced;
     struct pawl_price price;
@@ -216,6 +236,7 @@ struct pawl_gateway {
     uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
     struct pawl_estimator *estimator;
     struct pawl_previous previous;
+    struct pawl_tools tools;
     int64_t input_largest;                       /* settled so far */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5: the sum over all calls */
     struct pawl_model_call *calls;
@@ -270,6 +291,9 @@ void pawl_model_call_refuse(struct pawl_gateway *gateway,
                             struct pawl_http_exchange *exchange,
                             enum pawl_dialect dialect,
                             const struct pawl_refusal_words *words);
+/* A call without an exchange, which stays until it is let go. NULL: no memory. */
+struct pawl_model_call *pawl_model_call_begin(struct pawl_gateway *gateway);
+void pawl_model_call_begun(struct pawl_model_call *call);
 struct pawl_model_call *pawl_model_call_of(struct pawl_http_exchange *exchange);
 void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state);
 /* Moves to DONE, and lets the call go as soon as G4 allows. The exchange must be answered. */
@@ -330,6 +354,20 @@ bool pawl_model_call_flowing(const struct pawl_model_call *call);
 void pawl_model_call_cut(struct pawl_model_call *call);
 /* Asks the ledger for `count` tool calls of an answer in one piece, then goes on with the reply. */
 void pawl_model_call_count_tools(struct pawl_model_call *call, uint32_t count);
+
+/* --- call_tools.c ---------------------------------------------------------------------------- */
+
+/* An event or a whole answer with `count` tool calls in it is about to be counted. */
+void pawl_tools_seen(struct pawl_model_call *call, struct pawl_slice json_text, uint32_t count);
+void pawl_tools_submit(struct pawl_model_call *call,
+                       uint32_t count,
+                       void (*done)(struct pawl_model_call *, const struct pawl_result *));
+/* Whether there is a cap on them. */
+bool pawl_tools_bound(const struct pawl_model_call *call);
+/* Words for a result that is not OK. */
+void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *result);
+/* Tells the hook the words. */
+void pawl_tools_answer(struct pawl_model_call *call);
 
 /* --- call_hold.c ---------------------------------------------------------------------------- */
 

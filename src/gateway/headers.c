@@ -10,6 +10,9 @@
 /* Made anew by whoever sends the message. */
 static const char *const own_names[] = {"host", "content-length", "expect"};
 
+/* What a client tells pawl (attribution.h) is nothing for the provider. */
+static const char pawl_names[] = "x-pawl-";
+
 /* Clients follow these without asking. */
 static const char *const address_names[] = {"location", "refresh"};
 
@@ -27,6 +30,11 @@ static bool goes_along(const struct pawl_http_header *headers,
         if (is_named(name, own_names[i])) {
             return false;
         }
+    }
+    if (options->drop_attribution &&
+        pawl_slice_equal_nocase(pawl_slice_sub(name, 0, strlen(pawl_names)),
+                                pawl_slice_str(pawl_names))) {
+        return false;
     }
     if (options->drop_accept_encoding && is_named(name, "accept-encoding")) {
         return false;

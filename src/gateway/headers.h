@@ -16,6 +16,7 @@ struct pawl_headers_options {
     bool drop_accept_encoding;  /* and ask for identity */
     bool drop_content_encoding; /* the body was decoded */
     bool drop_addresses;        /* that a client would go to by itself, past pawl */
+    bool drop_attribution;      /* x-pawl-…: for pawl alone */
     size_t extra;               /* room for so many more at the end */
 };
 

@@ -80,6 +80,7 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
     if (!pawl_slice_empty(call->agent)) {
         member_cut(&writer, "agent", call->agent);
     }
+    pawl_attribution_write(&call->who, &writer);
     bool extend = call->admission.mode == PAWL_ADMISSION_EXTEND;
     pawl_json_member_str(&writer, "mode", extend ? "extend" : "ceiling");
     pawl_json_member_i64(&writer, "output_asked", call->request.output_asked);
@@ -201,7 +202,11 @@ void pawl_note_event(const struct pawl_model_call *call, uint32_t count, struct 
     struct pawl_json_writer writer;
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
-    pawl_json_member_i64(&writer, "call", (int64_t)call->hold);
+    if (call->asked.done != NULL) {
+        member_cut(&writer, "tool", call->asked.tool);
+    } else {
+        pawl_json_member_i64(&writer, "call", (int64_t)call->hold);
+    }
     pawl_json_member_i64(&writer, "tool_calls", count);
     pawl_json_object_end(&writer);
     finish(out);
@@ -231,10 +236,15 @@ void pawl_note_refusal(const struct pawl_model_call *call,
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "reason", pawl_refusal_name(words->refusal));
     pawl_json_member_bool(&writer, "latched", words->latches);
-    pawl_json_member_str(&writer, "dialect", dialect_names[call->route.dialect]);
+    if (call->asked.done != NULL) {
+        member_cut(&writer, "tool", call->asked.tool);
+    } else {
+        pawl_json_member_str(&writer, "dialect", dialect_names[call->route.dialect]);
+    }
     if (!pawl_slice_empty(call->request.model)) {
         member_cut(&writer, "model", call->request.model);
     }
+    pawl_attribution_write(&call->who, &writer);
     pawl_json_member_str(&writer, "message", words->message);
     members_of_words(&writer, words);
     if (call->hold != 0) {

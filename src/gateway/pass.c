@@ -159,7 +159,7 @@ start(struct pawl_pass *pass, const struct pawl_route *route, struct pawl_errmsg
 {
     struct pawl_gateway *gateway = pass->gateway;
     const struct pawl_http_request *request = pawl_http_exchange_request(pass->exchange);
-    struct pawl_headers_options keep = {.extra = 0};
+    struct pawl_headers_options keep = {.drop_attribution = true};
     size_t count = 0;
     struct pawl_http_header *headers =
         pawl_headers_forward(request->headers, request->header_count, &keep, &pass->arena, &count);

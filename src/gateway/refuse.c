@@ -163,6 +163,10 @@ void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
 static void answer(struct pawl_model_call *call)
 {
     struct pawl_http_exchange *exchange = call->exchange;
+    if (call->asked.done != NULL) {
+        pawl_tools_answer(call);
+        return;
+    }
     if (exchange == NULL) {
         return;
     }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -297,6 +298,110 @@ static void a_pause_in_mid_stream_stops_the_next_tool_call(void **state)
     fake_call_done(call);
     turn(world);
     fake_exchange_free(&exchange);
+}
+
+/* --- Hooks that ask before a tool runs ------------------------------------------------------ */
+
+struct told {
+    uint32_t times;
+    bool allowed;
+    enum pawl_refusal refusal;
+    char message[512];
+};
+
+static void on_verdict(void *arg, const struct pawl_gateway_verdict *verdict)
+{
+    struct told *told = arg;
+    told->times++;
+    told->allowed = verdict->allowed;
+    told->refusal = verdict->refusal;
+    (void)snprintf(told->message, sizeof(told->message), "%s", verdict->message);
+}
+
+static void ask(struct world *world, const char *id, struct told *told)
+{
+    *told = (struct told){.times = 0};
+    struct pawl_gateway_question question = {
+        .id = pawl_slice_str(id), .tool = PAWL_SLICE("Bash"), .done = on_verdict, .arg = told};
+    pawl_gateway_ask_tool(world->gateway, &question);
+}
+
+static void a_tool_call_of_an_answer_is_not_counted_again_at_its_hook(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct told told;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 9};
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    fake_call_body(call, TOOL("t1") TOOL("t2") STOP("30"));
+    turn(world);
+    turn(world);
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(world->ledger.budgets[TOOLS].spent, 2);
+    ask(world, "t2", &told);
+    assert_true(told.times == 1 && told.allowed);
+    ask(world, "t1", &told);
+    assert_true(told.times == 1 && told.allowed);
+    assert_int_equal(count(world, PAWL_COMMAND_EVENT), 2);
+    fake_exchange_free(&exchange);
+}
+
+static void a_tool_call_that_no_answer_showed_is_counted_at_its_hook(void **state)
+{
+    struct world *world = *state;
+    struct told told;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 9};
+    ask(world, "exec-1", &told);
+    assert_int_equal(told.times, 0); /* Not before it is durable. */
+    turn(world);
+    assert_true(told.times == 1 && told.allowed);
+    ask(world, "exec-1", &told); /* the same one, asked again */
+    assert_true(told.times == 1 && told.allowed);
+    assert_int_equal(world->ledger.budgets[TOOLS].spent, 1);
+    ask(world, "", &told); /* Without an id each is a new one. */
+    turn(world);
+    ask(world, "", &told);
+    turn(world);
+    assert_int_equal(world->ledger.budgets[TOOLS].spent, 3);
+}
+
+static void the_first_tool_call_too_many_is_refused_at_its_hook_and_latches(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct told told;
+    world->ledger.budgets[TOOLS] = (struct fake_budget){.bound = true, .limit = 1};
+    ask(world, "exec-1", &told);
+    turn(world);
+    ask(world, "exec-2", &told);
+    turn(world); /* the EVENT is refused, */
+    assert_int_equal(told.times, 0);
+    turn(world); /* … and its note durable */
+    assert_true(told.times == 1 && !told.allowed);
+    assert_int_equal(told.refusal, PAWL_REFUSAL_TOOL_CALLS);
+    assert_non_null(strstr(told.message, "Bash"));
+    assert_int_equal(world->latches, 1);
+    assert_true(world->ledger.paused);
+    /* Whatever comes next gets the same words: other tools, and model calls. */
+    char message[512];
+    (void)snprintf(message, sizeof(message), "%s", told.message);
+    ask(world, "exec-3", &told);
+    assert_true(told.times == 1 && !told.allowed);
+    assert_string_equal(told.message, message);
+    begin(world, &exchange, whole_body);
+    assert_int_equal(exchange.status, 402);
+    assert_int_equal(pawl_gateway_counters(world->gateway).refusals, 3);
+    fake_exchange_free(&exchange);
+}
+
+static void a_tool_call_without_a_cap_is_allowed_and_not_counted(void **state)
+{
+    struct world *world = *state;
+    struct told told;
+    ask(world, "exec-1", &told);
+    assert_true(told.times == 1 && told.allowed);
+    assert_int_equal(count(world, PAWL_COMMAND_EVENT), 0);
 }
 
 /* --- Clients that leave --------------------------------------------------------------------- */
@@ -624,6 +729,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stream_that_ends_behind_a_tool_call_waits_for_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_first_tool_call_too_many_ends_the_answer, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_of_an_answer_is_not_counted_again_at_its_hook,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_that_no_answer_showed_is_counted_at_its_hook,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_first_tool_call_too_many_is_refused_at_its_hook_and_latches, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_without_a_cap_is_allowed_and_not_counted, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pause_in_mid_stream_stops_the_next_tool_call, setup,
                                         teardown),
