@@ -42,8 +42,50 @@ stop(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_v
     pawl_control_reply(exchange, &body);
 }
 
+/* POST …/run/tool-call: an agent's hook asks before it runs a tool (docs/AGENTS.md). */
+static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdict)
+{
+    struct pawl_buf body;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "decision", verdict->allowed ? "allow" : "refuse");
+    if (!verdict->allowed) {
+        pawl_json_member_str(&writer, "reason", pawl_refusal_name(verdict->refusal));
+        if (pawl_unit_name(verdict->unit) != NULL) {
+            pawl_json_member_str(&writer, "unit", pawl_unit_name(verdict->unit));
+        }
+        pawl_json_member_str(&writer, "message", verdict->message);
+    }
+    pawl_json_object_end(&writer);
+    pawl_control_reply(arg, &body);
+}
+
+enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID };
+
+static const struct pawl_control_field tool_call_fields[] = {
+    [TOOL_CALL_TOOL] = {"tool", PAWL_CONTROL_TEXT, true},
+    [TOOL_CALL_ID] = {"id", PAWL_CONTROL_TEXT, false},
+};
+
+static void
+ask_tool(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    struct pawl_run *run = arg;
+    struct pawl_gateway_question question = {
+        .id = values[TOOL_CALL_ID].text,
+        .tool = values[TOOL_CALL_TOOL].text,
+        .done = answer_tool_call,
+        .arg = exchange,
+    };
+    pawl_gateway_ask_tool(run->gateway, &question);
+}
+
 const struct pawl_control_route pawl_control_routes[] = {
     {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
     {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
+    {"POST", PAWL_CONTROL_PATH "/tool-call", tool_call_fields, PAWL_ARRAY_LEN(tool_call_fields),
+     ask_tool},
 };
 const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);

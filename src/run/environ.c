@@ -156,8 +156,7 @@ void pawl_environ_settings(pawl_environ_get_fn *get,
                            struct pawl_buf *out)
 {
     for (size_t i = 0; i < PAWL_ARRAY_LEN(addresses); i++) {
-        pawl_buf_printf(out, "%s=http://127.0.0.1:%u/%s/%s", addresses[i].name,
-                        (unsigned)gateway->port, gateway->secret, addresses[i].path);
+        pawl_buf_printf(out, "%s=%s/%s", addresses[i].name, gateway->address, addresses[i].path);
         pawl_buf_append_byte(out, '\0');
     }
     for (size_t i = 0; i < PAWL_ARRAY_LEN(switches); i++) {

@@ -2,8 +2,8 @@
 /*
  * environ.h: what the agent's environment gets so that its model calls come to the gateway, and
  * what it held before: an address that the user had set becomes the upstream. A table of
- * variables (environ.c), nothing by agent: what a single agent needs beyond its
- * environment is not done here.
+ * variables (environ.c), nothing by agent: what a single agent needs beyond its environment is in
+ * agents.h.
  */
 #ifndef PAWL_RUN_ENVIRON_H
 #define PAWL_RUN_ENVIRON_H
@@ -35,8 +35,7 @@ PAWL_MUST_CHECK pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
                                                 struct pawl_errmsg *msg);
 
 struct pawl_environ_gateway {
-    uint16_t port;
-    const char *secret;
+    const char *address; /* "http://127.0.0.1:1234/<secret>" */
     const char *run_id;
 };
 

@@ -164,6 +164,7 @@ int pawl_run_finish(struct pawl_run *run)
     if (run->killed || run->keeper_lost || (run->agent_ended && WIFSIGNALED(run->wait_status))) {
         pawl_terminal_restore(&run->terminal);
     }
+    pawl_run_clean_agent(run);
     struct pawl_card card;
     pawl_run_report(run, &card);
     write_end(run, &card);
@@ -229,6 +230,7 @@ void pawl_run_close(struct pawl_run *run)
         (void)pawl_failed(pawl_history_close(run->history, &msg)); /* The journal has it. */
     }
     close_loop(run);
+    pawl_run_clean_agent(run);
     if (run->rundir.lock_fd >= 0 && !began) {
         pawl_rundir_remove(&run->rundir);
     }

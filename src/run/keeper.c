@@ -92,17 +92,26 @@ pawl_keeper_fork(char *const *argv, struct pawl_keeper *ret_keeper, struct pawl_
     return PAWL_OK;
 }
 
-static pawl_err
-send_order(struct pawl_keeper *keeper, struct pawl_keeper_order order, struct pawl_slice payload)
+/* iovec has no const form; nothing is written through it. */
+static struct iovec part_of(struct pawl_slice bytes)
 {
-    /* iovec has no const form; nothing is written through it. */
     union {
         const void *from;
         void *to;
-    } data = {.from = payload.data};
-    struct iovec parts[2] = {{.iov_base = &order, .iov_len = sizeof(order)},
-                             {.iov_base = data.to, .iov_len = payload.bytes}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = payload.bytes > 0 ? 2 : 1};
+    } data = {.from = bytes.data};
+    return (struct iovec){.iov_base = data.to, .iov_len = bytes.bytes};
+}
+
+static pawl_err send_order(struct pawl_keeper *keeper,
+                           struct pawl_keeper_order order,
+                           const struct pawl_keeper_start *start)
+{
+    struct iovec parts[3] = {{.iov_base = &order, .iov_len = sizeof(order)}};
+    if (start != NULL) {
+        parts[1] = part_of(start->settings);
+        parts[2] = part_of(start->edits);
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = PAWL_ARRAY_LEN(parts)};
     ssize_t sent = 0;
     do {
         sent = sendmsg(keeper->fd, &message, MSG_NOSIGNAL);
@@ -110,27 +119,33 @@ send_order(struct pawl_keeper *keeper, struct pawl_keeper_order order, struct pa
     return sent < 0 ? pawl_err_from_errno(errno) : PAWL_OK;
 }
 
-pawl_err pawl_keeper_start(struct pawl_keeper *keeper, struct pawl_slice settings)
+static bool ends_with_nul(struct pawl_slice texts)
 {
-    if (settings.bytes > PAWL_KEEPER_ENVIRONMENT_MAX) {
+    return texts.bytes == 0 || texts.data[texts.bytes - 1] == '\0';
+}
+
+pawl_err pawl_keeper_start(struct pawl_keeper *keeper, const struct pawl_keeper_start *start)
+{
+    if (start->settings.bytes + start->edits.bytes > PAWL_KEEPER_START_MAX) {
         return PAWL_ERR(LIMIT);
     }
-    PAWL_ASSERT(settings.bytes == 0 || settings.data[settings.bytes - 1] == '\0');
-    struct pawl_keeper_order order = {.kind = PAWL_KEEPER_ORDER_START};
-    return send_order(keeper, order, settings);
+    PAWL_ASSERT(ends_with_nul(start->settings) && ends_with_nul(start->edits));
+    struct pawl_keeper_order order = {.kind = PAWL_KEEPER_ORDER_START,
+                                      .value = (uint32_t)start->settings.bytes};
+    return send_order(keeper, order, start);
 }
 
 void pawl_keeper_signal(struct pawl_keeper *keeper, int signal_number)
 {
     struct pawl_keeper_order order = {.kind = PAWL_KEEPER_ORDER_SIGNAL,
                                       .value = (uint32_t)signal_number};
-    (void)pawl_failed(send_order(keeper, order, PAWL_SLICE_NONE));
+    (void)pawl_failed(send_order(keeper, order, NULL));
 }
 
 void pawl_keeper_clear(struct pawl_keeper *keeper, uint32_t patience_ms)
 {
     struct pawl_keeper_order order = {.kind = PAWL_KEEPER_ORDER_CLEAR, .value = patience_ms};
-    (void)pawl_failed(send_order(keeper, order, PAWL_SLICE_NONE));
+    (void)pawl_failed(send_order(keeper, order, NULL));
 }
 
 pawl_err pawl_keeper_read(struct pawl_keeper *keeper, struct pawl_keeper_event *ret_event)

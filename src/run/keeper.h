@@ -47,8 +47,16 @@ struct pawl_keeper_event {
     uint32_t left;
 };
 
-/* Bytes of all environment settings together. */
-enum { PAWL_KEEPER_ENVIRONMENT_MAX = 65536 };
+/* Bytes of all settings and edits together. */
+enum { PAWL_KEEPER_START_MAX = 65536 };
+
+/* What the agent gets beyond what pawl itself was started with. Each text ends with a NUL. */
+struct pawl_keeper_start {
+    struct pawl_slice settings; /* "NAME=value"; "NAME" alone is taken out of its environment */
+    /* Of its command: "+N text" comes before argument N, "=N text" in the place of argument N, as
+     * they are counted in what pawl was given. The program itself (argument 0) stays. */
+    struct pawl_slice edits;
+};
 
 struct pawl_keeper {
     int fd; /* readable when there is an event; -1: closed */
@@ -60,9 +68,9 @@ struct pawl_keeper {
 PAWL_MUST_CHECK pawl_err pawl_keeper_fork(char *const *argv,
                                           struct pawl_keeper *ret_keeper,
                                           struct pawl_errmsg *msg);
-/* Starts the agent with `settings`, "NAME=value" each ended by a NUL, added to its environment.
- * STARTED or NOT_STARTED follows. */
-PAWL_MUST_CHECK pawl_err pawl_keeper_start(struct pawl_keeper *keeper, struct pawl_slice settings);
+/* Starts the agent. STARTED or NOT_STARTED follows. LIMIT: the settings are too long. */
+PAWL_MUST_CHECK pawl_err pawl_keeper_start(struct pawl_keeper *keeper,
+                                           const struct pawl_keeper_start *start);
 /* To the agent, unless it has ended. */
 void pawl_keeper_signal(struct pawl_keeper *keeper, int signal_number);
 /* Ends every process below: TERM first and KILL after `patience_ms`; 0: KILL at once. CLEARED
@@ -86,7 +94,7 @@ enum pawl_keeper_order_kind {
 
 struct pawl_keeper_order {
     uint32_t kind;
-    uint32_t value; /* signal number; patience in milliseconds */
+    uint32_t value; /* bytes of settings; signal number; patience in milliseconds */
 };
 
 /* What pawl was started with, for the agent. */
@@ -94,6 +102,10 @@ struct pawl_keeper_signals {
     sigset_t mask;
     sigset_t ignored;
 };
+
+/* A command with its edits (pawl_keeper_start), in memory of its own that nobody frees, since exec
+ * follows. NULL: no memory. */
+char **pawl_keeper_edit(char *const *argv, struct pawl_slice edits);
 
 PAWL_NORETURN void
 pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signals *signals);

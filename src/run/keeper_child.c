@@ -66,26 +66,37 @@ static void tell(struct keeper *keeper, struct pawl_keeper_event event)
 
 /* --- Starting the agent -------------------------------------------------------------------- */
 
+struct start {
+    char *settings;
+    size_t settings_bytes;
+    struct pawl_slice edits;
+};
+
 /* In the agent's process: as pawl was started, plus the settings; and should the keeper be killed
  * together with pawl, when nobody is left to do it, the agent itself still ends. */
 PAWL_NORETURN static void
-become_agent(const struct keeper *keeper, char *settings, size_t bytes, int report_fd)
+become_agent(const struct keeper *keeper, const struct start *start, int report_fd)
 {
     (void)setpgid(0, keeper->group);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != keeper->self) {
         _exit(EXIT_EXEC_FAILED); /* The keeper was killed before that. */
     }
-    for (char *setting = settings; setting < settings + bytes; setting += strlen(setting) + 1) {
-        (void)putenv(setting);
+    char *end = start->settings + start->settings_bytes;
+    for (char *setting = start->settings; setting < end; setting += strlen(setting) + 1) {
+        (void)putenv(setting); /* Without a "=" it is taken out. */
     }
+    char **argv = pawl_keeper_edit(keeper->argv, start->edits);
     for (int number = 1; number <= SIGRTMAX; number++) {
         bool ignored = sigismember(&keeper->signals->ignored, number) == 1;
         struct sigaction action = {.sa_handler = ignored ? SIG_IGN : SIG_DFL};
         (void)sigaction(number, &action, NULL);
     }
     (void)sigprocmask(SIG_SETMASK, &keeper->signals->mask, NULL);
-    (void)execvp(keeper->argv[0], keeper->argv);
+    errno = ENOMEM;
+    if (argv != NULL) {
+        (void)execvp(argv[0], argv);
+    }
     int error_number = errno;
     ssize_t written = write(report_fd, &error_number, sizeof(error_number));
     (void)written; /* Without the report the exit status still says it. */
@@ -112,7 +123,7 @@ static void let_go_of_descriptors(const struct keeper *keeper, int report_fd)
     (void)syscall(SYS_close_range, (unsigned int)limit + 1, ~0u, 0);
 }
 
-static void start_agent(struct keeper *keeper, char *settings, size_t bytes)
+static void start_agent(struct keeper *keeper, const struct start *start)
 {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) {
@@ -122,7 +133,7 @@ static void start_agent(struct keeper *keeper, char *settings, size_t bytes)
     }
     keeper->agent = fork();
     if (keeper->agent == 0) {
-        become_agent(keeper, settings, bytes, report[1]);
+        become_agent(keeper, start, report[1]);
     }
     int error_number = keeper->agent < 0 ? errno : 0;
     (void)close(report[1]);
@@ -229,7 +240,7 @@ static void pawl_is_gone(struct keeper *keeper)
 
 static void take_order(struct keeper *keeper)
 {
-    static char message[sizeof(struct pawl_keeper_order) + PAWL_KEEPER_ENVIRONMENT_MAX];
+    static char message[sizeof(struct pawl_keeper_order) + PAWL_KEEPER_START_MAX];
     struct pawl_keeper_order order;
     ssize_t bytes = recv(keeper->socket_fd, message, sizeof(message), MSG_DONTWAIT);
     if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -241,7 +252,15 @@ static void take_order(struct keeper *keeper)
     }
     memcpy(&order, message, sizeof(order));
     if (order.kind == PAWL_KEEPER_ORDER_START) {
-        start_agent(keeper, message + sizeof(order), (size_t)bytes - sizeof(order));
+        PAWL_ASSERT(order.value <= (size_t)bytes - sizeof(order));
+        char *texts = message + sizeof(order);
+        struct start start = {
+            .settings = texts,
+            .settings_bytes = order.value,
+            .edits =
+                pawl_slice_of(texts + order.value, (size_t)bytes - sizeof(order) - order.value),
+        };
+        start_agent(keeper, &start);
     } else if (order.kind == PAWL_KEEPER_ORDER_SIGNAL && keeper->agent > 0) {
         (void)kill(keeper->agent, (int)order.value);
     } else if (order.kind == PAWL_KEEPER_ORDER_CLEAR) {

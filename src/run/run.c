@@ -93,6 +93,9 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         err =
             pawl_prices_open(&run->dir, run->options->prices, run->prices_path, &run->prices, msg);
     }
+    if (pawl_ok(err)) {
+        err = pawl_run_check_agent(run, msg);
+    }
     if (pawl_failed(err)) {
         return err;
     }

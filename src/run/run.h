@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/money.h"
+#include "run/agents.h"
 
 enum pawl_run_cap_index {
     PAWL_CAP_USD,
@@ -48,6 +49,8 @@ struct pawl_run_options {
     enum pawl_run_attendance attendance;
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
+    bool agent_given;   /* else it is told by the command */
+    enum pawl_agent agent;
     const char *name;   /* for `pawl runs` and `pawl show`; NULL: none */
     bool allow_batches; /* let batches through, unmetered */
     bool quiet;         /* no lines but the card */

@@ -3,6 +3,7 @@
  * run_priv.h: the inside of one `pawl run`, shared by the files that make it up:
  *
  *   run.c     the order of it all, and what can fail before the agent starts
+ *   inject.c  what the agent gets besides an address, so that no call goes past the gateway
  *   start.c   the ledger, the gateway, the run's socket; the agent's start
  *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
  *   finish.c  the end: draining, closing the books
@@ -60,7 +61,8 @@ enum {
     PAWL_RUN_GIT_MS = 3000,
     PAWL_RUN_HISTORY_MS = 10000,
     PAWL_RUN_NOTICES_BYTES = 4096,
-    PAWL_RUN_SECRET_BYTES = 20
+    PAWL_RUN_SECRET_BYTES = 20,
+    PAWL_RUN_ADDRESS_BYTES = 64 + 2 * PAWL_RUN_SECRET_BYTES /* of the gateway */
 };
 
 enum pawl_run_phase {
@@ -88,6 +90,8 @@ struct pawl_run {
     char prices_path[PAWL_PATH_BYTES]; /* where prices of one's own are, or would go */
     struct pawl_model_guess model;
     struct pawl_environ_upstreams upstreams;
+    enum pawl_agent agent;
+    struct pawl_agent_plan agent_plan;
 
     /* Where it is written down. */
     struct pawl_datadir dir;
@@ -137,6 +141,19 @@ struct pawl_run {
 /* "pawl: …" on stderr; for failures before the agent has the terminal. */
 void pawl_run_complain(const char *what, const struct pawl_errmsg *msg);
 int64_t pawl_run_now_us(struct pawl_run *run);
+
+/* --- inject.c --- */
+
+/* Whether the agent can be kept to the gateway at all; touches nothing. */
+PAWL_MUST_CHECK pawl_err pawl_run_check_agent(struct pawl_run *run, struct pawl_errmsg *msg);
+/* Writes what the agent gets as files, and appends what it gets by the keeper. */
+PAWL_MUST_CHECK pawl_err pawl_run_inject(struct pawl_run *run,
+                                         const char *address,
+                                         struct pawl_buf *settings,
+                                         struct pawl_buf *edits,
+                                         struct pawl_errmsg *msg);
+/* Nobody reads those files any more. */
+void pawl_run_clean_agent(struct pawl_run *run);
 
 /* --- start.c --- */
 

@@ -282,20 +282,24 @@ static void say_start(struct pawl_run *run)
 
 static pawl_err start_agent(struct pawl_run *run, uint16_t port, struct pawl_errmsg *msg)
 {
-    struct pawl_environ_gateway gateway = {
-        .port = port,
-        .secret = run->secret,
-        .run_id = run->rundir.id,
-    };
+    char address[PAWL_RUN_ADDRESS_BYTES];
+    (void)snprintf(address, sizeof(address), "http://127.0.0.1:%u/%s", (unsigned)port, run->secret);
+    struct pawl_environ_gateway gateway = {.address = address, .run_id = run->rundir.id};
     struct pawl_buf settings;
-    pawl_buf_init(&settings, PAWL_KEEPER_ENVIRONMENT_MAX);
+    struct pawl_buf edits;
+    pawl_buf_init(&settings, PAWL_KEEPER_START_MAX);
+    pawl_buf_init(&edits, PAWL_KEEPER_START_MAX);
     pawl_environ_settings(pawl_environ_get, &gateway, &settings);
-    pawl_err err = settings.overflowed ? PAWL_ERR(LIMIT)
-                                       : pawl_keeper_start(&run->keeper, pawl_buf_slice(&settings));
-    if (pawl_failed(err)) {
-        pawl_errmsg_set(msg, "the agent cannot be started: %s", pawl_err_name(err));
+    pawl_err err = pawl_run_inject(run, address, &settings, &edits, msg);
+    if (pawl_ok(err)) {
+        struct pawl_keeper_start start = {pawl_buf_slice(&settings), pawl_buf_slice(&edits)};
+        err = settings.overflowed ? PAWL_ERR(LIMIT) : pawl_keeper_start(&run->keeper, &start);
+        if (pawl_failed(err)) {
+            pawl_errmsg_set(msg, "the agent cannot be started: %s", pawl_err_name(err));
+        }
     }
     pawl_buf_free(&settings);
+    pawl_buf_free(&edits);
     return err;
 }
 

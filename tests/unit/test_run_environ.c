@@ -116,7 +116,8 @@ static char settings_text[8192];
 static const char *setting(const char *const *variables, const char *name)
 {
     user = variables;
-    struct pawl_environ_gateway gateway = {.port = 4711, .secret = "s3", .run_id = "run_x"};
+    struct pawl_environ_gateway gateway = {.address = "http://127.0.0.1:4711/s3",
+                                           .run_id = "run_x"};
     struct pawl_buf out;
     pawl_buf_init(&out, sizeof(settings_text));
     pawl_environ_settings(get, &gateway, &out);

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "run/keeper.h"
 
 /* One digit each, as shells want it: what agents write to, and what they read from to wait. */
@@ -74,7 +75,8 @@ static struct pawl_keeper_event next_event(struct fixture *fixture)
 
 static void start(struct fixture *fixture)
 {
-    assert_true(pawl_ok(pawl_keeper_start(&fixture->keeper, PAWL_SLICE_NONE)));
+    struct pawl_keeper_start nothing = {.settings = PAWL_SLICE_NONE};
+    assert_true(pawl_ok(pawl_keeper_start(&fixture->keeper, &nothing)));
     assert_int_equal(next_event(fixture).kind, PAWL_KEEPER_STARTED);
 }
 
@@ -121,10 +123,52 @@ static void keeper_starts_the_agent_with_the_settings(void **state)
     struct fixture fixture;
     begin(&fixture, "test \"$A\" = '1 2' && exit $B");
     static const char settings[] = "A=1 2\0B=7";
-    assert_true(
-        pawl_ok(pawl_keeper_start(&fixture.keeper, pawl_slice_of(settings, sizeof(settings)))));
+    struct pawl_keeper_start start = {.settings = pawl_slice_of(settings, sizeof(settings))};
+    assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, &start)));
     assert_int_equal(next_event(&fixture).kind, PAWL_KEEPER_STARTED);
     expect_exit(&fixture, 7);
+    await_nobody(&fixture);
+    pawl_keeper_end(&fixture.keeper);
+}
+
+/* The command that comes of the edits, its words behind each other with a "|". */
+static const char *edited(char *const *argv, struct pawl_slice edits)
+{
+    static char text[256];
+    char **words = pawl_keeper_edit(argv, edits);
+    assert_non_null(words);
+    size_t bytes = 0;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s|", words[i]);
+    }
+    pawl_free(words);
+    return text;
+}
+
+static void keeper_edits_come_before_and_in_place_of_arguments(void **state)
+{
+    (void)state;
+    static char a[] = "a";
+    static char b[] = "b";
+    static char c[] = "c";
+    char *argv[] = {a, b, c, NULL};
+    static const char edits[] = "+1 x y\0+1 \0=2 z\0+3 end\0+3 of it";
+    assert_string_equal(edited(argv, PAWL_SLICE_NONE), "a|b|c|");
+    assert_string_equal(edited(argv, pawl_slice_of(edits, sizeof(edits))), "a|x y||b|z|end|of it|");
+    static const char program[] = "=0 other";
+    assert_string_equal(edited(argv, pawl_slice_of(program, sizeof(program))), "a|b|c|");
+}
+
+static void keeper_starts_the_agent_with_the_edits(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    begin(&fixture, "exit 1");
+    static const char edits[] = "=2 exit 9";
+    struct pawl_keeper_start start = {.edits = pawl_slice_of(edits, sizeof(edits))};
+    assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, &start)));
+    assert_int_equal(next_event(&fixture).kind, PAWL_KEEPER_STARTED);
+    expect_exit(&fixture, 9);
     await_nobody(&fixture);
     pawl_keeper_end(&fixture.keeper);
 }
@@ -140,7 +184,8 @@ static void keeper_tells_why_the_agent_could_not_start(void **state)
         struct fixture fixture;
         char *argv[] = {commands[i], NULL};
         begin_argv(&fixture, argv);
-        assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, PAWL_SLICE_NONE)));
+        struct pawl_keeper_start nothing = {.settings = PAWL_SLICE_NONE};
+        assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, &nothing)));
         struct pawl_keeper_event event = next_event(&fixture);
         assert_int_equal(event.kind, PAWL_KEEPER_NOT_STARTED);
         assert_int_equal(event.error_number, errors[i]);
@@ -310,14 +355,14 @@ static void keeper_refuses_settings_beyond_its_maximum(void **state)
     (void)state;
     struct fixture fixture;
     begin(&fixture, "exit 0");
-    static char settings[PAWL_KEEPER_ENVIRONMENT_MAX + 1];
-    struct pawl_slice too_long = pawl_slice_of(settings, sizeof(settings));
-    assert_int_equal(pawl_keeper_start(&fixture.keeper, too_long).code, PAWL_ERR_LIMIT);
+    static char settings[PAWL_KEEPER_START_MAX + 1];
+    struct pawl_keeper_start too_long = {.settings = pawl_slice_of(settings, sizeof(settings))};
+    assert_int_equal(pawl_keeper_start(&fixture.keeper, &too_long).code, PAWL_ERR_LIMIT);
     memset(settings, 'x', sizeof(settings));
     settings[1] = '=';
-    settings[PAWL_KEEPER_ENVIRONMENT_MAX - 1] = '\0';
-    struct pawl_slice longest = pawl_slice_of(settings, PAWL_KEEPER_ENVIRONMENT_MAX);
-    assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, longest)));
+    settings[PAWL_KEEPER_START_MAX - 1] = '\0';
+    struct pawl_keeper_start longest = {.settings = pawl_slice_of(settings, PAWL_KEEPER_START_MAX)};
+    assert_true(pawl_ok(pawl_keeper_start(&fixture.keeper, &longest)));
     assert_int_equal(next_event(&fixture).kind, PAWL_KEEPER_STARTED);
     expect_exit(&fixture, 0);
     pawl_keeper_end(&fixture.keeper);
@@ -328,6 +373,8 @@ static int run_group(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeper_starts_the_agent_with_the_settings),
+        cmocka_unit_test(keeper_edits_come_before_and_in_place_of_arguments),
+        cmocka_unit_test(keeper_starts_the_agent_with_the_edits),
         cmocka_unit_test(keeper_tells_why_the_agent_could_not_start),
         cmocka_unit_test(keeper_passes_signals_to_the_agent),
         cmocka_unit_test(keeper_hands_on_ignored_signals_and_no_others),

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent_claude.c: Claude Code.
+ *
+ * `env` in its settings files (the user's, the project's, the local one) comes before the process's
+ * environment, so an ANTHROPIC_BASE_URL there would lead past the gateway. What --settings
+ * names comes before all three; so pawl gives a settings file of its own, with what the user gave
+ * by
+ * --settings in it. It is a file because of the secret in the address.
+ *
+ * The hook asks pawl before each tool call. It is the second lock: the gateway has counted the call
+ * in the model's answer before the agent sees it, and goes on doing so where hooks are switched
+ * off. It says no for calls that were under way when the run was stopped.
+ */
+#include <string.h>
+
+#include "run/agents_priv.h"
+
+enum { SETTINGS_BYTES_MAX = 2 << 20 };
+
+#define SETTINGS_FILE "claude-settings.json"
+
+/* Other ways to a model, each with a bill of its own. */
+static const char *const other_providers[] = {
+    "CLAUDE_CODE_USE_BEDROCK",       "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",       "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS", "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
+    "CLAUDE_CODE_USE_GATEWAY",
+};
+
+/* What runs somewhere else, or in a service that outlives pawl. */
+static const char *const elsewhere[] = {"--bg", "--background", "--cloud", "--environment",
+                                        "--desktop"};
+
+static const char base_url[] = "ANTHROPIC_BASE_URL";
+static const char socket_path[] = "ANTHROPIC_UNIX_SOCKET";
+
+static pawl_err refuse_ways_out(const struct pawl_agent_request *request, struct pawl_errmsg *msg)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(other_providers); i++) {
+        if (pawl_agent_is_on(request, other_providers[i])) {
+            pawl_errmsg_set(msg,
+                            "%s is set: Claude Code would call a provider that pawl cannot meter. "
+                            "Unset it, or leave the agent's calls unmetered with --agent none",
+                            other_providers[i]);
+            return PAWL_ERR(UNSUPPORTED);
+        }
+    }
+    if (pawl_agent_is_on(request, socket_path)) {
+        pawl_errmsg_set(msg,
+                        "%s is set: Claude Code's calls would go there and not to pawl. Unset "
+                        "it, or use --agent none",
+                        socket_path);
+        return PAWL_ERR(UNSUPPORTED);
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(elsewhere); i++) {
+        if (pawl_agent_has_flag(request, elsewhere[i])) {
+            pawl_errmsg_set(msg,
+                            "claude %s runs outside of this process, where pawl can neither "
+                            "meter nor end it",
+                            elsewhere[i]);
+            return PAWL_ERR(UNSUPPORTED);
+        }
+    }
+    return PAWL_OK;
+}
+
+/* What the user gave by --settings: JSON, or a file with it. NULL text where nothing. */
+static pawl_err read_given(const struct pawl_agent_option *option,
+                           struct pawl_agent_plan *plan,
+                           struct pawl_json *ret_json,
+                           struct pawl_errmsg *msg)
+{
+    struct pawl_slice text = pawl_slice_trim(pawl_slice_str(option->value));
+    bool inlined = pawl_slice_starts_with(text, PAWL_SLICE("{"));
+    pawl_err err = inlined ? pawl_agent_parse_json(plan, text, ret_json)
+                           : pawl_agent_read_json(plan, option->value, ret_json);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "--settings %.200s cannot be read as a JSON object (%s)",
+                        inlined ? "{…}" : option->value, pawl_err_name(err));
+    }
+    return err;
+}
+
+static void put_env(const struct pawl_agent_request *request,
+                    struct pawl_agent_plan *plan,
+                    const struct pawl_json *given,
+                    struct pawl_json_writer *writer)
+{
+    const char *ours[PAWL_ARRAY_LEN(other_providers) + 3] = {base_url, socket_path};
+    memcpy(ours + 2, other_providers, sizeof(other_providers));
+    pawl_json_key(writer, "env");
+    pawl_json_object_begin(writer);
+    if (given != NULL) {
+        pawl_agent_copy_members(plan, given, pawl_json_get(given, 0, "env"), ours, writer);
+    }
+    pawl_json_member_str(writer, base_url, pawl_agent_text(plan, "%s/anthropic", request->address));
+    pawl_json_member_str(writer, socket_path, "");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(other_providers); i++) {
+        pawl_json_member_str(writer, other_providers[i], "0");
+    }
+    pawl_json_object_end(writer);
+}
+
+static void put_hook(const struct pawl_agent_request *request,
+                     struct pawl_agent_plan *plan,
+                     struct pawl_json_writer *writer)
+{
+    enum { HOOK_TIMEOUT_S = 10 };
+    pawl_json_object_begin(writer);
+    pawl_json_key(writer, "hooks");
+    pawl_json_array_begin(writer);
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "type", "command");
+    pawl_json_member_str(writer, "command", pawl_agent_hook_command(request, plan));
+    pawl_json_member_i64(writer, "timeout", HOOK_TIMEOUT_S);
+    pawl_json_member_str(writer, "onFailure", "block"); /* else the tool runs uncounted */
+    pawl_json_object_end(writer);
+    pawl_json_array_end(writer);
+    pawl_json_object_end(writer);
+}
+
+static void put_hooks(const struct pawl_agent_request *request,
+                      struct pawl_agent_plan *plan,
+                      const struct pawl_json *given,
+                      struct pawl_json_writer *writer)
+{
+    static const char *const ours[] = {"PreToolUse", NULL};
+    uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
+    pawl_json_key(writer, "hooks");
+    pawl_json_object_begin(writer);
+    if (given != NULL) {
+        pawl_agent_copy_members(plan, given, hooks, ours, writer);
+    }
+    pawl_json_key(writer, "PreToolUse");
+    pawl_json_array_begin(writer);
+    put_hook(request, plan, writer);
+    if (hooks != PAWL_JSON_NONE) {
+        pawl_agent_copy_elements(given, pawl_json_get(given, hooks, "PreToolUse"), writer);
+    }
+    pawl_json_array_end(writer);
+    pawl_json_object_end(writer);
+}
+
+static void put_settings(const struct pawl_agent_request *request,
+                         struct pawl_agent_plan *plan,
+                         const struct pawl_json *given)
+{
+    static const char *const ours[] = {"env", "hooks", NULL};
+    struct pawl_buf text;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&text, SETTINGS_BYTES_MAX);
+    pawl_json_writer_init(&writer, &text);
+    pawl_json_object_begin(&writer);
+    if (given != NULL) {
+        pawl_agent_copy_members(plan, given, 0, ours, &writer);
+    }
+    put_env(request, plan, given, &writer);
+    put_hooks(request, plan, given, &writer);
+    pawl_json_object_end(&writer);
+    plan->full = plan->full || text.overflowed;
+    pawl_agent_file(plan, SETTINGS_FILE, pawl_buf_slice(&text),
+                    "settings that come before the user's, the project's and the local ones: the "
+                    "gateway's address, no other provider, a hook that asks before each tool call");
+    pawl_buf_free(&text);
+}
+
+static bool skips_hooks(const struct pawl_agent_request *request)
+{
+    return pawl_agent_has_flag(request, "--bare") ||
+           pawl_agent_is_on(request, "CLAUDE_CODE_SIMPLE");
+}
+
+pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
+                                struct pawl_agent_plan *plan,
+                                struct pawl_errmsg *msg)
+{
+    struct pawl_json json;
+    struct pawl_agent_option option = {.at = 0};
+    bool given = pawl_agent_find_option(request, "--settings", &option);
+    pawl_err err = refuse_ways_out(request, msg);
+    if (pawl_ok(err) && given) {
+        err = read_given(&option, plan, &json, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    pawl_agent_env_default(plan, request, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1",
+                           "no side traffic past the gateway");
+    put_settings(request, plan, given ? &json : NULL);
+    const char *path = pawl_agent_text(plan, "%s/%s", request->run_dir, SETTINGS_FILE);
+    if (!given) {
+        pawl_agent_argument(plan, request->command.first, "--settings", "names that file");
+        pawl_agent_argument(plan, request->command.first, path, NULL);
+    } else if (option.joined) {
+        pawl_agent_replace(plan, option.at, pawl_agent_text(plan, "--settings=%s", path),
+                           "in the place of yours, which is in it");
+    } else {
+        pawl_agent_replace(plan, option.at, path, "in the place of yours, which is in it");
+    }
+    plan->hooks = !skips_hooks(request);
+    plan->no_hooks = plan->hooks ? NULL : "it is asked to skip hooks (--bare)";
+    return PAWL_OK;
+}

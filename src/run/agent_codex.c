@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent_codex.c: Codex.
+ *
+ * It takes no address from its environment, and its built-in provider opens a websocket; so pawl
+ * gives it a provider of its own by -c, which comes before config.toml and its profiles. The
+ * last -c wins, so pawl's stand behind all arguments but "--".
+ *
+ * Codex lets the model write scripts that run many tools, and one item in the model's answer says
+ * nothing about them. Only its hooks see each. A hook of the command line is not trusted
+ * until somebody has looked at it, and the switch that waives this waives it for the hooks of an
+ * unknown project too; so pawl says by the hook's hash that this one is trusted, and no other.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/sha256.h"
+#include "run/agents_priv.h"
+#include "run/datadir.h"
+
+enum { VALUE_BYTES_MAX = 32768, HOOK_TIMEOUT_S = 10 };
+
+/* What runs somewhere else, or in a service that outlives pawl. */
+static const char *const elsewhere[] = {"cloud", "remote-control", "queue", "agents"};
+
+static void
+append_c(struct pawl_agent_plan *plan, size_t at, struct pawl_buf *value, const char *why)
+{
+    plan->full = plan->full || value->overflowed;
+    pawl_agent_argument(plan, at, "-c", why);
+    pawl_agent_argument(plan, at, pawl_buf_cstr(value), NULL);
+    pawl_buf_reset(value);
+}
+
+/* A TOML string has the escapes of a JSON string. */
+static void put_text(struct pawl_buf *out, const char *text)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    pawl_json_put_str(&writer, text);
+}
+
+/* --- Ways out -------------------------------------------------------------------------------- */
+
+enum login { LOGIN_NONE, LOGIN_KEY, LOGIN_CHATGPT };
+
+/* What `codex login` left. */
+static enum login read_login(const struct pawl_agent_request *request, struct pawl_agent_plan *plan)
+{
+    struct pawl_json json;
+    const char *own = request->get("CODEX_HOME");
+    const char *home = request->get("HOME");
+    const char *path = own != NULL && own[0] != '\0'
+                           ? pawl_agent_text(plan, "%s/auth.json", own)
+                           : pawl_agent_text(plan, "%s/.codex/auth.json", home != NULL ? home : "");
+    if (pawl_failed(pawl_agent_read_json(plan, path, &json))) {
+        return LOGIN_NONE;
+    }
+    uint32_t key = pawl_json_get(&json, 0, "OPENAI_API_KEY");
+    bool chatgpt = pawl_json_string_is(&json, pawl_json_get(&json, 0, "auth_mode"), "chatgpt");
+    if (!chatgpt && pawl_json_is(&json, key, PAWL_JSON_STRING)) {
+        return LOGIN_KEY;
+    }
+    uint32_t tokens = pawl_json_get(&json, 0, "tokens");
+    return pawl_json_is(&json, tokens, PAWL_JSON_OBJECT) ? LOGIN_CHATGPT : LOGIN_NONE;
+}
+
+static pawl_err refuse_ways_out(const struct pawl_agent_request *request, struct pawl_errmsg *msg)
+{
+    const char *subcommand = pawl_agent_subcommand(request);
+    for (size_t i = 0; subcommand != NULL && i < PAWL_ARRAY_LEN(elsewhere); i++) {
+        if (strcmp(subcommand, elsewhere[i]) == 0) {
+            pawl_errmsg_set(msg,
+                            "codex %s runs outside of this process, where pawl can neither "
+                            "meter nor end it",
+                            subcommand);
+            return PAWL_ERR(UNSUPPORTED);
+        }
+    }
+    static const char *const flags[] = {"--oss", "--local-provider", "--remote"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(flags); i++) {
+        if (pawl_agent_has_flag(request, flags[i])) {
+            pawl_errmsg_set(msg,
+                            "codex %s chooses a provider that pawl does not meter. Leave it "
+                            "out, or leave the agent's calls unmetered with --agent none",
+                            flags[i]);
+            return PAWL_ERR(UNSUPPORTED);
+        }
+    }
+    return PAWL_OK;
+}
+
+/* --- The provider ---------------------------------------------------------------------------- */
+
+static bool is_set(const struct pawl_agent_request *request, const char *name)
+{
+    const char *value = request->get(name);
+    return value != NULL && value[0] != '\0';
+}
+
+/* Where its key comes from. */
+static pawl_err put_key(const struct pawl_agent_request *request,
+                        struct pawl_agent_plan *plan,
+                        struct pawl_buf *value,
+                        struct pawl_errmsg *msg)
+{
+    if (is_set(request, "CODEX_API_KEY")) {
+        pawl_buf_append_str(value, "env_key=\"CODEX_API_KEY\"");
+        return PAWL_OK;
+    }
+    if (is_set(request, "OPENAI_API_KEY")) {
+        pawl_buf_append_str(value, "env_key=\"OPENAI_API_KEY\"");
+        return PAWL_OK;
+    }
+    switch (read_login(request, plan)) {
+    case LOGIN_NONE: /* It may have a key where pawl cannot look, and says so itself if not. */
+    case LOGIN_KEY:
+        pawl_buf_append_str(value, "requires_openai_auth=true");
+        return PAWL_OK;
+    case LOGIN_CHATGPT:
+        break;
+    }
+    pawl_errmsg_set(msg,
+                    "Codex is logged in with a ChatGPT plan: such calls go to chatgpt.com and "
+                    "are not billed by the token, so pawl can put no dollars on them. Set "
+                    "OPENAI_API_KEY, or log in with `codex login --with-api-key`; --agent none "
+                    "leaves them unmetered");
+    return PAWL_ERR(UNSUPPORTED);
+}
+
+static pawl_err put_provider(const struct pawl_agent_request *request,
+                             struct pawl_agent_plan *plan,
+                             size_t at,
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_buf value;
+    pawl_buf_init(&value, VALUE_BYTES_MAX);
+    pawl_buf_append_str(&value, "model_provider=pawl");
+    append_c(plan, at, &value,
+             "a provider of pawl's own, whatever config.toml and profiles choose");
+    pawl_buf_append_str(&value, "model_providers.pawl={name=\"OpenAI through pawl\",base_url=");
+    put_text(&value, pawl_agent_text(plan, "%s/openai/v1", request->address));
+    /* A refusal is final; and a stream that broke off is for the user to ask for again. */
+    pawl_buf_append_str(&value,
+                        ",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0,"
+                        "supports_websockets=false,");
+    pawl_err err = put_key(request, plan, &value, msg);
+    pawl_buf_append_str(&value, "}");
+    if (pawl_ok(err)) {
+        append_c(plan, at, &value,
+                 "the gateway's address, the user's own key, plain HTTP, no retries of its own");
+    }
+    pawl_buf_free(&value);
+    return err;
+}
+
+/* --- Hooks ----------------------------------------------------------------------------------- */
+
+/* "hooks = false" in a table of features, "features.hooks = false". */
+static bool switched_off(struct pawl_slice config)
+{
+    while (config.bytes > 0) {
+        struct pawl_slice line = pawl_slice_cut(&config, '\n');
+        struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&line, '='));
+        struct pawl_slice value = pawl_slice_trim(line);
+        bool about_hooks = pawl_slice_equal_str(name, "hooks") ||
+                           pawl_slice_equal_str(name, "codex_hooks") ||
+                           pawl_slice_equal_str(name, "features.hooks");
+        if (about_hooks && pawl_slice_starts_with(value, PAWL_SLICE("false"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names_hooks(const char *setting)
+{
+    return strncmp(setting, "hooks", 5) == 0 || strncmp(setting, "features.hooks", 14) == 0 ||
+           strncmp(setting, "features.codex_hooks", 20) == 0;
+}
+
+/* Why the user's own arguments or settings leave no room for pawl's hook; NULL: they do. */
+static const char *why_no_hooks(const struct pawl_agent_request *request,
+                                struct pawl_agent_plan *plan)
+{
+    size_t end = pawl_agent_options_end(request);
+    for (size_t i = request->command.first; i + 1 < end; i++) {
+        const char *argument = request->argv[i];
+        bool config = strcmp(argument, "-c") == 0 || strcmp(argument, "--config") == 0;
+        if ((config && names_hooks(request->argv[i + 1])) ||
+            (strncmp(argument, "--config=", 9) == 0 && names_hooks(argument + 9))) {
+            return "the command sets hooks of its own (-c hooks…)";
+        }
+        if (strcmp(argument, "--disable") == 0 && strstr(request->argv[i + 1], "hooks") != NULL) {
+            return "the command switches them off (--disable hooks)";
+        }
+    }
+    struct pawl_slice config = PAWL_SLICE_NONE;
+    const char *own = request->get("CODEX_HOME");
+    const char *home = request->get("HOME");
+    const char *path =
+        own != NULL && own[0] != '\0'
+            ? pawl_agent_text(plan, "%s/config.toml", own)
+            : pawl_agent_text(plan, "%s/.codex/config.toml", home != NULL ? home : "");
+    if (pawl_ok(pawl_agent_read_file(plan, path, &config)) && switched_off(config)) {
+        return "config.toml switches them off (hooks = false)";
+    }
+    return NULL;
+}
+
+/* The hash by which Codex knows a hook: of its definition as JSON with sorted keys. */
+static void hash_hook(const char *command, char out[static 2 * PAWL_JOURNAL_HASH_BYTES + 1])
+{
+    struct pawl_buf text;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&text, VALUE_BYTES_MAX);
+    pawl_json_writer_init(&writer, &text);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "event_name", "pre_tool_use");
+    pawl_json_key(&writer, "hooks");
+    pawl_json_array_begin(&writer);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_bool(&writer, "async", false);
+    pawl_json_member_str(&writer, "command", command);
+    pawl_json_member_i64(&writer, "timeout", HOOK_TIMEOUT_S);
+    pawl_json_member_str(&writer, "type", "command");
+    pawl_json_object_end(&writer);
+    pawl_json_array_end(&writer);
+    pawl_json_member_str(&writer, "matcher", "*");
+    pawl_json_object_end(&writer);
+    struct pawl_sha256 sha;
+    pawl_sha256_begin(&sha);
+    pawl_sha256_add(&sha, text.data, text.bytes);
+    struct pawl_journal_hash hash = pawl_sha256_end(&sha);
+    for (size_t i = 0; i < sizeof(hash.bytes); i++) {
+        (void)snprintf(out + 2 * i, 3, "%02x", hash.bytes[i]);
+    }
+    pawl_buf_free(&text);
+}
+
+static void
+put_hook(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, size_t at)
+{
+    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    struct pawl_buf value;
+    const char *command = pawl_agent_hook_command(request, plan);
+    pawl_buf_init(&value, VALUE_BYTES_MAX);
+    pawl_buf_append_str(&value,
+                        "hooks.PreToolUse=[{matcher=\"*\",hooks=[{type=\"command\",command=");
+    put_text(&value, command);
+    pawl_buf_printf(&value, ",timeout=%d}]}]", HOOK_TIMEOUT_S);
+    append_c(plan, at, &value, "asks pawl before each tool call, those of scripts included");
+    hash_hook(command, hash);
+    pawl_buf_printf(&value,
+                    "hooks.state={\"/<session-flags>/config.toml:pre_tool_use:0:0\"="
+                    "{trusted_hash=\"sha256:%s\"}}",
+                    hash);
+    append_c(plan, at, &value, "this hook is trusted, and no other on its account");
+    pawl_buf_free(&value);
+}
+
+pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
+                               struct pawl_agent_plan *plan,
+                               struct pawl_errmsg *msg)
+{
+    size_t at = pawl_agent_options_end(request);
+    pawl_err err = refuse_ways_out(request, msg);
+    if (pawl_ok(err)) {
+        err = put_provider(request, plan, at, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    plan->no_hooks = why_no_hooks(request, plan);
+    plan->hooks = plan->no_hooks == NULL;
+    if (plan->hooks) {
+        put_hook(request, plan, at);
+    }
+    return PAWL_OK;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent_plan.c: a plan's items, the questions that planners ask about a command, and what becomes
+ * of a plan: files in the run's directory, settings and edits for the keeper.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "run/agents_priv.h"
+#include "run/datadir.h"
+
+/* --- Items ----------------------------------------------------------------------------------- */
+
+static const char *keep(struct pawl_agent_plan *plan, struct pawl_slice text)
+{
+    struct pawl_slice copy = pawl_arena_copy(&plan->arena, text);
+    return copy.data != NULL ? copy.data : "";
+}
+
+static const char *keep_str(struct pawl_agent_plan *plan, const char *text)
+{
+    return keep(plan, pawl_slice_str(text));
+}
+
+static void add(struct pawl_agent_plan *plan, struct pawl_agent_item item)
+{
+    if (plan->item_count == PAWL_AGENT_ITEMS_MAX) {
+        plan->full = true;
+        return;
+    }
+    plan->items[plan->item_count++] = item;
+}
+
+void pawl_agent_env(struct pawl_agent_plan *plan,
+                    const char *name,
+                    const char *value,
+                    const char *why)
+{
+    add(plan,
+        (struct pawl_agent_item){
+            .kind = PAWL_AGENT_ENV, .name = name, .value = keep_str(plan, value), .why = why});
+}
+
+void pawl_agent_env_default(struct pawl_agent_plan *plan,
+                            const struct pawl_agent_request *request,
+                            const char *name,
+                            const char *value,
+                            const char *why)
+{
+    const char *own = request->get(name);
+    if (own == NULL || own[0] == '\0') {
+        pawl_agent_env(plan, name, value, why);
+    }
+}
+
+void pawl_agent_argument(struct pawl_agent_plan *plan,
+                         size_t at,
+                         const char *value,
+                         const char *why)
+{
+    add(plan, (struct pawl_agent_item){.kind = PAWL_AGENT_ARGUMENT,
+                                       .name = "",
+                                       .value = keep_str(plan, value),
+                                       .at = at,
+                                       .why = why});
+}
+
+void pawl_agent_replace(struct pawl_agent_plan *plan, size_t at, const char *value, const char *why)
+{
+    add(plan, (struct pawl_agent_item){.kind = PAWL_AGENT_ARGUMENT,
+                                       .name = "",
+                                       .value = keep_str(plan, value),
+                                       .at = at,
+                                       .replaces = true,
+                                       .why = why});
+}
+
+void pawl_agent_file(struct pawl_agent_plan *plan,
+                     const char *name,
+                     struct pawl_slice content,
+                     const char *why)
+{
+    add(plan, (struct pawl_agent_item){.kind = PAWL_AGENT_FILE,
+                                       .name = keep_str(plan, name),
+                                       .value = keep(plan, content),
+                                       .why = why});
+}
+
+void pawl_agent_link(struct pawl_agent_plan *plan,
+                     const char *name,
+                     const char *target,
+                     const char *why)
+{
+    add(plan, (struct pawl_agent_item){.kind = PAWL_AGENT_LINK,
+                                       .name = keep_str(plan, name),
+                                       .value = keep_str(plan, target),
+                                       .why = why});
+}
+
+void pawl_agent_overlay(struct pawl_agent_plan *plan,
+                        const char *name,
+                        const char *instead_of,
+                        const char *why)
+{
+    add(plan, (struct pawl_agent_item){.kind = PAWL_AGENT_OVERLAY,
+                                       .name = keep_str(plan, name),
+                                       .value = keep_str(plan, instead_of),
+                                       .why = why});
+}
+
+void pawl_agent_note(struct pawl_agent_plan *plan, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (plan->note_count < PAWL_AGENT_NOTES_MAX) {
+        plan->notes[plan->note_count++] = keep_str(plan, text);
+    }
+}
+
+const char *pawl_agent_text(struct pawl_agent_plan *plan, const char *format, ...)
+{
+    enum { TEXT_BYTES_MAX = 3 * PAWL_PATH_BYTES };
+    char text[TEXT_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    plan->full = plan->full || bytes < 0 || bytes >= TEXT_BYTES_MAX;
+    return keep_str(plan, text);
+}
+
+/* In single quotes, where a shell would see more in it than a word. */
+static void put_word(struct pawl_buf *out, const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
+    if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+        pawl_buf_append_str(out, word);
+        return;
+    }
+    pawl_buf_append_byte(out, '\'');
+    for (const char *c = word; *c != '\0'; c++) {
+        if (*c == '\'') {
+            pawl_buf_append_str(out, "'\\''");
+        } else {
+            pawl_buf_append_byte(out, *c);
+        }
+    }
+    pawl_buf_append_byte(out, '\'');
+}
+
+const char *pawl_agent_hook_command(const struct pawl_agent_request *request,
+                                    struct pawl_agent_plan *plan)
+{
+    struct pawl_buf command;
+    pawl_buf_init(&command, 16 * (size_t)PAWL_PATH_BYTES);
+    const char *const words[] = {
+        request->pawl,    "hook",          pawl_agent_name(request->command.agent),
+        "--run",          request->run_id, "--data-dir",
+        request->data_dir};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
+        if (i > 0) {
+            pawl_buf_append_byte(&command, ' ');
+        }
+        put_word(&command, words[i]);
+    }
+    plan->full = plan->full || command.overflowed;
+    const char *kept = keep(plan, pawl_buf_slice(&command));
+    pawl_buf_free(&command);
+    return kept;
+}
+
+/* --- The agent's own arguments --------------------------------------------------------------- */
+
+size_t pawl_agent_options_end(const struct pawl_agent_request *request)
+{
+    size_t at = request->command.first;
+    while (request->argv[at] != NULL && strcmp(request->argv[at], "--") != 0) {
+        at++;
+    }
+    return at;
+}
+
+bool pawl_agent_find_option(const struct pawl_agent_request *request,
+                            const char *name,
+                            struct pawl_agent_option *ret_option)
+{
+    size_t bytes = strlen(name);
+    size_t end = pawl_agent_options_end(request);
+    bool found = false;
+    for (size_t i = request->command.first; i < end; i++) {
+        const char *argument = request->argv[i];
+        if (strncmp(argument, name, bytes) != 0) {
+            continue;
+        }
+        if (argument[bytes] == '=') {
+            *ret_option = (struct pawl_agent_option){i, true, argument + bytes + 1};
+            found = true;
+        } else if (argument[bytes] == '\0') {
+            const char *value = i + 1 < end ? request->argv[i + 1] : "";
+            *ret_option = (struct pawl_agent_option){i + 1, false, value};
+            found = true;
+            i++;
+        }
+    }
+    return found;
+}
+
+bool pawl_agent_has_flag(const struct pawl_agent_request *request, const char *name)
+{
+    size_t bytes = strlen(name);
+    size_t end = pawl_agent_options_end(request);
+    for (size_t i = request->command.first; i < end; i++) {
+        const char *argument = request->argv[i];
+        if (strncmp(argument, name, bytes) == 0 &&
+            (argument[bytes] == '\0' || argument[bytes] == '=')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *pawl_agent_subcommand(const struct pawl_agent_request *request)
+{
+    size_t at = request->command.first;
+    while (request->argv[at] != NULL && request->argv[at][0] == '-') {
+        at++;
+    }
+    return request->argv[at];
+}
+
+bool pawl_agent_is_on(const struct pawl_agent_request *request, const char *name)
+{
+    static const char *const off[] = {"", "0", "false", "FALSE", "no", "off"};
+    const char *value = request->get(name);
+    for (size_t i = 0; value != NULL && i < PAWL_ARRAY_LEN(off); i++) {
+        if (strcmp(value, off[i]) == 0) {
+            return false;
+        }
+    }
+    return value != NULL;
+}
+
+/* --- Applying -------------------------------------------------------------------------------- */
+
+static bool full_path(const char *run_dir, const char *name, char out[static PAWL_PATH_BYTES])
+{
+    int bytes = name[0] == '/' ? snprintf(out, PAWL_PATH_BYTES, "%s", name)
+                               : snprintf(out, PAWL_PATH_BYTES, "%s/%s", run_dir, name);
+    return bytes > 0 && bytes < PAWL_PATH_BYTES;
+}
+
+/* The directories between the run's own and the file. */
+static bool make_parents(const char *run_dir, char *path)
+{
+    size_t own = strncmp(path, run_dir, strlen(run_dir)) == 0 ? strlen(run_dir) + 1 : 1;
+    for (char *slash = strchr(path + own, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failed = mkdir(path, S_IRWXU);
+        bool there = failed == 0 || errno == EEXIST;
+        *slash = '/';
+        if (!there) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool write_file(const char *path, const char *content)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        return false;
+    }
+    size_t bytes = strlen(content);
+    bool written = write(fd, content, bytes) == (ssize_t)bytes;
+    return close(fd) == 0 && written;
+}
+
+static pawl_err
+make_file(const struct pawl_agent_item *item, const char *run_dir, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    bool made = full_path(run_dir, item->name, path) && make_parents(run_dir, path) &&
+                (item->kind == PAWL_AGENT_FILE ? write_file(path, item->value)
+                                               : symlink(item->value, path) == 0);
+    if (!made) {
+        pawl_errmsg_set(msg, "cannot write %.300s: %s", path, strerror(errno));
+        return pawl_err_from_errno(errno != 0 ? errno : EIO);
+    }
+    return PAWL_OK;
+}
+
+pawl_err pawl_agent_apply(const struct pawl_agent_plan *plan,
+                          const char *run_dir,
+                          struct pawl_buf *settings,
+                          struct pawl_buf *edits,
+                          struct pawl_errmsg *msg)
+{
+    pawl_err err = PAWL_OK;
+    for (size_t i = 0; i < plan->item_count && pawl_ok(err); i++) {
+        const struct pawl_agent_item *item = &plan->items[i];
+        switch (item->kind) {
+        case PAWL_AGENT_ENV:
+            pawl_buf_printf(settings, "%s=%s", item->name, item->value);
+            pawl_buf_append_byte(settings, '\0');
+            break;
+        case PAWL_AGENT_ARGUMENT:
+            pawl_buf_printf(edits, "%c%zu %s", item->replaces ? '=' : '+', item->at, item->value);
+            pawl_buf_append_byte(edits, '\0');
+            break;
+        case PAWL_AGENT_FILE:
+        case PAWL_AGENT_LINK:
+            err = make_file(item, run_dir, msg);
+            break;
+        case PAWL_AGENT_OVERLAY:
+            break; /* made with what is in it */
+        }
+    }
+    if (pawl_ok(err) && (settings->overflowed || edits->overflowed)) {
+        pawl_errmsg_set(msg, "the agent's settings are too long");
+        err = PAWL_ERR(LIMIT);
+    }
+    return err;
+}
+
+/* --- Cleaning up ----------------------------------------------------------------------------- */
+
+/* A directory, and the one that it stands for. */
+struct pair {
+    char here[PAWL_PATH_BYTES];
+    char there[PAWL_PATH_BYTES];
+};
+
+static bool cut_name(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        return false;
+    }
+    *slash = '\0';
+    return true;
+}
+
+/* What the agent made, or put in the place of a link as programs do that write a file anew,
+ * goes where it would be without pawl. What does not come along by a rename stays in the run's
+ * directory. */
+static void take_along(void *arg, const char *name)
+{
+    const struct pair *pair = arg;
+    char from[PAWL_PATH_BYTES + 256];
+    char to[PAWL_PATH_BYTES + 256];
+    struct stat found;
+    (void)snprintf(from, sizeof(from), "%s/%s", pair->here, name);
+    (void)snprintf(to, sizeof(to), "%s/%s", pair->there, name);
+    if (lstat(from, &found) == 0 && !S_ISLNK(found.st_mode)) {
+        (void)rename(from, to);
+    }
+}
+
+static void unlink_items(const struct pawl_agent_plan *plan,
+                         const char *run_dir,
+                         enum pawl_agent_item_kind kind)
+{
+    char path[PAWL_PATH_BYTES];
+    for (size_t i = 0; i < plan->item_count; i++) {
+        const struct pawl_agent_item *item = &plan->items[i];
+        struct stat found;
+        if (item->kind == kind && full_path(run_dir, item->name, path) &&
+            lstat(path, &found) == 0 && (kind != PAWL_AGENT_LINK || S_ISLNK(found.st_mode))) {
+            (void)unlink(path);
+        }
+    }
+}
+
+static void remove_parents(const struct pawl_agent_plan *plan, const char *run_dir)
+{
+    char path[PAWL_PATH_BYTES];
+    for (size_t i = plan->item_count; i > 0; i--) {
+        const struct pawl_agent_item *item = &plan->items[i - 1];
+        if (item->kind != PAWL_AGENT_FILE && item->kind != PAWL_AGENT_LINK) {
+            continue;
+        }
+        /* A directory that is not empty stays, and so do those above it. */
+        bool going = full_path(run_dir, item->name, path);
+        while (going && cut_name(path) && strcmp(path, run_dir) != 0) {
+            going = rmdir(path) == 0;
+        }
+    }
+}
+
+void pawl_agent_clean(const struct pawl_agent_plan *plan, const char *run_dir)
+{
+    unlink_items(plan, run_dir, PAWL_AGENT_FILE);
+    unlink_items(plan, run_dir, PAWL_AGENT_LINK);
+    for (size_t i = 0; i < plan->item_count; i++) {
+        struct pair pair;
+        const struct pawl_agent_item *item = &plan->items[i];
+        if (item->kind == PAWL_AGENT_OVERLAY && full_path(run_dir, item->name, pair.here) &&
+            full_path(run_dir, item->value, pair.there)) {
+            (void)mkdir(pair.there, S_IRWXU);
+            pawl_agent_each_entry(pair.here, take_along, &pair);
+        }
+    }
+    remove_parents(plan, run_dir);
+}
