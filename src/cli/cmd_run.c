@@ -18,6 +18,7 @@ enum {
     OPTION_MAX_TIME,
     OPTION_POLICY,
     OPTION_MODEL,
+    OPTION_AGENT,
     OPTION_NAME,
     OPTION_ATTENDED,
     OPTION_UNATTENDED,
@@ -38,6 +39,7 @@ static const struct pawl_cli_option options[] = {
     {OPTION_POLICY, 'p', "policy", "POLICY",
      "a built-in policy or a file, see pawl policy (default individual)"},
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
+    {OPTION_AGENT, 0, "agent", "NAME", "claude, codex, gemini or none, where the command hides it"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
     {OPTION_ATTENDED, 0, "attended", NULL, "somebody is there: at a cap refuse, kill nothing"},
     {OPTION_UNATTENDED, 0, "unattended", NULL, "nobody is there: at a cap end the agent"},
@@ -124,6 +126,12 @@ static int run_run(const struct pawl_cli_call *call)
     int status = take_caps(call, &run);
     if (status != PAWL_CLI_GO_ON) {
         return status;
+    }
+    const char *agent = pawl_cli_value(call, OPTION_AGENT);
+    run.agent_given = agent != NULL;
+    if (agent != NULL && !pawl_agent_by_name(agent, &run.agent)) {
+        return pawl_cli_usage_error(call, "--agent takes claude, codex, gemini or none, not '%s'",
+                                    agent);
     }
     if (pawl_cli_has(call, OPTION_ATTENDED) && pawl_cli_has(call, OPTION_UNATTENDED)) {
         return pawl_cli_usage_error(call, "--attended and --unattended exclude each other");

@@ -11,11 +11,12 @@
 #include "cli/commands.h"
 #include "cli/estimates.h"
 #include "cli/open.h"
+#include "cli/threads.h"
 #include "run/caps.h"
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
-enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20 };
+enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20, ARENA_BYTES_MAX = 1 << 20 };
 
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
@@ -28,6 +29,8 @@ struct page {
     int64_t now_us;
     int64_t started_us;
     struct pawl_cli_table *table;
+    struct pawl_arena arena;
+    struct pawl_cli_threads *threads;
     uint64_t number;
     uint64_t models;
     struct pawl_cli_estimates estimates;
@@ -327,6 +330,7 @@ static bool show_run(void *arg, const struct pawl_history_run *run)
 static bool show_call(void *arg, const struct pawl_history_call *call)
 {
     struct page *page = arg;
+    pawl_cli_threads_add(page->threads, call);
     if (page->json) {
         json_call(call);
     } else {
@@ -340,6 +344,8 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
 {
     struct pawl_history_filter filter = {.limit = 1, .id_prefix = pawl_slice_str(id)};
     struct pawl_slice run = pawl_slice_str(id);
+    pawl_arena_init(&page->arena, ARENA_BYTES_MAX);
+    page->threads = pawl_cli_threads_new(&page->arena);
     pawl_err err = pawl_history_runs(history, &filter, show_run, page, msg);
     if (pawl_ok(err) && !page->found) {
         pawl_errmsg_set(msg, "%s has not recorded anything yet", id);
@@ -358,6 +364,9 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     if (pawl_ok(err)) {
         err = pawl_history_calls(history, run, show_call, page, msg);
     }
+    if (pawl_ok(err)) {
+        pawl_cli_threads_print(page->threads, page->json);
+    }
     if (page->table != NULL) {
         if (page->number > 0) {
             fputc('\n', stdout);
@@ -367,6 +376,7 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     if (pawl_ok(err) && page->json) {
         show_estimates(page);
     }
+    pawl_arena_free(&page->arena);
     return err;
 }
 

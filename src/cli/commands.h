@@ -10,6 +10,8 @@ extern const struct pawl_cli_command pawl_cli_command_runs;
 extern const struct pawl_cli_command pawl_cli_command_show;
 extern const struct pawl_cli_command pawl_cli_command_stop;
 extern const struct pawl_cli_command pawl_cli_command_limit;
+extern const struct pawl_cli_command pawl_cli_command_agents;
+extern const struct pawl_cli_command pawl_cli_command_hook;
 extern const struct pawl_cli_command pawl_cli_command_prices;
 extern const struct pawl_cli_command pawl_cli_command_policy;
 extern const struct pawl_cli_command pawl_cli_command_verify;
