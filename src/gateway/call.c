@@ -71,11 +71,20 @@ static void on_alarm(void *arg)
         pawl_model_call_prolong(call);
         return;
     case PAWL_MODEL_CALL_DRAINING:
-        pawl_model_call_drained(call);
+        if (call->words_due) {
+            pawl_model_call_time_drain(call);
+            pawl_refuse_words_due(call);
+        } else {
+            pawl_model_call_drained(call);
+        }
+        return;
+    case PAWL_MODEL_CALL_SETTLING:
+        if (call->words_due) {
+            pawl_refuse_words_due(call);
+        }
         return;
     case PAWL_MODEL_CALL_RECEIVED:
     case PAWL_MODEL_CALL_RESERVING:
-    case PAWL_MODEL_CALL_SETTLING:
     case PAWL_MODEL_CALL_REFUSING:
     case PAWL_MODEL_CALL_DONE:
     case PAWL_MODEL_CALL_STATE_COUNT:

@@ -104,15 +104,20 @@ void pawl_model_call_resume(struct pawl_model_call *call)
     }
 }
 
-void pawl_model_call_drain(struct pawl_model_call *call)
+void pawl_model_call_time_drain(struct pawl_model_call *call)
 {
     const struct pawl_gateway *gateway = call->gateway;
     uint32_t drain_ms = gateway->options.drain_ms != 0 ? gateway->options.drain_ms : PAWL_DRAIN_MS;
     if (gateway->settle_drain_ms != 0) {
         drain_ms = gateway->settle_drain_ms;
     }
-    pawl_model_call_move(call, PAWL_MODEL_CALL_DRAINING);
     pawl_model_call_set_timer(call, drain_ms);
+}
+
+void pawl_model_call_drain(struct pawl_model_call *call)
+{
+    pawl_model_call_move(call, PAWL_MODEL_CALL_DRAINING);
+    pawl_model_call_time_drain(call);
     call->answer.client_slow = false;
     pawl_model_call_resume(call);
 }

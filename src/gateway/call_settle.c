@@ -196,7 +196,7 @@ static void learn(struct pawl_model_call *call,
 void pawl_model_call_try_finish(struct pawl_model_call *call)
 {
     if (call->state == PAWL_MODEL_CALL_SETTLING && call->booked && call->exchange == NULL &&
-        !call->note_op.open) {
+        !call->note_op.open && !call->words_due) {
         pawl_model_call_done(call);
     }
 }
@@ -244,6 +244,9 @@ static void begin_settling(struct pawl_model_call *call, enum pawl_call_end end)
 {
     call->end = end;
     pawl_alarm_stop(call->store.alarm);
+    if (call->words_due) {
+        pawl_model_call_set_timer(call, PAWL_WORDS_MS);
+    }
     pawl_model_call_move(call, PAWL_MODEL_CALL_SETTLING);
     if (call->client_gone) {
         pawl_model_call_abort_exchange(call);

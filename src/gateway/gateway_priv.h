@@ -47,6 +47,7 @@ enum {
     PAWL_PASS_MAGIC = 0x70617373,
     PAWL_LEASE_MS = 10 * 60 * 1000, /* of a hold; prolonged by half at each half */
     PAWL_DRAIN_MS = 30 * 1000,
+    PAWL_WORDS_MS = 200, /* before last words that must be read alone */
     PAWL_ANSWER_BYTES_MAX = 64 << 20,
     PAWL_BODY_BYTES_MAX = 64 << 20,
     PAWL_URL_BYTES_MAX = 64 << 10,
@@ -127,7 +128,7 @@ enum pawl_answer_kind {
 
 /* What a call keeps when it is used again for another request: memory, and its timer. */
 struct pawl_call_store {
-    struct pawl_alarm *alarm;  /* patience, then the lease, then the drain */
+    struct pawl_alarm *alarm;  /* patience, then the lease, then last words and the drain */
     struct pawl_arena arena;   /* as long as the call */
     struct pawl_buf body;      /* decoded, where the request was coded */
     struct pawl_buf forwarded; /* the body as it goes upstream */
@@ -203,6 +204,7 @@ struct pawl_model_call {
     enum pawl_call_end end;
     char why[128];
     struct pawl_refusal_words words; /* of the refusal under way, or of a cut */
+    bool words_due;                  /* they are written down, and told when the alarm rings */
     bool cut; /* the client gets the refusal and nothing more; upstream may be read on */
     int64_t overshoot;
     bool booked;    /* the settlement is durable */
@@ -327,6 +329,8 @@ void pawl_model_call_forward(struct pawl_model_call *call);
 /* The client has gone: read on for the bill. */
 void pawl_model_call_drain(struct pawl_model_call *call);
 void pawl_model_call_drained(struct pawl_model_call *call);
+/* From now on anew. */
+void pawl_model_call_time_drain(struct pawl_model_call *call);
 void pawl_model_call_prolong(struct pawl_model_call *call);
 /* Reads on where nothing holds it back. */
 void pawl_model_call_resume(struct pawl_model_call *call);
@@ -392,6 +396,8 @@ void pawl_refuse_call(struct pawl_model_call *call);
 /* The same in mid-answer: the stream's last event, or the whole answer's replacement. The call
  * settles beside it. */
 void pawl_refuse_cut(struct pawl_model_call *call);
+/* The time has come for words that were kept back. The call may be gone then. */
+void pawl_refuse_words_due(struct pawl_model_call *call);
 /* A request that is no model call. */
 void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
                           struct pawl_gateway *gateway,

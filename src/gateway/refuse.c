@@ -113,21 +113,41 @@ static bool is_codex(struct pawl_http_exchange *exchange)
     return pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
 }
 
-/* The Gemini CLI's SDK passes over an event that holds an error, as if the answer had ended; newer
- * ones take it in both forms. */
-static bool wants_bare(struct pawl_slice agent)
+/* --- The last words of a stream of Google's -------------------------------------------------- */
+
+/* Google's SDK for Node before its version 3, which is in the Gemini CLI, passes over an event that
+ * holds an error, as if the answer had ended well. It looks for an error in what one read gave it,
+ * when that is JSON as a whole. */
+static bool wants_bare(struct pawl_http_exchange *exchange)
 {
-    bool node_sdk = pawl_slice_find(agent, PAWL_SLICE("google-genai-sdk/")) != SIZE_MAX &&
-                    pawl_slice_find(agent, PAWL_SLICE("gl-node/")) != SIZE_MAX;
-    return node_sdk || pawl_slice_find(agent, PAWL_SLICE("GeminiCLI")) != SIZE_MAX;
+    static const char *const names[] = {"user-agent", "x-goog-api-client"};
+    const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
+    bool cli = false;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        struct pawl_slice value =
+            pawl_headers_value(request->headers, request->header_count, names[i]);
+        struct pawl_slice mark = PAWL_SLICE("google-genai-sdk/");
+        size_t sdk = pawl_slice_find(value, mark);
+        if (sdk != SIZE_MAX && pawl_slice_find(value, PAWL_SLICE("gl-node/")) != SIZE_MAX) {
+            uint64_t major = 0;
+            struct pawl_slice version = pawl_slice_sub(value, sdk + mark.bytes, value.bytes);
+            bool known = pawl_slice_to_u64(pawl_slice_cut(&version, '.'), &major);
+            return !known || major < 3;
+        }
+        cli = cli || pawl_slice_find(value, PAWL_SLICE("GeminiCLI")) != SIZE_MAX;
+    }
+    return cli;
 }
 
 static enum pawl_halt_form form_of(const struct pawl_model_call *call)
 {
+    if (call->route.dialect != PAWL_DIALECT_GEMINI) {
+        return PAWL_HALT_EVENT;
+    }
     if (call->answer.items) {
         return call->answer.any_item ? PAWL_HALT_LAST_ITEM : PAWL_HALT_FIRST_ITEM;
     }
-    return wants_bare(call->agent) ? PAWL_HALT_BARE : PAWL_HALT_EVENT;
+    return wants_bare(call->exchange) ? PAWL_HALT_BARE : PAWL_HALT_EVENT;
 }
 
 static void send_whole(struct pawl_http_exchange *exchange,
@@ -170,6 +190,7 @@ static void answer(struct pawl_model_call *call)
     if (exchange == NULL) {
         return;
     }
+    enum pawl_halt_form form = form_of(call);
     call->exchange = NULL;
     pawl_http_exchange_set_owner(exchange, NULL);
     if (!call->answer.begun) {
@@ -185,7 +206,7 @@ static void answer(struct pawl_model_call *call)
         reply.halt.sequence = seen->next_sequence;
     }
     reply.halt.codex = is_codex(exchange);
-    reply.halt.form = form_of(call);
+    reply.halt.form = form;
     pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
     (void)pawl_http_reply_write(exchange, pawl_buf_slice(&reply.body));
     pawl_http_reply_end(exchange);
@@ -205,9 +226,16 @@ static void tell_latched(const struct pawl_model_call *call)
     }
 }
 
-static void on_noted(struct pawl_model_call *call, const struct pawl_result *result)
+/* Whether the last words must not share a read with what came before them: they are kept back until
+ * the client has probably read that. */
+static bool must_stand_alone(const struct pawl_model_call *call)
 {
-    (void)result; /* a note has no conditions, and what it says is true in any case */
+    return call->exchange != NULL && call->answer.begun && call->answer.any_item &&
+           form_of(call) == PAWL_HALT_BARE;
+}
+
+static void conclude(struct pawl_model_call *call)
+{
     answer(call);
     tell_latched(call);
     if (call->state == PAWL_MODEL_CALL_REFUSING) {
@@ -215,6 +243,23 @@ static void on_noted(struct pawl_model_call *call, const struct pawl_result *res
     } else {
         pawl_model_call_try_finish(call);
     }
+}
+
+static void on_noted(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)result; /* a note has no conditions, and what it says is true in any case */
+    if (must_stand_alone(call)) {
+        call->words_due = true;
+        pawl_model_call_set_timer(call, PAWL_WORDS_MS);
+    } else {
+        conclude(call);
+    }
+}
+
+void pawl_refuse_words_due(struct pawl_model_call *call)
+{
+    call->words_due = false;
+    conclude(call);
 }
 
 static void on_paused(struct pawl_model_call *call, const struct pawl_result *result)

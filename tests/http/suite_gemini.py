@@ -8,6 +8,7 @@ from provider_gemini import answers_of, text_of
 
 CLI = "GeminiCLI-tui/0.61.0/gemini-2.5-flash (linux; x64; terminal)"
 SDK_NODE = "google-genai-sdk/3.1.0 gl-node/v22.23.3"
+SDK_OLD = "google-genai-sdk/1.30.0 gl-node/v22.23.3"
 SDK_PYTHON = "google-genai-sdk/3.6.1 gl-python/3.11.2"
 SEARCH_FEE = 3_500_000  # microcents of one grounded prompt
 
@@ -110,8 +111,9 @@ def what_is_spent_is_refused_in_googles_words():
 
 
 def a_stream_ends_with_words_that_its_client_reads():
-    """The Node SDK's readers get the bare object, others an event, a list its last item."""
-    cases = ((CLI, "alt=sse", b'{"error":'), (SDK_NODE, "alt=sse", b'{"error":'),
+    """Old readers of Node's SDK get the bare object, others an event, a list its last item."""
+    cases = ((CLI, "alt=sse", b'\n{"error":'), (SDK_OLD, "alt=sse", b'\n{"error":'),
+             (SDK_NODE, "alt=sse", b'data: {"error":'),
              (SDK_PYTHON, "alt=sse", b'data: {"error":'), ("curl/8", "alt=sse", b'data: {"error":'),
              (CLI, "", b',\n{"error":'), ("curl/8", "", b',\n{"error":'))
     for agent, alt, begins in cases:

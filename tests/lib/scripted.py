@@ -58,7 +58,9 @@ class Provider:
     def environment(self):
         return {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.port}",
                 "OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1",
-                "ANTHROPIC_API_KEY": "sk-ant-test", "OPENAI_API_KEY": "sk-test"}
+                "GOOGLE_GEMINI_BASE_URL": f"http://127.0.0.1:{self.port}",
+                "ANTHROPIC_API_KEY": "sk-ant-test", "OPENAI_API_KEY": "sk-test",
+                "GEMINI_API_KEY": "gem-test"}
 
 
 class History(typing.NamedTuple):

@@ -25,7 +25,7 @@ import scripted  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL_SECONDS_MAX = 600
 TEXTS = 1500  # that the tokenizer is compared over
-MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o"}
+MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "google": "gemini-2.5-flash"}
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
                "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
                "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError")
@@ -162,6 +162,8 @@ class Suite:
         assert done.status == 124, f"{done.status}\n{done.stderr}"
         assert "pawl" in said["error"]["message"], said
         assert len(done.history.refusals) == 1, done.history.refusals
+        # Answers that only repeat the first are not written down, but counted.
+        assert ", 1 refused" in done.stderr, done.stderr
         self.check_books(done, ledger)
 
     def normal(self):
@@ -172,11 +174,15 @@ class Suite:
         self.check_books(done, ledger)
 
     def cap_between_calls(self):
-        done, said, ledger = self.run("loop", ["--max-usd", "0.05"], reply_tokens=400)
+        # What some forty small answers of the model cost.
+        price = scripted.prices(self.pawl, self.model)["output"]
+        cap = 20_000 * price // 1_000_000
+        done, said, ledger = self.run("loop", ["--max-usd", f"{cap / 100_000_000:.6f}"],
+                                      reply_tokens=400)
         self.check_stopped(done, said, ledger)
         assert said["error"]["status"] == 402, said
         assert said["calls"] >= 3, said
-        assert ledger["total"]["microcents"] <= 5_000_000
+        assert ledger["total"]["microcents"] <= cap
 
     def cap_in_mid_stream(self):
         done, said, ledger = self.run("loop-stream", ["--max-tool-calls", "3"], reply_tokens=80,
@@ -184,6 +190,16 @@ class Suite:
         self.check_stopped(done, said, ledger)
         assert said["calls"] == 1 and said["streamed"] == 640, said
         assert done.history.run["spent"]["tool_calls"]["amount"] in (2, 3)
+
+    def tool_use(self):
+        """The model asks for a tool, the client runs it, the model goes on with what it gave."""
+        done, said, ledger = self.run("tools", ["--max-tool-calls", "5"], reply_tokens=50,
+                                      tool_calls=1)
+        assert done.status == 0, f"{done.stdout}\n{done.stderr}"
+        assert said == {"calls": ["make test # 0", "make test # 0"]}, said
+        assert len(ledger["calls"]) == 2
+        assert done.history.run["spent"]["tool_calls"]["amount"] == 2
+        self.check_books(done, ledger)
 
     def hang_up(self):
         done, said, ledger = self.run("hang-up", [], reply_tokens=400, pace_ms=4)
@@ -194,6 +210,7 @@ class Suite:
 
 
 SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up")
+MORE = {"google": ("tool_use",)}
 
 
 def main():
@@ -213,7 +230,7 @@ def main():
                 continue
             for sdk in MODELS:
                 suite = Suite(options.pawl, provider, command, sdk)
-                for scenario in SCENARIOS:
+                for scenario in (*SCENARIOS, *MORE.get(sdk, ())):
                     with count.test(f"{language} {sdk}: {scenario.replace('_', ' ')}"):
                         getattr(suite, scenario)()
     return count.close()

@@ -3,10 +3,12 @@
 // It knows nothing of pawl: the base URL comes from the environment. What happened goes to
 // standard output as one line of JSON, which run.py reads.
 import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
 
 const [sdk, scenario, model] = process.argv.slice(2);
-const prompt = [{ role: "user", content: "Fix the failing test. ".repeat(20) }];
+const words = "Fix the failing test. ".repeat(20);
+const prompt = [{ role: "user", content: words }];
 
 const anthropic = {
   client: () => new Anthropic(),
@@ -35,6 +37,41 @@ const openai = {
       // Breaks on a chunk without choices, as the code of many users does.
       yield chunk.choices[0].delta.content ?? "";
     }
+  },
+};
+
+const shell = {
+  functionDeclarations: [
+    {
+      name: "run_shell_command",
+      parametersJsonSchema: { type: "object", properties: { command: { type: "string" } } },
+    },
+  ],
+};
+
+const google = {
+  client: () => new GoogleGenAI({ httpOptions: { baseUrl: process.env.GOOGLE_GEMINI_BASE_URL } }),
+  async ask(client) {
+    const config = { maxOutputTokens: 2000 };
+    const answer = await client.models.generateContent({ model, contents: words, config });
+    return { text: answer.text ?? "", usage: answer.usageMetadata };
+  },
+  async *stream(client, signal) {
+    const config = { maxOutputTokens: 2000, abortSignal: signal };
+    const chunks = await client.models.generateContentStream({ model, contents: words, config });
+    for await (const chunk of chunks) {
+      const parts = chunk.candidates?.[0]?.content?.parts ?? [];
+      yield parts.map((part) => part.text ?? "").join("");
+    }
+  },
+  async tools(client) {
+    const chat = client.chats.create({ model, config: { tools: [shell], maxOutputTokens: 2000 } });
+    const first = await chat.sendMessage({ message: words });
+    const [call] = first.functionCalls;
+    const response = { output: "all tests pass" };
+    const functionResponse = { id: call.id, name: call.name, response };
+    const second = await chat.sendMessage({ message: [{ functionResponse }] });
+    return [call, ...second.functionCalls].map((each) => each.args.command);
   },
 };
 
@@ -92,13 +129,14 @@ async function hangUp(api, client) {
   return { chunks };
 }
 
-const api = { anthropic, openai }[sdk];
+const api = { anthropic, google, openai }[sdk];
 const client = api.client();
 const scenarios = {
   normal: () => normal(api, client),
   loop: () => loop(api, client, askOnce),
   "loop-stream": async () => ({ ...(await loop(api, client, streamOnce)), streamed }),
   "hang-up": () => hangUp(api, client),
+  tools: async () => ({ calls: await api.tools(client) }),
 };
 const result = await scenarios[scenario]();
 console.log(JSON.stringify(result));

@@ -7,7 +7,8 @@ standard output as one line of JSON, which run.py reads.
 import json
 import sys
 
-PROMPT = [{"role": "user", "content": "Fix the failing test. " * 20}]
+WORDS = "Fix the failing test. " * 20
+PROMPT = [{"role": "user", "content": WORDS}]
 
 
 class AnthropicApi:
@@ -57,12 +58,57 @@ class OpenAIApi:
                 yield chunk.choices[0].delta.content or ""
 
 
+class GoogleApi:
+    def __init__(self, model):
+        from google import genai
+
+        self.client = genai.Client()
+        self.types = genai.types
+        self.model = model
+        self.config = {"max_output_tokens": 2000}
+
+    def ask(self):
+        answer = self.client.models.generate_content(
+            model=self.model, contents=WORDS, config=self.config
+        )
+        return answer.text or "", answer.usage_metadata.model_dump()
+
+    def stream(self):
+        for chunk in self.client.models.generate_content_stream(
+            model=self.model, contents=WORDS, config=self.config
+        ):
+            parts = chunk.candidates[0].content.parts or []
+            yield "".join(part.text or "" for part in parts)
+
+    def tools(self):
+        """The SDK runs the function by itself until the model asks for none; here it is told not
+        to, as agents do that ask somebody first."""
+        types = self.types
+        declaration = types.FunctionDeclaration(
+            name="run_shell_command",
+            parameters_json_schema={
+                "type": "object",
+                "properties": {"command": {"type": "string"}},
+            },
+        )
+        chat = self.client.chats.create(
+            model=self.model,
+            config={**self.config, "tools": [types.Tool(function_declarations=[declaration])]},
+        )
+        call = chat.send_message(WORDS).function_calls[0]
+        answer = types.Part.from_function_response(
+            name=call.name, response={"output": "all tests pass"}
+        )
+        more = chat.send_message([answer]).function_calls
+        return [each.args["command"] for each in (call, *more)]
+
+
 def describe(error):
     body = getattr(error, "body", None)
     body_type = body.get("type") if isinstance(body, dict) else None
     return {
         "name": type(error).__name__,
-        "status": getattr(error, "status_code", None),
+        "status": getattr(error, "status_code", None) or getattr(error, "code", None),
         "type": getattr(error, "type", None) or body_type,
         "code": getattr(error, "code", None),
         "message": str(error),
@@ -116,12 +162,13 @@ def hang_up(api):
 
 def main():
     sdk, scenario, model = sys.argv[1:]
-    api = {"anthropic": AnthropicApi, "openai": OpenAIApi}[sdk](model)
+    api = {"anthropic": AnthropicApi, "google": GoogleApi, "openai": OpenAIApi}[sdk](model)
     scenarios = {
         "normal": lambda: normal(api),
         "loop": lambda: loop(api.ask),
         "loop-stream": lambda: loop_stream(api),
         "hang-up": lambda: hang_up(api),
+        "tools": lambda: {"calls": api.tools()},
     }
     result = scenarios[scenario]()
     print(json.dumps(result, default=str))
