@@ -26,6 +26,8 @@ static const struct {
     {"streamGenerateContent", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI, true},
     {"embedContent", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI_EMBED, false},
     {"batchEmbedContents", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI_EMBED, false},
+    {"batchGenerateContent", PAWL_ROUTE_BATCH, PAWL_DIALECT_GEMINI, false},
+    {"asyncBatchEmbedContent", PAWL_ROUTE_BATCH, PAWL_DIALECT_GEMINI_EMBED, false},
     {"countTokens", PAWL_ROUTE_FREE, PAWL_DIALECT_GEMINI, false},
     {"computeTokens", PAWL_ROUTE_FREE, PAWL_DIALECT_GEMINI, false},
 };

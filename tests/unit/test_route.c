@@ -132,8 +132,8 @@ static void what_googles_paths_may_spend_is_not_let_through(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"POST", "/gemini/v1beta/models/m:batchGenerateContent", PAWL_ROUTE_UNMETERED},
-        {"POST", "/gemini/v1beta/models/m:asyncBatchEmbedContent", PAWL_ROUTE_UNMETERED},
+        {"POST", "/gemini/v1beta/models/m:batchGenerateContent", PAWL_ROUTE_BATCH},
+        {"POST", "/gemini/v1beta/models/m:asyncBatchEmbedContent", PAWL_ROUTE_BATCH},
         {"POST", "/gemini/v1beta/models/imagen-4:predict", PAWL_ROUTE_UNMETERED},
         {"POST", "/gemini/v1beta/models/veo-3:predictLongRunning", PAWL_ROUTE_UNMETERED},
         {"POST", "/gemini/v1beta/models/:generateContent", PAWL_ROUTE_UNMETERED},
