@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "gateway/price.h"
+#include "gateway/price_tier.h"
 
 enum { OPTION_ALL = 1, OPTION_JSON, OPTION_PRICES, OPTION_DATA_DIR };
 
@@ -51,6 +52,7 @@ static void write_json(const struct pawl_price *price)
     pawl_json_member_string(&json, "source", price->source);
     pawl_json_member_i64(&json, "context_tokens", price->context_tokens);
     pawl_json_member_i64(&json, "multiplier_permille", price->multiplier_permille);
+    pawl_json_member_i64(&json, "tier", (int64_t)pawl_price_tier(price));
     pawl_json_key(&json, "rows");
     pawl_json_array_begin(&json);
     for (uint32_t i = 0; i < price->row_count; i++) {
@@ -83,6 +85,8 @@ static void add_rows(struct pawl_cli_table *table, const struct pawl_price *pric
                  price->provider.data, (int)price->model.bytes, price->model.data,
                  over > 0 ? " above " : "", over > 0 ? pawl_money_format_count(over, text) : "");
         pawl_cli_table_cell(table, name);
+        (void)snprintf(text, sizeof(text), "%u", pawl_price_tier(price));
+        pawl_cli_table_cell(table, over == 0 ? text : "");
         pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_INPUT, tokens, text));
         pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_OUTPUT, tokens, text));
         pawl_cli_table_cell(table, rate_text(price, PAWL_PRICE_CACHE_READ, tokens, text));
@@ -94,7 +98,7 @@ static void add_rows(struct pawl_cli_table *table, const struct pawl_price *pric
 }
 
 static const struct pawl_cli_column columns[] = {
-    {"MODEL", false, 60},    {"INPUT", true, 0},       {"OUTPUT", true, 0},
+    {"MODEL", false, 60},    {"TIER", true, 0},        {"INPUT", true, 0},   {"OUTPUT", true, 0},
     {"CACHE READ", true, 0}, {"CACHE WRITE", true, 0}, {"CONTEXT", true, 0},
 };
 
@@ -102,6 +106,7 @@ static bool metered(const struct pawl_price *price)
 {
     return pawl_slice_equal_str(price->provider, "anthropic") ||
            pawl_slice_equal_str(price->provider, "openai") ||
+           pawl_slice_equal_str(price->provider, "google") ||
            pawl_slice_equal_str(price->date, "override");
 }
 

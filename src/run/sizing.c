@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/money.h"
+#include "gateway/price_tier.h"
 #include "history/history.h"
 
 enum {
@@ -110,19 +111,6 @@ bool pawl_sizing_repository(const char *cwd, struct pawl_sizing_facts *ret_facts
 
 /* --- The models ------------------------------------------------------------------------------ */
 
-int64_t pawl_sizing_blended(const struct pawl_price *price)
-{
-    int64_t input = pawl_price_rate(price, PAWL_PRICE_INPUT, 0);
-    int64_t output = pawl_price_rate(price, PAWL_PRICE_OUTPUT, 0);
-    int64_t sum = 0;
-    if (!pawl_money_mul_div_ceil(input, 3, 4, &input) ||
-        !pawl_money_mul_div_ceil(output, 1, 4, &output) || !pawl_money_add(input, output, &sum) ||
-        !pawl_money_mul_div_ceil(sum, price->multiplier_permille, 1000, &sum)) {
-        return PAWL_AMOUNT_MAX;
-    }
-    return pawl_min_i64(sum, PAWL_AMOUNT_MAX);
-}
-
 struct mix {
     const struct pawl_sizing_place *place;
     uint64_t calls;
@@ -136,7 +124,7 @@ static bool add_model(void *arg, const struct pawl_history_model *model)
     struct pawl_price price;
     if (pawl_price_lookup(mix->place->book, query, &price)) {
         mix->calls += model->calls;
-        mix->sum += (pawl_i128)pawl_sizing_blended(&price) * model->calls;
+        mix->sum += (pawl_i128)pawl_price_blended(&price) * model->calls;
     }
     return true;
 }
@@ -169,7 +157,7 @@ void pawl_sizing_look(const struct pawl_sizing_place *place, struct pawl_sizing_
         look_at_runs(place, ret_facts);
     }
     if (ret_facts->calls == 0 && place->model->priced) {
-        ret_facts->blended_microcents = pawl_sizing_blended(&place->model->price);
+        ret_facts->blended_microcents = pawl_price_blended(&place->model->price);
     }
 }
 

@@ -52,8 +52,6 @@ void pawl_sizing_compute(const struct pawl_sizing_facts *facts,
                          int64_t least,
                          int64_t most,
                          struct pawl_sizing *ret_sizing);
-/* The price of a million tokens, three of input for one of output, with the user's multiplier. */
-int64_t pawl_sizing_blended(const struct pawl_price *price);
 
 /* The top of the git tree around a folder, and the number of tracked files from its index. false:
  * no tree. `files_known` is false where the index cannot be read. */

@@ -266,7 +266,7 @@ def a_journal_is_proved_and_damage_is_found(cli):
 
 def prices_are_found_listed_and_suggested(cli):
     expect(cli("prices", "claude-sonnet-4-5"), 0,
-           out=r"anthropic/claude-sonnet-4-5 +\$3\.00 +\$15\.00")
+           out=r"anthropic/claude-sonnet-4-5 +4 +\$3\.00 +\$15\.00")
     expect(cli("prices"), 0, out="openai/gpt-4o")
     assert "mistral" not in cli("prices").stdout and "mistral" in cli("prices", "--all").stdout
     done = cli("prices", "claude-sonet-4-5")
@@ -274,7 +274,7 @@ def prices_are_found_listed_and_suggested(cli):
     assert ".local/state/pawl/prices.json, as in\n" in done.stderr
     json.loads(done.stderr.splitlines()[-1])
     for line in cli("prices", "--all", "--json").stdout.splitlines():
-        json.loads(line)
+        assert 1 <= json.loads(line)["tier"] <= 6, line
     with tempfile.TemporaryDirectory() as data:
         file = pathlib.Path(data, "prices.json")
         file.write_text('{"models":[{"match":"my-model*","input_usd_per_mtok":"1.25",'

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+pawl_unit_test(price_tier gateway)
 pawl_unit_test(price gateway)
 target_compile_definitions(test_price PRIVATE PRICES_PATH="${CMAKE_SOURCE_DIR}/data/prices.json")
 pawl_unit_test(usage gateway)
