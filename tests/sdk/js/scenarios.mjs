@@ -10,6 +10,14 @@ const [sdk, scenario, model] = process.argv.slice(2);
 const words = "Fix the failing test. ".repeat(20);
 const prompt = [{ role: "user", content: words }];
 
+// How often anything was sent, retries of the SDK's own included.
+let requests = 0;
+const send = globalThis.fetch;
+globalThis.fetch = (...request) => {
+  requests += 1;
+  return send(...request);
+};
+
 const anthropic = {
   client: () => new Anthropic(),
   async ask(client) {
@@ -75,6 +83,44 @@ const google = {
   },
 };
 
+const bash = {
+  type: "function",
+  name: "bash",
+  description: "Runs a command.",
+  parameters: { type: "object", properties: { command: { type: "string" } } },
+  strict: false,
+};
+
+const responses = {
+  client: () => new OpenAI(),
+  async ask(client, more = {}) {
+    const options = { model, max_output_tokens: 2000, input: prompt, ...more };
+    const answer = await client.responses.create(options);
+    return { text: answer.output_text, usage: answer.usage, output: answer.output };
+  },
+  async *stream(client, signal) {
+    const options = { model, max_output_tokens: 2000, input: prompt, stream: true };
+    for await (const event of await client.responses.create(options, { signal })) {
+      yield event.type === "response.output_text.delta" ? event.delta : "";
+    }
+  },
+  // One turn of an agent: a call, the tool that it asks for, the call that takes the result.
+  async tools(client, run = async () => "all tests pass") {
+    const first = await this.ask(client, { tools: [bash] });
+    const calls = first.output.filter((item) => item.type === "function_call");
+    const results = [];
+    for (const call of calls) {
+      const output = await run().catch((error) => `failed: ${error.message}`);
+      results.push({ type: "function_call_output", call_id: call.call_id, output });
+    }
+    const input = [...prompt, ...first.output, ...results];
+    const second = await this.ask(client, { tools: [bash], input });
+    return [...calls, ...second.output.filter((item) => item.type === "function_call")].map(
+      (call) => JSON.parse(call.arguments).command,
+    );
+  },
+};
+
 const describe = (error) => ({
   name: error.constructor.name,
   status: error.status ?? null,
@@ -129,7 +175,26 @@ async function hangUp(api, client) {
   return { chunks };
 }
 
-const api = { anthropic, google, openai }[sdk];
+// An agent whose tool is an agent.
+async function subCall(api, client) {
+  const errors = [];
+  const ask = async () => {
+    try {
+      return (await api.ask(api.client())).text;
+    } catch (error) {
+      errors.push(describe(error));
+      throw error;
+    }
+  };
+  try {
+    await api.tools(client, ask);
+  } catch (error) {
+    errors.push(describe(error));
+  }
+  return { errors, error: errors.at(-1) };
+}
+
+const api = { anthropic, google, openai, responses }[sdk];
 const client = api.client();
 const scenarios = {
   normal: () => normal(api, client),
@@ -137,7 +202,8 @@ const scenarios = {
   "loop-stream": async () => ({ ...(await loop(api, client, streamOnce)), streamed }),
   "hang-up": () => hangUp(api, client),
   tools: async () => ({ calls: await api.tools(client) }),
+  "sub-call": () => subCall(api, client),
 };
 const result = await scenarios[scenario]();
-console.log(JSON.stringify(result));
+console.log(JSON.stringify({ ...result, requests }));
 process.exit(result.error && scenario !== "hang-up" ? 1 : 0);

@@ -103,6 +103,53 @@ class GoogleApi:
         return [each.args["command"] for each in (call, *more)]
 
 
+class ResponsesApi:
+    TOOL = {
+        "type": "function",
+        "name": "bash",
+        "description": "Runs a command.",
+        "parameters": {"type": "object", "properties": {"command": {"type": "string"}}},
+        "strict": False,
+    }
+
+    def __init__(self, model):
+        import openai
+
+        self.client = openai.OpenAI()
+        self.model = model
+
+    def create(self, **more):
+        options = {"model": self.model, "max_output_tokens": 2000, "input": PROMPT, **more}
+        return self.client.responses.create(**options)
+
+    def ask(self):
+        answer = self.create()
+        return answer.output_text, answer.usage.model_dump()
+
+    def stream(self):
+        with self.create(stream=True) as events:
+            for event in events:
+                yield event.delta if event.type == "response.output_text.delta" else ""
+
+    def tools(self, run=lambda: "all tests pass"):
+        """One turn of an agent: a call, the tool that it asks for, the call that takes it."""
+        first = self.create(tools=[self.TOOL])
+        calls = [item for item in first.output if item.type == "function_call"]
+        results = []
+        for call in calls:
+            try:
+                output = run()
+            except Exception as error:  # the model is told
+                output = f"failed: {error}"
+            results.append(
+                {"type": "function_call_output", "call_id": call.call_id, "output": output}
+            )
+        told = [*PROMPT, *(item.model_dump(exclude_none=True) for item in first.output), *results]
+        second = self.create(tools=[self.TOOL], input=told)
+        calls += [item for item in second.output if item.type == "function_call"]
+        return [json.loads(call.arguments)["command"] for call in calls]
+
+
 def describe(error):
     body = getattr(error, "body", None)
     body_type = body.get("type") if isinstance(body, dict) else None
@@ -160,18 +207,49 @@ def hang_up(api):
     return {"chunks": chunks}
 
 
+REQUESTS = []  # everything that was sent, retries of the SDK's own included
+
+
+def count_requests(sdk, client):
+    """By a hook of the HTTP client under the SDK."""
+    http = client._api_client._httpx_client if sdk == "google" else client._client
+    http.event_hooks = {"request": [REQUESTS.append]}
+
+
+def sub_call(api):
+    """An agent whose tool is an agent."""
+    errors = []
+
+    def ask():
+        try:
+            return api.ask()[0]
+        except Exception as error:
+            errors.append(describe(error))
+            raise
+
+    try:
+        api.tools(ask)
+    except Exception as error:  # what an agent would show
+        errors.append(describe(error))
+    return {"errors": errors, "error": errors[-1]} if errors else {"errors": errors}
+
+
 def main():
     sdk, scenario, model = sys.argv[1:]
-    api = {"anthropic": AnthropicApi, "google": GoogleApi, "openai": OpenAIApi}[sdk](model)
+    apis = {"anthropic": AnthropicApi, "google": GoogleApi, "openai": OpenAIApi,
+            "responses": ResponsesApi}
+    api = apis[sdk](model)
+    count_requests(sdk, api.client)
     scenarios = {
         "normal": lambda: normal(api),
         "loop": lambda: loop(api.ask),
         "loop-stream": lambda: loop_stream(api),
         "hang-up": lambda: hang_up(api),
         "tools": lambda: {"calls": api.tools()},
+        "sub-call": lambda: sub_call(api),
     }
     result = scenarios[scenario]()
-    print(json.dumps(result, default=str))
+    print(json.dumps({**result, "requests": len(REQUESTS)}, default=str))
     sys.exit(1 if "error" in result else 0)
 
 
