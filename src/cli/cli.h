@@ -117,6 +117,9 @@ void pawl_cli_print_man(FILE *out);
  * process does not close: says that there is no memory, and exits with PAWL_EXIT_REFUSED. */
 PAWL_NORETURN void pawl_cli_no_memory(void);
 
+/* Whether the terminal, by its locale's variables, takes UTF-8. */
+bool pawl_cli_speaks_utf8(void);
+
 /* A line of JSON. Prints and frees it. */
 void pawl_cli_print_line(struct pawl_buf *line);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/open.h"
 #include "engine/limit_words.h"
 #include "run/caps.h"
@@ -191,6 +192,36 @@ static bool print_list(struct pawl_slice body, bool json)
     return good;
 }
 
+bool pawl_cli_has_limits(const struct pawl_datadir *dir)
+{
+    struct pawl_contact contact = {.data_dir = dir->path};
+    return pawl_contact_has_limits(&contact);
+}
+
+static int print_limits(const struct pawl_cli_call *call,
+                        const struct pawl_datadir *dir,
+                        const char *before,
+                        bool json)
+{
+    struct pawl_buf body;
+    int status = send(call, dir, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE, &body);
+    if (status == PAWL_EXIT_OK) {
+        fputs(before, stdout);
+        if (!print_list(pawl_buf_slice(&body), json)) {
+            status = pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "the answer cannot be read");
+        }
+    }
+    pawl_buf_free(&body);
+    return status;
+}
+
+int pawl_cli_print_limits(const struct pawl_cli_call *call,
+                          const struct pawl_datadir *dir,
+                          const char *before)
+{
+    return print_limits(call, dir, before, false);
+}
+
 static int list_limits(const struct pawl_cli_call *call)
 {
     struct pawl_datadir dir;
@@ -198,21 +229,14 @@ static int list_limits(const struct pawl_cli_call *call)
     if (status != PAWL_EXIT_OK) {
         return status;
     }
-    struct pawl_contact contact = {.data_dir = dir.path};
     bool json = pawl_cli_has(call, OPTION_JSON);
-    if (!pawl_contact_has_limits(&contact)) {
+    if (!pawl_cli_has_limits(&dir)) {
         if (!json) {
             puts("no limits across runs; 'pawl limit --usd 20 --per day' sets one");
         }
         return PAWL_EXIT_OK;
     }
-    struct pawl_buf body;
-    status = send(call, &dir, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE, &body);
-    if (status == PAWL_EXIT_OK && !print_list(pawl_buf_slice(&body), json)) {
-        status = pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "the answer cannot be read");
-    }
-    pawl_buf_free(&body);
-    return status;
+    return print_limits(call, &dir, "", json);
 }
 
 /* --- Setting ------------------------------------------------------------------------------- */

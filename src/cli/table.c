@@ -31,6 +31,19 @@ void pawl_cli_no_memory(void)
     exit(PAWL_EXIT_REFUSED);
 }
 
+/* The first of them that is set decides, as in setlocale. */
+bool pawl_cli_speaks_utf8(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(variables); i++) {
+        const char *value = getenv(variables[i]);
+        if (value != NULL && value[0] != '\0') {
+            return strcasestr(value, "UTF-8") != NULL || strcasestr(value, "UTF8") != NULL;
+        }
+    }
+    return false;
+}
+
 void pawl_cli_print_line(struct pawl_buf *line)
 {
     if (line->overflowed) {

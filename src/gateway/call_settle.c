@@ -203,6 +203,47 @@ void pawl_model_call_try_finish(struct pawl_model_call *call)
 
 static void submit_settlement(struct pawl_model_call *call, uint16_t type);
 
+static int64_t settled_amount(const struct pawl_model_call *call, uint16_t unit)
+{
+    for (uint32_t i = 0; i < call->settled_lines; i++) {
+        if (call->settled[i].unit == unit) {
+            return call->settled[i].value;
+        }
+    }
+    return 0;
+}
+
+/* What people know a conversation by: its name, else its kind, else its id. */
+static struct pawl_slice who_of(const struct pawl_attribution *who)
+{
+    if (pawl_slice_empty(who->thread) || !pawl_slice_empty(who->name)) {
+        return who->name;
+    }
+    return pawl_slice_empty(who->class_) ? who->thread : who->class_;
+}
+
+/* A released hold has no lines: such a call cost nothing. */
+static void tell_settled(const struct pawl_model_call *call)
+{
+    const struct pawl_gateway_options *options = &call->gateway->options;
+    if (options->on_settled == NULL) {
+        return;
+    }
+    struct pawl_gateway_settled settled = {
+        .call = call->hold,
+        .model = call->request.model,
+        .who = who_of(&call->who),
+        .microcents = settled_amount(call, PAWL_UNIT_USD_MICROCENTS),
+        .tokens = settled_amount(call, PAWL_UNIT_TOKENS),
+        .tool_calls = call->answer.tool_calls,
+        .duration_us = pawl_alarm_now_us() - call->started_us,
+    };
+    if (call->answer.meter_made && pawl_meter_result(&call->answer.meter)->parts[0].model[0] != 0) {
+        settled.model = pawl_slice_str(pawl_meter_result(&call->answer.meter)->parts[0].model);
+    }
+    options->on_settled(options->arg, &settled);
+}
+
 static void on_settled(struct pawl_model_call *call, const struct pawl_result *result)
 {
     bool expired = result->code == PAWL_RESULT_RESERVATION_EXPIRED;
@@ -216,10 +257,7 @@ static void on_settled(struct pawl_model_call *call, const struct pawl_result *r
                  pawl_result_meaning(result->code));
     }
     call->booked = true;
-    struct pawl_gateway *gateway = call->gateway;
-    if (gateway->options.on_settled != NULL) {
-        gateway->options.on_settled(gateway->options.arg);
-    }
+    tell_settled(call);
     pawl_model_call_try_finish(call);
 }
 

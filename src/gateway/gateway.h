@@ -81,6 +81,17 @@ struct pawl_gateway_question {
     void *arg;
 };
 
+/* A call that was booked. The texts are valid during the callback. */
+struct pawl_gateway_settled {
+    uint64_t call;           /* the operation's number of its reserve */
+    struct pawl_slice model; /* the one that answered, else the one that was asked for */
+    struct pawl_slice who;   /* the sub-agent or side call; empty: the main conversation */
+    int64_t microcents;
+    int64_t tokens;
+    uint32_t tool_calls;
+    int64_t duration_us;
+};
+
 struct pawl_gateway_options {
     struct uv_loop_s *loop; /* borrowed, as are client, authority and prices */
     struct pawl_http_client *client;
@@ -100,7 +111,7 @@ struct pawl_gateway_options {
     uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
-    void (*on_settled)(void *arg);
+    void (*on_settled)(void *arg, const struct pawl_gateway_settled *settled);
     void *arg;
 };
 

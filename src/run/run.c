@@ -135,6 +135,9 @@ static int run_all(struct pawl_run *run)
     if (getcwd(run->cwd, sizeof(run->cwd)) == NULL) {
         run->cwd[0] = '\0'; /* It was removed, or is unreachable; the agent may live with that. */
     }
+    if (!pawl_place_find(run->cwd, &run->place)) {
+        run->place.dir[0] = run->place.repo[0] = '\0';
+    }
     pawl_terminal_open(&run->terminal);
     pawl_err err = prepare(run, &msg);
     if (pawl_ok(err)) {

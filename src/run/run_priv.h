@@ -36,7 +36,9 @@
 #include "run/keeper.h"
 #include "run/lines.h"
 #include "run/model.h"
+#include "run/place.h"
 #include "run/policy.h"
+#include "run/recent.h"
 #include "run/run.h"
 #include "run/rundir.h"
 #include "run/sizing.h"
@@ -79,6 +81,7 @@ struct pawl_run {
     struct pawl_clock clock;
     struct pawl_terminal terminal;
     char cwd[PAWL_PATH_BYTES];
+    struct pawl_place place; /* the same for limits and reports */
 
     /* What binds it. */
     struct pawl_run_policy policy;
@@ -122,6 +125,7 @@ struct pawl_run {
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
 
     /* What happened. */
+    struct pawl_recent recent; /* the last calls, for whoever watches */
     bool keeper_lost;
     bool killed;  /* by pawl */
     bool time_up; /* the wall clock ended it */
@@ -172,7 +176,7 @@ void pawl_run_watch(struct pawl_run *run);
 void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
 /* For the gateway. */
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
-void pawl_run_on_settled(void *arg);
+void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled);
 /* For the run's socket. */
 void pawl_run_stop(struct pawl_run *run);
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);

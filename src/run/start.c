@@ -125,6 +125,7 @@ static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struc
         return PAWL_ERR(INVALID);
     }
     run->started_us = opened.result.now_us;
+    pawl_recent_init(&run->recent, run->started_us);
     return PAWL_OK;
 }
 

@@ -13,15 +13,25 @@
 #include "gateway/estimate.h"
 #include "gateway/gateway.h"
 #include "run/account.h"
+#include "run/recent.h"
 
 struct pawl_status {
     const char *run_id;
     const char *name; /* NULL: none */
+    char *const *argv;
+    const char *cwd;    /* "": it cannot be told */
+    const char *repo;   /* place.h; "": none */
+    const char *policy; /* its name */
+    const char *model;  /* known beforehand; NULL: not */
+    struct pawl_slice phase;
+    bool attended;
     pid_t pid;
     bool ending;
     int64_t started_us;
     int64_t now_us;
     struct pawl_account account;
+    struct pawl_pace pace;
+    const struct pawl_recent *recent;
     struct pawl_gateway_counters counters;
     const struct pawl_gateway_latch *latch; /* NULL: none */
     uint32_t estimate_count;

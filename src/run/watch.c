@@ -209,8 +209,30 @@ static void check_thresholds(struct pawl_run *run)
     pawl_buf_free(&line);
 }
 
-void pawl_run_on_settled(void *arg)
+/* What was released cost nothing, and nobody wants to see it. */
+static void remember(struct pawl_run *run, const struct pawl_gateway_settled *settled)
 {
+    struct pawl_account account;
+    struct pawl_recent_call call = {
+        .id = settled->call,
+        .at_us = pawl_run_now_us(run),
+        .microcents = settled->microcents,
+        .tokens = settled->tokens,
+        .duration_us = settled->duration_us,
+        .tool_calls = settled->tool_calls,
+    };
+    (void)pawl_slice_copy_str(settled->model, call.model, sizeof(call.model));
+    (void)pawl_slice_copy_str(settled->who, call.who, sizeof(call.who));
+    if (settled->tokens > 0) {
+        pawl_recent_add(&run->recent, &call);
+    }
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, call.at_us, &account);
+    pawl_recent_note(&run->recent, call.at_us, &account);
+}
+
+void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled)
+{
+    remember(arg, settled);
     check_thresholds(arg);
 }
 
@@ -364,6 +386,13 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
     *ret_status = (struct pawl_status){
         .run_id = run->rundir.id,
         .name = run->options->name,
+        .argv = run->options->argv,
+        .cwd = run->cwd,
+        .repo = run->place.repo,
+        .policy = pawl_run_policy_name(&run->policy),
+        .model = run->model.name,
+        .attended = run->attended,
+        .recent = &run->recent,
         .pid = getpid(),
         .ending = run->phase > PAWL_RUN_RUNNING,
         .started_us = run->started_us,
@@ -373,5 +402,12 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
                       &ret_status->account);
+    pawl_recent_note(&run->recent, ret_status->now_us, &ret_status->account);
+    pawl_recent_pace(&run->recent, ret_status->now_us, &ret_status->account, &ret_status->pace);
+    struct pawl_session_view session;
+    if (pawl_core_session(pawl_engine_core(run->engine), PAWL_SLICE(PAWL_RUN_TENANT),
+                          pawl_slice_str(run->rundir.id), &session)) {
+        ret_status->phase = session.phase;
+    }
     ret_status->estimate_count = pawl_gateway_estimates(run->gateway, ret_status->estimates);
 }

@@ -284,8 +284,9 @@ static void on_latched(void *arg, const struct pawl_gateway_latch *latch)
     print_line(&out);
 }
 
-static void on_settled(void *arg)
+static void on_settled(void *arg, const struct pawl_gateway_settled *settled)
 {
+    (void)settled;
     struct host *host = arg;
     host->settled++;
 }

@@ -24,11 +24,12 @@ import readers  # noqa: E402
 import scripted  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
+import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
-          "control": control}
+          "control": control, "watching": watching}
 
 
 def wanted(names, suite, title):

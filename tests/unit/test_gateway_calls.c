@@ -70,8 +70,9 @@ static void on_latched(void *arg, const struct pawl_gateway_latch *latch)
     world->latches++;
 }
 
-static void on_settled(void *arg)
+static void on_settled(void *arg, const struct pawl_gateway_settled *settled)
 {
+    (void)settled;
     struct world *world = arg;
     world->settled++;
 }

@@ -326,7 +326,17 @@ static void status_is_json_with_the_latch(void **state)
     (void)state;
     struct pawl_gateway_latch latch = {
         .refusal = PAWL_REFUSAL_SPENT, .unit = PAWL_UNIT_TOKENS, .message = "no \"more\""};
-    struct pawl_status status = {.run_id = "run_x", .pid = 5, .latch = &latch};
+    static const struct pawl_recent recent;
+    char agent[] = "agent";
+    char *argv[] = {agent, NULL};
+    struct pawl_status status = {.run_id = "run_x",
+                                 .argv = argv,
+                                 .cwd = "",
+                                 .repo = "",
+                                 .policy = "team",
+                                 .pid = 5,
+                                 .latch = &latch,
+                                 .recent = &recent};
     status.account.units[PAWL_CAP_TOKENS].held = 9;
     struct pawl_arena arena;
     struct pawl_json json;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: the limits across runs as a table, for the commands that show them. */
+#ifndef PAWL_CLI_LIMITS_H
+#define PAWL_CLI_LIMITS_H
+
+#include <stdbool.h>
+
+#include "cli/cli.h"
+#include "run/datadir.h"
+
+/* Whether there may be any; asks nobody. */
+bool pawl_cli_has_limits(const struct pawl_datadir *dir);
+/* Asks the authority, which is started for it if need be, and prints `before` and the table.
+ * Returns PAWL_EXIT_OK or another status. */
+int pawl_cli_print_limits(const struct pawl_cli_call *call,
+                          const struct pawl_datadir *dir,
+                          const char *before);
+
+#endif
