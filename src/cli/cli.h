@@ -27,7 +27,7 @@ enum {
 /* In place of an exit status: the command line is fine so far. */
 enum { PAWL_CLI_GO_ON = -1 };
 
-enum { PAWL_CLI_OPTIONS_MAX = 32 };
+enum { PAWL_CLI_OPTIONS_MAX = 64 };
 
 struct pawl_cli_option {
     int id;               /* the command's own number, > 0 */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/money.h"
+#include "cli/amounts.h"
 #include "cli/commands.h"
 #include "run/run.h"
 
@@ -17,6 +17,10 @@ enum {
     OPTION_MAX_ITERATIONS,
     OPTION_MAX_TIME,
     OPTION_POLICY,
+    OPTION_ON_LIMIT,
+    OPTION_DEGRADE,
+    OPTION_SUMMARY_USD,
+    OPTION_AUTO_RESUME,
     OPTION_MODEL,
     OPTION_AGENT,
     OPTION_NAME,
@@ -38,6 +42,14 @@ static const struct pawl_cli_option options[] = {
     {OPTION_MAX_TIME, 0, "max-time", "TIME", "stop after so long: 90s, 30m, 1h30m (default 1h)"},
     {OPTION_POLICY, 'p', "policy", "POLICY",
      "a built-in policy or a file, see pawl policy (default individual)"},
+    {OPTION_ON_LIMIT, 0, "on-limit", "MODE",
+     "at a cap: halt (default), summary, ask, pause or degrade"},
+    {OPTION_DEGRADE, 0, "degrade", "MODEL@N%",
+     "from N % of the budget on use MODEL; may be given several times"},
+    {OPTION_SUMMARY_USD, 0, "summary-usd", "USD",
+     "kept for the summary: dollars, or a share such as 5% (default 5%)"},
+    {OPTION_AUTO_RESUME, 0, "auto-resume", NULL,
+     "with pause: go on by itself when the window begins anew"},
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
     {OPTION_AGENT, 0, "agent", "NAME", "claude, codex, gemini or none, where the command hides it"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
@@ -51,42 +63,10 @@ static const struct pawl_cli_option options[] = {
     {OPTION_JSON_CARD, 0, "json-card", NULL, "the card as one line of JSON"},
 };
 
-/* No run lasts longer; it keeps every deadline within what the ledger can tell. */
-#define TIME_MS_MAX (INT64_C(365) * 24 * 60 * 60 * 1000)
-
-static bool parse_cap(enum pawl_run_cap_index index, const char *text, int64_t *ret_amount)
-{
-    struct pawl_slice slice = pawl_slice_str(text);
-    bool parsed = false;
-    switch (index) {
-    case PAWL_CAP_USD:
-        parsed = pawl_money_parse_usd(slice, ret_amount);
-        break;
-    case PAWL_CAP_TIME:
-        parsed = pawl_duration_parse_ms(text, ret_amount) && *ret_amount <= TIME_MS_MAX;
-        break;
-    case PAWL_CAP_TOKENS:
-    case PAWL_CAP_TOOL_CALLS:
-    case PAWL_CAP_ITERATIONS:
-        parsed = pawl_money_parse_count(slice, ret_amount);
-        break;
-    case PAWL_CAP_COUNT:
-        break;
-    }
-    return parsed && *ret_amount > 0 && *ret_amount <= PAWL_AMOUNT_MAX;
-}
-
 /* The caps in the order given: the first one is the run's primary unit. Returns PAWL_CLI_GO_ON or
  * an exit status. */
 static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
-    static const char *const forms[PAWL_CAP_COUNT] = {
-        [PAWL_CAP_USD] = "dollars above 0, such as 1.50 or $0.75",
-        [PAWL_CAP_TOKENS] = "a whole number above 0, such as 60K or 10M",
-        [PAWL_CAP_TOOL_CALLS] = "a whole number above 0",
-        [PAWL_CAP_ITERATIONS] = "a whole number above 0",
-        [PAWL_CAP_TIME] = "a time such as 90s, 30m or 2h, a year at most",
-    };
     bool any = false;
     for (size_t i = 0; i < call->given_count; i++) {
         int id = call->given[i].option->id;
@@ -95,15 +75,117 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
         }
         enum pawl_run_cap_index index = (enum pawl_run_cap_index)(id - OPTION_MAX_USD);
         struct pawl_run_cap *cap = &run->caps[index];
-        if (!parse_cap(index, call->given[i].value, &cap->amount)) {
-            return pawl_cli_usage_error(call, "--%s takes %s, not '%s'",
-                                        call->given[i].option->name, forms[index],
-                                        call->given[i].value);
+        int status = pawl_cli_take_amount(call, &call->given[i], index, &cap->amount);
+        if (status != PAWL_CLI_GO_ON) {
+            return status;
         }
         cap->set = true;
         cap->origin = PAWL_ORIGIN_FLAG;
         run->primary = any ? run->primary : index;
         any = true;
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+/* "halt", "summary", …; "degrade" is a ladder with a halt at its end. */
+static int take_mode(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
+{
+    static const struct {
+        const char *name;
+        enum pawl_on_limit mode;
+    } modes[] = {{"halt", PAWL_ON_LIMIT_HALT},
+                 {"summary", PAWL_ON_LIMIT_SUMMARY},
+                 {"ask", PAWL_ON_LIMIT_ASK},
+                 {"pause", PAWL_ON_LIMIT_PAUSE},
+                 {"degrade", PAWL_ON_LIMIT_HALT}};
+    const char *name = pawl_cli_value(call, OPTION_ON_LIMIT);
+    if (name == NULL) {
+        return PAWL_CLI_GO_ON;
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(modes); i++) {
+        if (strcmp(modes[i].name, name) != 0) {
+            continue;
+        }
+        limit->on_limit = modes[i].mode;
+        if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, OPTION_DEGRADE)) {
+            return pawl_cli_usage_error(call, "--on-limit degrade needs a model to change to: "
+                                              "--degrade MODEL@75%%");
+        }
+        return PAWL_CLI_GO_ON;
+    }
+    return pawl_cli_usage_error(
+        call, "--on-limit takes halt, summary, ask, pause or degrade, not '%s'", name);
+}
+
+/* "75%" */
+static bool parse_percent(struct pawl_slice text, uint64_t max, uint64_t *ret_percent)
+{
+    return text.bytes > 1 && text.data[text.bytes - 1] == '%' &&
+           pawl_slice_to_u64(pawl_slice_sub(text, 0, text.bytes - 1), ret_percent) &&
+           *ret_percent >= 1 && *ret_percent <= max;
+}
+
+/* Sorted in by its share. */
+static bool add_step(struct pawl_limit_options *limit, const char *text)
+{
+    struct pawl_degrade_step step = {.percent = 0};
+    const char *at = strrchr(text, '@');
+    uint64_t percent = 0;
+    if (at == NULL || at == text || !parse_percent(pawl_slice_str(at + 1), 99, &percent) ||
+        !pawl_slice_copy_str(pawl_slice_of(text, (size_t)(at - text)), step.model,
+                             sizeof(step.model))) {
+        return false;
+    }
+    step.percent = (uint32_t)percent;
+    uint32_t place = limit->step_count++;
+    while (place > 0 && limit->steps[place - 1].percent > percent) {
+        limit->steps[place] = limit->steps[place - 1];
+        place--;
+    }
+    limit->steps[place] = step;
+    return true;
+}
+
+static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
+{
+    for (size_t i = 0; i < call->given_count; i++) {
+        if (call->given[i].option->id != OPTION_DEGRADE) {
+            continue;
+        }
+        if (limit->step_count == PAWL_DEGRADE_STEPS_MAX) {
+            return pawl_cli_usage_error(call, "at most %d --degrade steps",
+                                        (int)PAWL_DEGRADE_STEPS_MAX);
+        }
+        if (!add_step(limit, call->given[i].value)) {
+            return pawl_cli_usage_error(
+                call,
+                "--degrade takes a model and a share of the budget, such as "
+                "claude-haiku-4-5@75%%, not '%s'",
+                call->given[i].value);
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+static int take_limit(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
+{
+    limit->summary_permille = PAWL_SUMMARY_PERMILLE_DEFAULT;
+    limit->auto_resume = pawl_cli_has(call, OPTION_AUTO_RESUME);
+    int status = take_mode(call, limit);
+    if (status == PAWL_CLI_GO_ON) {
+        status = take_steps(call, limit);
+    }
+    const char *kept = pawl_cli_value(call, OPTION_SUMMARY_USD);
+    uint64_t percent = 0;
+    if (status != PAWL_CLI_GO_ON || kept == NULL) {
+        return status;
+    }
+    if (parse_percent(pawl_slice_str(kept), 50, &percent)) {
+        limit->summary_permille = (uint32_t)percent * 10;
+    } else if (!pawl_money_parse_usd(pawl_slice_str(kept), &limit->summary_microcents) ||
+               limit->summary_microcents <= 0) {
+        return pawl_cli_usage_error(
+            call, "--summary-usd takes dollars above 0, or a share of 1%% to 50%%, not '%s'", kept);
     }
     return PAWL_CLI_GO_ON;
 }
@@ -124,6 +206,9 @@ static int run_run(const struct pawl_cli_call *call)
         .json_card = pawl_cli_has(call, OPTION_JSON_CARD),
     };
     int status = take_caps(call, &run);
+    if (status == PAWL_CLI_GO_ON) {
+        status = take_limit(call, &run.limit);
+    }
     if (status != PAWL_CLI_GO_ON) {
         return status;
     }

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/estimates.h"
 #include "cli/open.h"
+#include "cli/show_more.h"
 #include "cli/threads.h"
 #include "run/caps.h"
 
@@ -400,6 +401,10 @@ static int run_show(const struct pawl_cli_call *call)
     if (pawl_ok(err)) {
         pawl_cli_settle_run(call, &dir, history, id);
         err = show(&page, history, id, &msg);
+        if (pawl_ok(err)) {
+            err = pawl_cli_show_more(&dir, history, pawl_slice_str(id), page.started_us, page.json,
+                                     &msg);
+        }
     }
     struct pawl_errmsg closing_msg = {""};
     pawl_err closing = pawl_history_close(history, &closing_msg);

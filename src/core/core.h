@@ -129,6 +129,7 @@ struct pawl_quote {
     int64_t held;  /* reserved on the one with the least left */
     int64_t limit; /* its allocated */
     int64_t spent;
+    int64_t resets_at_us; /* when its window ends and begins anew; 0: never by itself */
 };
 /* The code that a reserve of amount 0 would get now (OK, SESSION_PAUSED, BUDGET_FROZEN, …,
  * INVALID_REQUEST for a subject that no command may have), and one quote per unit asked for.

@@ -8,7 +8,10 @@
 #include "core/table.h"
 
 /* Folds one budget into the quote of its unit. */
-static void quote_add(struct pawl_quote *quote, const struct pawl_stand *stand)
+static void quote_add(const struct pawl_core *core,
+                      int64_t now_us,
+                      const struct pawl_stand *stand,
+                      struct pawl_quote *quote)
 {
     int64_t remaining = pawl_stand_remaining(stand);
     int64_t headroom = stand->allocated - stand->spent - stand->debt;
@@ -23,6 +26,10 @@ static void quote_add(struct pawl_quote *quote, const struct pawl_stand *stand)
         quote->held = stand->reserved;
         quote->limit = stand->allocated;
         quote->spent = stand->spent;
+        int64_t start_us = 0;
+        int64_t end_us = 0;
+        pawl_stand_bounds(core, stand, now_us, &start_us, &end_us);
+        quote->resets_at_us = end_us != INT64_MAX ? end_us : 0;
     }
     quote->bound = true;
 }
@@ -55,7 +62,7 @@ uint16_t pawl_core_quote(const struct pawl_core *core,
     }
     if (code == PAWL_RESULT_OK) {
         for (uint32_t i = 0; i < admission.row_count; i++) {
-            quote_add(&ret_quotes[admission.rows[i].line], &admission.rows[i].stand);
+            quote_add(core, now_us, &admission.rows[i].stand, &ret_quotes[admission.rows[i].line]);
         }
         code = pawl_admit_check(core, now_us, &admission, lines, PAWL_GATES_ALL, &denial);
     }

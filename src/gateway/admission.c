@@ -478,6 +478,18 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
     usage_of(&decider, form, ret_usage);
 }
 
+void pawl_admission_need(const struct pawl_admission_query *query,
+                         int64_t input_tokens,
+                         int64_t output_tokens,
+                         int64_t ret_need[PAWL_ADMISSION_UNIT_COUNT])
+{
+    struct decider decider = decider_of(query);
+    struct need need = need_of(&decider, (struct form){input_tokens, output_tokens, 0});
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        ret_need[unit] = need.amount[unit];
+    }
+}
+
 void pawl_admission_growth(const struct pawl_admission_query *query,
                            int64_t held_tokens,
                            int64_t output_tokens,

@@ -47,8 +47,10 @@ struct pawl_admission_left {
     int64_t room; /* not spent: what is free once every hold came back unused */
     int64_t limit;
     int64_t spent;
-    int64_t held;     /* and promised */
-    int64_t promised; /* of it, to open calls in `extend` mode beyond their holds */
+    int64_t held;         /* and promised */
+    int64_t kept;         /* for the summary at the limit: not in `free` and `room` */
+    int64_t resets_at_us; /* when the window begins anew; 0: never */
+    int64_t promised;     /* of it, to open calls in `extend` mode beyond their holds */
 };
 
 struct pawl_admission_query {
@@ -100,6 +102,12 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
                           int64_t output_tokens,
                           int64_t uses,
                           struct pawl_usage *ret_usage);
+
+/* What a call of that size needs at most, in each unit. */
+void pawl_admission_need(const struct pawl_admission_query *query,
+                         int64_t input_tokens,
+                         int64_t output_tokens,
+                         int64_t ret_need[PAWL_ADMISSION_UNIT_COUNT]);
 
 /* What is expected to cost so much, at the rate that this model's calls turned out to have: another
  * model may answer than the one that was asked for, or the account may have a dearer tier. */

@@ -5,7 +5,7 @@
  *
  *   RECEIVED ─► WAITING ─► RESERVING ─► FORWARDING ─► STREAMING ─► SETTLING ─► DONE
  *      │           │           │             └──────┬──────┘          ▲          ▲
- *      │           │           │                    └─► DRAINING ─────┘          │
+ *      │ ASKING, from any of   │                    └─► DRAINING ─────┘          │
  *      └───────────┴───────────┴─► REFUSING ─────────────────────────────────────┘
  */
 #include <stddef.h>
@@ -25,12 +25,18 @@ static const struct {
     bool held;     /* G1 */
     bool upstream; /* G2: may have an upstream call */
 } states[] = {
-    [PAWL_MODEL_CALL_RECEIVED] = {"received", TO(WAITING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
+    [PAWL_MODEL_CALL_RECEIVED] = {"received",
+                                  TO(WAITING) | TO(ASKING) | TO(RESERVING) | TO(REFUSING) |
+                                      TO(DONE),
                                   false, false},
-    [PAWL_MODEL_CALL_WAITING] = {"waiting", TO(RESERVING) | TO(REFUSING) | TO(DONE), false, false},
+    [PAWL_MODEL_CALL_WAITING] = {"waiting", TO(ASKING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
+                                 false, false},
+    [PAWL_MODEL_CALL_ASKING] = {"asking",
+                                TO(ASKING) | TO(WAITING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
+                                false, false},
     [PAWL_MODEL_CALL_RESERVING] = {"reserving",
-                                   TO(FORWARDING) | TO(WAITING) | TO(RESERVING) | TO(REFUSING) |
-                                       TO(DONE),
+                                   TO(FORWARDING) | TO(WAITING) | TO(ASKING) | TO(RESERVING) |
+                                       TO(REFUSING) | TO(DONE),
                                    false, false},
     [PAWL_MODEL_CALL_FORWARDING] = {"forwarding", TO(STREAMING) | TO(DRAINING) | TO(SETTLING), true,
                                     true},
@@ -65,6 +71,9 @@ static void on_alarm(void *arg)
     switch (call->state) {
     case PAWL_MODEL_CALL_WAITING:
         pawl_model_call_out_of_patience(call);
+        return;
+    case PAWL_MODEL_CALL_ASKING:
+        pawl_limit_out_of_patience(call);
         return;
     case PAWL_MODEL_CALL_FORWARDING:
     case PAWL_MODEL_CALL_STREAMING:
@@ -101,6 +110,10 @@ static void on_gone(struct pawl_http_exchange *exchange)
     call->client_gone = true;
     if (call->state == PAWL_MODEL_CALL_WAITING) {
         pawl_gateway_leave(call->gateway, call);
+        pawl_model_call_abort_exchange(call);
+        pawl_model_call_done(call);
+    } else if (call->state == PAWL_MODEL_CALL_ASKING) {
+        pawl_limit_leave(call);
         pawl_model_call_abort_exchange(call);
         pawl_model_call_done(call);
     } else if (call->state == PAWL_MODEL_CALL_FORWARDING ||

@@ -167,31 +167,46 @@ static void tell_who(struct pawl_model_call *call)
     call->who = pawl_attribution_of(request->headers, request->header_count, arena);
 }
 
-static bool refuse_when_latched(struct pawl_model_call *call)
+static bool is_closed(const struct pawl_gateway *gateway)
+{
+    return gateway->stopped || gateway->latched;
+}
+
+static void refuse_as_latched(struct pawl_model_call *call)
 {
     const struct pawl_gateway *gateway = call->gateway;
-    if (!gateway->latched && !gateway->stopped) {
-        return false;
-    }
     call->words = gateway->latch;
     call->words.latches = false;
     if (!gateway->stopped) {
         call->words.refusal = PAWL_REFUSAL_LATCHED;
     }
     pawl_refuse_call(call);
+}
+
+/* Before its body is read, unless it may be the one that sums up. */
+static bool refuse_when_latched(struct pawl_model_call *call)
+{
+    const struct pawl_gateway *gateway = call->gateway;
+    if (!is_closed(gateway) || (!gateway->stopped && pawl_summary_available(gateway))) {
+        return false;
+    }
+    refuse_as_latched(call);
     return true;
+}
+
+uint32_t pawl_model_call_patience_ms(const struct pawl_model_call *call)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    uint32_t patience_ms = call->gateway->options.patience_ms;
+    return patience_ms != 0 ? patience_ms
+                            : pawl_patience_ms(request->headers, request->header_count);
 }
 
 static void start_waiting(struct pawl_model_call *call)
 {
-    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
-    uint32_t patience_ms = call->gateway->options.patience_ms;
-    if (patience_ms == 0) {
-        patience_ms = pawl_patience_ms(request->headers, request->header_count);
-    }
     pawl_model_call_move(call, PAWL_MODEL_CALL_WAITING);
     pawl_gateway_wait(call->gateway, call);
-    pawl_model_call_set_timer(call, patience_ms);
+    pawl_model_call_set_timer(call, pawl_model_call_patience_ms(call));
 }
 
 void pawl_model_call_receive(struct pawl_model_call *call)
@@ -201,6 +216,7 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     if (refuse_when_latched(call) || !decode_body(call, &body) || !read_body(call, body)) {
         return;
     }
+    pawl_degrade(call);
     price_and_estimate(call);
     if (!may_be_asked(call) || !may_be_bounded(call)) {
         return;
@@ -291,6 +307,9 @@ refuse_by_code(struct pawl_model_call *call, uint16_t code, const struct pawl_de
         words->refusal = PAWL_REFUSAL_SPENT;
         words->latches = true;
         pawl_words_admission(words, call->gateway, NULL);
+        if (pawl_limit_reached(call)) {
+            return true;
+        }
         break;
     default:
         pawl_words_set(words, "pawl: run %s: %s", run, pawl_result_meaning(code));
@@ -330,6 +349,7 @@ static void reserve(struct pawl_model_call *call)
     pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
 }
 
+/* What the admission says, in words; at the limit something else may come of it. */
 static void refuse_by_admission(struct pawl_model_call *call)
 {
     const struct pawl_admission *admission = &call->admission;
@@ -364,7 +384,9 @@ static void refuse_by_admission(struct pawl_model_call *call)
                               "conversation) from outside this run, so a whole context window "
                               "counts as its input; send the history itself instead");
     }
-    pawl_refuse_call(call);
+    if (!words->latches || !pawl_limit_reached(call)) {
+        pawl_refuse_call(call);
+    }
 }
 
 static void judge(struct pawl_model_call *call)
@@ -373,10 +395,25 @@ static void judge(struct pawl_model_call *call)
     call->query.request = &call->request;
     call->query.price = call->priced ? &call->price : NULL;
     pawl_estimate_refresh(gateway->estimator, call->request.model, &call->estimate);
-    call->query.input_tokens = input_bound(call);
+    call->query.input_tokens =
+        input_bound(call) + (call->summary ? PAWL_SUMMARY_QUESTION_TOKENS : 0);
     call->query.input_usual = gateway->input_largest;
     call->query.learned = pawl_estimate_answers(gateway->estimator, call->request.model);
+    pawl_limit_keep(call);
     pawl_admission_decide(&call->query, &call->admission);
+}
+
+bool pawl_model_call_admit_summary(struct pawl_model_call *call)
+{
+    struct pawl_denial denial;
+    uint16_t code = pawl_gateway_left(call->gateway, call->query.left, &denial);
+    judge(call);
+    bool fits = call->admission.verdict == PAWL_ADMISSION_ADMIT &&
+                (code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED);
+    if (fits) {
+        reserve(call);
+    }
+    return fits;
 }
 
 /* Out of the line, whatever comes next. */
@@ -391,14 +428,23 @@ static void step_out(struct pawl_model_call *call)
 bool pawl_model_call_admit(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (gateway->latched || gateway->stopped) {
+    if (is_closed(gateway)) {
         step_out(call);
-        (void)refuse_when_latched(call);
+        call->words = gateway->latch;
+        if (gateway->stopped || !pawl_limit_reached(call)) {
+            refuse_as_latched(call);
+        }
         return true;
     }
     struct pawl_denial denial;
     uint16_t code = pawl_gateway_left(gateway, call->query.left, &denial);
     judge(call);
+    if (code == PAWL_RESULT_OK && pawl_limit_without_tools(call)) {
+        step_out(call);
+        if (pawl_limit_reached(call)) {
+            return true;
+        }
+    }
     /* Over its limit, too: what others give back may bring it in order again. */
     bool about_funds = code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED ||
                        code == PAWL_RESULT_BUDGET_EXCEEDED || code == PAWL_RESULT_OVER_LIMIT;
@@ -448,6 +494,11 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
     }
     struct pawl_denial denial = result->denial;
     pawl_gateway_promise(call, NULL);
+    if (call->summary) {
+        pawl_summary_unused(call); /* The ledger, or who shares it, knew better. */
+        refuse_as_latched(call);
+        return;
+    }
     call->reserve_attempts++;
     if (refuse_by_code(call, result->code, &denial)) {
         /* It is refused. */

@@ -305,6 +305,7 @@ static void finish_whole(struct pawl_model_call *call)
         return;
     }
     pawl_meter_on_body(&answer->meter, pawl_buf_slice(&call->store.decoded));
+    pawl_summary_on_body(call, pawl_buf_slice(&call->store.decoded));
     uint32_t tool_calls = pawl_meter_result(&answer->meter)->tool_calls;
     if (call->client_gone) {
         pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);

@@ -33,6 +33,8 @@ static void write_body(struct pawl_model_call *call)
         .ceiling = hard ? call->admission.ceiling : -1,
         .uses = hard ? call->admission.uses : -1,
         .old_name = only_old_name(call->provider),
+        .summary = call->summary,
+        .model = pawl_slice_empty(call->degraded_from) ? PAWL_SLICE_NONE : call->request.model,
     };
     call->answer.hide_usage = call->request.stream && !call->request.usage_asked;
     pawl_request_write(&call->request, &limits, &call->store.forwarded);

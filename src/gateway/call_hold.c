@@ -67,6 +67,7 @@ static void cut_for_funds(struct pawl_model_call *call)
     pawl_model_call_let_go(call);
     pawl_model_call_settle(call, PAWL_END_CUT);
     (void)pawl_gateway_left(call->gateway, call->query.left, &denial);
+    pawl_limit_keep(call);
     pawl_admission_decide(&call->query, &next);
     enum pawl_admission_unit unit =
         next.verdict == PAWL_ADMISSION_ADMIT ? PAWL_ADMISSION_USD : next.unit;

@@ -296,6 +296,9 @@ void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_e
     begin_settling(call, end);
     pawl_note_release(call, &call->store.settle_note);
     submit_settlement(call, PAWL_COMMAND_RELEASE);
+    if (call->summary) {
+        pawl_summary_unused(call);
+    }
     pawl_gateway_pump(call->gateway);
 }
 
@@ -346,9 +349,12 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     pawl_previous_remember(&gateway->previous, pawl_slice_str(result.id),
                            pawl_usage_tokens(&result.parts[0].usage));
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
-    if (!estimated) {
+    if (!estimated && !call->summary) {
         learn(call, &result, &bill);
     }
     submit_settlement(call, PAWL_COMMAND_COMMIT);
+    if (call->summary) {
+        pawl_summary_over(call);
+    }
     pawl_gateway_pump(gateway);
 }

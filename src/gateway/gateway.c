@@ -92,6 +92,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     gateway->options.run_id = copy_text(gateway, options->run_id);
     gateway->options.prices_path = copy_text(gateway, options->prices_path);
     gateway->options.policy = copy_text(gateway, options->policy);
+    pawl_buf_init(&gateway->summary_text, PAWL_SUMMARY_TEXT_MAX);
     copy_subject(gateway, options->subject);
     gateway->options.subject = &gateway->subject;
     for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
@@ -117,6 +118,7 @@ void pawl_gateway_free(struct pawl_gateway *gateway)
     PAWL_ASSERT(gateway->calls == NULL && gateway->passes == NULL);
     PAWL_ASSERT(gateway->pool == NULL && gateway->closing_count == 0);
     pawl_estimator_free(gateway->estimator);
+    pawl_buf_free(&gateway->summary_text);
     pawl_arena_free(&gateway->arena);
     pawl_arena_free(&gateway->scratch);
     pawl_free(gateway);
@@ -169,6 +171,7 @@ left_of_quote(const struct pawl_gateway *gateway, uint16_t unit, const struct pa
         .limit = quote->limit,
         .spent = quote->spent,
         .held = quote->held + promised,
+        .resets_at_us = quote->resets_at_us,
     };
 }
 
@@ -342,6 +345,7 @@ void pawl_gateway_stop(struct pawl_gateway *gateway, enum pawl_refusal refusal, 
     gateway->latch = (struct pawl_refusal_words){.refusal = refusal};
     pawl_words_set(&gateway->latch, "%s", message);
     pawl_gateway_pump(gateway);
+    pawl_limit_ask_again(gateway);
 }
 
 void pawl_gateway_unlatch(struct pawl_gateway *gateway)
@@ -349,6 +353,8 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway)
     gateway->stopped = false;
     gateway->latched = false;
     gateway->too_big_running = 0;
+    gateway->asked = false;
+    pawl_limit_ask_again(gateway);
     pawl_gateway_pump(gateway);
 }
 

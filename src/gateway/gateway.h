@@ -22,6 +22,7 @@
 #include "core/command.h"
 #include "engine/authority.h"
 #include "gateway/estimate.h"
+#include "gateway/limit.h"
 #include "gateway/price.h"
 #include "gateway/upstream.h"
 #include "net/client.h"
@@ -45,6 +46,7 @@ enum pawl_refusal {
     PAWL_REFUSAL_UNREACHABLE, /* the provider did not answer: 502 */
     PAWL_REFUSAL_RUNAWAY,     /* a stream went far past its ceiling and was cut */
     PAWL_REFUSAL_LEDGER,      /* the ledger said no for a reason of its own */
+    PAWL_REFUSAL_DENIED,      /* latches: a person was asked for more, and said no */
     PAWL_REFUSAL_COUNT
 };
 /* "spent", "held", …, as docs/GATEWAY.md has them. */
@@ -112,6 +114,12 @@ struct pawl_gateway_options {
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
     void (*on_settled)(void *arg, const struct pawl_gateway_settled *settled);
+    struct pawl_limit_options limit;
+    /* For the modes that need them; may be NULL. on_ask is called once for several calls that wait
+     * together. */
+    enum pawl_limit_answer (*on_ask)(void *arg, const struct pawl_limit_question *question);
+    void (*on_summary)(void *arg, const struct pawl_limit_summary *summary);
+    void (*on_step)(void *arg, const struct pawl_limit_step *step);
     void *arg;
 };
 
@@ -134,6 +142,13 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway);
  * durable. */
 void pawl_gateway_ask_tool(struct pawl_gateway *gateway,
                            const struct pawl_gateway_question *question);
+/* The question was answered with no: whoever waits for it is refused, and the run latches. */
+void pawl_gateway_deny(struct pawl_gateway *gateway);
+/* The question stands, but nobody could be told of it: whoever waits is refused with words that do.
+ */
+void pawl_gateway_untold(struct pawl_gateway *gateway);
+/* The one more call that sums up is under way. */
+bool pawl_gateway_summarizing(const struct pawl_gateway *gateway);
 /* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at
  * most `drain_ms` from now, then booked by estimate. */
 void pawl_gateway_settle_all(struct pawl_gateway *gateway,

@@ -13,6 +13,9 @@
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
  *   refuse.c        every kind of no: words, notes, latch
+ *   limit.c         the limit is reached: hold and ask, or let one more call through
+ *   summary.c       that call: its form, and the text of its answer
+ *   degrade.c       cheaper models from a share of the budget on
  *   note.c          metadata of commands
  *   pass.c          free paths
  *
@@ -60,6 +63,7 @@ enum {
 enum pawl_model_call_state {
     PAWL_MODEL_CALL_RECEIVED,
     PAWL_MODEL_CALL_WAITING,
+    PAWL_MODEL_CALL_ASKING,
     PAWL_MODEL_CALL_RESERVING,
     PAWL_MODEL_CALL_FORWARDING,
     PAWL_MODEL_CALL_STREAMING,
@@ -172,7 +176,7 @@ struct pawl_model_call {
     struct pawl_gateway *gateway;
     struct pawl_model_call *next; /* in the list of all calls */
     struct pawl_model_call *prev;
-    struct pawl_model_call *wait_next; /* in the line of waiting ones */
+    struct pawl_model_call *wait_next; /* in the line of waiting ones, or of asking ones */
     struct pawl_http_exchange *exchange;
     bool client_gone;
     struct pawl_route route;
@@ -180,6 +184,9 @@ struct pawl_model_call {
     struct pawl_slice agent; /* the client's name for itself */
     struct pawl_attribution who;
     struct pawl_asked asked;
+    struct pawl_slice degraded_from; /* the model that was asked for, where another one is called */
+    bool summary;                    /* this is the one more call at the limit */
+    bool resumes;                    /* ASKING: until its window begins anew */
     struct pawl_slice provider;
     bool priced;
     struct pawl_price price;
@@ -227,6 +234,9 @@ struct pawl_model_call {
 
 struct pawl_pass;
 
+/* The one more call: free, under way, or used up. */
+enum pawl_summary_state { PAWL_SUMMARY_FREE, PAWL_SUMMARY_TAKEN, PAWL_SUMMARY_OVER };
+
 struct pawl_gateway {
     struct pawl_gateway_options options; /* its texts are in the arena */
     struct pawl_arena arena;
@@ -253,6 +263,13 @@ struct pawl_gateway {
     bool latched;
     bool stopped;
     struct pawl_refusal_words latch;
+    struct pawl_model_call *asking; /* held until somebody answers; first come first */
+    bool asked;                     /* the question is open */
+    enum pawl_summary_state summary;
+    struct pawl_buf summary_text;
+    bool summary_cut;
+    uint32_t steps_told;      /* of the ladder: a bit each that was taken, */
+    uint32_t steps_missed;    /* … or was not to be had */
     bool exceeded;            /* a call cost more than its hold */
     uint32_t too_big_running; /* refusals of that kind since the last admission */
     struct pawl_gateway_counters counters;
@@ -322,6 +339,10 @@ void pawl_model_call_receive(struct pawl_model_call *call);
 /* Admits, waits or refuses. true unless it waits. */
 bool pawl_model_call_admit(struct pawl_model_call *call);
 void pawl_model_call_out_of_patience(struct pawl_model_call *call);
+/* How long its client waits for the head of an answer. */
+uint32_t pawl_model_call_patience_ms(const struct pawl_model_call *call);
+/* Judges the one more call at the limit; false: not even it fits. */
+bool pawl_model_call_admit_summary(struct pawl_model_call *call);
 
 /* --- call_forward.c ------------------------------------------------------------------------- */
 
@@ -404,6 +425,49 @@ void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
                           enum pawl_dialect dialect,
                           const struct pawl_refusal_words *words);
 
+/* Pauses the session for the cap of that unit. */
+void pawl_refuse_pause(struct pawl_model_call *call,
+                       uint16_t unit,
+                       void (*done)(struct pawl_model_call *, const struct pawl_result *));
+/* Tells the owner of the gateway, where the words latch. */
+void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
+                              const struct pawl_refusal_words *words);
+
+/* --- limit.c -------------------------------------------------------------------------------- */
+
+/* The limit is reached: the call's words say so, and would latch. true: the call goes on or waits;
+ * false: it is to be refused, and the words say all there is to say. */
+bool pawl_limit_reached(struct pawl_model_call *call);
+/* Takes off what is left what is kept for the one more call. */
+void pawl_limit_keep(struct pawl_model_call *call);
+/* Whether a call is the limit although it would fit: no tool call is left to go on with. */
+bool pawl_limit_without_tools(struct pawl_model_call *call);
+/* The client of a call that waits for an answer has gone, or its patience has. */
+void pawl_limit_leave(struct pawl_model_call *call);
+void pawl_limit_out_of_patience(struct pawl_model_call *call);
+/* Judges every call again that waits for an answer. */
+void pawl_limit_ask_again(struct pawl_gateway *gateway);
+/* A latch that no held call asked about: the question is opened all the same. */
+void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_words *words);
+
+/* --- summary.c ------------------------------------------------------------------------------ */
+
+/* A latched run may still let it through. */
+bool pawl_summary_available(const struct pawl_gateway *gateway);
+/* Makes the call what it will be: a small answer, and no tools. */
+void pawl_summary_shape(struct pawl_model_call *call);
+/* Reads the text of its answer. */
+void pawl_summary_on_event(struct pawl_model_call *call, struct pawl_slice data);
+void pawl_summary_on_body(struct pawl_model_call *call, struct pawl_slice body);
+/* It is settled: the run latches for good; or nothing was used, and the next call may try. */
+void pawl_summary_over(struct pawl_model_call *call);
+void pawl_summary_unused(struct pawl_model_call *call);
+
+/* --- degrade.c ------------------------------------------------------------------------------ */
+
+/* Puts another model in the place of the one that was asked for, where the ladder says so. */
+void pawl_degrade(struct pawl_model_call *call);
+
 /* --- words.c -------------------------------------------------------------------------------- */
 
 /* Fill in the message from what the words hold already. */
@@ -414,6 +478,16 @@ void pawl_words_admission(struct pawl_refusal_words *words,
 void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);
+void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
+/* How much more would help: what is asked for, and what the words name. */
+int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words);
+/* Nobody answered in time (0: nobody could be asked): how to say yes, and go on. */
+void pawl_words_asked(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      uint32_t waited_ms);
+/* After the one more call. */
+void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
+void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);
 /* Appends to the message. */
 void pawl_words_add(struct pawl_refusal_words *words, const char *text);

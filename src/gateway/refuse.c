@@ -41,6 +41,7 @@ static const struct {
     [PAWL_REFUSAL_UNREACHABLE] = {"unreachable", "provider_unreachable", 502, false, false},
     [PAWL_REFUSAL_RUNAWAY] = {"runaway", "ceiling_ignored", 402, true, true},
     [PAWL_REFUSAL_LEDGER] = {"ledger", "ledger_refused", 402, true, true},
+    [PAWL_REFUSAL_DENIED] = {"denied", "request_denied", 402, true, true},
 };
 _Static_assert(PAWL_ARRAY_LEN(refusals) == PAWL_REFUSAL_COUNT, "every refusal has a row");
 
@@ -215,13 +216,12 @@ static void answer(struct pawl_model_call *call)
 
 /* --- Writing it down ------------------------------------------------------------------------ */
 
-static void tell_latched(const struct pawl_model_call *call)
+void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
+                              const struct pawl_refusal_words *words)
 {
-    const struct pawl_gateway *gateway = call->gateway;
-    if (call->words.latches && gateway->options.on_latched != NULL) {
-        struct pawl_gateway_latch latch = {.refusal = call->words.refusal,
-                                           .unit = call->words.unit,
-                                           .message = call->words.message};
+    if (words->latches && gateway->options.on_latched != NULL) {
+        struct pawl_gateway_latch latch = {
+            .refusal = words->refusal, .unit = words->unit, .message = words->message};
         gateway->options.on_latched(gateway->options.arg, &latch);
     }
 }
@@ -237,7 +237,7 @@ static bool must_stand_alone(const struct pawl_model_call *call)
 static void conclude(struct pawl_model_call *call)
 {
     answer(call);
-    tell_latched(call);
+    pawl_refuse_tell_latched(call->gateway, &call->words);
     if (call->state == PAWL_MODEL_CALL_REFUSING) {
         pawl_model_call_done(call);
     } else {
@@ -268,7 +268,9 @@ static void on_paused(struct pawl_model_call *call, const struct pawl_result *re
     (void)result; /* paused or ended already: as good */
 }
 
-static void submit_pause(struct pawl_model_call *call)
+void pawl_refuse_pause(struct pawl_model_call *call,
+                       uint16_t unit,
+                       void (*done)(struct pawl_model_call *, const struct pawl_result *))
 {
     const struct pawl_gateway *gateway = call->gateway;
     struct pawl_command command = {
@@ -279,10 +281,10 @@ static void submit_pause(struct pawl_model_call *call)
                 .name = gateway->subject.session,
                 .state = PAWL_SESSION_PAUSED,
                 .reason = PAWL_REASON_CAP,
-                .unit = call->words.unit,
+                .unit = unit,
             },
     };
-    pawl_model_call_submit(call, &call->pause_op, &command, on_paused);
+    pawl_model_call_submit(call, &call->pause_op, &command, done);
 }
 
 static void submit_note(struct pawl_model_call *call)
@@ -318,7 +320,11 @@ static bool write_down(struct pawl_model_call *call)
     if (call->words.latches) {
         gateway->latched = true;
         gateway->latch = call->words;
-        submit_pause(call);
+        if (!pawl_summary_available(gateway)) {
+            pawl_refuse_pause(call, call->words.unit,
+                              on_paused); /* else the one more call does, when it is over */
+        }
+        pawl_limit_latched(gateway, &call->words);
     }
     submit_note(call);
     if (call->words.latches) {

@@ -362,6 +362,7 @@ pawl_err pawl_request_read(const struct pawl_request_source *source,
     }
     read_common(&reader);
     dialects[dialect].read(&reader);
+    pawl_request_find_turns(&reader);
     add_other_members(&reader);
     add_messages(&reader);
     pawl_request_let_count(&reader);

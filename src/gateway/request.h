@@ -97,6 +97,12 @@ struct pawl_model_request {
     struct pawl_request_span config; /* Gemini: generationConfig, where its ceiling belongs */
     bool config_object;              /* else null */
     bool config_empty;
+    struct pawl_request_span model_span; /* empty where the path names the model */
+    struct pawl_request_span turns;      /* the conversation; empty where there is none */
+    bool turns_are_text;                 /* one string instead of a list */
+    struct pawl_request_span tool_choice;
+    struct pawl_request_span thinking_span; /* of the thinking budget */
+    bool has_tools;
 };
 
 /* What is known of a body before it is read. */
@@ -122,6 +128,8 @@ struct pawl_request_limits {
     int64_t ceiling; /* output tokens of one choice; -1: as it is */
     int64_t uses;    /* of each server tool; -1: as it is */
     bool old_name;   /* a new ceiling is called max_tokens, for providers that know no other */
+    bool summary;    /* a question behind the conversation, and no tools */
+    struct pawl_slice model; /* instead of the one that was asked for; empty: as it is */
 };
 
 /* Whether anything in the body has to change. */
@@ -131,5 +139,17 @@ bool pawl_request_changes(const struct pawl_model_request *request,
 void pawl_request_write(const struct pawl_model_request *request,
                         const struct pawl_request_limits *limits,
                         struct pawl_buf *out);
+
+/* --- The one more call at the limit (request_summary.c) --------------------------------------- */
+
+enum { PAWL_SUMMARY_QUESTION_TOKENS = 128 };
+
+/* What stands behind the last turn of a conversation; what in front of it where that is one text.
+ */
+const char *pawl_request_summary_turn(enum pawl_dialect dialect);
+const char *pawl_request_summary_text_before(enum pawl_dialect dialect);
+/* The member that forbids the use of tools. */
+const char *pawl_request_no_tools_name(enum pawl_dialect dialect);
+const char *pawl_request_no_tools_value(enum pawl_dialect dialect);
 
 #endif

@@ -8,12 +8,13 @@
 #include "base/assert.h"
 #include "gateway/request.h"
 
-enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 6, EDIT_BYTES = 64 };
+enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 12, EDIT_BYTES = 160, MODEL_BYTES_MAX = 128 };
 
 struct edit {
     size_t start; /* what is replaced; start == end puts something in */
     size_t end;
     char text[EDIT_BYTES];
+    const char *tail; /* behind the text: one that stands elsewhere; NULL: none */
 };
 
 struct edits {
@@ -32,8 +33,20 @@ static void add_edit(struct edits *edits, struct pawl_request_span span, const c
     struct edit *edit = &edits->list[at];
     edit->start = span.start;
     edit->end = span.end;
+    edit->tail = NULL;
     bool fits = pawl_slice_copy_str(pawl_slice_str(text), edit->text, sizeof(edit->text));
     PAWL_ASSERT(fits);
+}
+
+/* A text that is too long for an edit of its own. */
+static void add_long(struct edits *edits, size_t at, const char *text, const char *tail)
+{
+    add_edit(edits, (struct pawl_request_span){at, at}, text);
+    for (size_t i = 0; i < edits->count; i++) {
+        if (edits->list[i].start == at && edits->list[i].end == at) {
+            edits->list[i].tail = tail;
+        }
+    }
 }
 
 static void replace_number(struct edits *edits, struct pawl_request_span span, int64_t value)
@@ -156,6 +169,58 @@ static void edit_stream_options(const struct pawl_model_request *request, struct
     }
 }
 
+/* --- Another model, and the one more call at the limit --------------------------------------- */
+
+/* Names of models have nothing in them that needs an escape: those that do are not in any book. */
+static void edit_model(const struct pawl_model_request *request,
+                       const struct pawl_request_limits *limits,
+                       struct edits *edits)
+{
+    char text[EDIT_BYTES];
+    if (pawl_slice_empty(limits->model) || request->model_span.end == 0) {
+        return;
+    }
+    struct pawl_slice model = pawl_slice_sub(limits->model, 0, MODEL_BYTES_MAX);
+    (void)snprintf(text, sizeof(text), "\"%.*s\"", (int)model.bytes, model.data);
+    add_edit(edits, request->model_span, text);
+}
+
+static void edit_turns(const struct pawl_model_request *request, struct edits *edits)
+{
+    const char *turn = pawl_request_summary_turn(request->dialect);
+    if (request->turns_are_text) {
+        size_t start = request->turns.start;
+        add_edit(edits, (struct pawl_request_span){start, start},
+                 pawl_request_summary_text_before(request->dialect));
+        add_long(edits, request->turns.end, "},", turn);
+        add_edit(edits, (struct pawl_request_span){request->turns.end, request->turns.end}, "]");
+    } else {
+        add_long(edits, request->turns.end - 1, ",", turn);
+    }
+}
+
+static void edit_summary(const struct pawl_model_request *request,
+                         const struct pawl_request_limits *limits,
+                         struct edits *edits)
+{
+    char text[EDIT_BYTES];
+    if (!limits->summary) {
+        return;
+    }
+    edit_turns(request, edits);
+    const char *none = pawl_request_no_tools_value(request->dialect);
+    if (request->tool_choice.end != 0) {
+        add_edit(edits, request->tool_choice, none);
+    } else if (request->has_tools) {
+        (void)snprintf(text, sizeof(text), "\"%s\":%s,",
+                       pawl_request_no_tools_name(request->dialect), none);
+        add_edit(edits, (struct pawl_request_span){request->inside, request->inside}, text);
+    }
+    if (request->thinking_span.end != 0) {
+        replace_number(edits, request->thinking_span, request->thinking_budget);
+    }
+}
+
 static void collect(const struct pawl_model_request *request,
                     const struct pawl_request_limits *limits,
                     struct edits *edits)
@@ -164,6 +229,8 @@ static void collect(const struct pawl_model_request *request,
     edit_ceiling(request, limits, edits);
     edit_uses(request, limits, edits);
     edit_stream_options(request, edits);
+    edit_model(request, limits, edits);
+    edit_summary(request, limits, edits);
 }
 
 bool pawl_request_changes(const struct pawl_model_request *request,
@@ -186,6 +253,7 @@ void pawl_request_write(const struct pawl_model_request *request,
         PAWL_ASSERT(edit->start >= at);
         pawl_buf_append_slice(out, pawl_slice_sub(request->body, at, edit->start - at));
         pawl_buf_append_str(out, edit->text);
+        pawl_buf_append_str(out, edit->tail != NULL ? edit->tail : "");
         at = edit->end;
     }
     pawl_buf_append_slice(out, pawl_slice_sub(request->body, at, request->body.bytes - at));

@@ -80,19 +80,70 @@ static const char *bare_amount(uint16_t unit, int64_t value, char out[static AMO
                                             : pawl_money_format_count(value, out);
 }
 
-static const char *flag_of(uint16_t unit)
+/* "--add-usd 0.75": what would help. */
+static const char *more_of(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
 {
+    char text[PAWL_MONEY_TEXT_BYTES];
     switch (unit) {
     case PAWL_UNIT_USD_MICROCENTS:
-        return "--max-usd";
+        (void)pawl_money_format_usd_short(value, text);
+        (void)snprintf(out, AMOUNT_BYTES, "--add-usd %s", text[0] == '$' ? text + 1 : text);
+        break;
     case PAWL_UNIT_TOKENS:
-        return "--max-tokens";
+        (void)snprintf(out, AMOUNT_BYTES, "--add-tokens %lld", (long long)value);
+        break;
     case PAWL_UNIT_TOOL_CALLS:
-        return "--max-tool-calls";
+        (void)snprintf(out, AMOUNT_BYTES, "--add-tool-calls %lld", (long long)value);
+        break;
     case PAWL_UNIT_ITERATIONS:
-        return "--max-iterations";
+        (void)snprintf(out, AMOUNT_BYTES, "--add-iterations %lld", (long long)value);
+        break;
     default:
-        return "cap";
+        (void)snprintf(out, AMOUNT_BYTES, "--add-usd 1.00");
+        break;
+    }
+    return out;
+}
+
+enum {
+    ASKED_DIVISOR = 2, /* half of the cap, … */
+    ASKED_NEEDS = 4,   /* … at least what so many such calls need */
+    CENT_MICROCENTS = 1000000
+};
+
+int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words)
+{
+    int64_t asked = words->asked > 0 ? words->asked : 1;
+    asked = asked <= PAWL_AMOUNT_MAX / ASKED_NEEDS ? asked * ASKED_NEEDS : asked;
+    int64_t amount = pawl_max_i64(words->left.limit / ASKED_DIVISOR, asked);
+    if (words->unit == PAWL_UNIT_USD_MICROCENTS) {
+        amount += CENT_MICROCENTS - 1;
+        amount -= amount % CENT_MICROCENTS;
+    }
+    return amount;
+}
+
+/* The command that helps, whole. */
+static void append_remedy(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+{
+    char more[AMOUNT_BYTES];
+    const char *run = gateway->options.run_id;
+    size_t bytes = strlen(words->message);
+    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                   gateway->options.limit.attended
+                       ? ". Run %s is stopped; to go on: pawl approve %s %s"
+                       : ". Run %s is stopped; to go on: pawl run --resume %s %s",
+                   run, run, more_of(words->unit, pawl_words_amount_to_ask(words), more));
+}
+
+/* What is kept for the summary is neither used nor held, and not free either. */
+static void append_kept(struct pawl_refusal_words *words)
+{
+    char kept[AMOUNT_BYTES];
+    size_t bytes = strlen(words->message);
+    if (words->left.kept > 0) {
+        (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                       ", %s kept for a summary", bare_amount(words->unit, words->left.kept, kept));
     }
 }
 
@@ -114,6 +165,22 @@ static void words_too_big(struct pawl_refusal_words *words,
                    "pawl: this call is too big: it needs %s at least, and %s is left. An input of "
                    "up to %s tokens would fit",
                    asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
+}
+
+static void words_spent(struct pawl_refusal_words *words,
+                        const char *spent,
+                        const char *limit,
+                        const char *held)
+{
+    char needs[AMOUNT_BYTES];
+    pawl_words_set(words, "pawl: budget spent: %s of %s used, %s held", spent, limit, held);
+    append_kept(words);
+    size_t bytes = strlen(words->message);
+    if (words->asked > 0) {
+        (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                       ", and this call needs %s at least",
+                       bare_amount(words->unit, words->asked, needs));
+    }
 }
 
 void pawl_words_admission(struct pawl_refusal_words *words,
@@ -148,24 +215,68 @@ void pawl_words_admission(struct pawl_refusal_words *words,
                        run, spent, limit, held, needs);
     } else if (words->refusal == PAWL_REFUSAL_TOOL_CALLS) {
         pawl_words_set(words,
-                       "pawl: tool calls used up: %s of %s made, and the answer asks for %s more. "
-                       "Run %s is stopped; raise %s to go on",
-                       spent, limit, needs, run, flag_of(words->unit));
+                       "pawl: tool calls used up: %s of %s made, and the answer asks for %s more",
+                       spent, limit, needs);
+        append_remedy(words, gateway);
     } else if (words->asked > words->left.limit && words->left.spent + words->left.held == 0) {
         pawl_words_set(
             words,
             "pawl: the budget is too small for this call alone: it needs %s at least, and "
-            "all there is is %s. Run %s is stopped; raise %s to go on",
-            asked, limit, run, flag_of(words->unit));
-    } else if (words->asked > 0) {
-        pawl_words_set(words,
-                       "pawl: budget spent: %s of %s used, %s held, and this call needs %s at "
-                       "least. Run %s is stopped; raise %s to go on",
-                       spent, limit, held, needs, run, flag_of(words->unit));
+            "all there is is %s",
+            asked, limit);
+        append_remedy(words, gateway);
     } else {
-        pawl_words_set(words,
-                       "pawl: budget spent: %s of %s used, %s held. Run %s is stopped; raise %s to "
-                       "go on",
-                       spent, limit, held, run, flag_of(words->unit));
+        words_spent(words, spent, limit, held);
+        append_remedy(words, gateway);
     }
+}
+
+void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+{
+    char limit[AMOUNT_BYTES];
+    pawl_words_set(words, "pawl: tool calls used up: all %s made",
+                   amount(words->unit, words->left.limit, limit));
+    append_remedy(words, gateway);
+}
+
+void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+{
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    pawl_words_set(words, "pawl: budget spent: %s of %s used, and the rest goes to a summary",
+                   bare_amount(words->unit, words->left.spent, spent),
+                   amount(words->unit, words->left.limit, limit));
+    append_remedy(words, gateway);
+}
+
+/* The question stands: its answer lifts the latch, whenever it comes. */
+void pawl_words_asked(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      uint32_t waited_ms)
+{
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    char more[AMOUNT_BYTES];
+    char nobody[64] = "";
+    const char *run = gateway->options.run_id;
+    if (waited_ms > 0) {
+        (void)snprintf(nobody, sizeof(nobody), ", and nobody answered within %u s",
+                       (unsigned)(waited_ms / 1000));
+    }
+    pawl_words_set(words,
+                   "pawl: budget spent: %s of %s used%s. Run %s waits for an answer: pawl approve "
+                   "%s %s, then ask again; or pawl deny %s",
+                   bare_amount(words->unit, words->left.spent, spent),
+                   amount(words->unit, words->left.limit, limit), nobody, run, run,
+                   more_of(words->unit, pawl_words_amount_to_ask(words), more), run);
+}
+
+void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+{
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    pawl_words_set(words, "pawl: budget spent: %s of %s used, and more was denied",
+                   bare_amount(words->unit, words->left.spent, spent),
+                   amount(words->unit, words->left.limit, limit));
+    append_remedy(words, gateway);
 }

@@ -7,19 +7,11 @@
  * The caller skips records at or below the run's watermark, so each is counted once.
  */
 #include "base/json.h"
-#include "history/db.h"
+#include "history/apply_priv.h"
 
 /* Several times what the largest metadata can need as JSON, so that an arena that is full means
  * that there is no memory. */
 enum { META_BYTES_MAX = 64 * PAWL_METADATA_BYTES_MAX };
-
-struct context {
-    struct pawl_history_db *db;
-    struct pawl_slice run;
-    const struct pawl_record *record;
-    struct pawl_arena *arena;
-    struct pawl_json meta; /* count 0 when there is none that can be read */
-};
 
 int pawl_history_unit_index(uint16_t unit)
 {
@@ -51,33 +43,35 @@ spread(const struct pawl_amount *lines, uint32_t count, int64_t sums[static PAWL
     }
 }
 
-static uint32_t meta_node(const struct context *context, const char *path)
+static uint32_t meta_node(const struct pawl_history_context *context, const char *path)
 {
     return context->meta.count > 0 ? pawl_json_path(&context->meta, 0, path) : PAWL_JSON_NONE;
 }
 
-static struct pawl_slice meta_text(const struct context *context, const char *path)
+struct pawl_slice pawl_history_meta_text(const struct pawl_history_context *context,
+                                         const char *path)
 {
     uint32_t node = meta_node(context, path);
     return node == PAWL_JSON_NONE ? PAWL_SLICE_NONE
                                   : pawl_json_string(&context->meta, node, context->arena);
 }
 
-static int64_t meta_number(const struct context *context, const char *path, int64_t fallback)
+static int64_t
+meta_number(const struct pawl_history_context *context, const char *path, int64_t fallback)
 {
     uint32_t node = meta_node(context, path);
     int64_t value = 0;
     return node != PAWL_JSON_NONE && pawl_json_i64(&context->meta, node, &value) ? value : fallback;
 }
 
-static bool meta_true(const struct context *context, const char *path)
+bool pawl_history_meta_true(const struct pawl_history_context *context, const char *path)
 {
     uint32_t node = meta_node(context, path);
     return node != PAWL_JSON_NONE && pawl_json_bool_or(&context->meta, node, false);
 }
 
 /* All units but the time, which is the difference of two columns. */
-static void add_to_run(const struct context *context, const int64_t *spent)
+static void add_to_run(const struct pawl_history_context *context, const int64_t *spent)
 {
     pawl_history_db_run(context->db,
                         "UPDATE runs SET spent0=spent0+?2, spent1=spent1+?3, spent2=spent2+?4,"
@@ -85,7 +79,7 @@ static void add_to_run(const struct context *context, const int64_t *spent)
                         "siiii", context->run, spent[0], spent[1], spent[2], spent[3]);
 }
 
-static void apply_session_open(const struct context *context)
+static void apply_session_open(const struct pawl_history_context *context)
 {
     const struct pawl_command_session_open *open = &context->record->command.u.session_open;
     int64_t limit[PAWL_HISTORY_UNITS] = {-1, -1, -1, -1, -1};
@@ -102,7 +96,7 @@ static void apply_session_open(const struct context *context)
                         limit[2], limit[3], limit[4]);
 }
 
-static void apply_reserve(const struct context *context)
+static void apply_reserve(const struct pawl_history_context *context)
 {
     const struct pawl_command_reserve *reserve = &context->record->command.u.reserve;
     int64_t hold[PAWL_HISTORY_UNITS] = {0};
@@ -112,14 +106,14 @@ static void apply_reserve(const struct context *context)
                         " model_asked, hold0, hold1, hold2, hold3, reserve_meta)"
                         " VALUES(?1, ?2, ?3, 'held', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                         "siissiiiis", context->run, (int64_t)context->record->op,
-                        context->record->now_us, meta_text(context, "dialect"),
-                        meta_text(context, "model"), hold[0], hold[1], hold[2], hold[3],
-                        context->record->command.metadata);
+                        context->record->now_us, pawl_history_meta_text(context, "dialect"),
+                        pawl_history_meta_text(context, "model"), hold[0], hold[1], hold[2],
+                        hold[3], context->record->command.metadata);
     pawl_history_db_run(context->db, "UPDATE runs SET calls=calls+1 WHERE id=?1", "s",
                         context->run);
 }
 
-static void apply_grow(const struct context *context)
+static void apply_grow(const struct pawl_history_context *context)
 {
     const struct pawl_command_grow *grow = &context->record->command.u.grow;
     int64_t more[PAWL_HISTORY_UNITS] = {0};
@@ -144,7 +138,8 @@ static const char *const cache_write_buckets[BUCKETS_MAX] = {"usage.cache_write"
 static const char *const output_buckets[BUCKETS_MAX] = {"usage.output", "usage.output_audio",
                                                         "usage.output_image"};
 
-static int64_t sum_of(const struct context *context, const char *const buckets[static BUCKETS_MAX])
+static int64_t sum_of(const struct pawl_history_context *context,
+                      const char *const buckets[static BUCKETS_MAX])
 {
     int64_t sum = 0;
     for (size_t i = 0; i < BUCKETS_MAX && buckets[i] != NULL; i++) {
@@ -154,7 +149,8 @@ static int64_t sum_of(const struct context *context, const char *const buckets[s
 }
 
 /* What the metadata of a settlement says, onto the call's row. */
-static void describe_settlement(const struct context *context, int64_t call, const char *state)
+static void
+describe_settlement(const struct pawl_history_context *context, int64_t call, const char *state)
 {
     pawl_history_db_run(
         context->db,
@@ -162,18 +158,19 @@ static void describe_settlement(const struct context *context, int64_t call, con
         " cache_read=?9, cache_write=?10, output=?11, reasoning=?12, tool_calls=?13,"
         " duration_us=?14, estimated=?15, settle_meta=?16 WHERE run_id=?1 AND id=?2",
         "sitissiiiiiiiiis", context->run, call, state, context->record->now_us,
-        meta_text(context, "model"), meta_text(context, "end"), meta_number(context, "status", 0),
-        sum_of(context, input_buckets), sum_of(context, cache_read_buckets),
-        sum_of(context, cache_write_buckets), sum_of(context, output_buckets),
-        meta_number(context, "usage.reasoning", 0), meta_number(context, "tool_calls", 0),
-        meta_number(context, "duration_us", 0), (int64_t)meta_true(context, "estimated"),
-        context->record->command.metadata);
+        pawl_history_meta_text(context, "model"), pawl_history_meta_text(context, "end"),
+        meta_number(context, "status", 0), sum_of(context, input_buckets),
+        sum_of(context, cache_read_buckets), sum_of(context, cache_write_buckets),
+        sum_of(context, output_buckets), meta_number(context, "usage.reasoning", 0),
+        meta_number(context, "tool_calls", 0), meta_number(context, "duration_us", 0),
+        (int64_t)pawl_history_meta_true(context, "estimated"), context->record->command.metadata);
 }
 
 /* Books what a settlement charged in place of what the row had before (nothing, or the hold after
  * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own.
  */
-static void book(const struct context *context, int64_t call, const struct pawl_result *result)
+static void
+book(const struct pawl_history_context *context, int64_t call, const struct pawl_result *result)
 {
     int64_t now[PAWL_HISTORY_UNITS] = {0};
     int64_t change[PAWL_HISTORY_UNITS] = {0};
@@ -200,7 +197,7 @@ static void book(const struct context *context, int64_t call, const struct pawl_
     add_to_run(context, change);
 }
 
-static void apply_settle(const struct context *context, const char *state)
+static void apply_settle(const struct pawl_history_context *context, const char *state)
 {
     const struct pawl_result *result = &context->record->result;
     int64_t call = (int64_t)context->record->command.u.settle.reservation;
@@ -216,7 +213,8 @@ static void apply_settle(const struct context *context, const char *state)
                         context->run, meta_number(context, "overshoot", 0));
 }
 
-static void apply_expired(const struct context *context, const struct pawl_expired *expired)
+static void apply_expired(const struct pawl_history_context *context,
+                          const struct pawl_expired *expired)
 {
     int64_t id = (int64_t)expired->id;
     switch (expired->kind) {
@@ -249,7 +247,13 @@ static void apply_expired(const struct context *context, const struct pawl_expir
                             "sii", context->run, (int64_t)PAWL_UNIT_WALL_CLOCK_MS,
                             context->record->now_us);
         break;
-    default: /* approvals and corrections that ran out leave the rows as they are */
+    case PAWL_EXPIRED_APPROVAL:
+        pawl_history_db_run(context->db,
+                            "UPDATE approvals SET state='expired', answered_us=?3"
+                            " WHERE run_id=?1 AND id=?2",
+                            "sii", context->run, (int64_t)expired->id, context->record->now_us);
+        break;
+    default: /* corrections that ran out leave the rows as they are */
         break;
     }
 }
@@ -290,7 +294,7 @@ static const char *session_reason_name(uint8_t reason)
     }
 }
 
-static void apply_session_set(const struct context *context)
+static void apply_session_set(const struct pawl_history_context *context)
 {
     const struct pawl_command_session_set *set = &context->record->command.u.session_set;
     bool ended = set->state == PAWL_SESSION_ENDED;
@@ -309,10 +313,11 @@ static void apply_session_set(const struct context *context)
     }
 }
 
-static void apply_note(const struct context *context)
+static void apply_note(const struct pawl_history_context *context)
 {
     struct pawl_slice metadata = context->record->command.metadata;
     uint32_t argv = meta_node(context, "argv");
+    uint32_t before = meta_node(context, "before");
     switch (context->record->command.u.note.kind) {
     case PAWL_NOTE_REFUSAL:
         pawl_history_db_run(context->db,
@@ -320,8 +325,9 @@ static void apply_note(const struct context *context)
                             " dialect, model_asked, reason, reserve_meta)"
                             " VALUES(?1, ?2, ?3, ?3, 'refused', ?4, ?5, ?6, ?7)",
                             "siissss", context->run, (int64_t)context->record->op,
-                            context->record->now_us, meta_text(context, "dialect"),
-                            meta_text(context, "model"), meta_text(context, "reason"), metadata);
+                            context->record->now_us, pawl_history_meta_text(context, "dialect"),
+                            pawl_history_meta_text(context, "model"),
+                            pawl_history_meta_text(context, "reason"), metadata);
         pawl_history_db_run(context->db, "UPDATE runs SET refusals=refusals+?2 WHERE id=?1", "si",
                             context->run, (int64_t)context->record->repeats + 1);
         break;
@@ -331,10 +337,14 @@ static void apply_note(const struct context *context)
         break;
     case PAWL_NOTE_RUN_START:
         pawl_history_db_run(
-            context->db, "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5 WHERE id=?1",
-            "sssss", context->run, meta_text(context, "name"), meta_text(context, "command"),
+            context->db,
+            "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5, resumed_from=?6, before=?7"
+            " WHERE id=?1",
+            "sssssss", context->run, pawl_history_meta_text(context, "name"),
+            pawl_history_meta_text(context, "command"),
             argv == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, argv),
-            meta_text(context, "cwd"));
+            pawl_history_meta_text(context, "cwd"), pawl_history_meta_text(context, "resumed_from"),
+            before == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, before));
         break;
     case PAWL_NOTE_RUN_END:
         pawl_history_db_run(context->db,
@@ -343,14 +353,23 @@ static void apply_note(const struct context *context)
                             "siiisi", context->run, meta_number(context, "status", -1),
                             meta_number(context, "agent_status", -1),
                             meta_number(context, "agent_signal", 0), metadata,
-                            (int64_t)meta_true(context, "hard_stop"));
+                            (int64_t)pawl_history_meta_true(context, "hard_stop"));
+        break;
+    case PAWL_NOTE_SUMMARY:
+    case PAWL_NOTE_DEGRADE:
+        pawl_history_db_run(context->db,
+                            "INSERT OR REPLACE INTO marks(run_id, id, at_us, kind, note)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5)",
+                            "siiis", context->run, (int64_t)context->record->op,
+                            context->record->now_us, (int64_t)context->record->command.u.note.kind,
+                            metadata);
         break;
     default: /* thresholds have no column */
         break;
     }
 }
 
-static void apply_event(const struct context *context)
+static void apply_event(const struct pawl_history_context *context)
 {
     const struct pawl_result *result = &context->record->result;
     int64_t charged[PAWL_HISTORY_UNITS] = {0};
@@ -361,18 +380,18 @@ static void apply_event(const struct context *context)
                         charged[PAWL_HISTORY_TOOL_CALLS]);
 }
 
-static void apply_release(const struct context *context)
+static void apply_release(const struct pawl_history_context *context)
 {
     int64_t call = (int64_t)context->record->command.u.release.reservation;
     pawl_history_db_run(context->db,
                         "UPDATE calls SET state='released', settled_us=?3, end=?4, status=?5,"
                         " settle_meta=?6 WHERE run_id=?1 AND id=?2",
                         "siisis", context->run, call, context->record->now_us,
-                        meta_text(context, "end"), meta_number(context, "status", 0),
+                        pawl_history_meta_text(context, "end"), meta_number(context, "status", 0),
                         context->record->command.metadata);
 }
 
-static void dispatch(const struct context *context)
+static void dispatch(const struct pawl_history_context *context)
 {
     switch ((enum pawl_command_type)context->record->command.type) {
     case PAWL_COMMAND_SESSION_OPEN:
@@ -408,13 +427,10 @@ static void dispatch(const struct context *context)
         }
         break;
     case PAWL_COMMAND_APPROVAL_OPEN:
-        pawl_history_db_run(context->db, "UPDATE runs SET asked=asked+1 WHERE id=?1", "s",
-                            context->run);
+        pawl_history_apply_question(context);
         break;
     case PAWL_COMMAND_APPROVAL_ANSWER:
-        pawl_history_db_run(context->db, "UPDATE runs SET given=given+?2 WHERE id=?1", "si",
-                            context->run,
-                            (int64_t)context->record->command.u.approval_answer.approved);
+        pawl_history_apply_answer(context);
         break;
     case PAWL_COMMAND_CONFIG:
     case PAWL_COMMAND_TZ_DEFINE:
@@ -440,7 +456,7 @@ void pawl_history_apply(struct pawl_history_db *db,
     if (result->code == PAWL_RESULT_OK && !result->replayed) {
         struct pawl_arena arena;
         pawl_arena_init(&arena, META_BYTES_MAX);
-        struct context context = {
+        struct pawl_history_context context = {
             .db = db, .run = run_id, .record = record, .arena = &arena, .meta = {.count = 0}};
         if (!pawl_slice_empty(record->command.metadata) &&
             !pawl_json_parse(&arena, record->command.metadata, PAWL_JSON_LEDGER,

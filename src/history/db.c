@@ -20,12 +20,14 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 3, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 4, BUSY_TIMEOUT_MS = 20000 };
 
 /* What an older pawl wrote goes: readers feed the tables again from the journals. */
 static const char schema[] =
     "DROP TABLE IF EXISTS runs;"
     "DROP TABLE IF EXISTS calls;"
+    "DROP TABLE IF EXISTS approvals;"
+    "DROP TABLE IF EXISTS marks;"
     "CREATE TABLE runs("
     " id TEXT PRIMARY KEY, watermark INTEGER NOT NULL DEFAULT 0,"
     " name TEXT, command TEXT, argv TEXT, cwd TEXT,"
@@ -44,8 +46,9 @@ static const char schema[] =
     " calls INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,"
     " asked INTEGER NOT NULL DEFAULT 0, given INTEGER NOT NULL DEFAULT 0,"
     " batches INTEGER NOT NULL DEFAULT 0,"
-    " end_note TEXT) WITHOUT ROWID;"
+    " resumed_from TEXT, before TEXT, end_note TEXT) WITHOUT ROWID;"
     "CREATE INDEX runs_by_start ON runs(started_us);"
+    "CREATE INDEX runs_by_resumed ON runs(resumed_from) WHERE resumed_from IS NOT NULL;"
     "CREATE TABLE calls("
     " run_id TEXT NOT NULL, id INTEGER NOT NULL,"
     " at_us INTEGER NOT NULL, settled_us INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL,"
@@ -63,8 +66,16 @@ static const char schema[] =
     " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
     " reserve_meta TEXT, settle_meta TEXT,"
     " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
-    "PRAGMA user_version=3;";
-_Static_assert(SCHEMA_VERSION == 3, "the last line of the schema says its version");
+    "CREATE TABLE approvals("
+    " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " answered_us INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, kind TEXT NOT NULL,"
+    " asked TEXT NOT NULL, given TEXT, answered_by TEXT, unasked INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
+    "CREATE TABLE marks("
+    " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
+    "PRAGMA user_version=4;";
+_Static_assert(SCHEMA_VERSION == 4, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {

@@ -15,7 +15,7 @@
 #include "history/history.h"
 #include "journal/record.h"
 
-enum { PAWL_HISTORY_STATEMENTS_MAX = 48 };
+enum { PAWL_HISTORY_STATEMENTS_MAX = 64 };
 
 struct pawl_history_db {
     sqlite3 *sqlite;

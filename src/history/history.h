@@ -83,7 +83,9 @@ struct pawl_history_run {
     uint64_t refusals;
     uint64_t approvals_asked;
     uint64_t approvals_given;
-    uint64_t batches;           /* let through unmetered */
+    uint64_t batches;               /* let through unmetered */
+    struct pawl_slice resumed_from; /* the run that this one goes on with, or empty */
+    struct pawl_slice before;   /* what that one and those before it had spent, JSON, or empty */
     struct pawl_slice end_note; /* the metadata of the end, JSON, or empty */
     uint64_t watermark;         /* the last operation that all of this comes from */
 };
@@ -124,11 +126,32 @@ struct pawl_history_model {
     int64_t output;
 };
 
+struct pawl_history_approval {
+    uint64_t id;
+    int64_t at_us;
+    int64_t answered_us;     /* 0: not yet */
+    struct pawl_slice state; /* "pending", "approved", "denied", "expired" */
+    struct pawl_slice kind;  /* "raise_cap", "model", "resume" */
+    struct pawl_slice asked; /* a JSON array of amounts */
+    struct pawl_slice given; /* likewise; empty: nothing */
+    struct pawl_slice by;    /* who answered, or empty */
+    bool unasked;            /* more was given without a question */
+};
+
+/* Something that happened in a run and is no call: a NOTE of a kind that is shown. */
+struct pawl_history_mark {
+    uint64_t id; /* its operation's number */
+    int64_t at_us;
+    uint16_t kind;          /* enum pawl_note_kind */
+    struct pawl_slice note; /* its metadata, JSON */
+};
+
 struct pawl_history_filter {
-    uint32_t limit;              /* 0: all */
-    struct pawl_slice id_prefix; /* with or without "run_"; empty: any */
-    struct pawl_slice name;      /* the whole of it; empty: any, or none */
-    int64_t since_us;            /* 0: from the beginning */
+    uint32_t limit;                 /* 0: all */
+    struct pawl_slice id_prefix;    /* with or without "run_"; empty: any */
+    struct pawl_slice name;         /* the whole of it; empty: any, or none */
+    int64_t since_us;               /* 0: from the beginning */
+    struct pawl_slice resumed_from; /* the runs that go on with that one; empty: any */
 };
 
 /* Each row is borrowed for the call; false stops the reading, which is no error. Newest run first;
@@ -137,6 +160,8 @@ typedef bool pawl_history_run_fn(void *arg, const struct pawl_history_run *run);
 typedef bool pawl_history_id_fn(void *arg, struct pawl_slice run_id, uint64_t watermark);
 typedef bool pawl_history_call_fn(void *arg, const struct pawl_history_call *call);
 typedef bool pawl_history_model_fn(void *arg, const struct pawl_history_model *model);
+typedef bool pawl_history_approval_fn(void *arg, const struct pawl_history_approval *approval);
+typedef bool pawl_history_mark_fn(void *arg, const struct pawl_history_mark *mark);
 
 PAWL_MUST_CHECK pawl_err pawl_history_runs(struct pawl_history *history,
                                            const struct pawl_history_filter *filter,
@@ -156,6 +181,17 @@ PAWL_MUST_CHECK pawl_err pawl_history_known_op(struct pawl_history *history,
 PAWL_MUST_CHECK pawl_err pawl_history_calls(struct pawl_history *history,
                                             struct pawl_slice run_id,
                                             pawl_history_call_fn *fn,
+                                            void *arg,
+                                            struct pawl_errmsg *msg);
+/* Questions to a person, and marks, in their order. */
+PAWL_MUST_CHECK pawl_err pawl_history_approvals(struct pawl_history *history,
+                                                struct pawl_slice run_id,
+                                                pawl_history_approval_fn *fn,
+                                                void *arg,
+                                                struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_history_marks(struct pawl_history *history,
+                                            struct pawl_slice run_id,
+                                            pawl_history_mark_fn *fn,
                                             void *arg,
                                             struct pawl_errmsg *msg);
 /* By money, dearest first. */

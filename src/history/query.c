@@ -15,6 +15,8 @@ struct receiver {
     pawl_history_id_fn *id;
     pawl_history_call_fn *call;
     pawl_history_model_fn *model;
+    pawl_history_approval_fn *approval;
+    pawl_history_mark_fn *mark;
     void *arg;
 };
 
@@ -96,6 +98,8 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
     run.approvals_asked = (uint64_t)next_int(row, &i);
     run.approvals_given = (uint64_t)next_int(row, &i);
     run.batches = (uint64_t)next_int(row, &i);
+    run.resumed_from = next_text(row, &i);
+    run.before = next_text(row, &i);
     run.end_note = next_text(row, &i);
     run.watermark = (uint64_t)next_int(row, &i);
     return run;
@@ -118,16 +122,17 @@ pawl_err pawl_history_runs(struct pawl_history *history,
         "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
         " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"
         " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"
-        " asked, given, batches, end_note, watermark FROM runs"
+        " asked, given, batches, resumed_from, before, end_note, watermark FROM runs"
         " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
-        " AND (?4 IS NULL OR name=?4)"
+        " AND (?4 IS NULL OR name=?4) AND (?6 IS NULL OR resumed_from=?6)"
         " ORDER BY started_us DESC, id DESC LIMIT ?5";
     struct pawl_history_db *db = pawl_history_connection(history);
     struct pawl_slice prefix = filter->id_prefix;
     bool bare = !pawl_slice_starts_with(prefix, PAWL_SLICE("run_"));
     int64_t limit = filter->limit == 0 ? INT64_C(-1) : (int64_t)filter->limit;
-    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "isisi", filter->since_us, prefix,
-                                             (int64_t)bare, filter->name, limit);
+    sqlite3_stmt *row =
+        pawl_history_db_bind(db, sql, "isisis", filter->since_us, prefix, (int64_t)bare,
+                             filter->name, limit, filter->resumed_from);
     struct receiver receiver = {.run = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_run, &receiver, msg);
 }
@@ -222,6 +227,59 @@ pawl_err pawl_history_calls(struct pawl_history *history,
     sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
     struct receiver receiver = {.call = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_call, &receiver, msg);
+}
+
+static bool hand_out_approval(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    int i = 0;
+    struct pawl_history_approval approval = {.id = (uint64_t)next_int(row, &i)};
+    approval.at_us = next_int(row, &i);
+    approval.answered_us = next_int(row, &i);
+    approval.state = next_text(row, &i);
+    approval.kind = next_text(row, &i);
+    approval.asked = next_text(row, &i);
+    approval.given = next_text(row, &i);
+    approval.by = next_text(row, &i);
+    approval.unasked = next_int(row, &i) != 0;
+    return receiver->approval(receiver->arg, &approval);
+}
+
+pawl_err pawl_history_approvals(struct pawl_history *history,
+                                struct pawl_slice run_id,
+                                pawl_history_approval_fn *fn,
+                                void *arg,
+                                struct pawl_errmsg *msg)
+{
+    static const char sql[] =
+        "SELECT id, at_us, answered_us, state, kind, asked, given, answered_by, unasked"
+        " FROM approvals WHERE run_id=?1 ORDER BY at_us, id";
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
+    struct receiver receiver = {.approval = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_approval, &receiver, msg);
+}
+
+static bool hand_out_mark(sqlite3_stmt *row, const struct receiver *receiver)
+{
+    int i = 0;
+    struct pawl_history_mark mark = {.id = (uint64_t)next_int(row, &i)};
+    mark.at_us = next_int(row, &i);
+    mark.kind = (uint16_t)next_int(row, &i);
+    mark.note = next_text(row, &i);
+    return receiver->mark(receiver->arg, &mark);
+}
+
+pawl_err pawl_history_marks(struct pawl_history *history,
+                            struct pawl_slice run_id,
+                            pawl_history_mark_fn *fn,
+                            void *arg,
+                            struct pawl_errmsg *msg)
+{
+    static const char sql[] = "SELECT id, at_us, kind, note FROM marks WHERE run_id=?1 ORDER BY id";
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
+    struct receiver receiver = {.mark = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_mark, &receiver, msg);
 }
 
 static bool hand_out_model(sqlite3_stmt *row, const struct receiver *receiver)

@@ -135,6 +135,18 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
     }
 }
 
+static void append_steps(const struct pawl_card *card, struct pawl_buf *out)
+{
+    char took[PAWL_CLOCK_TEXT_BYTES];
+    for (uint32_t i = 0; i < card->step_count; i++) {
+        int64_t at_ms = (card->steps[i].at_us - card->started_us) / PAWL_US_PER_MS;
+        label(out, i == 0 ? "degraded" : "");
+        pawl_buf_printf(out, "to %s from %u %% on, after %s\n", card->steps[i].step->model,
+                        (unsigned)card->steps[i].step->percent,
+                        pawl_duration_format_ms(at_ms, took));
+    }
+}
+
 static void append_agent(const struct pawl_card *card, struct pawl_buf *out)
 {
     label(out, "agent");
@@ -185,6 +197,7 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     label(out, "approvals");
     pawl_buf_printf(out, "%" PRIu64 " asked, %" PRIu64 " given\n", card->approvals_asked,
                     card->approvals_given);
+    append_steps(card, out);
     label(out, "hard stop");
     pawl_buf_append_str(out, card->hard_stop ? "yes\n" : "no\n");
     append_agent(card, out);

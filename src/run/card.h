@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "gateway/limit.h"
 #include "run/account.h"
 #include "run/caps.h"
 #include "run/worktree.h"
@@ -46,7 +47,13 @@ struct pawl_card_call {
     int64_t output;
 };
 
-enum { PAWL_CARD_MODELS_MAX = 16 };
+/* A step of the ladder that was taken. */
+struct pawl_card_step {
+    const struct pawl_degrade_step *step;
+    int64_t at_us;
+};
+
+enum { PAWL_CARD_MODELS_MAX = 16, PAWL_CARD_STEPS_MAX = PAWL_DEGRADE_STEPS_MAX };
 
 struct pawl_card {
     const char *run_id;
@@ -76,6 +83,8 @@ struct pawl_card {
     uint32_t model_count;
     struct pawl_card_model models[PAWL_CARD_MODELS_MAX];
     struct pawl_card_call dearest;
+    const struct pawl_card_step *steps;
+    uint32_t step_count;
     struct pawl_worktree_changes files;
     struct pawl_slice notices; /* lines that could not be printed in time */
 };

@@ -94,6 +94,20 @@ static void put_models(const struct pawl_card *card, struct pawl_json_writer *wr
     }
 }
 
+static void put_steps(const struct pawl_card *card, struct pawl_json_writer *writer)
+{
+    pawl_json_key(writer, "degraded");
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < card->step_count; i++) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "model", card->steps[i].step->model);
+        pawl_json_member_i64(writer, "percent", card->steps[i].step->percent);
+        pawl_json_member_i64(writer, "at_ms", card->steps[i].at_us / PAWL_US_PER_MS);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
 static void put_notices(struct pawl_slice notices, struct pawl_json_writer *writer)
 {
     pawl_json_key(writer, "notices");
@@ -125,6 +139,12 @@ void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out)
         pawl_json_member_i64(&writer, unit_name(i), card->account.units[i].spent);
     }
     pawl_json_object_end(&writer);
+    pawl_json_key(&writer, "limits");
+    pawl_json_object_begin(&writer);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        pawl_json_member_i64(&writer, unit_name(i), card->account.units[i].limit);
+    }
+    pawl_json_object_end(&writer);
     pawl_json_member_i64(&writer, "unconfirmed", card->unconfirmed_microcents);
     pawl_json_member_i64(&writer, "calls", (int64_t)card->calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)card->refusals);
@@ -132,6 +152,7 @@ void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "approvals_asked", (int64_t)card->approvals_asked);
     pawl_json_member_i64(&writer, "approvals_given", (int64_t)card->approvals_given);
     put_models(card, &writer);
+    put_steps(card, &writer);
     pawl_worktree_put(&card->files, &writer);
     put_notices(card->notices, &writer);
     pawl_json_object_end(&writer);

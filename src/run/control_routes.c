@@ -82,10 +82,38 @@ ask_tool(void *arg, struct pawl_http_exchange *exchange, const struct pawl_contr
     pawl_gateway_ask_tool(run->gateway, &question);
 }
 
+/* POST …/run/approve: more of what it names, or of what is asked for. */
+enum { APPROVE_ADD, APPROVE_BY, APPROVE_FIELDS };
+static const struct pawl_control_field approve_fields[APPROVE_FIELDS] = {
+    [APPROVE_ADD] = {"add", PAWL_CONTROL_AMOUNTS, false},
+    [APPROVE_BY] = {"by", PAWL_CONTROL_TEXT, false},
+};
+
+static void
+approve(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    const struct pawl_control_value *add = &values[APPROVE_ADD];
+    pawl_run_approve(arg, exchange, add->amounts, add->amount_count, values[APPROVE_BY].text);
+}
+
+/* POST …/run/deny */
+enum { DENY_BY, DENY_FIELDS };
+static const struct pawl_control_field deny_fields[DENY_FIELDS] = {
+    [DENY_BY] = {"by", PAWL_CONTROL_TEXT, false},
+};
+
+static void
+deny(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    pawl_run_deny(arg, exchange, values[DENY_BY].text);
+}
+
 const struct pawl_control_route pawl_control_routes[] = {
     {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
     {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
     {"POST", PAWL_CONTROL_PATH "/tool-call", tool_call_fields, PAWL_ARRAY_LEN(tool_call_fields),
      ask_tool},
+    {"POST", PAWL_CONTROL_PATH "/approve", approve_fields, APPROVE_FIELDS, approve},
+    {"POST", PAWL_CONTROL_PATH "/deny", deny_fields, DENY_FIELDS, deny},
 };
 const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);

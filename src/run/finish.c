@@ -58,7 +58,7 @@ void pawl_run_drain(struct pawl_run *run)
         struct pawl_buf line;
         pawl_buf_init(&line, LINE_BYTES);
         pawl_lines_draining(calls, &line);
-        pawl_run_say(run, &line);
+        (void)pawl_run_say(run, &line);
         pawl_buf_free(&line);
     }
     pawl_gateway_settle_all(run->gateway, PAWL_RUN_DRAIN_MS, on_idle, run);

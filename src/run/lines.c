@@ -67,6 +67,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
             append_cap(start, index, out);
         }
     }
+    pawl_lines_mode(start->limit, start->attended, out);
     if (start->attended) {
         pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed, but it "
                                  "is ended when its time is up");

@@ -27,6 +27,7 @@ struct pawl_lines_start {
     enum pawl_run_cap_index primary;
     const struct pawl_model_guess *model;
     bool attended;
+    const struct pawl_limit_options *limit;
 };
 
 /* Each appends one line with its new line. */
@@ -36,6 +37,21 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         bool attended,
                         struct pawl_buf *out);
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
+/* A part of the line before the run: what comes before the refusals. */
+void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out);
+/* A question, and how it is answered. */
+void pawl_lines_question(const char *run_id,
+                         const struct pawl_limit_question *question,
+                         struct pawl_buf *out);
+/* What was given, and what there is in all now; `by` may be empty. */
+void pawl_lines_given(const struct pawl_amount *lines,
+                      uint32_t line_count,
+                      const struct pawl_account *account,
+                      struct pawl_slice by,
+                      struct pawl_buf *out);
+void pawl_lines_denied(struct pawl_slice by, struct pawl_buf *out);
+/* A step down the ladder, or why it is not taken. */
+void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out);
 void pawl_lines_stopped(struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
 void pawl_lines_draining(uint64_t calls, struct pawl_buf *out);

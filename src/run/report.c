@@ -77,7 +77,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .started_us = run->started_us,
         .ended_us = pawl_run_now_us(run),
         .why = why,
-        .hard_stop = run->latched || run->time_up,
+        .hard_stop = run->was_latched || run->time_up,
         .killed = run->killed,
         .unit = unit_of(run, why),
         .status = status_of(run, why),
@@ -90,6 +90,8 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .calls = counters.calls,
         .refusals = counters.refusals,
         .batches = counters.batches,
+        .steps = run->steps,
+        .step_count = run->step_count,
         .notices = pawl_buf_slice(&run->notices),
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,

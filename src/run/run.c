@@ -76,6 +76,26 @@ static pawl_err settle_attendance(struct pawl_run *run, struct pawl_errmsg *msg)
     return PAWL_ERR(PERMISSION);
 }
 
+/* A model that calls are to go to must have a price, or they would be refused there. */
+static pawl_err check_steps(const struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    const struct pawl_limit_options *limit = &run->options->limit;
+    for (uint32_t i = 0; i < limit->step_count; i++) {
+        struct pawl_price price;
+        struct pawl_price_query query = {.model = pawl_slice_str(limit->steps[i].model),
+                                         .at_us = run->clock.real_us(run->clock.arg)};
+        if (!pawl_price_lookup(run->prices, query, &price)) {
+            pawl_errmsg_set(
+                msg,
+                "no price is known for %.128s (--degrade), so no call may go there: see "
+                "'pawl prices', or put its price into %.200s",
+                limit->steps[i].model, run->prices_path);
+            return PAWL_ERR(INVALID);
+        }
+    }
+    return PAWL_OK;
+}
+
 /* Everything that may be wrong with what the user gave. */
 static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
 {
@@ -95,6 +115,9 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = pawl_run_check_agent(run, msg);
+    }
+    if (pawl_ok(err)) {
+        err = check_steps(run, msg);
     }
     if (pawl_failed(err)) {
         return err;

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/money.h"
+#include "gateway/limit.h"
 #include "run/agents.h"
 
 enum pawl_run_cap_index {
@@ -47,6 +48,7 @@ struct pawl_run_options {
     enum pawl_run_cap_index primary; /* the first cap given, else dollars */
     const char *policy;              /* a built-in one's name, or a file; NULL: policy.h chooses */
     enum pawl_run_attendance attendance;
+    struct pawl_limit_options limit; /* `attended` is found out by the run */
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
     bool agent_given;   /* else it is told by the command */

@@ -5,6 +5,8 @@
  *   run.c     the order of it all, and what can fail before the agent starts
  *   inject.c  what the agent gets besides an address, so that no call goes past the gateway
  *   start.c   the ledger, the gateway, the run's socket; the agent's start
+ *   limit.c   what the gateway says at the limit
+ *   approve.c more for a run, or a no
  *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
  *   finish.c  the end: draining, closing the books
  *   report.c  the numbers of the card
@@ -29,6 +31,7 @@
 #include "history/history.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "run/approve.h"
 #include "run/caps.h"
 #include "run/card.h"
 #include "run/control.h"
@@ -137,6 +140,12 @@ struct pawl_run {
     bool agent_ended;
     int wait_status;
     int threshold_told;
+    struct pawl_run_question question;
+    struct pawl_op question_op;
+    struct pawl_limit_question asked; /* in its own words */
+    bool was_latched;                 /* once, whatever lifted it since */
+    uint32_t step_count;
+    struct pawl_card_step steps[PAWL_CARD_STEPS_MAX];
     struct pawl_buf notices; /* lines that could not be printed */
 };
 
@@ -172,14 +181,23 @@ PAWL_MUST_CHECK pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg
 PAWL_MUST_CHECK pawl_err pawl_run_collect_signals(struct pawl_run *run, struct pawl_errmsg *msg);
 /* Sets up all handles. */
 void pawl_run_watch(struct pawl_run *run);
-/* A line, now or on the card. */
-void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
+/* A line, now or on the card. true unless nobody saw it yet. */
+bool pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
 /* For the gateway. */
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
 void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled);
 /* For the run's socket. */
 void pawl_run_stop(struct pawl_run *run);
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);
+
+/* The wall clock's cap may have moved. */
+void pawl_run_look_at_clock(struct pawl_run *run);
+
+/* --- limit.c: for the gateway --- */
+
+enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question);
+void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
+void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);
 
 /* --- finish.c --- */
 

@@ -57,7 +57,7 @@ static pawl_err set_paths(const struct pawl_datadir *dir,
 static void
 file_path(const struct pawl_rundir *run, const char *name, char out[static PAWL_PATH_BYTES])
 {
-    PAWL_ASSERT(strlen(name) <= strlen("meta.json"));
+    PAWL_ASSERT(strlen(name) <= strlen(PAWL_SUMMARY_FILE));
     int bytes = snprintf(out, PAWL_PATH_BYTES, "%s/%s", run->path, name);
     out[bytes < PAWL_PATH_BYTES ? bytes : 0] = '\0';
 }

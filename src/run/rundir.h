@@ -20,6 +20,9 @@
 #include "base/slice.h"
 #include "run/datadir.h"
 
+/* A run's last words, where it was asked for them. */
+#define PAWL_SUMMARY_FILE "summary.txt"
+
 struct pawl_rundir {
     char id[PAWL_RUN_ID_BYTES];
     char path[PAWL_PATH_BYTES];

@@ -234,8 +234,13 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .allow_batches = run->options->allow_batches,
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,
+        .on_ask = pawl_run_on_ask,
+        .on_summary = pawl_run_on_summary,
+        .on_step = pawl_run_on_step,
+        .limit = run->options->limit,
         .arg = run,
     };
+    options.limit.attended = run->attended;
     for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         options.upstreams[i] = run->upstreams.urls[i];
     }
@@ -273,11 +278,12 @@ static void say_start(struct pawl_run *run)
         .primary = run->primary,
         .model = &run->model,
         .attended = run->attended,
+        .limit = &run->options->limit,
     };
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_start(&start, &line);
-    pawl_run_say(run, &line);
+    (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }
 

@@ -125,6 +125,23 @@ static void put_estimates(struct pawl_json_writer *writer, const struct pawl_sta
     pawl_json_array_end(writer);
 }
 
+static void put_question(struct pawl_json_writer *writer, const struct pawl_status *status)
+{
+    pawl_json_key(writer, "asking");
+    if (status->asked_count == 0) {
+        pawl_json_put_null(writer);
+        return;
+    }
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < status->asked_count; i++) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "unit", pawl_unit_name(status->asked[i].unit));
+        pawl_json_member_i64(writer, "amount", status->asked[i].value);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
 void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
 {
     struct pawl_json_writer writer;
@@ -144,5 +161,6 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     put_recent(&writer, status->recent);
     put_estimates(&writer, status);
     put_latch(&writer, status->latch);
+    put_question(&writer, status);
     pawl_json_object_end(&writer);
 }

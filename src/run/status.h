@@ -34,6 +34,8 @@ struct pawl_status {
     const struct pawl_recent *recent;
     struct pawl_gateway_counters counters;
     const struct pawl_gateway_latch *latch; /* NULL: none */
+    uint32_t asked_count;                   /* what the open question asks for; 0: none is open */
+    const struct pawl_amount *asked;
     uint32_t estimate_count;
     struct pawl_estimate_error estimates[PAWL_ESTIMATE_MODELS];
 };

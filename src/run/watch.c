@@ -20,18 +20,26 @@
 #include "base/assert.h"
 #include "run/run_priv.h"
 
-enum { LINE_BYTES = 2048, PULSE_MS_MAX = 10000, PULSE_MS_MIN = 10, PULSES = 40 };
+enum {
+    LINE_BYTES = 2048,
+    PULSE_MS_MAX = 10000,
+    PULSE_MS_MIN = 10,
+    PULSES = 40,
+    SUMMARY_LOOK_MS = 500
+};
 
 /* --- Lines --------------------------------------------------------------------------------- */
 
-void pawl_run_say(struct pawl_run *run, const struct pawl_buf *line)
+bool pawl_run_say(struct pawl_run *run, const struct pawl_buf *line)
 {
     if (run->options->quiet) {
-        return;
+        return true; /* As it was wished. */
     }
-    if (!pawl_terminal_try_print(&run->terminal, pawl_buf_slice(line))) {
+    bool printed = pawl_terminal_try_print(&run->terminal, pawl_buf_slice(line));
+    if (!printed) {
         pawl_buf_append_slice(&run->notices, pawl_buf_slice(line));
     }
+    return printed;
 }
 
 /* --- The ledger's turns -------------------------------------------------------------------- */
@@ -95,13 +103,26 @@ static void on_grace_over(uv_timer_t *timer)
     if (run->phase != PAWL_RUN_RUNNING) {
         return;
     }
+    if (pawl_gateway_summarizing(run->gateway)) {
+        (void)uv_timer_start(timer, on_grace_over, SUMMARY_LOOK_MS, 0);
+        return;
+    }
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_ending(&line);
-    pawl_run_say(run, &line);
+    (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
     run->killed = true;
     pawl_run_clear(run, run->latch_message);
+}
+
+/* As it is now: an approval may have moved it. */
+static int64_t time_limit_ms(struct pawl_run *run)
+{
+    struct pawl_account account;
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                      &account);
+    return account.units[PAWL_CAP_TIME].limit;
 }
 
 static void on_time_up(struct pawl_run *run)
@@ -113,8 +134,8 @@ static void on_time_up(struct pawl_run *run)
     run->killed = true;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_time_up(run->caps[PAWL_CAP_TIME].amount, &line);
-    pawl_run_say(run, &line);
+    pawl_lines_time_up(time_limit_ms(run), &line);
+    (void)pawl_run_say(run, &line);
     struct pawl_slice words = pawl_slice_trim(pawl_buf_slice(&line));
     size_t end = pawl_slice_find_byte(words, '\n');
     (void)pawl_slice_copy_str(pawl_slice_sub(words, 0, end), run->latch_message,
@@ -133,7 +154,7 @@ void pawl_run_stop(struct pawl_run *run)
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_stopped(&line);
-    pawl_run_say(run, &line);
+    (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
     pawl_run_clear(run, "pawl: the run was stopped with pawl stop");
 }
@@ -149,6 +170,7 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
         return;
     }
     run->latched = true;
+    run->was_latched = true;
     (void)pawl_slice_copy_str(pawl_slice_str(latch->message), run->latch_message,
                               sizeof(run->latch_message));
     run->latch = (struct pawl_gateway_latch){
@@ -156,7 +178,7 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_latched(&run->latch, run->attended, &line);
-    pawl_run_say(run, &line);
+    (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
     if (!run->attended) {
         (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);
@@ -205,7 +227,7 @@ static void check_thresholds(struct pawl_run *run)
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_threshold(percent, &account, &line);
-    pawl_run_say(run, &line);
+    (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }
 
@@ -244,7 +266,7 @@ static void on_pulse(uv_timer_t *timer)
     if (run->phase > PAWL_RUN_RUNNING) {
         return;
     }
-    int64_t limit_ms = run->caps[PAWL_CAP_TIME].amount;
+    int64_t limit_ms = time_limit_ms(run);
     int64_t left_ms = limit_ms - (pawl_run_now_us(run) - run->started_us) / PAWL_US_PER_MS;
     if (left_ms <= 0) {
         on_time_up(run);
@@ -256,6 +278,11 @@ static void on_pulse(uv_timer_t *timer)
     wait_ms = wait_ms < PULSE_MS_MIN ? PULSE_MS_MIN : wait_ms;
     wait_ms = wait_ms > left_ms ? left_ms : wait_ms;
     (void)uv_timer_start(timer, on_pulse, (uint64_t)wait_ms, 0);
+}
+
+void pawl_run_look_at_clock(struct pawl_run *run)
+{
+    (void)uv_timer_start(&run->pulse_timer, on_pulse, 0, 0);
 }
 
 /* --- The keeper ---------------------------------------------------------------------------- */
@@ -399,6 +426,8 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
         .now_us = pawl_run_now_us(run),
         .counters = pawl_gateway_counters(run->gateway),
         .latch = run->latched ? &run->latch : NULL,
+        .asked_count = run->question.approval != 0 ? run->question.line_count : 0,
+        .asked = run->question.lines,
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
                       &ret_status->account);

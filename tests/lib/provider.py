@@ -12,6 +12,7 @@ pawl's figures are compared with. Only Python's standard library.
                     "queue": [{…}, …], "prices": {"m": {…}}}; each call takes the default's
                     fields, its model's over them, and the next of the queue over both
     GET  /ledger    {"calls": [...], "total": {...}, "open": n, "peak": n}
+    GET  /bodies    {"bodies": [...]}: what was asked, call by call
     GET  /wait?calls=N&open=M   answers once at least N calls have come and at most M are open
     POST /reset     forgets script and ledger
 
@@ -526,6 +527,8 @@ class Provider:
             return await self.answer(writer, 200, {})
         if path == "/ledger":
             return await self.answer(writer, 200, self.ledger())
+        if path == "/bodies":
+            return await self.answer(writer, 200, {"bodies": [call.body for call in self.calls]})
         if path == "/wait":
             return await self.wait(writer, target)
         return await self.model_call(reader, writer, method, target, headers, body)

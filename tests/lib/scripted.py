@@ -55,6 +55,10 @@ class Provider:
         self.request("/wait?open=0")
         return self.request("/ledger")
 
+    def bodies(self):
+        """What was asked, call by call."""
+        return self.request("/bodies")["bodies"]
+
     def environment(self):
         return {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.port}",
                 "OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1",

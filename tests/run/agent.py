@@ -6,6 +6,11 @@
     stream[:N]    the same as a stream, read to its end
     part[:N]      the first event of a stream, which is left open
     until         calls until one is refused
+    together:N    N calls at once; for each "done" or "refused", when all have an answer
+    tools         the calls that follow have a tool, and a use of it behind them
+    chat          they are Chat Completions
+    timeout:N     they say that their client waits N seconds
+    leave         a call whose client goes away after a moment without an answer
     model:NAME    for the calls that follow
     say:WORD      a line on stdout
     listen        a line from stdin, repeated on stdout as "heard …"
@@ -47,14 +52,39 @@ class Agent:
     def __init__(self):
         self.model = "claude-sonnet-4-5"
         self.status = 0
-        self.base = urllib.parse.urlsplit(os.environ["ANTHROPIC_BASE_URL"])
+        self.chat = False
+        self.tools = False
+        self.headers = {}
 
-    def post(self, tokens, stream):
-        connection = http.client.HTTPConnection(self.base.hostname, self.base.port, timeout=100)
+    def body(self, tokens, stream):
         body = {"model": self.model, "max_tokens": tokens, "stream": stream,
                 "messages": [{"role": "user", "content": "work " * 400}]}
-        connection.request("POST", self.base.path + "/v1/messages", json.dumps(body),
-                           {"content-type": "application/json", "x-api-key": "sk-ant-secret"})
+        if self.tools and self.chat:
+            use = {"id": "t1", "type": "function",
+                   "function": {"name": "look", "arguments": "{}"}}
+            body["tools"] = [{"type": "function", "function": {"name": "look"}}]
+            body["messages"] += [{"role": "assistant", "content": None, "tool_calls": [use]},
+                                 {"role": "tool", "tool_call_id": "t1", "content": "nothing"}]
+        elif self.tools:
+            body["tools"] = [{"name": "look", "input_schema": {"type": "object"}}]
+            body["messages"] += [
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "t1", "name": "look", "input": {}}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "t1", "content": "nothing"}]}]
+        return body
+
+    def connect(self):
+        base = os.environ["OPENAI_BASE_URL" if self.chat else "ANTHROPIC_BASE_URL"]
+        parts = urllib.parse.urlsplit(base)
+        path = parts.path + ("/chat/completions" if self.chat else "/v1/messages")
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=100), path
+
+    def post(self, tokens, stream):
+        connection, path = self.connect()
+        connection.request("POST", path, json.dumps(self.body(tokens, stream)),
+                           {"content-type": "application/json", "x-api-key": "sk-ant-secret",
+                            **self.headers})
         answer = connection.getresponse()
         if answer.status != 200:
             message = json.load(answer)["error"]["message"]
@@ -79,6 +109,28 @@ class Agent:
             LINGERING.append(answer)
             say("first", len(answer.readline()) > 0)
 
+    def together(self, argument):
+        """Every request goes out before any answer is read."""
+        connections = []
+        for _ in range(int(argument)):
+            connection, path = self.connect()
+            connection.request("POST", path, json.dumps(self.body(200, False)), self.headers)
+            connections.append(connection)
+        say("sent", len(connections))
+        for connection in connections:
+            answer = connection.getresponse()
+            answer.read()
+            say("done" if answer.status == 200 else "refused")
+
+    def leave(self):
+        """The request is on its way when the connection ends."""
+        connection, path = self.connect()
+        connection.request("POST", path, json.dumps(self.body(200, False)), self.headers)
+        say("sent", 1)
+        sys.stdin.readline()
+        connection.close()
+        say("left")
+
     def until(self):
         while self.call(None):
             pass
@@ -102,6 +154,16 @@ class Agent:
             self.until()
         elif name == "model":
             self.model = argument
+        elif name == "together":
+            self.together(argument)
+        elif name == "leave":
+            self.leave()
+        elif name == "tools":
+            self.tools = True
+        elif name == "chat":
+            self.chat = True
+        elif name == "timeout":
+            self.headers["x-stainless-timeout"] = argument
         elif name == "on":
             self.on(argument)
         elif name == "deaf":

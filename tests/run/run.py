@@ -19,6 +19,7 @@ import count as counting  # noqa: E402
 import disks  # noqa: E402
 import files  # noqa: E402
 import kills  # noqa: E402
+import limits  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
 import scripted  # noqa: E402
@@ -29,7 +30,7 @@ import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
-          "control": control, "watching": watching}
+          "control": control, "watching": watching, "limits": limits}
 
 
 def wanted(names, suite, title):

@@ -39,6 +39,8 @@ static int end(void **state)
     return 0;
 }
 
+static const struct pawl_limit_options halt;
+
 static struct pawl_card capped_card(void)
 {
     struct pawl_card card = {
@@ -221,7 +223,8 @@ static void start_line_is_one_line_with_all_caps(void **state)
 {
     (void)state;
     struct pawl_model_guess model = {.name = "some-model", .priced = true, .price = plain_price()};
-    struct pawl_lines_start start = {.caps = caps, .primary = PAWL_CAP_TIME, .model = &model};
+    struct pawl_lines_start start = {
+        .caps = caps, .primary = PAWL_CAP_TIME, .model = &model, .limit = &halt};
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
     assert_string_equal(pawl_buf_cstr(&out),
@@ -250,7 +253,8 @@ static void a_known_price_converts_both_ways_in_line_and_card(void **state)
     struct pawl_model_guess model = {.name = "m", .priced = true, .price = plain_price()};
     struct pawl_run_cap own[PAWL_CAP_COUNT] = {[PAWL_CAP_TOKENS] = {true, 5000, PAWL_ORIGIN_FLAG}};
     resolve_caps(own, &model.price);
-    struct pawl_lines_start start = {.caps = own, .primary = PAWL_CAP_TOKENS, .model = &model};
+    struct pawl_lines_start start = {
+        .caps = own, .primary = PAWL_CAP_TOKENS, .model = &model, .limit = &halt};
     static const char *const line[] = {
         "may spend 5K tokens ($0.015 to $0.075), "
         "$0.075 (from the tokens; 5K to 25K tokens), 300 tool calls, ",

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* amounts.c: see amounts.h. */
+#include "cli/amounts.h"
+
+#include "base/clock.h"
+#include "base/money.h"
+
+/* No run lasts longer; it keeps every deadline within what the ledger can tell. */
+#define TIME_MS_MAX (INT64_C(365) * 24 * 60 * 60 * 1000)
+
+static const char *const forms[PAWL_CAP_COUNT] = {
+    [PAWL_CAP_USD] = "dollars above 0, such as 1.50 or $0.75",
+    [PAWL_CAP_TOKENS] = "a whole number above 0, such as 60K or 10M",
+    [PAWL_CAP_TOOL_CALLS] = "a whole number above 0",
+    [PAWL_CAP_ITERATIONS] = "a whole number above 0",
+    [PAWL_CAP_TIME] = "a time such as 90s, 30m or 2h, a year at most",
+};
+
+static bool parse(enum pawl_run_cap_index index, const char *text, int64_t *ret_amount)
+{
+    struct pawl_slice slice = pawl_slice_str(text);
+    bool parsed = false;
+    switch (index) {
+    case PAWL_CAP_USD:
+        parsed = pawl_money_parse_usd(slice, ret_amount);
+        break;
+    case PAWL_CAP_TIME:
+        parsed = pawl_duration_parse_ms(text, ret_amount) && *ret_amount <= TIME_MS_MAX;
+        break;
+    case PAWL_CAP_TOKENS:
+    case PAWL_CAP_TOOL_CALLS:
+    case PAWL_CAP_ITERATIONS:
+        parsed = pawl_money_parse_count(slice, ret_amount);
+        break;
+    case PAWL_CAP_COUNT:
+        break;
+    }
+    return parsed && *ret_amount > 0 && *ret_amount <= PAWL_AMOUNT_MAX;
+}
+
+int pawl_cli_take_amount(const struct pawl_cli_call *call,
+                         const struct pawl_cli_given *given,
+                         enum pawl_run_cap_index index,
+                         int64_t *ret_amount)
+{
+    if (!parse(index, given->value, ret_amount)) {
+        return pawl_cli_usage_error(call, "--%s takes %s, not '%s'", given->option->name,
+                                    forms[index], given->value);
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+int pawl_cli_take_added(const struct pawl_cli_call *call,
+                        int first,
+                        int64_t ret_added[PAWL_CAP_COUNT])
+{
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        ret_added[i] = 0;
+    }
+    for (size_t i = 0; i < call->given_count; i++) {
+        int index = call->given[i].option->id - first;
+        if (index < 0 || index >= PAWL_CAP_COUNT) {
+            continue;
+        }
+        int status = pawl_cli_take_amount(call, &call->given[i], (enum pawl_run_cap_index)index,
+                                          &ret_added[index]);
+        if (status != PAWL_CLI_GO_ON) {
+            return status;
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_approve.c: `pawl approve RUN` and `pawl deny RUN`: a person's answer to a run that waits for
+ * more, from another terminal or another program.
+ */
+#define _GNU_SOURCE
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/money.h"
+#include "cli/amounts.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "run/caps.h"
+#include "run/live.h"
+
+enum { OPTION_ADD_FIRST = 1, OPTION_JSON = OPTION_ADD_FIRST + PAWL_CAP_COUNT, OPTION_DATA_DIR };
+enum { ASK_MS = 20000, BODY_BYTES_MAX = 8192, ARENA_BYTES = 1 << 20 };
+
+static const struct pawl_cli_option approve_options[] = {
+    PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
+    {OPTION_JSON, 0, "json", NULL, "what was given and where the run stands, as one object"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
+};
+
+static const struct pawl_cli_option deny_options[] = {
+    {OPTION_JSON, 0, "json", NULL, "where the run stands, as one object"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
+};
+
+/* Who it is, for the record. */
+static const char *who(void)
+{
+    const struct passwd *user = getpwuid(getuid());
+    return user != NULL ? user->pw_name : getenv("USER");
+}
+
+static void write_request(const int64_t *added, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    const char *by = who();
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    if (by != NULL && by[0] != '\0') {
+        pawl_json_member_str(&writer, "by", by);
+    }
+    if (added != NULL) {
+        pawl_json_key(&writer, "add");
+        pawl_json_array_begin(&writer);
+        for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+            if (added[i] > 0) {
+                pawl_json_object_begin(&writer);
+                pawl_json_member_str(&writer, "unit",
+                                     pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
+                pawl_json_member_i64(&writer, "amount", added[i]);
+                pawl_json_object_end(&writer);
+            }
+        }
+        pawl_json_array_end(&writer);
+    }
+    pawl_json_object_end(&writer);
+}
+
+/* "$1.00 (now $2.50)" for each amount of a list. */
+static void print_given(const struct pawl_json *json, struct pawl_arena *arena)
+{
+    uint32_t caps = pawl_json_path(json, 0, "status.caps");
+    uint32_t node = pawl_json_first(json, pawl_json_get(json, 0, "given"));
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
+        char text[PAWL_CAP_TEXT_BYTES];
+        struct pawl_slice unit = pawl_json_string(json, pawl_json_get(json, node, "unit"), arena);
+        int64_t amount = pawl_json_count_or(json, pawl_json_get(json, node, "amount"), 0);
+        enum pawl_run_cap_index index = pawl_cap_of_unit(pawl_unit_from_name(unit));
+        if (index == PAWL_CAP_COUNT) {
+            continue;
+        }
+        printf("%s more", pawl_cap_phrase(index, amount, text));
+        uint32_t cap = pawl_json_first(json, caps);
+        for (; cap != PAWL_JSON_NONE; cap = pawl_json_next(json, cap)) {
+            if (pawl_slice_equal(pawl_json_string(json, pawl_json_get(json, cap, "unit"), arena),
+                                 unit)) {
+                int64_t limit = pawl_json_count_or(json, pawl_json_get(json, cap, "limit"), 0);
+                int64_t spent = pawl_json_count_or(json, pawl_json_get(json, cap, "spent"), 0);
+                printf(": %s in all", pawl_cap_format(index, limit, text));
+                printf(", %s spent", pawl_cap_format(index, spent, text));
+            }
+        }
+        puts("");
+    }
+}
+
+static void print_answer(const struct pawl_cli_call *call,
+                         const char *id,
+                         bool approved,
+                         struct pawl_slice answer)
+{
+    if (pawl_cli_has(call, OPTION_JSON)) {
+        printf("%.*s\n", (int)answer.bytes, answer.data);
+        return;
+    }
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, ARENA_BYTES);
+    if (!pawl_json_parse(&arena, answer, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        printf("%s: done\n", id);
+    } else if (approved) {
+        printf("%s goes on with ", id);
+        print_given(&json, &arena);
+    } else {
+        printf("%s is told no\n", id);
+    }
+    pawl_arena_free(&arena);
+}
+
+/* An answer that did not arrive: what to do instead. */
+static int tell_why_not(const struct pawl_cli_call *call,
+                        const char *id,
+                        bool approved,
+                        pawl_err err,
+                        const struct pawl_errmsg *msg)
+{
+    if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND) {
+        return approved ? pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                                         "%s has ended. To go on with it: pawl run --resume %s "
+                                         "--add-usd 1.00",
+                                         id, id)
+                        : pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                                         "%s has ended: see 'pawl show %s'", id, id);
+    }
+    int status = err.code == PAWL_ERR_INVALID ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE;
+    return pawl_cli_error(call, status, "%s", msg->text);
+}
+
+static int answer(const struct pawl_cli_call *call, bool approved, const int64_t *added)
+{
+    struct pawl_datadir dir;
+    char id[PAWL_RUN_ID_BYTES];
+    int status =
+        pawl_cli_open_run(call, pawl_cli_value(call, OPTION_DATA_DIR), call->operands[0], &dir, id);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    struct pawl_errmsg msg = {""};
+    struct pawl_buf request;
+    struct pawl_buf reply;
+    pawl_buf_init(&request, BODY_BYTES_MAX);
+    pawl_buf_init(&reply, PAWL_LIVE_ANSWER_MAX);
+    write_request(added, &request);
+    pawl_err err = pawl_live_post(&dir, id, approved ? "/approve" : "/deny",
+                                  pawl_buf_slice(&request), ASK_MS, &reply, &msg);
+    if (pawl_ok(err)) {
+        print_answer(call, id, approved, pawl_buf_slice(&reply));
+        status = PAWL_EXIT_OK;
+    } else {
+        status = tell_why_not(call, id, approved, err, &msg);
+    }
+    pawl_buf_free(&request);
+    pawl_buf_free(&reply);
+    return status;
+}
+
+static int run_approve(const struct pawl_cli_call *call)
+{
+    int64_t added[PAWL_CAP_COUNT];
+    int status = pawl_cli_take_added(call, OPTION_ADD_FIRST, added);
+    return status == PAWL_CLI_GO_ON ? answer(call, true, added) : status;
+}
+
+static int run_deny(const struct pawl_cli_call *call)
+{
+    return answer(call, false, NULL);
+}
+
+const struct pawl_cli_command pawl_cli_command_approve = {
+    .name = "approve",
+    .operands = "RUN",
+    .summary = "give a run more, or what it asks for",
+    .text =
+        "Raises the caps of a live run by what is named, lifts the stop at its cap, and lets the\n"
+        "call go on that waits for it. Without an amount the run gets what it asks for. RUN is an\n"
+        "id or the beginning of one, a name, or 'last'. A run that has ended goes on with\n"
+        "'pawl run --resume RUN'.",
+    .examples = "  pawl approve last\n"
+                "  pawl approve last --add-usd 1.00 --add-time 30m",
+    .options = approve_options,
+    .option_count = PAWL_ARRAY_LEN(approve_options),
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_approve,
+};
+
+const struct pawl_cli_command pawl_cli_command_deny = {
+    .name = "deny",
+    .operands = "RUN",
+    .summary = "say no to a run that asks for more",
+    .text =
+        "Answers the open question of a live run with no: the call that waits for it is refused,\n"
+        "and the run is stopped at its cap.",
+    .examples = "  pawl deny last",
+    .options = deny_options,
+    .option_count = PAWL_ARRAY_LEN(deny_options),
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_deny,
+};

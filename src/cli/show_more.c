@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show_more.c: see show_more.h. */
+#define _GNU_SOURCE
+#include "cli/show_more.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/money.h"
+#include "cli/open.h"
+#include "run/caps.h"
+#include "run/rundir.h"
+
+enum { ARENA_BYTES = 4 << 20, JSON_BYTES_MAX = 4 << 20, NOTE_BYTES_SHOWN = 256 };
+
+struct more {
+    const struct pawl_datadir *dir;
+    struct pawl_slice run_id;
+    int64_t started_us;
+    bool json;
+    uint64_t approvals;
+};
+
+/* --- Amounts --------------------------------------------------------------------------------- */
+
+/* "$1.00, 30m" of a JSON array of amounts. */
+static void print_amounts(struct pawl_slice text)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, ARENA_BYTES);
+    if (pawl_json_parse(&arena, text, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        const char *comma = "";
+        uint32_t node = pawl_json_first(&json, 0);
+        for (; node != PAWL_JSON_NONE; node = pawl_json_next(&json, node)) {
+            char amount[PAWL_CAP_TEXT_BYTES];
+            enum pawl_run_cap_index index = pawl_cap_of_unit(pawl_unit_from_name(
+                pawl_json_string(&json, pawl_json_get(&json, node, "unit"), &arena)));
+            if (index != PAWL_CAP_COUNT) {
+                int64_t value = pawl_json_count_or(&json, pawl_json_get(&json, node, "amount"), 0);
+                printf("%s%s", comma, pawl_cap_phrase(index, value, amount));
+                comma = ", ";
+            }
+        }
+    }
+    pawl_arena_free(&arena);
+}
+
+static const char *
+after(const struct more *more, int64_t at_us, char out[static PAWL_CLOCK_TEXT_BYTES])
+{
+    return pawl_duration_format_ms((at_us - more->started_us) / PAWL_US_PER_MS, out);
+}
+
+/* --- Questions ------------------------------------------------------------------------------- */
+
+static void json_approval(const struct pawl_history_approval *approval)
+{
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    pawl_buf_init(&line, JSON_BYTES_MAX);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", "approval");
+    pawl_json_member_string(&json, "kind", approval->kind);
+    pawl_json_member_string(&json, "state", approval->state);
+    pawl_json_member_i64(&json, "at_ms", approval->at_us / PAWL_US_PER_MS);
+    if (approval->answered_us != 0) {
+        pawl_json_member_i64(&json, "answered_ms", approval->answered_us / PAWL_US_PER_MS);
+    }
+    pawl_cli_write_text(&json, "by", approval->by);
+    pawl_json_member_bool(&json, "unasked", approval->unasked);
+    pawl_json_key(&json, "asked");
+    pawl_json_put_raw(&json, approval->asked);
+    if (!pawl_slice_empty(approval->given)) {
+        pawl_json_key(&json, "given");
+        pawl_json_put_raw(&json, approval->given);
+    }
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
+static void text_approval(struct more *more, const struct pawl_history_approval *approval)
+{
+    char when[PAWL_CLOCK_TEXT_BYTES];
+    char by[PAWL_CLI_TEXT_BYTES];
+    printf("%s", more->approvals++ == 0 ? "\n" : "");
+    pawl_cli_plain(approval->by, by, sizeof(by));
+    if (pawl_slice_equal_str(approval->state, "approved")) {
+        printf("approved after %s%s%s: ", after(more, approval->answered_us, when),
+               by[0] != '\0' ? " by " : "", by);
+        print_amounts(approval->given);
+        fputs(approval->unasked ? " (nothing was asked)\n" : "\n", stdout);
+        return;
+    }
+    if (pawl_slice_equal_str(approval->state, "denied")) {
+        printf("denied after %s%s%s: ", after(more, approval->answered_us, when),
+               by[0] != '\0' ? " by " : "", by);
+    } else {
+        printf("asked after %s, %s: ", after(more, approval->at_us, when),
+               pawl_slice_equal_str(approval->state, "pending") ? "not answered"
+                                                                : "not answered in time");
+    }
+    print_amounts(approval->asked);
+    fputs(" more\n", stdout);
+}
+
+static bool show_approval(void *arg, const struct pawl_history_approval *approval)
+{
+    struct more *more = arg;
+    if (more->json) {
+        json_approval(approval);
+    } else {
+        text_approval(more, approval);
+    }
+    return true;
+}
+
+/* --- Marks ----------------------------------------------------------------------------------- */
+
+static const char *mark_name(uint16_t kind)
+{
+    return kind == PAWL_NOTE_SUMMARY ? "summary" : "degrade";
+}
+
+static void json_mark(const struct pawl_history_mark *mark)
+{
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    pawl_buf_init(&line, JSON_BYTES_MAX);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", mark_name(mark->kind));
+    pawl_json_member_i64(&json, "at_ms", mark->at_us / PAWL_US_PER_MS);
+    pawl_json_key(&json, "note");
+    pawl_json_put_raw(&json, mark->note);
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
+/* A text of several lines; control characters, which a terminal might obey, become '?'. */
+static void print_text(struct pawl_slice text)
+{
+    while (text.bytes > 0) {
+        struct pawl_slice line = pawl_slice_cut(&text, '\n');
+        while (line.bytes > 0) {
+            char piece[NOTE_BYTES_SHOWN];
+            struct pawl_slice part = pawl_slice_sub(line, 0, sizeof(piece) - 1);
+            fputs(pawl_cli_plain(part, piece, sizeof(piece)), stdout);
+            line = pawl_slice_sub(line, part.bytes, line.bytes);
+        }
+        fputc('\n', stdout);
+    }
+}
+
+/* The file has all of it, the note its beginning. */
+static void print_summary(const struct more *more, struct pawl_slice noted)
+{
+    char name[PAWL_RUN_ID_BYTES + 32];
+    char path[PAWL_PATH_BYTES];
+    struct pawl_errmsg msg;
+    struct pawl_buf text;
+    pawl_buf_init(&text, PAWL_SUMMARY_TEXT_MAX + 1);
+    (void)snprintf(name, sizeof(name), "runs/%.*s/" PAWL_SUMMARY_FILE, (int)more->run_id.bytes,
+                   more->run_id.data);
+    FILE *file = pawl_ok(pawl_datadir_path(more->dir, name, path, &msg)) ? fopen(path, "re") : NULL;
+    if (file != NULL) {
+        char *room = pawl_buf_reserve(&text, PAWL_SUMMARY_TEXT_MAX);
+        size_t bytes = room != NULL ? fread(room, 1, PAWL_SUMMARY_TEXT_MAX, file) : 0;
+        pawl_buf_advance(&text, bytes);
+        (void)fclose(file);
+    }
+    print_text(text.bytes > 0 ? pawl_buf_slice(&text) : noted);
+    pawl_buf_free(&text);
+}
+
+static void text_mark(const struct more *more, const struct pawl_history_mark *mark)
+{
+    char when[PAWL_CLOCK_TEXT_BYTES];
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, ARENA_BYTES);
+    if (pawl_json_parse(&arena, mark->note, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        if (mark->kind == PAWL_NOTE_SUMMARY) {
+            printf("\nsummary, after %s:\n", after(more, mark->at_us, when));
+            print_summary(more, pawl_json_string(&json, pawl_json_get(&json, 0, "text"), &arena));
+        } else {
+            char model[PAWL_CLI_TEXT_BYTES];
+            char from[PAWL_CLI_TEXT_BYTES];
+            printf("\ndegraded after %s: from %lld %% on calls of %s went to %s\n",
+                   after(more, mark->at_us, when),
+                   (long long)pawl_json_count_or(&json, pawl_json_get(&json, 0, "percent"), 0),
+                   pawl_cli_plain(pawl_json_string(&json, pawl_json_get(&json, 0, "from"), &arena),
+                                  from, sizeof(from)),
+                   pawl_cli_plain(pawl_json_string(&json, pawl_json_get(&json, 0, "model"), &arena),
+                                  model, sizeof(model)));
+        }
+    }
+    pawl_arena_free(&arena);
+}
+
+static bool show_mark(void *arg, const struct pawl_history_mark *mark)
+{
+    struct more *more = arg;
+    if (more->json) {
+        json_mark(mark);
+    } else {
+        text_mark(more, mark);
+    }
+    return true;
+}
+
+/* --- The chain ------------------------------------------------------------------------------- */
+
+static bool show_successor(void *arg, const struct pawl_history_run *run)
+{
+    const struct more *more = arg;
+    char word[PAWL_CLI_TEXT_BYTES];
+    if (!more->json) {
+        printf("\nit goes on in %.*s (%s)\n", (int)run->id.bytes, run->id.data,
+               pawl_cli_run_word(run, word));
+    }
+    return true;
+}
+
+pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,
+                            struct pawl_history *history,
+                            struct pawl_slice run_id,
+                            int64_t started_us,
+                            bool json,
+                            struct pawl_errmsg *msg)
+{
+    struct more more = {.dir = dir, .run_id = run_id, .started_us = started_us, .json = json};
+    struct pawl_history_filter successors = {.resumed_from = run_id};
+    pawl_err err = pawl_history_approvals(history, run_id, show_approval, &more, msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_marks(history, run_id, show_mark, &more, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_runs(history, &successors, show_successor, &more, msg);
+    }
+    return err;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * show_more.h: what `pawl show` tells of a run beside its calls: where it goes on from and with,
+ * the questions to a person, the steps down the ladder, the files, the last words.
+ */
+#ifndef PAWL_CLI_SHOW_MORE_H
+#define PAWL_CLI_SHOW_MORE_H
+
+#include "cli/cli.h"
+#include "history/history.h"
+#include "run/datadir.h"
+
+/* `started_us`: of the run, since times are told from there. */
+PAWL_MUST_CHECK pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,
+                                            struct pawl_history *history,
+                                            struct pawl_slice run_id,
+                                            int64_t started_us,
+                                            bool json,
+                                            struct pawl_errmsg *msg);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * summary.c: the one more call at the limit. It is a call of the agent's own, whose body gets three
+ * changes (request_summary.c): a question behind the conversation, no tools, a small answer. What
+ * is answered goes to the agent as any answer does, and its text is kept besides.
+ *
+ *   FREE ──▶ TAKEN ──▶ OVER
+ *    ▲          │ nothing was used: the provider was overloaded, say
+ *    └──────────┘
+ *
+ * While it is TAKEN the gateway is latched, so that of calls that come together one gets it and the
+ * others are refused. The session is paused and the latch told only when it is settled: a paused
+ * session would not take its hold, and the run's grace would run out while the model writes.
+ */
+#include "base/assert.h"
+#include "gateway/gateway_priv.h"
+
+enum {
+    OUTPUT_TOKENS = 2048, /* of a visible answer */
+    HIDDEN_TOKENS = 2048, /* beside it, where the model thinks first */
+    THINKING_BUDGET = 1024
+};
+
+bool pawl_summary_available(const struct pawl_gateway *gateway)
+{
+    return gateway->options.limit.on_limit == PAWL_ON_LIMIT_SUMMARY &&
+           gateway->summary == PAWL_SUMMARY_FREE;
+}
+
+bool pawl_gateway_summarizing(const struct pawl_gateway *gateway)
+{
+    return gateway->summary == PAWL_SUMMARY_TAKEN;
+}
+
+void pawl_summary_shape(struct pawl_model_call *call)
+{
+    struct pawl_model_request *request = &call->request;
+    if (request->thinking_span.end != 0) {
+        request->thinking_budget = pawl_min_i64(request->thinking_budget, THINKING_BUDGET);
+    }
+    int64_t hidden = pawl_max_i64(request->thinking_budget, request->hidden ? HIDDEN_TOKENS : 0);
+    request->output_asked = pawl_min_i64(request->output_asked, OUTPUT_TOKENS + hidden);
+    request->tool_count = 0; /* Those that the provider runs are not used either. */
+    pawl_buf_reset(&call->gateway->summary_text);
+}
+
+/* --- What is said --------------------------------------------------------------------------- */
+
+static void keep_text(struct pawl_model_call *call, const struct pawl_json *json, uint32_t node)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_buf *kept = &gateway->summary_text;
+    struct pawl_slice text = pawl_json_string(json, node, &gateway->scratch);
+    size_t room = PAWL_SUMMARY_TEXT_MAX - kept->bytes;
+    gateway->summary_cut = gateway->summary_cut || text.bytes > room;
+    pawl_buf_append_slice(kept, pawl_slice_sub(text, 0, room));
+}
+
+/* The member `key` of each element that is of the type, or of any where `type` is NULL. */
+static void keep_texts_of(struct pawl_model_call *call,
+                          const struct pawl_json *json,
+                          uint32_t list,
+                          const char *type)
+{
+    uint32_t node =
+        pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
+        bool wanted = type == NULL
+                          ? !pawl_json_bool_or(json, pawl_json_get(json, node, "thought"), false)
+                          : pawl_json_string_is(json, pawl_json_get(json, node, "type"), type);
+        if (wanted) {
+            keep_text(call, json, pawl_json_get(json, node, "text"));
+        }
+    }
+}
+
+static uint32_t first_of(const struct pawl_json *json, const char *list)
+{
+    return pawl_json_first(json, pawl_json_get(json, 0, list));
+}
+
+/* --- By dialect; what has no row says nothing that is a conversation. --- */
+
+typedef void keep_fn(struct pawl_model_call *call, const struct pawl_json *json);
+
+static void anthropic_event(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    if (pawl_json_string_is(json, pawl_json_get(json, 0, "type"), "content_block_delta")) {
+        keep_text(call, json, pawl_json_path(json, 0, "delta.text"));
+    }
+}
+
+static void anthropic_body(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    keep_texts_of(call, json, pawl_json_get(json, 0, "content"), "text");
+}
+
+static void chat_event(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    keep_text(call, json, pawl_json_path(json, first_of(json, "choices"), "delta.content"));
+}
+
+static void chat_body(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    keep_text(call, json, pawl_json_path(json, first_of(json, "choices"), "message.content"));
+}
+
+static void responses_event(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    if (pawl_json_string_is(json, pawl_json_get(json, 0, "type"), "response.output_text.delta")) {
+        keep_text(call, json, pawl_json_get(json, 0, "delta"));
+    }
+}
+
+static void responses_body(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    uint32_t node = first_of(json, "output");
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
+        keep_texts_of(call, json, pawl_json_get(json, node, "content"), "output_text");
+    }
+}
+
+static void gemini(struct pawl_model_call *call, const struct pawl_json *json)
+{
+    uint32_t candidate = first_of(json, "candidates");
+    keep_texts_of(call, json, pawl_json_path(json, candidate, "content.parts"), NULL);
+}
+
+static keep_fn *const events[PAWL_DIALECT_COUNT] = {
+    [PAWL_DIALECT_ANTHROPIC] = anthropic_event,
+    [PAWL_DIALECT_OPENAI_CHAT] = chat_event,
+    [PAWL_DIALECT_OPENAI_RESPONSES] = responses_event,
+    [PAWL_DIALECT_GEMINI] = gemini,
+};
+
+static keep_fn *const bodies[PAWL_DIALECT_COUNT] = {
+    [PAWL_DIALECT_ANTHROPIC] = anthropic_body,
+    [PAWL_DIALECT_OPENAI_CHAT] = chat_body,
+    [PAWL_DIALECT_OPENAI_RESPONSES] = responses_body,
+    [PAWL_DIALECT_GEMINI] = gemini,
+};
+
+static void read_text(struct pawl_model_call *call, struct pawl_slice text, keep_fn *keep)
+{
+    struct pawl_json json;
+    if (!call->summary || keep == NULL) {
+        return;
+    }
+    pawl_model_call_forget_scratch(call);
+    if (pawl_json_parse(&call->gateway->scratch, text, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
+                        &json) &&
+        pawl_json_is(&json, 0, PAWL_JSON_OBJECT)) {
+        keep(call, &json);
+    }
+    pawl_model_call_forget_scratch(call);
+}
+
+void pawl_summary_on_event(struct pawl_model_call *call, struct pawl_slice data)
+{
+    read_text(call, data, events[call->route.dialect]);
+}
+
+void pawl_summary_on_body(struct pawl_model_call *call, struct pawl_slice body)
+{
+    read_text(call, body, bodies[call->route.dialect]);
+}
+
+/* --- Its end -------------------------------------------------------------------------------- */
+
+static void on_paused(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)result; /* paused or ended already: as good */
+    pawl_refuse_tell_latched(call->gateway, &call->gateway->latch);
+    pawl_model_call_try_finish(call);
+}
+
+void pawl_summary_unused(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    PAWL_ASSERT(call->summary && gateway->summary == PAWL_SUMMARY_TAKEN);
+    call->summary = false;
+    gateway->summary = PAWL_SUMMARY_FREE;
+    pawl_refuse_tell_latched(gateway, &gateway->latch);
+}
+
+void pawl_summary_over(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    PAWL_ASSERT(call->summary && gateway->summary == PAWL_SUMMARY_TAKEN);
+    call->summary = false;
+    gateway->summary = PAWL_SUMMARY_OVER;
+    if (gateway->options.on_summary != NULL) {
+        struct pawl_limit_summary summary = {
+            .call = call->hold,
+            .text = pawl_slice_trim(pawl_buf_slice(&gateway->summary_text)),
+            .cut = gateway->summary_cut,
+        };
+        gateway->options.on_summary(gateway->options.arg, &summary);
+    }
+    pawl_refuse_pause(call, gateway->latch.unit, on_paused);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * approve.c: more for a run, or a no, from somebody else than the agent (`pawl approve`, `pawl
+ * deny`). Both are records of the ledger: a question is opened when a call waits for an answer, or,
+ * where nothing was asked, together with its answer. What an answer means for money and state the
+ * ledger does (core/approval.c); here the gateway's latch is lifted and the agent's grace ends.
+ *
+ * A person's answer is worth waiting for a sync: the loop stands still for it.
+ */
+#define _GNU_SOURCE
+#include "run/approve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/json.h"
+#include "run/run_priv.h"
+
+enum { LINE_BYTES = 2048, META_BYTES_MAX = 1024, BY_BYTES_SHOWN = 64 };
+
+/* --- The ledger ----------------------------------------------------------------------------- */
+
+static void on_done(struct pawl_op *op)
+{
+    (void)op; /* Looked at behind the flush. */
+}
+
+/* Durable when it returns. */
+static struct pawl_result submit(struct pawl_run *run, const struct pawl_command *command)
+{
+    struct pawl_op op = {.done = on_done};
+    pawl_engine_submit(run->engine, command, &op);
+    pawl_engine_flush(run->engine);
+    return op.result;
+}
+
+static void write_meta(struct pawl_slice by, bool unasked, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    if (!pawl_slice_empty(by)) {
+        pawl_json_member_string(&writer, "by", pawl_slice_sub(by, 0, PAWL_NAME_BYTES_MAX));
+    }
+    if (unasked) {
+        pawl_json_member_bool(&writer, "unasked", true);
+    }
+    pawl_json_object_end(&writer);
+}
+
+/* A question that is there for the sake of its answer. */
+static uint16_t open_unasked(struct pawl_run *run,
+                             const struct pawl_amount *lines,
+                             uint32_t line_count,
+                             struct pawl_slice meta)
+{
+    struct pawl_command open = {
+        .type = PAWL_COMMAND_APPROVAL_OPEN,
+        .metadata = meta,
+        .u.approval_open = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                            .session = pawl_slice_str(run->rundir.id),
+                            .kind = PAWL_APPROVAL_RAISE_CAP,
+                            .line_count = line_count},
+    };
+    memcpy(open.u.approval_open.lines, lines, line_count * sizeof(lines[0]));
+    struct pawl_result result = submit(run, &open);
+    run->question.approval = result.code == PAWL_RESULT_OK ? result.id : 0;
+    return result.code;
+}
+
+static uint16_t answer(struct pawl_run *run,
+                       bool approved,
+                       const struct pawl_amount *lines,
+                       uint32_t line_count,
+                       struct pawl_slice meta)
+{
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_APPROVAL_ANSWER,
+        .metadata = meta,
+        .u.approval_answer = {.approval = run->question.approval,
+                              .approved = approved,
+                              .line_count = line_count},
+    };
+    if (line_count > 0) {
+        memcpy(command.u.approval_answer.lines, lines, line_count * sizeof(lines[0]));
+    }
+    return submit(run, &command).code;
+}
+
+/* --- What follows from a yes ---------------------------------------------------------------- */
+
+/* The thresholds are told again when they are passed again. */
+static void forget_thresholds(struct pawl_run *run, const struct pawl_account *account)
+{
+    run->threshold_told = 0;
+    (void)pawl_account_threshold(account, &run->threshold_told);
+}
+
+static void lift(struct pawl_run *run)
+{
+    struct pawl_account account;
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                      &account);
+    forget_thresholds(run, &account);
+    run->latched = false;
+    (void)uv_timer_stop(&run->grace_timer);
+    pawl_run_look_at_clock(run);
+    pawl_gateway_unlatch(run->gateway);
+}
+
+static void say_given(struct pawl_run *run,
+                      const struct pawl_amount *lines,
+                      uint32_t line_count,
+                      struct pawl_slice by)
+{
+    struct pawl_account account;
+    struct pawl_buf line;
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                      &account);
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_given(lines, line_count, &account, pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
+/* --- Answering ------------------------------------------------------------------------------ */
+
+static void put_amounts(struct pawl_json_writer *writer,
+                        const char *key,
+                        const struct pawl_amount *lines,
+                        uint32_t line_count)
+{
+    pawl_json_key(writer, key);
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < line_count; i++) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "unit", pawl_unit_name(lines[i].unit));
+        pawl_json_member_i64(writer, "amount", lines[i].value);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
+/* What was decided, and where the run stands now. */
+static void reply(struct pawl_run *run,
+                  struct pawl_http_exchange *exchange,
+                  bool asked,
+                  const struct pawl_amount *lines,
+                  uint32_t line_count)
+{
+    struct pawl_status status = {0};
+    struct pawl_buf body;
+    struct pawl_buf stand;
+    struct pawl_json_writer writer;
+    pawl_run_fill_status(run, &status);
+    pawl_buf_init(&stand, PAWL_CONTROL_ANSWER_MAX);
+    pawl_status_write(&status, &stand);
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "run", run->rundir.id);
+    pawl_json_member_bool(&writer, "asked", asked);
+    put_amounts(&writer, "given", lines, line_count);
+    if (!stand.overflowed) {
+        pawl_json_key(&writer, "status");
+        pawl_json_put_raw(&writer, pawl_buf_slice(&stand));
+    }
+    pawl_json_object_end(&writer);
+    pawl_control_reply(exchange, &body);
+    pawl_buf_free(&stand);
+}
+
+static bool refuse_ending(struct pawl_run *run, struct pawl_http_exchange *exchange)
+{
+    if (run->phase <= PAWL_RUN_RUNNING) {
+        return false;
+    }
+    pawl_control_refuse(exchange, PAWL_RESULT_SESSION_ENDED,
+                        "%s is ending. Go on with: pawl run --resume %s --add-usd 1.00",
+                        run->rundir.id, run->rundir.id);
+    return true;
+}
+
+static void refuse_result(struct pawl_run *run, struct pawl_http_exchange *exchange, uint16_t code)
+{
+    pawl_control_refuse(exchange, (enum pawl_result_code)code, "%s: %s", run->rundir.id,
+                        pawl_result_meaning(code));
+}
+
+void pawl_run_approve(struct pawl_run *run,
+                      struct pawl_http_exchange *exchange,
+                      const struct pawl_amount *lines,
+                      uint32_t line_count,
+                      struct pawl_slice by)
+{
+    if (refuse_ending(run, exchange)) {
+        return;
+    }
+    pawl_engine_flush(run->engine); /* A question that is on its way to the disk is there now. */
+    struct pawl_run_question question = run->question;
+    bool asked = question.approval != 0;
+    if (!asked && line_count == 0) {
+        pawl_control_refuse(exchange, PAWL_RESULT_INVALID_REQUEST,
+                            "%s asks for nothing now: say how much it gets, as in pawl approve %s "
+                            "--add-usd 1.00",
+                            run->rundir.id, run->rundir.id);
+        return;
+    }
+    struct pawl_buf meta;
+    pawl_buf_init(&meta, META_BYTES_MAX);
+    write_meta(by, !asked, &meta);
+    uint16_t code = PAWL_RESULT_OK;
+    if (!asked) {
+        code = open_unasked(run, lines, line_count, pawl_buf_slice(&meta));
+    }
+    if (code == PAWL_RESULT_OK) {
+        code = answer(run, true, lines, line_count, pawl_buf_slice(&meta));
+    }
+    pawl_buf_free(&meta);
+    if (code != PAWL_RESULT_OK) {
+        refuse_result(run, exchange, code);
+        return;
+    }
+    run->question = (struct pawl_run_question){.approval = 0};
+    if (line_count == 0) {
+        lines = question.lines;
+        line_count = question.line_count;
+    }
+    say_given(run, lines, line_count, by);
+    lift(run);
+    reply(run, exchange, asked, lines, line_count);
+}
+
+void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, struct pawl_slice by)
+{
+    if (refuse_ending(run, exchange)) {
+        return;
+    }
+    pawl_engine_flush(run->engine);
+    if (run->question.approval == 0) {
+        pawl_control_refuse(exchange, PAWL_RESULT_STATE_CONFLICT,
+                            "%s asks for nothing now. To end it: pawl stop %s", run->rundir.id,
+                            run->rundir.id);
+        return;
+    }
+    struct pawl_buf meta;
+    pawl_buf_init(&meta, META_BYTES_MAX);
+    write_meta(by, false, &meta);
+    uint16_t code = answer(run, false, NULL, 0, pawl_buf_slice(&meta));
+    pawl_buf_free(&meta);
+    if (code != PAWL_RESULT_OK) {
+        refuse_result(run, exchange, code);
+        return;
+    }
+    run->question = (struct pawl_run_question){.approval = 0};
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_denied(pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    reply(run, exchange, true, NULL, 0);
+    pawl_gateway_deny(run->gateway);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limit.c: what the gateway says at the limit, written down and told: a question for more, the
+ * run's last words, a step down the ladder of models. The answers to a question are approve.c's.
+ *
+ * A question goes to whoever can be reached: it is a line on stderr where pawl may write, and waits
+ * for `pawl approve` in any case. pawl does not read the answer from the terminal: the agent may be
+ * reading there, and would lose what was typed. Where the terminal is the agent's screen the line
+ * cannot be shown, and the agent's own screen shows the refusal with the same words instead
+ * (docs/decisions/0007-questions-are-answered-elsewhere.md).
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "run/run_priv.h"
+
+enum {
+    LINE_BYTES = 2048,
+    NOTE_BYTES_MAX = 2 * PAWL_METADATA_BYTES_MAX,
+    /* Of a summary's text in the journal; the file has all of it. An escape takes six bytes. */
+    SUMMARY_NOTE_BYTES = 3000
+};
+
+/* --- Notes ---------------------------------------------------------------------------------- */
+
+static void on_noted(struct pawl_op *op)
+{
+    pawl_free(op);
+}
+
+static void submit_note(struct pawl_run *run, uint16_t kind, struct pawl_slice meta)
+{
+    struct pawl_op *op = pawl_alloc_zeroed(1, sizeof(*op));
+    if (op == NULL) {
+        return; /* A note is for people; the money stands without it. */
+    }
+    op->done = on_noted;
+    struct pawl_command note = {
+        .type = PAWL_COMMAND_NOTE,
+        .metadata = meta,
+        .u.note = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                   .session = pawl_slice_str(run->rundir.id),
+                   .kind = kind},
+    };
+    pawl_engine_submit(run->engine, &note, op);
+}
+
+/* --- A question ----------------------------------------------------------------------------- */
+
+static bool tell(struct pawl_run *run)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_question(run->rundir.id, &run->asked, &line);
+    bool told = pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    return told;
+}
+
+/* It is told when it is durable. */
+static void on_opened(struct pawl_op *op)
+{
+    struct pawl_run *run = op->arg;
+    run->question.opening = false;
+    if (op->result.code != PAWL_RESULT_OK) {
+        pawl_gateway_deny(run->gateway); /* The session has ended, or the ledger is full. */
+        return;
+    }
+    run->question.approval = op->result.id;
+    if (!tell(run)) {
+        pawl_gateway_untold(run->gateway);
+    }
+}
+
+static void open_question(struct pawl_run *run)
+{
+    struct pawl_command open = {
+        .type = PAWL_COMMAND_APPROVAL_OPEN,
+        .u.approval_open = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                            .session = pawl_slice_str(run->rundir.id),
+                            .kind = PAWL_APPROVAL_RAISE_CAP,
+                            .line_count = 1,
+                            .lines = {run->asked.asked}},
+    };
+    run->question =
+        (struct pawl_run_question){.opening = true, .line_count = 1, .lines = {run->asked.asked}};
+    run->question_op = (struct pawl_op){.done = on_opened, .arg = run};
+    pawl_engine_submit(run->engine, &open, &run->question_op);
+}
+
+enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question)
+{
+    struct pawl_run *run = arg;
+    if (!run->attended || run->phase > PAWL_RUN_RUNNING) {
+        return PAWL_LIMIT_NOBODY;
+    }
+    if (run->question.opening) {
+        return PAWL_LIMIT_HOLD;
+    }
+    if (run->question.approval != 0) {
+        return tell(run) ? PAWL_LIMIT_HOLD : PAWL_LIMIT_TELL;
+    }
+    run->asked = *question;
+    open_question(run);
+    return PAWL_LIMIT_HOLD;
+}
+
+/* --- The last words ------------------------------------------------------------------------- */
+
+/* As much of the text as a note can hold. */
+static void write_summary_note(const struct pawl_limit_summary *summary,
+                               size_t text_bytes,
+                               struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_buf_reset(out);
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_i64(&writer, "call", (int64_t)summary->call);
+    pawl_json_member_str(&writer, "file", PAWL_SUMMARY_FILE);
+    pawl_json_member_i64(&writer, "bytes", (int64_t)summary->text.bytes);
+    pawl_json_member_bool(&writer, "cut", summary->cut);
+    pawl_json_member_string(&writer, "text", pawl_slice_sub(summary->text, 0, text_bytes));
+    pawl_json_object_end(&writer);
+}
+
+void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary)
+{
+    struct pawl_run *run = arg;
+    struct pawl_errmsg msg = {""};
+    if (pawl_failed(pawl_rundir_write(&run->rundir, PAWL_SUMMARY_FILE, summary->text, &msg))) {
+        pawl_run_complain("the summary cannot be kept", &msg);
+    }
+    struct pawl_buf note;
+    pawl_buf_init(&note, 8 * NOTE_BYTES_MAX);
+    size_t bytes = SUMMARY_NOTE_BYTES;
+    do {
+        write_summary_note(summary, bytes, &note);
+        bytes /= 2;
+    } while (note.bytes > PAWL_METADATA_BYTES_MAX);
+    submit_note(run, PAWL_NOTE_SUMMARY, pawl_buf_slice(&note));
+    pawl_buf_free(&note);
+}
+
+/* --- The ladder ----------------------------------------------------------------------------- */
+
+void pawl_run_on_step(void *arg, const struct pawl_limit_step *step)
+{
+    struct pawl_run *run = arg;
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_step(step, &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    if (!step->fits) {
+        return;
+    }
+    struct pawl_buf note;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
+    pawl_json_writer_init(&writer, &note);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "model", step->step->model);
+    pawl_json_member_i64(&writer, "percent", step->step->percent);
+    pawl_json_member_string(&writer, "from", pawl_slice_sub(step->from, 0, PAWL_NAME_BYTES_MAX));
+    pawl_json_object_end(&writer);
+    submit_note(run, PAWL_NOTE_DEGRADE, pawl_buf_slice(&note));
+    pawl_buf_free(&note);
+    if (run->step_count < PAWL_CARD_STEPS_MAX) {
+        run->steps[run->step_count++] =
+            (struct pawl_card_step){.step = step->step, .at_us = pawl_run_now_us(run)};
+    }
+}

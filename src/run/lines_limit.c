@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lines_limit.c: what is said at the limit and about the answers to a question; see lines.h. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "run/lines.h"
+
+enum { TIME_BYTES = 32 };
+
+/* "0.75" of $0.75, "30m", "2500000": as --add-… takes it. */
+static void append_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
+{
+    static const char *const names[PAWL_CAP_COUNT] = {
+        [PAWL_CAP_USD] = "--add-usd",
+        [PAWL_CAP_TOKENS] = "--add-tokens",
+        [PAWL_CAP_TOOL_CALLS] = "--add-tool-calls",
+        [PAWL_CAP_ITERATIONS] = "--add-iterations",
+        [PAWL_CAP_TIME] = "--add-time",
+    };
+    char text[PAWL_CAP_TEXT_BYTES];
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
+    if (index == PAWL_CAP_COUNT) {
+        return;
+    }
+    if (index == PAWL_CAP_USD) {
+        const char *dollars = pawl_money_format_usd_short(amount, text);
+        pawl_buf_printf(out, "%s %s", names[index], dollars[0] == '$' ? dollars + 1 : dollars);
+    } else if (index == PAWL_CAP_TIME) {
+        pawl_buf_printf(out, "%s %s", names[index], pawl_cap_format(index, amount, text));
+    } else {
+        pawl_buf_printf(out, "%s %lld", names[index], (long long)amount);
+    }
+}
+
+static const char *local_time(int64_t us, char out[static TIME_BYTES])
+{
+    time_t seconds = (time_t)(us / INT64_C(1000000));
+    struct tm parts;
+    if (localtime_r(&seconds, &parts) == NULL ||
+        strftime(out, TIME_BYTES, "%Y-%m-%d %H:%M", &parts) == 0) {
+        return "some time";
+    }
+    return out;
+}
+
+void pawl_lines_question(const char *run_id,
+                         const struct pawl_limit_question *question,
+                         struct pawl_buf *out)
+{
+    char spent[PAWL_CAP_TEXT_BYTES];
+    char limit[PAWL_CAP_TEXT_BYTES];
+    char when[TIME_BYTES];
+    enum pawl_run_cap_index index = pawl_cap_of_unit(question->asked.unit);
+    if (index == PAWL_CAP_COUNT) {
+        return;
+    }
+    pawl_buf_printf(out, "pawl: %s of %s used, and the agent waits for more",
+                    pawl_cap_format(index, question->spent, spent),
+                    pawl_cap_phrase(index, question->limit, limit));
+    if (question->resets_at_us != 0) {
+        pawl_buf_printf(out, "; this limit begins anew at %s",
+                        local_time(question->resets_at_us, when));
+    }
+    pawl_buf_printf(out, ". Yes: pawl approve %s ", run_id);
+    append_option(question->asked.unit, question->asked.value, out);
+    pawl_buf_printf(out, "   No: pawl deny %s\n", run_id);
+}
+
+void pawl_lines_given(const struct pawl_amount *lines,
+                      uint32_t line_count,
+                      const struct pawl_account *account,
+                      struct pawl_slice by,
+                      struct pawl_buf *out)
+{
+    char text[PAWL_CAP_TEXT_BYTES];
+    pawl_buf_printf(out, "pawl: %.*s gave", by.bytes > 0 ? (int)by.bytes : 8,
+                    by.bytes > 0 ? by.data : "somebody");
+    for (uint32_t i = 0; i < line_count; i++) {
+        enum pawl_run_cap_index index = pawl_cap_of_unit(lines[i].unit);
+        if (index == PAWL_CAP_COUNT) {
+            continue;
+        }
+        pawl_buf_printf(out, "%s %s more", i > 0 ? "," : "",
+                        pawl_cap_phrase(index, lines[i].value, text));
+        pawl_buf_printf(out, " (%s in all)",
+                        pawl_cap_format(index, account->units[index].limit, text));
+    }
+    pawl_buf_append_str(out, "; the run goes on\n");
+}
+
+void pawl_lines_denied(struct pawl_slice by, struct pawl_buf *out)
+{
+    pawl_buf_printf(out, "pawl: %.*s said no; the run is stopped\n",
+                    by.bytes > 0 ? (int)by.bytes : 8, by.bytes > 0 ? by.data : "somebody");
+}
+
+void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out)
+{
+    if (step->fits) {
+        pawl_buf_printf(out, "pawl: %u %% used: calls of %.*s go to %s from here on (--degrade)\n",
+                        (unsigned)step->step->percent,
+                        (int)pawl_slice_sub(step->from, 0, 100).bytes, step->from.data,
+                        step->step->model);
+    } else {
+        pawl_buf_printf(out,
+                        "pawl: %u %% used, but %.*s has no %s: calls there keep their model "
+                        "(--degrade)\n",
+                        (unsigned)step->step->percent,
+                        (int)pawl_slice_sub(step->provider, 0, 64).bytes, step->provider.data,
+                        step->step->model);
+    }
+}
+
+/* What happens at the limit, in the line before the run. */
+void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out)
+{
+    for (uint32_t i = 0; i < limit->step_count; i++) {
+        pawl_buf_printf(out, "; from %u %% on calls go to %s", (unsigned)limit->steps[i].percent,
+                        limit->steps[i].model);
+    }
+    switch (limit->on_limit) {
+    case PAWL_ON_LIMIT_SUMMARY:
+        pawl_buf_append_str(out, "; at a limit one more call sums up");
+        break;
+    case PAWL_ON_LIMIT_ASK:
+        pawl_buf_append_str(out, attended ? "; at a limit it asks for more (pawl approve)"
+                                          : "; it would ask for more, but nobody is there");
+        break;
+    case PAWL_ON_LIMIT_PAUSE:
+        pawl_buf_append_str(out, "; at a limit it waits for its window to begin anew, which none "
+                                 "of the caps here has");
+        break;
+    case PAWL_ON_LIMIT_HALT:
+        break;
+    }
+}
