@@ -380,9 +380,10 @@ static void refuse_by_admission(struct pawl_model_call *call)
     }
     pawl_words_admission(words, gateway, admission);
     if (call->kept_tokens < 0) {
-        pawl_words_add(words, ". It goes on from what the provider keeps (previous_response_id or "
-                              "conversation) from outside this run, so a whole context window "
-                              "counts as its input; send the history itself instead");
+        pawl_words_add(words,
+                       ". It goes on from what the provider keeps (an answer, a conversation or a "
+                       "cached content) from outside this run, so a whole context window "
+                       "counts as its input; send the history itself instead");
     }
     if (!words->latches || !pawl_limit_reached(call)) {
         pawl_refuse_call(call);

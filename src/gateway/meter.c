@@ -276,8 +276,12 @@ void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool o
 {
     struct pawl_meter_result *result = &meter->result;
     struct pawl_usage *usage = &result->parts[0].usage;
-    bool no_input = input_known && pawl_usage_input_tokens(usage) == 0;
-    bool no_output = output_known && pawl_usage_output_tokens(usage) == 0 &&
+    struct pawl_usage all = {.odd = 0}; /* a compaction may be all there is to an answer */
+    for (size_t i = 0; i < result->part_count; ++i) {
+        pawl_usage_add(&all, &result->parts[i].usage);
+    }
+    bool no_input = input_known && pawl_usage_input_tokens(&all) == 0;
+    bool no_output = output_known && pawl_usage_output_tokens(&all) == 0 &&
                      result->visible_bytes + result->hidden_bytes > 0;
     usage->odd |= no_input || no_output ? PAWL_USAGE_ODD_EMPTY : 0u;
     result->knows = PAWL_METER_KNOWS_NOTHING;

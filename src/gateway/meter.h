@@ -52,10 +52,10 @@ struct pawl_meter_result {
     enum pawl_meter_knows knows;
     char finish[PAWL_METER_WORD_BYTES]; /* why the model stopped: "end_turn", "tool_calls", … */
     char error_type[PAWL_METER_WORD_BYTES]; /* of an error inside the answer */
-    char id[PAWL_METER_ID_BYTES];           /* OpenAI Responses: of the response; "" until known */
-    int64_t next_sequence;                  /* … and the number of the event that comes next */
-    uint32_t tool_calls;                    /* that the client is asked to run */
-    uint32_t server_tool_calls;             /* that the provider ran */
+    char id[PAWL_METER_ID_BYTES]; /* of what a later request may go on from; "" until known */
+    int64_t next_sequence;        /* … and the number of the event that comes next */
+    uint32_t tool_calls;          /* that the client is asked to run */
+    uint32_t server_tool_calls;   /* that the provider ran */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
     int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
     bool started;          /* something of an answer was seen */

@@ -6,8 +6,9 @@
  * count, each `message_delta` has counts so far, of which the last non-null one of each field
  * holds (M1). Buckets are disjoint already: input_tokens excludes what was read from or written
  * to the cache. `iterations` lists requests inside the request; those of type "message" are in
- * the totals, all others (compaction, an advisor, a fallback) are not and become parts of their
- * own.
+ * the totals, others (compaction, an advisor) are not and become parts of their own. A
+ * "fallback_message" stands for the last message of an answer that another model gave: it is one of
+ * the others only where the totals have no room for it.
  *
  * Proxies in front of other clouds are known to repeat the input fields as 0 in `message_delta`; a
  * zero for input that was reported before is taken for a field left empty, not for a correction.
@@ -126,6 +127,13 @@ static void set_modifier(struct pawl_usage *usage,
     }
 }
 
+/* Whether the totals are so large that what this request used is in them. */
+static bool totals_cover(const struct pawl_usage *totals, const struct pawl_usage *usage)
+{
+    return pawl_usage_input_tokens(totals) >= pawl_usage_input_tokens(usage) &&
+           pawl_usage_output_tokens(totals) >= pawl_usage_output_tokens(usage);
+}
+
 /* Requests inside the request that the totals leave out. */
 static void read_iterations(struct pawl_meter *meter, const struct pawl_json *json, uint32_t list)
 {
@@ -143,6 +151,10 @@ static void read_iterations(struct pawl_meter *meter, const struct pawl_json *js
         }
         struct meter_report report = read_report(json, i);
         struct pawl_usage usage = to_usage(report.value, report.reported, meter->long_cache_asked);
+        if (pawl_json_string_is(json, type, "fallback_message") &&
+            totals_cover(&result->parts[0].usage, &usage)) {
+            continue;
+        }
         usage.odd |= report.odd;
         usage.modifiers = result->parts[0].usage.modifiers;
         struct pawl_slice model = pawl_json_string_raw(json, pawl_json_get(json, i, "model"));
@@ -250,6 +262,8 @@ static void on_message_start(struct pawl_meter *meter, const struct pawl_json *j
     struct pawl_meter_part *part = &meter->result.parts[0];
     pawl_meter_copy_text(json, pawl_json_get(json, message, "model"), part->model,
                          sizeof(part->model));
+    pawl_meter_copy_text(json, pawl_json_get(json, message, "id"), meter->result.id,
+                         sizeof(meter->result.id));
     read_usage(meter, json, pawl_meter_get(json, message, "usage", &part->usage.odd));
 }
 
@@ -327,6 +341,8 @@ static void anthropic_body(struct pawl_meter *meter, const struct pawl_json *jso
         on_error(meter, json);
     }
     pawl_meter_copy_text(json, pawl_json_get(json, 0, "model"), part->model, sizeof(part->model));
+    pawl_meter_copy_text(json, pawl_json_get(json, 0, "id"), meter->result.id,
+                         sizeof(meter->result.id));
     uint32_t content = pawl_json_get(json, 0, "content");
     for (uint32_t i = pawl_json_is(json, content, PAWL_JSON_ARRAY) ? pawl_json_first(json, content)
                                                                    : PAWL_JSON_NONE;

@@ -5,12 +5,21 @@
  * Thinking lies inside max_tokens, and the ceiling must stay above its budget. Context
  * compaction runs the model twice. Tools that the provider runs are bounded by max_uses or
  * cannot be bounded at all; tools that the client runs cost their description only, and the
- * provider adds a few hundred tokens of its own when there are any.
+ * provider adds a few hundred tokens of its own when there are any. Tools may also be defined in
+ * mid-conversation, where nothing is put into them, so there only the client's are bounded.
+ *
+ * A thread is a conversation that the provider keeps: what it holds is input too (previous.h).
  */
 #include "base/attrs.h"
 #include "gateway/request_priv.h"
 
-enum { TOKENS_MAX = 100000000, TOOL_USE_TOKENS = 600, VENDOR_TOOL_TOKENS = 1000 };
+enum {
+    TOKENS_MAX = 100000000,
+    TOOL_USE_TOKENS = 600,
+    VENDOR_TOOL_TOKENS = 1000,
+    VENDOR_TOOLSET_TOKENS = 8000, /* many tools under one name */
+    FETCH_TOKENS = 125000 /* a long paper, the largest page that the vendor's manual names */
+};
 
 enum tool_kind { TOOL_CLIENT, TOOL_SEARCH, TOOL_FETCH, TOOL_UNBOUNDED };
 
@@ -19,9 +28,9 @@ static const struct {
     const char *prefix;
     enum tool_kind kind;
 } tool_kinds[] = {
-    {"custom", TOOL_CLIENT},      {"bash_", TOOL_CLIENT},     {"text_editor_", TOOL_CLIENT},
-    {"computer_", TOOL_CLIENT},   {"memory_", TOOL_CLIENT},   {"tool_search_tool_", TOOL_CLIENT},
-    {"web_search_", TOOL_SEARCH}, {"web_fetch_", TOOL_FETCH},
+    {"custom", TOOL_CLIENT},    {"bash_", TOOL_CLIENT},       {"text_editor_", TOOL_CLIENT},
+    {"computer_", TOOL_CLIENT}, {"memory_", TOOL_CLIENT},     {"tool_search_tool_", TOOL_CLIENT},
+    {"browser_", TOOL_CLIENT},  {"web_search_", TOOL_SEARCH}, {"web_fetch_", TOOL_FETCH},
 };
 
 static enum tool_kind kind_of(struct pawl_slice type)
@@ -44,6 +53,21 @@ static void set_unbounded(struct pawl_request_reader *reader, const char *what)
     }
 }
 
+/* What is there and says something: neither null nor empty. */
+static bool is_given(const struct pawl_json *json, uint32_t node)
+{
+    return pawl_request_nonempty(json, node) ||
+           !pawl_slice_empty(pawl_json_string_raw(json, node)) ||
+           pawl_json_is(json, node, PAWL_JSON_TRUE);
+}
+
+/* What one page may bring in. */
+static int64_t fetch_tokens(struct pawl_request_reader *reader, uint32_t tool)
+{
+    uint32_t most = pawl_request_get(reader, tool, "max_content_tokens");
+    return pawl_json_count_or(&reader->json, most, FETCH_TOKENS);
+}
+
 static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, bool fee)
 {
     struct pawl_model_request *request = reader->request;
@@ -58,6 +82,7 @@ static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, b
         .max_uses = pawl_request_span_of(&reader->json, uses),
         .inside = pawl_request_span_of(&reader->json, tool).start + 1,
         .uses_asked = asked,
+        .use_tokens = fee ? 0 : fetch_tokens(reader, tool),
         .fee = fee ? PAWL_REQUEST_FEE_WEB_SEARCH : PAWL_REQUEST_FEE_NONE,
     };
 }
@@ -68,14 +93,23 @@ static struct pawl_slice type_of(struct pawl_request_reader *reader, uint32_t no
     return pawl_json_string(&reader->json, type, reader->arena);
 }
 
+/* Of a description that the vendor has for a tool of its own. */
+static uint32_t vendor_tokens(struct pawl_slice type)
+{
+    if (pawl_slice_empty(type) || pawl_slice_equal_str(type, "custom")) {
+        return 0;
+    }
+    bool set = pawl_slice_find(type, PAWL_SLICE("_toolset_")) != SIZE_MAX;
+    return set ? VENDOR_TOOLSET_TOKENS : VENDOR_TOOL_TOKENS;
+}
+
 static void read_tool(struct pawl_request_reader *reader, uint32_t tool, bool first)
 {
     struct pawl_slice type = type_of(reader, tool);
     uint32_t tokens = first ? TOOL_USE_TOKENS : 0;
     switch (kind_of(type)) {
     case TOOL_CLIENT:
-        tokens +=
-            pawl_slice_empty(type) || pawl_slice_equal_str(type, "custom") ? 0 : VENDOR_TOOL_TOKENS;
+        tokens += vendor_tokens(type);
         break;
     case TOOL_SEARCH:
         tokens += VENDOR_TOOL_TOKENS;
@@ -105,6 +139,44 @@ static void read_tools(struct pawl_request_reader *reader)
         first = false;
     }
 }
+
+/* --- Tools in mid-conversation -------------------------------------------------------------- */
+
+/* {"type":"tool_addition","tool":{"type":"tool_definition","definition":{…}}}; other additions
+ * only name what `tools` has. */
+static void read_addition(struct pawl_request_reader *reader, uint32_t block)
+{
+    const struct pawl_json *json = &reader->json;
+    if (!pawl_json_string_is(json, pawl_request_get(reader, block, "type"), "tool_addition")) {
+        return;
+    }
+    uint32_t tool = pawl_request_get(reader, block, "tool");
+    if (pawl_json_string_is(json, pawl_request_get(reader, tool, "type"), "tool_definition") &&
+        kind_of(type_of(reader, pawl_request_get(reader, tool, "definition"))) != TOOL_CLIENT) {
+        set_unbounded(reader, "a tool of the provider's that is defined in mid-conversation");
+    }
+}
+
+/* Blocks of a message, and what a block says that stands for compacted ones. */
+static void read_additions(struct pawl_request_reader *reader)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t message = pawl_json_first(json, pawl_request_member(reader, "messages"));
+    for (; message != PAWL_JSON_NONE; message = pawl_json_next(json, message)) {
+        uint32_t content = pawl_request_get(reader, message, "content");
+        uint32_t block = pawl_json_first(json, content);
+        for (; block != PAWL_JSON_NONE; block = pawl_json_next(json, block)) {
+            read_addition(reader, block);
+            uint32_t change =
+                pawl_json_first(json, pawl_request_get(reader, block, "tool_changes"));
+            for (; change != PAWL_JSON_NONE; change = pawl_json_next(json, change)) {
+                read_addition(reader, change);
+            }
+        }
+    }
+}
+
+/* --- The rest of the body ------------------------------------------------------------------- */
 
 static void read_system(struct pawl_request_reader *reader)
 {
@@ -146,6 +218,21 @@ static void read_context_management(struct pawl_request_reader *reader)
     }
 }
 
+/* {"type":"continue","previous_message_id":…} */
+static void read_thread(struct pawl_request_reader *reader)
+{
+    const struct pawl_json *json = &reader->json;
+    uint32_t thread = pawl_request_member(reader, "thread");
+    if (!is_given(json, thread) ||
+        pawl_json_string_is(json, pawl_request_get(reader, thread, "type"), "create")) {
+        return;
+    }
+    uint32_t previous = pawl_request_get(reader, thread, "previous_message_id");
+    struct pawl_slice id = pawl_json_string(json, previous, reader->arena);
+    reader->request->previous_response = pawl_arena_copy(reader->arena, id);
+    reader->request->input_elsewhere = pawl_slice_empty(id);
+}
+
 void pawl_request_read_anthropic(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
@@ -161,10 +248,12 @@ void pawl_request_read_anthropic(struct pawl_request_reader *reader)
     read_context_management(reader);
     read_system(reader);
     read_tools(reader);
-    if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "mcp_servers"))) {
+    read_additions(reader);
+    read_thread(reader);
+    if (is_given(&reader->json, pawl_request_member(reader, "mcp_servers"))) {
         set_unbounded(reader, "tools of an MCP server that run at the provider");
     }
-    if (pawl_request_nonempty(&reader->json, pawl_request_member(reader, "fallbacks"))) {
+    if (is_given(&reader->json, pawl_request_member(reader, "fallbacks"))) {
         set_unbounded(reader, "several models in one request");
     }
 }

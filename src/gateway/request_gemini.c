@@ -33,19 +33,16 @@ static const struct {
     {"googleMaps", "google_maps", TOOL_SEARCH},
 };
 
-/* Members of the body, and of its generationConfig, that make its cost unbounded. */
-static const struct {
-    const char *camel;
-    const char *snake;
-    const char *what;
-    bool in_config;
-} unbounded_members[] = {
-    {"cachedContent", "cached_content", "a cached content, whose size the body does not say",
-     false},
-    {"continuationToken", "continuation_token",
-     "the continuation of another answer, whose size the body does not say", false},
-    {"modelSelectionConfig", "model_selection_config", "several models in one request", true},
-    {"routingConfig", "routing_config", "several models in one request", true},
+/* Members of generationConfig that let another model answer. */
+static const char *const routings[][2] = {
+    {"modelSelectionConfig", "model_selection_config"},
+    {"routingConfig", "routing_config"},
+};
+
+/* Members that stand for input which the provider keeps, and whose size the body does not say. */
+static const char *const kept[][2] = {
+    {"cachedContent", "cached_content"},
+    {"continuationToken", "continuation_token"},
 };
 
 static void set_unbounded(struct pawl_request_reader *reader, const char *what)
@@ -217,18 +214,22 @@ static void read_tools(struct pawl_request_reader *reader)
 
 /* --- The body ------------------------------------------------------------------------------- */
 
-static void read_unbounded(struct pawl_request_reader *reader, uint32_t config)
+static void read_routing(struct pawl_request_reader *reader, uint32_t config)
 {
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(unbounded_members); i++) {
-        uint32_t parent = unbounded_members[i].in_config ? config : 0;
-        uint32_t node =
-            parent == PAWL_JSON_NONE
-                ? PAWL_JSON_NONE
-                : member(reader, parent, unbounded_members[i].camel, unbounded_members[i].snake);
-        bool text = pawl_json_is(&reader->json, node, PAWL_JSON_STRING);
-        if (pawl_request_nonempty(&reader->json, node) ||
-            (text && !pawl_slice_empty(pawl_json_string_raw(&reader->json, node)))) {
-            set_unbounded(reader, unbounded_members[i].what);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(routings); i++) {
+        if (pawl_request_nonempty(&reader->json,
+                                  member(reader, config, routings[i][0], routings[i][1]))) {
+            set_unbounded(reader, "several models in one request");
+        }
+    }
+}
+
+static void read_kept(struct pawl_request_reader *reader)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(kept); i++) {
+        uint32_t node = member(reader, 0, kept[i][0], kept[i][1]);
+        if (node != PAWL_JSON_NONE && !pawl_json_string_is(&reader->json, node, "")) {
+            reader->request->input_elsewhere = true;
         }
     }
 }
@@ -248,7 +249,8 @@ void pawl_request_read_gemini(struct pawl_request_reader *reader)
     uint32_t config = pawl_request_get_either(reader, 0, "generationConfig", "generation_config");
     read_config(reader, config);
     read_tools(reader);
-    read_unbounded(reader, config);
+    read_routing(reader, config);
+    read_kept(reader);
     read_service_tier(reader);
     uint32_t system = member(reader, 0, "systemInstruction", "system_instruction");
     if (system != PAWL_JSON_NONE) {

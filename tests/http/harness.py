@@ -227,6 +227,61 @@ class Upstream:
                 connection.sendall(self.reply)
 
 
+class Echo:
+    """An upstream that answers every request with the request itself, byte for byte."""
+
+    def __init__(self, head=b"", body=None, status=b"200 OK"):
+        self.head, self.body, self.status = head, body, status
+        self.requests = []
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(SECONDS_MAX)
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.answer(connection)
+
+    def answer(self, connection):
+        raw = b""
+        while b"\r\n\r\n" not in raw:
+            piece = connection.recv(65536)
+            if not piece:
+                return
+            raw += piece
+        head, rest = raw.split(b"\r\n\r\n", 1)
+        length = 0
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        while len(rest) < length:
+            rest += connection.recv(65536)
+        self.requests.append((head.decode("latin-1"), rest))
+        body = rest if self.body is None else self.body
+        connection.sendall(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: %d\r\n%s\r\n"
+                           % (self.status, len(body), self.head) + body)
+
+
+def headers_of(head):
+    """Of a request as Echo keeps it."""
+    pairs = [line.split(": ", 1) for line in head.split("\r\n")[1:]]
+    return {name.lower(): value for name, value in pairs}
+
+
 class Host:
     """The process of gateway_host with a data directory of its own."""
 

@@ -1,66 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes along and what does not: headers, bodies, free paths, pressure from slow readers."""
-import contextlib
 import json
-import socket
-import threading
 
 import harness
-from harness import Host, check_books, world
-
-
-class _Echo:
-    """An upstream that answers every request with the request itself, byte for byte."""
-
-    def __init__(self, head=b"", body=None, status=b"200 OK"):
-        self.head, self.body, self.status = head, body, status
-        self.requests = []
-
-    def __enter__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self.thread.join(harness.SECONDS_MAX)
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            with connection:
-                self.answer(connection)
-
-    def answer(self, connection):
-        raw = b""
-        while b"\r\n\r\n" not in raw:
-            piece = connection.recv(65536)
-            if not piece:
-                return
-            raw += piece
-        head, rest = raw.split(b"\r\n\r\n", 1)
-        length = 0
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        while len(rest) < length:
-            rest += connection.recv(65536)
-        self.requests.append((head.decode("latin-1"), rest))
-        body = rest if self.body is None else self.body
-        connection.sendall(b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: %d\r\n%s\r\n"
-                           % (self.status, len(body), self.head) + body)
-
-
-def _headers_of(head):
-    pairs = [line.split(": ", 1) for line in head.split("\r\n")[1:]]
-    return {name.lower(): value for name, value in pairs}
+from harness import Echo, Host, check_books, headers_of, world
 
 
 def everything_but_the_ceiling_reaches_the_provider_as_it_was():
@@ -68,14 +11,14 @@ def everything_but_the_ceiling_reaches_the_provider_as_it_was():
     body = (b'{ "model" : "claude-sonnet-4-5","max_tokens":64,\n\t"messages":[{"role":"user",'
             b'"content":"lone \\ud800 surrogate, NUL \\u0000, \xe2\x82\xac"}],'
             b'"unknown":[1e400,-0]}')
-    with _Echo(body=b"{}") as echo, Host(echo, usd=harness.USD) as host:
+    with Echo(body=b"{}") as echo, Host(echo, usd=harness.USD) as host:
         host.post("anthropic/v1/messages?beta=true", body, x_api_key="sk-secret",
                   anthropic_version="2023-06-01", anthropic_beta="a,b", x_custom="yes",
                   accept_encoding="gzip, br", connection="close, x-hop", x_hop="1")
         head, forwarded = echo.requests[0]
         assert forwarded == body, forwarded
         assert head.startswith("POST /v1/messages?beta=true HTTP/1.1"), head
-        headers = _headers_of(head)
+        headers = headers_of(head)
         assert headers["x-api-key"] == "sk-secret" and headers["x-custom"] == "yes"
         assert headers["anthropic-beta"] == "a,b" and headers["accept-encoding"] == "identity"
         assert headers["host"] == f"127.0.0.1:{echo.port}" and "x-hop" not in headers
@@ -85,7 +28,7 @@ def everything_but_the_ceiling_reaches_the_provider_as_it_was():
 
 def a_ceiling_is_lowered_or_put_in_where_it_stands():
     """Nothing else of the body changes."""
-    with _Echo(body=b"{}") as echo, Host(echo, usd=1_000_000) as host:
+    with Echo(body=b"{}") as echo, Host(echo, usd=1_000_000) as host:
         cases = (
             ("anthropic", b'{"max_tokens" : 99999 ,"model":"claude-sonnet-4-5","messages":[]}',
              b'{"max_tokens" : %d ,"model":"claude-sonnet-4-5","messages":[]}'),
@@ -108,7 +51,7 @@ def a_ceiling_is_lowered_or_put_in_where_it_stands():
 
 def usage_is_asked_for_in_every_stream():
     """Put in, or put right, for OpenAI; never for Anthropic, never without a stream."""
-    with _Echo(body=b"{}") as echo, Host(echo, usd=harness.USD) as host:
+    with Echo(body=b"{}") as echo, Host(echo, usd=harness.USD) as host:
         cases = (
             ({}, {"include_usage": True}),
             ({"stream_options": {}}, {"include_usage": True}),
@@ -128,14 +71,14 @@ def usage_is_asked_for_in_every_stream():
 
 def server_tools_get_a_bound():
     """A search without max_uses gets one; one that is too generous is lowered."""
-    with _Echo(body=b"{}") as echo, Host(echo, usd=20 * harness.USD) as host:
+    with Echo(body=b"{}") as echo, Host(echo, usd=20 * harness.USD) as host:
         search = {"type": "web_search_20250305", "name": "web_search"}
         host.call("anthropic", tools=[search])
         assert json.loads(echo.requests[-1][1])["tools"][0]["max_uses"] == 5
         small = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
         host.call("anthropic", tools=[small])
         assert json.loads(echo.requests[-1][1])["tools"][0]["max_uses"] == 2
-    with _Echo(body=b"{}") as echo, Host(echo, usd=harness.USD // 5) as host:
+    with Echo(body=b"{}") as echo, Host(echo, usd=harness.USD // 5) as host:
         many = {"type": "web_search_20250305", "name": "web_search", "max_uses": 50}
         host.call("anthropic", tools=[many])
         assert 1 <= json.loads(echo.requests[-1][1])["tools"][0]["max_uses"] < 50
@@ -144,7 +87,7 @@ def server_tools_get_a_bound():
 def free_paths_pass_untouched():
     """Method, query, headers, coding and body, in both directions."""
     head = b"content-encoding: br\r\nx-provider: yes\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n"
-    with _Echo(head=head) as echo, Host(echo, usd=harness.USD) as host:
+    with Echo(head=head) as echo, Host(echo, usd=harness.USD) as host:
         raw = bytes(range(256)) * 300
         answer = host.post("openai/v1/files?purpose=x", raw, content_type="multipart/form-data",
                            accept_encoding="br", authorization="Bearer sk-1")
@@ -152,8 +95,8 @@ def free_paths_pass_untouched():
         assert answer.headers["x-provider"] == "yes" and answer.headers["x-pawl-run"]
         sent, body = echo.requests[0]
         assert sent.startswith("POST /v1/files?purpose=x HTTP/1.1") and body == raw
-        assert _headers_of(sent)["accept-encoding"] == "br"
-        assert _headers_of(sent)["authorization"] == "Bearer sk-1"
+        assert headers_of(sent)["accept-encoding"] == "br"
+        assert headers_of(sent)["authorization"] == "Bearer sk-1"
         assert host.get("anthropic/api/hello", method="HEAD").status == 200
         assert echo.requests[1][0].startswith("HEAD /api/hello HTTP/1.1")
         assert host.get("openai/v1/files/file-1", method="DELETE").status == 200
@@ -168,7 +111,7 @@ def redirects_take_nobody_past_pawl():
     elsewhere = b"https://user:pass@api.example.com/v1/messages?key=secret#x"
     for status in (b"301 Moved", b"302 Found", b"303 See", b"307 Temporary", b"308 Permanent"):
         head = b"location: " + elsewhere + b"\r\nrefresh: 0;url=" + elsewhere + b"\r\n"
-        with _Echo(head, b"gone", status) as echo, Host(echo, usd=harness.USD) as host:
+        with Echo(head, b"gone", status) as echo, Host(echo, usd=harness.USD) as host:
             for dialect in harness.PATH:
                 answer = host.call(dialect, stream=dialect != "anthropic")
                 assert answer.status == 502 and answer.reason == "unreachable", answer
@@ -185,7 +128,7 @@ def redirects_take_nobody_past_pawl():
             ends = host.settlements()
             assert [row["type"] for row in ends] == ["RELEASE"] * len(harness.PATH), ends
             assert "secret" not in json.dumps(host.records())
-    with _Echo(status=b"304 Not Modified", body=b"") as echo, Host(echo, usd=harness.USD) as host:
+    with Echo(status=b"304 Not Modified", body=b"") as echo, Host(echo, usd=harness.USD) as host:
         assert host.call("anthropic").status == 304
         host.settle()
         assert host.spent() == 0

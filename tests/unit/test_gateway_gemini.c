@@ -169,8 +169,6 @@ static void tools_are_bounded_or_named(void **state)
         {"gemini-2.5-flash", "{\"tools\":[{\"fileSearch\":{}}]}", 0, false},
         {"gemini-2.5-flash", "{\"tools\":[{\"mcpServers\":[{}]}]}", 0, false},
         {"gemini-2.5-flash", "{\"tools\":[{\"somethingNew\":{}}]}", 0, false},
-        {"gemini-2.5-flash", "{\"cachedContent\":\"cachedContents/c\"}", 0, false},
-        {"gemini-2.5-flash", "{\"cachedContent\":\"\"}", 0, true},
         {"gemini-2.5-flash", "{\"generationConfig\":{\"routingConfig\":{\"autoMode\":{}}}}", 0,
          false},
         {"gemini-2.5-flash", "{\"generationConfig\":{\"responseModalities\":[\"Text\",\"Image\"]}}",
@@ -185,6 +183,27 @@ static void tools_are_bounded_or_named(void **state)
             fail_msg("%s %s", rows[i].model, rows[i].body);
         }
         assert_int_equal(request->tool_count, rows[i].searches);
+        finish(&fixture);
+    }
+}
+
+static void what_the_provider_keeps_is_input_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool elsewhere;
+    } rows[] = {
+        {"{\"cachedContent\":\"cachedContents/c\"}", true},
+        {"{\"cached_content\":\"cachedContents/c\"}", true},
+        {"{\"continuationToken\":\"t\"}", true},
+        {"{\"cachedContent\":\"\"}", false},
+        {"{\"cachedContent\":null}", false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        assert_int_equal(must_read(&fixture, "gemini-2.5-pro", rows[i].body)->input_elsewhere,
+                         rows[i].elsewhere);
         finish(&fixture);
     }
 }
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(what_has_two_meanings_is_refused),
         cmocka_unit_test(thinking_is_hidden_unless_it_is_switched_off),
         cmocka_unit_test(tools_are_bounded_or_named),
+        cmocka_unit_test(what_the_provider_keeps_is_input_too),
         cmocka_unit_test(contents_are_counted_with_and_without_brackets),
         cmocka_unit_test(what_is_embedded_is_counted_and_writes_nothing),
         cmocka_unit_test(the_ceiling_is_put_where_it_belongs),

@@ -73,6 +73,9 @@ static void anthropic_bodies_are_metered(void **state)
     (void)state;
     golden_body("message");
     golden_body("error_body");
+    golden_body("fallback");
+    golden_body("fallback_beside");
+    golden_body("compaction_only");
 }
 
 /* --- What the golden files leave open. ---------------------------------------------------- */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_request_anthropic.c: what the newer parts of a body of POST /v1/messages can make expensive:
+ * tools of many kinds, threads, compaction, fallbacks; and that what is not known passes unchanged.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/attrs.h"
+#include "gateway/request.h"
+#include "gateway/usage.h"
+
+enum { BODY_BYTES_MAX = 2048 };
+
+struct fixture {
+    struct pawl_arena arena;
+    struct pawl_model_request request;
+    char body[BODY_BYTES_MAX];
+};
+
+/* `members` come behind a model, a ceiling and a message. */
+static const struct pawl_model_request *must_read(struct fixture *fixture, const char *members)
+{
+    struct pawl_errmsg msg = {.text = ""};
+    const struct pawl_request_source source = {.dialect = PAWL_DIALECT_ANTHROPIC};
+    *fixture = (struct fixture){.request = {.stream = false}};
+    pawl_arena_init(&fixture->arena, 16 << 20);
+    (void)snprintf(fixture->body, sizeof(fixture->body),
+                   "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":64%s%s}",
+                   members[0] != '\0' ? "," : "", members);
+    if (pawl_failed(pawl_request_read(&source, pawl_slice_str(fixture->body), &fixture->arena,
+                                      &fixture->request, &msg))) {
+        fail_msg("%s: %s", members, msg.text);
+    }
+    return &fixture->request;
+}
+
+static void finish(struct fixture *fixture)
+{
+    pawl_arena_free(&fixture->arena);
+}
+
+static void tools_are_the_clients_or_bounded_or_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tool;
+        uint32_t counted;
+        bool bounded;
+    } rows[] = {
+        {"{\"name\":\"Bash\",\"input_schema\":{}}", 0, true},
+        {"{\"type\":\"memory_20250818\",\"name\":\"memory\"}", 0, true},
+        {"{\"type\":\"computer_toolset_20260801\"}", 0, true},
+        {"{\"type\":\"browser_toolset_20260801\"}", 0, true},
+        {"{\"type\":\"tool_search_tool_regex_20251119\",\"name\":\"s\"}", 0, true},
+        {"{\"type\":\"web_search_20260318\",\"name\":\"w\"}", 1, true},
+        {"{\"type\":\"web_fetch_20260318\",\"name\":\"f\"}", 1, true},
+        {"{\"type\":\"code_execution_20260521\",\"name\":\"c\"}", 0, false},
+        {"{\"type\":\"advisor_20260301\",\"name\":\"a\"}", 0, false},
+        {"{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"m\"}", 0, false},
+        {"{\"type\":\"something_20270101\",\"name\":\"x\"}", 0, false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char members[512];
+        (void)snprintf(members, sizeof(members), "\"tools\":[%s]", rows[i].tool);
+        const struct pawl_model_request *request = must_read(&fixture, members);
+        if ((request->unbounded == NULL) != rows[i].bounded) {
+            fail_msg("%s", rows[i].tool);
+        }
+        assert_int_equal(request->tool_count, rows[i].counted);
+        finish(&fixture);
+    }
+}
+
+static void a_page_brings_in_what_it_may_at_most(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(
+        &fixture, "\"tools\":[{\"type\":\"web_fetch_20250910\",\"max_content_tokens\":30000},"
+                  "{\"type\":\"web_fetch_20250910\"},{\"type\":\"web_search_20250305\"}]");
+    assert_int_equal(request->tools[0].use_tokens, 30000);
+    assert_int_equal(request->tools[1].use_tokens, 125000);
+    assert_int_equal(request->tools[2].use_tokens, 0);
+    finish(&fixture);
+}
+
+static void tools_defined_in_mid_conversation_are_looked_at(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *blocks;
+        bool bounded;
+    } rows[] = {
+        {"{\"type\":\"tool_addition\",\"tool\":{\"type\":\"tool_reference\",\"name\":\"web\"}}",
+         true},
+        {"{\"type\":\"tool_addition\",\"tool\":{\"type\":\"tool_definition\",\"definition\":"
+         "{\"name\":\"f\",\"input_schema\":{}}}}",
+         true},
+        {"{\"type\":\"tool_addition\",\"tool\":{\"type\":\"tool_definition\",\"definition\":"
+         "{\"type\":\"web_search_20260318\",\"name\":\"w\",\"max_uses\":1}}}",
+         false},
+        {"{\"type\":\"compaction\",\"content\":\"\",\"tool_changes\":[{\"type\":\"tool_addition\","
+         "\"tool\":{\"type\":\"tool_definition\",\"definition\":{\"type\":\"mcp_toolset\"}}}]}",
+         false},
+        {"{\"type\":\"text\",\"text\":\"tool_addition of a web_search_20260318\"}", true},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char members[1024];
+        (void)snprintf(members, sizeof(members),
+                       "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"system\","
+                       "\"content\":[%s]}]",
+                       rows[i].blocks);
+        const struct pawl_model_request *request = must_read(&fixture, members);
+        if ((request->unbounded == NULL) != rows[i].bounded) {
+            fail_msg("%s", rows[i].blocks);
+        }
+        assert_int_equal(request->elements.message_count, 2);
+        finish(&fixture);
+    }
+}
+
+static void other_models_and_servers_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        bool bounded;
+    } rows[] = {
+        {"\"fallbacks\":[{\"model\":\"claude-opus-4-8\"}]", false},
+        {"\"fallbacks\":\"default\"", false},
+        {"\"fallbacks\":[]", true},
+        {"\"fallbacks\":null", true},
+        {"\"mcp_servers\":[{\"type\":\"url\",\"url\":\"https://x\",\"name\":\"m\"}]", false},
+        {"\"mcp_servers\":[]", true},
+        {"\"fallback_credit_token\":\"t\"", true},
+        {"\"container\":\"c\",\"diagnostics\":{\"previous_message_id\":\"m\"}", true},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        if ((must_read(&fixture, rows[i].members)->unbounded == NULL) != rows[i].bounded) {
+            fail_msg("%s", rows[i].members);
+        }
+        finish(&fixture);
+    }
+}
+
+static void a_thread_is_input_that_the_provider_keeps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *thread;
+        const char *previous;
+        bool elsewhere;
+    } rows[] = {
+        {"null", "", false},
+        {"{\"type\":\"create\"}", "", false},
+        {"{\"type\":\"continue\",\"previous_message_id\":\"msg_1\"}", "msg_1", false},
+        {"{\"type\":\"continue\"}", "", true},
+        {"{\"type\":\"something\"}", "", true},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char members[256];
+        (void)snprintf(members, sizeof(members), "\"thread\":%s", rows[i].thread);
+        const struct pawl_model_request *request = must_read(&fixture, members);
+        assert_true(pawl_slice_equal_str(request->previous_response, rows[i].previous));
+        assert_int_equal(request->input_elsewhere, rows[i].elsewhere);
+        finish(&fixture);
+    }
+}
+
+static void what_is_not_read_changes_nothing(void **state)
+{
+    (void)state;
+    static const char members[] =
+        "\"system\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cc_version=2\"}],"
+        "\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"system\",\"content\":"
+        "\"b\"}],"
+        "\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":\"high\"},"
+        "\"context_management\":{\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]},"
+        "\"speed\":\"fast\",\"inference_geo\":\"us\",\"service_tier\":\"standard_only\","
+        "\"a_field_to_come\": {\"b\" :[1 , 2.50e1]}";
+    struct fixture fixture;
+    const struct pawl_model_request *request = must_read(&fixture, members);
+    assert_int_equal(request->modifiers, PAWL_MODIFIER_FAST | PAWL_MODIFIER_US_ONLY);
+    assert_true(request->hidden);
+    assert_int_equal(request->passes, 1);
+    struct pawl_request_limits limits = {.ceiling = 64, .uses = 1};
+    assert_false(pawl_request_changes(request, &limits));
+    finish(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tools_are_the_clients_or_bounded_or_named),
+        cmocka_unit_test(a_page_brings_in_what_it_may_at_most),
+        cmocka_unit_test(tools_defined_in_mid_conversation_are_looked_at),
+        cmocka_unit_test(other_models_and_servers_are_named),
+        cmocka_unit_test(a_thread_is_input_that_the_provider_keeps),
+        cmocka_unit_test(what_is_not_read_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
