@@ -55,6 +55,7 @@ need_build() {
     need libssl-dev library openssl
     need zlib1g-dev library zlib
     need libyaml-dev library yaml-0.1
+    need libncurses-dev library ncursesw
     need libzstd-dev library libzstd
     need 'libllhttp-dev|node-llhttp' library libllhttp
 }

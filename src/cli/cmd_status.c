@@ -45,6 +45,9 @@ static const char *state_word(const struct pawl_glance *glance,
     if (glance->ending) {
         return "ending";
     }
+    if (glance->asks) {
+        return "asks for more";
+    }
     if (!glance->latched) {
         return "running";
     }

@@ -13,6 +13,7 @@ const struct pawl_cli_command *const pawl_cli_commands[] = {
     &pawl_cli_command_runs,
     &pawl_cli_command_show,
     &pawl_cli_command_status,
+    &pawl_cli_command_top,
     &pawl_cli_command_statusline,
     &pawl_cli_command_approve,
     &pawl_cli_command_deny,

@@ -100,6 +100,8 @@ static void state(const struct pawl_glance *glance, char *out)
 {
     if (glance->ending) {
         (void)snprintf(out, VALUE_BYTES, "ending");
+    } else if (glance->asks) {
+        (void)snprintf(out, VALUE_BYTES, "asks for more");
     } else if (glance->latched) {
         const char *word = pawl_cli_unit_word(glance->unit);
         (void)snprintf(out, VALUE_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);

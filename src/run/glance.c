@@ -112,6 +112,7 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
     take_text(reader, 0, "model", glance->model, sizeof(glance->model));
     take_text(reader, 0, "phase", glance->phase, sizeof(glance->phase));
     glance->attended = pawl_json_bool_or(json, pawl_json_get(json, 0, "attended"), false);
+    glance->asks = pawl_json_is(json, pawl_json_get(json, 0, "asking"), PAWL_JSON_ARRAY);
     glance->ending = pawl_json_string_is(json, pawl_json_get(json, 0, "state"), "ending");
     glance->pid = take_number(reader, 0, "pid", 0);
     glance->started_ms = take_number(reader, 0, "started_ms", 0);
@@ -220,5 +221,14 @@ int64_t pawl_glance_permille(const struct pawl_glance *glance, enum pawl_run_cap
 
 const char *pawl_glance_title(const struct pawl_glance *glance)
 {
-    return glance->name[0] != '\0' ? glance->name : glance->command;
+    if (glance->name[0] != '\0') {
+        return glance->name;
+    }
+    struct pawl_slice rest = pawl_slice_str(glance->command);
+    struct pawl_slice program = pawl_slice_cut(&rest, ' ');
+    size_t directory = program.bytes;
+    while (directory > 0 && program.data[directory - 1] != '/') {
+        directory--;
+    }
+    return glance->command + directory;
 }

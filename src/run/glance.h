@@ -40,6 +40,7 @@ struct pawl_glance {
     char message[PAWL_GLANCE_LINE_BYTES];    /* its words */
     uint16_t unit;                           /* its cap; 0: none */
     bool latched;
+    bool asks; /* a question to a person is open (docs/LIMITS.md) */
     bool attended;
     bool ending;
     int64_t pid;
@@ -77,7 +78,7 @@ PAWL_MUST_CHECK bool pawl_glance_next_cap(const struct pawl_glance *glance,
                                           int64_t *ret_left_ms);
 /* What share of its cap a unit has used, in thousandths, rounded down; 0 without a cap. */
 int64_t pawl_glance_permille(const struct pawl_glance *glance, enum pawl_run_cap_index cap);
-/* Its name, or else its command. */
+/* Its name, or else its command without the program's directory. */
 const char *pawl_glance_title(const struct pawl_glance *glance);
 
 #endif

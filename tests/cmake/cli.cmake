@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 pawl_unit_test(statusline cli)
+pawl_unit_test(top_layout cli)

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live runs as others see them: `pawl status`, `pawl statusline`, `pawl top`."""
+import fcntl
 import json
 import os
 import pathlib
+import select
+import signal
 import socket
+import struct
 import subprocess
+import termios
 
 from control import ask
 from world import PATIENCE_S, expect_line, finish
@@ -130,9 +135,111 @@ def never_waits(world):
     assert finish(process, "go\n")[0] == 0
 
 
+class Screen:
+    """`pawl top` on a terminal of its own; what it draws is read as it comes."""
+
+    def __init__(self, world, columns=100, lines=30, **environment):
+        self.master, slave = os.openpty()
+        self.resize(columns, lines)
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.text = ""
+        self.process = subprocess.Popen(
+            [world.pawl, "top", "--data-dir", world.data], stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+            env=world.environment(TERM="xterm-256color", LC_ALL="C.UTF-8", **environment))
+        world.started.append(self.process)
+
+    def resize(self, columns, lines):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def expect(self, *words):
+        """Until all of them have been drawn since the last call."""
+        while not all(word in self.text for word in words):
+            ready, _, _ = select.select([self.master], [], [], PATIENCE_S)
+            assert ready, (words, self.text)
+            self.text += os.read(self.master, 65536).decode(errors="replace")
+        self.text = ""
+
+    def type(self, keys):
+        os.write(self.master, keys.encode())
+
+    def end(self):
+        """Its status, with everything it still has to say read; the terminal is as it was."""
+        while self.process.poll() is None or select.select([self.master], [], [], 0)[0]:
+            if select.select([self.master], [], [], 0.01)[0]:
+                self.text += os.read(self.master, 65536).decode(errors="replace")
+        assert termios.tcgetattr(self.slave) == self.before, "the terminal is put back"
+        assert "\x1b[?1049l" in self.text, self.text
+        os.close(self.master)
+        os.close(self.slave)
+        return self.process.returncode
+
+
+def top(world):
+    """Selects, shows one, stops it after a question, and leaves the terminal as it was."""
+    first = world.start(["--name", "first"], "call", "say:ready", "wait")
+    expect_line(first, "ready")
+    second = world.start(["--name", "second"], "call", "say:ready", "listen")
+    expect_line(second, "ready")
+    screen = Screen(world)
+    screen.expect("2 live", "first", "second", "dearest", "q quit")
+    screen.resize(40, 10)
+    os.kill(screen.process.pid, signal.SIGWINCH)
+    screen.expect("second")
+    screen.resize(100, 30)
+    os.kill(screen.process.pid, signal.SIGWINCH)
+    screen.expect("dearest")
+    screen.type("\x1bOB\r")  # down, Enter
+    screen.expect("unattended")
+    screen.type("k")
+    screen.expect("stop first")
+    screen.type("n")
+    screen.expect("q quit")
+    screen.type("ky")
+    screen.expect("is being ended")
+    assert finish(first)[0] == 124
+    assert world.tell("status").stdout.count("second") == 1
+    screen.type("q")
+    assert screen.end() == 0
+    assert finish(second, "go\n")[0] == 0
+
+
+def top_ends(world):
+    """However it ends, the terminal is as it was, and the status is the signal's."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT):
+        screen = Screen(world)
+        screen.expect("no run is live")
+        os.kill(screen.process.pid, number)
+        assert screen.end() == -number, number
+
+
+def top_as_text(world):
+    """Without a terminal it is one look, with the same columns; colours go with NO_COLOR."""
+    process = world.start(["--name", "one"], "call", "say:ready", "listen")
+    expect_line(process, "ready")
+    for words in (("top",), ("top", "--once", "--sort", "rate")):
+        done = world.tell(*words)
+        lines = done.stdout.splitlines()
+        assert done.returncode == 0 and len(lines) == 3, done
+        assert lines[1].split()[:3] == ["RUN", "STATE", "DOLLARS"] and "one" in lines[2], done
+    assert world.tell("top", "--sort", "name").returncode == 2
+    for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        screen = Screen(world, **environment)
+        while "dearest" not in screen.text:
+            screen.text += os.read(screen.master, 65536).decode(errors="replace")
+        assert ("\x1b[32m" in screen.text) == coloured, screen.text
+        screen.type("q")
+        assert screen.end() == 0
+    assert finish(process, "go\n")[0] == 0
+
+
 def tests(world):
     yield "a live run tells its last calls and its pace", live_status
     yield "where nothing is live nothing is shown", nothing_live
     yield "a run that was killed is not live", killed
     yield "the line is of the run that is nearest", whose_line
     yield "the line waits for nobody", never_waits
+    yield "pawl top selects, shows and stops", top
+    yield "pawl top puts the terminal back", top_ends
+    yield "pawl top without a terminal is text", top_as_text
