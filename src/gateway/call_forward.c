@@ -65,7 +65,8 @@ static pawl_err start_upstream(struct pawl_model_call *call, struct pawl_errmsg 
         .header_count = header_count,
         .body = pawl_buf_slice(&call->store.forwarded),
         .has_body = true,
-        .idle_timeout_ms = UPSTREAM_IDLE_MS,
+        .idle_timeout_ms =
+            gateway->options.idle_ms != 0 ? gateway->options.idle_ms : UPSTREAM_IDLE_MS,
         .events = pawl_model_call_answer_events(call),
     };
     return pawl_http_call_start(gateway->options.client, &options, &call->upstream, msg);

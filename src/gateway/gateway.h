@@ -110,6 +110,7 @@ struct pawl_gateway_options {
     const char *policy;   /* its name, for messages; NULL: none; copied */
     bool no_server_tools; /* tools that the provider runs are refused */
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
+    uint32_t idle_ms;     /* how long not a byte may come from upstream; 0: 30 min */
     uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);

@@ -13,6 +13,8 @@
  * between start and on_done or abort.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "net/client_priv.h"
@@ -289,8 +291,25 @@ static const char *why_of(const struct pawl_http_call *call, CURLcode code)
     return call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
 }
 
+/* A proxy that does not let the call through says so with a status of its own. */
+static void say_proxy_refuses(struct pawl_http_call *call)
+{
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status == 407) {
+        (void)snprintf(call->error_text, sizeof(call->error_text),
+                       "the proxy asks for a name and a password (407), or for others");
+    } else if (status >= 300) {
+        (void)snprintf(call->error_text, sizeof(call->error_text),
+                       "the proxy refuses the connection with status %ld", status);
+    }
+}
+
 void pawl_call_finish(struct pawl_http_call *call, CURLcode code)
 {
+    if (code != CURLE_OK && call->connected_at_bytes < 0) {
+        say_proxy_refuses(call);
+    }
     pawl_err err = error_from(call, code);
     if (pawl_ok(err) && !call->head_done) {
         err = PAWL_ERR(PROTOCOL);

@@ -10,6 +10,7 @@
  * Failure: INVALID for what cannot be a request, MEMORY else; the call is then as it was.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -189,7 +190,18 @@ static struct pawl_slice host_of(struct pawl_slice url)
     return pawl_slice_cut(&rest, ':');
 }
 
-/* A loopback host is never reached through a proxy. */
+/* A loopback host is never reached through a proxy. libcurl reads the environment itself, all but
+ * HTTP_PROXY in capitals, which it leaves to web servers that put a request's header there. NULL:
+ * what libcurl finds; exceptions (no_proxy) it applies in any case. */
+static const char *proxy_of(struct pawl_slice url, struct pawl_slice host)
+{
+    if (names_loopback(host)) {
+        return "";
+    }
+    bool plain = pawl_slice_starts_with(url, PAWL_SLICE("http://"));
+    return plain && getenv("http_proxy") == NULL ? getenv("HTTP_PROXY") : NULL;
+}
+
 static pawl_err set_url(struct pawl_http_call *call, struct pawl_slice url, struct pawl_errmsg *msg)
 {
     struct pawl_slice host = host_of(url);
@@ -203,7 +215,7 @@ static pawl_err set_url(struct pawl_http_call *call, struct pawl_slice url, stru
         code = curl_easy_setopt(call->easy, CURLOPT_URL, copy.data);
     }
     if (code == CURLE_OK && call->client->use_proxy_environment) {
-        code = curl_easy_setopt(call->easy, CURLOPT_PROXY, names_loopback(host) ? "" : NULL);
+        code = curl_easy_setopt(call->easy, CURLOPT_PROXY, proxy_of(copy, host));
     }
     return code == CURLE_OK ? PAWL_OK : PAWL_ERR(MEMORY);
 }

@@ -3,7 +3,8 @@
  * client.h: HTTP calls to other servers, on libcurl's multi interface driven by a libuv loop.
  * The interface is narrow on purpose, so that another client could stand behind it. HTTP/1.1,
  * verification on, pooled connections, no redirects followed, no decoding of content codings,
- * proxies from the environment (never for loopback hosts).
+ * proxies from the environment (http_proxy, https_proxy, all_proxy, no_proxy, in small letters or
+ * capitals; never for loopback hosts).
  *
  * A call's callbacks run on the loop's thread, never inside a function of this header. on_done
  * runs exactly once unless the call was aborted; after on_done or abort the handle is gone. If

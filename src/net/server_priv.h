@@ -48,7 +48,7 @@ enum {
     PAWL_CONN_OUTPUT_KEEP_BYTES = 16 * 1024,
     PAWL_CONN_LINGER_MS = 2000,
     PAWL_CONN_KEEPALIVE_S = 60,
-    PAWL_CONN_LINGER_BYTES = 16 * 1024 * 1024,
+    PAWL_CONN_LINGER_BYTES = 96 * 1024 * 1024, /* a client reads its 413 when it has sent a body */
     PAWL_SERVER_OVERFLOW_COUNT = 64, /* connections above the limit that still get a 503 */
     PAWL_SERVER_BACKLOG = 1024
 };

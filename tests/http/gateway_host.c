@@ -48,6 +48,8 @@ struct host {
     uv_pipe_t input;
     struct pawl_engine *engine;
     struct pawl_http_client *client;
+    const char *ca_file; /* NULL: the system's */
+    bool use_proxy;
     struct pawl_http_server *server;
     struct pawl_price_book *prices;
     struct pawl_gateway *gateway;
@@ -470,6 +472,12 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.upstreams[PAWL_UPSTREAM_GEMINI] = value;
     } else if (pawl_slice_equal_str(word, "patience")) {
         host->options.patience_ms = number_of(value);
+    } else if (pawl_slice_equal_str(word, "idle")) {
+        host->options.idle_ms = number_of(value);
+    } else if (pawl_slice_equal_str(word, "proxy")) {
+        host->use_proxy = number_of(value) != 0;
+    } else if (pawl_slice_equal_str(word, "ca")) {
+        host->ca_file = value;
     } else if (pawl_slice_equal_str(word, "drain")) {
         host->options.drain_ms = number_of(value);
     } else if (pawl_slice_equal_str(word, "batches")) {
@@ -526,7 +534,8 @@ static void init_loop(struct host *host)
 
 static void start(struct host *host)
 {
-    struct pawl_http_client_options options = {.loop = &host->loop};
+    struct pawl_http_client_options options = {
+        .loop = &host->loop, .ca_file = host->ca_file, .use_proxy_environment = host->use_proxy};
     need(pawl_ok(pawl_http_client_new(&options, &host->client)), "client");
     host->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
     host->subject.session = PAWL_SLICE(RUN_ID);

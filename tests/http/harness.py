@@ -10,6 +10,7 @@ and headers as they come. Every wait has an event behind it and a limit in front
 """
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -293,6 +294,7 @@ class Host:
         self.keep = folder is not None
         self.records_path = pathlib.Path(self.folder) / "records.jsonl"
         base = f"http://127.0.0.1:{provider.port}" if provider else "http://127.0.0.1:9"
+        self.environment = options.pop("environment", {})
         self.options = {"anthropic": base, "openai": f"{base}/v1", "gemini": base,
                         "records": self.records_path, **options}
         self.latches = []
@@ -303,13 +305,19 @@ class Host:
         command = [*self.program, str(journal)]
         command += [f"{name}={value}" for name, value in self.options.items() if value is not None]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, bufsize=1)
+                                        text=True, bufsize=1,
+                                        env=self.variables())
         self.lines = []
         self.arrived = threading.Condition()
         threading.Thread(target=self.listen, daemon=True).start()
         ready = self.next_line(lambda line: "port" in line)
         self.port, self.secret = ready["port"], ready["secret"]
         return self
+
+    def variables(self):
+        """The environment with this host's own; None takes one away."""
+        both = {**os.environ, **self.environment}
+        return {name: value for name, value in both.items() if value is not None}
 
     def __exit__(self, kind, *_):
         if kind is None and self.process.poll() is None:
