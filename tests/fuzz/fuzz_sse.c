@@ -3,7 +3,7 @@
  * fuzz_sse.c: any bytes as a stream of events. The first byte draws the size of the pieces.
  *
  * Checked: the events and the bytes are the same whole and in pieces (S1, S2 of sse.h); the
- * meters of both dialects survive whatever the events hold, keep every count in its range, and
+ * meters of all dialects survive whatever the events hold, keep every count in its range, and
  * what they report can be priced; what hiding leaves of an event is still one event.
  */
 #include "base/assert.h"
@@ -138,6 +138,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     pawl_buf_free(&pieces.events);
     meter_stream(stream, PAWL_DIALECT_ANTHROPIC);
     meter_stream(stream, PAWL_DIALECT_OPENAI_CHAT);
+    meter_stream(stream, PAWL_DIALECT_OPENAI_RESPONSES);
+    meter_stream(stream, PAWL_DIALECT_OPENAI_EMBED);
     meter_stream(stream, PAWL_DIALECT_GEMINI);
     return 0;
 }
