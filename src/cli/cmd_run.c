@@ -8,6 +8,7 @@
 #include "base/money.h"
 #include "cli/amounts.h"
 #include "cli/commands.h"
+#include "cli/resume.h"
 #include "run/run.h"
 
 enum {
@@ -31,7 +32,10 @@ enum {
     OPTION_DATA_DIR,
     OPTION_QUIET,
     OPTION_NO_CARD,
-    OPTION_JSON_CARD
+    OPTION_JSON_CARD,
+    OPTION_RESUME,
+    OPTION_ADD_FIRST,
+    OPTION_ADD_LAST = OPTION_ADD_FIRST + PAWL_CAP_COUNT - 1
 };
 
 static const struct pawl_cli_option options[] = {
@@ -50,6 +54,8 @@ static const struct pawl_cli_option options[] = {
      "kept for the summary: dollars, or a share such as 5% (default 5%)"},
     {OPTION_AUTO_RESUME, 0, "auto-resume", NULL,
      "with pause: go on by itself when the window begins anew"},
+    {OPTION_RESUME, 0, "resume", "RUN", "go on with a run that was stopped"},
+    PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
     {OPTION_AGENT, 0, "agent", "NAME", "claude, codex, gemini or none, where the command hides it"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
@@ -190,6 +196,43 @@ static int take_limit(const struct pawl_cli_call *call, struct pawl_limit_option
     return PAWL_CLI_GO_ON;
 }
 
+/* A command, or a run to go on with. */
+static int start(const struct pawl_cli_call *call, struct pawl_run_options *run)
+{
+    const char *resumed = pawl_cli_value(call, OPTION_RESUME);
+    int64_t added[PAWL_CAP_COUNT];
+    int status = pawl_cli_take_added(call, OPTION_ADD_FIRST, added);
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
+    }
+    for (size_t i = 0; i < call->given_count; i++) {
+        int id = call->given[i].option->id;
+        if (resumed != NULL && id >= OPTION_MAX_USD && id <= OPTION_MAX_TIME) {
+            return pawl_cli_usage_error(call,
+                                        "--resume keeps the caps of the run: add to them, as with "
+                                        "--add-usd 1.00");
+        }
+        if (resumed == NULL && id >= OPTION_ADD_FIRST && id <= OPTION_ADD_LAST) {
+            return pawl_cli_usage_error(call, "--%s is for --resume RUN",
+                                        call->given[i].option->name);
+        }
+    }
+    if (resumed == NULL && call->operand_count == 0) {
+        return pawl_cli_usage_error(
+            call, "an argument is missing. Usage: pawl run [options] -- COMMAND [ARG...]");
+    }
+    if (resumed == NULL) {
+        return pawl_run_main(run);
+    }
+    struct pawl_resume resume = {.argv = NULL};
+    status = pawl_cli_resume(call, resumed, added, run, &resume);
+    if (status == PAWL_CLI_GO_ON) {
+        status = pawl_run_main(run);
+    }
+    pawl_resume_free(&resume);
+    return status;
+}
+
 static int run_run(const struct pawl_cli_call *call)
 {
     struct pawl_run_options run = {
@@ -229,7 +272,7 @@ static int run_run(const struct pawl_cli_call *call)
     } else if (pawl_cli_has(call, OPTION_UNATTENDED)) {
         run.attendance = PAWL_UNATTENDED;
     }
-    return pawl_run_main(&run);
+    return start(call, &run);
 }
 
 const struct pawl_cli_command pawl_cli_command_run = {
@@ -241,13 +284,17 @@ const struct pawl_cli_command pawl_cli_command_run = {
         "each call that what is left does not cover. The agent needs no change: it gets the\n"
         "gateway's address in ANTHROPIC_BASE_URL, OPENAI_BASE_URL and their like, keeps its own\n"
         "credentials and its terminal, and its exit status is returned (124 when a cap ended it).\n"
-        "Any one cap ends the run; a cap that is not given keeps its default.",
+        "Any one cap ends the run; a cap that is not given keeps its default.\n"
+        "With --resume a run that was stopped goes on as a run of its own, with what the other\n"
+        "had left and what is added: claude, codex and gemini with their own way of resuming "
+        "(words\n"
+        "behind -- are told to them), any other command from its start (or COMMAND in its place).",
     .examples = "  pawl run --max-usd 1.50 -- claude -p \"fix the failing test\"\n"
                 "  pawl run --max-usd 0.25 --max-time 10m -- python agent.py\n"
-                "  pawl run --max-tokens 200K -- npm run agent",
+                "  pawl run --max-tokens 200K -- npm run agent\n"
+                "  pawl run --resume last --add-usd 1.00",
     .options = options,
     .option_count = PAWL_ARRAY_LEN(options),
-    .operands_min = 1,
     .operands_max = SIZE_MAX,
     .stops_at_operand = true,
     .run = run_run,

@@ -153,6 +153,28 @@ static void text_caps(const struct pawl_history_run *run, int64_t took_ms)
     pawl_cli_table_print(table, stdout);
 }
 
+/* What it goes on with, and what that had cost. */
+static void text_before(const struct pawl_history_run *run)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    char money[PAWL_MONEY_TEXT_BYTES];
+    char sum[PAWL_MONEY_TEXT_BYTES];
+    if (pawl_slice_empty(run->resumed_from)) {
+        return;
+    }
+    pawl_arena_init(&arena, JSON_BYTES_MAX);
+    int64_t before = 0;
+    if (pawl_json_parse(&arena, run->before, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        before = pawl_json_count_or(
+            &json, pawl_json_get(&json, 0, pawl_unit_name(PAWL_UNIT_USD_MICROCENTS)), 0);
+    }
+    pawl_arena_free(&arena);
+    printf("goes on with %.*s; %s were spent before, %s in all\n", (int)run->resumed_from.bytes,
+           run->resumed_from.data, pawl_money_format_usd(before, money),
+           pawl_money_format_usd(before + run->spent[PAWL_HISTORY_MICROCENTS], sum));
+}
+
 static void text_run(const struct pawl_history_run *run, int64_t now_us)
 {
     int64_t took_ms =
@@ -185,6 +207,7 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
         puts("pawl itself was killed: calls that were open then are booked at what was held for "
              "them");
     }
+    text_before(run);
     fputs("\n", stdout);
     text_caps(run, took_ms);
     printf("\nhard stop: %s; approvals: %" PRIu64 " asked, %" PRIu64 " given; overshoot: %s",

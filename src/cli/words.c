@@ -159,6 +159,13 @@ void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history
     pawl_json_member_i64(json, "calls", (int64_t)run->calls);
     pawl_json_member_i64(json, "refusals", (int64_t)run->refusals);
     pawl_json_member_i64(json, "batches", (int64_t)run->batches);
+    if (!pawl_slice_empty(run->resumed_from)) {
+        pawl_json_member_string(json, "resumed_from", run->resumed_from);
+    }
+    if (!pawl_slice_empty(run->before)) {
+        pawl_json_key(json, "before");
+        pawl_json_put_raw(json, run->before);
+    }
     pawl_json_member_i64(json, "approvals_asked", (int64_t)run->approvals_asked);
     pawl_json_member_i64(json, "approvals_given", (int64_t)run->approvals_given);
 }

@@ -63,7 +63,7 @@ const char *pawl_origin_name(enum pawl_origin origin)
     static const char *const names[PAWL_ORIGIN_COUNT] = {
         [PAWL_ORIGIN_DEFAULT] = "default",   [PAWL_ORIGIN_FLAG] = "flag",
         [PAWL_ORIGIN_DERIVED] = "derived",   [PAWL_ORIGIN_POLICY] = "policy",
-        [PAWL_ORIGIN_COMPUTED] = "computed",
+        [PAWL_ORIGIN_COMPUTED] = "computed", [PAWL_ORIGIN_RESUMED] = "resumed",
     };
     PAWL_ASSERT(origin < PAWL_ORIGIN_COUNT);
     return names[origin];

@@ -182,6 +182,28 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
     pawl_buf_append_str(out, shown > 0 && shown < total ? " ...\n" : "\n");
 }
 
+enum { CENT_MICROCENTS = 1000000 };
+
+/* What helps a run that was stopped at a cap: half of it again. */
+static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
+{
+    uint16_t unit = card->why == PAWL_WHY_TIME ? PAWL_UNIT_WALL_CLOCK_MS : card->unit;
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
+    if ((card->why != PAWL_WHY_CAP && card->why != PAWL_WHY_TIME) || index == PAWL_CAP_COUNT) {
+        return;
+    }
+    int64_t amount = (card->account.units[index].limit + 1) / 2;
+    if (index == PAWL_CAP_USD) {
+        amount += CENT_MICROCENTS - 1;
+        amount -= amount % CENT_MICROCENTS;
+    }
+    label(out, "to go on");
+    pawl_buf_printf(out, "pawl run%s%s --resume %s ", card->data_dir != NULL ? " --data-dir " : "",
+                    card->data_dir != NULL ? card->data_dir : "", card->run_id);
+    pawl_lines_add_option(unit, amount, out);
+    pawl_buf_append_byte(out, '\n');
+}
+
 void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
@@ -204,6 +226,7 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     append_files(card, out);
     label(out, "overshoot");
     pawl_buf_printf(out, "%s\n", pawl_money_format_usd(card->overshoot_microcents, money));
+    append_go_on(card, out);
     label(out, "more");
     pawl_buf_printf(out, "pawl show %s%s%s\n", card->run_id,
                     card->data_dir != NULL ? " --data-dir " : "",

@@ -9,8 +9,7 @@
 
 enum { TIME_BYTES = 32 };
 
-/* "0.75" of $0.75, "30m", "2500000": as --add-… takes it. */
-static void append_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
+void pawl_lines_add_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
 {
     static const char *const names[PAWL_CAP_COUNT] = {
         [PAWL_CAP_USD] = "--add-usd",
@@ -64,7 +63,7 @@ void pawl_lines_question(const char *run_id,
                         local_time(question->resets_at_us, when));
     }
     pawl_buf_printf(out, ". Yes: pawl approve %s ", run_id);
-    append_option(question->asked.unit, question->asked.value, out);
+    pawl_lines_add_option(question->asked.unit, question->asked.value, out);
     pawl_buf_printf(out, "   No: pawl deny %s\n", run_id);
 }
 

@@ -164,6 +164,35 @@ static void put_argv(struct pawl_json_writer *writer, char *const *argv, const s
     pawl_buf_free(&word);
 }
 
+/* Whether put_argv leaves nothing out. */
+static bool argv_is_whole(char *const *argv, const struct limits *limit)
+{
+    size_t count = 0;
+    for (; argv[count] != NULL; count++) {
+        bool hides = false;
+        struct pawl_slice part = visible_part(argv, count, &hides);
+        if (hides || part.bytes > limit->word_bytes) {
+            return false;
+        }
+    }
+    return count <= limit->word_count;
+}
+
+static void put_link(struct pawl_json_writer *writer, const struct pawl_meta *meta)
+{
+    if (meta->resumed_from == NULL) {
+        return;
+    }
+    pawl_json_member_str(writer, "resumed_from", meta->resumed_from);
+    pawl_json_key(writer, "before");
+    pawl_json_object_begin(writer);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        pawl_json_member_i64(writer, pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)),
+                             meta->spent_before[i]);
+    }
+    pawl_json_object_end(writer);
+}
+
 static void put_caps(struct pawl_json_writer *writer, const struct pawl_run_cap *caps)
 {
     pawl_json_key(writer, "caps");
@@ -193,6 +222,7 @@ static void put_meta(const struct pawl_meta *meta, const struct limits *limit, s
     }
     pawl_json_member_string(&writer, "command", pawl_buf_slice(&line));
     put_argv(&writer, meta->argv, limit);
+    pawl_json_member_bool(&writer, "argv_whole", argv_is_whole(meta->argv, limit));
     pawl_json_member_string(&writer, "cwd",
                             pawl_slice_sub(pawl_slice_str(meta->cwd), 0, limit->word_bytes));
     pawl_json_member_i64(&writer, "pid", meta->pid);
@@ -205,6 +235,10 @@ static void put_meta(const struct pawl_meta *meta, const struct limits *limit, s
     }
     pawl_json_member_str(&writer, "primary", pawl_unit_name(pawl_cap_unit(meta->primary)));
     put_caps(&writer, meta->caps);
+    if (meta->agent != NULL) {
+        pawl_json_member_str(&writer, "agent", meta->agent);
+    }
+    put_link(&writer, meta);
     pawl_json_object_end(&writer);
     pawl_buf_free(&line);
 }

@@ -22,7 +22,10 @@ struct pawl_meta {
     int64_t started_us;
     const char *policy; /* its name */
     bool attended;
-    const char *model; /* NULL: not known */
+    const char *model;           /* NULL: not known */
+    const char *agent;           /* what --agent said; NULL: nothing */
+    const char *resumed_from;    /* NULL: none */
+    const int64_t *spent_before; /* by it and those before it; PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
 };

@@ -29,6 +29,7 @@ enum pawl_origin {
     PAWL_ORIGIN_FLAG,
     PAWL_ORIGIN_DERIVED,  /* from the cap on tokens */
     PAWL_ORIGIN_POLICY,   /* of a policy that somebody chose */
+    PAWL_ORIGIN_RESUMED,  /* what the run before had left, and what was added */
     PAWL_ORIGIN_COMPUTED, /* from the repository and its models, as the policy says (sizing.h) */
     PAWL_ORIGIN_COUNT
 };
@@ -53,9 +54,11 @@ struct pawl_run_options {
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
     bool agent_given;   /* else it is told by the command */
     enum pawl_agent agent;
-    const char *name;   /* for `pawl runs` and `pawl show`; NULL: none */
-    bool allow_batches; /* let batches through, unmetered */
-    bool quiet;         /* no lines but the card */
+    const char *resumed_from;             /* the run that this one goes on with; NULL: none */
+    int64_t spent_before[PAWL_CAP_COUNT]; /* by that one and those before it */
+    const char *name;                     /* for `pawl runs` and `pawl show`; NULL: none */
+    bool allow_batches;                   /* let batches through, unmetered */
+    bool quiet;                           /* no lines but the card */
     bool no_card;
     bool json_card; /* the card as one JSON object on stderr */
 };

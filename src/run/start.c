@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/prng.h"
 #include "run/meta.h"
+#include "run/resume.h"
 #include "run/run_priv.h"
 
 enum { LINE_BYTES = 2048 };
@@ -148,11 +149,19 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
         .model = run->model.name,
         .primary = run->primary,
         .caps = run->caps,
+        .agent = run->options->agent_given ? pawl_agent_name(run->options->agent) : NULL,
+        .resumed_from = run->options->resumed_from,
+        .spent_before = run->options->spent_before,
     };
     struct pawl_buf text;
     pawl_buf_init(&text, PAWL_METADATA_BYTES_MAX);
     pawl_meta_write(&meta, &text);
-    err = pawl_rundir_write(&run->rundir, "meta.json", pawl_buf_slice(&text), msg);
+    if (run->options->resumed_from != NULL) {
+        err = pawl_resume_claim(&run->dir, run->options->resumed_from, run->rundir.id, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_rundir_write(&run->rundir, "meta.json", pawl_buf_slice(&text), msg);
+    }
     if (pawl_ok(err)) {
         err = open_history(run, msg);
     }

@@ -10,6 +10,9 @@
     tools         the calls that follow have a tool, and a use of it behind them
     chat          they are Chat Completions
     timeout:N     they say that their client waits N seconds
+    header:NAME:VALUE   of the calls that follow
+    env:NAME      the variable's value on stdout, or "none"
+    file:NAME     the contents of the file that it names, in one line
     leave         a call whose client goes away after a moment without an answer
     model:NAME    for the calls that follow
     say:WORD      a line on stdout
@@ -162,6 +165,14 @@ class Agent:
             self.tools = True
         elif name == "chat":
             self.chat = True
+        elif name == "header":
+            key, _, value = argument.partition(":")
+            self.headers[key] = value
+        elif name == "env":
+            say(argument, os.environ.get(argument, "none"))
+        elif name == "file":
+            with open(os.environ[argument], encoding="utf-8") as file:
+                say("file", file.read().replace("\n", " "))
         elif name == "timeout":
             self.headers["x-stainless-timeout"] = argument
         elif name == "on":

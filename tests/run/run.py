@@ -22,6 +22,7 @@ import kills  # noqa: E402
 import limits  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
+import resume  # noqa: E402
 import scripted  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
@@ -30,7 +31,8 @@ import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
-          "control": control, "watching": watching, "limits": limits}
+          "control": control, "watching": watching, "limits": limits,
+          "resume": resume}
 
 
 def wanted(names, suite, title):

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resume.h: going on with a run that was stopped (docs/LIMITS.md, "Going on"). An ended session is
+ * final in the ledger, so what goes on is a run of its own, linked to the one before: its caps are
+ * what that one had left and what is added, so that the caps of a chain are never more than the
+ * sum of what was given.
+ */
+#ifndef PAWL_RUN_RESUME_H
+#define PAWL_RUN_RESUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attrs.h"
+#include "base/err.h"
+#include "history/history.h"
+#include "run/agents.h"
+#include "run/datadir.h"
+#include "run/run.h"
+
+struct pawl_resume_request {
+    const struct pawl_datadir *dir;
+    struct pawl_history *history; /* for reading; the run is settled */
+    const char *id;
+    int64_t added[PAWL_CAP_COUNT];
+    char *const *extra; /* words behind "--", NULL at the end; may be empty */
+};
+
+struct pawl_resume {
+    struct pawl_arena arena; /* owns all texts */
+    char **argv;             /* NULL at the end */
+    enum pawl_agent agent;   /* NONE: the same command again, since none of its own is known */
+    bool agent_given;        /* by --agent, then */
+    const char *cwd;
+    const char *name;         /* NULL: none */
+    const char *model;        /* NULL: not known */
+    const char *summary_path; /* NULL: there is none */
+    enum pawl_run_cap_index primary;
+    struct pawl_run_cap caps[PAWL_CAP_COUNT];
+    int64_t spent[PAWL_CAP_COUNT]; /* by the run and those before it */
+};
+
+/* Fills everything; it is to be freed in any case. INVALID: it cannot go on, and the message says
+ * why and what to do. */
+PAWL_MUST_CHECK pawl_err pawl_resume_make(const struct pawl_resume_request *request,
+                                          struct pawl_resume *ret_resume,
+                                          struct pawl_errmsg *msg);
+void pawl_resume_free(struct pawl_resume *resume);
+
+/* Notes in the old run's directory who goes on with it: one run only. EXISTS: another one does. */
+PAWL_MUST_CHECK pawl_err pawl_resume_claim(const struct pawl_datadir *dir,
+                                           const char *from,
+                                           const char *id,
+                                           struct pawl_errmsg *msg);
+
+/* --- resume_command.c ----------------------------------------------------------------------- */
+
+/* The command that makes the agent go on: its own way of resuming where one is known, with the
+ * session's id, or "" where that is not; `words` are told to it, unless `extra` has others. For any
+ * other agent `argv` itself, or `extra` in its place. Texts live in the arena. NULL: no memory. */
+char **pawl_resume_command(struct pawl_arena *arena,
+                           struct pawl_agent_command command,
+                           char *const *argv,
+                           struct pawl_slice session,
+                           struct pawl_slice words,
+                           char *const *extra);
+
+#endif

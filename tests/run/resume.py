@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Going on with a run that was stopped, as a run of its own."""
+import os
+import pathlib
+import re
+import stat
+import subprocess
+import sys
+
+from world import AGENT, PATIENCE_S, expect_line, finish
+
+CENT = 1_000_000
+
+
+def resume(world, *options, words=(), **arguments):
+    """`pawl run --resume …` to its end: status, stdout, stderr."""
+    command = [world.pawl, "run", "--data-dir", world.data, *options]
+    done = subprocess.run(command + (["--", *words] if words else []), text=True, check=False,
+                          env=world.environment(), stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=PATIENCE_S, **arguments)
+    return done.returncode, done.stdout, done.stderr
+
+
+def go_on(world):
+    """An unknown command is started again: it is told so, its caps are what is left and added."""
+    status, _, stderr = world.run(["--max-iterations", "2", "-n", "job", "--on-limit", "summary"],
+                                  "env:PAWL_RESUME", "call", "call", "call", "exit:3")
+    first = world.runs()[0]["run"]
+    assert status == 124 and f"--resume {first} --add-iterations 1" in stderr, stderr
+    again = [sys.executable, AGENT, "env:PAWL_RESUME", "env:PAWL_RESUMED_RUN",
+             "file:PAWL_SUMMARY_FILE", "call", "call"]
+    status, stdout, stderr = resume(world, "--resume", "job", "--add-iterations", "2", words=again)
+    assert status == 0, (status, stdout, stderr)
+    assert "PAWL_RESUME 1" in stdout and f"PAWL_RESUMED_RUN {first}" in stdout, stdout
+    assert "file the tes" in stdout, stdout
+    assert f"goes on with {first}" in stderr and "started again, with PAWL_RESUME=1" in stderr
+    new, old = world.runs()
+    assert new["resumed_from"] == first and new["name"] == "job", new
+    assert new["limits"]["iterations"]["amount"] == 2, new["limits"]
+    assert new["limits"]["usd"]["amount"] == 150 * CENT - old["spent"]["usd"]["amount"], new
+    assert new["before"]["USD_MICROCENTS"] == old["spent"]["usd"]["amount"], new
+    assert new["limits"]["time"]["amount"] == 3_600_000 - old["spent"]["time"]["amount"], new
+    total = old["spent"]["usd"]["amount"] + new["spent"]["usd"]["amount"]
+    assert total == world.bill(), (old, new)
+    assert f"goes on with {first}; " in world.tell("show", new["run"]).stdout
+    assert f"it goes on in {new['run']} (completed)" in world.tell("show", first).stdout
+
+
+def same_again(world):
+    """Without words the same command runs in the same directory, and the chain adds up."""
+    place = pathlib.Path(world.folder.name, "place")
+    place.mkdir()
+    steps = [sys.executable, AGENT, "call", "call", "call"]
+    for turn in range(3):
+        if turn == 0:
+            done = subprocess.run([world.pawl, "run", "--data-dir", world.data,
+                                   "--max-iterations", "1", "--", *steps],
+                                  env=world.environment(), cwd=place, check=False,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=PATIENCE_S)
+            assert done.returncode == 124, done
+        else:
+            status, _, stderr = resume(world, "--resume", "last", "--add-iterations", "1", cwd="/")
+            assert status == 124, stderr
+    rows = world.runs()
+    assert [row["cwd"] for row in rows] == [str(place)] * 3, rows
+    spent = [row["spent"]["usd"]["amount"] for row in rows]
+    assert rows[0]["before"]["USD_MICROCENTS"] == spent[1] + spent[2], rows
+    assert rows[0]["before"]["ITERATIONS"] == 2 and sum(spent) == world.bill(), rows
+
+
+def refusals(world):
+    """What cannot go on says why, and what to do."""
+    def refused(words, *options, status=1):
+        got, _, stderr = resume(world, *options)
+        assert got == status and re.search(words, stderr), (options, got, stderr)
+    refused("no run was ever made", "--resume", "last")
+    world.run(["--max-iterations", "1"], "call", "call")
+    run = world.runs()[0]["run"]
+    refused(f"at its cap: 1 of 1 iteration used. Add to it: pawl run --resume {run} "
+            "--add-iterations 50", "--resume", run, "--add-usd", "1.00")
+    refused("--resume keeps the caps", "--resume", run, "--max-usd", "1", status=2)
+    refused("--add-usd is for --resume", "--add-usd", "1", status=2)
+    refused("--add-usd takes dollars above 0", "--resume", run, "--add-usd", "x", status=2)
+    refused("nothing", "--resume", "nothing", "--add-usd", "1")
+    assert resume(world, "--resume", run, "--add-iterations", "5")[0] == 0
+    refused(f"{run} went on in run_.* already: pawl run --resume run_", "--resume", run,
+            "--add-iterations", "1")
+    refused("was completed: there is nothing to go on with", "--resume", "last", "--add-usd", "1")
+    world.run(["--max-iterations", "1"], "call", "call", "say:--api-key=sk-0123456789abcdef")
+    refused("not written down whole", "--resume", "last", "--add-iterations", "1")
+    process = world.start([], "say:ready", "listen")
+    expect_line(process, "ready")
+    refused("is still running. To give it more: pawl approve run_", "--resume", "last",
+            "--add-usd", "1")
+    assert finish(process, "\n")[0] == 0
+
+
+def killed(world):
+    """A run whose pawl was killed goes on with what it had left; what was held is spent."""
+    process = world.start([], "part", "say:ready", "wait")
+    expect_line(process, "first")
+    expect_line(process, "ready")
+    process.kill()
+    process.wait()
+    words = [sys.executable, AGENT, "call"]
+    status, _, stderr = resume(world, "--resume", "last", words=words)
+    assert status == 0, stderr
+    new, old = world.runs()
+    assert old["reason"] == "killed" and old["unconfirmed"]["amount"] > 0, old
+    assert new["limits"]["usd"]["amount"] == 150 * CENT - old["spent"]["usd"]["amount"], new
+
+
+def claude(world):
+    """Claude Code goes on by itself, with its session and what it was allowed to do."""
+    folder = pathlib.Path(world.folder.name, "bin")
+    folder.mkdir()
+    program = folder / "claude"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "$0.args"\n'
+                       f'exec {sys.executable} {AGENT} '
+                       'header:x-claude-code-session-id:5e55-10n until\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    environment = {"HOME": world.folder.name}
+    status, _, stderr = world.run(["--max-iterations", "2", "--on-limit", "summary"],
+                                  [str(program), "-p", "fix the test", "--model", "sonnet",
+                                   "--allowedTools", "Bash", "Edit", "--max-budget-usd", "9"],
+                                  env=environment)
+    assert status == 124, stderr
+    done = subprocess.run([world.pawl, "run", "--data-dir", world.data, "--resume", "last",
+                           "--add-iterations", "1"], text=True, check=False, capture_output=True,
+                          env=world.environment(**environment), stdin=subprocess.DEVNULL,
+                          timeout=PATIENCE_S)
+    assert done.returncode == 124, done
+    words = pathlib.Path(str(program) + ".args").read_text(encoding="utf-8")
+    given = words[words.index("--model"):]
+    assert given.startswith("--model\nsonnet\n--allowedTools\nBash\nEdit\n--resume\n5e55-10n\n-p\n"
+                            "Continue where you left off."), words
+    assert "What you said then" in given and "the tes" in given, words
+    assert "fix the test" not in words and "--max-budget-usd" not in words, words
+    assert "claude --model sonnet" in done.stderr, done.stderr
+    assert os.environ.get("PAWL_RESUME") is None
+
+
+def tests(world):
+    del world
+    yield "a command goes on from its start", go_on
+    yield "a chain of three", same_again
+    yield "what cannot go on", refusals
+    yield "a run that was killed goes on", killed
+    yield "Claude Code goes on by itself", claude
