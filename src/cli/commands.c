@@ -20,6 +20,7 @@ const struct pawl_cli_command *const pawl_cli_commands[] = {
     &pawl_cli_command_stop,
     &pawl_cli_command_limit,
     &pawl_cli_command_prices,
+    &pawl_cli_command_accounts,
     &pawl_cli_command_agents,
     &pawl_cli_command_policy,
     &pawl_cli_command_verify,

@@ -18,6 +18,7 @@ extern const struct pawl_cli_command pawl_cli_command_limit;
 extern const struct pawl_cli_command pawl_cli_command_agents;
 extern const struct pawl_cli_command pawl_cli_command_hook;
 extern const struct pawl_cli_command pawl_cli_command_prices;
+extern const struct pawl_cli_command pawl_cli_command_accounts;
 extern const struct pawl_cli_command pawl_cli_command_policy;
 extern const struct pawl_cli_command pawl_cli_command_verify;
 extern const struct pawl_cli_command pawl_cli_command_authority;

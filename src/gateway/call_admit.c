@@ -158,9 +158,31 @@ static bool may_be_bounded(struct pawl_model_call *call)
     return true;
 }
 
+/* A provider that refuses until a window begins anew would only be asked in vain, again and again.
+ */
+static bool may_go_out(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (!gateway->options.stop_at_windows || call->subscription == NULL) {
+        return true;
+    }
+    int64_t now_us = pawl_gateway_now_us(gateway);
+    const struct pawl_vendor_window *window =
+        pawl_subscription_exhausted(call->subscription, now_us);
+    if (window == NULL) {
+        return true;
+    }
+    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_WINDOW, .latches = true};
+    pawl_words_window(&call->words, gateway, window);
+    pawl_refuse_call(call);
+    return false;
+}
+
 static void tell_who(struct pawl_model_call *call)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    call->subscription = pawl_subscription_of(&call->gateway->subscriptions, call->route.upstream,
+                                              request->headers, request->header_count);
     struct pawl_arena *arena = &call->store.arena;
     struct pawl_slice agent =
         pawl_headers_value(request->headers, request->header_count, "user-agent");
@@ -219,7 +241,7 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     }
     pawl_degrade(call);
     price_and_estimate(call);
-    if (!may_be_asked(call) || !may_be_bounded(call)) {
+    if (!may_go_out(call) || !may_be_asked(call) || !may_be_bounded(call)) {
         return;
     }
     if (call->gateway->wait_head != NULL) {

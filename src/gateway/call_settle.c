@@ -348,6 +348,10 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     gateway->counters.overshoot_microcents += call->overshoot;
     pawl_previous_remember(&gateway->previous, pawl_slice_str(result.id),
                            pawl_usage_tokens(&result.parts[0].usage));
+    if (call->subscription != NULL) {
+        call->subscription->tokens =
+            pawl_min_i64(call->subscription->tokens + bill.tokens, PAWL_AMOUNT_MAX);
+    }
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated && !call->summary) {
         learn(call, &result, &bill);

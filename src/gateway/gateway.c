@@ -86,6 +86,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     }
     gateway->options = *options;
     gateway->estimator = estimator;
+    gateway->subscriptions.key = options->account_key;
     pawl_arena_init(&gateway->arena, GATEWAY_ARENA_BYTES);
     pawl_arena_init(&gateway->scratch, SCRATCH_BYTES_MAX);
     gateway->options.secret = copy_text(gateway, options->secret);

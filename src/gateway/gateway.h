@@ -24,6 +24,7 @@
 #include "gateway/estimate.h"
 #include "gateway/limit.h"
 #include "gateway/price.h"
+#include "gateway/subscription.h"
 #include "gateway/upstream.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -40,6 +41,7 @@ enum pawl_refusal {
     PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
     PAWL_REFUSAL_UNMETERED,   /* a path or a body that spends and that cannot be bounded */
     PAWL_REFUSAL_FORBIDDEN,   /* the policy doesn't allow what the body asks for */
+    PAWL_REFUSAL_WINDOW,      /* latches: a window of the subscription is used up */
     PAWL_REFUSAL_BODY,        /* a model call whose body cannot be read */
     PAWL_REFUSAL_UPGRADE,     /* a websocket: 426 */
     PAWL_REFUSAL_STOPPED,     /* the run is being ended */
@@ -108,7 +110,9 @@ struct pawl_gateway_options {
     bool hard_cap;        /* what cannot be metered is refused, */
     bool allow_batches;   /* … except batches, which are counted and noted */
     const char *policy;   /* its name, for messages; NULL: none; copied */
-    bool no_server_tools; /* tools that the provider runs are refused */
+    bool stop_at_windows; /* calls on a subscription whose window is used up are refused */
+    struct pawl_hash_key account_key; /* of accounts' ids (subscription.h) */
+    bool no_server_tools;             /* tools that the provider runs are refused */
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
     uint32_t idle_ms;     /* how long not a byte may come from upstream; 0: 30 min */
     uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */
@@ -121,6 +125,8 @@ struct pawl_gateway_options {
     enum pawl_limit_answer (*on_ask)(void *arg, const struct pawl_limit_question *question);
     void (*on_summary)(void *arg, const struct pawl_limit_summary *summary);
     void (*on_step)(void *arg, const struct pawl_limit_step *step);
+    /* A provider told of the windows of the account that a call went out on. May be NULL. */
+    void (*on_windows)(void *arg, const struct pawl_subscription *subscription);
     void *arg;
 };
 

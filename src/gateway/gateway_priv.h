@@ -187,6 +187,7 @@ struct pawl_model_call {
     struct pawl_slice degraded_from; /* the model that was asked for, where another one is called */
     bool summary;                    /* this is the one more call at the limit */
     bool resumes;                    /* ASKING: until its window begins anew */
+    struct pawl_subscription *subscription; /* it goes out on; NULL: not known */
     struct pawl_slice provider;
     bool priced;
     struct pawl_price price;
@@ -246,6 +247,7 @@ struct pawl_gateway {
     struct pawl_slice bases[PAWL_UPSTREAM_COUNT];
     struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
     uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
+    struct pawl_subscriptions subscriptions;
     struct pawl_estimator *estimator;
     struct pawl_previous previous;
     struct pawl_tools tools;
@@ -475,6 +477,9 @@ void pawl_words_admission(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission);
 /* With the line that adds a price, and the file that it belongs into. */
+void pawl_words_window(struct pawl_refusal_words *words,
+                       const struct pawl_gateway *gateway,
+                       const struct pawl_vendor_window *window);
 void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);

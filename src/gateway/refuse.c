@@ -35,6 +35,7 @@ static const struct {
     [PAWL_REFUSAL_NO_PRICE] = {"no_price", "no_price", 402, true, true},
     [PAWL_REFUSAL_UNMETERED] = {"unmetered", "unmetered", 402, true, true},
     [PAWL_REFUSAL_FORBIDDEN] = {"forbidden", "forbidden_by_policy", 402, true, true},
+    [PAWL_REFUSAL_WINDOW] = {"window", "window_exhausted", 402, true, true},
     [PAWL_REFUSAL_BODY] = {"body", "invalid_body", 400, true, true},
     [PAWL_REFUSAL_UPGRADE] = {"upgrade", "no_upgrade", 426, false, true},
     [PAWL_REFUSAL_STOPPED] = {"stopped", "run_stopped", 402, true, false},

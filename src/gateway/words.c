@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "gateway/gateway_priv.h"
 
 /* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
@@ -145,6 +146,19 @@ static void append_kept(struct pawl_refusal_words *words)
         (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
                        ", %s kept for a summary", bare_amount(words->unit, words->left.kept, kept));
     }
+}
+
+void pawl_words_window(struct pawl_refusal_words *words,
+                       const struct pawl_gateway *gateway,
+                       const struct pawl_vendor_window *window)
+{
+    char wait[PAWL_CLOCK_TEXT_BYTES];
+    int64_t wait_ms = window->resets_at_s * 1000 - pawl_gateway_now_us(gateway) / PAWL_US_PER_MS;
+    pawl_words_set(words,
+                   "pawl: the %s window of this subscription is used up, and its provider takes no "
+                   "calls until it begins anew, in %s. Run %s is stopped; go on after that",
+                   window->name, pawl_duration_format_ms(pawl_max_i64(wait_ms, 1), wait),
+                   gateway->options.run_id);
 }
 
 static void words_too_big(struct pawl_refusal_words *words,

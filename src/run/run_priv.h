@@ -47,6 +47,7 @@
 #include "run/sizing.h"
 #include "run/status.h"
 #include "run/terminal.h"
+#include "run/windows.h"
 #include "run/worktree.h"
 
 /* Exit statuses of `pawl run` (docs/CONTRACTS.md). */
@@ -125,6 +126,7 @@ struct pawl_run {
     struct pawl_gateway *gateway;
     struct pawl_control control;
     struct pawl_worktree worktree;
+    struct pawl_windows windows;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
 
     /* What happened. */

@@ -217,8 +217,15 @@ static pawl_err listen_for_calls(struct pawl_run *run, uint16_t *ret_port, struc
     return pawl_http_server_listen_tcp(run->server, "127.0.0.1", 0, ret_port, msg);
 }
 
+static void on_windows(void *arg, const struct pawl_subscription *subscription)
+{
+    struct pawl_run *run = arg;
+    pawl_windows_learn(&run->windows, subscription);
+}
+
 static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
 {
+    pawl_windows_open(&run->windows, &run->dir);
     struct pawl_http_client_options client = {.loop = &run->loop, .use_proxy_environment = true};
     pawl_err err = pawl_http_client_new(&client, &run->client);
     if (pawl_failed(err)) {
@@ -247,6 +254,10 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .on_summary = pawl_run_on_summary,
         .on_step = pawl_run_on_step,
         .limit = run->options->limit,
+        .on_windows = on_windows,
+        .stop_at_windows =
+            pawl_policy_is(&run->policy.policy, PAWL_POLICY_WINDOWS_AT_LIMIT, "stop"),
+        .account_key = run->windows.key,
         .arg = run,
     };
     options.limit.attended = run->attended;
@@ -292,6 +303,10 @@ static void say_start(struct pawl_run *run)
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_start(&start, &line);
+    struct pawl_account_record account;
+    if (pawl_windows_guess(&run->windows, pawl_environ_get, run->agent, &account)) {
+        pawl_windows_line(&account, run->caps[PAWL_CAP_TOKENS].amount, pawl_run_now_us(run), &line);
+    }
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }

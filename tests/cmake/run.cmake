@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 pawl_unit_test(run_agents run)
+pawl_unit_test(run_accounts run)
 pawl_unit_test(run_caps run)
 pawl_unit_test(run_card run)
 pawl_unit_test(run_datadir run)

@@ -484,6 +484,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.allow_batches = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "hard")) {
         host->options.hard_cap = number_of(value) != 0;
+    } else if (strcmp(name, "stop_at_windows") == 0) {
+        host->options.stop_at_windows = number_of(value) != 0;
     } else if (strcmp(name, "no_server_tools") == 0) {
         host->options.policy = "strict";
         host->options.no_server_tools = number_of(value) != 0;

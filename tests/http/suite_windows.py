@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Windows of a subscription: what the provider tells of them, and what follows."""
+import time
+
+import harness
+from harness import world
+
+
+def _windows(used, status, resets_in_s):
+    return {"anthropic-ratelimit-unified-5h-utilization": used,
+            "anthropic-ratelimit-unified-5h-status": status,
+            "anthropic-ratelimit-unified-5h-reset": str(int(time.time()) + resets_in_s)}
+
+
+def _refusal(status, headers):
+    return {"status": status, "headers": headers}
+
+
+def _call(host, key="one"):
+    return host.post(harness.PATH["anthropic"], harness.request("anthropic"), x_api_key=key)
+
+
+def a_window_that_is_used_up_stops_the_run():
+    """One refusal by the provider, then pawl's own words, with the time that it takes."""
+    with world(stop_at_windows=1) as (provider, host):
+        provider.control(queue=[_refusal(429, _windows("1.0", "rejected", 4500))])
+        assert _call(host).status == 429
+        error = _call(host)
+        assert error.status == 402, error.body
+        words = error.error["message"]
+        assert "the 5h window of this subscription is used up" in words, words
+        assert "in 1h 1" in words, words
+        assert _call(host).status == 402
+        assert len(provider.ledger()["calls"]) == 1
+        assert [note["reason"] for note in host.notes()] == ["window"]
+
+
+def a_window_that_has_begun_anew_stops_nothing():
+    """Its reset is past."""
+    with world({"reply_tokens": 5}, stop_at_windows=1) as (provider, host):
+        provider.control(queue=[_refusal(429, _windows("1.0", "rejected", -5))])
+        assert _call(host).status == 429
+        assert _call(host).status == 200
+
+
+def a_window_that_the_provider_still_serves_stops_nothing():
+    """All of it is used, and calls are allowed: they go on at a price."""
+    with world({"reply_tokens": 5}, stop_at_windows=1) as (provider, host):
+        provider.control(queue=[_refusal(529, _windows("1.2", "allowed_warning", 4500))])
+        assert _call(host).status == 529
+        assert _call(host).status == 200
+
+
+def another_account_is_another_window():
+    """Accounts are told apart by their credentials."""
+    with world({"reply_tokens": 5}, stop_at_windows=1) as (provider, host):
+        provider.control(queue=[_refusal(429, _windows("1.0", "rejected", 4500))])
+        assert _call(host, "one").status == 429
+        assert _call(host, "two").status == 200
+
+
+def a_policy_may_let_them_pass():
+    """Then the provider's own refusals go to the agent."""
+    with world({"reply_tokens": 5}) as (provider, host):
+        provider.control(queue=[_refusal(429, _windows("1.0", "rejected", 4500))] * 2)
+        assert [_call(host).status for _ in range(3)] == [429, 429, 200]
