@@ -243,10 +243,8 @@ class Suite:
         self.check_books(done, ledger)
 
 
-SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up")
-AGENTS = ("tool_use", "cap_inside_a_tool")
-MORE = {"google": ("tool_use",), "responses": AGENTS, "ai-anthropic": AGENTS,
-        "ai-openai": AGENTS, "ai-openai-chat": AGENTS}
+SCENARIOS = ("normal", "cap_between_calls", "cap_in_mid_stream", "hang_up", "tool_use",
+             "cap_inside_a_tool")
 # How each language or framework is installed, and what is tried in it.
 OFFICIAL = ("anthropic", "openai", "responses", "google")
 PLACES = (("typescript", install_js, OFFICIAL), ("python", install_python, OFFICIAL),
@@ -270,7 +268,7 @@ def main():
                 continue
             for sdk in sdks:
                 suite = Suite(options.pawl, provider, command, sdk)
-                for scenario in (*SCENARIOS, *MORE.get(sdk, ())):
+                for scenario in SCENARIOS:
                     with count.test(f"{language} {sdk}: {scenario.replace('_', ' ')}"):
                         getattr(suite, scenario)()
     return count.close()

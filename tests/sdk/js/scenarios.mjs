@@ -18,11 +18,18 @@ globalThis.fetch = (...request) => {
   return send(...request);
 };
 
+// What a tool gave, or that it failed; the model is told either way.
+const outcome = (run) => run().catch((error) => `failed: ${error.message}`);
+const idle = async () => "all tests pass";
+const parameters = { type: "object", properties: { command: { type: "string" } } };
+const commandOf = (text) => JSON.parse(text).command;
+
 const anthropic = {
   client: () => new Anthropic(),
-  async ask(client) {
-    const answer = await client.messages.create({ model, max_tokens: 2000, messages: prompt });
-    return { text: answer.content.map((part) => part.text ?? "").join(""), usage: answer.usage };
+  async ask(client, more = {}) {
+    const options = { model, max_tokens: 2000, messages: prompt, ...more };
+    const { content, usage } = await client.messages.create(options);
+    return { text: content.map((part) => part.text ?? "").join(""), usage, content };
   },
   async *stream(client, signal) {
     const options = { model, max_tokens: 2000, messages: prompt, stream: true };
@@ -30,14 +37,29 @@ const anthropic = {
       yield event.type === "content_block_delta" ? (event.delta.text ?? "") : "";
     }
   },
+  // One turn of an agent: a call, the tool that it asks for, the call that takes the result.
+  async tools(client, run = idle) {
+    const tools = [{ name: "Bash", input_schema: parameters }];
+    const first = await this.ask(client, { tools });
+    const calls = first.content.filter((part) => part.type === "tool_use");
+    const content = [];
+    for (const call of calls) {
+      content.push({ type: "tool_result", tool_use_id: call.id, content: await outcome(run) });
+    }
+    const turn = [{ role: "assistant", content: first.content }, { role: "user", content }];
+    const second = await this.ask(client, { tools, messages: [...prompt, ...turn] });
+    const all = [...calls, ...second.content.filter((part) => part.type === "tool_use")];
+    return all.map((call) => call.input.command);
+  },
 };
 
 const openai = {
   client: () => new OpenAI(),
-  async ask(client) {
-    const options = { model, max_completion_tokens: 2000, messages: prompt };
+  async ask(client, more = {}) {
+    const options = { model, max_completion_tokens: 2000, messages: prompt, ...more };
     const answer = await client.chat.completions.create(options);
-    return { text: answer.choices[0].message.content ?? "", usage: answer.usage };
+    const message = answer.choices[0].message;
+    return { text: message.content ?? "", usage: answer.usage, message };
   },
   async *stream(client, signal) {
     const options = { model, max_completion_tokens: 2000, messages: prompt, stream: true };
@@ -46,15 +68,24 @@ const openai = {
       yield chunk.choices[0].delta.content ?? "";
     }
   },
+  async tools(client, run = idle) {
+    const tools = [{ type: "function", function: { name: "bash", parameters } }];
+    const first = await this.ask(client, { tools });
+    const calls = first.message.tool_calls;
+    const results = [];
+    for (const call of calls) {
+      results.push({ role: "tool", tool_call_id: call.id, content: await outcome(run) });
+    }
+    const messages = [...prompt, first.message, ...results];
+    const second = await this.ask(client, { tools, messages });
+    return [...calls, ...second.message.tool_calls].map((call) =>
+      commandOf(call.function.arguments),
+    );
+  },
 };
 
 const shell = {
-  functionDeclarations: [
-    {
-      name: "run_shell_command",
-      parametersJsonSchema: { type: "object", properties: { command: { type: "string" } } },
-    },
-  ],
+  functionDeclarations: [{ name: "run_shell_command", parametersJsonSchema: parameters }],
 };
 
 const google = {
@@ -72,14 +103,16 @@ const google = {
       yield parts.map((part) => part.text ?? "").join("");
     }
   },
-  async tools(client) {
+  async tools(client, run = idle) {
     const chat = client.chats.create({ model, config: { tools: [shell], maxOutputTokens: 2000 } });
     const first = await chat.sendMessage({ message: words });
-    const [call] = first.functionCalls;
-    const response = { output: "all tests pass" };
-    const functionResponse = { id: call.id, name: call.name, response };
-    const second = await chat.sendMessage({ message: [{ functionResponse }] });
-    return [call, ...second.functionCalls].map((each) => each.args.command);
+    const calls = first.functionCalls;
+    const message = [];
+    for (const { id, name } of calls) {
+      message.push({ functionResponse: { id, name, response: { output: await outcome(run) } } });
+    }
+    const second = await chat.sendMessage({ message });
+    return [...calls, ...second.functionCalls].map((call) => call.args.command);
   },
 };
 
@@ -87,7 +120,7 @@ const bash = {
   type: "function",
   name: "bash",
   description: "Runs a command.",
-  parameters: { type: "object", properties: { command: { type: "string" } } },
+  parameters,
   strict: false,
 };
 
@@ -104,19 +137,18 @@ const responses = {
       yield event.type === "response.output_text.delta" ? event.delta : "";
     }
   },
-  // One turn of an agent: a call, the tool that it asks for, the call that takes the result.
-  async tools(client, run = async () => "all tests pass") {
+  async tools(client, run = idle) {
     const first = await this.ask(client, { tools: [bash] });
     const calls = first.output.filter((item) => item.type === "function_call");
     const results = [];
     for (const call of calls) {
-      const output = await run().catch((error) => `failed: ${error.message}`);
+      const output = await outcome(run);
       results.push({ type: "function_call_output", call_id: call.call_id, output });
     }
     const input = [...prompt, ...first.output, ...results];
     const second = await this.ask(client, { tools: [bash], input });
     return [...calls, ...second.output.filter((item) => item.type === "function_call")].map(
-      (call) => JSON.parse(call.arguments).command,
+      (call) => commandOf(call.arguments),
     );
   },
 };

@@ -11,6 +11,21 @@ WORDS = "Fix the failing test. " * 20
 PROMPT = [{"role": "user", "content": WORDS}]
 
 
+PARAMETERS = {"type": "object", "properties": {"command": {"type": "string"}}}
+
+
+def idle():
+    return "all tests pass"
+
+
+def outcome(run):
+    """What a tool gave, or that it failed; the model is told either way."""
+    try:
+        return run()
+    except Exception as error:
+        return f"failed: {error}"
+
+
 class AnthropicApi:
     def __init__(self, model):
         import anthropic
@@ -18,21 +33,39 @@ class AnthropicApi:
         self.client = anthropic.Anthropic()
         self.model = model
 
+    def create(self, **more):
+        options = {"model": self.model, "max_tokens": 2000, "messages": PROMPT, **more}
+        return self.client.messages.create(**options)
+
     def ask(self):
-        answer = self.client.messages.create(model=self.model, max_tokens=2000, messages=PROMPT)
+        answer = self.create()
         text = "".join(getattr(part, "text", "") for part in answer.content)
         return text, answer.usage.model_dump()
 
     def stream(self):
-        events = self.client.messages.create(
-            model=self.model, max_tokens=2000, messages=PROMPT, stream=True
-        )
-        with events:
+        with self.create(stream=True) as events:
             for event in events:
                 if event.type == "content_block_delta":
                     yield getattr(event.delta, "text", "")
                 else:
                     yield ""
+
+    def tools(self, run=idle):
+        """One turn of an agent: a call, the tool that it asks for, the call that takes it."""
+        tools = [{"name": "Bash", "input_schema": PARAMETERS}]
+        first = self.create(tools=tools)
+        calls = [part for part in first.content if part.type == "tool_use"]
+        results = [
+            {"type": "tool_result", "tool_use_id": call.id, "content": outcome(run)}
+            for call in calls
+        ]
+        turn = [
+            {"role": "assistant", "content": first.content},
+            {"role": "user", "content": results},
+        ]
+        second = self.create(tools=tools, messages=[*PROMPT, *turn])
+        calls += [part for part in second.content if part.type == "tool_use"]
+        return [call.input["command"] for call in calls]
 
 
 class OpenAIApi:
@@ -42,20 +75,30 @@ class OpenAIApi:
         self.client = openai.OpenAI()
         self.model = model
 
+    def create(self, **more):
+        options = {"model": self.model, "max_completion_tokens": 2000, "messages": PROMPT, **more}
+        return self.client.chat.completions.create(**options)
+
     def ask(self):
-        answer = self.client.chat.completions.create(
-            model=self.model, max_completion_tokens=2000, messages=PROMPT
-        )
+        answer = self.create()
         return answer.choices[0].message.content or "", answer.usage.model_dump()
 
     def stream(self):
-        chunks = self.client.chat.completions.create(
-            model=self.model, max_completion_tokens=2000, messages=PROMPT, stream=True
-        )
-        with chunks:
+        with self.create(stream=True) as chunks:
             for chunk in chunks:
                 # Breaks on a chunk without choices, as the code of many users does.
                 yield chunk.choices[0].delta.content or ""
+
+    def tools(self, run=idle):
+        tools = [{"type": "function", "function": {"name": "bash", "parameters": PARAMETERS}}]
+        message = self.create(tools=tools).choices[0].message
+        calls = list(message.tool_calls)
+        results = [
+            {"role": "tool", "tool_call_id": call.id, "content": outcome(run)} for call in calls
+        ]
+        second = self.create(tools=tools, messages=[*PROMPT, message, *results])
+        calls += second.choices[0].message.tool_calls
+        return [json.loads(call.function.arguments)["command"] for call in calls]
 
 
 class GoogleApi:
@@ -80,27 +123,24 @@ class GoogleApi:
             parts = chunk.candidates[0].content.parts or []
             yield "".join(part.text or "" for part in parts)
 
-    def tools(self):
-        """The SDK runs the function by itself until the model asks for none; here it is told not
-        to, as agents do that ask somebody first."""
+    def tools(self, run=idle):
+        """The SDK would run a function of Python's by itself; declared like this it is the
+        client's, as with agents that ask somebody first."""
         types = self.types
         declaration = types.FunctionDeclaration(
-            name="run_shell_command",
-            parameters_json_schema={
-                "type": "object",
-                "properties": {"command": {"type": "string"}},
-            },
+            name="run_shell_command", parameters_json_schema=PARAMETERS
         )
         chat = self.client.chats.create(
             model=self.model,
             config={**self.config, "tools": [types.Tool(function_declarations=[declaration])]},
         )
-        call = chat.send_message(WORDS).function_calls[0]
-        answer = types.Part.from_function_response(
-            name=call.name, response={"output": "all tests pass"}
-        )
-        more = chat.send_message([answer]).function_calls
-        return [each.args["command"] for each in (call, *more)]
+        calls = list(chat.send_message(WORDS).function_calls)
+        answers = [
+            types.Part.from_function_response(name=call.name, response={"output": outcome(run)})
+            for call in calls
+        ]
+        calls += chat.send_message(answers).function_calls
+        return [call.args["command"] for call in calls]
 
 
 class ResponsesApi:
@@ -108,7 +148,7 @@ class ResponsesApi:
         "type": "function",
         "name": "bash",
         "description": "Runs a command.",
-        "parameters": {"type": "object", "properties": {"command": {"type": "string"}}},
+        "parameters": PARAMETERS,
         "strict": False,
     }
 
@@ -131,19 +171,13 @@ class ResponsesApi:
             for event in events:
                 yield event.delta if event.type == "response.output_text.delta" else ""
 
-    def tools(self, run=lambda: "all tests pass"):
-        """One turn of an agent: a call, the tool that it asks for, the call that takes it."""
+    def tools(self, run=idle):
         first = self.create(tools=[self.TOOL])
         calls = [item for item in first.output if item.type == "function_call"]
-        results = []
-        for call in calls:
-            try:
-                output = run()
-            except Exception as error:  # the model is told
-                output = f"failed: {error}"
-            results.append(
-                {"type": "function_call_output", "call_id": call.call_id, "output": output}
-            )
+        results = [
+            {"type": "function_call_output", "call_id": call.call_id, "output": outcome(run)}
+            for call in calls
+        ]
         told = [*PROMPT, *(item.model_dump(exclude_none=True) for item in first.output), *results]
         second = self.create(tools=[self.TOOL], input=told)
         calls += [item for item in second.output if item.type == "function_call"]
