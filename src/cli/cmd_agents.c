@@ -198,6 +198,7 @@ static void show_agent(const struct page *page, enum pawl_agent agent)
         .command = {agent, 1},
         .argv = argv,
         .get = pawl_environ_get,
+        .as_root = geteuid() == 0,
         .cwd = page->cwd,
         .run_id = run_id,
         .run_dir = page->run_dir,

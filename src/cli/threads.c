@@ -17,7 +17,7 @@ enum { THREADS_MAX = 64, JSON_BYTES_MAX = 65536, NODES_MAX = 4096, SCRATCH_BYTES
 
 struct thread {
     struct pawl_slice id; /* empty: the main conversation */
-    struct pawl_slice class_;
+    struct pawl_slice kind;
     struct pawl_slice name;
     uint64_t calls;
     uint64_t refusals;
@@ -41,7 +41,7 @@ struct pawl_cli_threads *pawl_cli_threads_new(struct pawl_arena *arena)
     }
     threads->arena = arena;
     pawl_arena_init(&threads->scratch, SCRATCH_BYTES_MAX);
-    threads->rows[0].class_ = PAWL_SLICE("main");
+    threads->rows[0].kind = PAWL_SLICE("main");
     threads->count = 1;
     return threads;
 }
@@ -78,7 +78,7 @@ static struct thread *row_of(struct pawl_cli_threads *threads, const struct pawl
     }
     threads->count++;
     row->id = pawl_arena_copy(threads->arena, id);
-    row->class_ = pawl_arena_copy(threads->arena, text_of(arena, &json, "class"));
+    row->kind = pawl_arena_copy(threads->arena, text_of(arena, &json, "class"));
     row->name = pawl_arena_copy(threads->arena, text_of(arena, &json, "name"));
     return row;
 }
@@ -105,7 +105,7 @@ static void print_json(const struct thread *row)
     pawl_json_object_begin(&json);
     pawl_json_member_str(&json, "type", "thread");
     pawl_cli_write_text(&json, "thread", row->id);
-    pawl_cli_write_text(&json, "class", row->class_);
+    pawl_cli_write_text(&json, "class", row->kind);
     pawl_cli_write_text(&json, "name", row->name);
     pawl_json_member_i64(&json, "calls", (int64_t)row->calls);
     pawl_json_member_i64(&json, "refusals", (int64_t)row->refusals);
@@ -119,14 +119,14 @@ static void print_json(const struct thread *row)
 static void print_text(const struct thread *row)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
-    char class_[PAWL_CLI_TEXT_BYTES];
+    char kind[PAWL_CLI_TEXT_BYTES];
     char name[PAWL_CLI_TEXT_BYTES];
     char id[PAWL_CLI_TEXT_BYTES];
-    (void)pawl_cli_plain(pawl_slice_empty(row->class_) ? PAWL_SLICE("conversation") : row->class_,
-                         class_, sizeof(class_));
+    (void)pawl_cli_plain(pawl_slice_empty(row->kind) ? PAWL_SLICE("conversation") : row->kind, kind,
+                         sizeof(kind));
     (void)pawl_cli_plain(row->name, name, sizeof(name));
     (void)pawl_cli_plain(row->id, id, sizeof(id));
-    printf("%s%s%s%s%s: %" PRIu64 " call%s, %s", class_, name[0] != '\0' ? " " : "", name,
+    printf("%s%s%s%s%s: %" PRIu64 " call%s, %s", kind, name[0] != '\0' ? " " : "", name,
            id[0] != '\0' ? " " : "", id, row->calls, row->calls == 1 ? "" : "s",
            pawl_money_format_usd(row->microcents, money));
     if (row->refusals > 0) {

@@ -25,11 +25,11 @@ struct row {
 static const struct row rows[] = {
     {"x-pawl-session", FIELD(session)},
     {"x-pawl-thread", FIELD(thread)},
-    {"x-pawl-class", FIELD(class_)},
+    {"x-pawl-class", FIELD(kind)},
     {"x-pawl-name", FIELD(name)},
     {"x-claude-code-session-id", FIELD(session)},
     {"x-claude-code-agent-id", FIELD(thread)},
-    {"x-claude-code-request-class", FIELD(class_)},
+    {"x-claude-code-request-class", FIELD(kind)},
     {"x-claude-code-agent-type", FIELD(name)},
     {"session-id", FIELD(session)},
     {"thread-id", FIELD(thread)},
@@ -78,7 +78,7 @@ read_turn(struct pawl_attribution *attribution, struct pawl_slice text, struct p
     take(&attribution->name, member(&json, "agent_name", arena));
     /* "user" is the main conversation; "thread_title" and its like are side calls. */
     if (!pawl_slice_equal_str(source, "user")) {
-        take(&attribution->class_, source);
+        take(&attribution->kind, source);
     }
 }
 
@@ -94,13 +94,12 @@ struct pawl_attribution pawl_attribution_of(const struct pawl_http_header *heade
         }
     }
     if (!pawl_slice_empty(pawl_headers_value(headers, header_count, "x-openai-subagent"))) {
-        take(&attribution.class_, PAWL_SLICE("subagent"));
+        take(&attribution.kind, PAWL_SLICE("subagent"));
     }
     read_turn(&attribution, pawl_headers_value(headers, header_count, "x-codex-turn-metadata"),
               arena);
     if (pawl_slice_equal(attribution.thread, attribution.session) &&
-        (pawl_slice_empty(attribution.class_) ||
-         pawl_slice_equal_str(attribution.class_, "main"))) {
+        (pawl_slice_empty(attribution.kind) || pawl_slice_equal_str(attribution.kind, "main"))) {
         attribution.thread = PAWL_SLICE_NONE; /* Codex's main conversation */
     }
     return attribution;
@@ -119,6 +118,6 @@ void pawl_attribution_write(const struct pawl_attribution *attribution,
     write_member(writer, "session", attribution->session);
     write_member(writer, "thread", attribution->thread);
     write_member(writer, "parent", attribution->parent);
-    write_member(writer, "class", attribution->class_);
+    write_member(writer, "class", attribution->kind);
     write_member(writer, "name", attribution->name);
 }

@@ -17,7 +17,7 @@ struct pawl_attribution {
     struct pawl_slice session; /* of the client's own */
     struct pawl_slice thread;  /* of a sub-agent or a side call; empty: the main conversation */
     struct pawl_slice parent;  /* the thread that started it */
-    struct pawl_slice class_;  /* "main", "subagent", "title", "compaction", … */
+    struct pawl_slice kind;    /* "main", "subagent", "title", "compaction", … */
     struct pawl_slice name;    /* what the client calls it, such as "Explore" */
 };
 

@@ -219,7 +219,7 @@ static struct pawl_slice who_of(const struct pawl_attribution *who)
     if (pawl_slice_empty(who->thread) || !pawl_slice_empty(who->name)) {
         return who->name;
     }
-    return pawl_slice_empty(who->class_) ? who->thread : who->class_;
+    return pawl_slice_empty(who->kind) ? who->thread : who->kind;
 }
 
 /* A released hold has no lines: such a call cost nothing. */

@@ -31,8 +31,10 @@ static uint64_t hash_of(struct pawl_slice id)
 static void remember(struct pawl_gateway *gateway, struct pawl_slice id)
 {
     struct pawl_tools *tools = &gateway->tools;
-    tools->ids[tools->next] = hash_of(id);
-    tools->next = (tools->next + 1) % PAWL_TOOL_IDS_MAX;
+    if (!pawl_slice_empty(id)) {
+        tools->ids[tools->next] = hash_of(id);
+        tools->next = (tools->next + 1) % PAWL_TOOL_IDS_MAX;
+    }
 }
 
 static bool is_known(const struct pawl_gateway *gateway, struct pawl_slice id)
@@ -185,14 +187,26 @@ void pawl_tools_answer(struct pawl_model_call *call)
 static void on_asked(struct pawl_model_call *call, const struct pawl_result *result)
 {
     if (result->code == PAWL_RESULT_OK) {
-        if (!pawl_slice_empty(call->asked.id)) {
-            remember(call->gateway, call->asked.id); /* It may be asked for again. */
-        }
+        remember(call->gateway, call->asked.id); /* It may be asked for again. */
         allow(call);
         return;
     }
     pawl_tools_refuse(call, result);
     pawl_refuse_call(call);
+}
+
+/* In an answer, or when it was asked for before. */
+static bool was_counted(struct pawl_gateway *gateway, struct pawl_slice id)
+{
+    if (is_known(gateway, id)) {
+        return true;
+    }
+    if (gateway->tools.unclaimed == 0) {
+        return false;
+    }
+    gateway->tools.unclaimed--;
+    remember(gateway, id);
+    return true;
 }
 
 static void judge(struct pawl_model_call *call)
@@ -204,18 +218,10 @@ static void judge(struct pawl_model_call *call)
         call->words.refusal =
             gateway->stopped ? call->words.refusal : (enum pawl_refusal)PAWL_REFUSAL_LATCHED;
         pawl_refuse_call(call);
-    } else if (is_known(gateway, call->asked.id)) {
+    } else if (was_counted(gateway, call->asked.id) || !pawl_tools_bound(call)) {
         allow(call);
-    } else if (gateway->tools.unclaimed > 0) {
-        gateway->tools.unclaimed--;
-        if (!pawl_slice_empty(call->asked.id)) {
-            remember(gateway, call->asked.id);
-        }
-        allow(call);
-    } else if (pawl_tools_bound(call)) {
-        pawl_tools_submit(call, 1, on_asked);
     } else {
-        allow(call);
+        pawl_tools_submit(call, 1, on_asked);
     }
 }
 
