@@ -18,8 +18,6 @@
 
 enum { SETTINGS_BYTES_MAX = 2 << 20 };
 
-#define SETTINGS_FILE "claude-settings.json"
-
 /* Other ways to a model, each with a bill of its own. */
 static const char *const other_providers[] = {
     "CLAUDE_CODE_USE_BEDROCK",       "CLAUDE_CODE_USE_VERTEX",
@@ -159,7 +157,7 @@ static void put_settings(const struct pawl_agent_request *request,
     put_hooks(request, plan, given, &writer);
     pawl_json_object_end(&writer);
     plan->full = plan->full || text.overflowed;
-    pawl_agent_file(plan, SETTINGS_FILE, pawl_buf_slice(&text),
+    pawl_agent_file(plan, PAWL_AGENT_CLAUDE_FILE, pawl_buf_slice(&text),
                     "settings that come before the user's, the project's and the local ones: the "
                     "gateway's address, no other provider, a hook that asks before each tool call");
     pawl_buf_free(&text);
@@ -188,7 +186,7 @@ pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
     pawl_agent_env_default(plan, request, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1",
                            "no side traffic past the gateway");
     put_settings(request, plan, given ? &json : NULL);
-    const char *path = pawl_agent_text(plan, "%s/%s", request->run_dir, SETTINGS_FILE);
+    const char *path = pawl_agent_text(plan, "%s/%s", request->run_dir, PAWL_AGENT_CLAUDE_FILE);
     if (!given) {
         pawl_agent_argument(plan, request->command.first, "--settings", "names that file");
         pawl_agent_argument(plan, request->command.first, path, NULL);

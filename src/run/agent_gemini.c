@@ -28,10 +28,6 @@ static const char system_path[] = "/etc/gemini-cli/settings.json";
 static const char system_variable[] = "GEMINI_CLI_SYSTEM_SETTINGS_PATH";
 static const char defaults_variable[] = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH";
 
-#define SETTINGS_FILE "gemini-settings.json"
-#define HOME_DIR      "gemini-home"
-#define OTHER_DIR     HOME_DIR "/.gemini"
-
 static const char *
 value_or(const struct pawl_agent_request *request, const char *name, const char *fallback)
 {
@@ -206,7 +202,7 @@ static pawl_err plan_system(const struct pawl_agent_request *request,
 {
     const char *given = value_or(request, system_variable, system_path);
     const char *given_dir = directory_of(plan, given);
-    const char *path = pawl_agent_text(plan, "%s/" SETTINGS_FILE, dir);
+    const char *path = pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_FILE, dir);
     const char *policies = pawl_agent_text(plan, "%s/policies", given_dir);
     pawl_err err = put_settings(request, plan, given, path, msg);
     if (pawl_failed(err)) {
@@ -236,7 +232,8 @@ static void link_entry(void *arg, const char *name)
 {
     struct linking *linking = arg;
     if (strcmp(name, "settings.json") != 0) {
-        pawl_agent_link(linking->plan, pawl_agent_text(linking->plan, OTHER_DIR "/%s", name),
+        pawl_agent_link(linking->plan,
+                        pawl_agent_text(linking->plan, PAWL_AGENT_GEMINI_OVERLAY "/%s", name),
                         pawl_agent_text(linking->plan, "%s/%s", linking->dir, name), NULL);
     }
 }
@@ -254,14 +251,15 @@ static pawl_err plan_home(const struct pawl_agent_request *request,
     }
     if (pawl_ok(err)) {
         err = put_settings(request, plan, pawl_agent_text(plan, "%s/settings.json", linking.dir),
-                           OTHER_DIR "/settings.json", msg);
+                           PAWL_AGENT_GEMINI_OVERLAY "/settings.json", msg);
     }
     if (pawl_failed(err)) {
         return err;
     }
-    pawl_agent_env(plan, "GEMINI_CLI_HOME", pawl_agent_text(plan, "%s/" HOME_DIR, request->run_dir),
+    pawl_agent_env(plan, "GEMINI_CLI_HOME",
+                   pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_HOME, request->run_dir),
                    "where it looks for ~/.gemini");
-    pawl_agent_overlay(plan, OTHER_DIR, linking.dir,
+    pawl_agent_overlay(plan, PAWL_AGENT_GEMINI_OVERLAY, linking.dir,
                        "everything else in ~/.gemini, by links; what is made there comes back");
     pawl_agent_each_entry(linking.dir, link_entry, &linking);
     return PAWL_OK;
@@ -271,17 +269,15 @@ pawl_err pawl_agent_plan_gemini(const struct pawl_agent_request *request,
                                 struct pawl_agent_plan *plan,
                                 struct pawl_errmsg *msg)
 {
-    static const char temporary[] = "/run";
     pawl_err err = refuse_ways_out(request, msg);
     if (pawl_failed(err)) {
         return err;
     }
-    bool root = geteuid() == 0;
-    if (root && pawl_agent_is_roots_own(request->run_dir)) {
+    if (request->as_root && pawl_agent_is_roots_own(request->run_dir)) {
         err = plan_system(request, plan, request->run_dir, msg);
-    } else if (root && pawl_agent_is_roots_own(temporary)) {
+    } else if (request->as_root && pawl_agent_is_roots_own(PAWL_AGENT_ROOTS_DIR)) {
         err = plan_system(request, plan,
-                          pawl_agent_text(plan, "%s/pawl/%s", temporary, request->run_id), msg);
+                          pawl_agent_text(plan, PAWL_AGENT_ROOTS_DIR "/%s", request->run_id), msg);
     } else {
         err = plan_home(request, plan, msg);
     }

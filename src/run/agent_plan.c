@@ -253,13 +253,6 @@ bool pawl_agent_is_on(const struct pawl_agent_request *request, const char *name
 
 /* --- Applying -------------------------------------------------------------------------------- */
 
-static bool full_path(const char *run_dir, const char *name, char out[static PAWL_PATH_BYTES])
-{
-    int bytes = name[0] == '/' ? snprintf(out, PAWL_PATH_BYTES, "%s", name)
-                               : snprintf(out, PAWL_PATH_BYTES, "%s/%s", run_dir, name);
-    return bytes > 0 && bytes < PAWL_PATH_BYTES;
-}
-
 /* The directories between the run's own and the file. */
 static bool make_parents(const char *run_dir, char *path)
 {
@@ -291,7 +284,7 @@ static pawl_err
 make_file(const struct pawl_agent_item *item, const char *run_dir, struct pawl_errmsg *msg)
 {
     char path[PAWL_PATH_BYTES];
-    bool made = full_path(run_dir, item->name, path) && make_parents(run_dir, path) &&
+    bool made = pawl_agent_item_path(run_dir, item->name, path) && make_parents(run_dir, path) &&
                 (item->kind == PAWL_AGENT_FILE ? write_file(path, item->value)
                                                : symlink(item->value, path) == 0);
     if (!made) {
@@ -332,85 +325,4 @@ pawl_err pawl_agent_apply(const struct pawl_agent_plan *plan,
         err = PAWL_ERR(LIMIT);
     }
     return err;
-}
-
-/* --- Cleaning up ----------------------------------------------------------------------------- */
-
-/* A directory, and the one that it stands for. */
-struct pair {
-    char here[PAWL_PATH_BYTES];
-    char there[PAWL_PATH_BYTES];
-};
-
-static bool cut_name(char *path)
-{
-    char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path) {
-        return false;
-    }
-    *slash = '\0';
-    return true;
-}
-
-/* What the agent made, or put in the place of a link as programs do that write a file anew,
- * goes where it would be without pawl. What does not come along by a rename stays in the run's
- * directory. */
-static void take_along(void *arg, const char *name)
-{
-    const struct pair *pair = arg;
-    char from[PAWL_PATH_BYTES + 256];
-    char to[PAWL_PATH_BYTES + 256];
-    struct stat found;
-    (void)snprintf(from, sizeof(from), "%s/%s", pair->here, name);
-    (void)snprintf(to, sizeof(to), "%s/%s", pair->there, name);
-    if (lstat(from, &found) == 0 && !S_ISLNK(found.st_mode)) {
-        (void)rename(from, to);
-    }
-}
-
-static void unlink_items(const struct pawl_agent_plan *plan,
-                         const char *run_dir,
-                         enum pawl_agent_item_kind kind)
-{
-    char path[PAWL_PATH_BYTES];
-    for (size_t i = 0; i < plan->item_count; i++) {
-        const struct pawl_agent_item *item = &plan->items[i];
-        struct stat found;
-        if (item->kind == kind && full_path(run_dir, item->name, path) &&
-            lstat(path, &found) == 0 && (kind != PAWL_AGENT_LINK || S_ISLNK(found.st_mode))) {
-            (void)unlink(path);
-        }
-    }
-}
-
-static void remove_parents(const struct pawl_agent_plan *plan, const char *run_dir)
-{
-    char path[PAWL_PATH_BYTES];
-    for (size_t i = plan->item_count; i > 0; i--) {
-        const struct pawl_agent_item *item = &plan->items[i - 1];
-        if (item->kind != PAWL_AGENT_FILE && item->kind != PAWL_AGENT_LINK) {
-            continue;
-        }
-        /* A directory that is not empty stays, and so do those above it. */
-        bool going = full_path(run_dir, item->name, path);
-        while (going && cut_name(path) && strcmp(path, run_dir) != 0) {
-            going = rmdir(path) == 0;
-        }
-    }
-}
-
-void pawl_agent_clean(const struct pawl_agent_plan *plan, const char *run_dir)
-{
-    unlink_items(plan, run_dir, PAWL_AGENT_FILE);
-    unlink_items(plan, run_dir, PAWL_AGENT_LINK);
-    for (size_t i = 0; i < plan->item_count; i++) {
-        struct pair pair;
-        const struct pawl_agent_item *item = &plan->items[i];
-        if (item->kind == PAWL_AGENT_OVERLAY && full_path(run_dir, item->name, pair.here) &&
-            full_path(run_dir, item->value, pair.there)) {
-            (void)mkdir(pair.there, S_IRWXU);
-            pawl_agent_each_entry(pair.here, take_along, &pair);
-        }
-    }
-    remove_parents(plan, run_dir);
 }

@@ -77,6 +77,7 @@ struct pawl_agent_request {
     struct pawl_agent_command command;
     char *const *argv;
     pawl_environ_get_fn *get;
+    bool as_root;
     const char *cwd;
     const char *run_id;
     const char *run_dir; /* absolute */
@@ -105,5 +106,7 @@ PAWL_MUST_CHECK pawl_err pawl_agent_apply(const struct pawl_agent_plan *plan,
 /* Removes the files again. What the agent made in an overlay goes into the directory for which it
  * stands; what cannot be moved there stays with the run. */
 void pawl_agent_clean(const struct pawl_agent_plan *plan, const char *run_dir);
+/* The same for a run that was killed, without its plan: what the agent made stays with the run. */
+void pawl_agent_clean_killed(const char *run_dir, const char *run_id);
 
 #endif

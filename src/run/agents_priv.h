@@ -9,6 +9,14 @@
 #include "base/json.h"
 #include "run/agents.h"
 
+/* Names of what is put in, by which it is found again after a kill. */
+#define PAWL_AGENT_CLAUDE_FILE    "claude-settings.json"
+#define PAWL_AGENT_GEMINI_FILE    "gemini-settings.json"
+#define PAWL_AGENT_GEMINI_HOME    "gemini-home"
+#define PAWL_AGENT_GEMINI_OVERLAY PAWL_AGENT_GEMINI_HOME "/.gemini"
+/* Where only root can write, for a run's directory that others could. */
+#define PAWL_AGENT_ROOTS_DIR "/run/pawl"
+
 typedef pawl_err pawl_agent_planner_fn(const struct pawl_agent_request *request,
                                        struct pawl_agent_plan *plan,
                                        struct pawl_errmsg *msg);
@@ -78,6 +86,11 @@ const char *pawl_agent_subcommand(const struct pawl_agent_request *request);
 size_t pawl_agent_options_end(const struct pawl_agent_request *request);
 /* A variable that is set to something that means yes. */
 bool pawl_agent_is_on(const struct pawl_agent_request *request, const char *name);
+
+/* --- agent_clean.c --------------------------------------------------------------------------- */
+
+/* Where an item lies; false: the path is too long. */
+bool pawl_agent_item_path(const char *run_dir, const char *name, char out[static PAWL_PATH_BYTES]);
 
 /* --- agent_files.c --------------------------------------------------------------------------- */
 

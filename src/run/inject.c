@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run/run_priv.h"
 
@@ -20,6 +21,7 @@ make_plan(struct pawl_run *run, const char *address, const char *run_dir, struct
         .command = pawl_agent_of(run->options->argv),
         .argv = run->options->argv,
         .get = pawl_environ_get,
+        .as_root = geteuid() == 0,
         .cwd = run->cwd,
         .run_id = run->rundir.id,
         .run_dir = run_dir,

@@ -25,6 +25,7 @@
 #include "gateway/gateway.h"
 #include "history/history.h"
 #include "run/account.h"
+#include "run/agents.h"
 #include "run/control.h"
 #include "run/live.h"
 #include "run/rundir.h"
@@ -232,6 +233,9 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
 {
     bool ended = pawl_rundir_is_ended(run);
     bool behind = !ended || known_op == 0 || known_op < pawl_rundir_ended_op(run);
+    if (!ended) {
+        pawl_agent_clean_killed(run->path, run->id);
+    }
     uint64_t last_op = 0;
     *ret_outcome = ended ? PAWL_SETTLE_WAS_ENDED : PAWL_SETTLE_SETTLED;
     pawl_err err = PAWL_OK;

@@ -109,6 +109,8 @@ struct world {
 /* "NAME", "value", …, NULL. */
 static const char *const *user;
 static const char *home;
+static bool as_root;
+static char cwd[128];
 
 static const char *get(const char *name)
 {
@@ -126,6 +128,8 @@ static int setup(void **state)
     world = (struct world){.home = "/tmp/pawl-agents-XXXXXX"};
     home = mkdtemp(world.home);
     user = NULL;
+    as_root = false;
+    (void)snprintf(cwd, sizeof(cwd), "%s", world.home);
     *state = &world;
     return home != NULL ? 0 : -1;
 }
@@ -167,7 +171,8 @@ static pawl_err plan_words(struct world *world, char *const *argv)
         .command = pawl_agent_of(argv),
         .argv = argv,
         .get = get,
-        .cwd = world->home,
+        .as_root = as_root,
+        .cwd = cwd,
         .run_id = "run_1",
         .run_dir = world->home,
         .data_dir = "/data dir",
@@ -407,19 +412,13 @@ static void codex_without_room_for_a_hook_says_why(void **state)
 static void gemini_gets_the_login_by_key_and_keeps_its_settings(void **state)
 {
     struct world *world = *state;
+    as_root = false;
     put_file(".gemini/settings.json",
              "{\"theme\":\"x\", // mine\n\"security\":{\"auth\":{\"selectedType\":"
              "\"oauth-personal\",\"x\":1},\"folderTrust\":{\"enabled\":false}},"
              "\"hooks\":{\"BeforeTool\":[{\"mine\":1}]}}");
     put_file(".gemini/GEMINI.md", "be kind");
     plan(world, "gemini -p hi");
-    if (geteuid() == 0) {
-        const char *path = item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_SETTINGS_PATH");
-        const char *settings = item_of(world, PAWL_AGENT_FILE, path);
-        has(settings, "\"selectedType\":\"gemini-api-key\"");
-        has(settings, "/bin/pawl hook gemini");
-        return;
-    }
     const char *settings = item_of(world, PAWL_AGENT_FILE, "settings.json");
     has(settings, "\"theme\":\"x\"");
     has(settings, "\"x\":1");
@@ -429,6 +428,50 @@ static void gemini_gets_the_login_by_key_and_keeps_its_settings(void **state)
     lacks(settings, "oauth-personal");
     has(item_of(world, PAWL_AGENT_LINK, "GEMINI.md"), "/.gemini/GEMINI.md");
     has(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_HOME"), home);
+}
+
+static void gemini_of_root_gets_system_settings(void **state)
+{
+    struct world *world = *state;
+    char given[128];
+    (void)snprintf(given, sizeof(given), "%s/system.json", home);
+    put_file("system.json", "{\"x\":1,\"security\":{\"auth\":{\"selectedType\":\"vertex-ai\"}}}");
+    put_file("policies/p.toml", "");
+    const char *const variables[] = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH", given, NULL};
+    user = variables;
+    as_root = true;
+    plan(world, "gemini -p hi");
+    /* The test's directory lies where others may write. */
+    assert_string_equal(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_SETTINGS_PATH"),
+                        "/run/pawl/run_1/gemini-settings.json");
+    const char *settings = item_of(world, PAWL_AGENT_FILE, "gemini-settings.json");
+    has(settings, "\"x\":1");
+    has(settings, "\"selectedType\":\"gemini-api-key\"");
+    has(settings, "/bin/pawl hook gemini");
+    has(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"), home);
+    has(item_of(world, PAWL_AGENT_LINK, "policies"), home);
+    user = NULL;
+}
+
+static void gemini_of_anybody_else_refuses_what_comes_before_its_home(void **state)
+{
+    struct world *world = *state;
+    char given[128];
+    static const char other[] = "{\"security\":{\"auth\":{\"selectedType\":\"vertex-ai\"}}}";
+    (void)snprintf(given, sizeof(given), "%s/system.json", home);
+    put_file("system.json", other);
+    const char *const variables[] = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH", given, NULL};
+    user = variables;
+    as_root = false;
+    refused(world, "gemini -p hi", "system.json");
+    put_file("system.json", "{\"security\":{\"auth\":{\"selectedType\":\"gemini-api-key\"}}}");
+    plan(world, "gemini -p hi");
+    put_file("project/.gemini/settings.json", other);
+    (void)snprintf(cwd, sizeof(cwd), "%s/project", home);
+    refused(world, "gemini -p hi", "project/.gemini/settings.json");
+    put_file("project/.gemini/settings.json", "{ not JSON");
+    assert_int_equal(plan_words(world, words_of("gemini")).code, PAWL_ERR_INVALID);
+    user = NULL;
 }
 
 static void gemini_is_refused_where_it_would_call_somebody_else(void **state)
@@ -463,6 +506,52 @@ static void a_plan_is_applied_and_cleaned_up(void **state)
     pawl_buf_free(&edits);
 }
 
+static void an_overlay_brings_home_what_was_made_in_it(void **state)
+{
+    struct world *world = *state;
+    struct pawl_buf settings;
+    struct pawl_buf edits;
+    struct stat found;
+    char path[192];
+    put_file(".gemini/GEMINI.md", "be kind");
+    pawl_buf_init(&settings, 65536);
+    pawl_buf_init(&edits, 65536);
+    plan(world, "gemini -p hi");
+    assert_true(pawl_ok(pawl_agent_apply(&world->plan, home, &settings, &edits, &world->msg)));
+    put_file("gemini-home/.gemini/tmp/chat", "hello");
+    put_file("gemini-home/.gemini/GEMINI.md", "be very kind"); /* through the link */
+    pawl_agent_clean(&world->plan, home);
+    (void)snprintf(path, sizeof(path), "%s/.gemini/tmp/chat", home);
+    assert_int_equal(stat(path, &found), 0);
+    (void)snprintf(path, sizeof(path), "%s/.gemini/GEMINI.md", home);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_size, 12);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home", home);
+    assert_int_not_equal(lstat(path, &found), 0);
+    pawl_buf_free(&settings);
+    pawl_buf_free(&edits);
+}
+
+static void a_killed_run_is_cleaned_up_without_its_plan(void **state)
+{
+    struct world *world = *state;
+    struct stat found;
+    char path[192];
+    put_file("claude-settings.json", "{}");
+    put_file("meta.json", "{}");
+    put_file("gemini-home/.gemini/settings.json", "{}");
+    put_file("gemini-home/.gemini/made", "");
+    pawl_agent_clean_killed(world->home, "run_1");
+    (void)snprintf(path, sizeof(path), "%s/claude-settings.json", home);
+    assert_int_not_equal(lstat(path, &found), 0);
+    (void)snprintf(path, sizeof(path), "%s/meta.json", home);
+    assert_int_equal(lstat(path, &found), 0);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/settings.json", home);
+    assert_int_not_equal(lstat(path, &found), 0);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/made", home);
+    assert_int_equal(lstat(path, &found), 0);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -480,8 +569,12 @@ int main(void)
         WITH_WORLD(codex_is_refused_where_it_would_call_somebody_else),
         WITH_WORLD(codex_without_room_for_a_hook_says_why),
         WITH_WORLD(gemini_gets_the_login_by_key_and_keeps_its_settings),
+        WITH_WORLD(gemini_of_root_gets_system_settings),
+        WITH_WORLD(gemini_of_anybody_else_refuses_what_comes_before_its_home),
         WITH_WORLD(gemini_is_refused_where_it_would_call_somebody_else),
         WITH_WORLD(a_plan_is_applied_and_cleaned_up),
+        WITH_WORLD(an_overlay_brings_home_what_was_made_in_it),
+        WITH_WORLD(a_killed_run_is_cleaned_up_without_its_plan),
     };
     return cmocka_run_group_tests_name("run_agents", tests, NULL, NULL);
 }
