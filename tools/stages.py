@@ -43,6 +43,7 @@ TEST = (
     Stage("run", TESTS, 600, "tests/run/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("cli", TESTS, 300, "tests/cli/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("sdk", TESTS, 900, "tests/sdk/run.py --pawl build/werror/bin/pawl", ("build",)),
+    Stage("agents", TESTS, 900, "tests/agents/run.py --pawl build/werror/bin/pawl", ("build",)),
     build("asan"),
     Stage("unit-asan", TESTS, 600, "tools/ctest_count.py asan", ("build-asan",)),
     build("fuzz"),

