@@ -72,10 +72,10 @@ enum { APART_MAX = 8 };
 static const struct {
     void (*read)(struct pawl_request_reader *reader);
     const char *messages; /* the member that lists them */
-    bool may_be_text;     /* … or that is a single one */
     /* Other members that say nothing to the model, or that read() adds piece by piece. */
     const char *apart[APART_MAX];
-    bool may_be_object; /* the list may be a single element without its brackets */
+    bool may_be_text;   /* the list may be a single text */
+    bool may_be_object; /* … or a single element without its brackets */
     bool model_in_path; /* and whether it is a stream too */
 } dialects[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_ANTHROPIC] = {.read = pawl_request_read_anthropic,
