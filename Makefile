@@ -46,6 +46,7 @@ bench: ## Build and run the benchmarks; they print numbers, nothing fails
 	@cmake --preset bench
 	@cmake --build --preset bench
 	@for program in build/bench/bin/bench_*; do echo "== $${program##*/}"; "$$program"; done
+	@echo "== overshoot" && build/bench/bin/overshoot
 	@echo "== startup" && bench/startup.py --pawl build/bench/bin/pawl
 	@echo "== gateway" && bench/gateway.py --build build/bench
 

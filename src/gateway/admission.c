@@ -20,6 +20,8 @@ const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT] = {
 
 enum {
     SHARE_DIVISOR = 2,
+    SHARE_DIVISOR_CROWDED = 8,
+    LEARNED_SAMPLES_MIN = 32, /* fewer answers say nothing about how long they are */
     PLENTY_DIVISOR = 8,
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
@@ -253,12 +255,12 @@ static bool fits(const struct decider *decider, struct form form, enum purse pur
     return first_short(decider, form, purse, divisor) == PAWL_ADMISSION_UNIT_COUNT;
 }
 
-/* The largest output up to `max` that fits, or -1 when not even none does. */
-static int64_t
-largest_output(const struct decider *decider, struct form form, int64_t max, int64_t divisor)
+/* The largest output up to `max` that a part of the purse buys, or -1 when not even none. */
+static int64_t largest_output_of(
+    const struct decider *decider, struct form form, int64_t max, enum purse purse, int64_t divisor)
 {
     form.output = max;
-    if (fits(decider, form, PURSE_FREE, divisor)) {
+    if (fits(decider, form, purse, divisor)) {
         return max; /* as nearly always */
     }
     int64_t low = -1;
@@ -266,13 +268,19 @@ largest_output(const struct decider *decider, struct form form, int64_t max, int
     while (low < high) {
         int64_t middle = low + (high - low + 1) / 2;
         form.output = middle;
-        if (fits(decider, form, PURSE_FREE, divisor)) {
+        if (fits(decider, form, purse, divisor)) {
             low = middle;
         } else {
             high = middle - 1;
         }
     }
     return low;
+}
+
+static int64_t
+largest_output(const struct decider *decider, struct form form, int64_t max, int64_t divisor)
+{
+    return largest_output_of(decider, form, max, PURSE_FREE, divisor);
 }
 
 static int64_t largest_input(const struct decider *decider, struct form form)
@@ -293,9 +301,20 @@ static int64_t largest_input(const struct decider *decider, struct form form)
 
 /* --- Admission ------------------------------------------------------------------------------ */
 
+static bool knows_lengths(const struct pawl_admission_query *query)
+{
+    return query->learned.answers >= LEARNED_SAMPLES_MIN;
+}
+
+/* The least that is worth a call: one answer in four of this model fits into it. */
 static int64_t useful_output(const struct pawl_admission_query *query)
 {
-    return pawl_min_i64(query->request->output_asked, PAWL_ADMISSION_OUTPUT_USEFUL);
+    int64_t useful = PAWL_ADMISSION_OUTPUT_USEFUL;
+    if (query->learned.answers >= PAWL_ESTIMATE_SAMPLES_COLD) {
+        int64_t short_one = pawl_max_i64(query->learned.tokens_p25, PAWL_ADMISSION_OUTPUT_LEAST);
+        useful = pawl_min_i64(useful, short_one);
+    }
+    return pawl_min_i64(query->request->output_asked, useful);
 }
 
 /* The smallest answer that is useful and that the provider accepts. */
@@ -315,6 +334,17 @@ static int64_t shared_output(const struct pawl_admission_query *query)
     int64_t enough = pawl_max_i64(PAWL_ADMISSION_OUTPUT_SHARE, 2 * query->learned.tokens_p99);
     enough += query->request->thinking_budget;
     return pawl_min_i64(query->request->output_asked, enough);
+}
+
+/* What most answers fit into. */
+static int64_t likely_output(const struct pawl_admission_query *query)
+{
+    int64_t likely = PAWL_ADMISSION_OUTPUT_LIKELY;
+    if (knows_lengths(query)) {
+        likely = pawl_max_i64(query->learned.tokens_p95, PAWL_ADMISSION_OUTPUT_USEFUL);
+    }
+    likely += query->request->thinking_budget;
+    return pawl_min_i64(query->request->output_asked, likely);
 }
 
 /* How often each server tool may be used: as often as asked, as long as an answer that is worth it
@@ -346,7 +376,7 @@ static bool may_extend(const struct pawl_admission_query *query)
            request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
            query->learned.overrun_permille == 0 && query->learned.overrun_tokens == 0 &&
            query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
-           query->learned.tokens_per_second != INT64_MAX;
+           query->learned.tokens_per_second != INT64_MAX && !query->never_extend;
 }
 
 /* EXTEND where it is allowed, where it helps (the whole ceiling would take a good part of what is
@@ -360,8 +390,9 @@ static bool choose_extend(const struct decider *decider, struct form form, int64
     struct form whole = form;
     whole.output = query->request->output_asked;
     form.output = query->learned.tokens_p95 + margin_of(&query->learned);
-    if (form.output >= whole.output || fits(decider, whole, PURSE_FREE, PLENTY_DIVISOR) ||
-        !fits(decider, form, PURSE_FREE, PLENTY_DIVISOR)) {
+    bool suits = !fits(decider, whole, PURSE_FREE, PLENTY_DIVISOR) &&
+                 fits(decider, form, PURSE_FREE, PLENTY_DIVISOR);
+    if (form.output >= whole.output || (!suits && !query->always_extend)) {
         return false;
     }
     *ret_held = form.output;
@@ -394,15 +425,52 @@ set_promise(const struct decider *decider, struct form form, struct pawl_admissi
     }
 }
 
-/* The most that fits; but of what an answer hardly ever needs, only what half of the purse buys. */
+static bool others_hold(const struct pawl_admission_query *query)
+{
+    return query->left[PAWL_ADMISSION_USD].held > 0 || query->left[PAWL_ADMISSION_TOKENS].held > 0;
+}
+
+/* The most that fits; but of what an answer hardly ever needs, only what a part of the purse buys;
+ * and while others wait, of what most answers do not need, only the part that everybody gets. */
 static int64_t choose_ceiling(const struct decider *decider, struct form form)
 {
-    int64_t most = largest_output(decider, form, decider->query->request->output_asked, 1);
-    int64_t share = shared_output(decider->query);
-    if (share < most && !decider->query->request->output_fixed) {
-        share = pawl_max_i64(share, largest_output(decider, form, most, SHARE_DIVISOR));
+    const struct pawl_admission_query *query = decider->query;
+    int64_t most = largest_output(decider, form, query->request->output_asked, 1);
+    int64_t ceiling = shared_output(query);
+    if (query->request->output_fixed) {
+        return most;
     }
-    return decider->query->request->output_fixed ? most : pawl_min_i64(most, share);
+    if (ceiling < most) {
+        int64_t divisor = others_hold(query) ? SHARE_DIVISOR_CROWDED : SHARE_DIVISOR;
+        ceiling = pawl_max_i64(ceiling, largest_output(decider, form, most, divisor));
+    }
+    ceiling = pawl_min_i64(ceiling, most);
+    int64_t likely = pawl_max_i64(likely_output(query), smallest_output(query));
+    if (query->waiting > 0 && likely < ceiling) {
+        int64_t fair = largest_output(decider, form, ceiling, (int64_t)query->waiting + 1);
+        ceiling = pawl_max_i64(likely, fair);
+    }
+    return ceiling;
+}
+
+/* Where a useful answer fits, most answers may still be cut short only because others hold so much:
+ * what they give back is waited for. Near the end, where not even all that is left buys what most
+ * answers need, half of what it buys is enough. Returns what is waited for in *ret_form, and the
+ * unit that does not buy it yet, or UNIT_COUNT. */
+static enum pawl_admission_unit
+cut_short(const struct decider *decider, int64_t uses, struct form *ret_form)
+{
+    const struct pawl_admission_query *query = decider->query;
+    if (query->last_chance || query->under_way == 0) {
+        return PAWL_ADMISSION_UNIT_COUNT;
+    }
+    struct form form = {query->input_tokens, 0, uses};
+    int64_t smallest = smallest_output(query);
+    int64_t likely = pawl_max_i64(likely_output(query), smallest);
+    int64_t later = largest_output_of(decider, form, 2 * likely, PURSE_ROOM, 1) / 2;
+    form.output = pawl_max_i64(pawl_min_i64(likely, later), smallest);
+    *ret_form = form;
+    return first_short(decider, form, PURSE_FREE, 1);
 }
 
 static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
@@ -448,12 +516,16 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     int64_t uses = choose_uses(&decider);
     struct form smallest = {query->input_tokens, smallest_output(query), uses};
     enum pawl_admission_unit unit = first_short(&decider, smallest, PURSE_FREE, 1);
+    bool fits_now = unit == PAWL_ADMISSION_UNIT_COUNT;
+    if (fits_now) {
+        unit = cut_short(&decider, uses, &smallest);
+    }
     if (unit == PAWL_ADMISSION_UNIT_COUNT) {
         admit(&decider, uses, &result);
         *ret_admission = result;
         return;
     }
-    result.verdict = refuse(&decider, smallest);
+    result.verdict = fits_now ? PAWL_ADMISSION_HELD : refuse(&decider, smallest);
     result.unit = unit;
     result.needed = need_of(&decider, smallest).amount[unit];
     bool fixed = query->request->output_fixed;

@@ -24,11 +24,13 @@
 #include "gateway/usage.h"
 
 enum {
-    PAWL_ADMISSION_OUTPUT_USEFUL = 256, /* the least that is worth a call */
-    PAWL_ADMISSION_INPUT_USUAL = 4096,  /* no input below this is unusually large */
-    PAWL_ADMISSION_OUTPUT_SHARE = 8192, /* sharing never cuts an answer below this */
-    PAWL_ADMISSION_EXTEND_SAMPLES = 32, /* fewer settled streams: no extend mode */
-    PAWL_ADMISSION_MARGIN_TOKENS = 256  /* held for what is in flight, at least */
+    PAWL_ADMISSION_OUTPUT_USEFUL = 256,  /* the least that is worth a call, */
+    PAWL_ADMISSION_OUTPUT_LEAST = 16,    /* … of a model whose answers are known to be short */
+    PAWL_ADMISSION_INPUT_USUAL = 4096,   /* no input below this is unusually large */
+    PAWL_ADMISSION_OUTPUT_SHARE = 8192,  /* sharing never cuts an answer below this, */
+    PAWL_ADMISSION_OUTPUT_LIKELY = 2048, /* … or this, while others wait and nothing is learned */
+    PAWL_ADMISSION_EXTEND_SAMPLES = 32,  /* fewer settled streams: no extend mode */
+    PAWL_ADMISSION_MARGIN_TOKENS = 256   /* held for what is in flight, at least */
 };
 
 /* The units that a model call is held in, in the order in which they are named in refusals. */
@@ -60,6 +62,11 @@ struct pawl_admission_query {
     int64_t input_usual;            /* the largest input settled so far; 0: none */
     struct pawl_estimate_output learned;
     uint32_t modifiers; /* beside the request's own */
+    uint32_t under_way; /* calls of this process that will give back what they don't use, */
+    uint32_t waiting;   /* … and others that stand in line */
+    bool last_chance;   /* it has waited as long as its client does */
+    bool never_extend;  /* … and whether that is done wherever it is possible */
+    bool always_extend;
     struct pawl_admission_left left[PAWL_ADMISSION_UNIT_COUNT];
 };
 

@@ -48,12 +48,21 @@ static const struct {
 };
 _Static_assert(PAWL_ARRAY_LEN(states) == PAWL_MODEL_CALL_STATE_COUNT, "every state has a row");
 
+/* Whether it has taken, or is about to take, what it will give back: whoever waits is let in then.
+ */
+static bool gives_back(enum pawl_model_call_state state)
+{
+    return states[state].upstream || state == PAWL_MODEL_CALL_RESERVING;
+}
+
 void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_state state)
 {
     PAWL_ASSERT((states[call->state].next & (1u << (unsigned)state)) != 0);
     struct pawl_gateway *gateway = call->gateway;
     gateway->flowing_count += states[state].upstream ? 1 : 0;
     gateway->flowing_count -= states[call->state].upstream ? 1 : 0;
+    gateway->under_way_count += gives_back(state) ? 1 : 0;
+    gateway->under_way_count -= gives_back(call->state) ? 1 : 0;
     call->state = state;
     if (!states[state].held || state == PAWL_MODEL_CALL_SETTLING) {
         pawl_gateway_promise(call, NULL); /* a reserve makes its own anew (G5) */

@@ -422,6 +422,11 @@ static void judge(struct pawl_model_call *call)
     call->query.input_tokens =
         input_bound(call) + (call->summary ? PAWL_SUMMARY_QUESTION_TOKENS : 0);
     call->query.input_usual = gateway->input_largest;
+    call->query.under_way =
+        gateway->under_way_count - (call->state == PAWL_MODEL_CALL_RESERVING ? 1 : 0);
+    call->query.waiting = gateway->wait_count - (call->state == PAWL_MODEL_CALL_WAITING ? 1 : 0);
+    call->query.never_extend = gateway->options.modes == PAWL_GATEWAY_MODES_CEILING;
+    call->query.always_extend = gateway->options.modes == PAWL_GATEWAY_MODES_EXTEND;
     call->query.learned = pawl_estimate_answers(gateway->estimator, call->request.model);
     pawl_limit_keep(call);
     pawl_admission_decide(&call->query, &call->admission);
@@ -491,6 +496,12 @@ void pawl_model_call_out_of_patience(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
     struct pawl_denial denial;
+    /* A short answer is better than none, if it is its turn. */
+    call->query.last_chance = true;
+    if (gateway->wait_head == call && pawl_model_call_admit(call)) {
+        pawl_gateway_pump(gateway);
+        return;
+    }
     (void)pawl_gateway_left(gateway, call->query.left, &denial);
     judge(call);
     /* It may fit by now and only stand behind others; their turn came first. */
@@ -512,8 +523,10 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
         return;
     }
     if (call->client_gone) {
+        struct pawl_gateway *gateway = call->gateway;
         pawl_model_call_abort_exchange(call);
         pawl_model_call_done(call);
+        pawl_gateway_pump(gateway);
         return;
     }
     struct pawl_denial denial = result->denial;

@@ -133,7 +133,8 @@ struct pawl_estimate_output {
     uint32_t answers;   /* settled lately with the provider's own figures */
     uint32_t samples;   /* of answers with visible text only */
     bool hidden;        /* reasoning was seen that the stream did not show */
-    int64_t tokens_p95; /* of a whole answer */
+    int64_t tokens_p25; /* of a whole answer */
+    int64_t tokens_p95;
     int64_t tokens_p99;
     int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
     int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */

@@ -101,6 +101,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     output.rate_permille = dearest_rate(entry);
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
+    output.tokens_p25 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 250);
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
     output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);
     if (output.samples >= PAWL_ESTIMATE_SAMPLES_COLD) {

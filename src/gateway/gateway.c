@@ -300,6 +300,7 @@ void pawl_gateway_wait(struct pawl_gateway *gateway, struct pawl_model_call *cal
         gateway->wait_head = call;
     }
     gateway->wait_tail = call;
+    gateway->wait_count++;
 }
 
 void pawl_gateway_leave(struct pawl_gateway *gateway, struct pawl_model_call *call)
@@ -319,6 +320,7 @@ void pawl_gateway_leave(struct pawl_gateway *gateway, struct pawl_model_call *ca
             gateway->wait_tail = before;
         }
         call->wait_next = NULL;
+        gateway->wait_count--;
         return;
     }
     PAWL_UNREACHABLE();

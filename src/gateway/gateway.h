@@ -96,6 +96,14 @@ struct pawl_gateway_settled {
     int64_t duration_us;
 };
 
+/* Which of the two ways to hold money for an answer may be chosen (docs/GATEWAY.md, "Two modes").
+ */
+enum pawl_gateway_modes {
+    PAWL_GATEWAY_MODES_BOTH,    /* for each call, whichever suits it */
+    PAWL_GATEWAY_MODES_CEILING, /* the first alone */
+    PAWL_GATEWAY_MODES_EXTEND   /* the second wherever it is possible: to measure what it costs */
+};
+
 struct pawl_gateway_options {
     struct uv_loop_s *loop; /* borrowed, as are client, authority and prices */
     struct pawl_http_client *client;
@@ -113,6 +121,7 @@ struct pawl_gateway_options {
     bool stop_at_windows; /* calls on a subscription whose window is used up are refused */
     struct pawl_hash_key account_key; /* of accounts' ids (subscription.h) */
     bool no_server_tools;             /* tools that the provider runs are refused */
+    enum pawl_gateway_modes modes;
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
     uint32_t idle_ms;     /* how long not a byte may come from upstream; 0: 30 min */
     uint32_t drain_ms;    /* how long a call without its client is read on; 0: 30 s */

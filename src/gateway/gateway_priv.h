@@ -256,10 +256,12 @@ struct pawl_gateway {
     struct pawl_model_call *calls;
     struct pawl_model_call *pool; /* done, and kept for the next request */
     uint32_t pool_count;
-    uint32_t flowing_count; /* calls that have something to do with an upstream */
-    uint32_t closing_count; /* calls whose alarm is being closed */
+    uint32_t flowing_count;   /* calls that have something to do with an upstream */
+    uint32_t under_way_count; /* … and those that are about to: all that will give something back */
+    uint32_t closing_count;   /* calls whose alarm is being closed */
     struct pawl_model_call *wait_head;
     struct pawl_model_call *wait_tail;
+    uint32_t wait_count;
     bool pumping;
     struct pawl_pass *passes;
     bool latched;

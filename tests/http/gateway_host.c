@@ -451,6 +451,17 @@ static void add_prices(struct host *host, const char *path)
     host->options.prices_path = path;
 }
 
+static enum pawl_gateway_modes modes_of(const char *value)
+{
+    struct pawl_slice word = pawl_slice_str(value);
+    need(pawl_slice_equal_str(word, "auto") || pawl_slice_equal_str(word, "ceiling") ||
+             pawl_slice_equal_str(word, "extend"),
+         "a mode");
+    return pawl_slice_equal_str(word, "auto")      ? PAWL_GATEWAY_MODES_BOTH
+           : pawl_slice_equal_str(word, "ceiling") ? PAWL_GATEWAY_MODES_CEILING
+                                                   : PAWL_GATEWAY_MODES_EXTEND;
+}
+
 static void set_option(struct host *host, const char *name, const char *value)
 {
     struct pawl_slice word = pawl_slice_str(name);
@@ -482,6 +493,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.drain_ms = number_of(value);
     } else if (pawl_slice_equal_str(word, "batches")) {
         host->options.allow_batches = number_of(value) != 0;
+    } else if (pawl_slice_equal_str(word, "mode")) {
+        host->options.modes = modes_of(value);
     } else if (pawl_slice_equal_str(word, "hard")) {
         host->options.hard_cap = number_of(value) != 0;
     } else if (strcmp(name, "stop_at_windows") == 0) {

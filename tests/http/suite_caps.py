@@ -258,7 +258,7 @@ def a_cost_above_its_hold_waits_for_what_others_give_back():
                                 {"reply_tokens": 10, "usage": {"output": 1800}}])
         slow = host.start("anthropic", stream=True, max_tokens=8000)
         slow.read_until(b"content_block_delta")
-        other = host.call("anthropic", model="claude-opus-4-1", max_tokens=1000)
+        other = host.call("anthropic", model="claude-opus-4-1", max_tokens=600)
         assert other.status == 200, other
         left = host.state()["USD_MICROCENTS"]["remaining"]
         third = host.start("anthropic", max_tokens=1000)

@@ -246,6 +246,91 @@ static void a_cushion_stays_free_while_others_are_under_way(void **state)
     assert_int_equal(decide(&scene).ceiling, 1000);
 }
 
+/* Others hold so much that most answers would not fit in what is free, but they will give back. */
+static void an_answer_is_not_cut_short_by_what_others_hold(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 8000, cost(1000, 1500));
+    struct pawl_admission_left *left = &scene.query.left[PAWL_ADMISSION_USD];
+    left->room = cost(1000, 20000);
+    assert_int_equal(decide(&scene).ceiling, 1500); /* nobody of this run: nobody to wait for */
+    scene.query.under_way = 1;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_HELD);
+    assert_int_equal(got.needed, cost(1000, PAWL_ADMISSION_OUTPUT_LIKELY));
+    left->free = cost(1000, PAWL_ADMISSION_OUTPUT_LIKELY);
+    assert_int_equal(decide(&scene).ceiling, PAWL_ADMISSION_OUTPUT_LIKELY);
+    /* Once lengths are known, it is for what most answers have. */
+    left->free = cost(1000, 1500);
+    scene.query.learned.answers = 40;
+    scene.query.learned.tokens_p95 = 1400;
+    scene.query.learned.tokens_p99 = 3000;
+    assert_int_equal(decide(&scene).ceiling, 1500);
+    scene.query.learned.tokens_p95 = 1600;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+    /* Its client waits no longer: a short answer is better than none. */
+    scene.query.last_chance = true;
+    assert_int_equal(decide(&scene).ceiling, 1500);
+}
+
+static void near_the_end_half_of_what_is_left_is_enough(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 8000, cost(1000, 500));
+    struct pawl_admission_left *left = &scene.query.left[PAWL_ADMISSION_USD];
+    scene.query.under_way = 1;
+    left->room = cost(1000, 1000);
+    assert_int_equal(decide(&scene).ceiling, 500);
+    left->free -= 1;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+    /* Never for less than a useful one. */
+    left->room = cost(1000, 400);
+    left->free = cost(1000, 256);
+    assert_int_equal(decide(&scene).ceiling, 256);
+}
+
+static void while_others_wait_each_gets_its_part(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 32000, 10 * cost(1000, 10000));
+    assert_int_equal(decide(&scene).ceiling, 32000);
+    scene.query.waiting = 9;
+    assert_in_range(decide(&scene).ceiling, 9900, 10100);
+    /* But not less than most answers need. */
+    scene.query.waiting = 99;
+    assert_int_equal(decide(&scene).ceiling, PAWL_ADMISSION_OUTPUT_LIKELY);
+    scene.query.learned.answers = 40;
+    scene.query.learned.tokens_p95 = 700;
+    scene.query.learned.tokens_p99 = 900;
+    assert_in_range(decide(&scene).ceiling, 700, 900);
+}
+
+static void short_answers_make_smaller_calls_useful(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 4000, cost(1000, 60));
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    scene.query.learned.answers = 40;
+    scene.query.learned.tokens_p25 = 60;
+    assert_int_equal(decide(&scene).ceiling, 60);
+    scene.query.left[PAWL_ADMISSION_USD].free -= 1;
+    scene.query.left[PAWL_ADMISSION_USD].room -= 1;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    /* However short they are, and however long. */
+    scene.query.learned.tokens_p25 = 1;
+    scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, PAWL_ADMISSION_OUTPUT_LEAST) - 1;
+    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, PAWL_ADMISSION_OUTPUT_LEAST) - 1;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    scene.query.learned.tokens_p25 = 1000;
+    scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 256);
+    scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 256);
+    assert_int_equal(decide(&scene).ceiling, 256);
+}
+
 static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
 {
     (void)state;
@@ -481,6 +566,11 @@ static void draw_scene(struct pawl_prng *prng, struct scene *scene)
     scene->request.thinking_budget =
         pawl_prng_one_in(prng, 4) ? pawl_prng_between(prng, 1, 20000) : 0;
     scene->query.learned.samples = (uint32_t)pawl_prng_below(prng, 64);
+    scene->query.learned.answers = scene->query.learned.samples;
+    scene->query.under_way = (uint32_t)pawl_prng_below(prng, 3);
+    scene->query.waiting = (uint32_t)pawl_prng_below(prng, 5);
+    scene->query.last_chance = pawl_prng_one_in(prng, 8);
+    scene->query.learned.tokens_p25 = pawl_prng_between(prng, 1, 1000);
     scene->query.learned.tokens_p95 = pawl_prng_between(prng, 10, 10000);
     scene->query.learned.tokens_p99 = scene->query.learned.tokens_p95 * 2;
     scene->query.learned.tokens_per_second = pawl_prng_between(prng, 10, 5000);
@@ -557,7 +647,8 @@ static void holds_cover_every_bill_within_them(void **state)
             continue;
         }
         const struct pawl_admission_left *left = &scene.query.left[admission.unit];
-        int64_t cushion = left->held > 0 ? left->limit / 10 : 0;
+        int64_t part = scene.query.learned.answers == 0 ? 10 : 50;
+        int64_t cushion = left->held > 0 ? left->limit / part : 0;
         assert_true(left->bound && admission.needed > left->free - cushion);
         /* A3 */
         struct scene later = scene;
@@ -566,6 +657,7 @@ static void holds_cover_every_bill_within_them(void **state)
             later.query.left[unit].free = later.query.left[unit].room;
             later.query.left[unit].held = 0;
         }
+        later.query.under_way = 0;
         bool fits_later = decide(&later).verdict == PAWL_ADMISSION_ADMIT;
         assert_int_equal(fits_later, admission.verdict == PAWL_ADMISSION_HELD);
     }
@@ -574,6 +666,36 @@ static void holds_cover_every_bill_within_them(void **state)
         assert_true(seen[i] > DRAWS / 100);
     }
     assert_true(extended > 0);
+}
+
+/* One more budget, or less in one, never lets in what would have waited or been refused, and never
+ * leads to a higher ceiling. */
+static void another_budget_never_loosens(void **state)
+{
+    (void)state;
+    struct pawl_prng prng;
+    uint32_t tightened = 0;
+    pawl_prng_seed(&prng, seed_for("test_admission"));
+    for (int i = 0; i < DRAWS; i++) {
+        struct scene scene;
+        draw_scene(&prng, &scene);
+        struct scene tighter = scene;
+        tighter.query.request = &tighter.request;
+        struct pawl_admission_left *left =
+            &tighter.query.left[pawl_prng_below(&prng, PAWL_ADMISSION_UNIT_COUNT)];
+        int64_t less = pawl_prng_between(&prng, 0, 20000000);
+        left->bound = true;
+        left->free -= less;
+        left->room -= less;
+        struct pawl_admission before = decide(&scene);
+        struct pawl_admission after = decide(&tighter);
+        if (after.verdict == PAWL_ADMISSION_ADMIT) {
+            assert_int_equal(before.verdict, PAWL_ADMISSION_ADMIT);
+            assert_true(after.uses > 0 || after.ceiling <= before.ceiling);
+        }
+        tightened += before.verdict == PAWL_ADMISSION_ADMIT && after.verdict != before.verdict;
+    }
+    assert_true(tightened > DRAWS / 100);
 }
 
 int main(void)
@@ -588,6 +710,10 @@ int main(void)
         cmocka_unit_test(the_tightest_unit_sets_the_ceiling),
         cmocka_unit_test(one_call_leaves_half_to_the_others),
         cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),
+        cmocka_unit_test(an_answer_is_not_cut_short_by_what_others_hold),
+        cmocka_unit_test(near_the_end_half_of_what_is_left_is_enough),
+        cmocka_unit_test(while_others_wait_each_gets_its_part),
+        cmocka_unit_test(short_answers_make_smaller_calls_useful),
         cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
         cmocka_unit_test(an_answer_in_one_piece_may_be_longer_than_the_longest),
         cmocka_unit_test(a_dearer_rate_that_was_seen_is_held_for),
@@ -599,6 +725,7 @@ int main(void)
         cmocka_unit_test(what_a_stream_was_promised_nobody_else_gets),
         cmocka_unit_test(growth_is_what_more_output_costs),
         cmocka_unit_test(holds_cover_every_bill_within_them),
+        cmocka_unit_test(another_budget_never_loosens),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
