@@ -259,6 +259,7 @@ static struct row run_row(const struct plan *plan, struct scene *scene)
         row.worst_over_ppm = pawl_max_i64(row.worst_over_ppm, over);
         row.worst_usable_ppm = pawl_min_i64(row.worst_usable_ppm, usable);
         row.sum.calls += outcome.calls;
+        row.sum.ended += outcome.ended;
         row.sum.cut += outcome.cut;
         row.sum.held += outcome.held;
         row.sum.took_us += outcome.took_us;
@@ -288,8 +289,9 @@ static bool show_row(const struct plan *plan, uint32_t streams, int64_t pace, co
     put_percent(") %  ", row.usable_ppm);
     put_percent(" (", row.worst_usable_ppm);
     int64_t took = pawl_max_i64(row.sum.took_us, 1);
-    (void)printf(") %%  %6u %5u %5u  %6lld.%lld %6lld.%lld%s\n", row.sum.calls / plan->runs,
-                 row.sum.cut, row.sum.held, (long long)took / plan->runs / 1000000,
+    (void)printf(") %%  %6u %5u %5u %5u  %6lld.%lld %6lld.%lld%s\n", row.sum.calls / plan->runs,
+                 row.sum.ended / plan->runs, row.sum.cut, row.sum.held,
+                 (long long)took / plan->runs / 1000000,
                  (long long)took / plan->runs % 1000000 / 100000,
                  (long long)(row.sum.open_us / took), (long long)(row.sum.open_us * 10 / took % 10),
                  fine(&row) ? "" : "  *");
@@ -316,7 +318,7 @@ static void show_head(const struct plan *plan, int argc, char **argv)
                  scene->bill_full ? "the whole reply" : "what was written until it is noticed",
                  plan->runs);
     (void)printf(
-        "  streams     pace  mode      overshoot          usable              calls   cut  "
+        "  streams     pace  mode      overshoot          usable              calls ended   cut  "
         "held   seconds  under way\n");
 }
 

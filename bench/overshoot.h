@@ -55,6 +55,7 @@ struct outcome {
     int64_t usable;    /* booked when the refusal that latches came */
     int64_t overshoot; /* as pawl says */
     uint32_t calls;    /* that the provider answered */
+    uint32_t ended;    /* of them at a ceiling that pawl had lowered */
     uint32_t cut;      /* that ended with pawl's words */
     uint32_t held;     /* refusals that do not latch */
     int64_t took_us;

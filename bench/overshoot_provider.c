@@ -36,6 +36,7 @@ enum lie { LIE_NONE, LIE_MORE, LIE_LESS, LIE_SILENT, LIE_COUNT };
 struct reply {
     bool open;
     bool streamed;
+    bool ended; /* at a ceiling below what was asked for */
     enum lie lie;
     int64_t input;
     int64_t planned;
@@ -61,6 +62,7 @@ struct provider {
     int listener;
     int64_t billed;
     uint32_t calls;
+    uint32_t ended;
     int64_t open_us;
     struct connection connections[CONNECTIONS_MAX];
 };
@@ -98,6 +100,7 @@ static void bill(struct provider *provider, struct connection *connection, int64
                         cost(output, provider->scene->price_output);
     provider->open_us += now_us - reply->begun_us;
     provider->calls++;
+    provider->ended += reply->ended && reply->sent == reply->planned ? 1 : 0;
     reply->open = false;
 }
 
@@ -324,6 +327,7 @@ static void begin_reply(struct provider *provider, struct connection *connection
         .lie = lies ? (enum lie)pawl_prng_between(&provider->prng, 1, LIE_COUNT - 1) : LIE_NONE,
         .input = count_input(provider, body),
         .planned = ceiling > 0 && wanted > ceiling ? ceiling : wanted,
+        .ended = wanted > ceiling && ceiling < provider->scene->asked,
         .begun_us = now_us,
     };
     if (reply->streamed) {
@@ -447,6 +451,7 @@ void provider_account(const struct provider *provider, struct outcome *outcome)
 {
     outcome->billed = provider->billed;
     outcome->calls = provider->calls;
+    outcome->ended = provider->ended;
     outcome->open_us = provider->open_us;
 }
 

@@ -28,7 +28,7 @@ enum {
     PAWL_ADMISSION_OUTPUT_LEAST = 16,    /* … of a model whose answers are known to be short */
     PAWL_ADMISSION_INPUT_USUAL = 4096,   /* no input below this is unusually large */
     PAWL_ADMISSION_OUTPUT_SHARE = 8192,  /* sharing never cuts an answer below this, */
-    PAWL_ADMISSION_OUTPUT_LIKELY = 2048, /* … or this, while others wait and nothing is learned */
+    PAWL_ADMISSION_OUTPUT_LIKELY = 4096, /* … or this, while others wait and nothing is learned */
     PAWL_ADMISSION_EXTEND_SAMPLES = 32,  /* fewer settled streams: no extend mode */
     PAWL_ADMISSION_MARGIN_TOKENS = 256   /* held for what is in flight, at least */
 };
