@@ -57,7 +57,7 @@ static void tell(struct pawl_model_call *call, uint32_t index, uint32_t *told, b
     gateway->options.on_step(gateway->options.arg, &step);
 }
 
-/* Where the path names the model, and not the body, the path changes. */
+/* Where the path names the model, the path changes, whatever the body says beside it. */
 static bool name_in_path(struct pawl_model_call *call, struct pawl_slice model)
 {
     struct pawl_route *route = &call->route;
@@ -103,7 +103,8 @@ static void switch_to(struct pawl_model_call *call, uint32_t index)
         rates_of(&cheaper) >= rates_of(&asked)) {
         return;
     }
-    if (call->request.model_span.end == 0 && !name_in_path(call, model)) {
+    bool in_path = !pawl_slice_empty(call->route.model);
+    if (in_path ? !name_in_path(call, model) : call->request.model_span.end == 0) {
         return;
     }
     tell(call, index, &gateway->steps_told, true);

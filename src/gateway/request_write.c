@@ -181,7 +181,9 @@ static void edit_model(const struct pawl_model_request *request,
         return;
     }
     struct pawl_slice model = pawl_slice_sub(limits->model, 0, MODEL_BYTES_MAX);
-    (void)snprintf(text, sizeof(text), "\"%.*s\"", (int)model.bytes, model.data);
+    /* Google's bodies need not name one; where they do, it has a kind in front of it. */
+    const char *kind = request->dialect == PAWL_DIALECT_GEMINI ? "models/" : "";
+    (void)snprintf(text, sizeof(text), "\"%s%.*s\"", kind, (int)model.bytes, model.data);
     add_edit(edits, request->model_span, text);
 }
 

@@ -491,6 +491,11 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->ca_file = value;
     } else if (pawl_slice_equal_str(word, "drain")) {
         host->options.drain_ms = number_of(value);
+    } else if (pawl_slice_equal_str(word, "degrade")) {
+        struct pawl_degrade_step *step = &host->options.limit.steps[0];
+        (void)pawl_slice_copy_str(pawl_slice_str(value), step->model, sizeof(step->model));
+        step->percent = 1;
+        host->options.limit.step_count = 1;
     } else if (pawl_slice_equal_str(word, "batches")) {
         host->options.allow_batches = number_of(value) != 0;
     } else if (pawl_slice_equal_str(word, "mode")) {

@@ -246,6 +246,22 @@ def streams_that_break_off_are_booked_by_their_last_report():
         check_books(provider, host)
 
 
+def a_cheaper_model_goes_into_the_path():
+    """And into the body, where that names one too: never one there and the other here."""
+    lite = "gemini-2.5-flash-lite"
+    with world({"reply_tokens": 200}, usd=USD // 10, degrade=lite) as (provider, host):
+        rate = {"input": 10_000_000, "output": 40_000_000, "cache_read": 1_000_000}
+        provider.control(prices={lite: rate})
+        for _ in range(4):
+            for fields in ({}, {"model": f"models/{GEMINI}"}):
+                assert _call(host, **fields).status == 200
+        models = [row["model"] for row in provider.ledger()["calls"]]
+        assert models[0] == GEMINI and models[-1] == lite, models
+        named = [row["named"] for row in provider.ledger()["calls"]]
+        assert set(named[-2:]) == {None, f"models/{lite}"}, named
+        check_books(provider, host)
+
+
 def googles_errors_pass_unchanged():
     """Status, body and headers; nothing is booked."""
     with world({}) as (provider, host):

@@ -141,7 +141,8 @@ class Call:
     def record(self, prices):
         row = {"call": self.number, "dialect": self.dialect, "path": self.path, "model": self.model,
                "stream": self.stream, "ceiling": self.ceiling, "status": self.status,
-               "complete": self.complete, "billed": self.billed}
+               "complete": self.complete, "billed": self.billed,
+               "named": self.body.get("google", self.body).get("model")}
         price = prices.get(self.answer_model) or prices.get(self.model)
         if self.billed and price:
             factor = 2 if self.script.get("service_tier") == "priority" else 1
