@@ -8,7 +8,7 @@
     until         calls until one is refused
     together:N    N calls at once; for each "done" or "refused", when all have an answer
     tools         the calls that follow have a tool, and a use of it behind them
-    chat          they are Chat Completions
+    chat          they are Chat Completions; likewise responses, gemini
     timeout:N     they say that their client waits N seconds
     header:NAME:VALUE   of the calls that follow
     env:NAME      the variable's value on stdout, or "none"
@@ -38,6 +38,7 @@ import tty
 import urllib.parse
 
 LINGERING = []
+WORK = "work " * 400
 
 
 def say(*words):
@@ -55,20 +56,24 @@ class Agent:
     def __init__(self):
         self.model = "claude-sonnet-4-5"
         self.status = 0
-        self.chat = False
+        self.dialect = "messages"
         self.tools = False
         self.headers = {}
 
-    def body(self, tokens, stream):
+    def chat_body(self, tokens, stream):
+        use = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
         body = {"model": self.model, "max_tokens": tokens, "stream": stream,
-                "messages": [{"role": "user", "content": "work " * 400}]}
-        if self.tools and self.chat:
-            use = {"id": "t1", "type": "function",
-                   "function": {"name": "look", "arguments": "{}"}}
+                "messages": [{"role": "user", "content": WORK}]}
+        if self.tools:
             body["tools"] = [{"type": "function", "function": {"name": "look"}}]
             body["messages"] += [{"role": "assistant", "content": None, "tool_calls": [use]},
                                  {"role": "tool", "tool_call_id": "t1", "content": "nothing"}]
-        elif self.tools:
+        return body
+
+    def messages_body(self, tokens, stream):
+        body = {"model": self.model, "max_tokens": tokens, "stream": stream,
+                "messages": [{"role": "user", "content": WORK}]}
+        if self.tools:
             body["tools"] = [{"name": "look", "input_schema": {"type": "object"}}]
             body["messages"] += [
                 {"role": "assistant", "content": [
@@ -77,14 +82,44 @@ class Agent:
                     {"type": "tool_result", "tool_use_id": "t1", "content": "nothing"}]}]
         return body
 
-    def connect(self):
-        base = os.environ["OPENAI_BASE_URL" if self.chat else "ANTHROPIC_BASE_URL"]
-        parts = urllib.parse.urlsplit(base)
-        path = parts.path + ("/chat/completions" if self.chat else "/v1/messages")
-        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=100), path
+    def responses_body(self, tokens, stream):
+        body = {"model": self.model, "max_output_tokens": tokens, "stream": stream, "input": WORK}
+        if self.tools:
+            body["tools"] = [{"type": "function", "name": "look", "parameters": {}}]
+            body["input"] = [{"role": "user", "content": WORK},
+                             {"type": "function_call", "call_id": "t1", "name": "look",
+                              "arguments": "{}"},
+                             {"type": "function_call_output", "call_id": "t1", "output": "no"}]
+        return body
+
+    def gemini_body(self, tokens, _):
+        body = {"contents": [{"role": "user", "parts": [{"text": WORK}]}],
+                "generationConfig": {"maxOutputTokens": tokens}}
+        if self.tools:
+            call = {"name": "look", "args": {}}
+            body["tools"] = [{"functionDeclarations": [{"name": "look"}]}]
+            body["contents"] += [
+                {"role": "model", "parts": [{"functionCall": call}]},
+                {"role": "user", "parts": [
+                    {"functionResponse": {"name": "look", "response": {"found": "no"}}}]}]
+        return body
+
+    def body(self, tokens, stream):
+        return getattr(self, self.dialect + "_body")(tokens, stream)
+
+    def connect(self, stream=False):
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        base, tail = {"messages": ("ANTHROPIC_BASE_URL", "/v1/messages"),
+                      "chat": ("OPENAI_BASE_URL", "/chat/completions"),
+                      "responses": ("OPENAI_BASE_URL", "/responses"),
+                      "gemini": ("GOOGLE_GEMINI_BASE_URL",
+                                 f"/v1beta/models/{self.model}:{verb}")}[self.dialect]
+        parts = urllib.parse.urlsplit(os.environ[base])
+        return (http.client.HTTPConnection(parts.hostname, parts.port, timeout=100),
+                parts.path + tail)
 
     def post(self, tokens, stream):
-        connection, path = self.connect()
+        connection, path = self.connect(stream)
         connection.request("POST", path, json.dumps(self.body(tokens, stream)),
                            {"content-type": "application/json", "x-api-key": "sk-ant-secret",
                             **self.headers})
@@ -163,8 +198,8 @@ class Agent:
             self.leave()
         elif name == "tools":
             self.tools = True
-        elif name == "chat":
-            self.chat = True
+        elif name in ("chat", "responses", "gemini"):
+            self.dialect = name
         elif name == "header":
             key, _, value = argument.partition(":")
             self.headers[key] = value

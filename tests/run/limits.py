@@ -5,6 +5,7 @@ import os
 import pathlib
 import stat
 
+import scripted
 from control import PATH, ask
 from world import World, expect_line, finish
 
@@ -84,6 +85,41 @@ def summary_in_chat(world):
     assert summed_up(bodies[-1]) and bodies[-1]["tool_choice"] == "none", bodies[-1]
     assert sum(map(summed_up, bodies)) == 1
     assert (folder(world) / "summary.txt").read_text()
+
+
+def last_words(world, model, dialect, *steps):
+    """A run of that dialect to its summary: the body of the one call that sums up."""
+    world.provider.control(prices={model: scripted.prices(world.pawl, model)})
+    status, stdout, stderr = world.run(["--max-iterations", "3", "--on-limit", "summary"],
+                                       f"model:{model}", dialect, *steps)
+    assert status == 124, (stdout, stderr)
+    bodies = [body.get("google", body) for body in world.provider.bodies()]
+    asks = ["the last answer that it pays for" in json.dumps(body) for body in bodies]
+    assert asks == [False, False, True], bodies
+    assert (folder(world) / "summary.txt").read_text().startswith("the tes"), stdout
+    assert world.history().run["spent"]["usd"]["amount"] == world.bill()
+    return bodies[-1], bodies[0]
+
+
+def summary_in_responses(world):
+    """Streamed and not, with tools, and with an input that is one text."""
+    for steps in (("tools", *["call"] * 4), ("tools", *["stream"] * 4)):
+        last, first = last_words(world, "gpt-4o", "responses", *steps)
+        assert last["input"][:-1] == first["input"] and last["input"][-1]["role"] == "user", last
+        assert last["tool_choice"] == "none" and last["tools"] == first["tools"], last
+        world.provider.reset()
+    last, first = last_words(world, "gpt-4o", "responses", *["call"] * 4)
+    assert last["input"][0] == {"role": "user", "content": first["input"]}, last
+    assert len(last["input"]) == 2 and "tool_choice" not in last, last
+
+
+def summary_in_gemini(world):
+    for step in ("call", "stream"):
+        last, first = last_words(world, "gemini-2.5-flash", "gemini", "tools", *[step] * 4)
+        assert last["contents"][:-1] == first["contents"], last
+        assert last["contents"][-1]["role"] == "user", last
+        assert last["toolConfig"] == {"functionCallingConfig": {"mode": "NONE"}}, last
+        world.provider.reset()
 
 
 def one_summary(world):
@@ -327,6 +363,21 @@ def degrade(world):
     assert world.history().run["spent"]["usd"]["amount"] <= 5 * CENT
 
 
+def degrade_in_a_path(world):
+    """Where the path names the model, the path changes; Responses have it in the body."""
+    for dialect, model, cheaper in (("gemini", "gemini-2.5-pro", "gemini-2.5-flash"),
+                                    ("responses", "gpt-4o", "gpt-4o-mini")):
+        world.provider.reset()
+        world.provider.control(prices={model: world.prices, cheaper: world.prices})
+        status, stdout, stderr = world.run(
+            ["--max-tokens", "20000", "--max-usd", "9", "--degrade", f"{cheaper}@30%"],
+            f"model:{model}", dialect, "until")
+        models = [body["model"] for body in world.provider.bodies()]
+        first = models.index(cheaper)
+        assert 0 < first and set(models[:first]) == {model} and set(models[first:]) == {cheaper}
+        assert status == 124 and f"calls of {model} go to {cheaper}" in stderr, (stdout, stderr)
+
+
 def degrade_elsewhere(world):
     """A provider without that model keeps its own, and that is said."""
     world.provider.control(prices={"gpt-4o": world.prices})
@@ -365,6 +416,8 @@ def tests(world: World):
     yield "one more call sums up", summary
     yield "it does in a stream", summary_in_a_stream
     yield "it does in Chat Completions", summary_in_chat
+    yield "it does in Responses", summary_in_responses
+    yield "it does in Google's dialect", summary_in_gemini
     yield "of several calls one sums up", one_summary
     yield "a summary that failed is tried again", summary_tried_again
     yield "without tool calls left it is time to sum up", summary_without_tool_calls
@@ -381,6 +434,7 @@ def tests(world: World):
     yield "a yes lifts what latched", lift
     yield "amounts that are none", mistakes
     yield "a cheaper model from a share on", degrade
+    yield "a cheaper model in other dialects", degrade_in_a_path
     yield "a provider without the cheaper model", degrade_elsewhere
     yield "ladders that lead nowhere", degrade_mistakes
     yield "a pause for caps that never begin anew", pause
