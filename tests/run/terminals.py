@@ -104,6 +104,34 @@ def full_screen(world):
     assert "\n  spent" not in card.replace("\r\n", ""), repr(card)
 
 
+def question(world):
+    """A question is a line where lines are read; the answer is a command, not what is typed."""
+    with Terminal(world, ["--max-iterations", "1", "--on-limit", "ask"],
+                  "call", "call", "say:through", "listen") as terminal:
+        terminal.await_screen("the agent waits for more. Yes: pawl approve run_")
+        terminal.type("yes\n")  # for the agent, which reads it later
+        assert world.tell("approve", "last").returncode == 0
+        terminal.await_screen("through")
+        terminal.await_screen("heard yes")
+        how, _, screen = terminal.end()
+    assert how == "exited 0" and "gave 4 iterations more" in screen, (how, screen)
+
+
+def question_on_a_full_screen(world):
+    """Where the agent has the screen its own refusal is the question, at once; a yes still counts."""
+    with Terminal(world, ["--max-iterations", "1", "--on-limit", "ask"],
+                  "call", "raw", "call", "listen", "call", "say:through", "listen") as terminal:
+        terminal.await_screen("refused 402 pawl: budget spent: 1 of 1 model call used. Run run_")
+        terminal.await_screen("waits for an answer: pawl approve run_")
+        assert world.tell("approve", "last").returncode == 0
+        terminal.type("x\n")
+        terminal.await_screen("through")
+        terminal.type("x\n")
+        how, _, screen = terminal.end()
+    assert how == "exited 1", (how, screen)
+    assert "the agent waits for more" in screen[screen.rindex("heard x"):], "on the card"
+
+
 def lines_in_between(world):
     """A program that reads lines gets pawl's lines at once."""
     with Terminal(world, ["--max-iterations", "2"], "call", "listen") as terminal:
@@ -205,6 +233,8 @@ def hung_up(world):
 def tests(world):
     yield "nothing is written while the agent reads keys", full_screen
     yield "lines are written while it reads lines", lines_in_between
+    yield "a question is a line, its answer is none", question
+    yield "a question while the agent reads keys", question_on_a_full_screen
     yield "modes and screen come back after a kill", restored_after_a_kill
     yield "modes and screen come back without the keeper", restored_without_a_keeper
     yield "modes changed on purpose stay", modes_kept
