@@ -2,6 +2,7 @@
 /* amounts.c: see amounts.h. */
 #include "cli/amounts.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/money.h"
 
@@ -18,22 +19,15 @@ static const char *const forms[PAWL_CAP_COUNT] = {
 
 static bool parse(enum pawl_run_cap_index index, const char *text, int64_t *ret_amount)
 {
+    PAWL_ASSERT(index < PAWL_CAP_COUNT);
     struct pawl_slice slice = pawl_slice_str(text);
     bool parsed = false;
-    switch (index) {
-    case PAWL_CAP_USD:
+    if (index == PAWL_CAP_USD) {
         parsed = pawl_money_parse_usd(slice, ret_amount);
-        break;
-    case PAWL_CAP_TIME:
+    } else if (index == PAWL_CAP_TIME) {
         parsed = pawl_duration_parse_ms(text, ret_amount) && *ret_amount <= TIME_MS_MAX;
-        break;
-    case PAWL_CAP_TOKENS:
-    case PAWL_CAP_TOOL_CALLS:
-    case PAWL_CAP_ITERATIONS:
+    } else {
         parsed = pawl_money_parse_count(slice, ret_amount);
-        break;
-    case PAWL_CAP_COUNT:
-        break;
     }
     return parsed && *ret_amount > 0 && *ret_amount <= PAWL_AMOUNT_MAX;
 }
@@ -43,6 +37,7 @@ int pawl_cli_take_amount(const struct pawl_cli_call *call,
                          enum pawl_run_cap_index index,
                          int64_t *ret_amount)
 {
+    PAWL_ASSERT(index < PAWL_CAP_COUNT);
     if (!parse(index, given->value, ret_amount)) {
         return pawl_cli_usage_error(call, "--%s takes %s, not '%s'", given->option->name,
                                     forms[index], given->value);

@@ -18,7 +18,7 @@
 
 enum {
     LINE_BYTES = 2048,
-    NOTE_BYTES_MAX = 2 * PAWL_METADATA_BYTES_MAX,
+    NOTE_BYTES_MAX = 16 * PAWL_METADATA_BYTES_MAX,
     /* Of a summary's text in the journal; the file has all of it. An escape takes six bytes. */
     SUMMARY_NOTE_BYTES = 3000
 };
@@ -134,7 +134,7 @@ void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary)
         pawl_run_complain("the summary cannot be kept", &msg);
     }
     struct pawl_buf note;
-    pawl_buf_init(&note, 8 * NOTE_BYTES_MAX);
+    pawl_buf_init(&note, NOTE_BYTES_MAX);
     size_t bytes = SUMMARY_NOTE_BYTES;
     do {
         write_summary_note(summary, bytes, &note);

@@ -412,12 +412,11 @@ pawl_err pawl_resume_claim(const struct pawl_datadir *dir,
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fd < 0 || fcntl(fd, F_SETLKW, &lock) != 0) {
-        pawl_errmsg_set(msg, "cannot write %.400s: %s", path, strerror(errno));
-        err = pawl_err_from_errno(errno);
-    } else if (!is_stale(dir, fd, msg)) {
+    bool locked = fd >= 0 && fcntl(fd, F_SETLKW, &lock) == 0;
+    if (locked && !is_stale(dir, fd, msg)) {
         err = PAWL_ERR(EXISTS);
-    } else if (ftruncate(fd, 0) != 0 || pwrite(fd, id, strlen(id), 0) != (ssize_t)strlen(id)) {
+    } else if (!locked || ftruncate(fd, 0) != 0 ||
+               pwrite(fd, id, strlen(id), 0) != (ssize_t)strlen(id)) {
         pawl_errmsg_set(msg, "cannot write %.400s: %s", path, strerror(errno));
         err = pawl_err_from_errno(errno);
     }

@@ -57,13 +57,13 @@ PAWL_MUST_CHECK pawl_err pawl_resume_claim(const struct pawl_datadir *dir,
 /* --- resume_command.c ----------------------------------------------------------------------- */
 
 /* The command that makes the agent go on: its own way of resuming where one is known, with the
- * session's id, or "" where that is not; `words` are told to it, unless `extra` has others. For any
+ * session's id, or "" where that is not; `said` is told to it, unless `extra` has others. For any
  * other agent `argv` itself, or `extra` in its place. Texts live in the arena. NULL: no memory. */
 char **pawl_resume_command(struct pawl_arena *arena,
                            struct pawl_agent_command command,
                            char *const *argv,
                            struct pawl_slice session,
-                           struct pawl_slice words,
+                           struct pawl_slice said,
                            char *const *extra);
 
 #endif
