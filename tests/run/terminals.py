@@ -118,7 +118,7 @@ def question(world):
 
 
 def question_on_a_full_screen(world):
-    """Where the agent has the screen its own refusal is the question, at once; a yes still counts."""
+    """Where the agent has the screen its own refusal asks, at once; a yes still counts."""
     with Terminal(world, ["--max-iterations", "1", "--on-limit", "ask"],
                   "call", "raw", "call", "listen", "call", "say:through", "listen") as terminal:
         terminal.await_screen("refused 402 pawl: budget spent: 1 of 1 model call used. Run run_")
