@@ -91,9 +91,10 @@ static void apply_session_open(const struct pawl_history_context *context)
     }
     pawl_history_db_run(context->db,
                         "UPDATE runs SET started_us=?2, state='active', limit0=?3, limit1=?4,"
-                        " limit2=?5, limit3=?6, limit4=?7 WHERE id=?1",
-                        "siiiiii", context->run, context->record->now_us, limit[0], limit[1],
-                        limit[2], limit[3], limit[4]);
+                        " limit2=?5, limit3=?6, limit4=?7, first0=?3, first1=?4, first2=?5,"
+                        " first3=?6, first4=?7, phase=?8 WHERE id=?1",
+                        "siiiiiis", context->run, context->record->now_us, limit[0], limit[1],
+                        limit[2], limit[3], limit[4], open->phase);
 }
 
 static void apply_reserve(const struct pawl_history_context *context)
@@ -103,12 +104,13 @@ static void apply_reserve(const struct pawl_history_context *context)
     spread(reserve->lines, reserve->line_count, hold);
     pawl_history_db_run(context->db,
                         "INSERT OR REPLACE INTO calls(run_id, id, at_us, state, dialect,"
-                        " model_asked, hold0, hold1, hold2, hold3, reserve_meta)"
-                        " VALUES(?1, ?2, ?3, 'held', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                        "siissiiiis", context->run, (int64_t)context->record->op,
+                        " model_asked, hold0, hold1, hold2, hold3, reserve_meta, phase)"
+                        " VALUES(?1, ?2, ?3, 'held', ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                        " ifnull(?11, (SELECT phase FROM runs WHERE id=?1)))",
+                        "siissiiiiss", context->run, (int64_t)context->record->op,
                         context->record->now_us, pawl_history_meta_text(context, "dialect"),
                         pawl_history_meta_text(context, "model"), hold[0], hold[1], hold[2],
-                        hold[3], context->record->command.metadata);
+                        hold[3], context->record->command.metadata, reserve->phase);
     pawl_history_db_run(context->db, "UPDATE runs SET calls=calls+1 WHERE id=?1", "s",
                         context->run);
 }
@@ -313,11 +315,19 @@ static void apply_session_set(const struct pawl_history_context *context)
     }
 }
 
+/* The calls that follow belong to it. */
+static void apply_session_phase(const struct pawl_history_context *context)
+{
+    pawl_history_db_run(context->db, "UPDATE runs SET phase=?2 WHERE id=?1", "ss", context->run,
+                        context->record->command.u.session_phase.phase);
+}
+
 static void apply_note(const struct pawl_history_context *context)
 {
     struct pawl_slice metadata = context->record->command.metadata;
     uint32_t argv = meta_node(context, "argv");
     uint32_t before = meta_node(context, "before");
+    uint32_t caps = meta_node(context, "caps");
     switch (context->record->command.u.note.kind) {
     case PAWL_NOTE_REFUSAL:
         pawl_history_db_run(context->db,
@@ -338,13 +348,17 @@ static void apply_note(const struct pawl_history_context *context)
     case PAWL_NOTE_RUN_START:
         pawl_history_db_run(
             context->db,
-            "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5, resumed_from=?6, before=?7"
-            " WHERE id=?1",
-            "sssssss", context->run, pawl_history_meta_text(context, "name"),
+            "UPDATE runs SET name=?2, command=?3, argv=?4, cwd=?5, resumed_from=?6, before=?7,"
+            " policy=?8, repo=?9, attended=?10, model=?11, keep_ms=?12, origins=?13 WHERE id=?1",
+            "sssssssssisis", context->run, pawl_history_meta_text(context, "name"),
             pawl_history_meta_text(context, "command"),
             argv == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, argv),
             pawl_history_meta_text(context, "cwd"), pawl_history_meta_text(context, "resumed_from"),
-            before == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, before));
+            before == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, before),
+            pawl_history_meta_text(context, "policy"), pawl_history_meta_text(context, "repo"),
+            (int64_t)pawl_history_meta_true(context, "attended"),
+            pawl_history_meta_text(context, "model"), meta_number(context, "keep_ms", 0),
+            caps == PAWL_JSON_NONE ? PAWL_SLICE_NONE : pawl_json_raw(&context->meta, caps));
         break;
     case PAWL_NOTE_RUN_END:
         pawl_history_db_run(context->db,
@@ -432,6 +446,9 @@ static void dispatch(const struct pawl_history_context *context)
     case PAWL_COMMAND_APPROVAL_ANSWER:
         pawl_history_apply_answer(context);
         break;
+    case PAWL_COMMAND_SESSION_PHASE:
+        apply_session_phase(context);
+        break;
     case PAWL_COMMAND_CONFIG:
     case PAWL_COMMAND_TZ_DEFINE:
     case PAWL_COMMAND_BUDGET_CREATE:
@@ -439,7 +456,6 @@ static void dispatch(const struct pawl_history_context *context)
     case PAWL_COMMAND_BUDGET_SET:
     case PAWL_COMMAND_EXTEND:
     case PAWL_COMMAND_DECIDE:
-    case PAWL_COMMAND_SESSION_PHASE:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

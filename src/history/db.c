@@ -20,9 +20,10 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 4, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 5, BUSY_TIMEOUT_MS = 20000 };
 
-/* What an older pawl wrote goes: readers feed the tables again from the journals. */
+/* What an older pawl wrote goes: readers feed the tables again from the journals. Only the list of
+ * runs that were removed on purpose stays, since nothing else tells of them. */
 static const char schema[] =
     "DROP TABLE IF EXISTS runs;"
     "DROP TABLE IF EXISTS calls;"
@@ -46,9 +47,15 @@ static const char schema[] =
     " calls INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,"
     " asked INTEGER NOT NULL DEFAULT 0, given INTEGER NOT NULL DEFAULT 0,"
     " batches INTEGER NOT NULL DEFAULT 0,"
-    " resumed_from TEXT, before TEXT, end_note TEXT) WITHOUT ROWID;"
+    " resumed_from TEXT, before TEXT, end_note TEXT,"
+    " policy TEXT, repo TEXT, attended INTEGER NOT NULL DEFAULT 0, model TEXT, phase TEXT,"
+    " keep_ms INTEGER NOT NULL DEFAULT 0, origins TEXT,"
+    " first0 INTEGER NOT NULL DEFAULT -1, first1 INTEGER NOT NULL DEFAULT -1,"
+    " first2 INTEGER NOT NULL DEFAULT -1, first3 INTEGER NOT NULL DEFAULT -1,"
+    " first4 INTEGER NOT NULL DEFAULT -1) WITHOUT ROWID;"
     "CREATE INDEX runs_by_start ON runs(started_us);"
     "CREATE INDEX runs_by_resumed ON runs(resumed_from) WHERE resumed_from IS NOT NULL;"
+    "CREATE INDEX runs_by_keep ON runs(ended_us+keep_ms*1000) WHERE keep_ms>0 AND ended_us>0;"
     "CREATE TABLE calls("
     " run_id TEXT NOT NULL, id INTEGER NOT NULL,"
     " at_us INTEGER NOT NULL, settled_us INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL,"
@@ -64,7 +71,7 @@ static const char schema[] =
     " cache_write INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,"
     " reasoning INTEGER NOT NULL DEFAULT 0, tool_calls INTEGER NOT NULL DEFAULT 0,"
     " duration_us INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0,"
-    " reserve_meta TEXT, settle_meta TEXT,"
+    " reserve_meta TEXT, settle_meta TEXT, phase TEXT,"
     " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
     "CREATE TABLE approvals("
     " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
@@ -74,8 +81,11 @@ static const char schema[] =
     "CREATE TABLE marks("
     " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
     " kind INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
-    "PRAGMA user_version=4;";
-_Static_assert(SCHEMA_VERSION == 4, "the last line of the schema says its version");
+    "CREATE TABLE IF NOT EXISTS gone("
+    " id TEXT PRIMARY KEY, name TEXT, ended_us INTEGER NOT NULL, keep_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "PRAGMA user_version=5;";
+_Static_assert(SCHEMA_VERSION == 5, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {

@@ -87,7 +87,15 @@ struct pawl_history_run {
     struct pawl_slice resumed_from; /* the run that this one goes on with, or empty */
     struct pawl_slice before;   /* what that one and those before it had spent, JSON, or empty */
     struct pawl_slice end_note; /* the metadata of the end, JSON, or empty */
-    uint64_t watermark;         /* the last operation that all of this comes from */
+    struct pawl_slice policy;   /* these are empty where the run's pawl did not tell them */
+    struct pawl_slice repo;     /* the main directory of its git repository */
+    struct pawl_slice model;    /* that was known beforehand */
+    struct pawl_slice phase;    /* the present one, or the last */
+    struct pawl_slice origins;  /* {"UNIT":{"amount":…,"origin":"default"}}, JSON */
+    bool attended;
+    int64_t keep_ms;                   /* it may be removed so long after its end; 0: it is kept */
+    int64_t first[PAWL_HISTORY_UNITS]; /* the limits it began with; -1: none */
+    uint64_t watermark;                /* the last operation that all of this comes from */
 };
 
 struct pawl_history_call {
@@ -114,6 +122,7 @@ struct pawl_history_call {
     bool estimated;
     struct pawl_slice reserve_meta; /* JSON as it was written */
     struct pawl_slice settle_meta;
+    struct pawl_slice phase; /* of the run when it was made, or empty */
 };
 
 struct pawl_history_model {
@@ -152,6 +161,7 @@ struct pawl_history_filter {
     struct pawl_slice name;         /* the whole of it; empty: any, or none */
     int64_t since_us;               /* 0: from the beginning */
     struct pawl_slice resumed_from; /* the runs that go on with that one; empty: any */
+    bool dearest_first;             /* in dollars; else the newest first */
 };
 
 /* Each row is borrowed for the call; false stops the reading, which is no error. Newest run first;
@@ -194,6 +204,28 @@ PAWL_MUST_CHECK pawl_err pawl_history_marks(struct pawl_history *history,
                                             pawl_history_mark_fn *fn,
                                             void *arg,
                                             struct pawl_errmsg *msg);
+/* Runs that may be removed at `now_us` (keep_ms after their end), the oldest first. */
+PAWL_MUST_CHECK pawl_err pawl_history_due(struct pawl_history *history,
+                                          int64_t now_us,
+                                          uint32_t limit,
+                                          pawl_history_id_fn *fn,
+                                          void *arg,
+                                          struct pawl_errmsg *msg);
+/* Removes what is known of a run, but that it was there. `history` is one for reading that could be
+ * written; a run's own directory goes first, or it would be fed again from there. */
+PAWL_MUST_CHECK pawl_err pawl_history_forget(struct pawl_history *history,
+                                             struct pawl_slice run_id,
+                                             struct pawl_errmsg *msg);
+/* A run that was removed, by its id or the beginning of it (with or without "run_"), or by name. */
+struct pawl_history_gone {
+    char id[24]; /* "": none */
+    int64_t ended_us;
+    int64_t keep_ms;
+};
+PAWL_MUST_CHECK pawl_err pawl_history_find_gone(struct pawl_history *history,
+                                                struct pawl_slice text,
+                                                struct pawl_history_gone *ret_gone,
+                                                struct pawl_errmsg *msg);
 /* By money, dearest first. */
 PAWL_MUST_CHECK pawl_err pawl_history_models(struct pawl_history *history,
                                              struct pawl_slice run_id,

@@ -100,6 +100,14 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
     run.batches = (uint64_t)next_int(row, &i);
     run.resumed_from = next_text(row, &i);
     run.before = next_text(row, &i);
+    run.policy = next_text(row, &i);
+    run.repo = next_text(row, &i);
+    run.model = next_text(row, &i);
+    run.phase = next_text(row, &i);
+    run.origins = next_text(row, &i);
+    run.attended = next_int(row, &i) != 0;
+    run.keep_ms = next_int(row, &i);
+    next_units(row, &i, run.first);
     run.end_note = next_text(row, &i);
     run.watermark = (uint64_t)next_int(row, &i);
     return run;
@@ -118,14 +126,19 @@ pawl_err pawl_history_runs(struct pawl_history *history,
                            struct pawl_errmsg *msg)
 {
     /* ?3 says that the prefix was given without "run_", which has four letters. */
-    static const char sql[] =
-        "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"
-        " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"
-        " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"
-        " asked, given, batches, resumed_from, before, end_note, watermark FROM runs"
-        " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"
-        " AND (?4 IS NULL OR name=?4) AND (?6 IS NULL OR resumed_from=?6)"
-        " ORDER BY started_us DESC, id DESC LIMIT ?5";
+#define RUNS_WANTED                                                                                \
+    "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"   \
+    " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"                 \
+    " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"            \
+    " asked, given, batches, resumed_from, before, policy, repo, model, phase, origins, attended," \
+    " keep_ms, first0, first1, first2, first3, first4, end_note, watermark FROM runs"              \
+    " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"                  \
+    " AND (?4 IS NULL OR name=?4) AND (?6 IS NULL OR resumed_from=?6)"
+    static const char newest_first[] = RUNS_WANTED " ORDER BY started_us DESC, id DESC LIMIT ?5";
+    static const char dearest_first[] =
+        RUNS_WANTED " ORDER BY spent0 DESC, started_us DESC, id DESC LIMIT ?5";
+#undef RUNS_WANTED
+    const char *sql = filter->dearest_first ? dearest_first : newest_first;
     struct pawl_history_db *db = pawl_history_connection(history);
     struct pawl_slice prefix = filter->id_prefix;
     bool bare = !pawl_slice_starts_with(prefix, PAWL_SLICE("run_"));
@@ -149,6 +162,23 @@ pawl_err pawl_history_ids(struct pawl_history *history,
 {
     struct pawl_history_db *db = pawl_history_connection(history);
     sqlite3_stmt *row = pawl_history_db_bind(db, "SELECT id, watermark FROM runs", "");
+    struct receiver receiver = {.id = fn, .arg = arg};
+    return hand_out_rows(db, row, hand_out_id, &receiver, msg);
+}
+
+pawl_err pawl_history_due(struct pawl_history *history,
+                          int64_t now_us,
+                          uint32_t limit,
+                          pawl_history_id_fn *fn,
+                          void *arg,
+                          struct pawl_errmsg *msg)
+{
+    /* In the words of the index runs_by_keep. */
+    static const char sql[] = "SELECT id, watermark FROM runs WHERE keep_ms>0 AND ended_us>0"
+                              " AND ended_us+keep_ms*1000<=?1 ORDER BY ended_us+keep_ms*1000"
+                              " LIMIT ?2";
+    struct pawl_history_db *db = pawl_history_connection(history);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "ii", now_us, (int64_t)limit);
     struct receiver receiver = {.id = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_id, &receiver, msg);
 }
@@ -203,6 +233,7 @@ static struct pawl_history_call read_call(sqlite3_stmt *row)
     call.estimated = next_int(row, &i) != 0;
     call.reserve_meta = next_text(row, &i);
     call.settle_meta = next_text(row, &i);
+    call.phase = next_text(row, &i);
     return call;
 }
 
@@ -222,7 +253,7 @@ pawl_err pawl_history_calls(struct pawl_history *history,
         "SELECT id, at_us, settled_us, state, dialect, model_asked, model, end, reason, status,"
         " hold0, hold1, hold2, hold3, hold4, spent0, spent1, spent2, spent3, spent4,"
         " input, cache_read, cache_write, output, reasoning, tool_calls, duration_us, estimated,"
-        " reserve_meta, settle_meta FROM calls WHERE run_id=?1 ORDER BY id";
+        " reserve_meta, settle_meta, phase FROM calls WHERE run_id=?1 ORDER BY id";
     struct pawl_history_db *db = pawl_history_connection(history);
     sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);
     struct receiver receiver = {.call = fn, .arg = arg};

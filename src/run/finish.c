@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "run/keep.h"
 #include "run/run_priv.h"
 
 enum {
@@ -175,6 +176,7 @@ int pawl_run_finish(struct pawl_run *run)
     pawl_arena_init(&arena, ARENA_BYTES_MAX);
     close_history(run, last_op, &arena, &card);
     print_card(run, &card);
+    pawl_keep_after_run(&run->dir, run->clock.real_us(run->clock.arg));
     pawl_arena_free(&arena);
     return card.status;
 }

@@ -229,6 +229,13 @@ static void put_meta(const struct pawl_meta *meta, const struct limits *limit, s
     pawl_json_member_i64(&writer, "started_ms", meta->started_us / PAWL_US_PER_MS);
     pawl_json_member_str(&writer, "policy", meta->policy);
     pawl_json_member_bool(&writer, "attended", meta->attended);
+    if (meta->repo[0] != '\0') {
+        pawl_json_member_string(&writer, "repo",
+                                pawl_slice_sub(pawl_slice_str(meta->repo), 0, limit->word_bytes));
+    }
+    if (meta->keep_ms > 0) {
+        pawl_json_member_i64(&writer, "keep_ms", meta->keep_ms);
+    }
     if (meta->model != NULL) {
         pawl_json_member_string(&writer, "model",
                                 pawl_slice_sub(pawl_slice_str(meta->model), 0, limit->word_bytes));

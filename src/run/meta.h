@@ -21,6 +21,8 @@ struct pawl_meta {
     pid_t pid;
     int64_t started_us;
     const char *policy; /* its name */
+    const char *repo;   /* place.h; "": none */
+    int64_t keep_ms;    /* the policy's history.keep; 0: off */
     bool attended;
     const char *model;           /* NULL: not known */
     const char *agent;           /* what --agent said; NULL: nothing */

@@ -203,3 +203,21 @@ void pawl_run_policy_caps(const struct pawl_run_policy *policy,
         };
     }
 }
+
+/* The number of a field whose only word is "off". */
+static int64_t number_or_off(const struct pawl_run_policy *policy, enum pawl_policy_field_id field)
+{
+    return pawl_policy_is(&policy->policy, field, "off")
+               ? 0
+               : pawl_policy_number(&policy->policy, field);
+}
+
+int64_t pawl_run_policy_keep_ms(const struct pawl_run_policy *policy)
+{
+    return number_or_off(policy, PAWL_POLICY_HISTORY_KEEP);
+}
+
+uint32_t pawl_run_policy_weekly_top(const struct pawl_run_policy *policy)
+{
+    return (uint32_t)number_or_off(policy, PAWL_POLICY_REVIEW_WEEKLY_TOP);
+}

@@ -44,6 +44,10 @@ PAWL_MUST_CHECK bool pawl_run_policy_user_file(pawl_environ_get_fn *get,
 
 /* "team": what the policy calls itself. */
 const char *pawl_run_policy_name(const struct pawl_run_policy *policy);
+/* How long a run is kept after its end; 0: for good. */
+int64_t pawl_run_policy_keep_ms(const struct pawl_run_policy *policy);
+/* How many of the last week's dearest runs are to be looked at; 0: none. */
+uint32_t pawl_run_policy_weekly_top(const struct pawl_run_policy *policy);
 /* Whether somebody can be reached: by the flag, by the policy, or by whether somebody sits at the
  * terminal. */
 bool pawl_run_policy_attended(const struct pawl_run_policy *policy,

@@ -16,6 +16,7 @@
 #include "base/prng.h"
 #include "run/meta.h"
 #include "run/resume.h"
+#include "run/review.h"
 #include "run/run_priv.h"
 
 enum { LINE_BYTES = 2048 };
@@ -145,6 +146,8 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
         .pid = getpid(),
         .started_us = now_us,
         .policy = pawl_run_policy_name(&run->policy),
+        .repo = run->place.repo,
+        .keep_ms = pawl_run_policy_keep_ms(&run->policy),
         .attended = run->attended,
         .model = run->model.name,
         .primary = run->primary,
@@ -306,6 +309,10 @@ static void say_start(struct pawl_run *run)
     struct pawl_account_record account;
     if (pawl_windows_guess(&run->windows, pawl_environ_get, run->agent, &account)) {
         pawl_windows_line(&account, run->caps[PAWL_CAP_TOKENS].amount, pawl_run_now_us(run), &line);
+    }
+    uint32_t review = run->options->quiet ? 0 : pawl_run_policy_weekly_top(&run->policy);
+    if (review > 0 && pawl_review_is_due(&run->dir, run->clock.real_us(run->clock.arg))) {
+        pawl_buf_printf(&line, PAWL_REVIEW_LINE, (unsigned)review);
     }
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);

@@ -516,6 +516,121 @@ static void history_of_another_format_is_refused(void **state)
     assert_null(history);
 }
 
+struct phases {
+    uint64_t calls;
+    char names[4][16];
+};
+
+static bool see_phase(void *arg, const struct pawl_history_call *call)
+{
+    struct phases *phases = arg;
+    pawl_slice_copy_str(call->phase, phases->names[phases->calls++], sizeof(phases->names[0]));
+    return phases->calls < 4;
+}
+
+static bool see_envelope(void *arg, const struct pawl_history_run *run)
+{
+    (void)arg;
+    assert_int_equal(run->first[PAWL_HISTORY_MICROCENTS], 1000);
+    assert_int_equal(run->first[PAWL_HISTORY_TOKENS], -1);
+    assert_true(pawl_slice_equal_str(run->policy, "team"));
+    assert_true(pawl_slice_equal_str(run->repo, "/r"));
+    assert_true(pawl_slice_equal_str(run->model, "m"));
+    assert_true(pawl_slice_equal_str(run->phase, "verification"));
+    assert_true(pawl_slice_equal_str(run->origins, "{\"TOKENS\":{\"origin\":\"flag\"}}"));
+    assert_true(run->attended);
+    assert_int_equal(run->keep_ms, 5000);
+    return true;
+}
+
+static void feed_beginning(struct fixture *fixture)
+{
+    feed_session(fixture);
+    feed_note(
+        fixture, PAWL_NOTE_RUN_START, 0,
+        "{\"name\":\"n\",\"policy\":\"team\",\"repo\":\"/r\",\"model\":\"m\",\"attended\":true,"
+        "\"keep_ms\":5000,\"caps\":{\"TOKENS\":{\"origin\":\"flag\"}}}");
+}
+
+static void history_tells_the_envelope_and_the_phase_of_each_call(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pawl_errmsg msg;
+    struct phases phases = {.calls = 0};
+    struct pawl_history_filter filter = {.limit = 0};
+    feed_beginning(fixture);
+    feed_reserve(fixture, 10);
+    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_PHASE, "");
+    record.command.u.session_phase =
+        (struct pawl_command_session_phase){.tenant = PAWL_SLICE("local"),
+                                            .name = pawl_slice_str(run_id),
+                                            .phase = PAWL_SLICE("verification")};
+    pawl_history_feed(fixture->history, &record);
+    feed_reserve(fixture, 10);
+    assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 60000)));
+    assert_true(pawl_ok(
+        pawl_history_calls(fixture->history, pawl_slice_str(run_id), see_phase, &phases, &msg)));
+    assert_int_equal(phases.calls, 2);
+    assert_string_equal(phases.names[0], "");
+    assert_string_equal(phases.names[1], "verification");
+    assert_true(pawl_ok(pawl_history_runs(fixture->history, &filter, see_envelope, NULL, &msg)));
+    close_history(fixture);
+}
+
+static bool see_due(void *arg, struct pawl_slice id, uint64_t watermark)
+{
+    uint64_t *count = arg;
+    assert_true(pawl_slice_equal_str(id, run_id) && watermark > 0);
+    (*count)++;
+    return true;
+}
+
+static uint64_t due_at(struct pawl_history *history, int64_t now_us)
+{
+    struct pawl_errmsg msg;
+    uint64_t count = 0;
+    assert_true(pawl_ok(pawl_history_due(history, now_us, 9, see_due, &count, &msg)));
+    return count;
+}
+
+static void history_forgets_a_run_but_that_it_was_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pawl_errmsg msg;
+    struct pawl_history_gone gone;
+    feed_beginning(fixture);
+    feed_reserve(fixture, 10);
+    close_history(fixture);
+    assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &fixture->history, &msg)));
+    assert_int_equal(due_at(fixture->history, INT64_MAX / 2), 0); /* it has not ended */
+    close_history(fixture);
+    open_writer(fixture);
+    feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_COMPLETED, 0);
+    close_history(fixture);
+    int64_t ended_us = INT64_C(1790000000000000) + (int64_t)fixture->op * 1000000;
+    assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &fixture->history, &msg)));
+    assert_int_equal(due_at(fixture->history, ended_us + 4999999), 0);
+    assert_int_equal(due_at(fixture->history, ended_us + 5000000), 1);
+    assert_true(pawl_ok(pawl_history_forget(fixture->history, pawl_slice_str(run_id), &msg)));
+    assert_int_equal(due_at(fixture->history, INT64_MAX / 2), 0);
+    uint64_t op = 7;
+    assert_true(
+        pawl_ok(pawl_history_known_op(fixture->history, pawl_slice_str(run_id), &op, &msg)));
+    assert_int_equal(op, 0);
+    static const char *const names[] = {"n", "run_0123", "0123456789abcdef"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        assert_true(pawl_ok(
+            pawl_history_find_gone(fixture->history, pawl_slice_str(names[i]), &gone, &msg)));
+        assert_string_equal(gone.id, run_id);
+        assert_int_equal(gone.ended_us, ended_us);
+        assert_int_equal(gone.keep_ms, 5000);
+    }
+    assert_true(
+        pawl_ok(pawl_history_find_gone(fixture->history, PAWL_SLICE("other"), &gone, &msg)));
+    assert_string_equal(gone.id, "");
+    close_history(fixture);
+}
+
 #define HISTORY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -534,6 +649,8 @@ int main(void)
         HISTORY_TEST(history_finds_runs_by_the_whole_of_their_name),
         HISTORY_TEST(history_ends_a_run_whose_time_ran_out),
         HISTORY_TEST(history_keeps_metadata_that_it_cannot_read),
+        HISTORY_TEST(history_tells_the_envelope_and_the_phase_of_each_call),
+        HISTORY_TEST(history_forgets_a_run_but_that_it_was_there),
         HISTORY_TEST(history_of_another_format_is_refused),
         cmocka_unit_test(history_keeps_no_value_that_could_not_be_bound),
     };

@@ -108,6 +108,8 @@ static void write_meta(char *const *argv, const char *cwd, const char *name)
     caps[PAWL_CAP_TIME] = (struct pawl_run_cap){true, 1000, PAWL_ORIGIN_FLAG};
     resolve_caps(caps, NULL);
     struct pawl_meta meta = {
+        .repo = "/r",
+        .keep_ms = 7200000,
         .policy = "individual",
         .run_id = "run_0123456789abcdef",
         .name = name,
