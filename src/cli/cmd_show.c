@@ -91,6 +91,7 @@ static void json_usage(struct pawl_json_writer *json, const struct pawl_history_
     pawl_json_member_i64(json, "tool_calls", call->tool_calls);
     pawl_json_member_i64(json, "duration_us", call->duration_us);
     pawl_json_member_bool(json, "estimated", call->estimated);
+    pawl_cli_write_text(json, "phase", call->phase);
     json_raw(json, "reserve", call->reserve_meta);
     json_raw(json, "settle", call->settle_meta);
 }

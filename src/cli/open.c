@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "run/prices.h"
 #include "run/settle.h"
 
@@ -102,6 +103,23 @@ static bool take_id(void *arg, const struct pawl_history_run *run)
     return false;
 }
 
+/* What became of a run that its policy kept for a time only. */
+static void tell_gone(struct pawl_history *history, const char *text, struct pawl_errmsg *msg)
+{
+    struct pawl_history_gone gone = {.id = ""};
+    struct pawl_errmsg ignored = {""};
+    char ended[PAWL_CLI_TEXT_BYTES];
+    char kept[PAWL_CLOCK_TEXT_BYTES];
+    if (pawl_ok(pawl_history_find_gone(history, pawl_slice_str(text), &gone, &ignored)) &&
+        gone.id[0] != '\0') {
+        pawl_errmsg_set(msg,
+                        "%s ended %s and was removed after %s, as its policy says "
+                        "(history.keep)",
+                        gone.id, pawl_cli_local_time(gone.ended_us, ended),
+                        pawl_duration_format_ms(gone.keep_ms, kept));
+    }
+}
+
 pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
                            struct pawl_history *history,
                            const char *text,
@@ -117,6 +135,7 @@ pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
     struct pawl_history_filter filter = {.limit = 1, .name = pawl_slice_str(text)};
     if (pawl_failed(pawl_history_runs(history, &filter, take_id, id, &history_msg)) ||
         id[0] == '\0') {
+        tell_gone(history, text, msg);
         return err;
     }
     memcpy(ret_id, id, PAWL_RUN_ID_BYTES);

@@ -120,6 +120,11 @@ void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history
         pawl_json_put_raw(json, run->argv);
     }
     pawl_cli_write_text(json, "cwd", run->cwd);
+    pawl_cli_write_text(json, "repo", run->repo);
+    pawl_cli_write_text(json, "policy", run->policy);
+    if (run->keep_ms > 0) {
+        pawl_json_member_i64(json, "keep_ms", run->keep_ms);
+    }
     pawl_json_member_i64(json, "started_ms", run->started_us / PAWL_US_PER_MS);
     if (run->ended_us != 0) {
         pawl_json_member_i64(json, "ended_ms", run->ended_us / PAWL_US_PER_MS);

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 pawl_unit_test(statusline cli)
 pawl_unit_test(top_layout cli)
+pawl_unit_test(breach cli)

@@ -23,6 +23,7 @@ import limits  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
 import resume  # noqa: E402
+import reviews  # noqa: E402
 import scripted  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
@@ -32,7 +33,7 @@ import world as surroundings  # noqa: E402
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
-          "resume": resume}
+          "resume": resume, "reviews": reviews}
 
 
 def wanted(names, suite, title):
