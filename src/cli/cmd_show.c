@@ -176,6 +176,34 @@ static void text_before(const struct pawl_history_run *run)
            pawl_money_format_usd(before + run->spent[PAWL_HISTORY_MICROCENTS], sum));
 }
 
+/* What bound it beside its own caps, as the note of its end has it. */
+static void text_limits(const struct pawl_history_run *run)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, JSON_BYTES_MAX);
+    bool good =
+        pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &json);
+    uint32_t node =
+        good ? pawl_json_first(&json, pawl_json_get(&json, 0, "shared_limits")) : PAWL_JSON_NONE;
+    for (bool first = true; node != PAWL_JSON_NONE; node = pawl_json_next(&json, node)) {
+        char plain[PAWL_CLI_TEXT_BYTES];
+        char text[PAWL_CAP_TEXT_BYTES];
+        struct pawl_slice name =
+            pawl_json_string(&json, pawl_json_get(&json, node, "name"), &arena);
+        uint16_t unit = pawl_unit_from_name(
+            pawl_json_string(&json, pawl_json_get(&json, node, "unit"), &arena));
+        enum pawl_run_cap_index cap = pawl_cap_of_unit(unit);
+        int64_t amount = pawl_json_count_or(&json, pawl_json_get(&json, node, "limit"), 0);
+        printf("%s%s (%s)", first ? "limits across runs: " : ", ",
+               pawl_cli_plain(name, plain, sizeof(plain)),
+               cap == PAWL_CAP_COUNT ? "" : pawl_cap_phrase(cap, amount, text));
+        fputs(pawl_json_next(&json, node) == PAWL_JSON_NONE ? "\n" : "", stdout);
+        first = false;
+    }
+    pawl_arena_free(&arena);
+}
+
 static void text_run(const struct pawl_history_run *run, int64_t now_us)
 {
     int64_t took_ms =
@@ -222,6 +250,7 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
         printf("%" PRIu64 " batch%s went to the provider: what they cost is not in these figures\n",
                run->batches, run->batches == 1 ? "" : "es");
     }
+    text_limits(run);
 }
 
 static bool show_model(void *arg, const struct pawl_history_model *model)

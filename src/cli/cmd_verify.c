@@ -3,11 +3,14 @@
  * cmd_verify.c: `pawl verify [RUN]`: proves that a run's journal is whole: every hash of the chain,
  * the witness beside it, and a replay in which each result must come out again.
  *
- * Without RUN it goes through all runs that are not alive. Damage in one does not keep it from the
- * others.
+ * Without RUN it goes through all runs that are not alive, and the ledger of limits across runs.
+ * Damage in one does not keep it from the others.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -119,6 +122,27 @@ static void tell_text(const char *id, const struct pawl_verify_report *report)
            report->last_op, hash_text(&report->hash, hash));
 }
 
+static void tell(struct verification *v,
+                 const char *id,
+                 const struct pawl_verify_report *report,
+                 pawl_err err,
+                 const struct pawl_errmsg *msg)
+{
+    bool sound = pawl_ok(err);
+    if (v->progress) {
+        fputs("\r\033[K", stderr);
+    }
+    v->verified += sound;
+    if (v->json) {
+        tell_json(id, report, sound ? NULL : msg->text);
+    } else if (sound) {
+        tell_text(id, report);
+    }
+    if (!sound) {
+        v->status = pawl_cli_error(v->call, PAWL_EXIT_CORRUPT, "%s: %s", id, msg->text);
+    }
+}
+
 static bool verify_run(void *arg, const char *id)
 {
     struct verification *v = arg;
@@ -139,20 +163,33 @@ static bool verify_run(void *arg, const char *id)
         }
         pawl_rundir_close(&run);
     }
-    if (v->progress) {
-        fputs("\r\033[K", stderr);
-    }
-    bool sound = pawl_ok(err);
-    v->verified += sound;
-    if (v->json) {
-        tell_json(id, &report, sound ? NULL : msg.text);
-    } else if (sound) {
-        tell_text(id, &report);
-    }
-    if (!sound) {
-        v->status = pawl_cli_error(v->call, PAWL_EXIT_CORRUPT, "%s: %s", id, msg.text);
-    }
+    tell(v, id, &report, err, &msg);
     return true;
+}
+
+/* The ledger of the limits, which nobody has open while the lock is ours. */
+static void verify_authority(struct verification *v)
+{
+    char lock[PAWL_PATH_BYTES];
+    char journal[PAWL_PATH_BYTES];
+    struct pawl_errmsg msg = {""};
+    struct pawl_verify_report report = {0};
+    pawl_err err = pawl_datadir_path(&v->dir, "authority/lock", lock, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_path(&v->dir, "authority/journal", journal, &msg);
+    }
+    int fd = pawl_ok(err) ? open(lock, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return; /* There never were limits. */
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        v->options.dir = journal;
+        err = pawl_engine_verify(&v->options, &report, &msg);
+        tell(v, "authority", &report, err, &msg);
+    } else {
+        v->alive++;
+    }
+    (void)close(fd);
 }
 
 static int run_verify(const struct pawl_cli_call *call)
@@ -176,7 +213,13 @@ static int run_verify(const struct pawl_cli_call *call)
         err = pawl_datadir_check(&v.dir, &msg);
     }
     char id[PAWL_RUN_ID_BYTES];
-    if (pawl_ok(err) && call->operand_count == 1) {
+    if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "authority") == 0) {
+        verify_authority(&v);
+        if (v.alive > 0) {
+            return pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                                  "the authority is running; it ends a minute after its last use");
+        }
+    } else if (pawl_ok(err) && call->operand_count == 1) {
         err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
         if (pawl_ok(err)) {
             verify_run(&v, id);
@@ -187,6 +230,7 @@ static int run_verify(const struct pawl_cli_call *call)
         }
     } else if (pawl_ok(err)) {
         err = pawl_datadir_runs(&v.dir, verify_run, &v, &msg);
+        verify_authority(&v);
     }
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
@@ -202,9 +246,12 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .operands = "[RUN]",
     .summary = "prove that nothing recorded was altered or lost",
     .text =
-        "Reads the journal of RUN (or of every run that is not alive), checks its chain of hashes\n"
-        "and the witness beside it, and replays every operation: each must give the result that\n"
-        "was recorded. The last line, OP:HASH, can be kept elsewhere and given to --expect later.",
+        "Reads the journal of RUN (or of every run that is not alive; 'authority' is the ledger "
+        "of\n"
+        "limits across runs), checks its chain of hashes and the witness beside it, and replays\n"
+        "every operation: each must give the result that was recorded. The last line, OP:HASH, "
+        "can\n"
+        "be kept elsewhere and given to --expect later.",
     .examples = "  pawl verify\n"
                 "  pawl verify last --expect 42:9f86d081...",
     .options = options,

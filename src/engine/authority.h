@@ -21,6 +21,7 @@
 #include "core/command.h"
 #include "core/core.h"
 #include "core/result.h"
+#include "engine/lend.h"
 
 enum { PAWL_LAZY_US = 5000 };
 
@@ -31,6 +32,13 @@ struct pawl_op {
     struct pawl_result result;        /* valid when done runs; `expired` is NULL by then */
     uint64_t needs_op;                /* the engine's: durable once the journal has this one */
     struct pawl_op *next;             /* the engine's */
+};
+
+/* A limit that others spend on too, where it is what binds. */
+struct pawl_shared_limit {
+    bool unreachable;        /* whoever holds it does not answer: nothing is known */
+    const char *why;         /* … and what went wrong; valid until the next call */
+    struct pawl_limit limit; /* `spent` with what is known here already, `held` by others only */
 };
 
 struct pawl_authority;
@@ -51,6 +59,14 @@ struct pawl_authority_ops {
                       struct pawl_denial *ret_denial);
     /* The ledger's time. */
     int64_t (*now_us)(struct pawl_authority *authority);
+    /* Whether in this unit a shared limit has less than everything that is this ledger's own: what
+     * is free now (`at_best` false), or what would be if all holds came back. Whoever asks is short
+     * of it, and others are told. NULL: there are none. */
+    bool (*shared)(struct pawl_authority *authority,
+                   const struct pawl_subject *subject,
+                   uint16_t unit,
+                   bool at_best,
+                   struct pawl_shared_limit *ret_shared);
 };
 
 struct pawl_authority {

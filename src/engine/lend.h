@@ -11,9 +11,9 @@
 
 #include "base/err.h"
 #include "core/command.h"
-#include "engine/engine.h"
 
 enum {
+    PAWL_LEND_SLICE_BYTES = 40,     /* the text of a slice's id: PAWL_ID_TEXT_BYTES */
     PAWL_LEND_LIMITS_MAX = 15,      /* that bind one run; a subject has 16 dimensions */
     PAWL_LEND_TTL_MS = 300 * 1000,  /* of a slice */
     PAWL_LEND_GRACE_MS = 60 * 1000, /* in which a settlement is still taken as one */
@@ -57,12 +57,12 @@ enum pawl_lend_kind {
 
 struct pawl_lend_request {
     enum pawl_lend_kind kind;
-    uint16_t unit;                  /* DRAW, SETTLE */
-    uint64_t number;                /* DRAW: of the run's draws in this unit, from 1 */
-    int64_t at_least;               /* DRAW: > 0, or nothing at all */
-    int64_t want;                   /* DRAW: >= at_least */
-    char slice[PAWL_ID_TEXT_BYTES]; /* EXTEND, SETTLE */
-    int64_t spent;                  /* SETTLE: may be more than the slice */
+    uint16_t unit;                     /* DRAW, SETTLE; LOOK: one that somebody lacks here, or 0 */
+    uint64_t number;                   /* DRAW: of the run's draws in this unit, from 1 */
+    int64_t at_least;                  /* DRAW: > 0, or nothing at all */
+    int64_t want;                      /* DRAW: >= at_least */
+    char slice[PAWL_LEND_SLICE_BYTES]; /* EXTEND, SETTLE */
+    int64_t spent;                     /* SETTLE: may be more than the slice */
 };
 
 struct pawl_lend_answer {
@@ -72,11 +72,11 @@ struct pawl_lend_answer {
      * limit counts this unit here; GONE: the slice of that number is settled already. EXTEND:
      * RESERVATION_EXPIRED: booked in full by now. */
     uint16_t code;
-    char slice[PAWL_ID_TEXT_BYTES]; /* DRAW */
-    int64_t granted;                /* DRAW */
-    int64_t ttl_ms;                 /* DRAW: how long from now */
-    uint32_t refused_by;            /* DRAW: the limit's number */
-    bool wanted;                    /* somebody was refused what others hold */
+    char slice[PAWL_LEND_SLICE_BYTES]; /* DRAW */
+    int64_t granted;                   /* DRAW */
+    int64_t ttl_ms;                    /* DRAW: how long from now */
+    uint32_t refused_by;               /* DRAW: the limit's number */
+    bool wanted;                       /* somebody was refused what others hold */
     /* LOOK: every limit that binds; DRAW: those in its unit, as they stand behind it. */
     uint32_t limit_count;
     struct pawl_limit limits[PAWL_LEND_LIMITS_MAX];

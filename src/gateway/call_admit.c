@@ -372,6 +372,18 @@ static void reserve(struct pawl_model_call *call)
     pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
 }
 
+/* Where a limit across runs is what there is too little of: its words and numbers. */
+static void put_limit(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_shared_limit shared;
+    bool held = call->admission.verdict == PAWL_ADMISSION_HELD;
+    bool once = call->words.refusal == PAWL_REFUSAL_TOO_BIG && !call->words.latches;
+    if (!once && pawl_gateway_shared(gateway, call->words.unit, !held, &shared)) {
+        pawl_words_limit(&call->words, gateway, &shared, held);
+    }
+}
+
 /* What the admission says, in words; at the limit something else may come of it. */
 static void refuse_by_admission(struct pawl_model_call *call)
 {
@@ -408,6 +420,7 @@ static void refuse_by_admission(struct pawl_model_call *call)
                        "cached content) from outside this run, so a whole context window "
                        "counts as its input; send the history itself instead");
     }
+    put_limit(call);
     if (!words->latches || !pawl_limit_reached(call)) {
         pawl_refuse_call(call);
     }
@@ -478,6 +491,9 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
     bool about_funds = code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED ||
                        code == PAWL_RESULT_BUDGET_EXCEEDED || code == PAWL_RESULT_OVER_LIMIT;
     if (about_funds && call->admission.verdict == PAWL_ADMISSION_HELD) {
+        struct pawl_shared_limit shared;
+        (void)pawl_gateway_shared(gateway, pawl_admission_units[call->admission.unit], false,
+                                  &shared); /* so that other runs hear of it */
         if (call->state != PAWL_MODEL_CALL_WAITING) {
             start_waiting(call);
         }
@@ -530,6 +546,7 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
         return;
     }
     struct pawl_denial denial = result->denial;
+    struct pawl_shared_limit shared;
     pawl_gateway_promise(call, NULL);
     if (call->summary) {
         pawl_summary_unused(call); /* The ledger, or who shares it, knew better. */
@@ -539,7 +556,9 @@ static void on_reserved(struct pawl_model_call *call, const struct pawl_result *
     call->reserve_attempts++;
     if (refuse_by_code(call, result->code, &denial)) {
         /* It is refused. */
-    } else if (call->reserve_attempts < RESERVE_ATTEMPTS_MAX) {
+    } else if (call->reserve_attempts < RESERVE_ATTEMPTS_MAX ||
+               pawl_gateway_shared(call->gateway, denial.unit, false, &shared)) {
+        /* What others leave of a limit was known too late; each time more is known. */
         (void)pawl_model_call_admit(call);
     } else {
         refuse(call, PAWL_REFUSAL_LEDGER, "the ledger refused a hold that it had quoted");

@@ -78,7 +78,12 @@ static void cut_for_funds(struct pawl_model_call *call)
         .left = call->query.left[unit],
         .latches = spent,
     };
-    pawl_words_admission(&call->words, call->gateway, NULL);
+    struct pawl_shared_limit shared;
+    if (pawl_gateway_shared(call->gateway, call->words.unit, spent, &shared)) {
+        pawl_words_limit(&call->words, call->gateway, &shared, !spent);
+    } else {
+        pawl_words_admission(&call->words, call->gateway, NULL);
+    }
     pawl_refuse_cut(call);
 }
 

@@ -152,6 +152,11 @@ void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *r
         .fits = denial->fits,
         .latches = true,
     };
+    struct pawl_shared_limit shared;
+    if (pawl_gateway_shared(call->gateway, words->unit, true, &shared)) {
+        pawl_words_limit(words, call->gateway, &shared, false);
+        return;
+    }
     if (call->asked.done == NULL) {
         pawl_words_admission(words, call->gateway, NULL);
         return;

@@ -202,6 +202,16 @@ struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, ui
     return left_of_quote(gateway, unit, &quote);
 }
 
+bool pawl_gateway_shared(struct pawl_gateway *gateway,
+                         uint16_t unit,
+                         bool at_best,
+                         struct pawl_shared_limit *ret_shared)
+{
+    struct pawl_authority *authority = gateway->options.authority;
+    return authority->ops->shared != NULL &&
+           authority->ops->shared(authority, &gateway->subject, unit, at_best, ret_shared);
+}
+
 void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -338,6 +348,12 @@ void pawl_gateway_pump(struct pawl_gateway *gateway)
         }
     }
     gateway->pumping = false;
+}
+
+void pawl_gateway_retry(struct pawl_gateway *gateway)
+{
+    pawl_limit_retry(gateway);
+    pawl_gateway_pump(gateway);
 }
 
 /* --- Latch and end -------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ enum pawl_refusal {
     PAWL_REFUSAL_TOO_BIG, /* this call does not fit, a smaller one would; twice running latches */
     PAWL_REFUSAL_TOOL_CALLS,  /* latches: the answer held more tool calls than are left */
     PAWL_REFUSAL_ITERATIONS,  /* latches */
+    PAWL_REFUSAL_LIMIT,       /* a limit across runs is spent: latches until it resets */
     PAWL_REFUSAL_DEADLINE,    /* latches */
     PAWL_REFUSAL_LATCHED,     /* the run is latched already, or paused by somebody */
     PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
@@ -56,8 +57,10 @@ const char *pawl_refusal_name(enum pawl_refusal refusal);
 
 struct pawl_gateway_latch {
     enum pawl_refusal refusal;
-    uint16_t unit;       /* of the cap that fired; 0: none */
-    const char *message; /* the words that the client got; valid during the callback */
+    uint16_t unit;        /* of the cap that fired; 0: none */
+    int64_t asked;        /* of it, by the call that was refused */
+    int64_t resets_at_us; /* LIMIT: when its window ends; 0: not by itself */
+    const char *message;  /* the words that the client got; valid during the callback */
 };
 
 struct pawl_gateway_counters {
@@ -165,6 +168,8 @@ void pawl_gateway_deny(struct pawl_gateway *gateway);
 void pawl_gateway_untold(struct pawl_gateway *gateway);
 /* The one more call that sums up is under way. */
 bool pawl_gateway_summarizing(const struct pawl_gateway *gateway);
+/* Something may fit that did not before: calls that wait are judged again. */
+void pawl_gateway_retry(struct pawl_gateway *gateway);
 /* Calls `idle` when nothing is in flight any more: calls whose client has gone are drained for at
  * most `drain_ms` from now, then booked by estimate. */
 void pawl_gateway_settle_all(struct pawl_gateway *gateway,

@@ -92,6 +92,9 @@ struct pawl_refusal_words {
     struct pawl_admission_left left;
     int64_t asked; /* of the unit */
     int64_t fits;  /* of it, what is free */
+    /* A limit across runs, where that is what there is too little of. */
+    const char *window; /* "calendar", "fixed"; NULL: it is the run's own */
+    char limit_name[PAWL_LIMIT_NAME_BYTES];
     bool latches;
     bool final; /* asking again leads to the same, where the kind of refusal does not say so */
     char message[PAWL_MESSAGE_BYTES];
@@ -294,6 +297,11 @@ uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
                            struct pawl_denial *ret_denial);
 /* The same for one unit. */
 struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, uint16_t unit);
+/* Whether a limit across runs is what binds: now, or at best. */
+bool pawl_gateway_shared(struct pawl_gateway *gateway,
+                         uint16_t unit,
+                         bool at_best,
+                         struct pawl_shared_limit *ret_shared);
 /* Replaces what the call was promised beyond its hold; NULL: nothing any more. */
 void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised);
 void pawl_gateway_wait(struct pawl_gateway *gateway, struct pawl_model_call *call);
@@ -451,6 +459,8 @@ void pawl_limit_leave(struct pawl_model_call *call);
 void pawl_limit_out_of_patience(struct pawl_model_call *call);
 /* Judges every call again that waits for an answer. */
 void pawl_limit_ask_again(struct pawl_gateway *gateway);
+/* What is known of limits across runs has changed: whoever waits for one is judged again. */
+void pawl_limit_retry(struct pawl_gateway *gateway);
 /* A latch that no held call asked about: the question is opened all the same. */
 void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_words *words);
 
@@ -478,6 +488,12 @@ void pawl_degrade(struct pawl_model_call *call);
 void pawl_words_admission(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission);
+/* Where a limit across runs is what binds: its words and numbers in place of the run's own. `held`:
+ * others hold the rest, for now. */
+void pawl_words_limit(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      const struct pawl_shared_limit *shared,
+                      bool held);
 /* With the line that adds a price, and the file that it belongs into. */
 void pawl_words_window(struct pawl_refusal_words *words,
                        const struct pawl_gateway *gateway,

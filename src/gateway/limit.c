@@ -20,6 +20,7 @@
 enum {
     SUMMARY_MORE_TOKENS = 1024, /* that a conversation may have grown by until then */
     SUMMARY_OUTPUT_KEPT = 512,
+    PAUSE_MS_MIN = 250,
     KEPT_DIVISOR_MIN = 2 /* never more than half of a cap is kept */
 };
 
@@ -100,7 +101,9 @@ static bool take_summary(struct pawl_model_call *call)
         return false;
     }
     words.latches = true;
-    pawl_words_summed_up(&words, gateway);
+    if (words.refusal != PAWL_REFUSAL_LIMIT) {
+        pawl_words_summed_up(&words, gateway);
+    }
     gateway->latched = true;
     gateway->latch = words;
     pawl_gateway_pump(gateway);
@@ -159,8 +162,8 @@ static bool hold(struct pawl_model_call *call, uint64_t ms)
 static bool ask_or_refuse(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (gateway->latched) {
-        return false; /* It was asked, and nobody answered in time. */
+    if (gateway->latched || call->words.refusal == PAWL_REFUSAL_LIMIT) {
+        return false; /* It was asked, and nobody answered in time; or more would not help. */
     }
     enum pawl_limit_answer answer =
         gateway->asking != NULL ? PAWL_LIMIT_HOLD : ask(gateway, &call->words);
@@ -180,7 +183,8 @@ void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_
 {
     bool asks = gateway->options.limit.on_limit == PAWL_ON_LIMIT_ASK ||
                 gateway->options.limit.on_limit == PAWL_ON_LIMIT_PAUSE;
-    if (asks && !gateway->asked && words->refusal != PAWL_REFUSAL_DENIED) {
+    if (asks && !gateway->asked && words->refusal != PAWL_REFUSAL_DENIED &&
+        words->refusal != PAWL_REFUSAL_LIMIT) {
         (void)ask(gateway, words);
     }
 }
@@ -257,7 +261,26 @@ static bool pause(struct pawl_model_call *call)
         return ask_or_refuse(call);
     }
     call->resumes = true;
-    return hold(call, wait_ms > 0 ? (uint64_t)wait_ms : 1);
+    /* A limit across runs may have begun anew without this run having heard of it yet. */
+    return hold(call, wait_ms > 0 ? (uint64_t)wait_ms : PAUSE_MS_MIN);
+}
+
+void pawl_limit_retry(struct pawl_gateway *gateway)
+{
+    struct pawl_model_call *call = gateway->asking;
+    gateway->asking = NULL;
+    while (call != NULL) {
+        struct pawl_model_call *next = call->wait_next;
+        call->wait_next = NULL;
+        if (call->resumes && call->words.refusal == PAWL_REFUSAL_LIMIT) {
+            call->resumes = false;
+            pawl_alarm_stop(call->store.alarm);
+            (void)pawl_model_call_admit(call);
+        } else {
+            append(gateway, call);
+        }
+        call = next;
+    }
 }
 
 bool pawl_limit_reached(struct pawl_model_call *call)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "gateway/gateway_priv.h"
 
@@ -225,6 +226,11 @@ static void members_of_words(struct pawl_json_writer *writer,
     pawl_json_member_i64(writer, "held", words->left.held);
     pawl_json_member_i64(writer, "asked", words->asked);
     pawl_json_member_i64(writer, "fits", words->fits);
+    if (words->window != NULL) {
+        pawl_json_member_str(writer, "name", words->limit_name);
+        pawl_json_member_str(writer, "window", words->window);
+        pawl_json_member_i64(writer, "resets_at_ms", words->left.resets_at_us / PAWL_US_PER_MS);
+    }
 }
 
 void pawl_note_refusal(const struct pawl_model_call *call,
@@ -276,8 +282,10 @@ void pawl_note_details(const struct pawl_gateway *gateway,
     if (pawl_unit_name(words->unit) != NULL) {
         pawl_json_member_str(&writer, "scope", gateway->scope);
         members_of_words(&writer, words);
-        pawl_json_member_str(&writer, "window", "lifetime");
-        pawl_json_member_i64(&writer, "resets_at_ms", 0);
+        if (words->window == NULL) {
+            pawl_json_member_str(&writer, "window", "lifetime");
+            pawl_json_member_i64(&writer, "resets_at_ms", 0);
+        }
     }
     pawl_json_member_str(&writer, "run", gateway->options.run_id);
     pawl_json_object_end(&writer);

@@ -30,6 +30,7 @@ static const struct {
     [PAWL_REFUSAL_TOO_BIG] = {"too_big", "call_too_big", 402, true, true},
     [PAWL_REFUSAL_TOOL_CALLS] = {"tool_calls", "tool_calls_exceeded", 402, true, true},
     [PAWL_REFUSAL_ITERATIONS] = {"iterations", "iterations_exceeded", 402, true, true},
+    [PAWL_REFUSAL_LIMIT] = {"limit", "limit_reached", 402, true, true},
     [PAWL_REFUSAL_DEADLINE] = {"deadline", "deadline_passed", 402, true, true},
     [PAWL_REFUSAL_LATCHED] = {"latched", "run_stopped", 402, true, false},
     [PAWL_REFUSAL_NO_PRICE] = {"no_price", "no_price", 402, true, true},
@@ -221,8 +222,11 @@ void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
                               const struct pawl_refusal_words *words)
 {
     if (words->latches && gateway->options.on_latched != NULL) {
-        struct pawl_gateway_latch latch = {
-            .refusal = words->refusal, .unit = words->unit, .message = words->message};
+        struct pawl_gateway_latch latch = {.refusal = words->refusal,
+                                           .unit = words->unit,
+                                           .asked = words->asked,
+                                           .resets_at_us = words->left.resets_at_us,
+                                           .message = words->message};
         gateway->options.on_latched(gateway->options.arg, &latch);
     }
 }

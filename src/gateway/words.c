@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "engine/limit_words.h"
 #include "gateway/gateway_priv.h"
 
 /* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
@@ -293,4 +294,85 @@ void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gatew
                    bare_amount(words->unit, words->left.spent, spent),
                    amount(words->unit, words->left.limit, limit));
     append_remedy(words, gateway);
+}
+
+/* --- Limits across runs --------------------------------------------------------------------- */
+
+enum { WHERE_BYTES_SHOWN = 100 };
+
+/* "the day's limit of $20.00 on this machine" */
+static void name_limit(const struct pawl_limit *limit, char out[static PAWL_LIMIT_WORDS_BYTES])
+{
+    char period[PAWL_LIMIT_WORDS_BYTES];
+    char where[PAWL_LIMIT_WORDS_BYTES];
+    char whole[AMOUNT_BYTES];
+    bool calendar = limit->window.kind == PAWL_WINDOW_CALENDAR;
+    (void)snprintf(out, PAWL_LIMIT_WORDS_BYTES, "the %.32s%s limit of %s %.*s",
+                   pawl_limit_period(limit, period), calendar ? "'s" : "",
+                   amount(limit->unit, limit->amount, whole), WHERE_BYTES_SHOWN,
+                   pawl_limit_where(limit, where));
+}
+
+/* " It resets at 00:00 (in 3h 12m)." */
+static void name_reset(int64_t at_us, int64_t now_us, char out[static PAWL_LIMIT_WORDS_BYTES])
+{
+    char clock[PAWL_LIMIT_WORDS_BYTES];
+    char until[PAWL_LIMIT_WORDS_BYTES];
+    out[0] = '\0';
+    if (at_us > now_us) {
+        (void)snprintf(out, PAWL_LIMIT_WORDS_BYTES, "It resets at %.32s (in %.32s). ",
+                       pawl_limit_clock(at_us, now_us, clock),
+                       pawl_limit_until(at_us, now_us, until));
+    }
+}
+
+void pawl_words_limit(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      const struct pawl_shared_limit *shared,
+                      bool held)
+{
+    const struct pawl_limit *limit = &shared->limit;
+    const char *run = gateway->options.run_id;
+    char name[PAWL_LIMIT_WORDS_BYTES];
+    char reset[PAWL_LIMIT_WORDS_BYTES];
+    char needs[AMOUNT_BYTES];
+    char spent[AMOUNT_BYTES];
+    char others[AMOUNT_BYTES];
+    int64_t now_us = pawl_gateway_now_us(gateway);
+    if (shared->unreachable) {
+        words->refusal = PAWL_REFUSAL_LIMIT;
+        words->latches = false;
+        pawl_words_set(words,
+                       "pawl: limits are set for this run, and whether they allow the call cannot "
+                       "be found out: %.200s. Try again later",
+                       shared->why);
+        return;
+    }
+    words->left.limit = limit->amount;
+    words->left.spent = limit->spent;
+    words->left.held = limit->held;
+    words->left.resets_at_us = limit->resets_at_us;
+    words->window = limit->window.kind == PAWL_WINDOW_CALENDAR ? "calendar" : "fixed";
+    memcpy(words->limit_name, limit->name, sizeof(words->limit_name));
+    name_limit(limit, name);
+    name_reset(limit->resets_at_us, now_us, reset);
+    (void)bare_amount(words->unit, words->asked, needs);
+    (void)bare_amount(words->unit, limit->spent, spent);
+    (void)bare_amount(words->unit, limit->held, others);
+    if (held) {
+        words->refusal = PAWL_REFUSAL_HELD;
+        words->latches = false;
+        pawl_words_set(words,
+                       "pawl: other runs hold the rest of %s: %s spent, %s held, this call needs "
+                       "%s. Try again when they have ended. %s'pawl limit' shows it",
+                       name, spent, others, needs, reset);
+        return;
+    }
+    words->refusal = PAWL_REFUSAL_LIMIT;
+    words->latches = true;
+    pawl_words_set(words,
+                   "pawl: %s is spent: %s used%s%s%s, and this call needs %s at least. %sRun %s is "
+                   "stopped until it resets or is raised: see pawl limit",
+                   name, spent, limit->held > 0 ? ", " : "", limit->held > 0 ? others : "",
+                   limit->held > 0 ? " held by others" : "", needs, reset, run);
 }

@@ -95,6 +95,15 @@ static void append_units(const struct pawl_card *card, struct pawl_buf *out)
     }
 }
 
+static void append_limits(const struct pawl_card *card, struct pawl_buf *out)
+{
+    for (uint32_t i = 0; i < card->limits.count; i++) {
+        label(out, i == 0 ? "limits" : "");
+        pawl_lending_phrase(&card->limits.rows[i], out);
+        pawl_buf_append_byte(out, '\n');
+    }
+}
+
 static void append_tokens(int64_t input, int64_t output, struct pawl_buf *out)
 {
     char in[PAWL_MONEY_TEXT_BYTES];
@@ -210,6 +219,7 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     pawl_buf_append_slice(out, card->notices);
     append_headline(card, out);
     append_units(card, out);
+    append_limits(card, out);
     append_calls(card, out);
     if (card->unconfirmed_microcents > 0) {
         label(out, "unconfirmed");

@@ -14,6 +14,7 @@
 #include "gateway/limit.h"
 #include "run/account.h"
 #include "run/caps.h"
+#include "run/lending.h"
 #include "run/worktree.h"
 
 /* Why a run ended (docs/RUN.md has the words' meaning). */
@@ -72,6 +73,7 @@ struct pawl_card {
     enum pawl_run_cap_index primary;
     const struct pawl_price *price; /* of the model of the first line, or the only one; or NULL */
     struct pawl_account account;    /* at the end */
+    struct pawl_run_limits limits;  /* across runs, at the end */
     int64_t unconfirmed_microcents;
     int64_t overshoot_microcents;
     uint64_t calls;

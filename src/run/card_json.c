@@ -58,6 +58,7 @@ void pawl_card_end_note(const struct pawl_card *card, struct pawl_buf *out)
         pawl_json_writer_init(&writer, out);
         pawl_json_object_begin(&writer);
         put_end(card, &writer);
+        pawl_lending_write(&writer, &card->limits, true);
         pawl_worktree_put(&files, &writer);
         pawl_json_object_end(&writer);
         if ((!out->overflowed && out->bytes <= PAWL_METADATA_BYTES_MAX) || files.name_count == 0) {
@@ -145,6 +146,7 @@ void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out)
         pawl_json_member_i64(&writer, unit_name(i), card->account.units[i].limit);
     }
     pawl_json_object_end(&writer);
+    pawl_lending_write(&writer, &card->limits, false);
     pawl_json_member_i64(&writer, "unconfirmed", card->unconfirmed_microcents);
     pawl_json_member_i64(&writer, "calls", (int64_t)card->calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)card->refusals);

@@ -42,9 +42,7 @@ void pawl_run_clear(struct pawl_run *run, const char *words)
 
 static void on_idle(void *arg)
 {
-    struct pawl_run *run = arg;
-    run->phase = PAWL_RUN_ENDED;
-    uv_stop(&run->loop);
+    pawl_run_give_back(arg);
 }
 
 void pawl_run_drain(struct pawl_run *run)
@@ -135,6 +133,12 @@ static void close_history(struct pawl_run *run,
     }
     pawl_err closed = pawl_history_close(run->history, &msg);
     run->history = NULL;
+    if (!pawl_lending_settled(run->lending)) {
+        /* The word stays "open", and whoever reads the run next gives it back. */
+        pawl_errmsg_set(&msg, "the authority does not answer; 'pawl runs' tries again");
+        pawl_run_complain("what was lent by a limit is not given back yet", &msg);
+        return;
+    }
     if (pawl_ok(waited) && pawl_ok(closed)) {
         closed = pawl_rundir_set_ended(&run->rundir, last_op, &msg);
     }
@@ -211,6 +215,7 @@ static void close_loop(struct pawl_run *run)
     if (run->client != NULL) {
         pawl_http_client_close(run->client);
     }
+    pawl_lending_close(run->lending);
     uv_walk(&run->loop, close_handle, run);
     (void)uv_run(&run->loop, UV_RUN_DEFAULT);
     if (run->gateway != NULL) {
@@ -233,6 +238,7 @@ void pawl_run_close(struct pawl_run *run)
     }
     close_loop(run);
     pawl_run_clean_agent(run);
+    pawl_lending_free(run->lending);
     if (run->rundir.lock_fd >= 0 && !began) {
         pawl_rundir_remove(&run->rundir);
     }

@@ -12,6 +12,7 @@
 #include "gateway/gateway.h"
 #include "run/account.h"
 #include "run/caps.h"
+#include "run/lending.h"
 #include "run/model.h"
 
 /* Times that the lines promise and the run keeps. */
@@ -28,6 +29,7 @@ struct pawl_lines_start {
     const struct pawl_model_guess *model;
     bool attended;
     const struct pawl_limit_options *limit;
+    const struct pawl_run_limits *limits; /* across runs; NULL: none */
 };
 
 /* Each appends one line with its new line. */

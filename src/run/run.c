@@ -126,7 +126,8 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     pawl_model_guess(run->prices, run->options->model, run->options->argv, pawl_environ_get,
                      run->clock.real_us(run->clock.arg), &run->model);
     settle_caps(run);
-    return settle_attendance(run, msg);
+    err = settle_attendance(run, msg);
+    return pawl_ok(err) ? pawl_lending_find(&run->dir, run->cwd, &run->lending, msg) : err;
 }
 
 /* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for

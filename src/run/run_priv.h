@@ -9,6 +9,7 @@
  *   approve.c more for a run, or a no
  *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
  *   finish.c  the end: draining, closing the books
+ *   loans.c   its part in limits across runs
  *   report.c  the numbers of the card
  *
  *      STARTING ──agent runs──► RUNNING ──agent ended──► CLEARING ──tree gone──► DRAINING
@@ -37,6 +38,7 @@
 #include "run/control.h"
 #include "run/environ.h"
 #include "run/keeper.h"
+#include "run/lending.h"
 #include "run/lines.h"
 #include "run/model.h"
 #include "run/place.h"
@@ -106,6 +108,8 @@ struct pawl_run {
     struct pawl_history *history;
     struct pawl_engine *engine;
     int64_t started_us; /* the ledger's time of the session's opening */
+    struct pawl_subject subject;
+    struct pawl_lending *lending; /* NULL: no limit across runs binds it */
 
     /* Who acts. */
     struct pawl_keeper keeper;
@@ -211,6 +215,15 @@ void pawl_run_drain(struct pawl_run *run);
 int pawl_run_finish(struct pawl_run *run);
 /* Frees what there is, at any stage. */
 void pawl_run_close(struct pawl_run *run);
+
+/* --- loans.c --- */
+
+/* After the engine and before the gateway. */
+PAWL_MUST_CHECK pawl_err pawl_run_borrow(struct pawl_run *run, struct pawl_errmsg *msg);
+/* What the gateway spends from. */
+struct pawl_authority *pawl_run_authority(struct pawl_run *run);
+/* Gives back what was lent, then ends the loop. */
+void pawl_run_give_back(struct pawl_run *run);
 
 /* --- report.c --- */
 

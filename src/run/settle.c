@@ -27,6 +27,7 @@
 #include "run/account.h"
 #include "run/agents.h"
 #include "run/control.h"
+#include "run/lending.h"
 #include "run/live.h"
 #include "run/rundir.h"
 
@@ -193,8 +194,35 @@ expire_holds(struct pawl_engine *engine, struct pawl_clock_manual *clock, struct
     return PAWL_OK;
 }
 
+static bool feed_lent(void *arg, const struct pawl_record *record)
+{
+    struct pawl_lent *lent = arg;
+    pawl_lent_feed(lent, record);
+    return !lent->failed;
+}
+
+/* What the run borrowed and did not give back, goes back: what it spent of it is certain now. */
+static pawl_err give_back(const struct pawl_datadir *dir,
+                          const struct pawl_rundir *run,
+                          struct pawl_engine *engine,
+                          struct pawl_errmsg *msg)
+{
+    struct pawl_lent lent = {.count = 0};
+    pawl_err err = pawl_engine_records(engine, 1, feed_lent, &lent, msg);
+    if (pawl_ok(err) && lent.failed) {
+        err = PAWL_ERR(MEMORY);
+    }
+    if (pawl_ok(err)) {
+        pawl_lent_share(&lent, pawl_engine_core(engine), PAWL_SLICE(PAWL_RUN_TENANT));
+        err = pawl_lending_settle(dir, run->id, &lent, msg);
+    }
+    pawl_lent_free(&lent);
+    return err;
+}
+
 /* NOT_FOUND: nothing was ever written down. */
-static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *msg)
+static pawl_err
+close_books(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_errmsg *msg)
 {
     struct pawl_clock_manual clock = {0};
     struct pawl_engine_options options = {
@@ -218,6 +246,9 @@ static pawl_err close_books(const struct pawl_rundir *run, struct pawl_errmsg *m
     }
     end_session(engine, run->id);
     err = expire_holds(engine, &clock, msg);
+    if (pawl_ok(err)) {
+        err = give_back(dir, run, engine, msg);
+    }
     pawl_engine_close(engine);
     return err;
 }
@@ -240,7 +271,7 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     *ret_outcome = ended ? PAWL_SETTLE_WAS_ENDED : PAWL_SETTLE_SETTLED;
     pawl_err err = PAWL_OK;
     if (!ended) {
-        err = close_books(run, msg);
+        err = close_books(dir, run, msg);
         if (err.code == PAWL_ERR_NOT_FOUND && pawl_rundir_has_witness(run)) {
             pawl_errmsg_set(msg, "its journal is gone");
             return PAWL_ERR(CORRUPT);

@@ -235,15 +235,17 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         pawl_errmsg_set(msg, "cannot make an HTTP client: %s", pawl_err_name(err));
         return err;
     }
-    struct pawl_subject subject = {.session = pawl_slice_str(run->rundir.id)};
-    subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
+    err = pawl_run_borrow(run, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
     struct pawl_gateway_options options = {
         .loop = &run->loop,
         .client = run->client,
-        .authority = pawl_engine_authority(run->engine),
+        .authority = pawl_run_authority(run),
         .prices = run->prices,
         .secret = run->secret,
-        .subject = &subject,
+        .subject = &run->subject,
         .run_id = run->rundir.id,
         .prices_path = run->prices_path,
         .policy = pawl_run_policy_name(&run->policy),
@@ -294,6 +296,8 @@ static void open_control(struct pawl_run *run)
 
 static void say_start(struct pawl_run *run)
 {
+    struct pawl_run_limits limits;
+    pawl_lending_limits(run->lending, &limits);
     struct pawl_lines_start start = {
         .policy = run->policy.chosen ? pawl_run_policy_name(&run->policy) : NULL,
         .sizing = run->sizing.reason[0] != '\0' ? run->sizing.reason : NULL,
@@ -302,6 +306,7 @@ static void say_start(struct pawl_run *run)
         .model = &run->model,
         .attended = run->attended,
         .limit = &run->options->limit,
+        .limits = &limits,
     };
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);

@@ -153,6 +153,7 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "started_ms", status->started_us / PAWL_US_PER_MS);
     pawl_json_member_i64(&writer, "now_ms", status->now_us / PAWL_US_PER_MS);
     put_caps(&writer, status);
+    pawl_lending_write(&writer, &status->limits, false);
     pawl_json_member_i64(&writer, "calls", (int64_t)status->counters.calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)status->counters.refusals);
     pawl_json_member_i64(&writer, "batches", (int64_t)status->counters.batches);

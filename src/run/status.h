@@ -13,6 +13,7 @@
 #include "gateway/estimate.h"
 #include "gateway/gateway.h"
 #include "run/account.h"
+#include "run/lending.h"
 #include "run/recent.h"
 
 struct pawl_status {
@@ -32,6 +33,7 @@ struct pawl_status {
     struct pawl_account account;
     struct pawl_pace pace;
     const struct pawl_recent *recent;
+    struct pawl_run_limits limits; /* across runs */
     struct pawl_gateway_counters counters;
     const struct pawl_gateway_latch *latch; /* NULL: none */
     uint32_t asked_count;                   /* what the open question asks for; 0: none is open */

@@ -173,8 +173,8 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     run->was_latched = true;
     (void)pawl_slice_copy_str(pawl_slice_str(latch->message), run->latch_message,
                               sizeof(run->latch_message));
-    run->latch = (struct pawl_gateway_latch){
-        .refusal = latch->refusal, .unit = latch->unit, .message = run->latch_message};
+    run->latch = *latch;
+    run->latch.message = run->latch_message;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_latched(&run->latch, run->attended, &line);
@@ -431,6 +431,7 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
                       &ret_status->account);
+    pawl_lending_limits(run->lending, &ret_status->limits);
     pawl_recent_note(&run->recent, ret_status->now_us, &ret_status->account);
     pawl_recent_pace(&run->recent, ret_status->now_us, &ret_status->account, &ret_status->pace);
     struct pawl_session_view session;

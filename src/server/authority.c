@@ -141,7 +141,6 @@ static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg
     struct pawl_config config = pawl_lender_config();
     struct pawl_journal_sqlite_options journal = {
         .dir = authority->journal,
-        .create = true,
         .allow_any_filesystem = authority->options->allow_any_filesystem,
     };
     struct pawl_engine_options options = {
@@ -156,6 +155,10 @@ static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg
     };
     pawl_err err = make_dir(authority->journal, msg);
     if (pawl_ok(err)) {
+        err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
+    }
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        journal.create = true;
         err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
     }
     return pawl_ok(err) ? pawl_engine_open(&options, &authority->engine, msg) : err;

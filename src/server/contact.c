@@ -27,7 +27,7 @@
 #include "server/authority.h"
 #include "server/wire.h"
 
-enum { TRY_MS = 10, READ_BYTES = 16384, ENVIRONMENT_MAX = 64 };
+enum { TRY_MS = 10, FAILURES_MAX = 2, READ_BYTES = 16384, ENVIRONMENT_MAX = 64 };
 
 extern char **environ;
 
@@ -108,22 +108,26 @@ static pid_t spawn(const struct pawl_contact *contact)
     return pid;
 }
 
-/* Comes back when one listens, or this one has failed; whether there is one now shows when it is
- * asked. */
-static void start(const struct pawl_contact *contact)
+/* Comes back when one listens, or another is on its way. false: this one could not, and said why in
+ * its log. */
+static bool start(const struct pawl_contact *contact)
 {
+    int status = 0;
     int collects = 0;
     (void)prctl(PR_GET_CHILD_SUBREAPER, &collects, 0, 0, 0);
     if (collects != 0) {
         (void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
     }
     pid_t pid = spawn(contact);
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-        /* asked again */
-    }
+    pid_t ended = 0;
+    do {
+        ended = pid > 0 ? waitpid(pid, &status, 0) : -1;
+    } while (ended < 0 && pid > 0 && errno == EINTR);
     if (collects != 0) {
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     }
+    /* One that was reaped by somebody else may have done its work. */
+    return pid > 0 && (ended < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
 /* --- One request --------------------------------------------------------------------------- */
@@ -260,12 +264,13 @@ pawl_err pawl_contact_send(const struct pawl_contact *contact,
     pawl_buf_append_slice(&request, body);
     pawl_err err = PAWL_ERR(MEMORY);
     bool tried = false;
-    while (!request.overflowed) {
+    int failures = 0;
+    while (!request.overflowed && failures < FAILURES_MAX) {
         err = send_once(contact, pawl_buf_slice(&request), deadline_ms, answer);
         if (err.code != PAWL_ERR_UNREACHABLE || (tried && boot_ms() >= deadline_ms)) {
             break;
         }
-        start(contact);
+        failures += start(contact) ? 0 : 1;
         if (tried) { /* another one is starting, or it cannot: that takes a moment to show */
             (void)poll(NULL, 0, TRY_MS);
         }

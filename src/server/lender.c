@@ -24,6 +24,7 @@ struct job {
 };
 
 enum { KEY_BYTES = 160 };
+_Static_assert((int)PAWL_LEND_SLICE_BYTES == (int)PAWL_ID_TEXT_BYTES, "a slice has a hold's id");
 
 uint32_t pawl_lender_open_slices(const struct pawl_lender *lender)
 {
@@ -84,6 +85,18 @@ static void gather(struct job *job, const struct pawl_lend_place *place, uint16_
         const struct pawl_limit *limit = &lender->limits[i].limit;
         if ((unit == PAWL_UNIT_NONE || limit->unit == unit) && pawl_lender_binds(limit, place)) {
             job->numbers[job->count++] = limit->number;
+        }
+    }
+}
+
+/* Somebody lacks what others hold: they are told, and give back what they can. */
+static void note_lack(struct job *job, uint16_t unit)
+{
+    int64_t now_us = pawl_engine_now_us(job->lender->engine);
+    for (uint32_t i = 0; i < job->count; i++) {
+        struct pawl_lender_limit *found = limit_of_number(job->lender, job->numbers[i]);
+        if (found != NULL && found->limit.unit == unit) {
+            found->wanted_until_us = now_us + PAWL_LENDER_WANTED_US;
         }
     }
 }
@@ -175,7 +188,11 @@ static void on_drawn(struct pawl_op *op)
         answer->granted = 0;
         note_refusal(job, &op->result.denial);
         /* Over its limit, or closed just now: nothing is to be had, as if it were spent. */
-        code = code == PAWL_RESULT_CAP_EXCEEDED ? code : PAWL_RESULT_BUDGET_EXCEEDED;
+        if (job->count == 0) {
+            code = PAWL_RESULT_NOT_FOUND;
+        } else if (code != PAWL_RESULT_CAP_EXCEEDED) {
+            code = PAWL_RESULT_BUDGET_EXCEEDED;
+        }
     }
     put_limits(job);
     finish(job, code);
@@ -185,15 +202,12 @@ static void draw(struct job *job)
 {
     struct pawl_lender *lender = job->lender;
     const struct pawl_lend_request *request = &job->ask->request;
-    if (job->count == 0) {
-        refuse_later(job, PAWL_RESULT_NOT_FOUND);
-        return;
-    }
     if (request->at_least <= 0 || request->want < request->at_least ||
         request->want > PAWL_AMOUNT_MAX || request->number == 0) {
         refuse_later(job, PAWL_RESULT_INVALID_REQUEST);
         return;
     }
+    /* Where no limit counts the unit the ledger says so, unless the number was drawn before. */
     int64_t share = pawl_min_i64(request->want, least_left(job) / PAWL_LEND_SHARE);
     int64_t amount = pawl_max_i64(request->at_least, share);
     job->ask->answer.granted = amount;
@@ -303,6 +317,7 @@ void pawl_lender_ask(struct pawl_lender *lender,
     switch (ask->request.kind) {
     case PAWL_LEND_LOOK:
         gather(job, place, PAWL_UNIT_NONE);
+        note_lack(job, ask->request.unit);
         finish_later(job, PAWL_RESULT_OK);
         return;
     case PAWL_LEND_DRAW:

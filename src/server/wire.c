@@ -175,6 +175,10 @@ void pawl_wire_write_ask(const struct pawl_lend_place *place,
         put_encoded(&request->target, place->dir);
         pawl_buf_append_str(&request->target, "&repo=");
         put_encoded(&request->target, place->repo);
+        if (lend->unit != PAWL_UNIT_NONE) {
+            pawl_buf_append_str(&request->target, "&lacking=");
+            pawl_buf_append_str(&request->target, pawl_unit_name(lend->unit));
+        }
         return;
     }
     request->method = "POST";
@@ -309,8 +313,10 @@ bool pawl_wire_read_look(struct pawl_slice query,
             ret_asked->place.dir = text.data;
         } else if (pawl_slice_equal_str(key, "repo")) {
             ret_asked->place.repo = text.data;
+        } else if (pawl_slice_equal_str(key, "lacking")) {
+            ret_asked->lend.unit = pawl_unit_from_name(text);
         } else {
-            pawl_errmsg_set(msg, "'%.*s' is no parameter, only dir and repo are",
+            pawl_errmsg_set(msg, "'%.*s' is no parameter, only dir, repo and lacking are",
                             (int)pawl_slice_sub(key, 0, 64).bytes, key.data);
             return false;
         }

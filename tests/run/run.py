@@ -25,6 +25,7 @@ import readers  # noqa: E402
 import resume  # noqa: E402
 import reviews  # noqa: E402
 import scripted  # noqa: E402
+import shared  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
 import watching  # noqa: E402
@@ -33,7 +34,8 @@ import world as surroundings  # noqa: E402
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
-          "resume": resume, "reviews": reviews}
+          "resume": resume, "reviews": reviews,
+          "shared": shared}
 
 
 def wanted(names, suite, title):

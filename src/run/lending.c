@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lending.c: see lending.h. The thread owns a question from the moment it takes it from the queue
+ * until it has put it into the list of answered ones.
+ */
+#define _GNU_SOURCE
+#include "run/lending.h"
+
+#include <string.h>
+
+#include <uv.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "engine/limit_words.h"
+#include "run/account.h"
+#include "run/caps.h"
+#include "server/contact.h"
+#include "server/wire.h"
+
+enum {
+    FIND_MS = 10000, /* for the authority to start and answer, before the run does */
+    ASK_MS = 3000,   /* for it to answer a run under way; then it is asked again */
+    END_MS = 5000,
+    TICK_MS = 1000
+};
+
+struct pawl_lending {
+    char data_dir[PAWL_PATH_BYTES];
+    struct pawl_place where;
+    char run_id[PAWL_RUN_ID_BYTES];
+    uint32_t limit_count;
+    struct pawl_limit limits[PAWL_LEND_LIMITS_MAX]; /* at the start */
+    struct pawl_lending_options options;
+    struct pawl_borrower *borrower;
+    bool open;
+    bool closing;
+    uv_timer_t tick;
+    uv_timer_t patience;
+    uv_async_t answered;
+    uv_thread_t thread;
+    uv_mutex_t mutex;
+    uv_cond_t asked;
+    /* Under the mutex. */
+    bool stop;
+    struct pawl_lend_ask *queue;
+    struct pawl_lend_ask *done;
+    void (*ended)(void *arg);
+    void *ended_arg;
+};
+
+/* --- Before the start ---------------------------------------------------------------------- */
+
+pawl_err pawl_lending_find(const struct pawl_datadir *dir,
+                           const char *cwd,
+                           struct pawl_lending **ret_lending,
+                           struct pawl_errmsg *msg)
+{
+    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = FIND_MS};
+    *ret_lending = NULL;
+    if (!pawl_contact_has_limits(&contact)) {
+        return PAWL_OK;
+    }
+    struct pawl_lending *lending = pawl_alloc_zeroed(1, sizeof(*lending));
+    struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
+    pawl_err err = lending == NULL || answer == NULL ? PAWL_ERR(MEMORY) : PAWL_OK;
+    if (pawl_ok(err)) {
+        /* Where the directory is gone, limits on one do not bind; the others do. */
+        (void)(cwd[0] != '\0' && pawl_place_find(cwd, &lending->where));
+        memcpy(lending->data_dir, dir->path, sizeof(lending->data_dir));
+        struct pawl_lend_request look = {.kind = PAWL_LEND_LOOK};
+        struct pawl_lend_place place = {
+            .run = "", .dir = lending->where.dir, .repo = lending->where.repo};
+        pawl_contact_ask(&contact, &place, &look, answer);
+        err = answer->err;
+        pawl_errmsg_set(msg, "limits are set for this run (pawl limit), and %.300s", answer->why);
+    }
+    if (pawl_ok(err) && answer->limit_count > 0) {
+        lending->limit_count = answer->limit_count;
+        memcpy(lending->limits, answer->limits, sizeof(lending->limits));
+        *ret_lending = lending;
+        lending = NULL;
+    }
+    pawl_free(answer);
+    pawl_free(lending);
+    return err;
+}
+
+/* --- The thread ---------------------------------------------------------------------------- */
+
+static void append(struct pawl_lend_ask **list, struct pawl_lend_ask *ask)
+{
+    while (*list != NULL) {
+        list = &(*list)->next;
+    }
+    ask->next = NULL;
+    *list = ask;
+}
+
+static void work(void *arg)
+{
+    struct pawl_lending *lending = arg;
+    struct pawl_contact contact = {.data_dir = lending->data_dir, .timeout_ms = ASK_MS};
+    struct pawl_lend_place place = {
+        .run = lending->run_id, .dir = lending->where.dir, .repo = lending->where.repo};
+    uv_mutex_lock(&lending->mutex);
+    for (;;) {
+        while (lending->queue == NULL && !lending->stop) {
+            uv_cond_wait(&lending->asked, &lending->mutex);
+        }
+        if (lending->stop) {
+            break;
+        }
+        struct pawl_lend_ask *ask = lending->queue;
+        lending->queue = ask->next;
+        uv_mutex_unlock(&lending->mutex);
+        pawl_contact_ask(&contact, &place, &ask->request, &ask->answer);
+        uv_mutex_lock(&lending->mutex);
+        append(&lending->done, ask);
+        (void)uv_async_send(&lending->answered);
+    }
+    uv_mutex_unlock(&lending->mutex);
+}
+
+static void on_ask(void *arg, struct pawl_lend_ask *ask)
+{
+    struct pawl_lending *lending = arg;
+    uv_mutex_lock(&lending->mutex);
+    append(&lending->queue, ask);
+    uv_cond_signal(&lending->asked);
+    uv_mutex_unlock(&lending->mutex);
+}
+
+static void on_answered(uv_async_t *handle)
+{
+    struct pawl_lending *lending = handle->data;
+    uv_mutex_lock(&lending->mutex);
+    struct pawl_lend_ask *done = lending->done;
+    lending->done = NULL;
+    uv_mutex_unlock(&lending->mutex);
+    while (done != NULL && !lending->closing) {
+        struct pawl_lend_ask *next = done->next;
+        done->done(done);
+        done = next;
+    }
+}
+
+/* --- Life ---------------------------------------------------------------------------------- */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct pawl_lending *lending = timer->data;
+    pawl_borrower_tick(lending->borrower);
+}
+
+static pawl_err start_thread(struct pawl_lending *lending, struct pawl_errmsg *msg)
+{
+    if (uv_mutex_init(&lending->mutex) != 0) {
+        pawl_errmsg_set(msg, "no memory for a lock");
+        return PAWL_ERR(MEMORY);
+    }
+    if (uv_cond_init(&lending->asked) != 0) {
+        uv_mutex_destroy(&lending->mutex);
+        pawl_errmsg_set(msg, "no memory for a lock");
+        return PAWL_ERR(MEMORY);
+    }
+    int failures = uv_async_init(lending->options.loop, &lending->answered, on_answered) != 0;
+    failures += uv_timer_init(lending->options.loop, &lending->tick) != 0;
+    failures += uv_timer_init(lending->options.loop, &lending->patience) != 0;
+    PAWL_ASSERT(failures == 0); /* the loop has its descriptors */
+    lending->answered.data = lending;
+    lending->tick.data = lending;
+    lending->patience.data = lending;
+    lending->open = true;
+    if (uv_thread_create(&lending->thread, work, lending) != 0) {
+        lending->stop = true; /* there is nobody to be waited for */
+        pawl_errmsg_set(msg, "a thread cannot be started");
+        return PAWL_ERR(MEMORY);
+    }
+    (void)uv_timer_start(&lending->tick, on_tick, TICK_MS, TICK_MS);
+    return PAWL_OK;
+}
+
+pawl_err pawl_lending_open(struct pawl_lending *lending,
+                           const struct pawl_lending_options *options,
+                           struct pawl_errmsg *msg)
+{
+    lending->options = *options;
+    (void)pawl_slice_copy_str(pawl_slice_str(options->run_id), lending->run_id,
+                              sizeof(lending->run_id));
+    pawl_err err = start_thread(lending, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_borrower_options borrower = {
+        .engine = options->engine,
+        .subject = options->subject,
+        .link = {.ask = on_ask, .arg = lending},
+        .limits = lending->limits,
+        .limit_count = lending->limit_count,
+        .on_more = options->on_more,
+        .arg = options->arg,
+    };
+    err = pawl_borrower_new(&borrower, &lending->borrower);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory to borrow");
+    }
+    return err;
+}
+
+struct pawl_authority *pawl_lending_authority(struct pawl_lending *lending)
+{
+    return pawl_borrower_authority(lending->borrower);
+}
+
+bool pawl_lending_may_have(struct pawl_lending *lending, uint16_t unit, int64_t amount)
+{
+    return pawl_borrower_may_have(lending->borrower, unit, amount);
+}
+
+bool pawl_lending_settled(const struct pawl_lending *lending)
+{
+    return lending == NULL || lending->borrower == NULL || pawl_borrower_settled(lending->borrower);
+}
+
+void pawl_lending_limits(const struct pawl_lending *lending, struct pawl_run_limits *ret_limits)
+{
+    ret_limits->count = 0;
+    if (lending != NULL && lending->borrower != NULL) {
+        ret_limits->count = pawl_borrower_limits(lending->borrower, ret_limits->rows);
+    } else if (lending != NULL) {
+        ret_limits->count = lending->limit_count;
+        memcpy(ret_limits->rows, lending->limits, sizeof(lending->limits));
+    }
+}
+
+void pawl_lending_phrase(const struct pawl_limit *limit, struct pawl_buf *out)
+{
+    char amount[PAWL_CAP_TEXT_BYTES];
+    char left[PAWL_CAP_TEXT_BYTES];
+    char period[PAWL_LIMIT_WORDS_BYTES];
+    char where[PAWL_LIMIT_WORDS_BYTES];
+    enum pawl_run_cap_index index = pawl_cap_of_unit(limit->unit);
+    pawl_buf_printf(out, "%s per %s %s, %s left", pawl_cap_phrase(index, limit->amount, amount),
+                    pawl_limit_period(limit, period), pawl_limit_where(limit, where),
+                    pawl_cap_format(index, pawl_max_i64(pawl_limit_left(limit), 0), left));
+}
+
+void pawl_lending_write(struct pawl_json_writer *writer,
+                        const struct pawl_run_limits *limits,
+                        bool in_short)
+{
+    if (limits->count == 0) {
+        return;
+    }
+    pawl_json_key(writer, "shared_limits");
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < limits->count; i++) {
+        const struct pawl_limit *limit = &limits->rows[i];
+        pawl_json_object_begin(writer);
+        if (in_short) {
+            pawl_json_member_str(writer, "name", limit->name);
+            pawl_json_member_str(writer, "unit", pawl_unit_name(limit->unit));
+            pawl_json_member_i64(writer, "limit", limit->amount);
+        } else {
+            pawl_wire_write_limit(writer, limit);
+        }
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
+/* --- The end ------------------------------------------------------------------------------- */
+
+static void finish(struct pawl_lending *lending)
+{
+    void (*ended)(void *arg) = lending->ended;
+    lending->ended = NULL;
+    (void)uv_timer_stop(&lending->patience);
+    if (ended != NULL) {
+        ended(lending->ended_arg);
+    }
+}
+
+static void on_ended(void *arg)
+{
+    finish(arg);
+}
+
+static void on_out_of_patience(uv_timer_t *timer)
+{
+    finish(timer->data);
+}
+
+void pawl_lending_end(struct pawl_lending *lending, void (*done)(void *arg), void *arg)
+{
+    lending->ended = done;
+    lending->ended_arg = arg;
+    (void)uv_timer_start(&lending->patience, on_out_of_patience, END_MS, 0);
+    pawl_borrower_end(lending->borrower, on_ended, lending);
+    if (pawl_borrower_settled(lending->borrower)) {
+        finish(lending);
+    }
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (uv_is_closing(handle) == 0) {
+        uv_close(handle, NULL);
+    }
+}
+
+void pawl_lending_close(struct pawl_lending *lending)
+{
+    if (lending == NULL || !lending->open || lending->closing) {
+        return;
+    }
+    lending->closing = true;
+    uv_mutex_lock(&lending->mutex);
+    bool runs = !lending->stop;
+    lending->stop = true;
+    uv_cond_signal(&lending->asked);
+    uv_mutex_unlock(&lending->mutex);
+    if (runs) {
+        (void)uv_thread_join(&lending->thread);
+    }
+    close_handle((uv_handle_t *)&lending->tick);
+    close_handle((uv_handle_t *)&lending->patience);
+    close_handle((uv_handle_t *)&lending->answered);
+}
+
+void pawl_lending_free(struct pawl_lending *lending)
+{
+    if (lending == NULL) {
+        return;
+    }
+    if (lending->open) {
+        uv_cond_destroy(&lending->asked);
+        uv_mutex_destroy(&lending->mutex);
+    }
+    pawl_borrower_free(lending->borrower);
+    pawl_free(lending);
+}
+
+/* --- After a death ------------------------------------------------------------------------- */
+
+static pawl_err ask(const struct pawl_contact *contact,
+                    const char *run_id,
+                    const struct pawl_lend_request *request,
+                    struct pawl_lend_answer *answer,
+                    struct pawl_errmsg *msg)
+{
+    struct pawl_lend_place nowhere = {.run = run_id, .dir = "", .repo = ""};
+    pawl_contact_ask(contact, &nowhere, request, answer);
+    if (pawl_failed(answer->err)) {
+        pawl_errmsg_set(msg, "%s", answer->why);
+    }
+    return answer->err;
+}
+
+/* A slice may have been drawn whose answer nobody wrote down. Its number is asked for once more,
+ * with as little as there is: it comes back, or a slice that is given back at once. A place that is
+ * nowhere finds only what was drawn before, since a repeat does not look at the place again. */
+static pawl_err settle_unwritten(const struct pawl_contact *contact,
+                                 const char *run_id,
+                                 uint16_t unit,
+                                 uint64_t number,
+                                 struct pawl_errmsg *msg)
+{
+    struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
+    if (answer == NULL) {
+        return PAWL_ERR(MEMORY);
+    }
+    struct pawl_lend_request draw = {
+        .kind = PAWL_LEND_DRAW, .unit = unit, .number = number, .at_least = 1, .want = 1};
+    pawl_err err = ask(contact, run_id, &draw, answer, msg);
+    if (pawl_ok(err) && answer->code == PAWL_RESULT_OK) {
+        struct pawl_lend_request settle = {.kind = PAWL_LEND_SETTLE, .unit = unit};
+        memcpy(settle.slice, answer->slice, sizeof(settle.slice));
+        err = ask(contact, run_id, &settle, answer, msg);
+    }
+    pawl_free(answer);
+    return err;
+}
+
+pawl_err pawl_lending_settle(const struct pawl_datadir *dir,
+                             const char *run_id,
+                             const struct pawl_lent *lent,
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = FIND_MS};
+    struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
+    pawl_err err = answer != NULL ? PAWL_OK : PAWL_ERR(MEMORY);
+    for (uint32_t i = 0; pawl_ok(err) && i < lent->count; i++) {
+        const struct pawl_lent_slice *slice = &lent->slices[i];
+        struct pawl_lend_request settle = {
+            .kind = PAWL_LEND_SETTLE, .unit = slice->unit, .spent = slice->spent};
+        memcpy(settle.slice, slice->slice, sizeof(settle.slice));
+        err = ask(&contact, run_id, &settle, answer, msg);
+    }
+    for (uint16_t unit = 1; pawl_ok(err) && unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+        if (lent->bound[unit]) {
+            err = settle_unwritten(&contact, run_id, unit, lent->last_number[unit] + 1, msg);
+        }
+    }
+    pawl_free(answer);
+    return err;
+}

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits across runs, with real processes: runs that share, deaths on either side, the reset.
+
+No authority outlives its test: it is told to end, or was killed.
+"""
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+
+from world import PATIENCE_S, expect_line, finish
+
+USD = 100_000_000
+
+
+def authority_pid(world):
+    """Who listens on the authority's socket, or None."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        try:
+            folder = os.open(os.path.join(world.data, "authority"), os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            peer.connect(f"/proc/self/fd/{folder}/authority.sock")
+        except OSError:
+            return None
+        finally:
+            os.close(folder)
+        return struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+def end_authority(world, number=signal.SIGTERM):
+    """Signals it and waits until it has gone. False: there was none."""
+    pid = authority_pid(world)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError), os.fdopen(os.pidfd_open(pid)) as process:
+        signal.pidfd_send_signal(process.fileno(), number)
+        assert select.select([process], [], [], PATIENCE_S)[0], "the authority does not go"
+    return True
+
+
+@contextlib.contextmanager
+def limits(world, *options):
+    """Limits that are set, one for each list of options; the authority is gone afterwards."""
+    try:
+        for words in options:
+            done = world.tell("limit", *words)
+            assert done.returncode == 0, done.stderr
+        yield
+    finally:
+        end_authority(world)
+
+
+def stand(world, name=None):
+    done = world.tell("limit", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return rows[0] if name is None else next(row for row in rows if row["name"] == name)
+
+
+def spent_by_runs(world):
+    return sum(run["spent"]["usd"]["amount"] for run in world.runs())
+
+
+def one_run(world):
+    """A run that reaches the limit is stopped as at a cap of its own, with the limit's words."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.05", "--per", "day"]):
+        status, stdout, card, lines = world.card(["--max-usd", "1"], "until")
+        assert status == 124 and card["why"] == "cap" and card["unit"] == "USD_MICROCENTS", card
+        spent = card["consumed"]["USD_MICROCENTS"]
+        assert spent == world.bill() <= USD // 20 and spent >= USD // 20 * 9 // 10, spent
+        assert re.search(r"refused 402 pawl: the day's limit of \$0\.05 on this machine is spent: "
+                         r"\$0\.0\d+ used, and this call needs \$0\.0\d+ at least\. It resets at "
+                         r"(\d{4}-\d\d-\d\d )?\d\d:\d\d \(in [^)]+\)\. Run run_\w+ is stopped",
+                         stdout), stdout
+        assert "$0.05 per day on this machine" in lines[0], lines
+        row = stand(world)
+        assert row["spent"] == spent and row["held"] == 0, row
+        # The next one gets nothing at all.
+        status, stdout, card, _ = world.card(["--max-usd", "1"], "call")
+        assert status == 124 and card["calls"] == 0, card
+
+
+def own_cap_first(world):
+    """Where its own cap is the nearer one, nothing is different but that it counts."""
+    with limits(world, ["--usd", "5", "--per", "day"]):
+        status, stdout, card, _ = world.card(["--max-usd", "0.02"], "until")
+        assert status == 124 and "pawl: budget spent" in stdout, stdout
+        assert stand(world)["spent"] == card["consumed"]["USD_MICROCENTS"] == world.bill()
+
+
+def two_runs(world):
+    """Two at once spend what one would, and no cent more."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.4", "--per", "day"]):
+        runs = [world.start(["--max-usd", "5"], "until") for _ in range(2)]
+        ends = [finish(run) for run in runs]
+        assert [end[0] for end in ends] == [124, 124], ends
+        assert spent_by_runs(world) == world.bill() == stand(world)["spent"], stand(world)
+        assert USD * 2 // 5 * 98 // 100 <= world.bill() <= USD * 2 // 5, world.bill()
+        assert stand(world)["held"] == 0
+
+
+def many_at_once(world):
+    """Eight who all find nobody there start one authority between them."""
+    world.provider.control(default={"reply_tokens": 20})
+    with limits(world, ["--usd", "1", "--per", "day"]):
+        end_authority(world)
+        runs = [world.start(["--max-usd", "0.1"], "call", "say:done", "listen") for _ in range(8)]
+        for run in runs:
+            expect_line(run, "done")
+        pid = authority_pid(world)
+        ends = [finish(run, "end\n") for run in runs]
+        assert [end[0] for end in ends] == [0] * 8, ends
+        assert authority_pid(world) == pid
+        assert stand(world)["spent"] == world.bill() == spent_by_runs(world)
+        log = pathlib.Path(world.data, "authority/log").read_text(encoding="utf-8")
+        assert log == "", log
+
+
+def authority_dies(world):
+    """kill -9 of the authority between and during calls: the runs go on, nothing is lost, and the
+    limit holds."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.3", "--per", "day"]):
+        runs = [world.start(["--max-usd", "5"], "until") for _ in range(2)]
+        kills = 0
+        for calls in range(4, 40, 4):
+            world.provider.request(f"/wait?calls={calls}")
+            kills += end_authority(world, signal.SIGKILL)
+        ends = [finish(run) for run in runs]
+        assert [end[0] for end in ends] == [124, 124], ends
+        assert kills >= 3, kills
+        assert spent_by_runs(world) == world.bill() == stand(world)["spent"], stand(world)
+        assert USD * 3 // 10 * 97 // 100 <= world.bill() <= USD * 3 // 10, world.bill()
+
+
+def run_dies(world):
+    """kill -9 of a run: what it held stays off the limit until somebody settles the run, and then
+    the limit knows what was spent."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.3", "--per", "day"]):
+        run = world.start(["--max-usd", "0.2"], "until")
+        world.provider.request("/wait?calls=6")
+        run.kill()
+        assert finish(run)[0] == -9
+        row = stand(world)
+        assert row["held"] > 0 and row["spent"] + row["held"] >= world.bill(), row
+        spent = spent_by_runs(world)
+        row = stand(world)
+        assert row["held"] == 0 and row["spent"] == spent >= world.bill(), (row, spent)
+        # The rest is there for others, to the end.
+        status, _, card, _ = world.card(["--max-usd", "5"], "until")
+        assert status == 124, card
+        assert spent + card["consumed"]["USD_MICROCENTS"] == stand(world)["spent"] <= USD * 3 // 10
+
+
+def both_die(world):
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.3", "--per", "day"]):
+        for calls in range(3, 15, 3):
+            run = world.start(["--max-usd", "0.2"], "until")
+            world.provider.request(f"/wait?calls={calls}")
+            killer = threading.Thread(target=end_authority, args=(world, signal.SIGKILL))
+            killer.start()
+            run.kill()
+            assert finish(run)[0] == -9
+            killer.join()
+        spent = spent_by_runs(world)
+        row = stand(world)
+        assert row["held"] == 0 and row["spent"] == spent >= world.bill(), (row, spent)
+        assert spent <= USD * 3 // 10, spent
+
+
+def no_authority_at_the_end(world):
+    """A run that cannot give back is settled by the next reader."""
+    with limits(world, ["--usd", "0.3", "--per", "day"]):
+        run = world.start(["--max-usd", "0.2"], "call", "say:done", "listen")
+        expect_line(run, "done")
+        lock = pathlib.Path(world.data, "authority/lock")
+        end_authority(world, signal.SIGKILL)
+        lock.rename(lock.with_name("away"))
+        lock.mkdir()
+        status, _, stderr = finish(run, "end\n")
+        assert status == 0 and "not given back yet" in stderr, stderr
+        # Nothing starts as long as nobody can say what the limits allow.
+        status, stdout, stderr = world.run([], "say:started")
+        assert status == 125 and stdout == "" and "limits are set for this run" in stderr, stderr
+        lock.rmdir()
+        lock.with_name("away").rename(lock)
+        assert spent_by_runs(world) == world.bill()
+        row = stand(world)
+        assert row["held"] == 0 and row["spent"] == world.bill(), row
+
+
+def just_before_midnight(seconds):
+    """A time zone in which the day ends that soon."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    left = 86400 - (now.hour * 3600 + now.minute * 60 + now.second) - seconds
+    sign = "-" if left <= 43200 else ""
+    left = left if left <= 43200 else 86400 - left
+    return f"XYZ{sign}{left // 3600:02}:{left // 60 % 60:02}:{left % 60:02}"
+
+
+def await_line(process, words):
+    """Reads stderr up to a line that has these words."""
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            return lines
+    raise AssertionError(f"no line with {words!r}: {lines}")
+
+
+def reset(world):
+    """The run that is stopped at the limit goes on when the day has ended."""
+    world.provider.control(default={"reply_tokens": 150})
+    zone = just_before_midnight(5)
+    with limits(world, ["--usd", "0.05", "--per", "day", "--timezone", zone]):
+        run = world.start(["--max-usd", "1", "--attended"], "until", "listen", "call", "say:called")
+        expect_line(run, "refused 402 pawl: the day's limit of $0.05")
+        assert stand(world)["left"] < USD // 100
+        await_line(run, "calls go on")
+        row = stand(world)
+        assert row["spent"] == 0 and row["held"] <= row["limit"], row
+        status, stdout, _ = finish(run, "go\n")
+        assert "heard go\ncalled" in stdout and status == 1, (status, stdout)
+        assert 0 < stand(world)["spent"] < world.bill()
+
+
+def paused(world):
+    """With --on-limit pause --auto-resume the call itself waits for midnight, and is answered."""
+    world.provider.control(default={"reply_tokens": 150})
+    zone = just_before_midnight(5)
+    with limits(world, ["--usd", "0.05", "--per", "day", "--timezone", zone]):
+        status, stdout, card, _ = world.card(
+            ["--max-usd", "1", "--max-iterations", "16", "--on-limit", "pause", "--auto-resume"],
+            "until")
+        # One window holds fewer calls than that, so it went through the end of a day.
+        assert status == 124 and card["unit"] == "ITERATIONS" and card["calls"] == 16, card
+        assert "model calls used" in stdout, stdout
+        assert 0 < stand(world)["spent"] < world.bill()
+
+
+def raised(world):
+    """Raising the limit lets the run go on, as it is."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.05", "--per", "month"]):
+        run = world.start(["--max-usd", "1", "--attended"], "until", "listen", "call", "say:called")
+        expect_line(run, "refused 402 pawl: the month's limit of $0.05")
+        assert world.tell("limit", "--usd", "0.5", "--per", "month").returncode == 0
+        await_line(run, "calls go on")
+        status, stdout, _ = finish(run, "go\n")
+        assert "heard go\ncalled" in stdout and status == 1, (status, stdout)
+        assert stand(world)["spent"] == world.bill()
+
+
+def removed(world):
+    """A limit that is removed binds nobody any more, runs under way included."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.05", "--per", "day"]):
+        run = world.start(["--max-usd", "0.1", "--attended"], "until", "listen", "until")
+        expect_line(run, "refused 402 pawl: the day's limit")
+        assert world.tell("limit", "remove", "usd-per-day").returncode == 0
+        await_line(run, "calls go on")
+        status, stdout, _ = finish(run, "go\n")
+        assert status == 124 and "pawl: budget spent" in stdout, (status, stdout)
+        assert spent_by_runs(world) == world.bill() <= USD // 10
+        assert not pathlib.Path(world.data, "authority/limits").exists()
+
+
+def places(world):
+    """A limit on a directory or a repository binds the runs in it, and no others."""
+    top = pathlib.Path(world.folder.name, "repo")
+    inside = top / "a" / "b"
+    inside.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(top)], check=True)
+    subprocess.run(["git", "-C", str(top), "-c", "user.name=x", "-c", "user.email=x@x", "commit",
+                    "-q", "--allow-empty", "-m", "x"], check=True)
+    tree = pathlib.Path(world.folder.name, "tree")
+    subprocess.run(["git", "-C", str(top), "worktree", "add", "-q", str(tree)], check=True)
+    with limits(world, ["--usd", "0.5", "--per", "day", f"--repo={inside}", "--name", "repo"],
+                ["--iterations", "2", "--per", "1h", f"--dir={top / 'a'}", "--name", "dir"]):
+        for folder in (inside, tree, world.folder.name):
+            world.card(["--max-usd", "0.1"], "call", cwd=str(folder))
+        bills = [call["microcents"] for call in world.provider.ledger()["calls"]]
+        assert stand(world, "repo")["spent"] == sum(bills[:2]), (stand(world, "repo"), bills)
+        assert stand(world, "dir")["spent"] == 1, stand(world, "dir")
+        status, stdout, card, _ = world.card(["--max-usd", "0.1"], "until", cwd=str(inside))
+        assert status == 124 and card["unit"] == "ITERATIONS" and card["calls"] == 1, card
+        assert f"the 1h limit of 2 model calls in {top / 'a'} is spent" in stdout, stdout
+
+
+def tool_calls(world):
+    world.provider.control(default={"tool_calls": 2})
+    with limits(world, ["--tool-calls", "5", "--per", "day"]):
+        status, stdout, card, _ = world.card([], "until")
+        assert status == 124 and card["unit"] == "TOOL_CALLS", card
+        assert "the day's limit of 5 tool calls on this machine is spent: 4 used" in stdout, stdout
+        assert stand(world)["spent"] == 4
+
+
+def nobody_is_started(world):
+    """Without limits there is no authority, and nothing of it on disk."""
+    status, _, _, _ = world.card([], "call")
+    assert status == 0
+    assert not pathlib.Path(world.data, "authority").exists()
+    done = world.tell("limit")
+    assert done.returncode == 0 and "no limits" in done.stdout
+    assert not pathlib.Path(world.data, "authority").exists()
+
+
+def idle(world):
+    """It goes by itself when nobody has asked for a while, and its ledger is sound then."""
+    with limits(world, ["--usd", "0.5", "--per", "day"]):
+        end_authority(world)
+        done = world.tell("authority", "--idle", "200ms")
+        assert done.returncode == 0 and done.stderr == "", done
+        done = world.tell("verify", "authority")
+        assert done.returncode == 0 and "authority  ok: operations 1 to" in done.stdout, done
+        assert stand(world)["limit"] == USD // 2
+        second = world.tell("authority")
+        assert second.returncode == 1 and "is running" in second.stderr, second
+
+
+def tests(_world):
+    return (
+        ("one run reaches a limit", one_run),
+        ("a run's own cap comes first", own_cap_first),
+        ("two runs share a limit", two_runs),
+        ("eight runs at once start one authority", many_at_once),
+        ("the authority is killed again and again", authority_dies),
+        ("a run is killed", run_dies),
+        ("both are killed", both_die),
+        ("a run ends and the authority cannot be had", no_authority_at_the_end),
+        ("a stopped run goes on after midnight", reset),
+        ("a call waits for midnight", paused),
+        ("a stopped run goes on when the limit is raised", raised),
+        ("a stopped run goes on when the limit is removed", removed),
+        ("limits of places", places),
+        ("a limit of tool calls", tool_calls),
+        ("without limits nobody is started", nobody_is_started),
+        ("an idle authority ends", idle),
+    )
