@@ -244,6 +244,9 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     if (!may_go_out(call) || !may_be_asked(call) || !may_be_bounded(call)) {
         return;
     }
+    if (!pawl_gate_pass(call)) {
+        return;
+    }
     if (call->gateway->wait_head != NULL) {
         start_waiting(call); /* behind those who came before */
     } else {

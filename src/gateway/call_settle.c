@@ -320,6 +320,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         return;
     }
     begin_settling(call, end);
+    pawl_gate_answered(call);
     struct pawl_gateway *gateway = call->gateway;
     struct pawl_meter_result result = {.part_count = 1};
     if (call->answer.meter_made) {

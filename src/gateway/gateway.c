@@ -10,6 +10,7 @@
  * Ownership: the gateway owns its calls and passes; they free themselves when they are done.
  */
 #include "gateway/gateway_priv.h"
+#include "gateway/price_tier.h"
 
 #include <stdio.h>
 
@@ -71,6 +72,19 @@ copy_upstream(struct pawl_gateway *gateway, enum pawl_upstream upstream, const c
     gateway->modifiers[upstream] = regional ? PAWL_MODIFIER_REGIONAL : 0;
 }
 
+/* The model that the user declared, whatever provider it is of. */
+static void set_baseline(struct pawl_gateway *gateway, const struct pawl_gateway_options *options)
+{
+    struct pawl_price price;
+    struct pawl_price_query query = {.model = pawl_slice_str(options->declared_model),
+                                     .at_us = pawl_gateway_now_us(gateway)};
+    bool priced =
+        options->declared_model != NULL && pawl_price_lookup(options->prices, query, &price);
+    pawl_escalation_init(&gateway->escalation, options->escalation, query.model,
+                         priced ? pawl_price_tier(&price) : 0);
+    gateway->options.declared_model = NULL; /* borrowed for this call only */
+}
+
 pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
                           struct pawl_gateway **ret_gateway)
 {
@@ -87,6 +101,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     gateway->options = *options;
     gateway->estimator = estimator;
     gateway->subscriptions.key = options->account_key;
+    set_baseline(gateway, options);
     pawl_arena_init(&gateway->arena, GATEWAY_ARENA_BYTES);
     pawl_arena_init(&gateway->scratch, SCRATCH_BYTES_MAX);
     gateway->options.secret = copy_text(gateway, options->secret);

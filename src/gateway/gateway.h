@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "core/command.h"
 #include "engine/authority.h"
+#include "gateway/escalation.h"
 #include "gateway/estimate.h"
 #include "gateway/limit.h"
 #include "gateway/price.h"
@@ -41,6 +42,8 @@ enum pawl_refusal {
     PAWL_REFUSAL_LATCHED,     /* the run is latched already, or paused by somebody */
     PAWL_REFUSAL_NO_PRICE,    /* unknown model under a hard cap */
     PAWL_REFUSAL_UNMETERED,   /* a path or a body that spends and that cannot be bounded */
+    PAWL_REFUSAL_MODEL,       /* a dearer class of model than the run was begun with */
+    PAWL_REFUSAL_IDLE,        /* nobody was seen for a while; latches when somebody says no */
     PAWL_REFUSAL_FORBIDDEN,   /* the policy doesn't allow what the body asks for */
     PAWL_REFUSAL_WINDOW,      /* latches: a window of the subscription is used up */
     PAWL_REFUSAL_BODY,        /* a model call whose body cannot be read */
@@ -123,7 +126,9 @@ struct pawl_gateway_options {
     const char *policy;   /* its name, for messages; NULL: none; copied */
     bool stop_at_windows; /* calls on a subscription whose window is used up are refused */
     struct pawl_hash_key account_key; /* of accounts' ids (subscription.h) */
-    bool no_server_tools;             /* tools that the provider runs are refused */
+    enum pawl_escalation_mode escalation;
+    const char *declared_model; /* that the run was begun with; NULL: none */
+    bool no_server_tools;       /* tools that the provider runs are refused */
     enum pawl_gateway_modes modes;
     uint32_t patience_ms; /* how long a held call waits; 0: as long as its client does */
     uint32_t idle_ms;     /* how long not a byte may come from upstream; 0: 30 min */
@@ -135,6 +140,9 @@ struct pawl_gateway_options {
     /* For the modes that need them; may be NULL. on_ask is called once for several calls that wait
      * together. */
     enum pawl_limit_answer (*on_ask)(void *arg, const struct pawl_limit_question *question);
+    /* Whether nobody was seen for so long that a call must not go out without a word. May be NULL.
+     */
+    bool (*is_idle)(void *arg);
     void (*on_summary)(void *arg, const struct pawl_limit_summary *summary);
     void (*on_step)(void *arg, const struct pawl_limit_step *step);
     /* A provider told of the windows of the account that a call went out on. May be NULL. */
@@ -161,6 +169,9 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway);
  * durable. */
 void pawl_gateway_ask_tool(struct pawl_gateway *gateway,
                            const struct pawl_gateway_question *question);
+/* The question was about a model, and answered with yes: its class is the run's from here on. An
+ * unlatch has to follow. */
+void pawl_gateway_allow_model(struct pawl_gateway *gateway);
 /* The question was answered with no: whoever waits for it is refused, and the run latches. */
 void pawl_gateway_deny(struct pawl_gateway *gateway);
 /* The question stands, but nobody could be told of it: whoever waits is refused with words that do.

@@ -190,6 +190,7 @@ struct pawl_model_call {
     struct pawl_slice degraded_from; /* the model that was asked for, where another one is called */
     bool summary;                    /* this is the one more call at the limit */
     bool resumes;                    /* ASKING: until its window begins anew */
+    enum pawl_question_kind gate;    /* ASKING: what about, where it is not for more */
     struct pawl_subscription *subscription; /* it goes out on; NULL: not known */
     struct pawl_slice provider;
     bool priced;
@@ -251,6 +252,10 @@ struct pawl_gateway {
     struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
     uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
     struct pawl_subscriptions subscriptions;
+    struct pawl_escalation escalation;
+    unsigned denied_tier; /* a person said no to this class; 0: to none */
+    unsigned tier_asked;  /* of the question about a model; 0: there is none */
+    char model_asked[PAWL_ESCALATION_MODEL_BYTES];
     struct pawl_estimator *estimator;
     struct pawl_previous previous;
     struct pawl_tools tools;
@@ -271,7 +276,8 @@ struct pawl_gateway {
     bool stopped;
     struct pawl_refusal_words latch;
     struct pawl_model_call *asking; /* held until somebody answers; first come first */
-    bool asked;                     /* the question is open */
+    bool asked;                     /* the question is open, … */
+    enum pawl_question_kind about;  /* … and what it is about */
     enum pawl_summary_state summary;
     struct pawl_buf summary_text;
     bool summary_cut;
@@ -457,12 +463,44 @@ bool pawl_limit_without_tools(struct pawl_model_call *call);
 /* The client of a call that waits for an answer has gone, or its patience has. */
 void pawl_limit_leave(struct pawl_model_call *call);
 void pawl_limit_out_of_patience(struct pawl_model_call *call);
+/* Puts it among those that wait for an answer. */
+void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms);
 /* Judges every call again that waits for an answer. */
 void pawl_limit_ask_again(struct pawl_gateway *gateway);
 /* What is known of limits across runs has changed: whoever waits for one is judged again. */
 void pawl_limit_retry(struct pawl_gateway *gateway);
 /* A latch that no held call asked about: the question is opened all the same. */
 void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_words *words);
+
+/* --- gate.c --------------------------------------------------------------------------------- */
+
+/* Why a call that needs a person's word does not get it. */
+enum pawl_gate_answer {
+    PAWL_GATE_FORBIDDEN,  /* the policy lets nobody say it */
+    PAWL_GATE_NOBODY,     /* nobody can be asked */
+    PAWL_GATE_TELL,       /* the question stands; the client is to tell it */
+    PAWL_GATE_UNANSWERED, /* nobody answered in time */
+    PAWL_GATE_DENIED
+};
+
+/* Whether the call may be judged; else it waits or was refused. */
+bool pawl_gate_pass(struct pawl_model_call *call);
+/* Refuses a call that asked for a word. */
+void pawl_gate_refuse(struct pawl_model_call *call, enum pawl_gate_answer why, uint32_t waited_ms);
+/* The call has its answer. */
+void pawl_gate_answered(struct pawl_model_call *call);
+
+/* --- words_gate.c --------------------------------------------------------------------------- */
+
+void pawl_words_model(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      const struct pawl_limit_question *question,
+                      enum pawl_gate_answer why,
+                      uint32_t waited_ms);
+void pawl_words_idle(struct pawl_refusal_words *words,
+                     const struct pawl_gateway *gateway,
+                     enum pawl_gate_answer why,
+                     uint32_t waited_ms);
 
 /* --- summary.c ------------------------------------------------------------------------------ */
 

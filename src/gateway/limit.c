@@ -148,14 +148,21 @@ static enum pawl_limit_answer ask(struct pawl_gateway *gateway,
     };
     enum pawl_limit_answer answer = options->on_ask(options->arg, &question);
     gateway->asked = answer != PAWL_LIMIT_NOBODY;
+    gateway->about = PAWL_QUESTION_MORE;
     return answer;
 }
 
-static bool hold(struct pawl_model_call *call, uint64_t ms)
+void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms)
 {
     pawl_model_call_move(call, PAWL_MODEL_CALL_ASKING);
     append(call->gateway, call);
     pawl_model_call_set_timer(call, ms);
+}
+
+static bool hold(struct pawl_model_call *call, uint64_t ms)
+{
+    call->gate = PAWL_QUESTION_MORE;
+    pawl_limit_hold(call, ms);
     return true;
 }
 
@@ -198,8 +205,21 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call)
         (void)pawl_model_call_admit(call); /* The window has begun anew. */
         return;
     }
-    pawl_words_asked(&call->words, gateway, pawl_model_call_patience_ms(call));
+    uint32_t waited_ms = pawl_model_call_patience_ms(call);
+    if (call->gate != PAWL_QUESTION_MORE) {
+        pawl_gate_refuse(call, PAWL_GATE_UNANSWERED, waited_ms);
+        return;
+    }
+    pawl_words_asked(&call->words, gateway, waited_ms);
     pawl_refuse_call(call);
+}
+
+/* As if it had just come. */
+static void judge_again(struct pawl_model_call *call)
+{
+    if (pawl_gate_pass(call)) {
+        (void)pawl_model_call_admit(call);
+    }
 }
 
 void pawl_limit_ask_again(struct pawl_gateway *gateway)
@@ -210,9 +230,29 @@ void pawl_limit_ask_again(struct pawl_gateway *gateway)
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
         pawl_alarm_stop(call->store.alarm);
-        (void)pawl_model_call_admit(call);
+        judge_again(call);
         call = next;
     }
+}
+
+static void refuse_asking_one(struct pawl_model_call *call, bool denied)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (call->gate != gateway->about) {
+        judge_again(call); /* It asks for something else. */
+        return;
+    }
+    if (call->gate != PAWL_QUESTION_MORE) {
+        pawl_gate_refuse(call, denied ? PAWL_GATE_DENIED : PAWL_GATE_TELL, 0);
+        return;
+    }
+    if (denied) {
+        call->words.refusal = PAWL_REFUSAL_DENIED;
+        pawl_words_denied(&call->words, gateway);
+    } else {
+        pawl_words_asked(&call->words, gateway, 0);
+    }
+    pawl_refuse_call(call);
 }
 
 /* Refuses whoever waits; the first of them latches. */
@@ -224,13 +264,7 @@ static void refuse_asking(struct pawl_gateway *gateway, bool denied)
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
         pawl_alarm_stop(call->store.alarm);
-        if (denied) {
-            call->words.refusal = PAWL_REFUSAL_DENIED;
-            pawl_words_denied(&call->words, gateway);
-        } else {
-            pawl_words_asked(&call->words, gateway, 0);
-        }
-        pawl_refuse_call(call);
+        refuse_asking_one(call, denied);
         call = next;
     }
 }

@@ -44,9 +44,22 @@ struct pawl_limit_options {
     struct pawl_degrade_step steps[PAWL_DEGRADE_STEPS_MAX]; /* by percent */
 };
 
+/* What a person is asked. */
+enum pawl_question_kind {
+    PAWL_QUESTION_MORE,  /* for more of what ran out */
+    PAWL_QUESTION_MODEL, /* whether the run may move to a dearer class of model (gate.c) */
+    PAWL_QUESTION_RESUME /* whether it may go on, though nobody was seen for a while */
+};
+
 /* A call that waits for an answer. */
 struct pawl_limit_question {
-    struct pawl_amount asked; /* what would help, in the unit that ran out */
+    enum pawl_question_kind kind;
+    struct pawl_slice from; /* MODEL: the model that set the baseline, and … */
+    struct pawl_slice to;   /* … the one that is asked for */
+    int64_t cost_from;      /* of this call with each, in microcents; 0: not known */
+    int64_t cost_to;
+    struct pawl_amount asked; /* what would help, in the unit that ran out; MODEL: the dollars that
+                                 the same work lacks, 0: none */
     int64_t limit;
     int64_t spent;
     int64_t resets_at_us; /* 0: never by itself */

@@ -35,6 +35,8 @@ static const struct {
     [PAWL_REFUSAL_LATCHED] = {"latched", "run_stopped", 402, true, false},
     [PAWL_REFUSAL_NO_PRICE] = {"no_price", "no_price", 402, true, true},
     [PAWL_REFUSAL_UNMETERED] = {"unmetered", "unmetered", 402, true, true},
+    [PAWL_REFUSAL_MODEL] = {"model", "dearer_model", 402, true, true},
+    [PAWL_REFUSAL_IDLE] = {"idle", "nobody_there", 402, true, true},
     [PAWL_REFUSAL_FORBIDDEN] = {"forbidden", "forbidden_by_policy", 402, true, true},
     [PAWL_REFUSAL_WINDOW] = {"window", "window_exhausted", 402, true, true},
     [PAWL_REFUSAL_BODY] = {"body", "invalid_body", 400, true, true},
@@ -273,6 +275,15 @@ static void on_paused(struct pawl_model_call *call, const struct pawl_result *re
     (void)result; /* paused or ended already: as good */
 }
 
+/* What the ledger is told: a cap has a unit; what a person or a provider stopped has none. */
+static uint8_t reason_of(const struct pawl_model_call *call, uint16_t unit)
+{
+    if (unit != PAWL_UNIT_NONE) {
+        return PAWL_REASON_CAP;
+    }
+    return call->words.refusal == PAWL_REFUSAL_IDLE ? PAWL_REASON_IDLE : PAWL_REASON_BREAKER;
+}
+
 void pawl_refuse_pause(struct pawl_model_call *call,
                        uint16_t unit,
                        void (*done)(struct pawl_model_call *, const struct pawl_result *))
@@ -285,7 +296,7 @@ void pawl_refuse_pause(struct pawl_model_call *call,
                 .tenant = gateway->subject.levels[PAWL_LEVEL_TENANT],
                 .name = gateway->subject.session,
                 .state = PAWL_SESSION_PAUSED,
-                .reason = PAWL_REASON_CAP,
+                .reason = reason_of(call, unit),
                 .unit = unit,
             },
     };

@@ -100,6 +100,7 @@ static void forget_thresholds(struct pawl_run *run, const struct pawl_account *a
 static void lift(struct pawl_run *run)
 {
     struct pawl_account account;
+    pawl_presence_sign(&run->presence, run->clock.real_us(run->clock.arg));
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
                       &account);
     forget_thresholds(run, &account);
@@ -188,6 +189,29 @@ static void refuse_result(struct pawl_run *run, struct pawl_http_exchange *excha
                         pawl_result_meaning(code));
 }
 
+/* The question's answer, and more where it is given. A question about a model or about going on is
+ * answered by itself; what is given with it is a yes of its own. */
+static uint16_t say_yes(struct pawl_run *run,
+                        const struct pawl_amount *lines,
+                        uint32_t line_count,
+                        struct pawl_slice meta)
+{
+    uint16_t code = PAWL_RESULT_OK;
+    bool asked = run->question.approval != 0;
+    if (asked && run->question.kind != PAWL_QUESTION_MORE) {
+        code = answer(run, true, NULL, 0, meta);
+        run->question.approval = 0;
+        if (code != PAWL_RESULT_OK || line_count == 0) {
+            return code;
+        }
+        asked = false;
+    }
+    if (!asked) {
+        code = open_unasked(run, lines, line_count, meta);
+    }
+    return code == PAWL_RESULT_OK ? answer(run, true, lines, line_count, meta) : code;
+}
+
 void pawl_run_approve(struct pawl_run *run,
                       struct pawl_http_exchange *exchange,
                       const struct pawl_amount *lines,
@@ -210,23 +234,20 @@ void pawl_run_approve(struct pawl_run *run,
     struct pawl_buf meta;
     pawl_buf_init(&meta, META_BYTES_MAX);
     write_meta(by, !asked, &meta);
-    uint16_t code = PAWL_RESULT_OK;
-    if (!asked) {
-        code = open_unasked(run, lines, line_count, pawl_buf_slice(&meta));
+    if (line_count == 0) {
+        lines = question.lines;
+        line_count = question.line_count;
     }
-    if (code == PAWL_RESULT_OK) {
-        code = answer(run, true, lines, line_count, pawl_buf_slice(&meta));
-    }
+    uint16_t code = say_yes(run, lines, line_count, pawl_buf_slice(&meta));
     pawl_buf_free(&meta);
     if (code != PAWL_RESULT_OK) {
         refuse_result(run, exchange, code);
         return;
     }
-    run->question = (struct pawl_run_question){.approval = 0};
-    if (line_count == 0) {
-        lines = question.lines;
-        line_count = question.line_count;
+    if (asked && question.kind == PAWL_QUESTION_MODEL) {
+        pawl_gateway_allow_model(run->gateway);
     }
+    run->question = (struct pawl_run_question){.approval = 0};
     say_given(run, lines, line_count, by);
     lift(run);
     reply(run, exchange, asked, lines, line_count);
@@ -256,7 +277,7 @@ void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, st
     run->question = (struct pawl_run_question){.approval = 0};
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_denied(pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &line);
+    pawl_lines_denied(pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &run->asked, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
     reply(run, exchange, true, NULL, 0);

@@ -12,12 +12,14 @@
 #include "base/money.h"
 #include "base/slice.h"
 #include "core/result.h"
+#include "gateway/limit.h"
 
 struct pawl_http_exchange;
 struct pawl_run;
 
 /* The question that is open. */
 struct pawl_run_question {
+    enum pawl_question_kind kind;
     uint64_t approval; /* its id in the ledger; 0: there is none */
     bool opening;      /* … yet: it is on its way to the disk */
     uint32_t line_count;

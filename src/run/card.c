@@ -56,6 +56,13 @@ static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_append_str(out, "HARD STOP at ");
         append_cap_amount(card, PAWL_UNIT_WALL_CLOCK_MS, out);
         break;
+    case PAWL_WHY_REFUSED: {
+        struct pawl_slice words = pawl_slice_str(card->words);
+        size_t end = pawl_slice_find(words, PAWL_SLICE(". "));
+        pawl_buf_append_str(out, "HARD STOP: ");
+        pawl_buf_append_slice(out, pawl_slice_sub(words, 0, end));
+        break;
+    }
     case PAWL_WHY_STOPPED:
         pawl_buf_append_str(out, "stopped with pawl stop");
         break;

@@ -24,6 +24,7 @@ enum pawl_run_why {
     PAWL_WHY_SIGNAL,
     PAWL_WHY_CAP,
     PAWL_WHY_TIME,
+    PAWL_WHY_REFUSED, /* a refusal latched that is about no cap */
     PAWL_WHY_STOPPED,
     PAWL_WHY_KEEPER,
     PAWL_WHY_NOT_STARTED,
@@ -66,6 +67,7 @@ struct pawl_card {
     bool hard_stop;
     bool killed;                     /* by pawl */
     uint16_t unit;                   /* of the cap that fired; 0: none */
+    const char *words;               /* REFUSED: of the refusal that latched */
     int status;                      /* of pawl */
     int agent_status;                /* -1: it did not end by itself */
     int agent_signal;                /* 0: none */

@@ -12,10 +12,11 @@
 const char *pawl_run_why_name(enum pawl_run_why why)
 {
     static const char *const names[PAWL_WHY_COUNT] = {
-        [PAWL_WHY_COMPLETED] = "completed", [PAWL_WHY_FAILED] = "failed",
-        [PAWL_WHY_SIGNAL] = "signal",       [PAWL_WHY_CAP] = "cap",
-        [PAWL_WHY_TIME] = "time",           [PAWL_WHY_STOPPED] = "stopped",
-        [PAWL_WHY_KEEPER] = "keeper",       [PAWL_WHY_NOT_STARTED] = "not_started",
+        [PAWL_WHY_COMPLETED] = "completed",     [PAWL_WHY_FAILED] = "failed",
+        [PAWL_WHY_SIGNAL] = "signal",           [PAWL_WHY_CAP] = "cap",
+        [PAWL_WHY_REFUSED] = "refused",         [PAWL_WHY_TIME] = "time",
+        [PAWL_WHY_STOPPED] = "stopped",         [PAWL_WHY_KEEPER] = "keeper",
+        [PAWL_WHY_NOT_STARTED] = "not_started",
     };
     PAWL_ASSERT(why < PAWL_WHY_COUNT);
     return names[why];

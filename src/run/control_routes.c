@@ -108,6 +108,16 @@ deny(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_v
     pawl_run_deny(arg, exchange, values[DENY_BY].text);
 }
 
+/* POST …/run/presence: somebody is there. */
+static void
+take_sign(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_run *run = arg;
+    pawl_presence_sign(&run->presence, run->clock.real_us(run->clock.arg));
+    show_status(arg, exchange, NULL);
+}
+
 const struct pawl_control_route pawl_control_routes[] = {
     {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
     {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
@@ -115,5 +125,6 @@ const struct pawl_control_route pawl_control_routes[] = {
      ask_tool},
     {"POST", PAWL_CONTROL_PATH "/approve", approve_fields, APPROVE_FIELDS, approve},
     {"POST", PAWL_CONTROL_PATH "/deny", deny_fields, DENY_FIELDS, deny},
+    {"POST", PAWL_CONTROL_PATH "/presence", NULL, 0, take_sign},
 };
 const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);

@@ -80,6 +80,7 @@ static enum pawl_session_reason outcome(const struct pawl_card *card)
         return PAWL_REASON_CAPPED;
     case PAWL_WHY_SIGNAL:
     case PAWL_WHY_STOPPED:
+    case PAWL_WHY_REFUSED:
         return PAWL_REASON_KILLED;
     case PAWL_WHY_FAILED:
     case PAWL_WHY_KEEPER:

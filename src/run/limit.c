@@ -74,20 +74,47 @@ static void on_opened(struct pawl_op *op)
     }
 }
 
+/* The ledger's kind of question; amounts belong to one for more alone. */
+static uint8_t kind_of(const struct pawl_limit_question *question)
+{
+    switch (question->kind) {
+    case PAWL_QUESTION_MODEL:
+        return PAWL_APPROVAL_MODEL;
+    case PAWL_QUESTION_RESUME:
+        return PAWL_APPROVAL_RESUME;
+    case PAWL_QUESTION_MORE:
+        break;
+    }
+    return PAWL_APPROVAL_RAISE_CAP;
+}
+
 static void open_question(struct pawl_run *run)
 {
+    bool more = run->asked.kind == PAWL_QUESTION_MORE;
     struct pawl_command open = {
         .type = PAWL_COMMAND_APPROVAL_OPEN,
         .u.approval_open = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
                             .session = pawl_slice_str(run->rundir.id),
-                            .kind = PAWL_APPROVAL_RAISE_CAP,
-                            .line_count = 1,
+                            .kind = kind_of(&run->asked),
+                            .line_count = more ? 1 : 0,
                             .lines = {run->asked.asked}},
     };
-    run->question =
-        (struct pawl_run_question){.opening = true, .line_count = 1, .lines = {run->asked.asked}};
+    run->question = (struct pawl_run_question){.kind = run->asked.kind,
+                                               .opening = true,
+                                               .line_count = run->asked.asked.value > 0 ? 1 : 0,
+                                               .lines = {run->asked.asked}};
     run->question_op = (struct pawl_op){.done = on_opened, .arg = run};
     pawl_engine_submit(run->engine, &open, &run->question_op);
+}
+
+/* Its texts are the gateway's, and are needed until it is told. */
+static void keep_question(struct pawl_run *run, const struct pawl_limit_question *question)
+{
+    run->asked = *question;
+    (void)pawl_slice_copy_str(question->from, run->asked_from, sizeof(run->asked_from));
+    (void)pawl_slice_copy_str(question->to, run->asked_to, sizeof(run->asked_to));
+    run->asked.from = pawl_slice_str(run->asked_from);
+    run->asked.to = pawl_slice_str(run->asked_to);
 }
 
 enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question)
@@ -102,9 +129,25 @@ enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_questi
     if (run->question.approval != 0) {
         return tell(run) ? PAWL_LIMIT_HOLD : PAWL_LIMIT_TELL;
     }
-    run->asked = *question;
+    keep_question(run, question);
     open_question(run);
     return PAWL_LIMIT_HOLD;
+}
+
+/* --- Presence -------------------------------------------------------------------------------- */
+
+/* Only where a person can be seen at all: without a terminal there is nobody to miss, unless
+ * somebody gives signs. */
+bool pawl_run_is_idle(void *arg)
+{
+    struct pawl_run *run = arg;
+    int64_t pause_ms = pawl_run_policy_idle_ms(&run->policy);
+    if (!run->attended || pause_ms == 0 ||
+        !(run->presence.follows || run->presence.sign_count > 0)) {
+        return false;
+    }
+    int64_t now_us = run->clock.real_us(run->clock.arg);
+    return now_us - pawl_presence_last_us(&run->presence, now_us) >= pause_ms * PAWL_US_PER_MS;
 }
 
 /* --- The last words ------------------------------------------------------------------------- */

@@ -53,7 +53,9 @@ void pawl_lines_given(const struct pawl_amount *lines,
                       const struct pawl_account *account,
                       struct pawl_slice by,
                       struct pawl_buf *out);
-void pawl_lines_denied(struct pawl_slice by, struct pawl_buf *out);
+void pawl_lines_denied(struct pawl_slice by,
+                       const struct pawl_limit_question *question,
+                       struct pawl_buf *out);
 /* A step down the ladder, or why it is not taken. */
 void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out);
 void pawl_lines_stopped(struct pawl_buf *out);

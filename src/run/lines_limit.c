@@ -44,10 +44,46 @@ static const char *local_time(int64_t us, char out[static TIME_BYTES])
     return out;
 }
 
+/* "This run would switch from A to B …": the question about a dearer class of model. */
+static void
+model_question(const char *run_id, const struct pawl_limit_question *question, struct pawl_buf *out)
+{
+    char one[PAWL_MONEY_TEXT_BYTES];
+    char other[PAWL_MONEY_TEXT_BYTES];
+    pawl_buf_printf(out, "pawl: this run would switch from %.*s to %.*s, estimated %s",
+                    (int)question->from.bytes, question->from.data, (int)question->to.bytes,
+                    question->to.data, pawl_money_format_usd_short(question->cost_to, one));
+    if (question->cost_from > 0) {
+        pawl_buf_printf(out, " instead of %s",
+                        pawl_money_format_usd_short(question->cost_from, other));
+    }
+    pawl_buf_append_str(out, " for this call");
+    if (question->asked.value > 0) {
+        pawl_buf_printf(
+            out, "; raise the cap from %s to %s?",
+            pawl_money_format_usd_short(question->limit, one),
+            pawl_money_format_usd_short(question->limit + question->asked.value, other));
+    } else {
+        pawl_buf_append_byte(out, '.');
+    }
+    pawl_buf_printf(out, " Yes: pawl approve %s   No: pawl deny %s\n", run_id, run_id);
+}
+
 void pawl_lines_question(const char *run_id,
                          const struct pawl_limit_question *question,
                          struct pawl_buf *out)
 {
+    if (question->kind == PAWL_QUESTION_MODEL) {
+        model_question(run_id, question, out);
+        return;
+    }
+    if (question->kind == PAWL_QUESTION_RESUME) {
+        pawl_buf_printf(out,
+                        "pawl: nobody was seen at the keyboard for a while, so the agent waits. Go "
+                        "on: pawl approve %s   Stop: pawl deny %s\n",
+                        run_id, run_id);
+        return;
+    }
     char spent[PAWL_CAP_TEXT_BYTES];
     char limit[PAWL_CAP_TEXT_BYTES];
     char when[TIME_BYTES];
@@ -74,8 +110,8 @@ void pawl_lines_given(const struct pawl_amount *lines,
                       struct pawl_buf *out)
 {
     char text[PAWL_CAP_TEXT_BYTES];
-    pawl_buf_printf(out, "pawl: %.*s gave", by.bytes > 0 ? (int)by.bytes : 8,
-                    by.bytes > 0 ? by.data : "somebody");
+    pawl_buf_printf(out, "pawl: %.*s %s", by.bytes > 0 ? (int)by.bytes : 8,
+                    by.bytes > 0 ? by.data : "somebody", line_count > 0 ? "gave" : "said yes");
     for (uint32_t i = 0; i < line_count; i++) {
         enum pawl_run_cap_index index = pawl_cap_of_unit(lines[i].unit);
         if (index == PAWL_CAP_COUNT) {
@@ -89,10 +125,18 @@ void pawl_lines_given(const struct pawl_amount *lines,
     pawl_buf_append_str(out, "; the run goes on\n");
 }
 
-void pawl_lines_denied(struct pawl_slice by, struct pawl_buf *out)
+void pawl_lines_denied(struct pawl_slice by,
+                       const struct pawl_limit_question *question,
+                       struct pawl_buf *out)
 {
-    pawl_buf_printf(out, "pawl: %.*s said no; the run is stopped\n",
-                    by.bytes > 0 ? (int)by.bytes : 8, by.bytes > 0 ? by.data : "somebody");
+    pawl_buf_printf(out, "pawl: %.*s said no; ", by.bytes > 0 ? (int)by.bytes : 8,
+                    by.bytes > 0 ? by.data : "somebody");
+    if (question->kind == PAWL_QUESTION_MODEL) {
+        pawl_buf_printf(out, "calls of %.*s and dearer ones are refused\n", (int)question->to.bytes,
+                        question->to.data);
+    } else {
+        pawl_buf_append_str(out, "the run is stopped\n");
+    }
 }
 
 void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out)

@@ -174,6 +174,22 @@ void pawl_run_policy_size(const struct pawl_run_policy *policy,
         .set = true, .amount = sizing->microcents, .origin = PAWL_ORIGIN_COMPUTED};
 }
 
+enum pawl_escalation_mode pawl_run_policy_escalation(const struct pawl_run_policy *policy)
+{
+    if (pawl_policy_is(&policy->policy, PAWL_POLICY_ESCALATION, "allow")) {
+        return PAWL_ESCALATION_ALLOW;
+    }
+    return pawl_policy_is(&policy->policy, PAWL_POLICY_ESCALATION, "forbid")
+               ? PAWL_ESCALATION_FORBID
+               : PAWL_ESCALATION_ASK;
+}
+
+int64_t pawl_run_policy_idle_ms(const struct pawl_run_policy *policy)
+{
+    bool off = pawl_policy_is(&policy->policy, PAWL_POLICY_IDLE_PAUSE_AFTER, "off");
+    return off ? 0 : pawl_policy_number(&policy->policy, PAWL_POLICY_IDLE_PAUSE_AFTER);
+}
+
 enum pawl_policy_field_id pawl_run_policy_cap_field(enum pawl_run_cap_index index)
 {
     static const enum pawl_policy_field_id fields[PAWL_CAP_COUNT] = {

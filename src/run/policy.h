@@ -11,6 +11,7 @@
 
 #include "base/attrs.h"
 #include "base/err.h"
+#include "gateway/escalation.h"
 #include "policy/policy.h"
 #include "run/datadir.h"
 #include "run/environ.h"
@@ -60,6 +61,9 @@ void pawl_run_policy_size(const struct pawl_run_policy *policy,
                           const struct pawl_sizing_place *place,
                           struct pawl_run_cap *usd,
                           struct pawl_sizing *sizing);
+enum pawl_escalation_mode pawl_run_policy_escalation(const struct pawl_run_policy *policy);
+/* After how long without a person the next call waits; 0: never. */
+int64_t pawl_run_policy_idle_ms(const struct pawl_run_policy *policy);
 /* The field of a cap. */
 enum pawl_policy_field_id pawl_run_policy_cap_field(enum pawl_run_cap_index index);
 /* The policy's caps where none was set yet; what it has computed is set by then. */

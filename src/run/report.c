@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 #include "base/arena.h"
+#include <string.h>
+
 #include "run/run_priv.h"
 
 /* --- From the run itself ------------------------------------------------------------------- */
@@ -26,7 +28,7 @@ static enum pawl_run_why why_of(const struct pawl_run *run)
         return PAWL_WHY_STOPPED;
     }
     if (run->latched) {
-        return PAWL_WHY_CAP;
+        return run->latch.unit != PAWL_UNIT_NONE ? PAWL_WHY_CAP : PAWL_WHY_REFUSED;
     }
     if (WIFSIGNALED(run->wait_status)) {
         return PAWL_WHY_SIGNAL;
@@ -40,6 +42,7 @@ static int status_of(const struct pawl_run *run, enum pawl_run_why why)
     case PAWL_WHY_CAP:
     case PAWL_WHY_TIME:
     case PAWL_WHY_STOPPED:
+    case PAWL_WHY_REFUSED:
         return PAWL_RUN_EXIT_CAPPED;
     case PAWL_WHY_KEEPER:
         return PAWL_RUN_EXIT_FAILED;
@@ -80,6 +83,8 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .hard_stop = run->was_latched || run->time_up,
         .killed = run->killed,
         .unit = unit_of(run, why),
+        .words = strncmp(run->latch_message, "pawl: ", 6) == 0 ? run->latch_message + 6
+                                                               : run->latch_message,
         .status = status_of(run, why),
         .agent_status = exited ? WEXITSTATUS(run->wait_status) : -1,
         .agent_signal = signaled ? WTERMSIG(run->wait_status) : 0,

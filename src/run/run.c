@@ -45,6 +45,36 @@ static int check_command(const char *name)
     return PAWL_RUN_EXIT_NOT_EXECUTABLE;
 }
 
+/* Words of the command line in place of the policy's. */
+static pawl_err take_flags(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    const struct {
+        const char *text;
+        enum pawl_policy_field_id field;
+        const char *flag;
+    } flags[] = {
+        {run->options->escalation, PAWL_POLICY_ESCALATION, "escalation"},
+        {run->options->idle_pause, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(flags); i++) {
+        struct pawl_policy_setting setting = {
+            .field = flags[i].field,
+            .text = pawl_slice_str(flags[i].text),
+            .origin = PAWL_POLICY_FROM_FLAG,
+            .source = flags[i].flag,
+        };
+        if (flags[i].text == NULL) {
+            continue;
+        }
+        pawl_err err = pawl_policy_set(&run->policy.policy, &setting, msg);
+        if (pawl_failed(err)) {
+            pawl_errmsg_wrap(msg, "--%s", flags[i].flag);
+            return err;
+        }
+    }
+    return PAWL_OK;
+}
+
 /* Flags first, then what follows from them, then the policy. */
 static void settle_caps(struct pawl_run *run)
 {
@@ -107,6 +137,9 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         err = pawl_run_policy_open(run->options->policy, pawl_environ_get, &run->policy, msg);
     }
     if (pawl_ok(err)) {
+        err = take_flags(run, msg);
+    }
+    if (pawl_ok(err)) {
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);
     }
     if (pawl_ok(err)) {
@@ -163,6 +196,7 @@ static int run_all(struct pawl_run *run)
         run->place.dir[0] = run->place.repo[0] = '\0';
     }
     pawl_terminal_open(&run->terminal);
+    pawl_presence_begin(&run->presence, &run->terminal, run->clock.real_us(run->clock.arg));
     pawl_err err = prepare(run, &msg);
     if (pawl_ok(err)) {
         err = pawl_keeper_fork(run->options->argv, &run->keeper, &msg);

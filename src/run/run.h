@@ -48,6 +48,8 @@ struct pawl_run_options {
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     enum pawl_run_cap_index primary; /* the first cap given, else dollars */
     const char *policy;              /* a built-in one's name, or a file; NULL: policy.h chooses */
+    const char *escalation;          /* the policy's word in its place; NULL: as the policy says */
+    const char *idle_pause;          /* the same of idle.pause_after */
     enum pawl_run_attendance attendance;
     struct pawl_limit_options limit; /* `attended` is found out by the run */
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */

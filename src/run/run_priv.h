@@ -43,6 +43,7 @@
 #include "run/model.h"
 #include "run/place.h"
 #include "run/policy.h"
+#include "run/presence.h"
 #include "run/recent.h"
 #include "run/run.h"
 #include "run/rundir.h"
@@ -131,6 +132,7 @@ struct pawl_run {
     struct pawl_control control;
     struct pawl_worktree worktree;
     struct pawl_windows windows;
+    struct pawl_presence presence;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
 
     /* What happened. */
@@ -149,7 +151,9 @@ struct pawl_run {
     struct pawl_run_question question;
     struct pawl_op question_op;
     struct pawl_limit_question asked; /* in its own words */
-    bool was_latched;                 /* once, whatever lifted it since */
+    char asked_from[PAWL_ESCALATION_MODEL_BYTES];
+    char asked_to[PAWL_ESCALATION_MODEL_BYTES];
+    bool was_latched; /* once, whatever lifted it since */
     uint32_t step_count;
     struct pawl_card_step steps[PAWL_CARD_STEPS_MAX];
     struct pawl_buf notices; /* lines that could not be printed */
@@ -202,6 +206,7 @@ void pawl_run_look_at_clock(struct pawl_run *run);
 /* --- limit.c: for the gateway --- */
 
 enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question);
+bool pawl_run_is_idle(void *arg);
 void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
 void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);
 

@@ -259,6 +259,9 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .on_summary = pawl_run_on_summary,
         .on_step = pawl_run_on_step,
         .limit = run->options->limit,
+        .is_idle = pawl_run_is_idle,
+        .escalation = pawl_run_policy_escalation(&run->policy),
+        .declared_model = run->model.priced ? run->model.name : NULL,
         .on_windows = on_windows,
         .stop_at_windows =
             pawl_policy_is(&run->policy.policy, PAWL_POLICY_WINDOWS_AT_LIMIT, "stop"),

@@ -127,8 +127,14 @@ static void put_estimates(struct pawl_json_writer *writer, const struct pawl_sta
 
 static void put_question(struct pawl_json_writer *writer, const struct pawl_status *status)
 {
+    static const char *const kinds[] = {[PAWL_QUESTION_MORE] = "more",
+                                        [PAWL_QUESTION_MODEL] = "model",
+                                        [PAWL_QUESTION_RESUME] = "resume"};
+    if (status->asks) {
+        pawl_json_member_str(writer, "question", kinds[status->about]);
+    }
     pawl_json_key(writer, "asking");
-    if (status->asked_count == 0) {
+    if (!status->asks) {
         pawl_json_put_null(writer);
         return;
     }

@@ -36,7 +36,9 @@ struct pawl_status {
     struct pawl_run_limits limits; /* across runs */
     struct pawl_gateway_counters counters;
     const struct pawl_gateway_latch *latch; /* NULL: none */
-    uint32_t asked_count;                   /* what the open question asks for; 0: none is open */
+    bool asks;                              /* a question is open, … */
+    enum pawl_question_kind about;          /* … and what it is about */
+    uint32_t asked_count;                   /* what it asks for; a yes to the rest has no amount */
     const struct pawl_amount *asked;
     uint32_t estimate_count;
     struct pawl_estimate_error estimates[PAWL_ESTIMATE_MODELS];

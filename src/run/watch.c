@@ -426,6 +426,8 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
         .now_us = pawl_run_now_us(run),
         .counters = pawl_gateway_counters(run->gateway),
         .latch = run->latched ? &run->latch : NULL,
+        .asks = run->question.approval != 0,
+        .about = run->question.kind,
         .asked_count = run->question.approval != 0 ? run->question.line_count : 0,
         .asked = run->question.lines,
     };

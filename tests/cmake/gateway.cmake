@@ -15,6 +15,7 @@ foreach(dialect anthropic gemini openai_chat openai_responses)
     PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
 endforeach()
 pawl_unit_test(route gateway)
+pawl_unit_test(escalation gateway)
 pawl_unit_test(estimate gateway)
 pawl_unit_test(estimate_tokens gateway)
 # The gateway on its own, for the black-box suites of tests/http.

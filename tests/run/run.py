@@ -19,6 +19,7 @@ import count as counting  # noqa: E402
 import disks  # noqa: E402
 import files  # noqa: E402
 import kills  # noqa: E402
+import gate  # noqa: E402
 import limits  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
@@ -34,7 +35,7 @@ import world as surroundings  # noqa: E402
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
-          "resume": resume, "reviews": reviews,
+          "gate": gate, "resume": resume, "reviews": reviews,
           "shared": shared}
 
 

@@ -129,6 +129,7 @@ static void card_names_every_kind_of_end(void **state)
         {PAWL_WHY_SIGNAL, "killed by signal 9 (Killed)"},
         {PAWL_WHY_CAP, "HARD STOP at the cap of $1.50"},
         {PAWL_WHY_TIME, "HARD STOP at the cap of 1h"},
+        {PAWL_WHY_REFUSED, "HARD STOP: the 5h window is used up\n"},
         {PAWL_WHY_STOPPED, "stopped with pawl stop"},
         {PAWL_WHY_KEEPER, "keeper"},
         {PAWL_WHY_NOT_STARTED, "could not be executed"},
@@ -137,6 +138,7 @@ static void card_names_every_kind_of_end(void **state)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
         struct pawl_card card = capped_card();
         card.why = rows[i].why;
+        card.words = "the 5h window is used up. It begins anew in 1h";
         card.agent_signal = rows[i].why == PAWL_WHY_SIGNAL ? 9 : 0;
         const char *words[] = {rows[i].words, NULL};
         expect_words(text_of(&card), words);
