@@ -68,6 +68,7 @@ static void merge_short(struct pawl_slice piece, struct sink *sink)
     uint8_t starts[SHORT_BYTES + 1]; /* of the parts, and the end */
     uint32_t ranks[SHORT_BYTES];     /* of a part together with the next one */
     uint32_t count = (uint32_t)piece.bytes;
+    PAWL_ASSERT(count > 1 && count <= SHORT_BYTES); /* every byte is a token */
     for (uint32_t i = 0; i < count; i++) {
         starts[i] = (uint8_t)i;
         ranks[i] = i + 1 < count ? rank_of(piece.data + i, 2) : TOKEN_RANK_NONE;
