@@ -173,7 +173,7 @@ static const struct option options[] = {
     {"cap", "USD: the budget (1.00)", set_cap},
     {"prices", "IN,OUT: USD a million tokens (3,15)", set_prices},
     {"streams", "N,N…: clients at once (1,8,32,128)", set_streams},
-    {"pace", "N,N…: tokens a second of each stream, 0: all at once (2000,0)", set_paces},
+    {"pace", "N,N…: tokens a second of each stream, 0: all at once (5000,0)", set_paces},
     {"mode", "auto, ceiling or extend (each of them)", set_mode},
     {"distribution", "lognormal, pareto, bimodal, short or ceiling (lognormal)", set_distribution},
     {"median", "N: tokens of a middling reply (300)", set_median},
@@ -341,7 +341,7 @@ int main(int argc, char **argv)
         .stream_count = 4,
         .modes = {"ceiling", "extend", "auto"},
         .mode_count = 3,
-        .paces = {2000, 0},
+        .paces = {5000, 0},
         .pace_count = 2,
     };
     for (int i = 1; i < argc; i++) {

@@ -464,9 +464,12 @@ cut_short(const struct decider *decider, int64_t uses, struct form *ret_form)
     if (query->last_chance || query->under_way == 0) {
         return PAWL_ADMISSION_UNIT_COUNT;
     }
-    struct form form = {query->input_tokens, 0, uses};
     int64_t smallest = smallest_output(query);
     int64_t likely = pawl_max_i64(likely_output(query), smallest);
+    struct form form = {query->input_tokens, likely, uses};
+    if (fits(decider, form, PURSE_FREE, 1)) {
+        return PAWL_ADMISSION_UNIT_COUNT; /* as nearly always */
+    }
     int64_t later = largest_output_of(decider, form, 2 * likely, PURSE_ROOM, 1) / 2;
     form.output = pawl_max_i64(pawl_min_i64(likely, later), smallest);
     *ret_form = form;
