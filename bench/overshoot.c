@@ -313,6 +313,10 @@ static void show_head(const struct plan *plan, int argc, char **argv)
                  distribution_names[scene->distribution], (long long)scene->median,
                  (long long)scene->input_tokens, (long long)scene->asked, scene->hang_up,
                  scene->lies, scene->unstreamed);
+    int64_t smallest = scene->input_tokens * scene->price_input + 256 * scene->price_output;
+    put_percent("what does not buy another call stays: a middling prompt with 256 tokens takes ",
+                ppm_of(smallest / 1000000, scene->cap_microcents));
+    (void)printf(" %% of the cap\n");
     (void)printf("a stream that is left is billed for %s; pace in tokens a second, 0: all at once; "
                  "%u runs, the mean and (the worst)\n",
                  scene->bill_full ? "the whole reply" : "what was written until it is noticed",
