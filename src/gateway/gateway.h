@@ -69,6 +69,7 @@ struct pawl_gateway_latch {
 struct pawl_gateway_counters {
     uint64_t calls;               /* model calls forwarded */
     uint64_t refusals;            /* answered by pawl itself, streams that it cut included */
+    uint64_t repeats;             /* of them, those that only repeated why the run is stopped */
     uint64_t passed;              /* free paths forwarded */
     uint64_t batches;             /* let through unmetered */
     uint64_t in_flight;           /* model calls that are not done yet, waiting ones included */

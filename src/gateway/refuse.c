@@ -331,6 +331,7 @@ static bool write_down(struct pawl_model_call *call)
         call->words.latches = false; /* once is enough */
     }
     if (!refusals[call->words.refusal].noted) {
+        gateway->counters.repeats += call->words.refusal != PAWL_REFUSAL_UNREACHABLE ? 1 : 0;
         return false;
     }
     if (call->words.latches) {

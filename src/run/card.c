@@ -123,7 +123,11 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
     label(out, "calls");
-    pawl_buf_printf(out, "%" PRIu64 ", %" PRIu64 " refused\n", card->calls, card->refusals);
+    pawl_buf_printf(out, "%" PRIu64 ", %" PRIu64 " refused", card->calls, card->refusals);
+    if (card->repeats > 0) {
+        pawl_buf_printf(out, ", %" PRIu64 " more after the stop", card->repeats);
+    }
+    pawl_buf_append_byte(out, '\n');
     if (card->batches > 0) {
         label(out, "batches");
         pawl_buf_printf(out, "%" PRIu64 " sent; what they cost is not in these figures\n",

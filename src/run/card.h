@@ -80,6 +80,7 @@ struct pawl_card {
     int64_t overshoot_microcents;
     uint64_t calls;
     uint64_t refusals;
+    uint64_t repeats; /* beside them: what came when the run was stopped already */
     uint64_t batches; /* let through, and not in these figures */
     uint64_t approvals_asked;
     uint64_t approvals_given;

@@ -47,7 +47,8 @@ def check_stopped(world, done, requests, conversations=1):
     asked = [(request.thread, request.turn) for request in world.model.requests]
     assert len(asked) == requests, f"{asked}\n{done.said}"
     assert len(set(asked)) == len(asked), f"sent twice: {asked}"
-    assert 1 <= done.card["refusals"] <= conversations, f"{done.card}\n{done.said}"
+    refused = done.card["refusals"] + done.card["repeats"]
+    assert 1 <= refused <= conversations, f"{done.card}\n{done.said}"
     check_books(world, done)
     world.await_nobody()
 
@@ -83,6 +84,7 @@ def a_normal_run_with_tools(pawl, agent):
         assert "All done." in done.stdout, done.said
         assert world.has("step-0") and world.has("step-1")
         assert len(world.model.requests) == 3, world.model.requests
+        assert done.card["refusals"] + done.card["repeats"] == 0, done.card  # no websocket either
         assert spent(done, "tool_calls") == 2, done.history.run  # at the hook and in the answer
         check_books(world, done)
         world.await_nobody()

@@ -393,6 +393,7 @@ static void the_first_tool_call_too_many_is_refused_at_its_hook_and_latches(void
     begin(world, &exchange, whole_body);
     assert_int_equal(exchange.status, 402);
     assert_int_equal(pawl_gateway_counters(world->gateway).refusals, 3);
+    assert_int_equal(pawl_gateway_counters(world->gateway).repeats, 2);
     fake_exchange_free(&exchange);
 }
 
