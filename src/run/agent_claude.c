@@ -63,6 +63,51 @@ static pawl_err refuse_ways_out(const struct pawl_agent_request *request, struct
     return PAWL_OK;
 }
 
+/* --- What other settings would have done ----------------------------------------------------- */
+
+static void
+note_file(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, const char *path)
+{
+    struct pawl_json json;
+    if (pawl_failed(pawl_agent_read_json(plan, path, &json))) {
+        return; /* It is not there, or Claude Code itself will complain. */
+    }
+    uint32_t env = pawl_json_get(&json, 0, "env");
+    const char *own = request->get(base_url);
+    uint32_t address = env != PAWL_JSON_NONE ? pawl_json_get(&json, env, base_url) : env;
+    if (address != PAWL_JSON_NONE && !pawl_json_string_is(&json, address, own != NULL ? own : "")) {
+        pawl_agent_note(plan,
+                        "%s sets %s, which counts only as a variable here: export it, and "
+                        "calls go there through pawl",
+                        path, base_url);
+    }
+    for (size_t i = 0; env != PAWL_JSON_NONE && i < PAWL_ARRAY_LEN(other_providers); i++) {
+        uint32_t on = pawl_json_get(&json, env, other_providers[i]);
+        if (on != PAWL_JSON_NONE &&
+            (pawl_json_string_is(&json, on, "1") || pawl_json_string_is(&json, on, "true"))) {
+            pawl_agent_note(plan,
+                            "%s switches %s on, which is off under pawl: nothing could meter "
+                            "it",
+                            path, other_providers[i]);
+        }
+    }
+}
+
+/* Somebody who relies on one of these settings would wonder. */
+static void note_settings(const struct pawl_agent_request *request, struct pawl_agent_plan *plan)
+{
+    const char *own = request->get("CLAUDE_CONFIG_DIR");
+    const char *home = request->get("HOME");
+    note_file(request, plan,
+              own != NULL && own[0] != '\0'
+                  ? pawl_agent_text(plan, "%s/settings.json", own)
+                  : pawl_agent_text(plan, "%s/.claude/settings.json", home != NULL ? home : ""));
+    note_file(request, plan, pawl_agent_text(plan, "%s/.claude/settings.json", request->cwd));
+    note_file(request, plan, pawl_agent_text(plan, "%s/.claude/settings.local.json", request->cwd));
+}
+
+/* --- Settings -------------------------------------------------------------------------------- */
+
 /* What the user gave by --settings: JSON, or a file with it. NULL text where nothing. */
 static pawl_err read_given(const struct pawl_agent_option *option,
                            struct pawl_agent_plan *plan,
@@ -185,6 +230,7 @@ pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
     }
     pawl_agent_env_default(plan, request, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1",
                            "no side traffic past the gateway");
+    note_settings(request, plan);
     put_settings(request, plan, given ? &json : NULL);
     const char *path = pawl_agent_text(plan, "%s/%s", request->run_dir, PAWL_AGENT_CLAUDE_FILE);
     if (!given) {

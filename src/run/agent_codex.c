@@ -180,22 +180,10 @@ static bool names_hooks(const char *setting)
            strncmp(setting, "features.codex_hooks", 20) == 0;
 }
 
-/* Why the user's own arguments or settings leave no room for pawl's hook; NULL: they do. */
-static const char *why_no_hooks(const struct pawl_agent_request *request,
-                                struct pawl_agent_plan *plan)
+/* What config.toml holds, or nothing. */
+static struct pawl_slice read_config(const struct pawl_agent_request *request,
+                                     struct pawl_agent_plan *plan)
 {
-    size_t end = pawl_agent_options_end(request);
-    for (size_t i = request->command.first; i + 1 < end; i++) {
-        const char *argument = request->argv[i];
-        bool config = strcmp(argument, "-c") == 0 || strcmp(argument, "--config") == 0;
-        if ((config && names_hooks(request->argv[i + 1])) ||
-            (strncmp(argument, "--config=", 9) == 0 && names_hooks(argument + 9))) {
-            return "the command sets hooks of its own (-c hooks…)";
-        }
-        if (strcmp(argument, "--disable") == 0 && strstr(request->argv[i + 1], "hooks") != NULL) {
-            return "the command switches them off (--disable hooks)";
-        }
-    }
     struct pawl_slice config = PAWL_SLICE_NONE;
     const char *own = request->get("CODEX_HOME");
     const char *home = request->get("HOME");
@@ -203,7 +191,46 @@ static const char *why_no_hooks(const struct pawl_agent_request *request,
         own != NULL && own[0] != '\0'
             ? pawl_agent_text(plan, "%s/config.toml", own)
             : pawl_agent_text(plan, "%s/.codex/config.toml", home != NULL ? home : "");
-    if (pawl_ok(pawl_agent_read_file(plan, path, &config)) && switched_off(config)) {
+    return pawl_ok(pawl_agent_read_file(plan, path, &config)) ? config : PAWL_SLICE_NONE;
+}
+
+/* Somebody who relies on a provider of his own would wonder. */
+static void note_provider(struct pawl_agent_plan *plan, struct pawl_slice config)
+{
+    while (config.bytes > 0) {
+        struct pawl_slice line = pawl_slice_trim(pawl_slice_cut(&config, '\n'));
+        if (pawl_slice_starts_with(line, PAWL_SLICE("["))) {
+            return; /* Behind the first table's head it is another setting. */
+        }
+        struct pawl_slice value = line;
+        struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&value, '='));
+        value = pawl_slice_trim(value);
+        if (pawl_slice_equal_str(name, "model_provider") &&
+            !pawl_slice_starts_with(value, PAWL_SLICE("\"openai\""))) {
+            pawl_agent_note(plan,
+                            "config.toml chooses the provider %.*s, which is not used under "
+                            "pawl: calls go to OPENAI_BASE_URL, or to OpenAI's own address",
+                            (int)pawl_slice_sub(value, 0, 64).bytes, value.data);
+        }
+    }
+}
+
+/* Why the user's own arguments or settings leave no room for pawl's hook; NULL: they do. */
+static const char *why_no_hooks(const struct pawl_agent_request *request, struct pawl_slice config)
+{
+    size_t end = pawl_agent_options_end(request);
+    for (size_t i = request->command.first; i + 1 < end; i++) {
+        const char *argument = request->argv[i];
+        bool is_config = strcmp(argument, "-c") == 0 || strcmp(argument, "--config") == 0;
+        if ((is_config && names_hooks(request->argv[i + 1])) ||
+            (strncmp(argument, "--config=", 9) == 0 && names_hooks(argument + 9))) {
+            return "the command sets hooks of its own (-c hooks…)";
+        }
+        if (strcmp(argument, "--disable") == 0 && strstr(request->argv[i + 1], "hooks") != NULL) {
+            return "the command switches them off (--disable hooks)";
+        }
+    }
+    if (switched_off(config)) {
         return "config.toml switches them off (hooks = false)";
     }
     return NULL;
@@ -272,7 +299,9 @@ pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
     if (pawl_failed(err)) {
         return err;
     }
-    plan->no_hooks = why_no_hooks(request, plan);
+    struct pawl_slice config = read_config(request, plan);
+    note_provider(plan, config);
+    plan->no_hooks = why_no_hooks(request, config);
     plan->hooks = plan->no_hooks == NULL;
     if (plan->hooks) {
         put_hook(request, plan, at);

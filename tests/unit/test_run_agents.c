@@ -323,6 +323,25 @@ static void claude_is_refused_where_it_would_call_somebody_else(void **state)
     has(world->msg.text, "nothing.json");
 }
 
+static void claude_says_which_settings_do_not_count(void **state)
+{
+    struct world *world = *state;
+    static const char *const address[] = {"ANTHROPIC_BASE_URL", "http://proxy", NULL};
+    put_file(".claude/settings.json", "{\"env\":{\"ANTHROPIC_BASE_URL\":\"http://proxy\"}}");
+    plan(world, "claude");
+    assert_int_equal(world->plan.note_count, 2); /* The project is the home here. */
+    has(world->plan.notes[0], ".claude/settings.json sets ANTHROPIC_BASE_URL");
+    user = address;
+    plan(world, "claude");
+    assert_int_equal(world->plan.note_count, 0);
+    user = NULL;
+    put_file(".claude/settings.json", "{}");
+    put_file(".claude/settings.local.json", "{\"env\":{\"CLAUDE_CODE_USE_VERTEX\":\"1\"}}");
+    plan(world, "claude");
+    assert_int_equal(world->plan.note_count, 1);
+    has(world->plan.notes[0], "switches CLAUDE_CODE_USE_VERTEX on");
+}
+
 /* --- Codex ------------------------------------------------------------------------------------ */
 
 static void codex_gets_a_provider_behind_all_its_options(void **state)
@@ -388,6 +407,18 @@ static void codex_is_refused_where_it_would_call_somebody_else(void **state)
     refused(world, "codex cloud exec hi", "cloud");
     refused(world, "codex --remote ws://h:1", "--remote");
     plan(world, "codex exec -- --oss");
+}
+
+static void codex_says_that_another_provider_does_not_count(void **state)
+{
+    struct world *world = *state;
+    put_file(".codex/config.toml", "model = \"m\"\nmodel_provider = \"azure\"\n[x]\ny = 1\n");
+    plan(world, "codex");
+    assert_int_equal(world->plan.note_count, 1);
+    has(world->plan.notes[0], "\"azure\"");
+    put_file(".codex/config.toml", "model_provider = \"openai\"\n[x]\nmodel_provider = \"z\"\n");
+    plan(world, "codex");
+    assert_int_equal(world->plan.note_count, 0);
 }
 
 static void codex_without_room_for_a_hook_says_why(void **state)
@@ -563,6 +594,8 @@ int main(void)
         WITH_WORLD(claude_gets_settings_that_come_before_all_others),
         WITH_WORLD(claude_keeps_the_settings_that_the_user_gave),
         WITH_WORLD(claude_is_refused_where_it_would_call_somebody_else),
+        WITH_WORLD(claude_says_which_settings_do_not_count),
+        WITH_WORLD(codex_says_that_another_provider_does_not_count),
         WITH_WORLD(codex_gets_a_provider_behind_all_its_options),
         WITH_WORLD(codex_trusts_the_hook_by_its_hash),
         WITH_WORLD(codex_key_comes_from_where_the_user_has_it),
