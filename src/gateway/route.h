@@ -39,7 +39,8 @@ struct pawl_route_request {
     struct pawl_slice method;
     struct pawl_slice path; /* not decoded, without the query */
     bool upgrade;
-    bool overridden; /* a header asks the provider to take it for another method */
+    struct pawl_slice key; /* of the header x-pawl-key, for a path that begins with "/-/" */
+    bool overridden;       /* a header asks the provider to take it for another method */
 };
 
 /* `secret` is compared in a time that does not depend on where the two differ. */

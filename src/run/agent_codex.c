@@ -21,6 +21,8 @@
 
 enum { VALUE_BYTES_MAX = 32768, HOOK_TIMEOUT_S = 10 };
 
+#define KEY_VARIABLE "PAWL_GATEWAY_KEY"
+
 /* What runs somewhere else, or in a service that outlives pawl. */
 static const char *const elsewhere[] = {"cloud", "remote-control", "queue", "agents"};
 
@@ -139,8 +141,12 @@ static pawl_err put_provider(const struct pawl_agent_request *request,
     pawl_buf_append_str(&value, "model_provider=pawl");
     append_c(plan, at, &value,
              "a provider of pawl's own, whatever config.toml and profiles choose");
+    /* Other users may read the command line, so the secret goes by a header. */
+    const char *secret = strrchr(request->address, '/') + 1;
+    int host_bytes = (int)(secret - request->address);
     pawl_buf_append_str(&value, "model_providers.pawl={name=\"OpenAI through pawl\",base_url=");
-    put_text(&value, pawl_agent_text(plan, "%s/openai/v1", request->address));
+    put_text(&value, pawl_agent_text(plan, "%.*s-/openai/v1", host_bytes, request->address));
+    pawl_buf_append_str(&value, ",env_http_headers={\"x-pawl-key\"=\"" KEY_VARIABLE "\"}");
     /* A refusal is final; and a stream that broke off is for the user to ask for again. */
     pawl_buf_append_str(&value,
                         ",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0,"
@@ -148,6 +154,8 @@ static pawl_err put_provider(const struct pawl_agent_request *request,
     pawl_err err = put_key(request, plan, &value, msg);
     pawl_buf_append_str(&value, "}");
     if (pawl_ok(err)) {
+        pawl_agent_env(plan, KEY_VARIABLE, secret,
+                       "the gateway's secret, which it sends by a header");
         append_c(plan, at, &value,
                  "the gateway's address, the user's own key, plain HTTP, no retries of its own");
     }

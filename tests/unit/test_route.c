@@ -215,6 +215,21 @@ static void without_the_secret_there_is_nothing(void **state)
     }
 }
 
+static void the_secret_may_come_by_a_header(void **state)
+{
+    (void)state;
+    struct pawl_route_request request = {.method = PAWL_SLICE("POST"),
+                                         .path = PAWL_SLICE("/-/anthropic/v1/messages")};
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_NOT_FOUND);
+    request.key = PAWL_SLICE("-");
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_NOT_FOUND);
+    request.key = PAWL_SLICE(SECRET);
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_MODEL_CALL);
+    /* Where the path has one, only that counts. */
+    request.path = PAWL_SLICE("/other/anthropic/v1/messages");
+    assert_int_equal(pawl_route_of(&request, SECRET).kind, PAWL_ROUTE_NOT_FOUND);
+}
+
 static void another_protocol_is_told_apart(void **state)
 {
     (void)state;
@@ -281,6 +296,7 @@ int main(void)
         cmocka_unit_test(googles_paths_name_model_and_verb),
         cmocka_unit_test(a_method_that_a_header_replaces_is_not_believed),
         cmocka_unit_test(without_the_secret_there_is_nothing),
+        cmocka_unit_test(the_secret_may_come_by_a_header),
         cmocka_unit_test(another_protocol_is_told_apart),
         cmocka_unit_test(addresses_upstream_follow_each_vendors_habit),
         cmocka_unit_test(the_host_is_cut_from_an_address),

@@ -354,7 +354,10 @@ static void codex_gets_a_provider_behind_all_its_options(void **state)
     const char *ours = strstr(command, "model_provider=pawl");
     assert_non_null(ours);
     assert_true(strstr(command, "evil") < ours && ours < strstr(command, " -- prompt"));
-    has(command, "base_url=\"http://127.0.0.1:1/s/openai/v1\"");
+    has(command, "base_url=\"http://127.0.0.1:1/-/openai/v1\"");
+    has(command, "env_http_headers={\"x-pawl-key\"=\"PAWL_GATEWAY_KEY\"}");
+    assert_string_equal(item_of(world, PAWL_AGENT_ENV, "PAWL_GATEWAY_KEY"), "s");
+    lacks(command, "/s/");
     has(command, "env_key=\"OPENAI_API_KEY\"");
     has(command, "request_max_retries=0");
     assert_true(world->plan.hooks);
