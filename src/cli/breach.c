@@ -49,15 +49,16 @@ static bool is_spending(uint16_t unit)
 static bool is_escalation(const struct pawl_breach_facts *facts, struct pawl_breach *breach)
 {
     int64_t percent = percent_of(facts->dearer_microcents, facts->microcents);
-    if (!is_spending(facts->unit) ||
-        (percent < PAWL_BREACH_DEARER_PERCENT && !facts->model_approved)) {
+    if (!is_spending(facts->unit) || (percent < PAWL_BREACH_DEARER_PERCENT &&
+                                      !facts->model_approved && !facts->dearer_refused)) {
         return false;
     }
     (void)snprintf(breach->words, sizeof(breach->words),
-                   "%" PRId64 "%% of the dollars for %s, begun with %s%s", percent,
+                   "%" PRId64 "%% of the dollars for %s, begun with %s%s%s", percent,
                    facts->dearer[0] != '\0' ? facts->dearer : "a dearer model",
                    facts->baseline[0] != '\0' ? facts->baseline : "another",
-                   facts->model_approved ? "; the switch was approved" : "");
+                   facts->model_approved ? "; the switch was approved" : "",
+                   facts->dearer_refused ? "; its call was the one that did not fit" : "");
     return true;
 }
 
@@ -156,6 +157,14 @@ static void count_thread(struct looking *looking, struct pawl_slice thread)
     }
 }
 
+static void note_dearer(struct looking *looking, struct pawl_slice model, unsigned tier)
+{
+    if (tier > looking->dearest_tier) {
+        looking->dearest_tier = tier;
+        (void)pawl_slice_copy_str(model, looking->facts->dearer, sizeof(looking->facts->dearer));
+    }
+}
+
 /* The first call of the main conversation sets the baseline where no model was declared: side
  * calls, such as titles, do not. */
 static bool take_call(void *arg, const struct pawl_history_call *call)
@@ -163,6 +172,11 @@ static bool take_call(void *arg, const struct pawl_history_call *call)
     struct looking *looking = arg;
     struct pawl_breach_facts *facts = looking->facts;
     if (pawl_slice_equal_str(call->state, "refused")) {
+        unsigned asked = tier_of(looking, call->model_asked);
+        facts->dearer_refused = looking->tier != 0 && asked > looking->tier;
+        if (facts->dearer_refused) {
+            note_dearer(looking, call->model_asked, asked);
+        }
         return true;
     }
     struct pawl_slice thread = thread_of(looking, call->reserve_meta);
@@ -179,10 +193,7 @@ static bool take_call(void *arg, const struct pawl_history_call *call)
     }
     if (looking->tier != 0 && tier > looking->tier) {
         facts->dearer_microcents += call->spent[PAWL_HISTORY_MICROCENTS];
-        if (tier > looking->dearest_tier) {
-            looking->dearest_tier = tier;
-            (void)pawl_slice_copy_str(model, facts->dearer, sizeof(facts->dearer));
-        }
+        note_dearer(looking, model, tier);
     }
     return !looking->arena.overflowed;
 }

@@ -43,6 +43,7 @@ struct pawl_breach_facts {
     int64_t microcents;
     int64_t dearer_microcents; /* spent on models of a dearer class than the first one */
     bool model_approved;       /* a switch to a dearer model was approved */
+    bool dearer_refused;       /* the last call that was refused asked for one */
     char baseline[64];         /* the declared model, else the one of the first call */
     char dearer[64];           /* the dearest of the others */
     int64_t verification_microcents;
@@ -53,7 +54,7 @@ struct pawl_breach_facts {
     char origin[16]; /* of the cap that was reached: "default", "flag", …; "": not known */
 };
 
-enum { PAWL_BREACH_WORDS_BYTES = 200 };
+enum { PAWL_BREACH_WORDS_BYTES = 256 };
 struct pawl_breach {
     enum pawl_breach_cause cause;
     char words[PAWL_BREACH_WORDS_BYTES]; /* the facts that decided */

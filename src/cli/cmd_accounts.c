@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/open.h"
 #include "run/windows.h"
 
@@ -90,12 +91,29 @@ static bool show(void *arg, const struct pawl_account_record *record)
     return true;
 }
 
+static const struct pawl_cli_column columns[] = {
+    {"ACCOUNT", false, 0}, {"PROVIDER", false, 0},   {"WINDOW", false, 0},
+    {"USED", false, 0},    {"TOKENS LEFT", true, 0}, {"AS OF", false, 0},
+};
+
+pawl_err
+pawl_cli_print_windows(const struct pawl_datadir *dir, const char *before, struct pawl_errmsg *msg)
+{
+    struct pawl_clock clock = pawl_clock_os();
+    struct listing listing = {
+        .now_us = clock.real_us(clock.arg),
+        .table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns)),
+    };
+    pawl_err err = pawl_accounts_each(dir, show, &listing, msg);
+    if (listing.count > 0) {
+        fputs(before, stdout);
+    }
+    pawl_cli_table_print(listing.table, stdout);
+    return err;
+}
+
 static int run_accounts(const struct pawl_cli_call *call)
 {
-    static const struct pawl_cli_column columns[] = {
-        {"ACCOUNT", false, 0}, {"PROVIDER", false, 0},   {"WINDOW", false, 0},
-        {"USED", false, 0},    {"TOKENS LEFT", true, 0}, {"AS OF", false, 0},
-    };
     struct pawl_errmsg msg = {""};
     struct pawl_datadir dir;
     struct pawl_clock clock = pawl_clock_os();

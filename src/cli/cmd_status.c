@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_status.c: `pawl status`: the live runs in a table, or one of them in full, and the limits
- * that hold across runs.
+ * cmd_status.c: `pawl status`: the live runs in a table, or one of them in full, and what holds
+ * across runs: windows of subscriptions, limits of one's own.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -139,6 +139,10 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
     }
     if (listing.count == 0) {
         puts("no run is live");
+    }
+    err = pawl_cli_print_windows(dir, "\n", &msg);
+    if (pawl_failed(err)) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
     return pawl_cli_has_limits(dir) ? pawl_cli_print_limits(call, dir, "\n") : PAWL_EXIT_OK;
 }
@@ -285,10 +289,10 @@ const struct pawl_cli_command pawl_cli_command_status = {
     .name = "status",
     .operands = "[RUN]",
     .summary = "where the live runs stand",
-    .text =
-        "A line for each live run, and the limits across runs; with RUN that one in full: every\n"
-        "cap with what is spent and held, how fast it is used up (over the last five minutes)\n"
-        "and how long it lasts at this rate, the dearest call and the last ones.",
+    .text = "A line for each live run, the windows of subscriptions and the limits across runs; "
+            "with RUN that one in full: every\n"
+            "cap with what is spent and held, how fast it is used up (over the last five minutes)\n"
+            "and how long it lasts at this rate, the dearest call and the last ones.",
     .examples = "  pawl status\n"
                 "  pawl status last\n"
                 "  pawl status --json | jq '.caps[0]'",

@@ -42,7 +42,7 @@ static const struct pawl_cli_option options[] = {
 enum question { ASKS_NOTHING, ASKS_TO_STOP, ASKS_TO_APPROVE };
 
 struct session {
-    const struct pawl_datadir *dir;
+    struct pawl_datadir dir;
     struct pawl_top top;
     enum question question;
     char asked_about[PAWL_RUN_ID_BYTES];
@@ -57,7 +57,7 @@ static bool take(void *arg, const char *id)
     struct session *session = arg;
     struct pawl_errmsg msg;
     struct pawl_top *top = &session->top;
-    if (pawl_ok(pawl_glance_ask(session->dir, id, ASK_MS, NULL, &top->runs[top->count], &msg))) {
+    if (pawl_ok(pawl_glance_ask(&session->dir, id, ASK_MS, NULL, &top->runs[top->count], &msg))) {
         top->count++;
     }
     return top->count < RUNS_MAX;
@@ -81,7 +81,7 @@ static pawl_err look(struct session *session, struct pawl_errmsg *msg)
     }
     top->clock = session->clock;
     top->count = 0;
-    pawl_err err = pawl_glance_candidates(session->dir, take, session, msg);
+    pawl_err err = pawl_glance_candidates(&session->dir, take, session, msg);
     pawl_top_arrange(top, selected);
     return err;
 }
@@ -118,7 +118,7 @@ static void act(struct session *session)
     struct pawl_buf answer;
     bool stops = session->question == ASKS_TO_STOP;
     pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
-    pawl_err err = pawl_live_post(session->dir, session->asked_about, stops ? "/stop" : "/approve",
+    pawl_err err = pawl_live_post(&session->dir, session->asked_about, stops ? "/stop" : "/approve",
                                   PAWL_SLICE("{}"), POST_MS, &answer, &msg);
     pawl_buf_free(&answer);
     (void)snprintf(session->message, sizeof(session->message), "%s: %.200s", session->asked_about,
@@ -270,7 +270,6 @@ static int take_sort(const struct pawl_cli_call *call, enum pawl_top_sort *sort)
 static int run_top(const struct pawl_cli_call *call)
 {
     static struct session session;
-    struct pawl_datadir dir;
     struct pawl_errmsg msg = {""};
     bool once =
         pawl_cli_has(call, OPTION_ONCE) || isatty(STDOUT_FILENO) == 0 || isatty(STDIN_FILENO) == 0;
@@ -278,11 +277,10 @@ static int run_top(const struct pawl_cli_call *call)
     if (status != PAWL_CLI_GO_ON) {
         return status;
     }
-    pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &dir, &msg);
+    pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &session.dir, &msg);
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
-    session.dir = &dir;
     session.top.interactive = !once;
     session.top.runs = pawl_alloc_zeroed(RUNS_MAX, sizeof(session.top.runs[0]));
     if (session.top.runs == NULL) {

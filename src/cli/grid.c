@@ -45,7 +45,7 @@ static void put(struct pawl_grid *grid, int row, int column, uint32_t code, enum
     if (row < 0 || row >= grid->height || column < 0 || column >= grid->width) {
         return;
     }
-    struct pawl_cell *cell = &grid->cells[row * grid->width + column];
+    struct pawl_cell *cell = pawl_grid_cell(grid, row, column);
     cell->code = code;
     cell->style = (uint8_t)style;
 }
@@ -127,15 +127,15 @@ void pawl_grid_line(struct pawl_grid *grid, int row, enum pawl_style style, bool
         return;
     }
     for (int i = 0; i < grid->width; i++) {
-        grid->cells[row * grid->width + i].style = (uint8_t)style;
-        grid->cells[row * grid->width + i].selected = selected;
+        pawl_grid_cell(grid, row, i)->style = (uint8_t)style;
+        pawl_grid_cell(grid, row, i)->selected = selected;
     }
 }
 
 void pawl_grid_print(const struct pawl_grid *grid, FILE *out)
 {
     for (int row = 0; row < grid->height; row++) {
-        const struct pawl_cell *line = &grid->cells[row * grid->width];
+        const struct pawl_cell *line = pawl_grid_cell(grid, row, 0);
         int end = grid->width;
         while (end > 0 && line[end - 1].code == ' ') {
             end--;

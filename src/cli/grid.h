@@ -11,6 +11,7 @@
 #define PAWL_CLI_GRID_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -43,6 +44,12 @@ struct pawl_grid {
 /* Blank. Sizes are brought within the bounds above. To be freed; exits when there is no memory. */
 void pawl_grid_init(struct pawl_grid *grid, int width, int height, bool utf8);
 void pawl_grid_free(struct pawl_grid *grid);
+
+/* A cell inside the grid. */
+static inline struct pawl_cell *pawl_grid_cell(const struct pawl_grid *grid, int row, int column)
+{
+    return &grid->cells[(size_t)row * (size_t)grid->width + (size_t)column];
+}
 
 /* A field of a line: what is outside of the grid is left out. */
 struct pawl_field {

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits.h: the limits across runs as a table, for the commands that show them. */
+/*
+ * limits.h: what holds across runs, as tables for the commands that show it: limits of one's own,
+ * and the windows of subscriptions.
+ */
 #ifndef PAWL_CLI_LIMITS_H
 #define PAWL_CLI_LIMITS_H
 
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "cli/cli.h"
 #include "run/datadir.h"
 
@@ -15,5 +19,9 @@ bool pawl_cli_has_limits(const struct pawl_datadir *dir);
 int pawl_cli_print_limits(const struct pawl_cli_call *call,
                           const struct pawl_datadir *dir,
                           const char *before);
+/* The windows that providers told of, if any: `before` and the table. */
+PAWL_MUST_CHECK pawl_err pawl_cli_print_windows(const struct pawl_datadir *dir,
+                                                const char *before,
+                                                struct pawl_errmsg *msg);
 
 #endif

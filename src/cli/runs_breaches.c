@@ -85,7 +85,7 @@ static void key_of(const struct gathering *gathering,
                    const struct pawl_breach *breach,
                    char out[static KEY_BYTES])
 {
-    struct pawl_slice text = PAWL_SLICE_NONE;
+    struct pawl_slice text;
     char week[PAWL_REVIEW_WEEK_BYTES];
     switch (gathering->by) {
     case PAWL_BREACHES_BY_POLICY:

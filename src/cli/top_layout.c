@@ -272,7 +272,7 @@ static void put_list(const struct pawl_top *top, struct pawl_grid *grid, int row
         int here = row + 1 + (int)i;
         put_run(grid, here, &columns, &top->runs[first + i]);
         for (int x = 0; top->interactive && first + i == top->selected && x < grid->width; x++) {
-            grid->cells[here * grid->width + x].selected = true;
+            pawl_grid_cell(grid, here, x)->selected = true;
         }
     }
     if (top->count == 0) {

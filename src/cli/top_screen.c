@@ -154,7 +154,7 @@ void pawl_screen_paint(const struct pawl_grid *grid)
     (void)erase();
     for (int row = 0; row < grid->height; row++) {
         for (int column = 0; column < grid->width; column++) {
-            const struct pawl_cell *cell = &grid->cells[row * grid->width + column];
+            const struct pawl_cell *cell = pawl_grid_cell(grid, row, column);
             wchar_t text[2] = {(wchar_t)cell->code, L'\0'};
             cchar_t character;
             short pair = 0;

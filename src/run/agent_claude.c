@@ -185,6 +185,46 @@ static void put_hooks(const struct pawl_agent_request *request,
     pawl_json_object_end(writer);
 }
 
+/* A file that is there and cannot be read may have one: then it is left alone. */
+static bool file_has_status_line(struct pawl_agent_plan *plan, const char *path)
+{
+    struct pawl_json json;
+    pawl_err err = pawl_agent_read_json(plan, path, &json);
+    return pawl_ok(err) ? pawl_json_get(&json, 0, "statusLine") != PAWL_JSON_NONE
+                        : err.code != PAWL_ERR_NOT_FOUND;
+}
+
+/* Whether the user has a status line already, in what was given or in a file. */
+static bool has_status_line(const struct pawl_agent_request *request,
+                            struct pawl_agent_plan *plan,
+                            const struct pawl_json *given)
+{
+    static const char *const files[] = {".claude/settings.json", ".claude/settings.local.json"};
+    const char *config = request->get("CLAUDE_CONFIG_DIR");
+    const char *home = request->get("HOME");
+    bool found = given != NULL && pawl_json_get(given, 0, "statusLine") != PAWL_JSON_NONE;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(files) && !found; i++) {
+        found = file_has_status_line(plan, pawl_agent_text(plan, "%s/%s", request->cwd, files[i]));
+    }
+    if (!found && config != NULL && config[0] != '\0') {
+        found = file_has_status_line(plan, pawl_agent_text(plan, "%s/settings.json", config));
+    } else if (!found && home != NULL) {
+        found = file_has_status_line(plan, pawl_agent_text(plan, "%s/%s", home, files[0]));
+    }
+    return found;
+}
+
+static void put_status_line(const struct pawl_agent_request *request,
+                            struct pawl_agent_plan *plan,
+                            struct pawl_json_writer *writer)
+{
+    pawl_json_key(writer, "statusLine");
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "type", "command");
+    pawl_json_member_str(writer, "command", pawl_agent_statusline_command(request, plan));
+    pawl_json_object_end(writer);
+}
+
 static void put_settings(const struct pawl_agent_request *request,
                          struct pawl_agent_plan *plan,
                          const struct pawl_json *given)
@@ -200,6 +240,9 @@ static void put_settings(const struct pawl_agent_request *request,
     }
     put_env(request, plan, given, &writer);
     put_hooks(request, plan, given, &writer);
+    if (!has_status_line(request, plan, given)) {
+        put_status_line(request, plan, &writer);
+    }
     pawl_json_object_end(&writer);
     plan->full = plan->full || text.overflowed;
     pawl_agent_file(plan, PAWL_AGENT_CLAUDE_FILE, pawl_buf_slice(&text),

@@ -159,16 +159,12 @@ static void put_word(struct pawl_buf *out, const char *word)
     pawl_buf_append_byte(out, '\'');
 }
 
-const char *pawl_agent_hook_command(const struct pawl_agent_request *request,
-                                    struct pawl_agent_plan *plan)
+static const char *
+shell_command(struct pawl_agent_plan *plan, const char *const *words, size_t word_count)
 {
     struct pawl_buf command;
     pawl_buf_init(&command, 16 * (size_t)PAWL_PATH_BYTES);
-    const char *const words[] = {
-        request->pawl,    "hook",          pawl_agent_name(request->command.agent),
-        "--run",          request->run_id, "--data-dir",
-        request->data_dir};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
+    for (size_t i = 0; i < word_count; i++) {
         if (i > 0) {
             pawl_buf_append_byte(&command, ' ');
         }
@@ -178,6 +174,23 @@ const char *pawl_agent_hook_command(const struct pawl_agent_request *request,
     const char *kept = keep(plan, pawl_buf_slice(&command));
     pawl_buf_free(&command);
     return kept;
+}
+
+const char *pawl_agent_hook_command(const struct pawl_agent_request *request,
+                                    struct pawl_agent_plan *plan)
+{
+    const char *const words[] = {
+        request->pawl,    "hook",          pawl_agent_name(request->command.agent),
+        "--run",          request->run_id, "--data-dir",
+        request->data_dir};
+    return shell_command(plan, words, PAWL_ARRAY_LEN(words));
+}
+
+const char *pawl_agent_statusline_command(const struct pawl_agent_request *request,
+                                          struct pawl_agent_plan *plan)
+{
+    const char *const words[] = {request->pawl, "statusline", "--data-dir", request->data_dir};
+    return shell_command(plan, words, PAWL_ARRAY_LEN(words));
 }
 
 /* --- The agent's own arguments --------------------------------------------------------------- */

@@ -67,6 +67,10 @@ const char *pawl_agent_text(struct pawl_agent_plan *plan, const char *format, ..
 const char *pawl_agent_hook_command(const struct pawl_agent_request *request,
                                     struct pawl_agent_plan *plan);
 
+/* "'/usr/bin/pawl' statusline --data-dir '/…'": of the run that the agent's environment names. */
+const char *pawl_agent_statusline_command(const struct pawl_agent_request *request,
+                                          struct pawl_agent_plan *plan);
+
 /* --- Options in the agent's own arguments ---------------------------------------------------- */
 
 struct pawl_agent_option {

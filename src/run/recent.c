@@ -89,7 +89,7 @@ void pawl_recent_pace(const struct pawl_recent *recent,
         if (i == PAWL_CAP_TIME) {
             ret_pace->units[i].left_ms = account->units[i].limit > 0 ? left : -1;
         } else if (used > 0) {
-            if (!pawl_money_mul_div_floor(used, 60 * 1000, window_ms,
+            if (!pawl_money_mul_div_floor(used, INT64_C(60000), window_ms,
                                           &ret_pace->units[i].per_minute)) {
                 ret_pace->units[i].per_minute = PAWL_AMOUNT_MAX;
             }

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import termios
+import time
 
 from control import ask
 from world import PATIENCE_S, expect_line, finish
@@ -135,6 +136,25 @@ def never_waits(world):
     assert finish(process, "go\n")[0] == 0
 
 
+def across_runs(world):
+    """Below the live runs stand the windows of subscriptions and the limits."""
+    window = {"anthropic-ratelimit-unified-5h-utilization": "0.42",
+              "anthropic-ratelimit-unified-5h-status": "allowed",
+              "anthropic-ratelimit-unified-5h-reset": str(int(time.time()) + 4500)}
+    world.provider.control(default={"reply_tokens": 5, "headers": window})
+    process = world.start(["--name", "one"], "call", "say:ready", "listen")
+    expect_line(process, "ready")
+    booked(world)
+    # One that does not outlive the test by long; a command would start one that does.
+    assert world.tell("authority", "--daemon", "--idle", "2s").returncode == 0
+    assert world.tell("limit", "--usd", "20", "--per", "day", "--timezone", "UTC").returncode == 0
+    shown = world.tell("status")
+    assert shown.returncode == 0 and not shown.stderr, shown
+    for words in ("\nACCOUNT", " 5h ", "42.0% used", "\n#", "$20.00"):
+        assert words in shown.stdout, shown.stdout
+    assert finish(process, "go\n")[0] == 0
+
+
 class Screen:
     """`pawl top` on a terminal of its own; what it draws is read as it comes."""
 
@@ -240,6 +260,7 @@ def tests(world):
     yield "a run that was killed is not live", killed
     yield "the line is of the run that is nearest", whose_line
     yield "the line waits for nobody", never_waits
+    yield "what holds across runs stands below them", across_runs
     yield "pawl top selects, shows and stops", top
     yield "pawl top puts the terminal back", top_ends
     yield "pawl top without a terminal is text", top_as_text

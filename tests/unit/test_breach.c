@@ -33,6 +33,10 @@ static void the_first_rule_that_holds_is_the_cause(void **state)
          PAWL_CAUSE_ESCALATION,
          "1% of the dollars for a dearer model, begun with another; the "
          "switch was approved"},
+        {{.unit = USD, .microcents = 100, .dearer_refused = true, .baseline = "a", .dearer = "b"},
+         PAWL_CAUSE_ESCALATION,
+         "0% of the dollars for b, begun with a; its call was the one that "
+         "did not fit"},
         /* A dearer model does not make more tool calls. */
         {{.unit = PAWL_UNIT_TOOL_CALLS,
           .microcents = 100,

@@ -305,6 +305,43 @@ static void claude_keeps_the_settings_that_the_user_gave(void **state)
     lacks(command_of(world, path), "mine.json");
 }
 
+/* Where the user has a status line, wherever that stands, it stays. */
+static void claude_gets_a_status_line_where_the_user_has_none(void **state)
+{
+    struct world *world = *state;
+    static const char *const files[] = {".claude/settings.json", "project/.claude/settings.json",
+                                        "project/.claude/settings.local.json",
+                                        "config/settings.json"};
+    (void)snprintf(cwd, sizeof(cwd), "%s/project", home);
+    plan(world, "claude");
+    has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"),
+        "\"statusLine\":{\"type\":\"command\","
+        "\"command\":\"/bin/pawl statusline --data-dir '/data dir'\"}");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(files); i++) {
+        char config[128];
+        (void)snprintf(config, sizeof(config), "%s/config", home);
+        const char *const variables[] = {"CLAUDE_CONFIG_DIR", config, NULL};
+        user = i == 3 ? variables : NULL;
+        put_file(files[i], "{\"model\":\"opus\"}");
+        plan(world, "claude");
+        has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
+        put_file(files[i], "{\"statusLine\":{\"type\":\"command\",\"command\":\"mine\"}}");
+        plan(world, "claude");
+        lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
+        put_file(files[i], "{ this is no JSON");
+        plan(world, "claude");
+        lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
+        put_file(files[i], "{}");
+    }
+    user = NULL;
+    static char program[] = "claude";
+    static char given[] = "--settings={\"statusLine\":{\"command\":\"mine\"}}";
+    char *argv[] = {program, given, NULL};
+    assert_true(pawl_ok(plan_words(world, argv)));
+    lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
+    has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "\"mine\"");
+}
+
 static void claude_is_refused_where_it_would_call_somebody_else(void **state)
 {
     struct world *world = *state;
@@ -596,6 +633,7 @@ int main(void)
         WITH_WORLD(unknown_agents_are_given_nothing),
         WITH_WORLD(claude_gets_settings_that_come_before_all_others),
         WITH_WORLD(claude_keeps_the_settings_that_the_user_gave),
+        WITH_WORLD(claude_gets_a_status_line_where_the_user_has_none),
         WITH_WORLD(claude_is_refused_where_it_would_call_somebody_else),
         WITH_WORLD(claude_says_which_settings_do_not_count),
         WITH_WORLD(codex_says_that_another_provider_does_not_count),
