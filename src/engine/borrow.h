@@ -71,6 +71,7 @@ void pawl_borrower_free(struct pawl_borrower *borrower);
 struct pawl_lent_slice {
     char slice[PAWL_LEND_SLICE_BYTES];
     uint16_t unit;
+    uint64_t number; /* of its draw */
     int64_t granted;
     int64_t spent; /* set by the debit, or by pawl_lent_share */
     bool returned; /* … that said what was spent */
@@ -90,6 +91,10 @@ void pawl_lent_feed(struct pawl_lent *lent, const struct pawl_record *record);
 void pawl_lent_share(struct pawl_lent *lent,
                      const struct pawl_core *core,
                      struct pawl_slice tenant);
+/* Whether a draw of that number is written down. Others may have been answered all the same: those
+ * in between, and so many after the last as were drawn before the first of them was durable. Their
+ * numbers have no gap. */
+bool pawl_lent_has(const struct pawl_lent *lent, uint16_t unit, uint64_t number);
 void pawl_lent_free(struct pawl_lent *lent);
 
 #endif

@@ -56,6 +56,7 @@ static void feed_credit(struct pawl_lent *lent,
     }
     slice->unit = unit;
     slice->granted = amount;
+    slice->number = (uint64_t)number;
     (void)pawl_slice_copy_str(id, slice->slice, sizeof(slice->slice));
     lent->last_number[unit] = (uint64_t)number;
 }
@@ -144,6 +145,16 @@ void pawl_lent_share(struct pawl_lent *lent, const struct pawl_core *core, struc
             share_unit(lent, unit, spent_in(core, tenant, unit));
         }
     }
+}
+
+bool pawl_lent_has(const struct pawl_lent *lent, uint16_t unit, uint64_t number)
+{
+    for (uint32_t i = 0; i < lent->count; i++) {
+        if (lent->slices[i].unit == unit && lent->slices[i].number == number) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void pawl_lent_free(struct pawl_lent *lent)

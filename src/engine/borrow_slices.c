@@ -251,6 +251,8 @@ static void on_drawn(struct pawl_lend_ask *ask)
     unit->retry_us = 0;
     if (answer->code == PAWL_RESULT_OK) {
         take_slice(unit, answer);
+    } else if (answer->code != PAWL_RESULT_GONE) {
+        unit->number--; /* A refusal is not remembered, and numbers have no gaps (A6). */
     }
     if (answer->code != PAWL_RESULT_GONE) {
         (void)hear_unit(unit, answer);

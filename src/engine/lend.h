@@ -75,6 +75,7 @@ struct pawl_lend_answer {
     char slice[PAWL_LEND_SLICE_BYTES]; /* DRAW */
     int64_t granted;                   /* DRAW */
     int64_t ttl_ms;                    /* DRAW: how long from now */
+    bool again;                        /* DRAW: this number was drawn before */
     uint32_t refused_by;               /* DRAW: the limit's number */
     bool wanted;                       /* somebody was refused what others hold */
     /* LOOK: every limit that binds; DRAW: those in its unit, as they stand behind it. */

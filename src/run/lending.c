@@ -360,12 +360,13 @@ static pawl_err ask(const struct pawl_contact *contact,
 }
 
 /* A slice may have been drawn whose answer nobody wrote down. Its number is asked for once more,
- * with as little as there is: it comes back, or a slice that is given back at once. A place that is
- * nowhere finds only what was drawn before, since a repeat does not look at the place again. */
+ * with as little as there is: it comes back, or a slice that is given back at once. Nobody needs to
+ * know where the run was, since a repeat does not look at that again. */
 static pawl_err settle_unwritten(const struct pawl_contact *contact,
                                  const char *run_id,
                                  uint16_t unit,
                                  uint64_t number,
+                                 bool *ret_was_drawn,
                                  struct pawl_errmsg *msg)
 {
     struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
@@ -375,12 +376,31 @@ static pawl_err settle_unwritten(const struct pawl_contact *contact,
     struct pawl_lend_request draw = {
         .kind = PAWL_LEND_DRAW, .unit = unit, .number = number, .at_least = 1, .want = 1};
     pawl_err err = ask(contact, run_id, &draw, answer, msg);
+    *ret_was_drawn = pawl_ok(err) && answer->again;
     if (pawl_ok(err) && answer->code == PAWL_RESULT_OK) {
         struct pawl_lend_request settle = {.kind = PAWL_LEND_SETTLE, .unit = unit};
         memcpy(settle.slice, answer->slice, sizeof(settle.slice));
         err = ask(contact, run_id, &settle, answer, msg);
     }
     pawl_free(answer);
+    return err;
+}
+
+static pawl_err settle_all_unwritten(const struct pawl_contact *contact,
+                                     const char *run_id,
+                                     const struct pawl_lent *lent,
+                                     uint16_t unit,
+                                     struct pawl_errmsg *msg)
+{
+    pawl_err err = PAWL_OK;
+    bool was_drawn = true;
+    for (uint64_t number = 1; pawl_ok(err) && (was_drawn || number <= lent->last_number[unit]);
+         number++) {
+        was_drawn = true;
+        if (!pawl_lent_has(lent, unit, number)) {
+            err = settle_unwritten(contact, run_id, unit, number, &was_drawn, msg);
+        }
+    }
     return err;
 }
 
@@ -401,7 +421,7 @@ pawl_err pawl_lending_settle(const struct pawl_datadir *dir,
     }
     for (uint16_t unit = 1; pawl_ok(err) && unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
         if (lent->bound[unit]) {
-            err = settle_unwritten(&contact, run_id, unit, lent->last_number[unit] + 1, msg);
+            err = settle_all_unwritten(&contact, run_id, lent, unit, msg);
         }
     }
     pawl_free(answer);

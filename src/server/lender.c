@@ -23,7 +23,7 @@ struct job {
     uint32_t numbers[PAWL_LEND_LIMITS_MAX];
 };
 
-enum { KEY_BYTES = 160 };
+enum { KEY_BYTES = 160, EXPIRE_ROUNDS_MAX = 64 };
 _Static_assert((int)PAWL_LEND_SLICE_BYTES == (int)PAWL_ID_TEXT_BYTES, "a slice has a hold's id");
 
 uint32_t pawl_lender_open_slices(const struct pawl_lender *lender)
@@ -151,6 +151,7 @@ static uint16_t take_again(struct job *job, uint64_t hold)
     struct pawl_reservation_view view;
     const struct pawl_engine *engine = job->lender->engine;
     (void)pawl_engine_id_format(engine, hold, answer->slice);
+    answer->again = true;
     if (!pawl_core_reservation(pawl_engine_core(engine), hold, &view)) {
         return PAWL_RESULT_GONE;
     }
@@ -295,6 +296,18 @@ static void settle(struct job *job, uint16_t type)
     pawl_engine_submit(job->lender->engine, &command, &job->op);
 }
 
+/* What is due has expired, whether or not the host's timer came first: after a sleep of the machine
+ * both wait, and only what has expired can be corrected. */
+static void expire_due(struct pawl_engine *engine)
+{
+    for (int round = 0; round < EXPIRE_ROUNDS_MAX; round++) {
+        if (pawl_engine_next_due_us(engine) > pawl_engine_now_us(engine)) {
+            return;
+        }
+        pawl_engine_tick(engine);
+    }
+}
+
 /* --- The door ------------------------------------------------------------------------------ */
 
 void pawl_lender_ask(struct pawl_lender *lender,
@@ -328,6 +341,7 @@ void pawl_lender_ask(struct pawl_lender *lender,
         extend(job);
         return;
     case PAWL_LEND_SETTLE:
+        expire_due(lender->engine);
         settle(job, PAWL_COMMAND_COMMIT);
         return;
     }

@@ -255,6 +255,7 @@ bool pawl_wire_read_answer(struct pawl_slice body, struct pawl_lend_answer *ret_
         answer.ttl_ms = pawl_json_count_or(&json, pawl_json_get(&json, 0, "ttl_ms"), 0);
         answer.refused_by =
             (uint32_t)pawl_json_count_or(&json, pawl_json_get(&json, 0, "refused_by"), 0);
+        answer.again = pawl_json_bool_or(&json, pawl_json_get(&json, 0, "again"), false);
         answer.wanted = pawl_json_bool_or(&json, pawl_json_get(&json, 0, "wanted"), false);
         *ret_answer = answer;
     }
@@ -428,6 +429,9 @@ void pawl_wire_write_answer(const struct pawl_lend_request *lend,
     }
     if (lend->kind == PAWL_LEND_DRAW || lend->kind == PAWL_LEND_EXTEND) {
         pawl_json_member_i64(&writer, "ttl_ms", answer->ttl_ms);
+    }
+    if (answer->again) {
+        pawl_json_member_bool(&writer, "again", true);
     }
     if (answer->refused_by != 0) {
         pawl_json_member_i64(&writer, "refused_by", answer->refused_by);

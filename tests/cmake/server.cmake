@@ -2,3 +2,4 @@
 pawl_unit_test(server_zone server)
 pawl_unit_test(server_wire server)
 pawl_unit_test(server_lender server enginekit)
+pawl_unit_test(lending server enginekit)

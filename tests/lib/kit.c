@@ -67,6 +67,10 @@ pawl_err kit_try_open(struct kit *kit)
     struct pawl_config config = pawl_engine_default_config();
     config.hash_key = (struct pawl_hash_key){1, 2};
     config.id_key = (struct pawl_hash_key){3, 4};
+    if (kit->idempotency_ttl_us != 0) {
+        config.idempotency_ttl_us = kit->idempotency_ttl_us;
+        config.idempotency_settle_ttl_us = kit->idempotency_ttl_us;
+    }
     const struct pawl_files *files = kit->files != NULL ? kit->files : disk_files(kit->disk);
     struct pawl_engine_options options = {.journal = journal,
                                           .dir = KIT_DIR,

@@ -31,6 +31,7 @@ struct kit {
     bool accept_clock;
     uint64_t checkpoint_every;
     int64_t segment_bytes;
+    int64_t idempotency_ttl_us; /* 0: the default */
     struct pawl_journal_retention retention;
     const struct pawl_files *files; /* NULL: the disk's */
     void (*wake)(void *arg);

@@ -340,6 +340,20 @@ static void a_slice_that_expired_is_booked_in_full_and_corrected_once(void **sta
     teardown(&world);
 }
 
+/* The machine slept: the settlement comes before the timer that books what has expired. */
+static void a_settlement_may_come_before_the_expiry_that_is_due(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    must_set(&world, per_day(1000));
+    struct pawl_lend_answer drawn = ask(&world, &nowhere, draw(1, 50, 50));
+    pawl_clock_manual_advance(&world.kit.time, HOUR_US);
+    assert_int_equal(ask(&world, &nowhere, settle(&drawn, 20)).code, PAWL_RESULT_OK);
+    expect_stand(&world, 20, 0);
+    teardown(&world);
+}
+
 static void a_slice_settles_in_the_day_in_which_it_was_lent(void **state)
 {
     (void)state;
@@ -383,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_draw_whose_answer_was_lost_is_found_again),
         cmocka_unit_test(a_settlement_that_is_repeated_counts_once),
         cmocka_unit_test(a_slice_that_expired_is_booked_in_full_and_corrected_once),
+        cmocka_unit_test(a_settlement_may_come_before_the_expiry_that_is_due),
         cmocka_unit_test(a_slice_settles_in_the_day_in_which_it_was_lent),
         cmocka_unit_test(what_was_billed_beyond_the_slice_is_booked),
     };
