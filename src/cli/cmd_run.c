@@ -9,6 +9,7 @@
 #include "cli/amounts.h"
 #include "cli/commands.h"
 #include "cli/resume.h"
+#include "run/limit_options.h"
 #include "run/run.h"
 
 enum {
@@ -100,62 +101,22 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
 }
 
 /* "halt", "summary", …; "degrade" is a ladder with a halt at its end. */
-static int take_mode(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
+static int take_mode(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
-    static const struct {
-        const char *name;
-        enum pawl_on_limit mode;
-    } modes[] = {{"halt", PAWL_ON_LIMIT_HALT},
-                 {"summary", PAWL_ON_LIMIT_SUMMARY},
-                 {"ask", PAWL_ON_LIMIT_ASK},
-                 {"pause", PAWL_ON_LIMIT_PAUSE},
-                 {"degrade", PAWL_ON_LIMIT_HALT}};
     const char *name = pawl_cli_value(call, OPTION_ON_LIMIT);
     if (name == NULL) {
         return PAWL_CLI_GO_ON;
     }
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(modes); i++) {
-        if (strcmp(modes[i].name, name) != 0) {
-            continue;
-        }
-        limit->on_limit = modes[i].mode;
-        if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, OPTION_DEGRADE)) {
-            return pawl_cli_usage_error(call, "--on-limit degrade needs a model to change to: "
-                                              "--degrade MODEL@75%%");
-        }
-        return PAWL_CLI_GO_ON;
+    if (!pawl_limit_take_mode(&run->limit, pawl_slice_str(name))) {
+        return pawl_cli_usage_error(
+            call, "--on-limit takes halt, summary, ask, pause or degrade, not '%s'", name);
     }
-    return pawl_cli_usage_error(
-        call, "--on-limit takes halt, summary, ask, pause or degrade, not '%s'", name);
-}
-
-/* "75%" */
-static bool parse_percent(struct pawl_slice text, uint64_t max, uint64_t *ret_percent)
-{
-    return text.bytes > 1 && text.data[text.bytes - 1] == '%' &&
-           pawl_slice_to_u64(pawl_slice_sub(text, 0, text.bytes - 1), ret_percent) &&
-           *ret_percent >= 1 && *ret_percent <= max;
-}
-
-/* Sorted in by its share. */
-static bool add_step(struct pawl_limit_options *limit, const char *text)
-{
-    struct pawl_degrade_step step = {.percent = 0};
-    const char *at = strrchr(text, '@');
-    uint64_t percent = 0;
-    if (at == NULL || at == text || !parse_percent(pawl_slice_str(at + 1), 99, &percent) ||
-        !pawl_slice_copy_str(pawl_slice_of(text, (size_t)(at - text)), step.model,
-                             sizeof(step.model))) {
-        return false;
+    run->on_limit_given = true;
+    if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, OPTION_DEGRADE)) {
+        return pawl_cli_usage_error(call, "--on-limit degrade needs a model to change to: "
+                                          "--degrade MODEL@75%%");
     }
-    step.percent = (uint32_t)percent;
-    uint32_t place = limit->step_count++;
-    while (place > 0 && limit->steps[place - 1].percent > percent) {
-        limit->steps[place] = limit->steps[place - 1];
-        place--;
-    }
-    limit->steps[place] = step;
-    return true;
+    return PAWL_CLI_GO_ON;
 }
 
 static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
@@ -168,7 +129,7 @@ static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_option
             return pawl_cli_usage_error(call, "at most %d --degrade steps",
                                         (int)PAWL_DEGRADE_STEPS_MAX);
         }
-        if (!add_step(limit, call->given[i].value)) {
+        if (!pawl_limit_take_step(limit, pawl_slice_str(call->given[i].value))) {
             return pawl_cli_usage_error(
                 call,
                 "--degrade takes a model and a share of the budget, such as "
@@ -179,27 +140,22 @@ static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_option
     return PAWL_CLI_GO_ON;
 }
 
-static int take_limit(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
+static int take_limit(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
-    limit->summary_permille = PAWL_SUMMARY_PERMILLE_DEFAULT;
-    limit->auto_resume = pawl_cli_has(call, OPTION_AUTO_RESUME);
-    int status = take_mode(call, limit);
+    run->limit.summary_permille = PAWL_SUMMARY_PERMILLE_DEFAULT;
+    run->limit.auto_resume = pawl_cli_has(call, OPTION_AUTO_RESUME);
+    int status = take_mode(call, run);
     if (status == PAWL_CLI_GO_ON) {
-        status = take_steps(call, limit);
+        status = take_steps(call, &run->limit);
     }
     const char *kept = pawl_cli_value(call, OPTION_SUMMARY_USD);
-    uint64_t percent = 0;
-    if (status != PAWL_CLI_GO_ON || kept == NULL) {
-        return status;
-    }
-    if (parse_percent(pawl_slice_str(kept), 50, &percent)) {
-        limit->summary_permille = (uint32_t)percent * 10;
-    } else if (!pawl_money_parse_usd(pawl_slice_str(kept), &limit->summary_microcents) ||
-               limit->summary_microcents <= 0) {
+    run->summary_given = kept != NULL;
+    if (status == PAWL_CLI_GO_ON && kept != NULL &&
+        !pawl_limit_take_summary(&run->limit, pawl_slice_str(kept))) {
         return pawl_cli_usage_error(
             call, "--summary-usd takes dollars above 0, or a share of 1%% to 50%%, not '%s'", kept);
     }
-    return PAWL_CLI_GO_ON;
+    return status;
 }
 
 /* A command, or a run to go on with. */
@@ -258,7 +214,7 @@ static int run_run(const struct pawl_cli_call *call)
     };
     int status = take_caps(call, &run);
     if (status == PAWL_CLI_GO_ON) {
-        status = take_limit(call, &run.limit);
+        status = take_limit(call, &run);
     }
     if (status != PAWL_CLI_GO_ON) {
         return status;

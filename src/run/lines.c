@@ -46,6 +46,17 @@ static void append_cap(const struct pawl_lines_start *start,
     }
 }
 
+/* Where nobody can be asked a question is a no. */
+static const char *escalation_words(const struct pawl_lines_start *start)
+{
+    if (start->escalation == PAWL_ESCALATION_ALLOW) {
+        return "dearer models allowed";
+    }
+    return start->escalation == PAWL_ESCALATION_ASK && start->attended
+               ? "dearer models only on a yes"
+               : "no escalation";
+}
+
 void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out)
 {
     pawl_buf_append_str(out, "pawl: ");
@@ -81,7 +92,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
                         "when its time is up",
                         PAWL_LINES_GRACE_S);
     }
-    pawl_buf_printf(out, "; no escalation; %s\n",
+    pawl_buf_printf(out, "; %s; %s\n", escalation_words(start),
                     start->attended ? "attended (--unattended to leave it alone)"
                                     : "may run unattended");
 }

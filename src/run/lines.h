@@ -28,6 +28,7 @@ struct pawl_lines_start {
     enum pawl_run_cap_index primary;
     const struct pawl_model_guess *model;
     bool attended;
+    enum pawl_escalation_mode escalation;
     const struct pawl_limit_options *limit;
     const struct pawl_run_limits *limits; /* across runs; NULL: none */
 };

@@ -9,10 +9,36 @@
 
 #include "base/assert.h"
 #include "base/file_os.h"
+#include "run/limit_options.h"
 
 enum { FIRST_BYTES = 480 };
 
 /* --- Files ----------------------------------------------------------------------------------- */
+
+/* What the table of fields takes for a text, and whoever uses it would not. */
+static void check_texts(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter)
+{
+    struct pawl_limit_options limit = {.step_count = 0};
+    struct pawl_limit_given given = {.mode = false};
+    struct pawl_errmsg msg = {""};
+    if (pawl_ok(pawl_limit_take_policy(&limit, given, policy, &msg))) {
+        return;
+    }
+    struct pawl_slice words = pawl_slice_str(msg.text);
+    struct pawl_slice path = pawl_slice_cut(&words, ':');
+    struct pawl_slice key;
+    enum pawl_policy_field_id field = pawl_policy_find_field(path, &key);
+    PAWL_ASSERT(field < PAWL_POLICY_FIELD_COUNT);
+    struct pawl_policy_problem problem = {
+        .line = pawl_policy_get(policy, field, "")->line,
+        .path = pawl_policy_fields[field].path,
+        .message = pawl_slice_trim(words).data,
+    };
+    reporter->errors++;
+    if (reporter->report != NULL) {
+        reporter->report(reporter->arg, &problem);
+    }
+}
 
 pawl_err pawl_run_policy_load(struct pawl_policy *policy,
                               const char *path,
@@ -27,6 +53,7 @@ pawl_err pawl_run_policy_load(struct pawl_policy *policy,
     } else {
         bool sound = pawl_policy_read(policy, path, pawl_buf_slice(&text), reporter);
         pawl_policy_check(policy, reporter);
+        check_texts(policy, reporter);
         err = sound && reporter->errors == 0 ? PAWL_OK : PAWL_ERR(INVALID);
     }
     pawl_buf_free(&text);

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "run/command.h"
+#include "run/limit_options.h"
 #include "run/prices.h"
 #include "run/run_priv.h"
 
@@ -109,7 +110,7 @@ static pawl_err settle_attendance(struct pawl_run *run, struct pawl_errmsg *msg)
 /* A model that calls are to go to must have a price, or they would be refused there. */
 static pawl_err check_steps(const struct pawl_run *run, struct pawl_errmsg *msg)
 {
-    const struct pawl_limit_options *limit = &run->options->limit;
+    const struct pawl_limit_options *limit = &run->limit;
     for (uint32_t i = 0; i < limit->step_count; i++) {
         struct pawl_price price;
         struct pawl_price_query query = {.model = pawl_slice_str(limit->steps[i].model),
@@ -138,6 +139,12 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = take_flags(run, msg);
+    }
+    if (pawl_ok(err)) {
+        struct pawl_limit_given given = {.mode = run->options->on_limit_given,
+                                         .summary = run->options->summary_given};
+        run->limit = run->options->limit;
+        err = pawl_limit_take_policy(&run->limit, given, &run->policy.policy, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);

@@ -51,6 +51,8 @@ struct pawl_run_options {
     const char *escalation;          /* the policy's word in its place; NULL: as the policy says */
     const char *idle_pause;          /* the same of idle.pause_after */
     enum pawl_run_attendance attendance;
+    bool on_limit_given; /* by a flag; else the policy says what happens at the limit */
+    bool summary_given;
     struct pawl_limit_options limit; /* `attended` is found out by the run */
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */

@@ -92,7 +92,8 @@ struct pawl_run {
 
     /* What binds it. */
     struct pawl_run_policy policy;
-    struct pawl_sizing sizing; /* of a cap that the policy has computed */
+    struct pawl_limit_options limit; /* the flags' and the policy's words */
+    struct pawl_sizing sizing;       /* of a cap that the policy has computed */
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     enum pawl_run_cap_index primary;
     bool attended;

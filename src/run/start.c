@@ -258,7 +258,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .on_ask = pawl_run_on_ask,
         .on_summary = pawl_run_on_summary,
         .on_step = pawl_run_on_step,
-        .limit = run->options->limit,
+        .limit = run->limit,
         .is_idle = pawl_run_is_idle,
         .escalation = pawl_run_policy_escalation(&run->policy),
         .declared_model = run->model.priced ? run->model.name : NULL,
@@ -308,7 +308,8 @@ static void say_start(struct pawl_run *run)
         .primary = run->primary,
         .model = &run->model,
         .attended = run->attended,
-        .limit = &run->options->limit,
+        .escalation = pawl_run_policy_escalation(&run->policy),
+        .limit = &run->limit,
         .limits = &limits,
     };
     struct pawl_buf line;

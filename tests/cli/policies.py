@@ -110,6 +110,22 @@ def a_computed_cap_follows_the_repository(cli):
         assert "policy team; may spend $1.50 (400 tracked files" in done.stderr, done.stderr
 
 
+def a_policy_says_what_happens_at_the_limit(cli):
+    text = "on_limit:\n  action: summary\n  degrade: {}\n"
+    with policy_file(text.format("claude-haiku-4-5@75%, gpt-5-nano@90%")) as path:
+        done = cli("run", "--policy", path, "--", "true")
+        expect(done, 0, err="from 75 % on calls go to claude-haiku-4-5; from 90 % on")
+        expect(done, 0, err="one more call sums up")
+        done = cli("run", "--policy", path, "--on-limit", "halt", "--", "true")
+        assert "sums up" not in done.stderr.splitlines()[0], done.stderr
+    for wrong in ("claude-haiku-4-5", "x@100%", "@5%", "x@5%,,y@6%"):
+        with policy_file(text.format(f'"{wrong}"')) as path:
+            expect(cli("policy", "check", path), 1,
+                   out=rf"{path}:3: error: on_limit\.degrade: takes a model and a share")
+    with policy_file("on_limit: {summary: 60%}\n") as path:
+        expect(cli("policy", "check", path), 1, out=r":1: error: on_limit\.summary: takes dollars")
+
+
 def a_policy_may_want_a_person(cli):
     done = cli("run", "--policy", "high-sensitivity", "--", "true")
     expect(done, 125, err="the policy high-sensitivity wants a person beside the run")
@@ -119,4 +135,5 @@ def a_policy_may_want_a_person(cli):
 TESTS = (a_file_is_checked_with_line_and_field, each_value_says_where_it_comes_from,
          a_shown_policy_is_a_file_to_begin_with, flag_environment_and_file_have_their_order,
          a_policy_gives_a_run_its_caps_and_flags_stand_above,
-         a_computed_cap_follows_the_repository, a_policy_may_want_a_person)
+         a_computed_cap_follows_the_repository, a_policy_says_what_happens_at_the_limit,
+         a_policy_may_want_a_person)

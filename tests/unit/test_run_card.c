@@ -225,8 +225,11 @@ static void start_line_is_one_line_with_all_caps(void **state)
 {
     (void)state;
     struct pawl_model_guess model = {.name = "some-model", .priced = true, .price = plain_price()};
-    struct pawl_lines_start start = {
-        .caps = caps, .primary = PAWL_CAP_TIME, .model = &model, .limit = &halt};
+    struct pawl_lines_start start = {.caps = caps,
+                                     .primary = PAWL_CAP_TIME,
+                                     .model = &model,
+                                     .limit = &halt,
+                                     .escalation = PAWL_ESCALATION_ASK};
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
     assert_string_equal(pawl_buf_cstr(&out),
