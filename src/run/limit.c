@@ -173,6 +173,7 @@ void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary)
 {
     struct pawl_run *run = arg;
     struct pawl_errmsg msg = {""};
+    run->summed_up = true;
     if (pawl_failed(pawl_rundir_write(&run->rundir, PAWL_SUMMARY_FILE, summary->text, &msg))) {
         pawl_run_complain("the summary cannot be kept", &msg);
     }

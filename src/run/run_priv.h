@@ -154,6 +154,7 @@ struct pawl_run {
     struct pawl_limit_question asked; /* in its own words */
     char asked_from[PAWL_ESCALATION_MODEL_BYTES];
     char asked_to[PAWL_ESCALATION_MODEL_BYTES];
+    bool summed_up;   /* the one more call was made: it is stopped, however early its agent ends */
     bool was_latched; /* once, whatever lifted it since */
     uint32_t step_count;
     struct pawl_card_step steps[PAWL_CARD_STEPS_MAX];

@@ -162,8 +162,9 @@ void pawl_run_stop(struct pawl_run *run)
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
 {
     struct pawl_run *run = arg;
-    if (run->phase != PAWL_RUN_RUNNING && run->phase != PAWL_RUN_STARTING) {
-        return;
+    bool ending = run->phase > PAWL_RUN_RUNNING;
+    if (ending && !run->summed_up) {
+        return; /* What is refused while a run ends stops nothing. */
     }
     if (latch->refusal == PAWL_REFUSAL_DEADLINE) {
         on_time_up(run);
@@ -180,7 +181,7 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     pawl_lines_latched(&run->latch, run->attended, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
-    if (!run->attended) {
+    if (!run->attended && !ending) {
         (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);
     }
 }
