@@ -289,10 +289,11 @@ const struct pawl_cli_command pawl_cli_command_status = {
     .name = "status",
     .operands = "[RUN]",
     .summary = "where the live runs stand",
-    .text = "A line for each live run, the windows of subscriptions and the limits across runs; "
-            "with RUN that one in full: every\n"
-            "cap with what is spent and held, how fast it is used up (over the last five minutes)\n"
-            "and how long it lasts at this rate, the dearest call and the last ones.",
+    .text =
+        "A line for each live run, the windows of subscriptions and the limits across runs; with\n"
+        "RUN that one in full: every cap with what is spent and held, how fast it is used up\n"
+        "(over the last five minutes) and how long it lasts at this rate, the dearest call and\n"
+        "the last ones.",
     .examples = "  pawl status\n"
                 "  pawl status last\n"
                 "  pawl status --json | jq '.caps[0]'",
