@@ -27,7 +27,7 @@ static struct pawl_lent_slice *find(struct pawl_lent *lent, struct pawl_slice id
 
 static struct pawl_lent_slice *append(struct pawl_lent *lent)
 {
-    if (lent->count == lent->capacity) {
+    if (lent->slices == NULL || lent->count == lent->capacity) {
         uint32_t capacity = lent->capacity == 0 ? SLICES_FIRST : 2 * lent->capacity;
         struct pawl_lent_slice *slices =
             pawl_realloc(lent->slices, capacity * sizeof(lent->slices[0]));
@@ -140,9 +140,9 @@ static void share_unit(struct pawl_lent *lent, uint16_t unit, int64_t spent)
 
 void pawl_lent_share(struct pawl_lent *lent, const struct pawl_core *core, struct pawl_slice tenant)
 {
-    for (uint16_t unit = PAWL_UNIT_NONE + 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+    for (int unit = PAWL_UNIT_NONE + 1; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
         if (lent->bound[unit]) {
-            share_unit(lent, unit, spent_in(core, tenant, unit));
+            share_unit(lent, (uint16_t)unit, spent_in(core, tenant, (uint16_t)unit));
         }
     }
 }

@@ -124,7 +124,8 @@ void pawl_borrow_consider(struct pawl_borrow_unit *unit);
 bool pawl_borrow_hear(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
 /* Nobody answered, or somebody did. */
 void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
-void pawl_borrow_tick_unit(struct pawl_borrow_unit *unit, bool give_back);
+/* `wanted`: somebody else lacks it, so what is free goes back. */
+void pawl_borrow_tick_unit(struct pawl_borrow_unit *unit, bool wanted);
 void pawl_borrow_check_end(struct pawl_borrower *borrower);
 
 #endif

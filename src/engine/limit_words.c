@@ -99,9 +99,9 @@ const char *pawl_limit_period_name(uint8_t period)
 
 uint8_t pawl_limit_period_of(struct pawl_slice name)
 {
-    for (uint8_t period = PAWL_PERIOD_HOUR; period < PAWL_ARRAY_LEN(period_names); period++) {
+    for (size_t period = PAWL_PERIOD_HOUR; period < PAWL_ARRAY_LEN(period_names); period++) {
         if (pawl_slice_equal_str(name, period_names[period])) {
-            return period;
+            return (uint8_t)period;
         }
     }
     return PAWL_PERIOD_NONE;

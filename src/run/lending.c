@@ -419,9 +419,9 @@ pawl_err pawl_lending_settle(const struct pawl_datadir *dir,
         memcpy(settle.slice, slice->slice, sizeof(settle.slice));
         err = ask(&contact, run_id, &settle, answer, msg);
     }
-    for (uint16_t unit = 1; pawl_ok(err) && unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+    for (int unit = 1; pawl_ok(err) && unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
         if (lent->bound[unit]) {
-            err = settle_all_unwritten(&contact, run_id, lent, unit, msg);
+            err = settle_all_unwritten(&contact, run_id, lent, (uint16_t)unit, msg);
         }
     }
     pawl_free(answer);

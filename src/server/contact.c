@@ -29,8 +29,6 @@
 
 enum { TRY_MS = 10, FAILURES_MAX = 2, READ_BYTES = 16384, ENVIRONMENT_MAX = 64 };
 
-extern char **environ;
-
 static int64_t boot_ms(void)
 {
     struct pawl_clock clock = pawl_clock_os();

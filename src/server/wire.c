@@ -19,9 +19,9 @@ const char *pawl_wire_weekday(uint8_t week_start)
 
 bool pawl_wire_weekday_of(struct pawl_slice name, uint8_t *ret_week_start)
 {
-    for (uint8_t i = 0; i < PAWL_ARRAY_LEN(weekdays); i++) {
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(weekdays); i++) {
         if (pawl_slice_equal_nocase(name, pawl_slice_str(weekdays[i]))) {
-            *ret_week_start = i;
+            *ret_week_start = (uint8_t)i;
             return true;
         }
     }
@@ -217,9 +217,9 @@ static bool parse(struct pawl_arena *arena, struct pawl_slice body, struct pawl_
 static bool get_result(const struct pawl_json *json, struct pawl_arena *arena, uint16_t *ret_code)
 {
     struct pawl_slice name = pawl_json_string(json, pawl_json_get(json, 0, "result"), arena);
-    for (uint16_t code = 0; code < PAWL_RESULT_COUNT; code++) {
-        if (pawl_slice_equal_str(name, pawl_result_name(code))) {
-            *ret_code = code;
+    for (int code = 0; code < PAWL_RESULT_COUNT; code++) {
+        if (pawl_slice_equal_str(name, pawl_result_name((uint16_t)code))) {
+            *ret_code = (uint16_t)code;
             return true;
         }
     }
