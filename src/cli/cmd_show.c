@@ -251,6 +251,7 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
                run->batches, run->batches == 1 ? "" : "es");
     }
     text_limits(run);
+    pawl_cli_show_files(run->end_note);
 }
 
 static bool show_model(void *arg, const struct pawl_history_model *model)

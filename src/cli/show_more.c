@@ -124,7 +124,10 @@ static bool show_approval(void *arg, const struct pawl_history_approval *approva
 
 static const char *mark_name(uint16_t kind)
 {
-    return kind == PAWL_NOTE_SUMMARY ? "summary" : "degrade";
+    if (kind == PAWL_NOTE_SUMMARY) {
+        return "summary";
+    }
+    return kind == PAWL_NOTE_PARTIAL ? "partial" : "degrade";
 }
 
 static void json_mark(const struct pawl_history_mark *mark)
@@ -158,15 +161,15 @@ static void print_text(struct pawl_slice text)
 }
 
 /* The file has all of it, the note its beginning. */
-static void print_summary(const struct more *more, struct pawl_slice noted)
+static void print_words(const struct more *more, const char *file_name, struct pawl_slice noted)
 {
     char name[PAWL_RUN_ID_BYTES + 32];
     char path[PAWL_PATH_BYTES];
     struct pawl_errmsg msg;
     struct pawl_buf text;
     pawl_buf_init(&text, PAWL_SUMMARY_TEXT_MAX + 1);
-    (void)snprintf(name, sizeof(name), "runs/%.*s/" PAWL_SUMMARY_FILE, (int)more->run_id.bytes,
-                   more->run_id.data);
+    (void)snprintf(name, sizeof(name), "runs/%.*s/%s", (int)more->run_id.bytes, more->run_id.data,
+                   file_name);
     FILE *file = pawl_ok(pawl_datadir_path(more->dir, name, path, &msg)) ? fopen(path, "re") : NULL;
     if (file != NULL) {
         char *room = pawl_buf_reserve(&text, PAWL_SUMMARY_TEXT_MAX);
@@ -185,9 +188,12 @@ static void text_mark(const struct more *more, const struct pawl_history_mark *m
     struct pawl_json json;
     pawl_arena_init(&arena, ARENA_BYTES);
     if (pawl_json_parse(&arena, mark->note, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
-        if (mark->kind == PAWL_NOTE_SUMMARY) {
-            printf("\nsummary, after %s:\n", after(more, mark->at_us, when));
-            print_summary(more, pawl_json_string(&json, pawl_json_get(&json, 0, "text"), &arena));
+        if (mark->kind != PAWL_NOTE_DEGRADE) {
+            bool summary = mark->kind == PAWL_NOTE_SUMMARY;
+            printf("\n%s, after %s:\n", summary ? "summary" : "the answer that was cut",
+                   after(more, mark->at_us, when));
+            print_words(more, summary ? PAWL_SUMMARY_FILE : PAWL_PARTIAL_FILE,
+                        pawl_json_string(&json, pawl_json_get(&json, 0, "text"), &arena));
         } else {
             char model[PAWL_CLI_TEXT_BYTES];
             char from[PAWL_CLI_TEXT_BYTES];
@@ -225,6 +231,38 @@ static bool show_successor(void *arg, const struct pawl_history_run *run)
                pawl_cli_run_word(run, word));
     }
     return true;
+}
+
+/* --- Files ----------------------------------------------------------------------------------- */
+
+void pawl_cli_show_files(struct pawl_slice end_note)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, ARENA_BYTES);
+    uint32_t files = PAWL_JSON_NONE;
+    if (pawl_json_parse(&arena, end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        files = pawl_json_get(&json, 0, "files");
+    }
+    if (files != PAWL_JSON_NONE) {
+        static const char *const kinds[] = {"changed", "created", "deleted"};
+        const char *before = "files: ";
+        for (size_t i = 0; i < PAWL_ARRAY_LEN(kinds); i++) {
+            int64_t count = pawl_json_count_or(&json, pawl_json_get(&json, files, kinds[i]), 0);
+            printf("%s%lld %s", before, (long long)count, kinds[i]);
+            before = ", ";
+        }
+        before = ": ";
+        uint32_t name = pawl_json_first(&json, pawl_json_get(&json, files, "names"));
+        for (; name != PAWL_JSON_NONE; name = pawl_json_next(&json, name)) {
+            char plain[NOTE_BYTES_SHOWN];
+            printf("%s%s", before,
+                   pawl_cli_plain(pawl_json_string(&json, name, &arena), plain, sizeof(plain)));
+            before = " ";
+        }
+        fputc('\n', stdout);
+    }
+    pawl_arena_free(&arena);
 }
 
 pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,

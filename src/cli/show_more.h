@@ -18,4 +18,7 @@ PAWL_MUST_CHECK pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,
                                             bool json,
                                             struct pawl_errmsg *msg);
 
+/* The files that a run changed, from the note of its end; nothing where that says nothing. */
+void pawl_cli_show_files(struct pawl_slice end_note);
+
 #endif

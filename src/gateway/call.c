@@ -199,6 +199,7 @@ static void free_store(struct pawl_call_store *store)
 static void free_rest(struct pawl_model_call *call)
 {
     pawl_buf_free(&call->answer.gate);
+    pawl_buf_free(&call->answer.seen);
     pawl_buf_free(&call->answer.pending);
     pawl_sse_free(&call->answer.sse);
     pawl_items_free(&call->answer.list);
@@ -270,6 +271,7 @@ struct pawl_model_call *pawl_model_call_begin(struct pawl_gateway *gateway)
     call->gateway = gateway;
     call->started_us = pawl_alarm_now_us();
     pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
+    pawl_buf_init(&call->answer.seen, PAWL_PARTIAL_BYTES_MAX);
     pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
     pawl_sse_init(&call->answer.sse, 0);
     pawl_items_init(&call->answer.list, 0);

@@ -187,6 +187,7 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
         note_time(answer);
         pawl_meter_on_event(&answer->meter, event->name, event->data);
         pawl_summary_on_event(call, event->data);
+        pawl_partial_on_event(call, event->data);
     }
     struct pawl_buf changed;
     pawl_buf_init(&changed, PAWL_SSE_EVENT_BYTES_MAX);

@@ -145,6 +145,8 @@ struct pawl_gateway_options {
      */
     bool (*is_idle)(void *arg);
     void (*on_summary)(void *arg, const struct pawl_limit_summary *summary);
+    /* What the answer had said that was cut at the limit. */
+    void (*on_partial)(void *arg, const struct pawl_limit_summary *partial);
     void (*on_step)(void *arg, const struct pawl_limit_step *step);
     /* A provider told of the windows of the account that a call went out on. May be NULL. */
     void (*on_windows)(void *arg, const struct pawl_subscription *subscription);

@@ -57,7 +57,8 @@ enum {
     PAWL_POOL_CALLS_MAX = 64,
     PAWL_POOL_BYTES_MAX = 256 << 10, /* of each buffer and arena that a call keeps */
     PAWL_MESSAGE_BYTES = 512,
-    PAWL_TOOL_IDS_MAX = 512 /* of calls in answers that wait for their hooks */
+    PAWL_PARTIAL_BYTES_MAX = 512 << 10, /* of events that are kept until an answer has ended */
+    PAWL_TOOL_IDS_MAX = 512             /* of calls in answers that wait for their hooks */
 };
 
 enum pawl_model_call_state {
@@ -165,6 +166,7 @@ struct pawl_answer {
     bool client_slow;        /* the client's queue is full */
     bool gated;              /* an EVENT is open: nothing is forwarded until it is durable */
     struct pawl_buf gate;    /* the event that waits for it */
+    struct pawl_buf seen;    /* the first events, for the case that it is cut (summary.c) */
     struct pawl_buf pending; /* bytes that came behind it, not read yet */
     bool ended;              /* upstream is done, and the rest waits behind the gate */
     bool ended_well;
@@ -511,6 +513,9 @@ void pawl_summary_shape(struct pawl_model_call *call);
 /* Reads the text of its answer. */
 void pawl_summary_on_event(struct pawl_model_call *call, struct pawl_slice data);
 void pawl_summary_on_body(struct pawl_model_call *call, struct pawl_slice body);
+/* Keeps what an answer has said so far, and hands it on when the answer is cut at the limit. */
+void pawl_partial_on_event(struct pawl_model_call *call, struct pawl_slice data);
+void pawl_partial_keep(struct pawl_model_call *call);
 /* It is settled: the run latches for good; or nothing was used, and the next call may try. */
 void pawl_summary_over(struct pawl_model_call *call);
 void pawl_summary_unused(struct pawl_model_call *call);

@@ -190,8 +190,10 @@ void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_
 {
     bool asks = gateway->options.limit.on_limit == PAWL_ON_LIMIT_ASK ||
                 gateway->options.limit.on_limit == PAWL_ON_LIMIT_PAUSE;
-    if (asks && !gateway->asked && words->refusal != PAWL_REFUSAL_DENIED &&
-        words->refusal != PAWL_REFUSAL_LIMIT) {
+    bool answerable = words->refusal != PAWL_REFUSAL_DENIED &&
+                      words->refusal != PAWL_REFUSAL_LIMIT &&
+                      words->refusal != PAWL_REFUSAL_DEADLINE;
+    if (asks && !gateway->asked && answerable) {
         (void)ask(gateway, words);
     }
 }

@@ -80,7 +80,7 @@ struct pawl_limit_step {
     bool fits;
 };
 
-/* The last words of a run. */
+/* The last words of a run: a summary, or what an answer had said when it was cut. */
 struct pawl_limit_summary {
     uint64_t call;          /* its hold's operation; 0: there is none */
     struct pawl_slice text; /* may be empty: the model had nothing to say */

@@ -342,6 +342,7 @@ static bool write_down(struct pawl_model_call *call)
                               on_paused); /* else the one more call does, when it is over */
         }
         pawl_limit_latched(gateway, &call->words);
+        pawl_partial_keep(call);
     }
     submit_note(call);
     if (call->words.latches) {

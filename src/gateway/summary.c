@@ -12,13 +12,16 @@
  * others are refused. The session is paused and the latch told only when it is settled: a paused
  * session would not take its hold, and the run's grace would run out while the model writes.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 
 enum {
     OUTPUT_TOKENS = 2048, /* of a visible answer */
     HIDDEN_TOKENS = 2048, /* beside it, where the model thinks first */
-    THINKING_BUDGET = 1024
+    THINKING_BUDGET = 1024,
+    PARTIAL_SCRATCH_BYTES = 64 << 20
 };
 
 bool pawl_summary_available(const struct pawl_gateway *gateway)
@@ -46,21 +49,24 @@ void pawl_summary_shape(struct pawl_model_call *call)
 
 /* --- What is said --------------------------------------------------------------------------- */
 
-static void keep_text(struct pawl_model_call *call, const struct pawl_json *json, uint32_t node)
+/* Where the text goes: at most PAWL_SUMMARY_TEXT_MAX of it. */
+struct keeper {
+    struct pawl_buf *out;
+    struct pawl_arena *scratch;
+    bool cut;
+};
+
+static void keep_text(struct keeper *keeper, const struct pawl_json *json, uint32_t node)
 {
-    struct pawl_gateway *gateway = call->gateway;
-    struct pawl_buf *kept = &gateway->summary_text;
-    struct pawl_slice text = pawl_json_string(json, node, &gateway->scratch);
-    size_t room = PAWL_SUMMARY_TEXT_MAX - kept->bytes;
-    gateway->summary_cut = gateway->summary_cut || text.bytes > room;
-    pawl_buf_append_slice(kept, pawl_slice_sub(text, 0, room));
+    struct pawl_slice text = pawl_json_string(json, node, keeper->scratch);
+    size_t room = PAWL_SUMMARY_TEXT_MAX - keeper->out->bytes;
+    keeper->cut = keeper->cut || text.bytes > room;
+    pawl_buf_append_slice(keeper->out, pawl_slice_sub(text, 0, room));
 }
 
 /* The member `key` of each element that is of the type, or of any where `type` is NULL. */
-static void keep_texts_of(struct pawl_model_call *call,
-                          const struct pawl_json *json,
-                          uint32_t list,
-                          const char *type)
+static void
+keep_texts_of(struct keeper *keeper, const struct pawl_json *json, uint32_t list, const char *type)
 {
     uint32_t node =
         pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
@@ -69,7 +75,7 @@ static void keep_texts_of(struct pawl_model_call *call,
                           ? !pawl_json_bool_or(json, pawl_json_get(json, node, "thought"), false)
                           : pawl_json_string_is(json, pawl_json_get(json, node, "type"), type);
         if (wanted) {
-            keep_text(call, json, pawl_json_get(json, node, "text"));
+            keep_text(keeper, json, pawl_json_get(json, node, "text"));
         }
     }
 }
@@ -81,49 +87,49 @@ static uint32_t first_of(const struct pawl_json *json, const char *list)
 
 /* --- By dialect; what has no row says nothing that is a conversation. --- */
 
-typedef void keep_fn(struct pawl_model_call *call, const struct pawl_json *json);
+typedef void keep_fn(struct keeper *keeper, const struct pawl_json *json);
 
-static void anthropic_event(struct pawl_model_call *call, const struct pawl_json *json)
+static void anthropic_event(struct keeper *keeper, const struct pawl_json *json)
 {
     if (pawl_json_string_is(json, pawl_json_get(json, 0, "type"), "content_block_delta")) {
-        keep_text(call, json, pawl_json_path(json, 0, "delta.text"));
+        keep_text(keeper, json, pawl_json_path(json, 0, "delta.text"));
     }
 }
 
-static void anthropic_body(struct pawl_model_call *call, const struct pawl_json *json)
+static void anthropic_body(struct keeper *keeper, const struct pawl_json *json)
 {
-    keep_texts_of(call, json, pawl_json_get(json, 0, "content"), "text");
+    keep_texts_of(keeper, json, pawl_json_get(json, 0, "content"), "text");
 }
 
-static void chat_event(struct pawl_model_call *call, const struct pawl_json *json)
+static void chat_event(struct keeper *keeper, const struct pawl_json *json)
 {
-    keep_text(call, json, pawl_json_path(json, first_of(json, "choices"), "delta.content"));
+    keep_text(keeper, json, pawl_json_path(json, first_of(json, "choices"), "delta.content"));
 }
 
-static void chat_body(struct pawl_model_call *call, const struct pawl_json *json)
+static void chat_body(struct keeper *keeper, const struct pawl_json *json)
 {
-    keep_text(call, json, pawl_json_path(json, first_of(json, "choices"), "message.content"));
+    keep_text(keeper, json, pawl_json_path(json, first_of(json, "choices"), "message.content"));
 }
 
-static void responses_event(struct pawl_model_call *call, const struct pawl_json *json)
+static void responses_event(struct keeper *keeper, const struct pawl_json *json)
 {
     if (pawl_json_string_is(json, pawl_json_get(json, 0, "type"), "response.output_text.delta")) {
-        keep_text(call, json, pawl_json_get(json, 0, "delta"));
+        keep_text(keeper, json, pawl_json_get(json, 0, "delta"));
     }
 }
 
-static void responses_body(struct pawl_model_call *call, const struct pawl_json *json)
+static void responses_body(struct keeper *keeper, const struct pawl_json *json)
 {
     uint32_t node = first_of(json, "output");
     for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
-        keep_texts_of(call, json, pawl_json_get(json, node, "content"), "output_text");
+        keep_texts_of(keeper, json, pawl_json_get(json, node, "content"), "output_text");
     }
 }
 
-static void gemini(struct pawl_model_call *call, const struct pawl_json *json)
+static void gemini(struct keeper *keeper, const struct pawl_json *json)
 {
     uint32_t candidate = first_of(json, "candidates");
-    keep_texts_of(call, json, pawl_json_path(json, candidate, "content.parts"), NULL);
+    keep_texts_of(keeper, json, pawl_json_path(json, candidate, "content.parts"), NULL);
 }
 
 static keep_fn *const events[PAWL_DIALECT_COUNT] = {
@@ -140,29 +146,87 @@ static keep_fn *const bodies[PAWL_DIALECT_COUNT] = {
     [PAWL_DIALECT_GEMINI] = gemini,
 };
 
-static void read_text(struct pawl_model_call *call, struct pawl_slice text, keep_fn *keep)
+static void read_text(struct keeper *keeper, struct pawl_slice text, keep_fn *keep)
 {
     struct pawl_json json;
-    if (!call->summary || keep == NULL) {
-        return;
-    }
-    pawl_model_call_forget_scratch(call);
-    if (pawl_json_parse(&call->gateway->scratch, text, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
+    pawl_arena_reset(keeper->scratch);
+    if (keep != NULL &&
+        pawl_json_parse(keeper->scratch, text, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
                         &json) &&
         pawl_json_is(&json, 0, PAWL_JSON_OBJECT)) {
-        keep(call, &json);
+        keep(keeper, &json);
     }
-    pawl_model_call_forget_scratch(call);
+    pawl_arena_reset(keeper->scratch);
+}
+
+static void read_summary(struct pawl_model_call *call, struct pawl_slice text, keep_fn *keep)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (call->summary) {
+        struct keeper keeper = {.out = &gateway->summary_text, .scratch = &gateway->scratch};
+        read_text(&keeper, text, keep);
+        gateway->summary_cut = gateway->summary_cut || keeper.cut;
+    }
 }
 
 void pawl_summary_on_event(struct pawl_model_call *call, struct pawl_slice data)
 {
-    read_text(call, data, events[call->route.dialect]);
+    read_summary(call, data, events[call->route.dialect]);
 }
 
 void pawl_summary_on_body(struct pawl_model_call *call, struct pawl_slice body)
 {
-    read_text(call, body, bodies[call->route.dialect]);
+    read_summary(call, body, bodies[call->route.dialect]);
+}
+
+/* --- An answer that is cut at the limit ------------------------------------------------------ */
+
+/* An event in what is kept: how long it is, then its data. */
+void pawl_partial_on_event(struct pawl_model_call *call, struct pawl_slice data)
+{
+    struct pawl_buf *seen = &call->answer.seen;
+    uint32_t bytes = (uint32_t)data.bytes;
+    if (call->gateway->options.on_partial != NULL &&
+        data.bytes <= PAWL_PARTIAL_BYTES_MAX - sizeof(bytes) &&
+        seen->bytes <= PAWL_PARTIAL_BYTES_MAX - sizeof(bytes) - data.bytes) {
+        pawl_buf_append(seen, &bytes, sizeof(bytes));
+        pawl_buf_append_slice(seen, data);
+    }
+}
+
+static void read_seen(struct pawl_model_call *call, struct keeper *keeper)
+{
+    struct pawl_slice rest = pawl_buf_slice(&call->answer.seen);
+    uint32_t bytes = 0;
+    while (rest.bytes > sizeof(bytes)) {
+        memcpy(&bytes, rest.data, sizeof(bytes));
+        read_text(keeper, pawl_slice_sub(rest, sizeof(bytes), bytes), events[call->route.dialect]);
+        rest = pawl_slice_sub(rest, sizeof(bytes) + bytes, rest.bytes);
+    }
+    if (call->answer.kind == PAWL_ANSWER_WHOLE) {
+        read_text(keeper, pawl_buf_slice(&call->store.decoded), bodies[call->route.dialect]);
+    }
+}
+
+void pawl_partial_keep(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_arena scratch; /* The gateway's may hold an event that is being forwarded. */
+    struct pawl_buf text;
+    if (gateway->options.on_partial == NULL || call->answer.kind == PAWL_ANSWER_NONE) {
+        return;
+    }
+    pawl_arena_init(&scratch, PARTIAL_SCRATCH_BYTES);
+    pawl_buf_init(&text, PAWL_SUMMARY_TEXT_MAX);
+    struct keeper keeper = {.out = &text, .scratch = &scratch};
+    read_seen(call, &keeper);
+    struct pawl_limit_summary partial = {
+        .call = call->hold, .text = pawl_slice_trim(pawl_buf_slice(&text)), .cut = keeper.cut};
+    if (partial.text.bytes > 0) {
+        gateway->options.on_partial(gateway->options.arg, &partial);
+    }
+    pawl_buf_free(&text);
+    pawl_arena_free(&scratch);
 }
 
 /* --- Its end -------------------------------------------------------------------------------- */
@@ -180,7 +244,9 @@ void pawl_summary_unused(struct pawl_model_call *call)
     PAWL_ASSERT(call->summary && gateway->summary == PAWL_SUMMARY_TAKEN);
     call->summary = false;
     gateway->summary = PAWL_SUMMARY_FREE;
-    pawl_refuse_tell_latched(gateway, &gateway->latch);
+    if (gateway->latched) {
+        pawl_refuse_tell_latched(gateway, &gateway->latch);
+    }
 }
 
 void pawl_summary_over(struct pawl_model_call *call)
@@ -197,5 +263,7 @@ void pawl_summary_over(struct pawl_model_call *call)
         };
         gateway->options.on_summary(gateway->options.arg, &summary);
     }
-    pawl_refuse_pause(call, gateway->latch.unit, on_paused);
+    if (gateway->latched) { /* Else somebody has given more meanwhile. */
+        pawl_refuse_pause(call, gateway->latch.unit, on_paused);
+    }
 }

@@ -371,6 +371,7 @@ static void apply_note(const struct pawl_history_context *context)
         break;
     case PAWL_NOTE_SUMMARY:
     case PAWL_NOTE_DEGRADE:
+    case PAWL_NOTE_PARTIAL:
         pawl_history_db_run(context->db,
                             "INSERT OR REPLACE INTO marks(run_id, id, at_us, kind, note)"
                             " VALUES(?1, ?2, ?3, ?4, ?5)",

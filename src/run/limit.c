@@ -153,39 +153,53 @@ bool pawl_run_is_idle(void *arg)
 /* --- The last words ------------------------------------------------------------------------- */
 
 /* As much of the text as a note can hold. */
-static void write_summary_note(const struct pawl_limit_summary *summary,
-                               size_t text_bytes,
-                               struct pawl_buf *out)
+static void write_text_note(const struct pawl_limit_summary *words,
+                            const char *file,
+                            size_t text_bytes,
+                            struct pawl_buf *out)
 {
     struct pawl_json_writer writer;
     pawl_buf_reset(out);
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
-    pawl_json_member_i64(&writer, "call", (int64_t)summary->call);
-    pawl_json_member_str(&writer, "file", PAWL_SUMMARY_FILE);
-    pawl_json_member_i64(&writer, "bytes", (int64_t)summary->text.bytes);
-    pawl_json_member_bool(&writer, "cut", summary->cut);
-    pawl_json_member_string(&writer, "text", pawl_slice_sub(summary->text, 0, text_bytes));
+    pawl_json_member_i64(&writer, "call", (int64_t)words->call);
+    pawl_json_member_str(&writer, "file", file);
+    pawl_json_member_i64(&writer, "bytes", (int64_t)words->text.bytes);
+    pawl_json_member_bool(&writer, "cut", words->cut);
+    pawl_json_member_string(&writer, "text", pawl_slice_sub(words->text, 0, text_bytes));
     pawl_json_object_end(&writer);
 }
 
-void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary)
+static void keep_words(struct pawl_run *run,
+                       const struct pawl_limit_summary *words,
+                       const char *file,
+                       uint16_t kind)
 {
-    struct pawl_run *run = arg;
     struct pawl_errmsg msg = {""};
-    run->summed_up = true;
-    if (pawl_failed(pawl_rundir_write(&run->rundir, PAWL_SUMMARY_FILE, summary->text, &msg))) {
-        pawl_run_complain("the summary cannot be kept", &msg);
+    if (pawl_failed(pawl_rundir_write(&run->rundir, file, words->text, &msg))) {
+        pawl_run_complain("the run's last words cannot be kept", &msg);
     }
     struct pawl_buf note;
     pawl_buf_init(&note, NOTE_BYTES_MAX);
     size_t bytes = SUMMARY_NOTE_BYTES;
     do {
-        write_summary_note(summary, bytes, &note);
+        write_text_note(words, file, bytes, &note);
         bytes /= 2;
     } while (note.bytes > PAWL_METADATA_BYTES_MAX);
-    submit_note(run, PAWL_NOTE_SUMMARY, pawl_buf_slice(&note));
+    submit_note(run, kind, pawl_buf_slice(&note));
     pawl_buf_free(&note);
+}
+
+void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary)
+{
+    struct pawl_run *run = arg;
+    run->summed_up = true;
+    keep_words(run, summary, PAWL_SUMMARY_FILE, PAWL_NOTE_SUMMARY);
+}
+
+void pawl_run_on_partial(void *arg, const struct pawl_limit_summary *partial)
+{
+    keep_words(arg, partial, PAWL_PARTIAL_FILE, PAWL_NOTE_PARTIAL);
 }
 
 /* --- The ladder ----------------------------------------------------------------------------- */

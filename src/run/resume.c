@@ -201,22 +201,39 @@ static char **read_argv(struct work *work)
     return argv;
 }
 
-/* What it is told, and where its last words are. */
-static struct pawl_slice read_summary(struct work *work)
+/* Its last words: a summary, or what its last answer had said when it was cut. */
+static struct pawl_slice read_words(struct work *work, const char *name)
 {
     char path[PAWL_PATH_BYTES];
-    struct pawl_arena *arena = &work->resume->arena;
-    if (pawl_failed(path_of(work, PAWL_SUMMARY_FILE, path)) || access(path, R_OK) != 0) {
-        return pawl_slice_str(said_first);
+    if (pawl_failed(path_of(work, name, path)) || access(path, R_OK) != 0) {
+        return PAWL_SLICE_NONE;
     }
-    work->resume->summary_path = keep(work, pawl_slice_str(path));
     struct pawl_slice text = pawl_slice_trim(read_file(work, path, SAID_SUMMARY_BYTES));
-    return pawl_slice_empty(text)
-               ? pawl_slice_str(said_first)
-               : pawl_arena_printf(arena,
-                                   "%s The run before ended at the limit of its budget. What you "
-                                   "said then about what was done and what is left:\n\n%.*s",
-                                   said_first, (int)text.bytes, text.data);
+    if (work->resume->summary_path == NULL && !pawl_slice_empty(text)) {
+        work->resume->summary_path = keep(work, pawl_slice_str(path));
+    }
+    return text;
+}
+
+/* What the agent is told. */
+static struct pawl_slice make_words(struct work *work)
+{
+    struct pawl_arena *arena = &work->resume->arena;
+    struct pawl_slice summary = read_words(work, PAWL_SUMMARY_FILE);
+    struct pawl_slice partial = read_words(work, PAWL_PARTIAL_FILE);
+    if (!pawl_slice_empty(summary)) {
+        return pawl_arena_printf(arena,
+                                 "%s The run before ended at the limit of its budget. What you "
+                                 "said then about what was done and what is left:\n\n%.*s",
+                                 said_first, (int)summary.bytes, summary.data);
+    }
+    if (!pawl_slice_empty(partial)) {
+        return pawl_arena_printf(arena,
+                                 "%s The run before ended at the limit of its budget, in the "
+                                 "middle of an answer, which began:\n\n%.*s",
+                                 said_first, (int)partial.bytes, partial.data);
+    }
+    return pawl_slice_str(said_first);
 }
 
 /* --- Whether it can go on ------------------------------------------------------------------- */
@@ -325,7 +342,7 @@ static pawl_err make_command(struct work *work)
                         work->request->id, work->request->id);
         return PAWL_ERR(INVALID);
     }
-    struct pawl_slice said = read_summary(work);
+    struct pawl_slice said = make_words(work);
     resume->argv = pawl_resume_command(&resume->arena, command, argv, work->session, said,
                                        work->request->extra);
     return resume->argv != NULL ? PAWL_OK : PAWL_ERR(MEMORY);

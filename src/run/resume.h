@@ -35,7 +35,7 @@ struct pawl_resume {
     const char *cwd;
     const char *name;         /* NULL: none */
     const char *model;        /* NULL: not known */
-    const char *summary_path; /* NULL: there is none */
+    const char *summary_path; /* of its last words; NULL: there are none */
     enum pawl_run_cap_index primary;
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     int64_t spent[PAWL_CAP_COUNT]; /* by the run and those before it */

@@ -210,6 +210,7 @@ void pawl_run_look_at_clock(struct pawl_run *run);
 enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question);
 bool pawl_run_is_idle(void *arg);
 void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
+void pawl_run_on_partial(void *arg, const struct pawl_limit_summary *partial);
 void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);
 
 /* --- finish.c --- */

@@ -22,6 +22,8 @@
 
 /* A run's last words, where it was asked for them. */
 #define PAWL_SUMMARY_FILE "summary.txt"
+/* What its last answer had said that was cut at the limit. */
+#define PAWL_PARTIAL_FILE "partial.txt"
 
 struct pawl_rundir {
     char id[PAWL_RUN_ID_BYTES];

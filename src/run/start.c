@@ -257,6 +257,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .on_settled = pawl_run_on_settled,
         .on_ask = pawl_run_on_ask,
         .on_summary = pawl_run_on_summary,
+        .on_partial = pawl_run_on_partial,
         .on_step = pawl_run_on_step,
         .limit = run->limit,
         .is_idle = pawl_run_is_idle,

@@ -96,6 +96,23 @@ def refusals(world):
     assert finish(process, "\n")[0] == 0
 
 
+def cut(world):
+    """What an answer had said that was cut at the limit is kept, shown, and handed over."""
+    world.provider.control(default={"tool_calls": 2, "reply_tokens": 400})
+    status, stdout, _ = world.run(["--max-tool-calls", "1"], "stream:2000")
+    assert status == 124 and "refused in mid-stream" in stdout, stdout
+    path = max(pathlib.Path(world.data, "runs").glob("run_*")) / "partial.txt"
+    text = path.read_text()
+    assert text.startswith("the tes") and stat.S_IMODE(os.stat(path).st_mode) == 0o600, text
+    shown = world.tell("show", "last").stdout
+    assert "the answer that was cut" in shown and text[:60] in shown, shown
+    assert "files: " in shown, shown
+    world.provider.control(default={"tool_calls": 0})
+    words = [sys.executable, AGENT, "file:PAWL_SUMMARY_FILE", "call"]
+    status, stdout, stderr = resume(world, "--resume", "last", "--add-tool-calls", "2", words=words)
+    assert status == 0 and f"file {text[:40]}" in stdout, (stdout, stderr)
+
+
 def killed(world):
     """A run whose pawl was killed goes on with what it had left; what was held is spent."""
     process = world.start([], "part", "say:ready", "wait")
@@ -146,5 +163,6 @@ def tests(world):
     yield "a command goes on from its start", go_on
     yield "a chain of three", same_again
     yield "what cannot go on", refusals
+    yield "what was cut is handed over", cut
     yield "a run that was killed goes on", killed
     yield "Claude Code goes on by itself", claude
