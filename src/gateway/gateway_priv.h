@@ -283,10 +283,11 @@ struct pawl_gateway {
     enum pawl_summary_state summary;
     struct pawl_buf summary_text;
     bool summary_cut;
-    uint32_t steps_told;      /* of the ladder: a bit each that was taken, */
-    uint32_t steps_missed;    /* … or was not to be had */
-    bool exceeded;            /* a call cost more than its hold */
-    uint32_t too_big_running; /* refusals of that kind since the last admission */
+    struct pawl_refusal_words summed_up; /* the latch that it stands before */
+    uint32_t steps_told;                 /* of the ladder: a bit each that was taken, */
+    uint32_t steps_missed;               /* … or was not to be had */
+    bool exceeded;                       /* a call cost more than its hold */
+    uint32_t too_big_running;            /* refusals of that kind since the last admission */
     struct pawl_gateway_counters counters;
     void (*idle)(void *arg);
     void *idle_arg;

@@ -106,6 +106,7 @@ static bool take_summary(struct pawl_model_call *call)
     }
     gateway->latched = true;
     gateway->latch = words;
+    gateway->summed_up = words; /* The latch is overwritten when the run is ended meanwhile. */
     pawl_gateway_pump(gateway);
     return true;
 }

@@ -234,7 +234,7 @@ void pawl_partial_keep(struct pawl_model_call *call)
 static void on_paused(struct pawl_model_call *call, const struct pawl_result *result)
 {
     (void)result; /* paused or ended already: as good */
-    pawl_refuse_tell_latched(call->gateway, &call->gateway->latch);
+    pawl_refuse_tell_latched(call->gateway, &call->gateway->summed_up);
     pawl_model_call_try_finish(call);
 }
 
@@ -245,7 +245,7 @@ void pawl_summary_unused(struct pawl_model_call *call)
     call->summary = false;
     gateway->summary = PAWL_SUMMARY_FREE;
     if (gateway->latched) {
-        pawl_refuse_tell_latched(gateway, &gateway->latch);
+        pawl_refuse_tell_latched(gateway, &gateway->summed_up);
     }
 }
 
@@ -264,6 +264,6 @@ void pawl_summary_over(struct pawl_model_call *call)
         gateway->options.on_summary(gateway->options.arg, &summary);
     }
     if (gateway->latched) { /* Else somebody has given more meanwhile. */
-        pawl_refuse_pause(call, gateway->latch.unit, on_paused);
+        pawl_refuse_pause(call, gateway->summed_up.unit, on_paused);
     }
 }

@@ -87,6 +87,16 @@ def summary_in_chat(world):
     assert (folder(world) / "summary.txt").read_text()
 
 
+def agent_leaves_first(world):
+    """An agent that ends before its summary is booked was stopped at its cap all the same."""
+    world.provider.control(default={"reply_tokens": 400, "pace_ms": 10})
+    status, _, card, _ = world.card(["--max-iterations", "2", "--on-limit", "summary"],
+                                    "call", "part:2000", "exit:0")
+    assert (status, card["why"], card["unit"]) == (124, "cap", "ITERATIONS"), card
+    assert world.history().run["reason"] == "capped"
+    assert (folder(world) / "summary.txt").read_text()
+
+
 def last_words(world, model, dialect, *steps):
     """A run of that dialect to its summary: the body of the one call that sums up."""
     world.provider.control(prices={model: scripted.prices(world.pawl, model)})
@@ -416,6 +426,7 @@ def tests(world: World):
     yield "one more call sums up", summary
     yield "it does in a stream", summary_in_a_stream
     yield "it does in Chat Completions", summary_in_chat
+    yield "an agent that does not wait for it", agent_leaves_first
     yield "it does in Responses", summary_in_responses
     yield "it does in Google's dialect", summary_in_gemini
     yield "of several calls one sums up", one_summary
