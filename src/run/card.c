@@ -50,6 +50,10 @@ static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
         break;
     case PAWL_WHY_CAP:
         pawl_buf_append_str(out, "HARD STOP at ");
+        if (card->at_limit) {
+            pawl_buf_append_str(out, "a limit across runs");
+            break;
+        }
         append_cap_amount(card, card->unit, out);
         break;
     case PAWL_WHY_TIME:
@@ -210,6 +214,11 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
     uint16_t unit = card->why == PAWL_WHY_TIME ? PAWL_UNIT_WALL_CLOCK_MS : card->unit;
     enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
     if ((card->why != PAWL_WHY_CAP && card->why != PAWL_WHY_TIME) || index == PAWL_CAP_COUNT) {
+        return;
+    }
+    if (card->at_limit) {
+        label(out, "to go on");
+        pawl_buf_append_str(out, "wait until it resets, or raise it: pawl limit\n");
         return;
     }
     int64_t amount = (card->account.units[index].limit + 1) / 2;

@@ -67,6 +67,7 @@ struct pawl_card {
     bool hard_stop;
     bool killed;                     /* by pawl */
     uint16_t unit;                   /* of the cap that fired; 0: none */
+    bool at_limit;                   /* … which is a limit across runs */
     const char *words;               /* REFUSED: of the refusal that latched */
     int status;                      /* of pawl */
     int agent_status;                /* -1: it did not end by itself */

@@ -82,6 +82,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .why = why,
         .hard_stop = run->was_latched || run->time_up,
         .killed = run->killed,
+        .at_limit = run->latched && run->latch.refusal == PAWL_REFUSAL_LIMIT,
         .unit = unit_of(run, why),
         .words = strncmp(run->latch_message, "pawl: ", 6) == 0 ? run->latch_message + 6
                                                                : run->latch_message,

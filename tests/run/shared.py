@@ -87,8 +87,10 @@ def one_run(world):
         row = stand(world)
         assert row["spent"] == spent and row["held"] == 0, row
         # The next one gets nothing at all.
-        status, stdout, card, _ = world.card(["--max-usd", "1"], "call")
-        assert status == 124 and card["calls"] == 0, card
+        status, _, stderr = world.run(["--max-usd", "1"], "call")
+        assert status == 124 and "HARD STOP at a limit across runs" in stderr, stderr
+        assert "to go on    wait until it resets, or raise it: pawl limit" in stderr, stderr
+        assert world.runs()[0]["calls"] == 0
 
 
 def own_cap_first(world):
