@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 pawl_unit_test(policy policy)
+pawl_unit_test(tool_kind policy)
 add_test(NAME tools/policy COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/policy_gate.py)
