@@ -66,7 +66,8 @@ def read(root, findings):
 def field_table(fields):
     lines = ["| field | takes | meaning |", "|---|---|---|"]
     for _, path, kind, _, _, _, choices, meaning in fields:
-        words = [f"`{word}`" for word in choices.split("|") if word]
+        words = ["a share, `40%`" if word == "%" else f"`{word}`"
+                 for word in choices.split("|") if word]
         takes = ", ".join([FORMS[kind]] * bool(FORMS[kind]) + words)
         lines.append(f"| `{path}` | {takes} | {meaning} |")
     return lines

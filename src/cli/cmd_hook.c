@@ -22,9 +22,10 @@ enum { OPTION_RUN = 1, OPTION_DATA_DIR };
 enum {
     INPUT_BYTES_MAX = 64 << 20, /* a file to be written stands in it */
     ARENA_BYTES_MAX = 512 << 20,
-    QUESTION_BYTES_MAX = 4096,
-    TEXT_BYTES_MAX = 256, /* of a tool's name and id: what is longer is cut */
-    ANSWER_MS = 8000      /* less than what the agents wait for a hook */
+    QUESTION_BYTES_MAX = 49152,
+    ARGUMENTS_BYTES_MAX = 16384, /* as much of the tool's arguments as tells what it is for */
+    TEXT_BYTES_MAX = 256,        /* of a tool's name and id: what is longer is cut */
+    ANSWER_MS = 8000             /* less than what the agents wait for a hook */
 };
 
 static const struct pawl_cli_option options[] = {
@@ -36,6 +37,7 @@ struct hook {
     enum pawl_agent agent;
     struct pawl_arena arena;
     bool refused;
+    bool goes_on; /* only this tool call is */
     char reason[1024];
 };
 
@@ -70,7 +72,23 @@ static void put_cut(struct pawl_json_writer *writer, const char *key, struct paw
     }
 }
 
-/* {"tool":…,"id":…} of what the agent tells; false: it tells of no tool. */
+/* JSON as it stands there, in one line: what is below a blank can only be white space between its
+ * words. */
+static void
+put_arguments(struct hook *hook, struct pawl_json_writer *writer, struct pawl_slice arguments)
+{
+    struct pawl_slice cut = pawl_slice_sub(arguments, 0, ARGUMENTS_BYTES_MAX);
+    char *line = pawl_arena_alloc(&hook->arena, cut.bytes + 1);
+    if (line == NULL || cut.bytes == 0) {
+        return;
+    }
+    for (size_t i = 0; i < cut.bytes; i++) {
+        line[i] = (unsigned char)cut.data[i] < ' ' || cut.data[i] == 0x7f ? ' ' : cut.data[i];
+    }
+    pawl_json_member_string(writer, "input", pawl_slice_of(line, cut.bytes));
+}
+
+/* {"tool":…,"id":…,"input":…} of what the agent tells; false: it tells of no tool. */
 static bool make_question(struct hook *hook, struct pawl_slice input, struct pawl_buf *question)
 {
     struct pawl_json json;
@@ -90,6 +108,7 @@ static bool make_question(struct hook *hook, struct pawl_slice input, struct paw
     if (pawl_json_is(&json, id, PAWL_JSON_STRING)) {
         put_cut(&writer, "id", pawl_json_string(&json, id, &hook->arena));
     }
+    put_arguments(hook, &writer, pawl_json_raw(&json, pawl_json_get(&json, 0, "tool_input")));
     pawl_json_object_end(&writer);
     return true;
 }
@@ -111,6 +130,7 @@ static void take_answer(struct hook *hook, struct pawl_slice answer)
         words = pawl_json_string(&json, message, &hook->arena);
     }
     hook->refused = true;
+    hook->goes_on = pawl_json_bool_or(&json, pawl_json_get(&json, 0, "goes_on"), false);
     (void)pawl_slice_copy_str(words, hook->reason, sizeof(hook->reason));
 }
 
@@ -154,6 +174,9 @@ static void put_deny(const struct hook *hook, struct pawl_json_writer *writer)
 
 static void put_stop(const struct hook *hook, struct pawl_json_writer *writer)
 {
+    if (hook->goes_on) {
+        return; /* A phase is at its limit, and the rest of the work is not. */
+    }
     pawl_json_member_bool(writer, "continue", false);
     pawl_json_member_str(writer, "stopReason", hook->reason);
 }

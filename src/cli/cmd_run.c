@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/resume.h"
 #include "run/limit_options.h"
+#include "run/phases.h"
 #include "run/run.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
     OPTION_MAX_TOOL_CALLS,
     OPTION_MAX_ITERATIONS,
     OPTION_MAX_TIME,
+    OPTION_PHASE,
     OPTION_POLICY,
     OPTION_ON_LIMIT,
     OPTION_DEGRADE,
@@ -47,6 +49,7 @@ static const struct pawl_cli_option options[] = {
     {OPTION_MAX_TOOL_CALLS, 0, "max-tool-calls", "N", "stop at so many tool calls (default 300)"},
     {OPTION_MAX_ITERATIONS, 0, "max-iterations", "N", "stop at so many model calls (default 100)"},
     {OPTION_MAX_TIME, 0, "max-time", "TIME", "stop after so long: 90s, 30m, 1h30m (default 1h)"},
+    {OPTION_PHASE, 0, "phase", "NAME=MOST", "what a phase may use: verification=$0.40,10m"},
     {OPTION_POLICY, 'p', "policy", "POLICY",
      "a built-in policy or a file, see pawl policy (default individual)"},
     {OPTION_ON_LIMIT, 0, "on-limit", "MODE",
@@ -195,6 +198,28 @@ static int start(const struct pawl_cli_call *call, struct pawl_run_options *run)
     return status;
 }
 
+/* Returns PAWL_CLI_GO_ON or an exit status. */
+static int take_phases(const struct pawl_cli_call *call, struct pawl_run_options *run)
+{
+    struct pawl_run_phases phases;
+    struct pawl_errmsg msg = {""};
+    size_t count = 0;
+    pawl_phases_init(&phases);
+    for (size_t i = 0; i < call->given_count; i++) {
+        if (call->given[i].option->id != OPTION_PHASE) {
+            continue;
+        }
+        if (count == PAWL_RUN_PHASE_FLAGS_MAX) {
+            return pawl_cli_usage_error(call, "--phase is given too often");
+        }
+        if (pawl_failed(pawl_phases_parse(&phases, call->given[i].value, &msg))) {
+            return pawl_cli_usage_error(call, "--phase: %s", msg.text);
+        }
+        run->phases[count++] = call->given[i].value;
+    }
+    return PAWL_CLI_GO_ON;
+}
+
 static int run_run(const struct pawl_cli_call *call)
 {
     struct pawl_run_options run = {
@@ -213,6 +238,7 @@ static int run_run(const struct pawl_cli_call *call)
         .json_card = pawl_cli_has(call, OPTION_JSON_CARD),
     };
     int status = take_caps(call, &run);
+    status = status == PAWL_CLI_GO_ON ? take_phases(call, &run) : status;
     if (status == PAWL_CLI_GO_ON) {
         status = take_limit(call, &run);
     }

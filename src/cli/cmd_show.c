@@ -12,6 +12,7 @@
 #include "cli/estimates.h"
 #include "cli/open.h"
 #include "cli/show_more.h"
+#include "cli/show_phases.h"
 #include "cli/threads.h"
 #include "run/caps.h"
 
@@ -31,6 +32,7 @@ struct page {
     int64_t started_us;
     struct pawl_cli_table *table;
     struct pawl_arena arena;
+    struct pawl_cli_phase_sums phases;
     struct pawl_cli_threads *threads;
     uint64_t number;
     uint64_t models;
@@ -386,6 +388,7 @@ static bool show_call(void *arg, const struct pawl_history_call *call)
 {
     struct page *page = arg;
     pawl_cli_threads_add(page->threads, call);
+    pawl_cli_phases_add(&page->phases, call);
     if (page->json) {
         json_call(call);
     } else {
@@ -420,6 +423,7 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
         err = pawl_history_calls(history, run, show_call, page, msg);
     }
     if (pawl_ok(err)) {
+        pawl_cli_phases_print(&page->phases, page->json);
         pawl_cli_threads_print(page->threads, page->json);
     }
     if (page->table != NULL) {

@@ -17,6 +17,7 @@ const struct pawl_cli_command *const pawl_cli_commands[] = {
     &pawl_cli_command_statusline,
     &pawl_cli_command_approve,
     &pawl_cli_command_deny,
+    &pawl_cli_command_phase,
     &pawl_cli_command_stop,
     &pawl_cli_command_limit,
     &pawl_cli_command_prices,

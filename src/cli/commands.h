@@ -13,6 +13,7 @@ extern const struct pawl_cli_command pawl_cli_command_statusline;
 extern const struct pawl_cli_command pawl_cli_command_approve;
 extern const struct pawl_cli_command pawl_cli_command_deny;
 extern const struct pawl_cli_command pawl_cli_command_top;
+extern const struct pawl_cli_command pawl_cli_command_phase;
 extern const struct pawl_cli_command pawl_cli_command_stop;
 extern const struct pawl_cli_command pawl_cli_command_limit;
 extern const struct pawl_cli_command pawl_cli_command_agents;

@@ -208,6 +208,7 @@ static void free_rest(struct pawl_model_call *call)
     if (call->answer.meter_made) {
         pawl_meter_free(&call->answer.meter);
     }
+    pawl_tool_reader_free(&call->answer.tools);
 }
 
 static void link_call(struct pawl_gateway *gateway, struct pawl_model_call *call)

@@ -7,6 +7,8 @@
  * can take anything. Where the ledger is shared with others and says no all the same, the call
  * is judged again by what is left then.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
@@ -112,6 +114,7 @@ static void price_and_estimate(struct pawl_model_call *call)
         call->request.unbounded = "earlier input that the provider keeps, and the context window "
                                   "of its model is not known";
     }
+    pawl_phase_find(call);
     call->request.previous_response = PAWL_SLICE_NONE;
     /* From here on only the body's bytes and its figures are needed. */
     call->request.elements = (struct pawl_estimate_body){.base = NULL};
@@ -358,6 +361,7 @@ static void reserve(struct pawl_model_call *call)
         .u.reserve =
             {
                 .subject = call->gateway->subject,
+                .phase = pawl_phase_name(call->gateway, call->phase),
                 .line_count = call->admission.line_count,
                 .ttl_ms = PAWL_LEASE_MS,
                 .grace_ms = GRACE_MS,
@@ -451,7 +455,8 @@ static void judge(struct pawl_model_call *call)
 bool pawl_model_call_admit_summary(struct pawl_model_call *call)
 {
     struct pawl_denial denial;
-    uint16_t code = pawl_gateway_left(call->gateway, call->query.left, &denial);
+    call->phase = PAWL_PHASE_BASE; /* It is about the work as a whole. */
+    uint16_t code = pawl_gateway_left_in_phase(call, call->query.left, &denial);
     judge(call);
     bool fits = call->admission.verdict == PAWL_ADMISSION_ADMIT &&
                 (code == PAWL_RESULT_OK || code == PAWL_RESULT_CAP_EXCEEDED);
@@ -459,6 +464,39 @@ bool pawl_model_call_admit_summary(struct pawl_model_call *call)
         reserve(call);
     }
     return fits;
+}
+
+/* In its phase first; where that has nothing useful left for it, in the base. */
+static uint16_t judge_in_phase(struct pawl_model_call *call, struct pawl_denial *ret_denial)
+{
+    uint16_t code = pawl_gateway_left_in_phase(call, call->query.left, ret_denial);
+    judge(call);
+    if (!pawl_phase_may_leave(call)) {
+        return code;
+    }
+    struct pawl_admission_left left[PAWL_ADMISSION_UNIT_COUNT];
+    memcpy(left, call->query.left, sizeof(left));
+    struct pawl_admission inside = call->admission;
+    struct pawl_denial denial;
+    int phase = call->phase;
+    call->phase = PAWL_PHASE_BASE;
+    uint16_t outside = pawl_gateway_left_in_phase(call, call->query.left, &denial);
+    judge(call);
+    call->phase = phase;
+    if (pawl_phase_leave(call, &inside, left)) {
+        *ret_denial = denial;
+        return outside;
+    }
+    memcpy(call->query.left, left, sizeof(left));
+    call->admission = inside;
+    return code;
+}
+
+/* The phase, and not the run, has nothing left for it. */
+static void refuse_by_phase(struct pawl_model_call *call)
+{
+    pawl_phase_words(call, call->phase);
+    pawl_refuse_call(call);
 }
 
 /* Out of the line, whatever comes next. */
@@ -482,8 +520,7 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
         return true;
     }
     struct pawl_denial denial;
-    uint16_t code = pawl_gateway_left(gateway, call->query.left, &denial);
-    judge(call);
+    uint16_t code = judge_in_phase(call, &denial);
     if (code == PAWL_RESULT_OK && pawl_limit_without_tools(call)) {
         step_out(call);
         if (pawl_limit_reached(call)) {
@@ -503,7 +540,11 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
         return false;
     }
     step_out(call);
-    if (about_funds && call->admission.verdict != PAWL_ADMISSION_ADMIT) {
+    bool admitted = call->admission.verdict == PAWL_ADMISSION_ADMIT;
+    bool closed = pawl_gateway_phase_closed(gateway, call->phase);
+    if (about_funds && (closed || (!admitted && pawl_phase_binds(call)))) {
+        refuse_by_phase(call);
+    } else if (about_funds && !admitted) {
         refuse_by_admission(call);
     } else if (!refuse_by_code(call, code, &denial)) {
         reserve(call);
@@ -521,7 +562,7 @@ void pawl_model_call_out_of_patience(struct pawl_model_call *call)
         pawl_gateway_pump(gateway);
         return;
     }
-    (void)pawl_gateway_left(gateway, call->query.left, &denial);
+    (void)pawl_gateway_left_in_phase(call, call->query.left, &denial);
     judge(call);
     /* It may fit by now and only stand behind others; their turn came first. */
     call->admission.verdict = PAWL_ADMISSION_HELD;

@@ -21,7 +21,7 @@
 #include "gateway/headers.h"
 #include "gateway/sniff.h"
 
-enum { OWN_HEADERS = 2, ADDRESS_BYTES = 96 };
+enum { OWN_HEADERS = 4, ADDRESS_BYTES = 96 };
 
 void pawl_model_call_unreachable(struct pawl_model_call *call, const char *what, const char *why)
 {
@@ -86,6 +86,7 @@ note_rate(struct pawl_model_call *call, const struct pawl_http_header *headers, 
 static void make_meter(struct pawl_model_call *call)
 {
     struct pawl_meter_options options = {.dialect = call->route.dialect,
+                                         .tools = pawl_phase_reader(call),
                                          .long_cache_asked = call->request.cache_long,
                                          .modifiers_asked = call->answer.rate};
     call->answer.meter_made = pawl_meter_init(&call->answer.meter, options);
@@ -163,6 +164,7 @@ static size_t add_own_headers(struct pawl_model_call *call)
             PAWL_SLICE("x-pawl-remaining-usd-microcents"),
             pawl_arena_printf(&call->store.arena, "%lld", (long long)left.free)};
     }
+    pawl_phase_add_headers(call, answer->headers, &count);
     return count;
 }
 
@@ -320,8 +322,12 @@ static void finish_whole(struct pawl_model_call *call)
     pawl_meter_on_body(&answer->meter, pawl_buf_slice(&call->store.decoded));
     pawl_summary_on_body(call, pawl_buf_slice(&call->store.decoded));
     uint32_t tool_calls = pawl_meter_result(&answer->meter)->tool_calls;
+    pawl_phase_answered(call);
     if (call->client_gone) {
         pawl_model_call_settle(call, PAWL_END_CLIENT_GONE);
+    } else if (call->refused_phase != PAWL_PHASE_BASE) {
+        pawl_phase_words(call, call->refused_phase);
+        pawl_model_call_cut(call); /* all of it is here already */
     } else if (tool_calls > 0) {
         pawl_model_call_count_tools(call, tool_calls);
     } else {

@@ -183,6 +183,7 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     struct pawl_answer *answer = &call->answer;
     const struct pawl_meter_result *metered = pawl_meter_result(&answer->meter);
     uint32_t before = metered->tool_calls;
+    bool finished = metered->finished || metered->terminal;
     if (event->has_data) {
         note_time(answer);
         pawl_meter_on_event(&answer->meter, event->name, event->data);
@@ -195,6 +196,13 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     uint32_t tool_calls = metered->tool_calls - before;
     if (tool_calls > 0) {
         pawl_tools_seen(call, event->data, tool_calls);
+    }
+    if (!finished && (metered->finished || metered->terminal)) {
+        pawl_phase_answered(call);
+    }
+    if (call->refused_phase != PAWL_PHASE_BASE && listening(call)) {
+        pawl_phase_words(call, call->refused_phase);
+        cut_client(call);
     }
     if (tool_calls > 0 && listening(call) && pawl_tools_bound(call)) {
         gate(call, bytes, tool_calls);

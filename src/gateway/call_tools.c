@@ -112,6 +112,7 @@ void pawl_tools_submit(struct pawl_model_call *call,
         .u.event =
             {
                 .subject = call->gateway->subject,
+                .phase = pawl_phase_of_event(call, count),
                 .line_count = 1,
                 .lines = {{PAWL_UNIT_TOOL_CALLS, count}},
                 .overage = PAWL_OVERAGE_REJECT,
@@ -137,6 +138,9 @@ void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *r
             pawl_words_set(words, "pawl: run %s: %s", call->gateway->options.run_id,
                            pawl_result_meaning(result->code));
         }
+        return;
+    }
+    if (pawl_phase_refuses_event(call)) {
         return;
     }
     const struct pawl_denial *denial = &result->denial;
@@ -183,6 +187,8 @@ static void allow(struct pawl_model_call *call)
 void pawl_tools_answer(struct pawl_model_call *call)
 {
     struct pawl_gateway_verdict verdict = {.allowed = false,
+                                           .goes_on = call->words.refusal == PAWL_REFUSAL_PHASE &&
+                                                      !call->words.latches,
                                            .refusal = call->words.refusal,
                                            .unit = call->words.unit,
                                            .message = call->words.message};
@@ -223,9 +229,15 @@ static void judge(struct pawl_model_call *call)
         call->words.refusal =
             gateway->stopped ? call->words.refusal : (enum pawl_refusal)PAWL_REFUSAL_LATCHED;
         pawl_refuse_call(call);
-    } else if (was_counted(gateway, call->asked.id) || !pawl_tools_bound(call)) {
+    } else if (pawl_phase_refuses_asked(call)) {
+        pawl_refuse_call(call);
+    } else if (was_counted(gateway, call->asked.id)) {
+        allow(call);
+    } else if (!pawl_tools_bound(call)) {
+        pawl_phase_hooked(call);
         allow(call);
     } else {
+        pawl_phase_hooked(call);
         pawl_tools_submit(call, 1, on_asked);
     }
 }
@@ -244,6 +256,8 @@ void pawl_gateway_ask_tool(struct pawl_gateway *gateway,
         .id = pawl_arena_copy(&call->store.arena, question->id),
         .tool =
             pawl_arena_copy(&call->store.arena, pawl_slice_sub(question->tool, 0, NAME_BYTES_MAX)),
+        .input = pawl_arena_copy(&call->store.arena,
+                                 pawl_slice_sub(question->input, 0, PAWL_TOOL_ARGUMENTS_BYTES_MAX)),
         .done = question->done,
         .arg = question->arg,
     };

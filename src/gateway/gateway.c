@@ -110,6 +110,11 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     gateway->options.policy = copy_text(gateway, options->policy);
     pawl_buf_init(&gateway->summary_text, PAWL_SUMMARY_TEXT_MAX);
     copy_subject(gateway, options->subject);
+    for (int i = 0; i < options->phases.count; i++) {
+        gateway->options.phases.phases[i].name = copy_text(gateway, options->phases.phases[i].name);
+    }
+    gateway->phases.pinned = PAWL_PHASE_NONE;
+    gateway->phases.hooked = PAWL_PHASE_NONE;
     gateway->options.subject = &gateway->subject;
     for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         copy_upstream(gateway, (enum pawl_upstream)i, options->upstreams[i]);
@@ -191,20 +196,35 @@ left_of_quote(const struct pawl_gateway *gateway, uint16_t unit, const struct pa
     };
 }
 
-uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
-                           struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
-                           struct pawl_denial *ret_denial)
+static uint16_t left_in(struct pawl_gateway *gateway,
+                        struct pawl_slice phase,
+                        struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
+                        struct pawl_denial *ret_denial)
 {
     struct pawl_authority *authority = gateway->options.authority;
     struct pawl_quote quotes[PAWL_ADMISSION_UNIT_COUNT];
     *ret_denial = (struct pawl_denial){.budget = 0};
-    uint16_t code =
-        authority->ops->quote(authority, &gateway->subject, PAWL_SLICE_NONE, pawl_admission_units,
-                              PAWL_ADMISSION_UNIT_COUNT, quotes, ret_denial);
+    uint16_t code = authority->ops->quote(authority, &gateway->subject, phase, pawl_admission_units,
+                                          PAWL_ADMISSION_UNIT_COUNT, quotes, ret_denial);
     for (size_t i = 0; i < PAWL_ADMISSION_UNIT_COUNT; i++) {
         ret_left[i] = left_of_quote(gateway, pawl_admission_units[i], &quotes[i]);
     }
     return code;
+}
+
+uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
+                           struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
+                           struct pawl_denial *ret_denial)
+{
+    return left_in(gateway, pawl_phase_whole(gateway), ret_left, ret_denial);
+}
+
+uint16_t pawl_gateway_left_in_phase(struct pawl_model_call *call,
+                                    struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
+                                    struct pawl_denial *ret_denial)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    return left_in(gateway, pawl_phase_name(gateway, call->phase), ret_left, ret_denial);
 }
 
 struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, uint16_t unit)
@@ -212,8 +232,8 @@ struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, ui
     struct pawl_authority *authority = gateway->options.authority;
     struct pawl_quote quote;
     struct pawl_denial denial;
-    (void)authority->ops->quote(authority, &gateway->subject, PAWL_SLICE_NONE, &unit, 1, &quote,
-                                &denial);
+    (void)authority->ops->quote(authority, &gateway->subject, pawl_phase_whole(gateway), &unit, 1,
+                                &quote, &denial);
     return left_of_quote(gateway, unit, &quote);
 }
 

@@ -24,6 +24,7 @@
 #include "gateway/escalation.h"
 #include "gateway/estimate.h"
 #include "gateway/limit.h"
+#include "gateway/phase.h"
 #include "gateway/price.h"
 #include "gateway/subscription.h"
 #include "gateway/upstream.h"
@@ -53,6 +54,7 @@ enum pawl_refusal {
     PAWL_REFUSAL_RUNAWAY,     /* a stream went far past its ceiling and was cut */
     PAWL_REFUSAL_LEDGER,      /* the ledger said no for a reason of its own */
     PAWL_REFUSAL_DENIED,      /* latches: a person was asked for more, and said no */
+    PAWL_REFUSAL_PHASE,       /* the phase has nothing left; latches where it halts */
     PAWL_REFUSAL_COUNT
 };
 /* "spent", "held", …, as docs/GATEWAY.md has them. */
@@ -79,6 +81,7 @@ struct pawl_gateway_counters {
 /* A tool call that its agent asks about before it runs it. */
 struct pawl_gateway_verdict {
     bool allowed;
+    bool goes_on;              /* where it is not: only this call is refused, the agent works on */
     enum pawl_refusal refusal; /* where it is not */
     uint16_t unit;             /* of the cap that fired; 0: none */
     const char *message;       /* for the agent and the person; valid during the callback */
@@ -86,8 +89,9 @@ struct pawl_gateway_verdict {
 typedef void pawl_gateway_verdict_fn(void *arg, const struct pawl_gateway_verdict *verdict);
 
 struct pawl_gateway_question {
-    struct pawl_slice id;   /* the call's; empty: it has none */
-    struct pawl_slice tool; /* its name */
+    struct pawl_slice id;    /* the call's; empty: it has none */
+    struct pawl_slice tool;  /* its name */
+    struct pawl_slice input; /* its arguments, JSON; empty: not known */
     pawl_gateway_verdict_fn *done;
     void *arg;
 };
@@ -127,6 +131,7 @@ struct pawl_gateway_options {
     const char *policy;   /* its name, for messages; NULL: none; copied */
     bool stop_at_windows; /* calls on a subscription whose window is used up are refused */
     struct pawl_hash_key account_key; /* of accounts' ids (subscription.h) */
+    struct pawl_phase_options phases;
     enum pawl_escalation_mode escalation;
     const char *declared_model; /* that the run was begun with; NULL: none */
     bool no_server_tools;       /* tools that the provider runs are refused */

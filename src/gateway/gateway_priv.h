@@ -10,6 +10,8 @@
  *   call_answer.c   the answer's head, what it is, and its end
  *   call_stream.c   events one by one: hide, count, gate tool calls
  *   call_tools.c    tool calls, in answers and at hooks
+ *   phase.c         which phase a call is in, and where its conversation goes on
+ *   phase_limit.c   a phase at its limit
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
  *   refuse.c        every kind of no: words, notes, latch
@@ -44,6 +46,7 @@
 #include "gateway/request.h"
 #include "gateway/route.h"
 #include "gateway/sse.h"
+#include "gateway/tool_reader.h"
 
 enum {
     PAWL_MODEL_CALL_MAGIC = 0x6d63616c,
@@ -97,6 +100,7 @@ struct pawl_refusal_words {
     const char *window; /* "calendar", "fixed"; NULL: it is the run's own */
     char limit_name[PAWL_LIMIT_NAME_BYTES];
     bool latches;
+    const char *phase; /* NULL: it is not about one */
     bool final; /* asking again leads to the same, where the kind of refusal does not say so */
     char message[PAWL_MESSAGE_BYTES];
 };
@@ -105,6 +109,7 @@ struct pawl_refusal_words {
 struct pawl_asked {
     struct pawl_slice id;
     struct pawl_slice tool;
+    struct pawl_slice input;
     pawl_gateway_verdict_fn *done;
     void *arg;
 };
@@ -114,6 +119,25 @@ struct pawl_tools {
     uint64_t ids[PAWL_TOOL_IDS_MAX]; /* hashes, the oldest overwritten; 0: none */
     uint32_t next;
     int64_t unclaimed; /* without an id, that no hook has asked for */
+};
+
+/* What an answer's conversation is known by, and where it goes on. */
+struct pawl_thread {
+    uint64_t chain;
+    uint32_t messages; /* 0: free */
+    int phase;
+};
+
+enum { PAWL_THREADS_MAX = 256 };
+
+struct pawl_phases {
+    struct pawl_thread threads[PAWL_THREADS_MAX]; /* the oldest overwritten */
+    uint32_t next;
+    int current;                      /* where the run is */
+    int pinned;                       /* by hand; PHASE_NONE: it is not */
+    int hooked;                       /* what a hook alone has shown, for the next call */
+    bool hooks;                       /* there are some: they refuse tools, and not the answers */
+    uint16_t closed[PAWL_PHASES_MAX]; /* the unit that is used up; 0: open */
 };
 
 /* One operation in the ledger on behalf of a call. */
@@ -155,6 +179,7 @@ struct pawl_answer {
     struct pawl_sse sse;
     struct pawl_meter meter;
     bool meter_made;
+    struct pawl_tool_reader tools;
     uint32_t rate;           /* enum pawl_usage_modifier, as its head says or as it was asked for */
     bool items;              /* a stream of the items of a JSON list, not of events */
     bool any_item;           /* one went to the client */
@@ -199,6 +224,13 @@ struct pawl_model_call {
     struct pawl_price price;
     struct pawl_estimate estimate;
     struct pawl_estimate_mark mark;
+    int phase;
+    bool by_hand;      /* in that phase */
+    int tool_phase;    /* of the tools that its answer asks for; PHASE_NONE: they say nothing */
+    int event_phase;   /* of those that are counted next */
+    int refused_phase; /* of a tool that may not run; BASE: none */
+    uint64_t thread;   /* over all its messages, */
+    uint32_t thread_messages; /* … of which there are so many */
     int64_t kept_tokens; /* of input that the provider keeps, beside the body's; -1: nobody knows */
     struct pawl_admission_query query;
     struct pawl_admission admission;
@@ -261,6 +293,7 @@ struct pawl_gateway {
     struct pawl_estimator *estimator;
     struct pawl_previous previous;
     struct pawl_tools tools;
+    struct pawl_phases phases;
     int64_t input_largest;                       /* settled so far */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5: the sum over all calls */
     struct pawl_model_call *calls;
@@ -300,11 +333,16 @@ int64_t pawl_gateway_now_us(const struct pawl_gateway *gateway);
 void pawl_gateway_submit(struct pawl_gateway *gateway,
                          const struct pawl_command *command,
                          struct pawl_op *op);
-/* What is left in each unit of a call; returns the code that a reserve would get now. */
+/* What is left in each unit of a call, whatever its phase; returns the code that a reserve would
+ * get now. */
 uint16_t pawl_gateway_left(struct pawl_gateway *gateway,
                            struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
                            struct pawl_denial *ret_denial);
-/* The same for one unit. */
+/* The same in the call's phase. */
+uint16_t pawl_gateway_left_in_phase(struct pawl_model_call *call,
+                                    struct pawl_admission_left ret_left[PAWL_ADMISSION_UNIT_COUNT],
+                                    struct pawl_denial *ret_denial);
+/* The same for one unit, whatever the phase. */
 struct pawl_admission_left pawl_gateway_left_of(struct pawl_gateway *gateway, uint16_t unit);
 /* Whether a limit across runs is what binds: now, or at best. */
 bool pawl_gateway_shared(struct pawl_gateway *gateway,
@@ -414,6 +452,46 @@ bool pawl_tools_bound(const struct pawl_model_call *call);
 void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *result);
 /* Tells the hook the words. */
 void pawl_tools_answer(struct pawl_model_call *call);
+
+/* --- phase.c --------------------------------------------------------------------------------- */
+
+struct pawl_slice pawl_phase_name(const struct pawl_gateway *gateway, int phase);
+/* For what is not of one phase alone. */
+struct pawl_slice pawl_phase_whole(const struct pawl_gateway *gateway);
+/* Before the body's elements are forgotten: which phase the call is in. */
+void pawl_phase_find(struct pawl_model_call *call);
+/* What is to see the answer's tool calls; NULL: there are no phases. */
+struct pawl_tool_reader *pawl_phase_reader(struct pawl_model_call *call);
+/* The answer is whole. */
+void pawl_phase_answered(struct pawl_model_call *call);
+/* Whether the tool that a hook asks about may not run; the words are set then. */
+bool pawl_phase_refuses_asked(struct pawl_model_call *call);
+/* A hook asks about a tool that no answer has shown. */
+void pawl_phase_hooked(struct pawl_model_call *call);
+
+/* --- phase_limit.c --------------------------------------------------------------------------- */
+
+/* Whether nothing is left in it; it is closed then. */
+bool pawl_phase_is_over(struct pawl_model_call *call, int phase);
+/* The words for a closed phase. */
+void pawl_phase_words(struct pawl_model_call *call, int phase);
+/* Whether the call may be held in the base instead. */
+bool pawl_phase_may_leave(const struct pawl_model_call *call);
+/* The call was judged in its phase, by what was left there, and then in the base: takes it there
+ * where the phase has nothing useful for it. false: it stays. */
+bool pawl_phase_leave(struct pawl_model_call *call,
+                      const struct pawl_admission *inside,
+                      const struct pawl_admission_left *left);
+/* Whether it is the phase and not the run that has nothing left for a call that is not admitted. */
+bool pawl_phase_binds(struct pawl_model_call *call);
+/* The phase in which tool calls are counted. */
+struct pawl_slice pawl_phase_of_event(struct pawl_model_call *call, int64_t count);
+/* Whether it was the phase that had none left; the words are set then. */
+bool pawl_phase_refuses_event(struct pawl_model_call *call);
+/* The phase and what it has left; at most two headers. */
+void pawl_phase_add_headers(struct pawl_model_call *call,
+                            struct pawl_http_header *headers,
+                            size_t *count);
 
 /* --- call_hold.c ---------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/money.h"
 #include "gateway/meter_priv.h"
+#include "gateway/tool_reader.h"
 
 /* One event at a time lies in the scratch arena; what does not fit is unreadable. */
 enum { USAGE_BYTES_MAX = 2048 };
@@ -37,6 +38,8 @@ bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options
     *meter = (struct pawl_meter){
         .ops = dialects[options.dialect],
         .long_cache_asked = options.long_cache_asked,
+        .dialect = options.dialect,
+        .tools = options.tools,
         .result.part_count = 1,
     };
     if (meter->ops->rate_unsaid) {
@@ -78,6 +81,13 @@ static struct pawl_slice usage_alone(struct pawl_slice body, char out[static USA
     return PAWL_SLICE_NONE;
 }
 
+static void see_tools(struct pawl_meter *meter, const struct pawl_json *json)
+{
+    if (meter->tools != NULL) {
+        pawl_tool_reader_see(meter->tools, meter->dialect, json, &meter->scratch);
+    }
+}
+
 void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body)
 {
     struct pawl_json json;
@@ -86,6 +96,7 @@ void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body)
         (meter->ops->usage_alone && parse(meter, usage_alone(body, usage), &json))) {
         meter->result.started = true;
         meter->ops->on_body(meter, &json);
+        see_tools(meter, &json);
     } else {
         meter->result.parts[0].usage.odd |= PAWL_USAGE_ODD_UNREADABLE;
     }
@@ -100,6 +111,7 @@ void pawl_meter_on_event(struct pawl_meter *meter, struct pawl_slice name, struc
     if (parse(meter, data, &json)) {
         meter->result.started = true;
         meter->ops->on_event(meter, name, &json);
+        see_tools(meter, &json);
     } else {
         meter->result.parts[0].usage.odd |= PAWL_USAGE_ODD_UNREADABLE;
     }

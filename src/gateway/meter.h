@@ -65,6 +65,7 @@ struct pawl_meter_result {
 };
 
 struct pawl_meter_ops;
+struct pawl_tool_reader;
 
 /* What the dialects keep between events (meter_priv.h). */
 struct pawl_meter_state {
@@ -86,10 +87,13 @@ struct pawl_meter {
     struct pawl_meter_state state;
     struct pawl_meter_result result;
     bool long_cache_asked;
+    enum pawl_dialect dialect;
+    struct pawl_tool_reader *tools;
 };
 
 struct pawl_meter_options {
     enum pawl_dialect dialect;
+    struct pawl_tool_reader *tools; /* gets to see what the meter has parsed; NULL: nobody does */
     /* The request asks for long-lived cache entries somewhere: a cache write whose lifetime the
      * answer does not tell is then taken to be one. */
     bool long_cache_asked;

@@ -82,6 +82,9 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
         member_cut(&writer, "agent", call->agent);
     }
     pawl_attribution_write(&call->who, &writer);
+    if (call->gateway->options.phases.count > 0) {
+        pawl_json_member_string(&writer, "phase", pawl_phase_name(call->gateway, call->phase));
+    }
     bool extend = call->admission.mode == PAWL_ADMISSION_EXTEND;
     pawl_json_member_str(&writer, "mode", extend ? "extend" : "ceiling");
     pawl_json_member_i64(&writer, "output_asked", call->request.output_asked);
@@ -251,6 +254,9 @@ void pawl_note_refusal(const struct pawl_model_call *call,
         member_cut(&writer, "model", call->request.model);
     }
     pawl_attribution_write(&call->who, &writer);
+    if (words->phase != NULL) {
+        pawl_json_member_str(&writer, "phase", words->phase);
+    }
     pawl_json_member_str(&writer, "message", words->message);
     members_of_words(&writer, words);
     if (call->hold != 0) {

@@ -44,6 +44,7 @@ static const struct {
     [PAWL_REFUSAL_STOPPED] = {"stopped", "run_stopped", 402, true, false},
     [PAWL_REFUSAL_UNREACHABLE] = {"unreachable", "provider_unreachable", 502, false, false},
     [PAWL_REFUSAL_RUNAWAY] = {"runaway", "ceiling_ignored", 402, true, true},
+    [PAWL_REFUSAL_PHASE] = {"phase", "phase_exceeded", 402, true, true},
     [PAWL_REFUSAL_LEDGER] = {"ledger", "ledger_refused", 402, true, true},
     [PAWL_REFUSAL_DENIED] = {"denied", "request_denied", 402, true, true},
 };

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/attrs.h"
 #include "base/clock.h"
 #include "policy/policy_priv.h"
 
@@ -52,13 +53,14 @@ static void check_usual(const struct pawl_policy_value *value,
                         struct pawl_policy_reporter *reporter)
 {
     const struct pawl_policy_field *field = &pawl_policy_fields[value->field];
-    if (field->usual == 0 || value->word || value->number <= field->usual) {
+    if (field->usual == 0 || value->word || value->share || value->number <= field->usual) {
         return;
     }
     char given[AMOUNT_BYTES];
     char usual[AMOUNT_BYTES];
-    struct pawl_policy_problem problem = {
-        .warning = true, .line = value->line, .path = field->path};
+    char path[PAWL_POLICY_PATH_BYTES];
+    pawl_policy_value_path(value, path);
+    struct pawl_policy_problem problem = {.warning = true, .line = value->line, .path = path};
     pawl_policy_tell(reporter, problem, "%s is more than runs usually need (up to %s)",
                      amount(field->type, value->number, given),
                      amount(field->type, field->usual, usual));
@@ -103,6 +105,52 @@ static void check_attendance(const struct pawl_policy *policy,
     }
 }
 
+/* Names that a run would not take, and more of them than it would. */
+static void check_phases(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter)
+{
+    static const char *const always[] = {"implementation", "verification"};
+    struct pawl_slice names[PAWL_POLICY_PHASES_MAX];
+    size_t count = PAWL_ARRAY_LEN(always);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = pawl_slice_str(always[i]);
+    }
+    for (uint32_t i = 0; i < policy->value_count; i++) {
+        const struct pawl_policy_value *value = &policy->values[i];
+        size_t at = 0;
+        while (at < count && !pawl_slice_equal(names[at], value->key)) {
+            at++;
+        }
+        if (pawl_slice_empty(value->key) || at < count) {
+            continue;
+        }
+        char path[PAWL_POLICY_PATH_BYTES];
+        pawl_policy_value_path(value, path);
+        struct pawl_policy_problem problem = {.line = value->line, .path = path};
+        if (!pawl_policy_phase_name_ok(value->key)) {
+            pawl_policy_tell(reporter, problem,
+                             "a phase's name is made of up to 32 of a-z, 0-9, - and _");
+        } else if (count == PAWL_POLICY_PHASES_MAX) {
+            pawl_policy_tell(reporter, problem, "a run has at most %d phases",
+                             PAWL_POLICY_PHASES_MAX);
+        } else {
+            names[count++] = value->key;
+        }
+    }
+}
+
+bool pawl_policy_phase_name_ok(struct pawl_slice name)
+{
+    for (size_t i = 0; i < name.bytes; i++) {
+        char byte = name.data[i];
+        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
+        if (!letter && ((byte != '-' && byte != '_') || i == 0)) {
+            return false;
+        }
+    }
+    return name.bytes > 0 && name.bytes <= PAWL_POLICY_PHASE_NAME_MAX &&
+           !pawl_slice_equal_str(name, "auto");
+}
+
 void pawl_policy_check(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter)
 {
     for (uint32_t i = 0; i < policy->value_count; i++) {
@@ -110,4 +158,5 @@ void pawl_policy_check(const struct pawl_policy *policy, struct pawl_policy_repo
     }
     check_auto(policy, reporter);
     check_attendance(policy, reporter);
+    check_phases(policy, reporter);
 }

@@ -63,12 +63,14 @@ struct pawl_policy_value {
     struct pawl_slice key;  /* what "*" is here; else empty */
     struct pawl_slice text; /* as it was written */
     int64_t number;
-    bool word; /* one of `choices` in place of the type's own form; the number is its index */
+    bool share; /* of the run's cap; the number is in thousandths */
+    bool word;  /* one of `choices` in place of the type's own form; the number is its index */
     enum pawl_policy_origin origin;
     const char *source; /* the built-in policy's name, the file's path, the flag's name */
     uint32_t line;      /* of the file; else 0 */
 };
 
+enum { PAWL_POLICY_PHASES_MAX = 8, PAWL_POLICY_PHASE_NAME_MAX = 32 };
 enum { PAWL_POLICY_VALUES_MAX = 256, PAWL_POLICY_BYTES_MAX = 64 * 1024 };
 
 struct pawl_policy {
@@ -130,6 +132,9 @@ PAWL_MUST_CHECK pawl_err pawl_policy_set(struct pawl_policy *policy,
 /* What makes no sense together, and what is outside of the usual ranges (check.c). */
 void pawl_policy_check(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter);
 
+/* Whether a phase can be called so. */
+PAWL_MUST_CHECK bool pawl_policy_phase_name_ok(struct pawl_slice name);
+
 /* The policy as a YAML file, in the order of the table. */
 void pawl_policy_write(const struct pawl_policy *policy, struct pawl_buf *out);
 
@@ -148,6 +153,9 @@ bool pawl_policy_is(const struct pawl_policy *policy,
  * FIELD_COUNT: none. */
 enum pawl_policy_field_id pawl_policy_find_field(struct pawl_slice path,
                                                  struct pawl_slice *ret_key);
+
+/* "40%", "12.5%": thousandths, above 0 and up to 100 %. */
+PAWL_MUST_CHECK bool pawl_policy_parse_share(struct pawl_slice text, int64_t *ret_permille);
 
 enum { PAWL_POLICY_PATH_BYTES = 200 };
 /* The field's path with the value's own name in place of "*". */

@@ -36,7 +36,8 @@ bool pawl_tool_matches(struct pawl_slice patterns,
 /* --- command_kind.c ------------------------------------------------------------------------- */
 
 /* Takes off what only wraps it: assignments, `sudo`, `timeout 60`, `npx`, `python -m`, …; a script
- * in it (`bash -c`) goes to the shell. What is left is the program and its words; false: nothing. */
+ * in it (`bash -c`) goes to the shell. What is left is the program with its words. false: there is
+ * nothing left. */
 bool pawl_command_unwrap(struct pawl_shell_command *command, struct pawl_shell *shell);
 /* Of a command that was unwrapped. */
 enum pawl_tool_kind pawl_command_kind(const struct pawl_shell_command *command);

@@ -16,7 +16,8 @@ static int64_t index_of(const char *choices, struct pawl_slice word)
 {
     struct pawl_slice rest = pawl_slice_str(choices);
     for (int64_t i = 0; !pawl_slice_empty(rest); i++) {
-        if (pawl_slice_equal(pawl_slice_cut(&rest, '|'), word)) {
+        struct pawl_slice choice = pawl_slice_cut(&rest, '|');
+        if (pawl_slice_equal(choice, word) && !pawl_slice_equal_str(choice, "%")) {
             return i;
         }
     }
@@ -43,6 +44,33 @@ static bool parse_number(enum pawl_policy_type type, struct pawl_slice text, int
     PAWL_UNREACHABLE();
 }
 
+bool pawl_policy_parse_share(struct pawl_slice text, int64_t *ret_permille)
+{
+    uint64_t whole = 0;
+    uint64_t tenth = 0;
+    if (!pawl_slice_ends_with(text, PAWL_SLICE("%"))) {
+        return false;
+    }
+    struct pawl_slice rest = pawl_slice_sub(text, 0, text.bytes - 1);
+    bool decimal = pawl_slice_find_byte(rest, '.') != SIZE_MAX;
+    struct pawl_slice front = pawl_slice_cut(&rest, '.');
+    if (!pawl_slice_to_u64(front, &whole) || whole > 100 ||
+        (decimal && (rest.bytes != 1 || !pawl_slice_to_u64(rest, &tenth)))) {
+        return false;
+    }
+    int64_t permille = (int64_t)(whole * 10 + tenth);
+    if (permille == 0 || permille > 1000) {
+        return false;
+    }
+    *ret_permille = permille;
+    return true;
+}
+
+static bool takes_share(const struct pawl_policy_field *field)
+{
+    return pawl_slice_find_byte(pawl_slice_str(field->choices), '%') != SIZE_MAX;
+}
+
 static bool printable(struct pawl_slice text)
 {
     for (size_t i = 0; i < text.bytes; i++) {
@@ -60,7 +88,8 @@ pawl_err pawl_policy_parse_value(struct pawl_policy_value *value, struct pawl_er
     int64_t word = index_of(field->choices, value->text);
     value->word = word >= 0;
     value->number = word;
-    if (value->word) {
+    value->share = takes_share(field) && pawl_policy_parse_share(value->text, &value->number);
+    if (value->word || value->share) {
         return PAWL_OK;
     }
     char form[PAWL_POLICY_FORM_BYTES];
@@ -85,6 +114,9 @@ static int append_words(const char *choices, char *out, size_t bytes)
     out[0] = '\0';
     while (!pawl_slice_empty(rest) && used < bytes) {
         struct pawl_slice word = pawl_slice_cut(&rest, '|');
+        if (pawl_slice_equal_str(word, "%")) {
+            word = PAWL_SLICE("a share of the run's cap, such as 40%");
+        }
         const char *before = used == 0 ? "" : pawl_slice_empty(rest) ? " or " : ", ";
         used += (size_t)snprintf(out + used, bytes - used, "%s%.*s", before, (int)word.bytes,
                                  word.data);
@@ -95,7 +127,7 @@ static int append_words(const char *choices, char *out, size_t bytes)
 const char *pawl_policy_form(enum pawl_policy_field_id id, char out[static PAWL_POLICY_FORM_BYTES])
 {
     static const char *const forms[] = {
-        [PAWL_POLICY_TEXT] = "a text of up to 64 characters in one line",
+        [PAWL_POLICY_TEXT] = "",
         [PAWL_POLICY_MONEY] = "dollars above 0, such as 1.50",
         [PAWL_POLICY_COUNT] = "a whole number above 0, such as 60K or 10M",
         [PAWL_POLICY_DURATION] = "a time such as 90s, 30m or 2h",
@@ -103,6 +135,11 @@ const char *pawl_policy_form(enum pawl_policy_field_id id, char out[static PAWL_
     };
     const struct pawl_policy_field *field = &pawl_policy_fields[id];
     PAWL_ASSERT((size_t)field->type < PAWL_ARRAY_LEN(forms));
+    if (field->type == PAWL_POLICY_TEXT) {
+        (void)snprintf(out, PAWL_POLICY_FORM_BYTES, "a text of up to %lld characters in one line",
+                       (long long)field->most);
+        return out;
+    }
     int used = snprintf(out, PAWL_POLICY_FORM_BYTES, "%s%s", forms[field->type],
                         field->choices[0] != '\0' && forms[field->type][0] != '\0' ? ", or " : "");
     (void)append_words(field->choices, out + used, PAWL_POLICY_FORM_BYTES - (size_t)used);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/attrs.h"
 #include "base/clock.h"
 #include "run/card.h"
 #include "run/lines.h"
@@ -112,6 +113,38 @@ static void append_limits(const struct pawl_card *card, struct pawl_buf *out)
         label(out, i == 0 ? "limits" : "");
         pawl_lending_phrase(&card->limits.rows[i], out);
         pawl_buf_append_byte(out, '\n');
+    }
+}
+
+/* One line a phase: its money, its calls, its time, each with its ceiling where there is one. */
+static void append_phases(const struct pawl_card *card, struct pawl_buf *out)
+{
+    static const enum pawl_run_cap_index order[] = {
+        PAWL_CAP_USD, PAWL_CAP_ITERATIONS, PAWL_CAP_TOKENS, PAWL_CAP_TOOL_CALLS, PAWL_CAP_TIME};
+    for (int i = 0; i < card->phases.count; i++) {
+        const struct pawl_phase_stand *stand = &card->phases.stands[i];
+        label(out, i == 0 ? "phases" : "");
+        pawl_buf_printf(out, "%s: ", stand->name);
+        for (size_t k = 0; k < PAWL_ARRAY_LEN(order); k++) {
+            enum pawl_run_cap_index index = order[k];
+            char spent[PAWL_CAP_TEXT_BYTES];
+            char limit[PAWL_CAP_TEXT_BYTES];
+            bool bound = stand->account.units[index].limit >= 0;
+            bool shown = bound || index == PAWL_CAP_USD || index == PAWL_CAP_ITERATIONS ||
+                         index == PAWL_CAP_TIME;
+            int64_t used = stand->account.units[index].spent;
+            if (!shown) {
+                continue;
+            }
+            pawl_buf_append_str(out, k > 0 ? ", " : "");
+            if (bound) {
+                pawl_buf_printf(out, "%s of %s", pawl_cap_format(index, used, spent),
+                                pawl_cap_phrase(index, stand->account.units[index].limit, limit));
+            } else {
+                pawl_buf_append_str(out, pawl_cap_phrase(index, used, spent));
+            }
+        }
+        pawl_buf_append_str(out, stand->closed ? ", at its limit\n" : "\n");
     }
 }
 
@@ -240,6 +273,7 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     append_headline(card, out);
     append_units(card, out);
     append_limits(card, out);
+    append_phases(card, out);
     append_calls(card, out);
     if (card->unconfirmed_microcents > 0) {
         label(out, "unconfirmed");

@@ -15,6 +15,7 @@
 #include "run/account.h"
 #include "run/caps.h"
 #include "run/lending.h"
+#include "run/phases.h"
 #include "run/worktree.h"
 
 /* Why a run ended (docs/RUN.md has the words' meaning). */
@@ -77,6 +78,7 @@ struct pawl_card {
     const struct pawl_price *price; /* of the model of the first line, or the only one; or NULL */
     struct pawl_account account;    /* at the end */
     struct pawl_run_limits limits;  /* across runs, at the end */
+    struct pawl_phase_report phases;
     int64_t unconfirmed_microcents;
     int64_t overshoot_microcents;
     uint64_t calls;

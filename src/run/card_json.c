@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * card_json.c: the run card as JSON, and the note of the end, which is a part of it that has to
- * fit the metadata of a command: where it does not, the names of files are left out.
+ * fit the metadata of a command: where it does not, names of files are left out, and at last the
+ * phases.
  */
 #include "base/assert.h"
 #include "base/clock.h"
@@ -53,6 +54,7 @@ void pawl_card_end_note(const struct pawl_card *card, struct pawl_buf *out)
 {
     PAWL_ASSERT(out->max_bytes >= PAWL_METADATA_BYTES_MAX);
     struct pawl_worktree_changes files = card->files;
+    bool phases = true;
     for (;;) {
         struct pawl_json_writer writer;
         pawl_buf_reset(out);
@@ -60,11 +62,16 @@ void pawl_card_end_note(const struct pawl_card *card, struct pawl_buf *out)
         pawl_json_object_begin(&writer);
         put_end(card, &writer);
         pawl_lending_write(&writer, &card->limits, true);
+        if (phases) {
+            pawl_phase_report_put(&card->phases, &writer);
+        }
         pawl_worktree_put(&files, &writer);
         pawl_json_object_end(&writer);
-        if ((!out->overflowed && out->bytes <= PAWL_METADATA_BYTES_MAX) || files.name_count == 0) {
+        bool fits = !out->overflowed && out->bytes <= PAWL_METADATA_BYTES_MAX;
+        if (fits || (files.name_count == 0 && !phases)) {
             return;
         }
+        phases = phases && files.name_count > 0;
         files.name_count /= 2;
     }
 }
@@ -148,6 +155,7 @@ void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out)
     }
     pawl_json_object_end(&writer);
     pawl_lending_write(&writer, &card->limits, false);
+    pawl_phase_report_put(&card->phases, &writer);
     pawl_json_member_i64(&writer, "unconfirmed", card->unconfirmed_microcents);
     pawl_json_member_i64(&writer, "calls", (int64_t)card->calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)card->refusals);

@@ -57,16 +57,18 @@ static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdi
             pawl_json_member_str(&writer, "unit", pawl_unit_name(verdict->unit));
         }
         pawl_json_member_str(&writer, "message", verdict->message);
+        pawl_json_member_bool(&writer, "goes_on", verdict->goes_on);
     }
     pawl_json_object_end(&writer);
     pawl_control_reply(arg, &body);
 }
 
-enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID };
+enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID, TOOL_CALL_INPUT };
 
 static const struct pawl_control_field tool_call_fields[] = {
     [TOOL_CALL_TOOL] = {"tool", PAWL_CONTROL_TEXT, true},
     [TOOL_CALL_ID] = {"id", PAWL_CONTROL_TEXT, false},
+    [TOOL_CALL_INPUT] = {"input", PAWL_CONTROL_TEXT, false},
 };
 
 static void
@@ -76,6 +78,7 @@ ask_tool(void *arg, struct pawl_http_exchange *exchange, const struct pawl_contr
     struct pawl_gateway_question question = {
         .id = values[TOOL_CALL_ID].text,
         .tool = values[TOOL_CALL_TOOL].text,
+        .input = values[TOOL_CALL_INPUT].text,
         .done = answer_tool_call,
         .arg = exchange,
     };
@@ -118,11 +121,27 @@ take_sign(void *arg, struct pawl_http_exchange *exchange, const struct pawl_cont
     show_status(arg, exchange, NULL);
 }
 
+/* POST …/run/phase: which phase it is in from now on, or more for one. */
+enum phase_field { PHASE_NAME, PHASE_ADD };
+
+static const struct pawl_control_field phase_fields[] = {
+    [PHASE_NAME] = {"name", PAWL_CONTROL_TEXT, true},
+    [PHASE_ADD] = {"add", PAWL_CONTROL_AMOUNTS, false},
+};
+
+static void
+set_phase(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    const struct pawl_control_value *add = &values[PHASE_ADD];
+    pawl_run_phases_answer(arg, exchange, values[PHASE_NAME].text, add->amounts, add->amount_count);
+}
+
 const struct pawl_control_route pawl_control_routes[] = {
     {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
     {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
     {"POST", PAWL_CONTROL_PATH "/tool-call", tool_call_fields, PAWL_ARRAY_LEN(tool_call_fields),
      ask_tool},
+    {"POST", PAWL_CONTROL_PATH "/phase", phase_fields, PAWL_ARRAY_LEN(phase_fields), set_phase},
     {"POST", PAWL_CONTROL_PATH "/approve", approve_fields, APPROVE_FIELDS, approve},
     {"POST", PAWL_CONTROL_PATH "/deny", deny_fields, DENY_FIELDS, deny},
     {"POST", PAWL_CONTROL_PATH "/presence", NULL, 0, take_sign},

@@ -33,6 +33,7 @@ void pawl_run_clear(struct pawl_run *run, const char *words)
     run->phase = PAWL_RUN_CLEARING;
     (void)uv_timer_stop(&run->grace_timer);
     (void)uv_timer_stop(&run->pulse_timer);
+    (void)uv_timer_stop(&run->phase_timer);
     pawl_gateway_stop(run->gateway, run->time_up ? PAWL_REFUSAL_DEADLINE : PAWL_REFUSAL_STOPPED,
                       words);
     if (!run->keeper_lost) {
@@ -171,6 +172,7 @@ int pawl_run_finish(struct pawl_run *run)
         pawl_terminal_restore(&run->terminal);
     }
     pawl_run_clean_agent(run);
+    pawl_run_phases_book(run, 0);
     struct pawl_card card;
     pawl_run_report(run, &card);
     write_end(run, &card);
@@ -195,7 +197,8 @@ static void close_handle(uv_handle_t *handle, void *arg)
         (uv_handle_t *)&run->before_poll, (uv_handle_t *)&run->after_poll,
         (uv_handle_t *)&run->wake,        (uv_handle_t *)&run->due_timer,
         (uv_handle_t *)&run->pulse_timer, (uv_handle_t *)&run->grace_timer,
-        (uv_handle_t *)&run->keeper_poll, (uv_handle_t *)&run->signal_poll,
+        (uv_handle_t *)&run->phase_timer, (uv_handle_t *)&run->keeper_poll,
+        (uv_handle_t *)&run->signal_poll,
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(ours); i++) {
         if (handle == ours[i] && uv_is_closing(handle) == 0) {

@@ -104,6 +104,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,
                       &ret_card->account);
     pawl_lending_limits(run->lending, &ret_card->limits);
+    pawl_run_phases_report(run, &ret_card->phases);
     pawl_worktree_compare(&run->worktree, PAWL_RUN_GIT_MS, &ret_card->files);
 }
 

@@ -92,6 +92,20 @@ static void settle_caps(struct pawl_run *run)
     pawl_run_policy_caps(&run->policy, run->caps);
 }
 
+/* The policy's, and the flags on top of them. */
+static pawl_err settle_phases(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    pawl_phases_init(&run->phases);
+    pawl_err err = pawl_phases_from_policy(&run->phases, &run->policy.policy, msg);
+    for (size_t i = 0; pawl_ok(err) && i < PAWL_RUN_PHASE_FLAGS_MAX; i++) {
+        if (run->options->phases[i] != NULL) {
+            err = pawl_phases_parse(&run->phases, run->options->phases[i], msg);
+        }
+    }
+    pawl_phases_resolve(&run->phases, run->caps);
+    return err;
+}
+
 /* Whether somebody can be reached, and whether somebody has to be. */
 static pawl_err settle_attendance(struct pawl_run *run, struct pawl_errmsg *msg)
 {
@@ -166,7 +180,10 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     pawl_model_guess(run->prices, run->options->model, run->options->argv, pawl_environ_get,
                      run->clock.real_us(run->clock.arg), &run->model);
     settle_caps(run);
-    err = settle_attendance(run, msg);
+    err = settle_phases(run, msg);
+    if (pawl_ok(err)) {
+        err = settle_attendance(run, msg);
+    }
     return pawl_ok(err) ? pawl_lending_find(&run->dir, run->cwd, &run->lending, msg) : err;
 }
 

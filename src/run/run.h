@@ -42,14 +42,17 @@ struct pawl_run_cap {
 
 enum pawl_run_attendance { PAWL_ATTENDANCE_AUTO, PAWL_ATTENDED, PAWL_UNATTENDED };
 
+enum { PAWL_RUN_PHASE_FLAGS_MAX = 16 };
+
 struct pawl_run_options {
     char *const *argv; /* the agent's command, NULL at the end */
     const char *data_dir;
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
-    enum pawl_run_cap_index primary; /* the first cap given, else dollars */
-    const char *policy;              /* a built-in one's name, or a file; NULL: policy.h chooses */
-    const char *escalation;          /* the policy's word in its place; NULL: as the policy says */
-    const char *idle_pause;          /* the same of idle.pause_after */
+    enum pawl_run_cap_index primary;              /* the first cap given, else dollars */
+    const char *phases[PAWL_RUN_PHASE_FLAGS_MAX]; /* "verification=$0.40,10m"; NULL at the end */
+    const char *policy;     /* a built-in one's name, or a file; NULL: policy.h chooses */
+    const char *escalation; /* the policy's word in its place; NULL: as the policy says */
+    const char *idle_pause; /* the same of idle.pause_after */
     enum pawl_run_attendance attendance;
     bool on_limit_given; /* by a flag; else the policy says what happens at the limit */
     bool summary_given;

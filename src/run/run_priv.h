@@ -41,6 +41,7 @@
 #include "run/lending.h"
 #include "run/lines.h"
 #include "run/model.h"
+#include "run/phases.h"
 #include "run/place.h"
 #include "run/policy.h"
 #include "run/presence.h"
@@ -95,6 +96,7 @@ struct pawl_run {
     struct pawl_limit_options limit; /* the flags' and the policy's words */
     struct pawl_sizing sizing;       /* of a cap that the policy has computed */
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
+    struct pawl_run_phases phases;
     enum pawl_run_cap_index primary;
     bool attended;
     struct pawl_price_book *prices;
@@ -123,6 +125,7 @@ struct pawl_run {
     uv_timer_t due_timer;   /* leases */
     uv_timer_t pulse_timer; /* wall clock and its thresholds */
     uv_timer_t grace_timer;
+    uv_timer_t phase_timer; /* the end of the present phase's time */
     uv_poll_t keeper_poll;
     uv_poll_t signal_poll;
     int signal_fd;
@@ -138,6 +141,8 @@ struct pawl_run {
 
     /* What happened. */
     struct pawl_recent recent; /* the last calls, for whoever watches */
+    int phase_at;              /* which of `phases` it is in, */
+    int64_t phase_since_us;    /* … and up to when that is booked */
     bool keeper_lost;
     bool killed;  /* by pawl */
     bool time_up; /* the wall clock ended it */

@@ -108,7 +108,9 @@ static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struc
     struct pawl_slice tenant = PAWL_SLICE(PAWL_RUN_TENANT);
     struct pawl_command open = {
         .type = PAWL_COMMAND_SESSION_OPEN,
-        .u.session_open = {.tenant = tenant, .name = id},
+        .u.session_open = {.tenant = tenant,
+                           .name = id,
+                           .phase = pawl_slice_str(run->phases.phases[PAWL_PHASE_BASE].name)},
     };
     open.u.session_open.cap_count = pawl_caps_for_session(run->caps, open.u.session_open.caps);
     struct pawl_command note = {
@@ -116,14 +118,20 @@ static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struc
         .metadata = meta,
         .u.note = {.tenant = tenant, .session = id, .kind = PAWL_NOTE_RUN_START},
     };
+    struct pawl_phase_opening phases;
     struct pawl_op opened = {.done = on_submitted};
     struct pawl_op noted = {.done = on_submitted};
     pawl_engine_submit(run->engine, &open, &opened);
     pawl_engine_submit(run->engine, &note, &noted);
+    pawl_run_phases_open(run, &phases);
     pawl_engine_flush(run->engine);
     if (opened.result.code != PAWL_RESULT_OK) {
         pawl_errmsg_set(msg, "the ledger does not take these caps: %s",
                         pawl_result_meaning(opened.result.code));
+        return PAWL_ERR(INVALID);
+    }
+    if (!pawl_run_phases_opened(&phases)) {
+        pawl_errmsg_set(msg, "the ledger does not take these phases");
         return PAWL_ERR(INVALID);
     }
     run->started_us = opened.result.now_us;
@@ -270,6 +278,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .arg = run,
     };
     options.limit.attended = run->attended;
+    pawl_run_phases_options(run, &options.phases);
     for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         options.upstreams[i] = run->upstreams.urls[i];
     }

@@ -160,6 +160,8 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "now_ms", status->now_us / PAWL_US_PER_MS);
     put_caps(&writer, status);
     pawl_lending_write(&writer, &status->limits, false);
+    pawl_json_member_bool(&writer, "phase_by_hand", status->phases.by_hand);
+    pawl_phase_report_put(&status->phases, &writer);
     pawl_json_member_i64(&writer, "calls", (int64_t)status->counters.calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)status->counters.refusals);
     pawl_json_member_i64(&writer, "batches", (int64_t)status->counters.batches);

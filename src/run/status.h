@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "run/account.h"
 #include "run/lending.h"
+#include "run/phases.h"
 #include "run/recent.h"
 
 struct pawl_status {
@@ -25,6 +26,7 @@ struct pawl_status {
     const char *policy; /* its name */
     const char *model;  /* known beforehand; NULL: not */
     struct pawl_slice phase;
+    struct pawl_phase_report phases;
     bool attended;
     pid_t pid;
     bool ending;

@@ -25,7 +25,8 @@ enum {
     PULSE_MS_MAX = 10000,
     PULSE_MS_MIN = 10,
     PULSES = 40,
-    SUMMARY_LOOK_MS = 500
+    SUMMARY_LOOK_MS = 500,
+    PHASE_BOOK_MS = 30000 /* of the phase's time, booked now and then */
 };
 
 /* --- Lines --------------------------------------------------------------------------------- */
@@ -274,6 +275,7 @@ static void on_pulse(uv_timer_t *timer)
         return;
     }
     check_thresholds(run);
+    pawl_run_phases_book(run, PHASE_BOOK_MS);
     int64_t wait_ms = limit_ms / PULSES;
     wait_ms = wait_ms > PULSE_MS_MAX ? PULSE_MS_MAX : wait_ms;
     wait_ms = wait_ms < PULSE_MS_MIN ? PULSE_MS_MIN : wait_ms;
@@ -390,6 +392,7 @@ void pawl_run_watch(struct pawl_run *run)
     failures += uv_timer_init(loop, &run->due_timer) != 0;
     failures += uv_timer_init(loop, &run->pulse_timer) != 0;
     failures += uv_timer_init(loop, &run->grace_timer) != 0;
+    failures += uv_timer_init(loop, &run->phase_timer) != 0;
     failures += uv_poll_init(loop, &run->keeper_poll, run->keeper.fd) != 0;
     failures += uv_poll_init(loop, &run->signal_poll, run->signal_fd) != 0;
     PAWL_ASSERT(failures == 0); /* The descriptors are good, and nothing else can fail. */
@@ -399,6 +402,7 @@ void pawl_run_watch(struct pawl_run *run)
     run->due_timer.data = run;
     run->pulse_timer.data = run;
     run->grace_timer.data = run;
+    run->phase_timer.data = run;
     run->keeper_poll.data = run;
     run->signal_poll.data = run;
     (void)uv_prepare_start(&run->before_poll, before_poll);
@@ -437,10 +441,7 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
     pawl_lending_limits(run->lending, &ret_status->limits);
     pawl_recent_note(&run->recent, ret_status->now_us, &ret_status->account);
     pawl_recent_pace(&run->recent, ret_status->now_us, &ret_status->account, &ret_status->pace);
-    struct pawl_session_view session;
-    if (pawl_core_session(pawl_engine_core(run->engine), PAWL_SLICE(PAWL_RUN_TENANT),
-                          pawl_slice_str(run->rundir.id), &session)) {
-        ret_status->phase = session.phase;
-    }
+    pawl_run_phases_report(run, &ret_status->phases);
+    ret_status->phase = pawl_slice_str(run->phases.phases[run->phase_at].name);
     ret_status->estimate_count = pawl_gateway_estimates(run->gateway, ret_status->estimates);
 }

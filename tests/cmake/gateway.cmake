@@ -34,6 +34,7 @@ target_sources(test_gateway_calls PRIVATE
 pawl_unit_test(gateway_headers gateway)
 pawl_fuzz_test(gateway_request gateway)
 pawl_unit_test(tokenizer gateway)
+pawl_unit_test(tool_reader gateway)
 target_compile_definitions(test_tokenizer PRIVATE
   PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
 pawl_fuzz_test(tokenizer gateway)

@@ -22,7 +22,7 @@ Fields of a script (all optional):
     tokens_per_event how many tokens an event of a stream carries (8)
     input_tokens    what is billed as input, whatever was sent
     cache_read, cache_write_5m, cache_write_1h, reasoning     parts of usage
-    tool_calls      so many in the answer; tool_names
+    tool_calls      so many in the answer; tool_names, tool_inputs (objects)
     first_ms, pace_ms   before the first byte; between events
     chunking        "event" (one write an event), "byte", "lines", "joined", or a number of bytes
     newline         "\\n" or "\\r\\n"
@@ -48,6 +48,7 @@ import random
 import sys
 
 import provider_gemini
+from provider_gemini import tool_input
 
 WORDS = "the test still fails so I will look at the code again and try one more change ".split()
 TOKENS_PER_MTOK = 1_000_000
@@ -186,7 +187,7 @@ class Anthropic:
     def tools(call):
         names = call.script.get("tool_names", ["Bash"])
         return [{"type": "tool_use", "id": f"toolu_{call.number}_{i}",
-                 "name": names[i % len(names)], "input": {"command": f"make test # {i}"}}
+                 "name": names[i % len(names)], "input": tool_input(call, i)}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod
@@ -263,7 +264,7 @@ class OpenAI:
         names = call.script.get("tool_names", ["bash"])
         return [{"id": f"call_{call.number}_{i}", "type": "function",
                  "function": {"name": names[i % len(names)],
-                              "arguments": json.dumps({"command": f"make test # {i}"})}}
+                              "arguments": json.dumps(tool_input(call, i))}}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod
@@ -350,7 +351,7 @@ class Responses:
         names = call.script.get("tool_names", ["bash"])
         return [{"id": f"fc_{call.number}_{i}", "type": "function_call", "status": "completed",
                  "call_id": f"call_{call.number}_{i}", "name": names[i % len(names)],
-                 "arguments": json.dumps({"command": f"make test # {i}"})}
+                 "arguments": json.dumps(tool_input(call, i))}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod

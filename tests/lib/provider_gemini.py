@@ -38,6 +38,12 @@ def translate(target, body):
             "sse": "alt=sse" in query, "google": body}
 
 
+def tool_input(call, i):
+    """The arguments of an answer's tool call."""
+    inputs = call.script.get("tool_inputs") or [{"command": f"make test # {i}"}]
+    return inputs[i % len(inputs)]
+
+
 class Gemini:
     @staticmethod
     def usage(call, output):
@@ -70,7 +76,7 @@ class Gemini:
     def tools(call):
         names = call.script.get("tool_names", ["run_shell_command"])
         return [{"functionCall": {"name": names[i % len(names)],
-                                  "args": {"command": f"make test # {i}"}}}
+                                  "args": tool_input(call, i)}}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod

@@ -21,6 +21,7 @@ import files  # noqa: E402
 import kills  # noqa: E402
 import gate  # noqa: E402
 import limits  # noqa: E402
+import phases  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
 import resume  # noqa: E402
@@ -36,7 +37,7 @@ SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "c
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "resume": resume, "reviews": reviews,
-          "shared": shared}
+          "shared": shared, "phases": phases}
 
 
 def wanted(names, suite, title):

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * phase_books.c: phases of a live run: their budgets, their time, and what can be asked of them
+ * over the run's socket.
+ */
+#define _GNU_SOURCE
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "run/phases.h"
+#include "run/run_priv.h"
+
+enum { LINE_BYTES = 1024 };
+
+/* --- Budgets -------------------------------------------------------------------------------- */
+
+static struct pawl_scope_name scope_of(const char *run_id)
+{
+    struct pawl_scope_name scope = {.session = pawl_slice_str(run_id)};
+    scope.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
+    return scope;
+}
+
+static void on_submitted(struct pawl_op *op)
+{
+    (void)op; /* Looked at behind the flush. */
+}
+
+void pawl_run_phases_open(struct pawl_run *run, struct pawl_phase_opening *opening)
+{
+    const struct pawl_run_phases *phases = &run->phases;
+    opening->count = 0;
+    for (int i = 0; i < phases->count; i++) {
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            const struct pawl_phase_cap *cap = &phases->phases[i].caps[k];
+            struct pawl_command create = {
+                .type = PAWL_COMMAND_BUDGET_CREATE,
+                .u.budget_create = {.scope = scope_of(run->rundir.id),
+                                    .phase = pawl_slice_str(phases->phases[i].name),
+                                    .unit = pawl_cap_unit((enum pawl_run_cap_index)k),
+                                    .window = {.kind = PAWL_WINDOW_LIFETIME},
+                                    .allocated = cap->set ? cap->amount : PAWL_AMOUNT_MAX,
+                                    .mode = PAWL_BUDGET_ENFORCE},
+            };
+            struct pawl_op *op = &opening->ops[opening->count++];
+            *op = (struct pawl_op){.done = on_submitted};
+            pawl_engine_submit(run->engine, &create, op);
+        }
+    }
+}
+
+bool pawl_run_phases_opened(const struct pawl_phase_opening *opening)
+{
+    for (int i = 0; i < opening->count; i++) {
+        if (opening->ops[i].result.code != PAWL_RESULT_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_budget(const struct pawl_core *core,
+                        const char *run_id,
+                        const char *phase,
+                        uint16_t unit,
+                        uint64_t *ret_budget)
+{
+    struct pawl_scope_name scope = scope_of(run_id);
+    struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
+    return pawl_core_budget_find(core, &scope, pawl_slice_str(phase), unit, &lifetime, ret_budget);
+}
+
+void pawl_phases_account(const struct pawl_core *core,
+                         const char *run_id,
+                         int64_t now_us,
+                         const char *phase,
+                         struct pawl_account *ret_account)
+{
+    *ret_account = (struct pawl_account){0};
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        struct pawl_budget_view view;
+        uint64_t budget = 0;
+        if (find_budget(core, run_id, phase, pawl_cap_unit((enum pawl_run_cap_index)i), &budget) &&
+            pawl_core_budget(core, budget, now_us, &view)) {
+            ret_account->units[i].limit = view.allocated < PAWL_AMOUNT_MAX ? view.allocated : -1;
+            ret_account->units[i].spent = view.spent;
+            ret_account->units[i].held = view.reserved;
+        }
+    }
+}
+
+/* --- Time ----------------------------------------------------------------------------------- */
+
+static void on_done(struct pawl_op *op)
+{
+    pawl_free(op);
+}
+
+static void submit(struct pawl_run *run, const struct pawl_command *command)
+{
+    struct pawl_op *op = pawl_alloc_zeroed(1, sizeof(*op));
+    if (op != NULL) {
+        op->done = on_done;
+        op->lazy = true;
+        pawl_engine_submit(run->engine, command, op);
+    }
+}
+
+/* Since the time that was booked last. */
+static int64_t unbooked_ms(struct pawl_run *run)
+{
+    return (pawl_run_now_us(run) - run->phase_since_us) / PAWL_US_PER_MS;
+}
+
+void pawl_run_phases_book(struct pawl_run *run, int64_t at_least_ms)
+{
+    int64_t ms = unbooked_ms(run);
+    if (run->engine == NULL || ms <= 0 || ms < at_least_ms) {
+        return;
+    }
+    run->phase_since_us += ms * PAWL_US_PER_MS;
+    struct pawl_command event = {
+        .type = PAWL_COMMAND_EVENT,
+        .u.event = {.subject = {.session = pawl_slice_str(run->rundir.id)},
+                    .phase = pawl_slice_str(run->phases.phases[run->phase_at].name),
+                    .line_count = 1,
+                    .lines = {{PAWL_UNIT_WALL_CLOCK_MS, ms}},
+                    .overage = PAWL_OVERAGE_BOOK_FULL},
+    };
+    event.u.event.subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
+    submit(run, &event);
+}
+
+static void set_timer(struct pawl_run *run);
+
+static void on_time(uv_timer_t *timer)
+{
+    struct pawl_run *run = timer->data;
+    if (run->phase <= PAWL_RUN_RUNNING) {
+        set_timer(run);
+    }
+}
+
+/* For the moment at which the present phase has used up its time. What is not booked yet is on its
+ * way, so the account is read as it will be. */
+static void set_timer(struct pawl_run *run)
+{
+    const struct pawl_phase_plan *phase = &run->phases.phases[run->phase_at];
+    struct pawl_account account;
+    (void)uv_timer_stop(&run->phase_timer);
+    pawl_phases_account(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                        phase->name, &account);
+    if (account.units[PAWL_CAP_TIME].limit < 0) {
+        return;
+    }
+    int64_t left_ms =
+        account.units[PAWL_CAP_TIME].limit - account.units[PAWL_CAP_TIME].spent - unbooked_ms(run);
+    if (left_ms > 0) {
+        (void)uv_timer_start(&run->phase_timer, on_time, (uint64_t)left_ms, 0);
+        return;
+    }
+    pawl_run_phases_book(run, 0);
+    pawl_gateway_close_phase(run->gateway, run->phase_at, PAWL_UNIT_WALL_CLOCK_MS);
+}
+
+static void on_phase(void *arg, int phase)
+{
+    struct pawl_run *run = arg;
+    pawl_run_phases_book(run, 0);
+    run->phase_at = phase;
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_SESSION_PHASE,
+        .u.session_phase = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                            .name = pawl_slice_str(run->rundir.id),
+                            .phase = pawl_slice_str(run->phases.phases[phase].name)},
+    };
+    submit(run, &command);
+    if (run->phase <= PAWL_RUN_RUNNING) {
+        set_timer(run);
+    }
+}
+
+/* --- The gateway ---------------------------------------------------------------------------- */
+
+static int of_tool(void *arg, struct pawl_slice name, struct pawl_slice arguments)
+{
+    const struct pawl_run *run = arg;
+    return pawl_phases_of_tool(&run->phases, name, arguments);
+}
+
+static void on_closed(void *arg, int phase, uint16_t unit)
+{
+    struct pawl_run *run = arg;
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
+    const struct pawl_phase_plan *stand = &run->phases.phases[phase];
+    struct pawl_account account;
+    struct pawl_buf line;
+    char spent[PAWL_CAP_TEXT_BYTES];
+    char limit[PAWL_CAP_TEXT_BYTES];
+    pawl_phases_account(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                        stand->name, &account);
+    if (run->phase > PAWL_RUN_RUNNING || index == PAWL_CAP_COUNT ||
+        account.units[index].limit < 0) {
+        return;
+    }
+    if (index == PAWL_CAP_ITERATIONS) {
+        account.units[index].spent += account.units[index].held; /* They come back as none. */
+    }
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_buf_printf(&line, "pawl: %s is at its limit: %s of %s. %s\n", stand->name,
+                    pawl_cap_format(index, account.units[index].spent, spent),
+                    pawl_cap_phrase(index, account.units[index].limit, limit),
+                    stand->halts ? "The run stops with the next of it"
+                                 : "No more of it is run; the rest goes on");
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
+void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *ret_options)
+{
+    *ret_options = (struct pawl_phase_options){.count = run->phases.count,
+                                               .of_tool = of_tool,
+                                               .on_phase = on_phase,
+                                               .on_closed = on_closed};
+    for (int i = 0; i < run->phases.count; i++) {
+        ret_options->phases[i] = (struct pawl_phase){.name = run->phases.phases[i].name,
+                                                     .halts = run->phases.phases[i].halts};
+    }
+    run->phase_at = PAWL_PHASE_BASE;
+    run->phase_since_us = run->started_us;
+}
+
+/* --- Reports -------------------------------------------------------------------------------- */
+
+void pawl_run_phases_report(struct pawl_run *run, struct pawl_phase_report *ret_report)
+{
+    *ret_report = (struct pawl_phase_report){
+        .count = run->phases.count,
+        .current = run->phase_at,
+        .by_hand = pawl_gateway_pinned_phase(run->gateway) != PAWL_PHASE_NONE,
+    };
+    for (int i = 0; i < run->phases.count; i++) {
+        struct pawl_phase_stand *stand = &ret_report->stands[i];
+        stand->name = run->phases.phases[i].name;
+        stand->halts = run->phases.phases[i].halts;
+        stand->closed = pawl_gateway_phase_closed(run->gateway, i);
+        pawl_phases_account(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                            stand->name, &stand->account);
+        if (i == run->phase_at && run->phase < PAWL_RUN_ENDED) {
+            stand->account.units[PAWL_CAP_TIME].spent += unbooked_ms(run);
+        }
+    }
+}
+
+void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_json_writer *writer)
+{
+    pawl_json_key(writer, "phases");
+    pawl_json_array_begin(writer);
+    for (int i = 0; i < report->count; i++) {
+        const struct pawl_phase_stand *stand = &report->stands[i];
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "phase", stand->name);
+        pawl_json_member_str(writer, "on_limit", stand->halts ? "halt" : "refuse");
+        pawl_json_member_bool(writer, "closed", stand->closed);
+        pawl_json_key(writer, "units");
+        pawl_json_array_begin(writer);
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            pawl_json_object_begin(writer);
+            pawl_json_member_str(writer, "unit",
+                                 pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)k)));
+            if (stand->account.units[k].limit >= 0) {
+                pawl_json_member_i64(writer, "limit", stand->account.units[k].limit);
+            }
+            pawl_json_member_i64(writer, "spent", stand->account.units[k].spent);
+            if (stand->account.units[k].held > 0) {
+                pawl_json_member_i64(writer, "held", stand->account.units[k].held);
+            }
+            pawl_json_object_end(writer);
+        }
+        pawl_json_array_end(writer);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
+/* --- Over the socket ------------------------------------------------------------------------ */
+
+/* A request that waits until what it gives is on disk. */
+struct raise {
+    struct pawl_run *run;
+    struct pawl_http_exchange *exchange;
+    int phase;
+    uint32_t open;
+    bool failed;
+    struct pawl_op ops[PAWL_LINES_MAX];
+};
+
+static void answer(struct pawl_run *run, struct pawl_http_exchange *exchange)
+{
+    struct pawl_phase_report report;
+    struct pawl_json_writer writer;
+    struct pawl_buf body;
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_run_phases_report(run, &report);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "run", run->rundir.id);
+    pawl_json_member_str(&writer, "phase", report.stands[report.current].name);
+    pawl_json_member_bool(&writer, "by_hand", report.by_hand);
+    pawl_phase_report_put(&report, &writer);
+    pawl_json_object_end(&writer);
+    pawl_control_reply(exchange, &body);
+}
+
+static void on_raised(struct pawl_op *op)
+{
+    struct raise *raise = op->arg;
+    raise->failed = raise->failed || op->result.code != PAWL_RESULT_OK;
+    if (--raise->open > 0) {
+        return;
+    }
+    if (raise->failed) {
+        pawl_control_refuse(raise->exchange, PAWL_RESULT_AMOUNT_OVERFLOW,
+                            "so much cannot be added");
+    } else {
+        pawl_gateway_open_phase(raise->run->gateway, raise->phase);
+        if (raise->phase == raise->run->phase_at) {
+            set_timer(raise->run);
+        }
+        answer(raise->run, raise->exchange);
+    }
+    pawl_free(raise);
+}
+
+/* A ceiling for each of the amounts must be there: what has none cannot be raised. */
+static bool
+has_ceilings(struct pawl_run *run, int phase, const struct pawl_amount *add, uint32_t add_count)
+{
+    for (uint32_t i = 0; i < add_count; i++) {
+        enum pawl_run_cap_index index = pawl_cap_of_unit(add[i].unit);
+        if (index == PAWL_CAP_COUNT || !run->phases.phases[phase].caps[index].set) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void give_more(struct pawl_run *run,
+                      struct pawl_http_exchange *exchange,
+                      int phase,
+                      const struct pawl_amount *add,
+                      uint32_t add_count)
+{
+    struct raise *raise = pawl_alloc_zeroed(1, sizeof(*raise));
+    if (raise == NULL) {
+        pawl_control_refuse(exchange, PAWL_RESULT_LIMIT_REACHED, "no memory");
+        return;
+    }
+    raise->run = run;
+    raise->exchange = exchange;
+    raise->phase = phase;
+    raise->open = add_count;
+    for (uint32_t i = 0; i < add_count; i++) {
+        uint64_t budget = 0;
+        bool found = find_budget(pawl_engine_core(run->engine), run->rundir.id,
+                                 run->phases.phases[phase].name, add[i].unit, &budget);
+        PAWL_ASSERT(found);
+        struct pawl_command fund = {
+            .type = PAWL_COMMAND_BUDGET_FUND,
+            .u.budget_fund = {.budget = budget, .kind = PAWL_FUND_CREDIT, .amount = add[i].value}};
+        raise->ops[i] = (struct pawl_op){.done = on_raised, .arg = raise};
+        pawl_engine_submit(run->engine, &fund, &raise->ops[i]);
+    }
+}
+
+void pawl_run_phases_answer(struct pawl_run *run,
+                            struct pawl_http_exchange *exchange,
+                            struct pawl_slice name,
+                            const struct pawl_amount *add,
+                            uint32_t add_count)
+{
+    bool is_auto = pawl_slice_equal_str(name, "auto");
+    int phase = pawl_phases_find(&run->phases, name);
+    if (phase == PAWL_PHASE_NONE && !is_auto) {
+        pawl_control_refuse(exchange, PAWL_RESULT_NOT_FOUND,
+                            "there is no phase '%.*s': phases are named with --phase or in the "
+                            "policy",
+                            (int)pawl_slice_sub(name, 0, PAWL_PHASE_NAME_BYTES).bytes, name.data);
+    } else if (add_count > 0 && (is_auto || !has_ceilings(run, phase, add, add_count))) {
+        pawl_control_refuse(exchange, PAWL_RESULT_NOT_FOUND,
+                            "%.*s has no ceiling of that kind that could be raised",
+                            (int)name.bytes, name.data);
+    } else if (add_count > 0) {
+        give_more(run, exchange, phase, add, add_count);
+    } else {
+        pawl_gateway_pin_phase(run->gateway, is_auto ? PAWL_PHASE_NONE : phase);
+        answer(run, exchange);
+    }
+}

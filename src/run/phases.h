@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * phases.h: the phases of a run: which there are, what each may use, which tool calls belong to
+ * which, and what each has used. Ceilings are budgets of the session in the ledger; a phase without
+ * a ceiling in some unit has a budget there that never binds, so that what it used is known.
+ * docs/PHASES.md is the page for users.
+ *
+ * Time is used by the phase in which the run is. It is booked when that changes, at the end, and
+ * now and then in between, each time exactly what has passed since.
+ */
+#ifndef PAWL_RUN_PHASES_H
+#define PAWL_RUN_PHASES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "core/core.h"
+#include "engine/authority.h"
+#include "gateway/phase.h"
+#include "policy/policy.h"
+#include "run/account.h"
+#include "run/run.h"
+
+struct pawl_run;
+
+enum { PAWL_PHASE_NAME_BYTES = 33, PAWL_PHASE_MATCH_BYTES = 513 };
+
+struct pawl_phase_cap {
+    bool set;
+    int64_t amount;
+    int64_t permille; /* of the run's cap, in place of an amount; 0: the amount counts */
+};
+
+struct pawl_phase_plan {
+    char name[PAWL_PHASE_NAME_BYTES];
+    struct pawl_phase_cap caps[PAWL_CAP_COUNT];
+    bool halts;
+    char match[PAWL_PHASE_MATCH_BYTES]; /* the user's patterns, see policy/tool_kind.h */
+};
+
+/* The first is implementation, the second verification. */
+struct pawl_run_phases {
+    struct pawl_phase_plan phases[PAWL_PHASES_MAX];
+    int count;
+};
+
+void pawl_phases_init(struct pawl_run_phases *phases);
+/* PHASE_NONE: there is none of that name. */
+int pawl_phases_find(const struct pawl_run_phases *phases, struct pawl_slice name);
+/* What the policy says. INVALID: there are too many, or a name is none. */
+PAWL_MUST_CHECK pawl_err pawl_phases_from_policy(struct pawl_run_phases *phases,
+                                                 const struct pawl_policy *policy,
+                                                 struct pawl_errmsg *msg);
+/* "verification=$0.40,10m": a name and ceilings, on top of what there is. */
+PAWL_MUST_CHECK pawl_err pawl_phases_parse(struct pawl_run_phases *phases,
+                                           const char *text,
+                                           struct pawl_errmsg *msg);
+/* Makes amounts of shares. */
+void pawl_phases_resolve(struct pawl_run_phases *phases,
+                         const struct pawl_run_cap caps[static PAWL_CAP_COUNT]);
+/* The phase of a tool call; PHASE_NONE: it says nothing. */
+int pawl_phases_of_tool(const struct pawl_run_phases *phases,
+                        struct pawl_slice name,
+                        struct pawl_slice arguments);
+
+/* --- What was used (phase_books.c) ----------------------------------------------------------- */
+
+/* The budgets of one phase; a limit of -1: it has none. */
+void pawl_phases_account(const struct pawl_core *core,
+                         const char *run_id,
+                         int64_t now_us,
+                         const char *phase,
+                         struct pawl_account *ret_account);
+
+/* Where each phase stands, for cards and status. */
+struct pawl_phase_stand {
+    const char *name;
+    bool halts;
+    bool closed;
+    struct pawl_account account;
+};
+struct pawl_phase_report {
+    int count;
+    int current;
+    bool by_hand;
+    struct pawl_phase_stand stands[PAWL_PHASES_MAX];
+};
+/* "phases": a list of objects, as docs/CONTRACTS.md has it. */
+void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_json_writer *writer);
+
+/* --- Of a live run (phase_books.c) ----------------------------------------------------------- */
+
+/* Opens the books of each phase, in the commit of the session's opening; and whether that was done,
+ * behind it. */
+struct pawl_phase_opening {
+    int count;
+    struct pawl_op ops[PAWL_PHASES_MAX * PAWL_CAP_COUNT];
+};
+void pawl_run_phases_open(struct pawl_run *run, struct pawl_phase_opening *opening);
+bool pawl_run_phases_opened(const struct pawl_phase_opening *opening);
+void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *ret_options);
+/* Books the time since the last time, `at_least_ms` of it or none. */
+void pawl_run_phases_book(struct pawl_run *run, int64_t at_least_ms);
+void pawl_run_phases_report(struct pawl_run *run, struct pawl_phase_report *ret_report);
+
+struct pawl_http_exchange;
+/* POST …/run/phase: `name` (or "auto", or empty: as it is), `add` more for it. */
+void pawl_run_phases_answer(struct pawl_run *run,
+                            struct pawl_http_exchange *exchange,
+                            struct pawl_slice name,
+                            const struct pawl_amount *add,
+                            uint32_t add_count);
+
+#endif

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phases: told by tool calls, bounded each by itself, set by hand, and shown."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import scripted
+from world import PATIENCE_S, expect_line, finish
+
+WORKER = str(pathlib.Path(__file__).resolve().parent / "worker.py")
+DIALECTS = ("anthropic", "chat", "responses", "gemini")
+CENT = 1_000_000
+BASE, TESTS = "implementation", "verification"
+
+
+def shell(*lines):
+    """An answer that runs the lines."""
+    return {"tool_calls": len(lines), "tool_inputs": [{"command": line} for line in lines],
+            "tool_names": ["Bash"]}
+
+
+def editing():
+    return {"tool_calls": 1, "tool_names": ["Edit"], "tool_inputs": [{"file_path": "a.py"}]}
+
+
+def script(world, *answers):
+    prices = {name: scripted.prices(world.pawl, name)
+              for name in ("claude-sonnet-4-5", "gpt-4o", "gemini-2.5-flash")}
+    world.provider.control(prices=prices, queue=list(answers), default={"reply_tokens": 20})
+
+
+def work(world, options, *words, **arguments):
+    """The worker's lines, the card, the run's status and the other lines of stderr."""
+    status, stdout, card, lines = world.card(options, [sys.executable, WORKER, *words],
+                                             **arguments)
+    return stdout.splitlines(), card, status, lines
+
+
+def of(card, phase):
+    return next(stand for stand in card["phases"] if stand["phase"] == phase)
+
+
+def amounts(card, phase, key="spent"):
+    return {unit["unit"]: unit.get(key) for unit in of(card, phase)["units"]}
+
+
+def rows(world, kind):
+    done = world.tell("show", "last", "--json")
+    assert done.returncode == 0, done.stderr
+    return [row for row in map(json.loads, done.stdout.splitlines()) if row["type"] == kind]
+
+
+ROUND = (shell("pytest -q"), editing(), shell("ls"), shell("cat a", "cd x && npm test"),
+         shell("git status"), {})
+PHASES = [BASE, TESTS, BASE, BASE, TESTS, TESTS]
+
+
+def by_tool_calls(dialect, *words):
+    """What reads a test's output is verification, until something is edited or the turn ends."""
+    def body(world):
+        script(world, *ROUND)
+        lines, card, status, _ = work(world, [], dialect, *words)
+        assert status == 0, lines
+        assert lines == [f"phase {phase}" for phase in PHASES], lines
+        calls = rows(world, "call")
+        assert [call["reserve"]["phase"] for call in calls] == PHASES, calls
+        for phase in (BASE, TESTS):
+            spent = amounts(card, phase)
+            mine = [call for call in calls if call["reserve"]["phase"] == phase]
+            assert spent["USD_MICROCENTS"] == sum(c["spent"]["usd"]["amount"] for c in mine)
+            assert spent["TOKENS"] == sum(c["spent"]["tokens"]["amount"] for c in mine)
+            assert spent["ITERATIONS"] == len(mine) == 3, card
+        assert world.bill() == sum(amounts(card, p)["USD_MICROCENTS"] for p in (BASE, TESTS))
+        took = sum(amounts(card, p)["WALL_CLOCK_MS"] for p in (BASE, TESTS))
+        assert abs(took - card["consumed"]["WALL_CLOCK_MS"]) <= 100, card
+        assert amounts(card, TESTS, "limit")["USD_MICROCENTS"] == 60 * CENT, card
+        shown = rows(world, "phase")
+        assert [(row["phase"], row["calls"]) for row in shown] == [(BASE, 3), (TESTS, 3)], shown
+        assert "verification: 3 calls" in world.tell("show", "last").stdout
+        assert world.tell("verify").returncode == 0
+    return body
+
+
+def beside(world):
+    """Another conversation has a phase of its own, and moves nobody's."""
+    script(world, *[answer for pair in zip([{}] * 6, ROUND) for answer in pair])
+    lines, _, status, _ = work(world, [], "anthropic", "beside")
+    assert status == 0, lines
+    assert lines[1::2] == [f"phase {phase}" for phase in PHASES], lines
+    assert set(lines[0::2]) == {f"phase {BASE}"}, lines
+
+
+def at_the_limit(dialect, *words):
+    """One test too many is not run, and what comes then goes on, in the base."""
+    def body(world):
+        tests = [shell("make check")] * 6
+        script(world, *tests, editing(), {})
+        lines, card, status, notes = work(world, ["--phase", "verification=iterations=2"], dialect,
+                                          "again", *words)
+        assert status == 0, (lines, notes)
+        cut = [line for line in lines if not line.startswith("phase")]
+        assert len(cut) == 4 and lines[:2] == [f"phase {BASE}", f"phase {TESTS}"], lines
+        for line in cut:
+            assert "verification has used 2 of its 2 model calls." in line or words, line
+            assert "implementation has" in line and "pawl phase run_" in line, line
+        assert amounts(card, TESTS)["ITERATIONS"] == 2 and of(card, TESTS)["closed"], card
+        assert card["refusals"] == 4 and not card["hard_stop"] and card["why"] == "completed", card
+        assert sum("verification is at its limit: 2 of 2 iterations" in n for n in notes) == 1
+        refused = [row for row in rows(world, "call") if row["state"] == "refused"]
+        assert {(row["reason"], row["refusal"]["phase"]) for row in refused} == {
+            ("phase", TESTS)}, refused
+        assert card["consumed"]["USD_MICROCENTS"] == world.bill()
+    return body
+
+
+def money(world):
+    """Not a cent more than the phase's own dollars, and all of it where it belongs."""
+    world.provider.control(default={"reply_tokens": 150})
+    script(world, *[shell("pytest")] * 30)
+    lines, card, _, _ = work(world, ["--phase", "verification=$0.02", "--max-iterations", "20"],
+                             "anthropic", "again")
+    spent = amounts(card, TESTS)["USD_MICROCENTS"]
+    assert 0 < spent <= 2 * CENT, card
+    assert of(card, TESTS)["closed"], card
+    assert any("of its $0.02" in line for line in lines), lines
+
+
+def halts(world):
+    """A phase that halts ends the run as a cap does."""
+    script(world, *[shell("make check")] * 6)
+    lines, card, status, _ = work(
+        world, ["--phase", "verification=iterations=1,on_limit=halt"], "anthropic", "again")
+    assert status == 124 and card["why"] == "cap" and card["unit"] == "ITERATIONS", card
+    assert "is stopped" in lines[-1], lines
+    assert of(card, TESTS)["on_limit"] == "halt", card
+
+
+def hooks(world):
+    """A hook says no to one tool, and the agent works on."""
+    script(world, *[shell("make check")] * 4, editing(), {})
+    hook = f"{world.pawl} hook claude --data-dir {world.data}"
+    lines, card, status, _ = work(world, ["--phase", "verification=iterations=1"], "anthropic",
+                                  "hook", env=world.environment(HOOK=hook))
+    assert status == 0, lines
+    denied = [line for line in lines if line.startswith("denied")]
+    assert len(denied) == 3 and all(line.startswith("denied goes on pawl: verification has used")
+                                    for line in denied), lines
+    assert [line for line in lines if line.startswith("phase")] == [
+        f"phase {p}" for p in (BASE, TESTS, BASE, BASE, BASE, BASE)], lines
+    assert card["consumed"]["TOOL_CALLS"] == 5 and card["refusals"] == 3, card
+
+
+def by_hand(world):
+    """What somebody says counts for more than what the tools say, until it is taken back."""
+    script(world, shell("ls"), shell("pytest"), shell("pytest"), shell("ls"), {})
+    process = world.start(["--phase", "docs=$0.50"],
+                          [sys.executable, WORKER, "anthropic", "listen"])
+
+    def step():
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return expect_line(process, "phase")
+    assert step() == f"phase {BASE}"
+    done = world.tell("phase", "last", "docs")
+    assert done.returncode == 0 and "now, by hand" in done.stdout, done
+    assert [step(), step()] == ["phase docs"] * 2
+    assert json.loads(world.tell("phase", "--json").stdout)["phase"] == "docs"
+    wrong = world.tell("phase", "last", "nonsense")
+    assert wrong.returncode == 1 and "there is no phase 'nonsense'" in wrong.stderr, wrong
+    assert world.tell("phase", "last", "auto").returncode == 0
+    assert step() == f"phase {TESTS}"
+    step()
+    status, _, stderr = finish(process)
+    assert status == 0 and "docs: $0.00" in stderr and " of $0.50" in stderr, stderr
+
+
+def more(world):
+    """A phase that was given more is open again."""
+    script(world, *[shell("pytest")] * 3, editing(), shell("pytest"), {})
+    process = world.start(["--phase", "verification=iterations=1"],
+                          [sys.executable, WORKER, "anthropic", "again", "listen"])
+
+    def step(word):
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return expect_line(process, word)
+    assert step("phase") == f"phase {BASE}"
+    assert "verification has used 1 of its 1 model call." in step("refused")
+    none = world.tell("phase", "last", TESTS, "--add-tool-calls", "5")
+    assert none.returncode == 1 and "no ceiling of that kind" in none.stderr, none
+    given = world.tell("phase", "last", TESTS, "--add-iterations", "2")
+    assert given.returncode == 0 and "1 of 3" in given.stdout, given
+    assert [step("phase") for _ in range(4)] == [f"phase {p}" for p in (BASE, TESTS) * 2]
+    assert finish(process)[0] == 0
+
+
+def time_is_up(world):
+    """Time passes in a phase while its tools run; at its end no more of it is run."""
+    script(world, shell("pytest"), shell("pytest"), editing(), {})
+    process = world.start(["--phase", "verification=1s"],
+                          [sys.executable, WORKER, "anthropic", "again", "listen"])
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert expect_line(process, "phase") == f"phase {BASE}"
+    for line in process.stderr:
+        if "verification is at its limit" in line:
+            break
+    assert " of 1s" in line, line
+    for _ in range(8):
+        process.stdin.write("go\n")
+    process.stdin.flush()
+    process.stdin.close()
+    stdout = process.stdout.read()
+    process.stdin = None
+    assert stdout.splitlines()[0].startswith("refused 402 pawl: verification has used 1"), stdout
+    assert process.wait(PATIENCE_S) == 0, stdout
+
+
+def killed(world):
+    """pawl killed in the middle of a phase: what was acknowledged stays, phase by phase."""
+    script(world, shell("pytest"), {"hang_head": True})
+    process = world.start([], [sys.executable, WORKER, "anthropic"])
+    assert expect_line(process, "phase") == f"phase {BASE}"
+    world.provider.request("/wait?calls=2")
+    process.kill()
+    process.wait()
+    world.await_unlocked()
+    calls = rows(world, "call")
+    assert [(call["reserve"]["phase"], call["state"]) for call in calls] == [
+        (BASE, "settled"), (TESTS, "unconfirmed")], calls
+    assert world.tell("verify").returncode == 0
+
+
+def by_policy(world):
+    """Patterns and ceilings of the user's own, from a file."""
+    path = os.path.join(world.folder.name, "ours.yaml")
+    pathlib.Path(path).write_text(
+        "phases:\n  verification:\n    usd: 10%\n    match: \"./smoke.sh, mcp__ci__*\"\n"
+        "  release:\n    match: gh release\n    tool_calls: 3\n    on_limit: halt\n")
+    script(world, shell("sudo ./smoke.sh --all"), shell("gh release create v1"), shell("ls"), {})
+    lines, card, status, _ = work(world, ["-p", path], "chat")
+    assert status == 0 and lines == [f"phase {p}" for p in (BASE, TESTS, "release", "release")]
+    assert amounts(card, TESTS, "limit")["USD_MICROCENTS"] == 15 * CENT, card
+    assert amounts(card, "release", "limit")["TOOL_CALLS"] == 3, card
+    assert amounts(card, "release")["TOOL_CALLS"] == 2, card
+
+
+def mistakes(world):
+    for flag, words in (("verification", "it wants a ceiling"), ("=1m", "a phase's name"),
+                        ("v=$x", "not '$x'"), ("v=0%", "not '0%'"), ("v=calls=3", "not 'calls=3'"),
+                        ("auto=1m", "a phase's name"), ("v=on_limit=ask", "not 'on_limit=ask'")):
+        done = subprocess.run([world.pawl, "run", "--phase", flag, "--", "true"], text=True,
+                              capture_output=True, check=False)
+        assert done.returncode == 2 and words in done.stderr, (flag, done)
+    for flag in ("v=$0.40,10m", "v=40%", "v=0.40", "v=200K,tool_calls=20,iterations=10%"):
+        status, _, _ = world.run(["--phase", flag], ["true"])
+        assert status == 0, flag
+    assert world.tell("phase", "last").returncode == 1
+
+
+def tests(_):
+    yield from ((f"told by tool calls: {dialect}{' ' * bool(words)}{' '.join(words)}",
+                 by_tool_calls(dialect, *words))
+                for dialect in DIALECTS for words in ((), ("stream",)))
+    yield "a conversation beside it", beside
+    yield from ((f"at its limit: {dialect}{' ' * bool(words)}{' '.join(words)}",
+                 at_the_limit(dialect, *words))
+                for dialect in DIALECTS for words in ((), ("stream",)))
+    yield "in dollars", money
+    yield "a phase that halts", halts
+    yield "with hooks", hooks
+    yield "set by hand", by_hand
+    yield "given more", more
+    yield "its time is up", time_is_up
+    yield "pawl killed in it", killed
+    yield "patterns and ceilings from a file", by_policy
+    yield "flags that say nothing", mistakes
