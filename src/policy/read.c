@@ -250,7 +250,8 @@ static void read_all(struct reader *reader, struct pawl_slice text)
         stop(reader, 0, "no memory");
         return;
     }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.bytes);
+    const char *data = text.bytes > 0 ? text.data : ""; /* It wants an address even for nothing. */
+    yaml_parser_set_input_string(&parser, (const unsigned char *)data, text.bytes);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     bool ended = false;
     while (!ended && !reader->stopped) {
