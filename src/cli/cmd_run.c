@@ -9,6 +9,7 @@
 #include "cli/amounts.h"
 #include "cli/commands.h"
 #include "cli/resume.h"
+#include "policy/policy.h"
 #include "run/limit_options.h"
 #include "run/phases.h"
 #include "run/run.h"
@@ -220,6 +221,40 @@ static int take_phases(const struct pawl_cli_call *call, struct pawl_run_options
     return PAWL_CLI_GO_ON;
 }
 
+/* The run puts them into its policy; here a wrong one is a wrong command line. */
+static int check_policy_words(const struct pawl_cli_call *call)
+{
+    static const struct {
+        int id;
+        enum pawl_policy_field_id field;
+        const char *name;
+    } words[] = {
+        {OPTION_ESCALATION, PAWL_POLICY_ESCALATION, "escalation"},
+        {OPTION_IDLE_PAUSE, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
+        const char *text = pawl_cli_value(call, words[i].id);
+        struct pawl_policy scratch;
+        struct pawl_errmsg msg;
+        struct pawl_policy_setting setting = {
+            .field = words[i].field,
+            .text = pawl_slice_str(text),
+            .origin = PAWL_POLICY_FROM_FLAG,
+            .source = words[i].name,
+        };
+        if (text == NULL) {
+            continue;
+        }
+        pawl_policy_init(&scratch);
+        pawl_err err = pawl_policy_set(&scratch, &setting, &msg);
+        pawl_policy_free(&scratch);
+        if (pawl_failed(err)) {
+            return pawl_cli_usage_error(call, "--%s %s", words[i].name, msg.text);
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}
+
 static int run_run(const struct pawl_cli_call *call)
 {
     struct pawl_run_options run = {
@@ -250,6 +285,10 @@ static int run_run(const struct pawl_cli_call *call)
     if (agent != NULL && !pawl_agent_by_name(agent, &run.agent)) {
         return pawl_cli_usage_error(call, "--agent takes claude, codex, gemini or none, not '%s'",
                                     agent);
+    }
+    status = check_policy_words(call);
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
     }
     if (pawl_cli_has(call, OPTION_ATTENDED) && pawl_cli_has(call, OPTION_UNATTENDED)) {
         return pawl_cli_usage_error(call, "--attended and --unattended exclude each other");

@@ -248,7 +248,11 @@ int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, .
     va_start(arguments, format);
     tell(call, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "See 'pawl %s --help'.\n", call->command->name);
+    if (strcmp(call->command->name, "help") == 0) {
+        fputs("See 'pawl help'.\n", stderr); /* The list is more help than help's own text. */
+    } else {
+        fprintf(stderr, "See 'pawl %s --help'.\n", call->command->name);
+    }
     return PAWL_EXIT_USAGE;
 }
 

@@ -70,6 +70,8 @@ def mistakes_are_told_with_the_way_out(cli):
     expect(cli("runs", "--json=1"), 2, err="takes no value")
     expect(cli("run", "--max=1", "--", "true"), 2, err="--max=1 could be --max-usd, --max-tokens")
     expect(cli("run", "--max-u", "0", "--", "true"), 2, err="--max-usd takes")
+    expect(cli("run", "--escalation", "no", "--", "true"), 2, err="--escalation takes ask, forbid")
+    expect(cli("run", "--idle-pause", "x", "--", "true"), 2, err="--idle-pause takes a time")
     expect(cli("runs", "extra"), 2, err="unexpected argument 'extra'")
     expect(cli("show"), 2, err=r"an argument is missing. Usage: pawl show \[options\] RUN\n")
     expect(cli("completion", "tcsh"), 2, err="bash, zsh and fish, not for 'tcsh'")
