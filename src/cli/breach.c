@@ -224,6 +224,15 @@ static bool take_approval(void *arg, const struct pawl_history_approval *approva
     return true;
 }
 
+/* A limit across runs is no envelope of this one. */
+static bool stopped_by_limit(struct looking *looking, const struct pawl_history_run *run)
+{
+    struct pawl_json json;
+    return pawl_json_parse(&looking->arena, run->end_note, PAWL_JSON_FORWARD,
+                           PAWL_JSON_LIMITS_DEFAULT, &json) &&
+           pawl_json_get(&json, 0, "limit") != PAWL_JSON_NONE;
+}
+
 static void take_end(struct looking *looking, const struct pawl_history_run *run)
 {
     static const char *const counts[] = {"files.changed", "files.created", "files.deleted"};
@@ -282,7 +291,8 @@ pawl_err pawl_breach_look(struct pawl_history *history,
     looking.tier = tier_of(&looking, run->model);
     pawl_err err = pawl_history_approvals(history, run->id, take_approval, &looking, msg);
     take_excess(ret_facts, run);
-    if (ret_facts->how == PAWL_BREACH_NONE && run->hard_stop && run->unit != 0) {
+    if (ret_facts->how == PAWL_BREACH_NONE && run->hard_stop && run->unit != 0 &&
+        !stopped_by_limit(&looking, run)) {
         ret_facts->how = PAWL_BREACH_STOPPED;
         ret_facts->unit = run->unit;
     }

@@ -54,31 +54,36 @@ const char *pawl_cli_unit_word(uint16_t unit)
     return "";
 }
 
-/* Whether `pawl stop` ended it: what the note of the end has as the reason. */
-static bool stopped_by_hand(const struct pawl_history_run *run)
+/* What the note of the end says under a name; "" where it says nothing. */
+static const char *
+end_word(const struct pawl_history_run *run, const char *name, char out[static PAWL_CLI_TEXT_BYTES])
 {
     struct pawl_arena arena;
     struct pawl_json json;
-    bool stopped = false;
+    out[0] = '\0';
     pawl_arena_init(&arena, NOTE_ARENA_BYTES);
     if (pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
                         &json)) {
-        stopped = pawl_json_string_is(&json, pawl_json_get(&json, 0, "why"), "stopped");
+        struct pawl_slice word = pawl_json_string(&json, pawl_json_get(&json, 0, name), &arena);
+        (void)pawl_slice_copy_str(word, out, PAWL_CLI_TEXT_BYTES);
     }
     pawl_arena_free(&arena);
-    return stopped;
+    return out;
 }
 
 const char *pawl_cli_run_word(const struct pawl_history_run *run,
                               char out[static PAWL_CLI_TEXT_BYTES])
 {
+    char word[PAWL_CLI_TEXT_BYTES];
     if (!pawl_slice_equal_str(run->state, "ended")) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "%s%s",
                  pawl_slice_equal_str(run->state, "paused") ? "stopped: " : "running",
                  pawl_slice_equal_str(run->state, "paused") ? pawl_cli_unit_word(run->unit) : "");
     } else if (pawl_slice_equal_str(run->reason, "capped")) {
-        snprintf(out, PAWL_CLI_TEXT_BYTES, "capped: %s", pawl_cli_unit_word(run->unit));
-    } else if (stopped_by_hand(run)) {
+        bool shared = end_word(run, "limit", word)[0] != '\0';
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "capped: %s%.48s", shared ? "limit " : "",
+                 shared ? word : pawl_cli_unit_word(run->unit));
+    } else if (strcmp(end_word(run, "why", word), "stopped") == 0) {
         pawl_slice_copy_str(PAWL_SLICE("stopped by hand"), out, PAWL_CLI_TEXT_BYTES);
     } else if (run->agent_signal > 0) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s (signal %d)", (int)run->reason.bytes,

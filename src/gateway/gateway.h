@@ -64,7 +64,9 @@ struct pawl_gateway_latch {
     enum pawl_refusal refusal;
     uint16_t unit;        /* of the cap that fired; 0: none */
     int64_t asked;        /* of it, by the call that was refused */
+    int64_t more;         /* of it, what would help */
     int64_t resets_at_us; /* LIMIT: when its window ends; 0: not by itself */
+    const char *name;     /* LIMIT: what the limit is called; valid during the callback; else "" */
     const char *message;  /* the words that the client got; valid during the callback */
 };
 

@@ -225,11 +225,14 @@ void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
                               const struct pawl_refusal_words *words)
 {
     if (words->latches && gateway->options.on_latched != NULL) {
-        struct pawl_gateway_latch latch = {.refusal = words->refusal,
-                                           .unit = words->unit,
-                                           .asked = words->asked,
-                                           .resets_at_us = words->left.resets_at_us,
-                                           .message = words->message};
+        struct pawl_gateway_latch latch = {
+            .refusal = words->refusal,
+            .unit = words->unit,
+            .asked = words->asked,
+            .more = pawl_words_amount_to_ask(words),
+            .resets_at_us = words->left.resets_at_us,
+            .name = words->refusal == PAWL_REFUSAL_LIMIT ? words->limit_name : "",
+            .message = words->message};
         gateway->options.on_latched(gateway->options.arg, &latch);
     }
 }

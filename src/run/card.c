@@ -35,6 +35,21 @@ static void append_cap_amount(const struct pawl_card *card, uint16_t unit, struc
     }
 }
 
+/* Whether a limit across runs stopped it. */
+static bool is_shared(const struct pawl_card *card)
+{
+    return card->why == PAWL_WHY_CAP && card->limit != NULL && card->limit[0] != '\0';
+}
+
+/* The first sentence of what the agent was told. */
+static void append_stop_words(const struct pawl_card *card, struct pawl_buf *out)
+{
+    struct pawl_slice words = pawl_slice_str(card->words);
+    size_t end = pawl_slice_find(words, PAWL_SLICE(". "));
+    pawl_buf_append_str(out, "HARD STOP: ");
+    pawl_buf_append_slice(out, pawl_slice_sub(words, 0, end));
+}
+
 static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
 {
     pawl_buf_printf(out, "pawl: %s ", card->run_id);
@@ -50,24 +65,20 @@ static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
                         strsignal(card->agent_signal));
         break;
     case PAWL_WHY_CAP:
-        pawl_buf_append_str(out, "HARD STOP at ");
-        if (card->at_limit) {
-            pawl_buf_append_str(out, "a limit across runs");
-            break;
+        if (is_shared(card)) {
+            append_stop_words(card, out);
+        } else {
+            pawl_buf_append_str(out, "HARD STOP at ");
+            append_cap_amount(card, card->unit, out);
         }
-        append_cap_amount(card, card->unit, out);
         break;
     case PAWL_WHY_TIME:
         pawl_buf_append_str(out, "HARD STOP at ");
         append_cap_amount(card, PAWL_UNIT_WALL_CLOCK_MS, out);
         break;
-    case PAWL_WHY_REFUSED: {
-        struct pawl_slice words = pawl_slice_str(card->words);
-        size_t end = pawl_slice_find(words, PAWL_SLICE(". "));
-        pawl_buf_append_str(out, "HARD STOP: ");
-        pawl_buf_append_slice(out, pawl_slice_sub(words, 0, end));
+    case PAWL_WHY_REFUSED:
+        append_stop_words(card, out);
         break;
-    }
     case PAWL_WHY_STOPPED:
         pawl_buf_append_str(out, "stopped with pawl stop");
         break;
@@ -239,9 +250,8 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
     pawl_buf_append_str(out, shown > 0 && shown < total ? " ...\n" : "\n");
 }
 
-enum { CENT_MICROCENTS = 1000000 };
-
-/* What helps a run that was stopped at a cap: half of it again. */
+/* What helps a run that was stopped: at a cap what the agent was told, after its time half of it
+ * again, at a limit across runs nothing but that limit. */
 static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
 {
     uint16_t unit = card->why == PAWL_WHY_TIME ? PAWL_UNIT_WALL_CLOCK_MS : card->unit;
@@ -249,20 +259,17 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
     if ((card->why != PAWL_WHY_CAP && card->why != PAWL_WHY_TIME) || index == PAWL_CAP_COUNT) {
         return;
     }
-    if (card->at_limit) {
-        label(out, "to go on");
-        pawl_buf_append_str(out, "wait until it resets, or raise it: pawl limit\n");
-        return;
-    }
     int64_t amount = (card->account.units[index].limit + 1) / 2;
-    if (index == PAWL_CAP_USD) {
-        amount += CENT_MICROCENTS - 1;
-        amount -= amount % CENT_MICROCENTS;
-    }
+    amount = card->why == PAWL_WHY_CAP && card->more > 0 ? card->more : amount;
     label(out, "to go on");
-    pawl_buf_printf(out, "pawl run%s%s --resume %s ", card->data_dir != NULL ? " --data-dir " : "",
+    pawl_buf_printf(out, "pawl run%s%s --resume %s", card->data_dir != NULL ? " --data-dir " : "",
                     card->data_dir != NULL ? card->data_dir : "", card->run_id);
-    pawl_lines_add_option(unit, amount, out);
+    if (is_shared(card)) {
+        pawl_buf_printf(out, ", when %s has reset or is raised: see pawl limit", card->limit);
+    } else {
+        pawl_buf_append_byte(out, ' ');
+        pawl_lines_add_option(unit, amount, out);
+    }
     pawl_buf_append_byte(out, '\n');
 }
 

@@ -68,8 +68,9 @@ struct pawl_card {
     bool hard_stop;
     bool killed;                     /* by pawl */
     uint16_t unit;                   /* of the cap that fired; 0: none */
-    bool at_limit;                   /* … which is a limit across runs */
-    const char *words;               /* REFUSED: of the refusal that latched */
+    const char *limit;               /* CAP: the limit across runs that fired, or "" */
+    int64_t more;                    /* CAP: of the unit, what would help; 0: not known */
+    const char *words;               /* CAP, REFUSED: of the refusal that latched */
     int status;                      /* of pawl */
     int agent_status;                /* -1: it did not end by itself */
     int agent_signal;                /* 0: none */

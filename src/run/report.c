@@ -82,8 +82,9 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .why = why,
         .hard_stop = run->was_latched || run->time_up,
         .killed = run->killed,
-        .at_limit = run->latched && run->latch.refusal == PAWL_REFUSAL_LIMIT,
         .unit = unit_of(run, why),
+        .more = why == PAWL_WHY_CAP ? run->latch.more : 0,
+        .limit = why == PAWL_WHY_CAP ? run->latch_name : "",
         .words = strncmp(run->latch_message, "pawl: ", 6) == 0 ? run->latch_message + 6
                                                                : run->latch_message,
         .status = status_of(run, why),

@@ -77,12 +77,23 @@ _Static_assert((int)PAWL_CAP_USD == (int)PAWL_HISTORY_MICROCENTS &&
                    (int)PAWL_CAP_TIME == (int)PAWL_HISTORY_WALL_CLOCK_MS,
                "caps and the history's units stand in the same order");
 
+/* Then no cap of its own has to be added to. */
+static bool stopped_by_limit(struct work *work, const struct pawl_history_run *run)
+{
+    struct pawl_json json;
+    struct pawl_slice note = pawl_arena_copy(&work->resume->arena, run->end_note);
+    return !pawl_slice_empty(note) &&
+           pawl_json_parse(&work->resume->arena, note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
+                           &json) &&
+           pawl_json_get(&json, 0, "limit") != PAWL_JSON_NONE;
+}
+
 static bool take_run(void *arg, const struct pawl_history_run *run)
 {
     struct work *work = arg;
     work->found = true;
     work->completed = pawl_slice_equal_str(run->reason, "completed");
-    work->unit = run->unit;
+    work->unit = stopped_by_limit(work, run) ? PAWL_UNIT_NONE : run->unit;
     read_before(work, pawl_arena_copy(&work->resume->arena, run->before));
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         work->limit[i] = run->limit[i];

@@ -150,6 +150,7 @@ struct pawl_run {
     bool latched;
     struct pawl_gateway_latch latch;
     char latch_message[1024];
+    char latch_name[PAWL_LIMIT_NAME_BYTES];
     int start_error; /* errno of an agent that could not be executed; 0 */
     bool agent_ended;
     int wait_status;

@@ -177,6 +177,9 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
                               sizeof(run->latch_message));
     run->latch = *latch;
     run->latch.message = run->latch_message;
+    (void)pawl_slice_copy_str(pawl_slice_str(latch->name), run->latch_name,
+                              sizeof(run->latch_name));
+    run->latch.name = run->latch_name;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_latched(&run->latch, run->attended, &line);

@@ -2,6 +2,7 @@
 """Each cap from end to end, against the provider's own bill."""
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -199,6 +200,9 @@ def plain_card(world):
         _, _, stderr = world.run(["--max-usd", "0.02", *options], "until")
         card = stderr[stderr.index("pawl: run_"):]
         assert "of $0.02 (1,333 to 6,666 tokens), " in card, card
+    # The card advises what the agent was told: half of the cap would not pay for the next call.
+    advised = re.findall(r"--resume run_\w+ --add-usd ([\d.]+)", stderr)
+    assert len(advised) >= 2 and len(set(advised)) == 1, stderr
     for words in ("HARD STOP at the cap of $0.02", "spent", "of $0.02", "tokens", "tool calls",
                   "iterations", "time", f"{MODEL}: $", "dearest", "approvals", "hard stop   yes",
                   "exit status 1", "overshoot   $0.00", "pawl show run_"):

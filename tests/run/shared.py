@@ -86,10 +86,16 @@ def one_run(world):
         assert "$0.05 per day on this machine" in lines[0], lines
         row = stand(world)
         assert row["spent"] == spent and row["held"] == 0, row
+        assert card["limit"] == "usd-per-day", card
+        assert "capped: limit usd-per-day" in world.tell("runs").stdout, world.tell("runs").stdout
+        assert json.loads(world.tell("runs", "--breaches", "--json").stdout or "null") is None
+        # Its own caps have room: it goes on without more.
+        status, _, stderr = world.run(["--resume", "last", "--no-card"], ["true"])
+        assert status == 0, stderr
         # The next one gets nothing at all.
         status, _, stderr = world.run(["--max-usd", "1"], "call")
-        assert status == 124 and "HARD STOP at a limit across runs" in stderr, stderr
-        assert "to go on    wait until it resets, or raise it: pawl limit" in stderr, stderr
+        assert status == 124 and "HARD STOP: the day's limit of $0.05 on this" in stderr, stderr
+        assert "when usd-per-day has reset or is raised: see pawl limit" in stderr, stderr
         assert world.runs()[0]["calls"] == 0
 
 

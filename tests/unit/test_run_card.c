@@ -51,6 +51,7 @@ static struct pawl_card capped_card(void)
         .why = PAWL_WHY_CAP,
         .hard_stop = true,
         .unit = PAWL_UNIT_USD_MICROCENTS,
+        .more = 29000000,
         .status = 124,
         .agent_status = 1,
         .caps = caps,
@@ -112,6 +113,7 @@ static void card_says_what_was_asked_and_used(void **state)
                                         "exit status 1\n",
                                         "1 changed, 0 created, 0 deleted: a?b.c\n",
                                         "overshoot   $0.00",
+                                        "--resume run_0123456789abcdef --add-usd 0.29\n",
                                         "pawl show run_0123456789abcdef\n",
                                         NULL};
     expect_words(text_of(&card), words);
@@ -144,6 +146,24 @@ static void card_names_every_kind_of_end(void **state)
         expect_words(text_of(&card), words);
         assert_true(strlen(pawl_run_why_name(rows[i].why)) > 0);
     }
+}
+
+static void a_limit_across_runs_is_named_and_its_own_caps_are_not_asked_for(void **state)
+{
+    (void)state;
+    struct pawl_card card = capped_card();
+    card.limit = "usd-per-day";
+    card.words = "the day's limit of $20.00 on this machine is spent: $19.99 used. It resets";
+    static const char *const words[] = {
+        "run_0123456789abcdef HARD STOP: the day's limit of $20.00 on this machine is spent: "
+        "$19.99 used\n",
+        "--resume run_0123456789abcdef, when usd-per-day has reset or is raised: see pawl limit\n",
+        NULL};
+    expect_words(text_of(&card), words);
+    assert_null(strstr(text_of(&card), "--add-usd"));
+    pawl_buf_reset(&out);
+    pawl_card_end_note(&card, &out);
+    assert_non_null(strstr(pawl_buf_cstr(&out), "\"limit\":\"usd-per-day\""));
 }
 
 static void card_says_when_the_history_is_missing(void **state)
@@ -369,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(card_says_what_was_asked_and_used),
         cmocka_unit_test(card_names_every_kind_of_end),
+        cmocka_unit_test(a_limit_across_runs_is_named_and_its_own_caps_are_not_asked_for),
         cmocka_unit_test(card_says_when_the_history_is_missing),
         cmocka_unit_test(card_as_json_has_amounts_as_integers),
         cmocka_unit_test(end_note_fits_a_command_whatever_files_are_called),
