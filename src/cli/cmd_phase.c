@@ -196,7 +196,7 @@ const struct pawl_cli_command pawl_cli_command_phase = {
         "Without PHASE it shows the run's phases: what each has used, of how much, and which one\n"
         "it is in. With PHASE (verification, implementation, one of your own) the run is in that\n"
         "one from now on, whatever its tool calls say; 'auto' lets them decide again. With "
-        "--add-…\n"
+        "--add-...\n"
         "PHASE gets so much more, and nothing else changes. RUN is an id or the beginning of one,\n"
         "a name, or 'last'; without it $PAWL_RUN_ID, else the last run.",
     .examples = "  pawl phase\n"
