@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/money.h"
+#include "run/caps.h"
 
 /* No run lasts longer; it keeps every deadline within what the ledger can tell. */
 #define TIME_MS_MAX (INT64_C(365) * 24 * 60 * 60 * 1000)
@@ -64,4 +65,20 @@ int pawl_cli_take_added(const struct pawl_cli_call *call,
         }
     }
     return PAWL_CLI_GO_ON;
+}
+
+void pawl_cli_write_added(struct pawl_json_writer *writer, const int64_t added[PAWL_CAP_COUNT])
+{
+    pawl_json_key(writer, "add");
+    pawl_json_array_begin(writer);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        if (added[i] > 0) {
+            pawl_json_object_begin(writer);
+            pawl_json_member_str(writer, "unit",
+                                 pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
+            pawl_json_member_i64(writer, "amount", added[i]);
+            pawl_json_object_end(writer);
+        }
+    }
+    pawl_json_array_end(writer);
 }

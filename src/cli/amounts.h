@@ -3,6 +3,7 @@
 #ifndef PAWL_CLI_AMOUNTS_H
 #define PAWL_CLI_AMOUNTS_H
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "run/run.h"
 
@@ -23,6 +24,8 @@ int pawl_cli_take_amount(const struct pawl_cli_call *call,
         (first) + 4, 0, "add-time", "TIME", "so much time more: 90s, 30m, 1h30m"                   \
     }
 
+/* "add": the amounts above 0, as runs take them. */
+void pawl_cli_write_added(struct pawl_json_writer *writer, const int64_t added[PAWL_CAP_COUNT]);
 /* The amounts that were given, 0 for the others. Returns PAWL_CLI_GO_ON or an exit status. */
 int pawl_cli_take_added(const struct pawl_cli_call *call,
                         int first,

@@ -49,18 +49,7 @@ static void write_request(const int64_t *added, struct pawl_buf *out)
         pawl_json_member_str(&writer, "by", by);
     }
     if (added != NULL) {
-        pawl_json_key(&writer, "add");
-        pawl_json_array_begin(&writer);
-        for (int i = 0; i < PAWL_CAP_COUNT; i++) {
-            if (added[i] > 0) {
-                pawl_json_object_begin(&writer);
-                pawl_json_member_str(&writer, "unit",
-                                     pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
-                pawl_json_member_i64(&writer, "amount", added[i]);
-                pawl_json_object_end(&writer);
-            }
-        }
-        pawl_json_array_end(&writer);
+        pawl_cli_write_added(&writer, added);
     }
     pawl_json_object_end(&writer);
 }
@@ -123,16 +112,13 @@ static int tell_why_not(const struct pawl_cli_call *call,
                         pawl_err err,
                         const struct pawl_errmsg *msg)
 {
-    if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND) {
-        return approved ? pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                                         "%s has ended. To go on with it: pawl run --resume %s "
-                                         "--add-usd 1.00",
-                                         id, id)
-                        : pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                                         "%s has ended: see 'pawl show %s'", id, id);
+    bool gone = err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND;
+    if (gone && approved) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                              "%s has ended. To go on with it: pawl run --resume %s --add-usd 1.00",
+                              id, id);
     }
-    int status = err.code == PAWL_ERR_INVALID ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE;
-    return pawl_cli_error(call, status, "%s", msg->text);
+    return pawl_cli_no_answer(call, id, err, msg);
 }
 
 static int answer(const struct pawl_cli_call *call, bool approved, const int64_t *added)

@@ -101,18 +101,7 @@ static void write_request(const char *name, const int64_t *added, struct pawl_bu
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "name", name);
-    pawl_json_key(&writer, "add");
-    pawl_json_array_begin(&writer);
-    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
-        if (added[i] > 0) {
-            pawl_json_object_begin(&writer);
-            pawl_json_member_str(&writer, "unit",
-                                 pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
-            pawl_json_member_i64(&writer, "amount", added[i]);
-            pawl_json_object_end(&writer);
-        }
-    }
-    pawl_json_array_end(&writer);
+    pawl_cli_write_added(&writer, added);
     pawl_json_object_end(&writer);
 }
 
@@ -175,13 +164,8 @@ static int run_phase(const struct pawl_cli_call *call)
     }
     if (pawl_ok(err)) {
         print_answer(call, pawl_buf_slice(&answer));
-    } else if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND) {
-        status = pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s is not running: see 'pawl show %s'",
-                                id, id);
     } else {
-        status = pawl_cli_error(
-            call, err.code == PAWL_ERR_INVALID ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE, "%s",
-            msg.text);
+        status = pawl_cli_no_answer(call, id, err, &msg);
     }
     pawl_buf_free(&request);
     pawl_buf_free(&answer);

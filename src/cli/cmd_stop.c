@@ -48,13 +48,8 @@ static int run_stop(const struct pawl_cli_call *call)
     pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
     pawl_err err = pawl_live_post(&dir, id, "/stop", PAWL_SLICE("{}"), ASK_MS, &answer, &msg);
     pawl_buf_free(&answer);
-    if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND) {
-        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s is not running: see 'pawl show %s'", id,
-                              id);
-    }
     if (pawl_failed(err)) {
-        status = err.code == PAWL_ERR_INVALID ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE;
-        return pawl_cli_error(call, status, "%s", msg.text);
+        return pawl_cli_no_answer(call, id, err, &msg);
     }
     if (!await_end(&dir, id)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s was told to stop and has not ended yet",

@@ -162,3 +162,16 @@ int pawl_cli_open_run(const struct pawl_cli_call *call,
     (void)pawl_failed(pawl_history_close(history, &closing)); /* It was only read. */
     return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
 }
+
+int pawl_cli_no_answer(const struct pawl_cli_call *call,
+                       const char *id,
+                       pawl_err err,
+                       const struct pawl_errmsg *msg)
+{
+    if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s is not running: see 'pawl show %s'", id,
+                              id);
+    }
+    int status = err.code == PAWL_ERR_INVALID ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE;
+    return pawl_cli_error(call, status, "%s", msg->text);
+}

@@ -52,6 +52,12 @@ int pawl_cli_open_run(const struct pawl_cli_call *call,
                       struct pawl_datadir *ret_dir,
                       char ret_id[static PAWL_RUN_ID_BYTES]);
 
+/* A live run did not do what it was told: why, and where to look. Returns the exit status. */
+int pawl_cli_no_answer(const struct pawl_cli_call *call,
+                       const char *id,
+                       pawl_err err,
+                       const struct pawl_errmsg *msg);
+
 /* --- Words that more than one command shows -------------------------------------------------- */
 
 enum { PAWL_CLI_TEXT_BYTES = 64 };

@@ -232,9 +232,9 @@ PAWL_MUST_CHECK pawl_err pawl_history_models(struct pawl_history *history,
                                              pawl_history_model_fn *fn,
                                              void *arg,
                                              struct pawl_errmsg *msg);
-/* The same of all runs that began at or after `since_us` in a folder or below it. */
+/* The same of all runs that began at or after `since_us` in a repository. */
 PAWL_MUST_CHECK pawl_err pawl_history_mix(struct pawl_history *history,
-                                          struct pawl_slice folder,
+                                          struct pawl_slice repo,
                                           int64_t since_us,
                                           pawl_history_model_fn *fn,
                                           void *arg,

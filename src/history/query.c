@@ -343,7 +343,7 @@ pawl_err pawl_history_models(struct pawl_history *history,
 }
 
 pawl_err pawl_history_mix(struct pawl_history *history,
-                          struct pawl_slice folder,
+                          struct pawl_slice repo,
                           int64_t since_us,
                           pawl_history_model_fn *fn,
                           void *arg,
@@ -354,10 +354,10 @@ pawl_err pawl_history_mix(struct pawl_history *history,
         " sum(cache_read), sum(cache_write), sum(output)"
         " FROM runs JOIN calls ON run_id=runs.id"
         " WHERE started_us>=?1 AND calls.state<>'refused'"
-        " AND (cwd=?2 OR substr(cwd, 1, length(?2) + 1)=?2||'/')"
+        " AND repo=?2"
         " GROUP BY 1 ORDER BY 3 DESC, 1";
     struct pawl_history_db *db = pawl_history_connection(history);
-    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "is", since_us, folder);
+    sqlite3_stmt *row = pawl_history_db_bind(db, sql, "is", since_us, repo);
     struct receiver receiver = {.model = fn, .arg = arg};
     return hand_out_rows(db, row, hand_out_model, &receiver, msg);
 }

@@ -78,14 +78,17 @@ static void to_common(char git_dir[static PAWL_PATH_BYTES])
     }
 }
 
-static void find_repo(const char *from, char out[static PAWL_PATH_BYTES])
+static void find_repo(struct pawl_place *place)
 {
     char dir[PAWL_PATH_BYTES];
     char git[PAWL_PATH_BYTES];
+    char *out = place->repo;
     out[0] = '\0';
-    (void)pawl_slice_copy_str(pawl_slice_str(from), dir, sizeof(dir));
+    place->git[0] = '\0';
+    (void)pawl_slice_copy_str(pawl_slice_str(place->dir), dir, sizeof(dir));
     for (;;) {
         if (join(strcmp(dir, "/") == 0 ? "" : dir, ".git", git) && git_dir_of(dir, git, out)) {
+            memcpy(place->git, out, sizeof(place->git));
             to_common(out);
             size_t bytes = strlen(out);
             if (bytes > 5 && strcmp(out + bytes - 5, "/.git") == 0) {
@@ -108,8 +111,9 @@ bool pawl_place_find(const char *path, struct pawl_place *ret_place)
         !S_ISDIR(found.st_mode)) {
         ret_place->dir[0] = '\0';
         ret_place->repo[0] = '\0';
+        ret_place->git[0] = '\0';
         return false;
     }
-    find_repo(ret_place->dir, ret_place->repo);
+    find_repo(ret_place);
     return true;
 }

@@ -15,6 +15,7 @@
 struct pawl_place {
     char dir[PAWL_PATH_BYTES];  /* absolute, links resolved; "" where that cannot be told */
     char repo[PAWL_PATH_BYTES]; /* the repository's directory (without "/.git"); "": none */
+    char git[PAWL_PATH_BYTES];  /* the git directory of this working tree, which has its index */
 };
 
 /* false: there is no such directory. */

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -17,6 +16,7 @@
 #include "base/money.h"
 #include "gateway/price_tier.h"
 #include "history/history.h"
+#include "run/place.h"
 
 enum {
     FILES_BASE = 100,
@@ -48,30 +48,6 @@ static ssize_t read_head(const char *path, char *out, size_t bytes)
     return got;
 }
 
-/* The folder that has the index: ".git" itself, or what a file of that name points to, as in linked
- * worktrees and submodules. */
-static bool git_folder(const char *root, char out[static PAWL_PATH_BYTES])
-{
-    struct stat status;
-    char dot_git[PAWL_PATH_BYTES];
-    char text[PAWL_PATH_BYTES];
-    int bytes = snprintf(dot_git, sizeof(dot_git), "%s/.git", root);
-    if (bytes < 0 || bytes >= PAWL_PATH_BYTES || stat(dot_git, &status) != 0) {
-        return false;
-    }
-    if (S_ISDIR(status.st_mode)) {
-        return pawl_slice_copy_str(pawl_slice_str(dot_git), out, PAWL_PATH_BYTES);
-    }
-    if (read_head(dot_git, text, sizeof(text)) <= 0 || strncmp(text, "gitdir: ", 8) != 0) {
-        return false;
-    }
-    text[strcspn(text, "\r\n")] = '\0';
-    const char *folder = text + 8;
-    bytes = folder[0] == '/' ? snprintf(out, PAWL_PATH_BYTES, "%s", folder)
-                             : snprintf(out, PAWL_PATH_BYTES, "%s/%s", root, folder);
-    return bytes > 0 && bytes < PAWL_PATH_BYTES;
-}
-
 /* "DIRC", the version, the number of entries: each of four bytes, the most significant first. */
 static bool index_count(const char *folder, uint32_t *ret_files)
 {
@@ -92,20 +68,12 @@ static bool index_count(const char *folder, uint32_t *ret_files)
 
 bool pawl_sizing_repository(const char *cwd, struct pawl_sizing_facts *ret_facts)
 {
-    char root[PAWL_PATH_BYTES];
-    char folder[PAWL_PATH_BYTES];
-    if (cwd[0] != '/' || !pawl_slice_copy_str(pawl_slice_str(cwd), root, sizeof(root))) {
+    struct pawl_place place;
+    if (!pawl_place_find(cwd, &place) || place.repo[0] == '\0') {
         return false;
     }
-    while (!git_folder(root, folder)) {
-        char *slash = strrchr(root, '/');
-        if (slash == root) {
-            return false; /* Nobody's repository is the root of the file system. */
-        }
-        *slash = '\0';
-    }
-    memcpy(ret_facts->root, root, sizeof(root));
-    ret_facts->files_known = index_count(folder, &ret_facts->files);
+    memcpy(ret_facts->root, place.repo, sizeof(ret_facts->root));
+    ret_facts->files_known = index_count(place.git, &ret_facts->files);
     return true;
 }
 

@@ -23,7 +23,7 @@
 #include "run/model.h"
 
 struct pawl_sizing_facts {
-    char root[PAWL_PATH_BYTES]; /* of the repository; "": there is none */
+    char root[PAWL_PATH_BYTES]; /* the repository (place.h); "": there is none */
     bool files_known;
     uint32_t files;             /* tracked by git */
     int64_t blended_microcents; /* a million tokens of the mix; 0: nothing is known */
@@ -53,7 +53,7 @@ void pawl_sizing_compute(const struct pawl_sizing_facts *facts,
                          int64_t most,
                          struct pawl_sizing *ret_sizing);
 
-/* The top of the git tree around a folder, and the number of tracked files from its index. false:
+/* The repository that a folder lies in, and the number of tracked files from its index. false:
  * no tree. `files_known` is false where the index cannot be read. */
 PAWL_MUST_CHECK bool pawl_sizing_repository(const char *cwd, struct pawl_sizing_facts *ret_facts);
 

@@ -138,6 +138,7 @@ static void the_index_tells_the_number_of_tracked_files(void **state)
     make_folder("repo");
     make_folder("repo/.git");
     make_folder("repo/deep");
+    write_file("repo/.git/HEAD", "ref: x\n", 7);
     write_file("repo/.git/index", index, sizeof(index));
     assert_true(look("repo/deep", &facts));
     (void)snprintf(root, sizeof(root), "%s/repo", top);
@@ -165,6 +166,7 @@ static void an_index_that_is_none_leaves_the_size_unknown(void **state)
     struct pawl_sizing_facts facts;
     make_folder("fresh");
     make_folder("fresh/.git");
+    write_file("fresh/.git/HEAD", "ref: x\n", 7);
     assert_true(look("fresh", &facts));
     assert_false(facts.files_known);
     write_file("fresh/.git/index", "DIRC", 4);
