@@ -115,7 +115,8 @@ static int tell_why_not(const struct pawl_cli_call *call,
     bool gone = err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND;
     if (gone && approved) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                              "%s has ended. To go on with it: pawl run --resume %s --add-usd 1.00",
+                              "%s has ended. Unless it was completed: pawl run --resume %s "
+                              "--add-usd 1.00",
                               id, id);
     }
     return pawl_cli_no_answer(call, id, err, msg);

@@ -46,7 +46,7 @@ static const char *state_word(const struct pawl_glance *glance,
         return "ending";
     }
     if (glance->asks) {
-        return "asks for more";
+        return glance->question;
     }
     if (!glance->latched) {
         return "running";

@@ -101,7 +101,7 @@ static void state(const struct pawl_glance *glance, char *out)
     if (glance->ending) {
         (void)snprintf(out, VALUE_BYTES, "ending");
     } else if (glance->asks) {
-        (void)snprintf(out, VALUE_BYTES, "asks for more");
+        (void)snprintf(out, VALUE_BYTES, "%s", glance->question);
     } else if (glance->latched) {
         const char *word = pawl_cli_unit_word(glance->unit);
         (void)snprintf(out, VALUE_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);

@@ -57,7 +57,7 @@ static void state_text(const struct pawl_glance *run, int width, char *out)
     if (run->ending) {
         (void)snprintf(out, TEXT_BYTES, "ending");
     } else if (run->asks) {
-        (void)snprintf(out, TEXT_BYTES, width < STATE_WHOLE ? "asks" : "asks for more");
+        (void)snprintf(out, TEXT_BYTES, "%s", width < STATE_WHOLE ? "asks" : run->question);
     } else if (run->latched) {
         (void)snprintf(out, TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
     } else {

@@ -113,6 +113,13 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
     take_text(reader, 0, "phase", glance->phase, sizeof(glance->phase));
     glance->attended = pawl_json_bool_or(json, pawl_json_get(json, 0, "attended"), false);
     glance->asks = pawl_json_is(json, pawl_json_get(json, 0, "asking"), PAWL_JSON_ARRAY);
+    uint32_t about = pawl_json_get(json, 0, "question");
+    glance->question = "asks for more";
+    if (pawl_json_string_is(json, about, "model")) {
+        glance->question = "asks to switch";
+    } else if (pawl_json_string_is(json, about, "resume")) {
+        glance->question = "asks to go on";
+    }
     glance->ending = pawl_json_string_is(json, pawl_json_get(json, 0, "state"), "ending");
     glance->pid = take_number(reader, 0, "pid", 0);
     glance->started_ms = take_number(reader, 0, "started_ms", 0);

@@ -40,7 +40,8 @@ struct pawl_glance {
     char message[PAWL_GLANCE_LINE_BYTES];    /* its words */
     uint16_t unit;                           /* its cap; 0: none */
     bool latched;
-    bool asks; /* a question to a person is open (docs/LIMITS.md) */
+    bool asks;            /* a question to a person is open (docs/LIMITS.md) */
+    const char *question; /* "asks for more", or what else it asks for; never NULL where it asks */
     bool attended;
     bool ending;
     int64_t pid;

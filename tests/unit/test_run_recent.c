@@ -159,6 +159,8 @@ static void what_is_told_is_read_again(void **state)
         .latch = &latch,
         .counters = {.calls = 4, .refusals = 1, .in_flight = 2},
     };
+    status.asks = true;
+    status.about = PAWL_QUESTION_MODEL;
     status.account = spent(250000);
     pawl_recent_note(&recent, at(10), &status.account);
     pawl_recent_pace(&recent, at(10), &status.account, &status.pace);
@@ -178,6 +180,8 @@ static void what_is_told_is_read_again(void **state)
     assert_true(glance.attended && glance.latched && !glance.ending);
     assert_int_equal(glance.unit, PAWL_UNIT_TOKENS);
     assert_string_equal(glance.message, "no more");
+    assert_true(glance.asks);
+    assert_string_equal(glance.question, "asks to switch");
     assert_int_equal(glance.calls, 4);
     assert_int_equal(glance.in_flight, 2);
     assert_int_equal(pawl_glance_permille(&glance, PAWL_CAP_USD), 250);
