@@ -4,6 +4,7 @@
  * the run and then each call as an object of its own line.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
 enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20, ARENA_BYTES_MAX = 1 << 20 };
+enum { LOOK_MS = 20, LOOKS_MAX = 100 };
 
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
@@ -397,18 +399,31 @@ static bool show_call(void *arg, const struct pawl_history_call *call)
     return true;
 }
 
+/* The run's own lines. A run that has just begun is in the history a moment later than on its own
+ * socket: that moment is waited for. */
 static pawl_err
-show(struct page *page, struct pawl_history *history, const char *id, struct pawl_errmsg *msg)
+show_first(struct page *page, struct pawl_history *history, const char *id, struct pawl_errmsg *msg)
 {
     struct pawl_history_filter filter = {.limit = 1, .id_prefix = pawl_slice_str(id)};
-    struct pawl_slice run = pawl_slice_str(id);
-    pawl_arena_init(&page->arena, ARENA_BYTES_MAX);
-    page->threads = pawl_cli_threads_new(&page->arena);
     pawl_err err = pawl_history_runs(history, &filter, show_run, page, msg);
+    for (int looks = 0; pawl_ok(err) && !page->found && looks < LOOKS_MAX; looks++) {
+        (void)poll(NULL, 0, LOOK_MS);
+        err = pawl_history_runs(history, &filter, show_run, page, msg);
+    }
     if (pawl_ok(err) && !page->found) {
         pawl_errmsg_set(msg, "%s has not recorded anything yet", id);
         err = PAWL_ERR(NOT_FOUND);
     }
+    return err;
+}
+
+static pawl_err
+show(struct page *page, struct pawl_history *history, const char *id, struct pawl_errmsg *msg)
+{
+    struct pawl_slice run = pawl_slice_str(id);
+    pawl_arena_init(&page->arena, ARENA_BYTES_MAX);
+    page->threads = pawl_cli_threads_new(&page->arena);
+    pawl_err err = show_first(page, history, id, msg);
     if (pawl_ok(err) && !page->json) {
         err = pawl_history_models(history, run, show_model, page, msg);
     }
