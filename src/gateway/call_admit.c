@@ -428,6 +428,9 @@ static void refuse_by_admission(struct pawl_model_call *call)
                        "counts as its input; send the history itself instead");
     }
     put_limit(call);
+    if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
+        gateway->too_big = *words;
+    }
     if (!words->latches || !pawl_limit_reached(call)) {
         pawl_refuse_call(call);
     }

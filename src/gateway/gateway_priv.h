@@ -320,6 +320,7 @@ struct pawl_gateway {
     uint32_t steps_told;                 /* of the ladder: a bit each that was taken, */
     uint32_t steps_missed;               /* … or was not to be had */
     bool exceeded;                       /* a call cost more than its hold */
+    struct pawl_refusal_words too_big;   /* of the last refusal of that kind */
     uint32_t too_big_running;            /* refusals of that kind since the last admission */
     struct pawl_gateway_counters counters;
     void (*idle)(void *arg);

@@ -221,20 +221,35 @@ static void answer(struct pawl_model_call *call)
 
 /* --- Writing it down ------------------------------------------------------------------------ */
 
+static struct pawl_gateway_latch latch_of(const struct pawl_refusal_words *words)
+{
+    return (struct pawl_gateway_latch){
+        .refusal = words->refusal,
+        .unit = words->unit,
+        .asked = words->asked,
+        .more = pawl_words_amount_to_ask(words),
+        .resets_at_us = words->left.resets_at_us,
+        .name = words->refusal == PAWL_REFUSAL_LIMIT ? words->limit_name : "",
+        .message = words->message,
+    };
+}
+
 void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
                               const struct pawl_refusal_words *words)
 {
     if (words->latches && gateway->options.on_latched != NULL) {
-        struct pawl_gateway_latch latch = {
-            .refusal = words->refusal,
-            .unit = words->unit,
-            .asked = words->asked,
-            .more = pawl_words_amount_to_ask(words),
-            .resets_at_us = words->left.resets_at_us,
-            .name = words->refusal == PAWL_REFUSAL_LIMIT ? words->limit_name : "",
-            .message = words->message};
+        struct pawl_gateway_latch latch = latch_of(words);
         gateway->options.on_latched(gateway->options.arg, &latch);
     }
+}
+
+bool pawl_gateway_stuck(const struct pawl_gateway *gateway, struct pawl_gateway_latch *ret_latch)
+{
+    if (gateway->too_big_running == 0) {
+        return false;
+    }
+    *ret_latch = latch_of(&gateway->too_big);
+    return true;
 }
 
 /* Whether the last words must not share a read with what came before them: they are kept back until

@@ -163,23 +163,31 @@ void pawl_words_window(struct pawl_refusal_words *words,
 }
 
 static void words_too_big(struct pawl_refusal_words *words,
+                          const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission,
                           const char *asked,
                           const char *fits)
 {
     char count[PAWL_MONEY_TEXT_BYTES];
+    char more[AMOUNT_BYTES];
     if (admission->fits_output_tokens > 0) {
         pawl_words_set(
             words,
             "pawl: this call is too big: it needs %s at least, and %s is left. With this "
             "input an answer of %s tokens would fit",
             asked, fits, pawl_money_format_count(admission->fits_output_tokens, count));
-        return;
+    } else {
+        pawl_words_set(words,
+                       "pawl: this call is too big: it needs %s at least, and %s is left. An input "
+                       "of up to %s tokens would fit",
+                       asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
     }
-    pawl_words_set(words,
-                   "pawl: this call is too big: it needs %s at least, and %s is left. An input of "
-                   "up to %s tokens would fit",
-                   asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
+    size_t bytes = strlen(words->message);
+    const char *run = gateway->options.run_id;
+    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                   gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
+                                                   : ". To go on: pawl run --resume %s %s",
+                   run, more_of(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 static void words_spent(struct pawl_refusal_words *words,
@@ -217,7 +225,7 @@ void pawl_words_admission(struct pawl_refusal_words *words,
     (void)bare_amount(words->unit, words->asked, needs);
     if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
         PAWL_ASSERT(admission != NULL);
-        words_too_big(words, admission, asked, fits);
+        words_too_big(words, gateway, admission, asked, fits);
     } else if (words->refusal == PAWL_REFUSAL_HELD && words->asked == 0) {
         pawl_words_set(words,
                        "pawl: the answer was cut, since other calls of run %s hold the rest of its "

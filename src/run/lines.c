@@ -84,13 +84,13 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
     }
     pawl_lines_mode(start->limit, start->attended, out);
     if (start->attended) {
-        pawl_buf_append_str(out, "; at a limit its calls are refused and nothing is killed, but it "
-                                 "is ended when its time is up");
+        pawl_buf_append_str(out,
+                            "its calls are refused and nothing is killed, but it is ended when "
+                            "its time is up");
     } else {
-        pawl_buf_printf(out,
-                        "; at a limit its calls are refused and it is ended after %ds, or at once "
-                        "when its time is up",
-                        PAWL_LINES_GRACE_S);
+        pawl_buf_printf(
+            out, "its calls are refused and it is ended after %ds, or at once when its time is up",
+            PAWL_LINES_GRACE_S);
     }
     pawl_buf_printf(out, "; %s; %s\n", escalation_words(start),
                     start->attended ? "attended (--unattended to leave it alone)"

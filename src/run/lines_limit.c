@@ -163,17 +163,18 @@ void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, stru
         pawl_buf_printf(out, "; from %u %% on calls go to %s", (unsigned)limit->steps[i].percent,
                         limit->steps[i].model);
     }
+    pawl_buf_append_str(out, "; at a limit ");
     switch (limit->on_limit) {
     case PAWL_ON_LIMIT_SUMMARY:
-        pawl_buf_append_str(out, "; at a limit one more call sums up");
+        pawl_buf_append_str(out, "one more call sums up, then ");
         break;
     case PAWL_ON_LIMIT_ASK:
-        pawl_buf_append_str(out, attended ? "; at a limit it asks for more (pawl approve)"
-                                          : "; it would ask for more, but nobody is there");
+        pawl_buf_append_str(out, attended ? "it asks for more (pawl approve), else "
+                                          : "it would ask for more, but nobody is there: ");
         break;
     case PAWL_ON_LIMIT_PAUSE:
-        pawl_buf_append_str(out, "; at a limit it waits for its window to begin anew, which none "
-                                 "of the caps here has");
+        pawl_buf_append_str(
+            out, "it waits for its window to begin anew, which none of the caps here has: ");
         break;
     case PAWL_ON_LIMIT_HALT:
         break;

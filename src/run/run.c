@@ -76,6 +76,20 @@ static pawl_err take_flags(struct pawl_run *run, struct pawl_errmsg *msg)
     return PAWL_OK;
 }
 
+/* A flag that would do nothing is a misunderstanding. */
+static pawl_err check_limit_flags(const struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    if (run->options->summary_given && run->limit.on_limit != PAWL_ON_LIMIT_SUMMARY) {
+        pawl_errmsg_set(msg, "--summary-usd is for --on-limit summary");
+        return PAWL_ERR(INVALID);
+    }
+    if (run->options->limit.auto_resume && run->limit.on_limit != PAWL_ON_LIMIT_PAUSE) {
+        pawl_errmsg_set(msg, "--auto-resume is for --on-limit pause");
+        return PAWL_ERR(INVALID);
+    }
+    return PAWL_OK;
+}
+
 /* Flags first, then what follows from them, then the policy. */
 static void settle_caps(struct pawl_run *run)
 {
@@ -159,6 +173,9 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
                                          .summary = run->options->summary_given};
         run->limit = run->options->limit;
         err = pawl_limit_take_policy(&run->limit, given, &run->policy.policy, msg);
+    }
+    if (pawl_ok(err)) {
+        err = check_limit_flags(run, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);

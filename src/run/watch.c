@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -293,6 +294,18 @@ void pawl_run_look_at_clock(struct pawl_run *run)
 
 /* --- The keeper ---------------------------------------------------------------------------- */
 
+/* An agent that gives up because its call is too big was stopped by its cap, though that refusal by
+ * itself latches nothing. */
+static void look_at_end(struct pawl_run *run)
+{
+    struct pawl_gateway_latch latch;
+    bool failed = WIFEXITED(run->wait_status) && WEXITSTATUS(run->wait_status) != 0;
+    if (failed && !run->latched && run->phase == PAWL_RUN_RUNNING &&
+        pawl_gateway_stuck(run->gateway, &latch)) {
+        pawl_run_on_latched(run, &latch);
+    }
+}
+
 static void take_event(struct pawl_run *run, const struct pawl_keeper_event *event)
 {
     switch ((enum pawl_keeper_event_kind)event->kind) {
@@ -306,6 +319,7 @@ static void take_event(struct pawl_run *run, const struct pawl_keeper_event *eve
     case PAWL_KEEPER_EXITED:
         run->agent_ended = true;
         run->wait_status = event->wait_status;
+        look_at_end(run);
         pawl_run_clear(run, "pawl: the agent has ended");
         break;
     case PAWL_KEEPER_CLEARED:

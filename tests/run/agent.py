@@ -9,6 +9,7 @@
     together:N    N calls at once; for each "done" or "refused", when all have an answer
     tools         the calls that follow have a tool, and a use of it behind them
     chat          they are Chat Completions; likewise responses, gemini
+    prompt:N      they have N thousand words more to read
     timeout:N     they say that their client waits N seconds
     header:NAME:VALUE   of the calls that follow
     env:NAME      the variable's value on stdout, or "none"
@@ -59,11 +60,12 @@ class Agent:
         self.dialect = "messages"
         self.tools = False
         self.headers = {}
+        self.more = ""
 
     def chat_body(self, tokens, stream):
         use = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
         body = {"model": self.model, "max_tokens": tokens, "stream": stream,
-                "messages": [{"role": "user", "content": WORK}]}
+                "messages": [{"role": "user", "content": WORK + self.more}]}
         if self.tools:
             body["tools"] = [{"type": "function", "function": {"name": "look"}}]
             body["messages"] += [{"role": "assistant", "content": None, "tool_calls": [use]},
@@ -72,7 +74,7 @@ class Agent:
 
     def messages_body(self, tokens, stream):
         body = {"model": self.model, "max_tokens": tokens, "stream": stream,
-                "messages": [{"role": "user", "content": WORK}]}
+                "messages": [{"role": "user", "content": WORK + self.more}]}
         if self.tools:
             body["tools"] = [{"name": "look", "input_schema": {"type": "object"}}]
             body["messages"] += [
@@ -192,6 +194,8 @@ class Agent:
             self.until()
         elif name == "model":
             self.model = argument
+        elif name == "prompt":
+            self.more = " word" * 1000 * int(argument)
         elif name == "together":
             self.together(argument)
         elif name == "leave":

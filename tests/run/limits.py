@@ -421,6 +421,28 @@ def pause(world):
     assert status == 124 and "refused 402" in stdout, stdout
 
 
+def too_big(world):
+    """A refusal that latches nothing names the way out; an agent that gives up then was stopped."""
+    status, stdout, stderr = world.run(["--max-usd", "0.10"], "prompt:100", "call")
+    assert "this call is too big" in stdout and "pawl run --resume run_" in stdout, stdout
+    assert status == 124 and "HARD STOP at the cap of $0.10" in stderr, (status, stderr)
+    run = world.history().run
+    assert (run["reason"], run["cap"], run["hard_stop"]) == ("capped", "USD_MICROCENTS", True), run
+    status, stdout, stderr = world.run(["--max-usd", "0.10"], "prompt:100", "call", "prompt:0",
+                                       "call", "exit:3")
+    assert status == 3 and "hard stop   no" in stderr, (status, stderr)
+    status, stdout, _ = world.run(["--max-usd", "0.10", "--attended"], "prompt:100", "call",
+                                  "exit:0")
+    assert status == 0 and "To give more: pawl approve run_" in stdout, (status, stdout)
+
+
+def flags_that_would_do_nothing(world):
+    for options, words in ((["--summary-usd", "0.10"], "--summary-usd is for --on-limit summary"),
+                           (["--auto-resume", "--on-limit", "ask"], "--auto-resume is for")):
+        status, _, stderr = world.run(options, "call")
+        assert status == 125 and words in stderr, (status, stderr)
+
+
 def tests(world: World):
     del world
     yield "one more call sums up", summary
@@ -449,3 +471,5 @@ def tests(world: World):
     yield "a provider without the cheaper model", degrade_elsewhere
     yield "ladders that lead nowhere", degrade_mistakes
     yield "a pause for caps that never begin anew", pause
+    yield "a call that is too big, and an agent that gives up", too_big
+    yield "flags that would do nothing", flags_that_would_do_nothing
