@@ -286,7 +286,7 @@ pawl_err pawl_breach_look(struct pawl_history *history,
         .calls = (int64_t)run->calls,
         .tool_calls = run->spent[PAWL_HISTORY_TOOL_CALLS],
     };
-    pawl_arena_init(&looking.arena, 64 * ARENA_BYTES);
+    pawl_arena_init(&looking.arena, (size_t)64 * ARENA_BYTES);
     (void)pawl_slice_copy_str(run->model, ret_facts->baseline, sizeof(ret_facts->baseline));
     looking.tier = tier_of(&looking, run->model);
     pawl_err err = pawl_history_approvals(history, run->id, take_approval, &looking, msg);

@@ -155,7 +155,7 @@ static int run_phase(const struct pawl_cli_call *call)
     struct pawl_buf answer;
     pawl_buf_init(&request, BODY_BYTES_MAX);
     pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
-    pawl_err err = PAWL_OK;
+    pawl_err err;
     if (name == NULL) {
         err = pawl_live_ask(&dir, id, ASK_MS, &answer, &msg);
     } else {

@@ -14,7 +14,10 @@
 #include "base/money.h"
 #include "gateway/headers.h"
 
-enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S, YEAR_S = 366 * DAY_S, MINUTE_S = 60 };
+#define MINUTE_S INT64_C(60)
+#define HOUR_S   (60 * MINUTE_S)
+#define DAY_S    (24 * HOUR_S)
+#define YEAR_S   (366 * DAY_S)
 
 struct row {
     int64_t length_s;         /* where no header tells it */

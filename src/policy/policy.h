@@ -164,7 +164,7 @@ void pawl_policy_value_path(const struct pawl_policy_value *value,
 
 enum { PAWL_POLICY_FORM_BYTES = 160 };
 /* What a field takes: "dollars, such as 1.50", "one of allow, forbid". */
-const char *pawl_policy_form(enum pawl_policy_field_id field,
+const char *pawl_policy_form(enum pawl_policy_field_id field_id,
                              char out[static PAWL_POLICY_FORM_BYTES]);
 
 #endif

@@ -124,7 +124,8 @@ static int append_words(const char *choices, char *out, size_t bytes)
     return (int)used;
 }
 
-const char *pawl_policy_form(enum pawl_policy_field_id id, char out[static PAWL_POLICY_FORM_BYTES])
+const char *pawl_policy_form(enum pawl_policy_field_id field_id,
+                             char out[static PAWL_POLICY_FORM_BYTES])
 {
     static const char *const forms[] = {
         [PAWL_POLICY_TEXT] = "",
@@ -133,7 +134,7 @@ const char *pawl_policy_form(enum pawl_policy_field_id id, char out[static PAWL_
         [PAWL_POLICY_DURATION] = "a time such as 90s, 30m or 2h",
         [PAWL_POLICY_CHOICE] = "",
     };
-    const struct pawl_policy_field *field = &pawl_policy_fields[id];
+    const struct pawl_policy_field *field = &pawl_policy_fields[field_id];
     PAWL_ASSERT((size_t)field->type < PAWL_ARRAY_LEN(forms));
     if (field->type == PAWL_POLICY_TEXT) {
         (void)snprintf(out, PAWL_POLICY_FORM_BYTES, "a text of up to %lld characters in one line",

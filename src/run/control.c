@@ -35,7 +35,7 @@ static void put_ids(struct pawl_json_writer *writer)
 {
     unsigned char bytes[TRACE_BYTES];
     char trace[2 * TRACE_BYTES + 1];
-    char request[sizeof("req_pawl_") + 2 * TRACE_BYTES];
+    char request[sizeof("req_pawl_") + (size_t)2 * TRACE_BYTES];
     pawl_random_bytes(bytes, sizeof(bytes));
     for (size_t i = 0; i < sizeof(bytes); i++) {
         (void)snprintf(trace + 2 * i, 3, "%02x", bytes[i]);
