@@ -401,9 +401,12 @@ static int set_limit(const struct pawl_cli_call *call)
     if (status != PAWL_CLI_GO_ON) {
         return status;
     }
-    if (name != NULL && (name[0] == '\0' || !pawl_slice_copy_str(pawl_slice_str(name), limit.name,
-                                                                 sizeof(limit.name)))) {
-        return pawl_cli_usage_error(call, "--name takes 1 to %d bytes", PAWL_LIMIT_NAME_BYTES - 1);
+    if (name != NULL &&
+        (name[0] == '\0' || !pawl_wire_limit_name_ok(name) ||
+         !pawl_slice_copy_str(pawl_slice_str(name), limit.name, sizeof(limit.name)))) {
+        return pawl_cli_usage_error(
+            call, "--name takes up to %d letters, digits and . _ -, not digits alone, not '%s'",
+            PAWL_LIMIT_NAME_BYTES - 1, name);
     }
     status = open_dir(call, true, &dir);
     if (status != PAWL_EXIT_OK) {

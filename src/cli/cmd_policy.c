@@ -105,6 +105,11 @@ enum {
     OPTION_SHOW_YAML,
     OPTION_SHOW_MODEL,
     OPTION_SHOW_DATA_DIR,
+    OPTION_SHOW_ON_LIMIT,
+    OPTION_SHOW_ESCALATION,
+    OPTION_SHOW_IDLE_PAUSE,
+    OPTION_SHOW_ATTENDED,
+    OPTION_SHOW_UNATTENDED,
     OPTION_SHOW_CAPS /* and the caps behind it, in their order */
 };
 
@@ -118,20 +123,50 @@ static const struct pawl_cli_option show_options[] = {
     {OPTION_SHOW_CAPS + PAWL_CAP_TOOL_CALLS, 0, "max-tool-calls", "N", "as with pawl run"},
     {OPTION_SHOW_CAPS + PAWL_CAP_ITERATIONS, 0, "max-iterations", "N", "as with pawl run"},
     {OPTION_SHOW_CAPS + PAWL_CAP_TIME, 0, "max-time", "TIME", "as with pawl run"},
+    {OPTION_SHOW_ON_LIMIT, 0, "on-limit", "WORD", "as with pawl run"},
+    {OPTION_SHOW_ESCALATION, 0, "escalation", "WORD", "as with pawl run"},
+    {OPTION_SHOW_IDLE_PAUSE, 0, "idle-pause", "TIME", "as with pawl run"},
+    {OPTION_SHOW_ATTENDED, 0, "attended", NULL, "as with pawl run"},
+    {OPTION_SHOW_UNATTENDED, 0, "unattended", NULL, "as with pawl run"},
 };
+
+/* The field that a flag stands above, and its text where the flag has none. FIELD_COUNT: none. */
+static enum pawl_policy_field_id field_of_flag(int id, const char **ret_text)
+{
+    if (id >= OPTION_SHOW_CAPS && id < OPTION_SHOW_CAPS + PAWL_CAP_COUNT) {
+        return pawl_run_policy_cap_field((enum pawl_run_cap_index)(id - OPTION_SHOW_CAPS));
+    }
+    switch (id) {
+    case OPTION_SHOW_ON_LIMIT:
+        return PAWL_POLICY_ON_LIMIT_ACTION;
+    case OPTION_SHOW_ESCALATION:
+        return PAWL_POLICY_ESCALATION;
+    case OPTION_SHOW_IDLE_PAUSE:
+        return PAWL_POLICY_IDLE_PAUSE_AFTER;
+    case OPTION_SHOW_ATTENDED:
+        *ret_text = "attended";
+        return PAWL_POLICY_ATTENDANCE;
+    case OPTION_SHOW_UNATTENDED:
+        *ret_text = "unattended";
+        return PAWL_POLICY_ATTENDANCE;
+    default:
+        return PAWL_POLICY_FIELD_COUNT;
+    }
+}
 
 /* Flags of `pawl run`, on top of the policy. Returns PAWL_CLI_GO_ON or an exit status. */
 static int take_flags(const struct pawl_cli_call *call, struct pawl_policy *policy)
 {
     for (size_t i = 0; i < call->given_count; i++) {
         const struct pawl_cli_option *option = call->given[i].option;
-        if (option->id < OPTION_SHOW_CAPS || option->id >= OPTION_SHOW_CAPS + PAWL_CAP_COUNT) {
+        const char *text = call->given[i].value;
+        enum pawl_policy_field_id field = field_of_flag(option->id, &text);
+        if (field == PAWL_POLICY_FIELD_COUNT) {
             continue;
         }
         struct pawl_policy_setting setting = {
-            .field =
-                pawl_run_policy_cap_field((enum pawl_run_cap_index)(option->id - OPTION_SHOW_CAPS)),
-            .text = pawl_slice_str(call->given[i].value),
+            .field = field,
+            .text = pawl_slice_str(text),
             .origin = PAWL_POLICY_FROM_FLAG,
             .source = option->name,
         };
@@ -334,21 +369,47 @@ static const struct pawl_cli_command show_command = {
 
 /* --- list ------------------------------------------------------------------------------------ */
 
+enum { OPTION_LIST_JSON = 1 };
+
+static const struct pawl_cli_option list_options[] = {
+    {OPTION_LIST_JSON, 0, "json", NULL, "one JSON object a policy"},
+};
+
+/* A row of the table; without one a line of JSON. */
+static void list_one(struct pawl_cli_table *table, const char *policy, const char *purpose)
+{
+    if (table != NULL) {
+        pawl_cli_table_cell(table, policy);
+        pawl_cli_table_cell(table, purpose);
+        return;
+    }
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    pawl_buf_init(&line, LINE_BYTES_MAX);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "policy", policy);
+    pawl_json_member_str(&json, "for", purpose);
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
 static int run_list(const struct pawl_cli_call *call)
 {
-    (void)call;
     static const struct pawl_cli_column columns[] = {{"POLICY", false, 0}, {"FOR", false, 0}};
-    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    struct pawl_cli_table *table = pawl_cli_has(call, OPTION_LIST_JSON)
+                                       ? NULL
+                                       : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
     for (uint32_t i = 0; pawl_policy_builtin_name(i) != NULL; i++) {
-        pawl_cli_table_cell(table, pawl_policy_builtin_name(i));
-        pawl_cli_table_cell(table, pawl_policy_builtin_purpose(i));
+        list_one(table, pawl_policy_builtin_name(i), pawl_policy_builtin_purpose(i));
     }
     char path[PAWL_PATH_BYTES];
     if (pawl_run_policy_user_file(pawl_environ_get, path) && access(path, F_OK) == 0) {
-        pawl_cli_table_cell(table, path);
-        pawl_cli_table_cell(table, "your own: applies where no other is named");
+        list_one(table, path, "your own: applies where no other is named");
     }
-    pawl_cli_table_print(table, stdout);
+    if (table != NULL) {
+        pawl_cli_table_print(table, stdout);
+    }
     return PAWL_EXIT_OK;
 }
 
@@ -357,6 +418,8 @@ static const struct pawl_cli_command list_command = {
     .operands = "",
     .summary = "the policies there are",
     .text = "Lists the built-in policies, and your own file where there is one.",
+    .options = list_options,
+    .option_count = PAWL_ARRAY_LEN(list_options),
     .run = run_list,
 };
 

@@ -373,7 +373,7 @@ bool pawl_wire_read_slice(struct pawl_slice body,
     return good;
 }
 
-static bool name_good(const char *name)
+bool pawl_wire_limit_name_ok(const char *name)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
     bool digits = name[0] != '\0' && name[strspn(name, "0123456789")] == '\0';
@@ -401,7 +401,7 @@ bool pawl_wire_read_change(struct pawl_slice body,
     bool has_path = ret_limit->path[0] == '/';
     if (!counted) {
         pawl_errmsg_set(msg, "unit: no limit counts %s", pawl_unit_name(ret_limit->unit));
-    } else if (!name_good(ret_limit->name)) {
+    } else if (!pawl_wire_limit_name_ok(ret_limit->name)) {
         pawl_errmsg_set(msg, "name: letters, digits and . _ -, not digits alone");
     } else if (has_path != (ret_limit->place != PAWL_LIMIT_MACHINE)) {
         pawl_errmsg_set(msg, "path: an absolute one for repo and dir, none for machine");

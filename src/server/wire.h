@@ -21,6 +21,10 @@ enum { PAWL_WIRE_BYTES_MAX = 1 << 20, PAWL_WIRE_ARENA_BYTES = 4 << 20 };
 
 /* --- Limits -------------------------------------------------------------------------------- */
 
+/* Letters, digits and . _ -, not digits alone, which are numbers of limits; empty: one is made up.
+ */
+bool pawl_wire_limit_name_ok(const char *name);
+
 /* The members of a limit, inside an open object. */
 void pawl_wire_write_limit(struct pawl_json_writer *writer, const struct pawl_limit *limit);
 PAWL_MUST_CHECK bool pawl_wire_read_limit(const struct pawl_json *json,

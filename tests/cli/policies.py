@@ -47,6 +47,13 @@ def each_value_says_where_it_comes_from(cli):
         rows = fields(cli("policy", "show", path, "--json", "--max-time", "5m"))
         assert rows["caps.usd"]["from"] == f"{path}:3", rows
         assert rows["caps.tool_calls"]["from"] == "built-in team"
+        flagged = fields(cli("policy", "show", "--json", "--attended", "--escalation", "forbid",
+                             "--idle-pause", "off", "--on-limit", "ask"))
+        for field, value, flag in (("attendance", "attended", "--attended"),
+                                   ("escalation", "forbid", "--escalation"),
+                                   ("idle.pause_after", "off", "--idle-pause"),
+                                   ("on_limit.action", "ask", "--on-limit")):
+            assert flagged[field] == {"field": field, "value": value, "from": flag}, flagged
         assert rows["caps.time"] == {"field": "caps.time", "value": "5m", "from": "--max-time"}
     expect(cli("policy", "show", "--max-usd", "x"), 2, err="--max-usd takes dollars above 0")
     expect(cli("policy", "show", "--json", "--yaml"), 2, err="exclude each other")
@@ -61,6 +68,9 @@ def a_shown_policy_is_a_file_to_begin_with(cli):
             expect(cli("policy", "check", path), 0, out="fine$")
             assert cli("policy", "show", path, "--yaml").stdout == shown.stdout
         expect(cli("policy", "list"), 0, out=rf"(?m)^{name} ")
+    names = [json.loads(line)["policy"] for line in
+             cli("policy", "list", "--json").stdout.splitlines()]
+    assert names == ["individual", "team", "high-sensitivity"], names
 
 
 def flag_environment_and_file_have_their_order(cli):

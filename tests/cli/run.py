@@ -93,6 +93,12 @@ def caps_are_read_strictly(cli):
             expect(cli("run", "--quiet", "--no-card", f"{option}={value}", "--", "true"), 0)
 
 
+def names_of_limits_are_words(cli):
+    for name in ("a b", "12", "", "x" * 200):
+        expect(cli("limit", "--usd", "1", "--per", "day", "--name", name), 2,
+               err="--name takes up to [0-9]+ letters, digits")
+
+
 def run_needs_a_command(cli):
     expect(cli("run"), 2, err=r"an argument is missing. Usage: pawl run \[options\] -- COMMAND")
     expect(cli("run", "--max-usd", "1", "--"), 2, err="an argument is missing")
@@ -353,7 +359,7 @@ def a_noun_tells_its_verbs(cli):
 
 
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
-         run_needs_a_command, options_that_exclude_each_other_are_refused,
+         names_of_limits_are_words, run_needs_a_command, options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
          a_run_is_found_by_its_name, a_run_says_how_it_stands,
