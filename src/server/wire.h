@@ -21,8 +21,7 @@ enum { PAWL_WIRE_BYTES_MAX = 1 << 20, PAWL_WIRE_ARENA_BYTES = 4 << 20 };
 
 /* --- Limits -------------------------------------------------------------------------------- */
 
-/* Letters, digits and . _ -, not digits alone, which are numbers of limits; empty: one is made up.
- */
+/* Letters, digits and . _ -, not digits alone (a limit's number); empty: one is made up. */
 bool pawl_wire_limit_name_ok(const char *name);
 
 /* The members of a limit, inside an open object. */

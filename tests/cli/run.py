@@ -359,7 +359,8 @@ def a_noun_tells_its_verbs(cli):
 
 
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
-         names_of_limits_are_words, run_needs_a_command, options_that_exclude_each_other_are_refused,
+         names_of_limits_are_words, run_needs_a_command,
+         options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
          a_run_is_found_by_its_name, a_run_says_how_it_stands,
