@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/headers.h"
@@ -166,7 +167,7 @@ static bool may_be_bounded(struct pawl_model_call *call)
 static bool may_go_out(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (!gateway->options.stop_at_windows || call->subscription == NULL) {
+    if (gateway->options.at_window == PAWL_AT_WINDOW_PASS || call->subscription == NULL) {
         return true;
     }
     int64_t now_us = pawl_gateway_now_us(gateway);
@@ -175,7 +176,14 @@ static bool may_go_out(struct pawl_model_call *call)
     if (window == NULL) {
         return true;
     }
-    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_WINDOW, .latches = true};
+    bool waits = gateway->options.at_window == PAWL_AT_WINDOW_WAIT;
+    int64_t wait_ms = (window->resets_at_s * PAWL_US_PER_SECOND - now_us) / PAWL_US_PER_MS + 1;
+    if (waits && wait_ms < (int64_t)pawl_model_call_patience_ms(call)) {
+        call->resumes = true;
+        pawl_limit_hold(call, (uint64_t)wait_ms);
+        return false;
+    }
+    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_WINDOW, .latches = !waits};
     pawl_words_window(&call->words, gateway, window);
     pawl_refuse_call(call);
     return false;

@@ -127,11 +127,11 @@ struct pawl_gateway_options {
     const struct pawl_subject *subject;         /* copied with its texts */
     const char *run_id;                         /* for messages and the x-pawl-run header; copied */
     const char
-        *prices_path;     /* where prices of one's own go, for messages; NULL: not known; copied */
-    bool hard_cap;        /* what cannot be metered is refused, */
-    bool allow_batches;   /* … except batches, which are counted and noted */
-    const char *policy;   /* its name, for messages; NULL: none; copied */
-    bool stop_at_windows; /* calls on a subscription whose window is used up are refused */
+        *prices_path;   /* where prices of one's own go, for messages; NULL: not known; copied */
+    bool hard_cap;      /* what cannot be metered is refused, */
+    bool allow_batches; /* … except batches, which are counted and noted */
+    const char *policy; /* its name, for messages; NULL: none; copied */
+    enum pawl_at_window at_window;
     struct pawl_hash_key account_key; /* of accounts' ids (subscription.h) */
     struct pawl_phase_options phases;
     enum pawl_escalation_mode escalation;

@@ -44,6 +44,13 @@ struct pawl_limit_options {
     struct pawl_degrade_step steps[PAWL_DEGRADE_STEPS_MAX]; /* by percent */
 };
 
+/* What happens when the provider refuses calls until a window of the subscription begins anew. */
+enum pawl_at_window {
+    PAWL_AT_WINDOW_PASS, /* its refusals go to the client */
+    PAWL_AT_WINDOW_STOP, /* the next call is refused, and the run latches */
+    PAWL_AT_WINDOW_WAIT  /* calls are held until then, as long as their clients wait; no latch */
+};
+
 /* What a person is asked. */
 enum pawl_question_kind {
     PAWL_QUESTION_MORE,  /* for more of what ran out */

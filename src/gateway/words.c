@@ -157,9 +157,10 @@ void pawl_words_window(struct pawl_refusal_words *words,
     int64_t wait_ms = window->resets_at_s * 1000 - pawl_gateway_now_us(gateway) / PAWL_US_PER_MS;
     pawl_words_set(words,
                    "pawl: the %s window of this subscription is used up, and its provider takes no "
-                   "calls until it begins anew, in %s. Run %s is stopped; go on after that",
+                   "calls until it begins anew, in %s. Run %s %s after that",
                    window->name, pawl_duration_format_ms(pawl_max_i64(wait_ms, 1), wait),
-                   gateway->options.run_id);
+                   gateway->options.run_id,
+                   words->latches ? "is stopped; go on" : "goes on: ask again");
 }
 
 static void words_too_big(struct pawl_refusal_words *words,

@@ -211,6 +211,16 @@ enum pawl_escalation_mode pawl_run_policy_escalation(const struct pawl_run_polic
                : PAWL_ESCALATION_ASK;
 }
 
+enum pawl_at_window pawl_run_policy_at_window(const struct pawl_run_policy *policy)
+{
+    if (pawl_policy_is(&policy->policy, PAWL_POLICY_WINDOWS_AT_LIMIT, "wait")) {
+        return PAWL_AT_WINDOW_WAIT;
+    }
+    return pawl_policy_is(&policy->policy, PAWL_POLICY_WINDOWS_AT_LIMIT, "stop")
+               ? PAWL_AT_WINDOW_STOP
+               : PAWL_AT_WINDOW_PASS;
+}
+
 int64_t pawl_run_policy_idle_ms(const struct pawl_run_policy *policy)
 {
     bool off = pawl_policy_is(&policy->policy, PAWL_POLICY_IDLE_PAUSE_AFTER, "off");

@@ -12,6 +12,7 @@
 #include "base/attrs.h"
 #include "base/err.h"
 #include "gateway/escalation.h"
+#include "gateway/limit.h"
 #include "policy/policy.h"
 #include "run/datadir.h"
 #include "run/environ.h"
@@ -62,6 +63,7 @@ void pawl_run_policy_size(const struct pawl_run_policy *policy,
                           struct pawl_run_cap *usd,
                           struct pawl_sizing *sizing);
 enum pawl_escalation_mode pawl_run_policy_escalation(const struct pawl_run_policy *policy);
+enum pawl_at_window pawl_run_policy_at_window(const struct pawl_run_policy *policy);
 /* After how long without a person the next call waits; 0: never. */
 int64_t pawl_run_policy_idle_ms(const struct pawl_run_policy *policy);
 /* The field of a cap. */

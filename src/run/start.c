@@ -272,8 +272,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .escalation = pawl_run_policy_escalation(&run->policy),
         .declared_model = run->model.priced ? run->model.name : NULL,
         .on_windows = on_windows,
-        .stop_at_windows =
-            pawl_policy_is(&run->policy.policy, PAWL_POLICY_WINDOWS_AT_LIMIT, "stop"),
+        .at_window = pawl_run_policy_at_window(&run->policy),
         .account_key = run->windows.key,
         .arg = run,
     };

@@ -502,8 +502,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.modes = modes_of(value);
     } else if (pawl_slice_equal_str(word, "hard")) {
         host->options.hard_cap = number_of(value) != 0;
-    } else if (strcmp(name, "stop_at_windows") == 0) {
-        host->options.stop_at_windows = number_of(value) != 0;
+    } else if (strcmp(name, "at_window") == 0) {
+        host->options.at_window = (enum pawl_at_window)number_of(value);
     } else if (strcmp(name, "no_server_tools") == 0) {
         host->options.policy = "strict";
         host->options.no_server_tools = number_of(value) != 0;

@@ -89,7 +89,7 @@ def dearer_model_by_policy(world):
                                   f"model:{OPUS}", "call", "say:through")
     assert status == 0 and stdout == "through\n", stdout
     status, _, stderr = world.run(["--escalation", "perhaps"], "call")
-    assert status == 125 and "--escalation: takes ask, forbid or allow, not 'perhaps'" in stderr
+    assert status == 2 and "--escalation takes ask, forbid or allow, not 'perhaps'" in stderr
 
 
 def first_turn_sets_the_baseline(world):

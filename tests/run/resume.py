@@ -26,7 +26,7 @@ def go_on(world):
     status, _, stderr = world.run(["--max-iterations", "2", "-n", "job", "--on-limit", "summary"],
                                   "env:PAWL_RESUME", "call", "call", "call", "exit:3")
     first = world.runs()[0]["run"]
-    assert status == 124 and f"--resume {first} --add-iterations 1" in stderr, stderr
+    assert status == 124 and f"--resume {first} --add-iterations 4" in stderr, stderr
     again = [sys.executable, AGENT, "env:PAWL_RESUME", "env:PAWL_RESUMED_RUN",
              "file:PAWL_SUMMARY_FILE", "call", "call"]
     status, stdout, stderr = resume(world, "--resume", "job", "--add-iterations", "2", words=again)
