@@ -102,8 +102,11 @@ static void text_approval(struct more *more, const struct pawl_history_approval 
                by[0] != '\0' ? " by " : "", by);
     } else {
         printf("asked after %s, %s: ", after(more, approval->at_us, when),
-               pawl_slice_equal_str(approval->state, "pending") ? "not answered"
-                                                                : "not answered in time");
+               pawl_slice_equal_str(approval->state, "pending")
+                   ? "not answered"
+                   : (pawl_slice_equal_str(approval->state, "withdrawn")
+                          ? "withdrawn, since its call went away"
+                          : "not answered in time"));
     }
     print_amounts(approval->asked);
     fputs(" more\n", stdout);

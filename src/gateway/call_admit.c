@@ -252,7 +252,7 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     }
     pawl_degrade(call);
     price_and_estimate(call);
-    if (!may_go_out(call) || !may_be_asked(call) || !may_be_bounded(call)) {
+    if (!may_be_asked(call) || !may_be_bounded(call) || !may_go_out(call)) {
         return;
     }
     if (!pawl_gate_pass(call)) {
@@ -261,6 +261,15 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     if (call->gateway->wait_head != NULL) {
         start_waiting(call); /* behind those who came before */
     } else {
+        (void)pawl_model_call_admit(call);
+    }
+}
+
+void pawl_model_call_judge_again(struct pawl_model_call *call)
+{
+    PAWL_ASSERT(call->state == PAWL_MODEL_CALL_ASKING);
+    call->resumes = false;
+    if (may_go_out(call) && pawl_gate_pass(call)) {
         (void)pawl_model_call_admit(call);
     }
 }

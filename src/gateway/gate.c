@@ -108,9 +108,6 @@ void pawl_gate_refuse(struct pawl_model_call *call, enum pawl_gate_answer why, u
 {
     PAWL_ASSERT(call->gate != PAWL_QUESTION_MORE);
     if (call->gate == PAWL_QUESTION_MODEL) {
-        if (why == PAWL_GATE_DENIED) {
-            call->gateway->denied_tier = pawl_price_tier(&call->price); /* A1 */
-        }
         (void)refuse_model(call, why, waited_ms);
     } else {
         (void)refuse_idle(call, why, waited_ms);
@@ -126,7 +123,7 @@ static bool ask(struct pawl_model_call *call, const struct pawl_limit_question *
     const struct pawl_gateway_options *options = &gateway->options;
     enum pawl_limit_answer answer = PAWL_LIMIT_NOBODY;
     call->gate = question->kind;
-    if (gateway->asking != NULL) {
+    if (pawl_limit_someone_asks(gateway)) {
         answer = PAWL_LIMIT_HOLD; /* One question at a time; this one comes after it. */
     } else if (options->on_ask != NULL) {
         answer = options->on_ask(options->arg, question);
@@ -195,6 +192,14 @@ void pawl_gate_answered(struct pawl_model_call *call)
     if (call->priced) {
         struct pawl_escalation_call facts = facts_of(call);
         pawl_escalation_answered(&call->gateway->escalation, &facts);
+    }
+}
+
+void pawl_gate_deny_model(struct pawl_gateway *gateway)
+{
+    if (gateway->tier_asked != 0) {
+        gateway->denied_tier = gateway->tier_asked; /* A1 */
+        gateway->tier_asked = 0;
     }
 }
 

@@ -401,6 +401,8 @@ bool pawl_model_call_admit(struct pawl_model_call *call);
 void pawl_model_call_out_of_patience(struct pawl_model_call *call);
 /* How long its client waits for the head of an answer. */
 uint32_t pawl_model_call_patience_ms(const struct pawl_model_call *call);
+/* A call that was held for a person or for a window is judged as if it had just come. */
+void pawl_model_call_judge_again(struct pawl_model_call *call);
 /* Judges the one more call at the limit; false: not even it fits. */
 bool pawl_model_call_admit_summary(struct pawl_model_call *call);
 
@@ -545,6 +547,8 @@ bool pawl_limit_without_tools(struct pawl_model_call *call);
 /* The client of a call that waits for an answer has gone, or its patience has. */
 void pawl_limit_leave(struct pawl_model_call *call);
 void pawl_limit_out_of_patience(struct pawl_model_call *call);
+/* Whether a call waits for a person; others may wait beside it for a window to begin anew. */
+bool pawl_limit_someone_asks(const struct pawl_gateway *gateway);
 /* Puts it among those that wait for an answer. */
 void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms);
 /* Judges every call again that waits for an answer. */
@@ -567,6 +571,8 @@ enum pawl_gate_answer {
 
 /* Whether the call may be judged; else it waits or was refused. */
 bool pawl_gate_pass(struct pawl_model_call *call);
+/* A person said no to the model that was asked about, whether or not its call still waits. */
+void pawl_gate_deny_model(struct pawl_gateway *gateway);
 /* Refuses a call that asked for a word. */
 void pawl_gate_refuse(struct pawl_model_call *call, enum pawl_gate_answer why, uint32_t waited_ms);
 /* The call has its answer. */

@@ -134,6 +134,15 @@ void pawl_limit_leave(struct pawl_model_call *call)
     pawl_alarm_stop(call->store.alarm);
 }
 
+bool pawl_limit_someone_asks(const struct pawl_gateway *gateway)
+{
+    const struct pawl_model_call *call = gateway->asking;
+    while (call != NULL && call->resumes) {
+        call = call->wait_next;
+    }
+    return call != NULL;
+}
+
 static enum pawl_limit_answer ask(struct pawl_gateway *gateway,
                                   const struct pawl_refusal_words *words)
 {
@@ -174,7 +183,7 @@ static bool ask_or_refuse(struct pawl_model_call *call)
         return false; /* It was asked, and nobody answered in time; or more would not help. */
     }
     enum pawl_limit_answer answer =
-        gateway->asking != NULL ? PAWL_LIMIT_HOLD : ask(gateway, &call->words);
+        pawl_limit_someone_asks(gateway) ? PAWL_LIMIT_HOLD : ask(gateway, &call->words);
     switch (answer) {
     case PAWL_LIMIT_HOLD:
         return hold(call, pawl_model_call_patience_ms(call));
@@ -204,8 +213,7 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call)
     struct pawl_gateway *gateway = call->gateway;
     pawl_limit_leave(call);
     if (call->resumes) {
-        call->resumes = false;
-        (void)pawl_model_call_admit(call); /* The window has begun anew. */
+        pawl_model_call_judge_again(call); /* The window has begun anew. */
         return;
     }
     uint32_t waited_ms = pawl_model_call_patience_ms(call);
@@ -217,14 +225,6 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call)
     pawl_refuse_call(call);
 }
 
-/* As if it had just come. */
-static void judge_again(struct pawl_model_call *call)
-{
-    if (pawl_gate_pass(call)) {
-        (void)pawl_model_call_admit(call);
-    }
-}
-
 void pawl_limit_ask_again(struct pawl_gateway *gateway)
 {
     struct pawl_model_call *call = gateway->asking;
@@ -233,7 +233,7 @@ void pawl_limit_ask_again(struct pawl_gateway *gateway)
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
         pawl_alarm_stop(call->store.alarm);
-        judge_again(call);
+        pawl_model_call_judge_again(call);
         call = next;
     }
 }
@@ -241,8 +241,8 @@ void pawl_limit_ask_again(struct pawl_gateway *gateway)
 static void refuse_asking_one(struct pawl_model_call *call, bool denied)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (call->gate != gateway->about) {
-        judge_again(call); /* It asks for something else. */
+    if (call->resumes || call->gate != gateway->about) {
+        pawl_model_call_judge_again(call); /* It waits for something else. */
         return;
     }
     if (call->gate != PAWL_QUESTION_MORE) {
@@ -275,6 +275,9 @@ static void refuse_asking(struct pawl_gateway *gateway, bool denied)
 void pawl_gateway_deny(struct pawl_gateway *gateway)
 {
     gateway->asked = false;
+    if (gateway->about == PAWL_QUESTION_MODEL) {
+        pawl_gate_deny_model(gateway);
+    }
     refuse_asking(gateway, true);
 }
 
@@ -310,9 +313,8 @@ void pawl_limit_retry(struct pawl_gateway *gateway)
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
         if (call->resumes && call->words.refusal == PAWL_REFUSAL_LIMIT) {
-            call->resumes = false;
             pawl_alarm_stop(call->store.alarm);
-            (void)pawl_model_call_admit(call);
+            pawl_model_call_judge_again(call);
         } else {
             append(gateway, call);
         }

@@ -105,6 +105,14 @@ static uint32_t read_asked(const struct pawl_history_context *context,
     return count;
 }
 
+static const char *state_of(const struct pawl_history_context *context)
+{
+    if (context->record->command.u.approval_answer.approved) {
+        return "approved";
+    }
+    return pawl_history_meta_true(context, "withdrawn") ? "withdrawn" : "denied";
+}
+
 void pawl_history_apply_answer(const struct pawl_history_context *context)
 {
     const struct pawl_command_approval_answer *answer = &context->record->command.u.approval_answer;
@@ -120,8 +128,7 @@ void pawl_history_apply_answer(const struct pawl_history_context *context)
     pawl_history_db_run(context->db,
                         "UPDATE approvals SET answered_us=?3, state=?4, given=?5, answered_by=?6"
                         " WHERE run_id=?1 AND id=?2",
-                        "siitss", context->run, id, context->record->now_us,
-                        answer->approved ? "approved" : "denied",
+                        "siitss", context->run, id, context->record->now_us, state_of(context),
                         answer->approved ? amounts_text(context, lines, count) : PAWL_SLICE_NONE,
                         pawl_history_meta_text(context, "by"));
     if (!answer->approved) {

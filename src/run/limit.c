@@ -117,6 +117,23 @@ static void keep_question(struct pawl_run *run, const struct pawl_limit_question
     run->asked.to = pawl_slice_str(run->asked_to);
 }
 
+/* A question whose call has gone makes way for one about something else; it is asked again when
+ * its call comes again. */
+static void withdraw_question(struct pawl_run *run)
+{
+    struct pawl_op *op = pawl_alloc_zeroed(1, sizeof(*op));
+    if (op == NULL) {
+        return; /* It stays pending in the books, and nothing hangs on it. */
+    }
+    op->done = on_noted;
+    struct pawl_command no = {
+        .type = PAWL_COMMAND_APPROVAL_ANSWER,
+        .metadata = PAWL_SLICE("{\"withdrawn\":true}"),
+        .u.approval_answer = {.approval = run->question.approval, .approved = false},
+    };
+    pawl_engine_submit(run->engine, &no, op);
+}
+
 enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question)
 {
     struct pawl_run *run = arg;
@@ -126,8 +143,11 @@ enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_questi
     if (run->question.opening) {
         return PAWL_LIMIT_HOLD;
     }
-    if (run->question.approval != 0) {
+    if (run->question.approval != 0 && run->question.kind == question->kind) {
         return tell(run) ? PAWL_LIMIT_HOLD : PAWL_LIMIT_TELL;
+    }
+    if (run->question.approval != 0) {
+        withdraw_question(run);
     }
     keep_question(run, question);
     open_question(run);

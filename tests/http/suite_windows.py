@@ -83,3 +83,15 @@ def a_call_may_wait_for_a_window_to_begin_anew():
             error = _call(host).error["message"]
             assert "goes on: ask again after that" in error, error
         assert [note["latched"] for note in host.notes()] == [False, False]
+
+
+def a_call_that_waited_is_judged_like_any_other():
+    """What may not be asked is refused before the wait, and never let through after it."""
+    with world({"reply_tokens": 5}, at_window=WAIT) as (provider, host):
+        provider.control(queue=[_refusal(429, _windows("1.0", "rejected", 2))])
+        assert _call(host).status == 429
+        error = host.post(harness.PATH["anthropic"],
+                          harness.request("anthropic", model="nobody-knows-this"),
+                          x_api_key="one")
+        assert error.status == 402 and "nobody-knows-this" in error.error["message"], error.body
+        assert len(provider.ledger()["calls"]) == 1

@@ -69,6 +69,46 @@ def dearer_model_and_no(world):
     assert [row["state"] for row in rows(world, "approval")] == ["denied"]
 
 
+def asker_gone(world, *steps, options=()):
+    """A run whose question about Opus has outlived its call."""
+    priced(world)
+    process = world.start(["--attended", "--model", SONNET, *options], "call", f"model:{OPUS}",
+                          "leave", "listen", *steps)
+    expect_line(process, "sent")
+    await_line(process, "would switch from")
+    process.stdin.write("leave\n")
+    process.stdin.flush()
+    expect_line(process, "left")
+    return process
+
+
+def no_without_its_asker(world):
+    """The answer counts, though nobody waits for it any more."""
+    process = asker_gone(world, "call", f"model:{SONNET}", "call", "say:through")
+    assert world.tell("deny", "last").returncode == 0
+    _, stdout, _ = finish(process, "go\n")
+    assert "It was denied" in stdout and stdout.endswith("through\n"), stdout
+    assert models(world) == [SONNET, SONNET]
+
+
+def question_withdrawn(world):
+    """A question about something else takes the place of one whose asker has gone, so that an
+    answer is to what was told last."""
+    process = asker_gone(world, f"model:{SONNET}", "call", "call",
+                         options=("--max-iterations", "2", "--on-limit", "ask"))
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    await_line(process, "2 of 2 iterations used")
+    assert ask(world, "GET")[1]["question"] == "more"
+    assert world.tell("deny", "last").returncode == 0
+    status, stdout, _ = finish(process)
+    assert status == 124 and "refused" in stdout, (status, stdout)
+    assert models(world) == [SONNET, SONNET]
+    assert [row["state"] for row in rows(world, "approval")] == ["withdrawn", "denied"]
+    assert "withdrawn, since its call went away" in world.tell("show", "last").stdout
+    assert world.tell("verify").returncode == 0
+
+
 def dearer_model_and_nobody(world):
     """Unattended it is refused at once, without a question, in words that help."""
     priced(world)
@@ -140,6 +180,8 @@ def tests(world: World):
     del world
     yield "a dearer model, and a yes", dearer_model_and_yes
     yield "a dearer model, and a no", dearer_model_and_no
+    yield "a dearer model, and a no whose asker has gone", no_without_its_asker
+    yield "a question whose asker has gone is withdrawn", question_withdrawn
     yield "a dearer model, and nobody to ask", dearer_model_and_nobody
     yield "a dearer model, by policy", dearer_model_by_policy
     yield "the first turn sets the baseline", first_turn_sets_the_baseline
