@@ -191,7 +191,7 @@ static void learn(struct pawl_model_call *call,
         pawl_max_i64(call->gateway->input_largest, pawl_usage_input_tokens(usage));
 }
 
-/* --- Operations ----------------------------------------------------------------------------- */
+/* --- The end -------------------------------------------------------------------------------- */
 
 void pawl_model_call_try_finish(struct pawl_model_call *call)
 {
@@ -244,12 +244,50 @@ static void tell_settled(const struct pawl_model_call *call)
     options->on_settled(options->arg, &settled);
 }
 
+/* --- Too late ------------------------------------------------------------------------------- */
+
+static void on_expired(struct pawl_model_call *call, const struct pawl_result *result);
+
+/* A lease is over from its last moment on, and its hold is booked by EXPIRE, which the loop's
+ * timers bring. Those sleep when the machine does, and the ledger's clock goes on: so this may come
+ * first, and the correction has to find a booking. */
+static void submit_expire(struct pawl_model_call *call)
+{
+    struct pawl_command command = {
+        .type = PAWL_COMMAND_EXPIRE,
+        .u.expire = {.until_us = pawl_gateway_now_us(call->gateway), .max = PAWL_EXPIRE_MAX},
+    };
+    pawl_model_call_submit(call, &call->main_op, &command, on_expired);
+}
+
+static void on_expired(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    if (result->code == PAWL_RESULT_OK && result->more_due) {
+        submit_expire(call);
+    } else {
+        submit_settlement(call, PAWL_COMMAND_CORRECT);
+    }
+}
+
+/* A hold that was to be given back was for nothing. */
+static void correct(struct pawl_model_call *call)
+{
+    call->corrected = true;
+    if (call->settled_lines == 0) {
+        call->settled_lines = call->admission.line_count;
+        for (uint32_t i = 0; i < call->settled_lines; i++) {
+            call->settled[i] = (struct pawl_amount){.unit = call->admission.lines[i].unit};
+        }
+    }
+    submit_expire(call);
+}
+
+/* --- Operations ----------------------------------------------------------------------------- */
+
 static void on_settled(struct pawl_model_call *call, const struct pawl_result *result)
 {
-    bool expired = result->code == PAWL_RESULT_RESERVATION_EXPIRED;
-    if (expired && !call->corrected && call->settled_lines > 0) {
-        call->corrected = true;
-        submit_settlement(call, PAWL_COMMAND_CORRECT);
+    if (result->code == PAWL_RESULT_RESERVATION_EXPIRED && !call->corrected) {
+        correct(call);
         return;
     }
     if (result->code != PAWL_RESULT_OK) {

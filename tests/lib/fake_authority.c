@@ -100,11 +100,56 @@ apply_end(struct fake_authority *fake, uint64_t id, const struct pawl_command_se
     if (hold == NULL) {
         return PAWL_RESULT_GONE;
     }
+    if (fake->leases_over) {
+        return PAWL_RESULT_RESERVATION_EXPIRED;
+    }
     add_held(fake, hold, -1);
     for (uint32_t i = 0; settle != NULL && i < settle->line_count; i++) {
         fake->budgets[settle->lines[i].unit].spent += settle->lines[i].value;
     }
     *hold = (struct fake_hold){.id = 0};
+    return PAWL_RESULT_OK;
+}
+
+/* What was booked at the hold becomes what it was. */
+static uint16_t apply_correct(struct fake_authority *fake, const struct pawl_command_settle *settle)
+{
+    struct fake_hold *hold = find_hold(fake, settle->reservation);
+    if (hold == NULL) {
+        return PAWL_RESULT_GONE;
+    }
+    if (settle->line_count != hold->line_count) {
+        return PAWL_RESULT_UNIT_MISMATCH;
+    }
+    if (!hold->unconfirmed) {
+        return PAWL_RESULT_STATE_CONFLICT;
+    }
+    for (uint32_t i = 0; i < hold->line_count; i++) {
+        fake->budgets[hold->lines[i].unit].spent -= hold->lines[i].value;
+        fake->budgets[settle->lines[i].unit].spent += settle->lines[i].value;
+    }
+    *hold = (struct fake_hold){.id = 0};
+    return PAWL_RESULT_OK;
+}
+
+static uint16_t apply_expire(struct fake_authority *fake, struct pawl_result *result)
+{
+    if (fake->expire_rounds > 0) {
+        fake->expire_rounds--;
+        result->more_due = true;
+        return PAWL_RESULT_OK;
+    }
+    for (size_t i = 0; fake->leases_over && i < FAKE_HOLDS_MAX; i++) {
+        struct fake_hold *hold = &fake->holds[i];
+        if (hold->id == 0 || hold->unconfirmed) {
+            continue;
+        }
+        add_held(fake, hold, -1);
+        hold->unconfirmed = true;
+        for (uint32_t k = 0; k < hold->line_count; k++) {
+            fake->budgets[hold->lines[k].unit].spent += hold->lines[k].value;
+        }
+    }
     return PAWL_RESULT_OK;
 }
 
@@ -139,8 +184,11 @@ apply(struct fake_authority *fake, const struct pawl_command *command, struct pa
         return apply_reserve(fake, &command->u.reserve, result);
     case PAWL_COMMAND_GROW:
         return apply_grow(fake, &command->u.grow);
-    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_EXPIRE:
+        return apply_expire(fake, result);
     case PAWL_COMMAND_CORRECT:
+        return apply_correct(fake, &command->u.settle);
+    case PAWL_COMMAND_COMMIT:
         return apply_end(fake, command->u.settle.reservation, &command->u.settle);
     case PAWL_COMMAND_RELEASE:
         return apply_end(fake, command->u.release.reservation, NULL);

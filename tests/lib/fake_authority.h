@@ -23,7 +23,8 @@ struct fake_budget {
 };
 
 struct fake_hold {
-    uint64_t id; /* 0: free */
+    uint64_t id;      /* 0: free */
+    bool unconfirmed; /* it expired, and is booked at what it held */
     uint32_t line_count;
     struct pawl_amount lines[PAWL_LINES_MAX];
 };
@@ -34,6 +35,8 @@ struct fake_authority {
     struct fake_hold holds[FAKE_HOLDS_MAX];
     bool paused;
     int64_t now_us;
+    bool leases_over;       /* every hold's lease has ended; EXPIRE books it */
+    uint32_t expire_rounds; /* so many EXPIREs come back with more to do first */
     uint64_t last_op;
     /* The next `fail_count` commands of this type are answered with the code. */
     uint16_t fail_type;

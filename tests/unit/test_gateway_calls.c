@@ -580,22 +580,44 @@ static void a_reserve_that_is_refused_is_judged_again(void **state)
     fake_exchange_free(&exchange);
 }
 
+/* A machine that slept wakes up with its leases over, and nobody has booked them yet: the timers of
+ * the loop slept as well. */
 static void a_settlement_that_comes_too_late_is_a_correction(void **state)
 {
     struct world *world = *state;
     struct pawl_http_exchange exchange;
     struct pawl_http_call *call = begin_stream(world, &exchange);
-    world->ledger.fail_type = PAWL_COMMAND_COMMIT;
-    world->ledger.fail_code = PAWL_RESULT_RESERVATION_EXPIRED;
-    world->ledger.fail_count = 1;
+    world->ledger.leases_over = true;
+    world->ledger.expire_rounds = 2;
     fake_call_body(call, STOP("9"));
     fake_call_done(call);
-    turn(world);
-    assert_int_equal(world->settled, 0);
-    assert_int_equal(count(world, PAWL_COMMAND_CORRECT), 1);
-    assert_int_equal(world->ledger.last.u.settle.lines[0].value, 10 * 300 + 9 * 1500);
-    turn(world);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(world->settled, 0);
+        turn(world);
+    }
     assert_int_equal(world->settled, 1);
+    assert_int_equal(count(world, PAWL_COMMAND_CORRECT), 1);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 10 * 300 + 9 * 1500);
+    assert_int_equal(world->ledger.budgets[DOLLARS].held, 0);
+    fake_exchange_free(&exchange);
+}
+
+/* Nothing was used, and the hold was booked in full meanwhile. */
+static void a_hold_that_is_given_back_too_late_is_corrected_to_nothing(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, whole_body);
+    turn(world);
+    world->ledger.leases_over = true;
+    fake_call_fail(last_call(), PAWL_HTTP_PHASE_CONNECT);
+    for (int i = 0; i < 4; i++) {
+        turn(world);
+    }
+    assert_int_equal(exchange.status, 502);
+    assert_int_equal(count(world, PAWL_COMMAND_CORRECT), 1);
+    assert_int_equal(world->ledger.budgets[DOLLARS].spent, 0);
+    assert_int_equal(world->ledger.budgets[DOLLARS].held, 0);
     fake_exchange_free(&exchange);
 }
 
@@ -754,6 +776,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_refuses_those_who_wait_and_those_who_reserve, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_reserve_that_is_refused_is_judged_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hold_that_is_given_back_too_late_is_corrected_to_nothing,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_settlement_that_comes_too_late_is_a_correction, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_long_call_keeps_its_lease, setup, teardown),
