@@ -110,6 +110,13 @@ struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix)
     return conn;
 }
 
+pid_t pawl_conn_peer_pid(const struct pawl_conn *conn)
+{
+    uv_os_fd_t fd = -1;
+    bool open = conn->is_unix && uv_fileno(&conn->uv.handle, &fd) == 0;
+    return open ? pawl_peer_unix_pid(fd) : 0;
+}
+
 static bool other_user(struct pawl_conn *conn)
 {
     uid_t uid = 0;

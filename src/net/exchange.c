@@ -85,6 +85,12 @@ bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange)
     return exchange->is_gone;
 }
 
+pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return exchange->is_gone ? 0 : pawl_conn_peer_pid(exchange->conn);
+}
+
 /* --- The head ------------------------------------------------------------------------------- */
 
 /* A header that would end its own line begins another one, which nobody meant. */

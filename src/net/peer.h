@@ -2,7 +2,7 @@
 /*
  * peer.h: which user is at the other end of a local connection. A loopback port is open to
  * every user of the machine, and TCP carries no credentials; the kernel knows all the same
- * who owns the other socket.
+ * who owns the other socket. Of a Unix socket's end the process is known as well.
  */
 #ifndef PAWL_NET_PEER_H
 #define PAWL_NET_PEER_H
@@ -40,5 +40,16 @@ enum pawl_peer_answer pawl_peer_tcp_uid_from_proc(const struct sockaddr_storage 
                                                   const struct sockaddr_storage *local,
                                                   uid_t *ret_uid);
 enum pawl_peer_answer pawl_peer_unix_uid(int fd, uid_t *ret_uid);
+
+/* What the process above each agent is called (run/keeper.h): whoever descends from one of that
+ * name is inside of a run. */
+#define PAWL_KEEPER_NAME "pawl-keeper"
+
+/* The process that connected the Unix socket; 0: of another PID namespace, or not told. */
+pid_t pawl_peer_unix_pid(int fd);
+/* Whether the living process is `root` or descends from it; of one that cannot be seen: no. */
+bool pawl_peer_descends_from(pid_t pid, pid_t root);
+/* … or is, or descends from, a process of that name (PR_SET_NAME: at most 15 bytes). */
+bool pawl_peer_descends_from_named(pid_t pid, const char *name);
 
 #endif

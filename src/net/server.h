@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -123,6 +124,8 @@ void pawl_http_exchange_on_gone(struct pawl_http_exchange *exchange,
 void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
                                    void (*drained)(struct pawl_http_exchange *exchange));
 bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
+/* The process that asks, where it came by a Unix socket; else, or when it has gone, 0. */
+pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange);
 
 /* A whole answer, status 200 to 999. Content-Length and Connection are added; headers of that
  * name, hop-by-hop ones, and such as hold CR, LF or NUL are left out. Everything is copied. A

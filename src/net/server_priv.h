@@ -191,6 +191,8 @@ struct pawl_http_server {
 
 /* NULL when there is no memory. The handle is initialised; an error of it is handled here. */
 struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix);
+/* The process that connected it, where it is a Unix socket; else 0. */
+pid_t pawl_conn_peer_pid(const struct pawl_conn *conn);
 /* After uv_accept: checks the peer and begins to read. */
 void pawl_conn_begin(struct pawl_conn *conn);
 void pawl_conn_move(struct pawl_conn *conn, enum pawl_conn_state state);

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/prng.h"
 #include "core/command.h"
+#include "net/peer.h"
 #include "net/server.h"
 
 enum { TRACE_BYTES = 16, ERROR_TEXT_BYTES = 512 };
@@ -95,6 +96,21 @@ void pawl_control_refuse(struct pawl_http_exchange *exchange,
     va_end(arguments);
     reply_error(exchange, pawl_result_http((uint16_t)code), pawl_result_wire((uint16_t)code), text,
                 NULL);
+}
+
+bool pawl_control_is_inside(struct pawl_http_exchange *exchange, pid_t keeper, const char *what)
+{
+    char text[ERROR_TEXT_BYTES];
+    pid_t pid = pawl_http_exchange_peer_pid(exchange);
+    if (pid <= 0 || !pawl_peer_descends_from(pid, keeper)) {
+        return false;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "%s takes a person's word, and this came from inside the run itself, where its "
+                   "agent could say it. Say it again in another terminal",
+                   what);
+    reply_error(exchange, 403, "FORBIDDEN", text, NULL);
+    return true;
 }
 
 /* --- Reading a body ------------------------------------------------------------------------- */

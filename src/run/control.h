@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/attrs.h"
 #include "base/buf.h"
@@ -86,6 +87,11 @@ void pawl_control_refuse(struct pawl_http_exchange *exchange,
                          enum pawl_result_code code,
                          const char *format,
                          ...) PAWL_PRINTF(3, 4);
+
+/* Whether it was asked from below the run's own keeper: by its agent, or by what that started. Then
+ * it has been answered: what only a person may say does not come from there (docs/decisions/0009).
+ * `what` begins the sentence: "more for the run". */
+bool pawl_control_is_inside(struct pawl_http_exchange *exchange, pid_t keeper, const char *what);
 
 /* --- The server ----------------------------------------------------------------------------- */
 

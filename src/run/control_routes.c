@@ -96,6 +96,10 @@ static void
 approve(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
     const struct pawl_control_value *add = &values[APPROVE_ADD];
+    struct pawl_run *run = arg;
+    if (pawl_control_is_inside(exchange, run->keeper.pid, "more for a run")) {
+        return;
+    }
     pawl_run_approve(arg, exchange, add->amounts, add->amount_count, values[APPROVE_BY].text);
 }
 
@@ -133,6 +137,11 @@ static void
 set_phase(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
     const struct pawl_control_value *add = &values[PHASE_ADD];
+    struct pawl_run *run = arg;
+    if (add->amount_count > 0 &&
+        pawl_control_is_inside(exchange, run->keeper.pid, "more for a phase")) {
+        return;
+    }
     pawl_run_phases_answer(arg, exchange, values[PHASE_NAME].text, add->amounts, add->amount_count);
 }
 

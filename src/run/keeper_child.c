@@ -26,6 +26,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "net/peer.h"
 #include "run/keeper.h"
 #include "run/tree.h"
 
@@ -304,7 +305,7 @@ static bool has_terminal(void)
 
 void pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signals *signals)
 {
-    (void)prctl(PR_SET_NAME, "pawl-keeper", 0, 0, 0);
+    (void)prctl(PR_SET_NAME, PAWL_KEEPER_NAME, 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     ignore_signals();
     pid_t group = getpgrp();

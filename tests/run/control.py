@@ -7,6 +7,7 @@ import pathlib
 import socket
 import stat
 
+import shared
 from world import Witness, expect_line, finish
 
 PATH = "/v1/x-pawl/run"
@@ -125,9 +126,34 @@ def estimates(world):
     assert f"{told[0]['model']}: input was estimated at " in done.stdout, done.stdout
 
 
+SAY = """for words in "approve last --add-usd 5" "phase last verification --add-usd 1" \\
+    "limit --usd 50 --per day" "limit remove 1"; do
+    "$0" $words --data-dir "$1" || echo "status $?"
+done
+setsid -f sh -c '"$0" approve last --add-usd 5 --data-dir "$1" || echo "status $?"' "$0" "$1"
+exec cat
+"""
+
+
+def no_yes_from_inside(world):
+    """An agent gives itself no more, not even by a process that left its session."""
+    with shared.limits(world, ["--usd", "20", "--per", "day"]):
+        process = world.start(["--attended"], ["sh", "-c", SAY, world.pawl, world.data])
+        for _ in range(5):
+            expect_line(process, "status 1")
+        status, stdout, stderr = finish(process, "")
+        assert status == 0 and stdout == "", (status, stdout)
+        assert stderr.count("it again in another terminal") == 5, stderr
+        run = world.history().run
+        assert run["limits"]["usd"]["amount"] == 150_000_000 and run["approvals_given"] == 0, run
+        limit, = map(json.loads, world.tell("limit", "--json").stdout.splitlines())
+        assert limit["limit"] == 20 * shared.USD, limit
+
+
 def tests(world):
     yield "requests that are wrong are told how", mistakes
     yield "pawl stop ends everything and waits for it", stop
     yield "the route to stop can be called twice", stop_by_socket
     yield "pawl stop of what does not run", nobody_there
+    yield "no yes from inside of a run", no_yes_from_inside
     yield "how good estimates were is told by run and history", estimates

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -436,6 +437,46 @@ static void peer_under_another_uid_is_told_apart(void **state)
     close(listener);
 }
 
+/* A child that forks twice: what it leaves behind belongs to whoever is the subreaper. */
+static void peer_descends_from_its_ancestors(void **state)
+{
+    (void)state;
+    int hold[2];
+    int tell[2];
+    char done = 0;
+    pid_t grandchild = 0;
+    assert_int_equal(pipe(hold), 0);
+    assert_int_equal(pipe(tell), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_NAME, "a) b (c", 0, 0, 0);
+        pid_t pid = fork();
+        if (pid != 0) {
+            assert_int_equal(write(tell[1], &pid, sizeof(pid)), sizeof(pid));
+        } else {
+            (void)prctl(PR_SET_NAME, "other", 0, 0, 0);
+        }
+        (void)close(hold[1]);
+        _exit(read(hold[0], &done, 1) == 0 ? 0 : 1);
+    }
+    assert_int_equal(read(tell[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+    assert_true(pawl_peer_descends_from(grandchild, child));
+    assert_true(pawl_peer_descends_from(grandchild, getpid()));
+    assert_true(pawl_peer_descends_from(child, child));
+    assert_false(pawl_peer_descends_from(child, grandchild));
+    assert_false(pawl_peer_descends_from(getpid(), child));
+    assert_true(pawl_peer_descends_from_named(grandchild, "a) b (c"));
+    assert_true(pawl_peer_descends_from_named(child, "a) b (c"));
+    assert_false(pawl_peer_descends_from_named(getpid(), "a) b (c"));
+    assert_false(pawl_peer_descends_from_named(grandchild, ""));
+    (void)close(hold[1]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_false(pawl_peer_descends_from(child, getpid()));
+    (void)close(hold[0]);
+    (void)close(tell[0]);
+    (void)close(tell[1]);
+}
+
 static void peer_is_local_by_either_end(void **state)
 {
     (void)state;
@@ -468,6 +509,7 @@ int main(void)
         cmocka_unit_test(peer_of_a_loopback_connection_is_this_user),
         cmocka_unit_test(peer_under_another_uid_is_told_apart),
         cmocka_unit_test(peer_is_local_by_either_end),
+        cmocka_unit_test(peer_descends_from_its_ancestors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
