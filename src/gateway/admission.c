@@ -26,6 +26,8 @@ enum {
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
     ANSWERS_SURE = 64,
+    QUERIES_LEAST = 3,        /* of a search that nothing bounds */
+    WINDOW_TOKENS = 1048576,  /* of a model of whose window nothing is known */
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
 };
@@ -55,11 +57,30 @@ static int64_t clamp_count(pawl_i128 value)
     return value < PAWL_USAGE_COUNT_MAX ? (int64_t)value : PAWL_USAGE_COUNT_MAX;
 }
 
+/* Of a search that nothing bounds: what is assumed while few calls were seen, or twice the most
+ * that one of them had; later the most of the newest and half of it. */
+static int64_t assumed_uses(const struct pawl_request_tool *tool,
+                            const struct pawl_estimate_output *learned)
+{
+    if (tool->fee != PAWL_REQUEST_FEE_WEB_SEARCH) {
+        return tool->uses_asked;
+    }
+    if (learned->search_calls < PAWL_ESTIMATE_SAMPLES_COLD) {
+        return pawl_max_i64(tool->uses_asked, 2 * learned->searches_most);
+    }
+    return pawl_max_i64(QUERIES_LEAST, learned->searches_most + (learned->searches_most + 1) / 2);
+}
+
 /* With 0 uses the call is imagined without its tools. */
-static int64_t uses_of(const struct pawl_request_tool *tool, int64_t uses)
+static int64_t uses_of(const struct pawl_request_tool *tool,
+                       const struct pawl_estimate_output *learned,
+                       int64_t uses)
 {
     if (uses == 0) {
         return 0;
+    }
+    if (tool->assumed) {
+        return assumed_uses(tool, learned);
     }
     int64_t asked = tool->uses_asked > 0 ? tool->uses_asked : PAWL_REQUEST_USES_DEFAULT;
     return tool->inside != 0 ? pawl_min_i64(asked, uses) : asked;
@@ -81,12 +102,13 @@ struct uses {
     int64_t use_tokens;
 };
 
-static struct uses count_uses(const struct pawl_model_request *request, int64_t uses)
+static struct uses count_uses(const struct pawl_admission_query *query, int64_t uses)
 {
+    const struct pawl_model_request *request = query->request;
     struct uses sum = {.use_tokens = PAWL_REQUEST_USE_TOKENS};
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const struct pawl_request_tool *tool = &request->tools[i];
-        int64_t of_tool = uses_of(tool, uses);
+        int64_t of_tool = uses_of(tool, &query->learned, uses);
         sum.all += of_tool;
         sum.web_searches += tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH ? of_tool : 0;
         sum.file_searches += tool->fee == PAWL_REQUEST_FEE_FILE_SEARCH ? of_tool : 0;
@@ -95,12 +117,31 @@ static struct uses count_uses(const struct pawl_model_request *request, int64_t 
     return sum;
 }
 
+/* What tools bring into a context that is read once: what is assumed, in the proportion in which
+ * the newest calls had more, and no more than there is room for. */
+int64_t pawl_admission_tool_tokens(const struct pawl_admission_query *query)
+{
+    int64_t permille = pawl_max_i64(query->learned.tool_permille, 1000);
+    pawl_i128 tokens = (pawl_i128)pawl_request_tool_tokens(query->request) * permille / 1000;
+    int64_t window = query->price != NULL ? query->price->context_tokens : 0;
+    return pawl_min_i64(clamp_count(tokens), window > 0 ? window : WINDOW_TOKENS);
+}
+
+static int64_t input_of(const struct decider *decider, struct form form, const struct uses *uses)
+{
+    if (decider->query->request->tools_read_once) {
+        int64_t brought = form.uses > 0 ? pawl_admission_tool_tokens(decider->query) : 0;
+        return clamp_count((pawl_i128)form.input + brought);
+    }
+    return input_with_uses(form.input, uses->all, uses->use_tokens);
+}
+
 static void usage_of(const struct decider *decider, struct form form, struct pawl_usage *ret_usage)
 {
     const struct pawl_model_request *request = decider->query->request;
-    struct uses uses = count_uses(request, form.uses);
+    struct uses uses = count_uses(decider->query, form.uses);
     struct pawl_usage usage = {.modifiers = request->modifiers | decider->query->modifiers};
-    int64_t input = input_with_uses(form.input, uses.all, uses.use_tokens);
+    int64_t input = input_of(decider, form, &uses);
     int64_t output = clamp_count((pawl_i128)form.output * request->choices * request->passes);
     pawl_usage_set(&usage, decider->input_field, clamp_count((pawl_i128)input * request->passes));
     pawl_usage_set(&usage, decider->output_field, output);
@@ -354,7 +395,7 @@ static int64_t choose_uses(const struct decider *decider)
     const struct pawl_model_request *request = decider->query->request;
     int64_t most = 0;
     for (uint32_t i = 0; i < request->tool_count; i++) {
-        most = pawl_max_i64(most, uses_of(&request->tools[i], INT32_MAX));
+        most = pawl_max_i64(most, uses_of(&request->tools[i], &decider->query->learned, INT32_MAX));
     }
     struct form form = {decider->query->input_tokens, shared_output(decider->query), most};
     while (form.uses > 1 && !fits(decider, form, PURSE_FREE, SHARE_DIVISOR)) {

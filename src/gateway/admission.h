@@ -110,6 +110,9 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
                           int64_t uses,
                           struct pawl_usage *ret_usage);
 
+/* What tools of the provider are held to bring into a context that is read once. */
+int64_t pawl_admission_tool_tokens(const struct pawl_admission_query *query);
+
 /* What a call of that size needs at most, in each unit. */
 void pawl_admission_need(const struct pawl_admission_query *query,
                          int64_t input_tokens,

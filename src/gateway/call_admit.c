@@ -7,6 +7,7 @@
  * can take anything. Where the ledger is shared with others and says no all the same, the call
  * is judged again by what is left then.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -16,7 +17,12 @@
 #include "gateway/headers.h"
 #include "gateway/patience.h"
 
-enum { RESERVE_ATTEMPTS_MAX = 3, GRACE_MS = 60 * 1000, AGENT_BYTES_MAX = 96 };
+enum {
+    RESERVE_ATTEMPTS_MAX = 3,
+    GRACE_MS = 60 * 1000,
+    AGENT_BYTES_MAX = 96,
+    TOOLS_TEXT_BYTES = 192
+};
 
 static void refuse(struct pawl_model_call *call, enum pawl_refusal refusal, const char *message)
 {
@@ -408,6 +414,33 @@ static void put_limit(struct pawl_model_call *call)
     }
 }
 
+/* What makes a small request need much. */
+static void explain_needs(struct pawl_model_call *call)
+{
+    struct pawl_refusal_words *words = &call->words;
+    if (call->kept_tokens < 0) {
+        pawl_words_add(words,
+                       ". It goes on from what the provider keeps (an answer, a conversation or a "
+                       "cached content) from outside this run, so a whole context window "
+                       "counts as its input; send the history itself instead");
+    }
+    if (call->request.tool_count > 0) {
+        char text[TOOLS_TEXT_BYTES];
+        struct pawl_usage with;
+        struct pawl_usage without;
+        pawl_admission_usage(&call->query, 0, 1, &with);
+        pawl_admission_usage(&call->query, 0, 0, &without);
+        int64_t searches =
+            with.count[PAWL_USAGE_WEB_SEARCHES] + with.count[PAWL_USAGE_FILE_SEARCHES];
+        int64_t tokens = pawl_usage_input_tokens(&with) - pawl_usage_input_tokens(&without);
+        (void)snprintf(text, sizeof(text),
+                       ". Tools that the provider runs count for %lld searches and %lld tokens "
+                       "that they may bring in; without them it needs less",
+                       (long long)searches, (long long)tokens);
+        pawl_words_add(words, text);
+    }
+}
+
 /* What the admission says, in words; at the limit something else may come of it. */
 static void refuse_by_admission(struct pawl_model_call *call)
 {
@@ -438,12 +471,7 @@ static void refuse_by_admission(struct pawl_model_call *call)
         PAWL_UNREACHABLE();
     }
     pawl_words_admission(words, gateway, admission);
-    if (call->kept_tokens < 0) {
-        pawl_words_add(words,
-                       ". It goes on from what the provider keeps (an answer, a conversation or a "
-                       "cached content) from outside this run, so a whole context window "
-                       "counts as its input; send the history itself instead");
-    }
+    explain_needs(call);
     put_limit(call);
     if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
         gateway->too_big = *words;

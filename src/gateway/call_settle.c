@@ -49,6 +49,22 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
     return ran_away ? pawl_max_i64(estimate, bytes / RUNAWAY_BYTES_PER_TOKEN) : estimate;
 }
 
+/* Tools that run before an answer begins are reported at its end: what was held for them. */
+static void complete_tools(const struct pawl_model_call *call, struct pawl_meter_result *result)
+{
+    if (!call->request.tools_read_once || call->request.tool_count == 0) {
+        return;
+    }
+    struct pawl_usage bound;
+    struct pawl_usage *usage = &result->parts[0].usage;
+    pawl_admission_usage(&call->query, 0, call->admission.uses, &bound);
+    pawl_usage_at_least(usage, PAWL_USAGE_WEB_SEARCHES, bound.count[PAWL_USAGE_WEB_SEARCHES]);
+    if (result->tool_tokens == 0) {
+        int64_t input = usage->count[PAWL_USAGE_INPUT] + pawl_admission_tool_tokens(&call->query);
+        pawl_usage_at_least(usage, PAWL_USAGE_INPUT, input);
+    }
+}
+
 /* Completes what the meter knows. true: with an estimate. */
 static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter_result *result)
 {
@@ -58,6 +74,7 @@ static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter
     case PAWL_METER_KNOWS_INPUT:
         pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_OUTPUT,
                             pawl_model_call_output_seen(call));
+        complete_tools(call, result);
         return true;
     case PAWL_METER_KNOWS_NOTHING:
         break;
@@ -162,6 +179,23 @@ static int64_t rate_of(const struct pawl_model_call *call,
     return permille;
 }
 
+/* Of tools whose uses nothing bounds. */
+static void add_tools(const struct pawl_model_call *call,
+                      const struct pawl_meter_result *result,
+                      struct pawl_estimate_sample *sample)
+{
+    const struct pawl_model_request *request = &call->request;
+    int64_t assumed = pawl_request_tool_tokens(request);
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        const struct pawl_request_tool *tool = &request->tools[i];
+        bool search = tool->assumed && tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH;
+        sample->searches_assumed = sample->searches_assumed || search;
+    }
+    sample->searches = result->parts[0].usage.count[PAWL_USAGE_WEB_SEARCHES];
+    sample->tools_assumed = assumed > 0 && pawl_money_mul_div_ceil(result->tool_tokens, 1000,
+                                                                   assumed, &sample->tool_permille);
+}
+
 static void learn(struct pawl_model_call *call,
                   const struct pawl_meter_result *result,
                   const struct pawl_meter_bill *bill)
@@ -171,11 +205,13 @@ static void learn(struct pawl_model_call *call,
         return;
     }
     const struct pawl_answer *answer = &call->answer;
+    int64_t input_tokens = pawl_usage_input_tokens(usage) - result->tool_tokens;
     struct pawl_estimate_sample sample = {
         .estimate = &call->estimate,
         .mark = &call->mark,
-        /* What the provider kept is not in the body that the ratios are learned from. */
-        .input_tokens = call->kept_tokens == 0 ? pawl_usage_input_tokens(usage) : 0,
+        /* What the provider kept, or its tools brought in, is not in the body that the ratios are
+         * learned from. */
+        .input_tokens = call->kept_tokens == 0 ? pawl_max_i64(input_tokens, 0) : 0,
         .output_tokens = pawl_usage_output_tokens(usage),
         .output_ceiling =
             call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
@@ -183,6 +219,7 @@ static void learn(struct pawl_model_call *call,
         .visible_bytes = result->visible_bytes,
         .rate_permille = rate_of(call, usage, bill),
     };
+    add_tools(call, result, &sample);
     if (answer->kind == PAWL_ANSWER_STREAM) {
         sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
     }

@@ -14,6 +14,7 @@ enum {
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
     RATE_PERMILLE_MAX = 1000000,
+    SEARCHES_MAX = 1000000,
     RATE_ONE = 1000
 };
 
@@ -25,6 +26,12 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
     if (sample->rate_permille > 0) {
         model->rates[model->rate_count++ % ESTIMATE_RATES_MAX] =
             (uint32_t)pawl_min_i64(sample->rate_permille, RATE_PERMILLE_MAX);
+    }
+    if (sample->tools_assumed) {
+        model->tools[model->tools_count++ % ESTIMATE_TOOL_CALLS_MAX] = (struct estimate_tools){
+            .searched = sample->searches_assumed,
+            .searches = (uint32_t)pawl_min_i64(sample->searches, SEARCHES_MAX),
+            .permille = (uint32_t)pawl_min_i64(sample->tool_permille, RATE_PERMILLE_MAX)};
     }
     if (sample->reasoning_tokens > 0) {
         model->hidden = true;
@@ -83,6 +90,16 @@ static int64_t dearest_rate(const struct estimate_model *model)
     return most;
 }
 
+static void add_tools(const struct estimate_model *model, struct pawl_estimate_output *output)
+{
+    for (size_t i = 0; i < ESTIMATE_TOOL_CALLS_MAX; i++) {
+        output->search_calls += model->tools[i].searched ? 1 : 0;
+        output->searches_most = pawl_max_i64(output->searches_most, model->tools[i].searches);
+        int64_t permille = (int64_t)model->tools[i].permille * 5 / 4;
+        output->tool_permille = pawl_max_i64(output->tool_permille, permille);
+    }
+}
+
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
@@ -99,6 +116,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     output.answers = entry->output_tokens.total;
     add_overruns(entry, &output);
     output.rate_permille = dearest_rate(entry);
+    add_tools(entry, &output);
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
     output.tokens_p25 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 250);

@@ -16,6 +16,7 @@ enum {
     ESTIMATE_SURPRISES_MAX = 64,
     ESTIMATE_OVERRUNS_MAX = 64,
     ESTIMATE_RATES_MAX = 64,
+    ESTIMATE_TOOL_CALLS_MAX = 64,
     ESTIMATE_TOKENS_PLAUSIBLE = 100000000 /* no call has more */
 };
 
@@ -34,6 +35,13 @@ struct estimate_surprises {
 struct estimate_overrun {
     int64_t ceiling;
     int64_t tokens;
+};
+
+/* What a call's tools did of whose uses nothing was known beforehand. */
+struct estimate_tools {
+    bool searched;
+    uint32_t searches;
+    uint32_t permille; /* of the tokens that they were taken to bring in */
 };
 
 struct estimate_model {
@@ -57,6 +65,8 @@ struct estimate_model {
     uint64_t overrun_count;                                  /* of calls whose ceiling is known */
     uint32_t rates[ESTIMATE_RATES_MAX]; /* permille of the newest calls, as a ring; 0: none yet */
     uint64_t rate_count;
+    struct estimate_tools tools[ESTIMATE_TOOL_CALLS_MAX]; /* of the newest calls, as a ring */
+    uint64_t tools_count;
 };
 
 struct estimate_conversation {

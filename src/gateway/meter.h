@@ -29,7 +29,8 @@ enum {
     PAWL_METER_WORD_BYTES = 64,
     PAWL_METER_ID_BYTES = 128,
     PAWL_METER_PART_COUNT_MAX = 8,
-    PAWL_METER_SLOTS = 16
+    PAWL_METER_SLOTS = 16,
+    PAWL_METER_QUERIES = 64
 };
 
 /* How much of the usage is known. */
@@ -56,6 +57,7 @@ struct pawl_meter_result {
     int64_t next_sequence;        /* … and the number of the event that comes next */
     uint32_t tool_calls;          /* that the client is asked to run */
     uint32_t server_tool_calls;   /* that the provider ran */
+    int64_t tool_tokens; /* of the input, what the provider's tools brought in, where it is told */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
     int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
     bool started;          /* something of an answer was seen */
@@ -78,6 +80,7 @@ struct pawl_meter_state {
     uint32_t call_count;
     uint32_t web_searches;
     uint32_t file_searches;
+    uint64_t queries[PAWL_METER_QUERIES]; /* Gemini: hashes of what was searched for; 0: free */
     bool final_report;
 };
 

@@ -12,6 +12,8 @@
  * is final when every candidate has said why it stopped.
  */
 #include "base/assert.h"
+#include "base/attrs.h"
+#include "base/hash.h"
 #include "base/money.h"
 #include "gateway/gemini.h"
 #include "gateway/meter_priv.h"
@@ -199,6 +201,7 @@ static void rebuild_usage(struct pawl_meter *meter, uint32_t odd)
         pawl_usage_set(&built, PAWL_USAGE_WEB_SEARCHES, usage->count[PAWL_USAGE_WEB_SEARCHES]);
     }
     *usage = built;
+    meter->result.tool_tokens = value[SLOT_TOOL_PROMPT];
 }
 
 /* The rate, where the answer says it. */
@@ -246,34 +249,73 @@ static bool read_usage(struct pawl_meter *meter, const struct pawl_json *json)
 
 /* --- Searches. ---------------------------------------------------------------------------- */
 
-static int64_t count_of(const struct pawl_json *json, uint32_t list)
+/* Counts a query that was not seen before: a stream repeats what it has said, candidates ask for
+ * the same, and Google bills each different query once and an empty one never. */
+static void see_query(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
 {
-    return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? json->nodes[list].count : 0;
+    struct pawl_meter_state *state = &meter->state;
+    struct pawl_slice query = pawl_json_string_raw(json, node);
+    if (pawl_slice_empty(pawl_slice_trim(query))) {
+        return;
+    }
+    struct pawl_hash_key key = {0, 0};
+    uint64_t hash = pawl_hash_sip(key, query) | 1;
+    size_t place = 0;
+    while (place < PAWL_METER_QUERIES && state->queries[place] != 0) {
+        if (state->queries[place] == hash) {
+            return;
+        }
+        place++;
+    }
+    if (place < PAWL_METER_QUERIES) {
+        state->queries[place] = hash; /* what does not fit counts each time */
+    }
+    state->web_searches++;
+}
+
+static void see_queries(struct pawl_meter *meter, const struct pawl_json *json, uint32_t grounding)
+{
+    static const char *const keys[] = {"webSearchQueries", "imageSearchQueries"};
+    for (size_t k = 0; k < PAWL_ARRAY_LEN(keys); ++k) {
+        uint32_t list = pawl_json_get(json, grounding, keys[k]);
+        for (uint32_t i = first_of(json, list); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+            see_query(meter, json, i);
+        }
+    }
 }
 
 /* Whether something of Google's was found; what the user's own files gave has no fee. */
 static bool found_something(const struct pawl_json *json, uint32_t grounding)
 {
+    static const char *const kinds[] = {"web", "image", "maps"};
     uint32_t chunks = pawl_json_get(json, grounding, "groundingChunks");
     for (uint32_t i = first_of(json, chunks); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
-        if (pawl_json_get(json, i, "web") != PAWL_JSON_NONE ||
-            pawl_json_get(json, i, "image") != PAWL_JSON_NONE ||
-            pawl_json_get(json, i, "maps") != PAWL_JSON_NONE) {
-            return true;
+        for (size_t k = 0; k < PAWL_ARRAY_LEN(kinds); ++k) {
+            if (pawl_json_is(json, pawl_json_get(json, i, kinds[k]), PAWL_JSON_OBJECT)) {
+                return true;
+            }
         }
     }
-    return false;
+    uint32_t entry = pawl_json_get(json, grounding, "searchEntryPoint");
+    uint32_t widget = pawl_json_get(json, grounding, "googleMapsWidgetContextToken");
+    return pawl_json_is(json, entry, PAWL_JSON_OBJECT) ||
+           pawl_json_is(json, widget, PAWL_JSON_STRING);
 }
 
-static int64_t
-searches_of(const struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+static void see_grounding(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
 {
+    struct pawl_usage *usage = &meter->result.parts[0].usage;
     uint32_t grounding = pawl_json_get(json, node, "groundingMetadata");
-    int64_t queries = count_of(json, pawl_json_get(json, grounding, "webSearchQueries")) +
-                      count_of(json, pawl_json_get(json, grounding, "imageSearchQueries"));
-    queries = queries == 0 && found_something(json, grounding) ? 1 : queries;
+    see_queries(meter, json, grounding);
+    int64_t searches = meter->state.web_searches;
+    searches = searches == 0 && found_something(json, grounding) ? 1 : searches;
     struct pawl_slice model = pawl_slice_str(meter->result.parts[0].model);
-    return pawl_gemini_bills_searches_by_prompt(model) ? pawl_min_i64(queries, 1) : queries;
+    if (pawl_gemini_bills_searches_by_prompt(model)) {
+        searches = pawl_min_i64(searches, 1);
+    }
+    if (searches > usage->count[PAWL_USAGE_WEB_SEARCHES]) {
+        pawl_usage_set(usage, PAWL_USAGE_WEB_SEARCHES, searches);
+    }
 }
 
 /* --- Candidates. -------------------------------------------------------------------------- */
@@ -391,7 +433,6 @@ static void update_knowledge(struct pawl_meter *meter)
 static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
 {
     struct pawl_meter_state *state = &meter->state;
-    int64_t searches = 0;
     read_model(meter, json);
     read_error(meter, json);
     bool blocked = read_feedback(meter, json);
@@ -399,11 +440,7 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     for (uint32_t i = first_of(json, candidates); i != PAWL_JSON_NONE;
          i = pawl_json_next(json, i)) {
         see_candidate(meter, json, i);
-        searches += searches_of(meter, json, i);
-    }
-    struct pawl_usage *usage = &meter->result.parts[0].usage;
-    if (searches > usage->count[PAWL_USAGE_WEB_SEARCHES]) {
-        pawl_usage_set(usage, PAWL_USAGE_WEB_SEARCHES, searches);
+        see_grounding(meter, json, i);
     }
     meter->result.finished = blocked || (state->choices != 0 && state->stopped == state->choices);
     bool reported = read_usage(meter, json);

@@ -65,6 +65,15 @@ int64_t pawl_request_output_default(struct pawl_slice model)
     return PAWL_REQUEST_OUTPUT_DEFAULT;
 }
 
+int64_t pawl_request_tool_tokens(const struct pawl_model_request *request)
+{
+    int64_t tokens = 0;
+    for (uint32_t i = 0; request->tools_read_once && i < request->tool_count; i++) {
+        tokens += request->tools[i].uses_asked * request->tools[i].use_tokens;
+    }
+    return tokens;
+}
+
 /* --- Dialects ------------------------------------------------------------------------------- */
 
 enum { APART_MAX = 8 };

@@ -27,6 +27,7 @@ enum {
     PAWL_REQUEST_OUTPUT_DEFAULT = 32768, /* asked for by a body that says nothing */
     PAWL_REQUEST_USES_DEFAULT = 5,       /* of a server tool that has no max_uses */
     PAWL_REQUEST_USE_TOKENS = 10000,     /* that one use brings into the prompt */
+    PAWL_REQUEST_QUERIES_DEFAULT = 10,   /* of a search that nothing bounds, until more is known */
     PAWL_REQUEST_CHOICES_MAX = 128
 };
 
@@ -43,7 +44,8 @@ enum pawl_request_fee {
     PAWL_REQUEST_FEE_FILE_SEARCH
 };
 
-/* A tool that the provider runs, and whose uses the body bounds or can be made to bound. */
+/* A tool that the provider runs, and whose uses the body bounds or can be made to bound; or nothing
+ * bounds them, and as many are held as settled calls had (`assumed`). */
 struct pawl_request_tool {
     const char *name; /* of the bound in the body */
     struct pawl_request_span max_uses;
@@ -51,6 +53,7 @@ struct pawl_request_tool {
     int64_t uses_asked; /* 0: the body does not say */
     int64_t use_tokens; /* that one use brings in, where it is more than PAWL_REQUEST_USE_TOKENS */
     enum pawl_request_fee fee;
+    bool assumed; /* uses_asked is what is taken to be enough while nothing was seen */
 };
 
 struct pawl_model_request {
@@ -81,6 +84,7 @@ struct pawl_model_request {
     /* Tools */
     uint32_t tool_count;
     struct pawl_request_tool tools[PAWL_REQUEST_TOOLS_MAX];
+    bool tools_read_once;  /* what they bring in is read once, and so is the rest of the context */
     const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
     /* Where it is changed */
     const char *ceiling_name; /* how a ceiling is put in; NULL: as the dialect of chat has it */
@@ -118,6 +122,9 @@ PAWL_MUST_CHECK pawl_err pawl_request_read(const struct pawl_request_source *sou
                                            struct pawl_arena *arena,
                                            struct pawl_model_request *ret_request,
                                            struct pawl_errmsg *msg);
+
+/* What the tools of a body that is read once are taken to bring into the prompt, all together. */
+int64_t pawl_request_tool_tokens(const struct pawl_model_request *request);
 
 /* The largest answer of a model whose limit is below the default; else the default. */
 int64_t pawl_request_output_default(struct pawl_slice model);

@@ -8,17 +8,34 @@
  * refused like any other key that is there twice.
  *
  * maxOutputTokens is the ceiling of thoughts and answer together, for each candidate. Thoughts are
- * billed whole and shown as a summary at best. Of the tools that run at the provider only a search
- * by a model that pays one fee a prompt can be bounded; the body has no other knob.
+ * billed whole and shown as a summary at best.
+ *
+ * For the tools that run at the provider the body has no knob, and no document of Google's says how
+ * much a search may look for or how long a page may be. What is known bounds some of it (a search
+ * by a model that pays one fee a prompt; addresses that the text has; tries of code); of the rest
+ * an amount is assumed, held, and corrected by what settled calls had. The context is read once,
+ * however often tools are used (docs/GATEWAY.md, "Server tools").
  */
 #include "base/attrs.h"
 #include "gateway/gemini.h"
 #include "gateway/request_priv.h"
 #include "gateway/usage.h"
 
-enum { TOKENS_MAX = 100000000, VENDOR_TOOL_TOKENS = 1000 };
+enum {
+    TOKENS_MAX = 100000000,
+    VENDOR_TOOL_TOKENS = 1000,
+    QUERY_TOKENS = 5000,  /* that one query brings in; users report 18,000 of a call */
+    PAGES_MAX = 20,       /* of one request, as Google documents it */
+    PAGES_FOUND = 5,      /* that a search finds, and that are read then */
+    PAGE_TOKENS = 125000, /* a long paper, as everywhere */
+    CODE_RUNS = 6,        /* Google documents five tries after the first */
+    CODE_RUN_TOKENS = 10000,
+    FILE_RESULTS_DEFAULT = 20,
+    FILE_RESULTS_MAX = 10000,
+    FILE_RESULT_TOKENS = 4096
+};
 
-enum tool_kind { TOOL_CLIENT, TOOL_COMPUTER, TOOL_SEARCH };
+enum tool_kind { TOOL_CLIENT, TOOL_COMPUTER, TOOL_SEARCH, TOOL_PAGES, TOOL_CODE, TOOL_FILES };
 
 /* What a tool may hold besides what is not bounded. */
 static const struct {
@@ -31,6 +48,9 @@ static const struct {
     {"googleSearch", "google_search", TOOL_SEARCH},
     {"googleSearchRetrieval", "google_search_retrieval", TOOL_SEARCH},
     {"googleMaps", "google_maps", TOOL_SEARCH},
+    {"urlContext", "url_context", TOOL_PAGES},
+    {"codeExecution", "code_execution", TOOL_CODE},
+    {"fileSearch", "file_search", TOOL_FILES},
 };
 
 /* Members of generationConfig that let another model answer. */
@@ -144,16 +164,77 @@ static void read_config(struct pawl_request_reader *reader, uint32_t config)
 
 /* --- Tools ---------------------------------------------------------------------------------- */
 
-static void add_search(struct pawl_request_reader *reader)
+static void add_tool(struct pawl_request_reader *reader, struct pawl_request_tool tool)
 {
     struct pawl_model_request *request = reader->request;
-    if (!pawl_gemini_bills_searches_by_prompt(request->model)) {
-        set_unbounded(reader, "a search of Google's, whose number of queries nothing bounds");
-    } else if (request->tool_count == PAWL_REQUEST_TOOLS_MAX) {
+    if (request->tool_count == PAWL_REQUEST_TOOLS_MAX) {
         set_unbounded(reader, "more server tools than are counted");
+        return;
+    }
+    request->tools_read_once = true;
+    request->tools[request->tool_count++] = tool;
+}
+
+/* What is billed is each query, or the prompt as a whole; what is found is read either way. */
+static struct pawl_request_tool search_tool(const struct pawl_model_request *request)
+{
+    struct pawl_request_tool tool = {.fee = PAWL_REQUEST_FEE_WEB_SEARCH};
+    if (pawl_gemini_bills_searches_by_prompt(request->model)) {
+        tool.uses_asked = 1;
+        tool.use_tokens = PAWL_REQUEST_QUERIES_DEFAULT * QUERY_TOKENS;
     } else {
-        request->tools[request->tool_count++] =
-            (struct pawl_request_tool){.uses_asked = 1, .fee = true};
+        tool.uses_asked = PAWL_REQUEST_QUERIES_DEFAULT;
+        tool.use_tokens = QUERY_TOKENS;
+        tool.assumed = true;
+    }
+    return tool;
+}
+
+/* Only pages are read whose addresses stand in the text, or that a search has found. */
+static int64_t count_addresses(struct pawl_slice body)
+{
+    int64_t count = 0;
+    size_t at = 0;
+    while (count < PAGES_MAX && (at = pawl_slice_find(body, PAWL_SLICE("http"))) != SIZE_MAX) {
+        body = pawl_slice_sub(body, at + 4, body.bytes);
+        count++;
+    }
+    return count;
+}
+
+static struct pawl_request_tool files_tool(struct pawl_request_reader *reader, uint32_t node)
+{
+    uint32_t top = member(reader, node, "topK", "top_k");
+    int64_t results = number(reader, top);
+    results = results > 0 ? results : FILE_RESULTS_DEFAULT;
+    results = results < FILE_RESULTS_MAX ? results : FILE_RESULTS_MAX;
+    return (struct pawl_request_tool){.uses_asked = results, .use_tokens = FILE_RESULT_TOKENS};
+}
+
+static void add_tool_of_kind(struct pawl_request_reader *reader, enum tool_kind kind, uint32_t node)
+{
+    int64_t pages = 0;
+    switch (kind) {
+    case TOOL_CLIENT:
+    case TOOL_COMPUTER:
+        break;
+    case TOOL_SEARCH:
+        add_tool(reader, search_tool(reader->request));
+        break;
+    case TOOL_PAGES:
+        pages = count_addresses(reader->request->body);
+        add_tool(reader, (struct pawl_request_tool){.uses_asked = pages > 0 ? pages : 1,
+                                                    .use_tokens = PAGE_TOKENS,
+                                                    .assumed = true});
+        break;
+    case TOOL_CODE:
+        add_tool(reader, (struct pawl_request_tool){.uses_asked = CODE_RUNS,
+                                                    .use_tokens = CODE_RUN_TOKENS,
+                                                    .assumed = true});
+        break;
+    case TOOL_FILES:
+        add_tool(reader, files_tool(reader, node));
+        break;
     }
 }
 
@@ -175,9 +256,7 @@ static uint32_t read_tool_member(struct pawl_request_reader *reader, uint32_t no
         if (!is_either(json, key, tools_known[i].camel, tools_known[i].snake)) {
             continue;
         }
-        if (tools_known[i].kind == TOOL_SEARCH) {
-            add_search(reader);
-        }
+        add_tool_of_kind(reader, tools_known[i].kind, node);
         return tools_known[i].kind == TOOL_CLIENT ? 0 : VENDOR_TOOL_TOKENS;
     }
     set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
@@ -199,17 +278,34 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t tool)
     pawl_request_add_base(reader, tool, tokens);
 }
 
+/* Where there is a search, pages that it has found may be read as well. */
+static void add_pages_found(struct pawl_model_request *request)
+{
+    bool search = false;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        search = search || request->tools[i].fee == PAWL_REQUEST_FEE_WEB_SEARCH;
+    }
+    for (uint32_t i = 0; search && i < request->tool_count; i++) {
+        struct pawl_request_tool *tool = &request->tools[i];
+        if (tool->use_tokens == PAGE_TOKENS && tool->uses_asked < PAGES_FOUND) {
+            tool->uses_asked = PAGES_FOUND;
+        }
+    }
+}
+
 static void read_tools(struct pawl_request_reader *reader)
 {
+    const struct pawl_json *json = &reader->json;
     uint32_t tools = pawl_request_member(reader, "tools");
-    if (pawl_json_is(&reader->json, tools, PAWL_JSON_OBJECT)) {
+    if (pawl_json_is(json, tools, PAWL_JSON_OBJECT)) {
         read_tool(reader, tools);
-        return;
     }
-    uint32_t tool = pawl_json_first(&reader->json, tools);
-    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
+    bool list = pawl_json_is(json, tools, PAWL_JSON_ARRAY);
+    uint32_t tool = list ? pawl_json_first(json, tools) : PAWL_JSON_NONE;
+    for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(json, tool)) {
         read_tool(reader, tool);
     }
+    add_pages_found(reader->request);
 }
 
 /* --- The body ------------------------------------------------------------------------------- */

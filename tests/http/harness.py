@@ -41,6 +41,7 @@ PRICES = {
                "cache_write": 250_000_000, "cache_write_long": 250_000_000},
     "gemini-2.5-flash": {"input": 30_000_000, "output": 250_000_000, "cache_read": 3_000_000},
     "gemini-2.5-pro": {"input": 125_000_000, "output": 1_000_000_000, "cache_read": 12_500_000},
+    "gemini-3-flash-preview": {"input": 50_000_000, "output": 300_000_000, "cache_read": 5_000_000},
     "gemini-embedding-001": {"input": 15_000_000, "output": 0},
     "gpt-4-turbo": {"input": 1_000_000_000, "output": 3_000_000_000},
     "text-embedding-3-small": {"input": 2_000_000, "output": 0},

@@ -149,25 +149,83 @@ def an_answer_in_one_piece_is_replaced():
         check_books(provider, host)
 
 
-def tools_of_google_are_bounded_or_refused():
-    """A search that has one fee a prompt is held and goes through; the rest is named."""
-    with world({"reply_tokens": 10}) as (provider, host):
-        assert _call(host, tools=[{"googleSearch": {}}]).status == 200
-        held = host.records("RESERVE")[-1]["asked"]
-        assert held["USD_MICROCENTS"] > SEARCH_FEE, held
-        refused = host.post(gemini_path(False, model="gemini-3.5-flash"),
-                            gemini_request(tools=[{"googleSearch": {}}]))
-        assert refused.status == 402 and refused.reason == "unmetered", refused
-        assert "number of queries" in refused.error["message"], refused.error
-        for tool in ({"urlContext": {}}, {"codeExecution": {}}, {"file_search": {}}, {"new": {}}):
+def tools_of_google_are_held_and_booked():
+    """What nothing bounds is assumed, held, metered; tools that nobody knows are named."""
+    tools = ({"googleSearch": {}}, {"googleMaps": {}}, {"urlContext": {}}, {"codeExecution": {}},
+             {"file_search": {}}, {"functionDeclarations": [{"name": "f"}]})
+    with world({"reply_tokens": 10}, usd=20 * USD) as (provider, host):
+        for tool in tools:
+            answer = _call(host, tools=[tool])
+            assert answer.status == 200, (tool, answer)
+        asked = [row["asked"]["USD_MICROCENTS"] for row in host.records("RESERVE")]
+        assert min(asked[:2]) > SEARCH_FEE and all(each > asked[-1] for each in asked[:-1]), asked
+        for tool in ({"new": {}}, {"mcpServers": [{}]}, {"retrieval": {}}):
             refused = _call(host, tools=[tool])
             assert refused.status == 402 and refused.reason == "unmetered", (tool, refused)
         # The window of the model, at 30 cents a million tokens.
         assert _call(host, cachedContent="cachedContents/1").status == 200
         assert host.records("RESERVE")[-1]["asked"]["USD_MICROCENTS"] > 30_000_000
-        assert _call(host, tools=[{"functionDeclarations": [{"name": "f"}]}]).status == 200
         assert host.latches == []
         check_books(provider, host)
+
+
+def each_query_of_a_search_is_booked_once():
+    """Gemini 3 pays for each different query, Gemini 2.5 for the prompt; what it read is input."""
+    script = {"reply_tokens": 40, "queries": ["a", "", "b", "a", " "], "tool_tokens": 18_000}
+    with world(script) as (provider, host):
+        for model, fee in (("gemini-3-flash-preview", 2 * 1_400_000), (GEMINI, SEARCH_FEE)):
+            for stream, alt in ((False, ""), (True, "alt=sse"), (True, "")):
+                before = host.spent()
+                answer = host.post(gemini_path(stream, model=model, alt=alt),
+                                   gemini_request(tools=[{"googleSearch": {}}]))
+                assert answer.status == 200 and answer.whole, answer
+                host.settle()
+                assert host.spent() - before > fee, (model, host.spent(), before)
+        check_books(provider, host)
+
+
+def a_search_of_the_gemini_cli_fits_a_small_budget():
+    """Its google_web_search and web_fetch as they are sent, under half a dollar."""
+    script = {"reply_tokens": 300, "queries": ["pawl release notes"], "tool_tokens": 4_000}
+    url = "Summarise https://example.com/a and http://example.com/b"
+    with world(script, usd=USD // 2) as (provider, host):
+        for text, tool in (("latest release of pawl?", {"googleSearch": {}}),
+                           (url, {"urlContext": {}})):
+            body = gemini_request(text, tools=[tool], generationConfig={"temperature": 0})
+            answer = host.post(gemini_path(False, model="gemini-3-flash-preview"), body)
+            assert answer.status == 200, answer
+        check_books(provider, host)
+    with world(script, usd=USD // 10) as (provider, host):
+        refused = host.post(gemini_path(False, model="gemini-3-flash-preview"), body)
+        assert refused.status == 402 and refused.reason == "too_big", refused
+        assert "0 searches and 250000 tokens" in refused.error["message"], refused.error
+        assert provider.ledger()["calls"] == []
+
+
+def a_search_that_looks_for_more_is_remembered():
+    """Beyond what was held it is booked all the same, and the next one is held for it."""
+    script = {"reply_tokens": 20, "queries": [f"q{i}" for i in range(30)]}
+    with world(script, usd=5 * USD) as (provider, host):
+        path = gemini_path(False, model="gemini-3-flash-preview")
+        body = gemini_request(tools=[{"googleSearch": {}}])
+        for expected in (10, 60):
+            assert host.post(path, body).status == 200
+            held = host.records("RESERVE")[-1]["asked"]["USD_MICROCENTS"]
+            assert expected * 1_400_000 < held < (expected + 10) * 1_400_000, (expected, held)
+        check_books(provider, host)
+
+
+def a_search_that_breaks_off_is_booked_as_held():
+    """Queries are told at the end of a stream: one that is cut has had them all the same."""
+    script = {"reply_tokens": 400, "hang_after": 4, "queries": ["a"]}
+    with world(script) as (_, host):
+        call = host.open(gemini_path(True, model="gemini-3-flash-preview"),
+                         gemini_request(tools=[{"googleSearch": {}}]))
+        call.read_until(b"candidatesTokenCount")
+        call.hang_up()
+        host.settle(1)
+        assert 10 * 1_400_000 < host.spent() <= host.records("RESERVE")[-1]["asked"][
+            "USD_MICROCENTS"], host.spent()
 
 
 def bodies_with_two_meanings_are_refused():

@@ -131,13 +131,19 @@ class Call:
             output = self.planned
         lie = script.get("usage") if isinstance(script.get("usage"), dict) else {}
         return {
-            "input": lie.get("input", self.input),
+            "input": lie.get("input", self.input) + script.get("tool_tokens", 0),
             "cache_read": lie.get("cache_read", script.get("cache_read", 0)),
             "cache_write_5m": script.get("cache_write_5m", 0),
             "cache_write_1h": script.get("cache_write_1h", 0),
             "output": lie.get("output", output),
             "reasoning": script.get("reasoning", 0),
         }
+
+    def fees(self):
+        """What Google asks for searches: each different query, or the prompt in older models."""
+        different = len({query for query in self.script.get("queries", []) if query.strip()})
+        old = self.model.startswith("gemini-2")
+        return 3_500_000 * min(different, 1) if old else 1_400_000 * different
 
     def record(self, prices):
         row = {"call": self.number, "dialect": self.dialect, "path": self.path, "model": self.model,
@@ -153,6 +159,7 @@ class Call:
                                    ("cache_write_5m", "cache_write"),
                                    ("cache_write_1h", "cache_write_long"), ("output", "output"))
                 if self.billed[part])
+            row["microcents"] += self.fees()
         return row
 
 

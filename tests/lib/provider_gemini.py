@@ -52,9 +52,12 @@ class Gemini:
         def odd(value):
             return {"strings": str(value), "float": float(value), "null": None}.get(
                 how if isinstance(how, str) else "normal", value)
-        prompt = parts["input"] + parts["cache_read"]
+        tool = call.script.get("tool_tokens", 0)
+        prompt = parts["input"] - tool + parts["cache_read"]
         usage = {"promptTokenCount": odd(prompt), "candidatesTokenCount":
-                 odd(output - parts["reasoning"]), "totalTokenCount": odd(prompt + output)}
+                 odd(output - parts["reasoning"]), "totalTokenCount": odd(prompt + tool + output)}
+        if tool:
+            usage["toolUsePromptTokenCount"] = odd(tool)
         if parts["reasoning"]:
             usage["thoughtsTokenCount"] = odd(parts["reasoning"])
         if parts["cache_read"]:
@@ -67,6 +70,8 @@ class Gemini:
         candidate = {"content": {"parts": parts, "role": "model"}, "index": 0}
         if finish:
             candidate["finishReason"] = finish
+            if "queries" in call.script:
+                candidate["groundingMetadata"] = {"webSearchQueries": call.script["queries"]}
         answer = {"candidates": [candidate], "modelVersion": call.answer_model,
                   "responseId": f"gem-{call.number:08}"}
         usage = Gemini.usage(call, output)

@@ -457,6 +457,44 @@ static void searches_are_held_with_fee_and_text(void **state)
     assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
 }
 
+/* Ten queries until calls were seen; twice the most that one had while they are few; then half
+ * more than the most. What they bring in is read once. */
+static void searches_that_nothing_bounds_follow_what_was_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t calls;
+        int64_t most;
+        int64_t permille;
+        int64_t queries;
+        int64_t brought;
+    } rows[] = {
+        {0, 0, 0, 10, 50000},       {1, 4, 900, 10, 50000}, {7, 9, 1500, 18, 75000},
+        {8, 0, 0, 3, 50000},        {64, 4, 900, 6, 50000}, {64, 41, 4000, 62, 200000},
+        {64, 1, 90000, 3, 1048576},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct scene scene;
+        scene_init(&scene, 256, 100 * PAWL_MICROCENTS_PER_USD);
+        scene.request.tools_read_once = true;
+        scene.request.tool_count = 1;
+        scene.request.tools[0] = (struct pawl_request_tool){.uses_asked = 10,
+                                                            .use_tokens = 5000,
+                                                            .fee = PAWL_REQUEST_FEE_WEB_SEARCH,
+                                                            .assumed = true};
+        scene.query.learned.search_calls = rows[i].calls;
+        scene.query.learned.searches_most = rows[i].most;
+        scene.query.learned.tool_permille = rows[i].permille;
+        struct pawl_admission got = decide(&scene);
+        assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS),
+                         cost(1000 + rows[i].brought, 256) + rows[i].queries * 1000000);
+        /* A call without its tools would not need them. */
+        scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 256);
+        scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 256);
+        assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+    }
+}
+
 static void extend_needs_knowledge_plenty_and_a_stream(void **state)
 {
     (void)state;
@@ -721,6 +759,7 @@ int main(void)
         cmocka_unit_test(several_choices_and_passes_multiply),
         cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),
         cmocka_unit_test(searches_are_held_with_fee_and_text),
+        cmocka_unit_test(searches_that_nothing_bounds_follow_what_was_seen),
         cmocka_unit_test(extend_needs_knowledge_plenty_and_a_stream),
         cmocka_unit_test(what_a_stream_was_promised_nobody_else_gets),
         cmocka_unit_test(growth_is_what_more_output_costs),

@@ -152,7 +152,7 @@ static void tools_are_bounded_or_named(void **state)
     static const struct {
         const char *model;
         const char *body;
-        uint32_t searches;
+        uint32_t tools;
         bool bounded;
     } rows[] = {
         {"gemini-3.8-flash", "{\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"}]}]}", 0,
@@ -162,12 +162,13 @@ static void tools_are_bounded_or_named(void **state)
         {"gemini-2.5-flash", "{\"tools\":[{\"googleSearch\":{}}]}", 1, true},
         {"gemini-2.5-flash", "{\"tools\":[{\"google_search\":{}},{\"googleMaps\":{}}]}", 2, true},
         {"gemini-1.5-flash", "{\"tools\":[{\"googleSearchRetrieval\":{}}]}", 1, true},
-        {"gemini-3.8-flash", "{\"tools\":[{\"googleSearch\":{}}]}", 0, false},
+        {"gemini-3.8-flash", "{\"tools\":[{\"googleSearch\":{}}]}", 1, true},
         {"gemini-3.8-flash", "{\"tools\":[{\"googleSearch\":null}]}", 0, true},
-        {"gemini-2.5-flash", "{\"tools\":[{\"urlContext\":{}}]}", 0, false},
-        {"gemini-2.5-flash", "{\"tools\":[{\"code_execution\":{}}]}", 0, false},
-        {"gemini-2.5-flash", "{\"tools\":[{\"fileSearch\":{}}]}", 0, false},
+        {"gemini-2.5-flash", "{\"tools\":[{\"urlContext\":{}}]}", 1, true},
+        {"gemini-2.5-flash", "{\"tools\":[{\"code_execution\":{}}]}", 1, true},
+        {"gemini-2.5-flash", "{\"tools\":[{\"fileSearch\":{}}]}", 1, true},
         {"gemini-2.5-flash", "{\"tools\":[{\"mcpServers\":[{}]}]}", 0, false},
+        {"gemini-2.5-flash", "{\"tools\":[{\"retrieval\":{}}]}", 0, false},
         {"gemini-2.5-flash", "{\"tools\":[{\"somethingNew\":{}}]}", 0, false},
         {"gemini-2.5-flash", "{\"generationConfig\":{\"routingConfig\":{\"autoMode\":{}}}}", 0,
          false},
@@ -182,7 +183,49 @@ static void tools_are_bounded_or_named(void **state)
         if ((request->unbounded == NULL) != rows[i].bounded) {
             fail_msg("%s %s", rows[i].model, rows[i].body);
         }
-        assert_int_equal(request->tool_count, rows[i].searches);
+        assert_int_equal(request->tool_count, rows[i].tools);
+        finish(&fixture);
+    }
+}
+
+/* What a search of Gemini 3 looks for, how many pages are read and how often code is tried nothing
+ * in the body bounds: a stated amount is held. */
+static void what_nothing_bounds_is_assumed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        const char *body;
+        int64_t fees;
+        int64_t tokens;
+    } rows[] = {
+        {"gemini-3.8-flash", "{\"tools\":[{\"googleSearch\":{}}]}", 10, 50000},
+        {"gemini-2.5-flash", "{\"tools\":[{\"googleSearch\":{}}]}", 1, 50000},
+        {"gemini-3.8-flash", "{\"tools\":[{\"googleMaps\":{}}]}", 10, 50000},
+        {"gemini-3.8-flash", "{\"tools\":[{\"codeExecution\":{}}]}", 0, 60000},
+        {"gemini-3.8-flash", "{\"tools\":[{\"urlContext\":{}}]}", 0, 125000},
+        {"gemini-3.8-flash",
+         "{\"contents\":[{\"parts\":[{\"text\":\"compare https://a.test with "
+         "http:\\/\\/b.test\"}]}],"
+         "\"tools\":[{\"urlContext\":{}}]}",
+         0, 2 * 125000},
+        {"gemini-3.8-flash", "{\"tools\":[{\"urlContext\":{},\"googleSearch\":{}}]}", 10,
+         50000 + 5 * 125000},
+        {"gemini-3.8-flash", "{\"tools\":[{\"fileSearch\":{\"topK\":3}}]}", 0, 3 * 4096},
+        {"gemini-3.8-flash", "{\"tools\":[{\"file_search\":{}}]}", 0, 20 * 4096},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        const struct pawl_model_request *request = must_read(&fixture, rows[i].model, rows[i].body);
+        int64_t fees = 0;
+        for (uint32_t t = 0; t < request->tool_count; t++) {
+            fees += request->tools[t].fee == PAWL_REQUEST_FEE_WEB_SEARCH
+                        ? request->tools[t].uses_asked
+                        : 0;
+            assert_int_equal(request->tools[t].inside, 0);
+        }
+        assert_int_equal(fees, rows[i].fees);
+        assert_int_equal(pawl_request_tool_tokens(request), rows[i].tokens);
         finish(&fixture);
     }
 }
@@ -365,6 +408,7 @@ int main(void)
         cmocka_unit_test(what_has_two_meanings_is_refused),
         cmocka_unit_test(thinking_is_hidden_unless_it_is_switched_off),
         cmocka_unit_test(tools_are_bounded_or_named),
+        cmocka_unit_test(what_nothing_bounds_is_assumed),
         cmocka_unit_test(what_the_provider_keeps_is_input_too),
         cmocka_unit_test(contents_are_counted_with_and_without_brackets),
         cmocka_unit_test(what_is_embedded_is_counted_and_writes_nothing),

@@ -18,8 +18,13 @@ static void gemini_streams_are_metered_at_every_cut(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "basic",  "blocked",          "cached",   "error", "no_usage",       "odd",
-        "search", "search_by_prompt", "thoughts", "tools", "two_candidates",
+        "basic",           "blocked",
+        "cached",          "code_pages_files",
+        "error",           "maps",
+        "no_usage",        "odd",
+        "search",          "search_by_prompt",
+        "search_repeated", "thoughts",
+        "tools",           "two_candidates",
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); ++i) {
         golden_stream(names[i]);
