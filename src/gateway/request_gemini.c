@@ -181,7 +181,7 @@ static struct pawl_request_tool search_tool(const struct pawl_model_request *req
     struct pawl_request_tool tool = {.fee = PAWL_REQUEST_FEE_WEB_SEARCH};
     if (pawl_gemini_bills_searches_by_prompt(request->model)) {
         tool.uses_asked = 1;
-        tool.use_tokens = PAWL_REQUEST_QUERIES_DEFAULT * QUERY_TOKENS;
+        tool.use_tokens = (int64_t)PAWL_REQUEST_QUERIES_DEFAULT * QUERY_TOKENS;
     } else {
         tool.uses_asked = PAWL_REQUEST_QUERIES_DEFAULT;
         tool.use_tokens = QUERY_TOKENS;
