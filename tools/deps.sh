@@ -57,6 +57,7 @@ need_build() {
     need libyaml-dev library yaml-0.1
     need libncurses-dev library ncursesw
     need libzstd-dev library libzstd
+    need libbrotli-dev library libbrotlidec
     need 'libllhttp-dev|node-llhttp' library libllhttp
 }
 

@@ -45,8 +45,11 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
     }
     struct pawl_decoder *decoder = pawl_decoder_new(coding);
     if (decoder == NULL) {
-        refuse(call, PAWL_REFUSAL_BODY,
-               "the body's content coding is not served; gzip, deflate and zstd are");
+        char words[160];
+        (void)snprintf(words, sizeof(words),
+                       "the body's content coding is not served; %s are, one at a time",
+                       pawl_codings_served());
+        refuse(call, PAWL_REFUSAL_BODY, words);
         return false;
     }
     enum pawl_decode_status status = pawl_decoder_feed(decoder, request->body, &call->store.body);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coding.c: zlib and zstd behind one small interface. Output goes straight into a buffer that
- * has a maximum, so a body that explodes is refused at that size and never held larger.
+ * coding.c: zlib, zstd and Brotli behind one small interface. Output goes straight into a buffer
+ * that has a maximum, so a body that explodes is refused at that size and never held larger.
  *
  * "deflate" on the wire is zlib's format by the standard and a bare deflate stream by old habit;
- * the first byte tells which. Members of a gzip body may follow each other (RFC 1952, 2.2).
+ * the first byte tells which. Members of a gzip body may follow each other (RFC 1952, 2.2); a
+ * Brotli stream says itself where it ends, and what stands behind that is not Brotli.
  */
 #include "gateway/coding.h"
 
@@ -15,6 +16,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+#ifdef PAWL_HAVE_BROTLI
+#include <brotli/decode.h>
+#endif
 #ifdef PAWL_HAVE_ZSTD
 #include <zstd.h>
 #endif
@@ -34,6 +38,9 @@ struct pawl_decoder {
 #ifdef PAWL_HAVE_ZSTD
     ZSTD_DStream *zstd;
 #endif
+#ifdef PAWL_HAVE_BROTLI
+    BrotliDecoderState *brotli;
+#endif
 };
 
 enum pawl_coding pawl_coding_of(struct pawl_slice value)
@@ -45,6 +52,7 @@ enum pawl_coding pawl_coding_of(struct pawl_slice value)
         {"", PAWL_CODING_IDENTITY}, {"identity", PAWL_CODING_IDENTITY},
         {"gzip", PAWL_CODING_GZIP}, {"x-gzip", PAWL_CODING_GZIP},
         {"zstd", PAWL_CODING_ZSTD}, {"deflate", PAWL_CODING_DEFLATE},
+        {"br", PAWL_CODING_BROTLI},
     };
     struct pawl_slice name = pawl_slice_trim(value);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
@@ -55,29 +63,58 @@ enum pawl_coding pawl_coding_of(struct pawl_slice value)
     return PAWL_CODING_UNKNOWN;
 }
 
+const char *pawl_codings_served(void)
+{
+#if defined(PAWL_HAVE_ZSTD) && defined(PAWL_HAVE_BROTLI)
+    return "gzip, deflate, zstd and br";
+#elif defined(PAWL_HAVE_ZSTD)
+    return "gzip, deflate and zstd";
+#elif defined(PAWL_HAVE_BROTLI)
+    return "gzip, deflate and br";
+#else
+    return "gzip and deflate";
+#endif
+}
+
+/* The library's own state. false: no memory, or nothing in this build undoes the coding. */
+static bool make_state(struct pawl_decoder *decoder)
+{
+    switch (decoder->coding) {
+    case PAWL_CODING_GZIP:
+    case PAWL_CODING_DEFLATE:
+        return true; /* made once its first byte has come */
+    case PAWL_CODING_ZSTD:
+#ifdef PAWL_HAVE_ZSTD
+        decoder->zstd = ZSTD_createDStream();
+        return decoder->zstd != NULL;
+#else
+        return false;
+#endif
+    case PAWL_CODING_BROTLI:
+#ifdef PAWL_HAVE_BROTLI
+        decoder->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+        return decoder->brotli != NULL;
+#else
+        return false;
+#endif
+    case PAWL_CODING_IDENTITY:
+    case PAWL_CODING_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
 struct pawl_decoder *pawl_decoder_new(enum pawl_coding coding)
 {
-    bool served = coding == PAWL_CODING_GZIP || coding == PAWL_CODING_DEFLATE;
-#ifdef PAWL_HAVE_ZSTD
-    served = served || coding == PAWL_CODING_ZSTD;
-#endif
-    if (!served) {
-        return NULL;
-    }
     struct pawl_decoder *decoder = pawl_alloc_zeroed(1, sizeof(*decoder));
     if (decoder == NULL) {
         return NULL;
     }
     decoder->coding = coding;
-#ifdef PAWL_HAVE_ZSTD
-    if (coding == PAWL_CODING_ZSTD) {
-        decoder->zstd = ZSTD_createDStream();
-        if (decoder->zstd == NULL) {
-            pawl_free(decoder);
-            return NULL;
-        }
+    if (!make_state(decoder)) {
+        pawl_free(decoder);
+        return NULL;
     }
-#endif
     return decoder;
 }
 
@@ -91,6 +128,11 @@ void pawl_decoder_free(struct pawl_decoder *decoder)
     }
 #ifdef PAWL_HAVE_ZSTD
     ZSTD_freeDStream(decoder->zstd);
+#endif
+#ifdef PAWL_HAVE_BROTLI
+    if (decoder->brotli != NULL) {
+        BrotliDecoderDestroyInstance(decoder->brotli);
+    }
 #endif
     pawl_free(decoder);
 }
@@ -200,6 +242,31 @@ feed_zstd(struct pawl_decoder *decoder, struct pawl_slice in, struct pawl_buf *o
 }
 #endif
 
+/* --- Brotli --------------------------------------------------------------------------------- */
+
+#ifdef PAWL_HAVE_BROTLI
+static enum pawl_decode_status
+feed_brotli(struct pawl_decoder *decoder, struct pawl_slice in, struct pawl_buf *out)
+{
+    const unsigned char *from = (const unsigned char *)in.data;
+    size_t left = in.bytes;
+    BrotliDecoderResult status = BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
+    while (status == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT) {
+        size_t bytes = 0;
+        unsigned char *to = (unsigned char *)room(out, &bytes);
+        if (to == NULL) {
+            return PAWL_DECODE_TOO_BIG;
+        }
+        size_t unused = bytes;
+        status = BrotliDecoderDecompressStream(decoder->brotli, &left, &from, &unused, &to, NULL);
+        pawl_buf_advance(out, bytes - unused);
+    }
+    decoder->complete = status == BROTLI_DECODER_RESULT_SUCCESS;
+    bool broken = status == BROTLI_DECODER_RESULT_ERROR || (decoder->complete && left > 0);
+    return broken ? PAWL_DECODE_BROKEN : PAWL_DECODE_OK;
+}
+#endif
+
 enum pawl_decode_status
 pawl_decoder_feed(struct pawl_decoder *decoder, struct pawl_slice in, struct pawl_buf *out)
 {
@@ -210,6 +277,11 @@ pawl_decoder_feed(struct pawl_decoder *decoder, struct pawl_slice in, struct paw
 #ifdef PAWL_HAVE_ZSTD
     if (decoder->coding == PAWL_CODING_ZSTD) {
         return feed_zstd(decoder, in, out);
+    }
+#endif
+#ifdef PAWL_HAVE_BROTLI
+    if (decoder->coding == PAWL_CODING_BROTLI) {
+        return feed_brotli(decoder, in, out);
     }
 #endif
     return feed_zlib(decoder, in, out);

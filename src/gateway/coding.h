@@ -4,7 +4,7 @@
  * bodies because a client chose to, answers because a provider ignored that identity was asked
  * for. What was decoded is also what is passed on, without its Content-Encoding.
  *
- * gzip and deflate always; zstd where the build found its library.
+ * gzip and deflate always; zstd and br (Brotli) where the build found their libraries.
  */
 #ifndef PAWL_GATEWAY_CODING_H
 #define PAWL_GATEWAY_CODING_H
@@ -18,11 +18,14 @@ enum pawl_coding {
     PAWL_CODING_GZIP,
     PAWL_CODING_DEFLATE,
     PAWL_CODING_ZSTD,
+    PAWL_CODING_BROTLI,
     PAWL_CODING_UNKNOWN /* another one, or several on top of each other */
 };
 
 /* Of a Content-Encoding header's value; empty is identity. */
 enum pawl_coding pawl_coding_of(struct pawl_slice value);
+/* What this build undoes, for people: "gzip, deflate, zstd and br". */
+const char *pawl_codings_served(void);
 
 enum pawl_decode_status {
     PAWL_DECODE_OK,

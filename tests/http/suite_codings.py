@@ -23,7 +23,19 @@ def _zstd(data):
     return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(data)) + block + data
 
 
-CODINGS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress,
+def _br_block(data, first):
+    """One block of Brotli that is stored as it is; the first one says the size of the window."""
+    assert 0 < len(data) <= 1 << 16
+    bits = len(data) - 1 << 3 | 1 << 19
+    return (bits << 1 if first else bits).to_bytes(3, "little") + data
+
+
+def _br(*pieces):
+    """A Brotli stream without its compression, of one block a piece."""
+    return b"".join(_br_block(piece, i == 0) for i, piece in enumerate(pieces)) + b"\x03"
+
+
+CODINGS = {"br": _br, "gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress,
            "Deflate": _raw_deflate, "zstd": _zstd}
 
 
@@ -44,8 +56,10 @@ def what_is_not_coded_as_it_says_is_refused():
     body = json.dumps(harness.request("anthropic")).encode()
     cases = ((gzip.compress(body)[:-9], "gzip", "not coded as its header says"),
              (body, "zstd", "not coded as its header says"),
-             (b"\x1b" + body, "br", "gzip, deflate and zstd are"),
-             (gzip.compress(gzip.compress(body)), "gzip, gzip", "gzip, deflate and zstd are"))
+             (_br(body)[:-1], "br", "not coded as its header says"),
+             (_br(body) + b"more", "br", "not coded as its header says"),
+             (b"\x1f\x9d" + body, "compress", "gzip, deflate, zstd and br are"),
+             (gzip.compress(_br(body)), "br, gzip", "one at a time"))
     with world() as (provider, host):
         for raw, name, words in cases:
             answer = host.post(harness.PATH["anthropic"], raw, content_encoding=name)
@@ -104,15 +118,30 @@ def streams_that_are_compressed_anyway_are_read_event_by_event():
                 assert host.spent() == cost, (name, bits, host.settlements())
 
 
+def streams_in_brotli_are_read_event_by_event():
+    """Of a server that compresses whatever it sends."""
+    for dialect in ("anthropic", "responses"):
+        events, cost = _sse(dialect)
+        body = _br(*events)
+        head = (f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n"
+                f"content-encoding: br\r\ncontent-length: {len(body)}\r\n\r\n").encode()
+        with harness.Upstream(head + body) as upstream, Host(upstream, usd=USD) as host:
+            answer = host.call(dialect, stream=True)
+            assert answer.whole and answer.body == b"".join(events), answer
+            assert "content-encoding" not in answer.headers
+            host.settle()
+            assert host.spent() == cost, host.settlements()
+
+
 def an_answer_in_a_coding_that_nobody_reads_is_booked_at_the_hold():
     """It passes as it is, since the client may know it."""
     body = bytes(range(256)) * 10
-    head = (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: br\r\n"
+    head = (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: compress\r\n"
             b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body))
     with harness.Upstream(head + body) as upstream, Host(upstream, usd=USD) as host:
         answer = host.call("anthropic")
         assert answer.status == 200 and answer.body == body, answer
-        assert answer.headers["content-encoding"] == "br"
+        assert answer.headers["content-encoding"] == "compress"
         host.settle()
         held = host.records("RESERVE")[0]["asked"]["TOKENS"]
         assert host.settlements()[0]["charged"]["TOKENS"] == held, host.settlements()

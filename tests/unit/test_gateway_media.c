@@ -192,10 +192,11 @@ static void names_of_codings_are_known(void **state)
         const char *value;
         enum pawl_coding coding;
     } rows[] = {
-        {"", PAWL_CODING_IDENTITY},       {" Identity ", PAWL_CODING_IDENTITY},
-        {"GZIP", PAWL_CODING_GZIP},       {"x-gzip", PAWL_CODING_GZIP},
-        {"deflate", PAWL_CODING_DEFLATE}, {"zstd", PAWL_CODING_ZSTD},
-        {"br", PAWL_CODING_UNKNOWN},      {"gzip, gzip", PAWL_CODING_UNKNOWN},
+        {"", PAWL_CODING_IDENTITY},        {" Identity ", PAWL_CODING_IDENTITY},
+        {"GZIP", PAWL_CODING_GZIP},        {"x-gzip", PAWL_CODING_GZIP},
+        {"deflate", PAWL_CODING_DEFLATE},  {"zstd", PAWL_CODING_ZSTD},
+        {"br", PAWL_CODING_BROTLI},        {"gzip, gzip", PAWL_CODING_UNKNOWN},
+        {"compress", PAWL_CODING_UNKNOWN},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
         assert_int_equal(pawl_coding_of(pawl_slice_str(rows[i].value)), rows[i].coding);
@@ -323,6 +324,69 @@ static void zstd_is_undone_where_the_build_has_it(void **state)
     pawl_decoder_free(decoder);
 }
 
+static void brotli_is_undone_where_the_build_has_it(void **state)
+{
+    (void)state;
+    /* "hello, hello, hello", compressed. */
+    static const unsigned char stream[] = {0x1b, 0x12, 0x00, 0xf8, 0x8d, 0x94, 0x6e, 0xde,
+                                           0x44, 0x09, 0x52, 0x86, 0x96, 0x6c, 0x2c, 0x6f,
+                                           0x11, 0x4f, 0x24, 0xd0, 0x71, 0x00};
+    struct pawl_decoder *probe = pawl_decoder_new(PAWL_CODING_BROTLI);
+    if (probe == NULL) {
+        assert_null(strstr(pawl_codings_served(), "br"));
+        skip();
+    }
+    pawl_decoder_free(probe);
+    assert_non_null(strstr(pawl_codings_served(), "br"));
+    static const struct {
+        size_t count;
+        bool complete;
+    } rows[] = {{sizeof(stream), true}, {sizeof(stream) - 1, false}};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        for (size_t step = 1; step <= sizeof(stream); step++) {
+            struct pawl_buf out;
+            bool complete = false;
+            pawl_buf_init(&out, 1 << 16);
+            assert_int_equal(
+                decode(PAWL_CODING_BROTLI, stream, rows[i].count, step, &out, &complete),
+                PAWL_DECODE_OK);
+            assert_int_equal(complete, rows[i].complete);
+            assert_true(!complete || strcmp(pawl_buf_cstr(&out), "hello, hello, hello") == 0);
+            pawl_buf_free(&out);
+        }
+    }
+}
+
+static void what_is_no_brotli_or_too_much_of_it_is_told(void **state)
+{
+    (void)state;
+    struct pawl_decoder *probe = pawl_decoder_new(PAWL_CODING_BROTLI);
+    if (probe == NULL) {
+        skip();
+    }
+    pawl_decoder_free(probe);
+    /* 150,000 times '0'; the same with a byte behind its end; and a window that there is not. */
+    static const unsigned char zeroes[] = {0x5b, 0xef, 0x49, 0x82, 0x5f, 0x02, 0x26,
+                                           0x1e, 0x0b, 0x04, 0x52, 0x83, 0x04, 0x00};
+    unsigned char more[sizeof(zeroes) + 1] = {0};
+    memcpy(more, zeroes, sizeof(zeroes));
+    struct pawl_buf out;
+    bool complete = false;
+    pawl_buf_init(&out, 100000);
+    assert_int_equal(
+        decode(PAWL_CODING_BROTLI, zeroes, sizeof(zeroes), sizeof(zeroes), &out, &complete),
+        PAWL_DECODE_TOO_BIG);
+    assert_true(out.bytes <= 100000);
+    pawl_buf_free(&out);
+    pawl_buf_init(&out, 1 << 20);
+    assert_int_equal(decode(PAWL_CODING_BROTLI, more, sizeof(more), sizeof(more), &out, &complete),
+                     PAWL_DECODE_BROKEN);
+    assert_int_equal(
+        decode(PAWL_CODING_BROTLI, (const unsigned char *)"\x11", 1, 1, &out, &complete),
+        PAWL_DECODE_BROKEN);
+    pawl_buf_free(&out);
+}
+
 /* --- First bytes ---------------------------------------------------------------------------- */
 
 static void first_bytes_say_json_or_events(void **state)
@@ -378,6 +442,8 @@ int main(void)
         cmocka_unit_test(what_explodes_is_stopped_at_the_maximum),
         cmocka_unit_test(first_bytes_say_json_or_events),
         cmocka_unit_test(zstd_is_undone_where_the_build_has_it),
+        cmocka_unit_test(brotli_is_undone_where_the_build_has_it),
+        cmocka_unit_test(what_is_no_brotli_or_too_much_of_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
