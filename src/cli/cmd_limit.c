@@ -382,6 +382,11 @@ static int tell_set(const struct pawl_cli_call *call, struct pawl_slice body)
         printf(", before %s", amount(limit.unit, before, money));
     }
     printf("; %s spent", amount(limit.unit, limit.spent, money));
+    if (limit.spent >= limit.amount) {
+        printf(", so nothing is left");
+    } else if (pawl_limit_left(&limit) <= 0) {
+        printf(", the rest is lent to runs");
+    }
     printf("; resets %s\n", resets(&limit, when));
     return PAWL_EXIT_OK;
 }
@@ -508,8 +513,8 @@ const struct pawl_cli_command pawl_cli_command_limit = {
     .text =
         "Without options: the limits and where they stand. With an amount and a window: sets a\n"
         "limit that all runs on this machine share, those in a repository, or those in a\n"
-        "directory. It binds runs that start after it, beside their own caps. The same window\n"
-        "and place once more changes the amount. A new limit begins at 0.",
+        "directory, beside their own caps; runs under way are bound from their next call on. The\n"
+        "same window and place once more changes the amount. A new limit begins at 0.",
     .examples = "  pawl limit --usd 20 --per day\n"
                 "  pawl limit --usd 200 --per month --name month\n"
                 "  pawl limit --usd 5 --per 5h --repo\n"

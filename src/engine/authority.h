@@ -41,6 +41,12 @@ struct pawl_shared_limit {
     struct pawl_limit limit; /* `spent` with what is known here already, `held` by others only */
 };
 
+/* What is set aside for a last call. */
+struct pawl_keep {
+    int64_t shared; /* of each shared limit, though never more than half of it; 0: nothing */
+    int64_t own;    /* what the caller keeps of the subject's own budgets by itself */
+};
+
 struct pawl_authority;
 
 struct pawl_authority_ops {
@@ -67,6 +73,15 @@ struct pawl_authority_ops {
                    uint16_t unit,
                    bool at_best,
                    struct pawl_shared_limit *ret_shared);
+    /* Sets aside what the subject's last call needs of a unit, on limits that others spend on too:
+     * nobody gets it until the next word here, and other calls are let through only when it is
+     * there. false: no such limit counts the unit; else what the limits leave beside it, now and at
+     * best. NULL: there are none. */
+    bool (*keep)(struct pawl_authority *authority,
+                 uint16_t unit,
+                 const struct pawl_keep *keep,
+                 int64_t *ret_free,
+                 int64_t *ret_room);
 };
 
 struct pawl_authority {

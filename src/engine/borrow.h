@@ -15,6 +15,11 @@
  *       off (A4)
  *   W3  the last open slice of a unit is not settled while holds are open, so that what is spent
  *       beyond all slices always has a slice that it can be put down to
+ *   W4  what is kept for the run's last call is in its slices before any other call is let through,
+ *       and no other call gets it
+ *
+ * A run without limits has a borrower, too, which lends nothing and asks nobody, and costs a word
+ * with its host at each reserve: whether that has changed.
  */
 #ifndef PAWL_ENGINE_BORROW_H
 #define PAWL_ENGINE_BORROW_H
@@ -37,9 +42,14 @@ struct pawl_borrower_options {
     struct pawl_engine *engine;         /* borrowed */
     const struct pawl_subject *subject; /* the run; borrowed, its tenant is the scope's */
     struct pawl_lender_link link;
-    /* What a look at the lender found before the start: at least one limit. */
+    /* What a look at the lender found before the start; NULL and 0: no limit binds yet. */
     const struct pawl_limit *limits;
     uint32_t limit_count;
+    /* Whether limits may have changed since it said so last: then a reserve waits until the lender
+     * was asked. NULL: they never do. */
+    bool (*changed)(void *arg);
+    /* Other limits bind, or other amounts. NULL: nobody wants to know. */
+    void (*on_limits)(void *arg);
     /* What did not fit before may fit now, or never. Never inside a call of this header but tick.
      */
     void (*on_more)(void *arg);
@@ -51,6 +61,11 @@ PAWL_MUST_CHECK pawl_err pawl_borrower_new(const struct pawl_borrower_options *o
 struct pawl_authority *pawl_borrower_authority(struct pawl_borrower *borrower);
 /* Once a second, more or less: prolongs, gives back, looks. */
 void pawl_borrower_tick(struct pawl_borrower *borrower);
+/* Limits may have changed: looks at once. Where nobody answers, no reserve is let through until
+ * somebody does. */
+void pawl_borrower_check(struct pawl_borrower *borrower);
+/* Whether no limit binds and nothing is lent: it needs no tick. */
+bool pawl_borrower_idle(const struct pawl_borrower *borrower);
 /* No more is lent; everything goes back. `done` runs when the lender has confirmed all of it. */
 void pawl_borrower_end(struct pawl_borrower *borrower, void (*done)(void *arg), void *arg);
 /* Whether nothing is lent that the lender has not heard the end of. */

@@ -2,7 +2,8 @@
 /*
  * borrow_priv.h: what the files of the borrower share.
  *
- *   borrow.c        the authority that the gateway sees: quotes, and reserves that wait
+ *   borrow.c        the authority that the gateway sees: reserves that wait; the heartbeat
+ *   borrow_quote.c  what the limits leave: quotes, refusals
  *   borrow_slices.c slices: drawn, prolonged, given back
  *   borrow_lent.c   what a journal says of them
  */
@@ -56,12 +57,15 @@ struct pawl_borrow_unit {
     int64_t told;     /* of it, what the lender has confirmed */
     int64_t retry_us; /* the lender did not answer: not before then */
     /* What the lender said last. */
-    bool refused;       /* the last draw was refused, and nothing has come back since */
-    int64_t refused_us; /* when that began */
-    int64_t pressed_us; /* when a quote was last bound by a limit; 0: never */
-    bool lacking;       /* a call was refused or held for it since the last look */
-    int64_t told_then;  /* `told` when it said it */
-    int64_t lent_then;  /* open slices then */
+    bool refused;        /* the last draw was refused, and nothing has come back since */
+    int64_t refused_us;  /* when that began */
+    int64_t pressed_us;  /* when a quote was last bound by a limit; 0: never */
+    bool lacking;        /* a call was refused or held for it since the last look */
+    int64_t parked;      /* what is lent and must not be spent: a limit was lowered below it */
+    int64_t kept;        /* for the run's last call */
+    int64_t kept_of_own; /* what the gateway keeps of the run's own cap */
+    int64_t told_then;   /* `told` when it said it */
+    int64_t lent_then;   /* open slices then */
     uint32_t limit_count;
     struct pawl_limit limits[PAWL_LEND_LIMITS_MAX];
     /* How fast it is spent. */
@@ -91,6 +95,9 @@ struct pawl_borrower {
     struct pawl_lend_ask look_ask;
     bool looking;
     int64_t looked_us;
+    bool checking;    /* limits may have changed: reserves wait for the answer */
+    bool check_again; /* … and the look under way was asked before that */
+    bool unknown;     /* … and nobody answered */
     bool unreachable;
     char why[200];
     bool ending;
@@ -103,6 +110,23 @@ struct pawl_borrower {
 
 /* Lets those who wait have what has come, or tells them that nothing does. */
 void pawl_borrow_serve(struct pawl_borrower *borrower);
+void pawl_borrow_submit(struct pawl_authority *authority,
+                        const struct pawl_command *command,
+                        struct pawl_op *op);
+
+/* --- borrow_quote.c --- */
+
+extern const struct pawl_authority_ops pawl_borrower_ops;
+/* NULL: no limit ever counted it. */
+struct pawl_borrow_unit *pawl_borrow_unit_of(struct pawl_borrower *borrower, uint16_t unit);
+/* What is lent and that a call may have; below 0 where a limit was lowered. */
+int64_t pawl_borrow_free(const struct pawl_borrow_unit *unit);
+/* Parks what is lent above a limit, as last heard. */
+void pawl_borrow_park(struct pawl_borrow_unit *unit);
+/* The numbers of a refusal. */
+struct pawl_denial pawl_borrow_denial(const struct pawl_borrow_unit *unit, int64_t asked);
+/* Its window has ended since it was heard of. */
+bool pawl_borrow_begins_anew(const struct pawl_borrow_unit *unit, const struct pawl_limit *limit);
 /* Where the unit's budget stands: its own numbers. */
 struct pawl_budget_view pawl_borrow_view(const struct pawl_borrow_unit *unit);
 /* The least that any limit has left for everybody, as last heard; at least 0. */

@@ -103,6 +103,7 @@ static void lift(struct pawl_borrow_unit *unit)
     if (!unit->lifted && unit->budget != 0) {
         unit->lifted = true;
         unit->refused = false;
+        unit->kept = 0;
         fund_lifted(unit, PAWL_AMOUNT_MAX);
     }
 }
@@ -141,6 +142,10 @@ static bool hear_unit(struct pawl_borrow_unit *unit, const struct pawl_lend_answ
         pawl_borrow_bind(unit);
     } else {
         lift(unit);
+    }
+    unit->parked = 0;
+    if (unit->budget != 0) {
+        pawl_borrow_park(unit);
     }
     bool more = pawl_borrow_lender_left(unit) > left_before || (unit->lifted && !was_lifted);
     unit->refused = unit->refused && !more;
@@ -306,6 +311,7 @@ static void close_slice(struct pawl_borrow_slice *slice, int64_t spent)
     slice->state = PAWL_SLICE_CLOSING;
     slice->spent = spent;
     unit->assigned += spent;
+    unit->parked -= pawl_min_i64(unit->parked, pawl_max_i64(returned, 0));
     unit->borrower->open_ops++;
     if (returned <= 0) {
         pawl_engine_barrier(engine, &slice->op);
@@ -337,7 +343,7 @@ static bool may_give_back(const struct pawl_borrow_slice *wanted, int64_t *ret_s
     if (last && view.reserved > 0) {
         return false;
     }
-    return wanted->granted - *ret_spent <= pawl_max_i64(view.remaining, 0);
+    return wanted->granted - *ret_spent <= pawl_max_i64(view.remaining - unit->kept, 0);
 }
 
 /* Gives back whatever can go, the newest first. `all`: also what is used up. */
@@ -502,9 +508,10 @@ void pawl_borrow_consider(struct pawl_borrow_unit *unit)
     /* Towards the end of a limit its tenths are so small that the calls ask for themselves. */
     int64_t size = target(unit);
     int64_t share = pawl_borrow_lender_left(unit) / PAWL_LEND_SHARE;
-    if (!borrower->ending && !unit->refused && size > 0 && share > size / 4 &&
-        pawl_borrow_view(unit).remaining < (size + 1) / 2) {
-        pawl_borrow_draw(unit, 1);
+    int64_t free = pawl_borrow_free(unit);
+    bool ahead = size > 0 && share > size / 4 && free < (size + 1) / 2;
+    if (!borrower->ending && !unit->refused && unit->parked == 0 && (ahead || free < 0)) {
+        pawl_borrow_draw(unit, free < 0 ? -free : 1);
     }
 }
 

@@ -23,7 +23,8 @@ enum {
     FIND_MS = 10000, /* for the authority to start and answer, before the run does */
     ASK_MS = 3000,   /* for it to answer a run under way; then it is asked again */
     END_MS = 5000,
-    TICK_MS = 1000
+    TICK_MS = 1000,
+    HEARTBEAT_MS = 10 * 1000 /* while no limit binds: whether one was set */
 };
 
 struct pawl_lending {
@@ -33,8 +34,10 @@ struct pawl_lending {
     uint32_t limit_count;
     struct pawl_limit limits[PAWL_LEND_LIMITS_MAX]; /* at the start */
     struct pawl_lending_options options;
+    struct pawl_contact_mark mark; /* as it was when the authority was asked last */
     struct pawl_borrower *borrower;
     bool open;
+    bool threaded;
     bool closing;
     uv_timer_t tick;
     uv_timer_t patience;
@@ -52,39 +55,48 @@ struct pawl_lending {
 
 /* --- Before the start ---------------------------------------------------------------------- */
 
+static pawl_err look(struct pawl_lending *lending, struct pawl_errmsg *msg)
+{
+    struct pawl_contact contact = {.data_dir = lending->data_dir, .timeout_ms = FIND_MS};
+    struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
+    if (answer == NULL) {
+        return PAWL_ERR(MEMORY);
+    }
+    struct pawl_lend_request request = {.kind = PAWL_LEND_LOOK};
+    struct pawl_lend_place place = {
+        .run = "", .dir = lending->where.dir, .repo = lending->where.repo};
+    pawl_contact_ask(&contact, &place, &request, answer);
+    pawl_err err = answer->err;
+    if (pawl_ok(err)) {
+        lending->limit_count = answer->limit_count;
+        memcpy(lending->limits, answer->limits, sizeof(lending->limits));
+    } else {
+        pawl_errmsg_set(msg, "limits are set for this run (pawl limit), and %.300s", answer->why);
+    }
+    pawl_free(answer);
+    return err;
+}
+
 pawl_err pawl_lending_find(const struct pawl_datadir *dir,
-                           const char *cwd,
+                           const struct pawl_place *where,
                            struct pawl_lending **ret_lending,
                            struct pawl_errmsg *msg)
 {
-    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = FIND_MS};
-    *ret_lending = NULL;
-    if (!pawl_contact_has_limits(&contact)) {
-        return PAWL_OK;
-    }
+    struct pawl_contact contact = {.data_dir = dir->path};
     struct pawl_lending *lending = pawl_alloc_zeroed(1, sizeof(*lending));
-    struct pawl_lend_answer *answer = pawl_alloc_zeroed(1, sizeof(*answer));
-    pawl_err err = lending == NULL || answer == NULL ? PAWL_ERR(MEMORY) : PAWL_OK;
-    if (pawl_ok(err)) {
-        /* Where the directory is gone, limits on one do not bind; the others do. */
-        (void)(cwd[0] != '\0' && pawl_place_find(cwd, &lending->where));
-        memcpy(lending->data_dir, dir->path, sizeof(lending->data_dir));
-        struct pawl_lend_request look = {.kind = PAWL_LEND_LOOK};
-        struct pawl_lend_place place = {
-            .run = "", .dir = lending->where.dir, .repo = lending->where.repo};
-        pawl_contact_ask(&contact, &place, &look, answer);
-        err = answer->err;
-        pawl_errmsg_set(msg, "limits are set for this run (pawl limit), and %.300s", answer->why);
+    if (lending == NULL) {
+        return PAWL_ERR(MEMORY);
     }
-    if (pawl_ok(err) && answer->limit_count > 0) {
-        lending->limit_count = answer->limit_count;
-        memcpy(lending->limits, answer->limits, sizeof(lending->limits));
-        *ret_lending = lending;
-        lending = NULL;
+    lending->where = *where;
+    memcpy(lending->data_dir, dir->path, sizeof(lending->data_dir));
+    lending->mark = pawl_contact_read_mark(&contact);
+    pawl_err err = lending->mark.there ? look(lending, msg) : PAWL_OK;
+    if (pawl_failed(err)) {
+        pawl_free(lending);
+        return err;
     }
-    pawl_free(answer);
-    pawl_free(lending);
-    return err;
+    *ret_lending = lending;
+    return PAWL_OK;
 }
 
 /* --- The thread ---------------------------------------------------------------------------- */
@@ -123,15 +135,6 @@ static void work(void *arg)
     uv_mutex_unlock(&lending->mutex);
 }
 
-static void on_ask(void *arg, struct pawl_lend_ask *ask)
-{
-    struct pawl_lending *lending = arg;
-    uv_mutex_lock(&lending->mutex);
-    append(&lending->queue, ask);
-    uv_cond_signal(&lending->asked);
-    uv_mutex_unlock(&lending->mutex);
-}
-
 static void on_answered(uv_async_t *handle)
 {
     struct pawl_lending *lending = handle->data;
@@ -148,13 +151,70 @@ static void on_answered(uv_async_t *handle)
 
 /* --- Life ---------------------------------------------------------------------------------- */
 
+/* Whether the authority has changed limits since it was asked last. */
+static bool has_changed(void *arg)
+{
+    struct pawl_lending *lending = arg;
+    struct pawl_contact contact = {.data_dir = lending->data_dir};
+    struct pawl_contact_mark mark = pawl_contact_read_mark(&contact);
+    const struct pawl_contact_mark *known = &lending->mark;
+    if (mark.there == known->there && mark.inode == known->inode &&
+        mark.touched_s == known->touched_s && mark.touched_ns == known->touched_ns) {
+        return false;
+    }
+    lending->mark = mark;
+    /* Nobody needs to be asked, and so started, to say that there are none. */
+    return mark.there || !pawl_borrower_idle(lending->borrower);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct pawl_lending *lending = timer->data;
+    if (has_changed(lending)) {
+        pawl_borrower_check(lending->borrower);
+    }
     pawl_borrower_tick(lending->borrower);
+    bool idle = pawl_borrower_idle(lending->borrower);
+    uint64_t next_ms = idle ? HEARTBEAT_MS : TICK_MS;
+    if (uv_timer_get_repeat(timer) != next_ms) {
+        (void)uv_timer_start(timer, on_tick, next_ms, next_ms);
+    }
 }
 
-static pawl_err start_thread(struct pawl_lending *lending, struct pawl_errmsg *msg)
+/* At the first question: most runs have none. */
+static void start_thread(struct pawl_lending *lending)
+{
+    lending->threaded = true;
+    int failed = uv_thread_create(&lending->thread, work, lending);
+    PAWL_ASSERT(failed == 0); /* a limit that cannot be asked may not be passed */
+    (void)uv_timer_start(&lending->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void on_ask(void *arg, struct pawl_lend_ask *ask)
+{
+    struct pawl_lending *lending = arg;
+    if (!lending->threaded) {
+        start_thread(lending);
+    }
+    uv_mutex_lock(&lending->mutex);
+    append(&lending->queue, ask);
+    uv_cond_signal(&lending->asked);
+    uv_mutex_unlock(&lending->mutex);
+}
+
+static void on_limits(void *arg)
+{
+    const struct pawl_lending *lending = arg;
+    lending->options.on_limits(lending->options.arg);
+}
+
+static void on_more(void *arg)
+{
+    const struct pawl_lending *lending = arg;
+    lending->options.on_more(lending->options.arg);
+}
+
+static pawl_err open_handles(struct pawl_lending *lending, struct pawl_errmsg *msg)
 {
     if (uv_mutex_init(&lending->mutex) != 0) {
         pawl_errmsg_set(msg, "no memory for a lock");
@@ -173,12 +233,7 @@ static pawl_err start_thread(struct pawl_lending *lending, struct pawl_errmsg *m
     lending->tick.data = lending;
     lending->patience.data = lending;
     lending->open = true;
-    if (uv_thread_create(&lending->thread, work, lending) != 0) {
-        lending->stop = true; /* there is nobody to be waited for */
-        pawl_errmsg_set(msg, "a thread cannot be started");
-        return PAWL_ERR(MEMORY);
-    }
-    (void)uv_timer_start(&lending->tick, on_tick, TICK_MS, TICK_MS);
+    (void)uv_timer_start(&lending->tick, on_tick, HEARTBEAT_MS, HEARTBEAT_MS);
     return PAWL_OK;
 }
 
@@ -189,7 +244,7 @@ pawl_err pawl_lending_open(struct pawl_lending *lending,
     lending->options = *options;
     (void)pawl_slice_copy_str(pawl_slice_str(options->run_id), lending->run_id,
                               sizeof(lending->run_id));
-    pawl_err err = start_thread(lending, msg);
+    pawl_err err = open_handles(lending, msg);
     if (pawl_failed(err)) {
         return err;
     }
@@ -199,8 +254,10 @@ pawl_err pawl_lending_open(struct pawl_lending *lending,
         .link = {.ask = on_ask, .arg = lending},
         .limits = lending->limits,
         .limit_count = lending->limit_count,
-        .on_more = options->on_more,
-        .arg = options->arg,
+        .changed = has_changed,
+        .on_limits = on_limits,
+        .on_more = on_more,
+        .arg = lending,
     };
     err = pawl_borrower_new(&borrower, &lending->borrower);
     if (pawl_failed(err)) {
@@ -245,6 +302,17 @@ void pawl_lending_phrase(const struct pawl_limit *limit, struct pawl_buf *out)
     pawl_buf_printf(out, "%s per %s %s, %s left", pawl_cap_phrase(index, limit->amount, amount),
                     pawl_limit_period(limit, period), pawl_limit_where(limit, where),
                     pawl_cap_format(index, pawl_max_i64(pawl_limit_left(limit), 0), left));
+}
+
+void pawl_lending_list(const struct pawl_run_limits *limits, struct pawl_buf *out)
+{
+    for (uint32_t i = 0; i < limits->count; i++) {
+        pawl_buf_append_str(out, i == 0 ? "" : " and ");
+        pawl_lending_phrase(&limits->rows[i], out);
+    }
+    if (limits->count == 0) {
+        pawl_buf_append_str(out, "none");
+    }
 }
 
 void pawl_lending_write(struct pawl_json_writer *writer,
@@ -318,11 +386,10 @@ void pawl_lending_close(struct pawl_lending *lending)
     }
     lending->closing = true;
     uv_mutex_lock(&lending->mutex);
-    bool runs = !lending->stop;
     lending->stop = true;
     uv_cond_signal(&lending->asked);
     uv_mutex_unlock(&lending->mutex);
-    if (runs) {
+    if (lending->threaded) {
         (void)uv_thread_join(&lending->thread);
     }
     close_handle((uv_handle_t *)&lending->tick);

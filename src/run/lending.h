@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lending.h: a run's part in limits across runs (docs/AUTHORITY.md): it finds out whether there are
- * any, borrows, and gives back. A run without limits has none of this: no thread, no timer, nobody
- * is started.
+ * any, borrows, and gives back. A run without limits starts nobody and has no thread of it; before
+ * each call, and every 10 s, it looks whether a limit was set.
  *
  * The authority is asked by a thread that may wait, one question after the other; answers come back
  * on the loop's thread.
@@ -24,10 +24,10 @@
 struct uv_loop_s;
 struct pawl_lending;
 
-/* NULL in *ret_lending: no limit binds a run there. What fails is that limits are defined and
- * nobody can say which. Before the keeper is forked. */
+/* What fails is that limits are defined and nobody can say which. Before the keeper is forked.
+ * `where`: where the run is, for the limits on directories and repositories; may be nowhere. */
 PAWL_MUST_CHECK pawl_err pawl_lending_find(const struct pawl_datadir *dir,
-                                           const char *cwd,
+                                           const struct pawl_place *where,
                                            struct pawl_lending **ret_lending,
                                            struct pawl_errmsg *msg);
 
@@ -38,6 +38,8 @@ struct pawl_lending_options {
     const char *run_id;
     /* Something may fit now that did not before. */
     void (*on_more)(void *arg);
+    /* Other limits bind than before, or other amounts. */
+    void (*on_limits)(void *arg);
     void *arg;
 };
 PAWL_MUST_CHECK pawl_err pawl_lending_open(struct pawl_lending *lending,
@@ -47,7 +49,7 @@ struct pawl_authority *pawl_lending_authority(struct pawl_lending *lending);
 bool pawl_lending_may_have(struct pawl_lending *lending, uint16_t unit, int64_t amount);
 /* Gives everything back; `done` runs when that is over, or was not to be had in time. */
 void pawl_lending_end(struct pawl_lending *lending, void (*done)(void *arg), void *arg);
-/* Whether everything is back; NULL: nothing was lent. */
+/* Whether everything is back. NULL is allowed: there was nothing. */
 bool pawl_lending_settled(const struct pawl_lending *lending);
 /* The limits that bind, as last heard of; none for NULL. */
 struct pawl_run_limits {
@@ -57,6 +59,8 @@ struct pawl_run_limits {
 void pawl_lending_limits(const struct pawl_lending *lending, struct pawl_run_limits *ret_limits);
 /* "$20.00 per day on this machine, $3.20 left" */
 void pawl_lending_phrase(const struct pawl_limit *limit, struct pawl_buf *out);
+/* All of them, with "and" between them; "none". */
+void pawl_lending_list(const struct pawl_run_limits *limits, struct pawl_buf *out);
 /* "shared_limits":[…], where there are any: each as `pawl limit --json` has it, or in short its
  * name, unit and amount. */
 void pawl_lending_write(struct pawl_json_writer *writer,

@@ -78,9 +78,9 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
             append_cap(start, index, out);
         }
     }
-    for (uint32_t i = 0; start->limits != NULL && i < start->limits->count; i++) {
-        pawl_buf_append_str(out, i == 0 ? "; within " : " and ");
-        pawl_lending_phrase(&start->limits->rows[i], out);
+    if (start->limits != NULL && start->limits->count > 0) {
+        pawl_buf_append_str(out, "; within ");
+        pawl_lending_list(start->limits, out);
     }
     pawl_lines_mode(start->limit, start->attended, out);
     if (start->attended) {

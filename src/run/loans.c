@@ -53,19 +53,39 @@ static void on_more(void *arg)
     }
 }
 
+/* Somebody has set, changed or removed a limit while the agent works. */
+static void on_limits(void *arg)
+{
+    struct pawl_run *run = arg;
+    struct pawl_run_limits limits;
+    struct pawl_buf line;
+    if (run->phase > PAWL_RUN_RUNNING) {
+        return;
+    }
+    pawl_lending_limits(run->lending, &limits);
+    pawl_buf_init(&line, LINE_BYTES);
+    if (limits.count > 0) {
+        pawl_buf_append_str(&line, "pawl: limits across runs have changed: within ");
+        pawl_lending_list(&limits, &line);
+    } else {
+        pawl_buf_append_str(&line, "pawl: no limit across runs binds this run any more");
+    }
+    pawl_buf_append_byte(&line, '\n');
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
 pawl_err pawl_run_borrow(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     run->subject = (struct pawl_subject){.session = pawl_slice_str(run->rundir.id)};
     run->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
-    if (run->lending == NULL) {
-        return PAWL_OK;
-    }
     struct pawl_lending_options options = {
         .loop = &run->loop,
         .engine = run->engine,
         .subject = &run->subject,
         .run_id = run->rundir.id,
         .on_more = on_more,
+        .on_limits = on_limits,
         .arg = run,
     };
     return pawl_lending_open(run->lending, &options, msg);
@@ -73,8 +93,7 @@ pawl_err pawl_run_borrow(struct pawl_run *run, struct pawl_errmsg *msg)
 
 struct pawl_authority *pawl_run_authority(struct pawl_run *run)
 {
-    return run->lending != NULL ? pawl_lending_authority(run->lending)
-                                : pawl_engine_authority(run->engine);
+    return pawl_lending_authority(run->lending);
 }
 
 static void on_returned(void *arg)
@@ -86,9 +105,5 @@ static void on_returned(void *arg)
 
 void pawl_run_give_back(struct pawl_run *run)
 {
-    if (run->lending != NULL) {
-        pawl_lending_end(run->lending, on_returned, run);
-    } else {
-        on_returned(run);
-    }
+    pawl_lending_end(run->lending, on_returned, run);
 }

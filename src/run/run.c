@@ -201,7 +201,7 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     if (pawl_ok(err)) {
         err = settle_attendance(run, msg);
     }
-    return pawl_ok(err) ? pawl_lending_find(&run->dir, run->cwd, &run->lending, msg) : err;
+    return pawl_ok(err) ? pawl_lending_find(&run->dir, &run->place, &run->lending, msg) : err;
 }
 
 /* What the agent got is the agent's: whoever waits at the other end of a pipe must not wait for

@@ -113,7 +113,7 @@ struct pawl_run {
     struct pawl_engine *engine;
     int64_t started_us; /* the ledger's time of the session's opening */
     struct pawl_subject subject;
-    struct pawl_lending *lending; /* NULL: no limit across runs binds it */
+    struct pawl_lending *lending; /* its part in limits across runs */
 
     /* Who acts. */
     struct pawl_keeper keeper;

@@ -91,7 +91,7 @@ static pawl_err find_places(struct authority *authority, struct pawl_errmsg *msg
         err = join(authority->journal, authority->dir, "journal", msg);
     }
     if (pawl_ok(err)) {
-        err = join(authority->marker, authority->dir, "limits", msg);
+        err = join(authority->marker, authority->dir, PAWL_AUTHORITY_MARK, msg);
     }
     if (pawl_ok(err)) {
         err = make_dir(authority->dir, msg);

@@ -14,6 +14,7 @@
 
 #define PAWL_AUTHORITY_DIR    "authority"
 #define PAWL_AUTHORITY_SOCKET "authority.sock"
+#define PAWL_AUTHORITY_MARK   "limits"
 
 enum { PAWL_AUTHORITY_IDLE_MS = 60 * 1000, PAWL_AUTHORITY_PATH_BYTES = 4096 };
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,10 +43,23 @@ static bool path_of(const struct pawl_contact *contact, const char *name, char *
     return bytes > 0 && bytes < PAWL_AUTHORITY_PATH_BYTES;
 }
 
-bool pawl_contact_has_limits(const struct pawl_contact *contact)
+struct pawl_contact_mark pawl_contact_read_mark(const struct pawl_contact *contact)
 {
     char path[PAWL_AUTHORITY_PATH_BYTES];
-    return path_of(contact, "limits", path) && access(path, F_OK) == 0;
+    struct stat found;
+    struct pawl_contact_mark mark = {.there = false};
+    if (path_of(contact, PAWL_AUTHORITY_MARK, path) && stat(path, &found) == 0) {
+        mark = (struct pawl_contact_mark){.there = true,
+                                          .inode = (uint64_t)found.st_ino,
+                                          .touched_s = (int64_t)found.st_mtim.tv_sec,
+                                          .touched_ns = (int64_t)found.st_mtim.tv_nsec};
+    }
+    return mark;
+}
+
+bool pawl_contact_has_limits(const struct pawl_contact *contact)
+{
+    return pawl_contact_read_mark(contact).there;
 }
 
 /* --- Starting ------------------------------------------------------------------------------ */

@@ -22,6 +22,15 @@ struct pawl_contact {
 
 /* Whether there may be a limit: where not, nobody needs to be asked. */
 bool pawl_contact_has_limits(const struct pawl_contact *contact);
+/* The file that says so, as it is now. The authority touches it when it has changed a limit, so
+ * whoever finds it as it was knows all of them. */
+struct pawl_contact_mark {
+    bool there;
+    uint64_t inode;
+    int64_t touched_s;
+    int64_t touched_ns; /* … and so many more */
+};
+struct pawl_contact_mark pawl_contact_read_mark(const struct pawl_contact *contact);
 
 /* One request, sent again after a break: none of them does anything twice. UNREACHABLE, TIMEOUT,
  * PROTOCOL. */

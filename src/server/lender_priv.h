@@ -18,11 +18,13 @@ struct pawl_lender_limit {
 
 struct pawl_lender {
     struct pawl_engine *engine;
-    const char *marker; /* owned; NULL: none */
+    const char *marker; /* borrowed; NULL: none */
+    int64_t touched_us; /* what its time was set to */
     uint32_t next_number;
     uint32_t limit_count;
     struct pawl_lender_limit limits[PAWL_LIMITS_MAX];
-    uint32_t open_jobs; /* operations under way */
+    uint32_t open_jobs;    /* operations under way */
+    uint32_t making_count; /* … of which so many make a limit */
 };
 
 /* --- limits.c --- */

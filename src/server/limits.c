@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -169,6 +170,23 @@ static void load(struct pawl_lender *lender)
 
 /* --- The marker ---------------------------------------------------------------------------- */
 
+/* Runs that look at its time see that something has changed. It needs to be no clock's, only
+ * another one each time; what a crash keeps from being set, the next start sets. */
+static void touch_marker(struct pawl_lender *lender)
+{
+    if (lender->marker == NULL || lender->limit_count == 0) {
+        return;
+    }
+    lender->touched_us = pawl_max_i64(pawl_engine_now_us(lender->engine), lender->touched_us + 1);
+    struct timespec time = {.tv_sec = lender->touched_us / PAWL_US_PER_SECOND,
+                            .tv_nsec = lender->touched_us % PAWL_US_PER_SECOND * 1000};
+    const struct timespec times[2] = {time, time};
+    if (utimensat(AT_FDCWD, lender->marker, times, 0) != 0) {
+        pawl_log(PAWL_LOG_WARN, "%s cannot be touched (%s): runs hear of limits a little later",
+                 lender->marker, strerror(errno));
+    }
+}
+
 /* It may be there without a limit, and never a limit without it. */
 static pawl_err set_marker(const struct pawl_lender *lender, bool there, struct pawl_errmsg *msg)
 {
@@ -310,6 +328,7 @@ pawl_err pawl_lender_new(const struct pawl_lender_options *options,
         pawl_free(lender);
         return err;
     }
+    touch_marker(lender);
     *ret_lender = lender;
     return PAWL_OK;
 }
@@ -394,6 +413,7 @@ static void on_amount_set(struct pawl_op *op)
         change->err = PAWL_ERR(INVALID);
     } else {
         pawl_lender_read(job->lender, &change->limit);
+        touch_marker(job->lender);
     }
     finish(job);
 }
@@ -423,11 +443,13 @@ static void on_made(struct pawl_op *op)
     struct job *job = op->arg;
     struct pawl_limit_change *change = job->change;
     struct pawl_lender *lender = job->lender;
+    lender->making_count--;
     if (op->result.code == PAWL_RESULT_OK && lender->limit_count < PAWL_LIMITS_MAX) {
         job->limit.budget = op->result.id;
         lender->limits[lender->limit_count++] = (struct pawl_lender_limit){.limit = job->limit};
         change->limit = job->limit;
         pawl_lender_read(lender, &change->limit);
+        touch_marker(lender);
     } else {
         pawl_errmsg_set(&change->msg, "%s", pawl_result_meaning(op->result.code));
         change->err = PAWL_ERR(INVALID);
@@ -519,6 +541,7 @@ static void make_limit(struct job *job)
     };
     create.u.budget_create.scope.levels[PAWL_LEVEL_TENANT] = tenant;
     create.u.budget_create.scope.dimension = pawl_lender_dimension(&job->limit, name, value);
+    job->lender->making_count++;
     job->op.done = on_made;
     pawl_engine_submit(job->lender->engine, &create, &job->op);
 }
@@ -527,9 +550,10 @@ static void on_removed(struct pawl_op *op)
 {
     struct job *job = op->arg;
     struct pawl_errmsg msg;
-    if (job->lender->limit_count == 0) {
+    if (job->lender->limit_count == 0 && job->lender->making_count == 0) {
         (void)pawl_failed(set_marker(job->lender, false, &msg));
     }
+    touch_marker(job->lender);
     finish(job);
 }
 

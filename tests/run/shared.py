@@ -287,6 +287,77 @@ def removed(world):
         assert not pathlib.Path(world.data, "authority/limits").exists()
 
 
+def set_later(world):
+    """A run that began without any limit is bound by one that is set while it works, from its next
+    call on, also where it is one of a directory that comes first, and is none of its business."""
+    world.provider.control(default={"reply_tokens": 150})
+    run = world.start(["--max-usd", "5"], "call", "say:first", "listen", "call", "say:second",
+                      "listen", "until")
+    expect_line(run, "first")
+    before = world.bill()
+    with limits(world, ["--usd", "1", "--per", "day", f"--dir={world.data}", "--name", "there"]):
+        run.stdin.write("go\n")
+        run.stdin.flush()
+        expect_line(run, "heard")
+        expect_line(run, "second")
+        done = world.tell("limit", "--usd", "0.05", "--per", "day", "--name", "here")
+        assert done.returncode == 0, done
+        between = world.bill()
+        status, stdout, stderr = finish(run, "go\n")
+        assert status == 124 and "refused 402 pawl: the day's limit of $0.05" in stdout, stdout
+        assert "limits across runs have changed: within $0.05 per day on this" in stderr, stderr
+        assert 0 < before < between
+        assert stand(world, "here")["spent"] == world.bill() - between <= USD // 20
+        assert stand(world, "there")["spent"] == 0
+        assert spent_by_runs(world) == world.bill()
+
+
+def set_later_and_nobody_answers(world):
+    """Where a limit was set and cannot be asked, no call goes out until it can."""
+    run = world.start(["--max-usd", "5"], "call", "say:first", "listen", "timeout:12", "call",
+                      "say:asked", "listen", "until")
+    expect_line(run, "first")
+    with limits(world, ["--usd", "0.05", "--per", "day"]):
+        lock = pathlib.Path(world.data, "authority/lock")
+        end_authority(world, signal.SIGKILL)
+        lock.rename(lock.with_name("away"))
+        lock.mkdir()
+        run.stdin.write("go\n")
+        run.stdin.flush()
+        expect_line(run, "heard")
+        line = expect_line(run, "refused")
+        assert "whether they allow the call cannot be found out" in line, line
+        expect_line(run, "asked")
+        lock.rmdir()
+        lock.with_name("away").rename(lock)
+        status, stdout, _ = finish(run, "go\n")
+        assert status == 124 and "refused 402 pawl: the day's limit of $0.05" in stdout, stdout
+        assert 0 < stand(world)["spent"] < world.bill()
+
+
+def lowered(world):
+    """Lowering a limit below what is spent and lent stops a run with a slice at its next call,
+    though a call of its own is under way and keeps the slice from going back."""
+    world.provider.control(default={"reply_tokens": 150},
+                           queue=[{"reply_tokens": 150}, {"reply_tokens": 150, "pace_ms": 100}])
+    with limits(world, ["--usd", "20", "--per", "day"]):
+        run = world.start(["--max-usd", "5", "--attended"], "call", "part:150", "say:open",
+                          "listen", "until")
+        expect_line(run, "first")
+        expect_line(run, "open")
+        row = stand(world)
+        assert row["held"] > USD // 10, row
+        done = world.tell("limit", "--usd", "0.01", "--per", "day")
+        assert done.returncode == 0 and "the rest is lent to runs" in done.stdout, done
+        bill = world.bill()
+        status, stdout, stderr = finish(run, "go\n")
+        assert "refused" in stdout and "day's limit of $0.01 on this machine" in stdout, stdout
+        assert world.bill() - bill <= row["held"] // 10, (bill, world.bill())
+        assert len(world.provider.ledger()["calls"]) == 2, stdout
+        row = stand(world)
+        assert row["held"] == 0 and row["spent"] == world.bill() == spent_by_runs(world), row
+
+
 def places(world):
     """A limit on a directory or a repository binds the runs in it, and no others."""
     top = pathlib.Path(world.folder.name, "repo")
@@ -355,6 +426,9 @@ def tests(_world):
         ("a call waits for midnight", paused),
         ("a stopped run goes on when the limit is raised", raised),
         ("a stopped run goes on when the limit is removed", removed),
+        ("a limit that is set while a run works", set_later),
+        ("a limit is set and nobody can say of it", set_later_and_nobody_answers),
+        ("a limit that is lowered while a run works", lowered),
         ("limits of places", places),
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
