@@ -507,6 +507,7 @@ bool pawl_model_call_admit_summary(struct pawl_model_call *call)
 {
     struct pawl_denial denial;
     call->phase = PAWL_PHASE_BASE; /* It is about the work as a whole. */
+    pawl_limit_let_go(call->gateway);
     uint16_t code = pawl_gateway_left_in_phase(call, call->query.left, &denial);
     judge(call);
     bool fits = call->admission.verdict == PAWL_ADMISSION_ADMIT &&

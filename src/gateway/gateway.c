@@ -247,6 +247,14 @@ bool pawl_gateway_shared(struct pawl_gateway *gateway,
            authority->ops->shared(authority, &gateway->subject, unit, at_best, ret_shared);
 }
 
+bool pawl_gateway_keep(struct pawl_gateway *gateway, int unit, int64_t *ret_free, int64_t *ret_room)
+{
+    struct pawl_authority *authority = gateway->options.authority;
+    return authority->ops->keep != NULL &&
+           authority->ops->keep(authority, pawl_admission_units[unit], &gateway->kept[unit],
+                                ret_free, ret_room);
+}
+
 void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised)
 {
     struct pawl_gateway *gateway = call->gateway;

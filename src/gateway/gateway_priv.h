@@ -314,6 +314,8 @@ struct pawl_gateway {
     bool asked;                     /* the question is open, … */
     enum pawl_question_kind about;  /* … and what it is about */
     enum pawl_summary_state summary;
+    struct pawl_keep kept[PAWL_ADMISSION_UNIT_COUNT];      /* for it, while it is free */
+    struct pawl_keep kept_last[PAWL_ADMISSION_UNIT_COUNT]; /* … before it was taken */
     struct pawl_buf summary_text;
     bool summary_cut;
     struct pawl_refusal_words summed_up; /* the latch that it stands before */
@@ -350,6 +352,12 @@ bool pawl_gateway_shared(struct pawl_gateway *gateway,
                          uint16_t unit,
                          bool at_best,
                          struct pawl_shared_limit *ret_shared);
+/* Tells the authority what is kept of a unit. false: no limit across runs counts it; else what they
+ * leave beside it. */
+bool pawl_gateway_keep(struct pawl_gateway *gateway,
+                       int unit,
+                       int64_t *ret_free,
+                       int64_t *ret_room);
 /* Replaces what the call was promised beyond its hold; NULL: nothing any more. */
 void pawl_gateway_promise(struct pawl_model_call *call, const int64_t *promised);
 void pawl_gateway_wait(struct pawl_gateway *gateway, struct pawl_model_call *call);
@@ -542,6 +550,9 @@ void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
 bool pawl_limit_reached(struct pawl_model_call *call);
 /* Takes off what is left what is kept for the one more call. */
 void pawl_limit_keep(struct pawl_model_call *call);
+/* The summary's call may have it now; or it was not used after all. */
+void pawl_limit_let_go(struct pawl_gateway *gateway);
+void pawl_limit_keep_again(struct pawl_gateway *gateway);
 /* Whether a call is the limit although it would fit: no tool call is left to go on with. */
 bool pawl_limit_without_tools(struct pawl_model_call *call);
 /* The client of a call that waits for an answer has gone, or its patience has. */

@@ -14,6 +14,8 @@
  *   L2  A call is in the list of asking ones exactly while it is ASKING. Each answer judges all of
  *       them again, as if they had just come; a no refuses all.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 
@@ -46,22 +48,73 @@ static int64_t kept_of(const struct pawl_model_call *call, int unit, const int64
     return pawl_min_i64(pawl_max_i64(kept, needed[unit]), cap / KEPT_DIVISOR_MIN);
 }
 
+/* Of the run's own caps the share is kept, and of limits that others spend on too no more than the
+ * summary needs: the lender sets it aside, since it is not this gateway alone that must leave it
+ * alone. Free and room came as the least of both sides. */
+static void keep_unit(struct pawl_model_call *call, int unit, const int64_t *needed)
+{
+    struct pawl_admission_left *left = &call->query.left[unit];
+    int64_t free = 0;
+    int64_t room = 0;
+    if (!left->bound) {
+        return;
+    }
+    int64_t kept = kept_of(call, unit, needed);
+    struct pawl_keep *keep = &call->gateway->kept[unit];
+    keep->own = kept;
+    keep->shared = pawl_max_i64(keep->shared, needed[unit]); /* of the longest conversation */
+    left->kept = kept;
+    if (!pawl_gateway_keep(call->gateway, unit, &free, &room)) {
+        left->free -= kept;
+        left->room -= kept;
+        return;
+    }
+    if (left->limit > 0) { /* it has a cap of its own in this unit */
+        left->free = pawl_min_i64(left->free, left->limit - left->spent - left->held - kept);
+        left->room = pawl_min_i64(left->room, left->limit - left->spent - kept);
+    }
+    left->free = pawl_min_i64(left->free, free - left->promised);
+    left->room = pawl_min_i64(left->room, room);
+}
+
 void pawl_limit_keep(struct pawl_model_call *call)
 {
-    const struct pawl_gateway *gateway = call->gateway;
+    struct pawl_gateway *gateway = call->gateway;
     if (call->summary || !pawl_summary_available(gateway)) {
+        pawl_limit_let_go(gateway);
         return;
     }
     int64_t needed[PAWL_ADMISSION_UNIT_COUNT];
     pawl_admission_need(&call->query, call->query.input_tokens + SUMMARY_MORE_TOKENS,
                         SUMMARY_OUTPUT_KEPT, needed);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
-        struct pawl_admission_left *left = &call->query.left[unit];
-        int64_t kept = left->bound ? kept_of(call, unit, needed) : 0;
-        left->free -= kept;
-        left->room -= kept;
-        left->kept = kept;
+        keep_unit(call, unit, needed);
     }
+}
+
+static void keep_all(struct pawl_gateway *gateway)
+{
+    int64_t free = 0;
+    int64_t room = 0;
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        (void)pawl_gateway_keep(gateway, unit, &free, &room);
+    }
+}
+
+void pawl_limit_let_go(struct pawl_gateway *gateway)
+{
+    static const struct pawl_keep nothing[PAWL_ADMISSION_UNIT_COUNT];
+    if (memcmp(gateway->kept, nothing, sizeof(nothing)) != 0) {
+        memcpy(gateway->kept_last, gateway->kept, sizeof(gateway->kept));
+        memcpy(gateway->kept, nothing, sizeof(gateway->kept));
+        keep_all(gateway);
+    }
+}
+
+void pawl_limit_keep_again(struct pawl_gateway *gateway)
+{
+    memcpy(gateway->kept, gateway->kept_last, sizeof(gateway->kept));
+    keep_all(gateway);
 }
 
 bool pawl_limit_without_tools(struct pawl_model_call *call)

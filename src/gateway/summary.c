@@ -244,6 +244,7 @@ void pawl_summary_unused(struct pawl_model_call *call)
     PAWL_ASSERT(call->summary && gateway->summary == PAWL_SUMMARY_TAKEN);
     call->summary = false;
     gateway->summary = PAWL_SUMMARY_FREE;
+    pawl_limit_keep_again(gateway);
     if (gateway->latched) {
         pawl_refuse_tell_latched(gateway, &gateway->summed_up);
     }

@@ -358,6 +358,25 @@ def lowered(world):
         assert row["held"] == 0 and row["spent"] == world.bill() == spent_by_runs(world), row
 
 
+def summary_is_kept(world):
+    """What a run keeps for its summary other runs do not get, whatever is left of the limit."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.1", "--per", "day"]):
+        run = world.start(["--max-usd", "5", "--on-limit", "summary"], "call", "say:first",
+                          "listen", "until")
+        expect_line(run, "first")
+        status, stdout, _, _ = world.card(["--max-usd", "5", "--attended"], "timeout:11", "until")
+        assert "refused" in stdout, stdout
+        bill = world.bill()
+        status, stdout, stderr = finish(run, "go\n")
+        assert status == 124 and "one more call sums up" in stderr, (stdout, stderr)
+        folder, = {path.parent for path in pathlib.Path(world.data, "runs").glob("*/summary.txt")}
+        assert (folder / "summary.txt").read_text(), stdout
+        last = world.provider.bodies()[-1]
+        assert "the last answer that it pays for" in json.dumps(last["messages"][-1]), last
+        assert bill < world.bill() == stand(world)["spent"] <= USD // 10, stand(world)
+
+
 def places(world):
     """A limit on a directory or a repository binds the runs in it, and no others."""
     top = pathlib.Path(world.folder.name, "repo")
@@ -429,6 +448,7 @@ def tests(_world):
         ("a limit that is set while a run works", set_later),
         ("a limit is set and nobody can say of it", set_later_and_nobody_answers),
         ("a limit that is lowered while a run works", lowered),
+        ("a summary has its part of a limit", summary_is_kept),
         ("limits of places", places),
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
