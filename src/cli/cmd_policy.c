@@ -108,6 +108,7 @@ enum {
     OPTION_SHOW_ON_LIMIT,
     OPTION_SHOW_ESCALATION,
     OPTION_SHOW_IDLE_PAUSE,
+    OPTION_SHOW_APPROVER,
     OPTION_SHOW_ATTENDED,
     OPTION_SHOW_UNATTENDED,
     OPTION_SHOW_CAPS /* and the caps behind it, in their order */
@@ -126,6 +127,7 @@ static const struct pawl_cli_option show_options[] = {
     {OPTION_SHOW_ON_LIMIT, 0, "on-limit", "WORD", "as with pawl run"},
     {OPTION_SHOW_ESCALATION, 0, "escalation", "WORD", "as with pawl run"},
     {OPTION_SHOW_IDLE_PAUSE, 0, "idle-pause", "TIME", "as with pawl run"},
+    {OPTION_SHOW_APPROVER, 0, "approver", "COMMAND", "as with pawl run"},
     {OPTION_SHOW_ATTENDED, 0, "attended", NULL, "as with pawl run"},
     {OPTION_SHOW_UNATTENDED, 0, "unattended", NULL, "as with pawl run"},
 };
@@ -143,6 +145,8 @@ static enum pawl_policy_field_id field_of_flag(int id, const char **ret_text)
         return PAWL_POLICY_ESCALATION;
     case OPTION_SHOW_IDLE_PAUSE:
         return PAWL_POLICY_IDLE_PAUSE_AFTER;
+    case OPTION_SHOW_APPROVER:
+        return PAWL_POLICY_APPROVER;
     case OPTION_SHOW_ATTENDED:
         *ret_text = "attended";
         return PAWL_POLICY_ATTENDANCE;

@@ -31,6 +31,7 @@ enum {
     OPTION_NAME,
     OPTION_ESCALATION,
     OPTION_IDLE_PAUSE,
+    OPTION_APPROVER,
     OPTION_ATTENDED,
     OPTION_UNATTENDED,
     OPTION_PRICES,
@@ -70,6 +71,8 @@ static const struct pawl_cli_option options[] = {
      "a dearer class of model: ask, forbid or allow (default ask)"},
     {OPTION_IDLE_PAUSE, 0, "idle-pause", "TIME",
      "wait for a yes when nobody was seen for so long, or off (default 10m)"},
+    {OPTION_APPROVER, 0, "approver", "COMMAND",
+     "takes each question to a person: 'notify-send \"$PAWL_QUESTION\"', or off"},
     {OPTION_ATTENDED, 0, "attended", NULL, "somebody is there: at a cap refuse, kill nothing"},
     {OPTION_UNATTENDED, 0, "unattended", NULL, "nobody is there: at a cap end the agent"},
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
@@ -231,6 +234,7 @@ static int check_policy_words(const struct pawl_cli_call *call)
     } words[] = {
         {OPTION_ESCALATION, PAWL_POLICY_ESCALATION, "escalation"},
         {OPTION_IDLE_PAUSE, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
+        {OPTION_APPROVER, PAWL_POLICY_APPROVER, "approver"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
         const char *text = pawl_cli_value(call, words[i].id);
@@ -264,6 +268,7 @@ static int run_run(const struct pawl_cli_call *call)
         .policy = pawl_cli_value(call, OPTION_POLICY),
         .escalation = pawl_cli_value(call, OPTION_ESCALATION),
         .idle_pause = pawl_cli_value(call, OPTION_IDLE_PAUSE),
+        .approver = pawl_cli_value(call, OPTION_APPROVER),
         .model = pawl_cli_value(call, OPTION_MODEL),
         .prices = pawl_cli_value(call, OPTION_PRICES),
         .name = pawl_cli_value(call, OPTION_NAME),

@@ -36,8 +36,8 @@ static const char *remedy_of(const struct pawl_gateway *gateway,
         break;
     case PAWL_GATE_NOBODY:
         (void)snprintf(out, PART_BYTES,
-                       "Nobody can be asked here: start it with --model, --escalation allow or "
-                       "--attended");
+                       "Nobody can be asked here: start it with --model, --escalation allow, "
+                       "--approver COMMAND or --attended");
         break;
     case PAWL_GATE_TELL:
         (void)snprintf(out, PART_BYTES, "Yes: pawl approve %s, then ask again. No: pawl deny %s",

@@ -248,6 +248,7 @@ void pawl_run_approve(struct pawl_run *run,
         pawl_gateway_allow_model(run->gateway);
     }
     run->question = (struct pawl_run_question){.approval = 0};
+    pawl_approver_withdraw(&run->approver);
     say_given(run, lines, line_count, by);
     lift(run);
     reply(run, exchange, asked, lines, line_count);
@@ -275,6 +276,7 @@ void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, st
         return;
     }
     run->question = (struct pawl_run_question){.approval = 0};
+    pawl_approver_withdraw(&run->approver);
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_denied(pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &run->asked, &line);

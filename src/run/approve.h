@@ -22,6 +22,8 @@ struct pawl_run_question {
     enum pawl_question_kind kind;
     uint64_t approval; /* its id in the ledger; 0: there is none */
     bool opening;      /* … yet: it is on its way to the disk */
+    bool told;         /* where somebody sits */
+    bool sent;         /* by the approver, or it is about to be */
     uint32_t line_count;
     struct pawl_amount lines[PAWL_LINES_MAX]; /* what is asked for */
 };

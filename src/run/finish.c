@@ -34,6 +34,7 @@ void pawl_run_clear(struct pawl_run *run, const char *words)
     (void)uv_timer_stop(&run->grace_timer);
     (void)uv_timer_stop(&run->pulse_timer);
     (void)uv_timer_stop(&run->phase_timer);
+    pawl_approver_withdraw(&run->approver);
     pawl_gateway_stop(run->gateway, run->time_up ? PAWL_REFUSAL_DEADLINE : PAWL_REFUSAL_STOPPED,
                       words);
     if (!run->keeper_lost) {
@@ -220,6 +221,7 @@ static void close_loop(struct pawl_run *run)
         pawl_http_client_close(run->client);
     }
     pawl_lending_close(run->lending);
+    pawl_approver_close(&run->approver);
     uv_walk(&run->loop, close_handle, run);
     (void)uv_run(&run->loop, UV_RUN_DEFAULT);
     if (run->gateway != NULL) {

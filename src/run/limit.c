@@ -49,6 +49,7 @@ static void submit_note(struct pawl_run *run, uint16_t kind, struct pawl_slice m
 
 /* --- A question ----------------------------------------------------------------------------- */
 
+/* Where somebody sits; a line in a log reaches nobody. */
 static bool tell(struct pawl_run *run)
 {
     struct pawl_buf line;
@@ -56,7 +57,61 @@ static bool tell(struct pawl_run *run)
     pawl_lines_question(run->rundir.id, &run->asked, &line);
     bool told = pawl_run_say(run, &line);
     pawl_buf_free(&line);
-    return told;
+    return told && run->interactive;
+}
+
+static void on_approver_ended(void *arg, bool told, const char *how)
+{
+    struct pawl_run *run = arg;
+    if (told) {
+        return;
+    }
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_approver_failed(run->approver_command, how, &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+    run->question.sent = false;
+    if (!run->question.told) {
+        pawl_gateway_untold(run->gateway);
+    }
+}
+
+/* Takes the question to a person; whether that went well is known when the command has ended. */
+static bool send_question(struct pawl_run *run)
+{
+    static const char *const kinds[] = {
+        [PAWL_QUESTION_MORE] = "more",
+        [PAWL_QUESTION_MODEL] = "model",
+        [PAWL_QUESTION_RESUME] = "resume",
+    };
+    if (run->approver_command == NULL) {
+        return false;
+    }
+    struct pawl_buf line;
+    struct pawl_errmsg msg = {""};
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_question(run->rundir.id, &run->asked, &line);
+    struct pawl_slice text = pawl_buf_slice(&line);
+    text = pawl_slice_cut(&text, '\n');
+    struct pawl_approver_question question = {
+        .loop = &run->loop,
+        .command = run->approver_command,
+        .data_dir = run->dir.path,
+        .run_id = run->rundir.id,
+        .name = run->options->name,
+        .cwd = run->cwd,
+        .kind = kinds[run->asked.kind],
+        .text = text,
+        .ended = on_approver_ended,
+        .arg = run,
+    };
+    pawl_err err = pawl_approver_ask(&run->approver, &question, &msg);
+    pawl_buf_free(&line);
+    if (pawl_failed(err)) {
+        pawl_run_complain("the approver", &msg);
+    }
+    return pawl_ok(err);
 }
 
 /* It is told when it is durable. */
@@ -69,7 +124,9 @@ static void on_opened(struct pawl_op *op)
         return;
     }
     run->question.approval = op->result.id;
-    if (!tell(run)) {
+    run->question.told = tell(run);
+    run->question.sent = send_question(run);
+    if (!run->question.told && !run->question.sent) {
         pawl_gateway_untold(run->gateway);
     }
 }
@@ -125,6 +182,7 @@ static void withdraw_question(struct pawl_run *run)
     if (op == NULL) {
         return; /* It stays pending in the books, and nothing hangs on it. */
     }
+    pawl_approver_withdraw(&run->approver);
     op->done = on_noted;
     struct pawl_command no = {
         .type = PAWL_COMMAND_APPROVAL_ANSWER,
@@ -144,7 +202,9 @@ enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_questi
         return PAWL_LIMIT_HOLD;
     }
     if (run->question.approval != 0 && run->question.kind == question->kind) {
-        return tell(run) ? PAWL_LIMIT_HOLD : PAWL_LIMIT_TELL;
+        run->question.told = tell(run);
+        run->question.sent = run->question.sent || send_question(run);
+        return run->question.told || run->question.sent ? PAWL_LIMIT_HOLD : PAWL_LIMIT_TELL;
     }
     if (run->question.approval != 0) {
         withdraw_question(run);

@@ -83,7 +83,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
         pawl_lending_list(start->limits, out);
     }
     pawl_lines_mode(start->limit, start->attended, out);
-    if (start->attended) {
+    if (start->interactive) {
         pawl_buf_append_str(out,
                             "its calls are refused and nothing is killed, but it is ended when "
                             "its time is up");
@@ -93,8 +93,9 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
             PAWL_LINES_GRACE_S);
     }
     pawl_buf_printf(out, "; %s; %s\n", escalation_words(start),
-                    start->attended ? "attended (--unattended to leave it alone)"
-                                    : "may run unattended");
+                    start->interactive ? "attended (--unattended to leave it alone)"
+                    : start->attended  ? "attended by its approver"
+                                       : "may run unattended");
 }
 
 void pawl_lines_threshold(int percent, const struct pawl_account *account, struct pawl_buf *out)

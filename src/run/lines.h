@@ -27,7 +27,8 @@ struct pawl_lines_start {
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
     const struct pawl_model_guess *model;
-    bool attended;
+    bool attended;    /* somebody can be reached, … */
+    bool interactive; /* … and sits beside it */
     enum pawl_escalation_mode escalation;
     const struct pawl_limit_options *limit;
     const struct pawl_run_limits *limits; /* across runs; NULL: none */
@@ -48,6 +49,8 @@ void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, stru
 void pawl_lines_question(const char *run_id,
                          const struct pawl_limit_question *question,
                          struct pawl_buf *out);
+/* The command that takes questions to a person has failed. */
+void pawl_lines_approver_failed(const char *command, const char *how, struct pawl_buf *out);
 /* What was given, and what there is in all now; `by` may be empty. */
 void pawl_lines_given(const struct pawl_amount *lines,
                       uint32_t line_count,

@@ -103,6 +103,11 @@ void pawl_lines_question(const char *run_id,
     pawl_buf_printf(out, "   No: pawl deny %s\n", run_id);
 }
 
+void pawl_lines_approver_failed(const char *command, const char *how, struct pawl_buf *out)
+{
+    pawl_buf_printf(out, "pawl: the approver told nobody (%s): %.200s\n", how, command);
+}
+
 void pawl_lines_given(const struct pawl_amount *lines,
                       uint32_t line_count,
                       const struct pawl_account *account,

@@ -183,6 +183,13 @@ bool pawl_run_policy_attended(const struct pawl_run_policy *policy,
     return attended;
 }
 
+const char *pawl_run_policy_approver(const struct pawl_run_policy *policy)
+{
+    const struct pawl_policy_value *value =
+        pawl_policy_get(&policy->policy, PAWL_POLICY_APPROVER, "");
+    return value == NULL || value->word ? NULL : value->text.data; /* NUL-terminated */
+}
+
 /* --- Caps ------------------------------------------------------------------------------------ */
 
 void pawl_run_policy_size(const struct pawl_run_policy *policy,

@@ -55,6 +55,8 @@ uint32_t pawl_run_policy_weekly_top(const struct pawl_run_policy *policy);
 bool pawl_run_policy_attended(const struct pawl_run_policy *policy,
                               enum pawl_run_attendance flag,
                               bool terminal);
+/* The command that takes questions to a person; NULL: there is none. */
+const char *pawl_run_policy_approver(const struct pawl_run_policy *policy);
 
 /* Computes the dollars where the policy says `auto` and nobody gave any; else the cap and the
  * sizing stay as they are. */

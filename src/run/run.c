@@ -56,6 +56,7 @@ static pawl_err take_flags(struct pawl_run *run, struct pawl_errmsg *msg)
     } flags[] = {
         {run->options->escalation, PAWL_POLICY_ESCALATION, "escalation"},
         {run->options->idle_pause, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
+        {run->options->approver, PAWL_POLICY_APPROVER, "approver"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(flags); i++) {
         struct pawl_policy_setting setting = {
@@ -123,15 +124,21 @@ static pawl_err settle_phases(struct pawl_run *run, struct pawl_errmsg *msg)
 /* Whether somebody can be reached, and whether somebody has to be. */
 static pawl_err settle_attendance(struct pawl_run *run, struct pawl_errmsg *msg)
 {
-    run->attended =
+    const char *approver = pawl_run_policy_approver(&run->policy);
+    run->attended = pawl_run_policy_attended(&run->policy, run->options->attendance,
+                                             run->terminal.attended || approver != NULL);
+    run->interactive =
         pawl_run_policy_attended(&run->policy, run->options->attendance, run->terminal.attended);
+    run->approver_command = run->attended ? approver : NULL;
     if (run->attended || pawl_policy_is(&run->policy.policy, PAWL_POLICY_UNATTENDED, "allow")) {
         return PAWL_OK;
     }
-    pawl_errmsg_set(msg,
-                    "the policy %s wants a person beside the run, and there is no terminal that "
-                    "somebody sits at. Start it from one, or say --attended if somebody watches it",
-                    pawl_run_policy_name(&run->policy));
+    pawl_errmsg_set(
+        msg,
+        "the policy %s wants a person beside the run, and there is no terminal that "
+        "somebody sits at. Start it from one, say --attended if somebody watches it, or "
+        "how somebody is told: --approver COMMAND",
+        pawl_run_policy_name(&run->policy));
     return PAWL_ERR(PERMISSION);
 }
 

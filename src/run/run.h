@@ -53,6 +53,7 @@ struct pawl_run_options {
     const char *policy;     /* a built-in one's name, or a file; NULL: policy.h chooses */
     const char *escalation; /* the policy's word in its place; NULL: as the policy says */
     const char *idle_pause; /* the same of idle.pause_after */
+    const char *approver;   /* the same of approver */
     enum pawl_run_attendance attendance;
     bool on_limit_given; /* by a flag; else the policy says what happens at the limit */
     bool summary_given;

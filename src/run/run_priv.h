@@ -33,6 +33,7 @@
 #include "net/client.h"
 #include "net/server.h"
 #include "run/approve.h"
+#include "run/approver.h"
 #include "run/caps.h"
 #include "run/card.h"
 #include "run/control.h"
@@ -98,7 +99,9 @@ struct pawl_run {
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     struct pawl_run_phases phases;
     enum pawl_run_cap_index primary;
-    bool attended;
+    bool attended;                /* somebody can be reached, … */
+    bool interactive;             /* … and sits beside it: at a cap nothing is killed */
+    const char *approver_command; /* that takes questions to somebody; NULL: there is none */
     struct pawl_price_book *prices;
     char prices_path[PAWL_PATH_BYTES]; /* where prices of one's own are, or would go */
     struct pawl_model_guess model;
@@ -137,6 +140,7 @@ struct pawl_run {
     struct pawl_worktree worktree;
     struct pawl_windows windows;
     struct pawl_presence presence;
+    struct pawl_approver approver;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
 
     /* What happened. */

@@ -276,7 +276,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .account_key = run->windows.key,
         .arg = run,
     };
-    options.limit.attended = run->attended;
+    options.limit.attended = run->interactive;
     pawl_run_phases_options(run, &options.phases);
     for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         options.upstreams[i] = run->upstreams.urls[i];
@@ -317,6 +317,7 @@ static void say_start(struct pawl_run *run)
         .primary = run->primary,
         .model = &run->model,
         .attended = run->attended,
+        .interactive = run->interactive,
         .escalation = pawl_run_policy_escalation(&run->policy),
         .limit = &run->limit,
         .limits = &limits,

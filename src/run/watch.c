@@ -183,10 +183,10 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     run->latch.name = run->latch_name;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_latched(&run->latch, run->attended, &line);
+    pawl_lines_latched(&run->latch, run->interactive, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
-    if (!run->attended && !ending) {
+    if (!run->interactive && !ending) {
         (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);
     }
 }

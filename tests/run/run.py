@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
+import approvers  # noqa: E402
 import caps  # noqa: E402
 import control  # noqa: E402
 import count as counting  # noqa: E402
@@ -36,7 +37,7 @@ import world as surroundings  # noqa: E402
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
-          "gate": gate, "resume": resume, "reviews": reviews,
+          "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
           "shared": shared, "phases": phases}
 
 

@@ -263,7 +263,12 @@ static void start_line_is_one_line_with_all_caps(void **state)
     static const char *const refused[] = {"some-model (no price is known: its calls are refused);",
                                           NULL};
     expect_words(pawl_buf_cstr(&out), refused);
-    start.attended = true;
+    start.attended = true; /* By somebody who is elsewhere: it is ended all the same. */
+    pawl_buf_reset(&out);
+    pawl_lines_start(&start, &out);
+    static const char *const elsewhere[] = {"ended after 10s", "attended by its approver", NULL};
+    expect_words(pawl_buf_cstr(&out), elsewhere);
+    start.interactive = true;
     model.name = NULL;
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
