@@ -7,6 +7,9 @@
 # beside it succeeds: somebody's own Node or CMake is as good as Debian's, and installing a second
 # one could break the first. When all is there, nothing is asked of the network or of root.
 #
+# Some packages only a few tests want, which are skipped by name where they cannot be had: such a
+# package may be missing.
+#
 # Exit status: 0 all there now, 1 something is missing and could not be installed.
 set -euo pipefail
 
@@ -18,6 +21,7 @@ if [ "${1:-}" = --check ]; then
 fi
 set_name=${1:-build}
 missing=()
+wanted=()
 
 # need PACKAGE[|ALTERNATIVE…] [CHECK…]: CHECK is a command whose success means "there".
 need() {
@@ -32,6 +36,16 @@ need() {
         return
     fi
     missing+=("$names")
+}
+
+# want PACKAGE CHECK…: as need, but it may be missing.
+want() {
+    local before=("${missing[@]}")
+    need "$@"
+    if [ ${#missing[@]} -gt ${#before[@]} ]; then
+        missing=("${before[@]}")
+        wanted+=("$1")
+    fi
 }
 
 program() {
@@ -86,6 +100,8 @@ need_test() {
     need nodejs program node
     need npm program npm
     need procps program ps
+    want zsh program zsh
+    want fish program fish
 }
 
 clang_has_sanitizers() {
@@ -114,25 +130,32 @@ case $set_name in
         ;;
 esac
 
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && { [ ${#wanted[@]} -eq 0 ] || [ -n "$check_only" ]; }; then
     [ -n "$check_only" ] || echo "deps: everything for '$set_name' is there"
     exit 0
 fi
-echo "deps: missing for '$set_name': ${missing[*]//|/ or }" >&2
+all=("${missing[@]}" "${wanted[@]}")
 if [ -n "$check_only" ]; then
+    echo "deps: missing for '$set_name': ${missing[*]//|/ or }" >&2
     echo "deps: \`make deps\` installs what the build needs, \`make deps-test\` the rest" >&2
     exit 1
 fi
+echo "deps: missing for '$set_name': ${all[*]//|/ or }" >&2
+
+# No way to install: that matters only if something has to be there.
+give_up() {
+    echo "deps: $*" >&2
+    [ ${#missing[@]} -gt 0 ] || exit 0
+    exit 1
+}
 
 if ! program apt-get >/dev/null; then
-    echo "deps: this system has no apt-get; install the equivalents of the packages above" >&2
-    exit 1
+    give_up "this system has no apt-get; install the equivalents of the packages above"
 fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! program sudo >/dev/null; then
-        echo "deps: not root and no sudo; as root, run: apt-get install ${missing[*]}" >&2
-        exit 1
+        give_up "not root and no sudo; as root, run: apt-get install ${all[*]}"
     fi
     # CI has nobody to type a password.
     as_root=(sudo)
@@ -143,18 +166,32 @@ apt() {
         -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" </dev/null
 }
 
-apt update
-packages=()
-for names in "${missing[@]}"; do
-    # The first alternative that this release has.
-    for name in ${names//|/ }; do
+apt update || give_up "the lists of packages cannot be had"
+# Prints the first alternative that this release has.
+available() {
+    local name
+    for name in ${1//|/ }; do
         if apt-cache show "$name" >/dev/null 2>&1; then
-            packages+=("$name")
-            continue 2
+            echo "$name"
+            return
         fi
     done
-    echo "deps: no package for '$names' in this release's lists" >&2
-    exit 1
+    return 1
+}
+
+packages=()
+for names in "${missing[@]}"; do
+    packages+=("$(available "$names")") ||
+        give_up "no package for '$names' in this release's lists"
 done
-apt install --no-install-recommends "${packages[@]}"
-echo "deps: installed ${packages[*]}"
+if [ ${#packages[@]} -gt 0 ]; then
+    apt install --no-install-recommends "${packages[@]}"
+    echo "deps: installed ${packages[*]}"
+fi
+for names in "${wanted[@]}"; do
+    if name=$(available "$names") && apt install --no-install-recommends "$name"; then
+        echo "deps: installed $name"
+    else
+        echo "deps: '$names' cannot be had; the tests that want it are skipped" >&2
+    fi
+done

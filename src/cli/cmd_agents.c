@@ -217,7 +217,7 @@ static int run_agents(const struct pawl_cli_call *call)
     struct pawl_errmsg msg = {""};
     enum pawl_agent only = PAWL_AGENT_COUNT;
     if (call->operand_count > 0 && !pawl_agent_by_name(call->operands[0], &only)) {
-        return pawl_cli_usage_error(call, "NAME is claude, codex, gemini or none, not '%s'",
+        return pawl_cli_usage_error(call, "AGENT is claude, codex, gemini or none, not '%s'",
                                     call->operands[0]);
     }
     if (pawl_failed(pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &page.dir, &msg))) {
@@ -246,10 +246,10 @@ static int run_agents(const struct pawl_cli_call *call)
 
 const struct pawl_cli_command pawl_cli_command_agents = {
     .name = "agents",
-    .operands = "[NAME]",
+    .operands = "[AGENT]",
     .summary = "what 'pawl run' puts into the agents that it knows",
     .text =
-        "Shows for NAME (claude, codex, gemini; none: any other), or for all of them, the "
+        "Shows for AGENT (claude, codex, gemini; none: any other), or for all of them, the "
         "variables,\n"
         "arguments and files that 'pawl run' would give it here so that no model call goes past\n"
         "the gateway, with the reason for each. An agent whose calls would be paid elsewhere\n"

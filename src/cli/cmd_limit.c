@@ -169,27 +169,79 @@ static const struct pawl_cli_column columns[] = {
     {"HELD", true, 0}, {"LEFT", true, 0},    {"RESETS", false, 0},
 };
 
-static bool print_list(struct pawl_slice body, bool json)
+typedef void take_limit_fn(void *arg, const struct pawl_limit *limit);
+
+/* The limits of an answer, one after the other. false: it is none. */
+static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg)
 {
     struct pawl_arena arena;
     struct pawl_json list;
     struct pawl_json_limits limits = {.depth_max = 8, .nodes_max = 1 << 20};
-    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
     pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
     bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &list);
     uint32_t node = good ? pawl_json_first(&list, pawl_json_get(&list, 0, "limits")) : 0;
     for (; good && node != PAWL_JSON_NONE; node = pawl_json_next(&list, node)) {
         struct pawl_limit limit;
         good = pawl_wire_read_limit(&list, node, &arena, &limit);
-        if (good && json) {
-            print_json(&limit);
-        } else if (good) {
-            add_row(table, &limit);
+        if (good) {
+            take(arg, &limit);
         }
     }
     pawl_arena_free(&arena);
+    return good;
+}
+
+static void take_json(void *arg, const struct pawl_limit *limit)
+{
+    (void)arg;
+    print_json(limit);
+}
+
+static void take_row(void *arg, const struct pawl_limit *limit)
+{
+    add_row(arg, limit);
+}
+
+static bool print_list(struct pawl_slice body, bool json)
+{
+    if (json) {
+        return each_limit(body, take_json, NULL);
+    }
+    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    bool good = each_limit(body, take_row, table);
     pawl_cli_table_print(table, stdout);
     return good;
+}
+
+struct naming {
+    pawl_cli_limit_fn *fn;
+    void *arg;
+};
+
+static void take_name(void *arg, const struct pawl_limit *limit)
+{
+    const struct naming *naming = arg;
+    char money[PAWL_CAP_TEXT_BYTES];
+    char period[PAWL_LIMIT_WORDS_BYTES];
+    char about[2 * PAWL_LIMIT_WORDS_BYTES];
+    (void)snprintf(about, sizeof(about), "%s per %s", phrase(limit, limit->amount, money),
+                   pawl_limit_period(limit, period));
+    naming->fn(naming->arg, limit->name, about);
+}
+
+void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, void *arg)
+{
+    struct pawl_errmsg msg = {""};
+    struct naming naming = {.fn = fn, .arg = arg};
+    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = TIMEOUT_MS};
+    struct pawl_contact_answer answer = {.status = 0};
+    pawl_buf_init(&answer.body, PAWL_WIRE_BYTES_MAX);
+    if (pawl_ok(pawl_contact_send(&contact, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE,
+                                  &answer, &msg)) &&
+        answer.status == 200) {
+        (void)each_limit(pawl_buf_slice(&answer.body), take_name, &naming);
+    }
+    pawl_buf_free(&answer.body);
 }
 
 bool pawl_cli_has_limits(const struct pawl_datadir *dir)

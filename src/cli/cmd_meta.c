@@ -73,7 +73,11 @@ const struct pawl_cli_command pawl_cli_command_completion = {
     .name = "completion",
     .operands = "SHELL",
     .summary = "completions for bash, zsh or fish",
-    .text = "Prints a script that teaches SHELL pawl's commands, options and run ids.",
+    .text =
+        "Prints a script that teaches SHELL to complete pawl's commands, options and their "
+        "values:\n"
+        "runs, models, policies, limits and phases as they are when Tab is pressed; and behind\n"
+        "`pawl run --` the agent's own command.",
     .examples = "  source <(pawl completion bash)\n"
                 "  pawl completion zsh > \"${fpath[1]}/_pawl\"\n"
                 "  pawl completion fish > ~/.config/fish/completions/pawl.fish",

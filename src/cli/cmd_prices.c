@@ -102,7 +102,7 @@ static const struct pawl_cli_column columns[] = {
     {"CACHE READ", true, 0}, {"CACHE WRITE", true, 0}, {"CONTEXT", true, 0},
 };
 
-static bool metered(const struct pawl_price *price)
+bool pawl_cli_is_metered(const struct pawl_price *price)
 {
     return pawl_slice_equal_str(price->provider, "anthropic") ||
            pawl_slice_equal_str(price->provider, "openai") ||
@@ -138,7 +138,7 @@ static void list_matching(struct listing *listing,
          i = pawl_price_book_search(book, needle, i + 1)) {
         struct pawl_price price;
         pawl_price_book_at(book, i, now_us, &price);
-        if (all || metered(&price)) {
+        if (all || pawl_cli_is_metered(&price)) {
             show(listing, &price);
         }
     }

@@ -27,6 +27,7 @@ const struct pawl_cli_command *const pawl_cli_commands[] = {
     &pawl_cli_command_verify,
     &pawl_cli_command_authority,
     &pawl_cli_command_hook,
+    &pawl_cli_command_complete,
     &pawl_cli_command_completion,
     &pawl_cli_command_man,
     &pawl_cli_command_version,

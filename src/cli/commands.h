@@ -23,6 +23,7 @@ extern const struct pawl_cli_command pawl_cli_command_accounts;
 extern const struct pawl_cli_command pawl_cli_command_policy;
 extern const struct pawl_cli_command pawl_cli_command_verify;
 extern const struct pawl_cli_command pawl_cli_command_authority;
+extern const struct pawl_cli_command pawl_cli_command_complete;
 extern const struct pawl_cli_command pawl_cli_command_completion;
 extern const struct pawl_cli_command pawl_cli_command_man;
 extern const struct pawl_cli_command pawl_cli_command_version;

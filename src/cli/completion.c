@@ -1,257 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * completion.c: completions for bash, zsh and fish, written from the tables. Run ids are asked
- * from pawl itself, so they are always the ones of the data directory in use.
+ * completion.c: completions for bash, zsh and fish. Each script only carries words: it asks
+ * `pawl complete` (cmd_complete.c), the very program that is being typed, what may stand under the
+ * cursor, so it never grows old and knows runs, limits and phases as they are at that moment.
  */
 #include <string.h>
 
 #include "base/attrs.h"
 #include "cli/cli.h"
 
-static void bash_words(FILE *out, const struct pawl_cli_option *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        fprintf(out, " --%s", options[i].name);
-    }
-}
+/* bash breaks a line at '=', '@' and ':' too, and replaces only what stands behind the last of
+ * them ('@' itself it replaces as well). So the words are put together again as they were typed,
+ * and what bash does not replace is taken from the candidates. Its own way to filter words
+ * (compgen -W) would expand them: a run may be called "$(reboot)". */
+static const char bash_script[] =
+    "_pawl() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} words=() starts=() i piece before\n"
+    "    line=${line#*\"${COMP_WORDS[0]}\"}\n"
+    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "        piece=${COMP_WORDS[i]} before=${line%%\"${COMP_WORDS[i]}\"*}\n"
+    "        line=${line#*\"$piece\"}\n"
+    "        if [[ -n $before || ${#words[@]} -eq 0 ]]; then\n"
+    "            words+=(\"$piece\") starts+=(\"$i\")\n"
+    "        else\n"
+    "            words[-1]+=$piece\n"
+    "        fi\n"
+    "    done\n"
+    "    piece=${line#\"${line%%[![:space:]]*}\"}\n"
+    "    if [[ $piece != \"$line\" || ${#words[@]} -eq 0 ]]; then\n"
+    "        words+=(\"$piece\") starts+=(\"$COMP_CWORD\")\n"
+    "    else\n"
+    "        words[-1]+=$piece\n"
+    "    fi\n"
+    "    local word=${words[-1]} kept= breaks= sign pawl=${COMP_WORDS[0]/#\\~/$HOME} lines\n"
+    "    for sign in = @ :; do\n"
+    "        [[ $COMP_WORDBREAKS == *\"$sign\"* ]] && breaks+=$sign\n"
+    "    done\n"
+    "    [[ -n $breaks ]] && kept=${word%\"${word##*[$breaks]}\"} kept=${kept%@}\n"
+    "    mapfile -t lines < <(\"$pawl\" complete -- \"${words[@]}\" 2>/dev/null)\n"
+    "    COMPREPLY=()\n"
+    "    for piece in \"${lines[@]:1}\"; do\n"
+    "        piece=${piece%%$'\\t'*}\n"
+    "        printf -v piece %q \"${piece#\"$kept\"}\"\n"
+    "        COMPREPLY+=(\"$piece\")\n"
+    "    done\n"
+    "    case ${lines[0]} in\n"
+    "    :open) compopt -o nospace ;;\n"
+    "    :files | :directories)\n"
+    "        [[ $word == --*=* ]] && word=${word#*=}\n"
+    "        [[ ${lines[0]} == :files ]] && i=-f || i=-d\n"
+    "        mapfile -t lines < <(compgen \"$i\" -- \"$word\")\n"
+    "        ((${#lines[@]})) && compopt -o filenames\n"
+    "        COMPREPLY+=(\"${lines[@]}\") ;;\n"
+    "    ':command '*)\n"
+    "        i=${lines[0]#:command }\n"
+    "        if ((i == ${#words[@]} - 1)); then\n"
+    "            mapfile -t COMPREPLY < <(compgen -c -- \"$word\" | sort -u)\n"
+    "        elif declare -F _command_offset >/dev/null; then\n"
+    "            _command_offset \"${starts[i]}\"\n"
+    "        fi\n"
+    "        ((${#COMPREPLY[@]})) || compopt -o default ;;\n"
+    "    esac\n"
+    "}\n"
+    "complete -F _pawl pawl\n";
 
-/* One row of the case: a command's options, and its verbs or run ids. */
-static void bash_command(FILE *out, const struct pawl_cli_command *command)
-{
-    fprintf(out, "        '%s') words='", command->name);
-    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
-        fprintf(out, " %s", pawl_cli_last_word(command->verbs[i]));
-    }
-    bash_words(out, command->options, command->option_count);
-    bash_words(out, pawl_cli_common_options, pawl_cli_common_option_count);
-    fputs("'", out);
-    if (strstr(command->operands, "RUN") != NULL) {
-        fputs("; words+=\" last $(pawl runs --ids 2>/dev/null)\"", out);
-    }
-    fputs(" ;;\n", out);
-}
+/* As a file in $fpath it is loaded by its first line and called at the end; from `source` it only
+ * makes itself known. */
+static const char zsh_script[] =
+    "#compdef pawl\n"
+    "_pawl() {\n"
+    "    local -a given lines whole\n"
+    "    local pawl=${(Q)words[1]} line word\n"
+    "    (( CURRENT > 2 )) && given=(\"${(@Q)words[2,CURRENT-1]}\")\n"
+    "    lines=(\"${(@f)$(${~pawl} complete -- \"${given[@]}\" \"${(Q)PREFIX}\" 2>/dev/null)}\")\n"
+    "    local todo=$lines[1]\n"
+    "    for line in \"${(@)lines[2,-1]}\"; do\n"
+    "        word=${line%%$'\\t'*}\n"
+    "        [[ -n $word ]] && whole+=(\"${word//:/\\\\:}:${line#*$'\\t'}\")\n"
+    "    done\n"
+    "    local -a blank\n"
+    "    [[ $todo == :open ]] && blank=(-S '')\n"
+    "    (( $#whole )) && _describe -V pawl whole \"${blank[@]}\"\n"
+    "    case $todo in\n"
+    "    :files) compset -P '--*='; _files ;;\n"
+    "    :directories) compset -P '--*='; _files -/ ;;\n"
+    "    ':command '*)\n"
+    "        shift $(( ${todo#:command } + 1 )) words\n"
+    "        (( CURRENT -= ${todo#:command } + 1 ))\n"
+    "        _normal ;;\n"
+    "    esac\n"
+    "}\n"
+    "if [[ $funcstack[1] == _pawl ]]; then\n"
+    "    _pawl \"$@\"\n"
+    "else\n"
+    "    compdef _pawl pawl\n"
+    "fi\n";
 
-static void bash_noun(FILE *out, const struct pawl_cli_command *command)
-{
-    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
-        fprintf(out, "|'%s'", command->verbs[i]->name);
-    }
-}
-
-static void print_bash(FILE *out)
-{
-    fputs("_pawl() {\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words i\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-          "        words='",
-          out);
-    for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        if (!pawl_cli_commands[i]->hidden) {
-            fprintf(out, "%s%s", i > 0 ? " " : "", pawl_cli_commands[i]->name);
-        }
-    }
-    fputs("'\n"
-          "    else\n"
-          "        for ((i = 2; i < COMP_CWORD; i++)); do\n"
-          "            if [ \"$command\" = run ] && [ \"${COMP_WORDS[i]}\" = -- ]; then\n"
-          "                COMPREPLY=($(compgen -o default -- \"$word\")); return\n"
-          "            fi\n"
-          "        done\n"
-          "        if [ \"$COMP_CWORD\" -gt 2 ]; then\n"
-          "            case \"$command ${COMP_WORDS[2]}\" in\n"
-          "            ''",
-          out);
-    pawl_cli_each_command(out, bash_noun);
-    fputs(") command+=\" ${COMP_WORDS[2]}\" ;;\n"
-          "            esac\n"
-          "        fi\n"
-          "        case $command in\n",
-          out);
-    pawl_cli_each_command(out, bash_command);
-    fputs("        esac\n"
-          "    fi\n"
-          "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-          "}\n"
-          "complete -o default -F _pawl pawl\n",
-          out);
-}
-
-/* Single quotes inside a single-quoted word. */
-static void quoted(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (*text == '\'') {
-            fputs("'\\''", out);
-        } else {
-            fputc(*text, out);
-        }
-    }
-}
-
-static void zsh_option(FILE *out, const struct pawl_cli_option *option)
-{
-    fprintf(out, " \\\n            '--%s%s[", option->name,
-            option->argument == NULL     ? ""
-            : option->argument[0] == '[' ? "=-"
-                                         : "=");
-    for (const char *c = option->help; *c != '\0'; c++) {
-        if (*c == '[' || *c == ']' || *c == ':') {
-            fputc('\\', out);
-        }
-        if (*c == '\'') {
-            fputs("'\\''", out);
-        } else {
-            fputc(*c, out);
-        }
-    }
-    fputs("]", out);
-    if (option->argument != NULL) {
-        bool optional = option->argument[0] == '[';
-        int bytes = (int)strcspn(option->argument + optional, "]");
-        fprintf(out, "%s:%.*s:", optional ? ":" : "", bytes, option->argument + optional);
-    }
-    fputs("'", out);
-}
-
-static void zsh_arguments(FILE *out, const struct pawl_cli_command *command)
-{
-    fputs("shift words; (( CURRENT-- )); _arguments", out);
-    for (size_t i = 0; i < command->option_count; i++) {
-        zsh_option(out, &command->options[i]);
-    }
-    for (size_t i = 0; i < pawl_cli_common_option_count; i++) {
-        zsh_option(out, &pawl_cli_common_options[i]);
-    }
-    if (strstr(command->operands, "RUN") != NULL) {
-        fputs(" \\\n            '1:run:(last ${(f)\"$(pawl runs --ids 2>/dev/null)\"})'", out);
-    } else if (command->stops_at_operand) {
-        fputs(" \\\n            '*::command:_normal'", out);
-    }
-    fputs(" ;;\n", out);
-}
-
-/* "'check:what it does'", a row of an array. */
-static void zsh_described(FILE *out, const struct pawl_cli_command *command)
-{
-    fprintf(out, "        '%s:", pawl_cli_last_word(command));
-    quoted(out, command->summary);
-    fputs("'\n", out);
-}
-
-static void zsh_command(FILE *out, const struct pawl_cli_command *command)
-{
-    fprintf(out, "    %s) ", command->name);
-    if (command->verbs != NULL) {
-        fputs("local -a verbs\n    verbs=(\n", out);
-        for (size_t i = 0; command->verbs[i] != NULL; i++) {
-            zsh_described(out, command->verbs[i]);
-        }
-        fputs("    )\n"
-              "    if (( CURRENT == 3 )); then _describe verb verbs; fi\n"
-              "    case $words[3] in\n",
-              out);
-        for (size_t i = 0; command->verbs[i] != NULL; i++) {
-            fprintf(out, "    %s) shift words; (( CURRENT-- )); ",
-                    pawl_cli_last_word(command->verbs[i]));
-            zsh_arguments(out, command->verbs[i]);
-        }
-        fputs("    *) ", out);
-        zsh_arguments(out, command);
-        fputs("    esac ;;\n", out);
-        return;
-    }
-    zsh_arguments(out, command);
-}
-
-static void print_zsh(FILE *out)
-{
-    fputs("#compdef pawl\n_pawl() {\n    local -a commands\n    commands=(\n", out);
-    for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        if (!pawl_cli_commands[i]->hidden) {
-            zsh_described(out, pawl_cli_commands[i]);
-        }
-    }
-    fputs("    )\n"
-          "    if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
-          "    case $words[2] in\n",
-          out);
-    for (size_t i = 0; i < pawl_cli_command_count; i++) {
-        if (!pawl_cli_commands[i]->hidden) {
-            zsh_command(out, pawl_cli_commands[i]);
-        }
-    }
-    fputs("    esac\n}\n_pawl \"$@\"\n", out);
-}
-
-/* Where a command's words may stand: fish's condition for `complete -n`. */
-static void fish_condition(FILE *out, const struct pawl_cli_command *command)
-{
-    const char *verb = strchr(command->name, ' ');
-    fprintf(out, "'__fish_seen_subcommand_from %.*s",
-            (int)(verb != NULL ? verb - command->name : (long)strlen(command->name)),
-            command->name);
-    if (verb != NULL) {
-        fprintf(out, "; and __fish_seen_subcommand_from %s", verb + 1);
-    }
-    fputc('\'', out);
-}
-
-static void
-fish_option(FILE *out, const struct pawl_cli_command *command, const struct pawl_cli_option *option)
-{
-    fputs("complete -c pawl -n ", out);
-    fish_condition(out, command);
-    fprintf(out, " -l %s", option->name);
-    if (option->letter != 0) {
-        fprintf(out, " -s %c", option->letter);
-    }
-    fprintf(out, "%s -d '", option->argument != NULL && option->argument[0] != '[' ? " -r" : "");
-    quoted(out, option->help);
-    fputs("'\n", out);
-}
-
-static void fish_word(FILE *out, const char *word, const char *summary)
-{
-    fprintf(out, " -f -a %s -d '", word);
-    quoted(out, summary);
-    fputs("'\n", out);
-}
-
-static void fish_command(FILE *out, const struct pawl_cli_command *command)
-{
-    if (strchr(command->name, ' ') == NULL) {
-        fputs("complete -c pawl -n __fish_use_subcommand", out);
-        fish_word(out, command->name, command->summary);
-    }
-    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
-        fputs("complete -c pawl -n ", out);
-        fish_condition(out, command);
-        fish_word(out, pawl_cli_last_word(command->verbs[i]), command->verbs[i]->summary);
-    }
-    for (size_t i = 0; i < command->option_count; i++) {
-        fish_option(out, command, &command->options[i]);
-    }
-    if (strstr(command->operands, "RUN") != NULL) {
-        fputs("complete -c pawl -n ", out);
-        fish_condition(out, command);
-        fputs(" -f -a '(echo last; pawl runs --ids 2>/dev/null)'\n", out);
-    }
-}
-
-static void print_fish(FILE *out)
-{
-    pawl_cli_each_command(out, fish_command);
-}
+static const char fish_script[] =
+    "function __pawl_complete\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -l word (commandline -ct)\n"
+    "    set -l pawl $words[1]\n"
+    "    set -e words[1]\n"
+    "    set -l lines ($pawl complete -- $words $word 2>/dev/null)\n"
+    "    set -l todo $lines[1]\n"
+    "    set -e lines[1]\n"
+    "    set -l lead (string match -r '^--[^=]*=' -- $word)\n"
+    "    set -l rest (string replace -r '^--[^=]*=' '' -- $word)\n"
+    "    for line in $lines\n"
+    "        echo $line\n"
+    "    end\n"
+    "    switch \"$todo\"\n"
+    "        case ':files'\n"
+    "            for path in (__fish_complete_path $rest)\n"
+    "                echo \"$lead$path\"\n"
+    "            end\n"
+    "        case ':directories'\n"
+    "            for path in (__fish_complete_directories $rest)\n"
+    "                echo \"$lead$path\"\n"
+    "            end\n"
+    "        case ':command *'\n"
+    "            set -l skip (string replace ':command ' '' -- $todo)\n"
+    "            set -l agent\n"
+    "            if test (count $words) -gt $skip\n"
+    "                set agent (string escape -- $words[(math $skip + 1)..-1])\n"
+    "            end\n"
+    "            complete -C (string join ' ' -- $agent $word)\n"
+    "    end\n"
+    "end\n"
+    "complete -c pawl -k -f -a '(__pawl_complete)'\n";
 
 bool pawl_cli_print_completion(FILE *out, const char *shell)
 {
     static const struct {
         const char *shell;
-        void (*print)(FILE *out);
-    } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
+        const char *script;
+    } shells[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(shells); i++) {
         if (strcmp(shell, shells[i].shell) == 0) {
-            shells[i].print(out);
+            fputs(shells[i].script, out);
             return true;
         }
     }

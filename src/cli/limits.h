@@ -19,6 +19,9 @@ bool pawl_cli_has_limits(const struct pawl_datadir *dir);
 int pawl_cli_print_limits(const struct pawl_cli_call *call,
                           const struct pawl_datadir *dir,
                           const char *before);
+/* Each limit's name with a word about it, "$20.00 per day"; nothing where they cannot be had. */
+typedef void pawl_cli_limit_fn(void *arg, const char *name, const char *about);
+void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, void *arg);
 /* The windows that providers told of, if any: `before` and the table. */
 PAWL_MUST_CHECK pawl_err pawl_cli_print_windows(const struct pawl_datadir *dir,
                                                 const char *before,

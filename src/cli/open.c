@@ -11,8 +11,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "run/glance.h"
 #include "run/prices.h"
 #include "run/settle.h"
+
+enum { LOOK_MS = 1000 };
 
 int pawl_cli_open_prices(const struct pawl_cli_call *call,
                          const char *prices,
@@ -142,6 +145,38 @@ pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
     return PAWL_OK;
 }
 
+struct named {
+    const struct pawl_datadir *dir;
+    const char *name;
+    char id[PAWL_RUN_ID_BYTES]; /* "": not found */
+};
+
+static bool take_named(void *arg, const char *id)
+{
+    struct named *named = arg;
+    struct pawl_errmsg msg = {""};
+    static struct pawl_glance glance;
+    if (pawl_ok(pawl_glance_ask(named->dir, id, LOOK_MS, NULL, &glance, &msg)) &&
+        strcmp(glance.name, named->name) == 0) {
+        memcpy(named->id, glance.id, sizeof(named->id));
+    }
+    return named->id[0] == '\0';
+}
+
+/* Of several runs of one name the newest counts; who speaks to a live one means a live one. */
+static bool
+find_live(const struct pawl_datadir *dir, const char *text, char ret_id[static PAWL_RUN_ID_BYTES])
+{
+    struct named named = {.dir = dir, .name = text, .id = ""};
+    struct pawl_errmsg msg = {""};
+    if (strcmp(text, "last") == 0 || text[0] == '\0' ||
+        pawl_failed(pawl_glance_candidates(dir, take_named, &named, &msg)) || named.id[0] == '\0') {
+        return false;
+    }
+    memcpy(ret_id, named.id, sizeof(named.id));
+    return true;
+}
+
 int pawl_cli_open_run(const struct pawl_cli_call *call,
                       const char *data_dir,
                       const char *text,
@@ -158,7 +193,9 @@ int pawl_cli_open_run(const struct pawl_cli_call *call,
     }
     struct pawl_errmsg msg = {""};
     struct pawl_errmsg closing = {""};
-    pawl_err err = pawl_cli_find_run(ret_dir, history, text, ret_id, &msg);
+    pawl_err err = find_live(ret_dir, text, ret_id)
+                       ? PAWL_OK
+                       : pawl_cli_find_run(ret_dir, history, text, ret_id, &msg);
     (void)pawl_failed(pawl_history_close(history, &closing)); /* It was only read. */
     return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
 }

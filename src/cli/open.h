@@ -21,6 +21,8 @@ int pawl_cli_open_prices(const struct pawl_cli_call *call,
                          const char *data_dir,
                          char ret_path[static PAWL_PATH_BYTES],
                          struct pawl_price_book **ret_book);
+/* Whether calls at this price can be metered: its provider's API is spoken, or it is the user's. */
+bool pawl_cli_is_metered(const struct pawl_price *price);
 /* Settles abandoned runs, then opens. Returns PAWL_EXIT_OK or another status; OK with *ret_history
  * NULL: nothing was ever run. */
 int pawl_cli_open_history(const struct pawl_cli_call *call,

@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib"), str(pathlib.Path(__file__).resolve().parent)]
 sys.dont_write_bytecode = True
 import count as counting  # noqa: E402
+import completions  # noqa: E402
 import policies  # noqa: E402
 from expect import expect  # noqa: E402
 
@@ -293,29 +294,6 @@ def prices_are_found_listed_and_suggested(cli):
         expect(cli("prices", "my-model-7", PAWL_DATA_DIR=data), 1, err=r"prices\.json.*:1:")
 
 
-def completions_are_scripts(cli):
-    bash = cli("completion", "bash")
-    expect(bash, 0, out="complete -o default -F _pawl pawl")
-    checked = subprocess.run(["bash", "-n"], input=bash.stdout, text=True, check=False,
-                             capture_output=True)
-    assert checked.returncode == 0, checked.stderr
-    probe = bash.stdout + """
-COMP_WORDS=(pawl run --max); COMP_CWORD=2; _pawl; echo "${COMPREPLY[*]}"
-COMP_WORDS=(pawl sh); COMP_CWORD=1; _pawl; echo "${COMPREPLY[*]}"
-"""
-    words = subprocess.run(["bash"], input=probe, text=True, check=True, capture_output=True)
-    options, command = words.stdout.splitlines()
-    assert "--max-usd" in options.split() and "--max-time" in options.split(), options
-    assert command == "show", command
-    expect(cli("completion", "zsh"), 0, out=r"\A#compdef pawl\n")
-    expect(cli("completion", "fish"), 0, out="complete -c pawl")
-    for shell in ("zsh", "fish"):
-        if shutil.which(shell):
-            checked = subprocess.run([shell, "-n"], input=cli("completion", shell).stdout,
-                                     text=True, check=False, capture_output=True)
-            assert checked.returncode == 0, checked.stderr
-
-
 def the_manual_page_has_every_option(cli):
     page = cli("man")
     expect(page, 0, out=r"\A\.TH PAWL 1\n")
@@ -347,15 +325,6 @@ def a_noun_tells_its_verbs(cli):
         expect(done, 0, out=r"\AUsage: pawl policy show \[options\] \[POLICY\]")
     expect(cli("help", "policy", "sing"), 2, err="there is no command 'policy sing'")
     expect(cli("man"), 0, out=r"\.SS pawl policy check FILE")
-    bash = (cli("completion", "bash").stdout +
-            "\nCOMP_WORDS=(pawl policy ''); COMP_CWORD=2; _pawl; "
-            "echo ${COMPREPLY[*]}; COMP_WORDS=(pawl policy show --); COMP_CWORD=3; _pawl; "
-            "echo ${COMPREPLY[*]}")
-    done = subprocess.run(["bash", "-c", bash], capture_output=True, text=True, check=True,
-                          timeout=SECONDS_MAX)
-    verbs, options = done.stdout.splitlines()
-    assert {"show", "check", "list", "--help"} == set(verbs.split()), verbs
-    assert {"--yaml", "--json", "--max-usd"} <= set(options.split()), options
 
 
 TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
@@ -367,8 +336,8 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          columns_that_no_row_needs_are_left_out, a_table_is_cut_to_the_width_of_the_terminal,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
-         completions_are_scripts, the_manual_page_has_every_option, a_broken_pipe_is_no_crash,
-         a_noun_tells_its_verbs, *policies.TESTS)
+         the_manual_page_has_every_option, a_broken_pipe_is_no_crash,
+         a_noun_tells_its_verbs, *policies.TESTS, *completions.TESTS)
 
 
 def main():

@@ -2,3 +2,4 @@
 pawl_unit_test(statusline cli)
 pawl_unit_test(top_layout cli)
 pawl_unit_test(breach cli)
+pawl_unit_test(values cli)

@@ -204,6 +204,18 @@ def run_deps(counter):
         assert " update with noninteractive" in lines[0], output
         assert "install --no-install-recommends gcc" in lines[1], output
         assert "node-llhttp" in lines[1] and "libllhttp-dev" not in lines[1], output
+    with counter.test("deps goes on without what only some tests want"):
+        apt = stub + '[[ "$*" != *zsh* ]]\n'
+        here = {"dpkg-query": stub + '[[ "${@: -1}" =~ ^(zsh|fish)$ ]] || echo -n installed\n',
+                "apt-get": apt, "apt-cache": stub, "env": stub + 'shift; exec "$@"\n',
+                "id": stub + "echo 0\n"}
+        status, output = deps(here, "test")
+        assert status == 0 and "deps: installed fish" in output, output
+        assert "'zsh' cannot be had; the tests that want it are skipped" in output, output
+        status, output = deps(here | {"apt-get": stub + "exit 100\n"}, "test")
+        assert status == 0 and "cannot be had" in output, output
+        status, output = deps(here, "--check", "test")
+        assert status == 0 and not output, output
     with counter.test("deps touches nothing when all is there"):
         status, output = deps({"dpkg-query": stub + "echo -n installed\n",
                                "apt-get": stub + "echo touched\n"}, "nightly")
