@@ -102,20 +102,27 @@ static void extend(struct pawl_model_call *call)
 
 /* --- Ceilings that are ignored (S5) --------------------------------------------------------- */
 
-/* Whether what was produced can be seen from what comes. */
-static bool shows_all(const struct pawl_model_call *call)
+/* Whether what comes is one answer of the model's. It may have thought beside it: then there is
+ * more than can be seen, and never less. */
+static bool shows(const struct pawl_model_call *call)
 {
     const struct pawl_model_request *request = &call->request;
-    return !request->hidden && !call->query.learned.hidden && request->choices == 1 &&
-           request->passes == 1 && request->tool_count == 0;
+    return request->choices == 1 && request->passes == 1 && request->tool_count == 0;
 }
 
-/* As many tokens as the bytes probably have. */
-static int64_t likely_tokens(const struct pawl_model_call *call)
+/* What the provider itself has told so far: some do with each event. */
+static int64_t reported_tokens(const struct pawl_model_call *call)
+{
+    return pawl_usage_output_tokens(&pawl_meter_result(&call->answer.meter)->parts[0].usage);
+}
+
+/* By the bytes, or by what the provider says. */
+int64_t pawl_model_call_likely_tokens(const struct pawl_model_call *call)
 {
     bool known = call->query.learned.samples >= RATIO_SAMPLES_MIN;
-    return known ? seen_tokens(call)
-                 : pawl_meter_result(&call->answer.meter)->visible_bytes / LIKELY_BYTES_PER_TOKEN;
+    int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
+    return pawl_max_i64(known ? seen_tokens(call) : bytes / LIKELY_BYTES_PER_TOKEN,
+                        reported_tokens(call));
 }
 
 /* Of a model that is known for it, all beyond the ceiling is as likely as not. */
@@ -130,7 +137,7 @@ static int64_t certain_tokens(const struct pawl_model_call *call)
     const struct pawl_estimate_output *learned = &call->query.learned;
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t ratio = learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low : CERTAIN_RATIO_COLD;
-    return bytes / KIBI * ratio;
+    return pawl_max_i64(bytes / KIBI * ratio, reported_tokens(call));
 }
 
 static int64_t outgrown_at(const struct pawl_model_call *call)
@@ -141,11 +148,11 @@ static int64_t outgrown_at(const struct pawl_model_call *call)
 
 static void outgrow(struct pawl_model_call *call)
 {
-    if (!call->gateway->options.hard_cap || !shows_all(call)) {
+    if (!call->gateway->options.hard_cap || !shows(call)) {
         return;
     }
     call->grow_at = pawl_max_i64(call->grow_at, outgrown_at(call));
-    if (likely_tokens(call) > call->grow_at) {
+    if (pawl_model_call_likely_tokens(call) > call->grow_at) {
         ask_for_more(call, pawl_max_i64(call->output_held, OUTGROWN_TOKENS_MIN));
     }
 }
@@ -153,12 +160,15 @@ static void outgrow(struct pawl_model_call *call)
 /* It is asked again when more has come: others give back meanwhile. */
 static void outgrowing_failed(struct pawl_model_call *call)
 {
-    bool beyond = ignores_ceilings(call) ? likely_tokens(call) > call->output_held
-                                         : certain_tokens(call) > call->output_held + SLACK_TOKENS;
+    int64_t likely = pawl_model_call_likely_tokens(call);
+    bool beyond = ignores_ceilings(call) || reported_tokens(call) > call->output_held
+                      ? likely > call->output_held
+                      : certain_tokens(call) > call->output_held + SLACK_TOKENS;
     if (beyond) {
+        call->outran = true;
         cut_for_funds(call);
     } else {
-        call->grow_at = likely_tokens(call) + SLACK_TOKENS;
+        call->grow_at = likely + SLACK_TOKENS;
     }
 }
 
@@ -248,6 +258,7 @@ static bool runs_away(const struct pawl_model_call *call)
 
 static void cut_runaway(struct pawl_model_call *call)
 {
+    call->outran = true;
     call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_RUNAWAY};
     pawl_words_set(&call->words,
                    "pawl: the provider went far beyond the ceiling of %lld output tokens that this "

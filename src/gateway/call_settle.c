@@ -4,7 +4,7 @@
  * they did not, the bound that the hold was made of, with the output by what was seen of it.
  *
  * B1  A figure that the provider reported is never lowered.
- * B2  An estimate never exceeds the hold, except for a stream that ran far beyond its ceiling.
+ * B2  An estimate never exceeds the hold, except for a stream that was cut for being beyond it.
  * B3  Every hold is committed or released exactly once; one that expired meanwhile is corrected.
  */
 #include "base/assert.h"
@@ -12,13 +12,19 @@
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 
-enum { RUNAWAY_BYTES_PER_TOKEN = 4 };
-
 /* --- Estimating ----------------------------------------------------------------------------- */
 
 static int64_t held_output(const struct pawl_model_call *call)
 {
     return call->output_held * call->request.choices * call->request.passes;
+}
+
+/* What was produced and does not show has taken its time. */
+static int64_t unseen_output(const struct pawl_model_call *call)
+{
+    int64_t tokens =
+        pawl_estimate_tokens_within(&call->query.learned, pawl_alarm_now_us() - call->sent_us);
+    return pawl_min_i64(tokens, call->output_held) * call->request.choices * call->request.passes;
 }
 
 /* A status that says there is no content: the prompt may have been read, nothing was written. */
@@ -39,14 +45,16 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
     const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
     bool stream = call->answer.kind == PAWL_ANSWER_STREAM;
     bool understood = stream ? seen->started : seen->terminal;
-    if (!understood || call->request.hidden || call->query.learned.hidden) {
+    if (!understood) {
         return held; /* what was produced cannot be seen */
     }
     int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
-    int64_t estimate =
-        pawl_min_i64(pawl_estimate_visible_tokens(&call->query.learned, bytes), held);
-    bool ran_away = call->end == PAWL_END_CUT && call->words.refusal == PAWL_REFUSAL_RUNAWAY;
-    return ran_away ? pawl_max_i64(estimate, bytes / RUNAWAY_BYTES_PER_TOKEN) : estimate;
+    int64_t estimate = pawl_estimate_visible_tokens(&call->query.learned, bytes);
+    if (call->request.hidden || call->query.learned.hidden) {
+        estimate = stream ? pawl_max_i64(estimate, unseen_output(call)) : held;
+    }
+    estimate = pawl_min_i64(estimate, held);
+    return call->outran ? pawl_max_i64(estimate, pawl_model_call_likely_tokens(call)) : estimate;
 }
 
 /* Tools that run before an answer begins are reported at its end: what was held for them. */

@@ -143,7 +143,8 @@ struct pawl_estimate_output {
     int64_t tokens_p99;
     int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
     int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */
-    int64_t tokens_per_second; /* the fastest pace; INT64_MAX while none is known */
+    int64_t tokens_per_second; /* the fastest pace; INT64_MAX while too few are known */
+    int64_t pace_bound; /* … from above, from the first on; INT64_MAX while none is known */
     /* Of the newest calls that had more tokens than they were allowed; all 0: none had. */
     int64_t overrun_few;      /* the most that one had too many, where it was a handful; */
     int64_t overrun_permille; /* up to twice its ceiling: the largest part of it that one had; */
@@ -161,6 +162,9 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
 /* An upper bound for that many visible bytes. */
 int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
                                      int64_t visible_bytes);
+
+/* Tokens that an answer can have produced in that time, seen or not, from above. */
+int64_t pawl_estimate_tokens_within(const struct pawl_estimate_output *output, int64_t elapsed_us);
 
 /* How good the bound is: estimate over actual input, in thousandths, of a model's newest calls; at
  * most 4,096. */

@@ -13,9 +13,12 @@ enum {
     LEARN_BYTES_MIN = 256,      /* shorter answers say more about wrapping than about text */
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
+    PACE_TOKENS_MORE = 256, /* of a burst, which no pace tells */
+    PACE_SAMPLES_MANY = 64,
     RATE_PERMILLE_MAX = 1000000,
     SEARCHES_MAX = 1000000,
-    RATE_ONE = 1000
+    RATE_ONE = 1000,
+    US_PER_SECOND = 1000000
 };
 
 /* --- Learning ------------------------------------------------------------------------------- */
@@ -51,7 +54,7 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
     }
     if (sample->stream_us > 0 && sample->output_tokens >= LEARN_PACE_TOKENS_MIN) {
         int64_t per_second = 0;
-        if (pawl_money_mul_div_ceil(sample->output_tokens, 1000000, sample->stream_us,
+        if (pawl_money_mul_div_ceil(sample->output_tokens, US_PER_SECOND, sample->stream_us,
                                     &per_second)) {
             pawl_histogram_add(&model->pace, PAWL_HISTOGRAM_LOG, per_second);
         }
@@ -100,6 +103,15 @@ static void add_tools(const struct estimate_model *model, struct pawl_estimate_o
     }
 }
 
+/* The next answer may come faster than any so far: the fewer are known, the more so. */
+static int64_t pace_bound(int64_t samples, int64_t fastest)
+{
+    if (samples < PAWL_ESTIMATE_SAMPLES_COLD) {
+        return 4 * fastest;
+    }
+    return samples < PACE_SAMPLES_MANY ? 2 * fastest : fastest + fastest / 2;
+}
+
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
@@ -107,6 +119,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
         .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
         .ratio_low = 0,
         .tokens_per_second = INT64_MAX,
+        .pace_bound = INT64_MAX,
         .rate_permille = RATE_ONE,
     };
     const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
@@ -127,8 +140,11 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
             pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 990);
         output.ratio_low = pawl_histogram_lowest(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR);
     }
-    if (entry->pace.total >= PAWL_ESTIMATE_SAMPLES_COLD) {
-        output.tokens_per_second = pawl_histogram_quantile(&entry->pace, PAWL_HISTOGRAM_LOG, 1000);
+    if (entry->pace.total > 0) {
+        int64_t fastest = pawl_histogram_quantile(&entry->pace, PAWL_HISTOGRAM_LOG, 1000);
+        bool cold = entry->pace.total < PAWL_ESTIMATE_SAMPLES_COLD;
+        output.tokens_per_second = cold ? INT64_MAX : fastest;
+        output.pace_bound = pace_bound(entry->pace.total, fastest);
     }
     return output;
 }
@@ -140,4 +156,14 @@ int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
     bool fits = pawl_money_mul_div_ceil(visible_bytes, output->ratio_high, KIBI, &tokens);
     PAWL_ASSERT(fits); /* answers are far below 2^50 bytes */
     return tokens;
+}
+
+int64_t pawl_estimate_tokens_within(const struct pawl_estimate_output *output, int64_t elapsed_us)
+{
+    int64_t tokens = 0;
+    int64_t pace = output->pace_bound;
+    if (pace == INT64_MAX || !pawl_money_mul_div_ceil(pace, elapsed_us, US_PER_SECOND, &tokens)) {
+        return INT64_MAX;
+    }
+    return pawl_min_i64(tokens, ESTIMATE_TOKENS_PLAUSIBLE) + PACE_TOKENS_MORE;
 }

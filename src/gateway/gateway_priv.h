@@ -242,6 +242,7 @@ struct pawl_model_call {
     /* Growing (extend mode) */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5 */
     int64_t output_held;
+    bool outran;        /* cut, for being beyond what is held */
     int64_t grow_at;    /* visible tokens at which more is asked for */
     int64_t grow_asked; /* by the operation under way; -1: nothing more is to be had */
     struct pawl_amount grow_lines[PAWL_ADMISSION_UNIT_COUNT];
@@ -508,13 +509,16 @@ void pawl_phase_add_headers(struct pawl_model_call *call,
 
 /* After each event: grows the hold, or cuts the stream. */
 void pawl_model_call_look_after_hold(struct pawl_model_call *call);
+/* What was seen has probably so many tokens, be it beyond what is held. */
+int64_t pawl_model_call_likely_tokens(const struct pawl_model_call *call);
 
 /* --- call_settle.c -------------------------------------------------------------------------- */
 
 /* Books what the call cost, or releases its hold where nothing was used. */
 void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end);
 void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_end end);
-/* Output from above, for bytes that were seen, at most what is held. */
+/* Output from above, for what was seen and the time that it took; at most what is held, but for a
+ * stream that was cut for being beyond that. */
 int64_t pawl_model_call_output_seen(const struct pawl_model_call *call);
 /* DONE, once it is booked and answered. */
 void pawl_model_call_try_finish(struct pawl_model_call *call);

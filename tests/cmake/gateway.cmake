@@ -28,9 +28,12 @@ pawl_unit_test(gateway_gemini gateway)
 pawl_unit_test(request_anthropic gateway)
 pawl_unit_test(items gateway)
 pawl_unit_test(admission gateway)
-pawl_unit_test(gateway_calls gateway)
-target_sources(test_gateway_calls PRIVATE
-  ${CMAKE_SOURCE_DIR}/tests/lib/fake_authority.c ${CMAKE_SOURCE_DIR}/tests/lib/fake_net.c)
+foreach(test gateway_calls gateway_holds)
+  pawl_unit_test(${test} gateway)
+  target_sources(test_${test} PRIVATE
+    ${CMAKE_SOURCE_DIR}/tests/unit/test_gateway_support.c
+    ${CMAKE_SOURCE_DIR}/tests/lib/fake_authority.c ${CMAKE_SOURCE_DIR}/tests/lib/fake_net.c)
+endforeach()
 pawl_unit_test(gateway_headers gateway)
 pawl_fuzz_test(gateway_request gateway)
 pawl_unit_test(tokenizer gateway)

@@ -5,163 +5,14 @@
  * is sent, told or shown before what it depends on is durable, and every hold ends once,
  * whoever leaves or fails at whatever moment.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "test_gateway_support.h"
 
-#include "gateway/gateway.h"
-#include "tests/lib/fake_authority.h"
-#include "tests/lib/fake_net.h"
-
-#define SECRET  "secret-secret-secret"
-#define PATH    "/" SECRET "/anthropic/v1/messages"
-#define SSE     "text/event-stream"
-#define USD     PAWL_MICROCENTS_PER_USD
-#define TOOLS   PAWL_UNIT_TOOL_CALLS
-#define DOLLARS PAWL_UNIT_USD_MICROCENTS
-
-/* $3 in, $15 out a million tokens. */
-static const char prices[] =
-    "{\"format\":1,\"as_of\":\"2026-01-02\",\"source\":\"test\",\"licence\":\"none\","
-    "\"providers\":[{\"id\":\"anthropic\",\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":300000000,"
-    "\"output\":1500000000}]}]}]}";
-
-static const char whole_body[] =
-    "{\"model\":\"m\",\"max_tokens\":1000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
-static const char stream_body[] =
-    "{\"model\":\"m\",\"max_tokens\":1000,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}";
 static const char whole_answer[] =
     "{\"type\":\"message\",\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"yes\"}],"
     "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":10,\"output_tokens\":20}}";
-
-#define START                                                                                      \
-    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\","        \
-    "\"usage\":{\"input_tokens\":10,\"output_tokens\":1}}}\n\n"
-#define TEXT                                                                                       \
-    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"  \
-    "\"type\":\"text_delta\",\"text\":\"words \"}}\n\n"
-#define TOOL(id)                                                                                   \
-    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,"             \
-    "\"content_block\":{\"type\":\"tool_use\",\"id\":\"" id                                        \
-    "\",\"name\":\"Bash\",\"input\":{}}}\n\n"
-#define STOP(output)                                                                               \
-    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"          \
-    "\"end_turn\"},\"usage\":{\"output_tokens\":" output "}}\n\nevent: message_stop\ndata: "       \
-    "{\"type\":\"message_stop\"}\n\n"
-
-struct world {
-    struct fake_authority ledger;
-    struct pawl_price_book *book;
-    struct pawl_gateway *gateway;
-    uint32_t latches;
-    uint32_t settled;
-    bool idle;
-};
-
-static void on_latched(void *arg, const struct pawl_gateway_latch *latch)
-{
-    struct world *world = arg;
-    assert_non_null(latch->message);
-    world->latches++;
-}
-
-static void on_settled(void *arg, const struct pawl_gateway_settled *settled)
-{
-    (void)settled;
-    struct world *world = arg;
-    world->settled++;
-}
-
-static void on_idle(void *arg)
-{
-    struct world *world = arg;
-    world->idle = true;
-}
-
-static int setup(void **state)
-{
-    static struct world world;
-    world = (struct world){.latches = 0};
-    fake_net_reset();
-    fake_authority_init(&world.ledger);
-    world.ledger.budgets[DOLLARS] = (struct fake_budget){.bound = true, .limit = USD};
-    struct pawl_errmsg msg = {""};
-    if (pawl_failed(pawl_price_book_load(pawl_slice_str(prices), &world.book, &msg))) {
-        print_error("%s\n", msg.text);
-        return -1;
-    }
-    struct pawl_subject subject = {.session = PAWL_SLICE("run_1")};
-    subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
-    struct pawl_gateway_options options = {
-        .loop = (struct uv_loop_s *)&world, /* only passed on, to what is fake here */
-        .client = (struct pawl_http_client *)&world,
-        .authority = &world.ledger.base,
-        .prices = world.book,
-        .secret = SECRET,
-        .upstreams = {[PAWL_UPSTREAM_ANTHROPIC] = "http://up.example"},
-        .subject = &subject,
-        .run_id = "run_1",
-        .hard_cap = true,
-        .on_latched = on_latched,
-        .on_settled = on_settled,
-        .arg = &world,
-    };
-    *state = &world;
-    return pawl_ok(pawl_gateway_new(&options, &world.gateway)) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-    pawl_gateway_settle_all(world->gateway, 1, on_idle, world);
-    fake_alarms_close();
-    if (!world->idle || world->ledger.budgets[DOLLARS].held != 0) {
-        print_error("something is still held or in flight\n");
-        return -1;
-    }
-    pawl_gateway_free(world->gateway);
-    pawl_price_book_free(world->book);
-    fake_net_reset();
-    return 0;
-}
-
-static void turn(struct world *world)
-{
-    fake_authority_turn(&world->ledger);
-}
-
-static size_t count(const struct world *world, uint16_t type)
-{
-    return fake_authority_count(&world->ledger, type);
-}
-
-static struct pawl_http_call *last_call(void)
-{
-    assert_true(fake_call_count > 0);
-    return &fake_calls[fake_call_count - 1];
-}
-
-static void begin(struct world *world, struct pawl_http_exchange *exchange, const char *body)
-{
-    fake_exchange_init(exchange, PATH, body);
-    pawl_gateway_handle(world->gateway, exchange);
-}
-
-/* Up to the first byte of a stream. */
-static struct pawl_http_call *begin_stream(struct world *world, struct pawl_http_exchange *exchange)
-{
-    begin(world, exchange, stream_body);
-    turn(world);
-    struct pawl_http_call *call = last_call();
-    fake_call_head(call, 200, SSE);
-    assert_true(fake_call_body(call, START));
-    return call;
-}
 
 /* --- Order ---------------------------------------------------------------------------------- */
 
@@ -655,137 +506,54 @@ static void an_address_that_cannot_be_called_gives_the_hold_back(void **state)
     fake_exchange_free(&exchange);
 }
 
-/* --- Growing holds -------------------------------------------------------------------------- */
-
-static const char large_body[] =
-    "{\"model\":\"m\",\"max_tokens\":60000,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}";
-
-/* 1,200 visible bytes in one event. */
-static void speak(struct pawl_http_call *call)
-{
-    char text[2048];
-    (void)snprintf(text, sizeof(text),
-                   "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
-                   "\"text_delta\",\"text\":\"%0*d\"}}\n\n",
-                   1200, 0);
-    fake_call_body(call, text);
-}
-
-/* Forty answers of 300 tokens in three seconds each: enough to know the model. */
-static void teach(struct world *world)
-{
-    for (int i = 0; i < 40; i++) {
-        struct pawl_http_exchange exchange;
-        struct pawl_http_call *call = begin_stream(world, &exchange);
-        speak(call);
-        fake_now_us += 3000000;
-        fake_call_body(call, STOP("300"));
-        fake_call_done(call);
-        turn(world);
-        fake_exchange_free(&exchange);
-    }
-}
-
-static void a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot(void **state)
-{
-    struct world *world = *state;
-    struct pawl_http_exchange exchange;
-    teach(world);
-    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
-    begin(world, &exchange, large_body);
-    turn(world);
-    int64_t first_hold = world->ledger.budgets[DOLLARS].held;
-    assert_true(first_hold < 1200000); /* far from the 6,600 tokens of the ceiling */
-    struct pawl_http_call *call = last_call();
-    fake_call_head(call, 200, SSE);
-    fake_call_body(call, START);
-    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
-    speak(call);
-    assert_int_equal(count(world, PAWL_COMMAND_GROW), 1);
-    turn(world);
-    assert_true(world->ledger.budgets[DOLLARS].held > first_hold);
-    /* Somebody else takes the rest. */
-    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
-    dollars->spent += dollars->limit - dollars->spent - dollars->held;
-    int64_t held = dollars->held;
-    int64_t spent = dollars->spent;
-    for (int i = 0; i < 8 && call->open; i++) {
-        speak(call);
-        turn(world);
-        turn(world);
-    }
-    assert_true(call->aborted);
-    turn(world);
-    assert_true(exchange.answered);
-    assert_true(fake_exchange_says(&exchange, "event: error"));
-    /* What was seen is booked, within the hold; not a microcent beyond the limit. */
-    assert_true(dollars->spent - spent > 0 && dollars->spent - spent <= held);
-    assert_true(dollars->spent <= dollars->limit);
-    fake_exchange_free(&exchange);
-}
-
-static void a_hold_that_never_needs_to_grow_does_not(void **state)
-{
-    struct world *world = *state;
-    struct pawl_http_exchange exchange;
-    teach(world);
-    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
-    begin(world, &exchange, large_body);
-    turn(world);
-    struct pawl_http_call *call = last_call();
-    fake_call_head(call, 200, SSE);
-    fake_call_body(call, START TEXT TEXT STOP("4"));
-    fake_call_done(call);
-    turn(world);
-    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
-    fake_exchange_free(&exchange);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_is_sent_before_the_hold_is_durable, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_refusal_is_told_when_its_note_is_durable, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_tool_call_is_shown_when_its_event_is_durable, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_stream_that_ends_behind_a_tool_call_waits_for_it, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_first_tool_call_too_many_ends_the_answer, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_sent_before_the_hold_is_durable, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_when_its_note_is_durable, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_is_shown_when_its_event_is_durable,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_stream_that_ends_behind_a_tool_call_waits_for_it,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(the_first_tool_call_too_many_ends_the_answer, gateway_setup,
+                                        gateway_teardown),
         cmocka_unit_test_setup_teardown(a_tool_call_of_an_answer_is_not_counted_again_at_its_hook,
-                                        setup, teardown),
+                                        gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(a_tool_call_that_no_answer_showed_is_counted_at_its_hook,
-                                        setup, teardown),
+                                        gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(
-            the_first_tool_call_too_many_is_refused_at_its_hook_and_latches, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_tool_call_without_a_cap_is_allowed_and_not_counted, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_pause_in_mid_stream_stops_the_next_tool_call, setup,
-                                        teardown),
+            the_first_tool_call_too_many_is_refused_at_its_hook_and_latches, gateway_setup,
+            gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_tool_call_without_a_cap_is_allowed_and_not_counted,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_pause_in_mid_stream_stops_the_next_tool_call,
+                                        gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_before_anything_is_sent_costs_nothing,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_drain_that_takes_too_long_is_given_up, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_client_that_leaves_behind_a_gate_is_booked_in_full, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_slow_client_pauses_the_provider, setup, teardown),
-        cmocka_unit_test_setup_teardown(waiting_calls_are_let_in_in_their_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(patience_ends_in_a_refusal_that_does_not_latch, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_stop_refuses_those_who_wait_and_those_who_reserve, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_reserve_that_is_refused_is_judged_again, setup, teardown),
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_drain_that_takes_too_long_is_given_up, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_client_that_leaves_behind_a_gate_is_booked_in_full,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_slow_client_pauses_the_provider, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(waiting_calls_are_let_in_in_their_order, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(patience_ends_in_a_refusal_that_does_not_latch,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_stop_refuses_those_who_wait_and_those_who_reserve,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_reserve_that_is_refused_is_judged_again, gateway_setup,
+                                        gateway_teardown),
         cmocka_unit_test_setup_teardown(a_hold_that_is_given_back_too_late_is_corrected_to_nothing,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_settlement_that_comes_too_late_is_a_correction, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_long_call_keeps_its_lease, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_address_that_cannot_be_called_gives_the_hold_back, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(
-            a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_hold_that_never_needs_to_grow_does_not, setup, teardown),
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_settlement_that_comes_too_late_is_a_correction,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_long_call_keeps_its_lease, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_cannot_be_called_gives_the_hold_back,
+                                        gateway_setup, gateway_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

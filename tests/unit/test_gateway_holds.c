@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_gateway_holds.c: what a stream holds while it flows, and what is booked where it broke off
+ * before anybody said what it cost. A hold grows before it is used up or the stream is cut; what
+ * was thought out of sight is bounded by the time that it took.
+ */
+#include <stdio.h>
+
+#include "test_gateway_support.h"
+
+/* --- Growing holds -------------------------------------------------------------------------- */
+
+static const char large_body[] =
+    "{\"model\":\"m\",\"max_tokens\":60000,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}";
+
+/* 1,200 visible bytes in one event. */
+static void speak(struct pawl_http_call *call)
+{
+    char text[2048];
+    (void)snprintf(text, sizeof(text),
+                   "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+                   "\"text_delta\",\"text\":\"%0*d\"}}\n\n",
+                   1200, 0);
+    fake_call_body(call, text);
+}
+
+/* Forty answers of 300 tokens in three seconds each: enough to know the model. */
+static void teach(struct world *world)
+{
+    for (int i = 0; i < 40; i++) {
+        struct pawl_http_exchange exchange;
+        struct pawl_http_call *call = begin_stream(world, &exchange);
+        speak(call);
+        fake_now_us += 3000000;
+        fake_call_body(call, STOP("300"));
+        fake_call_done(call);
+        turn(world);
+        fake_exchange_free(&exchange);
+    }
+}
+
+static void a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    teach(world);
+    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
+    begin(world, &exchange, large_body);
+    turn(world);
+    int64_t first_hold = world->ledger.budgets[DOLLARS].held;
+    assert_true(first_hold < 1200000); /* far from the 6,600 tokens of the ceiling */
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
+    speak(call);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 1);
+    turn(world);
+    assert_true(world->ledger.budgets[DOLLARS].held > first_hold);
+    /* Somebody else takes the rest. */
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    dollars->spent += dollars->limit - dollars->spent - dollars->held;
+    int64_t held = dollars->held;
+    int64_t spent = dollars->spent;
+    for (int i = 0; i < 8 && call->open; i++) {
+        speak(call);
+        turn(world);
+        turn(world);
+    }
+    assert_true(call->aborted);
+    turn(world);
+    assert_true(exchange.answered);
+    assert_true(fake_exchange_says(&exchange, "event: error"));
+    /* What was seen is booked, within the hold; not a microcent beyond the limit. */
+    assert_true(dollars->spent - spent > 0 && dollars->spent - spent <= held);
+    assert_true(dollars->spent <= dollars->limit);
+    fake_exchange_free(&exchange);
+}
+
+static void a_hold_that_never_needs_to_grow_does_not(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    teach(world);
+    world->ledger.budgets[DOLLARS].limit = world->ledger.budgets[DOLLARS].spent + 10000000;
+    begin(world, &exchange, large_body);
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START TEXT TEXT STOP("4"));
+    fake_call_done(call);
+    turn(world);
+    assert_int_equal(count(world, PAWL_COMMAND_GROW), 0);
+    fake_exchange_free(&exchange);
+}
+
+/* --- What does not show --------------------------------------------------------------------- */
+
+static const char thinking_body[] =
+    "{\"model\":\"m\",\"max_tokens\":60000,\"stream\":true,\"thinking\":{\"type\":\"enabled\","
+    "\"budget_tokens\":30000},\"messages\":[{\"content\":\"hi\"}]}";
+
+/* A model that thinks out of sight for ten seconds, and then the line breaks. What is booked. */
+static int64_t break_off(struct world *world)
+{
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    int64_t before = dollars->spent;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, thinking_body);
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    fake_now_us += 10000000;
+    fake_call_fail(call, PAWL_HTTP_PHASE_HEAD);
+    turn(world);
+    fake_exchange_free(&exchange);
+    return dollars->spent - before;
+}
+
+static void what_was_thought_out_of_sight_is_bounded_by_its_time(void **state)
+{
+    struct world *world = *state;
+    teach(world); /* 100 tokens a second, so that a thousand were thought */
+    int64_t booked = break_off(world);
+    assert_true(booked >= 1000 * 1500);
+    assert_true(booked <= 2600 * 1500); /* twice the pace and a burst, not 30,000 tokens and more */
+}
+
+static void what_an_unknown_model_thought_is_booked_in_full(void **state)
+{
+    struct world *world = *state;
+    assert_true(break_off(world) >= 30000 * 1500);
+}
+
+static void a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_it(void **state)
+{
+    struct world *world = *state;
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    struct pawl_http_exchange exchange;
+    teach(world);
+    dollars->limit = dollars->spent + 40000 * 1500;
+    begin(world, &exchange, thinking_body);
+    turn(world);
+    int64_t held = dollars->held;
+    dollars->spent = dollars->limit - held; /* somebody else takes the rest */
+    int64_t spent = dollars->spent;
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    int64_t tokens = 0;
+    for (; call->open && tokens < 400000; tokens += 300) {
+        speak(call);
+        turn(world);
+        turn(world);
+    }
+    assert_true(call->aborted);
+    assert_true(count(world, PAWL_COMMAND_GROW) > 0);
+    turn(world);
+    assert_true(dollars->spent - spent > held);
+    assert_true(dollars->spent - spent >= tokens * 1500);
+    fake_exchange_free(&exchange);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_hold_grows_at_half_use_and_the_stream_is_cut_when_it_cannot, gateway_setup,
+            gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_hold_that_never_needs_to_grow_does_not, gateway_setup,
+                                        gateway_teardown),
+        cmocka_unit_test_setup_teardown(what_was_thought_out_of_sight_is_bounded_by_its_time,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(what_an_unknown_model_thought_is_booked_in_full,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_it, gateway_setup,
+            gateway_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
