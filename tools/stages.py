@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stages of `make test` and of `make nightly`: this table is the whole list.
 
-One row a stage, run in this order by tools/test.py, each as a shell command from the top of the
-repository, without a terminal. A TESTS row must print the closing line `N passed, N failed` (and
-`, N skipped`, each named by a line `SKIP name: reason`); a STEP counts nothing unless it fails.
-There is no "skip when it is not there": a row whose program is missing fails. To add a suite, add
-its row in the same commit as the suite. docs/TESTING.md says more.
+One row a stage, each a shell command that tools/test.py runs from the top of the repository,
+without a terminal: in this order those that keep the processors busy, and in this order, beside
+them, those that mostly wait. A stage needs only what stands above it.
+
+A TESTS row must print the closing line `N passed, N failed` (and `, N skipped`, each named by a
+line `SKIP name: reason`); a STEP counts nothing unless it fails. There is no "skip when it is not
+there": a row whose program is missing fails. To add a suite, add its row in the same commit as the
+suite. docs/TESTING.md says more.
 """
 import typing
 
 STEP = "step"
 TESTS = "tests"
+WAITS = True
 
 
 class Stage(typing.NamedTuple):
@@ -20,6 +24,8 @@ class Stage(typing.NamedTuple):
     command: str
     # Stages that must have succeeded; the others run whatever happened before them.
     needs: tuple = ()
+    # Mostly waits: it runs beside one that keeps the processors busy.
+    waits: bool = False
 
 
 def build(preset, timeout_s=900):
@@ -39,8 +45,8 @@ TEST = (
     Stage("dead", TESTS, 60, "tools/dead_files.py build/werror", ("build",)),
     Stage("gates", TESTS, 300, "tests/tools/run.py", ("build",)),
     Stage("unit", TESTS, 300, "tools/ctest_count.py werror", ("build",)),
-    Stage("http", TESTS, 600, "tests/http/run.py --build build/werror", ("build",)),
-    Stage("run", TESTS, 600, "tests/run/run.py --pawl build/werror/bin/pawl", ("build",)),
+    Stage("http", TESTS, 600, "tests/http/run.py --build build/werror", ("build",), WAITS),
+    Stage("run", TESTS, 900, "tests/run/run.py --pawl build/werror/bin/pawl", ("build",), WAITS),
     Stage("cli", TESTS, 300, "tests/cli/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("sdk", TESTS, 900, "tests/sdk/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("agents", TESTS, 900, "tests/agents/run.py --pawl build/werror/bin/pawl", ("build",)),
@@ -55,6 +61,8 @@ NIGHTLY = (
     Stage("deps", STEP, 1200, "tools/deps.sh nightly"),
     build("tsan"),
     Stage("unit-tsan", TESTS, 1800, "tools/ctest_count.py tsan", ("build-tsan",)),
+    Stage("clang-tidy-deep", TESTS, 1800, "tools/clang_tidy.py --deep build/tsan",
+          ("build-tsan",)),
     build("valgrind"),
     Stage("unit-valgrind", TESTS, 3600, "tools/ctest_count.py valgrind", ("build-valgrind",)),
     build("coverage"),

@@ -4,7 +4,8 @@
 
 Prints a line a stage with its seconds and counts; the whole output goes to build/test-logs. The
 last line is `N passed, N failed`, with `, N skipped` where something was, and every skip is named
-above it. The exit status is 0 only when tests ran and none failed.
+above it. The exit status is 0 only when tests ran and none failed. Two stages run at a time: one
+that keeps the processors busy and, beside it, one that mostly waits.
 
 A stage fails, and counts at least one failure, when its exit status is not 0, when it runs out of
 time (all its processes are then killed), when a suite prints no closing line or counts no test,
@@ -13,10 +14,12 @@ when it counts skips without naming them, and when a stage that it needs did not
 import argparse
 import collections
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import gate
@@ -43,24 +46,35 @@ def environment():
     return kept | SANITIZERS | {"LC_ALL": "C.UTF-8"}
 
 
-def run(stage, log_path):
-    """Runs the command in a process group of its own. Returns None, or why it failed."""
-    with open(log_path, "wb") as log:
-        process = subprocess.Popen(
-            ["bash", "-c", stage.command], cwd=gate.ROOT, env=environment(), stdout=log,
-            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+class Running:
+    """A stage's command in a process group of its own."""
+
+    def __init__(self, stage):
+        self.stage, self.started = stage, time.monotonic()
+        self.log_path = LOGS / f"{stage.name}.log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                ["bash", "-c", stage.command], cwd=gate.ROOT, env=environment(), stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def left_s(self):
+        return max(0, self.started + self.stage.timeout_s - time.monotonic())
+
+    def end(self):
+        """Whatever the stage left behind goes as well, after an interrupt too."""
         try:
-            status = process.wait(timeout=stage.timeout_s)
-            return None if status == 0 else f"exit status {status}"
-        except subprocess.TimeoutExpired:
-            return f"not done after {stage.timeout_s} s"
-        finally:
-            # Whatever the stage left behind goes as well, after an interrupt too.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            process.wait()
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def outcome(self, timed_out):
+        if timed_out:
+            reason = f"not done after {self.stage.timeout_s} s"
+        else:
+            status = self.process.returncode
+            reason = None if status == 0 else f"exit status {status}"
+        return judge(self.stage, reason, self.log_path.read_text(errors="replace"))
 
 
 def judge(stage, reason, output):
@@ -82,31 +96,93 @@ def judge(stage, reason, output):
     return Outcome(passed, failed, skipped, [f"{stage.name}: {skip}" for skip in skips], reason)
 
 
-def run_stage(stage, outcomes):
-    """Runs one stage unless something it needs failed; prints its line."""
-    broken = [need for need in stage.needs if outcomes[need].failed]
-    log_path = LOGS / f"{stage.name}.log"
-    started = time.monotonic()
-    if broken:
-        log_path.write_text("")
-        outcome = Outcome(0, 1, 0, [], f"not run: {broken[0]} failed")
-    else:
-        reason = run(stage, log_path)
-        outcome = judge(stage, reason, log_path.read_text(errors="replace"))
-    seconds = time.monotonic() - started
+def tell(stage, outcome, seconds):
+    """The line of a stage and, where it failed, why."""
     counts = f"{outcome.passed} passed, {outcome.failed} failed"
     counts += f", {outcome.skipped} skipped" if outcome.skipped else ""
     if stage.kind == stages.STEP:
         counts = "failed" if outcome.failed else "done"
     print(f"{stage.name:16} {seconds:7.1f} s  {counts}", flush=True)
-    if outcome.failed:
-        if outcome.reason:
-            print(f"    {outcome.reason}")
-        lines = [line for line in log_path.read_text(errors="replace").split("\n") if line]
-        if lines:
-            print(f"    the end of {log_path.relative_to(gate.ROOT)}:")
-            print("\n".join(f"    | {line}" for line in lines[-TAIL_LINES:]), flush=True)
-    return outcome
+    if not outcome.failed:
+        return
+    if outcome.reason:
+        print(f"    {outcome.reason}", flush=True)
+    log_path = LOGS / f"{stage.name}.log"
+    lines = [line for line in log_path.read_text(errors="replace").split("\n") if line]
+    if lines:
+        print(f"    the end of {log_path.relative_to(gate.ROOT)}:")
+        print("\n".join(f"    | {line}" for line in lines[-TAIL_LINES:]), flush=True)
+
+
+class Lanes:
+    """Two stages at a time: one that keeps the processors busy, one that mostly waits.
+
+    Each lane goes through its stages in the table's order. What a stage needs stands above it, so
+    the uppermost stage that has not run can always start, and nothing waits for ever.
+    """
+
+    def __init__(self, table):
+        self.table = table
+        self.queues = {lane: collections.deque(stage for stage in table if stage.waits == lane)
+                       for lane in (False, True)}
+        self.running, self.outcomes = {}, {}
+        self.ended = queue.SimpleQueue()
+
+    def start(self):
+        """Starts what can be started."""
+        while any([self.start_lane(lane) for lane in self.queues]):
+            pass
+
+    def start_lane(self, lane):
+        """The lane's next stage, if it is its turn. True: it is over without having run."""
+        waiting = self.queues[lane]
+        if not waiting or lane in self.running or any(need not in self.outcomes
+                                                      for need in waiting[0].needs):
+            return False
+        stage = waiting.popleft()
+        broken = [need for need in stage.needs if self.outcomes[need].failed]
+        if broken:
+            (LOGS / f"{stage.name}.log").write_text("")
+            self.over(stage, Outcome(0, 1, 0, [], f"not run: {broken[0]} failed"), 0.0)
+            return True
+        running = self.running[lane] = Running(stage)
+        threading.Thread(target=self.watch, args=(running,), daemon=True).start()
+        return False
+
+    def watch(self, running):
+        running.process.wait()
+        self.ended.put(running)
+
+    def over(self, stage, outcome, seconds):
+        self.outcomes[stage.name] = outcome
+        tell(stage, outcome, seconds)
+
+    def run(self):
+        """Runs all; returns the outcomes by name, in the table's order."""
+        try:
+            self.start()
+            while self.running:
+                self.await_one()
+                self.start()
+        finally:
+            for running in self.running.values():
+                running.end()
+        return {stage.name: self.outcomes[stage.name] for stage in self.table}
+
+    def await_one(self):
+        """Until one of those that run has ended, or its time is over."""
+        running = min(self.running.values(), key=Running.left_s)
+        timed_out = False
+        try:
+            running = self.ended.get(timeout=running.left_s())
+        except queue.Empty:
+            timed_out = True
+        if self.running.get(running.stage.waits) is not running:
+            return  # its time was over a while ago
+        del self.running[running.stage.waits]
+        running.end()
+        self.over(running.stage, running.outcome(timed_out),
+                  time.monotonic() - running.started)
 
 
 def chosen(table, names):
@@ -115,12 +191,12 @@ def chosen(table, names):
     unknown = [name for name in names if name not in by_name]
     if unknown:
         sys.exit(f"test.py: no stage {unknown[0]}; there are: {' '.join(by_name)}")
-    wanted, queue = set(), list(names or by_name)
-    while queue:
-        name = queue.pop()
+    wanted, rest = set(), list(names or by_name)
+    while rest:
+        name = rest.pop()
         if name not in wanted:
             wanted.add(name)
-            queue += by_name[name].needs
+            rest += by_name[name].needs
     return [stage for stage in table if stage.name in wanted]
 
 
@@ -136,9 +212,8 @@ def main():
             print(f"{stage.name:16} {stage.command}")
         return 0
     LOGS.mkdir(parents=True, exist_ok=True)
-    started, outcomes = time.monotonic(), {}
-    for stage in table:
-        outcomes[stage.name] = run_stage(stage, outcomes)
+    started = time.monotonic()
+    outcomes = Lanes(table).run()
     print(f"{len(table)} stages in {time.monotonic() - started:.0f} s")
     for skip in (skip for outcome in outcomes.values() for skip in outcome.skips):
         print(f"skipped: {skip}")

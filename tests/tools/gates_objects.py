@@ -154,13 +154,13 @@ def run_layers(counter):
             assert layer in seen and not seen & hidden, f"{layer} sees {sorted(seen)}"
 
 
-def run_over(tool, files, built):
+def run_over(tool, files, built, *arguments):
     """Runs a tool that wants compile_commands.json over a tree where these files are built."""
     with planted.tree(files) as root:
         (root / "compile_commands.json").write_text(json.dumps(
             [{"directory": str(root), "file": path, "command": f"clang -Isrc -c {path}"}
              for path in built]))
-        return planted.run(tool, "--root", root, root)
+        return planted.run(tool, *arguments, "--root", root, root)
 
 
 def run_dead_files(counter):
@@ -177,9 +177,10 @@ def run_dead_files(counter):
         planted.expect_finding(*run_over(DEAD_FILES, {}, []), "looked at nothing")
 
 
-def clang_tidy(files):
+def clang_tidy(files, *arguments):
     settings = {".clang-tidy": (ROOT / ".clang-tidy").read_text()}
-    return run_over(CLANG_TIDY, settings | files, [path for path in files if path.endswith(".c")])
+    return run_over(CLANG_TIDY, settings | files, [path for path in files if path.endswith(".c")],
+                    *arguments)
 
 
 def run_clang_tidy(counter):
@@ -187,13 +188,16 @@ def run_clang_tidy(counter):
         status, output = clang_tidy(CLEAN)
         planted.expect_pass(status, output)
         assert "clang-tidy: 1 files" in output, output
-    for name, text, check in (
-            ("a missing brace", "if (value)\n        return 2;", "braces-around-statements"),
-            ("a read of nothing", "int *p = 0;\n    value = *p;", "NullDereference"),
-            ("a crooked name", "int MyValue = value;\n    (void)MyValue;", "identifier-naming")):
+    nothing = "int *p = 0;\n    value = *p;"
+    for name, text, check, arguments in (
+            ("a missing brace", "if (value)\n        return 2;", "braces-around-statements", []),
+            ("a read of nothing", nothing, "NullDereference", []),
+            ("a read of nothing, going deep", nothing, "NullDereference", ["--deep"]),
+            ("a crooked name", "int MyValue = value;\n    (void)MyValue;", "identifier-naming",
+             [])):
         with counter.test(f"clang-tidy finds {name}"):
             text = SOURCE.replace("    return", f"    {text}\n    return")
-            planted.expect_finding(*clang_tidy(CLEAN | {"src/base/a.c": text}), check)
+            planted.expect_finding(*clang_tidy(CLEAN | {"src/base/a.c": text}, *arguments), check)
     with counter.test("clang-tidy refuses an empty tree"):
         planted.expect_finding(*clang_tidy({}), "looked at nothing")
 

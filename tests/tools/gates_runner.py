@@ -17,7 +17,7 @@ CMOCKA = "[==========] {n} test(s) run.\n[  PASSED  ] {passed} test(s).\n"
 
 
 def run_stages(rows, *arguments):
-    """tools/test.py over another table. Each row: name, kind, seconds, command[, needs]."""
+    """tools/test.py over another table. A row: name, kind, seconds, command[, needs[, waits]]."""
     table = "\n".join(f"    stages.Stage(*{row!r})," for row in rows)
     program = (f"import pathlib, sys\nsys.path[:0] = [{str(TOOLS)!r}]\nimport gate, stages, test\n"
                f"gate.ROOT = pathlib.Path.cwd()\ntest.LOGS = gate.ROOT / 'logs'\n"
@@ -94,6 +94,31 @@ def run_test_py(counter):
             while left.exists() and left.read_bytes() and time.monotonic() < deadline:
                 time.sleep(0.01)
             assert not left.exists() or not left.read_bytes(), left
+    run_lanes(counter)
+
+
+def run_lanes(counter):
+    with counter.test("test.py runs one that waits beside one that is busy"):
+        # Each of the two goes on only when the other has come to the fifo.
+        rows = [("fifo", "step", 9, "mkfifo meet"),
+                ("busy", "tests", 9, "echo here >meet; echo 1 passed, 0 failed", ("fifo",)),
+                ("waits", "tests", 9, "read -r <meet; echo 2 passed, 0 failed", ("fifo",), True)]
+        got, output = run_stages(rows)
+        assert got == 0 and output.endswith("\n3 passed, 0 failed\n"), output
+    with counter.test("test.py runs two that wait one after the other"):
+        alone = ("mkdir alone && for i in {1..50000}; do :; done && rmdir alone && "
+                 "echo 1 passed, 0 failed")
+        rows = [(name, "tests", 9, alone, (), True) for name in ("first", "second", "third")]
+        got, output = run_stages(rows)
+        assert got == 0 and output.endswith("\n3 passed, 0 failed\n"), output
+    with counter.test("test.py goes on with the other lane when a stage fails or hangs"):
+        rows = [("hangs", "tests", 1, "cat /dev/zero >/dev/null", (), True),
+                ("fails", "step", 9, "false"),
+                ("needs both", "tests", 9, "echo 5 passed, 0 failed", ("hangs", "fails"), True),
+                ("goes on", "tests", 9, "echo 7 passed, 0 failed")]
+        got, output = run_stages(rows)
+        assert got == 1 and "not run: hangs failed" in output, output
+        assert "failed: hangs fails needs both\n7 passed, 3 failed\n" in output, output
 
 
 def run_documents(counter):
@@ -103,6 +128,12 @@ def run_documents(counter):
         told = sorted(name for row in rows for name in re.findall(r"`([^`]+)`", row))
         steps = {stage.name for stage in stages.TEST + stages.NIGHTLY}
         assert len(steps) > 20 and told == sorted(steps), steps.symmetric_difference(told)
+    with counter.test("a stage needs only what stands above it"):
+        for table in (stages.TEST, stages.NIGHTLY):
+            above = set()
+            for stage in table:
+                assert above.issuperset(stage.needs), stage
+                above.add(stage.name)
 
 
 def run_ctest_count(counter):
