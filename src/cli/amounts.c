@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* amounts.c: see amounts.h. */
+#define _GNU_SOURCE
 #include "cli/amounts.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -65,6 +70,15 @@ int pawl_cli_take_added(const struct pawl_cli_call *call,
         }
     }
     return PAWL_CLI_GO_ON;
+}
+
+void pawl_cli_write_by(struct pawl_json_writer *writer)
+{
+    const struct passwd *user = getpwuid(getuid());
+    const char *name = user != NULL ? user->pw_name : getenv("USER");
+    if (name != NULL && name[0] != '\0') {
+        pawl_json_member_str(writer, "by", name);
+    }
 }
 
 void pawl_cli_write_added(struct pawl_json_writer *writer, const int64_t added[PAWL_CAP_COUNT])

@@ -24,6 +24,8 @@ int pawl_cli_take_amount(const struct pawl_cli_call *call,
         (first) + 4, 0, "add-time", "TIME", "so much time more: 90s, 30m, 1h30m"                   \
     }
 
+/* "by": who it is, for the record. */
+void pawl_cli_write_by(struct pawl_json_writer *writer);
 /* "add": the amounts above 0, as runs take them. */
 void pawl_cli_write_added(struct pawl_json_writer *writer, const int64_t added[PAWL_CAP_COUNT]);
 /* The amounts that were given, 0 for the others. Returns PAWL_CLI_GO_ON or an exit status. */

@@ -3,11 +3,6 @@
  * cmd_approve.c: `pawl approve RUN` and `pawl deny RUN`: a person's answer to a run that waits for
  * more, from another terminal or another program.
  */
-#define _GNU_SOURCE
-#include <pwd.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -18,35 +13,35 @@
 #include "run/caps.h"
 #include "run/live.h"
 
-enum { OPTION_ADD_FIRST = 1, OPTION_JSON = OPTION_ADD_FIRST + PAWL_CAP_COUNT, OPTION_DATA_DIR };
+enum {
+    OPTION_ADD_FIRST = 1,
+    OPTION_PHASE = OPTION_ADD_FIRST + PAWL_CAP_COUNT,
+    OPTION_JSON,
+    OPTION_DATA_DIR
+};
 enum { ASK_MS = 20000, BODY_BYTES_MAX = 8192, ARENA_BYTES = 1 << 20 };
 
 static const struct pawl_cli_option approve_options[] = {
     PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
+    {OPTION_PHASE, 0, "phase", "NAME", "for this phase of the run, and not for the run itself"},
     {OPTION_JSON, 0, "json", NULL, "what was given and where the run stands, as one object"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
 };
 
 static const struct pawl_cli_option deny_options[] = {
+    {OPTION_PHASE, 0, "phase", "NAME", "to what this phase of the run asks for"},
     {OPTION_JSON, 0, "json", NULL, "where the run stands, as one object"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
 };
 
-/* Who it is, for the record. */
-static const char *who(void)
-{
-    const struct passwd *user = getpwuid(getuid());
-    return user != NULL ? user->pw_name : getenv("USER");
-}
-
-static void write_request(const int64_t *added, struct pawl_buf *out)
+static void write_request(const char *phase, const int64_t *added, struct pawl_buf *out)
 {
     struct pawl_json_writer writer;
-    const char *by = who();
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
-    if (by != NULL && by[0] != '\0') {
-        pawl_json_member_str(&writer, "by", by);
+    pawl_cli_write_by(&writer);
+    if (phase != NULL) {
+        pawl_json_member_str(&writer, "phase", phase);
     }
     if (added != NULL) {
         pawl_cli_write_added(&writer, added);
@@ -54,10 +49,24 @@ static void write_request(const int64_t *added, struct pawl_buf *out)
     pawl_json_object_end(&writer);
 }
 
-/* "$1.00 (now $2.50)" for each amount of a list. */
-static void print_given(const struct pawl_json *json, struct pawl_arena *arena)
+/* Where what was given counts: the run's caps, or the units of the phase. */
+static uint32_t stand_of(const struct pawl_json *json, const char *phase)
 {
-    uint32_t caps = pawl_json_path(json, 0, "status.caps");
+    if (phase[0] == '\0') {
+        return pawl_json_path(json, 0, "status.caps");
+    }
+    uint32_t node = pawl_json_first(json, pawl_json_path(json, 0, "status.phases"));
+    while (node != PAWL_JSON_NONE &&
+           !pawl_json_string_is(json, pawl_json_get(json, node, "phase"), phase)) {
+        node = pawl_json_next(json, node);
+    }
+    return node != PAWL_JSON_NONE ? pawl_json_get(json, node, "units") : node;
+}
+
+/* "$1.00 more: $2.50 in all, …" for each amount of a list. */
+static void print_given(const struct pawl_json *json, const char *phase, struct pawl_arena *arena)
+{
+    uint32_t caps = stand_of(json, phase);
     uint32_t node = pawl_json_first(json, pawl_json_get(json, 0, "given"));
     for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
         char text[PAWL_CAP_TEXT_BYTES];
@@ -68,7 +77,7 @@ static void print_given(const struct pawl_json *json, struct pawl_arena *arena)
             continue;
         }
         printf("%s more", pawl_cap_phrase(index, amount, text));
-        uint32_t cap = pawl_json_first(json, caps);
+        uint32_t cap = caps != PAWL_JSON_NONE ? pawl_json_first(json, caps) : caps;
         for (; cap != PAWL_JSON_NONE; cap = pawl_json_next(json, cap)) {
             if (pawl_slice_equal(pawl_json_string(json, pawl_json_get(json, cap, "unit"), arena),
                                  unit)) {
@@ -93,14 +102,21 @@ static void print_answer(const struct pawl_cli_call *call,
     }
     struct pawl_arena arena;
     struct pawl_json json;
+    char phase[PAWL_CLI_TEXT_BYTES] = "";
     pawl_arena_init(&arena, ARENA_BYTES);
-    if (!pawl_json_parse(&arena, answer, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+    bool read = pawl_json_parse(&arena, answer, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json);
+    if (read && pawl_json_get(&json, 0, "phase") != PAWL_JSON_NONE) {
+        (void)pawl_cli_plain(pawl_json_string_raw(&json, pawl_json_get(&json, 0, "phase")), phase,
+                             sizeof(phase));
+    }
+    const char *of = phase[0] != '\0' ? " of " : "";
+    if (!read) {
         printf("%s: done\n", id);
     } else if (approved) {
-        printf("%s goes on with ", id);
-        print_given(&json, &arena);
+        printf("%s%s%s goes on with ", phase, of, id);
+        print_given(&json, phase, &arena);
     } else {
-        printf("%s is told no\n", id);
+        printf("%s%s%s is told no\n", phase, of, id);
     }
     pawl_arena_free(&arena);
 }
@@ -136,7 +152,7 @@ static int answer(const struct pawl_cli_call *call, bool approved, const int64_t
     struct pawl_buf reply;
     pawl_buf_init(&request, BODY_BYTES_MAX);
     pawl_buf_init(&reply, PAWL_LIVE_ANSWER_MAX);
-    write_request(added, &request);
+    write_request(pawl_cli_value(call, OPTION_PHASE), added, &request);
     pawl_err err = pawl_live_post(&dir, id, approved ? "/approve" : "/deny",
                                   pawl_buf_slice(&request), ASK_MS, &reply, &msg);
     if (pawl_ok(err)) {
@@ -168,11 +184,13 @@ const struct pawl_cli_command pawl_cli_command_approve = {
     .summary = "give a run more, or what it asks for",
     .text =
         "Raises the caps of a live run by what is named, lifts the stop at its cap, and lets the\n"
-        "call go on that waits for it. Without an amount the run gets what it asks for. RUN is an\n"
+        "call go on that waits for it. Without an amount the run gets what it asks for. With\n"
+        "--phase a phase of it gets more, and the run's own caps stay as they are. RUN is an\n"
         "id or the beginning of one, a name, or 'last'. A run that has ended goes on with\n"
         "'pawl run --resume RUN'.",
     .examples = "  pawl approve last\n"
-                "  pawl approve last --add-usd 1.00 --add-time 30m",
+                "  pawl approve last --add-usd 1.00 --add-time 30m\n"
+                "  pawl approve last --phase verification --add-usd 0.20",
     .options = approve_options,
     .option_count = PAWL_ARRAY_LEN(approve_options),
     .operands_min = 1,
@@ -186,7 +204,8 @@ const struct pawl_cli_command pawl_cli_command_deny = {
     .summary = "say no to a run that asks for more",
     .text =
         "Answers the open question of a live run with no: the call that waits for it is refused,\n"
-        "and the run is stopped at its cap.",
+        "and the run is stopped at its cap. A no to a phase stops nothing: no more of it is run,\n"
+        "and the rest goes on.",
     .examples = "  pawl deny last",
     .options = deny_options,
     .option_count = PAWL_ARRAY_LEN(deny_options),

@@ -24,8 +24,7 @@ enum {
     ARENA_BYTES_MAX = 512 << 20,
     QUESTION_BYTES_MAX = 49152,
     ARGUMENTS_BYTES_MAX = 16384, /* as much of the tool's arguments as tells what it is for */
-    TEXT_BYTES_MAX = 256,        /* of a tool's name and id: what is longer is cut */
-    ANSWER_MS = 8000             /* less than what the agents wait for a hook */
+    TEXT_BYTES_MAX = 256         /* of a tool's name and id: what is longer is cut */
 };
 
 static const struct pawl_cli_option options[] = {
@@ -149,7 +148,8 @@ static void ask(struct hook *hook, const struct pawl_cli_call *call, struct pawl
     pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
     pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &dir, &msg);
     if (pawl_ok(err)) {
-        err = pawl_live_post(&dir, run, "/tool-call", question, ANSWER_MS, &answer, &msg);
+        err = pawl_live_post(&dir, run, "/tool-call", question, PAWL_AGENT_HOOK_ANSWER_MS, &answer,
+                             &msg);
     }
     if (pawl_ok(err)) {
         take_answer(hook, pawl_buf_slice(&answer));

@@ -101,6 +101,7 @@ static void write_request(const char *name, const int64_t *added, struct pawl_bu
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "name", name);
+    pawl_cli_write_by(&writer);
     pawl_cli_write_added(&writer, added);
     pawl_json_object_end(&writer);
 }
@@ -181,7 +182,8 @@ const struct pawl_cli_command pawl_cli_command_phase = {
         "it is in. With PHASE (verification, implementation, one of your own) the run is in that\n"
         "one from now on, whatever its tool calls say; 'auto' lets them decide again. With "
         "--add-...\n"
-        "PHASE gets so much more, and nothing else changes. RUN is an id or the beginning of one,\n"
+        "PHASE gets so much more, and nothing else changes; where it asks for more, that is the\n"
+        "answer. RUN is an id or the beginning of one,\n"
         "a name, or 'last'; without it $PAWL_RUN_ID, else the last run.",
     .examples = "  pawl phase\n"
                 "  pawl phase verification\n"

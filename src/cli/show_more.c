@@ -73,6 +73,7 @@ static void json_approval(const struct pawl_history_approval *approval)
         pawl_json_member_i64(&json, "answered_ms", approval->answered_us / PAWL_US_PER_MS);
     }
     pawl_cli_write_text(&json, "by", approval->by);
+    pawl_cli_write_text(&json, "phase", approval->phase);
     pawl_json_member_bool(&json, "unasked", approval->unasked);
     pawl_json_key(&json, "asked");
     pawl_json_put_raw(&json, approval->asked);
@@ -82,6 +83,14 @@ static void json_approval(const struct pawl_history_approval *approval)
     }
     pawl_json_object_end(&json);
     pawl_cli_print_line(&line);
+}
+
+static void print_phase(const struct pawl_history_approval *approval)
+{
+    char name[PAWL_CLI_TEXT_BYTES];
+    if (!pawl_slice_empty(approval->phase)) {
+        printf(" for %s", pawl_cli_plain(approval->phase, name, sizeof(name)));
+    }
 }
 
 static void text_approval(struct more *more, const struct pawl_history_approval *approval)
@@ -94,6 +103,7 @@ static void text_approval(struct more *more, const struct pawl_history_approval 
         printf("approved after %s%s%s: ", after(more, approval->answered_us, when),
                by[0] != '\0' ? " by " : "", by);
         print_amounts(approval->given);
+        print_phase(approval);
         fputs(approval->unasked ? " (nothing was asked)\n" : "\n", stdout);
         return;
     }
@@ -109,7 +119,9 @@ static void text_approval(struct more *more, const struct pawl_history_approval 
                           : "not answered in time"));
     }
     print_amounts(approval->asked);
-    fputs(" more\n", stdout);
+    fputs(" more", stdout);
+    print_phase(approval);
+    fputs("\n", stdout);
 }
 
 static bool show_approval(void *arg, const struct pawl_history_approval *approval)

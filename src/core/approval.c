@@ -8,6 +8,7 @@
  *                        question goes on
  *   MODEL approved       a session paused for a question goes on
  *   RESUME approved      a paused session goes on, whatever paused it
+ *   PHASE approved       nothing: whoever answers funds the budgets of the phase
  *   denied, or no answer nothing else changes
  *
  * approvals_max bounds the open questions. Settled ones are kept to be read, the latest of them:
@@ -240,7 +241,7 @@ uint16_t pawl_approval_plan_answer(const struct pawl_core *core,
 static bool lifts(uint8_t kind, uint8_t reason)
 {
     PAWL_ASSERT(kind >= PAWL_APPROVAL_RAISE_CAP);
-    PAWL_ASSERT(kind <= PAWL_APPROVAL_RESUME);
+    PAWL_ASSERT(kind <= PAWL_APPROVAL_PHASE);
     PAWL_ASSERT(reason <= PAWL_REASON_FAILED);
     switch ((enum pawl_approval_kind)kind) {
     case PAWL_APPROVAL_RAISE_CAP:
@@ -249,6 +250,8 @@ static bool lifts(uint8_t kind, uint8_t reason)
         return reason == PAWL_REASON_APPROVAL;
     case PAWL_APPROVAL_RESUME:
         return true;
+    case PAWL_APPROVAL_PHASE:
+        return false;
     }
     PAWL_UNREACHABLE();
 }

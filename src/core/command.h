@@ -175,7 +175,8 @@ enum pawl_session_reason {
 enum pawl_approval_kind {
     PAWL_APPROVAL_RAISE_CAP = 1,
     PAWL_APPROVAL_MODEL = 2,
-    PAWL_APPROVAL_RESUME = 3
+    PAWL_APPROVAL_RESUME = 3,
+    PAWL_APPROVAL_PHASE = 4 /* more for a phase; what it gets is funded beside the answer */
 };
 
 enum pawl_approval_state {

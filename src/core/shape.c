@@ -246,7 +246,7 @@ static bool approval_open_ok(const struct pawl_command_approval_open *open)
     if (open->kind == PAWL_APPROVAL_RAISE_CAP) {
         return lines_ok(open->lines, open->line_count, 1);
     }
-    return (open->kind == PAWL_APPROVAL_MODEL || open->kind == PAWL_APPROVAL_RESUME) &&
+    return open->kind >= PAWL_APPROVAL_MODEL && open->kind <= PAWL_APPROVAL_PHASE &&
            open->line_count == 0;
 }
 

@@ -32,7 +32,8 @@ static const struct {
     [PAWL_MODEL_CALL_WAITING] = {"waiting", TO(ASKING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
                                  false, false},
     [PAWL_MODEL_CALL_ASKING] = {"asking",
-                                TO(ASKING) | TO(WAITING) | TO(RESERVING) | TO(REFUSING) | TO(DONE),
+                                TO(ASKING) | TO(RECEIVED) | TO(WAITING) | TO(RESERVING) |
+                                    TO(REFUSING) | TO(DONE),
                                 false, false},
     [PAWL_MODEL_CALL_RESERVING] = {"reserving",
                                    TO(FORWARDING) | TO(WAITING) | TO(ASKING) | TO(RESERVING) |

@@ -239,10 +239,12 @@ static bool refuse_when_latched(struct pawl_model_call *call)
 
 uint32_t pawl_model_call_patience_ms(const struct pawl_model_call *call)
 {
-    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
     uint32_t patience_ms = call->gateway->options.patience_ms;
-    return patience_ms != 0 ? patience_ms
-                            : pawl_patience_ms(request->headers, request->header_count);
+    if (patience_ms != 0 || call->asked.done != NULL) {
+        return patience_ms != 0 ? patience_ms : PAWL_PATIENCE_HOOK_MS;
+    }
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    return pawl_patience_ms(request->headers, request->header_count);
 }
 
 static void start_waiting(struct pawl_model_call *call)
@@ -278,7 +280,9 @@ void pawl_model_call_judge_again(struct pawl_model_call *call)
 {
     PAWL_ASSERT(call->state == PAWL_MODEL_CALL_ASKING);
     call->resumes = false;
-    if (may_go_out(call) && pawl_gate_pass(call)) {
+    if (call->asked.done != NULL) {
+        pawl_tools_judge_again(call);
+    } else if (may_go_out(call) && pawl_gate_pass(call)) {
         (void)pawl_model_call_admit(call);
     }
 }
@@ -547,6 +551,9 @@ static uint16_t judge_in_phase(struct pawl_model_call *call, struct pawl_denial 
 /* The phase, and not the run, has nothing left for it. */
 static void refuse_by_phase(struct pawl_model_call *call)
 {
+    if (pawl_phase_wait(call, call->phase)) {
+        return;
+    }
     pawl_phase_words(call, call->phase);
     pawl_refuse_call(call);
 }

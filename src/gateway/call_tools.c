@@ -95,6 +95,7 @@ void pawl_tools_seen(struct pawl_model_call *call, struct pawl_slice json_text, 
         pawl_arena_free(&arena);
     }
     gateway->tools.unclaimed += count > known ? count - known : 0;
+    gateway->tools.scripts = call->route.dialect == PAWL_DIALECT_OPENAI_RESPONSES;
 }
 
 /* --- The ledger ------------------------------------------------------------------------------ */
@@ -206,18 +207,24 @@ static void on_asked(struct pawl_model_call *call, const struct pawl_result *res
     pawl_refuse_call(call);
 }
 
-/* In an answer, or when it was asked for before. */
-static bool was_counted(struct pawl_gateway *gateway, struct pawl_slice id)
+/* Whether it was counted in an answer, or when it was asked for before. */
+enum counted {
+    COUNTED_NOT,
+    COUNTED,       /* and the answer has told what it is for */
+    COUNTED_UNREAD /* an answer of a dialect whose tools may be scripts */
+};
+
+static enum counted was_counted(struct pawl_gateway *gateway, struct pawl_slice id)
 {
     if (is_known(gateway, id)) {
-        return true;
+        return COUNTED;
     }
     if (gateway->tools.unclaimed == 0) {
-        return false;
+        return COUNTED_NOT;
     }
     gateway->tools.unclaimed--;
     remember(gateway, id);
-    return true;
+    return gateway->tools.scripts ? COUNTED_UNREAD : COUNTED;
 }
 
 static void judge(struct pawl_model_call *call)
@@ -229,17 +236,32 @@ static void judge(struct pawl_model_call *call)
         call->words.refusal =
             gateway->stopped ? call->words.refusal : (enum pawl_refusal)PAWL_REFUSAL_LATCHED;
         pawl_refuse_call(call);
-    } else if (pawl_phase_refuses_asked(call)) {
+        return;
+    }
+    switch (pawl_phase_judge_asked(call)) {
+    case PAWL_PHASE_WAIT:
+        return;
+    case PAWL_PHASE_NO:
         pawl_refuse_call(call);
-    } else if (was_counted(gateway, call->asked.id)) {
-        allow(call);
-    } else if (!pawl_tools_bound(call)) {
+        return;
+    case PAWL_PHASE_GO:
+        break;
+    }
+    enum counted counted = was_counted(gateway, call->asked.id);
+    if (counted != COUNTED) {
         pawl_phase_hooked(call);
+    }
+    if (counted != COUNTED_NOT || !pawl_tools_bound(call)) {
         allow(call);
     } else {
-        pawl_phase_hooked(call);
         pawl_tools_submit(call, 1, on_asked);
     }
+}
+
+void pawl_tools_judge_again(struct pawl_model_call *call)
+{
+    pawl_model_call_move(call, PAWL_MODEL_CALL_RECEIVED);
+    judge(call);
 }
 
 void pawl_gateway_ask_tool(struct pawl_gateway *gateway,

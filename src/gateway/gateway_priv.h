@@ -119,6 +119,7 @@ struct pawl_tools {
     uint64_t ids[PAWL_TOOL_IDS_MAX]; /* hashes, the oldest overwritten; 0: none */
     uint32_t next;
     int64_t unclaimed; /* without an id, that no hook has asked for */
+    bool scripts;      /* … and may be scripts, so that only a hook tells what they run */
 };
 
 /* What an answer's conversation is known by, and where it goes on. */
@@ -130,6 +131,16 @@ struct pawl_thread {
 
 enum { PAWL_THREADS_MAX = 256 };
 
+/* A phase that asks: what became of its question. */
+enum pawl_phase_question {
+    PAWL_PHASE_UNASKED,
+    PAWL_PHASE_ASKED,   /* it is open, and calls wait for it */
+    PAWL_PHASE_UNHEARD, /* it is open; nobody could be told, or answered in time: calls don't wait
+                         */
+    PAWL_PHASE_DENIED,
+    PAWL_PHASE_UNMANNED /* there is nobody to ask */
+};
+
 struct pawl_phases {
     struct pawl_thread threads[PAWL_THREADS_MAX]; /* the oldest overwritten */
     uint32_t next;
@@ -138,6 +149,7 @@ struct pawl_phases {
     int hooked;                       /* what a hook alone has shown, for the next call */
     bool hooks;                       /* there are some: they refuse tools, and not the answers */
     uint16_t closed[PAWL_PHASES_MAX]; /* the unit that is used up; 0: open */
+    enum pawl_phase_question questions[PAWL_PHASES_MAX];
 };
 
 /* One operation in the ledger on behalf of a call. */
@@ -229,6 +241,7 @@ struct pawl_model_call {
     int tool_phase;    /* of the tools that its answer asks for; PHASE_NONE: they say nothing */
     int event_phase;   /* of those that are counted next */
     int refused_phase; /* of a tool that may not run; BASE: none */
+    int asked_phase;   /* ASKING: which phase it waits for, where `gate` is PHASE */
     uint64_t thread;   /* over all its messages, */
     uint32_t thread_messages; /* … of which there are so many */
     int64_t kept_tokens; /* of input that the provider keeps, beside the body's; -1: nobody knows */
@@ -462,6 +475,8 @@ void pawl_tools_submit(struct pawl_model_call *call,
 bool pawl_tools_bound(const struct pawl_model_call *call);
 /* Words for a result that is not OK. */
 void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *result);
+/* Judges a hook's question again that has waited. */
+void pawl_tools_judge_again(struct pawl_model_call *call);
 /* Tells the hook the words. */
 void pawl_tools_answer(struct pawl_model_call *call);
 
@@ -476,8 +491,13 @@ void pawl_phase_find(struct pawl_model_call *call);
 struct pawl_tool_reader *pawl_phase_reader(struct pawl_model_call *call);
 /* The answer is whole. */
 void pawl_phase_answered(struct pawl_model_call *call);
-/* Whether the tool that a hook asks about may not run; the words are set then. */
-bool pawl_phase_refuses_asked(struct pawl_model_call *call);
+/* What comes of a tool that a hook asks about, as far as its phase goes. */
+enum pawl_phase_verdict {
+    PAWL_PHASE_GO,
+    PAWL_PHASE_NO,  /* it may not run; the words are set */
+    PAWL_PHASE_WAIT /* a person is asked; the call waits */
+};
+enum pawl_phase_verdict pawl_phase_judge_asked(struct pawl_model_call *call);
 /* A hook asks about a tool that no answer has shown. */
 void pawl_phase_hooked(struct pawl_model_call *call);
 
@@ -494,6 +514,13 @@ bool pawl_phase_may_leave(const struct pawl_model_call *call);
 bool pawl_phase_leave(struct pawl_model_call *call,
                       const struct pawl_admission *inside,
                       const struct pawl_admission_left *left);
+/* Asks a person for more for a closed phase, where that is to be done and was not done yet. true:
+ * an answer may come, and what belongs to the phase waits for it. */
+bool pawl_phase_ask(struct pawl_model_call *call, int phase);
+/* The same; and holds the call until then. */
+bool pawl_phase_wait(struct pawl_model_call *call, int phase);
+/* The call has waited as long as its client does. */
+void pawl_phase_unheard(struct pawl_model_call *call);
 /* Whether it is the phase and not the run that has nothing left for a call that is not admitted. */
 bool pawl_phase_binds(struct pawl_model_call *call);
 /* The phase in which tool calls are counted. */
@@ -566,6 +593,8 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call);
 bool pawl_limit_someone_asks(const struct pawl_gateway *gateway);
 /* Puts it among those that wait for an answer. */
 void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms);
+/* Judges the calls again that wait for a phase. */
+void pawl_limit_phase_answered(struct pawl_gateway *gateway, int phase);
 /* Judges every call again that waits for an answer. */
 void pawl_limit_ask_again(struct pawl_gateway *gateway);
 /* What is known of limits across runs has changed: whoever waits for one is judged again. */
@@ -646,6 +675,10 @@ void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);
 void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
+/* "--add-usd 0.75": so much more, as an option. */
+enum { PAWL_WORDS_AMOUNT_BYTES = 64 };
+const char *
+pawl_words_more_of(uint16_t unit, int64_t value, char out[static PAWL_WORDS_AMOUNT_BYTES]);
 /* How much more would help: what is asked for, and what the words name. */
 int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words);
 /* Nobody answered in time (0: nobody could be asked): how to say yes, and go on. */

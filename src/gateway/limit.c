@@ -190,7 +190,7 @@ void pawl_limit_leave(struct pawl_model_call *call)
 bool pawl_limit_someone_asks(const struct pawl_gateway *gateway)
 {
     const struct pawl_model_call *call = gateway->asking;
-    while (call != NULL && call->resumes) {
+    while (call != NULL && (call->resumes || call->gate == PAWL_QUESTION_PHASE)) {
         call = call->wait_next;
     }
     return call != NULL;
@@ -267,6 +267,11 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call)
     pawl_limit_leave(call);
     if (call->resumes) {
         pawl_model_call_judge_again(call); /* The window has begun anew. */
+        return;
+    }
+    if (call->gate == PAWL_QUESTION_PHASE) {
+        pawl_phase_unheard(call);
+        pawl_model_call_judge_again(call);
         return;
     }
     uint32_t waited_ms = pawl_model_call_patience_ms(call);
@@ -366,6 +371,23 @@ void pawl_limit_retry(struct pawl_gateway *gateway)
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
         if (call->resumes && call->words.refusal == PAWL_REFUSAL_LIMIT) {
+            pawl_alarm_stop(call->store.alarm);
+            pawl_model_call_judge_again(call);
+        } else {
+            append(gateway, call);
+        }
+        call = next;
+    }
+}
+
+void pawl_limit_phase_answered(struct pawl_gateway *gateway, int phase)
+{
+    struct pawl_model_call *call = gateway->asking;
+    gateway->asking = NULL;
+    while (call != NULL) {
+        struct pawl_model_call *next = call->wait_next;
+        call->wait_next = NULL;
+        if (call->gate == PAWL_QUESTION_PHASE && call->asked_phase == phase) {
             pawl_alarm_stop(call->store.alarm);
             pawl_model_call_judge_again(call);
         } else {

@@ -53,14 +53,16 @@ enum pawl_at_window {
 
 /* What a person is asked. */
 enum pawl_question_kind {
-    PAWL_QUESTION_MORE,  /* for more of what ran out */
-    PAWL_QUESTION_MODEL, /* whether the run may move to a dearer class of model (gate.c) */
-    PAWL_QUESTION_RESUME /* whether it may go on, though nobody was seen for a while */
+    PAWL_QUESTION_MORE,   /* for more of what ran out */
+    PAWL_QUESTION_MODEL,  /* whether the run may move to a dearer class of model (gate.c) */
+    PAWL_QUESTION_RESUME, /* whether it may go on, though nobody was seen for a while */
+    PAWL_QUESTION_PHASE   /* for more for a phase; apart from the others, one for each phase */
 };
 
 /* A call that waits for an answer. */
 struct pawl_limit_question {
     enum pawl_question_kind kind;
+    int phase;              /* PHASE: which */
     struct pawl_slice from; /* MODEL: the model that set the baseline, and … */
     struct pawl_slice to;   /* … the one that is asked for */
     int64_t cost_from;      /* of this call with each, in microcents; 0: not known */

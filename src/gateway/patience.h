@@ -14,7 +14,8 @@
 enum {
     PAWL_PATIENCE_UNKNOWN_MS = 50 * 1000,
     PAWL_PATIENCE_RESERVE_MS = 10 * 1000, /* before the client's own limit */
-    PAWL_PATIENCE_MIN_MS = 1000
+    PAWL_PATIENCE_MIN_MS = 1000,
+    PAWL_PATIENCE_HOOK_MS = 330 * 1000 /* of the hooks that pawl gives an agent */
 };
 
 uint32_t pawl_patience_ms(const struct pawl_http_header *headers, size_t count);

@@ -183,8 +183,9 @@ static void on_whole(void *arg, struct pawl_slice name, struct pawl_slice argume
         return;
     }
     call->event_phase = phase;
+    /* Where a person is asked the tool may run, and the call that would read its output waits. */
     if (phase != PAWL_PHASE_BASE && !gateway->phases.hooks && !call->client_gone &&
-        pawl_phase_is_over(call, phase)) {
+        pawl_phase_is_over(call, phase) && !pawl_phase_ask(call, phase)) {
         call->refused_phase = phase;
         decide(call, PAWL_PHASE_BASE); /* It does not run. */
         return;
@@ -219,19 +220,22 @@ void pawl_phase_answered(struct pawl_model_call *call)
 
 /* --- Hooks ---------------------------------------------------------------------------------- */
 
-bool pawl_phase_refuses_asked(struct pawl_model_call *call)
+enum pawl_phase_verdict pawl_phase_judge_asked(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
     struct pawl_phases *phases = &gateway->phases;
     if (gateway->options.phases.count == 0) {
-        return false;
+        return PAWL_PHASE_GO;
     }
     phases->hooks = true;
     int phase = phase_of_tool(gateway, call->asked.tool, call->asked.input);
     call->phase = phases->current;
     call->event_phase = phase != PAWL_PHASE_NONE ? phase : phases->current;
     if (phase <= PAWL_PHASE_BASE || !pawl_phase_is_over(call, phase)) {
-        return false;
+        return PAWL_PHASE_GO;
+    }
+    if (pawl_phase_wait(call, phase)) {
+        return PAWL_PHASE_WAIT;
     }
     /* It does not run, so nobody goes on in its phase. */
     for (size_t i = 0; i < PAWL_THREADS_MAX; i++) {
@@ -242,7 +246,7 @@ bool pawl_phase_refuses_asked(struct pawl_model_call *call)
         set_current(gateway, PAWL_PHASE_BASE);
     }
     pawl_phase_words(call, phase);
-    return true;
+    return PAWL_PHASE_NO;
 }
 
 void pawl_phase_hooked(struct pawl_model_call *call)

@@ -7,7 +7,8 @@
  *   F1  A call is held in the phase in which it was admitted, and settles there.
  *   F2  What is spent in a phase never exceeds its ceiling by anything that could have been held
  *       elsewhere or refused.
- *   F3  A phase at its limit stops nothing but itself, unless it `halts`.
+ *   F3  A phase at its limit stops nothing but itself, unless it halts.
+ *   F4  What a person is asked about a phase holds only what belongs to it.
  */
 #ifndef PAWL_GATEWAY_PHASE_H
 #define PAWL_GATEWAY_PHASE_H
@@ -19,9 +20,17 @@
 
 enum { PAWL_PHASES_MAX = 8, PAWL_PHASE_NONE = -1, PAWL_PHASE_BASE = 0 };
 
+/* What happens at a phase's limit. */
+enum pawl_phase_mode {
+    PAWL_PHASE_REFUSE, /* no more of it, and the rest goes on */
+    PAWL_PHASE_HALT,   /* the run stops */
+    PAWL_PHASE_ASK     /* a person is asked for more, and what belongs to it waits; where nobody can
+                          answer, does, or says yes, it is as with REFUSE */
+};
+
 struct pawl_phase {
     const char *name;
-    bool halts; /* at its limit the run stops */
+    enum pawl_phase_mode mode;
 };
 
 struct pawl_phase_options {
@@ -45,7 +54,11 @@ void pawl_gateway_pin_phase(struct pawl_gateway *gateway, int phase);
 int pawl_gateway_pinned_phase(const struct pawl_gateway *gateway);
 /* Nothing more of it: its time is up. */
 void pawl_gateway_close_phase(struct pawl_gateway *gateway, int phase, uint16_t unit);
-/* It was given more. */
+/* It was given more: what waits for it is judged again. */
 void pawl_gateway_open_phase(struct pawl_gateway *gateway, int phase);
+/* The question about it was answered with no; or it stands, and nobody could be told. What waits
+ * goes on without it. */
+void pawl_gateway_deny_phase(struct pawl_gateway *gateway, int phase);
+void pawl_gateway_untold_phase(struct pawl_gateway *gateway, int phase);
 
 #endif

@@ -4,6 +4,11 @@
  * at the agent's hook or in the answer; and the call that only reads what the last one of them said
  * is held in the base, since to refuse that would end the work as a whole. In a phase that was set
  * by hand, and in one that halts, the calls themselves are refused.
+ *
+ * A phase that asks is closed likewise, but what belongs to it waits (limit.c keeps the list) while
+ * a person is asked for more: the hook's question, and the call itself. A tool call that an answer
+ * shows is let through then, since the call that reads its output will wait. From a no on, and when
+ * nobody answered in time, it is a phase that refuses, until it is given more.
  */
 #include <stdio.h>
 
@@ -12,7 +17,12 @@
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 
-enum { AMOUNT_BYTES = 64, USEFUL_TOKENS = 2048 };
+enum {
+    AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES,
+    REMEDY_BYTES = 192,
+    USEFUL_TOKENS = 2048,
+    MINUTE_MS = 60 * 1000
+};
 _Static_assert((int)AMOUNT_BYTES >= (int)PAWL_MONEY_TEXT_BYTES &&
                    (int)AMOUNT_BYTES >= (int)PAWL_CLOCK_TEXT_BYTES,
                "every amount's text fits");
@@ -24,7 +34,7 @@ enum { UNIT_COUNT = PAWL_ARRAY_LEN(units) };
 
 static bool halts(const struct pawl_gateway *gateway, int phase)
 {
-    return gateway->options.phases.phases[phase].halts;
+    return gateway->options.phases.phases[phase].mode == PAWL_PHASE_HALT;
 }
 
 /* --- Closing -------------------------------------------------------------------------------- */
@@ -45,6 +55,8 @@ void pawl_gateway_open_phase(struct pawl_gateway *gateway, int phase)
 {
     PAWL_ASSERT(phase >= 0 && phase < gateway->options.phases.count);
     gateway->phases.closed[phase] = 0;
+    gateway->phases.questions[phase] = PAWL_PHASE_UNASKED;
+    pawl_limit_phase_answered(gateway, phase);
     pawl_gateway_pump(gateway);
 }
 
@@ -137,6 +149,17 @@ static const char *flag_of(uint16_t unit)
     }
 }
 
+/* What to ask for: half of the ceiling again, in whole cents, minutes, or what there is one of. */
+static int64_t amount_to_ask(uint16_t unit, int64_t limit)
+{
+    int64_t step = unit == PAWL_UNIT_USD_MICROCENTS  ? PAWL_MICROCENTS_PER_USD / 100
+                   : unit == PAWL_UNIT_WALL_CLOCK_MS ? MINUTE_MS
+                                                     : 1;
+    int64_t half = limit / 2 + limit % 2;
+    int64_t steps = pawl_max_i64(half / step + (half % step != 0 ? 1 : 0), 1);
+    return pawl_min_i64(steps * step, PAWL_AMOUNT_MAX - limit);
+}
+
 /* What goes on, and how much is left for it: of the unit, or in dollars. */
 static void add_rest(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
 {
@@ -154,56 +177,168 @@ static void add_rest(struct pawl_refusal_words *words, const struct pawl_gateway
     pawl_words_add(words, quote.bound ? text : " Go on with the work without more of this,");
 }
 
+/* "verification has used $0.40 of its $0.40"; what became of a question stands behind it. */
+static void set_stand(struct pawl_refusal_words *words,
+                      const struct pawl_gateway *gateway,
+                      int phase,
+                      const struct pawl_quote *own)
+{
+    static const char *const answers[] = {
+        [PAWL_PHASE_UNASKED] = "",
+        [PAWL_PHASE_ASKED] = "",
+        [PAWL_PHASE_UNHEARD] = ", and nobody has answered yet",
+        [PAWL_PHASE_DENIED] = ", and more was denied",
+        [PAWL_PHASE_UNMANNED] = "",
+    };
+    const char *name = gateway->options.phases.phases[phase].name;
+    const char *answer = answers[gateway->phases.questions[phase]];
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    if (own == NULL) {
+        pawl_words_set(words, "pawl: %s has nothing useful left%s.", name, answer);
+        return;
+    }
+    /* A model call that is under way is used up already. */
+    int64_t used = own->spent + (words->unit == PAWL_UNIT_ITERATIONS ? own->held : 0);
+    words->left = (struct pawl_admission_left){.bound = true,
+                                               .free = own->remaining,
+                                               .room = own->headroom,
+                                               .limit = own->limit,
+                                               .spent = own->spent,
+                                               .held = own->held};
+    pawl_words_set(words, "pawl: %s has used %s of its %s%s.", name,
+                   amount(words->unit, used, false, spent),
+                   amount(words->unit, own->limit, true, limit), answer);
+}
+
+/* The command that gives a phase more: where a question stands, its answer. */
+static const char *remedy(const struct pawl_gateway *gateway,
+                          int phase,
+                          const struct pawl_refusal_words *words,
+                          char out[static REMEDY_BYTES])
+{
+    const char *name = gateway->options.phases.phases[phase].name;
+    const char *run = gateway->options.run_id;
+    char more[AMOUNT_BYTES];
+    enum pawl_phase_question question = gateway->phases.questions[phase];
+    if (question == PAWL_PHASE_UNHEARD || question == PAWL_PHASE_ASKED) {
+        (void)snprintf(
+            out, REMEDY_BYTES, "pawl approve %s --phase %s %s", run, name,
+            pawl_words_more_of(words->unit, amount_to_ask(words->unit, words->left.limit), more));
+    } else {
+        (void)snprintf(out, REMEDY_BYTES, "pawl phase %s %s %s", run, name, flag_of(words->unit));
+    }
+    return out;
+}
+
 void pawl_phase_words(struct pawl_model_call *call, int phase)
 {
     const struct pawl_gateway *gateway = call->gateway;
     struct pawl_refusal_words *words = &call->words;
-    uint16_t unit = gateway->phases.closed[phase];
-    const char *name = gateway->options.phases.phases[phase].name;
     const char *run = gateway->options.run_id;
     struct pawl_quote own;
-    bool known = own_quote(gateway, phase, unit, &own);
-    char spent[AMOUNT_BYTES];
-    char limit[AMOUNT_BYTES];
+    char text[PAWL_MESSAGE_BYTES];
+    char more[REMEDY_BYTES];
     *words = (struct pawl_refusal_words){
         .refusal = PAWL_REFUSAL_PHASE,
-        .unit = unit,
+        .unit = gateway->phases.closed[phase],
         .latches = halts(gateway, phase) && !gateway->latched,
-        .phase = name,
+        .phase = gateway->options.phases.phases[phase].name,
     };
-    if (known) {
-        /* A model call that is under way is used up already. */
-        int64_t used = own.spent + (unit == PAWL_UNIT_ITERATIONS ? own.held : 0);
-        words->left = (struct pawl_admission_left){.bound = true,
-                                                   .free = own.remaining,
-                                                   .room = own.headroom,
-                                                   .limit = own.limit,
-                                                   .spent = own.spent,
-                                                   .held = own.held};
-        pawl_words_set(words, "pawl: %s has used %s of its %s.", name,
-                       amount(unit, used, false, spent), amount(unit, own.limit, true, limit));
-    } else {
-        pawl_words_set(words, "pawl: %s has nothing useful left.", name);
-    }
-    char text[PAWL_MESSAGE_BYTES];
+    bool known = own_quote(gateway, phase, words->unit, &own);
+    set_stand(words, gateway, phase, known ? &own : NULL);
+    (void)remedy(gateway, phase, words, more);
     if (words->latches) {
         (void)snprintf(text, sizeof(text), " Run %s is stopped; start again with more for it", run);
-        pawl_words_add(words, text);
-        return;
-    }
-    if (phase != PAWL_PHASE_BASE && !call->by_hand) {
+    } else if (phase != PAWL_PHASE_BASE && !call->by_hand) {
         add_rest(words, gateway);
-        (void)snprintf(text, sizeof(text), " or give it more: pawl phase %s %s %s", run, name,
-                       flag_of(unit));
+        (void)snprintf(text, sizeof(text), " or give it more: %s", more);
     } else if (phase == PAWL_PHASE_BASE) {
-        (void)snprintf(text, sizeof(text), " Give it more to go on: pawl phase %s %s %s", run, name,
-                       flag_of(unit));
+        (void)snprintf(text, sizeof(text), " Give it more to go on: %s", more);
     } else {
-        (void)snprintf(text, sizeof(text),
-                       " Leave it (pawl phase %s auto), or give it more: pawl phase %s %s %s", run,
-                       run, name, flag_of(unit));
+        (void)snprintf(text, sizeof(text), " Leave it (pawl phase %s auto), or give it more: %s",
+                       run, more);
     }
     pawl_words_add(words, text);
+}
+
+/* --- Asking --------------------------------------------------------------------------------- */
+
+/* Asks; what came of it is in the phase's question. */
+static void ask(struct pawl_gateway *gateway, int phase)
+{
+    const struct pawl_gateway_options *options = &gateway->options;
+    enum pawl_phase_question *question = &gateway->phases.questions[phase];
+    uint16_t unit = gateway->phases.closed[phase];
+    struct pawl_quote own;
+    *question = PAWL_PHASE_UNMANNED;
+    if (options->on_ask == NULL || !own_quote(gateway, phase, unit, &own)) {
+        return; /* Nothing that could be raised. */
+    }
+    struct pawl_limit_question asked = {
+        .kind = PAWL_QUESTION_PHASE,
+        .phase = phase,
+        .asked = {.unit = unit, .value = amount_to_ask(unit, own.limit)},
+        .limit = own.limit,
+        .spent = own.spent + (unit == PAWL_UNIT_ITERATIONS ? own.held : 0),
+    };
+    switch (options->on_ask(options->arg, &asked)) {
+    case PAWL_LIMIT_HOLD:
+        *question = PAWL_PHASE_ASKED;
+        break;
+    case PAWL_LIMIT_TELL:
+        *question = PAWL_PHASE_UNHEARD;
+        break;
+    case PAWL_LIMIT_NOBODY:
+        break;
+    }
+}
+
+bool pawl_phase_ask(struct pawl_model_call *call, int phase)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (gateway->options.phases.phases[phase].mode != PAWL_PHASE_ASK) {
+        return false;
+    }
+    PAWL_ASSERT(gateway->phases.closed[phase] != 0);
+    if (gateway->phases.questions[phase] == PAWL_PHASE_UNASKED) {
+        ask(gateway, phase);
+    }
+    return gateway->phases.questions[phase] == PAWL_PHASE_ASKED;
+}
+
+bool pawl_phase_wait(struct pawl_model_call *call, int phase)
+{
+    if (!pawl_phase_ask(call, phase)) {
+        return false;
+    }
+    call->gate = PAWL_QUESTION_PHASE;
+    call->asked_phase = phase;
+    pawl_limit_hold(call, pawl_model_call_patience_ms(call));
+    return true;
+}
+
+/* The question stands, and its answer counts whenever it comes; but nobody waits for it. */
+static void settle_question(struct pawl_gateway *gateway, int phase, enum pawl_phase_question as)
+{
+    PAWL_ASSERT(phase >= 0 && phase < gateway->options.phases.count);
+    gateway->phases.questions[phase] = as;
+    pawl_limit_phase_answered(gateway, phase);
+}
+
+void pawl_phase_unheard(struct pawl_model_call *call)
+{
+    call->gateway->phases.questions[call->asked_phase] = PAWL_PHASE_UNHEARD;
+}
+
+void pawl_gateway_untold_phase(struct pawl_gateway *gateway, int phase)
+{
+    settle_question(gateway, phase, PAWL_PHASE_UNHEARD);
+}
+
+void pawl_gateway_deny_phase(struct pawl_gateway *gateway, int phase)
+{
+    settle_question(gateway, phase, PAWL_PHASE_DENIED);
 }
 
 /* --- Admission ------------------------------------------------------------------------------ */
@@ -241,6 +376,9 @@ bool pawl_phase_leave(struct pawl_model_call *call,
         if (left[unit].held == 0) {
             pawl_gateway_close_phase(gateway, call->phase, pawl_admission_units[unit]);
         }
+    }
+    if (gateway->phases.closed[call->phase] != 0 && pawl_phase_ask(call, call->phase)) {
+        return false; /* It waits for the answer. */
     }
     call->phase = PAWL_PHASE_BASE;
     return true;
@@ -292,6 +430,7 @@ bool pawl_phase_refuses_event(struct pawl_model_call *call)
         pawl_gateway_left_of(gateway, PAWL_UNIT_TOOL_CALLS).free <= 0) {
         return false;
     }
+    (void)pawl_phase_ask(call, phase); /* A yes is for the next one: an answer is not held. */
     pawl_phase_words(call, phase);
     return true;
 }

@@ -13,7 +13,7 @@
 #include "gateway/gateway_priv.h"
 
 /* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
-enum { AMOUNT_BYTES = 64, MODEL_BYTES_SHOWN = 64, PATH_BYTES_SHOWN = 160 };
+enum { AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES, MODEL_BYTES_SHOWN = 64, PATH_BYTES_SHOWN = 160 };
 
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
 {
@@ -82,8 +82,8 @@ static const char *bare_amount(uint16_t unit, int64_t value, char out[static AMO
                                             : pawl_money_format_count(value, out);
 }
 
-/* "--add-usd 0.75": what would help. */
-static const char *more_of(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
+const char *
+pawl_words_more_of(uint16_t unit, int64_t value, char out[static PAWL_WORDS_AMOUNT_BYTES])
 {
     char text[PAWL_MONEY_TEXT_BYTES];
     switch (unit) {
@@ -99,6 +99,9 @@ static const char *more_of(uint16_t unit, int64_t value, char out[static AMOUNT_
         break;
     case PAWL_UNIT_ITERATIONS:
         (void)snprintf(out, AMOUNT_BYTES, "--add-iterations %lld", (long long)value);
+        break;
+    case PAWL_UNIT_WALL_CLOCK_MS:
+        (void)snprintf(out, AMOUNT_BYTES, "--add-time %llds", (long long)(value / 1000));
         break;
     default:
         (void)snprintf(out, AMOUNT_BYTES, "--add-usd 1.00");
@@ -131,11 +134,11 @@ static void append_remedy(struct pawl_refusal_words *words, const struct pawl_ga
     char more[AMOUNT_BYTES];
     const char *run = gateway->options.run_id;
     size_t bytes = strlen(words->message);
-    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
-                   gateway->options.limit.attended
-                       ? ". Run %s is stopped; to go on: pawl approve %s %s"
-                       : ". Run %s is stopped; to go on: pawl run --resume %s %s",
-                   run, run, more_of(words->unit, pawl_words_amount_to_ask(words), more));
+    (void)snprintf(
+        words->message + bytes, sizeof(words->message) - bytes,
+        gateway->options.limit.attended ? ". Run %s is stopped; to go on: pawl approve %s %s"
+                                        : ". Run %s is stopped; to go on: pawl run --resume %s %s",
+        run, run, pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 /* What is kept for the summary is neither used nor held, and not free either. */
@@ -188,7 +191,7 @@ static void words_too_big(struct pawl_refusal_words *words,
     (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
                    gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
                                                    : ". To go on: pawl run --resume %s %s",
-                   run, more_of(words->unit, pawl_words_amount_to_ask(words), more));
+                   run, pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 static void words_spent(struct pawl_refusal_words *words,
@@ -292,7 +295,7 @@ void pawl_words_asked(struct pawl_refusal_words *words,
                    "%s %s, then ask again; or pawl deny %s",
                    bare_amount(words->unit, words->left.spent, spent),
                    amount(words->unit, words->left.limit, limit), nobody, run, run,
-                   more_of(words->unit, pawl_words_amount_to_ask(words), more), run);
+                   pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more), run);
 }
 
 void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)

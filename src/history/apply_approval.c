@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * apply_approval.c: questions to a person and their answers. An answer that gives more moves the
- * run's limits, and lifts its pause, as it does in the ledger.
+ * run's limits, and lifts its pause, as it does in the ledger. What is about a phase moves nothing
+ * of the run's; its amounts stand in the metadata, since the ledger does not know them as such.
  */
 #include "history/apply_priv.h"
 
@@ -14,6 +15,8 @@ static const char *kind_name(uint8_t kind)
         return "model";
     case PAWL_APPROVAL_RESUME:
         return "resume";
+    case PAWL_APPROVAL_PHASE:
+        return "phase";
     default:
         return "raise_cap";
     }
@@ -44,16 +47,27 @@ static struct pawl_slice amounts_text(const struct pawl_history_context *context
     return copy;
 }
 
+/* A list of amounts in the metadata, as it stands there. */
+static struct pawl_slice meta_amounts(const struct pawl_history_context *context, const char *key)
+{
+    uint32_t node =
+        context->meta.count > 0 ? pawl_json_get(&context->meta, 0, key) : PAWL_JSON_NONE;
+    return node == PAWL_JSON_NONE ? PAWL_SLICE("[]") : pawl_json_raw(&context->meta, node);
+}
+
 void pawl_history_apply_question(const struct pawl_history_context *context)
 {
     const struct pawl_command_approval_open *open = &context->record->command.u.approval_open;
     pawl_history_db_run(context->db,
                         "INSERT OR REPLACE INTO approvals(run_id, id, at_us, state, kind, asked,"
-                        " unasked) VALUES(?1, ?2, ?3, 'pending', ?4, ?5, ?6)",
-                        "siitsi", context->run, (int64_t)context->record->result.id,
+                        " unasked, phase) VALUES(?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7)",
+                        "siitsis", context->run, (int64_t)context->record->result.id,
                         context->record->now_us, kind_name(open->kind),
-                        amounts_text(context, open->lines, open->line_count),
-                        (int64_t)pawl_history_meta_true(context, "unasked"));
+                        open->kind == PAWL_APPROVAL_PHASE
+                            ? meta_amounts(context, "asked")
+                            : amounts_text(context, open->lines, open->line_count),
+                        (int64_t)pawl_history_meta_true(context, "unasked"),
+                        pawl_history_meta_text(context, "phase"));
     pawl_history_db_run(context->db, "UPDATE runs SET asked=asked+1 WHERE id=?1", "s",
                         context->run);
 }
@@ -105,6 +119,12 @@ static uint32_t read_asked(const struct pawl_history_context *context,
     return count;
 }
 
+/* Only an answer about a phase names one. */
+static bool is_of_phase(const struct pawl_history_context *context)
+{
+    return !pawl_slice_empty(pawl_history_meta_text(context, "phase"));
+}
+
 static const char *state_of(const struct pawl_history_context *context)
 {
     if (context->record->command.u.approval_answer.approved) {
@@ -122,20 +142,26 @@ void pawl_history_apply_answer(const struct pawl_history_context *context)
     for (uint32_t i = 0; i < count; i++) {
         lines[i] = answer->lines[i];
     }
-    if (answer->approved && count == 0) {
+    bool of_phase = is_of_phase(context);
+    if (answer->approved && count == 0 && !of_phase) {
         count = read_asked(context, id, lines);
     }
     pawl_history_db_run(context->db,
                         "UPDATE approvals SET answered_us=?3, state=?4, given=?5, answered_by=?6"
                         " WHERE run_id=?1 AND id=?2",
                         "siitss", context->run, id, context->record->now_us, state_of(context),
-                        answer->approved ? amounts_text(context, lines, count) : PAWL_SLICE_NONE,
+                        !answer->approved ? PAWL_SLICE_NONE
+                        : of_phase        ? meta_amounts(context, "given")
+                                          : amounts_text(context, lines, count),
                         pawl_history_meta_text(context, "by"));
     if (!answer->approved) {
         return;
     }
     pawl_history_db_run(context->db, "UPDATE runs SET given=given+1 WHERE id=?1", "s",
                         context->run);
+    if (of_phase) {
+        return;
+    }
     raise_limits(context, lines, count);
     pawl_history_db_run(context->db,
                         "UPDATE runs SET state='active', reason=NULL, unit=0"

@@ -20,7 +20,7 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 5, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 6, BUSY_TIMEOUT_MS = 20000 };
 
 /* What an older pawl wrote goes: readers feed the tables again from the journals. Only the list of
  * runs that were removed on purpose stays, since nothing else tells of them. */
@@ -77,6 +77,7 @@ static const char schema[] =
     " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
     " answered_us INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, kind TEXT NOT NULL,"
     " asked TEXT NOT NULL, given TEXT, answered_by TEXT, unasked INTEGER NOT NULL DEFAULT 0,"
+    " phase TEXT,"
     " PRIMARY KEY(run_id, id)) WITHOUT ROWID;"
     "CREATE TABLE marks("
     " run_id TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL,"
@@ -84,8 +85,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS gone("
     " id TEXT PRIMARY KEY, name TEXT, ended_us INTEGER NOT NULL, keep_ms INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "PRAGMA user_version=5;";
-_Static_assert(SCHEMA_VERSION == 5, "the last line of the schema says its version");
+    "PRAGMA user_version=6;";
+_Static_assert(SCHEMA_VERSION == 6, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {

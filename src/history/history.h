@@ -140,11 +140,12 @@ struct pawl_history_approval {
     int64_t at_us;
     int64_t answered_us;     /* 0: not yet */
     struct pawl_slice state; /* "pending", "approved", "denied", "expired" */
-    struct pawl_slice kind;  /* "raise_cap", "model", "resume" */
+    struct pawl_slice kind;  /* "raise_cap", "model", "resume", "phase" */
     struct pawl_slice asked; /* a JSON array of amounts */
     struct pawl_slice given; /* likewise; empty: nothing */
     struct pawl_slice by;    /* who answered, or empty */
     bool unasked;            /* more was given without a question */
+    struct pawl_slice phase; /* of kind "phase": which; else empty */
 };
 
 /* Something that happened in a run and is no call: a NOTE of a kind that is shown. */

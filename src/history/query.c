@@ -272,6 +272,7 @@ static bool hand_out_approval(sqlite3_stmt *row, const struct receiver *receiver
     approval.given = next_text(row, &i);
     approval.by = next_text(row, &i);
     approval.unasked = next_int(row, &i) != 0;
+    approval.phase = next_text(row, &i);
     return receiver->approval(receiver->arg, &approval);
 }
 
@@ -282,7 +283,7 @@ pawl_err pawl_history_approvals(struct pawl_history *history,
                                 struct pawl_errmsg *msg)
 {
     static const char sql[] =
-        "SELECT id, at_us, answered_us, state, kind, asked, given, answered_by, unasked"
+        "SELECT id, at_us, answered_us, state, kind, asked, given, answered_by, unasked, phase"
         " FROM approvals WHERE run_id=?1 ORDER BY at_us, id";
     struct pawl_history_db *db = pawl_history_connection(history);
     sqlite3_stmt *row = pawl_history_db_bind(db, sql, "s", run_id);

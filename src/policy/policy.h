@@ -70,6 +70,7 @@ struct pawl_policy_value {
     uint32_t line;      /* of the file; else 0 */
 };
 
+enum { PAWL_POLICY_FORM_BYTES = 240 }; /* of what a field takes, in words */
 enum { PAWL_POLICY_PHASES_MAX = 8, PAWL_POLICY_PHASE_NAME_MAX = 32 };
 enum { PAWL_POLICY_VALUES_MAX = 256, PAWL_POLICY_BYTES_MAX = 64 * 1024 };
 
@@ -132,6 +133,10 @@ PAWL_MUST_CHECK pawl_err pawl_policy_set(struct pawl_policy *policy,
 /* What makes no sense together, and what is outside of the usual ranges (check.c). */
 void pawl_policy_check(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter);
 
+/* Why a word says nothing about a phase's limit: what it takes instead, and, where the word is one
+ * of a run's limit, why a phase has no such thing. */
+const char *pawl_policy_phase_mode_wrong(struct pawl_slice word,
+                                         char out[static PAWL_POLICY_FORM_BYTES]);
 /* Whether a phase can be called so. */
 PAWL_MUST_CHECK bool pawl_policy_phase_name_ok(struct pawl_slice name);
 
@@ -162,7 +167,6 @@ enum { PAWL_POLICY_PATH_BYTES = 200 };
 void pawl_policy_value_path(const struct pawl_policy_value *value,
                             char out[static PAWL_POLICY_PATH_BYTES]);
 
-enum { PAWL_POLICY_FORM_BYTES = 160 };
 /* What a field takes: "dollars, such as 1.50", "one of allow, forbid". */
 const char *pawl_policy_form(enum pawl_policy_field_id field_id,
                              char out[static PAWL_POLICY_FORM_BYTES]);

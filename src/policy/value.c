@@ -82,6 +82,29 @@ static bool printable(struct pawl_slice text)
     return true;
 }
 
+const char *pawl_policy_phase_mode_wrong(struct pawl_slice word,
+                                         char out[static PAWL_POLICY_FORM_BYTES])
+{
+    static const struct {
+        const char *word;
+        const char *why;
+    } others[] = {
+        {"summary", "a summary is the last call of a run, and the run goes on (on_limit.action: "
+                    "summary is for its own cap)"},
+        {"degrade", "the ladder of models goes by the run's own budget (on_limit.degrade)"},
+        {"pause", "a phase's ceiling never begins anew"},
+    };
+    const char *why = NULL;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(others); i++) {
+        why = pawl_slice_equal_str(word, others[i].word) ? others[i].why : why;
+    }
+    struct pawl_slice shown = pawl_slice_sub(word, 0, NUMBER_BYTES_MAX);
+    (void)snprintf(out, PAWL_POLICY_FORM_BYTES, "takes refuse, halt or ask, not '%.*s'%s%s",
+                   printable(shown) ? (int)shown.bytes : 0, shown.data, why != NULL ? ": " : "",
+                   why != NULL ? why : "");
+    return out;
+}
+
 pawl_err pawl_policy_parse_value(struct pawl_policy_value *value, struct pawl_errmsg *msg)
 {
     const struct pawl_policy_field *field = &pawl_policy_fields[value->field];
@@ -93,8 +116,12 @@ pawl_err pawl_policy_parse_value(struct pawl_policy_value *value, struct pawl_er
         return PAWL_OK;
     }
     char form[PAWL_POLICY_FORM_BYTES];
-    (void)pawl_policy_form(value->field, form);
     int64_t number = 0;
+    if (value->field == PAWL_POLICY_PHASES_ON_LIMIT) {
+        pawl_errmsg_set(msg, "%s", pawl_policy_phase_mode_wrong(value->text, form));
+        return PAWL_ERR(INVALID);
+    }
+    (void)pawl_policy_form(value->field, form);
     if (!parse_number(field->type, value->text, &number) || number < field->least ||
         number > field->most || !printable(value->text)) {
         struct pawl_slice shown = pawl_slice_sub(value->text, 0, NUMBER_BYTES_MAX);

@@ -149,14 +149,13 @@ static void put_hook(const struct pawl_agent_request *request,
                      struct pawl_agent_plan *plan,
                      struct pawl_json_writer *writer)
 {
-    enum { HOOK_TIMEOUT_S = 10 };
     pawl_json_object_begin(writer);
     pawl_json_key(writer, "hooks");
     pawl_json_array_begin(writer);
     pawl_json_object_begin(writer);
     pawl_json_member_str(writer, "type", "command");
     pawl_json_member_str(writer, "command", pawl_agent_hook_command(request, plan));
-    pawl_json_member_i64(writer, "timeout", HOOK_TIMEOUT_S);
+    pawl_json_member_i64(writer, "timeout", PAWL_AGENT_HOOK_TIMEOUT_S);
     pawl_json_member_str(writer, "onFailure", "block"); /* else the tool runs uncounted */
     pawl_json_object_end(writer);
     pawl_json_array_end(writer);

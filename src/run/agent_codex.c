@@ -19,7 +19,7 @@
 #include "run/agents_priv.h"
 #include "run/datadir.h"
 
-enum { VALUE_BYTES_MAX = 32768, HOOK_TIMEOUT_S = 10 };
+enum { VALUE_BYTES_MAX = 32768 };
 
 #define KEY_VARIABLE "PAWL_GATEWAY_KEY"
 
@@ -258,7 +258,7 @@ static void hash_hook(const char *command, char out[static 2 * PAWL_JOURNAL_HASH
     pawl_json_object_begin(&writer);
     pawl_json_member_bool(&writer, "async", false);
     pawl_json_member_str(&writer, "command", command);
-    pawl_json_member_i64(&writer, "timeout", HOOK_TIMEOUT_S);
+    pawl_json_member_i64(&writer, "timeout", PAWL_AGENT_HOOK_TIMEOUT_S);
     pawl_json_member_str(&writer, "type", "command");
     pawl_json_object_end(&writer);
     pawl_json_array_end(&writer);
@@ -284,7 +284,7 @@ put_hook(const struct pawl_agent_request *request, struct pawl_agent_plan *plan,
     pawl_buf_append_str(&value,
                         "hooks.PreToolUse=[{matcher=\"*\",hooks=[{type=\"command\",command=");
     put_text(&value, command);
-    pawl_buf_printf(&value, ",timeout=%d}]}]", HOOK_TIMEOUT_S);
+    pawl_buf_printf(&value, ",timeout=%d}]}]", PAWL_AGENT_HOOK_TIMEOUT_S);
     append_c(plan, at, &value, "asks pawl before each tool call, those of scripts included");
     hash_hook(command, hash);
     pawl_buf_printf(&value,

@@ -21,7 +21,7 @@
 #include "run/agents_priv.h"
 #include "run/datadir.h"
 
-enum { SETTINGS_BYTES_MAX = 2 << 20, HOOK_TIMEOUT_MS = 10000 };
+enum { SETTINGS_BYTES_MAX = 2 << 20, HOOK_TIMEOUT_MS = PAWL_AGENT_HOOK_TIMEOUT_S * 1000 };
 
 static const char key_login[] = "gemini-api-key";
 static const char system_path[] = "/etc/gemini-cli/settings.json";

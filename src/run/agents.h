@@ -29,6 +29,10 @@ enum pawl_agent {
     PAWL_AGENT_COUNT
 };
 
+/* How long `pawl hook` waits for the run's answer: longer than the run holds a tool call while a
+ * person is asked (gateway/patience.h). */
+enum { PAWL_AGENT_HOOK_ANSWER_MS = 340 * 1000 };
+
 /* "none", "claude", "codex", "gemini". */
 const char *pawl_agent_name(enum pawl_agent agent);
 /* "Claude Code". */

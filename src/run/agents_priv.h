@@ -14,6 +14,9 @@
 #define PAWL_AGENT_GEMINI_FILE    "gemini-settings.json"
 #define PAWL_AGENT_GEMINI_HOME    "gemini-home"
 #define PAWL_AGENT_GEMINI_OVERLAY PAWL_AGENT_GEMINI_HOME "/.gemini"
+/* How long an agent waits for pawl's hook: longer than the hook waits for the run, which may hold a
+ * tool call while a person is asked. */
+enum { PAWL_AGENT_HOOK_TIMEOUT_S = PAWL_AGENT_HOOK_ANSWER_MS / 1000 + 5 };
 /* Where only root can write, for a run's directory that others could. */
 #define PAWL_AGENT_ROOTS_DIR "/run/pawl"
 

@@ -127,10 +127,10 @@ static void say_given(struct pawl_run *run,
 
 /* --- Answering ------------------------------------------------------------------------------ */
 
-static void put_amounts(struct pawl_json_writer *writer,
-                        const char *key,
-                        const struct pawl_amount *lines,
-                        uint32_t line_count)
+void pawl_run_put_amounts(struct pawl_json_writer *writer,
+                          const char *key,
+                          const struct pawl_amount *lines,
+                          uint32_t line_count)
 {
     pawl_json_key(writer, key);
     pawl_json_array_begin(writer);
@@ -143,12 +143,9 @@ static void put_amounts(struct pawl_json_writer *writer,
     pawl_json_array_end(writer);
 }
 
-/* What was decided, and where the run stands now. */
-static void reply(struct pawl_run *run,
-                  struct pawl_http_exchange *exchange,
-                  bool asked,
-                  const struct pawl_amount *lines,
-                  uint32_t line_count)
+void pawl_run_answer_reply(struct pawl_run *run,
+                           struct pawl_http_exchange *exchange,
+                           const struct pawl_run_answer *answer)
 {
     struct pawl_status status = {0};
     struct pawl_buf body;
@@ -161,8 +158,11 @@ static void reply(struct pawl_run *run,
     pawl_json_writer_init(&writer, &body);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "run", run->rundir.id);
-    pawl_json_member_bool(&writer, "asked", asked);
-    put_amounts(&writer, "given", lines, line_count);
+    if (answer->phase != NULL) {
+        pawl_json_member_str(&writer, "phase", answer->phase);
+    }
+    pawl_json_member_bool(&writer, "asked", answer->asked);
+    pawl_run_put_amounts(&writer, "given", answer->lines, answer->line_count);
     if (!stand.overflowed) {
         pawl_json_key(&writer, "status");
         pawl_json_put_raw(&writer, pawl_buf_slice(&stand));
@@ -172,7 +172,7 @@ static void reply(struct pawl_run *run,
     pawl_buf_free(&stand);
 }
 
-static bool refuse_ending(struct pawl_run *run, struct pawl_http_exchange *exchange)
+bool pawl_run_answer_too_late(struct pawl_run *run, struct pawl_http_exchange *exchange)
 {
     if (run->phase <= PAWL_RUN_RUNNING) {
         return false;
@@ -183,7 +183,9 @@ static bool refuse_ending(struct pawl_run *run, struct pawl_http_exchange *excha
     return true;
 }
 
-static void refuse_result(struct pawl_run *run, struct pawl_http_exchange *exchange, uint16_t code)
+void pawl_run_answer_refuse(struct pawl_run *run,
+                            struct pawl_http_exchange *exchange,
+                            uint16_t code)
 {
     pawl_control_refuse(exchange, (enum pawl_result_code)code, "%s: %s", run->rundir.id,
                         pawl_result_meaning(code));
@@ -218,12 +220,16 @@ void pawl_run_approve(struct pawl_run *run,
                       uint32_t line_count,
                       struct pawl_slice by)
 {
-    if (refuse_ending(run, exchange)) {
+    if (pawl_run_answer_too_late(run, exchange)) {
         return;
     }
     pawl_engine_flush(run->engine); /* A question that is on its way to the disk is there now. */
     struct pawl_run_question question = run->question;
     bool asked = question.approval != 0;
+    if (!asked && line_count == 0 && pawl_run_any_phase_asks(run)) {
+        pawl_run_approve_phase(run, exchange, PAWL_SLICE_NONE, NULL, 0, by);
+        return;
+    }
     if (!asked && line_count == 0) {
         pawl_control_refuse(exchange, PAWL_RESULT_INVALID_REQUEST,
                             "%s asks for nothing now: say how much it gets, as in pawl approve %s "
@@ -241,25 +247,30 @@ void pawl_run_approve(struct pawl_run *run,
     uint16_t code = say_yes(run, lines, line_count, pawl_buf_slice(&meta));
     pawl_buf_free(&meta);
     if (code != PAWL_RESULT_OK) {
-        refuse_result(run, exchange, code);
+        pawl_run_answer_refuse(run, exchange, code);
         return;
     }
     if (asked && question.kind == PAWL_QUESTION_MODEL) {
         pawl_gateway_allow_model(run->gateway);
     }
     run->question = (struct pawl_run_question){.approval = 0};
-    pawl_approver_withdraw(&run->approver);
+    pawl_approver_withdraw(&run->approver, run);
     say_given(run, lines, line_count, by);
     lift(run);
-    reply(run, exchange, asked, lines, line_count);
+    struct pawl_run_answer said = {.asked = asked, .lines = lines, .line_count = line_count};
+    pawl_run_answer_reply(run, exchange, &said);
 }
 
 void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, struct pawl_slice by)
 {
-    if (refuse_ending(run, exchange)) {
+    if (pawl_run_answer_too_late(run, exchange)) {
         return;
     }
     pawl_engine_flush(run->engine);
+    if (run->question.approval == 0 && pawl_run_any_phase_asks(run)) {
+        pawl_run_deny_phase(run, exchange, PAWL_SLICE_NONE, by);
+        return;
+    }
     if (run->question.approval == 0) {
         pawl_control_refuse(exchange, PAWL_RESULT_STATE_CONFLICT,
                             "%s asks for nothing now. To end it: pawl stop %s", run->rundir.id,
@@ -272,16 +283,17 @@ void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, st
     uint16_t code = answer(run, false, NULL, 0, pawl_buf_slice(&meta));
     pawl_buf_free(&meta);
     if (code != PAWL_RESULT_OK) {
-        refuse_result(run, exchange, code);
+        pawl_run_answer_refuse(run, exchange, code);
         return;
     }
     run->question = (struct pawl_run_question){.approval = 0};
-    pawl_approver_withdraw(&run->approver);
+    pawl_approver_withdraw(&run->approver, run);
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_denied(pawl_slice_sub(by, 0, BY_BYTES_SHOWN), &run->asked, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
-    reply(run, exchange, true, NULL, 0);
+    struct pawl_run_answer said = {.asked = true};
+    pawl_run_answer_reply(run, exchange, &said);
     pawl_gateway_deny(run->gateway);
 }

@@ -20,7 +20,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 
-enum { BODY_BYTES_MAX = 8192, ARENA_BYTES_MAX = 1 << 20, HOW_BYTES = 64 };
+enum { BODY_BYTES_MAX = 8192, ARENA_BYTES_MAX = 1 << 20, HOW_BYTES = 64, COMMAND_BYTES = 128 };
 
 struct pawl_approver_call {
     struct pawl_approver *approver;
@@ -38,11 +38,13 @@ struct pawl_approver_call {
 
 static void write_body(const struct pawl_approver_question *question, struct pawl_buf *out)
 {
-    char approve[96];
-    char deny[96];
+    char approve[COMMAND_BYTES];
+    char deny[COMMAND_BYTES];
+    const char *flag = question->phase != NULL ? " --phase " : "";
+    const char *phase = question->phase != NULL ? question->phase : "";
     struct pawl_json_writer writer;
-    (void)snprintf(approve, sizeof(approve), "pawl approve %s", question->run_id);
-    (void)snprintf(deny, sizeof(deny), "pawl deny %s", question->run_id);
+    (void)snprintf(approve, sizeof(approve), "pawl approve %s%s%s", question->run_id, flag, phase);
+    (void)snprintf(deny, sizeof(deny), "pawl deny %s%s%s", question->run_id, flag, phase);
     pawl_json_writer_init(&writer, out);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "run", question->run_id);
@@ -51,6 +53,9 @@ static void write_body(const struct pawl_approver_question *question, struct paw
     }
     pawl_json_member_str(&writer, "cwd", question->cwd);
     pawl_json_member_str(&writer, "question", question->kind);
+    if (question->phase != NULL) {
+        pawl_json_member_str(&writer, "phase", question->phase);
+    }
     pawl_json_member_string(&writer, "text", question->text);
     pawl_json_member_str(&writer, "approve", approve);
     pawl_json_member_str(&writer, "deny", deny);
@@ -234,9 +239,12 @@ pawl_err pawl_approver_ask(struct pawl_approver *approver,
     return err;
 }
 
-void pawl_approver_withdraw(struct pawl_approver *approver)
+void pawl_approver_withdraw(struct pawl_approver *approver, const void *arg)
 {
     for (struct pawl_approver_call *call = approver->calls; call != NULL; call = call->next) {
+        if (arg != NULL && call->arg != arg) {
+            continue;
+        }
         if (call->ended != NULL) { /* TERM once: the second may come into its farewell */
             (void)kill(-call->process.pid, SIGTERM); /* the leader of its own group */
         }
@@ -246,7 +254,7 @@ void pawl_approver_withdraw(struct pawl_approver *approver)
 
 void pawl_approver_close(struct pawl_approver *approver)
 {
-    pawl_approver_withdraw(approver);
+    pawl_approver_withdraw(approver, NULL);
     while (approver->calls != NULL) {
         struct pawl_approver_call *call = approver->calls;
         approver->calls = call->next;

@@ -28,7 +28,8 @@ struct pawl_approver_question {
     const char *run_id;
     const char *name; /* of the run; NULL: none */
     const char *cwd;
-    const char *kind;       /* "more", "model", "resume" */
+    const char *kind;       /* "more", "model", "resume", "phase" */
+    const char *phase;      /* that it is about; NULL: the run */
     struct pawl_slice text; /* in words, one line */
     /* The command has ended: `told` when with status 0. Not called after pawl_approver_withdraw. */
     void (*ended)(void *arg, bool told, const char *how);
@@ -39,8 +40,8 @@ struct pawl_approver_question {
 PAWL_MUST_CHECK pawl_err pawl_approver_ask(struct pawl_approver *approver,
                                            const struct pawl_approver_question *question,
                                            struct pawl_errmsg *msg);
-/* The question is answered: commands that still run get TERM. */
-void pawl_approver_withdraw(struct pawl_approver *approver);
+/* The question with this `arg` is answered (NULL: all are): commands that still run get TERM. */
+void pawl_approver_withdraw(struct pawl_approver *approver, const void *arg);
 /* The same, and their handles are closed; their memory goes with the loop's next turns. */
 void pawl_approver_close(struct pawl_approver *approver);
 

@@ -86,10 +86,11 @@ ask_tool(void *arg, struct pawl_http_exchange *exchange, const struct pawl_contr
 }
 
 /* POST …/run/approve: more of what it names, or of what is asked for. */
-enum { APPROVE_ADD, APPROVE_BY, APPROVE_FIELDS };
+enum { APPROVE_ADD, APPROVE_BY, APPROVE_PHASE, APPROVE_FIELDS };
 static const struct pawl_control_field approve_fields[APPROVE_FIELDS] = {
     [APPROVE_ADD] = {"add", PAWL_CONTROL_AMOUNTS, false},
     [APPROVE_BY] = {"by", PAWL_CONTROL_TEXT, false},
+    [APPROVE_PHASE] = {"phase", PAWL_CONTROL_TEXT, false},
 };
 
 static void
@@ -100,19 +101,29 @@ approve(void *arg, struct pawl_http_exchange *exchange, const struct pawl_contro
     if (pawl_control_is_inside(exchange, run->keeper.pid, "more for a run")) {
         return;
     }
-    pawl_run_approve(arg, exchange, add->amounts, add->amount_count, values[APPROVE_BY].text);
+    if (values[APPROVE_PHASE].given) {
+        pawl_run_approve_phase(arg, exchange, values[APPROVE_PHASE].text, add->amounts,
+                               add->amount_count, values[APPROVE_BY].text);
+    } else {
+        pawl_run_approve(arg, exchange, add->amounts, add->amount_count, values[APPROVE_BY].text);
+    }
 }
 
 /* POST …/run/deny */
-enum { DENY_BY, DENY_FIELDS };
+enum { DENY_BY, DENY_PHASE, DENY_FIELDS };
 static const struct pawl_control_field deny_fields[DENY_FIELDS] = {
     [DENY_BY] = {"by", PAWL_CONTROL_TEXT, false},
+    [DENY_PHASE] = {"phase", PAWL_CONTROL_TEXT, false},
 };
 
 static void
 deny(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
-    pawl_run_deny(arg, exchange, values[DENY_BY].text);
+    if (values[DENY_PHASE].given) {
+        pawl_run_deny_phase(arg, exchange, values[DENY_PHASE].text, values[DENY_BY].text);
+    } else {
+        pawl_run_deny(arg, exchange, values[DENY_BY].text);
+    }
 }
 
 /* POST …/run/presence: somebody is there. */
@@ -126,23 +137,39 @@ take_sign(void *arg, struct pawl_http_exchange *exchange, const struct pawl_cont
 }
 
 /* POST …/run/phase: which phase it is in from now on, or more for one. */
-enum phase_field { PHASE_NAME, PHASE_ADD };
+enum phase_field { PHASE_NAME, PHASE_ADD, PHASE_BY };
 
 static const struct pawl_control_field phase_fields[] = {
     [PHASE_NAME] = {"name", PAWL_CONTROL_TEXT, true},
     [PHASE_ADD] = {"add", PAWL_CONTROL_AMOUNTS, false},
+    [PHASE_BY] = {"by", PAWL_CONTROL_TEXT, false},
 };
 
 static void
 set_phase(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
-    const struct pawl_control_value *add = &values[PHASE_ADD];
     struct pawl_run *run = arg;
+    const struct pawl_control_value *add = &values[PHASE_ADD];
     if (add->amount_count > 0 &&
         pawl_control_is_inside(exchange, run->keeper.pid, "more for a phase")) {
         return;
     }
-    pawl_run_phases_answer(arg, exchange, values[PHASE_NAME].text, add->amounts, add->amount_count);
+    bool is_auto = pawl_slice_equal_str(values[PHASE_NAME].text, "auto");
+    bool asked = false;
+    int phase = PAWL_PHASE_NONE;
+    if (!is_auto || add->amount_count > 0) {
+        phase = pawl_run_phase_of(run, exchange, values[PHASE_NAME].text);
+        if (phase == PAWL_PHASE_NONE) {
+            return;
+        }
+    }
+    if (add->amount_count == 0) {
+        pawl_gateway_pin_phase(run->gateway, phase);
+    } else if (!pawl_run_give_phase(run, exchange, phase, add->amounts, add->amount_count,
+                                    values[PHASE_BY].text, &asked)) {
+        return;
+    }
+    pawl_run_phases_reply(run, exchange);
 }
 
 const struct pawl_control_route pawl_control_routes[] = {

@@ -34,7 +34,7 @@ void pawl_run_clear(struct pawl_run *run, const char *words)
     (void)uv_timer_stop(&run->grace_timer);
     (void)uv_timer_stop(&run->pulse_timer);
     (void)uv_timer_stop(&run->phase_timer);
-    pawl_approver_withdraw(&run->approver);
+    pawl_approver_withdraw(&run->approver, NULL);
     pawl_gateway_stop(run->gateway, run->time_up ? PAWL_REFUSAL_DEADLINE : PAWL_REFUSAL_STOPPED,
                       words);
     if (!run->keeper_lost) {

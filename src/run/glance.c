@@ -119,6 +119,8 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
         glance->question = "asks to switch";
     } else if (pawl_json_string_is(json, about, "resume")) {
         glance->question = "asks to go on";
+    } else if (pawl_json_string_is(json, about, "phase")) {
+        glance->question = "a phase asks for more";
     }
     glance->ending = pawl_json_string_is(json, pawl_json_get(json, 0, "state"), "ending");
     glance->pid = take_number(reader, 0, "pid", 0);

@@ -60,40 +60,35 @@ static bool tell(struct pawl_run *run)
     return told && run->interactive;
 }
 
+void pawl_run_say_unsent(struct pawl_run *run, const char *how)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_approver_failed(run->approver_command, how, &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
 static void on_approver_ended(void *arg, bool told, const char *how)
 {
     struct pawl_run *run = arg;
     if (told) {
         return;
     }
-    struct pawl_buf line;
-    pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_approver_failed(run->approver_command, how, &line);
-    (void)pawl_run_say(run, &line);
-    pawl_buf_free(&line);
+    pawl_run_say_unsent(run, how);
     run->question.sent = false;
     if (!run->question.told) {
         pawl_gateway_untold(run->gateway);
     }
 }
 
-/* Takes the question to a person; whether that went well is known when the command has ended. */
-static bool send_question(struct pawl_run *run)
+bool pawl_run_send_question(struct pawl_run *run, const struct pawl_run_sending *sending)
 {
-    static const char *const kinds[] = {
-        [PAWL_QUESTION_MORE] = "more",
-        [PAWL_QUESTION_MODEL] = "model",
-        [PAWL_QUESTION_RESUME] = "resume",
-    };
+    struct pawl_errmsg msg = {""};
     if (run->approver_command == NULL) {
         return false;
     }
-    struct pawl_buf line;
-    struct pawl_errmsg msg = {""};
-    pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_question(run->rundir.id, &run->asked, &line);
-    struct pawl_slice text = pawl_buf_slice(&line);
-    text = pawl_slice_cut(&text, '\n');
+    struct pawl_slice text = pawl_buf_slice(sending->line);
     struct pawl_approver_question question = {
         .loop = &run->loop,
         .command = run->approver_command,
@@ -101,17 +96,30 @@ static bool send_question(struct pawl_run *run)
         .run_id = run->rundir.id,
         .name = run->options->name,
         .cwd = run->cwd,
-        .kind = kinds[run->asked.kind],
-        .text = text,
-        .ended = on_approver_ended,
-        .arg = run,
+        .kind = pawl_status_question(sending->kind),
+        .phase = sending->phase,
+        .text = pawl_slice_cut(&text, '\n'),
+        .ended = sending->ended,
+        .arg = sending->arg,
     };
     pawl_err err = pawl_approver_ask(&run->approver, &question, &msg);
-    pawl_buf_free(&line);
     if (pawl_failed(err)) {
         pawl_run_complain("the approver", &msg);
     }
     return pawl_ok(err);
+}
+
+/* Takes the question to a person; whether that went well is known when the command has ended. */
+static bool send_question(struct pawl_run *run)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_question(run->rundir.id, &run->asked, &line);
+    struct pawl_run_sending sending = {
+        .kind = run->asked.kind, .line = &line, .ended = on_approver_ended, .arg = run};
+    bool sent = pawl_run_send_question(run, &sending);
+    pawl_buf_free(&line);
+    return sent;
 }
 
 /* It is told when it is durable. */
@@ -139,6 +147,8 @@ static uint8_t kind_of(const struct pawl_limit_question *question)
         return PAWL_APPROVAL_MODEL;
     case PAWL_QUESTION_RESUME:
         return PAWL_APPROVAL_RESUME;
+    case PAWL_QUESTION_PHASE:
+        return PAWL_APPROVAL_PHASE;
     case PAWL_QUESTION_MORE:
         break;
     }
@@ -182,7 +192,7 @@ static void withdraw_question(struct pawl_run *run)
     if (op == NULL) {
         return; /* It stays pending in the books, and nothing hangs on it. */
     }
-    pawl_approver_withdraw(&run->approver);
+    pawl_approver_withdraw(&run->approver, run);
     op->done = on_noted;
     struct pawl_command no = {
         .type = PAWL_COMMAND_APPROVAL_ANSWER,
@@ -197,6 +207,9 @@ enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_questi
     struct pawl_run *run = arg;
     if (!run->attended || run->phase > PAWL_RUN_RUNNING) {
         return PAWL_LIMIT_NOBODY;
+    }
+    if (question->kind == PAWL_QUESTION_PHASE) {
+        return pawl_run_ask_for_phase(run, question);
     }
     if (run->question.opening) {
         return PAWL_LIMIT_HOLD;

@@ -46,6 +46,34 @@ static void append_cap(const struct pawl_lines_start *start,
     }
 }
 
+/* "; verification up to $0.60, 10m of time (then it asks)": the phases that have a ceiling. */
+static void append_phases(const struct pawl_lines_start *start, struct pawl_buf *out)
+{
+    for (int i = 0; start->phases != NULL && i < start->phases->count; i++) {
+        const struct pawl_phase_plan *phase = &start->phases->phases[i];
+        const char *before = " up to ";
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            char text[PAWL_CAP_TEXT_BYTES];
+            enum pawl_run_cap_index index = (enum pawl_run_cap_index)k;
+            if (!phase->caps[k].set) {
+                continue;
+            }
+            if (before[1] == 'u') {
+                pawl_buf_printf(out, "; %s", phase->name);
+            }
+            pawl_buf_printf(out, "%s%s%s", before,
+                            pawl_cap_phrase(index, phase->caps[k].amount, text),
+                            index == PAWL_CAP_TIME ? " of time" : "");
+            before = ", ";
+        }
+        if (before[0] == ',' && phase->mode == PAWL_PHASE_HALT) {
+            pawl_buf_append_str(out, " (then halt)");
+        } else if (before[0] == ',' && phase->mode == PAWL_PHASE_ASK && start->attended) {
+            pawl_buf_append_str(out, " (then it asks)");
+        }
+    }
+}
+
 /* Where nobody can be asked a question is a no. */
 static const char *escalation_words(const struct pawl_lines_start *start)
 {
@@ -82,6 +110,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
         pawl_buf_append_str(out, "; within ");
         pawl_lending_list(start->limits, out);
     }
+    append_phases(start, out);
     pawl_lines_mode(start->limit, start->attended, out);
     if (start->interactive) {
         pawl_buf_append_str(out,

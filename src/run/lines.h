@@ -14,6 +14,7 @@
 #include "run/caps.h"
 #include "run/lending.h"
 #include "run/model.h"
+#include "run/phases.h"
 
 /* Times that the lines promise and the run keeps. */
 enum {
@@ -31,6 +32,7 @@ struct pawl_lines_start {
     bool interactive; /* … and sits beside it */
     enum pawl_escalation_mode escalation;
     const struct pawl_limit_options *limit;
+    const struct pawl_run_phases *phases; /* NULL: none */
     const struct pawl_run_limits *limits; /* across runs; NULL: none */
 };
 
@@ -51,6 +53,18 @@ void pawl_lines_question(const char *run_id,
                          struct pawl_buf *out);
 /* The command that takes questions to a person has failed. */
 void pawl_lines_approver_failed(const char *command, const char *how, struct pawl_buf *out);
+void pawl_lines_phase_question(const char *run_id,
+                               const char *phase,
+                               const struct pawl_limit_question *question,
+                               struct pawl_buf *out);
+/* What a phase was given, and what it has in all now; or that it gets nothing. */
+void pawl_lines_phase_given(const char *phase,
+                            const struct pawl_amount *lines,
+                            uint32_t line_count,
+                            const struct pawl_account *account,
+                            struct pawl_slice by,
+                            struct pawl_buf *out);
+void pawl_lines_phase_denied(const char *phase, struct pawl_slice by, struct pawl_buf *out);
 /* What was given, and what there is in all now; `by` may be empty. */
 void pawl_lines_given(const struct pawl_amount *lines,
                       uint32_t line_count,

@@ -27,7 +27,7 @@ void pawl_lines_add_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
         const char *dollars = pawl_money_format_usd_short(amount, text);
         pawl_buf_printf(out, "%s %s", names[index], dollars[0] == '$' ? dollars + 1 : dollars);
     } else if (index == PAWL_CAP_TIME) {
-        pawl_buf_printf(out, "%s %s", names[index], pawl_cap_format(index, amount, text));
+        pawl_buf_printf(out, "%s %llds", names[index], (long long)(amount / 1000));
     } else {
         pawl_buf_printf(out, "%s %lld", names[index], (long long)amount);
     }
@@ -108,15 +108,18 @@ void pawl_lines_approver_failed(const char *command, const char *how, struct paw
     pawl_buf_printf(out, "pawl: the approver told nobody (%s): %.200s\n", how, command);
 }
 
-void pawl_lines_given(const struct pawl_amount *lines,
+static void put_who(struct pawl_slice by, struct pawl_buf *out)
+{
+    pawl_buf_printf(out, "pawl: %.*s", by.bytes > 0 ? (int)by.bytes : 8,
+                    by.bytes > 0 ? by.data : "somebody");
+}
+
+static void put_given(const struct pawl_amount *lines,
                       uint32_t line_count,
                       const struct pawl_account *account,
-                      struct pawl_slice by,
                       struct pawl_buf *out)
 {
     char text[PAWL_CAP_TEXT_BYTES];
-    pawl_buf_printf(out, "pawl: %.*s %s", by.bytes > 0 ? (int)by.bytes : 8,
-                    by.bytes > 0 ? by.data : "somebody", line_count > 0 ? "gave" : "said yes");
     for (uint32_t i = 0; i < line_count; i++) {
         enum pawl_run_cap_index index = pawl_cap_of_unit(lines[i].unit);
         if (index == PAWL_CAP_COUNT) {
@@ -127,6 +130,55 @@ void pawl_lines_given(const struct pawl_amount *lines,
         pawl_buf_printf(out, " (%s in all)",
                         pawl_cap_format(index, account->units[index].limit, text));
     }
+}
+
+void pawl_lines_phase_question(const char *run_id,
+                               const char *phase,
+                               const struct pawl_limit_question *question,
+                               struct pawl_buf *out)
+{
+    char spent[PAWL_CAP_TEXT_BYTES];
+    char limit[PAWL_CAP_TEXT_BYTES];
+    enum pawl_run_cap_index index = pawl_cap_of_unit(question->asked.unit);
+    if (index == PAWL_CAP_COUNT) {
+        return;
+    }
+    pawl_buf_printf(out, "pawl: %s has used %s of its %s, and the agent waits for more of it",
+                    phase, pawl_cap_format(index, question->spent, spent),
+                    pawl_cap_phrase(index, question->limit, limit));
+    pawl_buf_printf(out, ". Yes: pawl approve %s --phase %s ", run_id, phase);
+    pawl_lines_add_option(question->asked.unit, question->asked.value, out);
+    pawl_buf_printf(out, "   No, go on without: pawl deny %s --phase %s\n", run_id, phase);
+}
+
+void pawl_lines_phase_given(const char *phase,
+                            const struct pawl_amount *lines,
+                            uint32_t line_count,
+                            const struct pawl_account *account,
+                            struct pawl_slice by,
+                            struct pawl_buf *out)
+{
+    put_who(by, out);
+    pawl_buf_printf(out, " gave %s", phase);
+    put_given(lines, line_count, account, out);
+    pawl_buf_append_str(out, "; it goes on\n");
+}
+
+void pawl_lines_phase_denied(const char *phase, struct pawl_slice by, struct pawl_buf *out)
+{
+    put_who(by, out);
+    pawl_buf_printf(out, " said no: no more of %s is run; the rest goes on\n", phase);
+}
+
+void pawl_lines_given(const struct pawl_amount *lines,
+                      uint32_t line_count,
+                      const struct pawl_account *account,
+                      struct pawl_slice by,
+                      struct pawl_buf *out)
+{
+    put_who(by, out);
+    pawl_buf_append_str(out, line_count > 0 ? " gave" : " said yes");
+    put_given(lines, line_count, account, out);
     pawl_buf_append_str(out, "; the run goes on\n");
 }
 
@@ -134,8 +186,8 @@ void pawl_lines_denied(struct pawl_slice by,
                        const struct pawl_limit_question *question,
                        struct pawl_buf *out)
 {
-    pawl_buf_printf(out, "pawl: %.*s said no; ", by.bytes > 0 ? (int)by.bytes : 8,
-                    by.bytes > 0 ? by.data : "somebody");
+    put_who(by, out);
+    pawl_buf_append_str(out, " said no; ");
     if (question->kind == PAWL_QUESTION_MODEL) {
         pawl_buf_printf(out, "calls of %.*s and dearer ones are refused\n", (int)question->to.bytes,
                         question->to.data);

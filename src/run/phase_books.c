@@ -199,9 +199,10 @@ static void on_closed(void *arg, int phase, uint16_t unit)
     char limit[PAWL_CAP_TEXT_BYTES];
     pawl_phases_account(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
                         stand->name, &account);
+    bool asks = stand->mode == PAWL_PHASE_ASK;
     if (run->phase > PAWL_RUN_RUNNING || index == PAWL_CAP_COUNT ||
-        account.units[index].limit < 0) {
-        return;
+        account.units[index].limit < 0 || (asks && run->attended)) {
+        return; /* The question says it, once somebody needs more. */
     }
     if (index == PAWL_CAP_ITERATIONS) {
         account.units[index].spent += account.units[index].held; /* They come back as none. */
@@ -210,8 +211,9 @@ static void on_closed(void *arg, int phase, uint16_t unit)
     pawl_buf_printf(&line, "pawl: %s is at its limit: %s of %s. %s\n", stand->name,
                     pawl_cap_format(index, account.units[index].spent, spent),
                     pawl_cap_phrase(index, account.units[index].limit, limit),
-                    stand->halts ? "The run stops with the next of it"
-                                 : "No more of it is run; the rest goes on");
+                    stand->mode == PAWL_PHASE_HALT ? "The run stops with the next of it"
+                    : asks ? "Nobody is there to ask, so no more of it is run; the rest goes on"
+                           : "No more of it is run; the rest goes on");
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }
@@ -224,7 +226,7 @@ void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *re
                                                .on_closed = on_closed};
     for (int i = 0; i < run->phases.count; i++) {
         ret_options->phases[i] = (struct pawl_phase){.name = run->phases.phases[i].name,
-                                                     .halts = run->phases.phases[i].halts};
+                                                     .mode = run->phases.phases[i].mode};
     }
     run->phase_at = PAWL_PHASE_BASE;
     run->phase_since_us = run->started_us;
@@ -242,7 +244,7 @@ void pawl_run_phases_report(struct pawl_run *run, struct pawl_phase_report *ret_
     for (int i = 0; i < run->phases.count; i++) {
         struct pawl_phase_stand *stand = &ret_report->stands[i];
         stand->name = run->phases.phases[i].name;
-        stand->halts = run->phases.phases[i].halts;
+        stand->mode = run->phases.phases[i].mode;
         stand->closed = pawl_gateway_phase_closed(run->gateway, i);
         pawl_phases_account(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
                             stand->name, &stand->account);
@@ -260,7 +262,7 @@ void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_j
         const struct pawl_phase_stand *stand = &report->stands[i];
         pawl_json_object_begin(writer);
         pawl_json_member_str(writer, "phase", stand->name);
-        pawl_json_member_str(writer, "on_limit", stand->halts ? "halt" : "refuse");
+        pawl_json_member_str(writer, "on_limit", pawl_phase_mode_name(stand->mode));
         pawl_json_member_bool(writer, "closed", stand->closed);
         pawl_json_key(writer, "units");
         pawl_json_array_begin(writer);
@@ -285,17 +287,7 @@ void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_j
 
 /* --- Over the socket ------------------------------------------------------------------------ */
 
-/* A request that waits until what it gives is on disk. */
-struct raise {
-    struct pawl_run *run;
-    struct pawl_http_exchange *exchange;
-    int phase;
-    uint32_t open;
-    bool failed;
-    struct pawl_op ops[PAWL_LINES_MAX];
-};
-
-static void answer(struct pawl_run *run, struct pawl_http_exchange *exchange)
+void pawl_run_phases_reply(struct pawl_run *run, struct pawl_http_exchange *exchange)
 {
     struct pawl_phase_report report;
     struct pawl_json_writer writer;
@@ -312,88 +304,32 @@ static void answer(struct pawl_run *run, struct pawl_http_exchange *exchange)
     pawl_control_reply(exchange, &body);
 }
 
-static void on_raised(struct pawl_op *op)
+bool pawl_run_phase_ceiling(struct pawl_run *run, int phase, uint16_t unit, uint64_t *ret_budget)
 {
-    struct raise *raise = op->arg;
-    raise->failed = raise->failed || op->result.code != PAWL_RESULT_OK;
-    if (--raise->open > 0) {
-        return;
-    }
-    if (raise->failed) {
-        pawl_control_refuse(raise->exchange, PAWL_RESULT_AMOUNT_OVERFLOW,
-                            "so much cannot be added");
-    } else {
-        pawl_gateway_open_phase(raise->run->gateway, raise->phase);
-        if (raise->phase == raise->run->phase_at) {
-            set_timer(raise->run);
-        }
-        answer(raise->run, raise->exchange);
-    }
-    pawl_free(raise);
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
+    const struct pawl_phase_plan *plan = &run->phases.phases[phase];
+    return index != PAWL_CAP_COUNT && plan->caps[index].set &&
+           find_budget(pawl_engine_core(run->engine), run->rundir.id, plan->name, unit, ret_budget);
 }
 
-/* A ceiling for each of the amounts must be there: what has none cannot be raised. */
-static bool
-has_ceilings(struct pawl_run *run, int phase, const struct pawl_amount *add, uint32_t add_count)
+void pawl_run_phases_reopen(struct pawl_run *run, int phase)
 {
-    for (uint32_t i = 0; i < add_count; i++) {
-        enum pawl_run_cap_index index = pawl_cap_of_unit(add[i].unit);
-        if (index == PAWL_CAP_COUNT || !run->phases.phases[phase].caps[index].set) {
-            return false;
-        }
+    pawl_gateway_open_phase(run->gateway, phase);
+    if (phase == run->phase_at) {
+        set_timer(run);
     }
-    return true;
 }
 
-static void give_more(struct pawl_run *run,
+int pawl_run_phase_of(struct pawl_run *run,
                       struct pawl_http_exchange *exchange,
-                      int phase,
-                      const struct pawl_amount *add,
-                      uint32_t add_count)
+                      struct pawl_slice name)
 {
-    struct raise *raise = pawl_alloc_zeroed(1, sizeof(*raise));
-    if (raise == NULL) {
-        pawl_control_refuse(exchange, PAWL_RESULT_LIMIT_REACHED, "no memory");
-        return;
-    }
-    raise->run = run;
-    raise->exchange = exchange;
-    raise->phase = phase;
-    raise->open = add_count;
-    for (uint32_t i = 0; i < add_count; i++) {
-        uint64_t budget = 0;
-        bool found = find_budget(pawl_engine_core(run->engine), run->rundir.id,
-                                 run->phases.phases[phase].name, add[i].unit, &budget);
-        PAWL_ASSERT(found);
-        struct pawl_command fund = {
-            .type = PAWL_COMMAND_BUDGET_FUND,
-            .u.budget_fund = {.budget = budget, .kind = PAWL_FUND_CREDIT, .amount = add[i].value}};
-        raise->ops[i] = (struct pawl_op){.done = on_raised, .arg = raise};
-        pawl_engine_submit(run->engine, &fund, &raise->ops[i]);
-    }
-}
-
-void pawl_run_phases_answer(struct pawl_run *run,
-                            struct pawl_http_exchange *exchange,
-                            struct pawl_slice name,
-                            const struct pawl_amount *add,
-                            uint32_t add_count)
-{
-    bool is_auto = pawl_slice_equal_str(name, "auto");
     int phase = pawl_phases_find(&run->phases, name);
-    if (phase == PAWL_PHASE_NONE && !is_auto) {
+    if (phase == PAWL_PHASE_NONE) {
         pawl_control_refuse(exchange, PAWL_RESULT_NOT_FOUND,
                             "there is no phase '%.*s': phases are named with --phase or in the "
                             "policy",
                             (int)pawl_slice_sub(name, 0, PAWL_PHASE_NAME_BYTES).bytes, name.data);
-    } else if (add_count > 0 && (is_auto || !has_ceilings(run, phase, add, add_count))) {
-        pawl_control_refuse(exchange, PAWL_RESULT_NOT_FOUND,
-                            "%.*s has no ceiling of that kind that could be raised",
-                            (int)name.bytes, name.data);
-    } else if (add_count > 0) {
-        give_more(run, exchange, phase, add, add_count);
-    } else {
-        pawl_gateway_pin_phase(run->gateway, is_auto ? PAWL_PHASE_NONE : phase);
-        answer(run, exchange);
     }
+    return phase;
 }

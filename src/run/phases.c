@@ -61,11 +61,36 @@ static pawl_err find_or_add(struct pawl_run_phases *phases,
     }
     if (at == PAWL_PHASE_NONE) {
         at = phases->count++;
-        phases->phases[at] = (struct pawl_phase_plan){.halts = false};
+        phases->phases[at] = (struct pawl_phase_plan){.mode = PAWL_PHASE_REFUSE};
         (void)pawl_slice_copy_str(name, phases->phases[at].name, PAWL_PHASE_NAME_BYTES);
     }
     *ret_phase = &phases->phases[at];
     return PAWL_OK;
+}
+
+/* --- At the limit --------------------------------------------------------------------------- */
+
+static const char *const mode_names[] = {
+    [PAWL_PHASE_REFUSE] = "refuse",
+    [PAWL_PHASE_HALT] = "halt",
+    [PAWL_PHASE_ASK] = "ask",
+};
+
+const char *pawl_phase_mode_name(enum pawl_phase_mode mode)
+{
+    PAWL_ASSERT((size_t)mode < PAWL_ARRAY_LEN(mode_names));
+    return mode_names[mode];
+}
+
+static bool take_mode(struct pawl_phase_plan *phase, struct pawl_slice word)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(mode_names); i++) {
+        if (pawl_slice_equal_str(word, mode_names[i])) {
+            phase->mode = (enum pawl_phase_mode)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- From a policy -------------------------------------------------------------------------- */
@@ -89,7 +114,8 @@ static void take_value(struct pawl_phase_plan *phase, const struct pawl_policy_v
         }
     }
     if (value->field == PAWL_POLICY_PHASES_ON_LIMIT) {
-        phase->halts = pawl_slice_equal_str(value->text, "halt");
+        bool known = take_mode(phase, value->text);
+        PAWL_ASSERT(known); /* The table of fields has the same words. */
     } else if (value->field == PAWL_POLICY_PHASES_MATCH) {
         (void)pawl_slice_copy_str(value->text, phase->match, sizeof(phase->match));
     }
@@ -172,13 +198,7 @@ static bool parse_item(struct pawl_phase_plan *phase, struct pawl_slice item)
             return parse_cap(phase, i, value);
         }
     }
-    bool halt = pawl_slice_equal_str(value, "halt");
-    if (!pawl_slice_equal_str(key, "on_limit") ||
-        (!halt && !pawl_slice_equal_str(value, "refuse"))) {
-        return false;
-    }
-    phase->halts = halt;
-    return true;
+    return pawl_slice_equal_str(key, "on_limit") && take_mode(phase, value);
 }
 
 pawl_err
@@ -194,7 +214,15 @@ pawl_phases_parse(struct pawl_run_phases *phases, const char *text, struct pawl_
     bool any = !pawl_slice_empty(rest);
     while (!pawl_slice_empty(rest)) {
         struct pawl_slice item = pawl_slice_trim(pawl_slice_cut(&rest, ','));
-        if (!parse_item(phase, item)) {
+        bool good = parse_item(phase, item);
+        if (!good && pawl_slice_starts_with(item, PAWL_SLICE("on_limit="))) {
+            char why[PAWL_POLICY_FORM_BYTES];
+            struct pawl_slice word = pawl_slice_sub(item, sizeof("on_limit=") - 1, item.bytes);
+            pawl_errmsg_set(msg, "%s's on_limit %s", phase->name,
+                            pawl_policy_phase_mode_wrong(word, why));
+            return PAWL_ERR(INVALID);
+        }
+        if (!good) {
             pawl_errmsg_set(msg,
                             "%s takes ceilings such as $0.40, 40%%, 10m, 200K, tool_calls=20, "
                             "iterations=10 or on_limit=halt, not '%.*s'",

@@ -37,7 +37,7 @@ struct pawl_phase_cap {
 struct pawl_phase_plan {
     char name[PAWL_PHASE_NAME_BYTES];
     struct pawl_phase_cap caps[PAWL_CAP_COUNT];
-    bool halts;
+    enum pawl_phase_mode mode;
     char match[PAWL_PHASE_MATCH_BYTES]; /* the user's patterns, see policy/tool_kind.h */
 };
 
@@ -46,6 +46,9 @@ struct pawl_run_phases {
     struct pawl_phase_plan phases[PAWL_PHASES_MAX];
     int count;
 };
+
+/* "refuse", "halt", "ask". */
+const char *pawl_phase_mode_name(enum pawl_phase_mode mode);
 
 void pawl_phases_init(struct pawl_run_phases *phases);
 /* PHASE_NONE: there is none of that name. */
@@ -78,7 +81,7 @@ void pawl_phases_account(const struct pawl_core *core,
 /* Where each phase stands, for cards and status. */
 struct pawl_phase_stand {
     const char *name;
-    bool halts;
+    enum pawl_phase_mode mode;
     bool closed;
     struct pawl_account account;
 };
@@ -90,6 +93,8 @@ struct pawl_phase_report {
 };
 /* "phases": a list of objects, as docs/CONTRACTS.md has it. */
 void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_json_writer *writer);
+
+struct pawl_http_exchange;
 
 /* --- Of a live run (phase_books.c) ----------------------------------------------------------- */
 
@@ -106,12 +111,16 @@ void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *re
 void pawl_run_phases_book(struct pawl_run *run, int64_t at_least_ms);
 void pawl_run_phases_report(struct pawl_run *run, struct pawl_phase_report *ret_report);
 
-struct pawl_http_exchange;
-/* POST …/run/phase: `name` (or "auto", or empty: as it is), `add` more for it. */
-void pawl_run_phases_answer(struct pawl_run *run,
-                            struct pawl_http_exchange *exchange,
-                            struct pawl_slice name,
-                            const struct pawl_amount *add,
-                            uint32_t add_count);
+/* The budget behind a ceiling of a phase; false: it has none in that unit, so nothing that could
+ * be raised. */
+bool pawl_run_phase_ceiling(struct pawl_run *run, int phase, uint16_t unit, uint64_t *ret_budget);
+/* It was given more. */
+void pawl_run_phases_reopen(struct pawl_run *run, int phase);
+/* Where the phases stand, as an object. */
+void pawl_run_phases_reply(struct pawl_run *run, struct pawl_http_exchange *exchange);
+/* The phase of that name; NONE: there is none, and the exchange was told so. */
+int pawl_run_phase_of(struct pawl_run *run,
+                      struct pawl_http_exchange *exchange,
+                      struct pawl_slice name);
 
 #endif

@@ -7,6 +7,7 @@
  *   start.c   the ledger, the gateway, the run's socket; the agent's start
  *   limit.c   what the gateway says at the limit
  *   approve.c more for a run, or a no
+ *   approve_phase.c the same for a phase
  *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
  *   finish.c  the end: draining, closing the books
  *   loans.c   its part in limits across runs
@@ -160,6 +161,7 @@ struct pawl_run {
     int wait_status;
     int threshold_told;
     struct pawl_run_question question;
+    struct pawl_run_phase_question phase_questions[PAWL_PHASES_MAX];
     struct pawl_op question_op;
     struct pawl_limit_question asked; /* in its own words */
     char asked_from[PAWL_ESCALATION_MODEL_BYTES];

@@ -320,6 +320,7 @@ static void say_start(struct pawl_run *run)
         .interactive = run->interactive,
         .escalation = pawl_run_policy_escalation(&run->policy),
         .limit = &run->limit,
+        .phases = &run->phases,
         .limits = &limits,
     };
     struct pawl_buf line;

@@ -2,6 +2,7 @@
 /* status.c: see status.h. */
 #include "run/status.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "core/command.h"
@@ -125,13 +126,23 @@ static void put_estimates(struct pawl_json_writer *writer, const struct pawl_sta
     pawl_json_array_end(writer);
 }
 
-static void put_question(struct pawl_json_writer *writer, const struct pawl_status *status)
+const char *pawl_status_question(enum pawl_question_kind kind)
 {
     static const char *const kinds[] = {[PAWL_QUESTION_MORE] = "more",
                                         [PAWL_QUESTION_MODEL] = "model",
-                                        [PAWL_QUESTION_RESUME] = "resume"};
+                                        [PAWL_QUESTION_RESUME] = "resume",
+                                        [PAWL_QUESTION_PHASE] = "phase"};
+    PAWL_ASSERT((size_t)kind < PAWL_ARRAY_LEN(kinds));
+    return kinds[kind];
+}
+
+static void put_question(struct pawl_json_writer *writer, const struct pawl_status *status)
+{
     if (status->asks) {
-        pawl_json_member_str(writer, "question", kinds[status->about]);
+        pawl_json_member_str(writer, "question", pawl_status_question(status->about));
+    }
+    if (status->asks && status->asked_phase != NULL) {
+        pawl_json_member_str(writer, "question_phase", status->asked_phase);
     }
     pawl_json_key(writer, "asking");
     if (!status->asks) {

@@ -42,10 +42,13 @@ struct pawl_status {
     enum pawl_question_kind about;          /* … and what it is about */
     uint32_t asked_count;                   /* what it asks for; a yes to the rest has no amount */
     const struct pawl_amount *asked;
+    const char *asked_phase; /* the phase that it is about; NULL: the run */
     uint32_t estimate_count;
     struct pawl_estimate_error estimates[PAWL_ESTIMATE_MODELS];
 };
 
+/* "more", "model", "resume", "phase". */
+const char *pawl_status_question(enum pawl_question_kind kind);
 void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out);
 
 #endif

@@ -165,6 +165,32 @@ def a_tool_call_is_refused_before_it_runs(pawl, agent):
         world.await_nobody()
 
 
+def a_phase_that_asks(pawl, agent):
+    """A test waits for an answer; with a yes it runs, with a no the model reads why and goes on."""
+    def play(request):
+        if request.turn < 3:
+            return Turn("A test.", commands=(f"touch test-{request.turn}; pytest",))
+        return Turn("All done.")
+
+    with world_of(pawl, agent, play) as world:
+        world.start(["--attended", "--phase", "verification=iterations=1,on_limit=ask"],
+                    agent.command())
+        world.await_question("phase")
+        assert world.has("test-0") and not world.has("test-1")
+        world.tell("approve", "last", "--phase", "verification")
+        world.await_file("test-1")
+        world.await_question("phase")
+        world.tell("deny", "last")
+        done = world.finish()
+        assert done.status == 0 and not done.card["hard_stop"], f"{done.card}\n{done.said}"
+        assert not world.has("test-2"), done.said
+        last = [request for request in world.model.requests if not request.side][-1]
+        assert "more was denied. implementation has" in last.tool_results[-1], last.tool_results
+        assert "All done." in done.stdout, done.said
+        check_books(world, done)
+        world.await_nobody()
+
+
 def held_up(number):
     """pawl is sent a signal while a tool runs, in a session of its own if the agent makes one."""
     def case(pawl, agent):
@@ -203,6 +229,7 @@ EVERY = {
     "a cap in mid-stream": a_cap_in_mid_stream,
     "a cap inside a sub-agent": a_cap_inside_a_sub_agent,
     "a tool call is refused before it runs": a_tool_call_is_refused_before_it_runs,
+    "a phase that asks": a_phase_that_asks,
     "TERM leaves nothing running": held_up(signal.SIGTERM),
     "a kill -9 of pawl leaves nothing running": held_up(signal.SIGKILL),
     "its settings lead nowhere else": its_settings_lead_nowhere_else,

@@ -128,6 +128,25 @@ class World:
             assert self.process.poll() is None, self.finish()
             time.sleep(0.02)
 
+    def await_question(self, about):
+        """Until the run asks about it."""
+        give_up = time.monotonic() + SOON_S
+        while not self.asks(about):
+            assert time.monotonic() < give_up, f"no question about a {about}"
+            assert self.process.poll() is None, self.finish()
+            time.sleep(0.02)
+
+    def asks(self, about):
+        try:
+            return self.status().get("question") == about
+        except (OSError, StopIteration, ValueError):
+            return False  # It does not answer yet.
+
+    def tell(self, command, *words):
+        """A person's word to the run, from another terminal."""
+        return subprocess.run([self.pawl, command, *words, "--data-dir", str(self.data)], text=True,
+                              capture_output=True, timeout=SECONDS_MAX, check=True).stdout
+
     def is_latched(self):
         try:
             return self.status()["latched"] is not None

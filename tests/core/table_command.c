@@ -31,6 +31,7 @@ static const struct table_choice kinds[] = {
     {"raise", PAWL_APPROVAL_RAISE_CAP},
     {"model", PAWL_APPROVAL_MODEL},
     {"resume", PAWL_APPROVAL_RESUME},
+    {"phase", PAWL_APPROVAL_PHASE},
 };
 static const struct table_choice funds[] = {
     {"credit", PAWL_FUND_CREDIT},         {"debit", PAWL_FUND_DEBIT},

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -233,6 +234,149 @@ def killed(world):
     assert world.tell("verify").returncode == 0
 
 
+def asking(world, words, flags="iterations=1"):
+    return world.start(["--attended", "--phase", f"verification={flags},on_limit=ask"],
+                       [sys.executable, WORKER, *words])
+
+
+def await_line(process, words):
+    """pawl's next line on stderr that has the words."""
+    for line in process.stderr:
+        if words in line:
+            return line
+    raise AssertionError(f"no line with {words!r}")
+
+
+def ask_and_answer(dialect, *words):
+    """What reads the test waits for a yes; a no lets it go on in the base, and ends the phase."""
+    def body(world):
+        script(world, *[shell("pytest")] * 5, editing(), {})
+        process = asking(world, [dialect, "again", *words])
+        assert "verification up to $0.60, 1 iteration (then it asks)" in process.stderr.readline()
+        line = await_line(process, "verification has used 1 of its 1 iteration")
+        run = line.split("pawl approve ")[1].split()[0]
+        assert f"Yes: pawl approve {run} --phase verification --add-iterations 1 " in line, line
+        assert f"pawl deny {run} --phase verification" in line, line
+        status = json.loads(world.tell("status", run, "--json").stdout)
+        assert (status["question"], status["question_phase"], status["latched"]) == (
+            "phase", TESTS, None), status
+        done = world.tell("approve", run, "--phase", TESTS)
+        assert done.returncode == 0 and "1 iteration more: 2 in all, 1 spent" in done.stdout, done
+        assert " gave verification 1 iteration more (2 in all); it goes on" in await_line(
+            process, "gave")
+        await_line(process, "verification has used 2 of its 2 iterations")
+        done = world.tell("deny", run)
+        assert done.returncode == 0 and f"verification of {run} is told no" in done.stdout, done
+        status, stdout, stderr = finish(process)
+        lines = stdout.splitlines()
+        assert status == 0, (lines, stderr)
+        phases = [line for line in lines if line.startswith("phase")]
+        assert phases[:4] == [f"phase {p}" for p in (BASE, TESTS, TESTS, BASE)], lines
+        assert TESTS not in "".join(phases[4:]), lines
+        refused = [line for line in lines if not line.startswith("phase")]
+        assert len(refused) == 2 and (words or "and more was denied" in refused[0]), lines
+        kinds = [(row["kind"], row["state"], row["phase"], row["asked"])
+                 for row in rows(world, "approval")]
+        one = [{"unit": "ITERATIONS", "amount": 1}]
+        assert kinds == [("phase", "approved", TESTS, one), ("phase", "denied", TESTS, one)], kinds
+        assert " 1 iteration for verification" in world.tell("show", run).stdout
+        assert world.tell("verify").returncode == 0
+    return body
+
+
+def ask_at_the_hook(world):
+    """The hook's own question waits: with the yes the tool runs, with the no it does not."""
+    script(world, *[shell("pytest")] * 4, editing(), {})
+    hook = f"{world.pawl} hook claude --data-dir {world.data}"
+    process = world.start(["--attended", "--phase", "verification=iterations=1,on_limit=ask"],
+                          [sys.executable, WORKER, "anthropic", "hook"],
+                          env=world.environment(HOOK=hook))
+    await_line(process, "verification has used 1 of its 1 iteration")
+    assert world.tell("approve", "last", "--add-usd", "1.00").returncode == 0
+    await_line(process, "the run goes on")
+    assert json.loads(world.tell("status", "last", "--json").stdout)["question"] == "phase"
+    done = world.tell("approve", "last", "--phase", TESTS, "--add-iterations", "1")
+    assert done.returncode == 0 and done.stdout.startswith("verification of run_"), done
+    await_line(process, "verification has used 2 of its 2 iterations")
+    done = world.tell("deny", "last", "--phase", TESTS)
+    assert done.returncode == 0, done
+    status, stdout, _ = finish(process)
+    lines = stdout.splitlines()
+    assert status == 0, lines
+    denied = [line for line in lines if line.startswith("denied")]
+    assert len(denied) == 2 and "denied goes on pawl: verification has used 2 of its 2 model " \
+        "calls, and more was denied. implementation has" in denied[0], lines
+    assert [line for line in lines if line.startswith("phase")] == [
+        f"phase {p}" for p in (BASE, TESTS, TESTS, BASE, BASE, BASE)], lines
+
+
+def ask_unheard(world):
+    """Nobody answers in time: it goes on without; and a late yes opens the phase again."""
+    script(world, *[shell("pytest")] * 2, shell("ls"), shell("pytest"), {}, {})
+    process = asking(world, ["anthropic", "hasty", "again", "listen"])
+
+    def step(word):
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return expect_line(process, word)
+    assert [step("phase"), step("phase")] == [f"phase {BASE}", f"phase {TESTS}"]
+    assert step("phase") == f"phase {BASE}"
+    line = step("refused")
+    assert "1 of its 1 model call, and nobody has answered yet. implementation has" in line, line
+    assert "--phase verification --add-iterations 1" in line, line
+    assert world.tell("approve", "last").returncode == 0
+    world.provider.control(queue=[shell("pytest"), {}], default={"reply_tokens": 20})
+    assert [step("phase"), step("phase")] == [f"phase {BASE}", f"phase {TESTS}"]
+    assert finish(process)[0] == 0
+
+
+def ask_nobody(world):
+    """Without a person it is a phase that refuses, and says so."""
+    script(world, *[shell("make check")] * 3, editing(), {})
+    lines, card, status, notes = work(
+        world, ["--unattended", "--phase", "verification=iterations=1,on_limit=ask"], "anthropic",
+        "again")
+    assert status == 0 and card["why"] == "completed", card
+    assert len([line for line in lines if line.startswith("refused")]) == 2, lines
+    assert any("Nobody is there to ask, so no more of it is run" in note for note in notes), notes
+    assert of(card, TESTS)["on_limit"] == "ask" and not card["approvals_asked"], card
+
+
+def ask_an_approver(world):
+    """The question goes where the run's would, and says which phase it is about."""
+    seen = pathlib.Path(world.folder.name, "seen")
+    script(world, *[shell("pytest")] * 2, {})
+    answer = f"{shlex.quote(world.pawl)} approve \"$PAWL_RUN\" --phase verification"
+    _, card, status, notes = work(
+        world, ["--approver", f"cat > {shlex.quote(str(seen))}; {answer}",
+                "--phase", "verification=iterations=1,on_limit=ask"], "anthropic")
+    assert status == 0, notes
+    asked = json.loads(seen.read_text())
+    assert (asked["question"], asked["phase"]) == ("phase", TESTS), asked
+    assert asked["approve"] == f"pawl approve {card['run']} --phase verification", asked
+    assert "verification has used 1 of its 1 iteration" in asked["text"], asked
+    assert amounts(card, TESTS)["ITERATIONS"] == 2 and card["approvals_given"] == 1, card
+
+
+def answers_for_phases(world):
+    """What makes no sense is told, and what is given without a question is written down."""
+    script(world, shell("ls"), {})
+    process = asking(world, ["anthropic", "listen"])
+    await_line(process, "may spend")
+    for words, told in ((("approve", "last", "--phase", "nonsense"), "no phase 'nonsense'"),
+                        (("deny", "last", "--phase", TESTS), "verification asks for nothing now"),
+                        (("approve", "last", "--phase", TESTS), "say how much it gets"),
+                        (("approve", "last", "--phase", TESTS, "--add-time", "1m"),
+                         "has no ceiling of that kind")):
+        done = world.tell(*words)
+        assert done.returncode == 1 and told in done.stderr, done
+    assert world.tell("phase", "last", TESTS, "--add-iterations", "2").returncode == 0
+    assert finish(process, "\n" * 3)[0] == 0
+    row, = rows(world, "approval")
+    assert row["unasked"] and row["phase"] == TESTS and row["by"], row
+    assert row["given"] == [{"unit": "ITERATIONS", "amount": 2}], row
+
+
 def by_policy(world):
     """Patterns and ceilings of the user's own, from a file."""
     path = os.path.join(world.folder.name, "ours.yaml")
@@ -250,7 +394,10 @@ def by_policy(world):
 def mistakes(world):
     for flag, words in (("verification", "it wants a ceiling"), ("=1m", "a phase's name"),
                         ("v=$x", "not '$x'"), ("v=0%", "not '0%'"), ("v=calls=3", "not 'calls=3'"),
-                        ("auto=1m", "a phase's name"), ("v=on_limit=ask", "not 'on_limit=ask'")):
+                        ("auto=1m", "a phase's name"),
+                        ("v=on_limit=pause", "not 'pause': a phase's ceiling never begins anew"),
+                        ("v=on_limit=summary", "a summary is the last call of a run"),
+                        ("v=on_limit=x", "v's on_limit takes refuse, halt or ask, not 'x'")):
         done = subprocess.run([world.pawl, "run", "--phase", flag, "--", "true"], text=True,
                               capture_output=True, check=False)
         assert done.returncode == 2 and words in done.stderr, (flag, done)
@@ -271,6 +418,14 @@ def tests(_):
     yield "in dollars", money
     yield "a phase that halts", halts
     yield "with hooks", hooks
+    yield from ((f"asks: {dialect}{' ' * bool(words)}{' '.join(words)}",
+                 ask_and_answer(dialect, *words))
+                for dialect, *words in (("anthropic",), ("responses", "stream"), ("gemini",)))
+    yield "asks at the hook", ask_at_the_hook
+    yield "asks in vain", ask_unheard
+    yield "asks where nobody is", ask_nobody
+    yield "asks through an approver", ask_an_approver
+    yield "answers for phases", answers_for_phases
     yield "set by hand", by_hand
     yield "given more", more
     yield "its time is up", time_is_up

@@ -9,6 +9,7 @@ answer calls (each says "ok"), and asks again with the results, until an answer 
     hook          it asks `pawl hook claude` before each tool, and takes no for the tool's result
     beside        a second conversation goes on in between, without tools
     listen        it waits for a line on stdin in front of every call
+    hasty         it says that it waits for 11 s only
 
 For each answer one line: "phase NAME", as the answer's header has it, or "refused MESSAGE".
 """
@@ -176,7 +177,8 @@ class Worker:
             path = f"/v1beta/models/{MODELS['gemini']}:{action}"
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=100)
         connection.request("POST", parts.path + path, json.dumps(conversation.body(stream)),
-                           {"content-type": "application/json"})
+                           {"content-type": "application/json",
+                            **({"x-stainless-timeout": "11"} if "hasty" in self.words else {})})
         answer = connection.getresponse()
         text = answer.read().decode()
         if answer.status != 200:
@@ -196,7 +198,7 @@ class Worker:
             if "beside" in self.words:
                 self.ask(Conversation(self.dialect, "a title for this conversation"))
             answer = self.ask(main)
-            if answer is None and ("again" not in self.words or "go on" not in self.told):
+            if answer is None and ("again" not in self.words or "go on with" not in self.told):
                 return 1
             if answer is None:
                 main.user("go on without")

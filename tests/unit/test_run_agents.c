@@ -418,7 +418,7 @@ static void codex_trusts_the_hook_by_its_hash(void **state)
     };
     assert_true(pawl_ok(pawl_agent_make_plan(&request, &world->plan, &world->msg)));
     has(command_of(world, "codex"),
-        "sha256:cfb3d62519e8bad2cd85f91bb0c9a16e3c6a5d4986bd90e330f9b58f83d67b88");
+        "sha256:c539ede06711aadb27f0243a36cbb98299b7c9625e826acd41641ef20a2b9112");
 }
 
 static void codex_key_comes_from_where_the_user_has_it(void **state)
