@@ -26,7 +26,7 @@ enum {
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
     ANSWERS_SURE = 64,
-    QUERIES_LEAST = 3,        /* of a search that nothing bounds */
+    USES_LEAST = 3,           /* of a tool that nothing bounds */
     WINDOW_TOKENS = 1048576,  /* of a model of whose window nothing is known */
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
@@ -57,18 +57,18 @@ static int64_t clamp_count(pawl_i128 value)
     return value < PAWL_USAGE_COUNT_MAX ? (int64_t)value : PAWL_USAGE_COUNT_MAX;
 }
 
-/* Of a search that nothing bounds: what is assumed while few calls were seen, or twice the most
- * that one of them had; later the most of the newest and half of it. */
+/* Of a tool that nothing bounds: what is assumed while few calls were seen, or twice the most that
+ * one of them had; later the most of the newest and half of it. */
 static int64_t assumed_uses(const struct pawl_request_tool *tool,
                             const struct pawl_estimate_output *learned)
 {
-    if (tool->fee != PAWL_REQUEST_FEE_WEB_SEARCH) {
+    if (!tool->counted) {
         return tool->uses_asked;
     }
-    if (learned->search_calls < PAWL_ESTIMATE_SAMPLES_COLD) {
-        return pawl_max_i64(tool->uses_asked, 2 * learned->searches_most);
+    if (learned->use_calls < PAWL_ESTIMATE_SAMPLES_COLD) {
+        return pawl_max_i64(tool->uses_asked, 2 * learned->uses_most);
     }
-    return pawl_max_i64(QUERIES_LEAST, learned->searches_most + (learned->searches_most + 1) / 2);
+    return pawl_max_i64(USES_LEAST, learned->uses_most + (learned->uses_most + 1) / 2);
 }
 
 /* With 0 uses the call is imagined without its tools. */
@@ -105,14 +105,15 @@ struct uses {
 static struct uses count_uses(const struct pawl_admission_query *query, int64_t uses)
 {
     const struct pawl_model_request *request = query->request;
-    struct uses sum = {.use_tokens = PAWL_REQUEST_USE_TOKENS};
+    struct uses sum = {.use_tokens = 0};
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const struct pawl_request_tool *tool = &request->tools[i];
         int64_t of_tool = uses_of(tool, &query->learned, uses);
         sum.all += of_tool;
         sum.web_searches += tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH ? of_tool : 0;
         sum.file_searches += tool->fee == PAWL_REQUEST_FEE_FILE_SEARCH ? of_tool : 0;
-        sum.use_tokens = pawl_max_i64(sum.use_tokens, tool->use_tokens);
+        int64_t tokens = tool->use_tokens > 0 ? tool->use_tokens : PAWL_REQUEST_USE_TOKENS;
+        sum.use_tokens = pawl_max_i64(sum.use_tokens, tokens);
     }
     return sum;
 }
@@ -150,6 +151,10 @@ static void usage_of(const struct decider *decider, struct form form, struct paw
     }
     pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, uses.web_searches);
     pawl_usage_set(&usage, PAWL_USAGE_FILE_SEARCHES, uses.file_searches);
+    if (form.uses > 0 && request->container_gb > 0) {
+        pawl_usage_set(&usage, PAWL_USAGE_CONTAINER_MINUTES,
+                       pawl_request_container_minutes(request, 0));
+    }
     *ret_usage = usage;
 }
 

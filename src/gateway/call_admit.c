@@ -21,7 +21,7 @@ enum {
     RESERVE_ATTEMPTS_MAX = 3,
     GRACE_MS = 60 * 1000,
     AGENT_BYTES_MAX = 96,
-    TOOLS_TEXT_BYTES = 192
+    TOOLS_TEXT_BYTES = 256
 };
 
 static void refuse(struct pawl_model_call *call, enum pawl_refusal refusal, const char *message)
@@ -157,7 +157,8 @@ static bool may_be_bounded(struct pawl_model_call *call)
     if (call->request.unbounded != NULL) {
         call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_UNMETERED};
         pawl_words_set(&call->words,
-                       "pawl: the request asks for %s; it is refused while run %s has a cap",
+                       "pawl: the request asks for %s. It is refused while run %s has a cap; ask "
+                       "again without it",
                        call->request.unbounded, gateway->options.run_id);
         pawl_refuse_call(call);
         return false;
@@ -421,6 +422,28 @@ static void put_limit(struct pawl_model_call *call)
     }
 }
 
+/* How much of what a call needs is for tools of the provider. */
+static void explain_tools(struct pawl_model_call *call)
+{
+    char text[TOOLS_TEXT_BYTES];
+    char time[TOOLS_TEXT_BYTES / 2] = "";
+    struct pawl_usage with;
+    struct pawl_usage without;
+    pawl_admission_usage(&call->query, 0, 1, &with);
+    pawl_admission_usage(&call->query, 0, 0, &without);
+    int64_t searches = with.count[PAWL_USAGE_WEB_SEARCHES] + with.count[PAWL_USAGE_FILE_SEARCHES];
+    int64_t tokens = pawl_usage_input_tokens(&with) - pawl_usage_input_tokens(&without);
+    if (with.count[PAWL_USAGE_CONTAINER_MINUTES] > 0) {
+        (void)snprintf(time, sizeof(time), ", %lld minutes in containers of a gigabyte",
+                       (long long)with.count[PAWL_USAGE_CONTAINER_MINUTES]);
+    }
+    (void)snprintf(text, sizeof(text),
+                   ". Tools that the provider runs count for %lld searches%s and %lld tokens that "
+                   "they may bring in; without them it needs less",
+                   (long long)searches, time, (long long)tokens);
+    pawl_words_add(&call->words, text);
+}
+
 /* What makes a small request need much. */
 static void explain_needs(struct pawl_model_call *call)
 {
@@ -432,19 +455,7 @@ static void explain_needs(struct pawl_model_call *call)
                        "counts as its input; send the history itself instead");
     }
     if (call->request.tool_count > 0) {
-        char text[TOOLS_TEXT_BYTES];
-        struct pawl_usage with;
-        struct pawl_usage without;
-        pawl_admission_usage(&call->query, 0, 1, &with);
-        pawl_admission_usage(&call->query, 0, 0, &without);
-        int64_t searches =
-            with.count[PAWL_USAGE_WEB_SEARCHES] + with.count[PAWL_USAGE_FILE_SEARCHES];
-        int64_t tokens = pawl_usage_input_tokens(&with) - pawl_usage_input_tokens(&without);
-        (void)snprintf(text, sizeof(text),
-                       ". Tools that the provider runs count for %lld searches and %lld tokens "
-                       "that they may bring in; without them it needs less",
-                       (long long)searches, (long long)tokens);
-        pawl_words_add(words, text);
+        explain_tools(call);
     }
 }
 

@@ -57,19 +57,48 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
     return call->outran ? pawl_max_i64(estimate, pawl_model_call_likely_tokens(call)) : estimate;
 }
 
-/* Tools that run before an answer begins are reported at its end: what was held for them. */
+/* The context is read again for each tool that ran, and what that used is reported at the end. */
+static void complete_reading(const struct pawl_meter_result *result,
+                             const struct pawl_usage *bound,
+                             struct pawl_usage *usage)
+{
+    int64_t missing = pawl_usage_input_tokens(bound) - pawl_usage_input_tokens(usage);
+    if (result->server_tool_calls > 0 && missing > 0) {
+        pawl_usage_at_least(usage, PAWL_USAGE_INPUT, usage->count[PAWL_USAGE_INPUT] + missing);
+    }
+}
+
+/* What tools used is reported at the end of an answer: what was held for them. */
 static void complete_tools(const struct pawl_model_call *call, struct pawl_meter_result *result)
 {
-    if (!call->request.tools_read_once || call->request.tool_count == 0) {
+    if (call->request.tool_count == 0) {
         return;
     }
     struct pawl_usage bound;
     struct pawl_usage *usage = &result->parts[0].usage;
     pawl_admission_usage(&call->query, 0, call->admission.uses, &bound);
+    if (!call->request.tools_read_once) {
+        complete_reading(result, &bound, usage);
+        return;
+    }
     pawl_usage_at_least(usage, PAWL_USAGE_WEB_SEARCHES, bound.count[PAWL_USAGE_WEB_SEARCHES]);
     if (result->tool_tokens == 0) {
         int64_t input = usage->count[PAWL_USAGE_INPUT] + pawl_admission_tool_tokens(&call->query);
         pawl_usage_at_least(usage, PAWL_USAGE_INPUT, input);
+    }
+}
+
+/* The time in containers stands in no answer; whether there was any, its items show. */
+static void add_container_minutes(const struct pawl_model_call *call,
+                                  struct pawl_meter_result *result)
+{
+    const struct pawl_model_request *request = &call->request;
+    bool unknown = result->knows == PAWL_METER_KNOWS_NOTHING && !says_no_content(call);
+    if (request->container_gb > 0 &&
+        (result->code_calls > 0 || request->container_files || unknown)) {
+        int64_t duration_us = pawl_alarm_now_us() - call->started_us;
+        pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_CONTAINER_MINUTES,
+                            pawl_request_container_minutes(request, duration_us));
     }
 }
 
@@ -180,8 +209,9 @@ static int64_t rate_of(const struct pawl_model_call *call,
     asked.modifiers = call->request.modifiers | call->query.modifiers;
     pawl_usage_cost(&call->price, &asked, &expected);
     int64_t permille = 0;
+    int64_t cost = bill->costs[0].total_microcents; /* of other parts the usage is another */
     if (expected.total_microcents == 0 ||
-        !pawl_money_mul_div_ceil(bill->microcents, 1000, expected.total_microcents, &permille)) {
+        !pawl_money_mul_div_ceil(cost, 1000, expected.total_microcents, &permille)) {
         return 0;
     }
     return permille;
@@ -196,12 +226,26 @@ static void add_tools(const struct pawl_model_call *call,
     int64_t assumed = pawl_request_tool_tokens(request);
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const struct pawl_request_tool *tool = &request->tools[i];
-        bool search = tool->assumed && tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH;
-        sample->searches_assumed = sample->searches_assumed || search;
+        bool fee = tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH;
+        if (tool->counted) {
+            sample->uses_assumed = true;
+            sample->uses = fee ? result->parts[0].usage.count[PAWL_USAGE_WEB_SEARCHES]
+                               : (int64_t)result->server_tool_calls;
+        }
     }
-    sample->searches = result->parts[0].usage.count[PAWL_USAGE_WEB_SEARCHES];
-    sample->tools_assumed = assumed > 0 && pawl_money_mul_div_ceil(result->tool_tokens, 1000,
-                                                                   assumed, &sample->tool_permille);
+    bool brought = assumed > 0 && pawl_money_mul_div_ceil(result->tool_tokens, 1000, assumed,
+                                                          &sample->tool_permille);
+    sample->tools_assumed = brought || sample->uses_assumed;
+}
+
+/* Of the text in the body. What the provider kept, or its tools brought in, is not in it; and where
+ * they ran, most of it was read more than once. */
+static int64_t input_read(const struct pawl_model_call *call,
+                          const struct pawl_meter_result *result)
+{
+    bool again = result->server_tool_calls > 0 && !call->request.tools_read_once;
+    int64_t input = pawl_usage_input_tokens(&result->parts[0].usage) - result->tool_tokens;
+    return call->kept_tokens == 0 && !again ? pawl_max_i64(input, 0) : 0;
 }
 
 static void learn(struct pawl_model_call *call,
@@ -213,13 +257,10 @@ static void learn(struct pawl_model_call *call,
         return;
     }
     const struct pawl_answer *answer = &call->answer;
-    int64_t input_tokens = pawl_usage_input_tokens(usage) - result->tool_tokens;
     struct pawl_estimate_sample sample = {
         .estimate = &call->estimate,
         .mark = &call->mark,
-        /* What the provider kept, or its tools brought in, is not in the body that the ratios are
-         * learned from. */
-        .input_tokens = call->kept_tokens == 0 ? pawl_max_i64(input_tokens, 0) : 0,
+        .input_tokens = input_read(call, result),
         .output_tokens = pawl_usage_output_tokens(usage),
         .output_ceiling =
             call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
@@ -410,6 +451,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         result = *pawl_meter_result(&call->answer.meter);
     }
     bool estimated = complete_usage(call, &result);
+    add_container_minutes(call, &result);
     struct pawl_meter_bill_query query = {
         .book = gateway->options.prices,
         .provider = call->provider,

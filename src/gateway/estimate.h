@@ -122,9 +122,9 @@ struct pawl_estimate_sample {
     int64_t visible_bytes;    /* of text that came in the answer */
     int64_t stream_us;        /* from its first event to its last; 0: not a stream */
     /* Of tools of the provider whose uses nothing bounds: */
-    bool tools_assumed;    /* it had some, */
-    bool searches_assumed; /* … a search among them */
-    int64_t searches;
+    bool tools_assumed; /* it had some, */
+    bool uses_assumed;  /* … one of them without a bound on how often it runs */
+    int64_t uses;
     int64_t tool_permille; /* what they brought in, in thousandths of what was assumed */
     int64_t rate_permille; /* its cost, in thousandths of what was to be expected for the same
                                * usage: the rate that answered was another; 0: not known */
@@ -151,8 +151,8 @@ struct pawl_estimate_output {
     int64_t overrun_tokens;   /* beyond, where ceilings mean nothing: the longest such answer */
     int64_t rate_permille; /* the most that one of the newest calls cost over what was expected */
     /* Of the newest calls with tools of the provider that nothing bounds: */
-    uint32_t search_calls; /* how many there were, */
-    int64_t searches_most; /* the most searches that one had, */
+    uint32_t use_calls;    /* how many there were, */
+    int64_t uses_most;     /* the most uses that one had, */
     int64_t tool_permille; /* … and brought in, in thousandths of what was assumed; a quarter on
                             * top */
 };

@@ -16,7 +16,7 @@ enum {
     PACE_TOKENS_MORE = 256, /* of a burst, which no pace tells */
     PACE_SAMPLES_MANY = 64,
     RATE_PERMILLE_MAX = 1000000,
-    SEARCHES_MAX = 1000000,
+    USES_MAX = 1000000,
     RATE_ONE = 1000,
     US_PER_SECOND = 1000000
 };
@@ -32,8 +32,8 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
     }
     if (sample->tools_assumed) {
         model->tools[model->tools_count++ % ESTIMATE_TOOL_CALLS_MAX] = (struct estimate_tools){
-            .searched = sample->searches_assumed,
-            .searches = (uint32_t)pawl_min_i64(sample->searches, SEARCHES_MAX),
+            .counted = sample->uses_assumed,
+            .uses = (uint32_t)pawl_min_i64(sample->uses, USES_MAX),
             .permille = (uint32_t)pawl_min_i64(sample->tool_permille, RATE_PERMILLE_MAX)};
     }
     if (sample->reasoning_tokens > 0) {
@@ -96,8 +96,8 @@ static int64_t dearest_rate(const struct estimate_model *model)
 static void add_tools(const struct estimate_model *model, struct pawl_estimate_output *output)
 {
     for (size_t i = 0; i < ESTIMATE_TOOL_CALLS_MAX; i++) {
-        output->search_calls += model->tools[i].searched ? 1 : 0;
-        output->searches_most = pawl_max_i64(output->searches_most, model->tools[i].searches);
+        output->use_calls += model->tools[i].counted ? 1 : 0;
+        output->uses_most = pawl_max_i64(output->uses_most, model->tools[i].uses);
         int64_t permille = (int64_t)model->tools[i].permille * 5 / 4;
         output->tool_permille = pawl_max_i64(output->tool_permille, permille);
     }

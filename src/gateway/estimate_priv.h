@@ -39,8 +39,8 @@ struct estimate_overrun {
 
 /* What a call's tools did of whose uses nothing was known beforehand. */
 struct estimate_tools {
-    bool searched;
-    uint32_t searches;
+    bool counted;
+    uint32_t uses;
     uint32_t permille; /* of the tokens that they were taken to bring in */
 };
 

@@ -57,6 +57,7 @@ struct pawl_meter_result {
     int64_t next_sequence;        /* … and the number of the event that comes next */
     uint32_t tool_calls;          /* that the client is asked to run */
     uint32_t server_tool_calls;   /* that the provider ran */
+    uint32_t code_calls;          /* … of them, code in a container */
     int64_t tool_tokens; /* of the input, what the provider's tools brought in, where it is told */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
     int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
@@ -80,6 +81,7 @@ struct pawl_meter_state {
     uint32_t call_count;
     uint32_t web_searches;
     uint32_t file_searches;
+    char picture_model[PAWL_METER_MODEL_BYTES]; /* Responses: of the tool that makes pictures */
     uint64_t queries[PAWL_METER_QUERIES]; /* Gemini: hashes of what was searched for; 0: free */
     bool final_report;
 };

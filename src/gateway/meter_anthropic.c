@@ -196,6 +196,9 @@ static void read_usage(struct pawl_meter *meter, const struct pawl_json *json, u
     *usage = to_usage(state->last, state->reported, meter->long_cache_asked);
     usage->odd |= odd;
     usage->modifiers = modifiers;
+    if (!has(state->reported, SLOT_WEB_SEARCHES) && state->web_searches > 0) {
+        pawl_usage_set(usage, PAWL_USAGE_WEB_SEARCHES, state->web_searches);
+    }
     set_modifier(usage, PAWL_MODIFIER_FAST, json, pawl_json_get(json, node, "speed"), "fast");
     set_modifier(usage, PAWL_MODIFIER_US_ONLY, json, pawl_json_get(json, node, "inference_geo"),
                  "us");
@@ -211,6 +214,21 @@ static int64_t member_bytes(const struct pawl_json *json, uint32_t node, const c
     return pawl_meter_text_bytes(json, pawl_json_get(json, node, key));
 }
 
+/* "web_search", "web_fetch", "code_execution", "bash_code_execution", …: searches are a fee, and
+ * count from here on until the usage tells how many were billed. */
+static void see_server_tool(struct pawl_meter *meter, struct pawl_slice name)
+{
+    struct pawl_meter_result *result = &meter->result;
+    bool code = pawl_slice_find(name, PAWL_SLICE("code_execution")) != SIZE_MAX;
+    bool search = pawl_slice_equal_str(name, "web_search");
+    result->server_tool_calls += 1;
+    result->code_calls += code ? 1 : 0;
+    meter->state.web_searches += search ? 1 : 0;
+    if (search && !has(meter->state.reported, SLOT_WEB_SEARCHES)) {
+        pawl_usage_set(&result->parts[0].usage, PAWL_USAGE_WEB_SEARCHES, meter->state.web_searches);
+    }
+}
+
 /* A block as it opens in a stream (mostly empty) or stands in a body (whole). */
 static void see_block(struct pawl_meter *meter, const struct pawl_json *json, uint32_t block)
 {
@@ -218,8 +236,9 @@ static void see_block(struct pawl_meter *meter, const struct pawl_json *json, ui
     uint32_t type = pawl_json_get(json, block, "type");
     if (pawl_json_string_is(json, type, "tool_use")) {
         ++result->tool_calls;
-    } else if (pawl_json_string_is(json, type, "server_tool_use") ||
-               pawl_json_string_is(json, type, "mcp_tool_use")) {
+    } else if (pawl_json_string_is(json, type, "server_tool_use")) {
+        see_server_tool(meter, pawl_json_string_raw(json, pawl_json_get(json, block, "name")));
+    } else if (pawl_json_string_is(json, type, "mcp_tool_use")) {
         ++result->server_tool_calls;
     }
     result->visible_bytes += member_bytes(json, block, "text");

@@ -21,24 +21,26 @@
 enum { OPEN_ITEMS_MAX = 16 };
 
 /* What an item is, by its type. What is not here is text or nothing. */
-enum item_kind { ITEM_TEXT, ITEM_CLIENT_CALL, ITEM_SERVER_CALL, ITEM_WEB_SEARCH, ITEM_FILE_SEARCH };
+enum item_kind {
+    ITEM_TEXT,
+    ITEM_CLIENT_CALL,
+    ITEM_SERVER_CALL,
+    ITEM_WEB_SEARCH,
+    ITEM_FILE_SEARCH,
+    ITEM_CODE, /* in a container of the provider's */
+    ITEM_SHELL /* there, or at the client */
+};
 
 static const struct {
     const char *type;
     enum item_kind kind;
 } item_kinds[] = {
-    {"function_call", ITEM_CLIENT_CALL},
-    {"custom_tool_call", ITEM_CLIENT_CALL},
-    {"computer_call", ITEM_CLIENT_CALL},
-    {"local_shell_call", ITEM_CLIENT_CALL},
-    {"shell_call", ITEM_CLIENT_CALL},
-    {"apply_patch_call", ITEM_CLIENT_CALL},
-    {"web_search_call", ITEM_WEB_SEARCH},
-    {"file_search_call", ITEM_FILE_SEARCH},
-    {"code_interpreter_call", ITEM_SERVER_CALL},
-    {"image_generation_call", ITEM_SERVER_CALL},
-    {"mcp_call", ITEM_SERVER_CALL},
-    {"program", ITEM_SERVER_CALL},
+    {"function_call", ITEM_CLIENT_CALL},  {"custom_tool_call", ITEM_CLIENT_CALL},
+    {"computer_call", ITEM_CLIENT_CALL},  {"local_shell_call", ITEM_CLIENT_CALL},
+    {"shell_call", ITEM_SHELL},           {"apply_patch_call", ITEM_CLIENT_CALL},
+    {"web_search_call", ITEM_WEB_SEARCH}, {"file_search_call", ITEM_FILE_SEARCH},
+    {"code_interpreter_call", ITEM_CODE}, {"image_generation_call", ITEM_SERVER_CALL},
+    {"mcp_call", ITEM_SERVER_CALL},       {"program", ITEM_SERVER_CALL},
 };
 
 /* What a list of items holds. */
@@ -47,6 +49,7 @@ struct tally {
     uint32_t server_calls;
     uint32_t web_searches;
     uint32_t file_searches;
+    uint32_t code_calls;
     int64_t visible_bytes;
     int64_t hidden_bytes;
 };
@@ -73,6 +76,17 @@ static bool is_free_action(const struct pawl_json *json, uint32_t item)
     uint32_t type = pawl_json_path(json, item, "action.type");
     return pawl_json_string_is(json, type, "open_page") ||
            pawl_json_string_is(json, type, "find_in_page");
+}
+
+/* Where it does not say, both: a tool call that the client runs, and one that was billed. */
+static void add_shell(const struct pawl_json *json, uint32_t item, struct tally *tally)
+{
+    struct pawl_slice place =
+        pawl_json_string_raw(json, pawl_json_path(json, item, "environment.type"));
+    bool container = pawl_slice_starts_with(place, PAWL_SLICE("container"));
+    tally->client_calls += container ? 0 : 1;
+    tally->server_calls += container ? 1 : 0;
+    tally->code_calls += pawl_slice_equal_str(place, "local") ? 0 : 1;
 }
 
 static uint32_t first_of(const struct pawl_json *json, uint32_t list)
@@ -128,6 +142,13 @@ static void add_item(const struct pawl_json *json, uint32_t item, struct tally *
         tally->server_calls++;
         tally->file_searches++;
         break;
+    case ITEM_CODE:
+        tally->server_calls++;
+        tally->code_calls++;
+        break;
+    case ITEM_SHELL:
+        add_shell(json, item, tally);
+        break;
     }
     tally->visible_bytes += item_bytes(json, item);
     tally->hidden_bytes +=
@@ -151,6 +172,7 @@ static void count(struct pawl_meter *meter, const struct tally *more)
     struct pawl_meter_result *result = &meter->result;
     result->tool_calls += more->client_calls;
     result->server_tool_calls += more->server_calls;
+    result->code_calls += more->code_calls;
     result->visible_bytes += more->visible_bytes;
     result->hidden_bytes += more->hidden_bytes;
     meter->state.web_searches += more->web_searches;
@@ -169,6 +191,7 @@ static void see_output(struct pawl_meter *meter, const struct pawl_json *json, u
     struct pawl_meter_state *state = &meter->state;
     result->tool_calls = larger(result->tool_calls, all.client_calls);
     result->server_tool_calls = larger(result->server_tool_calls, all.server_calls);
+    result->code_calls = larger(result->code_calls, all.code_calls);
     result->visible_bytes = pawl_max_i64(result->visible_bytes, all.visible_bytes);
     result->hidden_bytes = pawl_max_i64(result->hidden_bytes, all.hidden_bytes);
     state->web_searches = larger(state->web_searches, all.web_searches);
@@ -242,6 +265,54 @@ static void see_done(struct pawl_meter *meter, const struct pawl_json *json)
 
 /* --- The response. ------------------------------------------------------------------------ */
 
+/* What another model used to make pictures: its figures stand beside those of the model that asked
+ * it, and cover the whole answer. */
+static void see_pictures(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    static const struct meter_field all[] = {{"input_tokens", 0}, {"output_tokens", 1}};
+    static const struct meter_field input[] = {{"image_tokens", 2}};
+    static const struct meter_field output[] = {{"text_tokens", 3}};
+    struct meter_report report = {0};
+    pawl_meter_read_fields(json, node, all, PAWL_ARRAY_LEN(all), &report);
+    pawl_meter_read_fields(json, pawl_json_get(json, node, "input_tokens_details"), input,
+                           PAWL_ARRAY_LEN(input), &report);
+    pawl_meter_read_fields(json, pawl_json_get(json, node, "output_tokens_details"), output,
+                           PAWL_ARRAY_LEN(output), &report);
+    if (report.value[0] == 0 && report.value[1] == 0) {
+        return;
+    }
+    const char *model = meter->state.picture_model;
+    struct pawl_usage *usage = pawl_meter_part_for(
+        &meter->result, pawl_slice_str(model[0] != '\0' ? model : PAWL_METER_PICTURES_MODEL));
+    int64_t image = report.value[2];
+    int64_t text = pawl_min_i64(report.value[3], report.value[1]);
+    usage->odd |= report.odd | (image > report.value[0] ? (uint32_t)PAWL_USAGE_ODD_PARTS : 0u);
+    pawl_usage_set(usage, PAWL_USAGE_INPUT, pawl_max_i64(report.value[0] - image, 0));
+    pawl_usage_set(usage, PAWL_USAGE_INPUT_IMAGE, image);
+    pawl_usage_set(usage, PAWL_USAGE_OUTPUT, text);
+    pawl_usage_set(usage, PAWL_USAGE_OUTPUT_IMAGE, report.value[1] - text);
+}
+
+/* Some servers say what their tools used; it is believed where the items show less. */
+static void
+see_tool_usage(struct pawl_meter *meter, const struct pawl_json *json, uint32_t response)
+{
+    struct pawl_meter_state *state = &meter->state;
+    uint32_t tools = pawl_json_get(json, response, "tools");
+    for (uint32_t i = first_of(json, tools); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+        if (pawl_json_string_is(json, pawl_json_get(json, i, "type"), "image_generation")) {
+            pawl_meter_copy_text(json, pawl_json_get(json, i, "model"), state->picture_model,
+                                 sizeof(state->picture_model));
+        }
+    }
+    uint32_t usage = pawl_json_get(json, response, "tool_usage");
+    uint32_t searches = pawl_json_path(json, usage, "web_search.num_requests");
+    int64_t count = pawl_min_i64(pawl_json_count_or(json, searches, 0), UINT32_MAX);
+    state->web_searches = larger(state->web_searches, (uint32_t)count);
+    set_searches(meter);
+    see_pictures(meter, json, pawl_json_get(json, usage, "image_gen"));
+}
+
 /* The preview of the search tool costs more with models that do not reason. */
 static uint32_t search_modifiers(const struct pawl_json *json, uint32_t response, const char *model)
 {
@@ -288,6 +359,7 @@ static void see_response(struct pawl_meter *meter, const struct pawl_json *json,
     part->usage.modifiers |= search_modifiers(json, node, part->model);
     read_error(meter, json, node);
     see_output(meter, json, pawl_json_get(json, node, "output"));
+    see_tool_usage(meter, json, node);
     (void)pawl_meter_read_openai_usage(meter, json, &pawl_meter_openai_responses_names,
                                        pawl_meter_get(json, node, "usage", &part->usage.odd));
 }

@@ -21,6 +21,9 @@ struct pawl_meter_ops {
     bool usage_alone;
 };
 
+/* The dearest model of OpenAI's that makes pictures, for one that has no price or no name. */
+#define PAWL_METER_PICTURES_MODEL "gpt-image-1"
+
 extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_embed_ops;

@@ -30,18 +30,23 @@ static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
     [PAWL_PRICE_REQUESTS] = "per_1000_requests",
     [PAWL_PRICE_WEB_SEARCHES] = "per_1000_web_searches",
     [PAWL_PRICE_FILE_SEARCHES] = "per_1000_file_searches",
+    [PAWL_PRICE_CONTAINER_MINUTES] = "per_1000_container_minutes",
 };
 
 /* Fees for server-side tools where the model's own list has none, per thousand, in microcents;
  * seen in November 2026. Anthropic: $10 (platform.claude.com, "Web search tool"). Google: $35 a
  * prompt that was grounded, $14 a query since Gemini 3 (Gemini API pricing). Others: $25,
- * OpenAI's dearest (OpenAI pricing, "Built-in tools"), from where file search is, too. */
+ * OpenAI's dearest (OpenAI pricing, "Built-in tools"), from where file search is, too. Containers:
+ * $0.05 an hour at Anthropic ("Code execution tool"); at others OpenAI's $0.03 for 20 minutes of a
+ * gigabyte ("Built-in tools", changelog of 2026-06-02). */
 enum { DOLLAR = 100000000 };
 #define WEB_SEARCH_ANTHROPIC     (INT64_C(10) * DOLLAR)
 #define WEB_SEARCH_GOOGLE_PROMPT (INT64_C(35) * DOLLAR)
 #define WEB_SEARCH_GOOGLE_QUERY  (INT64_C(14) * DOLLAR)
 #define WEB_SEARCH_OTHERS        (INT64_C(25) * DOLLAR)
 #define FILE_SEARCH              (INT64_C(5) * DOLLAR / 2)
+#define CONTAINER_ANTHROPIC      ((INT64_C(50) * DOLLAR + 59) / 60)
+#define CONTAINER_OTHERS         (INT64_C(3) * DOLLAR / 2)
 
 const char *pawl_price_kind_name(enum pawl_price_kind kind)
 {
@@ -146,6 +151,10 @@ pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64
         return web_search_rate(price, row);
     case PAWL_PRICE_FILE_SEARCHES:
         return own_or(row, kind, FILE_SEARCH);
+    case PAWL_PRICE_CONTAINER_MINUTES:
+        return own_or(row, kind,
+                      pawl_slice_equal_str(price->provider, "anthropic") ? CONTAINER_ANTHROPIC
+                                                                         : CONTAINER_OTHERS);
     case PAWL_PRICE_KIND_COUNT:
         break;
     }

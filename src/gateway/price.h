@@ -44,6 +44,7 @@ enum pawl_price_kind {
     PAWL_PRICE_REQUESTS,
     PAWL_PRICE_WEB_SEARCHES,
     PAWL_PRICE_FILE_SEARCHES,
+    PAWL_PRICE_CONTAINER_MINUTES, /* in which the provider runs code; of 1 GB where sizes differ */
     PAWL_PRICE_KIND_COUNT
 };
 

@@ -13,6 +13,8 @@
 #include "gateway/request_priv.h"
 #include "gateway/usage.h"
 
+enum { CONTAINER_MINUTES_LEAST = 5, CONTAINER_SESSION_MINUTES = 20, MINUTE_US = 60 * 1000000 };
+
 /* Models whose answers end before the default ceiling; asking them for more is an error at the
  * provider. The first prefix that fits counts. */
 static const struct {
@@ -72,6 +74,20 @@ int64_t pawl_request_tool_tokens(const struct pawl_model_request *request)
         tokens += request->tools[i].uses_asked * request->tools[i].use_tokens;
     }
     return tokens;
+}
+
+/* By the minute and at least five at Anthropic. OpenAI bills the minutes that a container runs, and
+ * one runs on after its call: as sessions of twenty, which is the most that they were ever billed
+ * as, and gives no other result for a single call that is short. */
+int64_t pawl_request_container_minutes(const struct pawl_model_request *request,
+                                       int64_t duration_us)
+{
+    bool anthropic = request->dialect == PAWL_DIALECT_ANTHROPIC;
+    int64_t least = anthropic ? CONTAINER_MINUTES_LEAST : CONTAINER_SESSION_MINUTES;
+    int64_t each = anthropic ? 1 : CONTAINER_SESSION_MINUTES;
+    int64_t minutes = duration_us / MINUTE_US + 1;
+    minutes = (minutes + each - 1) / each * each;
+    return pawl_min_i64(pawl_max_i64(minutes, least) * request->container_gb, PAWL_USAGE_COUNT_MAX);
 }
 
 /* --- Dialects ------------------------------------------------------------------------------- */

@@ -51,9 +51,10 @@ struct pawl_request_tool {
     struct pawl_request_span max_uses;
     size_t inside; /* just behind the brace before the bound; 0: it cannot be bounded in place */
     int64_t uses_asked; /* 0: the body does not say */
-    int64_t use_tokens; /* that one use brings in, where it is more than PAWL_REQUEST_USE_TOKENS */
+    int64_t use_tokens; /* that one use brings in; 0: PAWL_REQUEST_USE_TOKENS */
     enum pawl_request_fee fee;
-    bool assumed; /* uses_asked is what is taken to be enough while nothing was seen */
+    bool assumed; /* uses_asked is what is taken to be enough while nothing was seen, */
+    bool counted; /* … and then as often as settled calls had it */
 };
 
 struct pawl_model_request {
@@ -84,6 +85,10 @@ struct pawl_model_request {
     /* Tools */
     uint32_t tool_count;
     struct pawl_request_tool tools[PAWL_REQUEST_TOOLS_MAX];
+    /* Size of the containers at the provider in which code may run; 0: there is none that is
+     * billed. They are billed for files that are put in, too, when no code runs. */
+    int64_t container_gb;
+    bool container_files;
     bool tools_read_once;  /* what they bring in is read once, and so is the rest of the context */
     const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
     /* Where it is changed */
@@ -125,6 +130,10 @@ PAWL_MUST_CHECK pawl_err pawl_request_read(const struct pawl_request_source *sou
 
 /* What the tools of a body that is read once are taken to bring into the prompt, all together. */
 int64_t pawl_request_tool_tokens(const struct pawl_model_request *request);
+
+/* How long its containers are billed for a call that took so long, times their gigabytes. */
+int64_t pawl_request_container_minutes(const struct pawl_model_request *request,
+                                       int64_t duration_us);
 
 /* The largest answer of a model whose limit is below the default; else the default. */
 int64_t pawl_request_output_default(struct pawl_slice model);

@@ -3,14 +3,16 @@
  * request_anthropic.c: what POST /v1/messages can make expensive.
  *
  * Thinking lies inside max_tokens, and the ceiling must stay above its budget. Context
- * compaction runs the model twice. Tools that the provider runs are bounded by max_uses or
- * cannot be bounded at all; tools that the client runs cost their description only, and the
- * provider adds a few hundred tokens of its own when there are any. Tools may also be defined in
- * mid-conversation, where nothing is put into them, so there only the client's are bounded.
+ * compaction runs the model twice. Tools that the provider runs are bounded by max_uses, or an
+ * amount of uses is assumed (code), or they cannot be bounded at all; tools that the client runs
+ * cost their description only, and the provider adds a few hundred tokens of its own when there are
+ * any. Tools may also be defined in mid-conversation, where nothing is put into them, so there only
+ * the client's are bounded.
  *
  * A thread is a conversation that the provider keeps: what it holds is input too (previous.h).
  */
 #include "base/attrs.h"
+#include "base/money.h"
 #include "gateway/request_priv.h"
 
 enum {
@@ -18,19 +20,25 @@ enum {
     TOOL_USE_TOKENS = 600,
     VENDOR_TOOL_TOKENS = 1000,
     VENDOR_TOOLSET_TOKENS = 8000, /* many tools under one name */
+    CODE_ROUNDS = 10,             /* until the vendor pauses a turn */
+    CODE_TOKENS = 2000,           /* that one run prints; users report less */
+    DATE_DIGITS = 8,
+    CODE_IS_FREE_FROM = 20260209, /* beside a search or a fetch of that version, or a later one */
     FETCH_TOKENS = 125000 /* a long paper, the largest page that the vendor's manual names */
 };
 
-enum tool_kind { TOOL_CLIENT, TOOL_SEARCH, TOOL_FETCH, TOOL_UNBOUNDED };
+enum tool_kind { TOOL_CLIENT, TOOL_SEARCH, TOOL_FETCH, TOOL_CODE, TOOL_UNBOUNDED };
 
 /* By the beginning of a tool's "type". What is not here is not known, so not bounded. */
 static const struct {
     const char *prefix;
     enum tool_kind kind;
 } tool_kinds[] = {
-    {"custom", TOOL_CLIENT},    {"bash_", TOOL_CLIENT},       {"text_editor_", TOOL_CLIENT},
-    {"computer_", TOOL_CLIENT}, {"memory_", TOOL_CLIENT},     {"tool_search_tool_", TOOL_CLIENT},
-    {"browser_", TOOL_CLIENT},  {"web_search_", TOOL_SEARCH}, {"web_fetch_", TOOL_FETCH},
+    {"custom", TOOL_CLIENT},       {"bash_", TOOL_CLIENT},
+    {"text_editor_", TOOL_CLIENT}, {"computer_", TOOL_CLIENT},
+    {"memory_", TOOL_CLIENT},      {"tool_search_tool_", TOOL_CLIENT},
+    {"browser_", TOOL_CLIENT},     {"web_search_", TOOL_SEARCH},
+    {"web_fetch_", TOOL_FETCH},    {"code_execution_", TOOL_CODE},
 };
 
 static enum tool_kind kind_of(struct pawl_slice type)
@@ -65,7 +73,8 @@ static bool is_given(const struct pawl_json *json, uint32_t node)
 static int64_t fetch_tokens(struct pawl_request_reader *reader, uint32_t tool)
 {
     uint32_t most = pawl_request_get(reader, tool, "max_content_tokens");
-    return pawl_json_count_or(&reader->json, most, FETCH_TOKENS);
+    int64_t tokens = pawl_json_count_or(&reader->json, most, FETCH_TOKENS);
+    return pawl_max_i64(tokens, PAWL_REQUEST_USE_TOKENS); /* it is only about as many */
 }
 
 static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, bool fee)
@@ -87,6 +96,19 @@ static void add_server_tool(struct pawl_request_reader *reader, uint32_t tool, b
     };
 }
 
+/* Nothing in a body says how often code is run. Each run reads the context again. */
+static void add_code(struct pawl_request_reader *reader)
+{
+    struct pawl_model_request *request = reader->request;
+    if (request->tool_count == PAWL_REQUEST_TOOLS_MAX) {
+        set_unbounded(reader, "more server tools than are counted");
+        return;
+    }
+    request->container_gb = 1;
+    request->tools[request->tool_count++] = (struct pawl_request_tool){
+        .uses_asked = CODE_ROUNDS, .use_tokens = CODE_TOKENS, .assumed = true, .counted = true};
+}
+
 static struct pawl_slice type_of(struct pawl_request_reader *reader, uint32_t node)
 {
     uint32_t type = pawl_request_get(reader, node, "type");
@@ -101,6 +123,28 @@ static uint32_t vendor_tokens(struct pawl_slice type)
     }
     bool set = pawl_slice_find(type, PAWL_SLICE("_toolset_")) != SIZE_MAX;
     return set ? VENDOR_TOOLSET_TOKENS : VENDOR_TOOL_TOKENS;
+}
+
+/* "web_search_20260209" and later ones run code themselves, so code beside them has no fee. */
+static bool makes_code_free(struct pawl_slice type)
+{
+    uint64_t date = 0;
+    size_t from = type.bytes > DATE_DIGITS ? type.bytes - DATE_DIGITS : 0;
+    enum tool_kind kind = kind_of(type);
+    return (kind == TOOL_SEARCH || kind == TOOL_FETCH) &&
+           pawl_slice_to_u64(pawl_slice_sub(type, from, type.bytes), &date) &&
+           date >= CODE_IS_FREE_FROM;
+}
+
+static const char *why_unbounded(struct pawl_slice type)
+{
+    if (pawl_slice_starts_with(type, PAWL_SLICE("mcp_toolset"))) {
+        return "tools of an MCP server that run at the provider";
+    }
+    if (pawl_slice_starts_with(type, PAWL_SLICE("advisor_"))) {
+        return "an advisor, which is another model and billed at its prices";
+    }
+    return "a tool that runs at the provider and that this version of pawl does not know";
 }
 
 static void read_tool(struct pawl_request_reader *reader, uint32_t tool, bool first)
@@ -119,8 +163,12 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t tool, bool fi
         tokens += VENDOR_TOOL_TOKENS;
         add_server_tool(reader, tool, false);
         break;
+    case TOOL_CODE:
+        tokens += VENDOR_TOOL_TOKENS;
+        add_code(reader);
+        break;
     case TOOL_UNBOUNDED:
-        set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+        set_unbounded(reader, why_unbounded(type));
         break;
     }
     pawl_request_add_base(reader, tool, tokens);
@@ -133,10 +181,15 @@ static void read_tools(struct pawl_request_reader *reader)
         return;
     }
     bool first = true;
+    bool code_is_free = false;
     uint32_t tool = pawl_json_first(&reader->json, tools);
     for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
         read_tool(reader, tool, first);
         first = false;
+        code_is_free = code_is_free || makes_code_free(type_of(reader, tool));
+    }
+    if (code_is_free) {
+        reader->request->container_gb = 0;
     }
 }
 
@@ -157,6 +210,15 @@ static void read_addition(struct pawl_request_reader *reader, uint32_t block)
     }
 }
 
+/* Files are put into the container before anything runs there. */
+static void read_upload(struct pawl_request_reader *reader, uint32_t block)
+{
+    if (pawl_json_string_is(&reader->json, pawl_request_get(reader, block, "type"),
+                            "container_upload")) {
+        reader->request->container_files = true;
+    }
+}
+
 /* Blocks of a message, and what a block says that stands for compacted ones. */
 static void read_additions(struct pawl_request_reader *reader)
 {
@@ -167,6 +229,7 @@ static void read_additions(struct pawl_request_reader *reader)
         uint32_t block = pawl_json_first(json, content);
         for (; block != PAWL_JSON_NONE; block = pawl_json_next(json, block)) {
             read_addition(reader, block);
+            read_upload(reader, block);
             uint32_t change =
                 pawl_json_first(json, pawl_request_get(reader, block, "tool_changes"));
             for (; change != PAWL_JSON_NONE; change = pawl_json_next(json, change)) {

@@ -186,6 +186,7 @@ static struct pawl_request_tool search_tool(const struct pawl_model_request *req
         tool.uses_asked = PAWL_REQUEST_QUERIES_DEFAULT;
         tool.use_tokens = QUERY_TOKENS;
         tool.assumed = true;
+        tool.counted = true;
     }
     return tool;
 }
@@ -259,7 +260,8 @@ static uint32_t read_tool_member(struct pawl_request_reader *reader, uint32_t no
         add_tool_of_kind(reader, tools_known[i].kind, node);
         return tools_known[i].kind == TOOL_CLIENT ? 0 : VENDOR_TOOL_TOKENS;
     }
-    set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+    set_unbounded(reader, "a tool that runs at the provider and that this version of pawl does not "
+                          "know");
     return 0;
 }
 

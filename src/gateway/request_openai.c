@@ -76,7 +76,9 @@ static void read_tools(struct pawl_request_reader *reader)
         uint32_t type = pawl_request_get(reader, tool, "type");
         if (type != PAWL_JSON_NONE && !pawl_json_string_is(&reader->json, type, "function") &&
             !pawl_json_string_is(&reader->json, type, "custom")) {
-            set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+            set_unbounded(reader,
+                          "a tool that runs at the provider and that this version of pawl does "
+                          "not know");
         }
         pawl_request_add_base(reader, tool, 0);
     }

@@ -7,11 +7,13 @@
  * previous response, a conversation, an item by its id) is input that the body does not have:
  * `previous_response` and `input_elsewhere` say so, and call_admit.c bounds it.
  *
- * Tools that the provider runs share one bound, max_tool_calls. Those whose fee depends on more
- * than how often they ran (containers by time, pictures by another model's prices, other people's
- * servers) have none, and neither have prompt templates, which bring tools that nobody here sees.
+ * Tools that the provider runs share one bound, max_tool_calls. Code runs in a container, which is
+ * billed by its size and time; one that is only named by its id has a size that the body doesn't
+ * say. Pictures at another model's prices and other people's servers have no bound, and neither
+ * have prompt templates, which bring tools that nobody here sees.
  */
 #include "base/attrs.h"
+#include "base/money.h"
 #include "gateway/request_priv.h"
 #include "gateway/usage.h"
 
@@ -19,6 +21,8 @@ enum {
     TOKENS_MAX = 100000000,
     CALLS_MAX = 1000000,
     COMPACT_OUTPUT_MAX = 128000, /* the longest answer of any model of OpenAI's */
+    CONTAINER_GB_DEFAULT = 1,
+    CONTAINER_GB_MOST = 64,
     FILE_RESULTS_DEFAULT = 20,
     FILE_CHUNK_TOKENS = 4096 /* the largest that a store may be made of */
 };
@@ -27,6 +31,7 @@ enum tool_kind {
     TOOL_CLIENT,      /* run by the client, or only looked up in what the body has */
     TOOL_WEB_SEARCH,  /* bounded, with a fee */
     TOOL_FILE_SEARCH, /* the same */
+    TOOL_CODE,        /* bounded, in a container */
     TOOL_UNBOUNDED
 };
 
@@ -46,8 +51,7 @@ static const struct {
     {"tool_search", TOOL_CLIENT, NULL},
     {"web_search", TOOL_WEB_SEARCH, NULL},
     {"file_search", TOOL_FILE_SEARCH, NULL},
-    {"code_interpreter", TOOL_UNBOUNDED,
-     "code_interpreter, whose container is billed beside the tokens"},
+    {"code_interpreter", TOOL_CODE, NULL},
     {"image_generation", TOOL_UNBOUNDED,
      "image_generation, which is billed at another model's prices"},
     {"mcp", TOOL_UNBOUNDED, "tools of an MCP server that run at the provider"},
@@ -117,7 +121,39 @@ static void add_file_search(struct pawl_request_reader *reader, uint32_t node)
     uint32_t results = pawl_request_get(reader, node, "max_num_results");
     int64_t count = pawl_json_count_or(&reader->json, results, FILE_RESULTS_DEFAULT);
     int64_t tokens = count < CALLS_MAX ? count * FILE_CHUNK_TOKENS : TOKENS_MAX;
-    tool->use_tokens = tokens > tool->use_tokens ? tokens : tool->use_tokens;
+    tokens = pawl_max_i64(tokens, PAWL_REQUEST_USE_TOKENS);
+    tool->use_tokens = pawl_max_i64(tokens, tool->use_tokens);
+}
+
+/* {"type":"auto","memory_limit":"4g","file_ids":[…]}, which a shell calls container_auto; or an
+ * id. */
+static void add_container(struct pawl_request_reader *reader, uint32_t node)
+{
+    static const struct {
+        const char *limit;
+        int64_t gigabytes;
+    } sizes[] = {{"1g", 1}, {"4g", 4}, {"16g", 16}};
+    const struct pawl_json *json = &reader->json;
+    struct pawl_model_request *request = reader->request;
+    uint32_t type = pawl_request_get(reader, node, "type");
+    if (!pawl_json_string_is(json, type, "auto") &&
+        !pawl_json_string_is(json, type, "container_auto")) {
+        set_unbounded(reader, "a container by its id, whose size and price are not in it; a "
+                              "container of type auto is let through");
+        return;
+    }
+    uint32_t limit = pawl_request_get(reader, node, "memory_limit");
+    bool given = limit != PAWL_JSON_NONE && !pawl_json_is(json, limit, PAWL_JSON_NULL);
+    int64_t gigabytes = given ? CONTAINER_GB_MOST : CONTAINER_GB_DEFAULT;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(sizes); i++) {
+        gigabytes =
+            pawl_json_string_is(json, limit, sizes[i].limit) ? sizes[i].gigabytes : gigabytes;
+    }
+    (void)shared_tool(reader);
+    request->container_gb += gigabytes;
+    request->container_files =
+        request->container_files ||
+        pawl_request_nonempty(json, pawl_request_get(reader, node, "file_ids"));
 }
 
 /* A shell in a container of the provider's, and a search for tools that the provider makes. */
@@ -127,7 +163,7 @@ static void read_place(struct pawl_request_reader *reader, uint32_t node, struct
     if (pawl_slice_equal_str(type, "shell")) {
         uint32_t place = pawl_request_get(reader, node, "environment");
         if (!pawl_json_string_is(json, pawl_request_get(reader, place, "type"), "local")) {
-            set_unbounded(reader, "a shell in a container of the provider's");
+            add_container(reader, place);
         }
     } else if (pawl_slice_equal_str(type, "tool_search")) {
         if (!pawl_json_string_is(json, pawl_request_get(reader, node, "execution"), "client")) {
@@ -148,7 +184,8 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t node)
     read_place(reader, node, type);
     if (row == PAWL_ARRAY_LEN(tool_kinds)) {
         if (!pawl_slice_equal_str(type, "shell")) {
-            set_unbounded(reader, "a tool that runs at the provider without a bound on its cost");
+            set_unbounded(reader, "a tool that runs at the provider and that this version of pawl "
+                                  "does not know");
         }
         return;
     }
@@ -160,6 +197,9 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t node)
         break;
     case TOOL_FILE_SEARCH:
         add_file_search(reader, node);
+        break;
+    case TOOL_CODE:
+        add_container(reader, pawl_request_get(reader, node, "container"));
         break;
     case TOOL_UNBOUNDED:
         set_unbounded(reader, tool_kinds[row].why);
@@ -209,6 +249,7 @@ static void drop_tools_without_calls(struct pawl_request_reader *reader)
     uint32_t calls = pawl_request_member(reader, "max_tool_calls");
     if (pawl_json_count_or(&reader->json, calls, 1) == 0) {
         reader->request->tool_count = 0;
+        reader->request->container_gb = 0;
     }
 }
 

@@ -44,6 +44,7 @@ void pawl_summary_shape(struct pawl_model_call *call)
     int64_t hidden = pawl_max_i64(request->thinking_budget, request->hidden ? HIDDEN_TOKENS : 0);
     request->output_asked = pawl_min_i64(request->output_asked, OUTPUT_TOKENS + hidden);
     request->tool_count = 0; /* Those that the provider runs are not used either. */
+    request->container_gb = 0;
     pawl_buf_reset(&call->gateway->summary_text);
 }
 

@@ -23,6 +23,7 @@ static const char *const field_names[PAWL_USAGE_FIELD_COUNT] = {
     [PAWL_USAGE_REASONING] = "reasoning",
     [PAWL_USAGE_WEB_SEARCHES] = "web_searches",
     [PAWL_USAGE_FILE_SEARCHES] = "file_searches",
+    [PAWL_USAGE_CONTAINER_MINUTES] = "container_minutes",
 };
 
 static const char *const odd_names[PAWL_USAGE_ODD_BIT_COUNT] = {

@@ -39,6 +39,7 @@ enum pawl_usage_field {
     PAWL_USAGE_REASONING,    /* the part of OUTPUT that was thinking (U2) */
     PAWL_USAGE_WEB_SEARCHES, /* pieces from here on */
     PAWL_USAGE_FILE_SEARCHES,
+    PAWL_USAGE_CONTAINER_MINUTES,
     PAWL_USAGE_FIELD_COUNT
 };
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Anthropic's clients send and get beyond plain messages: betas, errors, threads."""
+"""What Anthropic's clients send and get beyond plain messages: betas, errors, threads, tools that
+run at the provider."""
+import json
 
 import harness
 from harness import USD, Echo, Host, check_books, headers_of, world
@@ -104,11 +106,96 @@ def what_nothing_bounds_is_named():
     with world({"reply_tokens": 10}) as (provider, host):
         for fields, word in (({"fallbacks": "default"}, "several models"),
                              ({"mcp_servers": [{"type": "url", "url": "https://x"}]}, "MCP"),
-                             ({"tools": [{"type": "advisor_20260301"}]}, "at the provider"),
-                             ({"tools": [{"type": "code_execution_20260521"}]}, "at the provider"),
+                             ({"tools": [{"type": "advisor_20260301"}]}, "an advisor"),
+                             ({"tools": [{"type": "of_next_year_20270101"}]}, "at the provider"),
                              ({"messages": late}, "mid-conversation")):
             answer = host.call("anthropic", **fields)
             assert answer.status == 402 and answer.reason == "unmetered", (fields, answer)
             assert word in answer.error["message"], answer.error
         assert provider.ledger()["calls"] == [] and host.latches == []
         assert host.post(harness.PATH["anthropic"], AGENT).status == 200
+
+
+CODE = {"type": "code_execution_20250825", "name": "code_execution"}
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
+RAN = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}}
+
+
+def _answer(*blocks, input_tokens=100, **usage):
+    """An upstream's answer to everything, in one piece."""
+    usage = {"input_tokens": input_tokens, "output_tokens": 10, **usage}
+    body = json.dumps({"type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+                       "content": list(blocks), "stop_reason": "end_turn", "usage": usage})
+    return (f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            f"content-length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def code_in_a_container_is_held_and_its_time_booked():
+    """Five minutes at $0.05 an hour where code ran; no fee beside a search that runs code itself,
+    and none where none ran."""
+    newer = {"type": "web_search_20260209", "name": "web_search", "max_uses": 1}
+    said = {"type": "text", "text": "2"}
+    for blocks, tools, fee in (((RAN, said), [CODE], 416_667), ((said,), [CODE], 0),
+                               ((RAN, said), [CODE, newer], 0)):
+        with harness.Upstream(_answer(*blocks)) as upstream, Host(upstream, usd=20 * USD) as host:
+            assert host.call("anthropic", tools=tools).status == 200
+            host.settle()
+            assert host.spent() == 100 * 300 + 10 * 1500 + fee, host.spent()
+            asked = host.records("RESERVE")[0]["asked"]
+            # Ten runs, each of which reads all before it and 2,000 tokens of the ones before.
+            assert asked["TOKENS"] > 55 * 2000, asked
+            assert asked["USD_MICROCENTS"] > asked["TOKENS"] * 300 + (fee > 0) * 416_667, asked
+
+
+def code_is_held_as_settled_calls_had_it():
+    """The first calls hold ten runs, later ones what was seen."""
+    with harness.Upstream(_answer(RAN)) as upstream, Host(upstream, usd=20 * USD) as host:
+        for _ in range(9):
+            assert host.call("anthropic", tools=[CODE]).status == 200
+            host.settle()
+        asked = [row["asked"]["TOKENS"] for row in host.records("RESERVE")]
+        # Three runs are six times 2,000 tokens, and four times the context.
+        assert asked[-1] < asked[0] / 3, asked
+
+
+def what_tools_read_again_teaches_nothing_about_text():
+    """After an answer for which the context was read over and over, text is held as before it."""
+    usage = {"server_tool_use": {"web_search_requests": 2}}
+    use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    with harness.Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
+            Host(upstream, usd=20 * USD) as host:
+        assert host.call("anthropic", text="Say something.").status == 200
+        host.settle()
+        first = host.records("RESERVE")[0]["asked"]["TOKENS"]
+    with harness.Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
+            Host(upstream, usd=20 * USD) as host:
+        for _ in range(3):
+            assert host.call("anthropic", tools=[SEARCH]).status == 200
+            host.settle()
+        assert host.call("anthropic", text="Say something.").status == 200
+        last = host.records("RESERVE")[-1]["asked"]["TOKENS"]
+    assert last < first + 2000, (first, last)
+
+
+def a_stream_that_breaks_off_behind_a_search_is_booked_with_what_was_held():
+    """What the search brought in is told at the end, which does not come."""
+    start = {"type": "message_start", "message": {
+        "model": "claude-sonnet-4-5", "usage": {"input_tokens": 100, "output_tokens": 1}}}
+    use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    opened = {"type": "content_block_start", "index": 0, "content_block": use}
+    for events, searches in (((start,), 0), ((start, opened), 1)):
+        stream = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+                         for event in events)
+        head = ("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+                "content-length: 99999\r\n\r\n")
+        with harness.Upstream((head + stream).encode()) as upstream, \
+                Host(upstream, usd=20 * USD) as host:
+            host.call("anthropic", stream=True, tools=[SEARCH])
+            host.settle()
+            held = host.records("RESERVE")[0]
+            booked = host.settlements()[0]["charged"]
+            if searches == 0:
+                assert booked["TOKENS"] < 2000, booked
+            else:
+                assert booked["TOKENS"] > held["asked"]["TOKENS"] - 2000, (booked, held)
+                assert booked["USD_MICROCENTS"] >= booked["TOKENS"] * 300 + 1_000_000, booked

@@ -224,10 +224,10 @@ def paths_that_spend_and_cannot_be_metered_are_refused():
 def bodies_that_ask_for_the_unbounded_are_refused():
     """Several models, tools without a bound, predictions: each with its reason."""
     mcp = {"mcp_servers": [{"type": "url", "url": "https://example.com", "name": "x"}]}
-    code = {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}
+    advisor = {"tools": [{"type": "advisor_20260301", "name": "advisor"}]}
     with world() as (provider, host):
         for dialect, fields in (
-                ("anthropic", mcp), ("anthropic", code), ("openai", {"models": ["a", "b"]}),
+                ("anthropic", mcp), ("anthropic", advisor), ("openai", {"models": ["a", "b"]}),
                 ("openai", {"prediction": {"type": "content", "content": "x"}})):
             error = _refused(host.call(dialect, **fields), "unmetered")
             assert "asks for" in error["message"], error

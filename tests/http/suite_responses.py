@@ -91,8 +91,8 @@ def what_nothing_bounds_is_refused_with_its_reason():
     cases = (({"background": True}, "in the background"),
              ({"prompt": {"id": "pmpt_1"}}, "prompt template"),
              ({"tools": [{"type": "mcp", "server_label": "x"}]}, "MCP server"),
-             ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]},
-              "code_interpreter"),
+             ({"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
+              "container by its id"),
              ({"tools": [{"type": "image_generation"}]}, "image_generation"))
     with world() as (provider, host):
         for fields, reason in cases:
@@ -119,6 +119,38 @@ def tools_of_the_provider_are_bounded_and_their_fees_booked():
             assert host.spent() == tokens + fees, (host.spent(), tokens + fees)
             reserve = host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"]
             assert reserve > tokens + 5 * fees // len(output), reserve
+
+
+def code_in_a_container_is_held_and_its_container_booked():
+    """Twenty minutes of its gigabytes, where code ran or files were put in; else its tokens."""
+    tokens = 100 * 250 + 10 * 1000
+    code = {"type": "code_interpreter_call", "container_id": "cntr_1", "code": "1+1"}
+    message = {"type": "message", "content": [{"type": "output_text", "text": "2"}]}
+    for output, container, fee in (
+            ((code, code, message), {"type": "auto"}, 3_000_000),
+            ((code,), {"type": "auto", "memory_limit": "4g"}, 12_000_000),
+            ((message,), {"type": "auto", "file_ids": ["file_1"]}, 3_000_000),
+            ((message,), {"type": "auto"}, 0)):
+        with harness.Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
+            tools = [{"type": "code_interpreter", "container": container}]
+            answer = host.post(PATH, _body(tools=tools, max_output_tokens=100))
+            assert answer.status == 200, answer
+            sent = json.loads(upstream.requests[0].split(b"\r\n\r\n", 1)[1])
+            assert sent["max_tool_calls"] == 5, sent
+            host.settle()
+            assert host.spent() == tokens + fee, (host.spent(), tokens + fee)
+            held = host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"]
+            assert held > tokens + max(fee, 3_000_000), held
+
+
+def a_refusal_names_what_the_tools_may_cost():
+    """Too big with its container; the words say how much of it the tools are."""
+    with world(usd=5_000_000) as (provider, host):
+        tools = [{"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}}]
+        answer = host.post(PATH, _body(tools=tools))
+        assert answer.status == 402 and answer.reason == "too_big", answer
+        assert "80 minutes in containers" in answer.error["message"], answer.error
+        assert provider.ledger()["calls"] == []
 
 
 def what_goes_on_from_an_answer_of_this_run_is_bounded_by_it():

@@ -37,7 +37,9 @@ static const char golden_prices[] =
     "{\"id\":\"golden-gpt\",\"match\":[\"=golden-gpt\",\"=golden-gpt-search-preview\"],"
     "\"rows\":[{\"input\":250000000,\"cache_read\":125000000,\"output\":1000000000,"
     "\"input_audio\":4000000000,\"cache_audio_read\":250000000,\"output_audio\":8000000000,"
-    "\"per_1000_web_searches\":1000000000}]}]},"
+    "\"per_1000_web_searches\":1000000000}]},"
+    "{\"id\":\"gpt-image-1\",\"rows\":[{\"input\":500000000,\"output\":4000000000,"
+    "\"input_image\":1000000000}]}]},"
     "{\"id\":\"google\",\"models\":["
     "{\"id\":\"gemini-golden\",\"rows\":[{\"input\":100000000,\"cache_read\":10000000,"
     "\"output\":1000000000,\"input_audio\":200000000,\"cache_audio_read\":20000000,"
@@ -127,6 +129,9 @@ static void golden_describe(const struct pawl_meter_result *result, struct pawl_
     pawl_buf_printf(out, " tools=%u+%u bytes=%lld+%lld", result->tool_calls,
                     result->server_tool_calls, (long long)result->visible_bytes,
                     (long long)result->hidden_bytes);
+    if (result->code_calls > 0) {
+        pawl_buf_printf(out, " code=%u", result->code_calls);
+    }
     for (size_t i = 0; i < result->part_count; ++i) {
         golden_describe_part(&result->parts[i], out);
     }

@@ -481,9 +481,10 @@ static void searches_that_nothing_bounds_follow_what_was_seen(void **state)
         scene.request.tools[0] = (struct pawl_request_tool){.uses_asked = 10,
                                                             .use_tokens = 5000,
                                                             .fee = PAWL_REQUEST_FEE_WEB_SEARCH,
-                                                            .assumed = true};
-        scene.query.learned.search_calls = rows[i].calls;
-        scene.query.learned.searches_most = rows[i].most;
+                                                            .assumed = true,
+                                                            .counted = true};
+        scene.query.learned.use_calls = rows[i].calls;
+        scene.query.learned.uses_most = rows[i].most;
         scene.query.learned.tool_permille = rows[i].permille;
         struct pawl_admission got = decide(&scene);
         assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS),
@@ -492,6 +493,33 @@ static void searches_that_nothing_bounds_follow_what_was_seen(void **state)
         scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 256);
         scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 256);
         assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+    }
+}
+
+/* Code at Anthropic reads the context again at each run: ten times while nothing is known. */
+static void code_without_a_bound_follows_what_was_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t calls;
+        int64_t most;
+        int64_t runs;
+    } rows[] = {{0, 0, 10}, {7, 8, 16}, {8, 0, 3}, {64, 4, 6}};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct scene scene;
+        scene_init(&scene, 256, 100 * PAWL_MICROCENTS_PER_USD);
+        scene.request.dialect = PAWL_DIALECT_ANTHROPIC;
+        scene.request.container_gb = 1;
+        scene.request.tool_count = 1;
+        scene.request.tools[0] = (struct pawl_request_tool){
+            .uses_asked = 10, .use_tokens = 2000, .assumed = true, .counted = true};
+        scene.query.learned.use_calls = rows[i].calls;
+        scene.query.learned.uses_most = rows[i].most;
+        int64_t runs = rows[i].runs;
+        struct pawl_admission got = decide(&scene);
+        assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS),
+                         cost(1000 * (runs + 1) + 2000 * runs * (runs + 1) / 2, 256) +
+                             416667); /* five minutes at $0.05 an hour */
     }
 }
 
@@ -760,6 +788,7 @@ int main(void)
         cmocka_unit_test(cache_writes_tiers_and_thinking_count_at_their_dearest),
         cmocka_unit_test(searches_are_held_with_fee_and_text),
         cmocka_unit_test(searches_that_nothing_bounds_follow_what_was_seen),
+        cmocka_unit_test(code_without_a_bound_follows_what_was_seen),
         cmocka_unit_test(extend_needs_knowledge_plenty_and_a_stream),
         cmocka_unit_test(what_a_stream_was_promised_nobody_else_gets),
         cmocka_unit_test(growth_is_what_more_output_costs),

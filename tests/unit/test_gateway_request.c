@@ -128,6 +128,33 @@ static void thinking_caching_and_compaction_are_seen(void **state)
     finish(&fixture);
 }
 
+/* The least that is billed, in blocks, times the size. */
+static void containers_are_held_and_billed_by_size_and_time(void **state)
+{
+    (void)state;
+    static const int64_t minute_us = 60 * 1000000;
+    static const struct {
+        enum pawl_dialect dialect;
+        int64_t gigabytes;
+        int64_t duration_us;
+        int64_t minutes;
+    } rows[] = {
+        {PAWL_DIALECT_ANTHROPIC, 1, 0, 5},
+        {PAWL_DIALECT_ANTHROPIC, 1, 5 * minute_us - 1, 5},
+        {PAWL_DIALECT_ANTHROPIC, 1, 5 * minute_us, 6},
+        {PAWL_DIALECT_OPENAI_RESPONSES, 1, 0, 20},
+        {PAWL_DIALECT_OPENAI_RESPONSES, 4, 20 * minute_us - 1, 80},
+        {PAWL_DIALECT_OPENAI_RESPONSES, 64, 20 * minute_us, 2560},
+        {PAWL_DIALECT_OPENAI_RESPONSES, 0, 90 * minute_us, 0},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_model_request request = {.dialect = rows[i].dialect,
+                                             .container_gb = rows[i].gigabytes};
+        assert_int_equal(pawl_request_container_minutes(&request, rows[i].duration_us),
+                         rows[i].minutes);
+    }
+}
+
 static void what_cannot_be_bounded_says_so(void **state)
 {
     (void)state;
@@ -136,7 +163,7 @@ static void what_cannot_be_bounded_says_so(void **state)
         const char *member;
         bool unbounded;
     } rows[] = {
-        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"code_execution_20250825\"}]", true},
+        {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"code_execution_20250825\"}]", false},
         {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"advisor_20260301\"}]", true},
         {PAWL_DIALECT_ANTHROPIC, "\"tools\":[{\"type\":\"bash_20250124\",\"name\":\"bash\"}]",
          false},
@@ -451,6 +478,7 @@ int main(void)
         cmocka_unit_test(the_plain_fields_are_read),
         cmocka_unit_test(a_missing_ceiling_is_the_models_or_the_default),
         cmocka_unit_test(thinking_caching_and_compaction_are_seen),
+        cmocka_unit_test(containers_are_held_and_billed_by_size_and_time),
         cmocka_unit_test(what_cannot_be_bounded_says_so),
         cmocka_unit_test(a_search_model_searches_once_unasked),
         cmocka_unit_test(bodies_with_two_meanings_are_refused),

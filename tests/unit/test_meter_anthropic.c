@@ -26,6 +26,12 @@ static void anthropic_cache_tools_and_searches_are_metered(void **state)
     golden_stream("tools_cache");
 }
 
+static void anthropic_code_and_fetches_are_told_apart(void **state)
+{
+    (void)state;
+    golden_stream("code");
+}
+
 static void anthropic_requests_inside_the_request_are_parts_of_their_own(void **state)
 {
     (void)state;
@@ -222,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(anthropic_stream_is_metered_at_every_cut),
         cmocka_unit_test(anthropic_cache_tools_and_searches_are_metered),
+        cmocka_unit_test(anthropic_code_and_fetches_are_told_apart),
         cmocka_unit_test(anthropic_requests_inside_the_request_are_parts_of_their_own),
         cmocka_unit_test(anthropic_repeated_zeros_do_not_take_input_back),
         cmocka_unit_test(anthropic_error_in_mid_stream_keeps_what_was_reported),

@@ -30,6 +30,7 @@ static void responses_bodies_are_metered(void **state)
 {
     (void)state;
     golden_body("response");
+    golden_body("code_pictures");
     golden_body("compaction");
     golden_body("error_body");
 }

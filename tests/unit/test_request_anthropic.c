@@ -60,7 +60,7 @@ static void tools_are_the_clients_or_bounded_or_named(void **state)
         {"{\"type\":\"tool_search_tool_regex_20251119\",\"name\":\"s\"}", 0, true},
         {"{\"type\":\"web_search_20260318\",\"name\":\"w\"}", 1, true},
         {"{\"type\":\"web_fetch_20260318\",\"name\":\"f\"}", 1, true},
-        {"{\"type\":\"code_execution_20260521\",\"name\":\"c\"}", 0, false},
+        {"{\"type\":\"code_execution_20260521\",\"name\":\"c\"}", 1, true},
         {"{\"type\":\"advisor_20260301\",\"name\":\"a\"}", 0, false},
         {"{\"type\":\"mcp_toolset\",\"mcp_server_name\":\"m\"}", 0, false},
         {"{\"type\":\"something_20270101\",\"name\":\"x\"}", 0, false},
@@ -88,6 +88,43 @@ static void a_page_brings_in_what_it_may_at_most(void **state)
     assert_int_equal(request->tools[0].use_tokens, 30000);
     assert_int_equal(request->tools[1].use_tokens, 125000);
     assert_int_equal(request->tools[2].use_tokens, 0);
+    finish(&fixture);
+}
+
+/* Code has no fee beside the searches and fetches that run it themselves. */
+static void code_is_held_with_its_container(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        int64_t gigabytes;
+        bool files;
+    } rows[] = {
+        {"\"tools\":[{\"type\":\"code_execution_20250825\",\"name\":\"c\"}]", 1, false},
+        {"\"tools\":[{\"type\":\"code_execution_20250825\",\"name\":\"c\"},"
+         "{\"type\":\"web_search_20250305\",\"name\":\"w\"}]",
+         1, false},
+        {"\"tools\":[{\"type\":\"web_fetch_20260209\",\"name\":\"f\"},"
+         "{\"type\":\"code_execution_20260521\",\"name\":\"c\"}]",
+         0, false},
+        {"\"tools\":[{\"type\":\"code_execution_20250825\",\"name\":\"c\"}],\"messages\":[{"
+         "\"content\":[{\"type\":\"container_upload\",\"file_id\":\"f\"}]}]",
+         1, true},
+        {"\"tools\":[{\"type\":\"web_search_20260209\",\"name\":\"w\"}]", 0, false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        const struct pawl_model_request *request = must_read(&fixture, rows[i].members);
+        assert_null(request->unbounded);
+        assert_int_equal(request->container_gb, rows[i].gigabytes);
+        assert_int_equal(request->container_files, rows[i].files);
+        finish(&fixture);
+    }
+    struct fixture fixture;
+    const struct pawl_request_tool *tool = &must_read(&fixture, rows[0].members)->tools[0];
+    assert_int_equal(tool->uses_asked, 10);
+    assert_true(tool->assumed && tool->counted);
+    assert_int_equal(tool->inside, 0);
     finish(&fixture);
 }
 
@@ -203,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tools_are_the_clients_or_bounded_or_named),
         cmocka_unit_test(a_page_brings_in_what_it_may_at_most),
+        cmocka_unit_test(code_is_held_with_its_container),
         cmocka_unit_test(tools_defined_in_mid_conversation_are_looked_at),
         cmocka_unit_test(other_models_and_servers_are_named),
         cmocka_unit_test(a_thread_is_input_that_the_provider_keeps),

@@ -103,7 +103,9 @@ static void tools_are_the_clients_or_bounded_or_refused(void **state)
         {"{\"type\":\"computer_use_preview\"}", false, 0, PAWL_REQUEST_FEE_NONE},
         {"{\"type\":\"shell\",\"environment\":{\"type\":\"local\"}}", false, 0,
          PAWL_REQUEST_FEE_NONE},
-        {"{\"type\":\"shell\",\"environment\":{\"type\":\"container_auto\"}}", true, 0,
+        {"{\"type\":\"shell\",\"environment\":{\"type\":\"container_auto\"}}", false, 1,
+         PAWL_REQUEST_FEE_NONE},
+        {"{\"type\":\"shell\",\"environment\":{\"type\":\"container_reference\"}}", true, 0,
          PAWL_REQUEST_FEE_NONE},
         {"{\"type\":\"shell\"}", true, 0, PAWL_REQUEST_FEE_NONE},
         {"{\"type\":\"tool_search\",\"execution\":\"client\"}", false, 0, PAWL_REQUEST_FEE_NONE},
@@ -111,7 +113,9 @@ static void tools_are_the_clients_or_bounded_or_refused(void **state)
         {"{\"type\":\"web_search\"}", false, 1, PAWL_REQUEST_FEE_WEB_SEARCH},
         {"{\"type\":\"file_search\",\"vector_store_ids\":[\"v\"]}", false, 1,
          PAWL_REQUEST_FEE_FILE_SEARCH},
-        {"{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}", true, 0,
+        {"{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}", false, 1,
+         PAWL_REQUEST_FEE_NONE},
+        {"{\"type\":\"code_interpreter\",\"container\":\"cntr_1\"}", true, 0,
          PAWL_REQUEST_FEE_NONE},
         {"{\"type\":\"image_generation\"}", true, 0, PAWL_REQUEST_FEE_NONE},
         {"{\"type\":\"mcp\",\"server_label\":\"x\"}", true, 0, PAWL_REQUEST_FEE_NONE},
@@ -136,6 +140,40 @@ static void tools_are_the_clients_or_bounded_or_refused(void **state)
     }
 }
 
+/* Sizes add up; one that is not known is the largest. */
+static void containers_have_a_size(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *container;
+        int64_t gigabytes;
+        bool files;
+    } rows[] = {
+        {"{\"type\":\"auto\"}", 1, false},
+        {"{\"type\":\"auto\",\"memory_limit\":null,\"file_ids\":[]}", 1, false},
+        {"{\"type\":\"auto\",\"memory_limit\":\"4g\",\"file_ids\":[\"file_1\"]}", 4, true},
+        {"{\"type\":\"auto\",\"memory_limit\":\"16g\"}", 16, false},
+        {"{\"type\":\"auto\",\"memory_limit\":\"64g\"}", 64, false},
+        {"{\"type\":\"auto\",\"memory_limit\":\"256g\"}", 64, false},
+        {"{\"type\":\"auto\"}},{\"type\":\"shell\",\"environment\":{\"type\":\"container_auto\","
+         "\"memory_limit\":\"4g\"}",
+         5, false},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct fixture fixture;
+        char members[256];
+        (void)snprintf(members, sizeof(members),
+                       "\"tools\":[{\"type\":\"code_interpreter\",\"container\":%s}]",
+                       rows[i].container);
+        const struct pawl_model_request *request = must_read(&fixture, "gpt-4o", members);
+        assert_null(request->unbounded);
+        assert_int_equal(request->tool_count, 1);
+        assert_int_equal(request->container_gb, rows[i].gigabytes);
+        assert_int_equal(request->container_files, rows[i].files);
+        finish(&fixture);
+    }
+}
+
 static void the_bound_of_tools_is_shared(void **state)
 {
     (void)state;
@@ -146,7 +184,7 @@ static void the_bound_of_tools_is_shared(void **state)
                   "\"max_num_results\":2},{\"type\":\"web_search_preview\"}]");
     assert_int_equal(request->tool_count, 1);
     assert_int_equal(request->tools[0].uses_asked, 7);
-    assert_int_equal(request->tools[0].use_tokens, 2 * 4096);
+    assert_int_equal(request->tools[0].use_tokens, 10000); /* of the search; 2 * 4096 are fewer */
     assert_int_equal(request->tools[0].fee, PAWL_REQUEST_FEE_WEB_SEARCH);
     assert_int_equal(request->modifiers, PAWL_MODIFIER_SEARCH_PREVIEW);
     finish(&fixture);
@@ -329,6 +367,7 @@ int main(void)
         cmocka_unit_test(the_ceiling_and_the_stream_are_read),
         cmocka_unit_test(reasoning_is_hidden),
         cmocka_unit_test(tools_are_the_clients_or_bounded_or_refused),
+        cmocka_unit_test(containers_have_a_size),
         cmocka_unit_test(the_bound_of_tools_is_shared),
         cmocka_unit_test(what_the_provider_keeps_is_seen),
         cmocka_unit_test(what_cannot_be_bounded_says_so),
