@@ -23,13 +23,13 @@ enum { ASK_MS = 20000, BODY_BYTES_MAX = 8192, ARENA_BYTES = 1 << 20 };
 
 static const struct pawl_cli_option approve_options[] = {
     PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
-    {OPTION_PHASE, 0, "phase", "NAME", "for this phase of the run, and not for the run itself"},
+    {OPTION_PHASE, 0, "phase", "PHASE", "for this phase of the run, and not for the run itself"},
     {OPTION_JSON, 0, "json", NULL, "what was given and where the run stands, as one object"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
 };
 
 static const struct pawl_cli_option deny_options[] = {
-    {OPTION_PHASE, 0, "phase", "NAME", "to what this phase of the run asks for"},
+    {OPTION_PHASE, 0, "phase", "PHASE", "to what this phase of the run asks for"},
     {OPTION_JSON, 0, "json", NULL, "where the run stands, as one object"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
 };

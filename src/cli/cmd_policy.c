@@ -11,7 +11,9 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/open.h"
+#include "cli/policy_flags.h"
 #include "run/caps.h"
+#include "run/limit_options.h"
 #include "run/model.h"
 #include "run/policy.h"
 #include "run/sizing.h"
@@ -104,114 +106,98 @@ enum {
     OPTION_SHOW_JSON = 1,
     OPTION_SHOW_YAML,
     OPTION_SHOW_MODEL,
-    OPTION_SHOW_DATA_DIR,
-    OPTION_SHOW_ON_LIMIT,
-    OPTION_SHOW_ESCALATION,
-    OPTION_SHOW_IDLE_PAUSE,
-    OPTION_SHOW_APPROVER,
-    OPTION_SHOW_ATTENDED,
-    OPTION_SHOW_UNATTENDED,
-    OPTION_SHOW_CAPS /* and the caps behind it, in their order */
+    OPTION_SHOW_PRICES,
+    OPTION_SHOW_DATA_DIR
 };
 
 static const struct pawl_cli_option show_options[] = {
     {OPTION_SHOW_JSON, 0, "json", NULL, "one JSON object a field"},
     {OPTION_SHOW_YAML, 0, "yaml", NULL, "as a policy file, to begin one of your own with"},
-    {OPTION_SHOW_MODEL, 'm', "model", "MODEL", "as with pawl run: for a computed cap"},
+    PAWL_CLI_POLICY_FLAGS,
+    {OPTION_SHOW_MODEL, 'm', "model", "MODEL", "the model that the agent will use"},
+    {OPTION_SHOW_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
     {OPTION_SHOW_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept, for a computed cap"},
-    {OPTION_SHOW_CAPS + PAWL_CAP_USD, 0, "max-usd", "USD", "as with pawl run"},
-    {OPTION_SHOW_CAPS + PAWL_CAP_TOKENS, 0, "max-tokens", "N", "as with pawl run"},
-    {OPTION_SHOW_CAPS + PAWL_CAP_TOOL_CALLS, 0, "max-tool-calls", "N", "as with pawl run"},
-    {OPTION_SHOW_CAPS + PAWL_CAP_ITERATIONS, 0, "max-iterations", "N", "as with pawl run"},
-    {OPTION_SHOW_CAPS + PAWL_CAP_TIME, 0, "max-time", "TIME", "as with pawl run"},
-    {OPTION_SHOW_ON_LIMIT, 0, "on-limit", "MODE", "as with pawl run"},
-    {OPTION_SHOW_ESCALATION, 0, "escalation", "RULE", "as with pawl run"},
-    {OPTION_SHOW_IDLE_PAUSE, 0, "idle-pause", "TIME", "as with pawl run"},
-    {OPTION_SHOW_APPROVER, 0, "approver", "COMMAND", "as with pawl run"},
-    {OPTION_SHOW_ATTENDED, 0, "attended", NULL, "as with pawl run"},
-    {OPTION_SHOW_UNATTENDED, 0, "unattended", NULL, "as with pawl run"},
 };
 
-/* The field that a flag stands above, and its text where the flag has none. FIELD_COUNT: none. */
-static enum pawl_policy_field_id field_of_flag(int id, const char **ret_text)
+/* The dollars that follow from something else. */
+struct computed {
+    int64_t microcents; /* 0: nothing was computed */
+    char reason[PAWL_SIZING_REASON_BYTES];
+    bool derived; /* from --max-tokens */
+};
+
+/* What `auto` comes to here and now. */
+static void compute_auto(const struct pawl_run_policy *policy,
+                         const struct pawl_sizing_place *place,
+                         struct computed *computed)
 {
-    if (id >= OPTION_SHOW_CAPS && id < OPTION_SHOW_CAPS + PAWL_CAP_COUNT) {
-        return pawl_run_policy_cap_field((enum pawl_run_cap_index)(id - OPTION_SHOW_CAPS));
-    }
-    switch (id) {
-    case OPTION_SHOW_ON_LIMIT:
-        return PAWL_POLICY_ON_LIMIT_ACTION;
-    case OPTION_SHOW_ESCALATION:
-        return PAWL_POLICY_ESCALATION;
-    case OPTION_SHOW_IDLE_PAUSE:
-        return PAWL_POLICY_IDLE_PAUSE_AFTER;
-    case OPTION_SHOW_APPROVER:
-        return PAWL_POLICY_APPROVER;
-    case OPTION_SHOW_ATTENDED:
-        *ret_text = "attended";
-        return PAWL_POLICY_ATTENDANCE;
-    case OPTION_SHOW_UNATTENDED:
-        *ret_text = "unattended";
-        return PAWL_POLICY_ATTENDANCE;
-    default:
-        return PAWL_POLICY_FIELD_COUNT;
+    struct pawl_run_cap usd = {.set = false};
+    struct pawl_sizing sizing = {.microcents = 0};
+    pawl_run_policy_size(policy, place, &usd, &sizing);
+    computed->microcents = sizing.microcents;
+    memcpy(computed->reason, sizing.reason, sizeof(computed->reason));
+}
+
+/* As in a run: where tokens are given and dollars are not, what the tokens cost at most. */
+static void derive(const struct pawl_run_policy *policy,
+                   const struct pawl_model_guess *model,
+                   struct computed *computed)
+{
+    struct pawl_run_cap caps[PAWL_CAP_COUNT] = {{.set = false}};
+    char tokens[PAWL_CAP_TEXT_BYTES];
+    caps[PAWL_CAP_TOKENS].set = true;
+    caps[PAWL_CAP_TOKENS].amount = pawl_policy_number(&policy->policy, PAWL_POLICY_CAPS_TOKENS);
+    pawl_caps_derive(caps, model->priced ? &model->price : NULL);
+    if (caps[PAWL_CAP_USD].set) {
+        computed->microcents = caps[PAWL_CAP_USD].amount;
+        computed->derived = true;
+        (void)snprintf(computed->reason, sizeof(computed->reason), "%s of %.64s cost that at most",
+                       pawl_cap_phrase(PAWL_CAP_TOKENS, caps[PAWL_CAP_TOKENS].amount, tokens),
+                       model->name);
     }
 }
 
-/* Flags of `pawl run`, on top of the policy. Returns PAWL_CLI_GO_ON or an exit status. */
-static int take_flags(const struct pawl_cli_call *call, struct pawl_policy *policy)
+static bool is_flag(const struct pawl_policy *policy, enum pawl_policy_field_id field)
 {
-    for (size_t i = 0; i < call->given_count; i++) {
-        const struct pawl_cli_option *option = call->given[i].option;
-        const char *text = call->given[i].value;
-        enum pawl_policy_field_id field = field_of_flag(option->id, &text);
-        if (field == PAWL_POLICY_FIELD_COUNT) {
-            continue;
-        }
-        struct pawl_policy_setting setting = {
-            .field = field,
-            .text = pawl_slice_str(text),
-            .origin = PAWL_POLICY_FROM_FLAG,
-            .source = option->name,
-        };
-        struct pawl_errmsg msg = {""};
-        if (pawl_failed(pawl_policy_set(policy, &setting, &msg))) {
-            return pawl_cli_usage_error(call, "--%s %s", option->name, msg.text);
-        }
-    }
-    return PAWL_CLI_GO_ON;
+    return pawl_policy_get(policy, field, "")->origin == PAWL_POLICY_FROM_FLAG;
 }
 
-/* What `auto` comes to here and now. Returns PAWL_CLI_GO_ON or an exit status. */
+/* Returns PAWL_CLI_GO_ON or an exit status. */
 static int compute(const struct pawl_cli_call *call,
                    const struct pawl_run_policy *policy,
-                   struct pawl_sizing *sizing)
+                   struct computed *computed)
 {
-    if (!pawl_policy_is(&policy->policy, PAWL_POLICY_CAPS_USD, "auto")) {
+    bool derives = is_flag(&policy->policy, PAWL_POLICY_CAPS_TOKENS) &&
+                   !is_flag(&policy->policy, PAWL_POLICY_CAPS_USD);
+    if (!derives && !pawl_policy_is(&policy->policy, PAWL_POLICY_CAPS_USD, "auto")) {
         return PAWL_CLI_GO_ON;
     }
     const char *data_dir = pawl_cli_value(call, OPTION_SHOW_DATA_DIR);
     char prices_path[PAWL_PATH_BYTES];
     struct pawl_price_book *book = NULL;
-    int status = pawl_cli_open_prices(call, NULL, data_dir, prices_path, &book);
+    int status = pawl_cli_open_prices(call, pawl_cli_value(call, OPTION_SHOW_PRICES), data_dir,
+                                      prices_path, &book);
     if (status != PAWL_EXIT_OK) {
         return status;
     }
     struct pawl_errmsg msg = {""};
     struct pawl_datadir dir;
     struct pawl_model_guess model;
-    struct pawl_run_cap usd = {.set = false};
     struct pawl_clock clock = pawl_clock_os();
     char cwd[PAWL_PATH_BYTES] = "";
     char *no_command[] = {NULL};
-    pawl_err err = pawl_datadir_resolve(data_dir, &dir, &msg);
-    if (pawl_ok(err) && getcwd(cwd, sizeof(cwd)) != NULL) {
-        int64_t now_us = clock.real_us(clock.arg);
-        pawl_model_guess(book, pawl_cli_value(call, OPTION_SHOW_MODEL), no_command,
-                         pawl_environ_get, now_us, &model);
+    int64_t now_us = clock.real_us(clock.arg);
+    pawl_model_guess(book, pawl_cli_value(call, OPTION_SHOW_MODEL), no_command, pawl_environ_get,
+                     now_us, &model);
+    if (derives) {
+        derive(policy, &model, computed);
+    }
+    if (computed->microcents == 0 &&
+        pawl_policy_is(&policy->policy, PAWL_POLICY_CAPS_USD, "auto") &&
+        pawl_ok(pawl_datadir_resolve(data_dir, &dir, &msg)) && getcwd(cwd, sizeof(cwd)) != NULL) {
         struct pawl_sizing_place place = {
             .dir = &dir, .cwd = cwd, .book = book, .model = &model, .now_us = now_us};
-        pawl_run_policy_size(policy, &place, &usd, sizing);
+        compute_auto(policy, &place, computed);
     }
     pawl_price_book_free(book);
     return PAWL_CLI_GO_ON;
@@ -220,8 +206,13 @@ static int compute(const struct pawl_cli_call *call,
 /* "default", "policy team", "team.yaml:4", "--max-usd". */
 static const char *source_of(const struct pawl_run_policy *policy,
                              const struct pawl_policy_value *value,
+                             const struct computed *computed,
                              char out[static SOURCE_BYTES])
 {
+    if (value->field == PAWL_POLICY_CAPS_USD && computed->derived) {
+        (void)snprintf(out, SOURCE_BYTES, "--max-tokens");
+        return out;
+    }
     switch (value->origin) {
     case PAWL_POLICY_FROM_BUILTIN:
         if (policy->chosen) {
@@ -249,22 +240,22 @@ static const char *source_of(const struct pawl_run_policy *policy,
 
 enum { TEXT_BYTES = 320 };
 
-/* "auto ($2.00: 1,648 tracked files, …)" where it was computed. */
+/* "auto: $2.00 (1,648 tracked files, …)" where it was computed. */
 static void text_of(const struct pawl_policy_value *value,
-                    const struct pawl_sizing *sizing,
+                    const struct computed *computed,
                     char *out,
                     size_t bytes)
 {
     char usd[PAWL_MONEY_TEXT_BYTES];
-    if (value->field == PAWL_POLICY_CAPS_USD && value->word && sizing->microcents > 0) {
-        (void)snprintf(out, bytes, "auto: %s (%s)",
-                       pawl_money_format_usd_short(sizing->microcents, usd), sizing->reason);
+    if (value->field == PAWL_POLICY_CAPS_USD && computed->microcents > 0) {
+        (void)snprintf(out, bytes, "%s%s (%s)", computed->derived ? "" : "auto: ",
+                       pawl_money_format_usd_short(computed->microcents, usd), computed->reason);
     } else {
         (void)snprintf(out, bytes, "%.*s", (int)value->text.bytes, value->text.data);
     }
 }
 
-static void print_table(const struct pawl_run_policy *policy, const struct pawl_sizing *sizing)
+static void print_table(const struct pawl_run_policy *policy, const struct computed *computed)
 {
     static const struct pawl_cli_column columns[] = {
         {"FIELD", false, 0}, {"VALUE", false, 100}, {"FROM", false, 0}};
@@ -279,16 +270,16 @@ static void print_table(const struct pawl_run_policy *policy, const struct pawl_
             char text[TEXT_BYTES];
             char source[SOURCE_BYTES];
             pawl_policy_value_path(value, path);
-            text_of(value, sizing, text, sizeof(text));
+            text_of(value, computed, text, sizeof(text));
             pawl_cli_table_cell(table, path);
             pawl_cli_table_cell(table, text);
-            pawl_cli_table_cell(table, source_of(policy, value, source));
+            pawl_cli_table_cell(table, source_of(policy, value, computed, source));
         }
     }
     pawl_cli_table_print(table, stdout);
 }
 
-static void print_json(const struct pawl_run_policy *policy, const struct pawl_sizing *sizing)
+static void print_json(const struct pawl_run_policy *policy, const struct computed *computed)
 {
     for (uint32_t i = 0; i < policy->policy.value_count; i++) {
         const struct pawl_policy_value *value = &policy->policy.values[i];
@@ -302,10 +293,10 @@ static void print_json(const struct pawl_run_policy *policy, const struct pawl_s
         pawl_json_object_begin(&json);
         pawl_json_member_str(&json, "field", path);
         pawl_json_member_string(&json, "value", value->text);
-        pawl_json_member_str(&json, "from", source_of(policy, value, source));
-        if (value->field == PAWL_POLICY_CAPS_USD && value->word && sizing->microcents > 0) {
-            pawl_json_member_i64(&json, "computed_microcents", sizing->microcents);
-            pawl_json_member_str(&json, "reason", sizing->reason);
+        pawl_json_member_str(&json, "from", source_of(policy, value, computed, source));
+        if (value->field == PAWL_POLICY_CAPS_USD && computed->microcents > 0) {
+            pawl_json_member_i64(&json, "computed_microcents", computed->microcents);
+            pawl_json_member_str(&json, "reason", computed->reason);
         }
         pawl_json_object_end(&json);
         pawl_cli_print_line(&line);
@@ -321,35 +312,56 @@ static void print_yaml(const struct pawl_run_policy *policy)
     pawl_buf_free(&text);
 }
 
+/* What a run would find wrong with them together. */
+static int check_together(const struct pawl_cli_call *call, const struct pawl_policy *policy)
+{
+    struct pawl_limit_options limit = {.step_count = 0};
+    struct pawl_limit_given given = {.mode = false};
+    struct pawl_errmsg msg = {""};
+    return pawl_ok(pawl_limit_take_policy(&limit, given, policy, &msg))
+               ? PAWL_CLI_GO_ON
+               : pawl_cli_usage_error(call, "%s", msg.text);
+}
+
+static int show_policy(const struct pawl_cli_call *call, struct pawl_run_policy *policy)
+{
+    struct computed computed = {.microcents = 0};
+    int status = pawl_cli_take_policy_flags(call, &policy->policy);
+    if (status == PAWL_CLI_GO_ON) {
+        status = check_together(call, &policy->policy);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        status = compute(call, policy, &computed);
+    }
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
+    }
+    if (pawl_cli_has(call, OPTION_SHOW_JSON)) {
+        print_json(policy, &computed);
+    } else if (pawl_cli_has(call, OPTION_SHOW_YAML)) {
+        print_yaml(policy);
+    } else {
+        print_table(policy, &computed);
+    }
+    return PAWL_EXIT_OK;
+}
+
 static int run_show(const struct pawl_cli_call *call)
 {
     struct pawl_run_policy policy;
     struct pawl_errmsg msg = {""};
-    struct pawl_sizing sizing = {.microcents = 0};
-    const char *name = call->operand_count > 0 ? call->operands[0] : NULL;
+    const char *flag = pawl_cli_value(call, PAWL_CLI_FLAG_POLICY);
     if (pawl_cli_has(call, OPTION_SHOW_JSON) && pawl_cli_has(call, OPTION_SHOW_YAML)) {
         return pawl_cli_usage_error(call, "--json and --yaml exclude each other");
     }
-    int status = PAWL_CLI_GO_ON;
-    if (pawl_failed(pawl_run_policy_open(name, pawl_environ_get, &policy, &msg))) {
-        status = pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    if (flag != NULL && call->operand_count > 0) {
+        return pawl_cli_usage_error(call, "--policy %s and '%s' are two policies: name one", flag,
+                                    call->operands[0]);
     }
-    if (status == PAWL_CLI_GO_ON) {
-        status = take_flags(call, &policy.policy);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = compute(call, &policy, &sizing);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        if (pawl_cli_has(call, OPTION_SHOW_JSON)) {
-            print_json(&policy, &sizing);
-        } else if (pawl_cli_has(call, OPTION_SHOW_YAML)) {
-            print_yaml(&policy);
-        } else {
-            print_table(&policy, &sizing);
-        }
-        status = PAWL_EXIT_OK;
-    }
+    const char *name = call->operand_count > 0 ? call->operands[0] : flag;
+    int status = pawl_ok(pawl_run_policy_open(name, pawl_environ_get, &policy, &msg))
+                     ? show_policy(call, &policy)
+                     : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     pawl_run_policy_close(&policy);
     return status;
 }
@@ -361,7 +373,7 @@ static const struct pawl_cli_command show_command = {
     .text =
         "Shows POLICY, a built-in one or a file; without it the one that `pawl run` would take\n"
         "here: $PAWL_POLICY, else ~/.config/pawl/policy.yaml, else the built-in `individual`.\n"
-        "Flags of `pawl run` may be added to see what they change.",
+        "All flags of `pawl run` that stand above a policy may be added to see what they change.",
     .examples = "  pawl policy show\n"
                 "  pawl policy show team --max-usd 3\n"
                 "  pawl policy show team --yaml > ours.yaml",

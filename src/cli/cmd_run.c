@@ -8,6 +8,7 @@
 #include "base/money.h"
 #include "cli/amounts.h"
 #include "cli/commands.h"
+#include "cli/policy_flags.h"
 #include "cli/resume.h"
 #include "policy/policy.h"
 #include "run/limit_options.h"
@@ -15,25 +16,9 @@
 #include "run/run.h"
 
 enum {
-    OPTION_MAX_USD = 1,
-    OPTION_MAX_TOKENS,
-    OPTION_MAX_TOOL_CALLS,
-    OPTION_MAX_ITERATIONS,
-    OPTION_MAX_TIME,
-    OPTION_PHASE,
-    OPTION_POLICY,
-    OPTION_ON_LIMIT,
-    OPTION_DEGRADE,
-    OPTION_SUMMARY_USD,
-    OPTION_AUTO_RESUME,
-    OPTION_MODEL,
+    OPTION_MODEL = 1,
     OPTION_AGENT,
     OPTION_NAME,
-    OPTION_ESCALATION,
-    OPTION_IDLE_PAUSE,
-    OPTION_APPROVER,
-    OPTION_ATTENDED,
-    OPTION_UNATTENDED,
     OPTION_PRICES,
     OPTION_ALLOW_BATCHES,
     OPTION_DATA_DIR,
@@ -46,36 +31,13 @@ enum {
 };
 
 static const struct pawl_cli_option options[] = {
-    {OPTION_MAX_USD, 0, "max-usd", "USD", "stop at so many dollars: 1.50, $0.75 (default 1.50)"},
-    {OPTION_MAX_TOKENS, 0, "max-tokens", "N", "stop at so many tokens: 60K, 10M (default 5M)"},
-    {OPTION_MAX_TOOL_CALLS, 0, "max-tool-calls", "N", "stop at so many tool calls (default 300)"},
-    {OPTION_MAX_ITERATIONS, 0, "max-iterations", "N", "stop at so many model calls (default 100)"},
-    {OPTION_MAX_TIME, 0, "max-time", "TIME", "stop after so long: 90s, 30m, 1h30m (default 1h)"},
-    {OPTION_PHASE, 0, "phase", "NAME=MOST", "what a phase may use: verification=$0.40,10m"},
-    {OPTION_POLICY, 'p', "policy", "POLICY",
-     "a built-in policy or a file, see pawl policy (default individual)"},
-    {OPTION_ON_LIMIT, 0, "on-limit", "MODE",
-     "at a cap: halt (default), summary, ask, pause or degrade"},
-    {OPTION_DEGRADE, 0, "degrade", "MODEL@N%",
-     "from N % of the budget on use MODEL; may be given several times"},
-    {OPTION_SUMMARY_USD, 0, "summary-usd", "USD",
-     "kept for the summary: dollars, or a share such as 5% (default 5%)"},
-    {OPTION_AUTO_RESUME, 0, "auto-resume", NULL,
-     "with pause: go on by itself when the window begins anew"},
+    PAWL_CLI_POLICY_FLAGS,
     {OPTION_RESUME, 0, "resume", "RUN", "go on with a run that was stopped"},
     PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
     {OPTION_AGENT, 0, "agent", "AGENT",
      "claude, codex, gemini or none, where the command hides it"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
-    {OPTION_ESCALATION, 0, "escalation", "RULE",
-     "a dearer class of model: ask, forbid or allow (default ask)"},
-    {OPTION_IDLE_PAUSE, 0, "idle-pause", "TIME",
-     "wait for a yes when nobody was seen for so long, or off (default 10m)"},
-    {OPTION_APPROVER, 0, "approver", "COMMAND",
-     "takes each question to a person: 'notify-send \"$PAWL_QUESTION\"', or off"},
-    {OPTION_ATTENDED, 0, "attended", NULL, "somebody is there: at a cap refuse, kill nothing"},
-    {OPTION_UNATTENDED, 0, "unattended", NULL, "nobody is there: at a cap end the agent"},
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
     {OPTION_ALLOW_BATCHES, 0, "allow-batches", NULL, "let batches through, outside of every cap"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept (default ~/.local/state/pawl)"},
@@ -91,10 +53,10 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
     bool any = false;
     for (size_t i = 0; i < call->given_count; i++) {
         int id = call->given[i].option->id;
-        if (id < OPTION_MAX_USD || id > OPTION_MAX_TIME) {
+        if (id < PAWL_CLI_FLAG_MAX_USD || id > PAWL_CLI_FLAG_MAX_TIME) {
             continue;
         }
-        enum pawl_run_cap_index index = (enum pawl_run_cap_index)(id - OPTION_MAX_USD);
+        enum pawl_run_cap_index index = (enum pawl_run_cap_index)(id - PAWL_CLI_FLAG_MAX_USD);
         struct pawl_run_cap *cap = &run->caps[index];
         int status = pawl_cli_take_amount(call, &call->given[i], index, &cap->amount);
         if (status != PAWL_CLI_GO_ON) {
@@ -111,7 +73,7 @@ static int take_caps(const struct pawl_cli_call *call, struct pawl_run_options *
 /* "halt", "summary", …; "degrade" is a ladder with a halt at its end. */
 static int take_mode(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
-    const char *name = pawl_cli_value(call, OPTION_ON_LIMIT);
+    const char *name = pawl_cli_value(call, PAWL_CLI_FLAG_ON_LIMIT);
     if (name == NULL) {
         return PAWL_CLI_GO_ON;
     }
@@ -120,7 +82,7 @@ static int take_mode(const struct pawl_cli_call *call, struct pawl_run_options *
             call, "--on-limit takes halt, summary, ask, pause or degrade, not '%s'", name);
     }
     run->on_limit_given = true;
-    if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, OPTION_DEGRADE)) {
+    if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, PAWL_CLI_FLAG_DEGRADE)) {
         return pawl_cli_usage_error(call, "--on-limit degrade needs a model to change to: "
                                           "--degrade MODEL@75%%");
     }
@@ -130,7 +92,7 @@ static int take_mode(const struct pawl_cli_call *call, struct pawl_run_options *
 static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_options *limit)
 {
     for (size_t i = 0; i < call->given_count; i++) {
-        if (call->given[i].option->id != OPTION_DEGRADE) {
+        if (call->given[i].option->id != PAWL_CLI_FLAG_DEGRADE) {
             continue;
         }
         if (limit->step_count == PAWL_DEGRADE_STEPS_MAX) {
@@ -151,12 +113,12 @@ static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_option
 static int take_limit(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
     run->limit.summary_permille = PAWL_SUMMARY_PERMILLE_DEFAULT;
-    run->limit.auto_resume = pawl_cli_has(call, OPTION_AUTO_RESUME);
+    run->limit.auto_resume = pawl_cli_has(call, PAWL_CLI_FLAG_AUTO_RESUME);
     int status = take_mode(call, run);
     if (status == PAWL_CLI_GO_ON) {
         status = take_steps(call, &run->limit);
     }
-    const char *kept = pawl_cli_value(call, OPTION_SUMMARY_USD);
+    const char *kept = pawl_cli_value(call, PAWL_CLI_FLAG_SUMMARY_USD);
     run->summary_given = kept != NULL;
     if (status == PAWL_CLI_GO_ON && kept != NULL &&
         !pawl_limit_take_summary(&run->limit, pawl_slice_str(kept))) {
@@ -177,7 +139,7 @@ static int start(const struct pawl_cli_call *call, struct pawl_run_options *run)
     }
     for (size_t i = 0; i < call->given_count; i++) {
         int id = call->given[i].option->id;
-        if (resumed != NULL && id >= OPTION_MAX_USD && id <= OPTION_MAX_TIME) {
+        if (resumed != NULL && id >= PAWL_CLI_FLAG_MAX_USD && id <= PAWL_CLI_FLAG_MAX_TIME) {
             return pawl_cli_usage_error(call,
                                         "--resume keeps the caps of the run: add to them, as with "
                                         "--add-usd 1.00");
@@ -211,7 +173,7 @@ static int take_phases(const struct pawl_cli_call *call, struct pawl_run_options
     size_t count = 0;
     pawl_phases_init(&phases);
     for (size_t i = 0; i < call->given_count; i++) {
-        if (call->given[i].option->id != OPTION_PHASE) {
+        if (call->given[i].option->id != PAWL_CLI_FLAG_PHASE) {
             continue;
         }
         if (count == PAWL_RUN_PHASE_FLAGS_MAX) {
@@ -226,38 +188,13 @@ static int take_phases(const struct pawl_cli_call *call, struct pawl_run_options
 }
 
 /* The run puts them into its policy; here a wrong one is a wrong command line. */
-static int check_policy_words(const struct pawl_cli_call *call)
+static int check_policy_flags(const struct pawl_cli_call *call)
 {
-    static const struct {
-        int id;
-        enum pawl_policy_field_id field;
-        const char *name;
-    } words[] = {
-        {OPTION_ESCALATION, PAWL_POLICY_ESCALATION, "escalation"},
-        {OPTION_IDLE_PAUSE, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
-        {OPTION_APPROVER, PAWL_POLICY_APPROVER, "approver"},
-    };
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
-        const char *text = pawl_cli_value(call, words[i].id);
-        struct pawl_policy scratch;
-        struct pawl_errmsg msg;
-        struct pawl_policy_setting setting = {
-            .field = words[i].field,
-            .text = pawl_slice_str(text),
-            .origin = PAWL_POLICY_FROM_FLAG,
-            .source = words[i].name,
-        };
-        if (text == NULL) {
-            continue;
-        }
-        pawl_policy_init(&scratch);
-        pawl_err err = pawl_policy_set(&scratch, &setting, &msg);
-        pawl_policy_free(&scratch);
-        if (pawl_failed(err)) {
-            return pawl_cli_usage_error(call, "--%s %s", words[i].name, msg.text);
-        }
-    }
-    return PAWL_CLI_GO_ON;
+    struct pawl_policy scratch;
+    pawl_policy_init(&scratch);
+    int status = pawl_cli_take_policy_flags(call, &scratch);
+    pawl_policy_free(&scratch);
+    return status;
 }
 
 static int run_run(const struct pawl_cli_call *call)
@@ -266,10 +203,10 @@ static int run_run(const struct pawl_cli_call *call)
         .argv = call->operands,
         .data_dir = pawl_cli_value(call, OPTION_DATA_DIR),
         .primary = PAWL_CAP_USD,
-        .policy = pawl_cli_value(call, OPTION_POLICY),
-        .escalation = pawl_cli_value(call, OPTION_ESCALATION),
-        .idle_pause = pawl_cli_value(call, OPTION_IDLE_PAUSE),
-        .approver = pawl_cli_value(call, OPTION_APPROVER),
+        .policy = pawl_cli_value(call, PAWL_CLI_FLAG_POLICY),
+        .escalation = pawl_cli_value(call, PAWL_CLI_FLAG_ESCALATION),
+        .idle_pause = pawl_cli_value(call, PAWL_CLI_FLAG_IDLE_PAUSE),
+        .approver = pawl_cli_value(call, PAWL_CLI_FLAG_APPROVER),
         .model = pawl_cli_value(call, OPTION_MODEL),
         .prices = pawl_cli_value(call, OPTION_PRICES),
         .name = pawl_cli_value(call, OPTION_NAME),
@@ -292,19 +229,16 @@ static int run_run(const struct pawl_cli_call *call)
         return pawl_cli_usage_error(call, "--agent takes claude, codex, gemini or none, not '%s'",
                                     agent);
     }
-    status = check_policy_words(call);
+    status = check_policy_flags(call);
     if (status != PAWL_CLI_GO_ON) {
         return status;
-    }
-    if (pawl_cli_has(call, OPTION_ATTENDED) && pawl_cli_has(call, OPTION_UNATTENDED)) {
-        return pawl_cli_usage_error(call, "--attended and --unattended exclude each other");
     }
     if (run.no_card && run.json_card) {
         return pawl_cli_usage_error(call, "--no-card and --json-card exclude each other");
     }
-    if (pawl_cli_has(call, OPTION_ATTENDED)) {
+    if (pawl_cli_has(call, PAWL_CLI_FLAG_ATTENDED)) {
         run.attendance = PAWL_ATTENDED;
-    } else if (pawl_cli_has(call, OPTION_UNATTENDED)) {
+    } else if (pawl_cli_has(call, PAWL_CLI_FLAG_UNATTENDED)) {
         run.attendance = PAWL_UNATTENDED;
     }
     return start(call, &run);

@@ -116,6 +116,11 @@ pawl_err pawl_limit_take_policy(struct pawl_limit_options *limit,
     if (!given.summary && !pawl_limit_take_summary(limit, summary->text)) {
         return wrong(PAWL_POLICY_ON_LIMIT_SUMMARY, summary->text, msg);
     }
+    if (!given.mode && ladder == NULL && pawl_slice_equal_str(mode->text, "degrade")) {
+        pawl_errmsg_set(msg, "%s: degrade needs models to go to, in on_limit.degrade",
+                        pawl_policy_fields[PAWL_POLICY_ON_LIMIT_ACTION].path);
+        return PAWL_ERR(INVALID);
+    }
     limit->auto_resume =
         limit->auto_resume || pawl_policy_is(policy, PAWL_POLICY_ON_LIMIT_AUTO_RESUME, "yes");
     return limit->step_count == 0 && ladder != NULL ? take_steps(limit, ladder, msg) : PAWL_OK;

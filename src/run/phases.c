@@ -25,6 +25,13 @@ static const char *const cap_keys[PAWL_CAP_COUNT] = {
     [PAWL_CAP_ITERATIONS] = "iterations",
     [PAWL_CAP_TIME] = "time",
 };
+static const enum pawl_policy_field_id cap_fields[PAWL_CAP_COUNT] = {
+    [PAWL_CAP_USD] = PAWL_POLICY_PHASES_USD,
+    [PAWL_CAP_TOKENS] = PAWL_POLICY_PHASES_TOKENS,
+    [PAWL_CAP_TOOL_CALLS] = PAWL_POLICY_PHASES_TOOL_CALLS,
+    [PAWL_CAP_ITERATIONS] = PAWL_POLICY_PHASES_ITERATIONS,
+    [PAWL_CAP_TIME] = PAWL_POLICY_PHASES_TIME,
+};
 
 void pawl_phases_init(struct pawl_run_phases *phases)
 {
@@ -97,15 +104,8 @@ static bool take_mode(struct pawl_phase_plan *phase, struct pawl_slice word)
 
 static void take_value(struct pawl_phase_plan *phase, const struct pawl_policy_value *value)
 {
-    static const enum pawl_policy_field_id fields[PAWL_CAP_COUNT] = {
-        [PAWL_CAP_USD] = PAWL_POLICY_PHASES_USD,
-        [PAWL_CAP_TOKENS] = PAWL_POLICY_PHASES_TOKENS,
-        [PAWL_CAP_TOOL_CALLS] = PAWL_POLICY_PHASES_TOOL_CALLS,
-        [PAWL_CAP_ITERATIONS] = PAWL_POLICY_PHASES_ITERATIONS,
-        [PAWL_CAP_TIME] = PAWL_POLICY_PHASES_TIME,
-    };
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
-        if (value->field == fields[i]) {
+        if (value->field == cap_fields[i]) {
             phase->caps[i] = (struct pawl_phase_cap){
                 .set = true,
                 .amount = value->share ? 0 : value->number,
@@ -174,31 +174,53 @@ static bool parse_cap(struct pawl_phase_plan *phase, int index, struct pawl_slic
 }
 
 /* "$0.40", "40%" and "0.40" are dollars, "10m" is a time, "200K" are tokens. */
-static bool parse_bare(struct pawl_phase_plan *phase, struct pawl_slice text)
+static enum pawl_run_cap_index cap_of_form(struct pawl_slice text)
 {
     char last = text.bytes > 0 ? text.data[text.bytes - 1] : '\0';
-    bool dollars = last == '%' || pawl_slice_starts_with(text, PAWL_SLICE("$"));
-    bool time = last == 's' || last == 'm' || last == 'h' || last == 'd';
-    if (time) {
-        return parse_cap(phase, PAWL_CAP_TIME, text);
+    if (last == 's' || last == 'm' || last == 'h' || last == 'd') {
+        return PAWL_CAP_TIME;
     }
-    dollars = dollars || pawl_slice_find_byte(text, '.') != SIZE_MAX;
-    return parse_cap(phase, dollars ? PAWL_CAP_USD : PAWL_CAP_TOKENS, text);
+    bool dollars = last == '%' || pawl_slice_starts_with(text, PAWL_SLICE("$")) ||
+                   pawl_slice_find_byte(text, '.') != SIZE_MAX;
+    return dollars ? PAWL_CAP_USD : PAWL_CAP_TOKENS;
+}
+
+bool pawl_phases_item(struct pawl_slice item,
+                      enum pawl_policy_field_id *ret_field,
+                      struct pawl_slice *ret_value)
+{
+    if (pawl_slice_find_byte(item, '=') == SIZE_MAX) {
+        *ret_field = cap_fields[cap_of_form(item)];
+        *ret_value = item;
+        return true;
+    }
+    struct pawl_slice value = item;
+    struct pawl_slice key = pawl_slice_cut(&value, '=');
+    int at = 0;
+    while (at < PAWL_CAP_COUNT && !pawl_slice_equal_str(key, cap_keys[at])) {
+        at++;
+    }
+    if (at == PAWL_CAP_COUNT && !pawl_slice_equal_str(key, "on_limit")) {
+        return false;
+    }
+    *ret_field = at < PAWL_CAP_COUNT ? cap_fields[at] : PAWL_POLICY_PHASES_ON_LIMIT;
+    *ret_value = value;
+    return true;
 }
 
 static bool parse_item(struct pawl_phase_plan *phase, struct pawl_slice item)
 {
-    if (pawl_slice_find_byte(item, '=') == SIZE_MAX) {
-        return parse_bare(phase, item);
+    enum pawl_policy_field_id field = PAWL_POLICY_FIELD_COUNT;
+    struct pawl_slice value;
+    if (!pawl_phases_item(item, &field, &value)) {
+        return false;
     }
-    struct pawl_slice value = item;
-    struct pawl_slice key = pawl_slice_cut(&value, '=');
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
-        if (pawl_slice_equal_str(key, cap_keys[i])) {
+        if (field == cap_fields[i]) {
             return parse_cap(phase, i, value);
         }
     }
-    return pawl_slice_equal_str(key, "on_limit") && take_mode(phase, value);
+    return take_mode(phase, value);
 }
 
 pawl_err

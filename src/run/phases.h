@@ -61,6 +61,11 @@ PAWL_MUST_CHECK pawl_err pawl_phases_from_policy(struct pawl_run_phases *phases,
 PAWL_MUST_CHECK pawl_err pawl_phases_parse(struct pawl_run_phases *phases,
                                            const char *text,
                                            struct pawl_errmsg *msg);
+/* An item of such a text as a field of a policy, and its value: "10m" is PHASES_TIME. false: it is
+ * none. */
+PAWL_MUST_CHECK bool pawl_phases_item(struct pawl_slice item,
+                                      enum pawl_policy_field_id *ret_field,
+                                      struct pawl_slice *ret_value);
 /* Makes amounts of shares. */
 void pawl_phases_resolve(struct pawl_run_phases *phases,
                          const struct pawl_run_cap caps[static PAWL_CAP_COUNT]);

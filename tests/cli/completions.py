@@ -104,6 +104,7 @@ def what_is_offered_is_taken(cli):
             ("run", "--quiet", "--on-limit"): ("--degrade", "claude-haiku-4-5@75%", "--help"),
             ("run", "--escalation"): ("--help",), ("run", "--agent"): ("--help",),
             ("agents",): (), ("completion",): (), ("policy", "show", "--escalation"): (),
+            ("policy", "show", "--on-limit"): ("--degrade", "claude-haiku-4-5@75%"),
             ("policy", "show"): ()}
     with tempfile.TemporaryDirectory() as data:
         for before, behind in ways.items():

@@ -55,6 +55,31 @@ def each_value_says_where_it_comes_from(cli):
                                    ("on_limit.action", "ask", "--on-limit")):
             assert flagged[field] == {"field": field, "value": value, "from": flag}, flagged
         assert rows["caps.time"] == {"field": "caps.time", "value": "5m", "from": "--max-time"}
+    several = fields(cli("policy", "show", "-p", "team", "--json", "--phase",
+                         "verification=$0.40,10m,on_limit=halt", "--phase=docs=20K", "--degrade",
+                         "gpt-5-nano@90%", "--degrade", "claude-haiku-4-5@75%", "--summary-usd",
+                         "8%", "--auto-resume", "--approver", "true"))
+    for field, value, flag in (("phases.verification.usd", "$0.40", "--phase"),
+                               ("phases.verification.time", "10m", "--phase"),
+                               ("phases.verification.on_limit", "halt", "--phase"),
+                               ("phases.docs.tokens", "20K", "--phase"),
+                               ("on_limit.degrade", "gpt-5-nano@90%, claude-haiku-4-5@75%",
+                                "--degrade"),
+                               ("on_limit.summary", "8%", "--summary-usd"),
+                               ("on_limit.auto_resume", "yes", "--auto-resume"),
+                               ("approver", "true", "--approver"),
+                               ("caps.tool_calls", "500", "built-in team")):
+        assert several[field] == {"field": field, "value": value, "from": flag}, several[field]
+    derived = cli("policy", "show", "--max-tokens", "200K", "-m", "claude-haiku-4-5")
+    expect(derived, 0, out=r"(?m)^caps\.usd +\$1\.00 \(200K tokens of claude-haiku-4-5 cost that "
+           r"at most\) +--max-tokens$")
+    for more in (("-m", "nobody-knows"), ("-m", "claude-haiku-4-5", "--max-usd", "2")):
+        assert "cost that" not in cli("policy", "show", "--max-tokens", "200K", *more).stdout
+    expect(cli("policy", "show", "--phase", "v=x"), 2, err="--phase: v takes ceilings such as")
+    expect(cli("policy", "show", "--degrade", "x"), 2, err="takes a model and a share")
+    expect(cli("policy", "show", "--on-limit", "degrade"), 2, err="degrade needs models to go to")
+    expect(cli("policy", "show", "--attended", "--unattended"), 2, err="exclude each other")
+    expect(cli("policy", "show", "team", "-p", "individual"), 2, err="are two policies: name one")
     expect(cli("policy", "show", "--max-usd", "x"), 2, err="--max-usd takes dollars above 0")
     expect(cli("policy", "show", "--json", "--yaml"), 2, err="exclude each other")
     expect(cli("policy", "show", "nobody"), 1, err="no built-in policy 'nobody'.*\\./nobody")
@@ -132,6 +157,11 @@ def a_policy_says_what_happens_at_the_limit(cli):
         with policy_file(text.format(f'"{wrong}"')) as path:
             expect(cli("policy", "check", path), 1,
                    out=rf"{path}:3: error: on_limit\.degrade: takes a model and a share")
+    with policy_file("on_limit:\n  action: degrade\n") as path:
+        expect(cli("policy", "check", path), 1, out=r":2: error: on_limit\.action: degrade needs")
+    with policy_file("on_limit: {action: degrade, degrade: claude-haiku-4-5@75%}\n") as path:
+        expect(cli("policy", "check", path), 0, out="fine")
+        expect(cli("run", "--policy", path, "--", "true"), 0, err="from 75 % on calls go to")
     with policy_file("on_limit: {summary: 60%}\n") as path:
         expect(cli("policy", "check", path), 1, out=r":1: error: on_limit\.summary: takes dollars")
 
