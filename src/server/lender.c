@@ -81,9 +81,10 @@ static void put_limits(struct job *job)
 static void gather(struct job *job, const struct pawl_lend_place *place, uint16_t unit)
 {
     const struct pawl_lender *lender = job->lender;
-    for (uint32_t i = 0; i < lender->limit_count && job->count < PAWL_LEND_LIMITS_MAX; i++) {
+    for (uint32_t i = 0; i < lender->limit_count; i++) {
         const struct pawl_limit *limit = &lender->limits[i].limit;
         if ((unit == PAWL_UNIT_NONE || limit->unit == unit) && pawl_lender_binds(limit, place)) {
+            PAWL_ASSERT(job->count < PAWL_LEND_LIMITS_MAX); /* most_that_bind sees to it */
             job->numbers[job->count++] = limit->number;
         }
     }

@@ -23,8 +23,7 @@ struct pawl_lender {
     uint32_t next_number;
     uint32_t limit_count;
     struct pawl_lender_limit limits[PAWL_LIMITS_MAX];
-    uint32_t open_jobs;    /* operations under way */
-    uint32_t making_count; /* … of which so many make a limit */
+    uint32_t open_jobs; /* operations under way */
 };
 
 /* --- limits.c --- */

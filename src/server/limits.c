@@ -442,14 +442,10 @@ static void on_made(struct pawl_op *op)
 {
     struct job *job = op->arg;
     struct pawl_limit_change *change = job->change;
-    struct pawl_lender *lender = job->lender;
-    lender->making_count--;
-    if (op->result.code == PAWL_RESULT_OK && lender->limit_count < PAWL_LIMITS_MAX) {
-        job->limit.budget = op->result.id;
-        lender->limits[lender->limit_count++] = (struct pawl_lender_limit){.limit = job->limit};
+    if (op->result.code == PAWL_RESULT_OK) {
         change->limit = job->limit;
-        pawl_lender_read(lender, &change->limit);
-        touch_marker(lender);
+        pawl_lender_read(job->lender, &change->limit);
+        touch_marker(job->lender);
     } else {
         pawl_errmsg_set(&change->msg, "%s", pawl_result_meaning(op->result.code));
         change->err = PAWL_ERR(INVALID);
@@ -484,22 +480,35 @@ static void make_name(struct pawl_lender *lender, struct pawl_limit *limit)
     }
 }
 
+/* By how many limits a run may be bound when this one is there, too: those of the machine, of one
+ * repository, and of a directory and all above it, wherever that is worst. */
+static uint32_t most_that_bind(const struct pawl_lender *lender, const struct pawl_limit *wanted)
+{
+    uint32_t most[PAWL_LIMIT_PLACE_COUNT] = {0};
+    for (uint32_t i = 0; i <= lender->limit_count; i++) {
+        const struct pawl_limit *at = i > 0 ? &lender->limits[i - 1].limit : wanted;
+        struct pawl_lend_place there = {.run = "", .dir = at->path, .repo = at->path};
+        uint32_t count = 0;
+        for (uint32_t k = 0; k <= lender->limit_count; k++) {
+            const struct pawl_limit *limit = k > 0 ? &lender->limits[k - 1].limit : wanted;
+            count += limit->place == at->place && pawl_lender_binds(limit, &there) ? 1 : 0;
+        }
+        most[at->place] = count > most[at->place] ? count : most[at->place];
+    }
+    return most[PAWL_LIMIT_MACHINE] + most[PAWL_LIMIT_REPO] + most[PAWL_LIMIT_DIR];
+}
+
 static pawl_err prepare_new(struct job *job)
 {
     struct pawl_lender *lender = job->lender;
     struct pawl_errmsg *msg = &job->change->msg;
     job->limit = job->change->limit;
     struct pawl_limit *limit = &job->limit;
-    if (lender->limit_count + lender->open_jobs > PAWL_LIMITS_MAX) {
+    if (lender->limit_count >= PAWL_LIMITS_MAX) {
         pawl_errmsg_set(msg, "there are %d limits; remove one first", PAWL_LIMITS_MAX);
         return PAWL_ERR(LIMIT);
     }
-    uint32_t nested = 0;
-    struct pawl_lend_place here = {.run = "", .dir = limit->path, .repo = limit->path};
-    for (uint32_t i = 0; i < lender->limit_count; i++) {
-        nested += pawl_lender_binds(&lender->limits[i].limit, &here) ? 1 : 0;
-    }
-    if (nested >= PAWL_LEND_LIMITS_MAX) {
+    if (most_that_bind(lender, limit) > PAWL_LEND_LIMITS_MAX) {
         pawl_errmsg_set(msg, "%d limits would bind a run there; remove one first",
                         PAWL_LEND_LIMITS_MAX + 1);
         return PAWL_ERR(LIMIT);
@@ -541,16 +550,22 @@ static void make_limit(struct job *job)
     };
     create.u.budget_create.scope.levels[PAWL_LEVEL_TENANT] = tenant;
     create.u.budget_create.scope.dimension = pawl_lender_dimension(&job->limit, name, value);
-    job->lender->making_count++;
+    struct pawl_lender *lender = job->lender;
     job->op.done = on_made;
-    pawl_engine_submit(job->lender->engine, &create, &job->op);
+    pawl_engine_submit(lender->engine, &create, &job->op);
+    /* It is there for whoever asks next, whose answer is durable after it: who makes the same one
+     * at once only changes it. */
+    if (job->op.result.code == PAWL_RESULT_OK) {
+        job->limit.budget = job->op.result.id;
+        lender->limits[lender->limit_count++] = (struct pawl_lender_limit){.limit = job->limit};
+    }
 }
 
 static void on_removed(struct pawl_op *op)
 {
     struct job *job = op->arg;
     struct pawl_errmsg msg;
-    if (job->lender->limit_count == 0 && job->lender->making_count == 0) {
+    if (job->lender->limit_count == 0) {
         (void)pawl_failed(set_marker(job->lender, false, &msg));
     }
     touch_marker(job->lender);

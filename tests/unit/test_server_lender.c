@@ -258,6 +258,104 @@ static void no_run_is_bound_by_more_limits_than_a_subject_can_name(void **state)
     teardown(&world);
 }
 
+/* The order in which they are made is of no account. */
+static void a_limit_above_others_counts_for_the_runs_below_it(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    static const uint16_t units[] = {USD, PAWL_UNIT_TOKENS, PAWL_UNIT_ITERATIONS,
+                                     PAWL_UNIT_TOOL_CALLS};
+    static const char *const dirs[] = {"/a/b/c/d", "/a/b/c", "/a/b"};
+    uint32_t count = 0;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(dirs) * PAWL_ARRAY_LEN(units); i++) {
+        struct pawl_limit limit =
+            in(per_day(500), PAWL_LIMIT_DIR, dirs[i / PAWL_ARRAY_LEN(units)]);
+        limit.unit = units[i % PAWL_ARRAY_LEN(units)];
+        must_set(&world, limit);
+        count++;
+    }
+    must_set(&world, in(per_day(500), PAWL_LIMIT_REPO, "/a"));
+    must_set(&world, in(per_day(500), PAWL_LIMIT_REPO, "/b"));
+    must_set(&world, per_day(500));
+    must_set(&world, in(per_day(500), PAWL_LIMIT_DIR, "/a"));
+    assert_int_equal(count + 3, PAWL_LEND_LIMITS_MAX);
+    assert_int_equal(change(&world, in(per_day(1), PAWL_LIMIT_DIR, "/"), false).err.code,
+                     PAWL_ERR_LIMIT);
+    must_set(&world, in(per_day(1), PAWL_LIMIT_DIR, "/b"));
+    struct pawl_lend_place deep = {.run = "r", .dir = "/a/b/c/d/e", .repo = "/a"};
+    struct pawl_lend_answer looked =
+        ask(&world, &deep, (struct pawl_lend_request){.kind = PAWL_LEND_LOOK});
+    assert_int_equal(looked.limit_count, PAWL_LEND_LIMITS_MAX);
+    teardown(&world);
+}
+
+static void two_who_make_the_same_limit_at_once_make_one(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    struct pawl_limit_change first = {.limit = per_day(500), .done = on_changed};
+    struct pawl_limit_change second = {.limit = per_day(400), .done = on_changed};
+    pawl_lender_change(world.lender, &first);
+    pawl_lender_change(world.lender, &second);
+    pawl_engine_flush(world.kit.engine);
+    assert_true(first.arg != NULL && pawl_ok(first.err) && !first.changed);
+    assert_true(second.arg != NULL && pawl_ok(second.err) && second.changed);
+    struct pawl_limit found;
+    uint32_t cursor = 0;
+    assert_true(pawl_lender_limit_next(world.lender, &cursor, &found));
+    assert_int_equal(found.amount, 400);
+    assert_false(pawl_lender_limit_next(world.lender, &cursor, &found));
+    teardown(&world);
+}
+
+/* --- Windows ------------------------------------------------------------------------------- */
+
+static void go_to(struct world *world, int64_t at_s)
+{
+    int64_t at_us = at_s * INT64_C(1000000);
+    pawl_clock_manual_advance(&world->kit.time, at_us - world->kit.time.real_us);
+    pawl_engine_tick(world->kit.engine);
+    pawl_engine_flush(world->kit.engine);
+}
+
+/* Berlin leaves summer time on 25 October 2026 and enters it on 28 March 2027: one day has 25
+ * hours, the other 23, and weeks and months end an hour later or earlier by UTC. */
+static void days_weeks_and_months_end_by_the_clock_on_the_wall(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pawl_period period;
+        int64_t at_s;
+        int64_t starts_s;
+        int64_t ends_s;
+    } rows[] = {
+        {PAWL_PERIOD_DAY, 1792880000, 1792879200, 1792969200},
+        {PAWL_PERIOD_WEEK, 1792880000, 1792360800, 1792969200},
+        {PAWL_PERIOD_MONTH, 1792880000, 1790805600, 1793487600},
+        {PAWL_PERIOD_DAY, 1806192000, 1806188400, 1806271200},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct world world;
+        setup(&world);
+        struct pawl_limit limit = per_day(1000);
+        (void)snprintf(limit.zone, sizeof(limit.zone), "Europe/Berlin");
+        limit.window.period = rows[i].period;
+        must_set(&world, limit);
+        go_to(&world, rows[i].at_s);
+        struct pawl_lend_answer drawn = ask(&world, &nowhere, draw(1, 600, 600));
+        assert_int_equal(drawn.limits[0].starts_at_us, rows[i].starts_s * 1000000);
+        assert_int_equal(drawn.limits[0].resets_at_us, rows[i].ends_s * 1000000);
+        go_to(&world, rows[i].ends_s - 1);
+        assert_int_equal(ask(&world, &nowhere, draw(2, 600, 600)).code,
+                         PAWL_RESULT_BUDGET_EXCEEDED);
+        go_to(&world, rows[i].ends_s);
+        assert_int_equal(ask(&world, &nowhere, draw(2, 600, 600)).code, PAWL_RESULT_OK);
+        teardown(&world);
+    }
+}
+
 /* --- Slices -------------------------------------------------------------------------------- */
 
 static void a_slice_is_a_tenth_of_what_is_left_or_what_is_needed(void **state)
@@ -393,6 +491,9 @@ int main(void)
         cmocka_unit_test(a_removed_limit_binds_nobody_and_may_come_again_at_zero),
         cmocka_unit_test(each_limit_binds_where_it_says),
         cmocka_unit_test(no_run_is_bound_by_more_limits_than_a_subject_can_name),
+        cmocka_unit_test(a_limit_above_others_counts_for_the_runs_below_it),
+        cmocka_unit_test(two_who_make_the_same_limit_at_once_make_one),
+        cmocka_unit_test(days_weeks_and_months_end_by_the_clock_on_the_wall),
         cmocka_unit_test(a_slice_is_a_tenth_of_what_is_left_or_what_is_needed),
         cmocka_unit_test(a_draw_whose_answer_was_lost_is_found_again),
         cmocka_unit_test(a_settlement_that_is_repeated_counts_once),
