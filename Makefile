@@ -47,6 +47,7 @@ bench: ## Build and run the benchmarks; they print numbers, nothing fails
 	@cmake --build --preset bench
 	@for program in build/bench/bin/bench_*; do echo "== $${program##*/}"; "$$program"; done
 	@echo "== overshoot" && build/bench/bin/overshoot
+	@echo "== shared" && bench/shared.py --pawl build/bench/bin/pawl
 	@echo "== startup" && bench/startup.py --pawl build/bench/bin/pawl
 	@echo "== gateway" && bench/gateway.py --build build/bench
 
