@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include "net/server.h"
 #include "server/lender.h"
 #include "server/routes.h"
+#include "server/settler.h"
 
 enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, LOG_BYTES_MAX = 1 << 20, ADDRESS_BYTES = 64 };
 
@@ -46,6 +48,7 @@ struct authority {
     struct pawl_lender *lender;
     struct pawl_http_server *http;
     struct pawl_routes routes;
+    struct pawl_settler settler;
     uv_loop_t loop;
     bool has_loop;
     uv_prepare_t before_poll;
@@ -217,6 +220,7 @@ static void end(struct authority *authority)
 {
     if (!authority->ending) {
         authority->ending = true;
+        pawl_settler_end(&authority->settler);
         pawl_http_server_drain(authority->http, on_drained, authority);
     }
 }
@@ -244,6 +248,12 @@ static void on_term(uv_signal_t *handle, int number)
     end(handle->data);
 }
 
+static void on_lack(void *arg)
+{
+    struct authority *authority = arg;
+    pawl_settler_call(&authority->settler);
+}
+
 /* --- Serving ------------------------------------------------------------------------------- */
 
 static pawl_err listen_on_socket(struct authority *authority, struct pawl_errmsg *msg)
@@ -268,7 +278,12 @@ static pawl_err listen_on_socket(struct authority *authority, struct pawl_errmsg
     char address[ADDRESS_BYTES];
     (void)snprintf(address, sizeof(address), "/proc/self/fd/%d/%s", authority->dir_fd,
                    PAWL_AUTHORITY_SOCKET);
-    return pawl_http_server_listen_unix(authority->http, address, msg);
+    err = pawl_http_server_listen_unix(authority->http, address, msg);
+    if (err.code == PAWL_ERR_EXISTS) {
+        pawl_errmsg_set(msg, "%.400s/" PAWL_AUTHORITY_SOCKET " is no socket; move it away",
+                        authority->dir);
+    }
+    return err;
 }
 
 static void start_handles(struct authority *authority)
@@ -298,10 +313,12 @@ static void start_handles(struct authority *authority)
     (void)uv_signal_start(&authority->term, on_term, SIGTERM);
 }
 
-static void tell_ready(struct authority *authority, char word)
+/* `why`: where it did not work. */
+static void tell_ready(struct authority *authority, char word, const char *why)
 {
     if (authority->ready_fd >= 0) {
-        ssize_t written = write(authority->ready_fd, &word, 1);
+        struct iovec parts[] = {{&word, 1}, {(void *)(uintptr_t)why, strlen(why)}};
+        ssize_t written = writev(authority->ready_fd, parts, PAWL_ARRAY_LEN(parts));
         (void)written; /* Nobody may be left who waits. */
         (void)close(authority->ready_fd);
         authority->ready_fd = -1;
@@ -360,10 +377,14 @@ static pawl_err serve(struct authority *authority, struct pawl_errmsg *msg)
     }
     authority->has_loop = true;
     start_handles(authority);
+    pawl_settler_init(&authority->settler, &authority->loop, authority->options->data_dir);
     err = open_engine(authority, msg);
     if (pawl_ok(err)) {
-        struct pawl_lender_options lender = {
-            .engine = authority->engine, .marker = authority->marker, .reload_zones = true};
+        struct pawl_lender_options lender = {.engine = authority->engine,
+                                             .marker = authority->marker,
+                                             .reload_zones = true,
+                                             .on_lack = on_lack,
+                                             .arg = authority};
         err = pawl_lender_new(&lender, &authority->lender, msg);
     }
     if (pawl_ok(err)) {
@@ -371,7 +392,7 @@ static pawl_err serve(struct authority *authority, struct pawl_errmsg *msg)
         err = listen_on_socket(authority, msg);
     }
     if (pawl_ok(err)) {
-        tell_ready(authority, 'r');
+        tell_ready(authority, 'r', "");
         authority->quiet_since_ms = uv_now(&authority->loop);
         (void)uv_run(&authority->loop, UV_RUN_DEFAULT);
     }
@@ -392,7 +413,8 @@ run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errm
     pawl_err err = serve(authority, msg);
     close_all(authority);
     /* Whoever found another in its place knows enough. */
-    tell_ready(authority, err.code == PAWL_ERR_LOCKED ? 'l' : 'f');
+    tell_ready(authority, err.code == PAWL_ERR_LOCKED ? 'l' : 'f',
+               pawl_failed(err) ? msg->text : "");
     pawl_free(authority);
     return err;
 }
@@ -447,18 +469,23 @@ static void forget_signals(void)
 
 static pawl_err wait_for_word(int fd, pid_t child, struct pawl_errmsg *msg)
 {
-    char word = 'f';
+    char answer[sizeof(msg->text) + 2] = "f";
     ssize_t bytes = 0;
     do {
-        bytes = read(fd, &word, 1);
+        bytes = read(fd, answer, sizeof(answer) - 1);
     } while (bytes < 0 && errno == EINTR);
+    answer[bytes > 0 ? bytes : 1] = '\0';
     (void)waitpid(child, NULL, 0);
-    if (bytes == 1 && word == 'r') {
+    if (answer[0] == 'r') {
         return PAWL_OK;
     }
-    pawl_errmsg_set(msg, bytes == 1 && word == 'l' ? "an authority is running"
-                                                   : "the authority did not start");
-    return bytes == 1 && word == 'l' ? PAWL_ERR(LOCKED) : PAWL_ERR(UNREACHABLE);
+    if (answer[0] == 'l') {
+        pawl_errmsg_set(msg, "an authority is running");
+        return PAWL_ERR(LOCKED);
+    }
+    pawl_errmsg_set(msg, "the authority did not start%s%.400s", answer[1] != '\0' ? ": " : "",
+                    answer + 1);
+    return PAWL_ERR(UNREACHABLE);
 }
 
 /* In the first child: leads a session, and lets the process that stays have no chance to. */

@@ -17,6 +17,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@
 #include "server/authority.h"
 #include "server/wire.h"
 
-enum { TRY_MS = 10, FAILURES_MAX = 2, READ_BYTES = 16384, ENVIRONMENT_MAX = 64 };
+enum { TRY_MS = 10, FAILURES_MAX = 2, READ_BYTES = 16384, ENVIRONMENT_MAX = 64, WHY_BYTES = 400 };
 
 static int64_t boot_ms(void)
 {
@@ -48,11 +49,17 @@ struct pawl_contact_mark pawl_contact_read_mark(const struct pawl_contact *conta
     char path[PAWL_AUTHORITY_PATH_BYTES];
     struct stat found;
     struct pawl_contact_mark mark = {.there = false};
-    if (path_of(contact, PAWL_AUTHORITY_MARK, path) && stat(path, &found) == 0) {
+    if (!path_of(contact, PAWL_AUTHORITY_MARK, path)) {
+        return mark;
+    }
+    if (stat(path, &found) == 0) {
         mark = (struct pawl_contact_mark){.there = true,
                                           .inode = (uint64_t)found.st_ino,
                                           .touched_s = (int64_t)found.st_mtim.tv_sec,
                                           .touched_ns = (int64_t)found.st_mtim.tv_nsec};
+    } else {
+        /* Whoever may not look does not know that there is none. */
+        mark.there = errno != ENOENT && errno != ENOTDIR;
     }
     return mark;
 }
@@ -80,7 +87,7 @@ static void pick_environment(char *out[static ENVIRONMENT_MAX])
     out[count] = NULL;
 }
 
-static pid_t spawn(const struct pawl_contact *contact)
+static pid_t spawn(const struct pawl_contact *contact, int stderr_fd)
 {
     char *environment[ENVIRONMENT_MAX];
     char data_dir[PAWL_AUTHORITY_PATH_BYTES];
@@ -111,6 +118,9 @@ static pid_t spawn(const struct pawl_contact *contact)
     for (int fd = 0; fd <= 2; fd++) {
         (void)posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     }
+    if (stderr_fd > 2) {
+        (void)posix_spawn_file_actions_adddup2(&actions, stderr_fd, 2);
+    }
     (void)posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     if (posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, environment) != 0) {
         pid = -1;
@@ -120,9 +130,20 @@ static pid_t spawn(const struct pawl_contact *contact)
     return pid;
 }
 
-/* Comes back when one listens, or another is on its way. false: this one could not, and said why in
- * its log. */
-static bool start(const struct pawl_contact *contact)
+/* What it said when it could not start, without its name. */
+static void read_words(int fd, char out[static WHY_BYTES])
+{
+    static const char name[] = "pawl authority: ";
+    ssize_t bytes = fd >= 0 ? pread(fd, out, WHY_BYTES - 1, 0) : 0;
+    out[bytes > 0 ? bytes : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (strncmp(out, name, sizeof(name) - 1) == 0) {
+        memmove(out, out + sizeof(name) - 1, strlen(out) - (sizeof(name) - 1) + 1);
+    }
+}
+
+/* Comes back when one listens, or another is on its way. false: this one could not, and why. */
+static bool start(const struct pawl_contact *contact, char ret_why[static WHY_BYTES])
 {
     int status = 0;
     int collects = 0;
@@ -130,7 +151,8 @@ static bool start(const struct pawl_contact *contact)
     if (collects != 0) {
         (void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
     }
-    pid_t pid = spawn(contact);
+    int stderr_fd = memfd_create("why", MFD_CLOEXEC);
+    pid_t pid = spawn(contact, stderr_fd);
     pid_t ended = 0;
     do {
         ended = pid > 0 ? waitpid(pid, &status, 0) : -1;
@@ -139,28 +161,39 @@ static bool start(const struct pawl_contact *contact)
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     }
     /* One that was reaped by somebody else may have done its work. */
-    return pid > 0 && (ended < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    bool started = pid > 0 && (ended < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    if (!started) {
+        read_words(stderr_fd, ret_why);
+    }
+    if (stderr_fd >= 0) {
+        (void)close(stderr_fd);
+    }
+    return started;
 }
 
 /* --- One request --------------------------------------------------------------------------- */
 
-static int connect_to(const struct pawl_contact *contact)
+static pawl_err connect_to(const struct pawl_contact *contact, int *ret_fd)
 {
     char dir[PAWL_AUTHORITY_PATH_BYTES];
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int dir_fd = path_of(contact, "", dir) ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (dir_fd < 0) {
-        return -1;
+        return errno == EACCES ? PAWL_ERR(PERMISSION) : PAWL_ERR(UNREACHABLE);
     }
     (void)snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/%s", dir_fd,
                    PAWL_AUTHORITY_SOCKET);
+    pawl_err err = PAWL_ERR(UNREACHABLE);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof(name)) != 0) {
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0) {
+        *ret_fd = fd;
+        err = PAWL_OK;
+    } else if (fd >= 0) {
+        err = errno == EACCES ? PAWL_ERR(PERMISSION) : err;
         (void)close(fd);
-        fd = -1;
     }
     (void)close(dir_fd);
-    return fd;
+    return err;
 }
 
 static pawl_err read_all(int fd, int64_t deadline_ms, struct pawl_buf *out)
@@ -241,22 +274,40 @@ static pawl_err send_once(const struct pawl_contact *contact,
                           int64_t deadline_ms,
                           struct pawl_contact_answer *answer)
 {
-    int fd = connect_to(contact);
-    if (fd < 0) {
-        return PAWL_ERR(UNREACHABLE);
+    int fd = -1;
+    pawl_err err = connect_to(contact, &fd);
+    if (pawl_failed(err)) {
+        return err;
     }
     struct pawl_buf text;
     pawl_buf_init(&text, PAWL_WIRE_BYTES_MAX);
-    pawl_err err = PAWL_ERR(UNREACHABLE);
-    if (send_all(fd, request)) {
-        err = read_all(fd, deadline_ms, &text);
-    }
+    err = send_all(fd, request) ? read_all(fd, deadline_ms, &text) : PAWL_ERR(UNREACHABLE);
     if (pawl_ok(err)) {
         err = take_answer(pawl_buf_slice(&text), answer);
     }
     pawl_buf_free(&text);
     (void)close(fd);
     return err;
+}
+
+static void tell_failure(const struct pawl_contact *contact,
+                         pawl_err err,
+                         const char *why_not_started,
+                         struct pawl_errmsg *msg)
+{
+    if (err.code == PAWL_ERR_PERMISSION) {
+        pawl_errmsg_set(msg,
+                        "the authority that holds the limits is somebody else's: permission denied "
+                        "for %.300s/" PAWL_AUTHORITY_DIR,
+                        contact->data_dir);
+    } else if (why_not_started[0] != '\0') {
+        pawl_errmsg_set(msg, "%s", why_not_started);
+    } else {
+        pawl_errmsg_set(msg,
+                        "the authority that holds the limits does not answer (%s); "
+                        "%.300s/" PAWL_AUTHORITY_DIR "/log may say why",
+                        pawl_err_name(err), contact->data_dir);
+    }
 }
 
 pawl_err pawl_contact_send(const struct pawl_contact *contact,
@@ -277,12 +328,13 @@ pawl_err pawl_contact_send(const struct pawl_contact *contact,
     pawl_err err = PAWL_ERR(MEMORY);
     bool tried = false;
     int failures = 0;
+    char why[WHY_BYTES] = "";
     while (!request.overflowed && failures < FAILURES_MAX) {
         err = send_once(contact, pawl_buf_slice(&request), deadline_ms, answer);
         if (err.code != PAWL_ERR_UNREACHABLE || (tried && boot_ms() >= deadline_ms)) {
             break;
         }
-        failures += start(contact) ? 0 : 1;
+        failures += start(contact, why) ? 0 : 1;
         if (tried) { /* another one is starting, or it cannot: that takes a moment to show */
             (void)poll(NULL, 0, TRY_MS);
         }
@@ -290,11 +342,7 @@ pawl_err pawl_contact_send(const struct pawl_contact *contact,
     }
     pawl_buf_free(&request);
     if (pawl_failed(err)) {
-        pawl_errmsg_set(
-            msg,
-            "the authority that holds the limits does not answer (%s); %.300s/" PAWL_AUTHORITY_DIR
-            "/log may say why",
-            pawl_err_name(err), contact->data_dir);
+        tell_failure(contact, err, why, msg);
     }
     return err;
 }

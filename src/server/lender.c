@@ -91,13 +91,22 @@ static void gather(struct job *job, const struct pawl_lend_place *place, uint16_
 }
 
 /* Somebody lacks what others hold: they are told, and give back what they can. */
+static void want(struct pawl_lender *lender, struct pawl_lender_limit *found)
+{
+    struct pawl_limit limit = found->limit;
+    pawl_lender_read(lender, &limit);
+    found->wanted_until_us = pawl_engine_now_us(lender->engine) + PAWL_LENDER_WANTED_US;
+    if (limit.held > 0 && lender->on_lack != NULL) {
+        lender->on_lack(lender->arg);
+    }
+}
+
 static void note_lack(struct job *job, uint16_t unit)
 {
-    int64_t now_us = pawl_engine_now_us(job->lender->engine);
     for (uint32_t i = 0; i < job->count; i++) {
         struct pawl_lender_limit *found = limit_of_number(job->lender, job->numbers[i]);
         if (found != NULL && found->limit.unit == unit) {
-            found->wanted_until_us = now_us + PAWL_LENDER_WANTED_US;
+            want(job->lender, found);
         }
     }
 }
@@ -165,12 +174,11 @@ static uint16_t take_again(struct job *job, uint64_t hold)
 static void note_refusal(struct job *job, const struct pawl_denial *denial)
 {
     struct pawl_lend_answer *answer = &job->ask->answer;
-    int64_t now_us = pawl_engine_now_us(job->lender->engine);
     for (uint32_t i = 0; i < job->count; i++) {
         struct pawl_lender_limit *found = limit_of_number(job->lender, job->numbers[i]);
         if (found != NULL && found->limit.budget == denial->budget) {
             answer->refused_by = found->limit.number;
-            found->wanted_until_us = now_us + PAWL_LENDER_WANTED_US;
+            want(job->lender, found);
         }
     }
 }

@@ -27,6 +27,9 @@ struct pawl_lender_options {
     struct pawl_engine *engine; /* borrowed */
     const char *marker;         /* a file that is there when there may be a limit; NULL: none */
     bool reload_zones;          /* define the limits' time zones from the system's files */
+    /* Somebody lacks what is lent to others, who may be dead. NULL: nobody wants to know. */
+    void (*on_lack)(void *arg);
+    void *arg;
 };
 
 /* Reads the limits from the ledger. */

@@ -20,6 +20,8 @@ struct pawl_lender {
     struct pawl_engine *engine;
     const char *marker; /* borrowed; NULL: none */
     int64_t touched_us; /* what its time was set to */
+    void (*on_lack)(void *arg);
+    void *arg;
     uint32_t next_number;
     uint32_t limit_count;
     struct pawl_lender_limit limits[PAWL_LIMITS_MAX];

@@ -318,6 +318,8 @@ pawl_err pawl_lender_new(const struct pawl_lender_options *options,
     }
     lender->engine = options->engine;
     lender->marker = options->marker;
+    lender->on_lack = options->on_lack;
+    lender->arg = options->arg;
     lender->next_number = 1;
     load(lender);
     if (options->reload_zones) {

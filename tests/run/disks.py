@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import tempfile
 
+import shared
 from count import Skip
 from kills import check_books
 from world import Witness, finish
 
 # From "not even a directory" to "some calls": what is left, in KiB.
 ROOMS = (0, 8, 24, 40, 64, 100, 160, 300, 700)
+ROOMS_UNDER_A_LIMIT = (0, 64, 300, 1000)
 
 
 class SmallDisk:
@@ -96,5 +98,40 @@ def fill_and_look(world, disk, room):
     return asked
 
 
+def full_under_a_limit(world):
+    """The disk fills while a limit across runs is spent: whichever ledger cannot be written first,
+    the call is refused or the run ends, and when there is room again the books agree."""
+    with SmallDisk() as disk:
+        if disk.problem is not None:
+            raise Skip(f"no file system of its own: {disk.problem}")
+        world.data = os.path.join(disk.path, "data")
+        for room in ROOMS_UNDER_A_LIMIT:
+            world.provider.reset()
+            world.provider.control(prices={"claude-sonnet-4-5": world.prices})
+            with shared.limits(world, ["--usd", "1000", "--per", "day"]):
+                fill_and_compare(world, disk, room)
+            disk.clear()
+
+
+def fill_and_compare(world, disk, room):
+    disk.leave(room)
+    with Witness() as witness:
+        process = world.start(["--max-iterations", "100000", "--max-usd", "1000",
+                               "--max-tokens", "1G", "--max-time", "30s"], "timeout:12", "until",
+                              **witness.arguments())
+        witness.let_go()
+        status, stdout, stderr = finish(process)
+        witness.await_nobody()
+    assert status == 125 and "pawl: " in stderr, (room, status, stdout, stderr)
+    disk.relieve()
+    spent = shared.spent_by_runs(world)
+    row = shared.stand(world)
+    assert row["held"] == 0 and row["spent"] == spent >= world.bill(), (room, row, spent)
+    shared.end_authority(world)
+    done = world.tell("verify")
+    assert done.returncode == 0 and "authority  ok" in done.stdout, (room, done)
+
+
 def tests(world):
     yield "a full disk, however much was left", full
+    yield "a full disk under a limit across runs", full_under_a_limit

@@ -17,6 +17,7 @@ import approvers  # noqa: E402
 import caps  # noqa: E402
 import control  # noqa: E402
 import count as counting  # noqa: E402
+import deaths  # noqa: E402
 import disks  # noqa: E402
 import files  # noqa: E402
 import kills  # noqa: E402
@@ -38,7 +39,7 @@ SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "c
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
-          "shared": shared, "phases": phases}
+          "shared": shared, "deaths": deaths, "phases": phases}
 
 
 def wanted(names, suite, title):

@@ -173,6 +173,22 @@ def run_dies(world):
         assert spent + card["consumed"]["USD_MICROCENTS"] == stand(world)["spent"] <= USD * 3 // 10
 
 
+def run_dies_and_nobody_looks(world):
+    """Another run that needs what a dead one holds gets it within a heartbeat or so."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.3", "--per", "day"]):
+        run = world.start(["--max-usd", "5"], "until")
+        world.provider.request("/wait?calls=6")
+        run.kill()
+        assert finish(run)[0] == -9
+        status, stdout, card, _ = world.card(["--max-usd", "5"], "until")
+        assert status == 124 and "the day's limit of $0.30 on this machine" in stdout, stdout
+        row = stand(world)
+        assert row["held"] == 0 and row["spent"] == spent_by_runs(world), row
+        assert USD * 3 // 10 * 97 // 100 <= row["spent"] <= USD * 3 // 10, row
+        assert world.bill() <= row["spent"], row
+
+
 def both_die(world):
     world.provider.control(default={"reply_tokens": 150})
     with limits(world, ["--usd", "0.3", "--per", "day"]):
@@ -418,6 +434,32 @@ def nobody_is_started(world):
     assert not pathlib.Path(world.data, "authority").exists()
 
 
+def not_to_be_seen(world):
+    """Who cannot look whether there are limits does not take it that there are none, and is told
+    what is in the way."""
+    authority = pathlib.Path(world.data, "authority")
+
+    def expect_failure(words):
+        done = world.tell("limit")
+        status, _, stderr = world.run([], ["true"])
+        assert (done.returncode, status) == (3, 125), (done, stderr)
+        for text in (done.stderr, stderr):
+            assert "the authority did not start: " in text and words in text, (done, stderr)
+
+    with limits(world, ["--usd", "0.5", "--per", "day"]):
+        end_authority(world)
+        sock = authority / "authority.sock"
+        sock.write_text("", encoding="utf-8")  # it went with the authority
+        expect_failure(f"{sock} is no socket")
+        sock.unlink()
+        authority.rename(authority.with_name("away"))
+        authority.symlink_to("authority")
+        expect_failure("/lock: ")
+        authority.unlink()
+        authority.with_name("away").rename(authority)
+        assert stand(world)["spent"] == 0
+
+
 def idle(world):
     """It goes by itself when nobody has asked for a while, and its ledger is sound then."""
     with limits(world, ["--usd", "0.5", "--per", "day"]):
@@ -439,6 +481,7 @@ def tests(_world):
         ("eight runs at once start one authority", many_at_once),
         ("the authority is killed again and again", authority_dies),
         ("a run is killed", run_dies),
+        ("a run is killed, and nobody looks", run_dies_and_nobody_looks),
         ("both are killed", both_die),
         ("a run ends and the authority cannot be had", no_authority_at_the_end),
         ("a stopped run goes on after midnight", reset),
@@ -452,5 +495,6 @@ def tests(_world):
         ("limits of places", places),
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
+        ("limits that cannot be seen", not_to_be_seen),
         ("an idle authority ends", idle),
     )

@@ -107,6 +107,10 @@ class World:
         """What the provider billed, in microcents."""
         return self.provider.ledger()["total"]["microcents"]
 
+    def bill_so_far(self):
+        """The same while calls are under way, without them."""
+        return self.provider.request("/ledger")["total"]["microcents"]
+
 
 def expect_line(process, word):
     """The agent's next line on stdout, which must begin with the word."""

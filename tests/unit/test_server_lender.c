@@ -269,8 +269,7 @@ static void a_limit_above_others_counts_for_the_runs_below_it(void **state)
     static const char *const dirs[] = {"/a/b/c/d", "/a/b/c", "/a/b"};
     uint32_t count = 0;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(dirs) * PAWL_ARRAY_LEN(units); i++) {
-        struct pawl_limit limit =
-            in(per_day(500), PAWL_LIMIT_DIR, dirs[i / PAWL_ARRAY_LEN(units)]);
+        struct pawl_limit limit = in(per_day(500), PAWL_LIMIT_DIR, dirs[i / PAWL_ARRAY_LEN(units)]);
         limit.unit = units[i % PAWL_ARRAY_LEN(units)];
         must_set(&world, limit);
         count++;
