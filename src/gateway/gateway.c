@@ -280,7 +280,8 @@ static void refuse_path(struct pawl_gateway *gateway,
 {
     struct pawl_refusal_words words = {.refusal = PAWL_REFUSAL_UPGRADE};
     if (route->kind == PAWL_ROUTE_UPGRADE) {
-        pawl_words_set(&words, "pawl: no websockets here; use plain HTTP");
+        pawl_words_set(&words, "pawl: no websockets here, since what goes through them cannot be "
+                               "metered; use plain HTTP, where this provider has it");
     } else if (route->kind == PAWL_ROUTE_BATCH) {
         words.refusal = PAWL_REFUSAL_UNMETERED;
         pawl_words_set(&words,
@@ -292,10 +293,12 @@ static void refuse_path(struct pawl_gateway *gateway,
         const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
         words.refusal = PAWL_REFUSAL_UNMETERED;
         pawl_words_set(&words,
-                       "pawl: %.*s %.*s may spend, and this version cannot meter it; it is refused "
-                       "while run %s has a cap",
+                       "pawl: %.*s %.*s may spend, and this version cannot meter it%s%s. It is "
+                       "refused while run %s has a cap; what must be called all the same is called "
+                       "from outside of pawl run",
                        (int)pawl_slice_sub(request->method, 0, 16).bytes, request->method.data,
                        (int)pawl_slice_sub(route->rest, 0, 128).bytes, route->rest.data,
+                       route->words != NULL ? ": " : "", route->words != NULL ? route->words : "",
                        gateway->options.run_id);
     }
     pawl_refuse_exchange(exchange, gateway, route->dialect, &words);

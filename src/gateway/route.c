@@ -2,54 +2,30 @@
 /*
  * route.c: paths as a table.
  *
- * A pattern is a path with "*" for one segment of plain characters. Dots alone are no segment,
- * and neither is anything percent-encoded, so no pattern can be reached around a corner. Runs of
- * slashes count as one, since base URLs with a trailing slash are common. Google's paths, which
- * name models and verbs, are in route_gemini.c.
+ * routes.def has the table, and says what a pattern is. Dots alone are no plain segment, nor is
+ * anything percent-encoded, so no pattern can be reached around a corner. Runs of slashes count as
+ * one, since base URLs with a trailing slash are common. Google's paths, which name models and
+ * verbs, are in route_gemini.c.
  */
 #include "gateway/route.h"
 
 #include "base/attrs.h"
 #include "gateway/route_priv.h"
 
-struct row {
+/* POST and nothing else. What is not here may spend. */
+static const struct {
     enum pawl_upstream upstream;
     enum pawl_route_kind kind;
     enum pawl_dialect dialect;
-    const char *pattern; /* behind an optional "/v1" */
-};
-
-/* POST and nothing else. What is not here may spend. */
-static const struct row rows[] = {
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_ANTHROPIC, "/messages"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_RESPONSES, "/responses"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_COMPACT,
-     "/responses/compact"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_LEGACY, "/completions"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_OPENAI_EMBED, "/embeddings"},
-    /* Answered within a day, and billed then. */
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_BATCH, PAWL_DIALECT_ANTHROPIC, "/messages/batches"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_BATCH, PAWL_DIALECT_OPENAI_CHAT, "/batches"},
-    /* Counting, stopping, uploading and checking cost nothing. */
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/messages/count_tokens"},
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC,
-     "/messages/batches/*/cancel"},
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/files"},
-    {PAWL_UPSTREAM_ANTHROPIC, PAWL_ROUTE_FREE, PAWL_DIALECT_ANTHROPIC, "/api/event_logging/batch"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/chat/completions/*"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/files"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/moderations"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/batches/*/cancel"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_CHAT, "/fine_tuning/jobs/*/cancel"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES,
-     "/responses/input_tokens"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/responses/*/cancel"},
-    /* What is kept for later calls, which are billed for it. */
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/conversations"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES, "/conversations/*"},
-    {PAWL_UPSTREAM_OPENAI, PAWL_ROUTE_FREE, PAWL_DIALECT_OPENAI_RESPONSES,
-     "/conversations/*/items"},
+    const char *pattern; /* behind the version */
+    const char *words;
+} rows[] = {
+#define PAWL_ROUTE(upstream, kind, dialect, pattern, words)                                        \
+    {PAWL_UPSTREAM_##upstream, PAWL_ROUTE_##kind, PAWL_DIALECT_##dialect, pattern, words},
+#define PAWL_ROUTE_VERB(kind, dialect, answer, verb, words)
+#include "gateway/routes.def"
+#undef PAWL_ROUTE
+#undef PAWL_ROUTE_VERB
 };
 
 static const struct {
@@ -106,15 +82,26 @@ bool pawl_route_plain_segment(struct pawl_slice segment)
     return other_than_dot;
 }
 
+/* "*" with or without an ending, or the segment itself. */
+static bool segment_fits(struct pawl_slice got, struct pawl_slice want)
+{
+    if (want.bytes == 0 || want.data[0] != '*') {
+        return pawl_slice_equal(want, got);
+    }
+    struct pawl_slice ending = pawl_slice_sub(want, 1, want.bytes);
+    return got.bytes > ending.bytes && pawl_slice_ends_with(got, ending) &&
+           pawl_route_plain_segment(pawl_slice_sub(got, 0, got.bytes - ending.bytes));
+}
+
 static bool matches(struct pawl_slice path, const char *pattern)
 {
     struct pawl_slice rest = pawl_slice_str(pattern);
     while (rest.bytes > 0) {
         struct pawl_slice want = pawl_route_next_segment(&rest);
-        struct pawl_slice got = pawl_route_next_segment(&path);
-        bool same = pawl_slice_equal_str(want, "*") ? pawl_route_plain_segment(got)
-                                                    : pawl_slice_equal(want, got);
-        if (!same) {
+        if (pawl_slice_equal_str(want, "**")) {
+            return true;
+        }
+        if (!segment_fits(pawl_route_next_segment(&path), want)) {
             return false;
         }
     }
@@ -162,6 +149,7 @@ bool pawl_route_post_of(enum pawl_upstream api, struct pawl_slice path, struct p
         if (rows[i].upstream == api && matches(path, rows[i].pattern)) {
             route->kind = rows[i].kind;
             route->dialect = rows[i].dialect;
+            route->words = rows[i].words;
             return true;
         }
     }

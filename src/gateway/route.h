@@ -30,6 +30,7 @@ struct pawl_route {
     enum pawl_upstream upstream;
     enum pawl_dialect dialect; /* also of refusals on paths that are no model call */
     struct pawl_slice rest;    /* the path behind the upstream's name, with its slash */
+    const char *words;         /* of a POST that routes.def has: about it; else NULL */
     /* Gemini, whose paths say what elsewhere stands in the body. */
     struct pawl_slice model; /* empty: the body names it */
     bool stream;

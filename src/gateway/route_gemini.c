@@ -17,19 +17,20 @@
 
 /* What is done with a model. Whatever is not here may spend. */
 static const struct {
-    const char *verb;
     enum pawl_route_kind kind;
     enum pawl_dialect dialect;
     bool stream;
+    const char *verb;
+    const char *words;
 } verbs[] = {
-    {"generateContent", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI, false},
-    {"streamGenerateContent", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI, true},
-    {"embedContent", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI_EMBED, false},
-    {"batchEmbedContents", PAWL_ROUTE_MODEL_CALL, PAWL_DIALECT_GEMINI_EMBED, false},
-    {"batchGenerateContent", PAWL_ROUTE_BATCH, PAWL_DIALECT_GEMINI, false},
-    {"asyncBatchEmbedContent", PAWL_ROUTE_BATCH, PAWL_DIALECT_GEMINI_EMBED, false},
-    {"countTokens", PAWL_ROUTE_FREE, PAWL_DIALECT_GEMINI, false},
-    {"computeTokens", PAWL_ROUTE_FREE, PAWL_DIALECT_GEMINI, false},
+#define ANSWER_ONE_PIECE false
+#define ANSWER_STREAM    true
+#define PAWL_ROUTE(upstream, kind, dialect, pattern, words)
+#define PAWL_ROUTE_VERB(kind, dialect, answer, verb, words)                                        \
+    {PAWL_ROUTE_##kind, PAWL_DIALECT_##dialect, ANSWER_##answer, verb, words},
+#include "gateway/routes.def"
+#undef PAWL_ROUTE
+#undef PAWL_ROUTE_VERB
 };
 
 /* Segments that a version belongs in front of. */
@@ -37,9 +38,6 @@ static const char *const resources[] = {
     "models",         "tunedModels", "publishers", "projects", "files",
     "cachedContents", "batches",     "operations", "openai",
 };
-
-/* Objects that can be told to stop, which costs nothing. */
-static const char *const cancellable[] = {"batches", "operations"};
 
 static bool is_one_of(struct pawl_slice segment, const char *const *list, size_t count)
 {
@@ -112,22 +110,11 @@ static void classify_model(struct pawl_route *route, struct pawl_slice path)
             route->kind = verbs[i].kind;
             route->dialect = verbs[i].dialect;
             route->stream = verbs[i].stream;
+            route->words = verbs[i].words;
             route->model = model;
             return;
         }
     }
-}
-
-/* Files, and the end of what runs. */
-static bool is_free(struct pawl_slice path)
-{
-    struct pawl_slice first = pawl_route_next_segment(&path);
-    if (pawl_slice_equal_str(first, "files")) {
-        return path.bytes == 0;
-    }
-    struct pawl_slice name = pawl_route_next_segment(&path);
-    return is_one_of(first, cancellable, PAWL_ARRAY_LEN(cancellable)) && path.bytes == 0 &&
-           pawl_route_plain_segment(name) && pawl_slice_ends_with(name, PAWL_SLICE(":cancel"));
 }
 
 void pawl_route_classify_gemini(struct pawl_route *route)
@@ -135,11 +122,7 @@ void pawl_route_classify_gemini(struct pawl_route *route)
     struct pawl_slice path = route->rest;
     bool upload = skip(&path, "upload");
     skip_version(&path);
-    if (is_free(path)) {
-        route->kind = PAWL_ROUTE_FREE;
-        return;
-    }
-    if (upload) {
+    if (pawl_route_post_of(PAWL_UPSTREAM_GEMINI, path, route) || upload) {
         return;
     }
     if (skip(&path, "openai")) {

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# The table of paths in docs/GATEWAY.md is made from the code; its self-test runs it over this tree.
+add_test(NAME tools/routes COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/routes_gate.py)
 pawl_unit_test(price_tier gateway)
 pawl_unit_test(price gateway)
 target_compile_definitions(test_price PRIVATE PRICES_PATH="${CMAKE_SOURCE_DIR}/data/prices.json")

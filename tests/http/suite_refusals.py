@@ -216,6 +216,7 @@ def paths_that_spend_and_cannot_be_metered_are_refused():
         notes = host.notes()
         assert [note["reason"] for note in notes] == ["unmetered"] * 8, notes
         assert "POST /v1/images/edits may spend" in notes[0]["message"], notes
+        assert "pictures, whose price" in notes[0]["message"], notes
         assert host.state()["refusals"] == 8, host.state()
     with world(hard=0) as (provider, host):
         assert host.post("openai/v1/images/edits", {"model": "x"}).status == 200

@@ -154,6 +154,66 @@ static void what_googles_paths_may_spend_is_not_let_through(void **state)
     check_rows(rows, PAWL_ARRAY_LEN(rows));
 }
 
+/* --- The table ------------------------------------------------------------------------------ */
+
+struct table_row {
+    const char *upstream;
+    enum pawl_route_kind kind;
+    enum pawl_dialect dialect;
+    const char *pattern;
+    const char *words;
+};
+
+/* "x" for "*", and more of them for what may follow. */
+static void append_example(struct pawl_buf *path, const char *pattern)
+{
+    for (const char *at = pattern; *at != '\0'; at++) {
+        bool rest = at[0] == '*' && at[1] == '*';
+        pawl_buf_append_str(path, rest ? "x/y%2F.." : "");
+        at += rest ? 1 : 0;
+        if (!rest) {
+            pawl_buf_append_byte(path, *at == '*' ? 'x' : *at);
+        }
+    }
+}
+
+static void check_table_row(const struct table_row *row, const char *version)
+{
+    struct pawl_buf path;
+    pawl_buf_init(&path, 4096);
+    pawl_buf_printf(&path, "/" SECRET "/%s%s", row->upstream, version);
+    append_example(&path, row->pattern);
+    struct pawl_route got = route("POST", pawl_buf_cstr(&path));
+    if (got.kind != row->kind || got.dialect != row->dialect || got.words == NULL ||
+        strcmp(got.words, row->words) != 0) {
+        fail_msg("%s: kind %d, %s", pawl_buf_cstr(&path), (int)got.kind,
+                 got.words != NULL ? got.words : "no words");
+    }
+    assert_int_equal(route("PATCH", pawl_buf_cstr(&path)).kind, PAWL_ROUTE_UNMETERED);
+    assert_int_equal(route("GET", pawl_buf_cstr(&path)).kind, PAWL_ROUTE_FREE);
+    pawl_buf_free(&path);
+}
+
+static void every_row_of_the_table_is_reached(void **state)
+{
+    (void)state;
+#define UPSTREAM_ANTHROPIC "anthropic"
+#define UPSTREAM_OPENAI    "openai"
+#define UPSTREAM_GEMINI    "gemini"
+#define PAWL_ROUTE(upstream, kind, dialect, pattern, words)                                        \
+    {UPSTREAM_##upstream, PAWL_ROUTE_##kind, PAWL_DIALECT_##dialect, pattern, words},
+#define PAWL_ROUTE_VERB(kind, dialect, answer, verb, words)                                        \
+    {"gemini", PAWL_ROUTE_##kind, PAWL_DIALECT_##dialect, "/models/*:" verb, words},
+    static const struct table_row rows[] = {
+#include "gateway/routes.def"
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        check_table_row(&rows[i], strcmp(rows[i].upstream, "gemini") == 0 ? "/v1beta" : "/v1");
+        check_table_row(&rows[i], "");
+    }
+    assert_null(route("POST", "/" SECRET "/openai/v1/of_next_year").words);
+}
+
 static void googles_paths_name_model_and_verb(void **state)
 {
     (void)state;
@@ -293,6 +353,7 @@ int main(void)
         cmocka_unit_test(what_may_spend_is_not_let_through),
         cmocka_unit_test(googles_free_paths_pass),
         cmocka_unit_test(what_googles_paths_may_spend_is_not_let_through),
+        cmocka_unit_test(every_row_of_the_table_is_reached),
         cmocka_unit_test(googles_paths_name_model_and_verb),
         cmocka_unit_test(a_method_that_a_header_replaces_is_not_believed),
         cmocka_unit_test(without_the_secret_there_is_nothing),
