@@ -363,15 +363,19 @@ static int64_t useful_output(const struct pawl_admission_query *query)
     return pawl_min_i64(query->request->output_asked, useful);
 }
 
-/* The smallest answer that is useful and that the provider accepts. */
+/* The smallest answer that is useful and that the provider accepts; where it takes no ceiling, the
+ * one that hardly any answer exceeds, since it comes whole. */
 static int64_t smallest_output(const struct pawl_admission_query *query)
 {
     const struct pawl_model_request *request = query->request;
     if (request->output_fixed) {
         return request->output_asked;
     }
-    int64_t accepted = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
-    return pawl_max_i64(useful_output(query), pawl_min_i64(request->output_asked, accepted));
+    int64_t least = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
+    if (request->no_ceiling) {
+        least = pawl_max_i64(query->learned.tokens_p99, PAWL_ADMISSION_OUTPUT_LIKELY);
+    }
+    return pawl_max_i64(useful_output(query), pawl_min_i64(request->output_asked, least));
 }
 
 /* An answer that sharing does not cut. */
@@ -422,7 +426,8 @@ static bool may_extend(const struct pawl_admission_query *query)
            request->passes == 1 && request->tool_count == 0 && !request->audio_output &&
            query->learned.overrun_permille == 0 && query->learned.overrun_tokens == 0 &&
            query->learned.samples >= PAWL_ADMISSION_EXTEND_SAMPLES &&
-           query->learned.tokens_per_second != INT64_MAX && !query->never_extend;
+           query->learned.tokens_per_second != INT64_MAX && !query->never_extend &&
+           !request->no_ceiling;
 }
 
 /* EXTEND where it is allowed, where it helps (the whole ceiling would take a good part of what is

@@ -78,6 +78,8 @@ static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
         return false;
     }
     call->request.model = pawl_arena_copy(&call->store.arena, call->request.model);
+    /* "Unsupported parameter: max_output_tokens" is a 400 there. */
+    call->request.no_ceiling = call->route.upstream == PAWL_UPSTREAM_CHATGPT;
     return true;
 }
 

@@ -125,10 +125,11 @@ int64_t pawl_model_call_likely_tokens(const struct pawl_model_call *call)
                         reported_tokens(call));
 }
 
-/* Of a model that is known for it, all beyond the ceiling is as likely as not. */
+/* Of a model that is known for it, all beyond the ceiling is as likely as not; so it is where no
+ * ceiling could be sent. */
 static bool ignores_ceilings(const struct pawl_model_call *call)
 {
-    return call->query.learned.overrun_tokens > 0;
+    return call->request.no_ceiling || call->query.learned.overrun_tokens > 0;
 }
 
 /* As many as they have at the very least. */
@@ -244,8 +245,8 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
 static bool runs_away(const struct pawl_model_call *call)
 {
     const struct pawl_estimate_output *learned = &call->query.learned;
-    if (!call->gateway->options.hard_cap) {
-        return false;
+    if (!call->gateway->options.hard_cap || call->request.no_ceiling) {
+        return false; /* Where nobody was told of a ceiling only the hold counts (S5). */
     }
     int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t ratio =

@@ -262,8 +262,9 @@ static void learn(struct pawl_model_call *call,
         .mark = &call->mark,
         .input_tokens = input_read(call, result),
         .output_tokens = pawl_usage_output_tokens(usage),
-        .output_ceiling =
-            call->gateway->options.hard_cap ? call->admission.ceiling * call->request.choices : 0,
+        .output_ceiling = call->gateway->options.hard_cap && !call->request.no_ceiling
+                              ? call->admission.ceiling * call->request.choices
+                              : 0,
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .visible_bytes = result->visible_bytes,
         .rate_permille = rate_of(call, usage, bill),

@@ -25,6 +25,7 @@ static const char *const vendor_bases[] = {
     [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
     [PAWL_UPSTREAM_OPENAI] = "https://api.openai.com/v1",
     [PAWL_UPSTREAM_GEMINI] = "https://generativelanguage.googleapis.com",
+    [PAWL_UPSTREAM_CHATGPT] = "https://chatgpt.com/backend-api/codex",
 };
 _Static_assert(PAWL_ARRAY_LEN(vendor_bases) == PAWL_UPSTREAM_COUNT, "every upstream has a base");
 
@@ -33,6 +34,7 @@ static const char *const vendor_names[] = {
     [PAWL_UPSTREAM_ANTHROPIC] = "anthropic",
     [PAWL_UPSTREAM_OPENAI] = "openai",
     [PAWL_UPSTREAM_GEMINI] = "google",
+    [PAWL_UPSTREAM_CHATGPT] = "openai",
 };
 
 /* --- Birth and end -------------------------------------------------------------------------- */

@@ -66,6 +66,8 @@ struct pawl_model_request {
     /* Output */
     bool output_given;
     bool output_fixed;       /* nothing in the body can lower it */
+    bool no_ceiling;         /* nothing may be put in that would bound it: what fits is held, and
+                              * what is beyond is found out (call_hold.c); set by call_admit.c */
     int64_t output_asked;    /* tokens of one choice, thinking included */
     int64_t thinking_budget; /* the ceiling must stay above it; 0: none */
     bool hidden;             /* may produce tokens that the stream does not show */

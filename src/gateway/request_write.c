@@ -102,7 +102,7 @@ static void edit_ceiling(const struct pawl_model_request *request,
                          struct edits *edits)
 {
     int64_t ceiling = limits->ceiling;
-    if (ceiling < 0) {
+    if (ceiling < 0 || request->no_ceiling) {
         return;
     }
     if (request->dialect == PAWL_DIALECT_GEMINI) {

@@ -35,6 +35,7 @@ static const struct {
     [PAWL_UPSTREAM_ANTHROPIC] = {"anthropic", PAWL_DIALECT_ANTHROPIC},
     [PAWL_UPSTREAM_OPENAI] = {"openai", PAWL_DIALECT_OPENAI_CHAT},
     [PAWL_UPSTREAM_GEMINI] = {"gemini", PAWL_DIALECT_GEMINI},
+    [PAWL_UPSTREAM_CHATGPT] = {"chatgpt", PAWL_DIALECT_OPENAI_RESPONSES},
 };
 _Static_assert(PAWL_ARRAY_LEN(upstreams) == PAWL_UPSTREAM_COUNT, "every upstream has a name");
 
@@ -156,6 +157,12 @@ bool pawl_route_post_of(enum pawl_upstream api, struct pawl_slice path, struct p
     return false;
 }
 
+/* Whose paths it has. */
+static enum pawl_upstream api_of(enum pawl_upstream upstream)
+{
+    return upstream == PAWL_UPSTREAM_CHATGPT ? PAWL_UPSTREAM_OPENAI : upstream;
+}
+
 static void classify_post(struct pawl_route *route)
 {
     if (route->upstream == PAWL_UPSTREAM_GEMINI) {
@@ -165,8 +172,9 @@ static void classify_post(struct pawl_route *route)
     struct pawl_slice path = without_version(route->rest);
     struct pawl_slice first = path;
     first = pawl_route_next_segment(&first);
-    if (!pawl_route_post_of(route->upstream, path, route) &&
-        route->upstream == PAWL_UPSTREAM_OPENAI && pawl_slice_equal_str(first, "responses")) {
+    enum pawl_upstream api = api_of(route->upstream);
+    if (!pawl_route_post_of(api, path, route) && api == PAWL_UPSTREAM_OPENAI &&
+        pawl_slice_equal_str(first, "responses")) {
         route->dialect = PAWL_DIALECT_OPENAI_RESPONSES;
     }
 }
@@ -233,6 +241,7 @@ void pawl_route_append_url(const struct pawl_route *route,
         }
         break;
     case PAWL_UPSTREAM_OPENAI:
+    case PAWL_UPSTREAM_CHATGPT:
         rest = without_version(rest);
         break;
     case PAWL_UPSTREAM_GEMINI:

@@ -10,6 +10,7 @@ enum pawl_upstream {
     PAWL_UPSTREAM_ANTHROPIC,
     PAWL_UPSTREAM_OPENAI,
     PAWL_UPSTREAM_GEMINI,
+    PAWL_UPSTREAM_CHATGPT, /* OpenAI's Responses under a ChatGPT plan, as Codex calls them */
     PAWL_UPSTREAM_COUNT
 };
 

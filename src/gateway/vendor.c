@@ -178,6 +178,7 @@ enum pawl_billing pawl_vendor_billing(enum pawl_upstream upstream,
         plan = pawl_slice_starts_with(token, PAWL_SLICE("sk-ant-oat"));
         break;
     case PAWL_UPSTREAM_OPENAI:
+    case PAWL_UPSTREAM_CHATGPT:
         plan = is_web_token(token);
         break;
     case PAWL_UPSTREAM_GEMINI:
@@ -193,6 +194,10 @@ struct pawl_slice pawl_vendor_credential(const struct pawl_http_header *headers,
 {
     static const char *const names[] = {"x-api-key", "x-goog-api-key", "api-key"};
     struct pawl_slice token = bearer_of(headers, count);
+    struct pawl_slice account = pawl_headers_value(headers, count, "chatgpt-account-id");
+    if (is_web_token(token) && !pawl_slice_empty(account)) {
+        return account; /* Such tokens are renewed every few days, and the account stays. */
+    }
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names) && pawl_slice_empty(token); i++) {
         token = pawl_headers_value(headers, count, names[i]);
     }

@@ -31,6 +31,7 @@ const char *pawl_upstream_name(enum pawl_upstream upstream)
         [PAWL_UPSTREAM_ANTHROPIC] = "anthropic",
         [PAWL_UPSTREAM_OPENAI] = "openai",
         [PAWL_UPSTREAM_GEMINI] = "gemini",
+        [PAWL_UPSTREAM_CHATGPT] = "chatgpt",
     };
     PAWL_ASSERT(upstream < PAWL_UPSTREAM_COUNT);
     return names[upstream];

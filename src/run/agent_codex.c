@@ -47,7 +47,7 @@ static void put_text(struct pawl_buf *out, const char *text)
 
 enum login { LOGIN_NONE, LOGIN_KEY, LOGIN_CHATGPT };
 
-/* What `codex login` left. */
+/* What `codex login` left. Codex takes it before the variable OPENAI_API_KEY. */
 static enum login read_login(const struct pawl_agent_request *request, struct pawl_agent_plan *plan)
 {
     struct pawl_json json;
@@ -101,42 +101,40 @@ static bool is_set(const struct pawl_agent_request *request, const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-/* Where its key comes from. */
-static pawl_err put_key(const struct pawl_agent_request *request,
-                        struct pawl_agent_plan *plan,
-                        struct pawl_buf *value,
-                        struct pawl_errmsg *msg)
+/* Who pays, and where the credential comes from. */
+struct payer {
+    const char *key;  /* the variable that has it; NULL: Codex's own login */
+    const char *path; /* behind the gateway's secret */
+    const char *why;
+};
+
+static struct payer payer_of(const struct pawl_agent_request *request, struct pawl_agent_plan *plan)
 {
+    struct payer payer = {
+        .path = "openai/v1",
+        .why = "the gateway's address, the user's own key, plain HTTP, no retries of its own",
+    };
+    enum login login = read_login(request, plan);
     if (is_set(request, "CODEX_API_KEY")) {
-        pawl_buf_append_str(value, "env_key=\"CODEX_API_KEY\"");
-        return PAWL_OK;
+        payer.key = "CODEX_API_KEY";
+    } else if (login == LOGIN_CHATGPT) {
+        payer.path = "chatgpt";
+        payer.why = "the gateway's address, the user's ChatGPT plan, plain HTTP, no retries of its "
+                    "own";
+        pawl_agent_note(plan, "Codex calls under a ChatGPT plan: dollars are what its calls would "
+                              "cost at list prices, and no ceiling can be put on an answer there");
+    } else if (is_set(request, "OPENAI_API_KEY")) {
+        payer.key = "OPENAI_API_KEY";
     }
-    if (is_set(request, "OPENAI_API_KEY")) {
-        pawl_buf_append_str(value, "env_key=\"OPENAI_API_KEY\"");
-        return PAWL_OK;
-    }
-    switch (read_login(request, plan)) {
-    case LOGIN_NONE: /* It may have a key where pawl cannot look, and says so itself if not. */
-    case LOGIN_KEY:
-        pawl_buf_append_str(value, "requires_openai_auth=true");
-        return PAWL_OK;
-    case LOGIN_CHATGPT:
-        break;
-    }
-    pawl_errmsg_set(msg,
-                    "Codex is logged in with a ChatGPT plan: such calls go to chatgpt.com and "
-                    "are not billed by the token, so pawl can put no dollars on them. Set "
-                    "OPENAI_API_KEY, or log in with `codex login --with-api-key`; --agent none "
-                    "leaves them unmetered");
-    return PAWL_ERR(UNSUPPORTED);
+    /* Without any it may have a key where pawl cannot look, and says so itself if not. */
+    return payer;
 }
 
-static pawl_err put_provider(const struct pawl_agent_request *request,
-                             struct pawl_agent_plan *plan,
-                             size_t at,
-                             struct pawl_errmsg *msg)
+static void
+put_provider(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, size_t at)
 {
     struct pawl_buf value;
+    struct payer payer = payer_of(request, plan);
     pawl_buf_init(&value, VALUE_BYTES_MAX);
     pawl_buf_append_str(&value, "model_provider=pawl");
     append_c(plan, at, &value,
@@ -145,22 +143,20 @@ static pawl_err put_provider(const struct pawl_agent_request *request,
     const char *secret = strrchr(request->address, '/') + 1;
     int host_bytes = (int)(secret - request->address);
     pawl_buf_append_str(&value, "model_providers.pawl={name=\"OpenAI through pawl\",base_url=");
-    put_text(&value, pawl_agent_text(plan, "%.*s-/openai/v1", host_bytes, request->address));
+    put_text(&value, pawl_agent_text(plan, "%.*s-/%s", host_bytes, request->address, payer.path));
     pawl_buf_append_str(&value, ",env_http_headers={\"x-pawl-key\"=\"" KEY_VARIABLE "\"}");
     /* A refusal is final; and a stream that broke off is for the user to ask for again. */
     pawl_buf_append_str(&value,
                         ",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0,"
                         "supports_websockets=false,");
-    pawl_err err = put_key(request, plan, &value, msg);
-    pawl_buf_append_str(&value, "}");
-    if (pawl_ok(err)) {
-        pawl_agent_env(plan, KEY_VARIABLE, secret,
-                       "the gateway's secret, which it sends by a header");
-        append_c(plan, at, &value,
-                 "the gateway's address, the user's own key, plain HTTP, no retries of its own");
+    if (payer.key != NULL) {
+        pawl_buf_printf(&value, "env_key=\"%s\"}", payer.key);
+    } else {
+        pawl_buf_append_str(&value, "requires_openai_auth=true}");
     }
+    pawl_agent_env(plan, KEY_VARIABLE, secret, "the gateway's secret, which it sends by a header");
+    append_c(plan, at, &value, payer.why);
     pawl_buf_free(&value);
-    return err;
 }
 
 /* --- Hooks ----------------------------------------------------------------------------------- */
@@ -202,25 +198,49 @@ static struct pawl_slice read_config(const struct pawl_agent_request *request,
     return pawl_ok(pawl_agent_read_file(plan, path, &config)) ? config : PAWL_SLICE_NONE;
 }
 
+/* What config.toml says of one of its settings, as it stands there; empty where nothing. */
+static struct pawl_slice setting_of(struct pawl_slice config, const char *wanted)
+{
+    while (config.bytes > 0) {
+        struct pawl_slice value = pawl_slice_trim(pawl_slice_cut(&config, '\n'));
+        if (pawl_slice_starts_with(value, PAWL_SLICE("["))) {
+            break; /* Behind the first table's head it is another setting. */
+        }
+        struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&value, '='));
+        if (pawl_slice_equal_str(name, wanted)) {
+            return pawl_slice_trim(value);
+        }
+    }
+    return PAWL_SLICE_NONE;
+}
+
 /* Somebody who relies on a provider of his own would wonder. */
 static void note_provider(struct pawl_agent_plan *plan, struct pawl_slice config)
 {
-    while (config.bytes > 0) {
-        struct pawl_slice line = pawl_slice_trim(pawl_slice_cut(&config, '\n'));
-        if (pawl_slice_starts_with(line, PAWL_SLICE("["))) {
-            return; /* Behind the first table's head it is another setting. */
-        }
-        struct pawl_slice value = line;
-        struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&value, '='));
-        value = pawl_slice_trim(value);
-        if (pawl_slice_equal_str(name, "model_provider") &&
-            !pawl_slice_starts_with(value, PAWL_SLICE("\"openai\""))) {
-            pawl_agent_note(plan,
-                            "config.toml chooses the provider %.*s, which is not used under "
-                            "pawl: calls go to OPENAI_BASE_URL, or to OpenAI's own address",
-                            (int)pawl_slice_sub(value, 0, 64).bytes, value.data);
-        }
+    struct pawl_slice provider = setting_of(config, "model_provider");
+    if (!pawl_slice_empty(provider) &&
+        !pawl_slice_starts_with(provider, PAWL_SLICE("\"openai\""))) {
+        pawl_agent_note(plan,
+                        "config.toml chooses the provider %.*s, which is not used under pawl: "
+                        "calls go to OPENAI_BASE_URL, or to OpenAI's own address",
+                        (int)pawl_slice_sub(provider, 0, 64).bytes, provider.data);
     }
+}
+
+/* Under a plan Codex calls below this address. */
+static void find_chatgpt(struct pawl_agent_plan *plan, struct pawl_slice config)
+{
+    struct pawl_slice url = setting_of(config, "chatgpt_base_url");
+    char quote = url.bytes > 0 ? url.data[0] : '\0';
+    if (quote != '"' && quote != '\'') {
+        return;
+    }
+    url = pawl_slice_sub(url, 1, url.bytes);
+    url = pawl_slice_cut(&url, quote);
+    while (url.bytes > 0 && url.data[url.bytes - 1] == '/') {
+        url.bytes--;
+    }
+    plan->chatgpt_url = pawl_agent_text(plan, "%.*s/codex", (int)url.bytes, url.data);
 }
 
 /* Why the user's own arguments or settings leave no room for pawl's hook; NULL: they do. */
@@ -301,14 +321,13 @@ pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
 {
     size_t at = pawl_agent_options_end(request);
     pawl_err err = refuse_ways_out(request, msg);
-    if (pawl_ok(err)) {
-        err = put_provider(request, plan, at, msg);
-    }
     if (pawl_failed(err)) {
         return err;
     }
+    put_provider(request, plan, at);
     struct pawl_slice config = read_config(request, plan);
     note_provider(plan, config);
+    find_chatgpt(plan, config);
     plan->no_hooks = why_no_hooks(request, config);
     plan->hooks = plan->no_hooks == NULL;
     if (plan->hooks) {

@@ -74,6 +74,8 @@ struct pawl_agent_plan {
     const char *no_hooks;                    /* why not, where it could; NULL */
     const char *notes[PAWL_AGENT_NOTES_MAX]; /* sentences for the person who starts it */
     size_t note_count;
+    /* Where the user's settings say that ChatGPT is; NULL: at its vendor's. */
+    const char *chatgpt_url;
     bool full; /* an item or a text had no room */
 };
 

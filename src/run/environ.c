@@ -34,6 +34,7 @@ static const char *const defaults[PAWL_UPSTREAM_COUNT] = {
     [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
     [PAWL_UPSTREAM_OPENAI] = "https://api.openai.com/v1",
     [PAWL_UPSTREAM_GEMINI] = "https://generativelanguage.googleapis.com",
+    [PAWL_UPSTREAM_CHATGPT] = "https://chatgpt.com/backend-api/codex",
 };
 
 struct agent_switch {
@@ -83,6 +84,21 @@ static bool is_url(struct pawl_slice text)
     return host.bytes > 0 && host.data[0] != '/';
 }
 
+bool pawl_environ_set_upstream(struct pawl_environ_upstreams *upstreams,
+                               enum pawl_upstream which,
+                               struct pawl_slice url)
+{
+    while (url.bytes > 0 && url.data[url.bytes - 1] == '/') {
+        url.bytes--;
+    }
+    if (!is_url(url) ||
+        !pawl_slice_copy_str(url, upstreams->urls[which], PAWL_UPSTREAM_URL_BYTES)) {
+        return false;
+    }
+    upstreams->from_user[which] = true;
+    return true;
+}
+
 pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
                                 struct pawl_environ_upstreams *ret_upstreams,
                                 struct pawl_errmsg *msg)
@@ -94,18 +110,12 @@ pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
         if (value == NULL || upstreams.from_user[address->upstream]) {
             continue;
         }
-        struct pawl_slice url = pawl_slice_str(value);
-        while (url.bytes > 0 && url.data[url.bytes - 1] == '/') {
-            url.bytes--;
-        }
-        if (!is_url(url) ||
-            !pawl_slice_copy_str(url, upstreams.urls[address->upstream], PAWL_UPSTREAM_URL_BYTES)) {
+        if (!pawl_environ_set_upstream(&upstreams, address->upstream, pawl_slice_str(value))) {
             /* The value is not shown: it may hold a credential. */
             pawl_errmsg_set(msg, "%s must be an address such as http://host or https://host/path",
                             address->name);
             return PAWL_ERR(INVALID);
         }
-        upstreams.from_user[address->upstream] = true;
     }
     for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         if (!upstreams.from_user[i]) {

@@ -30,6 +30,10 @@ typedef const char *pawl_environ_get_fn(const char *name);
 const char *pawl_environ_get(const char *name);
 
 /* INVALID: the user's address is no http(s) URL; the message names the variable. */
+/* An address of the user's for an upstream; false: it is none, or too long. */
+bool pawl_environ_set_upstream(struct pawl_environ_upstreams *upstreams,
+                               enum pawl_upstream which,
+                               struct pawl_slice url);
 PAWL_MUST_CHECK pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
                                                 struct pawl_environ_upstreams *ret_upstreams,
                                                 struct pawl_errmsg *msg);

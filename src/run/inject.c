@@ -36,9 +36,25 @@ make_plan(struct pawl_run *run, const char *address, const char *run_dir, struct
     return pawl_agent_make_plan(&request, &run->agent_plan, msg);
 }
 
+/* Known only from the agent's own settings. */
+static pawl_err take_upstream(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    const char *url = run->agent_plan.chatgpt_url;
+    if (url == NULL ||
+        pawl_environ_set_upstream(&run->upstreams, PAWL_UPSTREAM_CHATGPT, pawl_slice_str(url))) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg, "chatgpt_base_url of Codex's config.toml must be an address such as "
+                         "https://host/path");
+    return PAWL_ERR(INVALID);
+}
+
 pawl_err pawl_run_check_agent(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     pawl_err err = make_plan(run, "http://127.0.0.1:0/-", run->dir.path, msg);
+    if (pawl_ok(err)) {
+        err = take_upstream(run, msg);
+    }
     const struct pawl_run_cap *tools = &run->options->caps[PAWL_CAP_TOOL_CALLS];
     if (pawl_ok(err) && run->agent == PAWL_AGENT_CODEX && !run->agent_plan.hooks &&
         tools->origin == PAWL_ORIGIN_FLAG) {

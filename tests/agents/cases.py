@@ -5,6 +5,7 @@ Every stop is checked by four things: it came at once (the agent ended by itself
 that pawl gives it), the agent showed pawl's words, the exit status is 124, and no refused request
 was sent again, so that there are no more refusals than the agent has conversations.
 """
+import base64
 import contextlib
 import json
 import os
@@ -256,9 +257,48 @@ def refused_at_the_start(agent_name, words, prepare=None, options=(), arguments=
 
 
 def chatgpt_login(world):
+    """A web token that nobody has to renew, and where ChatGPT is."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    claims = {"exp": 4102444800, "https://api.openai.com/auth": {
+        "chatgpt_plan_type": "plus", "chatgpt_account_id": "account-1", "user_id": "user-1"}}
+    token = ".".join((part({"alg": "RS256", "typ": "JWT"}), part(claims), "c2ln"))
     world.write(world.home / ".codex/auth.json", json.dumps(
-        {"auth_mode": "chatgpt", "OPENAI_API_KEY": None,
-         "tokens": {"access_token": "t", "refresh_token": "r", "id_token": "i"}}))
+        {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "last_refresh": "2099-01-01T00:00:00Z",
+         "tokens": {"access_token": token, "refresh_token": "r", "id_token": token,
+                    "account_id": "account-1"}}))
+    world.write(world.home / ".codex/config.toml",
+                f'chatgpt_base_url = "{world.model.url}/backend-api/"\n')
+    return token
+
+
+def codex_under_a_plan(pawl, agent):
+    """Its login comes before a key in the environment, as without pawl; nothing that the plan
+    refuses is put into its calls; they are metered and priced, and the windows are learned."""
+    with world_of(pawl, agent, steps(1)) as world:
+        token = chatgpt_login(world)
+        done = world.run()
+        assert done.status == 0, done.said
+        assert "Codex calls under a ChatGPT plan" in done.stderr, done.stderr
+        assert len(world.model.requests) == 2, world.model.requests
+        for request in world.model.requests:
+            assert request.path == "/backend-api/codex/responses"
+            assert request.headers["authorization"] == f"Bearer {token}"
+            assert request.headers["chatgpt-account-id"] == "account-1"
+            assert "x-pawl-key" not in request.headers
+        assert spent(done, "iterations") == 2 and spent(done, "usd") > 0, done.card
+        accounts = subprocess.run([str(pawl), "accounts", "--json", "--data-dir", str(world.data)],
+                                  capture_output=True, text=True, check=True).stdout
+        account, = map(json.loads, accounts.splitlines())
+        assert (account["upstream"], account["billing"]) == ("chatgpt", "plan"), account
+        assert account["windows"][0]["used_bp"] == 4200, account
+
+
+def codex_under_a_plan_is_stopped(pawl, agent):
+    with world_of(pawl, agent, steps(9)) as world:
+        chatgpt_login(world)
+        done = world.run(["--max-iterations", "2"])
+        check_stopped(world, done, requests=2)
 
 
 def claude_keeps_hooks_and_settings_of_the_user(pawl, agent):
@@ -362,8 +402,8 @@ OWN = {
     },
     "codex": {
         "a login with a key goes on": codex_goes_on_with_the_key_of_its_login,
-        "a login with ChatGPT is refused": refused_at_the_start(
-            "codex", "ChatGPT", prepare=chatgpt_login, OPENAI_API_KEY=""),
+        "a login with ChatGPT is metered": codex_under_a_plan,
+        "a login with ChatGPT is stopped": codex_under_a_plan_is_stopped,
         "no cap on tool calls without its hooks": refused_at_the_start(
             "codex", "--max-tool-calls cannot be kept", options=["--max-tool-calls", "5"],
             arguments=["-c", "hooks.PreToolUse=[]"]),

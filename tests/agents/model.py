@@ -33,6 +33,12 @@ class Turn:
     before_end: typing.Optional[typing.Callable] = None  # called before the stream's last event
 
 
+# What is called under a ChatGPT plan, and what it tells with each answer.
+PLAN = "/backend-api/codex/"
+PLAN_WINDOWS = (("x-codex-primary-used-percent", "42"), ("x-codex-primary-window-minutes", "300"),
+                ("x-codex-primary-reset-after-seconds", "3600"))
+
+
 @dataclasses.dataclass
 class Request:
     """What came, and what became of it."""
@@ -314,6 +320,8 @@ class Model:
         if dialect is None:
             self.free.append(("POST", path))
             return handler.whole(200, {"input_tokens": 10, "totalTokens": 10})
+        if path.startswith(PLAN) and "max_output_tokens" in body:
+            return handler.whole(400, {"detail": "Unsupported parameter: max_output_tokens"})
         headers = {name.lower(): value for name, value in handler.headers.items()}
         request = dialect.read(path, headers, body)
         with self.changed:
@@ -331,6 +339,8 @@ class Model:
         handler.send_response(200)
         handler.send_header("content-type", "text/event-stream")
         handler.send_header("transfer-encoding", "chunked")
+        for name, value in PLAN_WINDOWS if request.path.startswith(PLAN) else ():
+            handler.send_header(name, value)
         handler.end_headers()
         try:
             events = list(dialect.events(request, turn, number))

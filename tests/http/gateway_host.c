@@ -481,6 +481,8 @@ static void set_option(struct host *host, const char *name, const char *value)
         host->options.upstreams[PAWL_UPSTREAM_OPENAI] = value;
     } else if (pawl_slice_equal_str(word, "gemini")) {
         host->options.upstreams[PAWL_UPSTREAM_GEMINI] = value;
+    } else if (pawl_slice_equal_str(word, "chatgpt")) {
+        host->options.upstreams[PAWL_UPSTREAM_CHATGPT] = value;
     } else if (pawl_slice_equal_str(word, "patience")) {
         host->options.patience_ms = number_of(value);
     } else if (pawl_slice_equal_str(word, "idle")) {

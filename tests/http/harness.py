@@ -297,6 +297,7 @@ class Host:
         base = f"http://127.0.0.1:{provider.port}" if provider else "http://127.0.0.1:9"
         self.environment = options.pop("environment", {})
         self.options = {"anthropic": base, "openai": f"{base}/v1", "gemini": base,
+                        "chatgpt": f"{base}/backend-api/codex",
                         "records": self.records_path, **options}
         self.latches = []
 

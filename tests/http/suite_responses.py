@@ -201,6 +201,35 @@ def a_codex_request_is_metered_as_any_other():
         check_books(provider, host)
 
 
+def under_a_plan_nothing_is_put_in_and_a_stream_is_cut_at_its_hold():
+    """ChatGPT's own Responses refuse max_output_tokens; what is beyond the cap does not come."""
+    script = {"reply_tokens": 60_000, "tokens_per_event": 100, "pace_ms": 1}
+    with world(script, usd=USD // 2) as (provider, host):
+        body = _body(stream=True, store=False)
+        answer = host.post("chatgpt/responses", body)
+        assert answer.status == 200 and answer.whole, answer
+        assert b"response.failed" in answer.body and b"pawl: " in answer.body, answer.body[-300:]
+        assert provider.bodies() == [body], provider.bodies()
+        call, = provider.ledger()["calls"]
+        assert call["path"] == "/backend-api/codex/responses", call
+        booked, billed = harness.settled_books(provider, host)
+        assert billed * 98 // 100 <= booked <= billed * 104 // 100, (booked, billed)
+        assert USD * 45 // 100 < billed <= USD * 51 // 100, billed  # some was on its way
+        assert host.post("chatgpt/responses", body).status == 402
+
+
+def under_a_plan_the_last_call_has_room_for_a_whole_answer():
+    """Nothing bounds an answer there, so the end comes before one that would not fit."""
+    for tokens in (300, 1500):
+        with world({"reply_tokens": tokens}, usd=USD // 5) as (provider, host):
+            answered = 0
+            while host.post("chatgpt/responses", _body(stream=True)).status == 200:
+                answered += 1
+            booked, billed = harness.settled_books(provider, host)
+            assert booked == billed <= USD // 5 and host.state()["overshoot"] == 0, (booked, billed)
+            assert answered > USD // 5 * 3 // 4 // (tokens * 1000 + 30_000), (answered, booked)
+
+
 def counting_storing_and_fetching_cost_nothing():
     """Token counts, answers by id, cancelling, deleting: they pass."""
     with world() as (_, host):

@@ -186,6 +186,26 @@ static void a_ceiling_stays_above_the_thinking_budget(void **state)
     assert_int_equal(got.fits_output_tokens, 10000);
 }
 
+static void where_no_ceiling_can_be_sent_a_whole_answer_must_fit(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 16000, cost(1000, PAWL_ADMISSION_OUTPUT_LIKELY));
+    scene.request.no_ceiling = true;
+    assert_int_equal(decide(&scene).ceiling, PAWL_ADMISSION_OUTPUT_LIKELY);
+    scene.query.left[PAWL_ADMISSION_USD].free--;
+    scene.query.left[PAWL_ADMISSION_USD].room--;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+    scene_init(&scene, 16000, cost(1000, 9000));
+    scene.request.no_ceiling = true;
+    scene.query.learned.answers = 100;
+    scene.query.learned.tokens_p99 = 9000;
+    assert_int_equal(decide(&scene).ceiling, 9000);
+    scene.query.left[PAWL_ADMISSION_USD].free--;
+    scene.query.left[PAWL_ADMISSION_USD].room--;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+}
+
 static void the_tightest_unit_sets_the_ceiling(void **state)
 {
     (void)state;
@@ -773,6 +793,7 @@ int main(void)
         cmocka_unit_test(what_others_hold_is_waited_for),
         cmocka_unit_test(an_unusual_input_is_too_big_a_usual_one_is_spent),
         cmocka_unit_test(a_ceiling_stays_above_the_thinking_budget),
+        cmocka_unit_test(where_no_ceiling_can_be_sent_a_whole_answer_must_fit),
         cmocka_unit_test(the_tightest_unit_sets_the_ceiling),
         cmocka_unit_test(one_call_leaves_half_to_the_others),
         cmocka_unit_test(a_cushion_stays_free_while_others_are_under_way),

@@ -435,9 +435,30 @@ static void codex_key_comes_from_where_the_user_has_it(void **state)
     plan(world, "codex");
     has(command_of(world, "codex"), "requires_openai_auth=true");
     put_file(".codex/auth.json", "{\"OPENAI_API_KEY\":null,\"tokens\":{\"access_token\":\"t\"}}");
-    refused(world, "codex", "ChatGPT");
-    user = both;
     plan(world, "codex");
+    has(command_of(world, "codex"), "requires_openai_auth=true");
+    has(command_of(world, "codex"), "/-/chatgpt\"");
+    has(world->plan.notes[0], "ChatGPT plan");
+}
+
+/* As Codex itself decides without pawl. */
+static void codex_takes_a_plan_before_a_key_of_the_api(void **state)
+{
+    struct world *world = *state;
+    static const char *const api[] = {"OPENAI_API_KEY", "k", NULL};
+    static const char *const own[] = {"CODEX_API_KEY", "c", NULL};
+    put_file(".codex/auth.json", "{\"auth_mode\":\"chatgpt\",\"tokens\":{\"access_token\":\"t\"}}");
+    put_file(".codex/config.toml", "chatgpt_base_url = 'https://proxy.example.com/api/' # ours\n");
+    user = api;
+    plan(world, "codex");
+    has(command_of(world, "codex"), "/-/chatgpt\"");
+    lacks(command_of(world, "codex"), "env_key");
+    assert_string_equal(world->plan.chatgpt_url, "https://proxy.example.com/api/codex");
+    user = own;
+    plan(world, "codex");
+    has(command_of(world, "codex"), "/-/openai/v1\"");
+    has(command_of(world, "codex"), "env_key=\"CODEX_API_KEY\"");
+    assert_int_equal(world->plan.note_count, 0);
 }
 
 static void codex_is_refused_where_it_would_call_somebody_else(void **state)
@@ -640,6 +661,7 @@ int main(void)
         WITH_WORLD(codex_gets_a_provider_behind_all_its_options),
         WITH_WORLD(codex_trusts_the_hook_by_its_hash),
         WITH_WORLD(codex_key_comes_from_where_the_user_has_it),
+        WITH_WORLD(codex_takes_a_plan_before_a_key_of_the_api),
         WITH_WORLD(codex_is_refused_where_it_would_call_somebody_else),
         WITH_WORLD(codex_without_room_for_a_hook_says_why),
         WITH_WORLD(gemini_gets_the_login_by_key_and_keeps_its_settings),
