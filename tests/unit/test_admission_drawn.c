@@ -94,7 +94,7 @@ static void holds_cover_every_bill_within_them(void **state)
     struct pawl_prng prng;
     uint32_t seen[4] = {0};
     uint32_t extended = 0;
-    pawl_prng_seed(&prng, seed_for("test_admission"));
+    pawl_prng_seed(&prng, seed_for("test_admission_drawn"));
     for (int i = 0; i < DRAWS; i++) {
         struct scene scene;
         draw_scene(&prng, &scene);
@@ -134,7 +134,7 @@ static void another_budget_never_loosens(void **state)
     (void)state;
     struct pawl_prng prng;
     uint32_t tightened = 0;
-    pawl_prng_seed(&prng, seed_for("test_admission"));
+    pawl_prng_seed(&prng, seed_for("test_admission_drawn"));
     for (int i = 0; i < DRAWS; i++) {
         struct scene scene;
         draw_scene(&prng, &scene);
