@@ -11,6 +11,8 @@
 #define PAWL_NORETURN                       __attribute__((noreturn))
 #define PAWL_UNUSED                         __attribute__((unused))
 #define PAWL_COLD                           __attribute__((cold))
+/* For a processor that has this; whoever calls it has asked before. */
+#define PAWL_TARGET(extension) __attribute__((target(extension)))
 
 #define PAWL_ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 

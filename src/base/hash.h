@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash.h: SipHash-2-4 for tables keyed by what clients send, a 64-bit mixer for our own
- * numbers, and CRC-32C for bytes at rest. SHA-256 is the journal's, through OpenSSL. SipHash
- * follows Aumasson and Bernstein's paper and is tested against libsodium's.
+ * hash.h: SipHash-2-4 for tables keyed by what clients send, and a 64-bit mixer for our own
+ * numbers. CRC-32C is in crc32c.h; SHA-256 is the journal's, through OpenSSL. SipHash follows
+ * Aumasson and Bernstein's paper and is tested against libsodium's.
  */
 #ifndef PAWL_BASE_HASH_H
 #define PAWL_BASE_HASH_H
@@ -48,9 +48,5 @@ static inline uint64_t pawl_hash_mix(uint64_t value)
     value ^= value >> 31;
     return value;
 }
-
-/* CRC-32C (Castagnoli). Start with 0; feed the previous value to go on:
- * crc32c(crc32c(0, a), b) is that of a and b joined. */
-uint32_t pawl_hash_crc32c(uint32_t crc, const void *data, size_t bytes);
 
 #endif

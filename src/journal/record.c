@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
+#include "base/crc32c.h"
 #include "core/core.h"
 #include "journal/bytes.h"
 
@@ -86,8 +86,7 @@ void pawl_record_batch_end(struct pawl_buf *out)
 {
     PAWL_ASSERT(!out->overflowed && out->bytes > HEADER_BYTES);
     PAWL_ASSERT(bytes_load_u32(out->data + AT_COUNT) > 0);
-    bytes_store(out->data + AT_CRC,
-                pawl_hash_crc32c(0, out->data + AT_RULES, out->bytes - AT_RULES), 4);
+    bytes_store(out->data + AT_CRC, pawl_crc32c(0, out->data + AT_RULES, out->bytes - AT_RULES), 4);
 }
 
 bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *ret_cursor)
@@ -95,7 +94,7 @@ bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *r
     if (blob.bytes < HEADER_BYTES || memcmp(blob.data, batch_magic, sizeof(batch_magic)) != 0) {
         return false;
     }
-    uint32_t crc = pawl_hash_crc32c(0, blob.data + AT_RULES, blob.bytes - AT_RULES);
+    uint32_t crc = pawl_crc32c(0, blob.data + AT_RULES, blob.bytes - AT_RULES);
     uint32_t count = bytes_load_u32(blob.data + AT_COUNT);
     if (crc != bytes_load_u32(blob.data + AT_CRC) || count == 0) {
         return false;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
+#include "base/crc32c.h"
 
 enum { LINE_BYTES_MAX = 160 };
 
@@ -66,7 +66,7 @@ static int format_line(const struct pawl_witness *witness, char out[static LINE_
     int bytes = snprintf(out, LINE_BYTES_MAX, "%s%" PRIu64 " %s", prefix, witness->op,
                          pawl_journal_hash_format(&witness->hash, hash));
     PAWL_ASSERT(bytes > 0 && bytes < LINE_BYTES_MAX);
-    uint32_t crc = pawl_hash_crc32c(0, out, (size_t)bytes);
+    uint32_t crc = pawl_crc32c(0, out, (size_t)bytes);
     bytes += snprintf(out + bytes, (size_t)(LINE_BYTES_MAX - bytes), " %08" PRIx32 "\n", crc);
     PAWL_ASSERT(bytes < LINE_BYTES_MAX);
     return bytes;

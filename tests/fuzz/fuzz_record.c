@@ -12,7 +12,7 @@
 
 #include "base/assert.h"
 #include "base/buf.h"
-#include "base/hash.h"
+#include "base/crc32c.h"
 #include "core/codec.h"
 #include "journal/record.h"
 #include "tests/lib/fuzz.h"
@@ -53,7 +53,7 @@ static void try_result(struct pawl_buf *room, struct pawl_slice bytes)
 static void mend_frame(char *blob, size_t bytes)
 {
     memcpy(blob, "PWB1", 4);
-    uint32_t crc = pawl_hash_crc32c(0, blob + 8, bytes - 8);
+    uint32_t crc = pawl_crc32c(0, blob + 8, bytes - 8);
     for (size_t i = 0; i < 4; i++) {
         blob[4 + i] = (char)(unsigned char)(crc >> (8 * i));
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_hash.c: SipHash-2-4 against libsodium's, CRC-32C against published vectors and against
- * the polynomial itself, the mixer against known outputs of splitmix64.
+ * test_hash.c: SipHash-2-4 against libsodium's, the mixer against known outputs of splitmix64.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,67 +91,6 @@ static void the_mixer_is_splitmix64(void **state)
     }
 }
 
-/* Bit by bit from the polynomial. */
-static uint32_t slow_crc32c(uint32_t crc, const unsigned char *data, size_t bytes)
-{
-    crc = ~crc;
-    for (size_t i = 0; i < bytes; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ ((crc & 1) != 0 ? UINT32_C(0x82f63b78) : 0);
-        }
-    }
-    return ~crc;
-}
-
-static void crc32c_gives_the_published_values(void **state)
-{
-    (void)state;
-    unsigned char data[32] = {0};
-    assert_int_equal(pawl_hash_crc32c(0, "123456789", 9), 0xe3069283);
-    assert_int_equal(pawl_hash_crc32c(0, NULL, 0), 0);
-    /* The four vectors of RFC 3720, B.4. */
-    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x8a9136aa);
-    memset(data, 0xff, sizeof(data));
-    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x62a8ab43);
-    for (unsigned i = 0; i < sizeof(data); i++) {
-        data[i] = (unsigned char)i;
-    }
-    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x46dd794e);
-    for (unsigned i = 0; i < sizeof(data); i++) {
-        data[i] = (unsigned char)(31 - i);
-    }
-    assert_int_equal(pawl_hash_crc32c(0, data, sizeof(data)), 0x113fdb5c);
-}
-
-static void crc32c_tables_follow_from_the_polynomial(void **state)
-{
-    (void)state;
-    /* One byte of any value with 0 .. 7 zeros behind it reads each entry of each table. */
-    for (unsigned value = 0; value < 256; value++) {
-        for (size_t at = 0; at < 8; at++) {
-            unsigned char data[8] = {0};
-            data[at] = (unsigned char)value;
-            uint32_t got = pawl_hash_crc32c(0, data, sizeof(data));
-            assert_int_equal(got, slow_crc32c(0, data, sizeof(data)));
-        }
-    }
-}
-
-static void crc32c_goes_on_from_any_cut(void **state)
-{
-    struct pawl_prng *prng = *state;
-    unsigned char data[LENGTH_MAX];
-    fill(prng, data, sizeof(data));
-    for (size_t bytes = 0; bytes <= sizeof(data); bytes++) {
-        uint32_t whole = slow_crc32c(0, data, bytes);
-        size_t cut = (size_t)pawl_prng_below(prng, bytes + 1);
-        uint32_t crc = pawl_hash_crc32c(0, data, cut);
-        assert_int_equal(pawl_hash_crc32c(0, data, bytes), whole);
-        assert_int_equal(pawl_hash_crc32c(crc, data + cut, bytes - cut), whole);
-    }
-}
-
 static void the_first_of_a_pair_is_siphash(void **state)
 {
     struct pawl_prng *prng = *state;
@@ -187,9 +125,6 @@ int main(void)
         cmocka_unit_test_prestate(siphash_in_parts_is_siphash_of_the_whole, &prng),
         cmocka_unit_test_prestate(the_first_of_a_pair_is_siphash, &prng),
         cmocka_unit_test(the_mixer_is_splitmix64),
-        cmocka_unit_test(crc32c_gives_the_published_values),
-        cmocka_unit_test(crc32c_tables_follow_from_the_polynomial),
-        cmocka_unit_test_prestate(crc32c_goes_on_from_any_cut, &prng),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/hash.h"
+#include "base/crc32c.h"
 #include "core/core.h"
 #include "death.h"
 #include "journal/record.h"
@@ -134,7 +134,7 @@ static void a_sound_frame_around_damage_does_not_help_it(void **state)
         struct pawl_buf *blob = &batches.blob;
         int64_t byte = pawl_prng_between(&batches.prng, 12, (int64_t)blob->bytes - 1);
         blob->data[byte] ^= (char)(1U << pawl_prng_below(&batches.prng, 8));
-        uint32_t crc = pawl_hash_crc32c(0, blob->data + 8, blob->bytes - 8);
+        uint32_t crc = pawl_crc32c(0, blob->data + 8, blob->bytes - 8);
         for (unsigned i = 0; i < 4; i++) {
             blob->data[4 + i] = (char)(unsigned char)(crc >> (8 * i));
         }
