@@ -126,6 +126,9 @@ uint32_t pawl_json_path(const struct pawl_json *json, uint32_t node, const char 
 /* NULL for NONE; pawl_json_is tells the two apart, it is false for NONE whatever the type. */
 enum pawl_json_type pawl_json_type(const struct pawl_json *json, uint32_t node);
 bool pawl_json_is(const struct pawl_json *json, uint32_t node, enum pawl_json_type type);
+/* How many bytes at the front stand for themselves in a string: ASCII without quotes, backslashes
+ * and control characters. */
+size_t pawl_json_plain_bytes(struct pawl_slice text);
 /* The value's bytes as they stand in the text; empty for NONE. */
 struct pawl_slice pawl_json_raw(const struct pawl_json *json, uint32_t node);
 /* A string between its quotes, undecoded. Empty for anything else. */

@@ -157,11 +157,18 @@ pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena 
     size_t bytes = 0;
     struct pawl_slice rest = text.raw;
     while (rest.bytes > 0) {
-        char piece[4];
-        size_t piece_bytes = pawl_json_text_next(&rest, piece);
-        PAWL_ASSERT(bytes + piece_bytes <= text.raw.bytes);
-        memcpy(out + bytes, piece, piece_bytes);
-        bytes += piece_bytes;
+        size_t plain = pawl_json_plain_bytes(rest);
+        PAWL_ASSERT(bytes + plain <= text.raw.bytes);
+        memcpy(out + bytes, rest.data, plain);
+        bytes += plain;
+        rest = pawl_slice_sub(rest, plain, SIZE_MAX);
+        if (rest.bytes > 0) {
+            char piece[4];
+            size_t piece_bytes = pawl_json_text_next(&rest, piece);
+            PAWL_ASSERT(bytes + piece_bytes <= text.raw.bytes);
+            memcpy(out + bytes, piece, piece_bytes);
+            bytes += piece_bytes;
+        }
     }
     return pawl_slice_of(out, bytes);
 }

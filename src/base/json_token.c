@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * json_token.c: the smallest pieces of a JSON text. Strings are nearly all of a body's bytes
- * (prompts, base64 images), so their plain stretches are passed eight bytes at a time; what
- * is not plain (a quote, a backslash, a control character, a byte of UTF-8) goes one by one.
- * Nothing is copied or decoded here; a token is checked and stepped over.
+ * (prompts, base64 images), so their plain stretches are passed sixteen bytes at a time, and eight
+ * at a time near the end or where the compiler knows no such registers; what is not plain (a quote,
+ * a backslash, a control character, a byte of UTF-8) goes one by one. Nothing is copied or decoded
+ * here; a token is checked and stepped over.
  *
  * What LEDGER refuses beyond the grammar is refused here as well: numbers that are not plain
  * integers of the exact range, lone surrogates, NUL.
  */
 #include "base/json_priv.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/money.h"
 #include "base/utf8.h"
@@ -47,9 +52,10 @@ static uint64_t not_plain(uint64_t word)
     return hits & HIGH_BITS;
 }
 
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
+/* Steps over words of plain bytes, and to the first other one where a word has any. */
+static const unsigned char *skip_words(const unsigned char *at, const unsigned char *end)
 {
-    while (end - at >= 8) {
+    for (; end - at >= 8; at += 8) {
         uint64_t word = 0;
         memcpy(&word, at, sizeof(word));
         uint64_t hits = not_plain(word);
@@ -57,15 +63,59 @@ static const unsigned char *skip_plain(const unsigned char *at, const unsigned c
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
             return at + __builtin_ctzll(hits) / 8;
 #else
-            break;
+            return at;
 #endif
         }
-        at += 8;
     }
+    return at;
+}
+
+#if defined(__SSE2__)
+
+/* The same by blocks of sixteen, and what is left by words. */
+static const unsigned char *skip_blocks(const unsigned char *at, const unsigned char *end)
+{
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    for (; end - at >= 16; at += 16) {
+        __m128i block = _mm_loadu_si128((const void *)at);
+        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash));
+        /* As signed numbers, both control characters and bytes beyond ASCII are less. */
+        hits = _mm_or_si128(hits, _mm_cmplt_epi8(block, space));
+        int mask = _mm_movemask_epi8(hits);
+        if (mask != 0) {
+            return at + __builtin_ctz((unsigned)mask);
+        }
+    }
+    return skip_words(at, end);
+}
+
+#else
+
+static const unsigned char *skip_blocks(const unsigned char *at, const unsigned char *end)
+{
+    return skip_words(at, end);
+}
+
+#endif
+
+static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
+{
+    at = skip_blocks(at, end);
     while (at < end && is_plain(*at)) {
         at++;
     }
     return at;
+}
+
+size_t pawl_json_plain_bytes(struct pawl_slice text)
+{
+    if (text.bytes == 0) {
+        return 0;
+    }
+    const unsigned char *start = (const unsigned char *)text.data;
+    return (size_t)(skip_plain(start, start + text.bytes) - start);
 }
 
 static struct pawl_slice rest_of(const unsigned char *at, const unsigned char *end)

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "gateway/estimate_priv.h"
 
 enum {
@@ -70,35 +71,11 @@ static uint64_t escape_bytes(int32_t value)
     return value < 0x800 || half ? 2 : 3;
 }
 
-/* How many bytes at the front are ASCII without a backslash, in whole words of eight. A word that
- * may have one is left to whoever looks at each byte. */
-static size_t plain_words(struct pawl_slice json)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t high_bits = ones << 7;
-    size_t at = 0;
-    for (; json.bytes - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t word = 0;
-        memcpy(&word, json.data + at, sizeof(word));
-        uint64_t backslash = word ^ (ones * '\\');
-        if (((word | ((backslash - ones) & ~backslash)) & high_bits) != 0) {
-            break;
-        }
-    }
-    return at;
-}
-
 struct pawl_estimate_text pawl_estimate_text_of(struct pawl_slice json)
 {
     struct pawl_estimate_text text = {.plain_bytes = 0};
     size_t at = 0;
     while (at < json.bytes) {
-        size_t plain = plain_words(pawl_slice_sub(json, at, json.bytes));
-        text.plain_bytes += plain;
-        at += plain;
-        if (at == json.bytes) {
-            break;
-        }
         unsigned char c = (unsigned char)json.data[at];
         size_t step = 1;
         uint64_t dense = c >= 0x80;
@@ -106,6 +83,9 @@ struct pawl_estimate_text pawl_estimate_text_of(struct pawl_slice json)
             bool unicode = at + 1 < json.bytes && json.data[at + 1] == 'u';
             step = unicode ? 6 : 2;
             dense = unicode ? escape_bytes(escape_value(pawl_slice_sub(json, at + 2, 4))) : 0;
+        } else if (dense == 0) {
+            /* The bytes that mark a text's ends are counted with it. */
+            step += pawl_json_plain_bytes(pawl_slice_sub(json, at + 1, json.bytes));
         }
         text.dense_bytes += dense;
         text.plain_bytes += dense > 0 ? 0 : step;

@@ -307,6 +307,25 @@ static void a_quote_ends_the_string_at_every_place_in_a_word(void **state)
     }
 }
 
+/* Every byte, at every place of a text of every length: in a block, in a word, in what is left. */
+static void plain_bytes_end_at_the_first_that_stands_for_more(void **state)
+{
+    (void)state;
+    char text[40];
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+        for (size_t bytes = 1; bytes <= sizeof(text); bytes++) {
+            for (size_t at = 0; at < bytes; at++) {
+                memset(text, 'a', bytes);
+                text[at] = (char)byte;
+                size_t got = pawl_json_plain_bytes(pawl_slice_of(text, bytes));
+                assert_int_equal(got, plain ? bytes : at);
+            }
+        }
+    }
+    assert_int_equal(pawl_json_plain_bytes(PAWL_SLICE_NONE), 0);
+}
+
 static struct outcome nested(size_t levels, uint32_t depth_max)
 {
     char *text = malloc(2 * levels);
@@ -484,6 +503,7 @@ int main(void)
         cmocka_unit_test(every_cut_of_a_text_is_truncated),
         cmocka_unit_test(a_bad_byte_is_found_at_every_place_in_a_word),
         cmocka_unit_test(a_quote_ends_the_string_at_every_place_in_a_word),
+        cmocka_unit_test(plain_bytes_end_at_the_first_that_stands_for_more),
         cmocka_unit_test(depth_is_limited_exactly),
         cmocka_unit_test(nodes_are_limited_exactly),
         cmocka_unit_test(memory_follows_the_nodes_and_not_the_text),
