@@ -69,8 +69,10 @@ static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
 {
     struct pawl_errmsg msg = {.text = ""};
     pawl_model_call_forget_scratch(call); /* of a call that was refused before it was read */
-    struct pawl_request_source source = {
-        .dialect = call->route.dialect, .model = call->route.model, .stream = call->route.stream};
+    struct pawl_request_source source = {.dialect = call->route.dialect,
+                                         .model = call->route.model,
+                                         .stream = call->route.stream,
+                                         .key = call->gateway->element_key};
     pawl_err err = pawl_request_read(&source, body, &call->gateway->scratch, &call->request, &msg);
     if (pawl_failed(err)) {
         bool memory = err.code == PAWL_ERR_MEMORY;

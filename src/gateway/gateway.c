@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/prng.h"
 #include "gateway/headers.h"
 
 enum { GATEWAY_ARENA_BYTES = 256 * 1024, SCRATCH_BYTES_MAX = 512 << 20 };
@@ -102,6 +103,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     }
     gateway->options = *options;
     gateway->estimator = estimator;
+    pawl_random_bytes(&gateway->element_key, sizeof(gateway->element_key));
     gateway->subscriptions.key = options->account_key;
     set_baseline(gateway, options);
     pawl_arena_init(&gateway->arena, GATEWAY_ARENA_BYTES);

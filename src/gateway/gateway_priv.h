@@ -305,6 +305,7 @@ struct pawl_gateway {
     unsigned tier_asked;  /* of the question about a model; 0: there is none */
     char model_asked[PAWL_ESCALATION_MODEL_BYTES];
     struct pawl_estimator *estimator;
+    struct pawl_fingerprint_key element_key; /* drawn for this gateway, and secret */
     struct pawl_previous previous;
     struct pawl_tools tools;
     struct pawl_phases phases;

@@ -18,6 +18,7 @@
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fingerprint.h"
 #include "base/slice.h"
 #include "gateway/dialect.h"
 #include "gateway/estimate.h"
@@ -119,8 +120,9 @@ struct pawl_model_request {
 /* What is known of a body before it is read. */
 struct pawl_request_source {
     enum pawl_dialect dialect;
-    struct pawl_slice model; /* Gemini: it stands in the path; elsewhere empty */
-    bool stream;             /* likewise */
+    struct pawl_slice model;         /* Gemini: it stands in the path; elsewhere empty */
+    bool stream;                     /* likewise */
+    struct pawl_fingerprint_key key; /* under which the elements get their hashes */
 };
 
 /* Reads a body. INVALID with a message that a person can act on, MEMORY when the arena is full. */

@@ -11,6 +11,7 @@
  * results and documents), never in what a tool got or gave as JSON: there a megabyte of text that
  * calls itself an image would be counted as one.
  */
+#include "base/fingerprint.h"
 #include "base/hash.h"
 #include "gateway/media.h"
 #include "gateway/request_priv.h"
@@ -34,10 +35,10 @@ static bool is_cache_mark(const struct pawl_json *json, uint32_t node)
     return may_be && is_key(json, node) && pawl_json_string_is(json, node, "cache_control");
 }
 
-static uint64_t hash_of(const struct pawl_json *json, uint32_t node)
+static uint64_t hash_of(const struct pawl_request_reader *reader, uint32_t node)
 {
-    struct pawl_hash_sip state;
-    pawl_hash_sip_init(&state, (struct pawl_hash_key){0, 0});
+    const struct pawl_json *json = &reader->json;
+    uint64_t hash = 0;
     uint64_t end = json->nodes[node].end;
     uint32_t base_depth = json->nodes[node].depth;
     uint32_t at = node;
@@ -51,15 +52,13 @@ static uint64_t hash_of(const struct pawl_json *json, uint32_t node)
         }
         const struct pawl_json_node *entry = &json->nodes[at];
         bool container = entry->type == PAWL_JSON_OBJECT || entry->type == PAWL_JSON_ARRAY;
-        uint8_t mark[2] = {entry->type, (uint8_t)(entry->depth - base_depth)};
-        pawl_hash_sip_add(&state, mark, sizeof(mark));
+        hash = pawl_hash_mix(hash ^ ((uint64_t)entry->type << 32 | (entry->depth - base_depth)));
         if (!container) {
-            struct pawl_slice raw = pawl_json_raw(json, at);
-            pawl_hash_sip_add(&state, raw.data, raw.bytes);
+            hash = pawl_fingerprint(&reader->source->key, hash, pawl_json_raw(json, at));
         }
         at++;
     }
-    return pawl_hash_sip_end(&state);
+    return hash;
 }
 
 void pawl_request_find_cache_marks(struct pawl_request_reader *reader)
@@ -422,7 +421,7 @@ struct pawl_estimate_element pawl_request_element(struct pawl_request_reader *re
         text.plain_bytes > tally.media_bytes ? text.plain_bytes - tally.media_bytes : 0;
     uint64_t dense = text.dense_bytes + tally.dense_bytes;
     return (struct pawl_estimate_element){
-        .hash = hash_of(json, node),
+        .hash = hash_of(reader, node),
         .node = tally.coded_text ? 0 : node,
         .text_bytes = plain < UINT32_MAX ? (uint32_t)plain : UINT32_MAX,
         .dense_bytes = dense < UINT32_MAX ? (uint32_t)dense : UINT32_MAX,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of src/base.
 foreach(module
-  alloc arena assert buf clock crc32c err hash json_get json_read json_write log money
+  alloc arena assert buf clock crc32c err fingerprint hash json_get json_read json_write log money
   prng slice utf8)
   pawl_unit_test(${module} base)
 endforeach()
