@@ -4,7 +4,8 @@ run at the provider."""
 import json
 
 import harness
-from harness import USD, Echo, Host, check_books, headers_of, world
+from harness import USD, Host, check_books, world
+from upstreams import Echo, headers_of
 
 BETAS = ("claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,"
          "advanced-tool-use-2025-11-20,effort-2025-11-24")

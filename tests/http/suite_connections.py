@@ -3,10 +3,10 @@
 import json
 import pathlib
 import socket
-import threading
 
 import harness
 from harness import USD, Host, check_books, world
+from upstreams import Upstream
 
 DIALECTS = tuple(harness.PATH)
 BODY_BYTES_MAX = 64 << 20
@@ -94,56 +94,17 @@ def pipelined_requests_are_answered_in_their_order():
         check_books(provider, host)
 
 
-class _Counting:
-    """An upstream that keeps its connections, and counts them."""
-
-    def __init__(self, answer):
-        self.reply = answer
-        self.connections = 0
-        self.requests = 0
-
-    def __enter__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.close()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        with connection, connection.makefile("rb") as file:
-            while line := file.readline():
-                length = 0
-                while line not in (b"\r\n", b""):
-                    name, _, value = line.partition(b":")
-                    length = int(value) if name.lower() == b"content-length" else length
-                    line = file.readline()
-                file.read(length)
-                self.requests += 1
-                connection.sendall(self.reply)
-
-
 def connections_to_the_provider_are_used_again():
     """Twenty calls, one after the other, from connections of their own: one connection upstream."""
     body = json.dumps({"model": "claude-sonnet-4-5", "content": [],
                        "usage": {"input_tokens": 10, "output_tokens": 2}}).encode()
     reply = (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
              % len(body)) + body
-    with _Counting(reply) as upstream, Host(upstream, usd=USD) as host:
+    with Upstream(reply, keeps=True) as upstream, Host(upstream, usd=USD) as host:
         for _ in range(20):
             assert host.call("anthropic").status == 200
         assert host.get("anthropic/v1/models").status == 200
-        assert (upstream.requests, upstream.connections) == (21, 1)
+        assert (len(upstream.requests), upstream.connections) == (21, 1)
         host.settle()
 
 

@@ -4,6 +4,7 @@ import json
 
 import harness
 from harness import USD, Host, check_books, world
+from upstreams import Upstream
 
 EMBED = "openai/v1/embeddings"
 BATCHES = ("openai/v1/batches", "anthropic/v1/messages/batches",
@@ -28,11 +29,11 @@ def embeddings_are_priced_by_their_input():
         assert estimates[2] >= 4 and estimates[0] >= 200, estimates
         assert all(row["metadata"]["usage"]["output"] == 0 for row in host.settlements())
         assert check_books(provider, host) > 0
-    with harness.Upstream(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+    with Upstream(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
                           ) as upstream, Host(upstream, usd=USD) as host:
         raw = b'{ "input":"x","model":"text-embedding-3-small" }'
         host.post(EMBED, raw)
-        assert upstream.requests[0].endswith(b"\r\n\r\n" + raw), upstream.requests
+        assert upstream.requests[0][1] == raw, upstream.requests
 
 
 def embeddings_that_do_not_fit_are_refused():
@@ -51,7 +52,7 @@ def vectors_by_the_million_are_still_read():
             '"total_tokens":7000}}').encode()
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
     reply = head + b"content-length: %d\r\n\r\n" % len(body) + body
-    with harness.Upstream(reply) as upstream, Host(upstream, usd=USD) as host:
+    with Upstream(reply) as upstream, Host(upstream, usd=USD) as host:
         answer = host.post(EMBED, _embed("x"))
         assert answer.status == 200 and answer.body == body
         host.settle()
@@ -66,10 +67,10 @@ def completions_of_old_are_metered():
                        "usage": usage}).encode()
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
     reply = head + b"content-length: %d\r\n\r\n" % len(body) + body
-    with harness.Upstream(reply) as upstream, Host(upstream, usd=USD) as host:
+    with Upstream(reply) as upstream, Host(upstream, usd=USD) as host:
         asked = {"model": "gpt-3.5-turbo-instruct", "prompt": ["a", "b"], "n": 2}
         assert host.post("openai/v1/completions", asked).status == 200
-        sent = json.loads(upstream.requests[0].split(b"\r\n\r\n", 1)[1])
+        sent = json.loads(upstream.requests[0][1])
         assert sent == {**asked, "max_tokens": 16}, sent
         held = host.records("RESERVE")[0]["asked"]["TOKENS"]
         assert held >= 4 * 16 + 2, held
@@ -85,9 +86,9 @@ def a_compaction_is_metered_and_held_at_its_longest():
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
     reply = head + b"content-length: %d\r\n\r\n" % len(body) + body
     asked = {"model": "gpt-6.1-sol", "input": [{"role": "user", "content": "x" * 3000}]}
-    with harness.Upstream(reply) as upstream, Host(upstream, usd=2 * USD) as host:
+    with Upstream(reply) as upstream, Host(upstream, usd=2 * USD) as host:
         assert host.post("openai/v1/responses/compact", asked).status == 200
-        assert json.loads(upstream.requests[0].split(b"\r\n\r\n", 1)[1]) == asked
+        assert json.loads(upstream.requests[0][1]) == asked
         held = host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"]
         assert held >= 128_000 * 1000, held
         host.settle()

@@ -7,6 +7,7 @@ import tempfile
 import harness
 import scripted
 from harness import USD, Host, check_books, world
+from upstreams import Upstream
 
 DIALECTS = tuple(harness.PATH)
 
@@ -59,7 +60,7 @@ def an_error_that_reports_usage_is_booked_by_it():
             host.settle()
             assert host.spent() == cost[dialect], host.settlements()
             assert _ends(host) == [("COMMIT", "error")]
-        with harness.Upstream(event) as upstream, Host(upstream, usd=USD) as host:
+        with Upstream(event) as upstream, Host(upstream, usd=USD) as host:
             assert "it failed" in host.call(dialect, stream=True).error["message"]
             host.settle()
             assert host.spent() == cost[dialect], host.settlements()
@@ -115,7 +116,7 @@ def a_stream_that_says_nothing_is_booked_at_the_hold():
     """Not one event that could be read, broken off or not; the client gets what there was."""
     for body, length in ((b"", 0), (b"", 1), (b"data: what?\n\n", 13), (b": hello\n\n", 10)):
         head = f"content-type: text/event-stream\r\ncontent-length: {length}\r\n".encode()
-        with harness.Upstream(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body) as upstream, \
+        with Upstream(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body) as upstream, \
                 Host(upstream, usd=USD) as host:
             answer = host.call("anthropic", stream=True)
             assert answer.status == 200 and answer.body == body, answer
@@ -136,7 +137,7 @@ def no_content_is_booked_without_output():
             usage = host.settlements()[number]["metadata"]["usage"]
             assert usage["output"] == 0 and usage["input"] == held["input_estimate"], usage
     empty = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
-    with harness.Upstream(empty) as upstream, Host(upstream, usd=USD) as host:
+    with Upstream(empty) as upstream, Host(upstream, usd=USD) as host:
         answer = host.call("anthropic")
         assert answer.status == 200 and answer.body == b"", answer
         host.settle()

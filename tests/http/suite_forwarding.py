@@ -3,7 +3,8 @@
 import json
 
 import harness
-from harness import Echo, Host, check_books, headers_of, world
+from harness import Host, check_books, world
+from upstreams import Echo, headers_of
 
 
 def everything_but_the_ceiling_reaches_the_provider_as_it_was():

@@ -3,11 +3,10 @@
 
 The upstream is a name that nobody resolves, so that a call arrives only through the proxy."""
 import base64
-import socket
-import threading
 
 import harness
 from harness import USD, Host
+from upstreams import Listener, Upstream
 
 NAME = "provider.test"
 NAMES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
@@ -17,37 +16,19 @@ OK = (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r
       b"content-length: %d\r\n\r\n" % len(BODY)) + BODY
 
 
-class _Proxy:
-    """Answers every request itself, a CONNECT with `connect`, and keeps what it was asked."""
+class _Proxy(Listener):
+    """Answers every request itself, a CONNECT with `connect`."""
 
     def __init__(self, connect=b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"):
+        super().__init__()
         self.connect = connect
-        self.heads = []
 
-    def __enter__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-        return self
+    def answer(self, head, body):
+        return self.connect if head.startswith("CONNECT") else OK
 
-    def __exit__(self, *_):
-        self.server.close()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as file:
-                head, length = b"", 0
-                while (line := file.readline()) not in (b"\r\n", b""):
-                    head += line
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                file.read(length)
-                self.heads.append(head.decode())
-                connection.sendall(self.connect if head.startswith(b"CONNECT") else OK)
+    @property
+    def heads(self):
+        return [f"{head}\r\n" for head, _ in self.requests]
 
     def address(self, user=""):
         return f"http://{user}127.0.0.1:{self.port}"
@@ -90,7 +71,7 @@ def exceptions_are_kept():
             answer = host.call("anthropic")
             assert answer.status == 502 and answer.reason == "unreachable", answer
             assert proxy.heads == []
-    with _Proxy() as proxy, harness.Upstream(OK) as upstream:
+    with _Proxy() as proxy, Upstream(OK) as upstream:
         local = f"http://127.0.0.1:{upstream.port}"
         environment = dict.fromkeys(NAMES) | {"http_proxy": proxy.address()}
         with Host(None, usd=USD, anthropic=local, proxy=1, environment=environment) as host:

@@ -4,6 +4,7 @@ import json
 
 import harness
 from harness import USD, Host, check_books, world
+from upstreams import Upstream
 
 PATH = harness.PATH["responses"]
 CODEX = {"originator": "codex_exec", "user_agent": "codex_exec/0.169.0"}
@@ -24,7 +25,7 @@ def _whole(output=(), **fields):
 
 def the_ceiling_is_put_in_or_lowered_and_nothing_else_changes():
     """max_output_tokens, byte for byte; with and without /v1."""
-    with harness.Upstream(_whole()) as upstream, Host(upstream, usd=1_000_000) as host:
+    with Upstream(_whole()) as upstream, Host(upstream, usd=1_000_000) as host:
         for path, given, expected in (
                 (PATH, b'{"model":"gpt-4o","input":[ ]}',
                  b'{"max_output_tokens":%d,"model":"gpt-4o","input":[ ]}'),
@@ -33,8 +34,8 @@ def the_ceiling_is_put_in_or_lowered_and_nothing_else_changes():
             assert host.post(path, given).status == 200
             ceiling = host.records("RESERVE")[-1]["metadata"]["output_sent"]
             assert 256 <= ceiling < 1000, ceiling
-            head, forwarded = upstream.requests[-1].split(b"\r\n\r\n", 1)
-            assert head.startswith(b"POST /v1/responses HTTP/1.1"), head
+            head, forwarded = upstream.requests[-1]
+            assert head.startswith("POST /v1/responses HTTP/1.1"), head
             assert forwarded == expected % ceiling, forwarded
 
 
@@ -109,11 +110,11 @@ def tools_of_the_provider_are_bounded_and_their_fees_booked():
     files = {"type": "file_search_call", "queries": ["x"]}
     tokens = 100 * 250 + 10 * 1000
     for output, fees in (((search, page, search), 2 * 1_000_000), ((files,), 250_000)):
-        with harness.Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
+        with Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
             kind = "file_search" if output == (files,) else "web_search"
             answer = host.post(PATH, _body(tools=[{"type": kind}], max_output_tokens=100))
             assert answer.status == 200, answer
-            sent = json.loads(upstream.requests[0].split(b"\r\n\r\n", 1)[1])
+            sent = json.loads(upstream.requests[0][1])
             assert sent["max_tool_calls"] == 5, sent
             host.settle()
             assert host.spent() == tokens + fees, (host.spent(), tokens + fees)
