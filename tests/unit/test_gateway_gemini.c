@@ -3,51 +3,32 @@
  * test_gateway_gemini.c: what is read out of the body of a :generateContent, what of it is changed
  * on its way, and what its media are bounded by.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "request_body.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/attrs.h"
 #include "gateway/media.h"
-#include "gateway/request.h"
-#include "gateway/usage.h"
 
 enum { CONTEXT_TOKENS = 1048576 };
 
-struct fixture {
-    struct pawl_arena arena;
-    struct pawl_model_request request;
-    struct pawl_errmsg msg;
-};
+static struct pawl_request_source source_of(enum pawl_dialect dialect, const char *model)
+{
+    return (struct pawl_request_source){
+        .dialect = dialect, .model = pawl_slice_str(model), .stream = true};
+}
 
 static bool
 read_for(struct fixture *fixture, enum pawl_dialect dialect, const char *model, const char *text)
 {
-    *fixture = (struct fixture){.msg = {.text = ""}};
-    pawl_arena_init(&fixture->arena, 16 << 20);
-    struct pawl_request_source source = {
-        .dialect = dialect, .model = pawl_slice_str(model), .stream = true};
-    return pawl_ok(pawl_request_read(&source, pawl_slice_str(text), &fixture->arena,
-                                     &fixture->request, &fixture->msg));
+    const struct pawl_request_source source = source_of(dialect, model);
+    return read_body(fixture, &source, text);
 }
 
 static const struct pawl_model_request *
 must_read(struct fixture *fixture, const char *model, const char *text)
 {
-    if (!read_for(fixture, PAWL_DIALECT_GEMINI, model, text)) {
-        fail_msg("%s: %s", text, fixture->msg.text);
-    }
-    return &fixture->request;
-}
-
-static void finish(struct fixture *fixture)
-{
-    pawl_arena_free(&fixture->arena);
+    const struct pawl_request_source source = source_of(PAWL_DIALECT_GEMINI, model);
+    return must_read_body(fixture, &source, text);
 }
 
 /* --- Reading -------------------------------------------------------------------------------- */

@@ -2,47 +2,19 @@
 /*
  * test_gateway_request.c: what is read out of a body, and what of it is changed on its way.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "request_body.h"
+
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "base/attrs.h"
-#include "gateway/request.h"
-#include "gateway/usage.h"
-
-/* A body that was read, with the memory that it lies in. */
-struct fixture {
-    struct pawl_arena arena;
-    struct pawl_model_request request;
-    struct pawl_errmsg msg;
-};
 
 static bool read_text(struct fixture *fixture, enum pawl_dialect dialect, const char *text)
 {
-    *fixture = (struct fixture){.msg = {.text = ""}};
-    pawl_arena_init(&fixture->arena, 16 << 20);
-    struct pawl_request_source source = {.dialect = dialect};
-    return pawl_ok(pawl_request_read(&source, pawl_slice_str(text), &fixture->arena,
-                                     &fixture->request, &fixture->msg));
+    return read_body(fixture, &(struct pawl_request_source){.dialect = dialect}, text);
 }
 
 static const struct pawl_model_request *
 must_read(struct fixture *fixture, enum pawl_dialect dialect, const char *text)
 {
-    if (!read_text(fixture, dialect, text)) {
-        fail_msg("%s: %s", text, fixture->msg.text);
-    }
-    return &fixture->request;
-}
-
-static void finish(struct fixture *fixture)
-{
-    pawl_arena_free(&fixture->arena);
+    return must_read_body(fixture, &(struct pawl_request_source){.dialect = dialect}, text);
 }
 
 /* --- Reading -------------------------------------------------------------------------------- */

@@ -3,46 +3,20 @@
  * test_request_anthropic.c: what the newer parts of a body of POST /v1/messages can make expensive:
  * tools of many kinds, threads, compaction, fallbacks; and that what is not known passes unchanged.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include "base/attrs.h"
-#include "gateway/request.h"
-#include "gateway/usage.h"
+#include "request_body.h"
 
 enum { BODY_BYTES_MAX = 2048 };
-
-struct fixture {
-    struct pawl_arena arena;
-    struct pawl_model_request request;
-    char body[BODY_BYTES_MAX];
-};
 
 /* `members` come behind a model, a ceiling and a message. */
 static const struct pawl_model_request *must_read(struct fixture *fixture, const char *members)
 {
-    struct pawl_errmsg msg = {.text = ""};
     const struct pawl_request_source source = {.dialect = PAWL_DIALECT_ANTHROPIC};
-    *fixture = (struct fixture){.request = {.stream = false}};
-    pawl_arena_init(&fixture->arena, 16 << 20);
-    (void)snprintf(fixture->body, sizeof(fixture->body),
-                   "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":64%s%s}",
-                   members[0] != '\0' ? "," : "", members);
-    if (pawl_failed(pawl_request_read(&source, pawl_slice_str(fixture->body), &fixture->arena,
-                                      &fixture->request, &msg))) {
-        fail_msg("%s: %s", members, msg.text);
-    }
-    return &fixture->request;
-}
-
-static void finish(struct fixture *fixture)
-{
-    pawl_arena_free(&fixture->arena);
+    char body[BODY_BYTES_MAX];
+    int length =
+        snprintf(body, sizeof(body), "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":64%s%s}",
+                 members[0] != '\0' ? "," : "", members);
+    assert_in_range(length, 1, sizeof(body) - 1);
+    return must_read_body(fixture, &source, body);
 }
 
 static void tools_are_the_clients_or_bounded_or_named(void **state)

@@ -3,43 +3,22 @@
  * test_request_responses.c: what is read out of a body for OpenAI's Responses, and what of it is
  * changed on its way.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "request_body.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/attrs.h"
-#include "gateway/request.h"
-#include "gateway/usage.h"
-
-struct fixture {
-    struct pawl_arena arena;
-    struct pawl_model_request request;
-};
+enum { BODY_BYTES_MAX = 2048 };
 
 /* Reads a body with the members behind its model. */
 static const struct pawl_model_request *
 must_read(struct fixture *fixture, const char *model, const char *members)
 {
-    struct pawl_errmsg msg = {.text = ""};
-    *fixture = (struct fixture){.request = {.stream = false}};
-    pawl_arena_init(&fixture->arena, 16 << 20);
-    struct pawl_slice body = pawl_arena_printf(&fixture->arena, "{\"model\":\"%s\"%s%s}", model,
-                                               members[0] != '\0' ? "," : "", members);
-    struct pawl_request_source source = {.dialect = PAWL_DIALECT_OPENAI_RESPONSES};
-    if (pawl_failed(pawl_request_read(&source, body, &fixture->arena, &fixture->request, &msg))) {
-        fail_msg("%s: %s", members, msg.text);
-    }
-    return &fixture->request;
-}
-
-static void finish(struct fixture *fixture)
-{
-    pawl_arena_free(&fixture->arena);
+    const struct pawl_request_source source = {.dialect = PAWL_DIALECT_OPENAI_RESPONSES};
+    char body[BODY_BYTES_MAX];
+    int length = snprintf(body, sizeof(body), "{\"model\":\"%s\"%s%s}", model,
+                          members[0] != '\0' ? "," : "", members);
+    assert_in_range(length, 1, sizeof(body) - 1);
+    return must_read_body(fixture, &source, body);
 }
 
 static void the_ceiling_and_the_stream_are_read(void **state)
