@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lib"))
 import provider_gemini  # noqa: E402
 import scripted  # noqa: E402
+from upstreams import Echo, Listener, Upstream, headers_of  # noqa: E402, F401
 
 SECONDS_MAX = 60
 SEED = 1  # run.py sets it

@@ -4,8 +4,7 @@ run at the provider."""
 import json
 
 import harness
-from harness import USD, Host, check_books, world
-from upstreams import Echo, headers_of
+from harness import USD, Echo, Host, Upstream, check_books, headers_of, world
 
 BETAS = ("claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,"
          "advanced-tool-use-2025-11-20,effort-2025-11-24")
@@ -138,7 +137,7 @@ def code_in_a_container_is_held_and_its_time_booked():
     said = {"type": "text", "text": "2"}
     for blocks, tools, fee in (((RAN, said), [CODE], 416_667), ((said,), [CODE], 0),
                                ((RAN, said), [CODE, newer], 0)):
-        with harness.Upstream(_answer(*blocks)) as upstream, Host(upstream, usd=20 * USD) as host:
+        with Upstream(_answer(*blocks)) as upstream, Host(upstream, usd=20 * USD) as host:
             assert host.call("anthropic", tools=tools).status == 200
             host.settle()
             assert host.spent() == 100 * 300 + 10 * 1500 + fee, host.spent()
@@ -150,7 +149,7 @@ def code_in_a_container_is_held_and_its_time_booked():
 
 def code_is_held_as_settled_calls_had_it():
     """The first calls hold ten runs, later ones what was seen."""
-    with harness.Upstream(_answer(RAN)) as upstream, Host(upstream, usd=20 * USD) as host:
+    with Upstream(_answer(RAN)) as upstream, Host(upstream, usd=20 * USD) as host:
         for _ in range(9):
             assert host.call("anthropic", tools=[CODE]).status == 200
             host.settle()
@@ -163,12 +162,12 @@ def what_tools_read_again_teaches_nothing_about_text():
     """After an answer for which the context was read over and over, text is held as before it."""
     usage = {"server_tool_use": {"web_search_requests": 2}}
     use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
-    with harness.Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
+    with Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
             Host(upstream, usd=20 * USD) as host:
         assert host.call("anthropic", text="Say something.").status == 200
         host.settle()
         first = host.records("RESERVE")[0]["asked"]["TOKENS"]
-    with harness.Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
+    with Upstream(_answer(use, input_tokens=90_000, **usage)) as upstream, \
             Host(upstream, usd=20 * USD) as host:
         for _ in range(3):
             assert host.call("anthropic", tools=[SEARCH]).status == 200
@@ -189,7 +188,7 @@ def a_stream_that_breaks_off_behind_a_search_is_booked_with_what_was_held():
                          for event in events)
         head = ("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
                 "content-length: 99999\r\n\r\n")
-        with harness.Upstream((head + stream).encode()) as upstream, \
+        with Upstream((head + stream).encode()) as upstream, \
                 Host(upstream, usd=20 * USD) as host:
             host.call("anthropic", stream=True, tools=[SEARCH])
             host.settle()

@@ -6,8 +6,7 @@ import struct
 import zlib
 
 import harness
-from harness import USD, Host, check_books, world
-from upstreams import Upstream, headers_of
+from harness import USD, Host, Upstream, check_books, headers_of, world
 
 DIALECTS = tuple(harness.PATH)
 

@@ -5,8 +5,7 @@ import pathlib
 import socket
 
 import harness
-from harness import USD, Host, check_books, world
-from upstreams import Upstream
+from harness import USD, Host, Upstream, check_books, world
 
 DIALECTS = tuple(harness.PATH)
 BODY_BYTES_MAX = 64 << 20

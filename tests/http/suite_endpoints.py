@@ -3,8 +3,7 @@
 import json
 
 import harness
-from harness import USD, Host, check_books, world
-from upstreams import Upstream
+from harness import USD, Host, Upstream, check_books, world
 
 EMBED = "openai/v1/embeddings"
 BATCHES = ("openai/v1/batches", "anthropic/v1/messages/batches",

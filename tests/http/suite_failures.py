@@ -6,8 +6,7 @@ import tempfile
 
 import harness
 import scripted
-from harness import USD, Host, check_books, world
-from upstreams import Upstream
+from harness import USD, Host, Upstream, check_books, world
 
 DIALECTS = tuple(harness.PATH)
 

@@ -3,8 +3,7 @@
 import json
 
 import harness
-from harness import Host, check_books, world
-from upstreams import Echo, headers_of
+from harness import Echo, Host, check_books, headers_of, world
 
 
 def everything_but_the_ceiling_reaches_the_provider_as_it_was():

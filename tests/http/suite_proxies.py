@@ -5,8 +5,7 @@ The upstream is a name that nobody resolves, so that a call arrives only through
 import base64
 
 import harness
-from harness import USD, Host
-from upstreams import Listener, Upstream
+from harness import USD, Host, Listener, Upstream
 
 NAME = "provider.test"
 NAMES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",

@@ -3,8 +3,7 @@
 import json
 
 import harness
-from harness import USD, Host, check_books, world
-from upstreams import Upstream
+from harness import USD, Host, Upstream, check_books, world
 
 PATH = harness.PATH["responses"]
 CODEX = {"originator": "codex_exec", "user_agent": "codex_exec/0.169.0"}
@@ -132,11 +131,11 @@ def code_in_a_container_is_held_and_its_container_booked():
             ((code,), {"type": "auto", "memory_limit": "4g"}, 12_000_000),
             ((message,), {"type": "auto", "file_ids": ["file_1"]}, 3_000_000),
             ((message,), {"type": "auto"}, 0)):
-        with harness.Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
+        with Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
             tools = [{"type": "code_interpreter", "container": container}]
             answer = host.post(PATH, _body(tools=tools, max_output_tokens=100))
             assert answer.status == 200, answer
-            sent = json.loads(upstream.requests[0].split(b"\r\n\r\n", 1)[1])
+            sent = json.loads(upstream.requests[0][1])
             assert sent["max_tool_calls"] == 5, sent
             host.settle()
             assert host.spent() == tokens + fee, (host.spent(), tokens + fee)

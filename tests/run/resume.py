@@ -115,11 +115,13 @@ def cut(world):
 
 def killed(world):
     """A run whose pawl was killed goes on with what it had left; what was held is spent."""
+    world.provider.control(default={"hang_after": 6})
     process = world.start([], "part", "say:ready", "wait")
     expect_line(process, "first")
     expect_line(process, "ready")
     process.kill()
     process.wait()
+    world.provider.control(default={})
     words = [sys.executable, AGENT, "call"]
     status, _, stderr = resume(world, "--resume", "last", words=words)
     assert status == 0, stderr
