@@ -15,6 +15,7 @@
 #include "cli/open.h"
 #include "gateway/price.h"
 #include "gateway/price_tier.h"
+#include "gateway/usage.h"
 
 enum { OPTION_ALL = 1, OPTION_JSON, OPTION_PRICES, OPTION_DATA_DIR };
 
@@ -37,6 +38,80 @@ static const char *rate_text(const struct pawl_price *price,
         return "?";
     }
     return pawl_money_format_usd(scaled, out);
+}
+
+/* What the vendors that can be metered bill beside tokens, and who does. */
+static const struct {
+    enum pawl_price_kind kind;
+    const char *providers;
+    const char *words; /* in front of a price of `count` pieces */
+    int64_t count;
+} fees[] = {
+    {PAWL_PRICE_WEB_SEARCHES, "anthropic openai google", "a web search", 1},
+    {PAWL_PRICE_FILE_SEARCHES, "openai", "a file search", 1},
+    {PAWL_PRICE_CONTAINER_MINUTES, "openai", "20 minutes of a container's gigabyte", 20},
+    {PAWL_PRICE_CONTAINER_MINUTES, "anthropic", "an hour of a container", 60},
+};
+
+static bool has_fee(const struct pawl_price *price, size_t fee)
+{
+    return price->provider.bytes > 0 &&
+           pawl_slice_find(pawl_slice_str(fees[fee].providers), price->provider) != SIZE_MAX;
+}
+
+static void write_fees_and_tiers(struct pawl_json_writer *json, const struct pawl_price *price)
+{
+    pawl_json_key(json, "fees");
+    pawl_json_object_begin(json);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(fees); i++) {
+        if (has_fee(price, i)) {
+            pawl_json_member_i64(json, pawl_price_kind_name(fees[i].kind),
+                                 pawl_price_rate(price, fees[i].kind, 0));
+        }
+    }
+    pawl_json_object_end(json);
+    struct pawl_usage_tier tiers[PAWL_USAGE_TIERS_MAX];
+    size_t count = pawl_usage_tiers(price, tiers);
+    pawl_json_key(json, "service_tiers");
+    pawl_json_object_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        pawl_json_member_i64(json, tiers[i].name, tiers[i].permille);
+    }
+    pawl_json_object_end(json);
+}
+
+/* To a millionth of a dollar, for people: a rate that is no whole number was rounded up. */
+static const char *
+fee_text(const struct pawl_price *price, size_t fee, char out[static PAWL_MONEY_TEXT_BYTES])
+{
+    int64_t cost = 0;
+    int64_t pieces = fees[fee].count * (int64_t)price->multiplier_permille;
+    if (!pawl_money_mul_div_ceil(pawl_price_rate(price, fees[fee].kind, 0), pieces,
+                                 pawl_price_per(fees[fee].kind) * 1000, &cost)) {
+        return "?";
+    }
+    return pawl_money_format_usd((cost + 50) / 100 * 100, out);
+}
+
+/* Below the table of one model. */
+static void print_fees_and_tiers(const struct pawl_price *price)
+{
+    const char *before = "\nTools that the provider runs: ";
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(fees); i++) {
+        char text[PAWL_MONEY_TEXT_BYTES];
+        if (has_fee(price, i)) {
+            printf("%s%s %s", before, fees[i].words, fee_text(price, i, text));
+            before = ", ";
+        }
+    }
+    fputs(before[0] == ',' ? ".\n" : "", stdout);
+    struct pawl_usage_tier tiers[PAWL_USAGE_TIERS_MAX];
+    size_t count = pawl_usage_tiers(price, tiers);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s%s %lld.%02lldx%s", i == 0 ? "Service tiers, of the rates above: " : ", ",
+               tiers[i].name, (long long)(tiers[i].permille / 1000),
+               (long long)(tiers[i].permille % 1000 / 10), i + 1 == count ? ".\n" : "");
+    }
 }
 
 static void write_json(const struct pawl_price *price)
@@ -69,6 +144,7 @@ static void write_json(const struct pawl_price *price)
         pawl_json_object_end(&json);
     }
     pawl_json_array_end(&json);
+    write_fees_and_tiers(&json, price);
     pawl_json_object_end(&json);
     pawl_cli_print_line(&line);
 }
@@ -108,6 +184,25 @@ bool pawl_cli_is_metered(const struct pawl_price *price)
            pawl_slice_equal_str(price->provider, "openai") ||
            pawl_slice_equal_str(price->provider, "google") ||
            pawl_slice_equal_str(price->date, "override");
+}
+
+/* As the gateway finds it for the vendor of that name, or else for an upstream nobody knows. */
+static bool find_model(const struct pawl_price_book *book,
+                       const char *model,
+                       int64_t now_us,
+                       struct pawl_price *ret_price)
+{
+    static const char *const vendors[] = {"anthropic", "openai", "google"};
+    struct pawl_price_query query = {.model = pawl_slice_str(model), .at_us = now_us};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(vendors) && model[0] != '\0'; i++) {
+        query.provider = pawl_slice_str(vendors[i]);
+        if (pawl_price_lookup(book, query, ret_price) &&
+            ret_price->match != PAWL_PRICE_MATCH_ELSEWHERE) {
+            return true;
+        }
+    }
+    query.provider = PAWL_SLICE_NONE;
+    return model[0] != '\0' && pawl_price_lookup(book, query, ret_price);
 }
 
 struct listing {
@@ -184,8 +279,8 @@ static int run_prices(const struct pawl_cli_call *call)
         listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
     }
     struct pawl_price price;
-    struct pawl_price_query query = {.model = pawl_slice_str(model), .at_us = now_us};
-    if (model[0] != '\0' && pawl_price_lookup(book, query, &price)) {
+    bool one = find_model(book, model, now_us, &price);
+    if (one) {
         show(&listing, &price);
     } else {
         bool all = pawl_cli_has(call, OPTION_ALL) || model[0] != '\0';
@@ -193,6 +288,9 @@ static int run_prices(const struct pawl_cli_call *call)
     }
     if (!listing.json) {
         pawl_cli_table_print(listing.table, stdout);
+    }
+    if (one && !listing.json) {
+        print_fees_and_tiers(&price);
     }
     if (listing.count == 0) {
         status = nothing_found(call, book, path, model, now_us);

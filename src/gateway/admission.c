@@ -141,7 +141,8 @@ static void usage_of(const struct decider *decider, struct form form, struct paw
 {
     const struct pawl_model_request *request = decider->query->request;
     struct uses uses = count_uses(decider->query, form.uses);
-    struct pawl_usage usage = {.modifiers = request->modifiers | decider->query->modifiers};
+    struct pawl_usage usage = {
+        .modifiers = pawl_usage_dearest(request->modifiers | decider->query->modifiers)};
     int64_t input = input_of(decider, form, &uses);
     int64_t output = clamp_count((pawl_i128)form.output * request->choices * request->passes);
     pawl_usage_set(&usage, decider->input_field, clamp_count((pawl_i128)input * request->passes));

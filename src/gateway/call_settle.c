@@ -206,7 +206,7 @@ static int64_t rate_of(const struct pawl_model_call *call,
     }
     struct pawl_cost expected;
     struct pawl_usage asked = *usage;
-    asked.modifiers = call->request.modifiers | call->query.modifiers;
+    asked.modifiers = pawl_usage_dearest(call->request.modifiers | call->query.modifiers);
     pawl_usage_cost(&call->price, &asked, &expected);
     int64_t permille = 0;
     int64_t cost = bill->costs[0].total_microcents; /* of other parts the usage is another */
@@ -452,6 +452,10 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         result = *pawl_meter_result(&call->answer.meter);
     }
     bool estimated = complete_usage(call, &result);
+    if (estimated) {
+        struct pawl_usage *usage = &result.parts[0].usage;
+        usage->modifiers = pawl_usage_dearest(usage->modifiers);
+    }
     add_container_minutes(call, &result);
     struct pawl_meter_bill_query query = {
         .book = gateway->options.prices,

@@ -43,7 +43,7 @@ bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options
         .result.part_count = 1,
     };
     if (meter->ops->rate_unsaid) {
-        meter->result.parts[0].usage.modifiers = options.modifiers_asked;
+        meter->result.parts[0].usage.modifiers = pawl_usage_dearest(options.modifiers_asked);
     }
     pawl_arena_init(&meter->scratch, SCRATCH_BYTES_MAX);
     return true;

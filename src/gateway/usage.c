@@ -100,37 +100,49 @@ int64_t pawl_usage_tokens(const struct pawl_usage *usage)
     return pawl_usage_input_tokens(usage) + pawl_usage_output_tokens(usage);
 }
 
+/* As requests and answers call them; what is not here is the standard rate: "auto", "default",
+ * "standard", and what was paid for beforehand ("scale", Anthropic's "priority", Vertex AI's
+ * "PROVISIONED_THROUGHPUT"). */
+static const struct {
+    const char *name;
+    uint32_t modifiers;
+    bool gemini; /* else OpenAI, and whoever speaks its API */
+} tiers[] = {
+    {"batch", PAWL_MODIFIER_DISCOUNT, false},
+    {"flex", PAWL_MODIFIER_DISCOUNT, false},
+    {"priority", PAWL_MODIFIER_PRIORITY, false},
+    {"fast", PAWL_MODIFIER_PRIORITY, false},
+    {"ultrafast", PAWL_MODIFIER_ULTRAFAST, false},
+    {"batch", PAWL_MODIFIER_DISCOUNT, true},
+    {"flex", PAWL_MODIFIER_DISCOUNT, true},
+    {"SERVICE_TIER_FLEX", PAWL_MODIFIER_DISCOUNT, true},
+    {"ON_DEMAND_FLEX", PAWL_MODIFIER_DISCOUNT, true},
+    {"priority", PAWL_MODIFIER_PRIORITY, true},
+    {"SERVICE_TIER_PRIORITY", PAWL_MODIFIER_PRIORITY, true},
+    {"ON_DEMAND_PRIORITY", PAWL_MODIFIER_PRIORITY, true},
+};
+
 uint32_t pawl_usage_modifiers_of_tier(enum pawl_dialect dialect, struct pawl_slice tier)
 {
-    if (pawl_slice_equal_str(tier, "batch") || pawl_slice_equal_str(tier, "flex")) {
-        return PAWL_MODIFIER_DISCOUNT;
+    bool gemini = dialect == PAWL_DIALECT_GEMINI || dialect == PAWL_DIALECT_GEMINI_EMBED;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tiers) && dialect != PAWL_DIALECT_ANTHROPIC; i++) {
+        if (tiers[i].gemini == gemini &&
+            pawl_slice_equal_nocase(tier, pawl_slice_str(tiers[i].name))) {
+            return tiers[i].modifiers;
+        }
     }
-    if (dialect == PAWL_DIALECT_GEMINI) {
-        return pawl_slice_equal_nocase(tier, PAWL_SLICE("priority")) ||
-                       pawl_slice_equal_str(tier, "SERVICE_TIER_PRIORITY") ||
-                       pawl_slice_equal_str(tier, "ON_DEMAND_PRIORITY")
-                   ? PAWL_MODIFIER_PRIORITY
-                   : 0;
-    }
-    if (dialect == PAWL_DIALECT_ANTHROPIC) {
-        return 0; /* "priority" is capacity that was paid for beforehand, at standard rates */
-    }
-    if (pawl_slice_equal_str(tier, "priority") || pawl_slice_equal_str(tier, "fast")) {
-        return PAWL_MODIFIER_PRIORITY;
-    }
-    return pawl_slice_equal_str(tier, "ultrafast") ? PAWL_MODIFIER_ULTRAFAST : 0;
+    return 0;
 }
 
 uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
                                          const struct pawl_json *json,
                                          uint32_t root)
 {
-    static const char *const tiers[] = {"batch", "flex", "priority", "fast", "ultrafast"};
     uint32_t tier = pawl_json_get(json, root, "service_tier");
     uint32_t modifiers = 0;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(tiers); i++) {
-        if (pawl_json_string_is(json, tier, tiers[i])) {
-            modifiers = pawl_usage_modifiers_of_tier(dialect, pawl_slice_str(tiers[i]));
+        if (pawl_json_string_is(json, tier, tiers[i].name)) {
+            modifiers = pawl_usage_modifiers_of_tier(dialect, pawl_slice_str(tiers[i].name));
         }
     }
     if (dialect == PAWL_DIALECT_ANTHROPIC) {

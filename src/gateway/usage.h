@@ -73,7 +73,7 @@ enum pawl_usage_modifier {
     PAWL_MODIFIER_ULTRAFAST = 1u << 2, /* OpenAI: service tier "ultrafast" */
     PAWL_MODIFIER_US_ONLY = 1u << 3,   /* Anthropic: inference_geo "us" */
     PAWL_MODIFIER_REGIONAL = 1u << 4,  /* OpenAI: a regional host; the caller knows the upstream */
-    PAWL_MODIFIER_DISCOUNT = 1u << 5,  /* batch or flex: noted, and priced as standard */
+    PAWL_MODIFIER_DISCOUNT = 1u << 5,  /* batch or flex: of an answer only; holds never have it */
     PAWL_MODIFIER_SEARCH_PREVIEW = 1u << 6 /* OpenAI: web search at the preview tool's fee */
 };
 
@@ -106,10 +106,15 @@ int64_t pawl_usage_output_tokens(const struct pawl_usage *usage);
 int64_t pawl_usage_tokens(const struct pawl_usage *usage);
 
 /* The modifiers that a request asks for, so that an estimate can know them; the answer says which
- * it got. `root` is the request's object. */
+ * it got. Estimates leave a discount out (pawl_usage_dearest). `root` is the request's object. */
 uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
                                          const struct pawl_json *json,
                                          uint32_t root);
+/* Without those that make a call cheaper: what may be held, or booked while nobody knows better. */
+static inline uint32_t pawl_usage_dearest(uint32_t modifiers)
+{
+    return modifiers & ~(uint32_t)PAWL_MODIFIER_DISCOUNT;
+}
 /* The same from the name of a service tier. */
 uint32_t pawl_usage_modifiers_of_tier(enum pawl_dialect dialect, struct pawl_slice tier);
 /* Whether a model of OpenAI's thinks before it answers, unless it is told not to. */
@@ -139,6 +144,15 @@ struct pawl_cost {
 void pawl_usage_cost(const struct pawl_price *price,
                      const struct pawl_usage *usage,
                      struct pawl_cost *ret_cost);
+/* The tiers that a vendor sells beside the standard one, as `pawl prices` calls them. */
+enum { PAWL_USAGE_TIERS_MAX = 8 };
+struct pawl_usage_tier {
+    const char *name;
+    int64_t permille; /* of the rates for fresh tokens */
+};
+size_t pawl_usage_tiers(const struct pawl_price *price,
+                        struct pawl_usage_tier ret_tiers[PAWL_USAGE_TIERS_MAX]);
+
 /* What `usage.modifiers` multiply the token rates with, per mille: 1000 without any. */
 int64_t pawl_usage_premium_permille(const struct pawl_price *price, uint32_t modifiers);
 

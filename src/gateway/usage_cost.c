@@ -3,9 +3,10 @@
  * usage_cost.c: buckets times rates.
  *
  * One line a bucket, each rounded up once, the total is their sum and nothing else (U3). All
- * multipliers go into the one product, so that nothing is rounded in between. Discounts that
- * the book does not know (batch, flex, cheaper hours) are not given: a budget may then be
- * charged more than the bill, never less.
+ * multipliers go into the one product, so that nothing is rounded in between. A discount is given
+ * where the vendor documents it for all of its models and the answer says that it applies; holds
+ * never count on one. Others (cheaper hours, other vendors' flex) are not given: a budget may then
+ * be charged more than the bill, never less.
  *
  * Products stay within 128 bits: a count is below 2^34, a rate below 2^49
  * (PRICE_MICROCENTS_MAX, doubled and more by fallbacks), the factor below 2^41.
@@ -18,12 +19,15 @@
 /* Factors are kept in billionths: the user's and two of the vendor's, per mille each. */
 #define FACTOR_ONE INT64_C(1000000000)
 
+enum { DISCOUNT_PERMILLE = 500 };
+
 /* What the vendors charge for faster or regional service, per mille of the token rates. The
  * first entry that fits counts; a model that is not listed gets the dearest known. Seen in
  * November 2026:
  *   Anthropic fast mode     6x Opus 4.6 and 4.7, 2x since Opus 4.8  its page "Fast mode"
  *   Anthropic US only       1.1x on Opus 4.6 and later models       "Data residency"
  *   OpenAI fast (priority)  2x, 2.5x for GPT-5.5, less for GPT-4.x  "Fast mode"
+ *   Google priority         1.75x to 2x                             "Optimization"
  *   OpenAI ultrafast        6x (3x for some, for a while)           "Ultrafast mode"
  *   OpenAI regional hosts   1.1x on GPT-5.4 and later models        the models' own pages
  */
@@ -42,6 +46,7 @@ static const struct premium {
     {"openai", "gpt-5", PAWL_MODIFIER_PRIORITY, 2000},
     {"openai", "gpt-6", PAWL_MODIFIER_PRIORITY, 2000},
     {"openai", "o", PAWL_MODIFIER_PRIORITY, 2000},
+    {"google", "", PAWL_MODIFIER_PRIORITY, 2000},
     {"", "", PAWL_MODIFIER_PRIORITY, 2500},
     {"", "", PAWL_MODIFIER_ULTRAFAST, 6000},
     {"", "", PAWL_MODIFIER_REGIONAL, 1100},
@@ -130,14 +135,40 @@ static int64_t line_cost_ceil(const struct pawl_cost_line *line, int64_t factor)
     return cost > (pawl_u128)PAWL_AMOUNT_MAX ? PAWL_AMOUNT_MAX : (int64_t)cost;
 }
 
+/* What is left of the token rates where an answer says that it was served when there was room, or
+ * in a batch: half at OpenAI ("Flex processing"), cached input included, and at Google
+ * ("Optimization"), which does not say it of cached tokens. */
+static int64_t
+discount_permille(const struct pawl_price *price, uint32_t modifiers, enum pawl_price_kind kind)
+{
+    bool cached = kind == PAWL_PRICE_CACHE_READ || kind == PAWL_PRICE_CACHE_WRITE ||
+                  kind == PAWL_PRICE_CACHE_WRITE_LONG || kind == PAWL_PRICE_CACHE_AUDIO_READ ||
+                  kind == PAWL_PRICE_CACHE_IMAGE_READ;
+    bool given = pawl_slice_equal_str(price->provider, "openai") ||
+                 (pawl_slice_equal_str(price->provider, "google") && !cached);
+    bool asked = (modifiers & (uint32_t)PAWL_MODIFIER_DISCOUNT) != 0;
+    return asked && given && speed_permille(price, modifiers) == 1000 ? DISCOUNT_PERMILLE : 1000;
+}
+
 /* Everything about a call that its lines have in common. */
 struct terms {
     const struct pawl_price *price;
     int64_t input_tokens;
     int64_t token_factor; /* billionths */
     int64_t piece_factor; /* fees are not subject to the vendor's premiums */
+    uint32_t modifiers;
     bool search_preview;
 };
+
+/* Rounded up, so that a factor with many digits is not lowered by the discount's. */
+static int64_t line_factor(const struct terms *terms, enum pawl_price_kind kind)
+{
+    if ((int)kind >= PAWL_PRICE_TOKEN_KIND_COUNT) {
+        return terms->piece_factor;
+    }
+    int64_t discount = discount_permille(terms->price, terms->modifiers, kind);
+    return (terms->token_factor * discount + 999) / 1000;
+}
 
 static int64_t line_rate(const struct terms *terms, enum pawl_price_kind kind)
 {
@@ -163,9 +194,8 @@ static void add_line(const struct terms *terms,
     if (line.rate_microcents == 0) {
         return;
     }
-    bool tokens = (int)kind < PAWL_PRICE_TOKEN_KIND_COUNT;
     int64_t left = PAWL_AMOUNT_MAX - cost->total_microcents;
-    line.microcents = line_cost_ceil(&line, tokens ? terms->token_factor : terms->piece_factor);
+    line.microcents = line_cost_ceil(&line, line_factor(terms, kind));
     if (line.microcents >= left) {
         cost->capped = true;
         line.microcents = left;
@@ -203,11 +233,13 @@ void pawl_usage_cost(const struct pawl_price *price,
         .token_factor = user * speed_permille(price, usage->modifiers) *
                         place_permille(price, usage->modifiers),
         .piece_factor = user * (FACTOR_ONE / PRICE_MULTIPLIER_ONE),
+        .modifiers = usage->modifiers,
         .search_preview = (usage->modifiers & PAWL_MODIFIER_SEARCH_PREVIEW) != 0,
     };
     bool reasoning_apart =
         line_rate(&terms, PAWL_PRICE_REASONING) != line_rate(&terms, PAWL_PRICE_OUTPUT);
-    struct pawl_cost cost = {.token_factor_millionths = (terms.token_factor + 999) / 1000};
+    struct pawl_cost cost = {.token_factor_millionths =
+                                 (line_factor(&terms, PAWL_PRICE_INPUT) + 999) / 1000};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(lines); ++i) {
         int64_t quantity = line_quantity(usage, lines[i].field, reasoning_apart);
         PAWL_ASSERT(quantity >= 0);
@@ -215,4 +247,36 @@ void pawl_usage_cost(const struct pawl_price *price,
     }
     add_line(&terms, PAWL_PRICE_REQUESTS, 1, &cost);
     *ret_cost = cost;
+}
+
+/* --- Tiers, for people ---------------------------------------------------------------------- */
+
+static const struct {
+    const char *provider;
+    const char *name;
+    uint32_t modifier;
+} tiers[] = {
+    {"anthropic", "fast", PAWL_MODIFIER_FAST},
+    {"anthropic", "us_only", PAWL_MODIFIER_US_ONLY},
+    {"openai", "priority", PAWL_MODIFIER_PRIORITY},
+    {"openai", "ultrafast", PAWL_MODIFIER_ULTRAFAST},
+    {"openai", "flex", PAWL_MODIFIER_DISCOUNT},
+    {"openai", "regional", PAWL_MODIFIER_REGIONAL},
+    {"google", "priority", PAWL_MODIFIER_PRIORITY},
+    {"google", "flex", PAWL_MODIFIER_DISCOUNT},
+};
+
+size_t pawl_usage_tiers(const struct pawl_price *price,
+                        struct pawl_usage_tier ret_tiers[PAWL_USAGE_TIERS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(tiers); i++) {
+        if (pawl_slice_equal_str(price->provider, tiers[i].provider)) {
+            PAWL_ASSERT(count < PAWL_USAGE_TIERS_MAX);
+            int64_t premium = pawl_usage_premium_permille(price, tiers[i].modifier);
+            int64_t discount = discount_permille(price, tiers[i].modifier, PAWL_PRICE_INPUT);
+            ret_tiers[count++] = (struct pawl_usage_tier){tiers[i].name, premium * discount / 1000};
+        }
+    }
+    return count;
 }

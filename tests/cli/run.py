@@ -282,6 +282,17 @@ def prices_are_found_listed_and_suggested(cli):
     expect(done, 1, err="no price is known.*\nNear it: .*claude-sonnet-4-5")
     assert ".local/state/pawl/prices.json, as in\n" in done.stderr
     json.loads(done.stderr.splitlines()[-1])
+    expect(cli("prices", "claude-opus-5"), 0, out=r"anthropic/claude-opus-5 ")
+    expect(cli("prices", "claude-opus-5"), 0,
+           out=r"a web search \$0\.01, an hour of a container \$0\.05\.")
+    expect(cli("prices", "gpt-6.1-sol"), 0, out=r"priority 2\.00x, ultrafast 6\.00x, flex 0\.50x")
+    expect(cli("prices", "gemini-3.5-flash"), 0, out=r"a web search \$0\.014\.\nService tiers")
+    assert "Tools" not in cli("prices", "llama-3.3-70b-versatile").stdout
+    told = json.loads(cli("prices", "--json", "gpt-6.1-sol").stdout)
+    assert told["fees"] == {"per_1000_web_searches": 1_000_000_000,
+                            "per_1000_file_searches": 250_000_000,
+                            "per_1000_container_minutes": 150_000_000}, told
+    assert told["service_tiers"]["flex"] == 500, told
     for line in cli("prices", "--all", "--json").stdout.splitlines():
         assert 1 <= json.loads(line)["tier"] <= 6, line
     with tempfile.TemporaryDirectory() as data:

@@ -180,3 +180,78 @@ def eight_conversations_at_once_are_booked_apart():
         assert all(answer.status == 200 and answer.whole for answer in answers)
         assert provider.ledger()["peak"] > 1
         check_books(provider, host)
+
+
+# Dialect, the tier that the request names, the one that the answer tells (None: it does not), and
+# what the hold and the bill are beside those of the standard rate.
+TIERS = (
+    ("openai", None, "default", 1, 1), ("openai", "auto", "default", 1, 1),
+    ("openai", "default", None, 1, 1), ("openai", "scale", "scale", 1, 1),
+    ("openai", "flex", "flex", 1, 0.5), ("openai", "flex", "default", 1, 1),
+    ("openai", "flex", None, 1, 1), ("openai", "priority", "priority", 2, 2),
+    ("openai", "fast", "priority", 2, 2), ("openai", "priority", "default", 2, 1),
+    ("openai", "ultrafast", "ultrafast", 6, 6), ("openai", "auto", "priority", 1, 2),
+    ("responses", "auto", "default", 1, 1), ("responses", "flex", "flex", 1, 0.5),
+    ("responses", "priority", "priority", 2, 2), ("responses", "auto", "priority", 1, 2),
+    ("anthropic", "auto", "standard", 1, 1), ("anthropic", "auto", "priority", 1, 1),
+    ("anthropic", "standard_only", "standard", 1, 1), ("anthropic", None, "batch", 1, 1),
+    ("gemini", None, None, 1, 1), ("gemini", "flex", "flex", 1, 0.5),
+    ("gemini", "SERVICE_TIER_FLEX", None, 1, 1), ("gemini", "flex", "standard", 1, 1),
+    ("gemini", "priority", "priority", 2, 2), ("gemini", "SERVICE_TIER_PRIORITY", None, 2, 2),
+    ("gemini", "priority", "standard", 2, 1),
+)
+
+
+def _tier_answer(dialect, tier):
+    """100 tokens in and 10 out, served at a tier."""
+    told = {} if tier is None else {"service_tier": tier}
+    if dialect == "openai":
+        choice = {"index": 0, "finish_reason": "stop", "message": {}}
+        body = {"model": "gpt-4o", "choices": [choice],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 10}, **told}
+    elif dialect == "responses":
+        body = {"model": "gpt-4o", "status": "completed", "output": [], **told,
+                "usage": {"input_tokens": 100, "output_tokens": 10}}
+    elif dialect == "anthropic":
+        body = {"type": "message", "model": "claude-sonnet-4-5", "content": [],
+                "stop_reason": "end_turn",
+                "usage": {"input_tokens": 100, "output_tokens": 10, **told}}
+    else:
+        used = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110}
+        used |= {} if tier is None else {"serviceTier": tier}
+        body = {"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": "Done"}]}}],
+                "modelVersion": harness.GEMINI, "usageMetadata": used}
+    body = json.dumps(body)
+    return (f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            f"content-length: {len(body)}\r\n\r\n{body}").encode()
+
+
+def _tier_call(dialect, asked, answered):
+    """What was held and what was booked."""
+    with harness.Upstream(_tier_answer(dialect, answered)) as upstream, \
+            harness.Host(upstream, usd=20 * harness.USD) as host:
+        if dialect == "gemini":
+            body = {"contents": [{"role": "user", "parts": [{"text": "Go on."}]}],
+                    "generationConfig": {"maxOutputTokens": 1000}}
+            body |= {} if asked is None else {"serviceTier": asked}
+            answer = host.post(f"gemini/v1beta/models/{harness.GEMINI}:generateContent", body)
+        else:
+            limit = "max_output_tokens" if dialect == "responses" else "max_tokens"
+            answer = host.call(dialect, service_tier=asked, **{limit: 1000})
+        assert answer.status == 200, answer
+        host.settle()
+        return host.records("RESERVE")[0]["asked"]["USD_MICROCENTS"], host.spent()
+
+
+def service_tiers_are_held_as_asked_and_booked_as_served():
+    """A dearer tier is held for when it is asked for; a cheaper one is only believed when told."""
+    standard = {dialect: _tier_call(dialect, None, None) for dialect, *_ in TIERS}
+    prices = {dialect: harness.PRICES[model] for dialect, model in
+              (*harness.MODEL.items(), ("gemini", harness.GEMINI))}
+    for dialect, asked, answered, held_as, booked_as in TIERS:
+        held, booked = _tier_call(dialect, asked, answered)
+        cost = (100 * prices[dialect]["input"] + 10 * prices[dialect]["output"]) // 1_000_000
+        row = (dialect, asked, answered, held, booked)
+        assert booked == cost * booked_as, (row, cost)
+        # The few microcents of rounding in a hold are not multiplied.
+        assert abs(held - standard[dialect][0] * held_as) < 200, (row, standard[dialect])
