@@ -344,37 +344,46 @@ static uint64_t sum_of(const struct pawl_borrower *borrower)
     return sum;
 }
 
-static void on_looked(struct pawl_lend_ask *ask)
+/* What somebody says of the limits who was asked for all of them. */
+static void hear_all(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer)
 {
-    struct pawl_borrower *borrower = ask->arg;
     const struct pawl_borrower_options *options = &borrower->options;
     bool was_out_of_reach = borrower->unreachable;
+    bool wanted = answer->wanted;
     uint64_t sum_before = sum_of(borrower);
-    borrower->looking = false;
-    borrower->looked_us = pawl_borrow_now_us(borrower);
-    pawl_borrow_set_reach(borrower, &ask->answer);
-    if (borrower->check_again) { /* That was asked before the change. */
-        borrower->check_again = false;
-        begin_look(borrower);
-    } else {
-        borrower->unknown =
-            pawl_failed(ask->answer.err) && (borrower->unknown || borrower->checking);
-        borrower->checking = false;
-    }
-    if (pawl_failed(ask->answer.err)) {
+    pawl_borrow_set_reach(borrower, answer);
+    if (pawl_failed(answer->err)) {
         pawl_borrow_serve(borrower);
         return;
     }
-    bool more = pawl_borrow_hear(borrower, &ask->answer) || was_out_of_reach;
+    bool more = pawl_borrow_hear(borrower, answer) || was_out_of_reach;
     bool hungry = is_hungry(borrower); /* before it is served */
     pawl_borrow_serve(borrower);
-    tick_units(borrower, ask->answer.wanted);
+    tick_units(borrower, wanted);
     if (sum_of(borrower) != sum_before && options->on_limits != NULL) {
         options->on_limits(options->arg);
     }
     /* Less may matter, too: a call that waits for others learns that they have spent it. */
     if ((more || hungry || is_hungry(borrower)) && options->on_more != NULL) {
         options->on_more(options->arg);
+    }
+}
+
+static void on_looked(struct pawl_lend_ask *ask)
+{
+    struct pawl_borrower *borrower = ask->arg;
+    bool too_early = borrower->check_again; /* It was asked before the change. */
+    borrower->looking = false;
+    borrower->check_again = false;
+    borrower->looked_us = pawl_borrow_now_us(borrower);
+    if (!too_early) {
+        borrower->unknown =
+            pawl_failed(ask->answer.err) && (borrower->unknown || borrower->checking);
+        borrower->checking = false;
+    }
+    hear_all(borrower, &ask->answer);
+    if (too_early && !borrower->looking) { /* Not before: it takes the place of this question. */
+        begin_look(borrower);
     }
 }
 

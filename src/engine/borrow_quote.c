@@ -135,14 +135,14 @@ static void limits_leave(const struct pawl_borrow_unit *unit, int64_t *ret_free,
     }
 }
 
-/* A limit that was lowered: what is spent and lent above it, and back again as it comes in. */
+/* A limit that was lowered: what is spent and lent above it. More than what is lent here, perhaps:
+ * then what comes free of a call's hold must not be spent either. */
 void pawl_borrow_park(struct pawl_borrow_unit *unit)
 {
-    int64_t over = 0;
+    unit->parked = 0;
     for (uint32_t i = 0; i < unit->limit_count; i++) {
-        over = pawl_max_i64(over, -left_of(unit, &unit->limits[i], false));
+        unit->parked = pawl_max_i64(unit->parked, -left_of(unit, &unit->limits[i], false));
     }
-    unit->parked = pawl_min_i64(over, pawl_max_i64(pawl_borrow_view(unit).remaining, 0));
 }
 
 struct pawl_denial pawl_borrow_denial(const struct pawl_borrow_unit *unit, int64_t asked)

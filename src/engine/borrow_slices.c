@@ -143,10 +143,7 @@ static bool hear_unit(struct pawl_borrow_unit *unit, const struct pawl_lend_answ
     } else {
         lift(unit);
     }
-    unit->parked = 0;
-    if (unit->budget != 0) {
-        pawl_borrow_park(unit);
-    }
+    pawl_borrow_park(unit);
     bool more = pawl_borrow_lender_left(unit) > left_before || (unit->lifted && !was_lifted);
     unit->refused = unit->refused && !more;
     return was_short && more;

@@ -8,6 +8,11 @@
  *   booked and lent >= what all runs have spent of it, and <= the limit
  * and at the end, when every run has ended or was settled: nothing is lent, and what is booked is
  * what the runs' ledgers have spent. Runs that end cleanly have used the limit up.
+ *
+ * In some worlds the limit is raised and lowered meanwhile, and runs keep something for a last
+ * call. There, too: from the moment at which a lower amount is acknowledged, nothing that is asked
+ * for after it is granted above it; what runs have spent and hold goes down to it, and never up
+ * again.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -32,13 +37,14 @@
 #define RUN_CAP  INT64_C(100000000)
 #define CALL_MAX INT64_C(900)
 
-enum { RUNS = 3, HOLDS = 4, WIRE = 64, SEEDS = 8, STEPS = 2500 };
+enum { RUNS = 3, HOLDS = 4, WIRE = 64, SEEDS = 5, STEPS = 2500 };
 
 struct hold {
     struct pawl_op op;
     struct run *run;
     bool used;
     bool asked;    /* the reserve is under way */
+    bool early;    /* … since before the limit was changed */
     bool settling; /* so is the commit */
     uint64_t id;
     int64_t amount;
@@ -52,6 +58,8 @@ struct run {
     struct pawl_subject subject;
     struct pawl_borrower *borrower; /* NULL: dead or ended */
     bool ended;
+    uint64_t changes_seen;
+    int64_t used_at_death;
     struct hold holds[HOLDS];
     uint64_t refused;
 };
@@ -73,6 +81,10 @@ struct world {
     struct letter *wire[WIRE];
     uint32_t wire_count;
     int64_t spent_before; /* by runs that died and were settled */
+    bool changing;        /* the limit changes */
+    uint64_t changes;
+    int64_t amount; /* of the limit */
+    int64_t bound;  /* of what all runs have spent and hold */
     uint64_t deaths;
 };
 
@@ -162,17 +174,26 @@ static void on_changed(struct pawl_limit_change *change)
     assert_true(pawl_ok(change->err));
 }
 
-static void set_limit(struct world *world)
+static void set_limit(struct world *world, int64_t amount)
 {
     struct pawl_limit_change change = {
         .limit = {.unit = USD,
-                  .amount = LIMIT,
+                  .amount = amount,
                   .zone = "UTC",
                   .window = {.kind = PAWL_WINDOW_CALENDAR, .period = PAWL_PERIOD_DAY}},
         .done = on_changed,
     };
     pawl_lender_change(world->lender, &change);
     pawl_engine_flush(world->kit.engine);
+}
+
+/* What a run asks before each reserve. */
+static bool has_changed(void *arg)
+{
+    struct run *run = arg;
+    bool changed = run->changes_seen != run->world->changes;
+    run->changes_seen = run->world->changes;
+    return changed;
 }
 
 static struct pawl_limit limit_of(const struct world *world)
@@ -198,7 +219,8 @@ static void kill_lender(struct world *world)
 
 static void begin_run(struct world *world, struct run *run)
 {
-    *run = (struct run){.world = world, .generation = run->generation + 1};
+    *run = (struct run){
+        .world = world, .generation = run->generation + 1, .changes_seen = world->changes};
     (void)snprintf(run->name, sizeof(run->name), "run_%u_%u", (unsigned)(run - world->runs),
                    run->generation);
     kit_init(&run->kit, draw(world, UINT64_MAX));
@@ -219,6 +241,8 @@ static void begin_run(struct world *world, struct run *run)
         .engine = run->kit.engine,
         .subject = &run->subject,
         .link = {.ask = on_ask, .arg = run},
+        .changed = has_changed,
+        .arg = run,
         .limits = &limit,
         .limit_count = 1,
     };
@@ -291,7 +315,7 @@ static void settle_call(struct run *run)
     submit(run, &commit, hold);
 }
 
-static int64_t spent_of(const struct run *run)
+static struct pawl_budget_view lent_to(const struct run *run)
 {
     struct pawl_scope_name scope = {
         .dimension = {PAWL_SLICE(PAWL_LENT_DIMENSION), PAWL_SLICE(PAWL_LENT_VALUE)}};
@@ -305,12 +329,28 @@ static int64_t spent_of(const struct run *run)
     if (there) {
         assert_true(view.remaining >= 0);
     }
-    return view.spent;
+    return view;
+}
+
+static int64_t spent_of(const struct run *run)
+{
+    return lent_to(run).spent;
+}
+
+static void keep(struct run *run, int64_t amount)
+{
+    struct pawl_authority *authority = pawl_borrower_authority(run->borrower);
+    struct pawl_keep keep = {.shared = amount};
+    int64_t free = 0;
+    int64_t room = 0;
+    assert_true(authority->ops->keep(authority, USD, &keep, &free, &room));
 }
 
 static void kill_run(struct run *run)
 {
     struct world *world = run->world;
+    struct pawl_budget_view lent = lent_to(run);
+    run->used_at_death = lent.spent + lent.reserved;
     run->borrower = NULL;
     kit_crash(&run->kit, draw(world, 2) == 0);
     for (uint32_t i = world->wire_count; i > 0; i--) {
@@ -422,7 +462,10 @@ static void settle_run(struct world *world, struct run *run)
         open_lender(world);
     }
     pawl_lent_free(&lent);
-    world->spent_before += spent_of(run);
+    int64_t spent = spent_of(run);
+    world->spent_before += spent;
+    /* What it had given back to itself just before it died may not have been durable. */
+    world->bound += pawl_max_i64(spent - run->used_at_death, 0);
     kit_free(&run->kit);
 }
 
@@ -501,6 +544,57 @@ static void check(struct world *world, bool all)
     }
 }
 
+/* --- A limit that changes ------------------------------------------------------------------ */
+
+/* What was asked for before the change may still be granted as it would have been then. */
+static int64_t early(const struct world *world)
+{
+    int64_t amount = 0;
+    for (size_t i = 0; i < RUNS; i++) {
+        const struct run *run = &world->runs[i];
+        for (size_t k = 0; k < HOLDS && run->borrower != NULL; k++) {
+            const struct hold *hold = &run->holds[k];
+            amount += hold->asked && hold->early ? hold->amount : 0;
+        }
+    }
+    return amount;
+}
+
+static int64_t used_by_all(const struct world *world)
+{
+    int64_t used = world->spent_before;
+    for (size_t i = 0; i < RUNS; i++) {
+        const struct run *run = &world->runs[i];
+        struct pawl_budget_view lent = {.spent = run->used_at_death};
+        lent = run->borrower != NULL ? lent_to(run) : lent;
+        used += lent.spent + lent.reserved;
+    }
+    return used;
+}
+
+static void change_limit(struct world *world, int64_t amount)
+{
+    set_limit(world, amount);
+    world->changes++;
+    world->amount = amount;
+    for (size_t i = 0; i < RUNS * HOLDS; i++) {
+        struct hold *hold = &world->runs[i / HOLDS].holds[i % HOLDS];
+        hold->early = hold->asked;
+    }
+    world->bound = pawl_max_i64(used_by_all(world) + early(world), amount);
+}
+
+static void check_bound(struct world *world)
+{
+    int64_t used = used_by_all(world);
+    if (used > world->bound) {
+        fail_msg("%lld used, at most %lld may be", (long long)used, (long long)world->bound);
+    }
+    int64_t may_be = used + early(world);
+    may_be = pawl_max_i64(may_be, world->amount);
+    world->bound = pawl_min_i64(may_be, world->bound);
+}
+
 static void step_run(struct world *world, struct run *run)
 {
     if (run->borrower == NULL) {
@@ -509,6 +603,9 @@ static void step_run(struct world *world, struct run *run)
             begin_run(world, run);
         }
         return;
+    }
+    if (world->changing && draw(world, 50) == 0) {
+        keep(run, (int64_t)draw(world, (uint64_t)(3 * CALL_MAX)));
     }
     switch (draw(world, 4)) {
     case 0:
@@ -544,7 +641,12 @@ static void step(struct world *world, bool deaths)
         advance(world, (int64_t)draw(world, (uint64_t)(2 * SECOND)));
     } else if (deaths && chance < 566) {
         advance(world, (int64_t)draw(world, (uint64_t)(400 * SECOND)));
-    } else if (deaths && chance < 568) {
+    } else if (deaths && world->changing && chance < 574) {
+        if (world->lender != NULL) {
+            int64_t around = pawl_min_i64(2 * used_by_all(world) + CALL_MAX, LIMIT);
+            change_limit(world, 1 + (int64_t)draw(world, (uint64_t)around));
+        }
+    } else if (deaths && !world->changing && chance < 568) {
         int64_t day = 86400 * SECOND;
         int64_t left = day - world->kit.time.real_us % day;
         advance(world, left > SECOND ? left - SECOND : 0); /* just before midnight */
@@ -580,6 +682,10 @@ static void finish(struct world *world)
             settle_run(world, &world->runs[i]);
             begin_run(world, &world->runs[i]);
         }
+    }
+    change_limit(world, LIMIT);
+    for (size_t i = 0; i < RUNS; i++) {
+        keep(&world->runs[i], 0);
     }
     for (int quiet = 0; quiet < 400; quiet++) {
         struct pawl_limit before = limit_of(world);
@@ -624,7 +730,7 @@ static void close_all(struct world *world)
     kit_free(&world->kit);
 }
 
-static void live(uint64_t seed, int steps)
+static void live(uint64_t seed, int steps, bool changing)
 {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
@@ -632,14 +738,18 @@ static void live(uint64_t seed, int steps)
     kit_init(&world->kit, draw(world, UINT64_MAX));
     world->kit.accept_clock = true;
     world->kit.idempotency_ttl_us = pawl_lender_config().idempotency_ttl_us;
+    world->changing = changing;
     open_lender(world);
-    set_limit(world);
+    change_limit(world, LIMIT);
     for (size_t i = 0; i < RUNS; i++) {
         begin_run(world, &world->runs[i]);
     }
     for (int i = 0; i < steps; i++) {
         step(world, true);
         check(world, i % 100 == 0);
+        if (changing) {
+            check_bound(world);
+        }
     }
     finish(world);
     struct pawl_limit limit = limit_of(world);
@@ -664,11 +774,12 @@ static void no_death_loses_or_lets_through(void **state)
     (void)state;
     static const uint64_t found[] = {20261123, 20261126};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(found); i++) {
-        live(found[i], STEPS);
+        live(found[i], STEPS, false);
     }
     uint64_t seed = seed_for("test_lending");
     for (uint64_t i = 0; i < SEEDS; i++) {
-        live(seed + i, STEPS);
+        live(seed + i, STEPS, false);
+        live(seed + i, STEPS, true);
     }
 }
 
