@@ -19,6 +19,14 @@ static int64_t held_output(const struct pawl_model_call *call)
     return call->output_held * call->request.choices * call->request.passes;
 }
 
+/* Whether the model may have thought out of sight. */
+static bool may_hide(const struct pawl_model_call *call)
+{
+    const struct pawl_estimate_output *learned = &call->query.learned;
+    bool shown = pawl_meter_shows_all(&call->answer.meter) && !learned->secret;
+    return (call->request.hidden || learned->hidden) && !shown;
+}
+
 /* What was produced and does not show has taken its time. */
 static int64_t unseen_output(const struct pawl_model_call *call)
 {
@@ -50,7 +58,7 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
     }
     int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
     int64_t estimate = pawl_estimate_visible_tokens(&call->query.learned, bytes);
-    if (call->request.hidden || call->query.learned.hidden) {
+    if (may_hide(call)) {
         estimate = stream ? pawl_max_i64(estimate, unseen_output(call)) : held;
     }
     estimate = pawl_min_i64(estimate, held);
@@ -266,6 +274,7 @@ static void learn(struct pawl_model_call *call,
                               ? call->admission.ceiling * call->request.choices
                               : 0,
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
+        .shows_all = answer->meter_made && pawl_meter_shows_all(&answer->meter),
         .visible_bytes = result->visible_bytes,
         .rate_permille = rate_of(call, usage, bill),
     };

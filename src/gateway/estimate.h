@@ -119,6 +119,7 @@ struct pawl_estimate_sample {
     int64_t output_tokens;
     int64_t output_ceiling;   /* what the request allowed, over all choices; 0: nothing was said */
     int64_t reasoning_tokens; /* of the output, hidden from the stream */
+    bool shows_all;           /* though nothing had told of them, see pawl_meter_shows_all */
     int64_t visible_bytes;    /* of text that came in the answer */
     int64_t stream_us;        /* from its first event to its last; 0: not a stream */
     /* Of tools of the provider whose uses nothing bounds: */
@@ -138,6 +139,7 @@ struct pawl_estimate_output {
     uint32_t answers;   /* settled lately with the provider's own figures */
     uint32_t samples;   /* of answers with visible text only */
     bool hidden;        /* reasoning was seen that the stream did not show */
+    bool secret;        /* … and of which nothing told */
     int64_t tokens_p25; /* of a whole answer */
     int64_t tokens_p95;
     int64_t tokens_p99;

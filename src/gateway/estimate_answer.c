@@ -38,6 +38,7 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
     }
     if (sample->reasoning_tokens > 0) {
         model->hidden = true;
+        model->secret = model->secret || sample->shows_all;
     }
     if (sample->output_tokens <= 0 || sample->output_tokens > ESTIMATE_TOKENS_PLAUSIBLE) {
         return;
@@ -132,6 +133,7 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     add_tools(entry, &output);
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
+    output.secret = entry->secret;
     output.tokens_p25 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 250);
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
     output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);

@@ -61,6 +61,7 @@ struct estimate_model {
     struct estimate_surprises surprises[2];
     uint64_t long_texts; /* of ASCII, that taught the ratio */
     bool hidden;
+    bool secret;
     struct estimate_overrun overruns[ESTIMATE_OVERRUNS_MAX]; /* of the newest calls, as a ring */
     uint64_t overrun_count;                                  /* of calls whose ceiling is known */
     uint32_t rates[ESTIMATE_RATES_MAX]; /* permille of the newest calls, as a ring; 0: none yet */

@@ -302,6 +302,15 @@ void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool o
     }
 }
 
+bool pawl_meter_shows_all(const struct pawl_meter *meter)
+{
+    const struct pawl_meter_result *result = &meter->result;
+    bool tells =
+        meter->dialect == PAWL_DIALECT_ANTHROPIC || meter->dialect == PAWL_DIALECT_OPENAI_RESPONSES;
+    return tells && result->visible_bytes > 0 && !result->thought && result->hidden_bytes == 0 &&
+           result->server_tool_calls == 0 && result->part_count == 1;
+}
+
 /* --- Text. -------------------------------------------------------------------------------- */
 
 void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes)

@@ -61,6 +61,7 @@ struct pawl_meter_result {
     int64_t tool_tokens; /* of the input, what the provider's tools brought in, where it is told */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
     int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
+    bool thought;          /* a block of thinking has opened, whether it shows or not */
     bool started;          /* something of an answer was seen */
     bool finished;         /* every choice has said why it stopped */
     bool terminal;         /* the stream has ended as it should, or a whole body was read */
@@ -114,6 +115,10 @@ void pawl_meter_free(struct pawl_meter *meter);
 void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body);
 /* One event of a stream: its name (may be empty) and its data. */
 void pawl_meter_on_event(struct pawl_meter *meter, struct pawl_slice name, struct pawl_slice data);
+
+/* Whether all that was produced so far shows. Anthropic and Responses open a block of its own when
+ * a model begins to think, even where nothing of it is shown; elsewhere it cannot be known. */
+bool pawl_meter_shows_all(const struct pawl_meter *meter);
 
 static inline const struct pawl_meter_result *pawl_meter_result(const struct pawl_meter *meter)
 {

@@ -240,6 +240,9 @@ static void see_block(struct pawl_meter *meter, const struct pawl_json *json, ui
         see_server_tool(meter, pawl_json_string_raw(json, pawl_json_get(json, block, "name")));
     } else if (pawl_json_string_is(json, type, "mcp_tool_use")) {
         ++result->server_tool_calls;
+    } else if (pawl_json_string_is(json, type, "thinking") ||
+               pawl_json_string_is(json, type, "redacted_thinking")) {
+        result->thought = true;
     }
     result->visible_bytes += member_bytes(json, block, "text");
     result->visible_bytes += member_bytes(json, block, "content"); /* of a compaction */

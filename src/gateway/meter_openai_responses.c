@@ -23,6 +23,7 @@ enum { OPEN_ITEMS_MAX = 16 };
 /* What an item is, by its type. What is not here is text or nothing. */
 enum item_kind {
     ITEM_TEXT,
+    ITEM_REASONING,
     ITEM_CLIENT_CALL,
     ITEM_SERVER_CALL,
     ITEM_WEB_SEARCH,
@@ -35,12 +36,19 @@ static const struct {
     const char *type;
     enum item_kind kind;
 } item_kinds[] = {
-    {"function_call", ITEM_CLIENT_CALL},  {"custom_tool_call", ITEM_CLIENT_CALL},
-    {"computer_call", ITEM_CLIENT_CALL},  {"local_shell_call", ITEM_CLIENT_CALL},
-    {"shell_call", ITEM_SHELL},           {"apply_patch_call", ITEM_CLIENT_CALL},
-    {"web_search_call", ITEM_WEB_SEARCH}, {"file_search_call", ITEM_FILE_SEARCH},
-    {"code_interpreter_call", ITEM_CODE}, {"image_generation_call", ITEM_SERVER_CALL},
-    {"mcp_call", ITEM_SERVER_CALL},       {"program", ITEM_SERVER_CALL},
+    {"reasoning", ITEM_REASONING},
+    {"function_call", ITEM_CLIENT_CALL},
+    {"custom_tool_call", ITEM_CLIENT_CALL},
+    {"computer_call", ITEM_CLIENT_CALL},
+    {"local_shell_call", ITEM_CLIENT_CALL},
+    {"shell_call", ITEM_SHELL},
+    {"apply_patch_call", ITEM_CLIENT_CALL},
+    {"web_search_call", ITEM_WEB_SEARCH},
+    {"file_search_call", ITEM_FILE_SEARCH},
+    {"code_interpreter_call", ITEM_CODE},
+    {"image_generation_call", ITEM_SERVER_CALL},
+    {"mcp_call", ITEM_SERVER_CALL},
+    {"program", ITEM_SERVER_CALL},
 };
 
 /* What a list of items holds. */
@@ -52,6 +60,7 @@ struct tally {
     uint32_t code_calls;
     int64_t visible_bytes;
     int64_t hidden_bytes;
+    bool thought;
 };
 
 /* --- Items. ------------------------------------------------------------------------------- */
@@ -128,6 +137,9 @@ static void add_item(const struct pawl_json *json, uint32_t item, struct tally *
     switch (kind_of(json, item)) {
     case ITEM_TEXT:
         break;
+    case ITEM_REASONING:
+        tally->thought = true;
+        break;
     case ITEM_CLIENT_CALL:
         tally->client_calls++;
         break;
@@ -175,6 +187,7 @@ static void count(struct pawl_meter *meter, const struct tally *more)
     result->code_calls += more->code_calls;
     result->visible_bytes += more->visible_bytes;
     result->hidden_bytes += more->hidden_bytes;
+    result->thought = result->thought || more->thought;
     meter->state.web_searches += more->web_searches;
     meter->state.file_searches += more->file_searches;
     set_searches(meter);
@@ -194,6 +207,7 @@ static void see_output(struct pawl_meter *meter, const struct pawl_json *json, u
     result->code_calls = larger(result->code_calls, all.code_calls);
     result->visible_bytes = pawl_max_i64(result->visible_bytes, all.visible_bytes);
     result->hidden_bytes = pawl_max_i64(result->hidden_bytes, all.hidden_bytes);
+    result->thought = result->thought || all.thought;
     state->web_searches = larger(state->web_searches, all.web_searches);
     state->file_searches = larger(state->file_searches, all.file_searches);
     set_searches(meter);

@@ -133,6 +133,55 @@ static void what_an_unknown_model_thought_is_booked_in_full(void **state)
     assert_true(break_off(world) >= 30000 * 1500);
 }
 
+#define THINK                                                                                      \
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"             \
+    "\"content_block\":{\"type\":\"redacted_thinking\"}}\n\n"
+
+/* Text of a model that may think, after an opening, and then the line breaks. What is booked. */
+static int64_t break_off_behind(struct world *world, const char *opening)
+{
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    int64_t before = dollars->spent;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, thinking_body);
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, opening);
+    speak(call);
+    fake_now_us += 10000000;
+    fake_call_fail(call, PAWL_HTTP_PHASE_HEAD);
+    turn(world);
+    fake_exchange_free(&exchange);
+    return dollars->spent - before;
+}
+
+static void text_without_a_block_of_thinking_is_all_there_is(void **state)
+{
+    int64_t booked = break_off_behind(*state, START);
+    assert_true(booked >= 300 * 1500 && booked <= 700 * 1500);
+}
+
+static void text_behind_a_block_of_thinking_is_not_all_there_is(void **state)
+{
+    assert_true(break_off_behind(*state, START THINK) >= 30000 * 1500);
+}
+
+/* … but a provider that reports thinking without one is not believed again. */
+static void a_provider_that_thinks_without_a_block_is_not_believed_again(void **state)
+{
+    struct world *world = *state;
+    struct pawl_http_exchange exchange;
+    struct pawl_http_call *call = begin_stream(world, &exchange);
+    speak(call);
+    fake_now_us += 10000000;
+    fake_call_body(call, STOP("900,\"output_tokens_details\":{\"thinking_tokens\":600}"));
+    fake_call_done(call);
+    turn(world);
+    fake_exchange_free(&exchange);
+    assert_true(break_off_behind(world, START) >= 900 * 1500);
+}
+
 static void a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_it(void **state)
 {
     struct world *world = *state;
@@ -174,6 +223,13 @@ int main(void)
                                         gateway_setup, gateway_teardown),
         cmocka_unit_test_setup_teardown(what_an_unknown_model_thought_is_booked_in_full,
                                         gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(text_without_a_block_of_thinking_is_all_there_is,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(text_behind_a_block_of_thinking_is_not_all_there_is,
+                                        gateway_setup, gateway_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_provider_that_thinks_without_a_block_is_not_believed_again, gateway_setup,
+            gateway_teardown),
         cmocka_unit_test_setup_teardown(
             a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_it, gateway_setup,
             gateway_teardown),
