@@ -409,6 +409,7 @@ static void reserve(struct pawl_model_call *call)
         command.u.reserve.lines[i] = call->admission.lines[i];
     }
     call->gateway->too_big_running = 0;
+    call->gateway->stuck = false;
     pawl_model_call_move(call, PAWL_MODEL_CALL_RESERVING);
     pawl_gateway_promise(call, call->admission.promised);
     pawl_model_call_submit(call, &call->main_op, &command, on_reserved);
@@ -496,7 +497,8 @@ static void refuse_by_admission(struct pawl_model_call *call)
     explain_needs(call);
     put_limit(call);
     if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
-        gateway->too_big = *words;
+        gateway->stuck_at = *words;
+        gateway->stuck = true;
     }
     if (!words->latches || !pawl_limit_reached(call)) {
         pawl_refuse_call(call);

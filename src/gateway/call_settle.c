@@ -7,7 +7,10 @@
  * B2  An estimate never exceeds the hold, except for a stream that was cut for being beyond it.
  * B3  Every hold is committed or released exactly once; one that expired meanwhile is corrected.
  */
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/attrs.h"
 #include "base/log.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
@@ -287,6 +290,50 @@ static void learn(struct pawl_model_call *call,
         pawl_max_i64(call->gateway->input_largest, pawl_usage_input_tokens(usage));
 }
 
+/* --- Cut short ------------------------------------------------------------------------------ */
+
+/* Which unit did not buy the answer that was asked for. */
+static uint16_t short_unit(const struct pawl_model_call *call)
+{
+    struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    uint32_t count = 0;
+    pawl_admission_growth(&call->query, 0, call->request.output_asked, lines, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (lines[i].unit == PAWL_UNIT_TOKENS &&
+            lines[i].value > call->query.left[PAWL_ADMISSION_TOKENS].free / 2) {
+            return PAWL_UNIT_TOKENS;
+        }
+    }
+    return PAWL_UNIT_USD_MICROCENTS;
+}
+
+static bool ended_at_ceiling(const struct pawl_meter_result *result)
+{
+    static const char *const words[] = {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
+        if (strcmp(result->finish, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An answer that ended at a ceiling of pawl's is no refusal, but some agents end with it. */
+static void look_whether_cut_short(struct pawl_model_call *call,
+                                   const struct pawl_meter_result *result)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    if (!gateway->options.hard_cap || call->summary || !ended_at_ceiling(result) ||
+        call->admission.ceiling >= call->request.output_asked) {
+        return;
+    }
+    struct pawl_refusal_words *words = &gateway->stuck_at;
+    *words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_SPENT, .unit = short_unit(call)};
+    words->left = pawl_gateway_left_of(gateway, words->unit);
+    pawl_words_cut_short(words, gateway, call->admission.ceiling);
+    gateway->stuck = true;
+}
+
 /* --- The end -------------------------------------------------------------------------------- */
 
 void pawl_model_call_try_finish(struct pawl_model_call *call)
@@ -497,6 +544,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         learn(call, &result, &bill);
     }
     submit_settlement(call, PAWL_COMMAND_COMMIT);
+    look_whether_cut_short(call, &result);
     if (call->summary) {
         pawl_summary_over(call);
     }

@@ -423,6 +423,7 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway)
     gateway->stopped = false;
     gateway->latched = false;
     gateway->too_big_running = 0;
+    gateway->stuck = false;
     gateway->asked = false;
     pawl_limit_ask_again(gateway);
     pawl_gateway_pump(gateway);

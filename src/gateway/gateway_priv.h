@@ -337,8 +337,9 @@ struct pawl_gateway {
     uint32_t steps_told;                 /* of the ladder: a bit each that was taken, */
     uint32_t steps_missed;               /* … or was not to be had */
     bool exceeded;                       /* a call cost more than its hold */
-    struct pawl_refusal_words too_big;   /* of the last refusal of that kind */
-    uint32_t too_big_running;            /* refusals of that kind since the last admission */
+    uint32_t too_big_running;            /* calls too big since the last admission, */
+    bool stuck;                          /* … or its answer was cut short by its ceiling: */
+    struct pawl_refusal_words stuck_at;  /* what to tell where nothing comes after that */
     struct pawl_gateway_counters counters;
     void (*idle)(void *arg);
     void *idle_arg;
@@ -675,6 +676,10 @@ void pawl_words_window(struct pawl_refusal_words *words,
 void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);
+/* An answer that ended at its lowered ceiling. Unit and what is left are set. */
+void pawl_words_cut_short(struct pawl_refusal_words *words,
+                          const struct pawl_gateway *gateway,
+                          int64_t ceiling);
 void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 /* "--add-usd 0.75": so much more, as an option. */
 enum { PAWL_WORDS_AMOUNT_BYTES = 64 };

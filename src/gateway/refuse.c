@@ -245,11 +245,10 @@ void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
 
 bool pawl_gateway_stuck(const struct pawl_gateway *gateway, struct pawl_gateway_latch *ret_latch)
 {
-    if (gateway->too_big_running == 0) {
-        return false;
+    if (gateway->stuck) {
+        *ret_latch = latch_of(&gateway->stuck_at);
     }
-    *ret_latch = latch_of(&gateway->too_big);
-    return true;
+    return gateway->stuck;
 }
 
 /* Whether the last words must not share a read with what came before them: they are kept back until

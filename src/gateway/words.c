@@ -166,6 +166,18 @@ void pawl_words_window(struct pawl_refusal_words *words,
                    words->latches ? "is stopped; go on" : "goes on: ask again");
 }
 
+/* The command that helps where nothing is stopped yet. */
+static void append_more(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+{
+    char more[AMOUNT_BYTES];
+    size_t bytes = strlen(words->message);
+    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                   gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
+                                                   : ". To go on: pawl run --resume %s %s",
+                   gateway->options.run_id,
+                   pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
+}
+
 static void words_too_big(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission,
@@ -173,7 +185,6 @@ static void words_too_big(struct pawl_refusal_words *words,
                           const char *fits)
 {
     char count[PAWL_MONEY_TEXT_BYTES];
-    char more[AMOUNT_BYTES];
     if (admission->fits_output_tokens > 0) {
         pawl_words_set(
             words,
@@ -186,12 +197,23 @@ static void words_too_big(struct pawl_refusal_words *words,
                        "of up to %s tokens would fit",
                        asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
     }
-    size_t bytes = strlen(words->message);
-    const char *run = gateway->options.run_id;
-    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
-                   gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
-                                                   : ". To go on: pawl run --resume %s %s",
-                   run, pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
+    append_more(words, gateway);
+}
+
+void pawl_words_cut_short(struct pawl_refusal_words *words,
+                          const struct pawl_gateway *gateway,
+                          int64_t ceiling)
+{
+    char count[PAWL_MONEY_TEXT_BYTES];
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    pawl_words_set(
+        words,
+        "pawl: the last answer was cut short at %s tokens, all that it could be given of "
+        "the budget: %s of %s is used",
+        pawl_money_format_count(ceiling, count), bare_amount(words->unit, words->left.spent, spent),
+        amount(words->unit, words->left.limit, limit));
+    append_more(words, gateway);
 }
 
 static void words_spent(struct pawl_refusal_words *words,

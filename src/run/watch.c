@@ -183,10 +183,11 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     run->latch.name = run->latch_name;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_latched(&run->latch, run->interactive, &line);
+    bool alone = run->interactive || run->agent_ended; /* nobody is to be ended */
+    pawl_lines_latched(&run->latch, alone, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
-    if (!run->interactive && !ending) {
+    if (!alone && !ending) {
         (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);
     }
 }
@@ -294,16 +295,25 @@ void pawl_run_look_at_clock(struct pawl_run *run)
 
 /* --- The keeper ---------------------------------------------------------------------------- */
 
-/* An agent that gives up because its call is too big was stopped by its cap, though that refusal by
- * itself latches nothing. */
+/* An agent that gives up because its call is too big, or its answer was cut short, was stopped by
+ * its cap, though that by itself latches nothing. One that ends well all the same may not have
+ * noticed. */
 static void look_at_end(struct pawl_run *run)
 {
     struct pawl_gateway_latch latch;
-    bool failed = WIFEXITED(run->wait_status) && WEXITSTATUS(run->wait_status) != 0;
-    if (failed && !run->latched && run->phase == PAWL_RUN_RUNNING &&
-        pawl_gateway_stuck(run->gateway, &latch)) {
-        pawl_run_on_latched(run, &latch);
+    if (!WIFEXITED(run->wait_status) || run->latched || run->phase != PAWL_RUN_RUNNING ||
+        !pawl_gateway_stuck(run->gateway, &latch)) {
+        return;
     }
+    if (WEXITSTATUS(run->wait_status) != 0) {
+        pawl_run_on_latched(run, &latch);
+        return;
+    }
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_buf_printf(&line, "%s\n", latch.message);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
 }
 
 static void take_event(struct pawl_run *run, const struct pawl_keeper_event *event)

@@ -436,6 +436,23 @@ def too_big(world):
     assert status == 0 and "To give more: pawl approve run_" in stdout, (status, stdout)
 
 
+def cut_short(world):
+    """An answer that ends at a lowered ceiling is no refusal, but may be an agent's last word."""
+    world.provider.control(default={"reply_tokens": 90_000})
+    words = "the last answer was cut short at "
+    for kind in ("messages", "chat", "responses", "gemini"):
+        model = ["model:gemini-2.5-pro"] if kind == "gemini" else []
+        call = [kind, *model, "call:100000"]
+        status, stdout, stderr = world.run(["--max-usd", "0.30"], *call, "exit:1")
+        assert status == 124 and "HARD STOP at the cap of $0.30" in stderr, (kind, status, stderr)
+        assert words in stderr and "To go on: pawl run --resume run_" in stderr, stderr
+        assert "10 seconds to end" not in stderr, "it has ended already"
+        status, _, stderr = world.run(["--max-usd", "0.30"], *call, "exit:0")
+        assert status == 0 and words in stderr and "hard stop   no" in stderr, (status, stderr)
+    status, _, stderr = world.run(["--max-usd", "9"], "call:1000", "exit:1")
+    assert status == 1 and words not in stderr, "the ceiling was the agent's own"
+
+
 def flags_that_would_do_nothing(world):
     for options, words in ((["--summary-usd", "0.10"], "--summary-usd is for --on-limit summary"),
                            (["--auto-resume", "--on-limit", "ask"], "--auto-resume is for")):
@@ -472,4 +489,5 @@ def tests(world: World):
     yield "ladders that lead nowhere", degrade_mistakes
     yield "a pause for caps that never begin anew", pause
     yield "a call that is too big, and an agent that gives up", too_big
+    yield "an answer that was cut short, and an agent that gives up", cut_short
     yield "flags that would do nothing", flags_that_would_do_nothing
