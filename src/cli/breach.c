@@ -165,8 +165,8 @@ static void note_dearer(struct looking *looking, struct pawl_slice model, unsign
     }
 }
 
-/* The first call of the main conversation sets the baseline where no model was declared: side
- * calls, such as titles, do not. */
+/* Where a run has no baseline on record (none of its calls was answered, or its pawl did not keep
+ * it), the first call of the main conversation stands for it. */
 static bool take_call(void *arg, const struct pawl_history_call *call)
 {
     struct looking *looking = arg;
@@ -287,8 +287,9 @@ pawl_err pawl_breach_look(struct pawl_history *history,
         .tool_calls = run->spent[PAWL_HISTORY_TOOL_CALLS],
     };
     pawl_arena_init(&looking.arena, (size_t)64 * ARENA_BYTES);
-    (void)pawl_slice_copy_str(run->model, ret_facts->baseline, sizeof(ret_facts->baseline));
-    looking.tier = tier_of(&looking, run->model);
+    struct pawl_slice baseline = pawl_slice_empty(run->baseline) ? run->model : run->baseline;
+    (void)pawl_slice_copy_str(baseline, ret_facts->baseline, sizeof(ret_facts->baseline));
+    looking.tier = tier_of(&looking, baseline);
     pawl_err err = pawl_history_approvals(history, run->id, take_approval, &looking, msg);
     take_excess(ret_facts, run);
     if (ret_facts->how == PAWL_BREACH_NONE && run->hard_stop && run->unit != 0 &&

@@ -44,7 +44,7 @@ struct pawl_breach_facts {
     int64_t dearer_microcents; /* spent on models of a dearer class than the first one */
     bool model_approved;       /* a switch to a dearer model was approved */
     bool dearer_refused;       /* the last call that was refused asked for one */
-    char baseline[64];         /* the declared model, else the one of the first call */
+    char baseline[64];         /* what dearer ones were judged by (gateway/escalation.h) */
     char dearer[64];           /* the dearest of the others */
     int64_t verification_microcents;
     int64_t files; /* -1: not known */

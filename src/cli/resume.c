@@ -19,13 +19,13 @@ enum { LINE_BYTES = 4096, COMMAND_BYTES_SHOWN = 600 };
 static int make(const struct pawl_cli_call *call,
                 const char *text,
                 const int64_t *added,
-                const char *data_dir,
+                const struct pawl_run_options *run,
                 char id[static PAWL_RUN_ID_BYTES],
                 struct pawl_resume *ret_resume)
 {
     struct pawl_datadir dir;
     struct pawl_history *history = NULL;
-    int status = pawl_cli_open_history(call, data_dir, &dir, &history);
+    int status = pawl_cli_open_history(call, run->data_dir, &dir, &history);
     if (status != PAWL_EXIT_OK) {
         return status;
     }
@@ -38,7 +38,13 @@ static int make(const struct pawl_cli_call *call,
     if (pawl_ok(err)) {
         pawl_cli_settle_run(call, &dir, history, id);
         struct pawl_resume_request request = {
-            .dir = &dir, .history = history, .id = id, .extra = call->operands};
+            .dir = &dir,
+            .history = history,
+            .id = id,
+            .phases = run->phases,
+            .own_policy = run->policy != NULL,
+            .extra = call->operands,
+        };
         memcpy(request.added, added, sizeof(request.added));
         err = pawl_resume_make(&request, ret_resume, &msg);
     }
@@ -107,7 +113,7 @@ int pawl_cli_resume(const struct pawl_cli_call *call,
                     struct pawl_resume *ret_resume)
 {
     static char id[PAWL_RUN_ID_BYTES]; /* as long as the run, which is the process */
-    int status = make(call, id_or_name, added, run->data_dir, id, ret_resume);
+    int status = make(call, id_or_name, added, run, id, ret_resume);
     if (status == PAWL_CLI_GO_ON) {
         make_absolute(run);
         status = go_there(call, ret_resume->cwd);
@@ -121,7 +127,10 @@ int pawl_cli_resume(const struct pawl_cli_call *call,
     memcpy(run->caps, ret_resume->caps, sizeof(run->caps));
     run->primary = ret_resume->primary;
     run->name = run->name != NULL ? run->name : ret_resume->name;
+    run->baseline = run->model != NULL ? NULL : ret_resume->baseline;
     run->model = run->model != NULL ? run->model : ret_resume->model;
+    run->phases_before = run->policy == NULL ? &ret_resume->phases : NULL;
+    run->policy = run->policy != NULL ? run->policy : ret_resume->policy;
     if (!run->agent_given && ret_resume->agent_given) {
         run->agent_given = true;
         run->agent = ret_resume->agent;

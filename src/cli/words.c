@@ -169,6 +169,9 @@ void pawl_cli_write_run(struct pawl_json_writer *json, const struct pawl_history
     pawl_json_member_i64(json, "calls", (int64_t)run->calls);
     pawl_json_member_i64(json, "refusals", (int64_t)run->refusals);
     pawl_json_member_i64(json, "batches", (int64_t)run->batches);
+    if (!pawl_slice_empty(run->baseline)) {
+        pawl_json_member_string(json, "baseline", run->baseline);
+    }
     if (!pawl_slice_empty(run->resumed_from)) {
         pawl_json_member_string(json, "resumed_from", run->resumed_from);
     }

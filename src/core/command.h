@@ -195,7 +195,8 @@ enum pawl_note_kind {
     PAWL_NOTE_BATCH = 5, /* model calls that are made and billed later, outside the books */
     PAWL_NOTE_SUMMARY = 6,
     PAWL_NOTE_DEGRADE = 7,
-    PAWL_NOTE_PARTIAL = 8
+    PAWL_NOTE_PARTIAL = 8,
+    PAWL_NOTE_BASELINE = 9
 };
 
 /* --- Payloads ------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * degrade.c: from a share of the budget on, calls go to a cheaper model. The share is of the
- * dollars or of the tokens, whichever is further; an approval that raises a cap takes steps back.
+ * dollars or of the tokens, whichever is further; an approval that raises a cap takes steps back. A
+ * run that goes on with another one counts what that one had spent.
  *
  * A call keeps its model where the step's is not cheaper than it, so that a client's own small
  * calls stay where they are, and where the provider does not have it. Its body changes in that one
@@ -15,9 +16,14 @@ enum { SAMPLE_INPUT = 10000 };
 static int64_t permille_used(struct pawl_gateway *gateway, uint16_t unit)
 {
     struct pawl_admission_left left = pawl_gateway_left_of(gateway, unit);
+    const struct pawl_limit_options *options = &gateway->options.limit;
+    int64_t before = unit == PAWL_UNIT_TOKENS ? options->before_tokens : options->before_microcents;
+    int64_t spent = 0;
+    int64_t limit = 0;
     int64_t permille = 0;
-    if (!left.bound || left.limit <= 0 ||
-        !pawl_money_mul_div_floor(left.spent, 1000, left.limit, &permille)) {
+    if (!left.bound || left.limit <= 0 || !pawl_money_add(left.spent, before, &spent) ||
+        !pawl_money_add(left.limit, before, &limit) ||
+        !pawl_money_mul_div_floor(spent, 1000, limit, &permille)) {
         return 0;
     }
     return permille;

@@ -8,6 +8,8 @@
  *   A1  A call of a class that was refused by a person is refused at once from then on.
  *   A2  Neither question latches by itself: the run goes on with what needs no word.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/price_tier.h"
@@ -159,6 +161,20 @@ static bool pass_idle(struct pawl_model_call *call)
     return ask(call, &question);
 }
 
+void pawl_gate_tell_baseline(struct pawl_gateway *gateway, bool approved)
+{
+    const struct pawl_escalation *escalation = &gateway->escalation;
+    struct pawl_gateway_baseline baseline = {
+        .model = escalation->model, .tier = escalation->tier, .approved = approved};
+    if (!escalation->fixed || gateway->options.on_baseline == NULL ||
+        strcmp(escalation->model, gateway->baseline_told) == 0) {
+        return;
+    }
+    (void)pawl_slice_copy_str(pawl_slice_str(escalation->model), gateway->baseline_told,
+                              sizeof(gateway->baseline_told));
+    gateway->options.on_baseline(gateway->options.arg, &baseline);
+}
+
 static bool pass_model(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -166,7 +182,9 @@ static bool pass_model(struct pawl_model_call *call)
         return true; /* Without a cap on dollars nothing is dear. */
     }
     struct pawl_escalation_call facts = facts_of(call);
-    switch (pawl_escalation_judge(&gateway->escalation, &facts)) {
+    enum pawl_escalation_verdict verdict = pawl_escalation_judge(&gateway->escalation, &facts);
+    pawl_gate_tell_baseline(gateway, false);
+    switch (verdict) {
     case PAWL_ESCALATION_GO:
         return true;
     case PAWL_ESCALATION_REFUSE:
@@ -192,6 +210,7 @@ void pawl_gate_answered(struct pawl_model_call *call)
     if (call->priced) {
         struct pawl_escalation_call facts = facts_of(call);
         pawl_escalation_answered(&call->gateway->escalation, &facts);
+        pawl_gate_tell_baseline(call->gateway, false);
     }
 }
 
@@ -209,5 +228,6 @@ void pawl_gateway_allow_model(struct pawl_gateway *gateway)
         pawl_escalation_allow(&gateway->escalation, pawl_slice_str(gateway->model_asked),
                               gateway->tier_asked);
         gateway->tier_asked = 0;
+        pawl_gate_tell_baseline(gateway, true);
     }
 }

@@ -131,6 +131,7 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
         pawl_gateway_free(gateway);
         return PAWL_ERR(MEMORY);
     }
+    pawl_gate_tell_baseline(gateway, false);
     *ret_gateway = gateway;
     return PAWL_OK;
 }

@@ -67,7 +67,15 @@ struct pawl_gateway_latch {
     int64_t more;         /* of it, what would help */
     int64_t resets_at_us; /* LIMIT: when its window ends; 0: not by itself */
     const char *name;     /* LIMIT: what the limit is called; valid during the callback; else "" */
+    const char *phase;    /* whose limit it is; NULL: the run's */
     const char *message;  /* the words that the client got; valid during the callback */
+};
+
+/* What a dearer class of model is judged by from now on (escalation.h). */
+struct pawl_gateway_baseline {
+    const char *model; /* valid during the callback */
+    unsigned tier;
+    bool approved; /* somebody let the run move to it; else it is what the run was begun with */
 };
 
 struct pawl_gateway_counters {
@@ -155,6 +163,8 @@ struct pawl_gateway_options {
     /* What the answer had said that was cut at the limit. */
     void (*on_partial)(void *arg, const struct pawl_limit_summary *partial);
     void (*on_step)(void *arg, const struct pawl_limit_step *step);
+    /* It is known, or has moved; at once where a model is declared. May be NULL. */
+    void (*on_baseline)(void *arg, const struct pawl_gateway_baseline *baseline);
     /* A provider told of the windows of the account that a call went out on. May be NULL. */
     void (*on_windows)(void *arg, const struct pawl_subscription *subscription);
     void *arg;

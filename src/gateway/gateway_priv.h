@@ -301,6 +301,7 @@ struct pawl_gateway {
     uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
     struct pawl_subscriptions subscriptions;
     struct pawl_escalation escalation;
+    char baseline_told[PAWL_ESCALATION_MODEL_BYTES]; /* "": none yet */
     unsigned denied_tier; /* a person said no to this class; 0: to none */
     unsigned tier_asked;  /* of the question about a model; 0: there is none */
     char model_asked[PAWL_ESCALATION_MODEL_BYTES];
@@ -516,6 +517,8 @@ bool pawl_phase_may_leave(const struct pawl_model_call *call);
 bool pawl_phase_leave(struct pawl_model_call *call,
                       const struct pawl_admission *inside,
                       const struct pawl_admission_left *left);
+/* What to ask for: half of the ceiling again, in whole cents, minutes, or what there is one of. */
+int64_t pawl_phase_amount_to_ask(uint16_t unit, int64_t limit);
 /* Asks a person for more for a closed phase, where that is to be done and was not done yet. true:
  * an answer may come, and what belongs to the phase waits for it. */
 bool pawl_phase_ask(struct pawl_model_call *call, int phase);
@@ -622,6 +625,7 @@ void pawl_gate_deny_model(struct pawl_gateway *gateway);
 /* Refuses a call that asked for a word. */
 void pawl_gate_refuse(struct pawl_model_call *call, enum pawl_gate_answer why, uint32_t waited_ms);
 /* The call has its answer. */
+void pawl_gate_tell_baseline(struct pawl_gateway *gateway, bool approved);
 void pawl_gate_answered(struct pawl_model_call *call);
 
 /* --- words_gate.c --------------------------------------------------------------------------- */

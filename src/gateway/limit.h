@@ -40,6 +40,10 @@ struct pawl_limit_options {
     int64_t summary_microcents; /* 0: the share counts */
     bool auto_resume;           /* PAUSE: goes on by itself when the window begins anew */
     bool attended;              /* somebody is there who may give more while the run lives */
+    /* What the runs before this one had spent that it goes on with: the ladder's shares are of all
+     * of it. */
+    int64_t before_microcents;
+    int64_t before_tokens;
     uint32_t step_count;
     struct pawl_degrade_step steps[PAWL_DEGRADE_STEPS_MAX]; /* by percent */
 };

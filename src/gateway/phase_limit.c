@@ -149,8 +149,7 @@ static const char *flag_of(uint16_t unit)
     }
 }
 
-/* What to ask for: half of the ceiling again, in whole cents, minutes, or what there is one of. */
-static int64_t amount_to_ask(uint16_t unit, int64_t limit)
+int64_t pawl_phase_amount_to_ask(uint16_t unit, int64_t limit)
 {
     int64_t step = unit == PAWL_UNIT_USD_MICROCENTS  ? PAWL_MICROCENTS_PER_USD / 100
                    : unit == PAWL_UNIT_WALL_CLOCK_MS ? MINUTE_MS
@@ -211,7 +210,31 @@ static void set_stand(struct pawl_refusal_words *words,
                    amount(words->unit, own->limit, true, limit), answer);
 }
 
-/* The command that gives a phase more: where a question stands, its answer. */
+/* A ceiling as --phase takes it: "usd=0.20". */
+static const char *ceiling(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
+{
+    char text[PAWL_MONEY_TEXT_BYTES];
+    switch (unit) {
+    case PAWL_UNIT_USD_MICROCENTS:
+        (void)pawl_money_format_usd_short(value, text);
+        (void)snprintf(out, AMOUNT_BYTES, "usd=%s", text[0] == '$' ? text + 1 : text);
+        break;
+    case PAWL_UNIT_WALL_CLOCK_MS:
+        (void)snprintf(out, AMOUNT_BYTES, "time=%llds", (long long)(value / 1000));
+        break;
+    default:
+        (void)snprintf(out, AMOUNT_BYTES, "%s=%lld",
+                       unit == PAWL_UNIT_TOOL_CALLS   ? "tool_calls"
+                       : unit == PAWL_UNIT_ITERATIONS ? "iterations"
+                                                      : "tokens",
+                       (long long)value);
+        break;
+    }
+    return out;
+}
+
+/* The command that gives a phase more: where a question stands, its answer; where the run was
+ * stopped and nobody is there, the one that goes on with it. */
 static const char *remedy(const struct pawl_gateway *gateway,
                           int phase,
                           const struct pawl_refusal_words *words,
@@ -220,11 +243,15 @@ static const char *remedy(const struct pawl_gateway *gateway,
     const char *name = gateway->options.phases.phases[phase].name;
     const char *run = gateway->options.run_id;
     char more[AMOUNT_BYTES];
+    int64_t amount = pawl_phase_amount_to_ask(words->unit, words->left.limit);
     enum pawl_phase_question question = gateway->phases.questions[phase];
-    if (question == PAWL_PHASE_UNHEARD || question == PAWL_PHASE_ASKED) {
-        (void)snprintf(
-            out, REMEDY_BYTES, "pawl approve %s --phase %s %s", run, name,
-            pawl_words_more_of(words->unit, amount_to_ask(words->unit, words->left.limit), more));
+    bool stands = question == PAWL_PHASE_UNHEARD || question == PAWL_PHASE_ASKED;
+    if (words->latches && !gateway->options.limit.attended) {
+        (void)snprintf(out, REMEDY_BYTES, "pawl run --resume %s --phase %s=%s", run, name,
+                       ceiling(words->unit, amount, more));
+    } else if (words->latches || stands) {
+        (void)snprintf(out, REMEDY_BYTES, "pawl approve %s --phase %s %s", run, name,
+                       pawl_words_more_of(words->unit, amount, more));
     } else {
         (void)snprintf(out, REMEDY_BYTES, "pawl phase %s %s %s", run, name, flag_of(words->unit));
     }
@@ -249,7 +276,7 @@ void pawl_phase_words(struct pawl_model_call *call, int phase)
     set_stand(words, gateway, phase, known ? &own : NULL);
     (void)remedy(gateway, phase, words, more);
     if (words->latches) {
-        (void)snprintf(text, sizeof(text), " Run %s is stopped; start again with more for it", run);
+        (void)snprintf(text, sizeof(text), " Run %s is stopped; to go on: %s", run, more);
     } else if (phase != PAWL_PHASE_BASE && !call->by_hand) {
         add_rest(words, gateway);
         (void)snprintf(text, sizeof(text), " or give it more: %s", more);
@@ -278,7 +305,7 @@ static void ask(struct pawl_gateway *gateway, int phase)
     struct pawl_limit_question asked = {
         .kind = PAWL_QUESTION_PHASE,
         .phase = phase,
-        .asked = {.unit = unit, .value = amount_to_ask(unit, own.limit)},
+        .asked = {.unit = unit, .value = pawl_phase_amount_to_ask(unit, own.limit)},
         .limit = own.limit,
         .spent = own.spent + (unit == PAWL_UNIT_ITERATIONS ? own.held : 0),
     };

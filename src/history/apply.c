@@ -369,6 +369,13 @@ static void apply_note(const struct pawl_history_context *context)
                             meta_number(context, "agent_signal", 0), metadata,
                             (int64_t)pawl_history_meta_true(context, "hard_stop"));
         break;
+    case PAWL_NOTE_BASELINE:
+        pawl_history_db_run(context->db,
+                            "UPDATE runs SET baseline_last=?2, baseline=CASE WHEN ?3 THEN"
+                            " coalesce(baseline, ?2) ELSE ?2 END WHERE id=?1",
+                            "ssi", context->run, pawl_history_meta_text(context, "model"),
+                            (int64_t)pawl_history_meta_true(context, "approved"));
+        break;
     case PAWL_NOTE_SUMMARY:
     case PAWL_NOTE_DEGRADE:
     case PAWL_NOTE_PARTIAL:

@@ -20,7 +20,7 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 6, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 7, BUSY_TIMEOUT_MS = 20000 };
 
 /* What an older pawl wrote goes: readers feed the tables again from the journals. Only the list of
  * runs that were removed on purpose stays, since nothing else tells of them. */
@@ -49,6 +49,7 @@ static const char schema[] =
     " batches INTEGER NOT NULL DEFAULT 0,"
     " resumed_from TEXT, before TEXT, end_note TEXT,"
     " policy TEXT, repo TEXT, attended INTEGER NOT NULL DEFAULT 0, model TEXT, phase TEXT,"
+    " baseline TEXT, baseline_last TEXT,"
     " keep_ms INTEGER NOT NULL DEFAULT 0, origins TEXT,"
     " first0 INTEGER NOT NULL DEFAULT -1, first1 INTEGER NOT NULL DEFAULT -1,"
     " first2 INTEGER NOT NULL DEFAULT -1, first3 INTEGER NOT NULL DEFAULT -1,"
@@ -85,8 +86,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS gone("
     " id TEXT PRIMARY KEY, name TEXT, ended_us INTEGER NOT NULL, keep_ms INTEGER NOT NULL)"
     " WITHOUT ROWID;"
-    "PRAGMA user_version=6;";
-_Static_assert(SCHEMA_VERSION == 6, "the last line of the schema says its version");
+    "PRAGMA user_version=7;";
+_Static_assert(SCHEMA_VERSION == 7, "the last line of the schema says its version");
 
 void pawl_history_db_fail(struct pawl_history_db *db, pawl_err err, const char *text)
 {

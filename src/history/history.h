@@ -90,8 +90,10 @@ struct pawl_history_run {
     struct pawl_slice policy;   /* these are empty where the run's pawl did not tell them */
     struct pawl_slice repo;     /* the main directory of its git repository */
     struct pawl_slice model;    /* that was known beforehand */
-    struct pawl_slice phase;    /* the present one, or the last */
-    struct pawl_slice origins;  /* {"UNIT":{"amount":…,"origin":"default"}}, JSON */
+    struct pawl_slice baseline; /* what a dearer model was judged by at first, … */
+    struct pawl_slice baseline_last; /* … and at last; empty: it was never known */
+    struct pawl_slice phase;         /* the present one, or the last */
+    struct pawl_slice origins;       /* {"UNIT":{"amount":…,"origin":"default"}}, JSON */
     bool attended;
     int64_t keep_ms;                   /* it may be removed so long after its end; 0: it is kept */
     int64_t first[PAWL_HISTORY_UNITS]; /* the limits it began with; -1: none */

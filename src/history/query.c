@@ -103,6 +103,8 @@ static struct pawl_history_run read_run(sqlite3_stmt *row)
     run.policy = next_text(row, &i);
     run.repo = next_text(row, &i);
     run.model = next_text(row, &i);
+    run.baseline = next_text(row, &i);
+    run.baseline_last = next_text(row, &i);
     run.phase = next_text(row, &i);
     run.origins = next_text(row, &i);
     run.attended = next_int(row, &i) != 0;
@@ -130,7 +132,8 @@ pawl_err pawl_history_runs(struct pawl_history *history,
     "SELECT id, name, command, argv, cwd, started_us, ended_us, state, reason, unit, hard_stop,"   \
     " status, agent_status, agent_signal, limit0, limit1, limit2, limit3, limit4,"                 \
     " spent0, spent1, spent2, spent3, spent4, unconfirmed, overshoot, calls, refusals,"            \
-    " asked, given, batches, resumed_from, before, policy, repo, model, phase, origins, attended," \
+    " asked, given, batches, resumed_from, before, policy, repo, model, baseline,"                 \
+    " baseline_last, phase, origins, attended,"                                                    \
     " keep_ms, first0, first1, first2, first3, first4, end_note, watermark FROM runs"              \
     " WHERE started_us>=?1 AND (?2 IS NULL OR substr(id, 1+4*?3, length(?2))=?2)"                  \
     " AND (?4 IS NULL OR name=?4) AND (?6 IS NULL OR resumed_from=?6)"

@@ -90,14 +90,48 @@ static void put_value(const struct pawl_policy_value *value, char *open, struct 
                     pawl_policy_fields[value->field].help);
 }
 
+static bool is_of_phase(const struct pawl_policy_value *value)
+{
+    return strchr(pawl_policy_fields[value->field].path, '*') != NULL;
+}
+
+/* Whether no value before it has its key. */
+static bool is_first(const struct pawl_policy *policy, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (is_of_phase(&policy->values[i]) &&
+            pawl_slice_equal(policy->values[i].key, policy->values[index].key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All fields of one key, so that its mapping is written once. */
+static void put_fields(const struct pawl_policy *policy,
+                       struct pawl_slice key,
+                       bool of_phase,
+                       char *open,
+                       struct pawl_buf *out)
+{
+    for (int field = 0; field < PAWL_POLICY_FIELD_COUNT; field++) {
+        for (uint32_t i = 0; i < policy->value_count; i++) {
+            const struct pawl_policy_value *value = &policy->values[i];
+            if ((int)value->field == field && is_of_phase(value) == of_phase &&
+                pawl_slice_equal(value->key, key)) {
+                put_value(value, open, out);
+            }
+        }
+    }
+}
+
 void pawl_policy_write(const struct pawl_policy *policy, struct pawl_buf *out)
 {
     char open[PAWL_POLICY_PATH_BYTES] = "";
-    for (int field = 0; field < PAWL_POLICY_FIELD_COUNT; field++) {
-        for (uint32_t i = 0; i < policy->value_count; i++) {
-            if ((int)policy->values[i].field == field) {
-                put_value(&policy->values[i], open, out);
-            }
+    put_fields(policy, PAWL_SLICE_NONE, false, open, out);
+    for (uint32_t i = 0; i < policy->value_count; i++) {
+        if (is_of_phase(&policy->values[i]) && is_first(policy, i)) {
+            put_fields(policy, policy->values[i].key, true, open, out);
         }
     }
 }

@@ -97,7 +97,7 @@ static void forget_thresholds(struct pawl_run *run, const struct pawl_account *a
     (void)pawl_account_threshold(account, &run->threshold_told);
 }
 
-static void lift(struct pawl_run *run)
+void pawl_run_lift(struct pawl_run *run)
 {
     struct pawl_account account;
     pawl_presence_sign(&run->presence, run->clock.real_us(run->clock.arg));
@@ -256,7 +256,7 @@ void pawl_run_approve(struct pawl_run *run,
     run->question = (struct pawl_run_question){.approval = 0};
     pawl_approver_withdraw(&run->approver, run);
     say_given(run, lines, line_count, by);
-    lift(run);
+    pawl_run_lift(run);
     struct pawl_run_answer said = {.asked = asked, .lines = lines, .line_count = line_count};
     pawl_run_answer_reply(run, exchange, &said);
 }

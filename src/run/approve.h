@@ -84,6 +84,8 @@ bool pawl_run_answer_too_late(struct pawl_run *run, struct pawl_http_exchange *e
 void pawl_run_answer_refuse(struct pawl_run *run,
                             struct pawl_http_exchange *exchange,
                             uint16_t code);
+/* The run's stop is over. */
+void pawl_run_lift(struct pawl_run *run);
 void pawl_run_put_amounts(struct pawl_json_writer *writer,
                           const char *key,
                           const struct pawl_amount *lines,

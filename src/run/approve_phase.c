@@ -200,12 +200,19 @@ static bool check_amounts(struct pawl_run *run,
     return true;
 }
 
-/* Funds and answer, in one commit. */
+/* Whether the run is stopped, and at the limit of this phase. */
+static bool stopped_by(const struct pawl_run *run, int phase)
+{
+    return run->latched && run->latch.phase == run->phases.phases[phase].name;
+}
+
+/* Funds and answer, in one commit; where the phase had stopped the run, it goes on. */
 static uint16_t
 give(struct pawl_run *run, int phase, const struct pawl_run_answer *answer, struct pawl_slice meta)
 {
     struct pawl_op ops[PAWL_LINES_MAX];
     struct pawl_op answered;
+    struct pawl_op resumed;
     for (uint32_t i = 0; i < answer->line_count; i++) {
         uint64_t budget = 0;
         bool found = pawl_run_phase_ceiling(run, phase, answer->lines[i].unit, &budget);
@@ -216,6 +223,14 @@ give(struct pawl_run *run, int phase, const struct pawl_run_answer *answer, stru
                                                       .amount = answer->lines[i].value}};
         ops[i] = (struct pawl_op){.done = on_done};
         pawl_engine_submit(run->engine, &fund, &ops[i]);
+    }
+    if (stopped_by(run, phase)) {
+        struct pawl_command go_on = {.type = PAWL_COMMAND_SESSION_SET,
+                                     .u.session_set = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
+                                                       .name = pawl_slice_str(run->rundir.id),
+                                                       .state = PAWL_SESSION_ACTIVE}};
+        resumed = (struct pawl_op){.done = on_done};
+        pawl_engine_submit(run->engine, &go_on, &resumed);
     }
     submit_answer(run, phase, true, meta, &answered);
     pawl_engine_flush(run->engine);
@@ -278,7 +293,11 @@ bool pawl_run_give_phase(struct pawl_run *run,
         return false;
     }
     say_given(run, phase, &answer, by);
+    bool stopped = stopped_by(run, phase);
     pawl_run_phases_reopen(run, phase);
+    if (stopped) {
+        pawl_run_lift(run);
+    }
     *ret_asked = answer.asked;
     return true;
 }

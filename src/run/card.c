@@ -65,7 +65,7 @@ static void append_headline(const struct pawl_card *card, struct pawl_buf *out)
                         strsignal(card->agent_signal));
         break;
     case PAWL_WHY_CAP:
-        if (is_shared(card)) {
+        if (is_shared(card) || card->phase != NULL) {
             append_stop_words(card, out);
         } else {
             pawl_buf_append_str(out, "HARD STOP at ");
@@ -156,6 +156,10 @@ static void append_phases(const struct pawl_card *card, struct pawl_buf *out)
             }
         }
         pawl_buf_append_str(out, stand->closed ? ", at its limit\n" : "\n");
+    }
+    if (card->phases_go_on) {
+        label(out, "");
+        pawl_buf_append_str(out, "(with what was spent before in each)\n");
     }
 }
 
@@ -266,6 +270,9 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
                     card->data_dir != NULL ? card->data_dir : "", card->run_id);
     if (is_shared(card)) {
         pawl_buf_printf(out, ", when %s has reset or is raised: see pawl limit", card->limit);
+    } else if (card->phase != NULL) {
+        pawl_buf_printf(out, " --phase %s=", card->phase);
+        pawl_phases_put_ceiling(index, card->more, out);
     } else {
         pawl_buf_append_byte(out, ' ');
         pawl_lines_add_option(unit, amount, out);

@@ -69,6 +69,7 @@ struct pawl_card {
     bool killed;                     /* by pawl */
     uint16_t unit;                   /* of the cap that fired; 0: none */
     const char *limit;               /* CAP: the limit across runs that fired, or "" */
+    const char *phase;               /* CAP: whose limit it is; NULL: the run's */
     int64_t more;                    /* CAP: of the unit, what would help; 0: not known */
     const char *words;               /* CAP, REFUSED: of the refusal that latched */
     int status;                      /* of pawl */
@@ -80,6 +81,7 @@ struct pawl_card {
     struct pawl_account account;    /* at the end */
     struct pawl_run_limits limits;  /* across runs, at the end */
     struct pawl_phase_report phases;
+    bool phases_go_on; /* with what the run before had spent in them */
     int64_t unconfirmed_microcents;
     int64_t overshoot_microcents;
     uint64_t calls;

@@ -324,3 +324,21 @@ void pawl_run_on_step(void *arg, const struct pawl_limit_step *step)
             (struct pawl_card_step){.step = step->step, .at_us = pawl_run_now_us(run)};
     }
 }
+
+/* --- What a dearer model is judged by -------------------------------------------------------- */
+
+void pawl_run_on_baseline(void *arg, const struct pawl_gateway_baseline *baseline)
+{
+    struct pawl_run *run = arg;
+    struct pawl_buf note;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&note, PAWL_METADATA_BYTES_MAX);
+    pawl_json_writer_init(&writer, &note);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "model", baseline->model);
+    pawl_json_member_i64(&writer, "tier", baseline->tier);
+    pawl_json_member_bool(&writer, "approved", baseline->approved);
+    pawl_json_object_end(&writer);
+    submit_note(run, PAWL_NOTE_BASELINE, pawl_buf_slice(&note));
+    pawl_buf_free(&note);
+}

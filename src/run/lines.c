@@ -64,6 +64,10 @@ static void append_phases(const struct pawl_lines_start *start, struct pawl_buf 
             pawl_buf_printf(out, "%s%s%s", before,
                             pawl_cap_phrase(index, phase->caps[k].amount, text),
                             index == PAWL_CAP_TIME ? " of time" : "");
+            if (phase->before[k] > 0) {
+                pawl_buf_printf(out, " (%s used before)",
+                                pawl_cap_format(index, phase->before[k], text));
+            }
             before = ", ";
         }
         if (before[0] == ',' && phase->mode == PAWL_PHASE_HALT) {

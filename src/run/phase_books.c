@@ -4,6 +4,8 @@
  * over the run's socket.
  */
 #define _GNU_SOURCE
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -19,6 +21,17 @@ static struct pawl_scope_name scope_of(const char *run_id)
     struct pawl_scope_name scope = {.session = pawl_slice_str(run_id)};
     scope.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE(PAWL_RUN_TENANT);
     return scope;
+}
+
+static bool find_budget(const struct pawl_core *core,
+                        const char *run_id,
+                        const char *phase,
+                        uint16_t unit,
+                        uint64_t *ret_budget)
+{
+    struct pawl_scope_name scope = scope_of(run_id);
+    struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
+    return pawl_core_budget_find(core, &scope, pawl_slice_str(phase), unit, &lifetime, ret_budget);
 }
 
 static void on_submitted(struct pawl_op *op)
@@ -49,6 +62,34 @@ void pawl_run_phases_open(struct pawl_run *run, struct pawl_phase_opening *openi
     }
 }
 
+/* What the run before had spent in a phase counts in this one's books from the start. */
+static void reset_spent(struct pawl_run *run, int phase, int unit, struct pawl_op *op)
+{
+    const struct pawl_phase_plan *plan = &run->phases.phases[phase];
+    uint64_t budget = 0;
+    bool found = find_budget(pawl_engine_core(run->engine), run->rundir.id, plan->name,
+                             pawl_cap_unit((enum pawl_run_cap_index)unit), &budget);
+    PAWL_ASSERT(found);
+    struct pawl_command fund = {.type = PAWL_COMMAND_BUDGET_FUND,
+                                .u.budget_fund = {.budget = budget,
+                                                  .kind = PAWL_FUND_RESET_SPENT,
+                                                  .amount = plan->before[unit]}};
+    *op = (struct pawl_op){.done = on_submitted};
+    pawl_engine_submit(run->engine, &fund, op);
+}
+
+void pawl_run_phases_carry(struct pawl_run *run, struct pawl_phase_opening *opening)
+{
+    opening->count = 0;
+    for (int i = 0; i < run->phases.count; i++) {
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            if (run->phases.phases[i].before[k] > 0) {
+                reset_spent(run, i, k, &opening->ops[opening->count++]);
+            }
+        }
+    }
+}
+
 bool pawl_run_phases_opened(const struct pawl_phase_opening *opening)
 {
     for (int i = 0; i < opening->count; i++) {
@@ -57,17 +98,6 @@ bool pawl_run_phases_opened(const struct pawl_phase_opening *opening)
         }
     }
     return true;
-}
-
-static bool find_budget(const struct pawl_core *core,
-                        const char *run_id,
-                        const char *phase,
-                        uint16_t unit,
-                        uint64_t *ret_budget)
-{
-    struct pawl_scope_name scope = scope_of(run_id);
-    struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
-    return pawl_core_budget_find(core, &scope, pawl_slice_str(phase), unit, &lifetime, ret_budget);
 }
 
 void pawl_phases_account(const struct pawl_core *core,
@@ -87,6 +117,74 @@ void pawl_phases_account(const struct pawl_core *core,
             ret_account->units[i].held = view.reserved;
         }
     }
+}
+
+static void put_units(const struct pawl_account *account, struct pawl_json_writer *writer)
+{
+    pawl_json_key(writer, "units");
+    pawl_json_array_begin(writer);
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "unit",
+                             pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)i)));
+        if (account->units[i].limit >= 0) {
+            pawl_json_member_i64(writer, "limit", account->units[i].limit);
+        }
+        pawl_json_member_i64(writer, "spent", account->units[i].spent);
+        if (account->units[i].held > 0) {
+            pawl_json_member_i64(writer, "held", account->units[i].held);
+        }
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
+}
+
+/* The names of the session's phases in the order of their books. */
+static int collect_names(const struct pawl_core *core,
+                         const char *run_id,
+                         int64_t now_us,
+                         char names[static PAWL_PHASES_MAX][PAWL_PHASE_NAME_BYTES])
+{
+    uint32_t cursor = 0;
+    uint64_t id = 0;
+    int count = 0;
+    while (pawl_core_budget_next(core, &cursor, &id) && count < PAWL_PHASES_MAX) {
+        struct pawl_budget_view view;
+        uint64_t own = 0;
+        char name[PAWL_PHASE_NAME_BYTES];
+        bool fits = pawl_core_budget(core, id, now_us, &view) && view.unit == PAWL_UNIT_TOKENS &&
+                    !pawl_slice_empty(view.phase) &&
+                    pawl_slice_copy_str(view.phase, name, sizeof(name)) &&
+                    find_budget(core, run_id, name, view.unit, &own) && own == id;
+        if (fits) {
+            memcpy(names[count++], name, sizeof(name));
+        }
+    }
+    return count;
+}
+
+void pawl_phases_put_books(const struct pawl_core *core,
+                           const char *run_id,
+                           int64_t now_us,
+                           struct pawl_json_writer *writer)
+{
+    char names[PAWL_PHASES_MAX][PAWL_PHASE_NAME_BYTES];
+    int count = collect_names(core, run_id, now_us, names);
+    pawl_json_key(writer, "phases");
+    pawl_json_array_begin(writer);
+    for (int i = 0; i < count; i++) {
+        struct pawl_account account;
+        pawl_phases_account(core, run_id, now_us, names[i], &account);
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            account.units[k].spent += account.units[k].held;
+            account.units[k].held = 0;
+        }
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "phase", names[i]);
+        put_units(&account, writer);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
 }
 
 /* --- Time ----------------------------------------------------------------------------------- */
@@ -264,22 +362,7 @@ void pawl_phase_report_put(const struct pawl_phase_report *report, struct pawl_j
         pawl_json_member_str(writer, "phase", stand->name);
         pawl_json_member_str(writer, "on_limit", pawl_phase_mode_name(stand->mode));
         pawl_json_member_bool(writer, "closed", stand->closed);
-        pawl_json_key(writer, "units");
-        pawl_json_array_begin(writer);
-        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
-            pawl_json_object_begin(writer);
-            pawl_json_member_str(writer, "unit",
-                                 pawl_unit_name(pawl_cap_unit((enum pawl_run_cap_index)k)));
-            if (stand->account.units[k].limit >= 0) {
-                pawl_json_member_i64(writer, "limit", stand->account.units[k].limit);
-            }
-            pawl_json_member_i64(writer, "spent", stand->account.units[k].spent);
-            if (stand->account.units[k].held > 0) {
-                pawl_json_member_i64(writer, "held", stand->account.units[k].held);
-            }
-            pawl_json_object_end(writer);
-        }
-        pawl_json_array_end(writer);
+        put_units(&stand->account, writer);
         pawl_json_object_end(writer);
     }
     pawl_json_array_end(writer);

@@ -15,7 +15,7 @@ _Static_assert((int)PAWL_PHASES_MAX == (int)PAWL_POLICY_PHASES_MAX &&
                    (int)PAWL_PHASE_NAME_BYTES == (int)PAWL_POLICY_PHASE_NAME_MAX + 1,
                "what a policy may say, a run takes");
 
-enum { VERIFICATION = 1, TEXT_BYTES = 64, PERMILLE = 1000 };
+enum { VERIFICATION = 1, TEXT_BYTES = 64, PERMILLE = 1000, MS_PER_S = 1000 };
 
 /* Ceilings by name; one without a name is told by its form. */
 static const char *const cap_keys[PAWL_CAP_COUNT] = {
@@ -94,6 +94,7 @@ static bool take_mode(struct pawl_phase_plan *phase, struct pawl_slice word)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(mode_names); i++) {
         if (pawl_slice_equal_str(word, mode_names[i])) {
             phase->mode = (enum pawl_phase_mode)i;
+            phase->mode_given = true;
             return true;
         }
     }
@@ -101,6 +102,11 @@ static bool take_mode(struct pawl_phase_plan *phase, struct pawl_slice word)
 }
 
 /* --- From a policy -------------------------------------------------------------------------- */
+
+enum pawl_policy_field_id pawl_phases_field(enum pawl_run_cap_index index)
+{
+    return cap_fields[index];
+}
 
 static void take_value(struct pawl_phase_plan *phase, const struct pawl_policy_value *value)
 {
@@ -257,6 +263,68 @@ pawl_phases_parse(struct pawl_run_phases *phases, const char *text, struct pawl_
         return PAWL_ERR(INVALID);
     }
     return PAWL_OK;
+}
+
+/* --- Of the run before ---------------------------------------------------------------------- */
+
+pawl_err pawl_phases_carry(struct pawl_run_phases *phases,
+                           const struct pawl_phases_before *before,
+                           struct pawl_errmsg *msg)
+{
+    for (int i = 0; i < before->count; i++) {
+        const struct pawl_phase_before *from = &before->phases[i];
+        struct pawl_phase_plan *phase = NULL;
+        pawl_err err = find_or_add(phases, pawl_slice_str(from->name), &phase, msg);
+        if (pawl_failed(err)) {
+            return err;
+        }
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            phase->caps[k] =
+                (struct pawl_phase_cap){.set = from->limit[k] >= 0, .amount = from->limit[k]};
+            phase->before[k] = from->spent[k];
+        }
+    }
+    return PAWL_OK;
+}
+
+pawl_err pawl_phases_add(struct pawl_run_phases *phases,
+                         const struct pawl_run_phases *added,
+                         struct pawl_errmsg *msg)
+{
+    for (int i = 0; i < added->count; i++) {
+        const struct pawl_phase_plan *more = &added->phases[i];
+        struct pawl_phase_plan *phase = NULL;
+        pawl_err err = find_or_add(phases, pawl_slice_str(more->name), &phase, msg);
+        if (pawl_failed(err)) {
+            return err;
+        }
+        for (int k = 0; k < PAWL_CAP_COUNT; k++) {
+            struct pawl_phase_cap *cap = &phase->caps[k];
+            int64_t base = cap->set ? cap->amount : phase->before[k];
+            if (more->caps[k].set && (!pawl_money_add(base, more->caps[k].amount, &cap->amount) ||
+                                      cap->amount >= PAWL_AMOUNT_MAX)) {
+                pawl_errmsg_set(msg, "so much cannot be added to %s", phase->name);
+                return PAWL_ERR(INVALID);
+            }
+            cap->set = cap->set || more->caps[k].set;
+        }
+        phase->mode = more->mode_given ? more->mode : phase->mode;
+    }
+    return PAWL_OK;
+}
+
+void pawl_phases_put_ceiling(enum pawl_run_cap_index index, int64_t amount, struct pawl_buf *out)
+{
+    char text[PAWL_MONEY_TEXT_BYTES];
+    pawl_buf_printf(out, "%s=", cap_keys[index]);
+    if (index == PAWL_CAP_USD) {
+        (void)pawl_money_format_usd_short(amount, text);
+        pawl_buf_append_str(out, text[0] == '$' ? text + 1 : text);
+    } else if (index == PAWL_CAP_TIME) {
+        pawl_buf_printf(out, "%llds", (long long)((amount + MS_PER_S - 1) / MS_PER_S));
+    } else {
+        pawl_buf_printf(out, "%lld", (long long)amount);
+    }
 }
 
 /* --- Settled -------------------------------------------------------------------------------- */

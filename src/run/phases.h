@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "core/core.h"
@@ -38,7 +39,20 @@ struct pawl_phase_plan {
     char name[PAWL_PHASE_NAME_BYTES];
     struct pawl_phase_cap caps[PAWL_CAP_COUNT];
     enum pawl_phase_mode mode;
+    bool mode_given;                    /* by a flag */
     char match[PAWL_PHASE_MATCH_BYTES]; /* the user's patterns, see policy/tool_kind.h */
+    int64_t before[PAWL_CAP_COUNT];     /* what the run before had spent in it, … */
+};
+
+/* … that this one goes on with: what each of its phases had, and has spent. */
+struct pawl_phase_before {
+    char name[PAWL_PHASE_NAME_BYTES];
+    int64_t limit[PAWL_CAP_COUNT]; /* -1: none */
+    int64_t spent[PAWL_CAP_COUNT];
+};
+struct pawl_phases_before {
+    struct pawl_phase_before phases[PAWL_PHASES_MAX];
+    int count;
 };
 
 /* The first is implementation, the second verification. */
@@ -53,6 +67,8 @@ const char *pawl_phase_mode_name(enum pawl_phase_mode mode);
 void pawl_phases_init(struct pawl_run_phases *phases);
 /* PHASE_NONE: there is none of that name. */
 int pawl_phases_find(const struct pawl_run_phases *phases, struct pawl_slice name);
+/* The policy's field of a ceiling. */
+enum pawl_policy_field_id pawl_phases_field(enum pawl_run_cap_index index);
 /* What the policy says. INVALID: there are too many, or a name is none. */
 PAWL_MUST_CHECK pawl_err pawl_phases_from_policy(struct pawl_run_phases *phases,
                                                  const struct pawl_policy *policy,
@@ -66,6 +82,16 @@ PAWL_MUST_CHECK pawl_err pawl_phases_parse(struct pawl_run_phases *phases,
 PAWL_MUST_CHECK bool pawl_phases_item(struct pawl_slice item,
                                       enum pawl_policy_field_id *ret_field,
                                       struct pawl_slice *ret_value);
+/* Ceilings and what was spent, of the run that this one goes on with. INVALID as above. */
+PAWL_MUST_CHECK pawl_err pawl_phases_carry(struct pawl_run_phases *phases,
+                                           const struct pawl_phases_before *before,
+                                           struct pawl_errmsg *msg);
+/* Flags of such a run: what they name is added to what a phase has. Their shares are amounts. */
+PAWL_MUST_CHECK pawl_err pawl_phases_add(struct pawl_run_phases *phases,
+                                         const struct pawl_run_phases *added,
+                                         struct pawl_errmsg *msg);
+/* "usd=0.20", as --phase takes it. */
+void pawl_phases_put_ceiling(enum pawl_run_cap_index index, int64_t amount, struct pawl_buf *out);
 /* Makes amounts of shares. */
 void pawl_phases_resolve(struct pawl_run_phases *phases,
                          const struct pawl_run_cap caps[static PAWL_CAP_COUNT]);
@@ -82,6 +108,13 @@ void pawl_phases_account(const struct pawl_core *core,
                          int64_t now_us,
                          const char *phase,
                          struct pawl_account *ret_account);
+
+/* "phases": what the ledger knows of a run's phases, each with limit and spent by unit; what is
+ * held counts as spent. */
+void pawl_phases_put_books(const struct pawl_core *core,
+                           const char *run_id,
+                           int64_t now_us,
+                           struct pawl_json_writer *writer);
 
 /* Where each phase stands, for cards and status. */
 struct pawl_phase_stand {
@@ -111,6 +144,8 @@ struct pawl_phase_opening {
 };
 void pawl_run_phases_open(struct pawl_run *run, struct pawl_phase_opening *opening);
 bool pawl_run_phases_opened(const struct pawl_phase_opening *opening);
+/* Books what the run before had spent in each, once they are open; looked at in the same way. */
+void pawl_run_phases_carry(struct pawl_run *run, struct pawl_phase_opening *opening);
 void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *ret_options);
 /* Books the time since the last time, `at_least_ms` of it or none. */
 void pawl_run_phases_book(struct pawl_run *run, int64_t at_least_ms);

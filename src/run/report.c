@@ -85,6 +85,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .unit = unit_of(run, why),
         .more = why == PAWL_WHY_CAP ? run->latch.more : 0,
         .limit = why == PAWL_WHY_CAP ? run->latch_name : "",
+        .phase = why == PAWL_WHY_CAP ? run->latch.phase : NULL,
         .words = strncmp(run->latch_message, "pawl: ", 6) == 0 ? run->latch_message + 6
                                                                : run->latch_message,
         .status = status_of(run, why),
@@ -100,6 +101,8 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .batches = counters.batches,
         .steps = run->steps,
         .step_count = run->step_count,
+        .phases_go_on =
+            run->options->phases_before != NULL && run->options->phases_before->count > 0,
         .notices = pawl_buf_slice(&run->notices),
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,

@@ -23,7 +23,8 @@ enum {
     ARENA_BYTES_MAX = 8 << 20,
     META_BYTES_MAX = 64 << 10,
     SAID_SUMMARY_BYTES = 16 << 10, /* of a summary, in a command line */
-    ASK_MS = 2000
+    ASK_MS = 2000,
+    ADD_BYTES_MAX = 64
 };
 
 #define CLAIM_FILE "resumed"
@@ -36,7 +37,8 @@ struct work {
     struct pawl_errmsg *msg;
     bool found;
     bool completed;
-    uint16_t unit; /* of the cap that stopped it; 0: none */
+    uint16_t unit;           /* of the cap that stopped it; 0: none */
+    struct pawl_slice phase; /* whose ceiling that was; empty: the run's own */
     int64_t limit[PAWL_CAP_COUNT];
     int64_t spent[PAWL_CAP_COUNT]; /* by this run alone */
     struct pawl_slice session;
@@ -77,15 +79,61 @@ _Static_assert((int)PAWL_CAP_USD == (int)PAWL_HISTORY_MICROCENTS &&
                    (int)PAWL_CAP_TIME == (int)PAWL_HISTORY_WALL_CLOCK_MS,
                "caps and the history's units stand in the same order");
 
-/* Then no cap of its own has to be added to. */
-static bool stopped_by_limit(struct work *work, const struct pawl_history_run *run)
+static void
+read_units(const struct pawl_json *json, uint32_t units, struct pawl_phase_before *ret_phase)
+{
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        ret_phase->limit[i] = -1;
+    }
+    uint32_t node = units != PAWL_JSON_NONE ? pawl_json_first(json, units) : units;
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
+        struct pawl_slice name = pawl_json_string_raw(json, pawl_json_get(json, node, "unit"));
+        enum pawl_run_cap_index index = pawl_cap_of_unit(pawl_unit_from_name(name));
+        if (index != PAWL_CAP_COUNT) {
+            ret_phase->limit[index] =
+                pawl_json_count_or(json, pawl_json_get(json, node, "limit"), -1);
+            ret_phase->spent[index] =
+                pawl_json_count_or(json, pawl_json_get(json, node, "spent"), 0);
+        }
+    }
+}
+
+static void read_phases(struct work *work, const struct pawl_json *json)
+{
+    struct pawl_phases_before *phases = &work->resume->phases;
+    uint32_t list = pawl_json_get(json, 0, "phases");
+    uint32_t node = list != PAWL_JSON_NONE ? pawl_json_first(json, list) : list;
+    for (; node != PAWL_JSON_NONE && phases->count < PAWL_PHASES_MAX;
+         node = pawl_json_next(json, node)) {
+        struct pawl_phase_before phase = {.name = ""};
+        struct pawl_slice name = pawl_json_string_raw(json, pawl_json_get(json, node, "phase"));
+        if (pawl_policy_phase_name_ok(name) &&
+            pawl_slice_copy_str(name, phase.name, sizeof(phase.name))) {
+            read_units(json, pawl_json_get(json, node, "units"), &phase);
+            phases->phases[phases->count++] = phase;
+        }
+    }
+}
+
+/* What its phases had, and whose limit stopped it: at one across runs, no cap of its own has to be
+ * added to. */
+static void read_end(struct work *work, const struct pawl_history_run *run)
 {
     struct pawl_json json;
-    struct pawl_slice note = pawl_arena_copy(&work->resume->arena, run->end_note);
-    return !pawl_slice_empty(note) &&
-           pawl_json_parse(&work->resume->arena, note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT,
-                           &json) &&
-           pawl_json_get(&json, 0, "limit") != PAWL_JSON_NONE;
+    struct pawl_arena *arena = &work->resume->arena;
+    struct pawl_slice note = pawl_arena_copy(arena, run->end_note);
+    work->unit = run->unit;
+    if (pawl_slice_empty(note) ||
+        !pawl_json_parse(arena, note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &json)) {
+        return;
+    }
+    if (pawl_json_get(&json, 0, "limit") != PAWL_JSON_NONE) {
+        work->unit = PAWL_UNIT_NONE;
+    }
+    if (!work->request->own_policy) {
+        work->phase = pawl_json_string(&json, pawl_json_get(&json, 0, "phase"), arena);
+        read_phases(work, &json);
+    }
 }
 
 static bool take_run(void *arg, const struct pawl_history_run *run)
@@ -93,7 +141,9 @@ static bool take_run(void *arg, const struct pawl_history_run *run)
     struct work *work = arg;
     work->found = true;
     work->completed = pawl_slice_equal_str(run->reason, "completed");
-    work->unit = stopped_by_limit(work, run) ? PAWL_UNIT_NONE : run->unit;
+    read_end(work, run);
+    work->resume->baseline =
+        pawl_slice_empty(run->baseline_last) ? NULL : keep(work, run->baseline_last);
     read_before(work, pawl_arena_copy(&work->resume->arena, run->before));
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         work->limit[i] = run->limit[i];
@@ -302,7 +352,8 @@ static pawl_err make_caps(struct work *work)
         enum pawl_run_cap_index index = (enum pawl_run_cap_index)i;
         int64_t left = work->limit[i] - work->spent[i];
         int64_t amount = left + request->added[i];
-        bool stopped = work->unit == pawl_cap_unit(index) && request->added[i] == 0;
+        bool stopped = work->unit == pawl_cap_unit(index) && pawl_slice_empty(work->phase) &&
+                       request->added[i] == 0;
         if (work->limit[i] < 0) {
             continue; /* It had no such cap. */
         }
@@ -323,6 +374,42 @@ static pawl_err make_caps(struct work *work)
             (struct pawl_run_cap){.set = true, .amount = amount, .origin = PAWL_ORIGIN_RESUMED};
     }
     return PAWL_OK;
+}
+
+/* The phase that stopped it has to be given something. */
+static pawl_err check_phase(struct work *work)
+{
+    struct pawl_errmsg ignored;
+    struct pawl_run_phases added;
+    enum pawl_run_cap_index index = pawl_cap_of_unit(work->unit);
+    if (pawl_slice_empty(work->phase) || index == PAWL_CAP_COUNT) {
+        return PAWL_OK;
+    }
+    pawl_phases_init(&added);
+    for (size_t i = 0; work->request->phases[i] != NULL; i++) {
+        if (pawl_failed(pawl_phases_parse(&added, work->request->phases[i], &ignored))) {
+            break; /* It was looked at already. */
+        }
+    }
+    int given = pawl_phases_find(&added, work->phase);
+    if (given != PAWL_PHASE_NONE && added.phases[given].caps[index].set) {
+        return PAWL_OK;
+    }
+    struct pawl_buf more;
+    pawl_buf_init(&more, ADD_BYTES_MAX);
+    for (int i = 0; i < work->resume->phases.count; i++) {
+        const struct pawl_phase_before *phase = &work->resume->phases.phases[i];
+        if (pawl_slice_equal_str(work->phase, phase->name)) {
+            pawl_phases_put_ceiling(index, (pawl_max_i64(phase->limit[index], 1) + 1) / 2, &more);
+        }
+    }
+    pawl_errmsg_set(work->msg,
+                    "%s was stopped at the ceiling of %.*s. Add to it: pawl run --resume %s "
+                    "--phase %.*s=%s",
+                    work->request->id, (int)work->phase.bytes, work->phase.data, work->request->id,
+                    (int)work->phase.bytes, work->phase.data, pawl_buf_cstr(&more));
+    pawl_buf_free(&more);
+    return PAWL_ERR(INVALID);
 }
 
 /* --- All of it ------------------------------------------------------------------------------ */
@@ -370,6 +457,11 @@ static void take_rest(struct work *work)
         primary != NULL ? pawl_cap_of_unit(pawl_unit_from_name(pawl_slice_str(primary)))
                         : PAWL_CAP_COUNT;
     resume->primary = index != PAWL_CAP_COUNT ? index : PAWL_CAP_USD;
+    char path[PAWL_PATH_BYTES];
+    if (!work->request->own_policy && pawl_ok(path_of(work, PAWL_RUN_POLICY_FILE, path)) &&
+        access(path, R_OK) == 0) {
+        resume->policy = keep(work, pawl_slice_str(path));
+    }
 }
 
 pawl_err pawl_resume_make(const struct pawl_resume_request *request,
@@ -385,6 +477,9 @@ pawl_err pawl_resume_make(const struct pawl_resume_request *request,
     }
     if (pawl_ok(err)) {
         err = make_caps(&work);
+    }
+    if (pawl_ok(err)) {
+        err = check_phase(&work);
     }
     if (pawl_ok(err)) {
         err = read_meta(&work);

@@ -17,6 +17,7 @@
 #include "history/history.h"
 #include "run/agents.h"
 #include "run/datadir.h"
+#include "run/phases.h"
 #include "run/run.h"
 
 struct pawl_resume_request {
@@ -24,6 +25,8 @@ struct pawl_resume_request {
     struct pawl_history *history; /* for reading; the run is settled */
     const char *id;
     int64_t added[PAWL_CAP_COUNT];
+    const char *const *phases; /* --phase flags, NULL at the end: what is added to a phase */
+    bool own_policy;    /* --policy: the run's own counts no more, and its phases begin anew */
     char *const *extra; /* words behind "--", NULL at the end; may be empty */
 };
 
@@ -39,6 +42,9 @@ struct pawl_resume {
     enum pawl_run_cap_index primary;
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
     int64_t spent[PAWL_CAP_COUNT]; /* by the run and those before it */
+    const char *policy;            /* the file with what it was under; NULL: none was kept */
+    const char *baseline;          /* what a dearer model was judged by; NULL: it was never known */
+    struct pawl_phases_before phases;
 };
 
 /* Fills everything; it is to be freed in any case. INVALID: it cannot go on, and the message says

@@ -107,14 +107,36 @@ static void settle_caps(struct pawl_run *run)
     pawl_run_policy_caps(&run->policy, run->caps);
 }
 
-/* The policy's, and the flags on top of them. */
+static pawl_err
+parse_phases(const struct pawl_run *run, struct pawl_run_phases *phases, struct pawl_errmsg *msg)
+{
+    pawl_err err = PAWL_OK;
+    for (size_t i = 0; pawl_ok(err) && i < PAWL_RUN_PHASE_FLAGS_MAX; i++) {
+        if (run->options->phases[i] != NULL) {
+            err = pawl_phases_parse(phases, run->options->phases[i], msg);
+        }
+    }
+    return err;
+}
+
+/* The policy's, and the flags on top of them; of a run that goes on with another one what that one
+ * had, and the flags beside it. */
 static pawl_err settle_phases(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     pawl_phases_init(&run->phases);
     pawl_err err = pawl_phases_from_policy(&run->phases, &run->policy.policy, msg);
-    for (size_t i = 0; pawl_ok(err) && i < PAWL_RUN_PHASE_FLAGS_MAX; i++) {
-        if (run->options->phases[i] != NULL) {
-            err = pawl_phases_parse(&run->phases, run->options->phases[i], msg);
+    if (pawl_ok(err) && run->options->phases_before == NULL) {
+        err = parse_phases(run, &run->phases, msg);
+    } else if (pawl_ok(err)) {
+        struct pawl_run_phases added;
+        pawl_phases_init(&added);
+        err = pawl_phases_carry(&run->phases, run->options->phases_before, msg);
+        if (pawl_ok(err)) {
+            err = parse_phases(run, &added, msg);
+        }
+        pawl_phases_resolve(&added, run->caps);
+        if (pawl_ok(err)) {
+            err = pawl_phases_add(&run->phases, &added, msg);
         }
     }
     pawl_phases_resolve(&run->phases, run->caps);
@@ -179,6 +201,8 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         struct pawl_limit_given given = {.mode = run->options->on_limit_given,
                                          .summary = run->options->summary_given};
         run->limit = run->options->limit;
+        run->limit.before_microcents = run->options->spent_before[PAWL_CAP_USD];
+        run->limit.before_tokens = run->options->spent_before[PAWL_CAP_TOKENS];
         err = pawl_limit_take_policy(&run->limit, given, &run->policy.policy, msg);
     }
     if (pawl_ok(err)) {

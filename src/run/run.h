@@ -44,12 +44,15 @@ enum pawl_run_attendance { PAWL_ATTENDANCE_AUTO, PAWL_ATTENDED, PAWL_UNATTENDED 
 
 enum { PAWL_RUN_PHASE_FLAGS_MAX = 16 };
 
+struct pawl_phases_before;
+
 struct pawl_run_options {
     char *const *argv; /* the agent's command, NULL at the end */
     const char *data_dir;
     struct pawl_run_cap caps[PAWL_CAP_COUNT];
-    enum pawl_run_cap_index primary;              /* the first cap given, else dollars */
-    const char *phases[PAWL_RUN_PHASE_FLAGS_MAX]; /* "verification=$0.40,10m"; NULL at the end */
+    enum pawl_run_cap_index primary; /* the first cap given, else dollars */
+    const char
+        *phases[PAWL_RUN_PHASE_FLAGS_MAX + 1]; /* "verification=$0.40,10m"; NULL at the end */
     const char *policy;     /* a built-in one's name, or a file; NULL: policy.h chooses */
     const char *escalation; /* the policy's word in its place; NULL: as the policy says */
     const char *idle_pause; /* the same of idle.pause_after */
@@ -64,9 +67,11 @@ struct pawl_run_options {
     enum pawl_agent agent;
     const char *resumed_from;             /* the run that this one goes on with; NULL: none */
     int64_t spent_before[PAWL_CAP_COUNT]; /* by that one and those before it */
-    const char *name;                     /* for `pawl runs` and `pawl show`; NULL: none */
-    bool allow_batches;                   /* let batches through, unmetered */
-    bool quiet;                           /* no lines but the card */
+    const struct pawl_phases_before *phases_before; /* NULL: its phases begin anew */
+    const char *baseline; /* what a dearer model is judged by; NULL: as ever */
+    const char *name;     /* for `pawl runs` and `pawl show`; NULL: none */
+    bool allow_batches;   /* let batches through, unmetered */
+    bool quiet;           /* no lines but the card */
     bool no_card;
     bool json_card; /* the card as one JSON object on stderr */
 };

@@ -224,6 +224,9 @@ bool pawl_run_is_idle(void *arg);
 void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
 void pawl_run_on_partial(void *arg, const struct pawl_limit_summary *partial);
 void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);
+void pawl_run_on_baseline(void *arg, const struct pawl_gateway_baseline *baseline);
+/* keep_policy.c: policy.yaml of the run: all that it is under, flags included. */
+PAWL_MUST_CHECK pawl_err pawl_run_keep_policy(struct pawl_run *run, struct pawl_errmsg *msg);
 
 /* --- finish.c --- */
 

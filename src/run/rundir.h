@@ -24,6 +24,8 @@
 #define PAWL_SUMMARY_FILE "summary.txt"
 /* What its last answer had said that was cut at the limit. */
 #define PAWL_PARTIAL_FILE "partial.txt"
+/* The policy that it is under, flags included (keep_policy.c). */
+#define PAWL_RUN_POLICY_FILE "policy.yaml"
 
 struct pawl_rundir {
     char id[PAWL_RUN_ID_BYTES];

@@ -21,6 +21,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "engine/engine.h"
 #include "gateway/gateway.h"
 #include "history/history.h"
@@ -29,11 +30,12 @@
 #include "run/control.h"
 #include "run/lending.h"
 #include "run/live.h"
+#include "run/phases.h"
 #include "run/rundir.h"
 
 enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
 
-static const char end_note[] = "{\"agent_signal\":0,\"why\":\"killed\",\"hard_stop\":false}";
+enum { NOTE_BYTES_MAX = 2 * PAWL_METADATA_BYTES_MAX };
 
 static pawl_err open_journal(const struct pawl_rundir *run,
                              struct pawl_journal **ret_journal,
@@ -132,6 +134,30 @@ static void on_done(struct pawl_op *op)
     (void)op; /* Looked at after the flush, or of no interest. */
 }
 
+static void put_end(struct pawl_json_writer *writer)
+{
+    pawl_json_object_begin(writer);
+    pawl_json_member_i64(writer, "agent_signal", 0);
+    pawl_json_member_str(writer, "why", "killed");
+    pawl_json_member_bool(writer, "hard_stop", false);
+}
+
+/* What each phase has spent goes with it, for a run that goes on with this one. */
+static void write_end_note(struct pawl_engine *engine, const char *id, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    put_end(&writer);
+    pawl_phases_put_books(pawl_engine_core(engine), id, pawl_engine_now_us(engine), &writer);
+    pawl_json_object_end(&writer);
+    if (out->overflowed || out->bytes > PAWL_METADATA_BYTES_MAX) {
+        pawl_buf_reset(out);
+        pawl_json_writer_init(&writer, out);
+        put_end(&writer);
+        pawl_json_object_end(&writer);
+    }
+}
+
 /* Ends the session, unless it has ended, and says why. */
 static void end_session(struct pawl_engine *engine, const char *id)
 {
@@ -149,9 +175,12 @@ static void end_session(struct pawl_engine *engine, const char *id)
                           .state = PAWL_SESSION_ENDED,
                           .reason = PAWL_REASON_KILLED},
     };
+    struct pawl_buf text;
+    pawl_buf_init(&text, NOTE_BYTES_MAX);
+    write_end_note(engine, id, &text);
     struct pawl_command note = {
         .type = PAWL_COMMAND_NOTE,
-        .metadata = pawl_slice_str(end_note),
+        .metadata = pawl_buf_slice(&text),
         .u.note = {.tenant = tenant, .session = name, .kind = PAWL_NOTE_RUN_END},
     };
     struct pawl_op ended = {.done = on_done};
@@ -159,6 +188,7 @@ static void end_session(struct pawl_engine *engine, const char *id)
     pawl_engine_submit(engine, &end, &ended);
     pawl_engine_submit(engine, &note, &noted);
     pawl_engine_flush(engine);
+    pawl_buf_free(&text);
 }
 
 static bool any_hold(const struct pawl_core *core)

@@ -130,7 +130,13 @@ static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struc
                         pawl_result_meaning(opened.result.code));
         return PAWL_ERR(INVALID);
     }
-    if (!pawl_run_phases_opened(&phases)) {
+    bool phases_opened = pawl_run_phases_opened(&phases);
+    if (phases_opened) {
+        pawl_run_phases_carry(run, &phases);
+        pawl_engine_flush(run->engine);
+        phases_opened = pawl_run_phases_opened(&phases);
+    }
+    if (!phases_opened) {
         pawl_errmsg_set(msg, "the ledger does not take these phases");
         return PAWL_ERR(INVALID);
     }
@@ -172,6 +178,9 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = pawl_rundir_write(&run->rundir, "meta.json", pawl_buf_slice(&text), msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_run_keep_policy(run, msg);
     }
     if (pawl_ok(err)) {
         err = open_history(run, msg);
@@ -270,7 +279,10 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .limit = run->limit,
         .is_idle = pawl_run_is_idle,
         .escalation = pawl_run_policy_escalation(&run->policy),
-        .declared_model = run->model.priced ? run->model.name : NULL,
+        .declared_model = run->options->baseline != NULL ? run->options->baseline
+                          : run->model.priced            ? run->model.name
+                                                         : NULL,
+        .on_baseline = pawl_run_on_baseline,
         .on_windows = on_windows,
         .at_window = pawl_run_policy_at_window(&run->policy),
         .account_key = run->windows.key,

@@ -181,6 +181,9 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     (void)pawl_slice_copy_str(pawl_slice_str(latch->name), run->latch_name,
                               sizeof(run->latch_name));
     run->latch.name = run->latch_name;
+    int phase = latch->phase != NULL ? pawl_phases_find(&run->phases, pawl_slice_str(latch->phase))
+                                     : PAWL_PHASE_NONE;
+    run->latch.phase = phase != PAWL_PHASE_NONE ? run->phases.phases[phase].name : NULL;
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     bool alone = run->interactive || run->agent_ended; /* nobody is to be ended */

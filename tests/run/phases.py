@@ -138,6 +138,83 @@ def halts(world):
     assert of(card, TESTS)["on_limit"] == "halt", card
 
 
+def halted_goes_on(world):
+    """The run that goes on has what the phases had and have spent; what is named is added."""
+    script(world, *[shell("make check")] * 9)
+    halting = ["--phase", "verification=iterations=1,$0.50,on_limit=halt", "--phase", "docs=10m"]
+    lines, card, status, notes = work(world, halting, "anthropic")
+    first = card["run"]
+    assert status == 124 and card["phase"] == TESTS, card
+    words = f"to go on: pawl run --resume {first} --phase verification=iterations=1"
+    assert words in lines[-1] and any(words in note for note in notes), lines
+
+    def resume(*options):
+        done = subprocess.run(
+            [world.pawl, "run", "--data-dir", world.data, "--json-card", "--resume", "last",
+             *options], text=True, capture_output=True, check=False, env=world.environment(),
+            stdin=subprocess.DEVNULL, timeout=PATIENCE_S)
+        return done, json.loads(done.stderr.splitlines()[-1]) if done.returncode == 124 else None
+    done, _ = resume()
+    assert done.returncode == 1 and (f"at the ceiling of verification. Add to it: pawl run "
+                                     f"--resume {first} --phase verification=iterations=1"
+                                     ) in done.stderr, done
+    done, second = resume("--phase", "verification=iterations=2,usd=0.25")
+    assert second is not None and second["phase"] == TESTS, done
+    assert "verification up to $0.75 ($" in done.stderr and "used before)" in done.stderr, done
+    assert amounts(second, TESTS, "limit") == {
+        **amounts(second, TESTS, "limit"), "ITERATIONS": 3, "USD_MICROCENTS": 75 * CENT}, second
+    assert amounts(second, TESTS)["ITERATIONS"] == 3, second
+    assert amounts(second, BASE)["ITERATIONS"] == 2, second
+    spent = [amounts(c, TESTS)["USD_MICROCENTS"] for c in (card, second)]
+    assert spent[1] > spent[0] > 0, spent
+    whole = sum(amounts(second, phase)["USD_MICROCENTS"] for phase in (BASE, TESTS, "docs"))
+    assert whole == sum(c["consumed"]["USD_MICROCENTS"] for c in (card, second)), second
+    assert amounts(second, "docs", "limit")["WALL_CLOCK_MS"] == 600_000, second
+    assert of(second, TESTS)["on_limit"] == "halt" and second["consumed"]["ITERATIONS"] == 3
+    assert world.tell("verify").returncode == 0
+
+
+def killed_goes_on(world):
+    """Also where pawl was killed in between."""
+    script(world, shell("pytest"), {}, {})
+    process = world.start(["--phase", "verification=iterations=5"],
+                          [sys.executable, WORKER, "anthropic", "listen"])
+    for phase in (BASE, TESTS):
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        assert expect_line(process, "phase") == f"phase {phase}"
+    process.kill()
+    process.wait()
+    done = subprocess.run(
+        [world.pawl, "run", "--data-dir", world.data, "--json-card", "--resume", "last", "--",
+         "true"], text=True, capture_output=True, check=False, env=world.environment(),
+        stdin=subprocess.DEVNULL, timeout=PATIENCE_S)
+    card = json.loads(done.stderr.splitlines()[-1])
+    assert amounts(card, TESTS, "limit")["ITERATIONS"] == 5, card
+    assert amounts(card, TESTS)["ITERATIONS"] + amounts(card, BASE)["ITERATIONS"] == 2, card
+
+
+def halted_given_more(world):
+    """Where somebody is there, more for the phase lifts its stop."""
+    script(world, *[shell("make check")] * 3, {})
+    worker = shlex.join([sys.executable, WORKER, "anthropic"])
+    process = world.start(["--attended", "--phase", "verification=iterations=1,on_limit=halt"],
+                          ["sh", "-c", f"{worker}; read line; exec {worker}"])
+    assert expect_line(process, "phase") == f"phase {BASE}"
+    line = expect_line(process, "refused")
+    assert "pawl approve run_" in line and "--phase verification --add-iterations 1" in line, line
+    assert json.loads(world.tell("status", "last", "--json").stdout)["latched"] is not None
+    done = world.tell("approve", "last", "--phase", TESTS, "--add-iterations", "2")
+    assert done.returncode == 0, done
+    status = json.loads(world.tell("status", "last", "--json").stdout)
+    assert status["latched"] is None, status
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert [expect_line(process, "phase") for _ in range(2)][1] == f"phase {TESTS}"
+    assert finish(process)[0] == 0
+    assert world.tell("verify").returncode == 0
+
+
 def hooks(world):
     """A hook says no to one tool, and the agent works on."""
     script(world, *[shell("make check")] * 4, editing(), {})
@@ -417,6 +494,9 @@ def tests(_):
                 for dialect in DIALECTS for words in ((), ("stream",)))
     yield "in dollars", money
     yield "a phase that halts", halts
+    yield "a phase that halted goes on", halted_goes_on
+    yield "a killed run's phases go on", killed_goes_on
+    yield "a phase that halted is given more", halted_given_more
     yield "with hooks", hooks
     yield from ((f"asks: {dialect}{' ' * bool(words)}{' '.join(words)}",
                  ask_and_answer(dialect, *words))

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 
+import scripted
 from world import AGENT, PATIENCE_S, expect_line, finish
 
 CENT = 1_000_000
@@ -29,7 +30,8 @@ def go_on(world):
     assert status == 124 and f"--resume {first} --add-iterations 4" in stderr, stderr
     again = [sys.executable, AGENT, "env:PAWL_RESUME", "env:PAWL_RESUMED_RUN",
              "file:PAWL_SUMMARY_FILE", "call", "call"]
-    status, stdout, stderr = resume(world, "--resume", "job", "--add-iterations", "2", words=again)
+    status, stdout, stderr = resume(world, "--resume", "job", "--add-iterations", "2",
+                                    "--on-limit", "halt", words=again)
     assert status == 0, (status, stdout, stderr)
     assert "PAWL_RESUME 1" in stdout and f"PAWL_RESUMED_RUN {first}" in stdout, stdout
     assert "file the tes" in stdout, stdout
@@ -44,6 +46,69 @@ def go_on(world):
     assert total == world.bill(), (old, new)
     assert f"goes on with {first}; " in world.tell("show", new["run"]).stdout
     assert f"it goes on in {new['run']} (completed)" in world.tell("show", first).stdout
+
+
+def policy_of(world, run):
+    return pathlib.Path(world.data, "runs", run, "policy.yaml").read_text()
+
+
+def under_the_same(world):
+    """Policy, mode and ladder go on, whatever became of the policy's file; a flag is above them,
+    and the ladder's shares are of all that was spent and is left."""
+    haiku, sonnet = "claude-haiku-4-5", "claude-sonnet-4-5"
+    world.provider.control(prices={model: scripted.prices(world.pawl, model)
+                                   for model in (haiku, sonnet)})
+    path = pathlib.Path(world.folder.name, "ours.yaml")
+    path.write_text(f"name: ours\nescalation: forbid\non_limit:\n  degrade: {haiku}@60%\n"
+                    "phases:\n  docs:\n    match: 'mkdocs*'\n    tokens: 9K\n")
+    status, _, stderr = world.run(["--policy", str(path), "--max-iterations", "1", "--max-tokens",
+                                   "9000", "--attended", "--on-limit", "ask", "--idle-pause", "off",
+                                   "--phase", "verification=usd=0.05,on_limit=halt"],
+                                  "call", "say:through", "exit:3")
+    assert status == 3, stderr
+    path.unlink()
+    first = world.runs()[0]
+    kept = policy_of(world, first["run"])
+    for line in ("name: ours", "escalation: forbid", "action: ask", f'degrade: "{haiku}@60%"',
+                 "attendance: attended", "pause_after: off", "on_limit: halt", 'match: "mkdocs*"'):
+        assert line in kept, (line, kept)
+    checked = subprocess.run(
+        [world.pawl, "policy", "check",
+         os.path.join(world.data, "runs", first["run"], "policy.yaml")],
+        capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked
+    # Of the tokens so many are added that this run begins above 60 % of the whole.
+    spent = first["spent"]["tokens"]["amount"]
+    assert first["limits"]["tokens"]["amount"] == 9000 and spent > 600, first
+    status, stdout, stderr = resume(world, "--resume", "last", "--add-iterations", "3",
+                                    "--degrade", f"{haiku}@5%", "--on-limit", "halt",
+                                    words=[sys.executable, AGENT, "call"])
+    assert status == 0, (stdout, stderr)
+    assert f"from 5% of the budget" in stderr or haiku in stderr, stderr
+    assert [body["model"] for body in world.provider.bodies()] == [sonnet, haiku]
+    new = world.runs()[0]
+    again = policy_of(world, new["run"])
+    assert new["policy"] == "ours", new
+    differ = set(kept.splitlines()) ^ set(again.splitlines())
+    assert {line.split(":")[0].strip() for line in differ} == {"action", "degrade"}, differ
+
+
+def baseline(world):
+    """What a dearer model is judged by goes on: a switch that was approved stays so."""
+    opus, sonnet = "claude-opus-4-5", "claude-sonnet-4-5"
+    world.provider.control(prices={model: scripted.prices(world.pawl, model)
+                                   for model in (opus, sonnet)})
+    again = [sys.executable, AGENT, f"model:{opus}", "call", "exit:3"]
+    status, stdout, _ = world.run(["--escalation", "forbid"], "call", "call", "call",
+                                  f"model:{opus}", "call", "exit:3")
+    assert status == 3 and "forbids it" in stdout, stdout
+    assert world.runs()[0]["baseline"] == sonnet
+    status, stdout, stderr = resume(world, "--resume", "last", words=again)
+    assert "forbids it" in stdout, (stdout, stderr)
+    assert world.runs()[0]["baseline"] == sonnet
+    assert [body["model"] for body in world.provider.bodies()] == [sonnet] * 3
+    status, stdout, stderr = resume(world, "--resume", "last", "--model", opus, words=again)
+    assert "forbids" not in stdout and world.runs()[0]["baseline"] == opus, (stdout, stderr)
 
 
 def same_again(world):
@@ -163,6 +228,8 @@ def claude(world):
 def tests(world):
     del world
     yield "a command goes on from its start", go_on
+    yield "policy, mode and ladder go on", under_the_same
+    yield "the baseline goes on", baseline
     yield "a chain of three", same_again
     yield "what cannot go on", refusals
     yield "what was cut is handed over", cut

@@ -22,8 +22,8 @@ def breaches(world):
     world.provider.control(prices={MODEL: world.prices, DEARER: world.prices},
                            default={"reply_tokens": 100})
     assert world.run(["--name", "plain", "--max-usd", "0.02"], "until")[0] == 124
-    assert world.run(["--name", "dearer", "--max-usd", "0.10", "--policy", "team"],
-                     "call:100", f"model:{DEARER}", "until")[0] == 124
+    assert world.run(["--name", "dearer", "--max-usd", "0.10", "--policy", "team", "--escalation",
+                      "allow"], "tools", "call:100", f"model:{DEARER}", "until")[0] == 124
     assert world.run(["--name", "within", "--max-usd", "0.50"], "call")[0] == 0
     process = world.start(["--name", "let past", "--max-iterations", "1", "--attended"],
                           "call", "say:ready", "listen", "call", "say:done")
@@ -58,6 +58,20 @@ def breaches(world):
     assert world.tell("runs", "--by", "week").returncode == 2
     done = world.tell("runs", "--breaches", "--by", "month")
     assert done.returncode == 2 and "policy, repo, week or cause" in done.stderr, done
+
+
+def baseline(world):
+    """A title's cheap model, asked first, is not what the run was begun with: that is the main
+    loop's, as the run itself recorded it."""
+    title = "claude-haiku-4-5"
+    world.provider.control(prices={MODEL: world.prices, title: world.prices},
+                           default={"reply_tokens": 100})
+    assert world.run(["--max-usd", "0.02"], f"model:{title}", "call", f"model:{MODEL}", "tools",
+                     "until")[0] == 124
+    row, = lines(world.tell("runs", "--breaches", "--json"))
+    assert row["cause"] == "default too low", row
+    run, = world.runs()
+    assert run["baseline"] == MODEL, run
 
 
 def scope(world):
@@ -166,6 +180,7 @@ def keeping_is_taken_up(world):
 
 def tests(world):
     yield "breaches have causes", breaches
+    yield "a breach goes by the recorded baseline", baseline
     yield "many files are a wide scope", scope
     yield "the dearest runs come first", dearest
     yield "a new week is told once", weekly

@@ -96,6 +96,35 @@ static void what_is_written_reads_back_the_same(void **state)
     }
 }
 
+static void phases_are_written_once_each(void **state)
+{
+    (void)state;
+    static const char text[] = "phases:\n  docs:\n    tokens: 9K\n    on_limit: ask\n"
+                               "  verification:\n    usd: 0.20\n    iterations: 3\n"
+                               "  smoke:\n    usd: 10%\n    match: \"./smoke.sh\"\n";
+    struct pawl_policy one;
+    struct pawl_policy two;
+    struct pawl_buf written;
+    pawl_buf_init(&written, PAWL_POLICY_BYTES_MAX);
+    assert_true(read_policy(&one, text));
+    pawl_policy_write(&one, &written);
+    pawl_buf_append_byte(&written, '\0');
+    assert_true(read_policy(&two, written.data));
+    assert_string_equal(told, "");
+    assert_int_equal(one.value_count, two.value_count);
+    for (uint32_t i = 0; i < one.value_count; i++) {
+        const struct pawl_policy_value *value = &one.values[i];
+        char key[PAWL_POLICY_PHASE_NAME_MAX + 1];
+        assert_true(pawl_slice_copy_str(value->key, key, sizeof(key)));
+        const struct pawl_policy_value *same = pawl_policy_get(&two, value->field, key);
+        assert_non_null(same);
+        assert_true(pawl_slice_equal(value->text, same->text));
+    }
+    pawl_policy_free(&one);
+    pawl_policy_free(&two);
+    pawl_buf_free(&written);
+}
+
 /* --- Files ----------------------------------------------------------------------------------- */
 
 static void a_file_lies_on_top_of_what_it_extends(void **state)
@@ -292,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_builtin_policy_loads_sets_all_five_caps_and_has_no_problem),
         cmocka_unit_test(what_is_written_reads_back_the_same),
+        cmocka_unit_test(phases_are_written_once_each),
         cmocka_unit_test(a_file_lies_on_top_of_what_it_extends),
         cmocka_unit_test(a_file_without_a_name_is_called_what_it_is_called_on_disk),
         cmocka_unit_test(every_problem_is_told_with_its_line_and_field),
