@@ -44,13 +44,17 @@ static void put_providers(const struct pawl_price_book *book)
     for (uint32_t i = 0; i < book->provider_count; i++) {
         const struct price_provider *provider = &book->providers[i];
         const struct price_span spans[] = {provider->models, provider->hosts, provider->aliases,
-                                           provider->fallback};
+                                           provider->fallback, provider->tools};
         printf("    {");
         put_text(provider->id);
         for (size_t j = 0; j < PAWL_ARRAY_LEN(spans); j++) {
             printf(", ");
             put_span(spans[j]);
         }
+        printf(", ");
+        put_text(provider->tools_date);
+        printf(", ");
+        put_text(provider->tools_source);
         printf("},\n");
     }
     printf("};\n\n");

@@ -150,6 +150,23 @@ const gpt = (input, read, write, output, long) => [
   },
   { over: 272000, ...long, per_1000_web_searches: '10', per_1000_file_searches: '2.5' },
 ]
+// What the vendors bill for tools that they run, where a model's own list has no fee, in USD.
+const TOOLS = {
+  anthropic: {
+    source: 'platform.claude.com/docs: Web search tool; Code execution tool',
+    // $0.05 / 60 * 1000, rounded up.
+    fees: { per_1000_web_searches: '10', per_1000_container_minutes: '0.83333334' },
+  },
+  openai: {
+    source: 'developers.openai.com/api/docs/pricing: Built-in tools; changelog',
+    // The dearest of its searches; $0.03 for 20 minutes of a gigabyte.
+    fees: {
+      per_1000_web_searches: '25',
+      per_1000_file_searches: '2.5',
+      per_1000_container_minutes: '1.5',
+    },
+  },
+}
 const ADDITIONS = {
   anthropic: [
     {
@@ -534,6 +551,18 @@ function modelText(model) {
   return '{' + parts.join(',') + '}'
 }
 
+function toolsText(provider) {
+  const tools = TOOLS[provider]
+  if (!tools) return ''
+  const fees = Object.entries(tools.fees).map(
+    ([kind, usd]) => `"${kind}":${microcents(usd, `${provider} ${kind}`)}`,
+  )
+  return (
+    `\n"tools":{"as_of":"${ADDED_ON}","source":${json(tools.source)},` +
+    `"fees":{${fees.join(',')}}},\n`
+  )
+}
+
 function bookText(providers) {
   const head = [
     `"format":1`,
@@ -546,7 +575,7 @@ function bookText(providers) {
   const body = providers.map((p) =>
     [
       `{"id":${json(p.id)},"name":${json(p.name)},"hosts":${json(p.hosts)},` +
-        `"aliases":${json(p.aliases)},"fallback":${json(p.fallback)},"models":[`,
+        `"aliases":${json(p.aliases)},"fallback":${json(p.fallback)},${toolsText(p.id)}"models":[`,
       p.models.map(modelText).join(',\n'),
       ']}',
     ].join('\n'),

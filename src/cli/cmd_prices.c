@@ -105,6 +105,10 @@ static void print_fees_and_tiers(const struct pawl_price *price)
         }
     }
     fputs(before[0] == ',' ? ".\n" : "", stdout);
+    if (price->tools != NULL) {
+        printf("Fees as of %.*s (%.*s).\n", (int)price->tools_date.bytes, price->tools_date.data,
+               (int)price->tools_source.bytes, price->tools_source.data);
+    }
     struct pawl_usage_tier tiers[PAWL_USAGE_TIERS_MAX];
     size_t count = pawl_usage_tiers(price, tiers);
     for (size_t i = 0; i < count; i++) {

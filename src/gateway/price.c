@@ -33,20 +33,16 @@ static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
     [PAWL_PRICE_CONTAINER_MINUTES] = "per_1000_container_minutes",
 };
 
-/* Fees for server-side tools where the model's own list has none, per thousand, in microcents;
- * seen in November 2026. Anthropic: $10 (platform.claude.com, "Web search tool"). Google: $35 a
- * prompt that was grounded, $14 a query since Gemini 3 (Gemini API pricing). Others: $25,
- * OpenAI's dearest (OpenAI pricing, "Built-in tools"), from where file search is, too. Containers:
- * $0.05 an hour at Anthropic ("Code execution tool"); at others OpenAI's $0.03 for 20 minutes of a
- * gigabyte ("Built-in tools", changelog of 2026-06-02). */
+/* Fees for server-side tools where neither the model's own list nor its vendor's has one, per
+ * thousand, in microcents; seen in November 2026. Google's depend on the model: $35 a prompt that
+ * was grounded, $14 a query since Gemini 3 (Gemini API pricing). Others are OpenAI's dearest
+ * (OpenAI pricing, "Built-in tools"). */
 enum { DOLLAR = 100000000 };
-#define WEB_SEARCH_ANTHROPIC     (INT64_C(10) * DOLLAR)
 #define WEB_SEARCH_GOOGLE_PROMPT (INT64_C(35) * DOLLAR)
 #define WEB_SEARCH_GOOGLE_QUERY  (INT64_C(14) * DOLLAR)
 #define WEB_SEARCH_OTHERS        (INT64_C(25) * DOLLAR)
 #define FILE_SEARCH              (INT64_C(5) * DOLLAR / 2)
-#define CONTAINER_ANTHROPIC      ((INT64_C(50) * DOLLAR + 59) / 60)
-#define CONTAINER_OTHERS         (INT64_C(3) * DOLLAR / 2)
+#define CONTAINER_MINUTES        (INT64_C(3) * DOLLAR / 2)
 
 const char *pawl_price_kind_name(enum pawl_price_kind kind)
 {
@@ -107,16 +103,23 @@ static int64_t cached_rate(const struct pawl_price_row *row,
     return own_or(row, cached, own_or(row, fresh, text));
 }
 
+/* The model's own fee, else its vendor's for all models, else the one that is given. */
+static int64_t fee_or(const struct pawl_price *price,
+                      const struct pawl_price_row *row,
+                      enum pawl_price_kind kind,
+                      int64_t other)
+{
+    return own_or(row, kind, price->tools != NULL ? own_or(price->tools, kind, other) : other);
+}
+
 static int64_t web_search_rate(const struct pawl_price *price, const struct pawl_price_row *row)
 {
     int64_t other = WEB_SEARCH_OTHERS;
-    if (pawl_slice_equal_str(price->provider, "anthropic")) {
-        other = WEB_SEARCH_ANTHROPIC;
-    } else if (pawl_slice_equal_str(price->provider, "google")) {
+    if (pawl_slice_equal_str(price->provider, "google")) {
         other = pawl_gemini_bills_searches_by_prompt(price->model) ? WEB_SEARCH_GOOGLE_PROMPT
                                                                    : WEB_SEARCH_GOOGLE_QUERY;
     }
-    return own_or(row, PAWL_PRICE_WEB_SEARCHES, other);
+    return fee_or(price, row, PAWL_PRICE_WEB_SEARCHES, other);
 }
 
 int64_t
@@ -150,11 +153,9 @@ pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64
     case PAWL_PRICE_WEB_SEARCHES:
         return web_search_rate(price, row);
     case PAWL_PRICE_FILE_SEARCHES:
-        return own_or(row, kind, FILE_SEARCH);
+        return fee_or(price, row, kind, FILE_SEARCH);
     case PAWL_PRICE_CONTAINER_MINUTES:
-        return own_or(row, kind,
-                      pawl_slice_equal_str(price->provider, "anthropic") ? CONTAINER_ANTHROPIC
-                                                                         : CONTAINER_OTHERS);
+        return fee_or(price, row, kind, CONTAINER_MINUTES);
     case PAWL_PRICE_KIND_COUNT:
         break;
     }

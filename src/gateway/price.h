@@ -74,7 +74,11 @@ struct pawl_price {
     struct pawl_slice provider; /* "anthropic" */
     struct pawl_slice model;    /* the book's name for it */
     struct pawl_slice date;     /* the book's, "2026-09-23"; "override" for the user's file */
-    struct pawl_slice source;   /* "npm @pydantic/genai-prices 0.1.8", or the file's path */
+    const struct pawl_price_row
+        *tools; /* the vendor's fees for tools, for what a row lacks; or NULL */
+    struct pawl_slice tools_date;
+    struct pawl_slice tools_source;
+    struct pawl_slice source; /* "npm @pydantic/genai-prices 0.1.8", or the file's path */
     enum pawl_price_match match;
     int64_t context_tokens;       /* 0: not known */
     uint32_t multiplier_permille; /* from the user's file; 1000 without one */

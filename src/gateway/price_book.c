@@ -159,6 +159,7 @@ static bool read_price(struct reader *reader, uint32_t node, struct pawl_price_r
     return false;
 }
 
+/* `model` is NULL for fees, which have neither dates nor sizes. */
 static void read_row(struct reader *reader, uint32_t node, struct price_model *model)
 {
     struct pawl_price_row *row = &reader->arrays.rows[reader->book->row_count++];
@@ -168,13 +169,16 @@ static void read_row(struct reader *reader, uint32_t node, struct price_model *m
     for (uint32_t i = pawl_json_first(reader->json, node); i != PAWL_JSON_NONE;
          i = pawl_json_next(reader->json, i)) {
         uint32_t key = reader->json->nodes[i].key;
-        if (pawl_json_string_is(reader->json, key, "from")) {
+        if (read_price(reader, i, row)) {
+            continue;
+        }
+        if (model != NULL && pawl_json_string_is(reader->json, key, "from")) {
             row->from_us = read_date(reader, i);
-        } else if (pawl_json_string_is(reader->json, key, "over")) {
+        } else if (model != NULL && pawl_json_string_is(reader->json, key, "over")) {
             row->over_tokens = read_count(reader, i, PAWL_AMOUNT_MAX);
-        } else if (pawl_json_string_is(reader->json, key, "time_of_day")) {
+        } else if (model != NULL && pawl_json_string_is(reader->json, key, "time_of_day")) {
             model->time_of_day = true;
-        } else if (!read_price(reader, i, row)) {
+        } else {
             wrong(reader, i, "unknown price");
         }
     }
@@ -233,6 +237,21 @@ static void read_names(struct reader *reader, uint32_t list, struct price_span *
     ret_span->count = reader->book->name_count - ret_span->first;
 }
 
+/* {"as_of":"2026-11-28","source":"…","fees":{"per_1000_web_searches":1000000000}} */
+static void read_tools(struct reader *reader, uint32_t node, struct price_provider *provider)
+{
+    const struct pawl_json *json = reader->json;
+    if (node == PAWL_JSON_NONE) {
+        return;
+    }
+    (void)read_date(reader, pawl_json_get(json, node, "as_of"));
+    provider->tools_date = read_text(reader, pawl_json_get(json, node, "as_of"));
+    provider->tools_source = read_text(reader, pawl_json_get(json, node, "source"));
+    provider->tools.first = reader->book->row_count;
+    provider->tools.count = 1;
+    read_row(reader, pawl_json_get(json, node, "fees"), NULL);
+}
+
 static void read_provider(struct reader *reader, uint32_t node)
 {
     struct pawl_price_book *book = reader->book;
@@ -241,6 +260,7 @@ static void read_provider(struct reader *reader, uint32_t node)
     read_names(reader, get_list(reader->json, node, "hosts"), &provider->hosts);
     read_names(reader, get_list(reader->json, node, "aliases"), &provider->aliases);
     read_names(reader, get_list(reader->json, node, "fallback"), &provider->fallback);
+    read_tools(reader, pawl_json_get(reader->json, node, "tools"), provider);
     provider->models.first = book->model_count;
     uint32_t models = get_list(reader->json, node, "models");
     for (uint32_t i = pawl_json_first(reader->json, models); i != PAWL_JSON_NONE;
@@ -301,6 +321,7 @@ static struct counts count_all(const struct pawl_json *json)
          p = pawl_json_next(json, p)) {
         counts.names += count_children(json, p, "hosts") + count_children(json, p, "aliases") +
                         count_children(json, p, "fallback");
+        counts.rows += pawl_json_get(json, p, "tools") != PAWL_JSON_NONE ? 1 : 0;
         uint32_t models = get_list(json, p, "models");
         for (uint32_t m = pawl_json_first(json, models); m != PAWL_JSON_NONE;
              m = pawl_json_next(json, m)) {

@@ -319,6 +319,17 @@ rows_at(const struct pawl_price_book *book, const struct price_model *model, int
     return (struct price_span){model->rows.first + first, end - first};
 }
 
+void pawl_price_fill_tools(const struct pawl_price_book *book,
+                           int32_t provider,
+                           struct pawl_price *ret_price)
+{
+    if (provider != PRICE_NONE && book->providers[provider].tools.count > 0) {
+        ret_price->tools = &book->rows[book->providers[provider].tools.first];
+        ret_price->tools_date = book->providers[provider].tools_date;
+        ret_price->tools_source = book->providers[provider].tools_source;
+    }
+}
+
 void pawl_price_fill(const struct pawl_price_book *book,
                      const struct price_model *model,
                      int64_t at_us,
@@ -338,6 +349,7 @@ void pawl_price_fill(const struct pawl_price_book *book,
             book->overrides != NULL ? book->overrides->multiplier_permille : PRICE_MULTIPLIER_ONE,
         .time_of_day = model->time_of_day,
     };
+    pawl_price_fill_tools(book, (int32_t)model->provider, ret_price);
 }
 
 void pawl_price_fill_override(const struct pawl_price_book *book,
@@ -451,6 +463,7 @@ bool pawl_price_lookup(const struct pawl_price_book *book,
         if (pawl_slice_empty(ret_price->provider)) {
             ret_price->provider = query.provider;
         }
+        pawl_price_fill_tools(book, pawl_price_find_provider(book, ret_price->provider), ret_price);
         return true;
     }
     struct pawl_price price;

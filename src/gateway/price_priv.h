@@ -56,6 +56,9 @@ struct price_provider {
     struct price_span hosts; /* in names[]; a leading dot is a suffix */
     struct price_span aliases;
     struct price_span fallback; /* ids of providers to try next */
+    struct price_span tools;    /* in rows[]: at most one, of fees that all of its models have */
+    struct pawl_slice tools_date;
+    struct pawl_slice tools_source;
 };
 
 /* One entry of the user's file: prices of its own, or a factor on the book's. */
@@ -106,6 +109,10 @@ void pawl_price_fill(const struct pawl_price_book *book,
                      const struct price_model *model,
                      int64_t at_us,
                      struct pawl_price *ret_price);
+/* price_lookup.c: what a provider bills for its tools. PRICE_NONE is allowed. */
+void pawl_price_fill_tools(const struct pawl_price_book *book,
+                           int32_t provider,
+                           struct pawl_price *ret_price);
 /* price_lookup.c: fills a result from an override that has a row. */
 void pawl_price_fill_override(const struct pawl_price_book *book,
                               const struct price_override *entry,

@@ -40,7 +40,9 @@ static const char small_book[] = HEAD
     "\"output\":19},{\"from\":\"2026-03-01\",\"input\":8,\"output\":8},"
     "{\"from\":\"2026-06-01\",\"time_of_day\":true,\"input\":7,\"output\":7}]},"
     "{\"id\":\"shared\",\"rows\":[{\"input\":5,\"output\":5}]}]},"
-    "{\"id\":\"beta\",\"models\":[{\"id\":\"b-only\",\"rows\":[{\"input\":3,\"output\":3}]},"
+    "{\"id\":\"beta\",\"tools\":{\"as_of\":\"2026-02-03\",\"source\":\"its page\",\"fees\":{"
+    "\"per_1000_web_searches\":70,\"per_1000_container_minutes\":80}},\"models\":[{\"id\":\"b-"
+    "only\",\"rows\":[{\"input\":3,\"output\":3}]},"
     "{\"id\":\"b-prefix\",\"match\":[\"^b-pre\"],\"rows\":[{\"input\":4,\"output\":4}]},"
     "{\"id\":\"shared\",\"rows\":[{\"input\":6,\"output\":6}]}]},"
     "{\"id\":\"aws\",\"models\":[{\"id\":\"regional.anthropic.c\",\"match\":[\"*anthropic.c\"],"
@@ -245,7 +247,7 @@ static void missing_prices_fall_back_and_never_lower(void **state)
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_REASONING, 0), 5000);
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT_IMAGE, 0), 5000);
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_REQUESTS, 0), 0);
-    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), 1000000000);
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), INT64_C(2500000000));
     row.microcents[PAWL_PRICE_CACHE_READ] = 100;
     row.microcents[PAWL_PRICE_CACHE_WRITE] = 1300;
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CACHE_WRITE_LONG, 0), 2600);
@@ -256,6 +258,33 @@ static void missing_prices_fall_back_and_never_lower(void **state)
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), 1001);
     struct pawl_price other = price_of(&row, "somebody");
     assert_int_equal(pawl_price_rate(&other, PAWL_PRICE_WEB_SEARCHES, 0), INT64_C(2500000000));
+}
+
+/* A model's own fee, its vendor's for all models, and the dearest that is known. */
+static void fees_are_the_models_or_the_vendors(void **state)
+{
+    (void)state;
+    struct pawl_price_book *book = load(small_book);
+    struct pawl_price price;
+    assert_true(look(book, "beta", "b-only", 0, &price));
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), 70);
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CONTAINER_MINUTES, 0), 80);
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_FILE_SEARCHES, 0), 250000000);
+    assert_text(price.tools_date, "2026-02-03");
+    assert_text(price.tools_source, "its page");
+    assert_true(look(book, "alpha", "a-plain", 0, &price));
+    assert_null(price.tools);
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CONTAINER_MINUTES, 0), 150000000);
+    static const char mine[] = "{\"models\":[{\"match\":\"b-mine\",\"input_usd_per_mtok\":\"1\","
+                               "\"output_usd_per_mtok\":\"1\","
+                               "\"per_1000_web_searches_usd\":\"3\"}]}";
+    struct pawl_errmsg msg = {""};
+    assert_true(
+        pawl_ok(pawl_price_book_add_overrides(book, "mine.json", pawl_slice_str(mine), &msg)));
+    assert_true(look(book, "beta", "b-mine", 0, &price));
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), 300000000);
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CONTAINER_MINUTES, 0), 80);
+    pawl_price_book_free(book);
 }
 
 /* --- The embedded book. ------------------------------------------------------------------- */
@@ -336,7 +365,10 @@ static void embedded_book_is_what_the_file_says(void **state)
     for (uint32_t i = 0; i < book->provider_count; i++) {
         assert_true(pawl_slice_equal(book->providers[i].id, read->providers[i].id));
         assert_memory_equal(&book->providers[i].models, &read->providers[i].models,
-                            4 * sizeof(struct price_span));
+                            5 * sizeof(struct price_span));
+        assert_true(pawl_slice_equal(book->providers[i].tools_date, read->providers[i].tools_date));
+        assert_true(
+            pawl_slice_equal(book->providers[i].tools_source, read->providers[i].tools_source));
     }
     const int64_t times_us[] = {0, INT64_C(1767225600000000), INT64_MAX}; /* 2026-01-01 */
     for (uint32_t i = 0; i < pawl_price_book_count(book); i++) {
@@ -606,6 +638,11 @@ static void damaged_book_is_refused(void **state)
         HEAD "{\"id\":\"p\",\"models\":{\"id\":\"m\",\"rows\":[{\"input\":1}]}}]}",
         HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\",\"match\":[\"x\"],\"rows\":[{}]}]}]}",
         HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\",\"match\":[\"?x\"],\"rows\":[{}]}]}]}",
+        HEAD "{\"id\":\"p\",\"tools\":{},\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
+        HEAD "{\"id\":\"p\",\"tools\":{\"as_of\":\"2026-02-30x\",\"source\":\"s\",\"fees\":{}},"
+             "\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
+        HEAD "{\"id\":\"p\",\"tools\":{\"as_of\":\"2026-02-03\",\"source\":\"s\",\"fees\":{"
+             "\"over\":1}},\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
         MODEL_ROWS(""),
         MODEL_ROWS("{\"input\":-1}"),
         MODEL_ROWS("{\"input\":\"1\"}"),
@@ -657,6 +694,7 @@ int main(void)
         cmocka_unit_test(rate_follows_the_size_of_the_whole_request),
         cmocka_unit_test(price_is_the_one_of_its_time),
         cmocka_unit_test(missing_prices_fall_back_and_never_lower),
+        cmocka_unit_test(fees_are_the_models_or_the_vendors),
         cmocka_unit_test(embedded_book_knows_its_source_and_is_plausible),
         cmocka_unit_test(embedded_book_is_what_the_file_says),
         cmocka_unit_test(embedded_book_knows_the_usual_names),
