@@ -28,7 +28,8 @@
 static const char golden_prices[] =
     "{\"format\":1,\"as_of\":\"2026-01-01\",\"source\":\"test\",\"licence\":\"none\","
     "\"providers\":["
-    "{\"id\":\"anthropic\",\"models\":["
+    "{\"id\":\"anthropic\",\"tools\":{\"as_of\":\"2026-01-01\",\"source\":\"test\",\"fees\":{"
+    "\"per_1000_web_searches\":1000000000}},\"models\":["
     "{\"id\":\"golden-sonnet\",\"rows\":[{\"input\":300000000,\"cache_read\":30000000,"
     "\"cache_write\":375000000,\"cache_write_long\":600000000,\"output\":1500000000}]},"
     "{\"id\":\"golden-opus\",\"rows\":[{\"input\":500000000,\"cache_read\":50000000,"
