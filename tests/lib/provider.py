@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted provider: Anthropic Messages, OpenAI Chat Completions, Responses and Embeddings.
+"""A scripted provider of all dialects, each in a file provider_*.py of its own.
 
     provider.py [--port 0] [--port-file FILE] [--script FILE] [--seed N]
 
@@ -48,7 +48,8 @@ import random
 import sys
 
 import provider_gemini
-from provider_gemini import tool_input
+from provider_anthropic import Anthropic
+from provider_openai import Embeddings, OpenAI, Responses
 
 WORDS = "the test still fails so I will look at the code again and try one more change ".split()
 TOKENS_PER_MTOK = 1_000_000
@@ -139,6 +140,18 @@ class Call:
             "reasoning": script.get("reasoning", 0),
         }
 
+    def tool_input(self, i):
+        """The arguments of the answer's tool call of that number."""
+        inputs = self.script.get("tool_inputs") or [{"command": f"make test # {i}"}]
+        return inputs[i % len(inputs)]
+
+    def odd(self, count):
+        """A count as the script has usage told: as text, as a fraction, not at all."""
+        how = self.script.get("usage", "normal")
+        if isinstance(how, dict):
+            return count
+        return {"strings": str(count), "float": float(count), "null": None}.get(how, count)
+
     def fees(self):
         """What Google asks for searches: each different query, or the prompt in older models."""
         different = len({query for query in self.script.get("queries", []) if query.strip()})
@@ -161,302 +174,6 @@ class Call:
                 if self.billed[part])
             row["microcents"] += self.fees()
         return row
-
-
-def odd_number(value, how):
-    if isinstance(how, dict):
-        return value
-    return {"strings": str(value), "float": float(value), "null": None}.get(how, value)
-
-
-class Anthropic:
-    @staticmethod
-    def usage(call, output):
-        parts = call.usage_parts()
-        how = call.script.get("usage", "normal")
-        usage = {"input_tokens": odd_number(parts["input"], how),
-                 "cache_creation_input_tokens": parts["cache_write_5m"] + parts["cache_write_1h"],
-                 "cache_read_input_tokens": parts["cache_read"],
-                 "cache_creation": {"ephemeral_5m_input_tokens": parts["cache_write_5m"],
-                                    "ephemeral_1h_input_tokens": parts["cache_write_1h"]},
-                 "output_tokens": odd_number(output, how), "service_tier": "standard"}
-        return None if how == "none" else usage
-
-    @staticmethod
-    def message(call, content, stop, output):
-        message = {"id": f"msg_{call.number:08}", "type": "message", "role": "assistant",
-                   "model": call.answer_model, "content": content, "stop_reason": stop,
-                   "stop_sequence": None}
-        usage = Anthropic.usage(call, output)
-        return message if usage is None else {**message, "usage": usage}
-
-    @staticmethod
-    def tools(call):
-        names = call.script.get("tool_names", ["Bash"])
-        return [{"type": "tool_use", "id": f"toolu_{call.number}_{i}",
-                 "name": names[i % len(names)], "input": tool_input(call, i)}
-                for i in range(call.script.get("tool_calls", 0))]
-
-    @staticmethod
-    def stop(call):
-        if call.truncated:
-            return "max_tokens"
-        return "tool_use" if call.script.get("tool_calls") else "end_turn"
-
-    @staticmethod
-    def whole(call):
-        content = [{"type": "text", "text": call.text(0, call.planned)}, *Anthropic.tools(call)]
-        return Anthropic.message(call, content, Anthropic.stop(call), call.usage_parts()["output"])
-
-    @staticmethod
-    def events(call):
-        """(event name, data, tokens that it carries), in order."""
-        yield "message_start", {"type": "message_start",
-                                "message": Anthropic.message(call, [], None, 1)}, 0
-        yield "content_block_start", {"type": "content_block_start", "index": 0,
-                                      "content_block": {"type": "text", "text": ""}}, 0
-        yield "ping", {"type": "ping"}, 0
-        step = call.script.get("tokens_per_event", 8)
-        for first in range(0, call.planned, step):
-            count = min(step, call.planned - first)
-            delta = {"type": "text_delta", "text": call.text(first, count)}
-            yield "content_block_delta", {"type": "content_block_delta", "index": 0,
-                                          "delta": delta}, count
-        yield "content_block_stop", {"type": "content_block_stop", "index": 0}, 0
-        for index, tool in enumerate(Anthropic.tools(call), 1):
-            yield "content_block_start", {"type": "content_block_start", "index": index,
-                                          "content_block": {**tool, "input": {}}}, 0
-            delta = {"type": "input_json_delta", "partial_json": json.dumps(tool["input"])}
-            yield "content_block_delta", {"type": "content_block_delta", "index": index,
-                                          "delta": delta}, 0
-            yield "content_block_stop", {"type": "content_block_stop", "index": index}, 0
-        call.complete = True
-        end = {"type": "message_delta", "delta": {"stop_reason": Anthropic.stop(call),
-                                                  "stop_sequence": None}}
-        usage = Anthropic.usage(call, call.usage_parts()["output"])
-        if usage is not None and call.script.get("usage") != "early":
-            end["usage"] = usage
-        yield "message_delta", end, 0
-        yield "message_stop", {"type": "message_stop"}, 0
-
-    @staticmethod
-    def error_event():
-        return "error", {"type": "error", "error": {"type": "overloaded_error",
-                                                    "message": "scripted overload"}}
-
-    @staticmethod
-    def error_body(status):
-        kinds = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error",
-                 529: "overloaded_error"}
-        return {"type": "error", "error": {"type": kinds.get(status, "api_error"),
-                                           "message": f"scripted {status}"}}
-
-
-class OpenAI:
-    @staticmethod
-    def usage(call):
-        parts = call.usage_parts()
-        how = call.script.get("usage", "normal")
-        prompt = parts["input"] + parts["cache_read"] + parts["cache_write_5m"]
-        usage = {"prompt_tokens": odd_number(prompt, how),
-                 "completion_tokens": odd_number(parts["output"], how),
-                 "total_tokens": prompt + parts["output"],
-                 "prompt_tokens_details": {"cached_tokens": parts["cache_read"],
-                                           "cache_write_tokens": parts["cache_write_5m"]},
-                 "completion_tokens_details": {"reasoning_tokens": parts["reasoning"]}}
-        return None if how == "none" else usage
-
-    @staticmethod
-    def tools(call):
-        names = call.script.get("tool_names", ["bash"])
-        return [{"id": f"call_{call.number}_{i}", "type": "function",
-                 "function": {"name": names[i % len(names)],
-                              "arguments": json.dumps(tool_input(call, i))}}
-                for i in range(call.script.get("tool_calls", 0))]
-
-    @staticmethod
-    def finish(call):
-        if call.truncated:
-            return "length"
-        return "tool_calls" if call.script.get("tool_calls") else "stop"
-
-    @staticmethod
-    def head(call, kind):
-        return {"id": f"chatcmpl-{call.number:08}", "object": kind, "created": 1790000000,
-                "model": call.answer_model,
-                "service_tier": call.script.get("service_tier", "default")}
-
-    @staticmethod
-    def whole(call):
-        message = {"role": "assistant", "content": call.text(0, call.planned), "refusal": None}
-        tools = OpenAI.tools(call)
-        if tools:
-            message["tool_calls"] = tools
-        choice = {"index": 0, "message": message, "finish_reason": OpenAI.finish(call),
-                  "logprobs": None}
-        answer = {**OpenAI.head(call, "chat.completion"), "choices": [choice]}
-        usage = OpenAI.usage(call)
-        return answer if usage is None else {**answer, "usage": usage}
-
-    @staticmethod
-    def events(call):
-        include = bool((call.body.get("stream_options") or {}).get("include_usage"))
-
-        def chunk(delta, finish=None):
-            data = {**OpenAI.head(call, "chat.completion.chunk"),
-                    "choices": [{"index": 0, "delta": delta, "finish_reason": finish,
-                                 "logprobs": None}]}
-            return {**data, "usage": None} if include else data
-
-        yield None, chunk({"role": "assistant", "content": ""}), 0
-        step = call.script.get("tokens_per_event", 8)
-        for first in range(0, call.planned, step):
-            count = min(step, call.planned - first)
-            yield None, chunk({"content": call.text(first, count)}), count
-        for index, tool in enumerate(OpenAI.tools(call)):
-            empty = {**tool, "function": {**tool["function"], "arguments": ""}}
-            yield None, chunk({"tool_calls": [{"index": index, **empty}]}), 0
-            part = {"index": index, "function": {"arguments": tool["function"]["arguments"]}}
-            yield None, chunk({"tool_calls": [part]}), 0
-        yield None, chunk({}, OpenAI.finish(call)), 0
-        call.complete = True
-        usage = OpenAI.usage(call)
-        if include and usage is not None:
-            yield None, {**OpenAI.head(call, "chat.completion.chunk"), "choices": [],
-                         "usage": usage}, 0
-        yield None, "[DONE]", 0
-
-    @staticmethod
-    def error_event():
-        return None, {"error": {"message": "scripted overload", "type": "server_error",
-                                "code": None}}
-
-    @staticmethod
-    def error_body(status):
-        return {"error": {"message": f"scripted {status}", "type": "scripted", "code": None,
-                          "param": None}}
-
-
-class Responses:
-    """OpenAI Responses: items, numbered events, usage in the last one."""
-
-    @staticmethod
-    def usage(call):
-        parts = call.usage_parts()
-        how = call.script.get("usage", "normal")
-        prompt = parts["input"] + parts["cache_read"] + parts["cache_write_5m"]
-        usage = {"input_tokens": odd_number(prompt, how),
-                 "input_tokens_details": {"cached_tokens": parts["cache_read"],
-                                          "cache_write_tokens": parts["cache_write_5m"]},
-                 "output_tokens": odd_number(parts["output"], how),
-                 "output_tokens_details": {"reasoning_tokens": parts["reasoning"]},
-                 "total_tokens": prompt + parts["output"]}
-        return None if how == "none" else usage
-
-    @staticmethod
-    def tools(call):
-        names = call.script.get("tool_names", ["bash"])
-        return [{"id": f"fc_{call.number}_{i}", "type": "function_call", "status": "completed",
-                 "call_id": f"call_{call.number}_{i}", "name": names[i % len(names)],
-                 "arguments": json.dumps(tool_input(call, i))}
-                for i in range(call.script.get("tool_calls", 0))]
-
-    @staticmethod
-    def message(call):
-        return {"id": f"msg_{call.number:08}", "type": "message", "status": "completed",
-                "role": "assistant",
-                "content": [{"type": "output_text", "annotations": [], "logprobs": [],
-                             "text": call.text(0, call.planned)}]}
-
-    @staticmethod
-    def response(call, status, output, usage):
-        cut = {"reason": "max_output_tokens"} if status == "incomplete" else None
-        return {"id": f"resp_{call.number:08}", "object": "response", "created_at": 1790000000,
-                "status": status, "background": False, "error": None, "incomplete_details": cut,
-                "instructions": None, "max_output_tokens": call.ceiling, "metadata": {},
-                "model": call.answer_model, "output": output, "parallel_tool_calls": True,
-                "previous_response_id": None, "reasoning": {"effort": None, "summary": None},
-                "service_tier": call.script.get("service_tier", "default"), "store": False,
-                "temperature": 1.0, "text": {"format": {"type": "text"}}, "tool_choice": "auto",
-                "tools": [], "top_p": 1.0, "truncation": "disabled", "usage": usage}
-
-    @staticmethod
-    def whole(call):
-        status = "incomplete" if call.truncated else "completed"
-        return Responses.response(call, status, [Responses.message(call), *Responses.tools(call)],
-                                  Responses.usage(call))
-
-    @staticmethod
-    def items(call):
-        """(event, data, tokens) of every item, without numbers."""
-        message = Responses.message(call)
-        place = {"item_id": message["id"], "output_index": 0, "content_index": 0}
-        part = {**message["content"][0], "text": ""}
-        yield "output_item.added", {"output_index": 0, "item": {
-            **message, "status": "in_progress", "content": []}}, 0
-        yield "content_part.added", {**place, "part": part}, 0
-        step = call.script.get("tokens_per_event", 8)
-        for first in range(0, call.planned, step):
-            count = min(step, call.planned - first)
-            yield "output_text.delta", {**place, "delta": call.text(first, count),
-                                        "logprobs": []}, count
-        text = message["content"][0]["text"]
-        yield "output_text.done", {**place, "text": text, "logprobs": []}, 0
-        yield "content_part.done", {**place, "part": message["content"][0]}, 0
-        yield "output_item.done", {"output_index": 0, "item": message}, 0
-        for index, tool in enumerate(Responses.tools(call), 1):
-            at = {"item_id": tool["id"], "output_index": index}
-            yield "output_item.added", {"output_index": index, "item": {
-                **tool, "status": "in_progress", "arguments": ""}}, 0
-            yield "function_call_arguments.delta", {**at, "delta": tool["arguments"]}, 0
-            yield "function_call_arguments.done", {**at, "name": tool["name"],
-                                                   "arguments": tool["arguments"]}, 0
-            yield "output_item.done", {"output_index": index, "item": tool}, 0
-
-    @staticmethod
-    def events(call):
-        number = 0
-        for name in ("created", "in_progress"):
-            yield f"response.{name}", {"type": f"response.{name}", "sequence_number": number,
-                                       "response": Responses.response(call, "in_progress", [],
-                                                                      None)}, 0
-            number += 1
-        for name, data, tokens in Responses.items(call):
-            yield f"response.{name}", {"type": f"response.{name}", "sequence_number": number,
-                                       **data}, tokens
-            number += 1
-        call.complete = True
-        end = "incomplete" if call.truncated else "completed"
-        yield f"response.{end}", {"type": f"response.{end}", "sequence_number": number,
-                                  "response": Responses.whole(call)}, 0
-
-    @staticmethod
-    def error_event():
-        return "error", {"type": "error", "code": "server_error", "param": None,
-                         "message": "scripted overload", "sequence_number": 3}
-
-    @staticmethod
-    def error_body(status):
-        return OpenAI.error_body(status)
-
-
-class Embeddings:
-    """No output, so no ceiling and no stream."""
-
-    @staticmethod
-    def whole(call):
-        inputs = call.body.get("input", "")
-        count = len(inputs) if isinstance(inputs, list) and inputs and not isinstance(
-            inputs[0], int) else 1
-        vectors = [{"object": "embedding", "index": i, "embedding": [0.25, -0.5]}
-                   for i in range(count)]
-        tokens = call.usage_parts()["input"]
-        return {"object": "list", "data": vectors, "model": call.answer_model,
-                "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
-
-    @staticmethod
-    def error_body(status):
-        return OpenAI.error_body(status)
 
 
 # By the end of a path: what a call is named in the ledger, and who answers it.

@@ -38,32 +38,23 @@ def translate(target, body):
             "sse": "alt=sse" in query, "google": body}
 
 
-def tool_input(call, i):
-    """The arguments of an answer's tool call."""
-    inputs = call.script.get("tool_inputs") or [{"command": f"make test # {i}"}]
-    return inputs[i % len(inputs)]
-
-
 class Gemini:
     @staticmethod
     def usage(call, output):
         parts = call.usage_parts()
-        how = call.script.get("usage", "normal")
-        def odd(value):
-            return {"strings": str(value), "float": float(value), "null": None}.get(
-                how if isinstance(how, str) else "normal", value)
         tool = call.script.get("tool_tokens", 0)
         prompt = parts["input"] - tool + parts["cache_read"]
-        usage = {"promptTokenCount": odd(prompt), "candidatesTokenCount":
-                 odd(output - parts["reasoning"]), "totalTokenCount": odd(prompt + tool + output)}
+        usage = {"promptTokenCount": call.odd(prompt),
+                 "candidatesTokenCount": call.odd(output - parts["reasoning"]),
+                 "totalTokenCount": call.odd(prompt + tool + output)}
         if tool:
-            usage["toolUsePromptTokenCount"] = odd(tool)
+            usage["toolUsePromptTokenCount"] = call.odd(tool)
         if parts["reasoning"]:
-            usage["thoughtsTokenCount"] = odd(parts["reasoning"])
+            usage["thoughtsTokenCount"] = call.odd(parts["reasoning"])
         if parts["cache_read"]:
-            usage["cachedContentTokenCount"] = odd(parts["cache_read"])
+            usage["cachedContentTokenCount"] = call.odd(parts["cache_read"])
         usage["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": prompt}]
-        return None if how == "none" else usage
+        return None if call.script.get("usage") == "none" else usage
 
     @staticmethod
     def answer(call, parts, finish, output):
@@ -81,7 +72,7 @@ class Gemini:
     def tools(call):
         names = call.script.get("tool_names", ["run_shell_command"])
         return [{"functionCall": {"name": names[i % len(names)],
-                                  "args": tool_input(call, i)}}
+                                  "args": call.tool_input(i)}}
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod
