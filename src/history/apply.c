@@ -150,30 +150,34 @@ static int64_t sum_of(const struct pawl_history_context *context,
     return sum;
 }
 
-/* What the metadata of a settlement says, onto the call's row. */
-static void
-describe_settlement(const struct pawl_history_context *context, int64_t call, const char *state)
+/* What a settlement booked and what its metadata says, onto the call's row. */
+static void write_settlement(const struct pawl_history_context *context,
+                             int64_t call,
+                             const char *state,
+                             const int64_t *spent)
 {
     pawl_history_db_run(
         context->db,
         "UPDATE calls SET state=?3, settled_us=?4, model=?5, end=?6, status=?7, input=?8,"
         " cache_read=?9, cache_write=?10, output=?11, reasoning=?12, tool_calls=?13,"
-        " duration_us=?14, estimated=?15, settle_meta=?16 WHERE run_id=?1 AND id=?2",
-        "sitissiiiiiiiiis", context->run, call, state, context->record->now_us,
+        " duration_us=?14, estimated=?15, settle_meta=?16, spent0=?17, spent1=?18, spent2=?19,"
+        " spent3=?20 WHERE run_id=?1 AND id=?2",
+        "sitissiiiiiiiiisiiii", context->run, call, state, context->record->now_us,
         pawl_history_meta_text(context, "model"), pawl_history_meta_text(context, "end"),
         meta_number(context, "status", 0), sum_of(context, input_buckets),
         sum_of(context, cache_read_buckets), sum_of(context, cache_write_buckets),
         sum_of(context, output_buckets), meta_number(context, "usage.reasoning", 0),
         meta_number(context, "tool_calls", 0), meta_number(context, "duration_us", 0),
-        (int64_t)pawl_history_meta_true(context, "estimated"), context->record->command.metadata);
+        (int64_t)pawl_history_meta_true(context, "estimated"), context->record->command.metadata,
+        spent[0], spent[1], spent[2], spent[3]);
 }
 
 /* Books what a settlement charged in place of what the row had before (nothing, or the hold after
  * an unconfirmed one). Units that it does not name, such as tool calls, have events of their own.
  */
-static void
-book(const struct pawl_history_context *context, int64_t call, const struct pawl_result *result)
+static void book(const struct pawl_history_context *context, int64_t call, const char *state)
 {
+    const struct pawl_result *result = &context->record->result;
     int64_t now[PAWL_HISTORY_UNITS] = {0};
     int64_t change[PAWL_HISTORY_UNITS] = {0};
     sqlite3_stmt *row = pawl_history_db_bind(
@@ -192,27 +196,25 @@ book(const struct pawl_history_context *context, int64_t call, const struct pawl
             now[index] = result->charged[i].value;
         }
     }
-    pawl_history_db_run(context->db,
-                        "UPDATE calls SET spent0=?3, spent1=?4, spent2=?5, spent3=?6"
-                        " WHERE run_id=?1 AND id=?2",
-                        "siiiii", context->run, call, now[0], now[1], now[2], now[3]);
+    write_settlement(context, call, state, now);
     add_to_run(context, change);
 }
 
 static void apply_settle(const struct pawl_history_context *context, const char *state)
 {
-    const struct pawl_result *result = &context->record->result;
     int64_t call = (int64_t)context->record->command.u.settle.reservation;
+    int64_t overshoot = meta_number(context, "overshoot", 0);
     if (context->record->command.type == PAWL_COMMAND_CORRECT) {
         pawl_history_db_run(context->db,
                             "UPDATE runs SET unconfirmed=unconfirmed-ifnull((SELECT spent0 FROM"
                             " calls WHERE run_id=?1 AND id=?2), 0) WHERE id=?1",
                             "si", context->run, call);
     }
-    book(context, call, result);
-    describe_settlement(context, call, state);
-    pawl_history_db_run(context->db, "UPDATE runs SET overshoot=overshoot+?2 WHERE id=?1", "si",
-                        context->run, meta_number(context, "overshoot", 0));
+    book(context, call, state);
+    if (overshoot != 0) {
+        pawl_history_db_run(context->db, "UPDATE runs SET overshoot=overshoot+?2 WHERE id=?1", "si",
+                            context->run, overshoot);
+    }
 }
 
 static void apply_expired(const struct pawl_history_context *context,
@@ -474,25 +476,21 @@ void pawl_history_apply(struct pawl_history_db *db,
                         const struct pawl_record *record)
 {
     const struct pawl_result *result = &record->result;
-    pawl_history_db_run(
-        db, "INSERT OR IGNORE INTO runs(id, started_us, state) VALUES(?1, ?2, 'active')", "si",
-        run_id, record->now_us);
-    if (result->code == PAWL_RESULT_OK && !result->replayed) {
-        struct pawl_arena arena;
-        pawl_arena_init(&arena, META_BYTES_MAX);
-        struct pawl_history_context context = {
-            .db = db, .run = run_id, .record = record, .arena = &arena, .meta = {.count = 0}};
-        if (!pawl_slice_empty(record->command.metadata) &&
-            !pawl_json_parse(&arena, record->command.metadata, PAWL_JSON_LEDGER,
-                             PAWL_JSON_LIMITS_DEFAULT, &context.meta)) {
-            context.meta.count = 0; /* foreign metadata: kept as text, not read */
-        }
-        dispatch(&context);
-        if (arena.overflowed) {
-            pawl_history_db_fail(db, PAWL_ERR(MEMORY), "out of memory");
-        }
-        pawl_arena_free(&arena);
+    if (result->code != PAWL_RESULT_OK || result->replayed) {
+        return;
     }
-    pawl_history_db_run(db, "UPDATE runs SET watermark=?2 WHERE id=?1", "si", run_id,
-                        (int64_t)record->op);
+    struct pawl_arena arena;
+    pawl_arena_init(&arena, META_BYTES_MAX);
+    struct pawl_history_context context = {
+        .db = db, .run = run_id, .record = record, .arena = &arena, .meta = {.count = 0}};
+    if (!pawl_slice_empty(record->command.metadata) &&
+        !pawl_json_parse(&arena, record->command.metadata, PAWL_JSON_LEDGER,
+                         PAWL_JSON_LIMITS_DEFAULT, &context.meta)) {
+        context.meta.count = 0; /* foreign metadata: kept as text, not read */
+    }
+    dispatch(&context);
+    if (arena.overflowed) {
+        pawl_history_db_fail(db, PAWL_ERR(MEMORY), "out of memory");
+    }
+    pawl_arena_free(&arena);
 }

@@ -48,7 +48,8 @@ bool pawl_history_db_run(struct pawl_history_db *db, const char *sql, const char
 /* The next row; false at the end or on a failure, which is kept. */
 bool pawl_history_db_step(struct pawl_history_db *db, sqlite3_stmt *statement);
 
-/* apply.c: one record into the tables, inside a transaction of the caller's. */
+/* apply.c: one record into the tables, inside a transaction of the caller's, who has made the row
+ * of the run and writes its watermark. */
 void pawl_history_apply(struct pawl_history_db *db,
                         struct pawl_slice run_id,
                         const struct pawl_record *record);

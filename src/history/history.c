@@ -4,9 +4,11 @@
  *
  * Records are copied as journal batches into a buffer. The thread swaps that buffer for an
  * empty one and writes what it got in one transaction, the run's watermark with it; so the file
- * always shows a prefix of the journal. When the buffer is full the feeder waits: nothing is
- * dropped. After a failure the thread takes records and writes none; the error is told by `wait`
- * and `close`, and the file is caught up from the journal by the next reader.
+ * always shows a prefix of the journal. A transaction costs as much as the records of a call, so
+ * the thread lets a few of them come together first, unless somebody waits for them. When the
+ * buffer is full the feeder waits: nothing is dropped. After a failure the thread takes records and
+ * writes none; the error is told by `wait` and `close`, and the file is caught up from the journal
+ * by the next reader.
  *
  * The thread begins with the first record, or with the first question about the file, and opens
  * the file itself: a run does not wait for it to start.
@@ -25,7 +27,12 @@
 #include "base/clock.h"
 #include "history/db.h"
 
-enum { QUEUE_BYTES_MAX = 64 << 20, QUEUE_BYTES_HIGH = 32 << 20, RUN_ID_BYTES = 64 };
+enum {
+    QUEUE_BYTES_MAX = 64 << 20,
+    QUEUE_BYTES_HIGH = 32 << 20,
+    RUN_ID_BYTES = 64,
+    GATHER_MS = 20 /* nobody sees a row so much later; a call of a model takes longer */
+};
 
 struct pawl_history {
     struct pawl_history_db db; /* the thread's while it has work, else the owner's */
@@ -39,6 +46,7 @@ struct pawl_history {
     struct pawl_buf pending; /* an open batch, or empty */
     uint64_t watermark;
     bool closing;
+    uint32_t waiting; /* in `wait`, or because the queue is full */
     pawl_err err;
     struct pawl_codec_scratch scratch; /* the thread's */
 };
@@ -61,6 +69,14 @@ static uint64_t read_watermark(struct pawl_history *history)
     return watermark;
 }
 
+static void begin_run(struct pawl_history *history, int64_t now_us)
+{
+    pawl_history_db_run(&history->db,
+                        "INSERT OR IGNORE INTO runs(id, started_us, state)"
+                        " VALUES(?1, ?2, 'active')",
+                        "ti", history->run_id, now_us);
+}
+
 /* One transaction. Returns the last operation that the file has then, 0 after a failure. */
 static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob)
 {
@@ -74,10 +90,15 @@ static uint64_t write_batch(struct pawl_history *history, struct pawl_slice blob
     uint64_t last = read_watermark(history);
     while (pawl_ok(db->err) && pawl_record_batch_next(&cursor, &history->scratch, &record)) {
         if (record.op > last) {
+            if (last == 0) {
+                begin_run(history, record.now_us);
+            }
             pawl_history_apply(db, pawl_slice_str(history->run_id), &record);
             last = record.op;
         }
     }
+    pawl_history_db_run(db, "UPDATE runs SET watermark=?2 WHERE id=?1", "ti", history->run_id,
+                        (int64_t)last);
     pawl_history_db_run(db, "COMMIT", "");
     if (pawl_failed(db->err)) {
         /* Where this fails as well, closing the connection ends the transaction. */
@@ -99,6 +120,28 @@ static void open_file(struct pawl_history *history)
     pthread_mutex_unlock(&history->mutex);
 }
 
+/* By real time: a clock that steps makes a bounded wait longer or shorter, nothing else. */
+static struct timespec in_ms(uint32_t timeout_ms)
+{
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t until_us = clock.real_us(clock.arg) + (int64_t)timeout_ms * PAWL_US_PER_MS;
+    return (struct timespec){.tv_sec = until_us / PAWL_US_PER_SECOND,
+                             .tv_nsec = until_us % PAWL_US_PER_SECOND * 1000};
+}
+
+/* With the mutex, the thread's: until there is something to write, and for a while what comes
+ * with it. */
+static void gather(struct pawl_history *history)
+{
+    while (history->pending.bytes == 0 && !history->closing) {
+        pthread_cond_wait(&history->changed, &history->mutex);
+    }
+    struct timespec until = in_ms(GATHER_MS);
+    while (history->waiting == 0 && !history->closing &&
+           pthread_cond_timedwait(&history->changed, &history->mutex, &until) == 0) {
+    }
+}
+
 static void *thread_main(void *arg)
 {
     struct pawl_history *history = arg;
@@ -107,9 +150,7 @@ static void *thread_main(void *arg)
     open_file(history);
     pthread_mutex_lock(&history->mutex);
     for (;;) {
-        while (history->pending.bytes == 0 && !history->closing) {
-            pthread_cond_wait(&history->changed, &history->mutex);
-        }
+        gather(history);
         if (history->pending.bytes == 0) {
             break;
         }
@@ -248,13 +289,24 @@ static void enqueue(struct pawl_history *history, const struct pawl_record *reco
     }
 }
 
+/* With the mutex. While somebody waits, the thread writes what there is at once. */
+static void begin_waiting(struct pawl_history *history)
+{
+    history->waiting++;
+    pthread_cond_broadcast(&history->changed);
+}
+
 void pawl_history_feed(struct pawl_history *history, const struct pawl_record *record)
 {
     PAWL_ASSERT(history->run_id[0] != '\0');
     pthread_mutex_lock(&history->mutex);
     ensure_thread(history);
-    while (history->pending.bytes > QUEUE_BYTES_HIGH) {
-        pthread_cond_wait(&history->changed, &history->mutex);
+    if (history->pending.bytes > QUEUE_BYTES_HIGH) {
+        begin_waiting(history);
+        while (history->pending.bytes > QUEUE_BYTES_HIGH) {
+            pthread_cond_wait(&history->changed, &history->mutex);
+        }
+        history->waiting--;
     }
     if (pawl_ok(history->err)) {
         enqueue(history, record);
@@ -272,13 +324,10 @@ uint64_t pawl_history_watermark(struct pawl_history *history)
 
 pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t timeout_ms)
 {
-    /* By real time: a clock that steps makes this bounded wait longer or shorter, nothing else. */
-    struct pawl_clock clock = pawl_clock_os();
-    int64_t until_us = clock.real_us(clock.arg) + (int64_t)timeout_ms * PAWL_US_PER_MS;
-    struct timespec until = {.tv_sec = until_us / PAWL_US_PER_SECOND,
-                             .tv_nsec = until_us % PAWL_US_PER_SECOND * 1000};
+    struct timespec until = in_ms(timeout_ms);
     pthread_mutex_lock(&history->mutex);
     ensure_thread(history);
+    begin_waiting(history);
     pawl_err err = history->err;
     while (pawl_ok(err) && history->watermark < op) {
         if (pthread_cond_timedwait(&history->changed, &history->mutex, &until) != 0) {
@@ -287,6 +336,7 @@ pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t t
             err = history->err;
         }
     }
+    history->waiting--;
     pthread_mutex_unlock(&history->mutex);
     return err;
 }
