@@ -4,13 +4,18 @@
 
 The agent is /bin/echo; its start is when its first byte arrives. Direct starts and starts under
 pawl take turns, so both see the same machine. Also shown: the whole of a run, to the shell's
-prompt, and the first run of a new data directory, which makes the history's file. Where the data
+prompt, the first run of a new data directory, which makes the history's file, and runs under a
+limit across runs: one that has to start the authority, and one that finds it there. Where the data
 directory lies decides what a sync costs: --dir names it.
 """
 import argparse
 import os
 import pathlib
+import select
+import signal
+import socket
 import statistics
+import struct
 import subprocess
 import tempfile
 import time
@@ -50,6 +55,16 @@ def sync_ms(folder, rounds=50):
     return statistics.median(took)
 
 
+def end_authority(data):
+    """So that the next run has to start it."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(os.path.join(data, "authority/authority.sock"))
+        who = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    with os.fdopen(os.pidfd_open(who)) as process:
+        signal.pidfd_send_signal(process.fileno(), signal.SIGTERM)
+        select.select([process], [], [], 60)
+
+
 def show(name, values):
     values = sorted(values)
     print(f"  {name:<34} p50 {values[len(values) // 2]:7.2f} ms   "
@@ -63,7 +78,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--dir", help="where to put the data directories")
     options = parser.parse_args()
-    direct, first, whole, fresh = [], [], [], []
+    direct, first, whole, fresh, starting, limited = [], [], [], [], [], []
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         print(f"start-up of pawl run; one sync of 4 KiB takes {sync_ms(folder):.2f} ms here")
 
@@ -71,6 +86,9 @@ def main():
             return measure([options.pawl.resolve(), "run", "--data-dir",
                             os.path.join(folder, data), "--", *AGENT])
         under("data")
+        limits = os.path.join(folder, "limits")
+        subprocess.run([options.pawl, "limit", "--usd", "20", "--per", "day", "--data-dir",
+                        limits], check=True, stdout=subprocess.DEVNULL)
         for number in range(options.rounds):
             direct.append(measure(AGENT)[0])
             started, ended = under("data")
@@ -78,9 +96,16 @@ def main():
             whole.append(ended)
             if number < options.rounds // 4:
                 fresh.append(under(f"new-{number}")[0])
+            limited.append(under("limits")[0])
+            if number < options.rounds // 4:
+                end_authority(limits)
+                starting.append(under("limits")[0])
+        end_authority(limits)
     alone = show("the agent alone", direct)
     started = show("under pawl, to its first byte", first)
     show("under pawl, a new data directory", fresh)
+    show("under a limit, the authority there", limited)
+    show("under a limit, starting it", starting)
     show("under pawl, to the end of the card", whole)
     added = started - alone
     print(f"  added: {added:.2f} ms; at most {TARGET_MS} ms are wanted: "

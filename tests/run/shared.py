@@ -415,6 +415,32 @@ def places(world):
         assert f"the 1h limit of 2 model calls in {top / 'a'} is spent" in stdout, stdout
 
 
+def places_by_other_names(world):
+    """Links lead to the same place, a repository in another is one of its own, and so is what only
+    begins with the same letters."""
+    top = pathlib.Path(world.folder.name).resolve() / "work"
+    inner = top / "inner"
+    other = top.with_name("workshop")
+    link = top.with_name("link")
+    for folder in (inner / "deep", other):
+        folder.mkdir(parents=True)
+    link.symlink_to(top)
+    for repo in (top, inner):
+        subprocess.run(["git", "init", "-q", str(repo)], check=True)
+    with limits(world, ["--iterations", "100", "--per", "day", f"--dir={link}", "--name", "dir"],
+                ["--iterations", "100", "--per", "day", f"--repo={link}", "--name", "outer"],
+                ["--iterations", "100", "--per", "day", f"--repo={inner / 'deep'}",
+                 "--name", "inner"]):
+        for folder, counts in ((top, (1, 1, 0)), (link / "inner/deep", (2, 1, 1)),
+                               (other, (2, 1, 1)), (link, (3, 2, 1))):
+            status, _, _ = world.run(["--no-card"], "call", cwd=str(folder))
+            assert status == 0, folder
+            spent = tuple(stand(world, name)["spent"] for name in ("dir", "outer", "inner"))
+            assert spent == counts, (folder, spent)
+        done = world.tell("limit", "--usd", "1", "--per", "day", f"--dir={top / 'nowhere'}")
+        assert done.returncode in (1, 2) and "nowhere" in done.stderr, done
+
+
 def tool_calls(world):
     world.provider.control(default={"tool_calls": 2})
     with limits(world, ["--tool-calls", "5", "--per", "day"]):
@@ -493,6 +519,7 @@ def tests(_world):
         ("a limit that is lowered while a run works", lowered),
         ("a summary has its part of a limit", summary_is_kept),
         ("limits of places", places),
+        ("places by other names", places_by_other_names),
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
         ("limits that cannot be seen", not_to_be_seen),
