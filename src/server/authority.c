@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/server.h"
+#include "server/copy.h"
 #include "server/lender.h"
 #include "server/routes.h"
 #include "server/settler.h"
@@ -388,7 +389,9 @@ static pawl_err serve(struct authority *authority, struct pawl_errmsg *msg)
         err = pawl_lender_new(&lender, &authority->lender, msg);
     }
     if (pawl_ok(err)) {
+        pawl_copy_remove_left(authority->dir);
         authority->routes.lender = authority->lender;
+        authority->routes.dir = authority->dir;
         err = listen_on_socket(authority, msg);
     }
     if (pawl_ok(err)) {

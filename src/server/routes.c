@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "net/peer.h"
+#include "server/copy.h"
 #include "server/wire.h"
 
 struct route_call {
@@ -153,7 +154,7 @@ static void on_changed(struct pawl_limit_change *change)
     reply(call, status, &body);
 }
 
-/* An agent would set its own limits. From inside of whichever run, none is changed. */
+/* An agent would set its own limits. From inside of whichever run, nothing is changed or made. */
 static bool is_inside_run(struct route_call *call)
 {
     pid_t pid = pawl_http_exchange_peer_pid(call->exchange);
@@ -229,6 +230,30 @@ static void settle_slice(struct route_call *call)
     post_slice(call, PAWL_LEND_SETTLE);
 }
 
+/* --- The journal --------------------------------------------------------------------------- */
+
+static void copy_journal(struct route_call *call)
+{
+    char name[PAWL_COPY_NAME_BYTES];
+    struct pawl_errmsg msg = {""};
+    if (is_inside_run(call)) {
+        return;
+    }
+    if (pawl_failed(pawl_copy_make(call->routes->dir, name, &msg))) {
+        reply_error(call, 503, "UNAVAILABLE", msg.text);
+        return;
+    }
+    struct pawl_buf body;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&body, PAWL_WIRE_BYTES_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "result", pawl_result_name(PAWL_RESULT_OK));
+    pawl_json_member_str(&writer, "copy", name);
+    pawl_json_object_end(&writer);
+    reply(call, 200, &body);
+}
+
 /* --- The table ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -239,6 +264,7 @@ static const struct {
     {"GET", PAWL_WIRE_LIMITS, get_limits},
     {"POST", PAWL_WIRE_LIMITS, post_limit},
     {"DELETE", PAWL_WIRE_LIMITS "/*", delete_limit},
+    {"POST", PAWL_WIRE_COPY, copy_journal},
     {"POST", PAWL_WIRE_SLICES, draw_slice},
     {"POST", PAWL_WIRE_SLICES "/*/extend", extend_slice},
     {"POST", PAWL_WIRE_SLICES "/*/settle", settle_slice},

@@ -13,6 +13,7 @@
 
 struct pawl_routes {
     struct pawl_lender *lender; /* borrowed */
+    const char *dir;            /* borrowed: the authority's directory */
     uint64_t request_count;     /* so far */
     uint32_t open_count;        /* not answered yet */
 };

@@ -263,6 +263,18 @@ bool pawl_wire_read_answer(struct pawl_slice body, struct pawl_lend_answer *ret_
     return good;
 }
 
+bool pawl_wire_read_copy(struct pawl_slice body, char *ret_name, size_t name_bytes)
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
+    bool read = parse(&arena, body, &json) &&
+                get_text(&json, 0, "copy", &arena, ret_name, name_bytes) && ret_name[0] != '\0' &&
+                strchr(ret_name, '/') == NULL;
+    pawl_arena_free(&arena);
+    return read;
+}
+
 void pawl_wire_read_message(struct pawl_slice body, struct pawl_errmsg *ret_msg)
 {
     struct pawl_arena arena;

@@ -16,6 +16,7 @@
 
 #define PAWL_WIRE_LIMITS "/v1/x-pawl/limits"
 #define PAWL_WIRE_SLICES "/v1/x-pawl/slices"
+#define PAWL_WIRE_COPY   "/v1/x-pawl/journal/copy"
 
 enum { PAWL_WIRE_BYTES_MAX = 1 << 20, PAWL_WIRE_ARENA_BYTES = 4 << 20 };
 
@@ -52,6 +53,8 @@ void pawl_wire_write_ask(const struct pawl_lend_place *place,
 PAWL_MUST_CHECK bool pawl_wire_read_answer(struct pawl_slice body,
                                            struct pawl_lend_answer *ret_answer);
 /* What an error body says, for people; "" where it says nothing. */
+/* The name of a copy of the journal; false: the answer is none. */
+PAWL_MUST_CHECK bool pawl_wire_read_copy(struct pawl_slice body, char *ret_name, size_t name_bytes);
 void pawl_wire_read_message(struct pawl_slice body, struct pawl_errmsg *ret_msg);
 
 /* --- The authority's side ------------------------------------------------------------------ */

@@ -486,6 +486,36 @@ def not_to_be_seen(world):
         assert stand(world)["spent"] == 0
 
 
+def verified_alive(world):
+    """Its ledger is verified while it lends, from a copy that is gone afterwards."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.2", "--per", "day"]):
+        run = world.start(["--max-usd", "5"], "until", "say:end")
+        ops = []
+        for calls in (2, 6, 10):
+            world.provider.request(f"/wait?calls={calls}")
+            done = world.tell("verify", "authority", "--json")
+            row = json.loads(done.stdout)
+            assert done.returncode == 0 and row["ok"] and row["results_compared"], done
+            ops.append(row["last_op"])
+            anchor = f"{row['last_op']}:{row['hash']}"
+        assert ops == sorted(ops) and ops[0] < ops[-1], ops
+        assert finish(run)[0] == 124
+        done = world.tell("verify", "authority", "--expect", anchor)
+        assert done.returncode == 0, done
+        done = world.tell("verify")
+        assert done.returncode == 0 and "2 verified, 0 running" in done.stdout, done
+        left = [path.name for path in pathlib.Path(world.data, "authority").glob("copy-*")]
+        assert left == [], left
+        # What a verify that was killed left behind goes with the next authority.
+        left = pathlib.Path(world.data, "authority/copy-1-1")
+        left.mkdir()
+        (left / "journal.lock").touch()
+        end_authority(world)
+        assert stand(world)["held"] == 0
+        assert not left.exists()
+
+
 def idle(world):
     """It goes by itself when nobody has asked for a while, and its ledger is sound then."""
     with limits(world, ["--usd", "0.5", "--per", "day"]):
@@ -523,5 +553,6 @@ def tests(_world):
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
         ("limits that cannot be seen", not_to_be_seen),
+        ("its ledger is verified while it works", verified_alive),
         ("an idle authority ends", idle),
     )
