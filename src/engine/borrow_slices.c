@@ -30,6 +30,7 @@ struct own_op {
 static void on_own(struct pawl_op *op)
 {
     struct own_op *own = op->arg;
+    PAWL_ASSERT(own->borrower->open_ops > 0);
     if (op->result.code != PAWL_RESULT_OK) {
         pawl_log(PAWL_LOG_ERROR, "borrowing: %s", pawl_result_meaning(op->result.code));
     }
@@ -242,6 +243,7 @@ static void on_drawn(struct pawl_lend_ask *ask)
     struct pawl_borrower *borrower = unit->borrower;
     const struct pawl_lend_answer *answer = &ask->answer;
     int64_t now_us = pawl_borrow_now_us(borrower);
+    PAWL_ASSERT(unit->drawing && ask == &unit->draw_ask);
     unit->drawing = false;
     unit->unanswered = pawl_failed(answer->err);
     pawl_borrow_set_reach(borrower, answer);
@@ -285,6 +287,7 @@ static void on_closed(struct pawl_op *op)
 {
     struct pawl_borrow_slice *slice = op->arg;
     struct pawl_borrow_unit *unit = slice->unit;
+    PAWL_ASSERT(slice->state == PAWL_SLICE_CLOSING && unit->borrower->open_ops > 0);
     unit->borrower->open_ops--;
     if (op->result.code == PAWL_RESULT_OK) {
         slice->state = PAWL_SLICE_CLOSED;
@@ -304,6 +307,7 @@ static void close_slice(struct pawl_borrow_slice *slice, int64_t spent)
     struct pawl_engine *engine = unit->borrower->options.engine;
     int64_t returned = slice->granted - spent;
     char note[NOTE_BYTES];
+    PAWL_ASSERT(slice->state == PAWL_SLICE_OPEN && spent >= 0);
     slice->op = (struct pawl_op){.done = on_closed, .arg = slice};
     slice->state = PAWL_SLICE_CLOSING;
     slice->spent = spent;
@@ -331,6 +335,7 @@ static bool may_give_back(const struct pawl_borrow_slice *wanted, int64_t *ret_s
     const struct pawl_borrow_unit *unit = wanted->unit;
     struct pawl_budget_view view = pawl_borrow_view(unit);
     bool last = open_slices(unit) == 1;
+    PAWL_ASSERT(wanted->state == PAWL_SLICE_OPEN);
     int64_t rest = pawl_max_i64(view.spent - unit->assigned, 0);
     for (const struct pawl_borrow_slice *slice = unit->first; slice != wanted;
          slice = slice->next) {
@@ -388,6 +393,7 @@ static void forget(struct pawl_borrow_slice *slice)
 {
     struct pawl_borrow_slice **at = &slice->unit->first;
     while (*at != slice) {
+        PAWL_ASSERT(*at != NULL);
         at = &(*at)->next;
     }
     *at = slice->next;
@@ -398,6 +404,7 @@ static void on_told(struct pawl_lend_ask *ask)
 {
     struct pawl_borrow_unit *unit = ask->arg;
     struct pawl_borrower *borrower = unit->borrower;
+    PAWL_ASSERT(unit->telling && unit->told_slice->state == PAWL_SLICE_CLOSED);
     unit->telling = false;
     pawl_borrow_set_reach(borrower, &ask->answer);
     if (pawl_failed(ask->answer.err)) {
@@ -421,6 +428,7 @@ static void tell(struct pawl_borrow_slice *slice,
 {
     struct pawl_borrow_unit *unit = slice->unit;
     struct pawl_borrower *borrower = unit->borrower;
+    PAWL_ASSERT(!unit->telling && slice->state != PAWL_SLICE_CLOSING);
     unit->telling = true;
     unit->told_slice = slice;
     unit->tell_ask = (struct pawl_lend_ask){
@@ -453,6 +461,7 @@ static void on_extended(struct pawl_lend_ask *ask)
     struct pawl_borrow_unit *unit = ask->arg;
     struct pawl_borrow_slice *slice = unit->told_slice;
     int64_t now_us = pawl_borrow_now_us(unit->borrower);
+    PAWL_ASSERT(unit->telling && slice != NULL && slice->unit == unit);
     unit->telling = false;
     unit->told_slice = NULL;
     pawl_borrow_set_reach(unit->borrower, &ask->answer);

@@ -31,6 +31,8 @@
 
 static uint64_t end_of_oldest(const struct sqlite_journal *journal)
 {
+    PAWL_ASSERT(journal->place_count > 1);
+    PAWL_ASSERT(journal->places[1].first_op > journal->places[0].first_op);
     return journal->places[1].first_op - 1;
 }
 
@@ -48,6 +50,7 @@ static bool is_covered(const struct sqlite_journal *journal)
 static pawl_err
 bytes_of_all(const struct sqlite_journal *journal, int64_t *ret_bytes, struct pawl_errmsg *msg)
 {
+    PAWL_ASSERT(journal->active != NULL && journal->place_count > 0);
     int64_t total = pawl_segment_bytes(journal->active);
     for (uint32_t i = 0; i + 1 < journal->place_count; i++) {
         uint64_t bytes = 0;
@@ -130,6 +133,7 @@ static pawl_err remove_oldest(struct sqlite_journal *journal, struct pawl_errmsg
     journal->place_count--;
     memmove(&journal->places[0], &journal->places[1],
             journal->place_count * sizeof(journal->places[0]));
+    PAWL_ASSERT(journal->places[0].first_op > journal->head.first_op);
     journal->head.first_op = journal->places[0].first_op;
     journal->oldest_end_us = 0;
     return PAWL_OK;

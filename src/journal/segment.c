@@ -84,6 +84,7 @@ static pawl_err query_number(struct pawl_segment *segment,
     if (pawl_failed(err)) {
         return err;
     }
+    PAWL_ASSERT(sqlite3_column_count(statement) == 1);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         *ret_number = sqlite3_column_int64(statement, 0);
