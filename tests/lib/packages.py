@@ -12,7 +12,10 @@ import tempfile
 INSTALL_SECONDS_MAX = 600
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET",
                "ENETUNREACH", "NewConnectionError", "Temporary failure in name resolution",
-               "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError")
+               "Network is unreachable", "ReadTimeoutError", "ConnectTimeoutError",
+               # Somebody on the way answers in its place, with a certificate that is not trusted.
+               "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_GET_ISSUER_CERT",
+               "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "CERTIFICATE_VERIFY_FAILED")
 
 
 class Unreachable(Exception):
@@ -36,8 +39,10 @@ def install(target, steps):
             done = subprocess.run(step, cwd=work, capture_output=True, text=True, check=False,
                                   timeout=INSTALL_SECONDS_MAX)
             output = done.stdout + done.stderr
-            if done.returncode != 0 and any(word in output for word in UNREACHABLE):
-                raise Unreachable(output.splitlines()[-1])
+            why = [line for line in output.splitlines()
+                   if any(word in line for word in UNREACHABLE)]
+            if done.returncode != 0 and why:
+                raise Unreachable(why[0])
             assert done.returncode == 0, output
         work.rename(target)
     finally:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Self-tests of what counts: tools/test.py, tools/ctest_count.py, the closing lines, the deps."""
+"""Self-tests of what counts: tools/test.py, tools/ctest_count.py, the closing lines, the deps and
+packages."""
 import os
 import pathlib
 import re
 import sys
+import tempfile
 import time
 
 import ctest_count
+import packages
 import planted
 import stages
 from planted import ROOT
@@ -136,6 +139,29 @@ def run_documents(counter):
                 above.add(stage.name)
 
 
+def run_packages(counter):
+    with tempfile.TemporaryDirectory() as folder:
+        target = pathlib.Path(folder, "cache", "target")
+        for said, expected in (("npm ERR! code SELF_SIGNED_CERT_IN_CHAIN", packages.Unreachable),
+                               ("npm ERR! code ENOTFOUND", packages.Unreachable),
+                               ("npm ERR! code EINTEGRITY", AssertionError)):
+            with counter.test(f"a package that does not come: {said}"):
+                step = ["bash", "-c", f"echo first; echo '{said}' >&2; echo last >&2; exit 1"]
+                try:
+                    packages.install(target, lambda _, step=step: [step])
+                except (packages.Unreachable, AssertionError) as why:
+                    assert isinstance(why, expected) and said in str(why), why
+                else:
+                    raise AssertionError("it came")
+                assert not target.exists() and not list(target.parent.iterdir())
+    with counter.test("packages that came are not fetched again"):
+        with tempfile.TemporaryDirectory() as folder:
+            target = pathlib.Path(folder, "target")
+            for step in (["touch", "here"], ["false"]):
+                assert packages.install(target, lambda _, step=step: [step]) == target
+                assert (target / "here").exists()
+
+
 def run_ctest_count(counter):
     cases = (
         ("a program without counts is one test", True, "hello\n", (1, 0, 0)),
@@ -257,6 +283,7 @@ def run(counter):
     run_test_py(counter)
     run_documents(counter)
     run_ctest_count(counter)
+    run_packages(counter)
     run_count_helpers(counter)
     run_fuzz_replay(counter)
     run_deps(counter)
