@@ -24,7 +24,8 @@ enum {
     ARENA_BYTES_MAX = 512 << 20,
     QUESTION_BYTES_MAX = 49152,
     ARGUMENTS_BYTES_MAX = 16384, /* as much of the tool's arguments as tells what it is for */
-    TEXT_BYTES_MAX = 256         /* of a tool's name and id: what is longer is cut */
+    TEXT_BYTES_MAX = 256,        /* of a tool's name and id: what is longer is cut */
+    TELL_MS = 2000
 };
 
 static const struct pawl_cli_option options[] = {
@@ -36,8 +37,10 @@ struct hook {
     enum pawl_agent agent;
     struct pawl_arena arena;
     bool refused;
-    bool goes_on; /* only this tool call is */
+    bool goes_on;      /* only this tool call is */
+    const char *tells; /* it asks nothing: what it posts to; NULL: it asks about a tool */
     char reason[1024];
+    char context[1024]; /* what the agent should know, beside a yes */
 };
 
 PAWL_PRINTF(2, 3) static void refuse(struct hook *hook, const char *format, ...)
@@ -95,6 +98,16 @@ static bool make_question(struct hook *hook, struct pawl_slice input, struct paw
         !pawl_json_is(&json, 0, PAWL_JSON_OBJECT)) {
         return false;
     }
+    uint32_t event = pawl_json_get(&json, 0, "hook_event_name");
+    if (pawl_json_string_is(&json, event, "UserPromptSubmit") ||
+        pawl_json_string_is(&json, event, "BeforeAgent")) {
+        hook->tells = "/prompt";
+    } else if (pawl_json_string_is(&json, event, "AfterTool")) {
+        hook->tells = "/context";
+    }
+    if (hook->tells != NULL) {
+        return true;
+    }
     uint32_t tool = pawl_json_get(&json, 0, "tool_name");
     uint32_t id = pawl_json_get(&json, 0, "tool_use_id");
     if (!pawl_json_is(&json, tool, PAWL_JSON_STRING)) {
@@ -106,6 +119,9 @@ static bool make_question(struct hook *hook, struct pawl_slice input, struct paw
     put_cut(&writer, "tool", pawl_json_string(&json, tool, &hook->arena));
     if (pawl_json_is(&json, id, PAWL_JSON_STRING)) {
         put_cut(&writer, "id", pawl_json_string(&json, id, &hook->arena));
+    }
+    if (hook->agent != PAWL_AGENT_GEMINI) {
+        pawl_json_member_str(&writer, "context", "wanted"); /* Gemini CLI takes it behind a tool. */
     }
     put_arguments(hook, &writer, pawl_json_raw(&json, pawl_json_get(&json, 0, "tool_input")));
     pawl_json_object_end(&writer);
@@ -120,7 +136,13 @@ static void take_answer(struct hook *hook, struct pawl_slice answer)
                pawl_json_error_name(json.error));
         return;
     }
-    if (pawl_json_string_is(&json, pawl_json_get(&json, 0, "decision"), "allow")) {
+    uint32_t context = pawl_json_get(&json, 0, "context");
+    if (pawl_json_is(&json, context, PAWL_JSON_STRING)) {
+        (void)pawl_slice_copy_str(pawl_json_string(&json, context, &hook->arena), hook->context,
+                                  sizeof(hook->context));
+    }
+    if (hook->tells != NULL ||
+        pawl_json_string_is(&json, pawl_json_get(&json, 0, "decision"), "allow")) {
         return;
     }
     uint32_t message = pawl_json_get(&json, 0, "message");
@@ -131,6 +153,28 @@ static void take_answer(struct hook *hook, struct pawl_slice answer)
     hook->refused = true;
     hook->goes_on = pawl_json_bool_or(&json, pawl_json_get(&json, 0, "goes_on"), false);
     (void)pawl_slice_copy_str(words, hook->reason, sizeof(hook->reason));
+}
+
+/* A prompt is a sign of a person, and the end of a tool a moment to tell the agent something.
+ * Neither is ever held up: whatever goes wrong, nothing is said. */
+static void tell(struct hook *hook, const struct pawl_cli_call *call)
+{
+    struct pawl_datadir dir;
+    struct pawl_errmsg ignored = {""};
+    const char *run = pawl_cli_value(call, OPTION_RUN);
+    run = run != NULL ? run : getenv("PAWL_RUN_ID");
+    if (run == NULL || !pawl_run_id_valid(run) ||
+        pawl_failed(pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &dir, &ignored))) {
+        return;
+    }
+    struct pawl_buf answer;
+    pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
+    if (pawl_ok(
+            pawl_live_post(&dir, run, hook->tells, PAWL_SLICE("{}"), TELL_MS, &answer, &ignored))) {
+        take_answer(hook, pawl_buf_slice(&answer));
+        hook->refused = false;
+    }
+    pawl_buf_free(&answer);
 }
 
 static void ask(struct hook *hook, const struct pawl_cli_call *call, struct pawl_slice question)
@@ -172,6 +216,17 @@ static void put_deny(const struct hook *hook, struct pawl_json_writer *writer)
     pawl_json_object_end(writer);
 }
 
+/* Beside a yes. Each of the three puts it into the conversation. */
+static void put_context(const struct hook *hook, struct pawl_json_writer *writer)
+{
+    pawl_json_key(writer, "hookSpecificOutput");
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "hookEventName",
+                         hook->agent == PAWL_AGENT_GEMINI ? "AfterTool" : "PreToolUse");
+    pawl_json_member_str(writer, "additionalContext", hook->context);
+    pawl_json_object_end(writer);
+}
+
 static void put_stop(const struct hook *hook, struct pawl_json_writer *writer)
 {
     if (hook->goes_on) {
@@ -181,10 +236,31 @@ static void put_stop(const struct hook *hook, struct pawl_json_writer *writer)
     pawl_json_member_str(writer, "stopReason", hook->reason);
 }
 
+static void put_refusal(const struct hook *hook, struct pawl_json_writer *writer)
+{
+    switch (hook->agent) {
+    case PAWL_AGENT_CLAUDE:
+        put_deny(hook, writer);
+        put_stop(hook, writer);
+        break;
+    case PAWL_AGENT_CODEX:
+        put_deny(hook, writer);
+        break;
+    case PAWL_AGENT_GEMINI:
+        pawl_json_member_str(writer, "decision", "deny");
+        pawl_json_member_str(writer, "reason", hook->reason);
+        put_stop(hook, writer);
+        break;
+    case PAWL_AGENT_NONE:
+    case PAWL_AGENT_COUNT:
+        break;
+    }
+}
+
 /* Nothing at all means: go on as usual. */
 static void answer(const struct hook *hook)
 {
-    if (!hook->refused) {
+    if (!hook->refused && hook->context[0] == '\0') {
         return;
     }
     struct pawl_buf out;
@@ -192,22 +268,10 @@ static void answer(const struct hook *hook)
     pawl_buf_init(&out, QUESTION_BYTES_MAX);
     pawl_json_writer_init(&writer, &out);
     pawl_json_object_begin(&writer);
-    switch (hook->agent) {
-    case PAWL_AGENT_CLAUDE:
-        put_deny(hook, &writer);
-        put_stop(hook, &writer);
-        break;
-    case PAWL_AGENT_CODEX:
-        put_deny(hook, &writer);
-        break;
-    case PAWL_AGENT_GEMINI:
-        pawl_json_member_str(&writer, "decision", "deny");
-        pawl_json_member_str(&writer, "reason", hook->reason);
-        put_stop(hook, &writer);
-        break;
-    case PAWL_AGENT_NONE:
-    case PAWL_AGENT_COUNT:
-        break;
+    if (!hook->refused) {
+        put_context(hook, &writer);
+    } else {
+        put_refusal(hook, &writer);
     }
     pawl_json_object_end(&writer);
     pawl_cli_print_line(&out);
@@ -228,6 +292,8 @@ static int run_hook(const struct pawl_cli_call *call)
     if (!read_input(&input) || !make_question(&hook, pawl_buf_slice(&input), &question)) {
         refuse(&hook, "pawl: this tool call cannot be counted, so it is refused: the hook was not "
                       "told which tool is meant");
+    } else if (hook.tells != NULL) {
+        tell(&hook, call);
     } else {
         ask(&hook, call, pawl_buf_slice(&question));
     }

@@ -147,6 +147,7 @@ static void put_env(const struct pawl_agent_request *request,
 
 static void put_hook(const struct pawl_agent_request *request,
                      struct pawl_agent_plan *plan,
+                     bool tools,
                      struct pawl_json_writer *writer)
 {
     pawl_json_object_begin(writer);
@@ -155,8 +156,11 @@ static void put_hook(const struct pawl_agent_request *request,
     pawl_json_object_begin(writer);
     pawl_json_member_str(writer, "type", "command");
     pawl_json_member_str(writer, "command", pawl_agent_hook_command(request, plan));
-    pawl_json_member_i64(writer, "timeout", PAWL_AGENT_HOOK_TIMEOUT_S);
-    pawl_json_member_str(writer, "onFailure", "block"); /* else the tool runs uncounted */
+    pawl_json_member_i64(writer, "timeout",
+                         tools ? PAWL_AGENT_HOOK_TIMEOUT_S : PAWL_AGENT_PROMPT_TIMEOUT_S);
+    if (tools) {
+        pawl_json_member_str(writer, "onFailure", "block"); /* else the tool runs uncounted */
+    }
     pawl_json_object_end(writer);
     pawl_json_array_end(writer);
     pawl_json_object_end(writer);
@@ -167,20 +171,22 @@ static void put_hooks(const struct pawl_agent_request *request,
                       const struct pawl_json *given,
                       struct pawl_json_writer *writer)
 {
-    static const char *const ours[] = {"PreToolUse", NULL};
+    static const char *const ours[] = {"PreToolUse", "UserPromptSubmit", NULL};
     uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
     pawl_json_key(writer, "hooks");
     pawl_json_object_begin(writer);
     if (given != NULL) {
         pawl_agent_copy_members(plan, given, hooks, ours, writer);
     }
-    pawl_json_key(writer, "PreToolUse");
-    pawl_json_array_begin(writer);
-    put_hook(request, plan, writer);
-    if (hooks != PAWL_JSON_NONE) {
-        pawl_agent_copy_elements(given, pawl_json_get(given, hooks, "PreToolUse"), writer);
+    for (size_t i = 0; ours[i] != NULL; i++) {
+        pawl_json_key(writer, ours[i]);
+        pawl_json_array_begin(writer);
+        put_hook(request, plan, i == 0, writer);
+        if (hooks != PAWL_JSON_NONE) {
+            pawl_agent_copy_elements(given, pawl_json_get(given, hooks, ours[i]), writer);
+        }
+        pawl_json_array_end(writer);
     }
-    pawl_json_array_end(writer);
     pawl_json_object_end(writer);
 }
 

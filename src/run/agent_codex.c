@@ -264,25 +264,45 @@ static const char *why_no_hooks(const struct pawl_agent_request *request, struct
     return NULL;
 }
 
+/* What pawl has Codex call: before a tool, and when somebody has told it something. */
+struct codex_hook {
+    const char *event;   /* as config.toml has it, */
+    const char *key;     /* … and as its hash does */
+    const char *matcher; /* NULL: there is none */
+    int timeout_s;
+    const char *why;
+};
+
+static const struct codex_hook codex_hooks[] = {
+    {"PreToolUse", "pre_tool_use", "*", PAWL_AGENT_HOOK_TIMEOUT_S,
+     "asks pawl before each tool call, those of scripts included"},
+    {"UserPromptSubmit", "user_prompt_submit", NULL, PAWL_AGENT_PROMPT_TIMEOUT_S,
+     "tells pawl that somebody is there"},
+};
+
 /* The hash by which Codex knows a hook: of its definition as JSON with sorted keys. */
-static void hash_hook(const char *command, char out[static 2 * PAWL_JOURNAL_HASH_BYTES + 1])
+static void hash_hook(const struct codex_hook *hook,
+                      const char *command,
+                      char out[static 2 * PAWL_JOURNAL_HASH_BYTES + 1])
 {
     struct pawl_buf text;
     struct pawl_json_writer writer;
     pawl_buf_init(&text, VALUE_BYTES_MAX);
     pawl_json_writer_init(&writer, &text);
     pawl_json_object_begin(&writer);
-    pawl_json_member_str(&writer, "event_name", "pre_tool_use");
+    pawl_json_member_str(&writer, "event_name", hook->key);
     pawl_json_key(&writer, "hooks");
     pawl_json_array_begin(&writer);
     pawl_json_object_begin(&writer);
     pawl_json_member_bool(&writer, "async", false);
     pawl_json_member_str(&writer, "command", command);
-    pawl_json_member_i64(&writer, "timeout", PAWL_AGENT_HOOK_TIMEOUT_S);
+    pawl_json_member_i64(&writer, "timeout", hook->timeout_s);
     pawl_json_member_str(&writer, "type", "command");
     pawl_json_object_end(&writer);
     pawl_json_array_end(&writer);
-    pawl_json_member_str(&writer, "matcher", "*");
+    if (hook->matcher != NULL) {
+        pawl_json_member_str(&writer, "matcher", hook->matcher);
+    }
     pawl_json_object_end(&writer);
     struct pawl_sha256 sha;
     pawl_sha256_begin(&sha);
@@ -295,24 +315,33 @@ static void hash_hook(const char *command, char out[static 2 * PAWL_JOURNAL_HASH
 }
 
 static void
-put_hook(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, size_t at)
+put_hooks(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, size_t at)
 {
-    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
-    struct pawl_buf value;
     const char *command = pawl_agent_hook_command(request, plan);
+    struct pawl_buf value;
+    struct pawl_buf state;
     pawl_buf_init(&value, VALUE_BYTES_MAX);
-    pawl_buf_append_str(&value,
-                        "hooks.PreToolUse=[{matcher=\"*\",hooks=[{type=\"command\",command=");
-    put_text(&value, command);
-    pawl_buf_printf(&value, ",timeout=%d}]}]", PAWL_AGENT_HOOK_TIMEOUT_S);
-    append_c(plan, at, &value, "asks pawl before each tool call, those of scripts included");
-    hash_hook(command, hash);
-    pawl_buf_printf(&value,
-                    "hooks.state={\"/<session-flags>/config.toml:pre_tool_use:0:0\"="
-                    "{trusted_hash=\"sha256:%s\"}}",
-                    hash);
-    append_c(plan, at, &value, "this hook is trusted, and no other on its account");
+    pawl_buf_init(&state, VALUE_BYTES_MAX);
+    pawl_buf_append_str(&state, "hooks.state={");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(codex_hooks); i++) {
+        const struct codex_hook *hook = &codex_hooks[i];
+        char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+        pawl_buf_printf(&value, "hooks.%s=[{%s%s%shooks=[{type=\"command\",command=", hook->event,
+                        hook->matcher != NULL ? "matcher=\"" : "",
+                        hook->matcher != NULL ? hook->matcher : "",
+                        hook->matcher != NULL ? "\"," : "");
+        put_text(&value, command);
+        pawl_buf_printf(&value, ",timeout=%d}]}]", hook->timeout_s);
+        append_c(plan, at, &value, hook->why);
+        hash_hook(hook, command, hash);
+        pawl_buf_printf(&state,
+                        "%s\"/<session-flags>/config.toml:%s:0:0\"={trusted_hash=\"sha256:%s\"}",
+                        i > 0 ? "," : "", hook->key, hash);
+    }
+    pawl_buf_append_byte(&state, '}');
+    append_c(plan, at, &state, "these hooks are trusted, and no other on their account");
     pawl_buf_free(&value);
+    pawl_buf_free(&state);
 }
 
 pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
@@ -331,7 +360,7 @@ pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
     plan->no_hooks = why_no_hooks(request, config);
     plan->hooks = plan->no_hooks == NULL;
     if (plan->hooks) {
-        put_hook(request, plan, at);
+        put_hooks(request, plan, at);
     }
     return PAWL_OK;
 }

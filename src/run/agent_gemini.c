@@ -21,7 +21,7 @@
 #include "run/agents_priv.h"
 #include "run/datadir.h"
 
-enum { SETTINGS_BYTES_MAX = 2 << 20, HOOK_TIMEOUT_MS = PAWL_AGENT_HOOK_TIMEOUT_S * 1000 };
+enum { SETTINGS_BYTES_MAX = 2 << 20, MS_PER_S = 1000 };
 
 static const char key_login[] = "gemini-api-key";
 static const char system_path[] = "/etc/gemini-cli/settings.json";
@@ -123,20 +123,11 @@ static void put_security(struct pawl_agent_plan *plan,
     pawl_json_object_end(writer);
 }
 
-static void put_hooks(const struct pawl_agent_request *request,
-                      struct pawl_agent_plan *plan,
-                      const struct pawl_json *given,
-                      struct pawl_json_writer *writer)
+static void put_hook(const struct pawl_agent_request *request,
+                     struct pawl_agent_plan *plan,
+                     bool tools,
+                     struct pawl_json_writer *writer)
 {
-    static const char *const ours[] = {"BeforeTool", NULL};
-    uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
-    pawl_json_key(writer, "hooks");
-    pawl_json_object_begin(writer);
-    if (given != NULL) {
-        pawl_agent_copy_members(plan, given, hooks, ours, writer);
-    }
-    pawl_json_key(writer, "BeforeTool");
-    pawl_json_array_begin(writer);
     pawl_json_object_begin(writer);
     pawl_json_member_str(writer, "matcher", "*");
     pawl_json_key(writer, "hooks");
@@ -145,14 +136,34 @@ static void put_hooks(const struct pawl_agent_request *request,
     pawl_json_member_str(writer, "name", "pawl");
     pawl_json_member_str(writer, "type", "command");
     pawl_json_member_str(writer, "command", pawl_agent_hook_command(request, plan));
-    pawl_json_member_i64(writer, "timeout", HOOK_TIMEOUT_MS);
+    int64_t timeout_s = tools ? PAWL_AGENT_HOOK_TIMEOUT_S : PAWL_AGENT_PROMPT_TIMEOUT_S;
+    pawl_json_member_i64(writer, "timeout", timeout_s * MS_PER_S);
     pawl_json_object_end(writer);
     pawl_json_array_end(writer);
     pawl_json_object_end(writer);
-    if (hooks != PAWL_JSON_NONE) {
-        pawl_agent_copy_elements(given, pawl_json_get(given, hooks, "BeforeTool"), writer);
+}
+
+static void put_hooks(const struct pawl_agent_request *request,
+                      struct pawl_agent_plan *plan,
+                      const struct pawl_json *given,
+                      struct pawl_json_writer *writer)
+{
+    static const char *const ours[] = {"BeforeTool", "AfterTool", "BeforeAgent", NULL};
+    uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
+    pawl_json_key(writer, "hooks");
+    pawl_json_object_begin(writer);
+    if (given != NULL) {
+        pawl_agent_copy_members(plan, given, hooks, ours, writer);
     }
-    pawl_json_array_end(writer);
+    for (size_t i = 0; ours[i] != NULL; i++) {
+        pawl_json_key(writer, ours[i]);
+        pawl_json_array_begin(writer);
+        put_hook(request, plan, i == 0, writer);
+        if (hooks != PAWL_JSON_NONE) {
+            pawl_agent_copy_elements(given, pawl_json_get(given, hooks, ours[i]), writer);
+        }
+        pawl_json_array_end(writer);
+    }
     pawl_json_object_end(writer);
 }
 

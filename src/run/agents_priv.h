@@ -17,6 +17,8 @@
 /* How long an agent waits for pawl's hook: longer than the hook waits for the run, which may hold a
  * tool call while a person is asked. */
 enum { PAWL_AGENT_HOOK_TIMEOUT_S = PAWL_AGENT_HOOK_ANSWER_MS / 1000 + 5 };
+/* The hook that tells of a prompt asks nothing. */
+enum { PAWL_AGENT_PROMPT_TIMEOUT_S = 10 };
 /* Where only root can write, for a run's directory that others could. */
 #define PAWL_AGENT_ROOTS_DIR "/run/pawl"
 

@@ -43,11 +43,19 @@ stop(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_v
 }
 
 /* POST …/run/tool-call: an agent's hook asks before it runs a tool (docs/AGENTS.md). */
+struct tool_call {
+    struct pawl_run *run; /* NULL: nothing is to be told beside a yes */
+    struct pawl_http_exchange *exchange;
+};
+
 static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdict)
 {
+    const struct tool_call *call = arg;
     struct pawl_buf body;
+    struct pawl_buf context;
     struct pawl_json_writer writer;
     pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_buf_init(&context, PAWL_CONTROL_ANSWER_MAX);
     pawl_json_writer_init(&writer, &body);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "decision", verdict->allowed ? "allow" : "refuse");
@@ -58,29 +66,40 @@ static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdi
         }
         pawl_json_member_str(&writer, "message", verdict->message);
         pawl_json_member_bool(&writer, "goes_on", verdict->goes_on);
+    } else if (call->run != NULL && pawl_run_phase_context(call->run, &context)) {
+        pawl_json_member_string(&writer, "context", pawl_buf_slice(&context));
     }
     pawl_json_object_end(&writer);
-    pawl_control_reply(arg, &body);
+    pawl_control_reply(call->exchange, &body);
+    pawl_buf_free(&context);
 }
 
-enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID, TOOL_CALL_INPUT };
+enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID, TOOL_CALL_INPUT, TOOL_CALL_CONTEXT };
 
 static const struct pawl_control_field tool_call_fields[] = {
     [TOOL_CALL_TOOL] = {"tool", PAWL_CONTROL_TEXT, true},
     [TOOL_CALL_ID] = {"id", PAWL_CONTROL_TEXT, false},
     [TOOL_CALL_INPUT] = {"input", PAWL_CONTROL_TEXT, false},
+    [TOOL_CALL_CONTEXT] = {"context", PAWL_CONTROL_TEXT, false},
 };
 
 static void
 ask_tool(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
     struct pawl_run *run = arg;
+    struct tool_call *call = pawl_arena_alloc(pawl_http_exchange_arena(exchange), sizeof(*call));
+    if (call == NULL) {
+        pawl_control_refuse(exchange, PAWL_RESULT_LIMIT_REACHED, "no memory");
+        return;
+    }
+    bool told = pawl_slice_equal_str(values[TOOL_CALL_CONTEXT].text, "wanted");
+    *call = (struct tool_call){.run = told ? run : NULL, .exchange = exchange};
     struct pawl_gateway_question question = {
         .id = values[TOOL_CALL_ID].text,
         .tool = values[TOOL_CALL_TOOL].text,
         .input = values[TOOL_CALL_INPUT].text,
         .done = answer_tool_call,
-        .arg = exchange,
+        .arg = call,
     };
     pawl_gateway_ask_tool(run->gateway, &question);
 }
@@ -136,6 +155,37 @@ take_sign(void *arg, struct pawl_http_exchange *exchange, const struct pawl_cont
     show_status(arg, exchange, NULL);
 }
 
+/* POST …/run/context: what the agent should know, for hooks that tell it behind a tool. */
+static void tell_context(void *arg,
+                         struct pawl_http_exchange *exchange,
+                         const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_buf body;
+    struct pawl_buf context;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_buf_init(&context, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    if (pawl_run_phase_context(arg, &context)) {
+        pawl_json_member_string(&writer, "context", pawl_buf_slice(&context));
+    }
+    pawl_json_object_end(&writer);
+    pawl_control_reply(exchange, &body);
+    pawl_buf_free(&context);
+}
+
+/* POST …/run/prompt: the agent was told something, as its hook says. */
+static void
+take_prompt(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_run *run = arg;
+    pawl_presence_prompt(&run->presence, run->clock.real_us(run->clock.arg));
+    show_status(arg, exchange, NULL);
+}
+
 /* POST …/run/phase: which phase it is in from now on, or more for one. */
 enum phase_field { PHASE_NAME, PHASE_ADD, PHASE_BY };
 
@@ -181,5 +231,7 @@ const struct pawl_control_route pawl_control_routes[] = {
     {"POST", PAWL_CONTROL_PATH "/approve", approve_fields, APPROVE_FIELDS, approve},
     {"POST", PAWL_CONTROL_PATH "/deny", deny_fields, DENY_FIELDS, deny},
     {"POST", PAWL_CONTROL_PATH "/presence", NULL, 0, take_sign},
+    {"POST", PAWL_CONTROL_PATH "/context", NULL, 0, tell_context},
+    {"POST", PAWL_CONTROL_PATH "/prompt", NULL, 0, take_prompt},
 };
 const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);

@@ -149,6 +149,12 @@ void pawl_run_phases_carry(struct pawl_run *run, struct pawl_phase_opening *open
 void pawl_run_phases_options(struct pawl_run *run, struct pawl_phase_options *ret_options);
 /* Books the time since the last time, `at_least_ms` of it or none. */
 void pawl_run_phases_book(struct pawl_run *run, int64_t at_least_ms);
+/* What its agent should know of its phase now (phase_words.c); false: nothing. */
+struct pawl_phase_told {
+    bool entered;
+    int percent; /* of the ceilings, that it was told of last */
+};
+bool pawl_run_phase_context(struct pawl_run *run, struct pawl_buf *out);
 void pawl_run_phases_report(struct pawl_run *run, struct pawl_phase_report *ret_report);
 
 /* The budget behind a ceiling of a phase; false: it has none in that unit, so nothing that could

@@ -60,6 +60,13 @@ void pawl_presence_sign(struct pawl_presence *presence, int64_t now_us)
     presence->seen_us = pawl_max_i64(presence->seen_us, now_us);
 }
 
+void pawl_presence_prompt(struct pawl_presence *presence, int64_t now_us)
+{
+    if (presence->prompt_count++ > 0) {
+        pawl_presence_sign(presence, now_us);
+    }
+}
+
 int64_t pawl_presence_last_us(const struct pawl_presence *presence, int64_t now_us)
 {
     struct stat status;

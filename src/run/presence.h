@@ -19,6 +19,7 @@ struct pawl_presence {
     char device[32]; /* its path, where the descriptor's own times are another device's */
     int64_t seen_us; /* the last sign */
     uint32_t sign_count;
+    uint32_t prompt_count;
 };
 
 /* `now_us`: somebody has just started the run. */
@@ -27,6 +28,9 @@ void pawl_presence_begin(struct pawl_presence *presence,
                          int64_t now_us);
 /* A sign of a person. */
 void pawl_presence_sign(struct pawl_presence *presence, int64_t now_us);
+/* The agent was told something. The first time that may be its command's own words; from then on it
+ * is a sign. */
+void pawl_presence_prompt(struct pawl_presence *presence, int64_t now_us);
 /* When a person was last seen; never ahead of `now_us`. */
 int64_t pawl_presence_last_us(const struct pawl_presence *presence, int64_t now_us);
 

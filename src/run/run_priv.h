@@ -162,6 +162,7 @@ struct pawl_run {
     int threshold_told;
     struct pawl_run_question question;
     struct pawl_run_phase_question phase_questions[PAWL_PHASES_MAX];
+    struct pawl_phase_told phase_told[PAWL_PHASES_MAX];
     struct pawl_op question_op;
     struct pawl_limit_question asked; /* in its own words */
     char asked_from[PAWL_ESCALATION_MODEL_BYTES];

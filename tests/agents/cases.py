@@ -192,6 +192,39 @@ def a_phase_that_asks(pawl, agent):
         world.await_nobody()
 
 
+def summed_up_and_resumed(pawl, agent):
+    """At the limit one more call sums up; what goes on with it has the session, the summary, the
+    phases with what they have used, and is told about its phase once."""
+    def play(request):
+        told = json.dumps(request.body)
+        if "last answer that it pays for" in told:
+            return Turn("SUMMARY: one test was run, one is left.")
+        if "Continue where you left off" in told:
+            return Turn("Resumed fine.")
+        return Turn("A test.", commands=(f"touch test-{request.turn}; pytest",))
+
+    with world_of(pawl, agent, play) as world:
+        options = ["--phase", "verification=iterations=7", "--on-limit", "summary"]
+        done = world.run([*options, "--max-iterations", "3", "--model", agent.model_name])
+        assert done.status == 124 and done.card["why"] == "cap", f"{done.card}\n{done.said}"
+        assert "SUMMARY: one test was run" in done.said, done.said
+        check_books(world, done)
+        assert "SUMMARY" in world.tell("show", "last"), done.said
+        told = [json.dumps(request.body).count("pawl: this is verification, which has ")
+                for request in world.model.requests]
+        assert told == [0, 1, 1], f"{told}\n{done.said}"
+        world.start([], [], resume=["--resume", "last", "--add-iterations", "2"])
+        again = world.finish()
+        assert again.status == 0 and "Resumed fine." in again.stdout, again.said
+        last = [request for request in world.model.requests if not request.side][-1]
+        assert "test-0" in json.dumps(last.body), "the conversation does not go on"
+        tests, = (row for row in again.card["phases"] if row["phase"] == "verification")
+        units = {unit["unit"]: unit for unit in tests["units"]}
+        assert units["ITERATIONS"]["limit"] == 7, units
+        assert units["ITERATIONS"]["spent"] >= 1, units
+        world.await_nobody()
+
+
 def held_up(number):
     """pawl is sent a signal while a tool runs, in a session of its own if the agent makes one."""
     def case(pawl, agent):
@@ -231,6 +264,7 @@ EVERY = {
     "a cap inside a sub-agent": a_cap_inside_a_sub_agent,
     "a tool call is refused before it runs": a_tool_call_is_refused_before_it_runs,
     "a phase that asks": a_phase_that_asks,
+    "a summary, and going on": summed_up_and_resumed,
     "TERM leaves nothing running": held_up(signal.SIGTERM),
     "a kill -9 of pawl leaves nothing running": held_up(signal.SIGKILL),
     "its settings lead nowhere else": its_settings_lead_nowhere_else,

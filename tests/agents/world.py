@@ -84,11 +84,12 @@ class World:
         return {"HOME": str(self.home), "PATH": path, "TERM": "dumb", "LANG": "C.UTF-8",
                 **self.agent.environment(self.model.url), **more}
 
-    def start(self, options, command, **environment):
-        """pawl run, with the card as JSON behind everything else on stderr."""
+    def start(self, options, command, resume=(), **environment):
+        """pawl run, with the card as JSON behind everything else on stderr; a command, or what
+        goes on with another run."""
         around = ["unshare", "--user"] if isinstance(self.pawl, Unprivileged) else []
         command = [*around, self.pawl, "run", "--data-dir", str(self.data), "--json-card",
-                   *options, "--", *command]
+                   *options, *(resume or ["--", *command])]
         self.process = subprocess.Popen(
             command, cwd=self.project, env=self.environment(**environment), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

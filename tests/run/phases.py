@@ -230,6 +230,34 @@ def hooks(world):
     assert card["consumed"]["TOOL_CALLS"] == 5 and card["refusals"] == 3, card
 
 
+def told(world):
+    """At the hook the agent is told what its phase has left: at first, and at thresholds."""
+    script(world, *[shell("pytest")] * 4, shell("ls"), {})
+    hook = f"{world.pawl} hook claude --data-dir {world.data}"
+    lines, _, status, _ = work(world, ["--phase", "verification=iterations=20"], "anthropic",
+                               "hook", env=world.environment(HOOK=hook))
+    assert status == 0 and len(lines) == 7, lines
+    assert [line for line in lines if not line.startswith("phase")] == [
+        "told pawl: this is verification, which has $0.60 of $0.60, 20 of 20 iterations left. "
+        "When that is used up, no more of it is run."], lines
+    script(world, *[shell("pytest")] * 4, {})
+    lines, _, status, _ = work(world, ["--phase", "verification=iterations=4,on_limit=ask"],
+                               "anthropic", "hook", env=world.environment(HOOK=hook))
+    left = [line.split(", ")[2].split(" left")[0] for line in lines if line.startswith("told")]
+    assert status == 0 and left == [f"{n} of 4 iterations" for n in (4, 2, 1)], lines
+
+
+def prompted(world):
+    """A prompt's hook says nothing and asks nothing, even where there is no run."""
+    for event in ("UserPromptSubmit", "BeforeAgent", "AfterTool"):
+        for run in ("run_01m8hkd2x68g1etw", "nonsense"):
+            done = subprocess.run(
+                [world.pawl, "hook", "claude", "--run", run, "--data-dir", world.data],
+                input=json.dumps({"hook_event_name": event, "prompt": "go"}), text=True,
+                capture_output=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), (event, done)
+
+
 def by_hand(world):
     """What somebody says counts for more than what the tools say, until it is taken back."""
     script(world, shell("ls"), shell("pytest"), shell("pytest"), shell("ls"), {})
@@ -498,6 +526,8 @@ def tests(_):
     yield "a killed run's phases go on", killed_goes_on
     yield "a phase that halted is given more", halted_given_more
     yield "with hooks", hooks
+    yield "told at the hook", told
+    yield "prompts at the hook", prompted
     yield from ((f"asks: {dialect}{' ' * bool(words)}{' '.join(words)}",
                  ask_and_answer(dialect, *words))
                 for dialect, *words in (("anthropic",), ("responses", "stream"), ("gemini",)))

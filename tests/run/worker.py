@@ -161,6 +161,10 @@ class Worker:
         if not done.stdout:
             return "ok"
         answer = json.loads(done.stdout)
+        context = answer["hookSpecificOutput"].get("additionalContext")
+        if context is not None:
+            say("told", context)
+            return "ok"
         say("denied", "stop" if answer.get("continue") is False else "goes on",
             answer["hookSpecificOutput"]["permissionDecisionReason"])
         return "denied"

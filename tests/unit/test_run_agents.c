@@ -419,6 +419,8 @@ static void codex_trusts_the_hook_by_its_hash(void **state)
     assert_true(pawl_ok(pawl_agent_make_plan(&request, &world->plan, &world->msg)));
     has(command_of(world, "codex"),
         "sha256:c539ede06711aadb27f0243a36cbb98299b7c9625e826acd41641ef20a2b9112");
+    has(command_of(world, "codex"),
+        "sha256:bf3e6e15d42db22b448bfe4abd6dddf5bab9cfd0062232bbd5ff7403cc464542");
 }
 
 static void codex_key_comes_from_where_the_user_has_it(void **state)

@@ -92,6 +92,20 @@ static void without_a_terminal_only_signs_count(void **state)
                      NOW_US + 5 * SECOND_US);
 }
 
+/* The first may be the words of the command itself, which nobody needs to be there for. */
+static void a_prompt_is_a_sign_but_for_the_first(void **state)
+{
+    (void)state;
+    struct pawl_terminal terminal = {.fd = -1};
+    struct pawl_presence presence;
+    pawl_presence_begin(&presence, &terminal, NOW_US);
+    pawl_presence_prompt(&presence, NOW_US + 2 * SECOND_US);
+    assert_int_equal(presence.sign_count, 0);
+    pawl_presence_prompt(&presence, NOW_US + 5 * SECOND_US);
+    assert_int_equal(presence.sign_count, 1);
+    assert_true(pawl_presence_last_us(&presence, NOW_US + 9 * SECOND_US) == NOW_US + 5 * SECOND_US);
+}
+
 static void a_file_is_no_terminal(void **state)
 {
     (void)state;
@@ -110,6 +124,7 @@ int main(void)
         cmocka_unit_test(typing_is_a_sign),
         cmocka_unit_test(what_lies_ahead_counts_as_now),
         cmocka_unit_test(without_a_terminal_only_signs_count),
+        cmocka_unit_test(a_prompt_is_a_sign_but_for_the_first),
         cmocka_unit_test(a_file_is_no_terminal),
     };
     return cmocka_run_group_tests_name("run_presence", tests, open_terminal, close_terminal);
