@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_accounts.c: `pawl accounts`: subscriptions, and what their windows have left. */
+/* cmd_accounts.c: `pawl accounts`: whom calls go out on, and what the windows have left. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/accounts_edit.h"
 #include "cli/commands.h"
 #include "cli/limits.h"
 #include "cli/open.h"
-#include "run/windows.h"
+#include "run/account_words.h"
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 enum { LINE_BYTES_MAX = 16 * 1024 };
@@ -20,80 +21,75 @@ static const struct pawl_cli_option options[] = {
 struct listing {
     struct pawl_cli_table *table; /* NULL when it is JSON */
     int64_t now_us;
+    bool all; /* those without windows, too */
     uint32_t count;
+    uint32_t without_windows;
 };
 
-static void write_window(struct pawl_json_writer *json,
-                         const struct pawl_account_window *window,
-                         int64_t now_us)
-{
-    int64_t left = pawl_account_tokens_left(window, now_us);
-    pawl_json_object_begin(json);
-    pawl_json_member_str(json, "window", window->seen.name);
-    pawl_json_member_i64(json, "length_s", window->seen.length_s);
-    pawl_json_member_i64(json, "used_bp", window->seen.used_bp);
-    pawl_json_member_i64(json, "resets_at_ms", window->seen.resets_at_s * 1000);
-    pawl_json_member_bool(json, "refused", window->seen.refused);
-    if (left >= 0) {
-        pawl_json_member_i64(json, "tokens_left", left);
-    }
-    pawl_json_object_end(json);
-}
-
-static void print_json(const struct pawl_account_record *record, int64_t now_us)
+void pawl_cli_print_account(const struct pawl_account_record *record, int64_t now_us)
 {
     struct pawl_buf line;
     struct pawl_json_writer json;
     pawl_buf_init(&line, LINE_BYTES_MAX);
     pawl_json_writer_init(&json, &line);
-    pawl_json_object_begin(&json);
-    pawl_json_member_str(&json, "account", record->id);
-    pawl_json_member_str(&json, "upstream", pawl_upstream_name(record->upstream));
-    pawl_json_member_str(&json, "billing", record->billing == PAWL_BILLING_PLAN ? "plan" : "api");
-    pawl_json_member_i64(&json, "seen_ms", record->seen_us / PAWL_US_PER_MS);
-    pawl_json_key(&json, "windows");
-    pawl_json_array_begin(&json);
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        write_window(&json, &record->windows[i], now_us);
-    }
-    pawl_json_array_end(&json);
-    pawl_json_object_end(&json);
+    pawl_account_write(record, now_us, &json);
     pawl_cli_print_line(&line);
 }
 
-static void add_row(const struct listing *listing,
-                    const struct pawl_account_record *record,
-                    const struct pawl_account_window *window)
+static void add_account(const struct listing *listing, const struct pawl_account_record *record)
+{
+    char title[PAWL_ACCOUNT_NAME_BYTES];
+    pawl_cli_table_cell(listing->table, pawl_account_title(record, title));
+    pawl_cli_table_cell(listing->table, pawl_upstream_name(record->upstream));
+    pawl_cli_table_cell(listing->table, pawl_billing_name(pawl_account_billing(record)));
+}
+
+static void add_window(const struct listing *listing,
+                       const struct pawl_account_record *record,
+                       const struct pawl_quota *quota,
+                       const struct pawl_quota_window *window)
 {
     char text[PAWL_WINDOW_TEXT_BYTES];
-    char count[PAWL_MONEY_TEXT_BYTES] = "";
     char seen[PAWL_CLI_TEXT_BYTES];
-    int64_t left = pawl_account_tokens_left(window, listing->now_us);
-    pawl_cli_table_cell(listing->table, record->id);
-    pawl_cli_table_cell(listing->table, pawl_upstream_name(record->upstream));
-    pawl_cli_table_cell(listing->table, window->seen.name);
-    pawl_cli_table_cell(listing->table, pawl_window_text(window, listing->now_us, text));
-    pawl_cli_table_cell(listing->table, left >= 0 ? pawl_money_format_count(left, count) : "");
-    pawl_cli_table_cell(listing->table, pawl_cli_local_time(record->seen_us, seen));
+    bool told = window->told_us > 0;
+    add_account(listing, record);
+    pawl_cli_table_cell(listing->table, window->name);
+    pawl_cli_table_cell(listing->table, pawl_window_used(quota, window, text));
+    pawl_cli_table_cell(listing->table, pawl_window_resets(window, listing->now_us, text));
+    pawl_cli_table_cell(listing->table, pawl_window_left(quota, window, text));
+    pawl_cli_table_cell(listing->table,
+                        told ? pawl_cli_local_time(window->told_us, seen) : "set by hand");
 }
 
 static bool show(void *arg, const struct pawl_account_record *record)
 {
     struct listing *listing = arg;
-    listing->count++;
+    struct pawl_quota quota = record->quota;
     if (listing->table == NULL) {
-        print_json(record, listing->now_us);
+        listing->count++;
+        pawl_cli_print_account(record, listing->now_us);
         return true;
     }
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        add_row(listing, record, &record->windows[i]);
+    (void)pawl_quota_roll(&quota, listing->now_us);
+    for (uint32_t i = 0; i < quota.window_count; i++) {
+        add_window(listing, record, &quota, &quota.windows[i]);
     }
+    if (quota.window_count == 0 && listing->all) {
+        add_account(listing, record);
+        pawl_cli_table_cell(listing->table, "none known");
+        for (int i = 0; i < 4; i++) {
+            pawl_cli_table_cell(listing->table, "");
+        }
+    }
+    bool shown = quota.window_count > 0 || listing->all;
+    listing->count += shown ? 1 : 0;
+    listing->without_windows += quota.window_count == 0 && listing->all ? 1 : 0;
     return true;
 }
 
 static const struct pawl_cli_column columns[] = {
-    {"ACCOUNT", false, 0}, {"PROVIDER", false, 0},   {"WINDOW", false, 0},
-    {"USED", false, 0},    {"TOKENS LEFT", true, 0}, {"AS OF", false, 0},
+    {"ACCOUNT", false, 0}, {"PROVIDER", false, 0}, {"BILLING", false, 0}, {"WINDOW", false, 0},
+    {"USED", false, 0},    {"RESETS", false, 0},   {"LEFT", false, 0},    {"AS OF", false, 0},
 };
 
 pawl_err
@@ -117,7 +113,7 @@ static int run_accounts(const struct pawl_cli_call *call)
     struct pawl_errmsg msg = {""};
     struct pawl_datadir dir;
     struct pawl_clock clock = pawl_clock_os();
-    struct listing listing = {.now_us = clock.real_us(clock.arg)};
+    struct listing listing = {.now_us = clock.real_us(clock.arg), .all = true};
     if (!pawl_cli_has(call, OPTION_JSON)) {
         listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
     }
@@ -132,22 +128,35 @@ static int run_accounts(const struct pawl_cli_call *call)
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
     if (listing.count == 0 && listing.table != NULL) {
-        puts("no provider has told of a subscription's windows yet");
+        puts("no account is known yet: a subscription is from its first call on,\n"
+             "and 'pawl accounts add VARIABLE' adds the one whose credential a variable has");
+    }
+    if (listing.without_windows > 0) {
+        puts("\nNo windows are known where the provider tells of none: nothing waits for one "
+             "there.\n"
+             "'pawl accounts set ACCOUNT --window 5h=20M' sets one by hand.");
     }
     return PAWL_EXIT_OK;
 }
 
+static const struct pawl_cli_command *const verbs[] = {&pawl_cli_command_accounts_add,
+                                                       &pawl_cli_command_accounts_set,
+                                                       &pawl_cli_command_accounts_forget, NULL};
+
 const struct pawl_cli_command pawl_cli_command_accounts = {
     .name = "accounts",
     .operands = "",
-    .summary = "subscriptions, and what their windows have left",
-    .text =
-        "Shows each account whose provider told of its windows (so much in five hours, so much\n"
-        "in a week): how much is used, when it begins anew, and about how many tokens are\n"
-        "left. Accounts that pay by the call have no windows.",
+    .summary = "accounts that runs go out on, and what their windows have left",
+    .text = "Shows each account, its windows (so much in five hours, so much in a week), how much\n"
+            "of them is used, when they begin anew and about how much is left. A subscription is\n"
+            "known from its first call on; its provider's answers tell of its windows, and what\n"
+            "runs use in between is counted on top, for all runs of this machine together.",
     .examples = "  pawl accounts\n"
-                "  pawl accounts --json",
+                "  pawl accounts add CLAUDE_CODE_OAUTH_TOKEN --name work\n"
+                "  pawl accounts set work --window 5h=20M --window '7d=$150'\n"
+                "  pawl accounts forget work",
     .options = options,
     .option_count = PAWL_ARRAY_LEN(options),
+    .verbs = verbs,
     .run = run_accounts,
 };

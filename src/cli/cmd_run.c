@@ -19,6 +19,7 @@ enum {
     OPTION_MODEL = 1,
     OPTION_AGENT,
     OPTION_NAME,
+    OPTION_BILLING,
     OPTION_PRICES,
     OPTION_ALLOW_BATCHES,
     OPTION_DATA_DIR,
@@ -38,6 +39,8 @@ static const struct pawl_cli_option options[] = {
     {OPTION_AGENT, 0, "agent", "AGENT",
      "claude, codex, gemini or none, where the command hides it"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
+    {OPTION_BILLING, 0, "billing", "BILLING",
+     "api (by the call) or plan (a subscription), else as the credential looks"},
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
     {OPTION_ALLOW_BATCHES, 0, "allow-batches", NULL, "let batches through, outside of every cap"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept (default ~/.local/state/pawl)"},
@@ -207,6 +210,7 @@ static int run_run(const struct pawl_cli_call *call)
         .escalation = pawl_cli_value(call, PAWL_CLI_FLAG_ESCALATION),
         .idle_pause = pawl_cli_value(call, PAWL_CLI_FLAG_IDLE_PAUSE),
         .approver = pawl_cli_value(call, PAWL_CLI_FLAG_APPROVER),
+        .at_window = pawl_cli_value(call, PAWL_CLI_FLAG_AT_WINDOW),
         .model = pawl_cli_value(call, OPTION_MODEL),
         .prices = pawl_cli_value(call, OPTION_PRICES),
         .name = pawl_cli_value(call, OPTION_NAME),
@@ -228,6 +232,11 @@ static int run_run(const struct pawl_cli_call *call)
     if (agent != NULL && !pawl_agent_by_name(agent, &run.agent)) {
         return pawl_cli_usage_error(call, "--agent takes claude, codex, gemini or none, not '%s'",
                                     agent);
+    }
+    const char *billing = pawl_cli_value(call, OPTION_BILLING);
+    run.billing = billing != NULL ? pawl_billing_mode_of(billing) : PAWL_BILLING_MODE_AUTO;
+    if (run.billing == PAWL_BILLING_MODE_COUNT) {
+        return pawl_cli_usage_error(call, "--billing takes api, plan or auto, not '%s'", billing);
     }
     status = check_policy_flags(call);
     if (status != PAWL_CLI_GO_ON) {

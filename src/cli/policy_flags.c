@@ -34,6 +34,8 @@ static enum pawl_policy_field_id field_of(int id, const char **ret_text)
         return PAWL_POLICY_IDLE_PAUSE_AFTER;
     case PAWL_CLI_FLAG_APPROVER:
         return PAWL_POLICY_APPROVER;
+    case PAWL_CLI_FLAG_AT_WINDOW:
+        return PAWL_POLICY_WINDOWS_AT_LIMIT;
     case PAWL_CLI_FLAG_ATTENDED:
         *ret_text = "attended";
         return PAWL_POLICY_ATTENDANCE;

@@ -22,6 +22,7 @@ enum {
     PAWL_CLI_FLAG_ESCALATION,
     PAWL_CLI_FLAG_IDLE_PAUSE,
     PAWL_CLI_FLAG_APPROVER,
+    PAWL_CLI_FLAG_AT_WINDOW,
     PAWL_CLI_FLAG_ATTENDED,
     PAWL_CLI_FLAG_UNATTENDED
 };
@@ -56,6 +57,8 @@ enum {
      "wait for a yes when nobody was seen for so long, or off (default 10m)"},                     \
     {PAWL_CLI_FLAG_APPROVER, 0, "approver", "CMD",                                                 \
      "takes each question to a person: 'notify-send \"$PAWL_QUESTION\"', or off"},                 \
+    {PAWL_CLI_FLAG_AT_WINDOW, 0, "at-window", "END",                                               \
+     "a subscription's window is used up: stop, wait or pass (default stop)"},                     \
     {PAWL_CLI_FLAG_ATTENDED, 0, "attended", NULL,                                                  \
      "somebody is there: at a cap refuse, kill nothing"},                                          \
     {PAWL_CLI_FLAG_UNATTENDED, 0, "unattended", NULL,                                              \

@@ -176,43 +176,24 @@ static bool may_be_bounded(struct pawl_model_call *call)
     return true;
 }
 
-/* A provider that refuses until a window begins anew would only be asked in vain, again and again.
- */
-static bool may_go_out(struct pawl_model_call *call)
-{
-    struct pawl_gateway *gateway = call->gateway;
-    if (gateway->options.at_window == PAWL_AT_WINDOW_PASS || call->subscription == NULL) {
-        return true;
-    }
-    int64_t now_us = pawl_gateway_now_us(gateway);
-    const struct pawl_vendor_window *window =
-        pawl_subscription_exhausted(call->subscription, now_us);
-    if (window == NULL) {
-        return true;
-    }
-    bool waits = gateway->options.at_window == PAWL_AT_WINDOW_WAIT;
-    int64_t wait_ms = (window->resets_at_s * PAWL_US_PER_SECOND - now_us) / PAWL_US_PER_MS + 1;
-    if (waits && wait_ms < (int64_t)pawl_model_call_patience_ms(call)) {
-        call->resumes = true;
-        pawl_limit_hold(call, (uint64_t)wait_ms);
-        return false;
-    }
-    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_WINDOW, .latches = !waits};
-    pawl_words_window(&call->words, gateway, window);
-    pawl_refuse_call(call);
-    return false;
-}
-
 static void tell_who(struct pawl_model_call *call)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
-    call->subscription = pawl_subscription_of(&call->gateway->subscriptions, call->route.upstream,
-                                              request->headers, request->header_count);
     struct pawl_arena *arena = &call->store.arena;
     struct pawl_slice agent =
         pawl_headers_value(request->headers, request->header_count, "user-agent");
     call->agent = pawl_arena_copy(arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
     call->who = pawl_attribution_of(request->headers, request->header_count, arena);
+}
+
+/* Before what the body says of its user is forgotten. */
+static void tell_account(struct pawl_model_call *call)
+{
+    const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
+    call->subscription =
+        pawl_subscription_of(&call->gateway->subscriptions, call->route.upstream, request->headers,
+                             request->header_count, call->request.user);
+    call->request.user = PAWL_SLICE_NONE;
 }
 
 static bool is_closed(const struct pawl_gateway *gateway)
@@ -266,9 +247,10 @@ void pawl_model_call_receive(struct pawl_model_call *call)
     if (refuse_when_latched(call) || !decode_body(call, &body) || !read_body(call, body)) {
         return;
     }
+    tell_account(call);
     pawl_degrade(call);
     price_and_estimate(call);
-    if (!may_be_asked(call) || !may_be_bounded(call) || !may_go_out(call)) {
+    if (!may_be_asked(call) || !may_be_bounded(call) || !pawl_quota_gate_pass(call)) {
         return;
     }
     if (!pawl_gate_pass(call)) {
@@ -287,7 +269,7 @@ void pawl_model_call_judge_again(struct pawl_model_call *call)
     call->resumes = false;
     if (call->asked.done != NULL) {
         pawl_tools_judge_again(call);
-    } else if (may_go_out(call) && pawl_gate_pass(call)) {
+    } else if (pawl_quota_gate_pass(call) && pawl_gate_pass(call)) {
         (void)pawl_model_call_admit(call);
     }
 }
@@ -575,8 +557,7 @@ static void refuse_by_phase(struct pawl_model_call *call)
     pawl_refuse_call(call);
 }
 
-/* Out of the line, whatever comes next. */
-static void step_out(struct pawl_model_call *call)
+void pawl_model_call_step_out(struct pawl_model_call *call)
 {
     if (call->state == PAWL_MODEL_CALL_WAITING) {
         pawl_gateway_leave(call->gateway, call);
@@ -588,17 +569,20 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
     if (is_closed(gateway)) {
-        step_out(call);
+        pawl_model_call_step_out(call);
         call->words = gateway->latch;
         if (gateway->stopped || !pawl_limit_reached(call)) {
             refuse_as_latched(call);
         }
         return true;
     }
+    if (!pawl_quota_gate_pass(call)) {
+        return true; /* W1 */
+    }
     struct pawl_denial denial;
     uint16_t code = judge_in_phase(call, &denial);
     if (code == PAWL_RESULT_OK && pawl_limit_without_tools(call)) {
-        step_out(call);
+        pawl_model_call_step_out(call);
         if (pawl_limit_reached(call)) {
             return true;
         }
@@ -615,7 +599,7 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
         }
         return false;
     }
-    step_out(call);
+    pawl_model_call_step_out(call);
     bool admitted = call->admission.verdict == PAWL_ADMISSION_ADMIT;
     bool closed = pawl_gateway_phase_closed(gateway, call->phase);
     if (about_funds && (closed || (!admitted && pawl_phase_binds(call)))) {
@@ -642,7 +626,7 @@ void pawl_model_call_out_of_patience(struct pawl_model_call *call)
     judge(call);
     /* It may fit by now and only stand behind others; their turn came first. */
     call->admission.verdict = PAWL_ADMISSION_HELD;
-    step_out(call);
+    pawl_model_call_step_out(call);
     refuse_by_admission(call);
     pawl_gateway_pump(gateway);
 }

@@ -61,18 +61,6 @@ static bool is_event_stream(const struct pawl_http_header *headers, size_t count
     return pawl_slice_equal_nocase(bare, PAWL_SLICE("text/event-stream"));
 }
 
-/* Anything that a provider tells of a subscription, whatever it answers. */
-static void
-note_windows(struct pawl_model_call *call, const struct pawl_http_header *headers, size_t count)
-{
-    const struct pawl_gateway *gateway = call->gateway;
-    if (call->subscription != NULL &&
-        pawl_subscription_learn(call->subscription, headers, count, pawl_gateway_now_us(gateway)) &&
-        gateway->options.on_windows != NULL) {
-        gateway->options.on_windows(gateway->options.arg, call->subscription);
-    }
-}
-
 /* Google says in a header at which rate it served. */
 static void
 note_rate(struct pawl_model_call *call, const struct pawl_http_header *headers, size_t count)
@@ -132,7 +120,6 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
         return;
     }
     note_rate(call, headers, count);
-    note_windows(call, headers, count);
     answer->kind = kind_of(call, headers, count);
     answer->labelled_stream = is_event_stream(headers, count);
     struct pawl_headers_options keep = {.drop_content_encoding = answer->decoder != NULL,
@@ -146,6 +133,7 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
     if (begins_with_head(call) && call->exchange != NULL) {
         pawl_model_call_begin_answer(call);
     }
+    pawl_quota_gate_told(call, headers, count);
 }
 
 /* pawl's own headers behind the provider's: the run, and what is left of its dollars now. */

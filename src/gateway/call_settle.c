@@ -480,6 +480,7 @@ void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_e
     if (call->summary) {
         pawl_summary_unused(call);
     }
+    pawl_quota_gate_booked(call, 0, 0);
     pawl_gateway_pump(call->gateway);
 }
 
@@ -535,10 +536,6 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     gateway->counters.overshoot_microcents += call->overshoot;
     pawl_previous_remember(&gateway->previous, pawl_slice_str(result.id),
                            pawl_usage_tokens(&result.parts[0].usage));
-    if (call->subscription != NULL) {
-        call->subscription->tokens =
-            pawl_min_i64(call->subscription->tokens + bill.tokens, PAWL_AMOUNT_MAX);
-    }
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated && !call->summary) {
         learn(call, &result, &bill);
@@ -548,5 +545,6 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     if (call->summary) {
         pawl_summary_over(call);
     }
+    pawl_quota_gate_booked(call, bill.microcents, bill.tokens);
     pawl_gateway_pump(gateway);
 }

@@ -65,7 +65,7 @@ struct pawl_gateway_latch {
     uint16_t unit;        /* of the cap that fired; 0: none */
     int64_t asked;        /* of it, by the call that was refused */
     int64_t more;         /* of it, what would help */
-    int64_t resets_at_us; /* LIMIT: when its window ends; 0: not by itself */
+    int64_t resets_at_us; /* LIMIT, WINDOW: when its window ends; 0: not by itself */
     const char *name;     /* LIMIT: what the limit is called; valid during the callback; else "" */
     const char *phase;    /* whose limit it is; NULL: the run's */
     const char *message;  /* the words that the client got; valid during the callback */
@@ -165,8 +165,12 @@ struct pawl_gateway_options {
     void (*on_step)(void *arg, const struct pawl_limit_step *step);
     /* It is known, or has moved; at once where a model is declared. May be NULL. */
     void (*on_baseline)(void *arg, const struct pawl_gateway_baseline *baseline);
-    /* A provider told of the windows of the account that a call went out on. May be NULL. */
-    void (*on_windows)(void *arg, const struct pawl_subscription *subscription);
+    /* Something happened on an account, or nothing (then it is about to be judged): brings its
+     * quota up to date with that and with what others did on it. NULL: it is this gateway's alone.
+     */
+    void (*on_account)(void *arg,
+                       struct pawl_subscription *subscription,
+                       const struct pawl_quota_news *news);
     void *arg;
 };
 
@@ -202,6 +206,10 @@ void pawl_gateway_deny(struct pawl_gateway *gateway);
 /* The question stands, but nobody could be told of it: whoever waits is refused with words that do.
  */
 void pawl_gateway_untold(struct pawl_gateway *gateway);
+/* The run was stopped by a window that is used up, and that is over. An unlatch should follow. */
+bool pawl_gateway_window_is_over(struct pawl_gateway *gateway);
+/* Calls that are held for a window are judged again. true: some still are. */
+bool pawl_gateway_look_at_windows(struct pawl_gateway *gateway);
 /* The one more call that sums up is under way. */
 bool pawl_gateway_summarizing(const struct pawl_gateway *gateway);
 /* Something may fit that did not before: calls that wait are judged again. */

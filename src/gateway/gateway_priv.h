@@ -231,6 +231,10 @@ struct pawl_model_call {
     bool resumes;                    /* ASKING: until its window begins anew */
     enum pawl_question_kind gate;    /* ASKING: what about, where it is not for more */
     struct pawl_subscription *subscription; /* it goes out on; NULL: not known */
+    struct pawl_quota_amount quota_before;  /* booked on that account when it went out, … */
+    int64_t quota_us;                       /* … and when that was */
+    uint32_t told_count;                    /* windows that its head told of, taken at its end */
+    struct pawl_vendor_window told[PAWL_VENDOR_WINDOWS_MAX];
     struct pawl_slice provider;
     bool priced;
     struct pawl_price price;
@@ -300,6 +304,7 @@ struct pawl_gateway {
     struct pawl_slice providers[PAWL_UPSTREAM_COUNT]; /* as the price book names them */
     uint32_t modifiers[PAWL_UPSTREAM_COUNT];          /* what its host alone makes dearer */
     struct pawl_subscriptions subscriptions;
+    struct pawl_subscription *used_up; /* WINDOW latched: whose window it was */
     struct pawl_escalation escalation;
     char baseline_told[PAWL_ESCALATION_MODEL_BYTES]; /* "": none yet */
     unsigned denied_tier; /* a person said no to this class; 0: to none */
@@ -421,6 +426,8 @@ void pawl_model_call_abort_exchange(struct pawl_model_call *call);
 /* --- call_admit.c --------------------------------------------------------------------------- */
 
 void pawl_model_call_receive(struct pawl_model_call *call);
+/* Out of the line, whatever comes next. */
+void pawl_model_call_step_out(struct pawl_model_call *call);
 /* Admits, waits or refuses. true unless it waits. */
 bool pawl_model_call_admit(struct pawl_model_call *call);
 void pawl_model_call_out_of_patience(struct pawl_model_call *call);
@@ -602,7 +609,8 @@ void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms);
 void pawl_limit_phase_answered(struct pawl_gateway *gateway, int phase);
 /* Judges every call again that waits for an answer. */
 void pawl_limit_ask_again(struct pawl_gateway *gateway);
-/* What is known of limits across runs has changed: whoever waits for one is judged again. */
+/* What is known of limits across runs or of an account's windows has changed: whoever waits for one
+ * is judged again. */
 void pawl_limit_retry(struct pawl_gateway *gateway);
 /* A latch that no held call asked about: the question is opened all the same. */
 void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_words *words);
@@ -627,6 +635,17 @@ void pawl_gate_refuse(struct pawl_model_call *call, enum pawl_gate_answer why, u
 /* The call has its answer. */
 void pawl_gate_tell_baseline(struct pawl_gateway *gateway, bool approved);
 void pawl_gate_answered(struct pawl_model_call *call);
+
+/* --- quota_gate.c --------------------------------------------------------------------------- */
+
+/* Whether the windows of its account let the call go on; else it waits or was refused. */
+bool pawl_quota_gate_pass(struct pawl_model_call *call);
+/* The head of its answer, whatever that is. */
+void pawl_quota_gate_told(struct pawl_model_call *call,
+                          const struct pawl_http_header *headers,
+                          size_t count);
+/* The call is over, and cost so much. */
+void pawl_quota_gate_booked(struct pawl_model_call *call, int64_t microcents, int64_t tokens);
 
 /* --- words_gate.c --------------------------------------------------------------------------- */
 
@@ -676,7 +695,8 @@ void pawl_words_limit(struct pawl_refusal_words *words,
 /* With the line that adds a price, and the file that it belongs into. */
 void pawl_words_window(struct pawl_refusal_words *words,
                        const struct pawl_gateway *gateway,
-                       const struct pawl_vendor_window *window);
+                       const struct pawl_subscription *subscription,
+                       const struct pawl_quota_window *window);
 void pawl_words_no_price(struct pawl_refusal_words *words,
                          const struct pawl_gateway *gateway,
                          struct pawl_slice model);

@@ -370,7 +370,9 @@ void pawl_limit_retry(struct pawl_gateway *gateway)
     while (call != NULL) {
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
-        if (call->resumes && call->words.refusal == PAWL_REFUSAL_LIMIT) {
+        bool about =
+            call->words.refusal == PAWL_REFUSAL_LIMIT || call->words.refusal == PAWL_REFUSAL_WINDOW;
+        if (call->resumes && about) {
             pawl_alarm_stop(call->store.alarm);
             pawl_model_call_judge_again(call);
         } else {

@@ -115,6 +115,7 @@ struct pawl_model_request {
     struct pawl_request_span tool_choice;
     struct pawl_request_span thinking_span; /* of the thinking budget */
     bool has_tools;
+    struct pawl_slice user; /* Anthropic: what metadata.user_id says; in the arena */
 };
 
 /* What is known of a body before it is read. */

@@ -296,6 +296,13 @@ static void read_thread(struct pawl_request_reader *reader)
     reader->request->input_elsewhere = pawl_slice_empty(id);
 }
 
+static void read_user(struct pawl_request_reader *reader)
+{
+    uint32_t metadata = pawl_request_member(reader, "metadata");
+    uint32_t user = pawl_request_get(reader, metadata, "user_id");
+    reader->request->user = pawl_json_string(&reader->json, user, reader->arena);
+}
+
 void pawl_request_read_anthropic(struct pawl_request_reader *reader)
 {
     struct pawl_model_request *request = reader->request;
@@ -313,6 +320,7 @@ void pawl_request_read_anthropic(struct pawl_request_reader *reader)
     read_tools(reader);
     read_additions(reader);
     read_thread(reader);
+    read_user(reader);
     if (is_given(&reader->json, pawl_request_member(reader, "mcp_servers"))) {
         set_unbounded(reader, "tools of an MCP server that run at the provider");
     }

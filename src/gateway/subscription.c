@@ -2,30 +2,49 @@
 /* subscription.c: see subscription.h. */
 #include "gateway/subscription.h"
 
-#include "base/clock.h"
+enum { OF_ACCOUNT = 0x80 }; /* so that no credential has the id of an account */
+
+static uint64_t hash(struct pawl_hash_key key, unsigned char what, struct pawl_slice text)
+{
+    struct pawl_hash_sip state;
+    pawl_hash_sip_init(&state, key);
+    pawl_hash_sip_add(&state, &what, 1);
+    pawl_hash_sip_add(&state, text.data, text.bytes);
+    return pawl_hash_sip_end(&state);
+}
 
 uint64_t pawl_subscription_id(struct pawl_hash_key key,
                               enum pawl_upstream upstream,
                               struct pawl_slice credential)
 {
-    struct pawl_hash_sip state;
-    unsigned char which = (unsigned char)upstream;
-    pawl_hash_sip_init(&state, key);
-    pawl_hash_sip_add(&state, &which, 1);
-    pawl_hash_sip_add(&state, credential.data, credential.bytes);
-    return pawl_hash_sip_end(&state);
+    return hash(key, (unsigned char)upstream, credential);
+}
+
+uint64_t pawl_subscription_id_of_account(struct pawl_hash_key key,
+                                         enum pawl_upstream upstream,
+                                         struct pawl_slice account)
+{
+    return hash(key, (unsigned char)upstream | OF_ACCOUNT, account);
 }
 
 struct pawl_subscription *pawl_subscription_of(struct pawl_subscriptions *subscriptions,
                                                enum pawl_upstream upstream,
                                                const struct pawl_http_header *headers,
-                                               size_t count)
+                                               size_t count,
+                                               struct pawl_slice user)
 {
     struct pawl_slice credential = pawl_vendor_credential(headers, count);
     if (pawl_slice_empty(credential)) {
         return NULL;
     }
-    uint64_t id = pawl_subscription_id(subscriptions->key, upstream, credential);
+    enum pawl_billing billing = pawl_vendor_billing(upstream, headers, count);
+    struct pawl_slice account = billing == PAWL_BILLING_PLAN
+                                    ? pawl_vendor_account(upstream, headers, count, user)
+                                    : PAWL_SLICE_NONE;
+    uint64_t credential_id = pawl_subscription_id(subscriptions->key, upstream, credential);
+    uint64_t id = pawl_slice_empty(account)
+                      ? credential_id
+                      : pawl_subscription_id_of_account(subscriptions->key, upstream, account);
     for (uint32_t i = 0; i < subscriptions->count; i++) {
         if (subscriptions->list[i].id == id) {
             return &subscriptions->list[i];
@@ -38,41 +57,15 @@ struct pawl_subscription *pawl_subscription_of(struct pawl_subscriptions *subscr
     *fresh = (struct pawl_subscription){
         .upstream = upstream,
         .id = id,
-        .billing = pawl_vendor_billing(upstream, headers, count),
+        .credential_id = credential_id,
+        .detected = billing,
+        .billing = billing,
     };
     return fresh;
 }
 
-bool pawl_subscription_learn(struct pawl_subscription *subscription,
-                             const struct pawl_http_header *headers,
-                             size_t count,
-                             int64_t now_us)
+bool pawl_subscription_has_windows(const struct pawl_subscription *subscription)
 {
-    struct pawl_vendor_window windows[PAWL_VENDOR_WINDOWS_MAX];
-    uint32_t found = pawl_vendor_windows(headers, count, now_us / PAWL_US_PER_SECOND, windows);
-    if (found == 0) {
-        return false;
-    }
-    subscription->window_count = found;
-    subscription->seen_us = now_us;
-    for (uint32_t i = 0; i < found; i++) {
-        subscription->windows[i] = windows[i];
-    }
-    return true;
-}
-
-const struct pawl_vendor_window *
-pawl_subscription_exhausted(const struct pawl_subscription *subscription, int64_t now_us)
-{
-    const struct pawl_vendor_window *latest = NULL;
-    for (uint32_t i = 0; i < subscription->window_count; i++) {
-        const struct pawl_vendor_window *window = &subscription->windows[i];
-        bool out =
-            window->refused || (!window->has_status && window->used_bp >= PAWL_VENDOR_WHOLE_BP);
-        bool ahead = window->resets_at_s * PAWL_US_PER_SECOND > now_us;
-        if (out && ahead && (latest == NULL || window->resets_at_s > latest->resets_at_s)) {
-            latest = window;
-        }
-    }
-    return latest;
+    return subscription->billing == PAWL_BILLING_PLAN ||
+           (!subscription->billing_set && subscription->quota.window_count > 0);
 }

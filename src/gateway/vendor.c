@@ -9,9 +9,11 @@
 #include "gateway/vendor.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/attrs.h"
 #include "base/money.h"
+#include "core/civil.h"
 #include "gateway/headers.h"
 
 #define MINUTE_S INT64_C(60)
@@ -27,21 +29,30 @@ struct row {
     const char *resets_at;    /* seconds since 1970 */
     const char *resets_after; /* seconds from now; NULL: none */
     const char *status;       /* "rejected": calls are refused; NULL: none */
+    const char *claim;        /* what a refusal calls it that names one window; NULL: none does */
 };
 
 static const struct row rows[] = {
     {5 * HOUR_S, PAWL_VENDOR_WHOLE_BP, "anthropic-ratelimit-unified-5h-utilization", NULL,
-     "anthropic-ratelimit-unified-5h-reset", NULL, "anthropic-ratelimit-unified-5h-status"},
+     "anthropic-ratelimit-unified-5h-reset", NULL, "anthropic-ratelimit-unified-5h-status",
+     "five_hour"},
     {7 * DAY_S, PAWL_VENDOR_WHOLE_BP, "anthropic-ratelimit-unified-7d-utilization", NULL,
-     "anthropic-ratelimit-unified-7d-reset", NULL, "anthropic-ratelimit-unified-7d-status"},
+     "anthropic-ratelimit-unified-7d-reset", NULL, "anthropic-ratelimit-unified-7d-status",
+     "seven_day"},
     {5 * HOUR_S, PAWL_VENDOR_WHOLE_BP / 100, "x-codex-primary-used-percent",
      "x-codex-primary-window-minutes", "x-codex-primary-reset-at",
-     "x-codex-primary-reset-after-seconds", NULL},
+     "x-codex-primary-reset-after-seconds", NULL, NULL},
     {7 * DAY_S, PAWL_VENDOR_WHOLE_BP / 100, "x-codex-secondary-used-percent",
      "x-codex-secondary-window-minutes", "x-codex-secondary-reset-at",
-     "x-codex-secondary-reset-after-seconds", NULL},
+     "x-codex-secondary-reset-after-seconds", NULL, NULL},
 };
 _Static_assert(PAWL_ARRAY_LEN(rows) <= PAWL_VENDOR_WINDOWS_MAX, "every row has a place");
+
+/* What Anthropic says of the account as a whole. */
+static const char whole_status[] = "anthropic-ratelimit-unified-status";
+static const char whole_reset[] = "anthropic-ratelimit-unified-reset";
+static const char whole_claim[] = "anthropic-ratelimit-unified-representative-claim";
+static const char beyond_status[] = "anthropic-ratelimit-unified-overage-status";
 
 /* --- Numbers --------------------------------------------------------------------------------- */
 
@@ -84,23 +95,100 @@ number_of(const struct pawl_http_header *headers, size_t count, const char *name
     return pawl_slice_to_u64(whole, &number) && number <= (uint64_t)most ? (int64_t)number : 0;
 }
 
+/* The number in `digits` characters of a text; more than `most`: it is none. */
+static int64_t digits_at(struct pawl_slice text, size_t at, size_t digits, int64_t most)
+{
+    uint64_t number = 0;
+    struct pawl_slice part = pawl_slice_sub(text, at, digits);
+    bool good = part.bytes == digits && pawl_slice_to_u64(part, &number);
+    return good && number <= (uint64_t)most ? (int64_t)number : most + 1;
+}
+
+/* "2026-11-28T17:45:00Z", with or without a fraction. */
+static bool parse_instant(struct pawl_slice text, int64_t *ret_s)
+{
+    enum { YEAR_MAX = 9998 };
+    struct pawl_civil_date date = {
+        .year = digits_at(text, 0, 4, YEAR_MAX),
+        .month = (uint32_t)digits_at(text, 5, 2, 12),
+        .day = (uint32_t)digits_at(text, 8, 2, 31),
+    };
+    int64_t hour = digits_at(text, 11, 2, 23);
+    int64_t minute = digits_at(text, 14, 2, 59);
+    int64_t second = digits_at(text, 17, 2, 60);
+    if (text.bytes < 20 || !pawl_slice_ends_with(text, PAWL_SLICE("Z")) || text.data[10] != 'T' ||
+        date.year < 1970 || date.year > YEAR_MAX || date.month < 1 || date.month > 12 ||
+        date.day < 1 || date.day > 31 || hour > 23 || minute > 59 || second > 60) {
+        return false;
+    }
+    *ret_s = pawl_civil_days(date) * DAY_S + hour * HOUR_S + minute * MINUTE_S + second;
+    return true;
+}
+
+/* A time: seconds since 1970, or as text. */
+static int64_t instant_of(const struct pawl_http_header *headers, size_t count, const char *name)
+{
+    int64_t at_s = 0;
+    struct pawl_slice text = pawl_slice_trim(pawl_headers_value(headers, count, name));
+    return parse_instant(text, &at_s) ? at_s
+                                      : number_of(headers, count, name, INT32_MAX * INT64_C(4));
+}
+
 /* --- Windows --------------------------------------------------------------------------------- */
 
-/* "5h", "7d", "90m": by the largest unit that it is a whole number of. */
-static void set_name(struct pawl_vendor_window *window)
+void pawl_vendor_window_name(int64_t length_s, char out[static PAWL_VENDOR_NAME_BYTES])
 {
-    int64_t length = window->length_s;
     char unit = 'm';
-    int64_t value = length / MINUTE_S;
-    if (length % DAY_S == 0) {
+    int64_t value = length_s / MINUTE_S;
+    if (length_s % DAY_S == 0) {
         unit = 'd';
-        value = length / DAY_S;
-    } else if (length % HOUR_S == 0) {
+        value = length_s / DAY_S;
+    } else if (length_s % HOUR_S == 0) {
         unit = 'h';
-        value = length / HOUR_S;
+        value = length_s / HOUR_S;
     }
-    (void)snprintf(window->name, sizeof(window->name), "%d%c", (int)pawl_min_i64(value, 99999),
-                   unit);
+    (void)snprintf(out, PAWL_VENDOR_NAME_BYTES, "%d%c", (int)pawl_min_i64(value, 99999), unit);
+}
+
+static bool
+says(const struct pawl_http_header *headers, size_t count, const char *name, const char *word)
+{
+    return pawl_slice_equal_str(pawl_slice_trim(pawl_headers_value(headers, count, name)), word);
+}
+
+/* A refusal may name the window that it is about, and say nothing else of it. */
+static bool is_claimed(const struct row *row, const struct pawl_http_header *headers, size_t count)
+{
+    return row->claim != NULL && says(headers, count, whole_status, "rejected") &&
+           says(headers, count, whole_claim, row->claim);
+}
+
+/* Whether the provider refuses calls of this window: it says so, and does not say that it serves
+ * them beyond its end, at a price. */
+static bool is_refused(const struct row *row, const struct pawl_http_header *headers, size_t count)
+{
+    bool rejected = row->status != NULL && says(headers, count, row->status, "rejected");
+    bool beyond = says(headers, count, beyond_status, "allowed") &&
+                  !says(headers, count, whole_status, "rejected");
+    return is_claimed(row, headers, count) || (rejected && !beyond);
+}
+
+static int64_t reset_of(const struct row *row,
+                        const struct pawl_http_header *headers,
+                        size_t count,
+                        int64_t now_s,
+                        bool refused)
+{
+    int64_t resets_at_s = instant_of(headers, count, row->resets_at);
+    int64_t after = number_of(headers, count, row->resets_after, YEAR_S);
+    if (resets_at_s == 0 && after > 0) {
+        resets_at_s = now_s + after;
+    }
+    if (resets_at_s == 0 && is_claimed(row, headers, count)) {
+        resets_at_s = instant_of(headers, count, whole_reset);
+    }
+    after = refused ? number_of(headers, count, "retry-after", YEAR_S) : 0;
+    return resets_at_s == 0 && after > 0 ? now_s + after : resets_at_s;
 }
 
 static bool read_window(const struct row *row,
@@ -111,26 +199,24 @@ static bool read_window(const struct row *row,
 {
     struct pawl_vendor_window window = {.length_s = row->length_s};
     struct pawl_slice used = pawl_headers_value(headers, count, row->used);
-    if (!parse_share(used, row->scale, &window.used_bp)) {
+    window.refused = is_refused(row, headers, count);
+    window.has_share = parse_share(used, row->scale, &window.used_bp);
+    if (!window.has_share && !window.refused) {
         return false;
     }
+    window.used_bp = window.has_share ? window.used_bp : PAWL_VENDOR_WHOLE_BP;
     int64_t minutes = number_of(headers, count, row->length_min, YEAR_S / MINUTE_S);
     if (minutes > 0) {
         window.length_s = minutes * MINUTE_S;
     }
-    window.resets_at_s = number_of(headers, count, row->resets_at, INT32_MAX * INT64_C(4));
-    int64_t after = number_of(headers, count, row->resets_after, YEAR_S);
-    if (window.resets_at_s == 0 && after > 0) {
-        window.resets_at_s = now_s + after;
-    }
+    window.resets_at_s = reset_of(row, headers, count, now_s, window.refused);
     if (row->length_min != NULL && minutes == 0 && window.resets_at_s == 0 && window.used_bp == 0) {
         return false; /* Nothing but zeros: an account without this window. */
     }
-    struct pawl_slice status =
-        row->status != NULL ? pawl_headers_value(headers, count, row->status) : PAWL_SLICE_NONE;
-    window.has_status = !pawl_slice_empty(status);
-    window.refused = pawl_slice_equal_str(status, "rejected");
-    set_name(&window);
+    window.has_status =
+        row->status != NULL &&
+        (window.refused || !pawl_slice_empty(pawl_headers_value(headers, count, row->status)));
+    pawl_vendor_window_name(window.length_s, window.name);
     *ret_window = window;
     return true;
 }
@@ -167,11 +253,8 @@ static bool is_web_token(struct pawl_slice token)
            pawl_slice_find_byte(pawl_slice_sub(token, dot + 1, token.bytes), '.') != SIZE_MAX;
 }
 
-enum pawl_billing pawl_vendor_billing(enum pawl_upstream upstream,
-                                      const struct pawl_http_header *headers,
-                                      size_t count)
+enum pawl_billing pawl_vendor_billing_of_token(enum pawl_upstream upstream, struct pawl_slice token)
 {
-    struct pawl_slice token = bearer_of(headers, count);
     bool plan = false;
     switch (upstream) {
     case PAWL_UPSTREAM_ANTHROPIC:
@@ -190,16 +273,56 @@ enum pawl_billing pawl_vendor_billing(enum pawl_upstream upstream,
     return plan ? PAWL_BILLING_PLAN : PAWL_BILLING_API;
 }
 
+enum pawl_billing pawl_vendor_billing(enum pawl_upstream upstream,
+                                      const struct pawl_http_header *headers,
+                                      size_t count)
+{
+    return pawl_vendor_billing_of_token(upstream, bearer_of(headers, count));
+}
+
 struct pawl_slice pawl_vendor_credential(const struct pawl_http_header *headers, size_t count)
 {
     static const char *const names[] = {"x-api-key", "x-goog-api-key", "api-key"};
     struct pawl_slice token = bearer_of(headers, count);
-    struct pawl_slice account = pawl_headers_value(headers, count, "chatgpt-account-id");
-    if (is_web_token(token) && !pawl_slice_empty(account)) {
-        return account; /* Such tokens are renewed every few days, and the account stays. */
-    }
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names) && pawl_slice_empty(token); i++) {
         token = pawl_headers_value(headers, count, names[i]);
     }
     return token;
+}
+
+/* Older clients write "user_…_account_<id>_session_…", newer ones JSON. */
+static struct pawl_slice account_in(struct pawl_slice user)
+{
+    static const struct {
+        const char *before;
+        const char *after;
+    } forms[] = {{"\"account_uuid\":\"", "\""}, {"_account_", "_session_"}};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(forms); i++) {
+        size_t at = pawl_slice_find(user, pawl_slice_str(forms[i].before));
+        if (at == SIZE_MAX) {
+            continue;
+        }
+        struct pawl_slice rest = pawl_slice_sub(user, at + strlen(forms[i].before), user.bytes);
+        size_t end = pawl_slice_find(rest, pawl_slice_str(forms[i].after));
+        return end != SIZE_MAX ? pawl_slice_sub(rest, 0, end) : PAWL_SLICE_NONE;
+    }
+    return PAWL_SLICE_NONE;
+}
+
+struct pawl_slice pawl_vendor_account(enum pawl_upstream upstream,
+                                      const struct pawl_http_header *headers,
+                                      size_t count,
+                                      struct pawl_slice user)
+{
+    switch (upstream) {
+    case PAWL_UPSTREAM_ANTHROPIC:
+        return account_in(user);
+    case PAWL_UPSTREAM_OPENAI:
+    case PAWL_UPSTREAM_CHATGPT:
+        return pawl_slice_trim(pawl_headers_value(headers, count, "chatgpt-account-id"));
+    case PAWL_UPSTREAM_GEMINI:
+    case PAWL_UPSTREAM_COUNT:
+        break;
+    }
+    return PAWL_SLICE_NONE;
 }

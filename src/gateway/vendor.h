@@ -25,7 +25,8 @@ enum {
 struct pawl_vendor_window {
     char name[PAWL_VENDOR_NAME_BYTES]; /* by its length: "5h", "7d" */
     int64_t length_s;
-    int64_t used_bp;
+    bool has_share;      /* else it only says that it refuses */
+    int64_t used_bp;     /* without a share: the whole */
     int64_t resets_at_s; /* since 1970; 0: not told */
     bool has_status;     /* the provider says whether it takes calls of this window … */
     bool refused;        /* … and that it refuses them now */
@@ -38,6 +39,9 @@ uint32_t pawl_vendor_windows(const struct pawl_http_header *headers,
                              int64_t now_s,
                              struct pawl_vendor_window out[static PAWL_VENDOR_WINDOWS_MAX]);
 
+/* "5h", "7d", "90m": by the largest unit that it is a whole number of. */
+void pawl_vendor_window_name(int64_t length_s, char out[static PAWL_VENDOR_NAME_BYTES]);
+
 enum pawl_billing {
     PAWL_BILLING_API, /* dollars are owed for each call */
     PAWL_BILLING_PLAN /* a subscription: its windows are what counts, and dollars are what the same
@@ -47,7 +51,18 @@ enum pawl_billing {
 enum pawl_billing pawl_vendor_billing(enum pawl_upstream upstream,
                                       const struct pawl_http_header *headers,
                                       size_t count);
+/* The same for one that goes into an `Authorization: Bearer` header. */
+enum pawl_billing pawl_vendor_billing_of_token(enum pawl_upstream upstream,
+                                               struct pawl_slice token);
 /* The credential itself, for telling accounts apart; empty: there is none. It is a secret. */
 struct pawl_slice pawl_vendor_credential(const struct pawl_http_header *headers, size_t count);
+
+/* Credentials of a subscription are renewed every few hours, and the account stays. Its provider's
+ * id of it, where the request has one: in a header, or in what a body says of its user. Empty: it
+ * has none. */
+struct pawl_slice pawl_vendor_account(enum pawl_upstream upstream,
+                                      const struct pawl_http_header *headers,
+                                      size_t count,
+                                      struct pawl_slice user);
 
 #endif

@@ -152,18 +152,40 @@ static void append_kept(struct pawl_refusal_words *words)
     }
 }
 
+/* Who keeps calls out, and until when. */
 void pawl_words_window(struct pawl_refusal_words *words,
                        const struct pawl_gateway *gateway,
-                       const struct pawl_vendor_window *window)
+                       const struct pawl_subscription *subscription,
+                       const struct pawl_quota_window *window)
 {
-    char wait[PAWL_CLOCK_TEXT_BYTES];
-    int64_t wait_ms = window->resets_at_s * 1000 - pawl_gateway_now_us(gateway) / PAWL_US_PER_MS;
+    char clock[PAWL_LIMIT_WORDS_BYTES];
+    char until[PAWL_LIMIT_WORDS_BYTES];
+    int64_t resets_at_us = window->resets_at_s * PAWL_US_PER_SECOND;
+    int64_t now_us = pawl_gateway_now_us(gateway);
+    bool named = subscription->name[0] != '\0';
+    bool told = window->told_us > 0;
     pawl_words_set(words,
-                   "pawl: the %s window of this subscription is used up, and its provider takes no "
-                   "calls until it begins anew, in %s. Run %s %s after that",
-                   window->name, pawl_duration_format_ms(pawl_max_i64(wait_ms, 1), wait),
-                   gateway->options.run_id,
-                   words->latches ? "is stopped; go on" : "goes on: ask again");
+                   "pawl: the %s window of %s %s is used up%s, and %s until it begins anew, at %s "
+                   "(in %s). ",
+                   window->name, named ? "the account" : "this",
+                   named ? subscription->name : "subscription",
+                   told ? "" : " by pawl's count of what was set for it (pawl accounts)",
+                   told ? "its provider takes no calls" : "no call goes out",
+                   pawl_limit_clock(resets_at_us, now_us, clock),
+                   pawl_limit_until(resets_at_us, now_us, until));
+    const char *run = gateway->options.run_id;
+    if (!words->latches) {
+        pawl_words_add(words, "Ask again after that: run ");
+        pawl_words_add(words, run);
+        pawl_words_add(words, " goes on");
+        return;
+    }
+    pawl_words_add(words, "The run is stopped; to go on after that: ");
+    pawl_words_add(words, !gateway->options.limit.attended ? "pawl run --resume "
+                          : gateway->options.limit.on_limit == PAWL_ON_LIMIT_PAUSE
+                              ? "pawl approve "
+                              : "ask again, run ");
+    pawl_words_add(words, run);
 }
 
 /* The command that helps where nothing is stopped yet. */

@@ -1,51 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* accounts.c: see accounts.h. Everything that is made is readable by its owner alone. */
+/*
+ * accounts.c: see accounts.h. Everything that is made is readable by its owner alone.
+ *
+ * A reader needs no lock: a file is replaced by a rename. A writer reads, changes and replaces
+ * under the lock, which is held while nothing but the disk is waited for. Whoever has it may be
+ * stopped by a person all the same, so it is waited for only so long: a call must not hang on
+ * another run's Ctrl-Z.
+ */
 #define _GNU_SOURCE
 #include "run/accounts.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <stdlib.h> /* qsort */
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/assert.h"
-#include "base/clock.h"
+#include "base/alloc.h"
 #include "base/file_os.h"
-#include "base/json.h"
-#include "base/money.h"
+#include "base/prng.h"
 
 enum {
     FILE_BYTES_MAX = 16 * 1024,
-    ARENA_BYTES_MAX = 256 * 1024,
-    LEARNED_BP_MAX = 2000 /* above it the past counts half */
+    ACCOUNTS_MAX = 256,
+    LOCK_TRIES = 100, /* … */
+    LOCK_TRY_NS = 2000000
 };
-
-const char *pawl_upstream_name(enum pawl_upstream upstream)
-{
-    static const char *const names[PAWL_UPSTREAM_COUNT] = {
-        [PAWL_UPSTREAM_ANTHROPIC] = "anthropic",
-        [PAWL_UPSTREAM_OPENAI] = "openai",
-        [PAWL_UPSTREAM_GEMINI] = "gemini",
-        [PAWL_UPSTREAM_CHATGPT] = "chatgpt",
-    };
-    PAWL_ASSERT(upstream < PAWL_UPSTREAM_COUNT);
-    return names[upstream];
-}
-
-void pawl_account_id_text(uint64_t id, char out[static PAWL_ACCOUNT_ID_BYTES])
-{
-    (void)snprintf(out, PAWL_ACCOUNT_ID_BYTES, "%016" PRIx64, id);
-}
 
 static bool is_id(const char *text)
 {
     return strlen(text) == PAWL_ACCOUNT_ID_BYTES - 1 &&
            strspn(text, "0123456789abcdef") == PAWL_ACCOUNT_ID_BYTES - 1;
+}
+
+bool pawl_account_name_ok(const char *name)
+{
+    size_t bytes = strlen(name);
+    for (size_t i = 0; i < bytes; i++) {
+        if (isalnum((unsigned char)name[i]) == 0 && strchr("._-", name[i]) == NULL) {
+            return false;
+        }
+    }
+    return bytes > 0 && bytes < PAWL_ACCOUNT_NAME_BYTES && !is_id(name);
 }
 
 /* --- Files ----------------------------------------------------------------------------------- */
@@ -58,6 +60,16 @@ static pawl_err file_path(const struct pawl_datadir *dir,
     char relative[64];
     (void)snprintf(relative, sizeof(relative), "accounts/%s", name);
     return pawl_datadir_path(dir, relative, out, msg);
+}
+
+static pawl_err record_path(const struct pawl_datadir *dir,
+                            const char *id,
+                            char out[static PAWL_PATH_BYTES],
+                            struct pawl_errmsg *msg)
+{
+    char name[PAWL_ACCOUNT_ID_BYTES + 8];
+    (void)snprintf(name, sizeof(name), "%.16s.json", id);
+    return file_path(dir, name, out, msg);
 }
 
 static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
@@ -77,30 +89,73 @@ static pawl_err make_folder(const struct pawl_datadir *dir, struct pawl_errmsg *
     return err;
 }
 
-/* Writes a file of its own and gives it its name: as a link, which fails where the name is taken,
- * or in place of what is there. */
+/* Under the lock: beside the file, then in its place. */
 static pawl_err
-put_file(const char *path, struct pawl_slice text, bool replace, struct pawl_errmsg *msg)
+put_file(const char *path, struct pawl_slice text, bool sync, struct pawl_errmsg *msg)
 {
-    char own[PAWL_PATH_BYTES + 16];
-    (void)snprintf(own, sizeof(own), "%s.XXXXXX", path);
-    int fd = mkostemp(own, O_CLOEXEC); /* mode 0600 */
+    char fresh[PAWL_PATH_BYTES + 8];
+    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return failed("make", path, msg);
     }
     pawl_err err = PAWL_OK;
-    ssize_t written = write(fd, text.data, text.bytes); /* One page: whole, or the disk is full. */
+    ssize_t written = write(fd, text.data, text.bytes); /* A few pages: whole, or it is full. */
     if (written != (ssize_t)text.bytes) {
         errno = written < 0 ? errno : ENOSPC;
         err = failed("write", path, msg);
-    } else if (replace ? rename(own, path) != 0 : link(own, path) != 0) {
+    } else if (sync && fdatasync(fd) != 0) {
+        err = failed("sync", path, msg);
+    } else if (rename(fresh, path) != 0) {
         err = failed("make", path, msg);
     }
     (void)close(fd);
-    if (!replace || pawl_failed(err)) {
-        (void)unlink(own);
-    }
     return err;
+}
+
+/* Closing the descriptor lets go. LOCKED: another has it for longer than anybody needs it; the
+ * system has no flock that gives up by itself. */
+static pawl_err wait_for_lock(int fd, const char *path, struct pawl_errmsg *msg)
+{
+    static const struct timespec pause = {.tv_nsec = LOCK_TRY_NS};
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return failed("lock", path, msg);
+        }
+        if (tries == LOCK_TRIES) {
+            pawl_errmsg_set(msg, "another pawl keeps %.400s locked; is it stopped?", path);
+            return PAWL_ERR(LOCKED);
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err take_lock(const struct pawl_datadir *dir, int *ret_fd, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    pawl_err err = file_path(dir, "lock", path, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == ENOENT) {
+        err = make_folder(dir, msg);
+        if (pawl_failed(err)) {
+            return err;
+        }
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    }
+    if (fd < 0) {
+        return failed("open", path, msg);
+    }
+    err = wait_for_lock(fd, path, msg);
+    if (pawl_failed(err)) {
+        (void)close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return PAWL_OK;
 }
 
 /* --- The key --------------------------------------------------------------------------------- */
@@ -121,114 +176,67 @@ static pawl_err read_key(const char *path, struct pawl_hash_key *ret_key, struct
     return err;
 }
 
-pawl_err pawl_accounts_read_key(const struct pawl_datadir *dir,
-                                struct pawl_hash_key *ret_key,
-                                struct pawl_errmsg *msg)
+static pawl_err make_key(const struct pawl_datadir *dir,
+                         const char *path,
+                         struct pawl_hash_key *ret_key,
+                         struct pawl_errmsg *msg)
 {
-    char path[PAWL_PATH_BYTES];
-    pawl_err err = file_path(dir, "key", path, msg);
-    return pawl_ok(err) ? read_key(path, ret_key, msg) : err;
-}
-
-pawl_err pawl_accounts_keep_key(const struct pawl_datadir *dir,
-                                const struct pawl_hash_key *key,
-                                struct pawl_errmsg *msg)
-{
-    char path[PAWL_PATH_BYTES];
-    pawl_err err = file_path(dir, "key", path, msg);
-    if (pawl_ok(err)) {
-        err = make_folder(dir, msg);
+    struct pawl_hash_key key;
+    int lock_fd = -1;
+    pawl_err err = take_lock(dir, &lock_fd, msg);
+    if (pawl_failed(err)) {
+        return err;
     }
+    err = read_key(path, &key, msg); /* Another may have made one meanwhile. */
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        pawl_random_bytes(&key, sizeof(key));
+        err = put_file(path, pawl_slice_of((const char *)&key, sizeof(key)), true, msg);
+    }
+    (void)close(lock_fd);
     if (pawl_ok(err)) {
-        err = put_file(path, pawl_slice_of((const char *)key, sizeof(*key)), false, msg);
+        *ret_key = key;
     }
     return err;
 }
 
-/* --- Records --------------------------------------------------------------------------------- */
-
-static void write_window(struct pawl_json_writer *writer, const struct pawl_account_window *window)
+pawl_err pawl_accounts_key(const struct pawl_datadir *dir,
+                           struct pawl_hash_key *ret_key,
+                           struct pawl_errmsg *msg)
 {
-    pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "window", window->seen.name);
-    pawl_json_member_i64(writer, "length_s", window->seen.length_s);
-    pawl_json_member_i64(writer, "used_bp", window->seen.used_bp);
-    pawl_json_member_i64(writer, "resets_at_ms", window->seen.resets_at_s * 1000);
-    pawl_json_member_bool(writer, "has_status", window->seen.has_status);
-    pawl_json_member_bool(writer, "refused", window->seen.refused);
-    pawl_json_member_i64(writer, "learned_tokens", window->learned_tokens);
-    pawl_json_member_i64(writer, "learned_bp", window->learned_bp);
-    pawl_json_object_end(writer);
-}
-
-static void write_record(const struct pawl_account_record *record, struct pawl_buf *out)
-{
-    struct pawl_json_writer writer;
-    pawl_json_writer_init(&writer, out);
-    pawl_json_object_begin(&writer);
-    pawl_json_member_str(&writer, "upstream", pawl_upstream_name(record->upstream));
-    pawl_json_member_str(&writer, "billing", record->billing == PAWL_BILLING_PLAN ? "plan" : "api");
-    pawl_json_member_i64(&writer, "seen_ms", record->seen_us / PAWL_US_PER_MS);
-    pawl_json_key(&writer, "windows");
-    pawl_json_array_begin(&writer);
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        write_window(&writer, &record->windows[i]);
+    char path[PAWL_PATH_BYTES];
+    pawl_err err = file_path(dir, "key", path, msg);
+    if (pawl_failed(err)) {
+        return err;
     }
-    pawl_json_array_end(&writer);
-    pawl_json_object_end(&writer);
+    err = read_key(path, ret_key, msg);
+    return err.code == PAWL_ERR_NOT_FOUND ? make_key(dir, path, ret_key, msg) : err;
 }
 
-static int64_t count_of(const struct pawl_json *json, uint32_t node, const char *key)
-{
-    return pawl_json_count_or(json, pawl_json_get(json, node, key), 0);
-}
+/* --- Reading --------------------------------------------------------------------------------- */
 
-static bool flag_of(const struct pawl_json *json, uint32_t node, const char *key)
+static pawl_err read_one(const struct pawl_datadir *dir,
+                         const char *id,
+                         struct pawl_account_record *ret_record,
+                         struct pawl_errmsg *msg)
 {
-    return pawl_json_bool_or(json, pawl_json_get(json, node, key), false);
-}
-
-static struct pawl_account_window read_window(const struct pawl_json *json, uint32_t node)
-{
-    struct pawl_account_window window = {
-        .seen =
-            {
-                .length_s = count_of(json, node, "length_s"),
-                .used_bp = pawl_min_i64(count_of(json, node, "used_bp"), PAWL_VENDOR_BP_MAX),
-                .resets_at_s = count_of(json, node, "resets_at_ms") / 1000,
-                .has_status = flag_of(json, node, "has_status"),
-                .refused = flag_of(json, node, "refused"),
-            },
-        .learned_tokens = count_of(json, node, "learned_tokens"),
-        .learned_bp = pawl_min_i64(count_of(json, node, "learned_bp"), PAWL_VENDOR_BP_MAX),
-    };
-    (void)pawl_slice_copy_str(pawl_json_string_raw(json, pawl_json_get(json, node, "window")),
-                              window.seen.name, sizeof(window.seen.name));
-    return window;
-}
-
-static bool read_record(const struct pawl_json *json, struct pawl_account_record *record)
-{
-    uint32_t upstream = pawl_json_get(json, 0, "upstream");
-    int which = 0;
-    while (which < PAWL_UPSTREAM_COUNT &&
-           !pawl_json_string_is(json, upstream, pawl_upstream_name((enum pawl_upstream)which))) {
-        which++;
+    char path[PAWL_PATH_BYTES];
+    struct pawl_account_record record;
+    struct pawl_buf text;
+    pawl_buf_init(&text, FILE_BYTES_MAX);
+    pawl_err err = record_path(dir, id, path, msg);
+    if (pawl_ok(err)) {
+        err = pawl_file_read(path, &text, msg);
     }
-    if (which == PAWL_UPSTREAM_COUNT) {
-        return false;
+    if (pawl_ok(err) && !pawl_account_record_read(pawl_buf_slice(&text), &record)) {
+        pawl_errmsg_set(msg, "%.400s is damaged; remove it", path);
+        err = PAWL_ERR(CORRUPT);
     }
-    record->upstream = (enum pawl_upstream)which;
-    record->billing = pawl_json_string_is(json, pawl_json_get(json, 0, "billing"), "plan")
-                          ? PAWL_BILLING_PLAN
-                          : PAWL_BILLING_API;
-    record->seen_us = count_of(json, 0, "seen_ms") * PAWL_US_PER_MS;
-    uint32_t node = pawl_json_first(json, pawl_json_get(json, 0, "windows"));
-    for (; node != PAWL_JSON_NONE && record->window_count < PAWL_VENDOR_WINDOWS_MAX;
-         node = pawl_json_next(json, node)) {
-        record->windows[record->window_count++] = read_window(json, node);
+    pawl_buf_free(&text);
+    if (pawl_ok(err)) {
+        (void)snprintf(record.id, sizeof(record.id), "%.16s", id);
+        *ret_record = record;
     }
-    return true;
+    return err;
 }
 
 pawl_err pawl_accounts_read(const struct pawl_datadir *dir,
@@ -236,53 +244,197 @@ pawl_err pawl_accounts_read(const struct pawl_datadir *dir,
                             struct pawl_account_record *ret_record,
                             struct pawl_errmsg *msg)
 {
-    char name[PAWL_ACCOUNT_ID_BYTES + 8];
-    char path[PAWL_PATH_BYTES];
-    struct pawl_account_record record = {.window_count = 0};
-    struct pawl_buf text;
-    struct pawl_arena arena;
-    struct pawl_json json;
-    (void)snprintf(name, sizeof(name), "%.16s.json", id);
-    pawl_buf_init(&text, FILE_BYTES_MAX);
-    pawl_arena_init(&arena, ARENA_BYTES_MAX);
-    pawl_err err = file_path(dir, name, path, msg);
-    if (pawl_ok(err)) {
-        err = pawl_file_read(path, &text, msg);
-    }
-    if (pawl_ok(err) && (!pawl_json_parse(&arena, pawl_buf_slice(&text), PAWL_JSON_LEDGER,
-                                          PAWL_JSON_LIMITS_DEFAULT, &json) ||
-                         !read_record(&json, &record))) {
-        pawl_errmsg_set(msg, "%.400s is damaged; remove it", path);
-        err = PAWL_ERR(CORRUPT);
+    struct pawl_account_record record;
+    pawl_err err = read_one(dir, id, &record, msg);
+    if (pawl_ok(err) && is_id(record.same_as)) {
+        err = read_one(dir, record.same_as, &record, msg);
     }
     if (pawl_ok(err)) {
-        memcpy(record.id, id, PAWL_ACCOUNT_ID_BYTES);
         *ret_record = record;
     }
-    pawl_arena_free(&arena);
+    return err;
+}
+
+struct pawl_account_stamp pawl_accounts_stamp(const struct pawl_datadir *dir, const char *id)
+{
+    char path[PAWL_PATH_BYTES];
+    struct stat found;
+    struct pawl_errmsg msg;
+    if (pawl_failed(record_path(dir, id, path, &msg)) || stat(path, &found) != 0) {
+        return (struct pawl_account_stamp){.inode = 0};
+    }
+    return (struct pawl_account_stamp){.inode = found.st_ino, .changed = found.st_mtim};
+}
+
+/* --- Changing -------------------------------------------------------------------------------- */
+
+/* What a person said, and what is counted where no provider tells, nothing brings back. */
+static bool must_last(const struct pawl_account_record *record)
+{
+    bool said = record->name[0] != '\0' || record->source[0] != '\0' ||
+                record->mode != PAWL_BILLING_MODE_AUTO;
+    for (uint32_t i = 0; i < record->quota.window_count; i++) {
+        said = said || record->quota.windows[i].unit != 0;
+    }
+    return said;
+}
+
+static pawl_err write_one(const struct pawl_datadir *dir,
+                          const struct pawl_account_record *record,
+                          struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    struct pawl_buf text;
+    pawl_buf_init(&text, FILE_BYTES_MAX);
+    pawl_account_record_write(record, &text);
+    pawl_err err = record_path(dir, record->id, path, msg);
+    if (pawl_ok(err)) {
+        err = put_file(path, pawl_buf_slice(&text), must_last(record), msg);
+    }
     pawl_buf_free(&text);
     return err;
 }
 
-pawl_err pawl_accounts_write(const struct pawl_datadir *dir,
-                             const struct pawl_account_record *record,
-                             struct pawl_errmsg *msg)
+/* A damaged file is begun anew. */
+static pawl_err read_or_blank(const struct pawl_datadir *dir,
+                              const char *id,
+                              struct pawl_account_record *ret_record,
+                              struct pawl_errmsg *msg)
 {
-    char name[PAWL_ACCOUNT_ID_BYTES + 8];
-    char path[PAWL_PATH_BYTES];
-    struct pawl_buf text;
-    pawl_buf_init(&text, FILE_BYTES_MAX);
-    write_record(record, &text);
-    (void)snprintf(name, sizeof(name), "%.16s.json", record->id);
-    pawl_err err = make_folder(dir, msg);
-    if (pawl_ok(err)) {
-        err = file_path(dir, name, path, msg);
+    pawl_err err = pawl_accounts_read(dir, id, ret_record, msg);
+    if (err.code == PAWL_ERR_NOT_FOUND || err.code == PAWL_ERR_CORRUPT) {
+        *ret_record = (struct pawl_account_record){.upstream = PAWL_UPSTREAM_ANTHROPIC};
+        (void)snprintf(ret_record->id, sizeof(ret_record->id), "%.16s", id);
+        err = PAWL_OK;
     }
-    if (pawl_ok(err)) {
-        err = put_file(path, pawl_buf_slice(&text), true, msg);
-    }
-    pawl_buf_free(&text);
     return err;
+}
+
+pawl_err pawl_accounts_change(const struct pawl_datadir *dir,
+                              const char *id,
+                              pawl_account_change_fn *fn,
+                              void *arg,
+                              struct pawl_account_record *ret_record,
+                              struct pawl_errmsg *msg)
+{
+    int lock_fd = -1;
+    bool write = false;
+    struct pawl_account_record record;
+    pawl_err err = take_lock(dir, &lock_fd, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    err = read_or_blank(dir, id, &record, msg);
+    if (pawl_ok(err)) {
+        err = fn(arg, &record, &write, msg);
+    }
+    if (pawl_ok(err) && write) {
+        err = write_one(dir, &record, msg);
+    }
+    (void)close(lock_fd);
+    if (pawl_ok(err)) {
+        *ret_record = record;
+    }
+    return err;
+}
+
+/* What a person said of the one holds for the other, where he said nothing of that. */
+static void join(struct pawl_account_record *to, const struct pawl_account_record *from)
+{
+    if (to->name[0] == '\0') {
+        memcpy(to->name, from->name, sizeof(to->name));
+    }
+    if (to->source[0] == '\0') {
+        memcpy(to->source, from->source, sizeof(to->source));
+    }
+    to->mode = to->mode == PAWL_BILLING_MODE_AUTO ? from->mode : to->mode;
+    for (uint32_t i = 0; i < from->quota.window_count; i++) {
+        const struct pawl_quota_window *window = &from->quota.windows[i];
+        struct pawl_quota_window *own = pawl_quota_find(&to->quota, window->name);
+        if (window->unit != 0 && (own == NULL || own->unit == 0)) {
+            bool fits = pawl_quota_set(&to->quota, window->length_s, window->unit, window->limit);
+            (void)fits; /* There are more told ones than can be kept: those count. */
+        }
+    }
+}
+
+pawl_err pawl_accounts_join(const struct pawl_datadir *dir,
+                            const char *from,
+                            const char *to,
+                            struct pawl_errmsg *msg)
+{
+    int lock_fd = -1;
+    struct pawl_account_record old;
+    struct pawl_account_record record;
+    struct pawl_errmsg ignored;
+    if (pawl_failed(read_one(dir, from, &old, &ignored)) || old.same_as[0] != '\0') {
+        return PAWL_OK;
+    }
+    pawl_err err = take_lock(dir, &lock_fd, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    bool known = pawl_ok(read_one(dir, to, &record, &ignored));
+    if (known) {
+        join(&record, &old);
+    } else {
+        record = old;
+    }
+    (void)snprintf(record.id, sizeof(record.id), "%.16s", to);
+    (void)snprintf(old.same_as, sizeof(old.same_as), "%.16s", to);
+    err = write_one(dir, &record, msg);
+    if (pawl_ok(err)) {
+        old.quota = (struct pawl_quota){.window_count = 0};
+        err = write_one(dir, &old, msg);
+    }
+    (void)close(lock_fd);
+    return err;
+}
+
+pawl_err
+pawl_accounts_remove(const struct pawl_datadir *dir, const char *id, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    int lock_fd = -1;
+    pawl_err err = record_path(dir, id, path, msg);
+    if (pawl_ok(err)) {
+        err = take_lock(dir, &lock_fd, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    if (unlink(path) != 0) {
+        err = failed("remove", path, msg);
+    }
+    (void)close(lock_fd);
+    return err;
+}
+
+/* --- All of them ----------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct pawl_account_record *one = a;
+    const struct pawl_account_record *other = b;
+    int order = strcmp(one->name, other->name);
+    return order != 0 ? order : strcmp(one->id, other->id);
+}
+
+static size_t read_all(const struct pawl_datadir *dir, DIR *folder, struct pawl_account_record *out)
+{
+    size_t count = 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL && count < ACCOUNTS_MAX;
+         entry = readdir(folder)) {
+        char id[PAWL_ACCOUNT_ID_BYTES];
+        struct pawl_errmsg ignored;
+        (void)snprintf(id, sizeof(id), "%.16s", entry->d_name);
+        if (is_id(id) && strcmp(entry->d_name + strlen(id), ".json") == 0 &&
+            pawl_ok(read_one(dir, id, &out[count], &ignored)) && out[count].same_as[0] == '\0') {
+            count++;
+        }
+    }
+    qsort(out, count, sizeof(out[0]), by_name);
+    return count;
 }
 
 pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
@@ -299,80 +451,59 @@ pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
     if (folder == NULL) {
         return errno == ENOENT ? PAWL_OK : failed("read", path, msg);
     }
-    bool more = true;
-    for (struct dirent *entry = readdir(folder); entry != NULL && more; entry = readdir(folder)) {
-        char id[PAWL_ACCOUNT_ID_BYTES];
-        struct pawl_account_record record;
-        struct pawl_errmsg ignored;
-        (void)snprintf(id, sizeof(id), "%.16s", entry->d_name);
-        if (is_id(id) && strcmp(entry->d_name + strlen(id), ".json") == 0 &&
-            pawl_ok(pawl_accounts_read(dir, id, &record, &ignored))) {
-            more = fn(arg, &record);
-        }
-    }
+    struct pawl_account_record *all = pawl_alloc_zeroed(ACCOUNTS_MAX, sizeof(*all));
+    size_t count = all != NULL ? read_all(dir, folder, all) : 0;
     (void)closedir(folder);
+    bool more = true;
+    for (size_t i = 0; i < count && more; i++) {
+        more = fn(arg, &all[i]);
+    }
+    pawl_free(all);
     return PAWL_OK;
 }
 
-/* --- Learning -------------------------------------------------------------------------------- */
+struct search {
+    const char *text;
+    uint32_t count; /* that the text may mean */
+    bool exact;
+    struct pawl_account_record record;
+};
 
-static struct pawl_account_window *find(struct pawl_account_record *record, const char *name)
+static bool look(void *arg, const struct pawl_account_record *record)
 {
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        if (strcmp(record->windows[i].seen.name, name) == 0) {
-            return &record->windows[i];
-        }
+    struct search *search = arg;
+    bool exact = strcmp(record->name, search->text) == 0 || strcmp(record->id, search->text) == 0;
+    if (exact || strncmp(record->id, search->text, strlen(search->text)) == 0) {
+        search->record = *record;
+        search->count++;
+        search->exact = exact;
     }
-    return NULL;
+    return !exact;
 }
 
-/* What went of a window between two answers, unless it began anew in between. */
-static void learn_window(struct pawl_account_window *window,
-                         const struct pawl_vendor_window *now,
-                         int64_t tokens)
+pawl_err pawl_accounts_find(const struct pawl_datadir *dir,
+                            const char *text,
+                            struct pawl_account_record *ret_record,
+                            struct pawl_errmsg *msg)
 {
-    int64_t gone = now->used_bp - window->seen.used_bp;
-    bool same = now->resets_at_s == window->seen.resets_at_s;
-    window->seen = *now;
-    if (!same || gone < 0 || tokens <= 0 || tokens > PAWL_AMOUNT_MAX / 4) {
-        return;
+    struct search search = {.text = text};
+    if (text[0] == '\0') {
+        pawl_errmsg_set(msg, "an account has a name or an id");
+        return PAWL_ERR(INVALID);
     }
-    window->learned_tokens += tokens;
-    window->learned_bp += gone;
-    if (window->learned_bp > LEARNED_BP_MAX) {
-        window->learned_tokens /= 2;
-        window->learned_bp /= 2;
+    pawl_err err = pawl_accounts_each(dir, look, &search, msg);
+    if (pawl_failed(err)) {
+        return err;
     }
-}
-
-void pawl_account_learn(struct pawl_account_record *record,
-                        const struct pawl_subscription *subscription,
-                        int64_t tokens_since)
-{
-    record->upstream = subscription->upstream;
-    record->billing = subscription->billing;
-    record->seen_us = subscription->seen_us;
-    for (uint32_t i = 0; i < subscription->window_count; i++) {
-        struct pawl_account_window *window = find(record, subscription->windows[i].name);
-        if (window != NULL) {
-            learn_window(window, &subscription->windows[i], tokens_since);
-        } else if (record->window_count < PAWL_VENDOR_WINDOWS_MAX) {
-            record->windows[record->window_count++] =
-                (struct pawl_account_window){.seen = subscription->windows[i]};
-        }
+    if (search.count == 0) {
+        pawl_errmsg_set(msg, "there is no account '%.60s'; 'pawl accounts' shows all", text);
+        return PAWL_ERR(NOT_FOUND);
     }
-}
-
-int64_t pawl_account_tokens_left(const struct pawl_account_window *window, int64_t now_us)
-{
-    bool over =
-        window->seen.resets_at_s > 0 && window->seen.resets_at_s * PAWL_US_PER_SECOND <= now_us;
-    int64_t used = over ? 0 : window->seen.used_bp;
-    int64_t left_bp = used < PAWL_VENDOR_WHOLE_BP ? PAWL_VENDOR_WHOLE_BP - used : 0;
-    int64_t tokens = -1;
-    if (window->learned_bp <= 0 ||
-        !pawl_money_mul_div_floor(window->learned_tokens, left_bp, window->learned_bp, &tokens)) {
-        return -1;
+    if (search.count > 1 && !search.exact) {
+        pawl_errmsg_set(msg, "%u accounts begin with '%.16s'; say more of the id", search.count,
+                        text);
+        return PAWL_ERR(INVALID);
     }
-    return tokens;
+    *ret_record = search.record;
+    return PAWL_OK;
 }

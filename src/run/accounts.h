@@ -1,73 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * accounts.h: the subscriptions that runs went out on, kept in the data directory from one run to
- * the next: how much of each window their provider said was used, when it resets, and how many
- * tokens a share of it was seen to be. A file an account, accounts/<id>.json, replaced whole; of
- * two runs that write at once the later stays, and the next answer brings both up to date.
+ * accounts.h: the accounts that runs go out on, kept in the data directory and shared by all runs
+ * that use it: what their windows have left, what they are called, how they are billed. A file an
+ * account, accounts/<id>.json, changed under one lock and replaced whole, so that runs at the same
+ * time see each other's use at once and no reader sees half a file.
  *
- * It is a note of what providers said, not a ledger: losing it loses nothing but foresight.
+ * It mirrors a counter of somebody else's (docs/decisions/0012-windows-are-a-mirror.md): what a
+ * power failure takes of it the next answer brings back, so nothing waits for the disk but what a
+ * person said and what is counted by hand-set windows.
  */
 #ifndef PAWL_RUN_ACCOUNTS_H
 #define PAWL_RUN_ACCOUNTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/attrs.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "gateway/subscription.h"
 #include "run/datadir.h"
 
-enum { PAWL_ACCOUNT_ID_BYTES = 17 }; /* 16 hex digits, a NUL */
+enum {
+    PAWL_ACCOUNT_ID_BYTES = 17, /* 16 hex digits, a NUL */
+    PAWL_ACCOUNT_SOURCE_BYTES = 64
+};
 
-struct pawl_account_window {
-    struct pawl_vendor_window seen;
-    int64_t learned_tokens; /* that were booked while … */
-    int64_t learned_bp;     /* … so much of the window went */
+/* How an account is billed: as its credential's form and its provider tell, or as a person says. */
+enum pawl_billing_mode {
+    PAWL_BILLING_MODE_AUTO,
+    PAWL_BILLING_MODE_API,
+    PAWL_BILLING_MODE_PLAN,
+    PAWL_BILLING_MODE_COUNT
 };
 
 struct pawl_account_record {
     char id[PAWL_ACCOUNT_ID_BYTES];
+    char name[PAWL_ACCOUNT_NAME_BYTES];     /* "": none was given */
+    char source[PAWL_ACCOUNT_SOURCE_BYTES]; /* the variable that it was added by; "": none */
+    char same_as[PAWL_ACCOUNT_ID_BYTES];    /* it is kept under another id; "": no */
     enum pawl_upstream upstream;
-    enum pawl_billing billing;
-    int64_t seen_us;
-    uint32_t window_count;
-    struct pawl_account_window windows[PAWL_VENDOR_WINDOWS_MAX];
+    enum pawl_billing detected;
+    enum pawl_billing_mode mode;
+    struct pawl_quota quota;
 };
 
-/* The key of the ids. NOT_FOUND: none was made yet. */
-PAWL_MUST_CHECK pawl_err pawl_accounts_read_key(const struct pawl_datadir *dir,
-                                                struct pawl_hash_key *ret_key,
-                                                struct pawl_errmsg *msg);
-/* Keeps a key that was made by chance. EXISTS: another run was faster, and its key stays. */
-PAWL_MUST_CHECK pawl_err pawl_accounts_keep_key(const struct pawl_datadir *dir,
-                                                const struct pawl_hash_key *key,
-                                                struct pawl_errmsg *msg);
-/* NOT_FOUND: nothing is known of it; CORRUPT: the file is none of ours. */
+/* The key of the ids; made where there is none yet. */
+PAWL_MUST_CHECK pawl_err pawl_accounts_key(const struct pawl_datadir *dir,
+                                           struct pawl_hash_key *ret_key,
+                                           struct pawl_errmsg *msg);
+/* NOT_FOUND: nothing is known of it; CORRUPT: the file is none of ours. Follows `same_as`. */
 PAWL_MUST_CHECK pawl_err pawl_accounts_read(const struct pawl_datadir *dir,
                                             const char *id,
                                             struct pawl_account_record *ret_record,
                                             struct pawl_errmsg *msg);
-PAWL_MUST_CHECK pawl_err pawl_accounts_write(const struct pawl_datadir *dir,
-                                             const struct pawl_account_record *record,
-                                             struct pawl_errmsg *msg);
-/* Each account, in no order; files that are none are passed over. false stops. */
+/* Reads it (a blank one where nothing is known), lets `fn` change it, and writes it, while nobody
+ * else does. `fn` says whether there is anything to write. LOCKED: another is stopped while it has
+ * the lock. EXISTS, INVALID …: what fn returned. */
+typedef pawl_err pawl_account_change_fn(void *arg,
+                                        struct pawl_account_record *record,
+                                        bool *ret_write,
+                                        struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_accounts_change(const struct pawl_datadir *dir,
+                                              const char *id,
+                                              pawl_account_change_fn *fn,
+                                              void *arg,
+                                              struct pawl_account_record *ret_record,
+                                              struct pawl_errmsg *msg);
+/* Two ids turn out to be one account: what a person set for `from` is kept with `to` from here on,
+ * and `from` leads there. Does nothing where `from` is not known or leads there already. */
+PAWL_MUST_CHECK pawl_err pawl_accounts_join(const struct pawl_datadir *dir,
+                                            const char *from,
+                                            const char *to,
+                                            struct pawl_errmsg *msg);
+/* Forgets it. NOT_FOUND. */
+PAWL_MUST_CHECK pawl_err pawl_accounts_remove(const struct pawl_datadir *dir,
+                                              const char *id,
+                                              struct pawl_errmsg *msg);
+/* Each account, by name and id; files that are none are passed over. false stops. */
 typedef bool pawl_account_fn(void *arg, const struct pawl_account_record *record);
 PAWL_MUST_CHECK pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
                                             pawl_account_fn *fn,
                                             void *arg,
                                             struct pawl_errmsg *msg);
+/* By its name, its id, or the beginning of its id. NOT_FOUND; INVALID: several begin so. */
+PAWL_MUST_CHECK pawl_err pawl_accounts_find(const struct pawl_datadir *dir,
+                                            const char *text,
+                                            struct pawl_account_record *ret_record,
+                                            struct pawl_errmsg *msg);
+/* Tells one state of a file from the next; all 0: there is none. */
+struct pawl_account_stamp {
+    uint64_t inode;
+    struct timespec changed;
+};
+struct pawl_account_stamp pawl_accounts_stamp(const struct pawl_datadir *dir, const char *id);
 
-/* Takes what a provider has just said, with the tokens booked on the account since it last said
- * something, into the record. */
-void pawl_account_learn(struct pawl_account_record *record,
-                        const struct pawl_subscription *subscription,
-                        int64_t tokens_since);
-/* What a window has left at `now_us`, in tokens, by what was learned; -1: not known. A window whose
- * reset is past has all of it. */
-int64_t pawl_account_tokens_left(const struct pawl_account_window *window, int64_t now_us);
-/* "anthropic", "openai", "gemini". */
+/* What it is taken for: as a person said, else as it was seen. */
+enum pawl_billing pawl_account_billing(const struct pawl_account_record *record);
+/* Whether a name may be given: letters, digits and . _ -, and it is no id. */
+bool pawl_account_name_ok(const char *name);
+
+/* --- account_record.c ------------------------------------------------------------------------ */
+
+void pawl_account_record_write(const struct pawl_account_record *record, struct pawl_buf *out);
+/* false: it is none of ours. `id` is the caller's. */
+PAWL_MUST_CHECK bool pawl_account_record_read(struct pawl_slice text,
+                                              struct pawl_account_record *ret_record);
+/* "anthropic", "openai", "gemini"; and back: COUNT for none of them. */
 const char *pawl_upstream_name(enum pawl_upstream upstream);
+enum pawl_upstream pawl_upstream_of_name(const char *name);
+/* "auto", "api", "plan"; and back: COUNT for none of them. */
+const char *pawl_billing_mode_name(enum pawl_billing_mode mode);
+enum pawl_billing_mode pawl_billing_mode_of(const char *name);
+const char *pawl_billing_name(enum pawl_billing billing);
 void pawl_account_id_text(uint64_t id, char out[static PAWL_ACCOUNT_ID_BYTES]);
 
 #endif

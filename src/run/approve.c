@@ -60,10 +60,12 @@ static uint16_t open_unasked(struct pawl_run *run,
         .metadata = meta,
         .u.approval_open = {.tenant = PAWL_SLICE(PAWL_RUN_TENANT),
                             .session = pawl_slice_str(run->rundir.id),
-                            .kind = PAWL_APPROVAL_RAISE_CAP,
+                            .kind = line_count > 0 ? PAWL_APPROVAL_RAISE_CAP : PAWL_APPROVAL_RESUME,
                             .line_count = line_count},
     };
-    memcpy(open.u.approval_open.lines, lines, line_count * sizeof(lines[0]));
+    if (line_count > 0) {
+        memcpy(open.u.approval_open.lines, lines, line_count * sizeof(lines[0]));
+    }
     struct pawl_result result = submit(run, &open);
     run->question.approval = result.code == PAWL_RESULT_OK ? result.id : 0;
     return result.code;
@@ -230,7 +232,9 @@ void pawl_run_approve(struct pawl_run *run,
         pawl_run_approve_phase(run, exchange, PAWL_SLICE_NONE, NULL, 0, by);
         return;
     }
-    if (!asked && line_count == 0) {
+    /* A window of a subscription is nothing that more money helps against. */
+    bool window = run->latched && run->latch.refusal == PAWL_REFUSAL_WINDOW;
+    if (!asked && line_count == 0 && !window) {
         pawl_control_refuse(exchange, PAWL_RESULT_INVALID_REQUEST,
                             "%s asks for nothing now: say how much it gets, as in pawl approve %s "
                             "--add-usd 1.00",

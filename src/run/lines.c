@@ -98,6 +98,7 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
     } else {
         pawl_buf_append_str(out, "model not known yet");
     }
+    pawl_account_guess_words(start->accounts, start->account_count, out);
     if (start->policy != NULL) {
         pawl_buf_printf(out, "; policy %s", start->policy);
     }

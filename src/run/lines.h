@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "gateway/gateway.h"
 #include "run/account.h"
+#include "run/account_guess.h"
 #include "run/caps.h"
 #include "run/lending.h"
 #include "run/model.h"
@@ -32,8 +33,10 @@ struct pawl_lines_start {
     bool interactive; /* … and sits beside it */
     enum pawl_escalation_mode escalation;
     const struct pawl_limit_options *limit;
-    const struct pawl_run_phases *phases; /* NULL: none */
-    const struct pawl_run_limits *limits; /* across runs; NULL: none */
+    const struct pawl_run_phases *phases;      /* NULL: none */
+    const struct pawl_run_limits *limits;      /* across runs; NULL: none */
+    const struct pawl_account_guess *accounts; /* that it may go out on */
+    uint32_t account_count;
 };
 
 /* Each appends one line with its new line. */

@@ -14,8 +14,7 @@ static void on_resumed(struct pawl_op *op)
     pawl_free(op);
 }
 
-/* The session was paused when the limit was spent. A refusal of its own cap stays. */
-static void resume(struct pawl_run *run)
+void pawl_run_go_on(struct pawl_run *run, const char *why)
 {
     struct pawl_op *op = pawl_alloc_zeroed(1, sizeof(*op));
     if (op == NULL) {
@@ -34,7 +33,7 @@ static void resume(struct pawl_run *run)
     pawl_gateway_unlatch(run->gateway);
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_buf_append_str(&line, "pawl: the limit allows more again; calls go on\n");
+    pawl_buf_printf(&line, "pawl: %s; calls go on\n", why);
     pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }
@@ -47,9 +46,9 @@ static void on_more(void *arg)
     }
     if (!run->latched) {
         pawl_gateway_retry(run->gateway);
-    } else if (run->latch.refusal == PAWL_REFUSAL_LIMIT &&
+    } else if (run->latch.refusal == PAWL_REFUSAL_LIMIT && /* one of its own cap stays */
                pawl_lending_may_have(run->lending, run->latch.unit, run->latch.asked)) {
-        resume(run);
+        pawl_run_go_on(run, "the limit allows more again");
     }
 }
 

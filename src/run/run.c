@@ -57,6 +57,7 @@ static pawl_err take_flags(struct pawl_run *run, struct pawl_errmsg *msg)
         {run->options->escalation, PAWL_POLICY_ESCALATION, "escalation"},
         {run->options->idle_pause, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
         {run->options->approver, PAWL_POLICY_APPROVER, "approver"},
+        {run->options->at_window, PAWL_POLICY_WINDOWS_AT_LIMIT, "at-window"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(flags); i++) {
         struct pawl_policy_setting setting = {

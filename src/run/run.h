@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/money.h"
 #include "gateway/limit.h"
+#include "run/accounts.h"
 #include "run/agents.h"
 
 enum pawl_run_cap_index {
@@ -53,10 +54,12 @@ struct pawl_run_options {
     enum pawl_run_cap_index primary; /* the first cap given, else dollars */
     const char
         *phases[PAWL_RUN_PHASE_FLAGS_MAX + 1]; /* "verification=$0.40,10m"; NULL at the end */
-    const char *policy;     /* a built-in one's name, or a file; NULL: policy.h chooses */
-    const char *escalation; /* the policy's word in its place; NULL: as the policy says */
-    const char *idle_pause; /* the same of idle.pause_after */
-    const char *approver;   /* the same of approver */
+    const char *policy;             /* a built-in one's name, or a file; NULL: policy.h chooses */
+    const char *escalation;         /* the policy's word in its place; NULL: as the policy says */
+    const char *idle_pause;         /* the same of idle.pause_after */
+    const char *approver;           /* the same of approver */
+    const char *at_window;          /* the same of windows.at_limit */
+    enum pawl_billing_mode billing; /* of every account that it goes out on */
     enum pawl_run_attendance attendance;
     bool on_limit_given; /* by a flag; else the policy says what happens at the limit */
     bool summary_given;

@@ -217,6 +217,8 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);
 
 /* The wall clock's cap may have moved. */
 void pawl_run_look_at_clock(struct pawl_run *run);
+/* A window of the account keeps calls out: the next look is not far. */
+void pawl_run_look_soon(struct pawl_run *run);
 
 /* --- limit.c: for the gateway --- */
 
@@ -246,6 +248,8 @@ void pawl_run_close(struct pawl_run *run);
 PAWL_MUST_CHECK pawl_err pawl_run_borrow(struct pawl_run *run, struct pawl_errmsg *msg);
 /* What the gateway spends from. */
 struct pawl_authority *pawl_run_authority(struct pawl_run *run);
+/* What stopped the run is over: lifts the latch, resumes the session, and says why. */
+void pawl_run_go_on(struct pawl_run *run, const char *why);
 /* Gives back what was lent, then ends the loop. */
 void pawl_run_give_back(struct pawl_run *run);
 

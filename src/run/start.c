@@ -14,6 +14,8 @@
 
 #include "base/assert.h"
 #include "base/prng.h"
+#include "run/account_guess.h"
+#include "run/account_words.h"
 #include "run/meta.h"
 #include "run/resume.h"
 #include "run/review.h"
@@ -237,15 +239,19 @@ static pawl_err listen_for_calls(struct pawl_run *run, uint16_t *ret_port, struc
     return pawl_http_server_listen_tcp(run->server, "127.0.0.1", 0, ret_port, msg);
 }
 
-static void on_windows(void *arg, const struct pawl_subscription *subscription)
+static void
+on_account(void *arg, struct pawl_subscription *subscription, const struct pawl_quota_news *news)
 {
     struct pawl_run *run = arg;
-    pawl_windows_learn(&run->windows, subscription);
+    const struct pawl_quota_window *window = NULL;
+    pawl_windows_sync(&run->windows, subscription, news);
+    if (pawl_quota_judge(&subscription->quota, &window) != PAWL_QUOTA_OPEN) {
+        pawl_run_look_soon(run);
+    }
 }
 
 static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
 {
-    pawl_windows_open(&run->windows, &run->dir);
     struct pawl_http_client_options client = {.loop = &run->loop, .use_proxy_environment = true};
     pawl_err err = pawl_http_client_new(&client, &run->client);
     if (pawl_failed(err)) {
@@ -283,7 +289,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
                           : run->model.priced            ? run->model.name
                                                          : NULL,
         .on_baseline = pawl_run_on_baseline,
-        .on_windows = on_windows,
+        .on_account = on_account,
         .at_window = pawl_run_policy_at_window(&run->policy),
         .account_key = run->windows.key,
         .arg = run,
@@ -318,8 +324,31 @@ static void open_control(struct pawl_run *run)
 
 /* --- The agent ----------------------------------------------------------------------------- */
 
+/* What its windows have left for each account that the run may go out on. */
+static void add_windows(struct pawl_run *run,
+                        const struct pawl_account_guess *guesses,
+                        uint32_t count,
+                        struct pawl_buf *line)
+{
+    struct pawl_quota_amount may_use = {.microcents = run->caps[PAWL_CAP_USD].amount,
+                                        .tokens = run->caps[PAWL_CAP_TOKENS].amount};
+    for (uint32_t i = 0; i < count; i++) {
+        bool told = !guesses[i].billing_set && guesses[i].record.quota.window_count > 0;
+        if (guesses[i].billing == PAWL_BILLING_PLAN || told) {
+            pawl_account_fit_line(&guesses[i].record, may_use, pawl_run_now_us(run), line);
+        }
+    }
+}
+
 static void say_start(struct pawl_run *run)
 {
+    struct pawl_account_question question = {.dir = &run->dir,
+                                             .key = run->windows.key,
+                                             .get = pawl_environ_get,
+                                             .agent = run->agent,
+                                             .mode = run->options->billing};
+    struct pawl_account_guess guesses[PAWL_UPSTREAM_COUNT];
+    uint32_t guess_count = pawl_account_guess(&question, guesses);
     struct pawl_run_limits limits;
     pawl_lending_limits(run->lending, &limits);
     struct pawl_lines_start start = {
@@ -334,14 +363,13 @@ static void say_start(struct pawl_run *run)
         .limit = &run->limit,
         .phases = &run->phases,
         .limits = &limits,
+        .accounts = guesses,
+        .account_count = guess_count,
     };
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_start(&start, &line);
-    struct pawl_account_record account;
-    if (pawl_windows_guess(&run->windows, pawl_environ_get, run->agent, &account)) {
-        pawl_windows_line(&account, run->caps[PAWL_CAP_TOKENS].amount, pawl_run_now_us(run), &line);
-    }
+    add_windows(run, guesses, guess_count, &line);
     uint32_t review = run->options->quiet ? 0 : pawl_run_policy_weekly_top(&run->policy);
     if (review > 0 && pawl_review_is_due(&run->dir, run->clock.real_us(run->clock.arg))) {
         pawl_buf_printf(&line, PAWL_REVIEW_LINE, (unsigned)review);
@@ -384,6 +412,7 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
         err = open_ledger(run, msg);
     }
     if (pawl_ok(err)) {
+        pawl_windows_open(&run->windows, &run->dir, run->options->billing);
         say_start(run);
         pawl_worktree_await(&run->worktree, PAWL_RUN_GIT_AHEAD_MS);
         err = start_agent(run, port, msg);

@@ -24,6 +24,7 @@
 enum {
     LINE_BYTES = 2048,
     PULSE_MS_MAX = 10000,
+    PULSE_MS_AT_WINDOW = 500,
     PULSE_MS_MIN = 10,
     PULSES = 40,
     SUMMARY_LOOK_MS = 500,
@@ -270,6 +271,22 @@ void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled)
 
 /* --- The wall clock ------------------------------------------------------------------------ */
 
+/* Whether a subscription's window keeps calls out: then it may begin anew any moment, by the clock
+ * or by what the provider tells another run. Whoever said `pause` without `auto_resume` wants to
+ * say himself when a run that it stopped goes on. */
+static bool look_at_window(struct pawl_run *run)
+{
+    bool by_hand = run->limit.on_limit == PAWL_ON_LIMIT_PAUSE && !run->limit.auto_resume;
+    if (!run->latched || run->latch.refusal != PAWL_REFUSAL_WINDOW) {
+        return pawl_gateway_look_at_windows(run->gateway);
+    }
+    bool over = !by_hand && pawl_gateway_window_is_over(run->gateway);
+    if (over) {
+        pawl_run_go_on(run, "the window that was used up has begun anew");
+    }
+    return !over;
+}
+
 static void on_pulse(uv_timer_t *timer)
 {
     struct pawl_run *run = timer->data;
@@ -283,12 +300,20 @@ static void on_pulse(uv_timer_t *timer)
         return;
     }
     check_thresholds(run);
+    int64_t most_ms = look_at_window(run) ? PULSE_MS_AT_WINDOW : PULSE_MS_MAX;
     pawl_run_phases_book(run, PHASE_BOOK_MS);
     int64_t wait_ms = limit_ms / PULSES;
-    wait_ms = wait_ms > PULSE_MS_MAX ? PULSE_MS_MAX : wait_ms;
+    wait_ms = wait_ms > most_ms ? most_ms : wait_ms;
     wait_ms = wait_ms < PULSE_MS_MIN ? PULSE_MS_MIN : wait_ms;
     wait_ms = wait_ms > left_ms ? left_ms : wait_ms;
     (void)uv_timer_start(timer, on_pulse, (uint64_t)wait_ms, 0);
+}
+
+void pawl_run_look_soon(struct pawl_run *run)
+{
+    if (uv_timer_get_due_in(&run->pulse_timer) > PULSE_MS_AT_WINDOW) {
+        (void)uv_timer_start(&run->pulse_timer, on_pulse, PULSE_MS_AT_WINDOW, 0);
+    }
 }
 
 void pawl_run_look_at_clock(struct pawl_run *run)

@@ -1,218 +1,169 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* windows.c: see windows.h. What cannot be read or written is left: no run waits for it. */
+/*
+ * windows.c: see windows.h. What cannot be read or written is left: no call waits for it, and the
+ * run then knows of its own use alone. What it booked meanwhile is written with what comes next.
+ */
 #include "run/windows.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/money.h"
 #include "base/prng.h"
 
-/* --- Learning -------------------------------------------------------------------------------- */
-
-void pawl_windows_open(struct pawl_windows *windows, const struct pawl_datadir *dir)
+void pawl_windows_open(struct pawl_windows *windows,
+                       const struct pawl_datadir *dir,
+                       enum pawl_billing_mode mode)
 {
     struct pawl_errmsg msg;
-    *windows = (struct pawl_windows){.dir = dir};
-    windows->key_kept = pawl_ok(pawl_accounts_read_key(dir, &windows->key, &msg));
+    *windows = (struct pawl_windows){.dir = dir, .mode = mode};
+    windows->key_kept = pawl_ok(pawl_accounts_key(dir, &windows->key, &msg));
     if (!windows->key_kept) {
         pawl_random_bytes(&windows->key, sizeof(windows->key));
     }
 }
 
-static bool keep_key(struct pawl_windows *windows)
-{
-    struct pawl_errmsg msg;
-    if (!windows->key_kept && !windows->key_lost) {
-        windows->key_kept = pawl_ok(pawl_accounts_keep_key(windows->dir, &windows->key, &msg));
-        windows->key_lost = !windows->key_kept;
-    }
-    return windows->key_kept;
-}
-
-/* The account's place among those used; made where there is room. */
-static int find(struct pawl_windows *windows, const char *id)
+/* The account's place among those used; made where there is room. A credential under which the
+ * account was added leads to it from now on. */
+static int place_of(struct pawl_windows *windows, const struct pawl_subscription *subscription)
 {
     for (uint32_t i = 0; i < windows->count; i++) {
-        if (strcmp(windows->used[i].record.id, id) == 0) {
+        if (windows->used[i].id == subscription->id) {
             return (int)i;
         }
     }
-    if (windows->count == PAWL_SUBSCRIPTIONS_MAX) {
+    if (windows->count == PAWL_SUBSCRIPTIONS_MAX || !windows->key_kept) {
         return -1;
     }
-    struct pawl_errmsg msg;
-    struct pawl_account_record *record = &windows->used[windows->count].record;
-    if (pawl_failed(pawl_accounts_read(windows->dir, id, record, &msg))) {
-        *record = (struct pawl_account_record){.window_count = 0};
-        memcpy(record->id, id, PAWL_ACCOUNT_ID_BYTES);
+    if (subscription->credential_id != subscription->id) {
+        char from[PAWL_ACCOUNT_ID_BYTES];
+        char to[PAWL_ACCOUNT_ID_BYTES];
+        struct pawl_errmsg msg;
+        pawl_account_id_text(subscription->credential_id, from);
+        pawl_account_id_text(subscription->id, to);
+        pawl_err err = pawl_accounts_join(windows->dir, from, to, &msg);
+        (void)err.code; /* It is another account then, as far as anybody can tell. */
     }
+    windows->used[windows->count].id = subscription->id;
     return (int)windows->count++;
 }
 
-static bool is_news(const struct pawl_account_record *record,
-                    const struct pawl_subscription *subscription)
+static void adopt(const struct pawl_windows *windows,
+                  const struct pawl_account_record *record,
+                  struct pawl_subscription *subscription)
 {
-    if (record->window_count != subscription->window_count) {
-        return true;
-    }
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        const struct pawl_vendor_window *old = &record->windows[i].seen;
-        const struct pawl_vendor_window *now = &subscription->windows[i];
-        if (old->used_bp != now->used_bp || old->resets_at_s != now->resets_at_s ||
-            old->refused != now->refused) {
-            return true;
-        }
-    }
-    return false;
+    struct pawl_account_record own = *record;
+    own.mode = windows->mode != PAWL_BILLING_MODE_AUTO ? windows->mode : record->mode;
+    own.detected = subscription->detected;
+    subscription->quota = record->quota;
+    memcpy(subscription->name, record->name, sizeof(subscription->name));
+    subscription->billing_set = own.mode != PAWL_BILLING_MODE_AUTO;
+    subscription->billing = pawl_account_billing(&own);
 }
 
-void pawl_windows_learn(struct pawl_windows *windows, const struct pawl_subscription *subscription)
+/* As far as this run knows; --billing holds all the same. */
+static void keep_to_itself(const struct pawl_windows *windows,
+                           struct pawl_subscription *subscription,
+                           const struct pawl_quota_news *news)
+{
+    pawl_quota_apply(&subscription->quota, news);
+    if (windows->mode != PAWL_BILLING_MODE_AUTO) {
+        subscription->billing_set = true;
+        subscription->billing =
+            windows->mode == PAWL_BILLING_MODE_PLAN ? PAWL_BILLING_PLAN : PAWL_BILLING_API;
+    }
+}
+
+/* --- Writing --------------------------------------------------------------------------------- */
+
+struct change {
+    const struct pawl_subscription *subscription;
+    const struct pawl_quota_news *news;
+    struct pawl_quota_amount unkept;
+};
+
+static pawl_err
+on_change(void *arg, struct pawl_account_record *record, bool *ret_write, struct pawl_errmsg *msg)
+{
+    const struct change *change = arg;
+    struct pawl_quota_news earlier = {.now_us = change->news->now_us, .booked = change->unkept};
+    (void)msg;
+    record->upstream = change->subscription->upstream;
+    record->detected = change->subscription->detected;
+    pawl_quota_apply(&record->quota, &earlier);
+    pawl_quota_apply(&record->quota, change->news);
+    *ret_write = true;
+    return PAWL_OK;
+}
+
+/* Writes down what happened, and what could not be written before. */
+static void keep(struct pawl_windows *windows,
+                 int place,
+                 struct pawl_subscription *subscription,
+                 const struct pawl_quota_news *news)
 {
     char id[PAWL_ACCOUNT_ID_BYTES];
+    struct pawl_errmsg msg;
+    struct pawl_account_record record;
+    struct pawl_quota_amount *unkept = &windows->used[place].unkept;
+    struct change change = {.subscription = subscription, .news = news, .unkept = *unkept};
     pawl_account_id_text(subscription->id, id);
-    int index = keep_key(windows) ? find(windows, id) : -1;
-    if (index < 0 || !is_news(&windows->used[index].record, subscription)) {
+    if (pawl_failed(pawl_accounts_change(windows->dir, id, on_change, &change, &record, &msg))) {
+        unkept->microcents += pawl_min_i64(news->booked.microcents, PAWL_AMOUNT_MAX);
+        unkept->tokens += pawl_min_i64(news->booked.tokens, PAWL_AMOUNT_MAX);
+        unkept->microcents = pawl_min_i64(unkept->microcents, PAWL_AMOUNT_MAX);
+        unkept->tokens = pawl_min_i64(unkept->tokens, PAWL_AMOUNT_MAX);
+        keep_to_itself(windows, subscription, news);
         return;
     }
-    struct pawl_errmsg msg;
-    int64_t since = subscription->tokens - windows->used[index].tokens;
-    pawl_account_learn(&windows->used[index].record, subscription, since);
-    windows->used[index].tokens = subscription->tokens;
-    pawl_err err = pawl_accounts_write(windows->dir, &windows->used[index].record, &msg);
-    (void)err.code; /* The next answer brings it again. */
+    *unkept = (struct pawl_quota_amount){.tokens = 0};
+    windows->used[place].stamp = pawl_accounts_stamp(windows->dir, id);
+    adopt(windows, &record, subscription);
 }
 
-/* --- Before a run ---------------------------------------------------------------------------- */
+/* --- Reading --------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *variable;
-    enum pawl_upstream upstream;
-} credentials[] = {
-    {"ANTHROPIC_API_KEY", PAWL_UPSTREAM_ANTHROPIC},
-    {"ANTHROPIC_AUTH_TOKEN", PAWL_UPSTREAM_ANTHROPIC},
-    {"CLAUDE_CODE_OAUTH_TOKEN", PAWL_UPSTREAM_ANTHROPIC},
-    {"OPENAI_API_KEY", PAWL_UPSTREAM_OPENAI},
-    {"CODEX_API_KEY", PAWL_UPSTREAM_OPENAI},
-    {"GEMINI_API_KEY", PAWL_UPSTREAM_GEMINI},
-    {"GOOGLE_API_KEY", PAWL_UPSTREAM_GEMINI},
-};
-
-static enum pawl_upstream upstream_of(enum pawl_agent agent)
+static bool same_stamp(struct pawl_account_stamp a, struct pawl_account_stamp b)
 {
-    switch (agent) {
-    case PAWL_AGENT_CLAUDE:
-        return PAWL_UPSTREAM_ANTHROPIC;
-    case PAWL_AGENT_CODEX:
-        return PAWL_UPSTREAM_OPENAI;
-    case PAWL_AGENT_GEMINI:
-        return PAWL_UPSTREAM_GEMINI;
-    case PAWL_AGENT_NONE:
-    case PAWL_AGENT_COUNT:
-        break;
-    }
-    return PAWL_UPSTREAM_COUNT; /* Nobody knows: a credential must tell. */
+    return a.inode == b.inode && a.changed.tv_sec == b.changed.tv_sec &&
+           a.changed.tv_nsec == b.changed.tv_nsec;
 }
 
-struct latest {
-    enum pawl_upstream upstream;
+static void look(struct pawl_windows *windows,
+                 int place,
+                 struct pawl_subscription *subscription,
+                 const struct pawl_quota_news *nothing)
+{
+    char id[PAWL_ACCOUNT_ID_BYTES];
+    struct pawl_errmsg msg;
     struct pawl_account_record record;
-};
-
-static bool keep_latest(void *arg, const struct pawl_account_record *record)
-{
-    struct latest *latest = arg;
-    if (record->upstream == latest->upstream && record->seen_us > latest->record.seen_us) {
-        latest->record = *record;
+    pawl_account_id_text(subscription->id, id);
+    struct pawl_account_stamp stamp = pawl_accounts_stamp(windows->dir, id);
+    bool known = stamp.inode != 0 && !same_stamp(stamp, windows->used[place].stamp) &&
+                 pawl_ok(pawl_accounts_read(windows->dir, id, &record, &msg));
+    if (known) {
+        windows->used[place].stamp = stamp;
+        adopt(windows, &record, subscription);
     }
-    return true;
+    keep_to_itself(windows, subscription, nothing);
 }
 
-bool pawl_windows_guess(const struct pawl_windows *windows,
-                        pawl_environ_get_fn *get,
-                        enum pawl_agent agent,
-                        struct pawl_account_record *ret_record)
-{
-    struct pawl_errmsg msg;
-    enum pawl_upstream upstream = upstream_of(agent);
-    bool has_credential = false;
-    if (!windows->key_kept) {
-        return false; /* Nothing was ever learned. */
-    }
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(credentials); i++) {
-        const char *value = get(credentials[i].variable);
-        bool fits = upstream == PAWL_UPSTREAM_COUNT || upstream == credentials[i].upstream;
-        if (value == NULL || value[0] == '\0' || !fits) {
-            continue;
-        }
-        char id[PAWL_ACCOUNT_ID_BYTES];
-        has_credential = true;
-        pawl_account_id_text(
-            pawl_subscription_id(windows->key, credentials[i].upstream, pawl_slice_str(value)), id);
-        if (pawl_ok(pawl_accounts_read(windows->dir, id, ret_record, &msg))) {
-            return true;
-        }
-    }
-    struct latest latest = {.upstream = upstream};
-    if (has_credential || upstream == PAWL_UPSTREAM_COUNT ||
-        pawl_failed(pawl_accounts_each(windows->dir, keep_latest, &latest, &msg))) {
-        return false;
-    }
-    *ret_record = latest.record;
-    return latest.record.seen_us > 0;
-}
+/* --- The gateway's --------------------------------------------------------------------------- */
 
-/* --- Words ----------------------------------------------------------------------------------- */
-
-const char *pawl_window_text(const struct pawl_account_window *window,
-                             int64_t now_us,
-                             char out[static PAWL_WINDOW_TEXT_BYTES])
+void pawl_windows_sync(struct pawl_windows *windows,
+                       struct pawl_subscription *subscription,
+                       const struct pawl_quota_news *news)
 {
-    char wait[PAWL_CLOCK_TEXT_BYTES];
-    int64_t wait_ms = window->seen.resets_at_s * 1000 - now_us / PAWL_US_PER_MS;
-    if (window->seen.resets_at_s > 0 && wait_ms <= 0) {
-        (void)snprintf(out, PAWL_WINDOW_TEXT_BYTES, "has begun anew");
-        return out;
+    int place = place_of(windows, subscription);
+    bool nothing =
+        news->told_count == 0 && news->booked.microcents == 0 && news->booked.tokens == 0;
+    if (place < 0) {
+        keep_to_itself(windows, subscription, news);
+        return;
     }
-    int used = snprintf(out, PAWL_WINDOW_TEXT_BYTES, "%d.%d%% used%s",
-                        (int)(window->seen.used_bp / 100), (int)(window->seen.used_bp % 100 / 10),
-                        window->seen.refused ? " (calls are refused)" : "");
-    if (window->seen.resets_at_s > 0) {
-        (void)snprintf(out + used, PAWL_WINDOW_TEXT_BYTES - (size_t)used, ", resets in %s",
-                       pawl_duration_format_ms(wait_ms, wait));
+    const struct pawl_quota_amount *unkept = &windows->used[place].unkept;
+    if (nothing && unkept->microcents == 0 && unkept->tokens == 0) {
+        look(windows, place, subscription, news);
+    } else {
+        keep(windows, place, subscription, news);
     }
-    return out;
-}
-
-void pawl_windows_line(const struct pawl_account_record *record,
-                       int64_t run_tokens,
-                       int64_t now_us,
-                       struct pawl_buf *out)
-{
-    int64_t least = -1;
-    const char *tightest = "";
-    pawl_buf_printf(out, "pawl: %s subscription %.8s: ", pawl_upstream_name(record->upstream),
-                    record->id);
-    for (uint32_t i = 0; i < record->window_count; i++) {
-        char text[PAWL_WINDOW_TEXT_BYTES];
-        const struct pawl_account_window *window = &record->windows[i];
-        pawl_buf_printf(out, "%s%s window %s", i > 0 ? "; " : "", window->seen.name,
-                        pawl_window_text(window, now_us, text));
-        int64_t tokens = pawl_account_tokens_left(window, now_us);
-        if (tokens >= 0 && (least < 0 || tokens < least)) {
-            least = tokens;
-            tightest = window->seen.name;
-        }
-    }
-    char left[PAWL_MONEY_TEXT_BYTES];
-    char wanted[PAWL_MONEY_TEXT_BYTES];
-    if (least >= 0) {
-        pawl_buf_printf(out, "; about %s tokens are left in the %s window, ",
-                        pawl_money_format_count(least, left), tightest);
-        pawl_buf_printf(out, "%s the %s that this run may use",
-                        least < run_tokens ? "LESS than" : "enough for",
-                        pawl_money_format_count(run_tokens, wanted));
-    }
-    pawl_buf_append_byte(out, '\n');
 }

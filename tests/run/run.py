@@ -33,13 +33,15 @@ import shared  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
 import watching  # noqa: E402
+import windows  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "caps": caps,
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
-          "shared": shared, "deaths": deaths, "phases": phases}
+          "shared": shared, "deaths": deaths, "phases": phases,
+          "windows": windows}
 
 
 def wanted(names, suite, title):

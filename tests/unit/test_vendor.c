@@ -121,6 +121,72 @@ static void what_is_no_number_is_no_window(void **state)
                    "5h 5000 -1");
 }
 
+static void a_refusal_names_its_window_and_no_share(void **state)
+{
+    (void)state;
+    expect_windows("anthropic-ratelimit-unified-status: rejected\n"
+                   "anthropic-ratelimit-unified-representative-claim: five_hour\n"
+                   "anthropic-ratelimit-unified-reset: 1795003600\n",
+                   "5h 10000 3600 refused");
+    expect_windows("anthropic-ratelimit-unified-status: rejected\n"
+                   "anthropic-ratelimit-unified-representative-claim: seven_day\n"
+                   "retry-after: 120\n",
+                   "7d 10000 120 refused");
+    /* One that is served beyond its end at a price is not refused. */
+    expect_windows("anthropic-ratelimit-unified-status: allowed\n"
+                   "anthropic-ratelimit-unified-overage-status: allowed\n"
+                   "anthropic-ratelimit-unified-5h-status: rejected\n"
+                   "anthropic-ratelimit-unified-5h-utilization: 1.02\n",
+                   "5h 10200 -1");
+}
+
+static void a_reset_may_be_a_time_in_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *expected;
+    } rows[] = {
+        {"2026-11-18T14:26:41Z", "5h 5000 12001"},   {"2026-11-18T14:26:41.250Z", "5h 5000 12001"},
+        {"2026-11-18T14:26:41+01:00", "5h 5000 -1"}, {"2026-13-18T14:26:41Z", "5h 5000 -1"},
+        {"2026-11-18 14:26:41Z", "5h 5000 -1"},      {"2026-11-18T14:26Z", "5h 5000 -1"},
+        {"20x6-11-18T14:26:41Z", "5h 5000 -1"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        char head[192];
+        (void)snprintf(head, sizeof(head),
+                       "anthropic-ratelimit-unified-5h-utilization: 0.5\n"
+                       "anthropic-ratelimit-unified-5h-reset: %s\n",
+                       rows[i].text);
+        expect_windows(head, rows[i].expected);
+    }
+}
+
+static void a_request_may_name_its_account(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pawl_upstream upstream;
+        const char *head;
+        const char *user;
+        const char *account;
+    } rows[] = {
+        {PAWL_UPSTREAM_ANTHROPIC, "", "user_ab_account_12-34_session_56", "12-34"},
+        {PAWL_UPSTREAM_ANTHROPIC, "", "{\"device_id\":\"x\",\"account_uuid\":\"12-34\"}", "12-34"},
+        {PAWL_UPSTREAM_ANTHROPIC, "", "user_ab_account__session_56", ""},
+        {PAWL_UPSTREAM_ANTHROPIC, "", "user_ab_account_12", ""},
+        {PAWL_UPSTREAM_ANTHROPIC, "chatgpt-account-id: 9\n", "", ""},
+        {PAWL_UPSTREAM_OPENAI, "ChatGPT-Account-ID: 9\n", "user_account_1_session_2", "9"},
+        {PAWL_UPSTREAM_CHATGPT, "chatgpt-account-id: 9\n", "", "9"},
+        {PAWL_UPSTREAM_GEMINI, "chatgpt-account-id: 9\n", "", ""},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_slice account = pawl_vendor_account(
+            rows[i].upstream, headers, parse(rows[i].head), pawl_slice_str(rows[i].user));
+        assert_true(pawl_slice_equal_str(account, rows[i].account));
+    }
+}
+
 static void a_credential_tells_how_it_is_billed(void **state)
 {
     (void)state;
@@ -142,7 +208,7 @@ static void a_credential_tells_how_it_is_billed(void **state)
         {PAWL_UPSTREAM_OPENAI, "authorization: Bearer eyJhbG\n", PAWL_BILLING_API, "eyJhbG"},
         {PAWL_UPSTREAM_CHATGPT,
          "authorization: Bearer eyJhbG.eyJz.c2ln\nchatgpt-account-id: account-1\n",
-         PAWL_BILLING_PLAN, "account-1"},
+         PAWL_BILLING_PLAN, "eyJhbG.eyJz.c2ln"},
         {PAWL_UPSTREAM_OPENAI, "authorization: Bearer sk-x\nchatgpt-account-id: account-1\n",
          PAWL_BILLING_API, "sk-x"},
         {PAWL_UPSTREAM_GEMINI, "x-goog-api-key: AIzaX\n", PAWL_BILLING_API, "AIzaX"},
@@ -164,6 +230,9 @@ int main(void)
         cmocka_unit_test(a_plan_of_openai_tells_lengths_and_percent),
         cmocka_unit_test(shares_round_up_to_a_basis_point),
         cmocka_unit_test(what_is_no_number_is_no_window),
+        cmocka_unit_test(a_refusal_names_its_window_and_no_share),
+        cmocka_unit_test(a_reset_may_be_a_time_in_text),
+        cmocka_unit_test(a_request_may_name_its_account),
         cmocka_unit_test(a_credential_tells_how_it_is_billed),
     };
     return cmocka_run_group_tests_name("vendor", tests, NULL, NULL);
