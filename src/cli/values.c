@@ -19,6 +19,7 @@
 #include "cli/open.h"
 #include "gateway/price.h"
 #include "policy/policy.h"
+#include "run/account_words.h"
 #include "run/agents.h"
 #include "run/glance.h"
 #include "run/live.h"
@@ -314,6 +315,34 @@ static void offer_limits(struct pawl_cli_offers *offers)
     }
 }
 
+static bool offer_account(void *arg, const struct pawl_account_record *record)
+{
+    char about[ABOUT_BYTES];
+    char title[PAWL_ACCOUNT_NAME_BYTES];
+    (void)snprintf(about, sizeof(about), "%s, %s", pawl_upstream_name(record->upstream),
+                   pawl_billing_name(pawl_account_billing(record)));
+    pawl_cli_offer(arg, pawl_account_title(record, title), about);
+    return true;
+}
+
+static void offer_accounts(struct pawl_cli_offers *offers)
+{
+    struct pawl_datadir dir;
+    struct pawl_errmsg msg = {""};
+    pawl_err err = pawl_datadir_resolve(offers->data_dir, &dir, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_accounts_each(&dir, offer_account, offers, &msg);
+    }
+    (void)err.code;
+}
+
+static void offer_windows(struct pawl_cli_offers *offers)
+{
+    offers->open = true;
+    pawl_cli_offer(offers, "5h=", "tokens (20M), dollars ($12) or off");
+    pawl_cli_offer(offers, "7d=", "tokens (20M), dollars ($12) or off");
+}
+
 /* The third column of the system's own list. */
 static void offer_zones(struct pawl_cli_offers *offers)
 {
@@ -366,10 +395,19 @@ static const struct row rows[] = {
     {NULL, "POLICY", NULL, offer_policies, PAWL_CLI_COMPLETES_FILES},
     {NULL, "AGENT", NULL, offer_agents, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "LIMIT", NULL, offer_limits, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "ACCOUNT", NULL, offer_accounts, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "TZ", NULL, offer_zones, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "COMMAND", NULL, offer_commands, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "MODE", "halt|summary|ask|pause|degrade", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "RULE", "ask|forbid|allow", NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "END", "stop|wait|pass", NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "BILLING", "plan|api|auto", NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "PROVIDER", "anthropic|openai|gemini", NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "VARIABLE",
+     "CLAUDE_CODE_OAUTH_TOKEN|ANTHROPIC_AUTH_TOKEN|ANTHROPIC_API_KEY|CODEX_API_KEY|OPENAI_API_KEY|"
+     "GEMINI_API_KEY|GOOGLE_API_KEY",
+     NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "TIME=AMOUNT", NULL, offer_windows, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "WINDOW", "hour|day|week|month|quarter|year|5h", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "DAY", "monday|tuesday|wednesday|thursday|friday|saturday|sunday", NULL,
      PAWL_CLI_COMPLETES_WORDS},
