@@ -340,7 +340,7 @@ static void days_weeks_and_months_end_by_the_clock_on_the_wall(void **state)
         setup(&world);
         struct pawl_limit limit = per_day(1000);
         (void)snprintf(limit.zone, sizeof(limit.zone), "Europe/Berlin");
-        limit.window.period = rows[i].period;
+        limit.window.period = (uint8_t)rows[i].period;
         must_set(&world, limit);
         go_to(&world, rows[i].at_s);
         struct pawl_lend_answer drawn = ask(&world, &nowhere, draw(1, 600, 600));
