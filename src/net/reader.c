@@ -23,7 +23,8 @@
 
 enum {
     HEAD_KEEP_BYTES = 16 * 1024, /* larger buffers are not kept for the next request */
-    BODY_KEEP_BYTES = 16 * 1024
+    BODY_KEEP_BYTES = 16 * 1024,
+    BODY_RESERVE_BYTES = 1 << 20 /* at once, for a body that says that it is so long */
 };
 
 static struct pawl_reader *reader_of(llhttp_t *parser)
@@ -250,6 +251,13 @@ static void parse_head(struct pawl_reader *reader)
     }
     reader->state = PAWL_READER_BODY;
     reader->body_left_bytes = guard->content_length;
+    if (!guard->chunked) {
+        /* Otherwise a body is copied again each time it has outgrown its buffer. Where there is no
+         * such room now, there may be for what really comes. */
+        uint64_t bytes = guard->content_length < BODY_RESERVE_BYTES ? guard->content_length
+                                                                    : BODY_RESERVE_BYTES;
+        (void)pawl_buf_reserve(&reader->body, (size_t)bytes);
+    }
     pawl_guard_chunks_init(&reader->chunks, reader->limits->body_bytes_max);
 }
 
