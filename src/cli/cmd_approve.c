@@ -63,9 +63,32 @@ static uint32_t stand_of(const struct pawl_json *json, const char *phase)
     return node != PAWL_JSON_NONE ? pawl_json_get(json, node, "units") : node;
 }
 
-/* "$1.00 more: $2.50 in all, …" for each amount of a list. */
+/* " with B, about $0.04 for this call in place of $0.01 with A": a dearer class of model. */
+static void print_switch(const struct pawl_json *json, struct pawl_arena *arena)
+{
+    uint32_t node = pawl_json_get(json, 0, "switch");
+    char plain[PAWL_CLI_TEXT_BYTES];
+    char money[PAWL_MONEY_TEXT_BYTES];
+    if (node == PAWL_JSON_NONE) {
+        return;
+    }
+    int64_t from = pawl_json_count_or(json, pawl_json_get(json, node, "microcents_from"), 0);
+    int64_t to = pawl_json_count_or(json, pawl_json_get(json, node, "microcents_to"), 0);
+    printf(" with %s, about %s for this call",
+           pawl_cli_plain(pawl_json_string(json, pawl_json_get(json, node, "to"), arena), plain,
+                          sizeof(plain)),
+           pawl_money_format_usd_short(to, money));
+    if (from > 0) {
+        printf(" in place of %s with %s", pawl_money_format_usd_short(from, money),
+               pawl_cli_plain(pawl_json_string(json, pawl_json_get(json, node, "from"), arena),
+                              plain, sizeof(plain)));
+    }
+}
+
+/* " with $1.00 more: $2.50 in all, $1.40 spent", for each amount of a list. */
 static void print_given(const struct pawl_json *json, const char *phase, struct pawl_arena *arena)
 {
+    const char *before = pawl_json_get(json, 0, "switch") == PAWL_JSON_NONE ? " with" : "; with";
     uint32_t caps = stand_of(json, phase);
     uint32_t node = pawl_json_first(json, pawl_json_get(json, 0, "given"));
     for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
@@ -76,7 +99,8 @@ static void print_given(const struct pawl_json *json, const char *phase, struct 
         if (index == PAWL_CAP_COUNT) {
             continue;
         }
-        printf("%s more", pawl_cap_phrase(index, amount, text));
+        printf("%s %s more", before, pawl_cap_phrase(index, amount, text));
+        before = "; with";
         uint32_t cap = caps != PAWL_JSON_NONE ? pawl_json_first(json, caps) : caps;
         for (; cap != PAWL_JSON_NONE; cap = pawl_json_next(json, cap)) {
             if (pawl_slice_equal(pawl_json_string(json, pawl_json_get(json, cap, "unit"), arena),
@@ -87,8 +111,8 @@ static void print_given(const struct pawl_json *json, const char *phase, struct 
                 printf(", %s spent", pawl_cap_format(index, spent, text));
             }
         }
-        puts("");
     }
+    puts("");
 }
 
 static void print_answer(const struct pawl_cli_call *call,
@@ -113,7 +137,8 @@ static void print_answer(const struct pawl_cli_call *call,
     if (!read) {
         printf("%s: done\n", id);
     } else if (approved) {
-        printf("%s%s%s goes on with ", phase, of, id);
+        printf("%s%s%s goes on", phase, of, id);
+        print_switch(&json, &arena);
         print_given(&json, phase, &arena);
     } else {
         printf("%s%s%s is told no\n", phase, of, id);

@@ -16,10 +16,13 @@
 #include "cli/show_phases.h"
 #include "cli/threads.h"
 #include "run/caps.h"
+#include "run/failure.h"
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
 enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20, ARENA_BYTES_MAX = 1 << 20 };
+/* Of a call: how it ended. */
+enum { STATE_BYTES = PAWL_FAILURE_BYTES + 32 };
 enum { LOOK_MS = 20, LOOKS_MAX = 100 };
 
 static const struct pawl_cli_option options[] = {
@@ -243,9 +246,12 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
     text_before(run);
     fputs("\n", stdout);
     text_caps(run, took_ms);
-    printf("\nhard stop: %s; approvals: %" PRIu64 " asked, %" PRIu64 " given; overshoot: %s",
-           run->hard_stop ? "yes" : "no", run->approvals_asked, run->approvals_given,
-           pawl_money_format_usd(run->overshoot_microcents, money));
+    printf("\nhard stop: %s; ", run->hard_stop ? "yes" : "no");
+    if (run->approvals_asked > 0 || run->approvals_given > 0) {
+        printf("approvals: %" PRIu64 " asked, %" PRIu64 " given; ", run->approvals_asked,
+               run->approvals_given);
+    }
+    printf("overshoot: %s", pawl_money_format_usd(run->overshoot_microcents, money));
     if (run->unconfirmed_microcents > 0) {
         printf("; unconfirmed: %s", pawl_money_format_usd(run->unconfirmed_microcents, money));
     }
@@ -272,7 +278,7 @@ static bool show_model(void *arg, const struct pawl_history_model *model)
 static const struct pawl_cli_column call_columns[] = {
     {"#", true, 0},      {"AT", true, 0},     {"MODEL", false, 36}, {"INPUT", true, 0},
     {"CACHED", true, 0}, {"OUTPUT", true, 0}, {"COST", true, 0},    {"HELD", true, 0},
-    {"TOOLS", true, 0},  {"TOOK", true, 0},   {"STATE", false, 0},
+    {"TOOLS", true, 0},  {"TOOK", true, 0},   {"STATE", false, 90},
 };
 
 static void count_cell(struct pawl_cli_table *table, int64_t count)
@@ -282,19 +288,19 @@ static void count_cell(struct pawl_cli_table *table, int64_t count)
 }
 
 /* "settled", "settled (client_gone, estimated)", "refused: spent". */
-static const char *call_word(const struct pawl_history_call *call,
-                             char out[static PAWL_CLI_TEXT_BYTES])
+static const char *call_word(const struct pawl_history_call *call, char out[static STATE_BYTES])
 {
+    char failure[PAWL_FAILURE_BYTES];
     bool plain = pawl_slice_empty(call->end) || pawl_slice_equal_str(call->end, "complete");
     if (pawl_slice_equal_str(call->state, "refused")) {
-        snprintf(out, PAWL_CLI_TEXT_BYTES, "refused: %.*s", (int)call->reason.bytes,
-                 call->reason.data);
+        snprintf(out, STATE_BYTES, "refused: %.*s", (int)call->reason.bytes, call->reason.data);
+    } else if (pawl_failure_words(call, failure)[0] != '\0') {
+        snprintf(out, STATE_BYTES, "not billed: %s", failure);
     } else {
-        snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s%s%.*s%s%s%s", (int)call->state.bytes,
-                 call->state.data, plain && !call->estimated ? "" : " (",
-                 plain ? 0 : (int)call->end.bytes, plain ? "" : call->end.data,
-                 !plain && call->estimated ? ", " : "", call->estimated ? "estimated" : "",
-                 plain && !call->estimated ? "" : ")");
+        snprintf(out, STATE_BYTES, "%.*s%s%.*s%s%s%s", (int)call->state.bytes, call->state.data,
+                 plain && !call->estimated ? "" : " (", plain ? 0 : (int)call->end.bytes,
+                 plain ? "" : call->end.data, !plain && call->estimated ? ", " : "",
+                 call->estimated ? "estimated" : "", plain && !call->estimated ? "" : ")");
     }
     return out;
 }
@@ -302,11 +308,13 @@ static const char *call_word(const struct pawl_history_call *call,
 static void text_call(struct page *page, const struct pawl_history_call *call)
 {
     char text[PAWL_CLI_TEXT_BYTES];
+    char state[STATE_BYTES];
     char took[PAWL_CLOCK_TEXT_BYTES];
     char money[PAWL_MONEY_TEXT_BYTES];
     bool refused = pawl_slice_equal_str(call->state, "refused");
     struct pawl_slice model = pawl_slice_empty(call->model) ? call->model_asked : call->model;
-    snprintf(text, sizeof(text), "%" PRIu64, ++page->number);
+    page->number++;
+    snprintf(text, sizeof(text), "%" PRIu64, call->id); /* as `pawl status` and JSON call it */
     pawl_cli_table_cell(page->table, text);
     pawl_cli_table_cell(page->table, pawl_duration_format_ms(
                                          (call->at_us - page->started_us) / PAWL_US_PER_MS, took));
@@ -321,7 +329,7 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
                         call->duration_us == 0
                             ? ""
                             : pawl_duration_format_ms(call->duration_us / PAWL_US_PER_MS, took));
-    pawl_cli_table_cell(page->table, call_word(call, text));
+    pawl_cli_table_cell(page->table, call_word(call, state));
 }
 
 /* --- Estimates -------------------------------------------------------------------------------- */
@@ -475,8 +483,12 @@ static int run_show(const struct pawl_cli_call *call)
         pawl_cli_settle_run(call, &dir, history, id);
         err = show(&page, history, id, &msg);
         if (pawl_ok(err)) {
-            err = pawl_cli_show_more(&dir, history, pawl_slice_str(id), page.started_us, page.json,
-                                     &msg);
+            struct pawl_cli_more more = {.dir = &dir,
+                                         .data_dir = pawl_cli_value(call, OPTION_DATA_DIR),
+                                         .run_id = pawl_slice_str(id),
+                                         .started_us = page.started_us,
+                                         .json = page.json};
+            err = pawl_cli_show_more(&more, history, &msg);
         }
     }
     struct pawl_errmsg closing_msg = {""};

@@ -17,7 +17,7 @@
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
-enum { ASK_MS = 2000 };
+enum { ASK_MS = 2000, QUESTIONS_BYTES_MAX = 64 * 1024 };
 
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "one object a run"},
@@ -35,6 +35,7 @@ struct listing {
     const struct pawl_datadir *dir;
     struct pawl_cli_table *table; /* NULL: JSON */
     uint64_t count;
+    struct pawl_buf questions; /* a line for each run that waits for an answer */
 };
 
 /* --- The table ------------------------------------------------------------------------------ */
@@ -94,6 +95,16 @@ static void add_row(struct pawl_cli_table *table, const struct pawl_glance *glan
                         pawl_cli_plain(pawl_slice_str(glance->command), plain, sizeof(plain)));
 }
 
+/* What waits for an answer, with the commands that give it. */
+static void add_question(struct listing *listing, const struct pawl_glance *glance)
+{
+    char plain[PAWL_GLANCE_LINE_BYTES];
+    if (glance->asks && glance->message[0] != '\0') {
+        pawl_buf_printf(&listing->questions, "%s: %s\n", pawl_glance_title(glance),
+                        pawl_cli_plain(pawl_slice_str(glance->message), plain, sizeof(plain)));
+    }
+}
+
 /* A run that has just ended, or was killed, is none of the live ones; one that is alive and does
  * not answer is named. */
 static bool add(void *arg, const char *id)
@@ -108,6 +119,7 @@ static bool add(void *arg, const char *id)
         listing->count++;
         if (listing->table != NULL) {
             add_row(listing->table, &glance);
+            add_question(listing, &glance);
         } else {
             pawl_cli_print_line(&raw);
         }
@@ -127,10 +139,15 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
         .dir = dir,
         .table = json ? NULL : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns)),
     };
+    pawl_buf_init(&listing.questions, QUESTIONS_BYTES_MAX);
     pawl_err err = pawl_glance_candidates(dir, add, &listing, &msg);
     if (listing.table != NULL) {
         pawl_cli_table_print(listing.table, stdout);
     }
+    if (listing.questions.bytes > 0) {
+        printf("\n%.*s", (int)listing.questions.bytes, listing.questions.data);
+    }
+    pawl_buf_free(&listing.questions);
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
@@ -226,11 +243,11 @@ static void print_one(const struct pawl_glance *glance)
     }
     printf("\n%s\n", pawl_cli_plain(pawl_slice_str(glance->command), plain, sizeof(plain)));
     printf("in %s\n", pawl_cli_plain(pawl_slice_str(glance->cwd), plain, sizeof(plain)));
-    printf("policy %s, %s, pid %" PRId64 ", %" PRId64 " calls, %" PRId64 " under way, %" PRId64
+    printf("policy %s, %s, pid %" PRId64 ", %" PRId64 " call%s, %" PRId64 " under way, %" PRId64
            " refused\n",
            pawl_cli_plain(pawl_slice_str(glance->policy), plain, sizeof(plain)),
            glance->attended ? "attended" : "unattended", glance->pid, glance->calls,
-           glance->in_flight, glance->refusals);
+           glance->calls == 1 ? "" : "s", glance->in_flight, glance->refusals);
     if (glance->model[0] != '\0') {
         printf("model %s\n", pawl_cli_plain(pawl_slice_str(glance->model), plain, sizeof(plain)));
     }

@@ -258,6 +258,9 @@ static int run_verify(const struct pawl_cli_call *call)
     if (pawl_ok(err)) {
         err = pawl_datadir_check(&v.dir, &msg);
     }
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", v.dir.path);
+    }
     char id[PAWL_RUN_ID_BYTES];
     if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "authority") == 0) {
         verify_authority(&v);

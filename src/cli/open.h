@@ -65,7 +65,7 @@ int pawl_cli_no_answer(const struct pawl_cli_call *call,
 enum { PAWL_CLI_TEXT_BYTES = 64 };
 /* "2026-11-22 02:19" in the local time zone. */
 const char *pawl_cli_local_time(int64_t us, char out[static PAWL_CLI_TEXT_BYTES]);
-/* "dollars", "tokens", "tool calls", "iterations", "time"; "" for none. */
+/* "dollars", "tokens", "tool calls", "model calls", "time"; "" for none. */
 const char *pawl_cli_unit_word(uint16_t unit);
 /* How a run stands: "running", "stopped: dollars" (nothing is granted any more), "completed",
  * "capped: dollars", "stopped by hand" (pawl stop), "failed (3)", "killed (signal 15)" (the agent),

@@ -13,15 +13,19 @@
 #include "base/money.h"
 #include "cli/open.h"
 #include "run/caps.h"
+#include "run/lines.h"
+#include "run/phases.h"
 #include "run/rundir.h"
 
 enum { ARENA_BYTES = 4 << 20, JSON_BYTES_MAX = 4 << 20, NOTE_BYTES_SHOWN = 256 };
 
 struct more {
     const struct pawl_datadir *dir;
+    const char *data_dir;
     struct pawl_slice run_id;
     int64_t started_us;
     bool json;
+    bool went_on; /* another run goes on with it */
     uint64_t approvals;
 };
 
@@ -239,13 +243,69 @@ static bool show_mark(void *arg, const struct pawl_history_mark *mark)
 
 static bool show_successor(void *arg, const struct pawl_history_run *run)
 {
-    const struct more *more = arg;
+    struct more *more = arg;
     char word[PAWL_CLI_TEXT_BYTES];
+    more->went_on = true;
     if (!more->json) {
         printf("\nit goes on in %.*s (%s)\n", (int)run->id.bytes, run->id.data,
                pawl_cli_run_word(run, word));
     }
     return true;
+}
+
+/* What would have helped: what it was told when it was stopped, else half of its cap. */
+static int64_t what_helps(const struct pawl_history_run *run, const struct pawl_json *note)
+{
+    int64_t more = note != NULL ? pawl_json_count_or(note, pawl_json_get(note, 0, "more"), 0) : 0;
+    for (size_t i = 0; more == 0 && i < PAWL_HISTORY_UNITS; i++) {
+        more = pawl_cli_history_unit(i) == run->unit ? (run->limit[i] + 1) / 2 : 0;
+    }
+    return more;
+}
+
+/* The command with which a run that was stopped goes on, as it stands on its card. */
+static bool show_go_on(void *arg, const struct pawl_history_run *run)
+{
+    const struct more *more = arg;
+    bool ended = pawl_slice_equal_str(run->state, "ended");
+    bool paused = pawl_slice_equal_str(run->state, "paused");
+    if (more->json || more->went_on || !(paused || ended) ||
+        pawl_slice_equal_str(run->reason, "completed")) {
+        return false;
+    }
+    struct pawl_arena arena;
+    struct pawl_json note;
+    struct pawl_buf line;
+    char limit[PAWL_CLI_TEXT_BYTES] = "";
+    char phase[PAWL_CLI_TEXT_BYTES] = "";
+    enum pawl_run_cap_index cap = pawl_cap_of_unit(run->unit);
+    pawl_arena_init(&arena, ARENA_BYTES);
+    pawl_buf_init(&line, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
+    bool noted =
+        pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &note);
+    if (noted) {
+        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "limit"), &arena), limit,
+                       sizeof(limit));
+        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "phase"), &arena), phase,
+                       sizeof(phase));
+    }
+    pawl_buf_printf(&line, "pawl %s%s%s%s %.*s", paused ? "approve" : "run",
+                    more->data_dir != NULL ? " --data-dir " : "",
+                    more->data_dir != NULL ? more->data_dir : "", paused ? "" : " --resume",
+                    (int)run->id.bytes, run->id.data);
+    if (limit[0] != '\0') {
+        pawl_buf_printf(&line, ", when %s has reset or is raised: see pawl limit", limit);
+    } else if (phase[0] != '\0' && cap != PAWL_CAP_COUNT) {
+        pawl_buf_printf(&line, " --phase %s=", phase);
+        pawl_phases_put_ceiling(cap, what_helps(run, &note), &line);
+    } else if (cap != PAWL_CAP_COUNT) {
+        pawl_buf_append_byte(&line, ' ');
+        pawl_lines_add_option(run->unit, what_helps(run, noted ? &note : NULL), &line);
+    }
+    printf("\nto go on: %.*s\n", (int)line.bytes, line.data);
+    pawl_buf_free(&line);
+    pawl_arena_free(&arena);
+    return false;
 }
 
 /* --- Files ----------------------------------------------------------------------------------- */
@@ -280,21 +340,27 @@ void pawl_cli_show_files(struct pawl_slice end_note)
     pawl_arena_free(&arena);
 }
 
-pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,
+pawl_err pawl_cli_show_more(const struct pawl_cli_more *what,
                             struct pawl_history *history,
-                            struct pawl_slice run_id,
-                            int64_t started_us,
-                            bool json,
                             struct pawl_errmsg *msg)
 {
-    struct more more = {.dir = dir, .run_id = run_id, .started_us = started_us, .json = json};
+    struct pawl_slice run_id = what->run_id;
+    struct more more = {.dir = what->dir,
+                        .data_dir = what->data_dir,
+                        .run_id = run_id,
+                        .started_us = what->started_us,
+                        .json = what->json};
     struct pawl_history_filter successors = {.resumed_from = run_id};
+    struct pawl_history_filter itself = {.limit = 1, .id_prefix = run_id};
     pawl_err err = pawl_history_approvals(history, run_id, show_approval, &more, msg);
     if (pawl_ok(err)) {
         err = pawl_history_marks(history, run_id, show_mark, &more, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_history_runs(history, &successors, show_successor, &more, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_history_runs(history, &itself, show_go_on, &more, msg);
     }
     return err;
 }

@@ -10,12 +10,15 @@
 #include "history/history.h"
 #include "run/datadir.h"
 
-/* `started_us`: of the run, since times are told from there. */
-PAWL_MUST_CHECK pawl_err pawl_cli_show_more(const struct pawl_datadir *dir,
+struct pawl_cli_more {
+    const struct pawl_datadir *dir;
+    const char *data_dir; /* as it was given, for commands that are shown; NULL: it was not */
+    struct pawl_slice run_id;
+    int64_t started_us; /* of the run, since times are told from there */
+    bool json;
+};
+PAWL_MUST_CHECK pawl_err pawl_cli_show_more(const struct pawl_cli_more *what,
                                             struct pawl_history *history,
-                                            struct pawl_slice run_id,
-                                            int64_t started_us,
-                                            bool json,
                                             struct pawl_errmsg *msg);
 
 /* The files that a run changed, from the note of its end; nothing where that says nothing. */

@@ -367,11 +367,12 @@ static int put_head(struct pawl_grid *grid, int row, const struct pawl_glance *r
     (void)snprintf(text, sizeof(text), "in %.3000s", run->cwd);
     pawl_grid_text(grid, field, text);
     field.row = ++row;
-    (void)snprintf(
-        text, sizeof(text),
-        "policy %s, %s, %" PRId64 " calls, %" PRId64 " under way, %" PRId64 " refused%s%s",
-        run->policy, run->attended ? "attended" : "unattended", run->calls, run->in_flight,
-        run->refusals, run->phase[0] != '\0' ? ", phase " : "", run->phase);
+    (void)snprintf(text, sizeof(text),
+                   "policy %s, %s, %" PRId64 " call%s, %" PRId64 " under way, %" PRId64
+                   " refused%s%s",
+                   run->policy, run->attended ? "attended" : "unattended", run->calls,
+                   run->calls == 1 ? "" : "s", run->in_flight, run->refusals,
+                   run->phase[0] != '\0' ? ", phase " : "", run->phase);
     pawl_grid_text(grid, field, text);
     if (run->message[0] != '\0') {
         field.style = PAWL_STYLE_BAD;

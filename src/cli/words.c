@@ -45,7 +45,7 @@ const char *pawl_cli_history_key(size_t index)
 const char *pawl_cli_unit_word(uint16_t unit)
 {
     static const char *const words[PAWL_HISTORY_UNITS] = {"dollars", "tokens", "tool calls",
-                                                          "iterations", "time"};
+                                                          "model calls", "time"};
     for (size_t i = 0; i < PAWL_HISTORY_UNITS; i++) {
         if (pawl_cli_history_unit(i) == unit) {
             return words[i];

@@ -145,6 +145,20 @@ void pawl_run_put_amounts(struct pawl_json_writer *writer,
     pawl_json_array_end(writer);
 }
 
+/* "switch": the models, and what the call that asked costs with each, as far as that is known. */
+static void put_switch(struct pawl_json_writer *writer, const struct pawl_limit_question *question)
+{
+    pawl_json_key(writer, "switch");
+    pawl_json_object_begin(writer);
+    pawl_json_member_string(writer, "from", question->from);
+    pawl_json_member_string(writer, "to", question->to);
+    if (question->cost_from > 0) {
+        pawl_json_member_i64(writer, "microcents_from", question->cost_from);
+    }
+    pawl_json_member_i64(writer, "microcents_to", question->cost_to);
+    pawl_json_object_end(writer);
+}
+
 void pawl_run_answer_reply(struct pawl_run *run,
                            struct pawl_http_exchange *exchange,
                            const struct pawl_run_answer *answer)
@@ -164,6 +178,9 @@ void pawl_run_answer_reply(struct pawl_run *run,
         pawl_json_member_str(&writer, "phase", answer->phase);
     }
     pawl_json_member_bool(&writer, "asked", answer->asked);
+    if (answer->switched != NULL) {
+        put_switch(&writer, answer->switched);
+    }
     pawl_run_put_amounts(&writer, "given", answer->lines, answer->line_count);
     if (!stand.overflowed) {
         pawl_json_key(&writer, "status");
@@ -261,7 +278,11 @@ void pawl_run_approve(struct pawl_run *run,
     pawl_approver_withdraw(&run->approver, run);
     say_given(run, lines, line_count, by);
     pawl_run_lift(run);
-    struct pawl_run_answer said = {.asked = asked, .lines = lines, .line_count = line_count};
+    struct pawl_run_answer said = {
+        .asked = asked,
+        .switched = asked && question.kind == PAWL_QUESTION_MODEL ? &run->asked : NULL,
+        .lines = lines,
+        .line_count = line_count};
     pawl_run_answer_reply(run, exchange, &said);
 }
 

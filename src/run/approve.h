@@ -70,8 +70,9 @@ bool pawl_run_any_phase_asks(const struct pawl_run *run);
 /* --- approve.c, for approve_phase.c ---------------------------------------------------------- */
 
 struct pawl_run_answer {
-    const char *phase; /* NULL: it is about the run */
-    bool asked;        /* there was a question */
+    const char *phase;                          /* NULL: it is about the run */
+    bool asked;                                 /* there was a question */
+    const struct pawl_limit_question *switched; /* yes to another class of model; NULL: not that */
     const struct pawl_amount *lines;
     uint32_t line_count;
 };

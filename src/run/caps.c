@@ -24,7 +24,7 @@ static const struct row rows[PAWL_CAP_COUNT] = {
     [PAWL_CAP_USD] = {PAWL_UNIT_USD_MICROCENTS, "max-usd", "dollars", "dollar"},
     [PAWL_CAP_TOKENS] = {PAWL_UNIT_TOKENS, "max-tokens", "tokens", "token"},
     [PAWL_CAP_TOOL_CALLS] = {PAWL_UNIT_TOOL_CALLS, "max-tool-calls", "tool calls", "tool call"},
-    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "max-iterations", "iterations", "iteration"},
+    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "max-iterations", "model calls", "model call"},
     [PAWL_CAP_TIME] = {PAWL_UNIT_WALL_CLOCK_MS, "max-time", "time", "time"},
 };
 

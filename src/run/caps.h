@@ -21,7 +21,7 @@ uint16_t pawl_cap_unit(enum pawl_run_cap_index index);
 /* PAWL_CAP_COUNT for a unit without a cap. */
 enum pawl_run_cap_index pawl_cap_of_unit(uint16_t unit);
 const char *pawl_cap_name(enum pawl_run_cap_index index);
-/* "dollars", "tokens", "tool calls", "iterations", "time". */
+/* "dollars", "tokens", "tool calls", "model calls", "time". */
 const char *pawl_cap_noun(enum pawl_run_cap_index index);
 
 /* Dollars from tokens, where only those are set. `price` NULL: the model, or its price, is not
@@ -47,7 +47,7 @@ enum { PAWL_CAP_TEXT_BYTES = 64 };
 const char *pawl_cap_format(enum pawl_run_cap_index index,
                             int64_t amount,
                             char out[static PAWL_CAP_TEXT_BYTES]);
-/* "$1.50", "60K tokens", "1 tool call", "3 iterations", "1h": with its noun. */
+/* "$1.50", "60K tokens", "1 tool call", "3 model calls", "1h": with its noun. */
 const char *pawl_cap_phrase(enum pawl_run_cap_index index,
                             int64_t amount,
                             char out[static PAWL_CAP_TEXT_BYTES]);

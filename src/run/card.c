@@ -174,12 +174,19 @@ static void append_tokens(int64_t input, int64_t output, struct pawl_buf *out)
 static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
-    label(out, "calls");
-    pawl_buf_printf(out, "%" PRIu64 ", %" PRIu64 " refused", card->calls, card->refusals);
-    if (card->repeats > 0) {
-        pawl_buf_printf(out, ", %" PRIu64 " more after the stop", card->repeats);
+    if (card->refusals > 0) {
+        label(out, "refused");
+        pawl_buf_printf(out, "%" PRIu64 " call%s", card->refusals, plural(card->refusals));
+        if (card->repeats > 0) {
+            pawl_buf_printf(out, ", %" PRIu64 " more after the stop", card->repeats);
+        }
+        pawl_buf_append_byte(out, '\n');
     }
-    pawl_buf_append_byte(out, '\n');
+    if (card->failed > 0) {
+        label(out, "not billed");
+        pawl_buf_printf(out, "%" PRIu64 " call%s%s%s\n", card->failed, plural(card->failed),
+                        card->failure[0] != '\0' ? ": " : "", card->failure);
+    }
     if (card->batches > 0) {
         label(out, "batches");
         pawl_buf_printf(out, "%" PRIu64 " sent; what they cost is not in these figures\n",
@@ -294,9 +301,11 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_printf(out, "%s of it was booked by estimate\n",
                         pawl_money_format_usd(card->unconfirmed_microcents, money));
     }
-    label(out, "approvals");
-    pawl_buf_printf(out, "%" PRIu64 " asked, %" PRIu64 " given\n", card->approvals_asked,
-                    card->approvals_given);
+    if (card->approvals_asked > 0 || card->approvals_given > 0) {
+        label(out, "approvals");
+        pawl_buf_printf(out, "%" PRIu64 " asked, %" PRIu64 " given\n", card->approvals_asked,
+                        card->approvals_given);
+    }
     append_steps(card, out);
     label(out, "hard stop");
     pawl_buf_append_str(out, card->hard_stop ? "yes\n" : "no\n");

@@ -14,6 +14,7 @@
 #include "gateway/limit.h"
 #include "run/account.h"
 #include "run/caps.h"
+#include "run/failure.h"
 #include "run/lending.h"
 #include "run/phases.h"
 #include "run/worktree.h"
@@ -86,8 +87,10 @@ struct pawl_card {
     int64_t overshoot_microcents;
     uint64_t calls;
     uint64_t refusals;
-    uint64_t repeats; /* beside them: what came when the run was stopped already */
-    uint64_t batches; /* let through, and not in these figures */
+    uint64_t failed;                  /* came to nothing, and cost nothing */
+    char failure[PAWL_FAILURE_BYTES]; /* why the last of them did */
+    uint64_t repeats;                 /* beside them: what came when the run was stopped already */
+    uint64_t batches;                 /* let through, and not in these figures */
     uint64_t approvals_asked;
     uint64_t approvals_given;
     bool has_details; /* models and dearest were read from the history */

@@ -46,6 +46,9 @@ static void put_end(const struct pawl_card *card, struct pawl_json_writer *write
     if (card->phase != NULL) {
         pawl_json_member_str(writer, "phase", card->phase);
     }
+    if (card->more > 0) {
+        pawl_json_member_i64(writer, "more", card->more);
+    }
     pawl_json_member_bool(writer, "hard_stop", card->hard_stop);
     pawl_json_key(writer, "requested");
     pawl_json_object_begin(writer);

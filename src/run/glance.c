@@ -132,6 +132,9 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
     glance->pace_ms = take_number(reader, 0, "pace_ms", 0);
     read_caps(reader, glance);
     read_latch(reader, glance);
+    if (glance->asks) {
+        take_text(reader, 0, "question_text", glance->message, sizeof(glance->message));
+    }
     read_calls(reader, glance);
 }
 
@@ -209,7 +212,7 @@ bool pawl_glance_next_cap(const struct pawl_glance *glance,
                           int64_t *ret_left_ms)
 {
     bool known = false;
-    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+    for (int i = 0; i < PAWL_CAP_COUNT && !glance->asks; i++) { /* What waits uses nothing. */
         int64_t left_ms = glance->caps[i].left_ms;
         if (left_ms >= 0 && (!known || left_ms < *ret_left_ms)) {
             *ret_cap = (enum pawl_run_cap_index)i;

@@ -37,7 +37,7 @@ struct pawl_glance {
     char model[PAWL_GLANCE_TEXT_BYTES]; /* of the last call, or what was known beforehand */
     char phase[PAWL_GLANCE_TEXT_BYTES];
     char stopped_by[PAWL_GLANCE_TEXT_BYTES]; /* the reason of a latch, "spent" */
-    char message[PAWL_GLANCE_LINE_BYTES];    /* its words */
+    char message[PAWL_GLANCE_LINE_BYTES];    /* its words, or those of an open question */
     uint16_t unit;                           /* its cap; 0: none */
     bool latched;
     bool asks;            /* a question to a person is open (docs/LIMITS.md) */

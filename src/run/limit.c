@@ -227,6 +227,45 @@ enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_questi
     return PAWL_LIMIT_HOLD;
 }
 
+/* Its line, without who says it. */
+static void take_text(struct pawl_slice line, struct pawl_status *status)
+{
+    struct pawl_slice words = pawl_slice_cut(&line, '\n');
+    struct pawl_slice before = PAWL_SLICE("pawl: ");
+    if (pawl_slice_starts_with(words, before)) {
+        words = pawl_slice_sub(words, before.bytes, words.bytes);
+    }
+    words = pawl_slice_sub(words, 0, sizeof(status->asked_text) - 1);
+    (void)pawl_slice_copy_str(words, status->asked_text, sizeof(status->asked_text));
+}
+
+/* Where the run itself asks nothing, a phase may. */
+void pawl_run_fill_question(const struct pawl_run *run, struct pawl_status *status)
+{
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    if (run->question.approval != 0) {
+        status->asks = true;
+        status->about = run->question.kind;
+        status->asked_count = run->question.line_count;
+        status->asked = run->question.lines;
+        pawl_lines_question(run->rundir.id, &run->asked, &line);
+    }
+    for (int i = 0; i < run->phases.count && !status->asks; i++) {
+        const struct pawl_run_phase_question *question = &run->phase_questions[i];
+        if (question->approval != 0) {
+            status->asks = true;
+            status->about = PAWL_QUESTION_PHASE;
+            status->asked_phase = run->phases.phases[i].name;
+            status->asked_count = 1;
+            status->asked = &question->asked.asked;
+            pawl_lines_phase_question(run->rundir.id, status->asked_phase, &question->asked, &line);
+        }
+    }
+    take_text(pawl_buf_slice(&line), status);
+    pawl_buf_free(&line);
+}
+
 /* --- Presence -------------------------------------------------------------------------------- */
 
 /* Only where a person can be seen at all: without a terminal there is nobody to miss, unless

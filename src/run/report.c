@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include <string.h>
 
+#include "run/failure.h"
 #include "run/run_priv.h"
 
 /* --- From the run itself ------------------------------------------------------------------- */
@@ -150,6 +151,10 @@ static bool gather_call(void *arg, const struct pawl_history_call *call)
 {
     struct gathering *gathering = arg;
     struct pawl_card_call *dearest = &gathering->card->dearest;
+    if (pawl_slice_equal_str(call->state, "released")) {
+        gathering->card->failed++;
+        (void)pawl_failure_words(call, gathering->card->failure); /* of the last one */
+    }
     if (call->spent[0] <= dearest->microcents) {
         return true;
     }

@@ -214,6 +214,8 @@ void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled);
 /* For the run's socket. */
 void pawl_run_stop(struct pawl_run *run);
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);
+/* limit.c: the open question, if there is one. */
+void pawl_run_fill_question(const struct pawl_run *run, struct pawl_status *status);
 
 /* The wall clock's cap may have moved. */
 void pawl_run_look_at_clock(struct pawl_run *run);

@@ -140,6 +140,7 @@ static void put_question(struct pawl_json_writer *writer, const struct pawl_stat
 {
     if (status->asks) {
         pawl_json_member_str(writer, "question", pawl_status_question(status->about));
+        pawl_json_member_str(writer, "question_text", status->asked_text);
     }
     if (status->asks && status->asked_phase != NULL) {
         pawl_json_member_str(writer, "question_phase", status->asked_phase);

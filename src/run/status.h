@@ -17,6 +17,8 @@
 #include "run/phases.h"
 #include "run/recent.h"
 
+enum { PAWL_STATUS_TEXT_BYTES = 512 };
+
 struct pawl_status {
     const char *run_id;
     const char *name; /* NULL: none */
@@ -42,7 +44,8 @@ struct pawl_status {
     enum pawl_question_kind about;          /* … and what it is about */
     uint32_t asked_count;                   /* what it asks for; a yes to the rest has no amount */
     const struct pawl_amount *asked;
-    const char *asked_phase; /* the phase that it is about; NULL: the run */
+    char asked_text[PAWL_STATUS_TEXT_BYTES]; /* in words, with the commands that answer it */
+    const char *asked_phase;                 /* the phase that it is about; NULL: the run */
     uint32_t estimate_count;
     struct pawl_estimate_error estimates[PAWL_ESTIMATE_MODELS];
 };

@@ -467,21 +467,6 @@ void pawl_run_watch(struct pawl_run *run)
     (void)uv_poll_start(&run->signal_poll, UV_READABLE, on_signal);
 }
 
-/* Where the run itself asks nothing, a phase may. */
-static void add_phase_question(struct pawl_run *run, struct pawl_status *status)
-{
-    for (int i = 0; i < run->phases.count && !status->asks; i++) {
-        const struct pawl_run_phase_question *question = &run->phase_questions[i];
-        if (question->approval != 0) {
-            status->asks = true;
-            status->about = PAWL_QUESTION_PHASE;
-            status->asked_phase = run->phases.phases[i].name;
-            status->asked_count = 1;
-            status->asked = &question->asked.asked;
-        }
-    }
-}
-
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
 {
     struct pawl_run *run = arg;
@@ -501,12 +486,8 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
         .now_us = pawl_run_now_us(run),
         .counters = pawl_gateway_counters(run->gateway),
         .latch = run->latched ? &run->latch : NULL,
-        .asks = run->question.approval != 0,
-        .about = run->question.kind,
-        .asked_count = run->question.approval != 0 ? run->question.line_count : 0,
-        .asked = run->question.lines,
     };
-    add_phase_question(run, ret_status);
+    pawl_run_fill_question(run, ret_status);
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_status->now_us,
                       &ret_status->account);
     pawl_lending_limits(run->lending, &ret_status->limits);

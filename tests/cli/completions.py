@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Tab offers, in each shell as it is: bash and zsh are typed at, fish is asked."""
+import json
 import os
 import pathlib
 import pty
@@ -137,7 +138,7 @@ def runs_and_limits_are_offered(cli):
              "echo ready; read x"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL)
         assert process.stdout.readline() == "ready\n"
-        live = cli("runs", "--ids", "--data-dir", data).stdout.split()[0]
+        live = json.loads(cli("status", "--json", "--data-dir", data).stdout)["run"]
         for command in ("status", "approve", "deny", "stop"):
             assert words(command) == ["last", "live", live], words(command)
         cli("run", "-q", "--no-card", "--name", "live", "--data-dir", data, "--", "true")

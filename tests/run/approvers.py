@@ -54,7 +54,7 @@ def approver_says_yes(world):
     assert question["run"] == id_ and question["name"] == "nightly", question
     assert question["question"] == "more" and question["text"] == words, (question, words)
     assert question["approve"] == f"pawl approve {id_}", question
-    assert "1 of 1 iteration used" in words, words
+    assert "1 of 1 model call used" in words, words
     assert question["cwd"] == os.getcwd(), question
     assert states(world) == ["approved"] and not run["hard_stop"], run
 

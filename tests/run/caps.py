@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 
@@ -129,7 +130,7 @@ def defaults(world):
         "USD_MICROCENTS": USD * 3 // 2, "TOKENS": 5_000_000, "TOOL_CALLS": 300,
         "ITERATIONS": 100, "WALL_CLOCK_MS": 3_600_000}, card
     assert len(lines) == 1, lines
-    for words in ("$1.50", "5M tokens", "300 tool calls", "100 iterations", "1h",
+    for words in ("$1.50", "5M tokens", "300 tool calls", "100 model calls", "1h",
                   "no escalation", "may run unattended", "not known yet"):
         assert words in lines[0], lines[0]
 
@@ -172,7 +173,7 @@ def threshold_at_the_end(world):
     """The last call is booked when its agent has ended, and its tree is being cleared."""
     world.provider.control(default={"reply_tokens": 20, "pace_ms": 10})
     _, _, stderr = world.run(["--max-iterations", "1"], "daemon", "part:100")
-    assert "pawl: 90 % used: 1 of 1 iteration; $0.00" in stderr, stderr
+    assert "pawl: 90 % used: 1 of 1 model call; $0.00" in stderr, stderr
 
 
 def first_line(world):
@@ -204,9 +205,40 @@ def plain_card(world):
     advised = re.findall(r"--resume run_\w+ --add-usd ([\d.]+)", stderr)
     assert len(advised) >= 2 and len(set(advised)) == 1, stderr
     for words in ("HARD STOP at the cap of $0.02", "spent", "of $0.02", "tokens", "tool calls",
-                  "iterations", "time", f"{MODEL}: $", "dearest", "approvals", "hard stop   yes",
+                  "model calls", "time", f"{MODEL}: $", "dearest", "refused", "hard stop   yes",
                   "exit status 1", "overshoot   $0.00", "pawl show run_"):
         assert words in card, (words, card)
+
+
+def failing_provider(world):
+    """A call that came to nothing says why, on the card and in the list of calls."""
+    body = {"type": "error", "error": {"type": "authentication_error", "message": "no key"}}
+    world.provider.control(default={"status": 401, "body": body})
+    words = "the provider answered 401"
+    _, _, stderr = world.run([], "call")
+    assert f"\n  not billed  1 call: {words}\n" in stderr, stderr
+    shown = world.tell("show", "last").stdout
+    assert f"  not billed: {words}\n" in shown, shown
+    assert f"\nto go on: pawl run --data-dir {world.data} --resume run_" in shown, shown
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and listens not
+        nobody = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"}
+        _, _, stderr = world.run([], "call", "call", env=nobody)
+    assert re.search(r"\n  not billed  2 calls: [^\n]*connect", stderr), stderr
+
+
+def how_to_go_on(world):
+    """A run that was stopped says in `pawl show` what its card said."""
+    status, _, stderr = world.run(["--max-usd", "0.02"], "until")
+    command = r"pawl run --data-dir \S+ --resume run_\w+ --add-usd [\d.]+"
+    advised = re.search(rf"\n  to go on    ({command})\n", stderr)
+    assert status == 124 and advised, stderr
+    shown = world.tell("show", "last").stdout
+    assert shown.endswith(f"\nto go on: {advised[1]}\n"), (advised[1], shown)
+    assert world.run(["--resume", "last", "--add-usd", "1"], ["true"])[0] == 0
+    shown = world.tell("show", world.runs()[1]["run"]).stdout
+    assert "to go on" not in shown and "it goes on in run_" in shown, shown
+    assert "to go on" not in world.tell("show", "last").stdout
 
 
 BATCH = """
@@ -272,5 +304,7 @@ def tests(world):
     yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
     yield "the card in words", plain_card
+    yield "a provider that fails is named", failing_provider
+    yield "what was stopped says how to go on", how_to_go_on
     yield "batches go past the books only when they are let", batches
     yield "secrets are kept nowhere", secrets

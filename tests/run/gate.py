@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What needs a person's word before a call is judged: a dearer class of model, nobody there."""
 import json
+import re
 
 from control import PATH, ask
 from limits import await_line, rows
@@ -39,8 +40,13 @@ def dearer_model_and_yes(world):
     assert status["question"] == "model" and status["asking"][0]["unit"] == "USD_MICROCENTS"
     raise_by = status["asking"][0]["amount"]
     assert models(world) == [SONNET]
+    for words in ((), ("last",)):
+        shown = world.tell("status", *words).stdout
+        assert line.removeprefix("pawl: ").strip() in shown, (line, shown)
     done = world.tell("approve", "last")
-    assert done.returncode == 0, done
+    assert done.returncode == 0 and re.search(
+        rf" goes on with {OPUS}, about \$[0-9.]+ for this call in place of \$[0-9.]+ with "
+        rf"{SONNET}; with \$[0-9.]+ more: \$[0-9.]+ in all, \$[0-9.]+ spent\n$", done.stdout), done
     expect_line(process, "through")
     assert ask(world, "GET")[1]["asking"] is None
     assert finish(process, "\n")[0] == 0
@@ -98,7 +104,7 @@ def question_withdrawn(world):
                          options=("--max-iterations", "2", "--on-limit", "ask"))
     process.stdin.write("go\n")
     process.stdin.flush()
-    await_line(process, "2 of 2 iterations used")
+    await_line(process, "2 of 2 model calls used")
     assert ask(world, "GET")[1]["question"] == "more"
     assert world.tell("deny", "last").returncode == 0
     status, stdout, _ = finish(process)

@@ -182,7 +182,7 @@ def ask_and_approve(world):
     assert ask(world, "GET")[1]["asking"] == [{"unit": "ITERATIONS", "amount": 4}]
     done = world.tell("approve", "last")
     assert ask(world, "GET")[1]["asking"] is None
-    assert done.returncode == 0 and "goes on with 4 iterations more: 5 in all" in done.stdout, done
+    assert done.returncode == 0 and "goes on with 4 model calls more: 5 in all" in done.stdout, done
     expect_line(process, "through")
     status, _, stderr = finish(process, "\n")
     assert status == 0, (status, stderr)

@@ -108,7 +108,7 @@ def at_the_limit(dialect, *words):
             assert "implementation has" in line and "pawl phase run_" in line, line
         assert amounts(card, TESTS)["ITERATIONS"] == 2 and of(card, TESTS)["closed"], card
         assert card["refusals"] == 4 and not card["hard_stop"] and card["why"] == "completed", card
-        assert sum("verification is at its limit: 2 of 2 iterations" in n for n in notes) == 1
+        assert sum("verification is at its limit: 2 of 2 model calls" in n for n in notes) == 1
         refused = [row for row in rows(world, "call") if row["state"] == "refused"]
         assert {(row["reason"], row["refusal"]["phase"]) for row in refused} == {
             ("phase", TESTS)}, refused
@@ -238,13 +238,13 @@ def told(world):
                                "hook", env=world.environment(HOOK=hook))
     assert status == 0 and len(lines) == 7, lines
     assert [line for line in lines if not line.startswith("phase")] == [
-        "told pawl: this is verification, which has $0.60 of $0.60, 20 of 20 iterations left. "
+        "told pawl: this is verification, which has $0.60 of $0.60, 20 of 20 model calls left. "
         "When that is used up, no more of it is run."], lines
     script(world, *[shell("pytest")] * 4, {})
     lines, _, status, _ = work(world, ["--phase", "verification=iterations=4,on_limit=ask"],
                                "anthropic", "hook", env=world.environment(HOOK=hook))
     left = [line.split(", ")[2].split(" left")[0] for line in lines if line.startswith("told")]
-    assert status == 0 and left == [f"{n} of 4 iterations" for n in (4, 2, 1)], lines
+    assert status == 0 and left == [f"{n} of 4 model calls" for n in (4, 2, 1)], lines
 
 
 def prompted(world):
@@ -357,8 +357,8 @@ def ask_and_answer(dialect, *words):
     def body(world):
         script(world, *[shell("pytest")] * 5, editing(), {})
         process = asking(world, [dialect, "again", *words])
-        assert "verification up to $0.60, 1 iteration (then it asks)" in process.stderr.readline()
-        line = await_line(process, "verification has used 1 of its 1 iteration")
+        assert "verification up to $0.60, 1 model call (then it asks)" in process.stderr.readline()
+        line = await_line(process, "verification has used 1 of its 1 model call")
         run = line.split("pawl approve ")[1].split()[0]
         assert f"Yes: pawl approve {run} --phase verification --add-iterations 1 " in line, line
         assert f"pawl deny {run} --phase verification" in line, line
@@ -366,10 +366,10 @@ def ask_and_answer(dialect, *words):
         assert (status["question"], status["question_phase"], status["latched"]) == (
             "phase", TESTS, None), status
         done = world.tell("approve", run, "--phase", TESTS)
-        assert done.returncode == 0 and "1 iteration more: 2 in all, 1 spent" in done.stdout, done
-        assert " gave verification 1 iteration more (2 in all); it goes on" in await_line(
+        assert done.returncode == 0 and "1 model call more: 2 in all, 1 spent" in done.stdout, done
+        assert " gave verification 1 model call more (2 in all); it goes on" in await_line(
             process, "gave")
-        await_line(process, "verification has used 2 of its 2 iterations")
+        await_line(process, "verification has used 2 of its 2 model calls")
         done = world.tell("deny", run)
         assert done.returncode == 0 and f"verification of {run} is told no" in done.stdout, done
         status, stdout, stderr = finish(process)
@@ -384,7 +384,7 @@ def ask_and_answer(dialect, *words):
                  for row in rows(world, "approval")]
         one = [{"unit": "ITERATIONS", "amount": 1}]
         assert kinds == [("phase", "approved", TESTS, one), ("phase", "denied", TESTS, one)], kinds
-        assert " 1 iteration for verification" in world.tell("show", run).stdout
+        assert " 1 model call for verification" in world.tell("show", run).stdout
         assert world.tell("verify").returncode == 0
     return body
 
@@ -396,13 +396,13 @@ def ask_at_the_hook(world):
     process = world.start(["--attended", "--phase", "verification=iterations=1,on_limit=ask"],
                           [sys.executable, WORKER, "anthropic", "hook"],
                           env=world.environment(HOOK=hook))
-    await_line(process, "verification has used 1 of its 1 iteration")
+    await_line(process, "verification has used 1 of its 1 model call")
     assert world.tell("approve", "last", "--add-usd", "1.00").returncode == 0
     await_line(process, "the run goes on")
     assert json.loads(world.tell("status", "last", "--json").stdout)["question"] == "phase"
     done = world.tell("approve", "last", "--phase", TESTS, "--add-iterations", "1")
     assert done.returncode == 0 and done.stdout.startswith("verification of run_"), done
-    await_line(process, "verification has used 2 of its 2 iterations")
+    await_line(process, "verification has used 2 of its 2 model calls")
     done = world.tell("deny", "last", "--phase", TESTS)
     assert done.returncode == 0, done
     status, stdout, _ = finish(process)
@@ -459,7 +459,7 @@ def ask_an_approver(world):
     asked = json.loads(seen.read_text())
     assert (asked["question"], asked["phase"]) == ("phase", TESTS), asked
     assert asked["approve"] == f"pawl approve {card['run']} --phase verification", asked
-    assert "verification has used 1 of its 1 iteration" in asked["text"], asked
+    assert "verification has used 1 of its 1 model call" in asked["text"], asked
     assert amounts(card, TESTS)["ITERATIONS"] == 2 and card["approvals_given"] == 1, card
 
 

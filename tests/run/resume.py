@@ -142,7 +142,7 @@ def refusals(world):
     refused("no run was ever made", "--resume", "last")
     world.run(["--max-iterations", "1"], "call", "call")
     run = world.runs()[0]["run"]
-    refused(f"at its cap: 1 of 1 iteration used. Add to it: pawl run --resume {run} "
+    refused(f"at its cap: 1 of 1 model call used. Add to it: pawl run --resume {run} "
             "--add-iterations 50", "--resume", run, "--add-usd", "1.00")
     refused("--resume keeps the caps", "--resume", run, "--max-usd", "1", status=2)
     refused("--add-usd is for --resume", "--add-usd", "1", status=2)

@@ -114,7 +114,7 @@ def question(world):
         terminal.await_screen("through")
         terminal.await_screen("heard yes")
         how, _, screen = terminal.end()
-    assert how == "exited 0" and "gave 4 iterations more" in screen, (how, screen)
+    assert how == "exited 0" and "gave 4 model calls more" in screen, (how, screen)
 
 
 def question_on_a_full_screen(world):

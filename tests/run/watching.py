@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
@@ -55,7 +56,7 @@ def live_status(world):
     assert len(table) == 2 and "running" in table[1] and "watched" in table[1], table
     one = world.tell("status", "watched")
     assert one.returncode == 0 and "policy team, unattended" in one.stdout, one
-    for word in ("dollars", "tokens", "tool calls", "iterations", "time", "dearest"):
+    for word in ("dollars", "tokens", "tool calls", "model calls", "time", "dearest"):
         assert f"\n{word}" in one.stdout, one.stdout
     assert finish(process, "go\n")[0] == 0
     calls = {call["call"]: call for call in world.history().calls}
@@ -64,6 +65,11 @@ def live_status(world):
         assert call["microcents"] == kept["spent"]["usd"]["amount"], (call, kept)
         assert call["tokens"] == kept["spent"]["tokens"]["amount"], (call, kept)
         assert call["model"] == kept["model"], (call, kept)
+    shown = world.tell("show", "watched").stdout
+    for call in run["last"]:
+        assert f"#{call['call']} " in one.stdout, one.stdout
+        assert re.search(rf"(?m)^ *{call['call']} +\d.* settled$", shown), shown
+    assert "to go on" not in shown, shown
     assert run["dearest"]["microcents"] == max(c["spent"]["usd"]["amount"] for c in calls.values())
 
 

@@ -206,7 +206,7 @@ static void caps_read_as_people_write_them(void **state)
         {PAWL_CAP_TOKENS, 0, "0", "0 tokens"},
         {PAWL_CAP_TOOL_CALLS, 1, "1", "1 tool call"},
         {PAWL_CAP_TOOL_CALLS, 300, "300", "300 tool calls"},
-        {PAWL_CAP_ITERATIONS, 1000, "1,000", "1,000 iterations"},
+        {PAWL_CAP_ITERATIONS, 1000, "1,000", "1,000 model calls"},
         {PAWL_CAP_TIME, 5400000, "1h 30m", "1h 30m"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {

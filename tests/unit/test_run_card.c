@@ -105,10 +105,9 @@ static void card_says_what_was_asked_and_used(void **state)
                                         "the cap of $1.50\n",
                                         "$1.49 of $1.50, 99.3 %",
                                         "0 of 5M, 0.0 %",
-                                        "2, 1 refused",
+                                        "refused     1 call\n",
                                         "m: $1.49 in 2 calls, 1,000 tokens in, 50 out",
                                         "$1.00, m, 900 tokens in, 40 out",
-                                        "0 asked, 0 given",
                                         "hard stop   yes",
                                         "exit status 1\n",
                                         "1 changed, 0 created, 0 deleted: a?b.c\n",
@@ -254,7 +253,7 @@ static void start_line_is_one_line_with_all_caps(void **state)
     pawl_lines_start(&start, &out);
     assert_string_equal(pawl_buf_cstr(&out),
                         "pawl: some-model; may spend 1h of time, $1.50 (100K to 500K tokens), "
-                        "5M tokens ($15.00 to $75.00), 300 tool calls, 100 iterations; at a limit "
+                        "5M tokens ($15.00 to $75.00), 300 tool calls, 100 model calls; at a limit "
                         "its calls are refused and it is ended after 10s, or at once when its time "
                         "is up; no escalation; may run unattended\n");
     model.priced = false;
@@ -350,7 +349,7 @@ static void threshold_line_names_the_nearest_cap(void **state)
     pawl_buf_reset(&out);
     pawl_lines_threshold(75, &account, &out);
     assert_string_equal(pawl_buf_cstr(&out),
-                        "pawl: 75 % used: 8 of 10 iterations; $0.50 spent so far\n");
+                        "pawl: 75 % used: 8 of 10 model calls; $0.50 spent so far\n");
 }
 
 /* --- Status -------------------------------------------------------------------------------- */
