@@ -323,8 +323,9 @@ static void look_whether_cut_short(struct pawl_model_call *call,
                                    const struct pawl_meter_result *result)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (!gateway->options.hard_cap || call->summary || !ended_at_ceiling(result) ||
-        call->admission.ceiling >= call->request.output_asked) {
+    bool lowered =
+        !call->request.no_ceiling && call->admission.ceiling < call->request.output_asked;
+    if (!gateway->options.hard_cap || call->summary || !lowered || !ended_at_ceiling(result)) {
         return;
     }
     struct pawl_refusal_words *words = &gateway->stuck_at;
