@@ -20,6 +20,7 @@
 enum {
     RESERVE_ATTEMPTS_MAX = 3,
     GRACE_MS = 60 * 1000,
+    SUMMARY_WAIT_MS = 60 * 1000,
     AGENT_BYTES_MAX = 96,
     TOOLS_TEXT_BYTES = 256
 };
@@ -233,11 +234,23 @@ uint32_t pawl_model_call_patience_ms(const struct pawl_model_call *call)
     return pawl_patience_ms(request->headers, request->header_count);
 }
 
+/* Of several runs that each keep something for a summary none gets what the others keep, and their
+ * people see nothing meanwhile: so not as long as the client waits. */
+static uint32_t waiting_ms(const struct pawl_model_call *call)
+{
+    uint32_t patience_ms = pawl_model_call_patience_ms(call);
+    struct pawl_shared_limit shared;
+    bool briefly = pawl_summary_available(call->gateway) &&
+                   pawl_gateway_shared(call->gateway, pawl_admission_units[call->admission.unit],
+                                       false, &shared);
+    return briefly && patience_ms > SUMMARY_WAIT_MS ? SUMMARY_WAIT_MS : patience_ms;
+}
+
 static void start_waiting(struct pawl_model_call *call)
 {
     pawl_model_call_move(call, PAWL_MODEL_CALL_WAITING);
     pawl_gateway_wait(call->gateway, call);
-    pawl_model_call_set_timer(call, pawl_model_call_patience_ms(call));
+    pawl_model_call_set_timer(call, waiting_ms(call));
 }
 
 void pawl_model_call_receive(struct pawl_model_call *call)
@@ -269,7 +282,7 @@ void pawl_model_call_judge_again(struct pawl_model_call *call)
     call->resumes = false;
     if (call->asked.done != NULL) {
         pawl_tools_judge_again(call);
-    } else if (pawl_quota_gate_pass(call) && pawl_gate_pass(call)) {
+    } else if (!refuse_when_latched(call) && pawl_quota_gate_pass(call) && pawl_gate_pass(call)) {
         (void)pawl_model_call_admit(call);
     }
 }
@@ -612,6 +625,27 @@ bool pawl_model_call_admit(struct pawl_model_call *call)
     return true;
 }
 
+/* What other runs hold was waited for in vain, and this one has its summary's part: that is the
+ * limit, as far as it goes. */
+static bool sums_up_instead(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    struct pawl_shared_limit shared;
+    enum pawl_admission_unit unit = call->admission.unit;
+    if (!pawl_summary_available(gateway) || gateway->under_way_count > 0 ||
+        !pawl_gateway_shared(gateway, pawl_admission_units[unit], false, &shared) ||
+        shared.unreachable) {
+        return false;
+    }
+    call->words = (struct pawl_refusal_words){
+        .unit = pawl_admission_units[unit],
+        .left = call->query.left[unit],
+        .asked = call->admission.needed,
+    };
+    pawl_words_limit(&call->words, gateway, &shared, false);
+    return pawl_limit_reached(call);
+}
+
 void pawl_model_call_out_of_patience(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -627,7 +661,9 @@ void pawl_model_call_out_of_patience(struct pawl_model_call *call)
     /* It may fit by now and only stand behind others; their turn came first. */
     call->admission.verdict = PAWL_ADMISSION_HELD;
     pawl_model_call_step_out(call);
-    refuse_by_admission(call);
+    if (!sums_up_instead(call)) {
+        refuse_by_admission(call);
+    }
     pawl_gateway_pump(gateway);
 }
 

@@ -612,6 +612,8 @@ void pawl_limit_ask_again(struct pawl_gateway *gateway);
 /* What is known of limits across runs or of an account's windows has changed: whoever waits for one
  * is judged again. */
 void pawl_limit_retry(struct pawl_gateway *gateway);
+/* The run is stopped: calls that wait for something else than more are refused with it. */
+void pawl_limit_release(struct pawl_gateway *gateway);
 /* A latch that no held call asked about: the question is opened all the same. */
 void pawl_limit_latched(struct pawl_gateway *gateway, const struct pawl_refusal_words *words);
 

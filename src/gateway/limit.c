@@ -161,6 +161,7 @@ static bool take_summary(struct pawl_model_call *call)
     gateway->latch = words;
     gateway->summed_up = words; /* The latch is overwritten when the run is ended meanwhile. */
     pawl_gateway_pump(gateway);
+    pawl_limit_release(gateway);
     return true;
 }
 
@@ -363,16 +364,25 @@ static bool pause(struct pawl_model_call *call)
     return hold(call, wait_ms > 0 ? (uint64_t)wait_ms : PAUSE_MS_MIN);
 }
 
-void pawl_limit_retry(struct pawl_gateway *gateway)
+/* --- Whoever waits is judged again ----------------------------------------------------------- */
+
+/* An answer to what it waits for does not help while the run is stopped. */
+static bool waits_for_something_else(const struct pawl_model_call *call, int phase)
+{
+    (void)phase;
+    return call->resumes || call->gate != PAWL_QUESTION_MORE;
+}
+
+typedef bool wanted_fn(const struct pawl_model_call *call, int phase);
+
+static void judge_again(struct pawl_gateway *gateway, wanted_fn *wanted, int phase)
 {
     struct pawl_model_call *call = gateway->asking;
     gateway->asking = NULL;
     while (call != NULL) {
         struct pawl_model_call *next = call->wait_next;
         call->wait_next = NULL;
-        bool about =
-            call->words.refusal == PAWL_REFUSAL_LIMIT || call->words.refusal == PAWL_REFUSAL_WINDOW;
-        if (call->resumes && about) {
+        if (wanted(call, phase) || (gateway->latched && waits_for_something_else(call, phase))) {
             pawl_alarm_stop(call->store.alarm);
             pawl_model_call_judge_again(call);
         } else {
@@ -382,21 +392,31 @@ void pawl_limit_retry(struct pawl_gateway *gateway)
     }
 }
 
+static bool waits_for_a_reset(const struct pawl_model_call *call, int phase)
+{
+    (void)phase;
+    return call->resumes && (call->words.refusal == PAWL_REFUSAL_LIMIT ||
+                             call->words.refusal == PAWL_REFUSAL_WINDOW);
+}
+
+static bool waits_for_a_phase(const struct pawl_model_call *call, int phase)
+{
+    return call->gate == PAWL_QUESTION_PHASE && call->asked_phase == phase;
+}
+
+void pawl_limit_retry(struct pawl_gateway *gateway)
+{
+    judge_again(gateway, waits_for_a_reset, PAWL_PHASE_NONE);
+}
+
 void pawl_limit_phase_answered(struct pawl_gateway *gateway, int phase)
 {
-    struct pawl_model_call *call = gateway->asking;
-    gateway->asking = NULL;
-    while (call != NULL) {
-        struct pawl_model_call *next = call->wait_next;
-        call->wait_next = NULL;
-        if (call->gate == PAWL_QUESTION_PHASE && call->asked_phase == phase) {
-            pawl_alarm_stop(call->store.alarm);
-            pawl_model_call_judge_again(call);
-        } else {
-            append(gateway, call);
-        }
-        call = next;
-    }
+    judge_again(gateway, waits_for_a_phase, phase);
+}
+
+void pawl_limit_release(struct pawl_gateway *gateway)
+{
+    judge_again(gateway, waits_for_something_else, PAWL_PHASE_NONE);
 }
 
 bool pawl_limit_reached(struct pawl_model_call *call)

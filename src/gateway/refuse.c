@@ -367,6 +367,7 @@ static bool write_down(struct pawl_model_call *call)
     submit_note(call);
     if (call->words.latches) {
         pawl_gateway_pump(gateway);
+        pawl_limit_release(gateway);
     }
     return true;
 }

@@ -2,10 +2,12 @@
 """What needs a person's word before a call is judged: a dearer class of model, nobody there."""
 import json
 import re
+import shlex
+import sys
 
 from control import PATH, ask
 from limits import await_line, rows
-from world import World, expect_line, finish
+from world import AGENT, World, expect_line, finish
 import scripted
 
 SONNET, OPUS, HAIKU = "claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5"
@@ -115,6 +117,21 @@ def question_withdrawn(world):
     assert world.tell("verify").returncode == 0
 
 
+def question_of_a_stopped_run(world):
+    """The stop comes while another call waits for an answer: that one is refused with it, at once
+    and for the stop's reason."""
+    priced(world)
+    agent = shlex.join([sys.executable, AGENT])
+    asker = f"{agent} model:{OPUS} call"
+    process = world.start(["--attended", "--model", SONNET, "--max-iterations", "1"],
+                          ["sh", "-c", f"{asker} & {agent} listen call call; wait"])
+    await_line(process, "would switch from")
+    _, stdout, _ = finish(process, "go\n")
+    refused = [line for line in stdout.splitlines() if line.startswith("refused")]
+    assert len(refused) == 2 and all("1 of 1 model call used" in line for line in refused), stdout
+    assert models(world) == [SONNET]
+
+
 def dearer_model_and_nobody(world):
     """Unattended it is refused at once, without a question, in words that help."""
     priced(world)
@@ -188,6 +205,7 @@ def tests(world: World):
     yield "a dearer model, and a no", dearer_model_and_no
     yield "a dearer model, and a no whose asker has gone", no_without_its_asker
     yield "a question whose asker has gone is withdrawn", question_withdrawn
+    yield "a question of a stopped run", question_of_a_stopped_run
     yield "a dearer model, and nobody to ask", dearer_model_and_nobody
     yield "a dearer model, by policy", dearer_model_by_policy
     yield "the first turn sets the baseline", first_turn_sets_the_baseline

@@ -393,6 +393,21 @@ def summary_is_kept(world):
         assert bill < world.bill() == stand(world)["spent"] <= USD // 10, stand(world)
 
 
+def summaries_of_several(world):
+    """Runs that each keep a part of one limit for their last words do not wait for each other for
+    ever: each sums up, and the limit holds."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "0.15", "--per", "day"]):
+        runs = [world.start(["--max-usd", "5", "--on-limit", "summary"], "timeout:12", "until")
+                for _ in range(3)]
+        ends = [finish(run) for run in runs]
+        assert [status for status, _, _ in ends] == [124] * 3, ends
+        texts = list(pathlib.Path(world.data, "runs").glob("*/summary.txt"))
+        assert len(texts) == 3, ends
+        row = stand(world)
+        assert row["spent"] == world.bill() <= USD * 15 // 100 and row["held"] == 0, row
+
+
 def places(world):
     """A limit on a directory or a repository binds the runs in it, and no others."""
     top = pathlib.Path(world.folder.name, "repo")
@@ -548,6 +563,7 @@ def tests(_world):
         ("a limit is set and nobody can say of it", set_later_and_nobody_answers),
         ("a limit that is lowered while a run works", lowered),
         ("a summary has its part of a limit", summary_is_kept),
+        ("summaries of several runs", summaries_of_several),
         ("limits of places", places),
         ("places by other names", places_by_other_names),
         ("a limit of tool calls", tool_calls),
