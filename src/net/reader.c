@@ -254,8 +254,8 @@ static void parse_head(struct pawl_reader *reader)
     if (!guard->chunked) {
         /* Otherwise a body is copied again each time it has outgrown its buffer. Where there is no
          * such room now, there may be for what really comes. */
-        uint64_t bytes = guard->content_length < BODY_RESERVE_BYTES ? guard->content_length
-                                                                    : BODY_RESERVE_BYTES;
+        uint64_t bytes =
+            guard->content_length < BODY_RESERVE_BYTES ? guard->content_length : BODY_RESERVE_BYTES;
         (void)pawl_buf_reserve(&reader->body, (size_t)bytes);
     }
     pawl_guard_chunks_init(&reader->chunks, reader->limits->body_bytes_max);

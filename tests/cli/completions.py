@@ -139,6 +139,7 @@ def runs_and_limits_are_offered(cli):
             stderr=subprocess.DEVNULL)
         assert process.stdout.readline() == "ready\n"
         live = json.loads(cli("status", "--json", "--data-dir", data).stdout)["run"]
+        cli("show", live, "--data-dir", data)  # it waits until the history has heard of the run
         for command in ("status", "approve", "deny", "stop"):
             assert words(command) == ["last", "live", live], words(command)
         cli("run", "-q", "--no-card", "--name", "live", "--data-dir", data, "--", "true")
