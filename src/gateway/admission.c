@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admission.c: the rules, over one function: need(input, output, uses) in every unit. It never
- * falls when any of the three grows, so the largest output that fits is found by halving.
- *
- * The dollars come from the same code that prices the bill (usage_cost.c), fed with the usage that
- * would be dearest: all input in the dearest bucket it can land in, all output likewise. One
- * microcent a line is added, since the real bill rounds each of its lines up.
+ * admission.c: the rules, over one function: need(input, output, uses) in every unit
+ * (admission_need.c). It never falls when any of the three grows, so the largest output that fits
+ * is found by halving.
  */
-#include "gateway/admission.h"
-
 #include "base/assert.h"
-#include "gateway/usage.h"
+#include "gateway/admission_priv.h"
 
 const uint16_t pawl_admission_units[PAWL_ADMISSION_UNIT_COUNT] = {
     [PAWL_ADMISSION_USD] = PAWL_UNIT_USD_MICROCENTS,
@@ -25,240 +20,9 @@ enum {
     PLENTY_DIVISOR = 8,
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
-    ANSWERS_SURE = 64,
-    USES_LEAST = 3,           /* of a tool that nothing bounds */
-    WINDOW_TOKENS = 1048576,  /* of a model of whose window nothing is known */
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
 };
-
-/* A form of the call: how much goes in, comes out, and is looked up. */
-struct form {
-    int64_t input;
-    int64_t output; /* of one choice */
-    int64_t uses;   /* of each server tool */
-};
-
-struct need {
-    int64_t amount[PAWL_ADMISSION_UNIT_COUNT];
-};
-
-struct decider {
-    const struct pawl_admission_query *query;
-    enum pawl_usage_field input_field; /* the dearest that the input can land in */
-    enum pawl_usage_field output_field;
-    bool reasoning_dearer; /* so that all output counts as reasoning */
-};
-
-/* --- Need ----------------------------------------------------------------------------------- */
-
-static int64_t clamp_count(pawl_i128 value)
-{
-    return value < PAWL_USAGE_COUNT_MAX ? (int64_t)value : PAWL_USAGE_COUNT_MAX;
-}
-
-/* Of a tool that nothing bounds: what is assumed while few calls were seen, or twice the most that
- * one of them had; later the most of the newest and half of it. */
-static int64_t assumed_uses(const struct pawl_request_tool *tool,
-                            const struct pawl_estimate_output *learned)
-{
-    if (!tool->counted) {
-        return tool->uses_asked;
-    }
-    if (learned->use_calls < PAWL_ESTIMATE_SAMPLES_COLD) {
-        return pawl_max_i64(tool->uses_asked, 2 * learned->uses_most);
-    }
-    return pawl_max_i64(USES_LEAST, learned->uses_most + (learned->uses_most + 1) / 2);
-}
-
-/* With 0 uses the call is imagined without its tools. */
-static int64_t uses_of(const struct pawl_request_tool *tool,
-                       const struct pawl_estimate_output *learned,
-                       int64_t uses)
-{
-    if (uses == 0) {
-        return 0;
-    }
-    if (tool->assumed) {
-        return assumed_uses(tool, learned);
-    }
-    int64_t asked = tool->uses_asked > 0 ? tool->uses_asked : PAWL_REQUEST_USES_DEFAULT;
-    return tool->inside != 0 ? pawl_min_i64(asked, uses) : asked;
-}
-
-/* Each use reads the whole context again, with the texts of the uses before it. */
-static int64_t input_with_uses(int64_t input, int64_t uses, int64_t use_tokens)
-{
-    pawl_i128 again = (pawl_i128)input * (uses + 1);
-    pawl_i128 brought = (pawl_i128)use_tokens * uses * (uses + 1) / 2;
-    return clamp_count(again + brought);
-}
-
-/* What the server tools of a form add up to. */
-struct uses {
-    int64_t all;
-    int64_t web_searches;
-    int64_t file_searches;
-    int64_t use_tokens;
-};
-
-static struct uses count_uses(const struct pawl_admission_query *query, int64_t uses)
-{
-    const struct pawl_model_request *request = query->request;
-    struct uses sum = {.use_tokens = 0};
-    for (uint32_t i = 0; i < request->tool_count; i++) {
-        const struct pawl_request_tool *tool = &request->tools[i];
-        int64_t of_tool = uses_of(tool, &query->learned, uses);
-        sum.all += of_tool;
-        sum.web_searches += tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH ? of_tool : 0;
-        sum.file_searches += tool->fee == PAWL_REQUEST_FEE_FILE_SEARCH ? of_tool : 0;
-        int64_t tokens = tool->use_tokens > 0 ? tool->use_tokens : PAWL_REQUEST_USE_TOKENS;
-        sum.use_tokens = pawl_max_i64(sum.use_tokens, tokens);
-    }
-    return sum;
-}
-
-/* What tools bring into a context that is read once: what is assumed, in the proportion in which
- * the newest calls had more, and no more than there is room for. */
-int64_t pawl_admission_tool_tokens(const struct pawl_admission_query *query)
-{
-    int64_t permille = pawl_max_i64(query->learned.tool_permille, 1000);
-    pawl_i128 tokens = (pawl_i128)pawl_request_tool_tokens(query->request) * permille / 1000;
-    int64_t window = query->price != NULL ? query->price->context_tokens : 0;
-    return pawl_min_i64(clamp_count(tokens), window > 0 ? window : WINDOW_TOKENS);
-}
-
-static int64_t input_of(const struct decider *decider, struct form form, const struct uses *uses)
-{
-    if (decider->query->request->tools_read_once) {
-        int64_t brought = form.uses > 0 ? pawl_admission_tool_tokens(decider->query) : 0;
-        return clamp_count((pawl_i128)form.input + brought);
-    }
-    return input_with_uses(form.input, uses->all, uses->use_tokens);
-}
-
-static void usage_of(const struct decider *decider, struct form form, struct pawl_usage *ret_usage)
-{
-    const struct pawl_model_request *request = decider->query->request;
-    struct uses uses = count_uses(decider->query, form.uses);
-    struct pawl_usage usage = {
-        .modifiers = pawl_usage_dearest(request->modifiers | decider->query->modifiers)};
-    int64_t input = input_of(decider, form, &uses);
-    int64_t output = clamp_count((pawl_i128)form.output * request->choices * request->passes);
-    pawl_usage_set(&usage, decider->input_field, clamp_count((pawl_i128)input * request->passes));
-    pawl_usage_set(&usage, decider->output_field, output);
-    if (decider->reasoning_dearer && decider->output_field == PAWL_USAGE_OUTPUT) {
-        pawl_usage_set(&usage, PAWL_USAGE_REASONING, output);
-    }
-    pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, uses.web_searches);
-    pawl_usage_set(&usage, PAWL_USAGE_FILE_SEARCHES, uses.file_searches);
-    if (form.uses > 0 && request->container_gb > 0) {
-        pawl_usage_set(&usage, PAWL_USAGE_CONTAINER_MINUTES,
-                       pawl_request_container_minutes(request, 0));
-    }
-    *ret_usage = usage;
-}
-
-/* How long the next answer of a model may be for which ceilings mean nothing. A stream's hold grows
- * with it, and the stream is cut where it can't (call_hold.c); any other answer is paid whole. */
-static int64_t unbounded_output(const struct pawl_admission_query *query)
-{
-    const struct pawl_estimate_output *learned = &query->learned;
-    int64_t longest = learned->overrun_tokens;
-    if (query->request->stream && !query->request->hidden && !learned->hidden) {
-        return longest;
-    }
-    if (learned->answers < PAWL_ESTIMATE_SAMPLES_COLD) {
-        return longest * 4;
-    }
-    return learned->answers < ANSWERS_SURE ? longest * 2 : longest * 5 / 4;
-}
-
-/* How long an answer may become that the request allows so many tokens: that many, unless this
- * model was seen to exceed ceilings. Then in proportion, or as long as it likes. */
-static int64_t output_bound(const struct pawl_admission_query *query, int64_t output)
-{
-    int64_t permille = pawl_max_i64(query->learned.overrun_permille, 1000);
-    pawl_i128 bound = ((pawl_i128)output * permille + 999) / 1000 + query->learned.overrun_few;
-    return pawl_max_i64(clamp_count(bound), unbounded_output(query));
-}
-
-int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query, int64_t microcents)
-{
-    int64_t permille = pawl_max_i64(query->learned.rate_permille, 1000);
-    pawl_i128 cost = ((pawl_i128)microcents * permille + 999) / 1000;
-    return cost < PAWL_AMOUNT_MAX ? (int64_t)cost : PAWL_AMOUNT_MAX;
-}
-
-static struct need need_of(const struct decider *decider, struct form form)
-{
-    struct pawl_usage usage;
-    form.output = output_bound(decider->query, form.output);
-    usage_of(decider, form, &usage);
-    struct need need = {{0}};
-    need.amount[PAWL_ADMISSION_ITERATIONS] = 1;
-    need.amount[PAWL_ADMISSION_TOKENS] = pawl_usage_tokens(&usage);
-    if (decider->query->price != NULL) {
-        struct pawl_cost cost;
-        pawl_usage_cost(decider->query->price, &usage, &cost);
-        need.amount[PAWL_ADMISSION_USD] = pawl_admission_at_learned_rate(
-            decider->query, cost.total_microcents + PAWL_COST_LINE_COUNT_MAX);
-    }
-    return need;
-}
-
-/* The field among `candidates` in which a million tokens cost most. */
-static enum pawl_usage_field
-dearest(const struct pawl_admission_query *query, uint32_t candidates, int64_t input)
-{
-    enum pawl_usage_field best = PAWL_USAGE_FIELD_COUNT;
-    int64_t best_cost = -1;
-    for (int field = 0; field < PAWL_USAGE_FIELD_COUNT; field++) {
-        if ((candidates & 1u << (unsigned)field) == 0) {
-            continue;
-        }
-        struct pawl_usage usage = {.modifiers = 0};
-        pawl_usage_set(&usage, (enum pawl_usage_field)field, pawl_max_i64(input, 1));
-        struct pawl_cost cost = {.total_microcents = 0};
-        if (query->price != NULL) {
-            pawl_usage_cost(query->price, &usage, &cost);
-        }
-        if (cost.total_microcents > best_cost) {
-            best_cost = cost.total_microcents;
-            best = (enum pawl_usage_field)field;
-        }
-    }
-    PAWL_ASSERT(best != PAWL_USAGE_FIELD_COUNT);
-    return best;
-}
-
-static uint32_t bit(enum pawl_usage_field field, bool set)
-{
-    return set ? 1u << (unsigned)field : 0;
-}
-
-static struct decider decider_of(const struct pawl_admission_query *query)
-{
-    const struct pawl_model_request *request = query->request;
-    uint32_t inputs = bit(PAWL_USAGE_INPUT, true) |
-                      bit(PAWL_USAGE_CACHE_WRITE, request->cache_short || request->cache_long) |
-                      bit(PAWL_USAGE_CACHE_WRITE_LONG, request->cache_long) |
-                      bit(PAWL_USAGE_INPUT_AUDIO, request->audio) |
-                      bit(PAWL_USAGE_INPUT_IMAGE, request->image) |
-                      bit(PAWL_USAGE_INPUT_VIDEO, request->video);
-    uint32_t outputs = bit(PAWL_USAGE_OUTPUT, true) |
-                       bit(PAWL_USAGE_OUTPUT_AUDIO, request->audio_output) |
-                       bit(PAWL_USAGE_OUTPUT_IMAGE, true);
-    const struct pawl_price *price = query->price;
-    return (struct decider){
-        .query = query,
-        .reasoning_dearer =
-            price != NULL && pawl_price_rate(price, PAWL_PRICE_REASONING, query->input_tokens) >
-                                 pawl_price_rate(price, PAWL_PRICE_OUTPUT, query->input_tokens),
-        .input_field = dearest(query, inputs, query->input_tokens),
-        .output_field = dearest(query, outputs, 1000000),
-    };
-}
 
 /* --- Fits ----------------------------------------------------------------------------------- */
 
@@ -266,7 +30,8 @@ enum purse { PURSE_FREE, PURSE_ROOM };
 
 /* While other calls are under way a part of what is free is left alone, for inputs that turn out
  * larger than anybody could know: a budget that is all held is taken below zero by a few tokens. */
-static int64_t purse_amount(const struct decider *decider, int unit, enum purse purse)
+static int64_t
+purse_amount(const struct pawl_admission_decider *decider, int unit, enum purse purse)
 {
     const struct pawl_admission_left *left = &decider->query->left[unit];
     if (purse == PURSE_ROOM) {
@@ -280,10 +45,12 @@ static int64_t purse_amount(const struct decider *decider, int unit, enum purse 
 
 /* The first unit of which a `divisor`th does not cover the form, or UNIT_COUNT. Iterations are
  * never divided. */
-static enum pawl_admission_unit
-first_short(const struct decider *decider, struct form form, enum purse purse, int64_t divisor)
+static enum pawl_admission_unit first_short(const struct pawl_admission_decider *decider,
+                                            struct pawl_admission_form form,
+                                            enum purse purse,
+                                            int64_t divisor)
 {
-    struct need need = need_of(decider, form);
+    struct pawl_admission_need need = pawl_admission_need_of(decider, form);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         const struct pawl_admission_left *left = &decider->query->left[unit];
         int64_t amount = purse_amount(decider, unit, purse);
@@ -297,14 +64,20 @@ first_short(const struct decider *decider, struct form form, enum purse purse, i
     return PAWL_ADMISSION_UNIT_COUNT;
 }
 
-static bool fits(const struct decider *decider, struct form form, enum purse purse, int64_t divisor)
+static bool fits(const struct pawl_admission_decider *decider,
+                 struct pawl_admission_form form,
+                 enum purse purse,
+                 int64_t divisor)
 {
     return first_short(decider, form, purse, divisor) == PAWL_ADMISSION_UNIT_COUNT;
 }
 
 /* The largest output up to `max` that a part of the purse buys, or -1 when not even none. */
-static int64_t largest_output_of(
-    const struct decider *decider, struct form form, int64_t max, enum purse purse, int64_t divisor)
+static int64_t largest_output_of(const struct pawl_admission_decider *decider,
+                                 struct pawl_admission_form form,
+                                 int64_t max,
+                                 enum purse purse,
+                                 int64_t divisor)
 {
     form.output = max;
     if (fits(decider, form, purse, divisor)) {
@@ -324,13 +97,16 @@ static int64_t largest_output_of(
     return low;
 }
 
-static int64_t
-largest_output(const struct decider *decider, struct form form, int64_t max, int64_t divisor)
+static int64_t largest_output(const struct pawl_admission_decider *decider,
+                              struct pawl_admission_form form,
+                              int64_t max,
+                              int64_t divisor)
 {
     return largest_output_of(decider, form, max, PURSE_FREE, divisor);
 }
 
-static int64_t largest_input(const struct decider *decider, struct form form)
+static int64_t largest_input(const struct pawl_admission_decider *decider,
+                             struct pawl_admission_form form)
 {
     int64_t low = 0;
     int64_t high = form.input;
@@ -400,14 +176,16 @@ static int64_t likely_output(const struct pawl_admission_query *query)
 
 /* How often each server tool may be used: as often as asked, as long as an answer that is worth it
  * still fits; at least once. */
-static int64_t choose_uses(const struct decider *decider)
+static int64_t choose_uses(const struct pawl_admission_decider *decider)
 {
     const struct pawl_model_request *request = decider->query->request;
     int64_t most = 0;
     for (uint32_t i = 0; i < request->tool_count; i++) {
-        most = pawl_max_i64(most, uses_of(&request->tools[i], &decider->query->learned, INT32_MAX));
+        most = pawl_max_i64(
+            most, pawl_admission_uses_of(&request->tools[i], &decider->query->learned, INT32_MAX));
     }
-    struct form form = {decider->query->input_tokens, shared_output(decider->query), most};
+    struct pawl_admission_form form = {decider->query->input_tokens, shared_output(decider->query),
+                                       most};
     while (form.uses > 1 && !fits(decider, form, PURSE_FREE, SHARE_DIVISOR)) {
         form.uses = form.uses / 2 > PAWL_REQUEST_USES_DEFAULT ? form.uses / 2 : form.uses - 1;
     }
@@ -433,13 +211,15 @@ static bool may_extend(const struct pawl_admission_query *query)
 
 /* EXTEND where it is allowed, where it helps (the whole ceiling would take a good part of what is
  * free), and where plenty is left. */
-static bool choose_extend(const struct decider *decider, struct form form, int64_t *ret_held)
+static bool choose_extend(const struct pawl_admission_decider *decider,
+                          struct pawl_admission_form form,
+                          int64_t *ret_held)
 {
     const struct pawl_admission_query *query = decider->query;
     if (!may_extend(query)) {
         return false;
     }
-    struct form whole = form;
+    struct pawl_admission_form whole = form;
     whole.output = query->request->output_asked;
     form.output = query->learned.tokens_p95 + margin_of(&query->learned);
     bool suits = !fits(decider, whole, PURSE_FREE, PLENTY_DIVISOR) &&
@@ -451,10 +231,11 @@ static bool choose_extend(const struct decider *decider, struct form form, int64
     return true;
 }
 
-static void
-set_lines(const struct decider *decider, struct form form, struct pawl_admission *result)
+static void set_lines(const struct pawl_admission_decider *decider,
+                      struct pawl_admission_form form,
+                      struct pawl_admission *result)
 {
-    struct need need = need_of(decider, form);
+    struct pawl_admission_need need = pawl_admission_need_of(decider, form);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         if (unit == PAWL_ADMISSION_USD && decider->query->price == NULL) {
             continue;
@@ -465,13 +246,14 @@ set_lines(const struct decider *decider, struct form form, struct pawl_admission
 }
 
 /* What the ceiling may cost beyond the hold. */
-static void
-set_promise(const struct decider *decider, struct form form, struct pawl_admission *result)
+static void set_promise(const struct pawl_admission_decider *decider,
+                        struct pawl_admission_form form,
+                        struct pawl_admission *result)
 {
     form.output = result->output_held;
-    struct need held = need_of(decider, form);
+    struct pawl_admission_need held = pawl_admission_need_of(decider, form);
     form.output = result->ceiling;
-    struct need whole = need_of(decider, form);
+    struct pawl_admission_need whole = pawl_admission_need_of(decider, form);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         result->promised[unit] = whole.amount[unit] - held.amount[unit];
     }
@@ -484,7 +266,8 @@ static bool others_hold(const struct pawl_admission_query *query)
 
 /* The most that fits; but of what an answer hardly ever needs, only what a part of the purse buys;
  * and while others wait, of what most answers do not need, only the part that everybody gets. */
-static int64_t choose_ceiling(const struct decider *decider, struct form form)
+static int64_t choose_ceiling(const struct pawl_admission_decider *decider,
+                              struct pawl_admission_form form)
 {
     const struct pawl_admission_query *query = decider->query;
     int64_t most = largest_output(decider, form, query->request->output_asked, 1);
@@ -509,8 +292,9 @@ static int64_t choose_ceiling(const struct decider *decider, struct form form)
  * what they give back is waited for. Near the end, where not even all that is left buys what most
  * answers need, half of what it buys is enough. Returns what is waited for in *ret_form, and the
  * unit that does not buy it yet, or UNIT_COUNT. */
-static enum pawl_admission_unit
-cut_short(const struct decider *decider, int64_t uses, struct form *ret_form)
+static enum pawl_admission_unit cut_short(const struct pawl_admission_decider *decider,
+                                          int64_t uses,
+                                          struct pawl_admission_form *ret_form)
 {
     const struct pawl_admission_query *query = decider->query;
     if (query->last_chance || query->under_way == 0) {
@@ -518,7 +302,7 @@ cut_short(const struct decider *decider, int64_t uses, struct form *ret_form)
     }
     int64_t smallest = smallest_output(query);
     int64_t likely = pawl_max_i64(likely_output(query), smallest);
-    struct form form = {query->input_tokens, likely, uses};
+    struct pawl_admission_form form = {query->input_tokens, likely, uses};
     if (fits(decider, form, PURSE_FREE, 1)) {
         return PAWL_ADMISSION_UNIT_COUNT; /* as nearly always */
     }
@@ -528,10 +312,11 @@ cut_short(const struct decider *decider, int64_t uses, struct form *ret_form)
     return first_short(decider, form, PURSE_FREE, 1);
 }
 
-static void admit(const struct decider *decider, int64_t uses, struct pawl_admission *result)
+static void
+admit(const struct pawl_admission_decider *decider, int64_t uses, struct pawl_admission *result)
 {
     const struct pawl_admission_query *query = decider->query;
-    struct form form = {query->input_tokens, 0, uses};
+    struct pawl_admission_form form = {query->input_tokens, 0, uses};
     result->verdict = PAWL_ADMISSION_ADMIT;
     result->uses = uses;
     result->ceiling = choose_ceiling(decider, form);
@@ -544,13 +329,14 @@ static void admit(const struct decider *decider, int64_t uses, struct pawl_admis
         set_promise(decider, form, result);
     } else {
         result->mode = PAWL_ADMISSION_CEILING;
-        result->output_held = output_bound(query, result->ceiling);
+        result->output_held = pawl_admission_output_bound(query, result->ceiling);
     }
     form.output = pawl_min_i64(result->output_held, result->ceiling);
     set_lines(decider, form, result);
 }
 
-static enum pawl_admission_verdict refuse(const struct decider *decider, struct form smallest)
+static enum pawl_admission_verdict refuse(const struct pawl_admission_decider *decider,
+                                          struct pawl_admission_form smallest)
 {
     const struct pawl_admission_query *query = decider->query;
     if (fits(decider, smallest, PURSE_ROOM, 1)) {
@@ -559,17 +345,18 @@ static enum pawl_admission_verdict refuse(const struct decider *decider, struct 
     /* What an ordinary call of this run would be: no larger than those before it. */
     int64_t usual =
         pawl_max_i64(PAWL_ADMISSION_INPUT_USUAL, query->input_usual * USUAL_PERCENT / 100);
-    struct form ordinary = {pawl_min_i64(query->input_tokens, usual), useful_output(query), 0};
+    struct pawl_admission_form ordinary = {pawl_min_i64(query->input_tokens, usual),
+                                           useful_output(query), 0};
     return fits(decider, ordinary, PURSE_ROOM, 1) ? PAWL_ADMISSION_TOO_BIG : PAWL_ADMISSION_SPENT;
 }
 
 void pawl_admission_decide(const struct pawl_admission_query *query,
                            struct pawl_admission *ret_admission)
 {
-    struct decider decider = decider_of(query);
+    struct pawl_admission_decider decider = pawl_admission_decider_of(query);
     struct pawl_admission result = {.line_count = 0};
     int64_t uses = choose_uses(&decider);
-    struct form smallest = {query->input_tokens, smallest_output(query), uses};
+    struct pawl_admission_form smallest = {query->input_tokens, smallest_output(query), uses};
     enum pawl_admission_unit unit = first_short(&decider, smallest, PURSE_FREE, 1);
     bool fits_now = unit == PAWL_ADMISSION_UNIT_COUNT;
     if (fits_now) {
@@ -582,10 +369,10 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     }
     result.verdict = fits_now ? PAWL_ADMISSION_HELD : refuse(&decider, smallest);
     result.unit = unit;
-    result.needed = need_of(&decider, smallest).amount[unit];
+    result.needed = pawl_admission_need_of(&decider, smallest).amount[unit];
     bool fixed = query->request->output_fixed;
-    struct form useful = {query->input_tokens,
-                          fixed ? query->request->output_asked : useful_output(query), 0};
+    struct pawl_admission_form useful = {
+        query->input_tokens, fixed ? query->request->output_asked : useful_output(query), 0};
     result.fits_input_tokens = largest_input(&decider, useful);
     result.fits_output_tokens =
         fixed
@@ -599,10 +386,11 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
                           int64_t uses,
                           struct pawl_usage *ret_usage)
 {
-    struct decider decider = decider_of(query);
+    struct pawl_admission_decider decider = pawl_admission_decider_of(query);
     int64_t each = query->request->choices * query->request->passes;
-    struct form form = {query->input_tokens, (output_tokens + each - 1) / each, uses};
-    usage_of(&decider, form, ret_usage);
+    struct pawl_admission_form form = {query->input_tokens, (output_tokens + each - 1) / each,
+                                       uses};
+    pawl_admission_usage_of(&decider, form, ret_usage);
 }
 
 void pawl_admission_need(const struct pawl_admission_query *query,
@@ -610,8 +398,9 @@ void pawl_admission_need(const struct pawl_admission_query *query,
                          int64_t output_tokens,
                          int64_t ret_need[PAWL_ADMISSION_UNIT_COUNT])
 {
-    struct decider decider = decider_of(query);
-    struct need need = need_of(&decider, (struct form){input_tokens, output_tokens, 0});
+    struct pawl_admission_decider decider = pawl_admission_decider_of(query);
+    struct pawl_admission_need need = pawl_admission_need_of(
+        &decider, (struct pawl_admission_form){input_tokens, output_tokens, 0});
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         ret_need[unit] = need.amount[unit];
     }
@@ -623,11 +412,11 @@ void pawl_admission_growth(const struct pawl_admission_query *query,
                            struct pawl_amount ret_lines[PAWL_ADMISSION_UNIT_COUNT],
                            uint32_t *ret_line_count)
 {
-    struct decider decider = decider_of(query);
-    struct form form = {query->input_tokens, held_tokens, 0};
-    struct need before = need_of(&decider, form);
+    struct pawl_admission_decider decider = pawl_admission_decider_of(query);
+    struct pawl_admission_form form = {query->input_tokens, held_tokens, 0};
+    struct pawl_admission_need before = pawl_admission_need_of(&decider, form);
     form.output += output_tokens;
-    struct need after = need_of(&decider, form);
+    struct pawl_admission_need after = pawl_admission_need_of(&decider, form);
     uint32_t count = 0;
     for (int unit = 0; unit < PAWL_ADMISSION_ITERATIONS; unit++) {
         if (unit == PAWL_ADMISSION_USD && query->price == NULL) {

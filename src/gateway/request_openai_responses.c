@@ -5,7 +5,7 @@
  * The ceiling is max_output_tokens, with reasoning inside it. The input is a text or a list of
  * items; Codex puts its tools into the first of them. What the provider keeps for a client (a
  * previous response, a conversation, an item by its id) is input that the body does not have:
- * `previous_response` and `input_elsewhere` say so, and call_admit.c bounds it.
+ * `previous_response` and `input_elsewhere` say so, and call_receive.c bounds it.
  *
  * Tools that the provider runs share one bound, max_tool_calls. Code runs in a container, which is
  * billed by its size and time; one that is only named by its id has a size that the body doesn't

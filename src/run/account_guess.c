@@ -303,10 +303,14 @@ void pawl_account_guess_words(const struct pawl_account_guess *guesses,
                               uint32_t count,
                               struct pawl_buf *out)
 {
+    uint32_t said = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct pawl_account_guess *guess = &guesses[i];
         const char *name = guess->known ? guess->record.name : "";
-        pawl_buf_printf(out, "%s%s%s(%s %s%s, %s%s%s)", i == 0 ? "; account " : " or ", name,
+        if (name[0] == '\0' && guess->billing != PAWL_BILLING_PLAN && !guess->billing_set) {
+            continue; /* a key that is paid by the token: nothing to know about it */
+        }
+        pawl_buf_printf(out, "%s%s%s(%s %s%s, %s%s%s)", said++ == 0 ? "; account " : " or ", name,
                         name[0] != '\0' ? " " : "", pawl_upstream_name(guess->upstream),
                         pawl_billing_name(guess->billing), guess->billing_set ? " as set" : "",
                         guess->source != NULL ? "by " : "as the last time",

@@ -132,7 +132,7 @@ void pawl_account_fit_line(const struct pawl_account_record *record,
     }
     if (quota.window_count == 0) {
         pawl_buf_append_str(out, "no windows are known: its provider has told of none "
-                                 "('pawl accounts window' sets them by hand)");
+                                 "('pawl accounts set' sets them by hand)");
     }
     pawl_buf_append_byte(out, '\n');
 }

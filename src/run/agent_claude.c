@@ -5,8 +5,7 @@
  * `env` in its settings files (the user's, the project's, the local one) comes before the process's
  * environment, so an ANTHROPIC_BASE_URL there would lead past the gateway. What --settings
  * names comes before all three; so pawl gives a settings file of its own, with what the user gave
- * by
- * --settings in it. It is a file because of the secret in the address.
+ * by --settings in it. It is a file because of the secret in the address.
  *
  * The hook asks pawl before each tool call. It is the second lock: the gateway has counted the call
  * in the model's answer before the agent sees it, and goes on doing so where hooks are switched
