@@ -160,6 +160,8 @@ static void what_is_told_is_read_again(void **state)
         .counters = {.calls = 4, .refusals = 1, .in_flight = 2},
     };
     status.asks = true;
+    (void)pawl_slice_copy_str(PAWL_SLICE("shall it?"), status.asked_text,
+                              sizeof(status.asked_text));
     status.about = PAWL_QUESTION_MODEL;
     status.account = spent(250000);
     pawl_recent_note(&recent, at(10), &status.account);
@@ -179,7 +181,7 @@ static void what_is_told_is_read_again(void **state)
     assert_string_equal(glance.model, "m-1"); /* of the last call */
     assert_true(glance.attended && glance.latched && !glance.ending);
     assert_int_equal(glance.unit, PAWL_UNIT_TOKENS);
-    assert_string_equal(glance.message, "no more");
+    assert_string_equal(glance.message, "shall it?"); /* before what it was stopped by */
     assert_true(glance.asks);
     assert_string_equal(glance.question, "asks to switch");
     assert_int_equal(glance.calls, 4);
@@ -191,6 +193,8 @@ static void what_is_told_is_read_again(void **state)
     assert_int_equal(glance.dearest.tokens, 7);
     enum pawl_run_cap_index cap = PAWL_CAP_COUNT;
     int64_t left_ms = 0;
+    assert_false(pawl_glance_next_cap(&glance, &cap, &left_ms)); /* It waits, and uses nothing. */
+    glance.asks = false;
     assert_true(pawl_glance_next_cap(&glance, &cap, &left_ms));
     assert_int_equal(cap, PAWL_CAP_USD);
     assert_int_equal(left_ms, 180000);
