@@ -124,6 +124,18 @@ static void the_last_calls_come_newest_first(void **state)
 
 /* --- What a run tells is what another process reads ------------------------------------------ */
 
+/* While it asks it waits, and uses nothing. */
+static void expect_time_left_once_answered(struct pawl_glance *glance)
+{
+    enum pawl_run_cap_index cap = PAWL_CAP_COUNT;
+    int64_t left_ms = 0;
+    assert_false(pawl_glance_next_cap(glance, &cap, &left_ms));
+    glance->asks = false;
+    assert_true(pawl_glance_next_cap(glance, &cap, &left_ms));
+    assert_int_equal(cap, PAWL_CAP_USD);
+    assert_int_equal(left_ms, 180000);
+}
+
 static void what_is_told_is_read_again(void **state)
 {
     (void)state;
@@ -191,13 +203,7 @@ static void what_is_told_is_read_again(void **state)
     assert_int_equal(glance.last_count, 1);
     assert_string_equal(glance.last[0].who, "Explore");
     assert_int_equal(glance.dearest.tokens, 7);
-    enum pawl_run_cap_index cap = PAWL_CAP_COUNT;
-    int64_t left_ms = 0;
-    assert_false(pawl_glance_next_cap(&glance, &cap, &left_ms)); /* It waits, and uses nothing. */
-    glance.asks = false;
-    assert_true(pawl_glance_next_cap(&glance, &cap, &left_ms));
-    assert_int_equal(cap, PAWL_CAP_USD);
-    assert_int_equal(left_ms, 180000);
+    expect_time_left_once_answered(&glance);
 }
 
 static void what_is_no_status_is_not_read(void **state)
