@@ -308,7 +308,7 @@ void pawl_account_guess_words(const struct pawl_account_guess *guesses,
         const struct pawl_account_guess *guess = &guesses[i];
         const char *name = guess->known ? guess->record.name : "";
         if (name[0] == '\0' && guess->billing != PAWL_BILLING_PLAN && !guess->billing_set) {
-            continue; /* a key that is paid by the token: nothing to know about it */
+            continue;
         }
         pawl_buf_printf(out, "%s%s%s(%s %s%s, %s%s%s)", said++ == 0 ? "; account " : " or ", name,
                         name[0] != '\0' ? " " : "", pawl_upstream_name(guess->upstream),
@@ -318,5 +318,8 @@ void pawl_account_guess_words(const struct pawl_account_guess *guesses,
                         guess->billing == PAWL_BILLING_PLAN
                             ? ": dollars are what its calls would cost at list prices"
                             : "");
+    }
+    if (said == 0 && count > 0) {
+        pawl_buf_append_str(out, "; billed by the token");
     }
 }
