@@ -226,7 +226,7 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
     printf("%s\n", pawl_cli_plain(run->command, plain, sizeof(plain)));
     printf("in %s, %s", pawl_cli_plain(run->cwd, plain, sizeof(plain)),
            pawl_cli_local_time(run->started_us, text));
-    bool pawl_killed = pawl_slice_equal_str(run->reason, "killed") && run->agent_signal == 0;
+    bool pawl_killed = pawl_slice_equal_str(run->reason, "killed") && run->status < 0;
     printf(", %s %s",
            run->ended_us == 0 ? "running for"
            : pawl_killed      ? "last heard of after"

@@ -85,6 +85,8 @@ const char *pawl_cli_run_word(const struct pawl_history_run *run,
                  shared ? word : pawl_cli_unit_word(run->unit));
     } else if (strcmp(end_word(run, "why", word), "stopped") == 0) {
         pawl_slice_copy_str(PAWL_SLICE("stopped by hand"), out, PAWL_CLI_TEXT_BYTES);
+    } else if (strcmp(word, "refused") == 0) {
+        pawl_slice_copy_str(PAWL_SLICE("stopped"), out, PAWL_CLI_TEXT_BYTES);
     } else if (run->agent_signal > 0) {
         snprintf(out, PAWL_CLI_TEXT_BYTES, "%.*s (signal %d)", (int)run->reason.bytes,
                  run->reason.data, run->agent_signal);

@@ -162,6 +162,8 @@ def unattended_stop(world):
     assert status == 124, (status, card)
     assert len(world.provider.ledger()["calls"]) == 1
     assert any("stopped: the 5h window" in line for line in lines), lines
+    shown = world.tell("show", "last").stdout
+    assert "  stopped\n" in shown and "was killed" not in shown, shown
 
 
 def another_run_is_told(world):
