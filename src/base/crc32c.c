@@ -9,12 +9,12 @@
  */
 #include "base/crc32c.h"
 
-#include <string.h>
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
 
 #include "base/attrs.h"
+#include "base/little.h"
 
 /*
  * Eight tables take eight bytes a step: table k says what byte i does to the register when k
@@ -109,24 +109,13 @@ static const uint32_t crc_tables[8][256] = {
               0x34019664),
 };
 
-/* Eight bytes as a number, the lowest first. */
-static uint64_t load_little(const unsigned char *at)
-{
-    uint64_t value = 0;
-    memcpy(&value, at, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    return value;
-}
-
 uint32_t pawl_crc32c_by_tables(uint32_t crc, const void *data, size_t bytes)
 {
     const unsigned char *at = data;
     size_t left = bytes;
     crc = ~crc;
     for (; left >= 8; left -= 8) {
-        uint64_t word = load_little(at) ^ crc;
+        uint64_t word = pawl_load_little_64(at) ^ crc;
         crc = crc_tables[7][word & 0xff] ^ crc_tables[6][(word >> 8) & 0xff] ^
               crc_tables[5][(word >> 16) & 0xff] ^ crc_tables[4][(word >> 24) & 0xff] ^
               crc_tables[3][(word >> 32) & 0xff] ^ crc_tables[2][(word >> 40) & 0xff] ^
@@ -149,7 +138,7 @@ static uint32_t by_instruction(uint32_t crc, const void *data, size_t bytes)
     size_t left = bytes;
     uint64_t state = ~crc;
     for (; left >= 8; left -= 8) {
-        state = _mm_crc32_u64(state, load_little(at));
+        state = _mm_crc32_u64(state, pawl_load_little_64(at));
         at += 8;
     }
     for (; left > 0; left--) {

@@ -11,19 +11,10 @@
 
 #include <string.h>
 
+#include "base/little.h"
 #include "base/money.h"
 
 enum { STEP_BYTES = 16, LANES = PAWL_FINGERPRINT_KEY_WORDS - 1 };
-
-static uint64_t load_little(const char *at)
-{
-    uint64_t value = 0;
-    memcpy(&value, at, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    return value;
-}
 
 static uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -33,7 +24,7 @@ static uint64_t fold(uint64_t a, uint64_t b)
 
 static uint64_t step(uint64_t lane, uint64_t word, const char *at)
 {
-    return fold(load_little(at) ^ word, load_little(at + 8) ^ lane);
+    return fold(pawl_load_little_64(at) ^ word, pawl_load_little_64(at + 8) ^ lane);
 }
 
 /* The last bytes, fewer than a step. */

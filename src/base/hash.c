@@ -5,24 +5,12 @@
  */
 #include "base/hash.h"
 
-#include <string.h>
-
 #include "base/attrs.h"
+#include "base/little.h"
 
 static uint64_t rotate_left(uint64_t value, unsigned bits)
 {
     return (value << bits) | (value >> (64 - bits));
-}
-
-/* Eight bytes as a number, the lowest first. */
-static uint64_t load_little(const unsigned char *at)
-{
-    uint64_t value = 0;
-    memcpy(&value, at, sizeof(value));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    return value;
 }
 
 /* --- SipHash. ------------------------------------------------------------------------------ */
@@ -83,7 +71,7 @@ void pawl_hash_sip_add(struct pawl_hash_sip *state, const void *data, size_t byt
         }
     }
     for (; left >= 8; left -= 8) {
-        sip_word(state, load_little(at));
+        sip_word(state, pawl_load_little_64(at));
         at += 8;
     }
     for (; left > 0; left--) {
@@ -111,7 +99,7 @@ void pawl_hash_sip_pair(struct pawl_hash_key key,
 {
     struct pawl_hash_sip state = sip_start(key); /* in registers */
     for (size_t i = 0; i < word_count; i++) {
-        sip_word(&state, load_little((const unsigned char *)&words[i]));
+        sip_word(&state, pawl_load_little_64(&words[i]));
     }
     sip_word(&state, (uint64_t)word_count << 59); /* bytes, modulo 256 */
     state.v2 ^= 0xff;

@@ -171,22 +171,7 @@ static void put_hooks(const struct pawl_agent_request *request,
                       struct pawl_json_writer *writer)
 {
     static const char *const ours[] = {"PreToolUse", "UserPromptSubmit", NULL};
-    uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
-    pawl_json_key(writer, "hooks");
-    pawl_json_object_begin(writer);
-    if (given != NULL) {
-        pawl_agent_copy_members(plan, given, hooks, ours, writer);
-    }
-    for (size_t i = 0; ours[i] != NULL; i++) {
-        pawl_json_key(writer, ours[i]);
-        pawl_json_array_begin(writer);
-        put_hook(request, plan, i == 0, writer);
-        if (hooks != PAWL_JSON_NONE) {
-            pawl_agent_copy_elements(given, pawl_json_get(given, hooks, ours[i]), writer);
-        }
-        pawl_json_array_end(writer);
-    }
-    pawl_json_object_end(writer);
+    pawl_agent_put_hooks(request, plan, given, ours, put_hook, writer);
 }
 
 /* A file that is there and cannot be read may have one: then it is left alone. */

@@ -153,6 +153,31 @@ void pawl_agent_copy_elements(const struct pawl_json *json,
     }
 }
 
+void pawl_agent_put_hooks(const struct pawl_agent_request *request,
+                          struct pawl_agent_plan *plan,
+                          const struct pawl_json *given,
+                          const char *const *events,
+                          pawl_agent_put_hook_fn *put_hook,
+                          struct pawl_json_writer *writer)
+{
+    uint32_t hooks = given != NULL ? pawl_json_get(given, 0, "hooks") : PAWL_JSON_NONE;
+    pawl_json_key(writer, "hooks");
+    pawl_json_object_begin(writer);
+    if (given != NULL) {
+        pawl_agent_copy_members(plan, given, hooks, events, writer);
+    }
+    for (size_t i = 0; events[i] != NULL; i++) {
+        pawl_json_key(writer, events[i]);
+        pawl_json_array_begin(writer);
+        put_hook(request, plan, i == 0, writer);
+        if (hooks != PAWL_JSON_NONE) {
+            pawl_agent_copy_elements(given, pawl_json_get(given, hooks, events[i]), writer);
+        }
+        pawl_json_array_end(writer);
+    }
+    pawl_json_object_end(writer);
+}
+
 bool pawl_agent_is_roots_own(const char *dir)
 {
     char path[PAWL_PATH_BYTES];

@@ -126,6 +126,19 @@ void pawl_agent_copy_members(struct pawl_agent_plan *plan,
 void pawl_agent_copy_elements(const struct pawl_json *json,
                               uint32_t array,
                               struct pawl_json_writer *writer);
+/* Writes one hook of pawl's: of the first event where `tools`. */
+typedef void pawl_agent_put_hook_fn(const struct pawl_agent_request *request,
+                                    struct pawl_agent_plan *plan,
+                                    bool tools,
+                                    struct pawl_json_writer *writer);
+/* "hooks" as settings have them: those that were given, and in each of the events (ended by NULL;
+ * the first is that of tools) pawl's before the others. */
+void pawl_agent_put_hooks(const struct pawl_agent_request *request,
+                          struct pawl_agent_plan *plan,
+                          const struct pawl_json *given,
+                          const char *const *events,
+                          pawl_agent_put_hook_fn *put_hook,
+                          struct pawl_json_writer *writer);
 /* Whether nobody but root can change a file in this directory or put another in its place: the
  * directories up to the root are root's, and writable for nobody else; those that are not there yet
  * will be as pawl makes them. */

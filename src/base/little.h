@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * little.h: numbers as they lie in bytes, the lowest byte first, on any machine.
+ */
+#ifndef PAWL_BASE_LITTLE_H
+#define PAWL_BASE_LITTLE_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Eight bytes, which need not be aligned. */
+static inline uint64_t pawl_load_little_64(const void *at)
+{
+    uint64_t value = 0;
+    memcpy(&value, at, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
+#endif
