@@ -254,6 +254,15 @@ static void explain_needs(struct pawl_model_call *call)
     }
 }
 
+/* Whether what the run does at its limit is to be done: a call that is too big for the rest is that
+ * only where somebody can be asked for more, since a smaller one would still fit. */
+static bool is_limit(const struct pawl_model_call *call)
+{
+    enum pawl_on_limit mode = call->gateway->options.limit.on_limit;
+    bool asks = mode == PAWL_ON_LIMIT_ASK || mode == PAWL_ON_LIMIT_PAUSE;
+    return call->words.latches || (asks && call->words.refusal == PAWL_REFUSAL_TOO_BIG);
+}
+
 /* What the admission says, in words; at the limit something else may come of it. */
 static void refuse_by_admission(struct pawl_model_call *call)
 {
@@ -290,7 +299,7 @@ static void refuse_by_admission(struct pawl_model_call *call)
         gateway->stuck_at = *words;
         gateway->stuck = true;
     }
-    if (!words->latches || !pawl_limit_reached(call)) {
+    if (!is_limit(call) || !pawl_limit_reached(call)) {
         pawl_refuse_call(call);
     }
 }

@@ -310,6 +310,7 @@ static void refuse_asking_one(struct pawl_model_call *call, bool denied)
     }
     if (denied) {
         call->words.refusal = PAWL_REFUSAL_DENIED;
+        call->words.latches = true;
         pawl_words_denied(&call->words, gateway);
     } else {
         pawl_words_asked(&call->words, gateway, 0);

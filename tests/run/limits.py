@@ -436,6 +436,22 @@ def too_big(world):
     assert status == 0 and "To give more: pawl approve run_" in stdout, (status, stdout)
 
 
+def too_big_is_asked_about(world):
+    """It is not the limit yet, but whoever asks at the limit asks then, too."""
+    asking = ["--max-usd", "0.10", "--on-limit", "ask", "--attended"]
+    process = world.start(asking, "prompt:100", "call", "say:through")
+    await_line(process, "the agent waits for more. Yes: pawl approve run_")
+    assert not world.provider.ledger()["calls"]
+    assert world.tell("approve", "last").returncode == 0
+    status, stdout, stderr = finish(process)
+    assert (status, stdout) == (0, "through\n") and "hard stop   no" in stderr, (stdout, stderr)
+    process = world.start(asking, "prompt:100", "call", "prompt:0", "call")
+    await_line(process, "the agent waits for more")
+    assert world.tell("deny", "last").returncode == 0
+    status, stdout, _ = finish(process)
+    assert status == 124 and stdout.count("refused 402") == 2, (status, stdout)
+
+
 def cut_short(world):
     """An answer that ends at a lowered ceiling is no refusal, but may be an agent's last word."""
     world.provider.control(default={"reply_tokens": 90_000})
@@ -489,5 +505,6 @@ def tests(world: World):
     yield "ladders that lead nowhere", degrade_mistakes
     yield "a pause for caps that never begin anew", pause
     yield "a call that is too big, and an agent that gives up", too_big
+    yield "a call that is too big is asked about", too_big_is_asked_about
     yield "an answer that was cut short, and an agent that gives up", cut_short
     yield "flags that would do nothing", flags_that_would_do_nothing

@@ -467,7 +467,9 @@ def answers_for_phases(world):
     """What makes no sense is told, and what is given without a question is written down."""
     script(world, shell("ls"), {})
     process = asking(world, ["anthropic", "listen"])
-    await_line(process, "may spend")
+    process.stdin.write("\n")
+    process.stdin.flush()
+    expect_line(process, "phase")  # It has called: the run is there to be asked.
     for words, told in ((("approve", "last", "--phase", "nonsense"), "no phase 'nonsense'"),
                         (("deny", "last", "--phase", TESTS), "verification asks for nothing now"),
                         (("approve", "last", "--phase", TESTS), "say how much it gets"),
