@@ -20,7 +20,7 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
 
-enum { SCHEMA_VERSION = 7, BUSY_TIMEOUT_MS = 20000 };
+enum { SCHEMA_VERSION = 7, BUSY_TIMEOUT_MS = 20000, WAL_TRIES = 200, WAL_WAIT_MS = 10 };
 
 /* What an older pawl wrote goes: readers feed the tables again from the journals. Only the list of
  * runs that were removed on purpose stays, since nothing else tells of them. */
@@ -160,6 +160,22 @@ static bool ensure_schema(struct pawl_history_db *db)
     return true;
 }
 
+/* Of two that make a new file a WAL together one is told at once that it is busy, whatever the
+ * time-out: waiting could be for each other. */
+static bool enter_wal(struct pawl_history_db *db)
+{
+    static const char script[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
+    int code = sqlite3_exec(db->sqlite, script, NULL, NULL, NULL);
+    for (int tries = 0; code == SQLITE_BUSY && tries < WAL_TRIES; tries++) {
+        (void)sqlite3_sleep(WAL_WAIT_MS);
+        code = sqlite3_exec(db->sqlite, script, NULL, NULL, NULL);
+    }
+    if (code != SQLITE_OK) {
+        keep_error(db, code, "set up");
+    }
+    return code == SQLITE_OK;
+}
+
 /* `path` is for messages; false: kept. */
 static bool
 connect(struct pawl_history_db *db, const char *path, const char *name, int flags, const char *vfs)
@@ -185,7 +201,7 @@ pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
     db->read_only = sqlite3_db_readonly(db->sqlite, "main") == 1;
     if (db->read_only) {
         pawl_history_db_fail(db, PAWL_ERR(PERMISSION), "the file cannot be written");
-    } else if (run_script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")) {
+    } else if (enter_wal(db)) {
         (void)ensure_schema(db); /* a failure is in db->err */
     }
     return db->err;

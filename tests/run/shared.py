@@ -398,10 +398,16 @@ def summaries_of_several(world):
     ever: each sums up, and the limit holds."""
     world.provider.control(default={"reply_tokens": 150})
     with limits(world, ["--usd", "0.15", "--per", "day"]):
-        runs = [world.start(["--max-usd", "5", "--on-limit", "summary"], "timeout:12", "until")
-                for _ in range(3)]
+        runs = [world.start(["--max-usd", "5", "--on-limit", "summary"], "timeout:12", "call",
+                            "say:ready", "listen", "until") for _ in range(3)]
+        for run in runs:
+            expect_line(run, "ready")  # It has called: from here on it keeps its part.
+        for run in runs:
+            run.stdin.write("go\n")
+            run.stdin.flush()
         ends = [finish(run) for run in runs]
         assert [status for status, _, _ in ends] == [124] * 3, ends
+        assert not any("history is behind" in stderr for _, _, stderr in ends), ends
         texts = list(pathlib.Path(world.data, "runs").glob("*/summary.txt"))
         assert len(texts) == 3, ends
         row = stand(world)

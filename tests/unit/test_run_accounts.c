@@ -307,7 +307,7 @@ static void the_account_is_guessed_as_the_agent_chooses_it(void **state)
     assert_int_equal(guess(PAWL_AGENT_CLAUDE, &told), 1);
     assert_true(!told.known && told.billing == PAWL_BILLING_API);
     expect_words(&told, "; billed by the token");
-    set_variable = NULL;     /* Nothing speaks for one: the subscription that was used last. */
+    set_variable = NULL; /* Nothing speaks for one: the subscription that was used last. */
     assert_int_equal(guess(PAWL_AGENT_CLAUDE, &told), 1);
     assert_true(told.assumed && told.billing == PAWL_BILLING_PLAN);
     assert_int_equal(guess(PAWL_AGENT_NONE, &told), 0);
