@@ -413,6 +413,9 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         pawl_windows_open(&run->windows, &run->dir, run->options->billing);
+        /* Whoever saw the line, or the agent, may speak to the run: what comes before the loop
+         * turns waits in the socket's line. */
+        open_control(run);
         say_start(run);
         pawl_worktree_await(&run->worktree, PAWL_RUN_GIT_AHEAD_MS);
         err = start_agent(run, port, msg);
@@ -422,9 +425,6 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = open_gateway(run, msg);
-    }
-    if (pawl_ok(err)) {
-        open_control(run);
     }
     return err;
 }
