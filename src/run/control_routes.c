@@ -42,6 +42,17 @@ stop(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_v
     pawl_control_reply(exchange, &body);
 }
 
+/* What the agent should know of its phase, if there is something to tell now. */
+static void put_context(struct pawl_run *run, struct pawl_json_writer *writer)
+{
+    struct pawl_buf context;
+    pawl_buf_init(&context, PAWL_CONTROL_ANSWER_MAX);
+    if (pawl_run_phase_context(run, &context)) {
+        pawl_json_member_string(writer, "context", pawl_buf_slice(&context));
+    }
+    pawl_buf_free(&context);
+}
+
 /* POST …/run/tool-call: an agent's hook asks before it runs a tool (docs/AGENTS.md). */
 struct tool_call {
     struct pawl_run *run; /* NULL: nothing is to be told beside a yes */
@@ -52,10 +63,8 @@ static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdi
 {
     const struct tool_call *call = arg;
     struct pawl_buf body;
-    struct pawl_buf context;
     struct pawl_json_writer writer;
     pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
-    pawl_buf_init(&context, PAWL_CONTROL_ANSWER_MAX);
     pawl_json_writer_init(&writer, &body);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "decision", verdict->allowed ? "allow" : "refuse");
@@ -66,12 +75,11 @@ static void answer_tool_call(void *arg, const struct pawl_gateway_verdict *verdi
         }
         pawl_json_member_str(&writer, "message", verdict->message);
         pawl_json_member_bool(&writer, "goes_on", verdict->goes_on);
-    } else if (call->run != NULL && pawl_run_phase_context(call->run, &context)) {
-        pawl_json_member_string(&writer, "context", pawl_buf_slice(&context));
+    } else if (call->run != NULL) {
+        put_context(call->run, &writer);
     }
     pawl_json_object_end(&writer);
     pawl_control_reply(call->exchange, &body);
-    pawl_buf_free(&context);
 }
 
 enum tool_call_field { TOOL_CALL_TOOL, TOOL_CALL_ID, TOOL_CALL_INPUT, TOOL_CALL_CONTEXT };
@@ -162,18 +170,13 @@ static void tell_context(void *arg,
 {
     (void)values;
     struct pawl_buf body;
-    struct pawl_buf context;
     struct pawl_json_writer writer;
     pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
-    pawl_buf_init(&context, PAWL_CONTROL_ANSWER_MAX);
     pawl_json_writer_init(&writer, &body);
     pawl_json_object_begin(&writer);
-    if (pawl_run_phase_context(arg, &context)) {
-        pawl_json_member_string(&writer, "context", pawl_buf_slice(&context));
-    }
+    put_context(arg, &writer);
     pawl_json_object_end(&writer);
     pawl_control_reply(exchange, &body);
-    pawl_buf_free(&context);
 }
 
 /* POST …/run/prompt: the agent was told something, as its hook says. */
