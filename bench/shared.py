@@ -21,11 +21,7 @@ import json
 import os
 import pathlib
 import random
-import select
 import selectors
-import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -65,16 +61,6 @@ def tell(options, data, *words):
     done = subprocess.run([options.pawl, *words, "--data-dir", data], capture_output=True,
                           text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-
-
-def end_authority(data):
-    """It would go by itself, a minute later."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(os.path.join(data, "authority/authority.sock"))
-        who = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-    with os.fdopen(os.pidfd_open(who)) as process:
-        signal.pidfd_send_signal(process.fileno(), signal.SIGTERM)
-        select.select([process], [], [], 60)
 
 
 def begin(options, data, provider, number):
@@ -122,7 +108,7 @@ def round_of(options, count, seed):
         stand, = tell(options, data, "limit", "--json")
         spent = sum(run["spent"]["usd"]["amount"]
                     for run in tell(options, data, "runs", "--json", "--limit", "1000"))
-        end_authority(data)
+        scripted.end_authority(data)
         agree = stand["spent"] == spent == billed and stand["held"] == 0
         if not agree:
             print(f"  books differ: limit {stand['spent']} (held {stand['held']}), runs {spent}, "

@@ -11,16 +11,18 @@ directory lies decides what a sync costs: --dir names it.
 import argparse
 import os
 import pathlib
-import select
-import signal
-import socket
 import statistics
-import struct
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/lib"))
+sys.dont_write_bytecode = True
+
+import scripted  # noqa: E402
+
 TARGET_MS = 50
 AGENT = ["/bin/echo", "x"]
 
@@ -53,16 +55,6 @@ def sync_ms(folder, rounds=50):
     os.close(fd)
     os.unlink(path)
     return statistics.median(took)
-
-
-def end_authority(data):
-    """So that the next run has to start it."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(os.path.join(data, "authority/authority.sock"))
-        who = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-    with os.fdopen(os.pidfd_open(who)) as process:
-        signal.pidfd_send_signal(process.fileno(), signal.SIGTERM)
-        select.select([process], [], [], 60)
 
 
 def show(name, values):
@@ -98,9 +90,9 @@ def main():
                 fresh.append(under(f"new-{number}")[0])
             limited.append(under("limits")[0])
             if number < options.rounds // 4:
-                end_authority(limits)
+                scripted.end_authority(limits)
                 starting.append(under("limits")[0])
-        end_authority(limits)
+        scripted.end_authority(limits)
     alone = show("the agent alone", direct)
     started = show("under pawl, to its first byte", first)
     show("under pawl, a new data directory", fresh)
