@@ -16,6 +16,7 @@
 #endif
 
 #include "base/money.h"
+#include "base/percent.h"
 #include "base/utf8.h"
 
 #define ONES      UINT64_C(0x0101010101010101)
@@ -123,15 +124,6 @@ static struct pawl_slice rest_of(const unsigned char *at, const unsigned char *e
     return pawl_slice_of((const char *)at, (size_t)(end - at));
 }
 
-static int hex_digit(unsigned char byte)
-{
-    if (byte >= '0' && byte <= '9') {
-        return byte - '0';
-    }
-    unsigned char lower = byte | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* The four digits of a \u escape whose backslash is at `at`. */
 static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint32_t *ret_unit)
 {
@@ -140,7 +132,7 @@ static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint
         if (scan->end - at <= i) {
             return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
         }
-        int digit = hex_digit(at[i]);
+        int digit = pawl_hex_digit((char)at[i]);
         if (digit < 0) {
             return pawl_json_scan_fail(scan, PAWL_JSON_ESCAPE, at);
         }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "engine/engine.h"
 #include "run/datadir.h"
@@ -53,14 +54,6 @@ static const char *hash_text(const struct pawl_journal_hash *hash,
     return out;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* "OP:64 hex digits", as this command prints it. */
 static bool parse_expect(const char *text, struct pawl_verify_options *options_out)
 {
@@ -71,8 +64,8 @@ static bool parse_expect(const char *text, struct pawl_verify_options *options_o
         return false;
     }
     for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
-        int high = hex_digit(rest.data[2 * i]);
-        int low = hex_digit(rest.data[2 * i + 1]);
+        int high = pawl_hex_digit(rest.data[2 * i]);
+        int low = pawl_hex_digit(rest.data[2 * i + 1]);
         if (high < 0 || low < 0) {
             return false;
         }

@@ -17,6 +17,7 @@
 #include "net/guard.h"
 
 #include "base/assert.h"
+#include "base/percent.h"
 
 enum {
     CLASS_TOKEN = 1,  /* RFC 9110 token: methods and header names */
@@ -226,26 +227,12 @@ void pawl_guard_chunks_init(struct pawl_guard_chunks *chunks, uint64_t body_byte
     *chunks = (struct pawl_guard_chunks){.body_bytes_max = body_bytes_max};
 }
 
-static bool hex_digit(char byte, uint64_t *ret_value)
-{
-    if (byte >= '0' && byte <= '9') {
-        *ret_value = (uint64_t)(byte - '0');
-    } else if (byte >= 'a' && byte <= 'f') {
-        *ret_value = (uint64_t)(byte - 'a') + 10;
-    } else if (byte >= 'A' && byte <= 'F') {
-        *ret_value = (uint64_t)(byte - 'A') + 10;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static enum pawl_http_refusal chunk_digit(struct pawl_guard_chunks *chunks, uint64_t digit)
+static enum pawl_http_refusal chunk_digit(struct pawl_guard_chunks *chunks, int digit)
 {
     if (chunks->line_bytes > CHUNK_DIGITS_MAX) {
         return PAWL_HTTP_REFUSAL_CHUNK;
     }
-    chunks->chunk_left_bytes = chunks->chunk_left_bytes * 16 + digit;
+    chunks->chunk_left_bytes = chunks->chunk_left_bytes * 16 + (uint64_t)digit;
     chunks->state = PAWL_GUARD_CHUNK_SIZE;
     return PAWL_HTTP_REFUSAL_NONE;
 }
@@ -276,12 +263,12 @@ chunk_want(struct pawl_guard_chunks *chunks, char byte, char want, enum pawl_gua
 /* One byte of framing: everything but a chunk's data. */
 static enum pawl_http_refusal chunk_framing(struct pawl_guard_chunks *chunks, char byte)
 {
-    uint64_t digit = 0;
+    int digit = pawl_hex_digit(byte);
     switch (chunks->state) {
     case PAWL_GUARD_CHUNK_SIZE_FIRST:
-        return hex_digit(byte, &digit) ? chunk_digit(chunks, digit) : PAWL_HTTP_REFUSAL_CHUNK;
+        return digit >= 0 ? chunk_digit(chunks, digit) : PAWL_HTTP_REFUSAL_CHUNK;
     case PAWL_GUARD_CHUNK_SIZE:
-        if (hex_digit(byte, &digit)) {
+        if (digit >= 0) {
             return chunk_digit(chunks, digit);
         }
         if (byte == ';') {

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/percent.h"
 #include "engine/limit_words.h"
 
 static const char *const weekdays[] = {"monday", "tuesday",  "wednesday", "thursday",
@@ -153,28 +154,15 @@ void pawl_wire_request_free(struct pawl_wire_request *request)
     pawl_buf_free(&request->body);
 }
 
-static void put_encoded(struct pawl_buf *out, const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/";
-    for (; *text != '\0'; text++) {
-        if (strchr(plain, *text) != NULL) {
-            pawl_buf_append_byte(out, *text);
-        } else {
-            pawl_buf_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
-        }
-    }
-}
-
 void pawl_wire_write_ask(const struct pawl_lend_place *place,
                          const struct pawl_lend_request *lend,
                          struct pawl_wire_request *request)
 {
     if (lend->kind == PAWL_LEND_LOOK) {
         pawl_buf_append_str(&request->target, PAWL_WIRE_LIMITS "?dir=");
-        put_encoded(&request->target, place->dir);
+        pawl_percent_append(&request->target, place->dir);
         pawl_buf_append_str(&request->target, "&repo=");
-        put_encoded(&request->target, place->repo);
+        pawl_percent_append(&request->target, place->repo);
         if (lend->unit != PAWL_UNIT_NONE) {
             pawl_buf_append_str(&request->target, "&lacking=");
             pawl_buf_append_str(&request->target, pawl_unit_name(lend->unit));
@@ -196,7 +184,7 @@ void pawl_wire_write_ask(const struct pawl_lend_place *place,
         pawl_json_member_str(&writer, "repo", place->repo);
     } else {
         pawl_buf_append_byte(&request->target, '/');
-        put_encoded(&request->target, lend->slice);
+        pawl_percent_append(&request->target, lend->slice);
         pawl_buf_append_str(&request->target,
                             lend->kind == PAWL_LEND_EXTEND ? "/extend" : "/settle");
     }
@@ -291,23 +279,13 @@ void pawl_wire_read_message(struct pawl_slice body, struct pawl_errmsg *ret_msg)
 
 struct pawl_slice pawl_wire_decode(struct pawl_slice text, struct pawl_arena *arena)
 {
-    static const char digits[] = "0123456789ABCDEFabcdef";
-    static const unsigned char values[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
-                                           11, 12, 13, 14, 15, 10, 11, 12, 13, 14, 15};
     char *out = pawl_arena_alloc(arena, text.bytes + 1);
-    size_t bytes = 0;
-    for (size_t i = 0; out != NULL && i < text.bytes; i++) {
-        const char *high = NULL;
-        const char *low = NULL;
-        if (text.data[i] == '%' && i + 2 < text.bytes) {
-            high = memchr(digits, text.data[i + 1], sizeof(digits) - 1);
-            low = memchr(digits, text.data[i + 2], sizeof(digits) - 1);
-        }
-        bool coded = high != NULL && low != NULL;
-        out[bytes++] =
-            coded ? (char)(values[high - digits] * 16 + values[low - digits]) : text.data[i];
-        i += coded ? 2 : 0;
+    if (out == NULL) {
+        return PAWL_SLICE_NONE;
     }
+    (void)memcpy(out, text.bytes > 0 ? text.data : "", text.bytes);
+    size_t bytes = pawl_percent_undo(out, text.bytes);
+    out[bytes] = '\0';
     return pawl_slice_of(out, bytes);
 }
 
@@ -321,7 +299,7 @@ bool pawl_wire_read_look(struct pawl_slice query,
     while (query.bytes > 0) {
         struct pawl_slice value = pawl_slice_cut(&query, '&');
         struct pawl_slice key = pawl_slice_cut(&value, '=');
-        struct pawl_slice text = pawl_arena_copy(arena, pawl_wire_decode(value, arena));
+        struct pawl_slice text = pawl_wire_decode(value, arena);
         if (pawl_slice_equal_str(key, "dir")) {
             ret_asked->place.dir = text.data;
         } else if (pawl_slice_equal_str(key, "repo")) {

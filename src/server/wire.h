@@ -76,7 +76,7 @@ PAWL_MUST_CHECK bool pawl_wire_read_change(struct pawl_slice body,
                                            struct pawl_arena *arena,
                                            struct pawl_limit *ret_limit,
                                            struct pawl_errmsg *msg);
-/* Undoes percent signs, in the arena. */
+/* Undoes percent signs, in the arena, with a NUL behind it. */
 struct pawl_slice pawl_wire_decode(struct pawl_slice text, struct pawl_arena *arena);
 void pawl_wire_write_answer(const struct pawl_lend_request *lend,
                             const struct pawl_lend_answer *answer,

@@ -2,7 +2,7 @@
 # Unit tests of src/base.
 foreach(module
   alloc arena assert buf clock crc32c err fingerprint hash json_get json_read json_write log money
-  prng slice utf8)
+  percent prng slice utf8)
   pawl_unit_test(${module} base)
 endforeach()
 target_link_libraries(test_hash PRIVATE PkgConfig::SODIUM)
