@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_limit.c: `pawl limit`: limits across runs, made, changed, listed and removed. The authority
- * that holds them is asked, and started where it is not there.
+ * cmd_limit.c: `pawl limit`: from options to a limit across runs that is made, changed or removed.
+ * How the authority is asked, and what its answers look like, is in limits.c.
  */
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/money.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/limits.h"
 #include "cli/open.h"
 #include "engine/limit_words.h"
 #include "run/caps.h"
 #include "run/place.h"
-#include "server/contact.h"
 #include "server/wire.h"
 #include "server/zone.h"
 
@@ -32,7 +31,6 @@ enum {
     OPTION_DATA_DIR
 };
 
-enum { TIMEOUT_MS = 10000 };
 #define LENGTH_MS_MAX (INT64_C(3660) * 86400 * 1000)
 
 static const struct pawl_cli_option options[] = {
@@ -56,32 +54,6 @@ static const struct pawl_cli_option remove_options[] = {
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs and limits are kept"},
 };
 
-/* --- Asking -------------------------------------------------------------------------------- */
-
-/* PAWL_EXIT_OK with the body of the answer, or what to return. */
-static int send(const struct pawl_cli_call *call,
-                const struct pawl_datadir *dir,
-                const char *method,
-                struct pawl_slice target,
-                struct pawl_slice body,
-                struct pawl_buf *ret_body)
-{
-    struct pawl_errmsg msg = {""};
-    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = TIMEOUT_MS};
-    struct pawl_contact_answer answer = {.status = 0};
-    pawl_buf_init(&answer.body, PAWL_WIRE_BYTES_MAX);
-    pawl_err err = pawl_contact_send(&contact, method, target, body, &answer, &msg);
-    *ret_body = answer.body;
-    if (pawl_failed(err)) {
-        return pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "%s", msg.text);
-    }
-    if (answer.status != 200) {
-        pawl_wire_read_message(pawl_buf_slice(&answer.body), &msg);
-        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
-    }
-    return PAWL_EXIT_OK;
-}
-
 /* The data directory; made only where something is to be kept in it. */
 static int open_dir(const struct pawl_cli_call *call, bool make, struct pawl_datadir *ret_dir)
 {
@@ -91,187 +63,6 @@ static int open_dir(const struct pawl_cli_call *call, bool make, struct pawl_dat
         err = pawl_datadir_create(ret_dir, &msg);
     }
     return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
-}
-
-/* --- Words --------------------------------------------------------------------------------- */
-
-static const char *amount(uint16_t unit, int64_t value, char out[static PAWL_CAP_TEXT_BYTES])
-{
-    if (value < 0) {
-        value = 0; /* more is spent and lent than a lowered limit has: nothing is left */
-    }
-    return pawl_cap_format(pawl_cap_of_unit(unit), value, out);
-}
-
-/* "$20.00", "500K tokens". */
-static const char *phrase(const struct pawl_limit *limit, int64_t value, char *out)
-{
-    return pawl_cap_phrase(pawl_cap_of_unit(limit->unit), value, out);
-}
-
-static const char *resets(const struct pawl_limit *limit, char out[static PAWL_LIMIT_WORDS_BYTES])
-{
-    char clock[PAWL_LIMIT_WORDS_BYTES];
-    char until[PAWL_LIMIT_WORDS_BYTES];
-    struct pawl_clock machine = pawl_clock_os();
-    int64_t now_us = machine.real_us(machine.arg);
-    if (limit->resets_at_us == 0 || limit->resets_at_us <= now_us) {
-        return "at the first use";
-    }
-    (void)snprintf(out, PAWL_LIMIT_WORDS_BYTES, "%.40s (in %.40s)",
-                   pawl_limit_clock(limit->resets_at_us, now_us, clock),
-                   pawl_limit_until(limit->resets_at_us, now_us, until));
-    return out;
-}
-
-static const char *place(const struct pawl_limit *limit, char out[static PAWL_LIMIT_WORDS_BYTES])
-{
-    (void)snprintf(out, PAWL_LIMIT_WORDS_BYTES, "%s%s%s", pawl_limit_place_name(limit->place),
-                   limit->path[0] != '\0' ? " " : "", limit->path);
-    return out;
-}
-
-static void print_json(const struct pawl_limit *limit)
-{
-    struct pawl_buf line;
-    struct pawl_json_writer writer;
-    pawl_buf_init(&line, PAWL_WIRE_BYTES_MAX);
-    pawl_json_writer_init(&writer, &line);
-    pawl_json_object_begin(&writer);
-    pawl_wire_write_limit(&writer, limit);
-    pawl_json_object_end(&writer);
-    pawl_cli_print_line(&line);
-}
-
-static void add_row(struct pawl_cli_table *table, const struct pawl_limit *limit)
-{
-    char text[PAWL_LIMIT_WORDS_BYTES];
-    char plain[PAWL_LIMIT_WORDS_BYTES];
-    char money[PAWL_CAP_TEXT_BYTES];
-    (void)snprintf(text, sizeof(text), "%u", (unsigned)limit->number);
-    pawl_cli_table_cell(table, text);
-    pawl_cli_table_cell(table, limit->name);
-    pawl_cli_table_cell(table, phrase(limit, limit->amount, money));
-    pawl_cli_table_cell(table, pawl_limit_period(limit, text));
-    pawl_cli_table_cell(table,
-                        pawl_cli_plain(pawl_slice_str(place(limit, text)), plain, sizeof(plain)));
-    pawl_cli_table_cell(table, amount(limit->unit, limit->spent, money));
-    pawl_cli_table_cell(table, limit->held > 0 ? amount(limit->unit, limit->held, money) : "");
-    pawl_cli_table_cell(table, amount(limit->unit, pawl_limit_left(limit), money));
-    pawl_cli_table_cell(table, resets(limit, text));
-}
-
-/* --- Listing ------------------------------------------------------------------------------- */
-
-static const struct pawl_cli_column columns[] = {
-    {"#", true, 0},    {"NAME", false, 32},  {"LIMIT", true, 0},
-    {"PER", false, 0}, {"WHERE", false, 48}, {"SPENT", true, 0},
-    {"HELD", true, 0}, {"LEFT", true, 0},    {"RESETS", false, 0},
-};
-
-typedef void take_limit_fn(void *arg, const struct pawl_limit *limit);
-
-/* The limits of an answer, one after the other. false: it is none. */
-static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg)
-{
-    struct pawl_arena arena;
-    struct pawl_json list;
-    struct pawl_json_limits limits = {.depth_max = 8, .nodes_max = 1 << 20};
-    pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
-    bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &list);
-    uint32_t node = good ? pawl_json_first(&list, pawl_json_get(&list, 0, "limits")) : 0;
-    for (; good && node != PAWL_JSON_NONE; node = pawl_json_next(&list, node)) {
-        struct pawl_limit limit;
-        good = pawl_wire_read_limit(&list, node, &arena, &limit);
-        if (good) {
-            take(arg, &limit);
-        }
-    }
-    pawl_arena_free(&arena);
-    return good;
-}
-
-static void take_json(void *arg, const struct pawl_limit *limit)
-{
-    (void)arg;
-    print_json(limit);
-}
-
-static void take_row(void *arg, const struct pawl_limit *limit)
-{
-    add_row(arg, limit);
-}
-
-static bool print_list(struct pawl_slice body, bool json)
-{
-    if (json) {
-        return each_limit(body, take_json, NULL);
-    }
-    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
-    bool good = each_limit(body, take_row, table);
-    pawl_cli_table_print(table, stdout);
-    return good;
-}
-
-struct naming {
-    pawl_cli_limit_fn *fn;
-    void *arg;
-};
-
-static void take_name(void *arg, const struct pawl_limit *limit)
-{
-    const struct naming *naming = arg;
-    char money[PAWL_CAP_TEXT_BYTES];
-    char period[PAWL_LIMIT_WORDS_BYTES];
-    char about[2 * PAWL_LIMIT_WORDS_BYTES];
-    (void)snprintf(about, sizeof(about), "%s per %s", phrase(limit, limit->amount, money),
-                   pawl_limit_period(limit, period));
-    naming->fn(naming->arg, limit->name, about);
-}
-
-void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, void *arg)
-{
-    struct pawl_errmsg msg = {""};
-    struct naming naming = {.fn = fn, .arg = arg};
-    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = TIMEOUT_MS};
-    struct pawl_contact_answer answer = {.status = 0};
-    pawl_buf_init(&answer.body, PAWL_WIRE_BYTES_MAX);
-    if (pawl_ok(pawl_contact_send(&contact, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE,
-                                  &answer, &msg)) &&
-        answer.status == 200) {
-        (void)each_limit(pawl_buf_slice(&answer.body), take_name, &naming);
-    }
-    pawl_buf_free(&answer.body);
-}
-
-bool pawl_cli_has_limits(const struct pawl_datadir *dir)
-{
-    struct pawl_contact contact = {.data_dir = dir->path};
-    return pawl_contact_has_limits(&contact);
-}
-
-static int print_limits(const struct pawl_cli_call *call,
-                        const struct pawl_datadir *dir,
-                        const char *before,
-                        bool json)
-{
-    struct pawl_buf body;
-    int status = send(call, dir, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE, &body);
-    if (status == PAWL_EXIT_OK) {
-        fputs(before, stdout);
-        if (!print_list(pawl_buf_slice(&body), json)) {
-            status = pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "the answer cannot be read");
-        }
-    }
-    pawl_buf_free(&body);
-    return status;
-}
-
-int pawl_cli_print_limits(const struct pawl_cli_call *call,
-                          const struct pawl_datadir *dir,
-                          const char *before)
-{
-    return print_limits(call, dir, before, false);
 }
 
 static int list_limits(const struct pawl_cli_call *call)
@@ -288,7 +79,7 @@ static int list_limits(const struct pawl_cli_call *call)
         }
         return PAWL_EXIT_OK;
     }
-    return print_limits(call, &dir, "", json);
+    return pawl_cli_print_limits(call, &dir, "", json);
 }
 
 /* --- Setting ------------------------------------------------------------------------------- */
@@ -405,42 +196,25 @@ static int take_place(const struct pawl_cli_call *call, struct pawl_limit *limit
                : pawl_cli_error(call, PAWL_EXIT_REFUSED, "the path is too long for a limit");
 }
 
-static int tell_set(const struct pawl_cli_call *call, struct pawl_slice body)
+static void tell_set(const struct pawl_limit *limit, int64_t before)
 {
-    struct pawl_arena arena;
-    struct pawl_json json;
-    struct pawl_limit limit;
-    struct pawl_json_limits limits = {.depth_max = 8, .nodes_max = 4096};
-    pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
-    bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &json) &&
-                pawl_wire_read_limit(&json, 0, &arena, &limit);
-    int64_t before =
-        good ? pawl_json_count_or(&json, pawl_json_get(&json, 0, "limit_before"), -1) : -1;
-    pawl_arena_free(&arena);
-    if (!good) {
-        return pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "the answer cannot be read");
-    }
-    if (pawl_cli_has(call, OPTION_JSON)) {
-        print_json(&limit);
-        return PAWL_EXIT_OK;
-    }
     char text[PAWL_LIMIT_WORDS_BYTES];
     char where[PAWL_LIMIT_WORDS_BYTES];
     char when[PAWL_LIMIT_WORDS_BYTES];
     char money[PAWL_CAP_TEXT_BYTES];
-    printf("%s: %s per %s %s", limit.name, phrase(&limit, limit.amount, money),
-           pawl_limit_period(&limit, text), pawl_limit_where(&limit, where));
+    printf("%s: %s per %s %s", limit->name,
+           pawl_cap_phrase(pawl_cap_of_unit(limit->unit), limit->amount, money),
+           pawl_limit_period(limit, text), pawl_limit_where(limit, where));
     if (before >= 0) {
-        printf(", before %s", amount(limit.unit, before, money));
+        printf(", before %s", pawl_cli_limit_amount(limit->unit, before, money));
     }
-    printf("; %s spent", amount(limit.unit, limit.spent, money));
-    if (limit.spent >= limit.amount) {
+    printf("; %s spent", pawl_cli_limit_amount(limit->unit, limit->spent, money));
+    if (limit->spent >= limit->amount) {
         printf(", so nothing is left");
-    } else if (pawl_limit_left(&limit) <= 0) {
+    } else if (pawl_limit_left(limit) <= 0) {
         printf(", the rest is lent to runs");
     }
-    printf("; resets %s\n", resets(&limit, when));
-    return PAWL_EXIT_OK;
+    printf("; resets %s\n", pawl_cli_limit_resets(limit, when));
 }
 
 static int set_limit(const struct pawl_cli_call *call)
@@ -470,20 +244,21 @@ static int set_limit(const struct pawl_cli_call *call)
         return status;
     }
     struct pawl_buf request;
-    struct pawl_buf body;
     struct pawl_json_writer writer;
     pawl_buf_init(&request, PAWL_WIRE_BYTES_MAX);
     pawl_json_writer_init(&writer, &request);
     pawl_json_object_begin(&writer);
     pawl_wire_write_limit(&writer, &limit);
     pawl_json_object_end(&writer);
-    status =
-        send(call, &dir, "POST", PAWL_SLICE(PAWL_WIRE_LIMITS), pawl_buf_slice(&request), &body);
-    if (status == PAWL_EXIT_OK) {
-        status = tell_set(call, pawl_buf_slice(&body));
+    int64_t before = -1;
+    status = pawl_cli_change_limit(call, &dir, "POST", PAWL_SLICE(PAWL_WIRE_LIMITS),
+                                   pawl_buf_slice(&request), &limit, &before);
+    if (status == PAWL_EXIT_OK && pawl_cli_has(call, OPTION_JSON)) {
+        pawl_cli_print_limit_json(&limit);
+    } else if (status == PAWL_EXIT_OK) {
+        tell_set(&limit, before);
     }
     pawl_buf_free(&request);
-    pawl_buf_free(&body);
     return status;
 }
 
@@ -509,38 +284,27 @@ static int run_remove(const struct pawl_cli_call *call)
 {
     struct pawl_datadir dir;
     int status = open_dir(call, false, &dir);
-    struct pawl_contact contact = {.data_dir = dir.path};
-    if (status == PAWL_EXIT_OK && !pawl_contact_has_limits(&contact)) {
+    if (status == PAWL_EXIT_OK && !pawl_cli_has_limits(&dir)) {
         status =
             pawl_cli_error(call, PAWL_EXIT_REFUSED, "there is no limit '%s'", call->operands[0]);
     }
     if (status != PAWL_EXIT_OK) {
         return status;
     }
+    struct pawl_limit limit;
+    int64_t before = -1;
     struct pawl_buf target;
-    struct pawl_buf body;
     pawl_buf_init(&target, PAWL_WIRE_BYTES_MAX);
     pawl_buf_append_str(&target, PAWL_WIRE_LIMITS "/");
-    for (const char *c = call->operands[0]; *c != '\0'; c++) {
-        pawl_buf_printf(&target, "%%%02X", (unsigned)(unsigned char)*c);
-    }
-    status = send(call, &dir, "DELETE", pawl_buf_slice(&target), PAWL_SLICE_NONE, &body);
-    struct pawl_arena arena;
-    struct pawl_json json;
-    struct pawl_limit limit;
-    struct pawl_json_limits limits = {.depth_max = 8, .nodes_max = 4096};
-    pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
-    bool good = status == PAWL_EXIT_OK &&
-                pawl_json_parse(&arena, pawl_buf_slice(&body), PAWL_JSON_LEDGER, limits, &json) &&
-                pawl_wire_read_limit(&json, 0, &arena, &limit);
-    if (good && pawl_cli_has(call, OPTION_JSON)) {
-        print_json(&limit);
-    } else if (good) {
+    pawl_percent_append(&target, call->operands[0]);
+    status = pawl_cli_change_limit(call, &dir, "DELETE", pawl_buf_slice(&target), PAWL_SLICE_NONE,
+                                   &limit, &before);
+    if (status == PAWL_EXIT_OK && pawl_cli_has(call, OPTION_JSON)) {
+        pawl_cli_print_limit_json(&limit);
+    } else if (status == PAWL_EXIT_OK) {
         printf("%s is removed\n", limit.name);
     }
-    pawl_arena_free(&arena);
     pawl_buf_free(&target);
-    pawl_buf_free(&body);
     return status;
 }
 

@@ -161,7 +161,7 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
-    return pawl_cli_has_limits(dir) ? pawl_cli_print_limits(call, dir, "\n") : PAWL_EXIT_OK;
+    return pawl_cli_has_limits(dir) ? pawl_cli_print_limits(call, dir, "\n", false) : PAWL_EXIT_OK;
 }
 
 /* --- One run -------------------------------------------------------------------------------- */

@@ -2,10 +2,6 @@
 /*
  * authority.c: see authority.h. The lock comes first and goes with the process: whoever has it may
  * open the journal and replace a socket that nobody listens behind.
- *
- * As a daemon it begins as a child of a process that exits at once, in a session of its own and
- * with nothing of the caller's open. The caller waits on a pipe for the word that it listens, so it
- * can connect without trying; whoever finds the lock taken learns that there is another.
  */
 #define _GNU_SOURCE
 #include "server/authority.h"
@@ -18,9 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -31,11 +24,12 @@
 #include "engine/engine.h"
 #include "net/server.h"
 #include "server/copy.h"
+#include "server/daemon.h"
 #include "server/lender.h"
 #include "server/routes.h"
 #include "server/settler.h"
 
-enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, LOG_BYTES_MAX = 1 << 20, ADDRESS_BYTES = 64 };
+enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, ADDRESS_BYTES = 64 };
 
 struct authority {
     const struct pawl_authority_options *options;
@@ -314,18 +308,6 @@ static void start_handles(struct authority *authority)
     (void)uv_signal_start(&authority->term, on_term, SIGTERM);
 }
 
-/* `why`: where it did not work. */
-static void tell_ready(struct authority *authority, char word, const char *why)
-{
-    if (authority->ready_fd >= 0) {
-        struct iovec parts[] = {{&word, 1}, {(void *)(uintptr_t)why, strlen(why)}};
-        ssize_t written = writev(authority->ready_fd, parts, PAWL_ARRAY_LEN(parts));
-        (void)written; /* Nobody may be left who waits. */
-        (void)close(authority->ready_fd);
-        authority->ready_fd = -1;
-    }
-}
-
 static void close_handle(uv_handle_t *handle, void *arg)
 {
     struct authority *authority = arg;
@@ -395,13 +377,14 @@ static pawl_err serve(struct authority *authority, struct pawl_errmsg *msg)
         err = listen_on_socket(authority, msg);
     }
     if (pawl_ok(err)) {
-        tell_ready(authority, 'r', "");
+        pawl_daemon_tell(&authority->ready_fd, PAWL_OK, "");
         authority->quiet_since_ms = uv_now(&authority->loop);
         (void)uv_run(&authority->loop, UV_RUN_DEFAULT);
     }
     return err;
 }
 
+/* Its errors are told to whoever waits behind `ready_fd`, too. */
 static pawl_err
 run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errmsg *msg)
 {
@@ -415,117 +398,12 @@ run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errm
     authority->ready_fd = ready_fd;
     pawl_err err = serve(authority, msg);
     close_all(authority);
-    /* Whoever found another in its place knows enough. */
-    tell_ready(authority, err.code == PAWL_ERR_LOCKED ? 'l' : 'f',
-               pawl_failed(err) ? msg->text : "");
+    pawl_daemon_tell(&authority->ready_fd, err, msg->text);
     pawl_free(authority);
     return err;
 }
 
-/* --- Leaving the caller -------------------------------------------------------------------- */
-
-static void open_log(const struct pawl_authority_options *options)
-{
-    char path[PAWL_AUTHORITY_PATH_BYTES];
-    struct stat found;
-    int bytes = snprintf(path, sizeof(path), "%s/%s", options->data_dir, PAWL_AUTHORITY_DIR);
-    if (bytes < 0 || (size_t)bytes + sizeof("/log") > sizeof(path)) {
-        return;
-    }
-    (void)mkdir(path, 0700);
-    (void)memcpy(path + bytes, "/log", sizeof("/log"));
-    bool too_long = stat(path, &found) == 0 && found.st_size > LOG_BYTES_MAX;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | (too_long ? O_TRUNC : 0), 0600);
-    if (fd >= 0) {
-        (void)dup2(fd, STDERR_FILENO);
-        (void)close(fd);
-    }
-}
-
-static void let_go(int ready_fd)
-{
-    int null_fd = open("/dev/null", O_RDWR);
-    if (null_fd >= 0) {
-        (void)dup2(null_fd, STDIN_FILENO);
-        (void)dup2(null_fd, STDOUT_FILENO);
-        (void)dup2(null_fd, STDERR_FILENO);
-    }
-    for (int fd = STDERR_FILENO + 1; fd < ready_fd; fd++) {
-        (void)close(fd);
-    }
-    (void)syscall(SYS_close_range, (unsigned int)ready_fd + 1, ~0u, 0);
-    (void)umask(077);
-    int moved = chdir("/"); /* so that no file system is held */
-    (void)moved;
-}
-
-/* An end by a signal is the terminal's or the caller's business; this process is nobody's job. */
-static void forget_signals(void)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGQUIT, SIG_IGN);
-}
-
-static pawl_err wait_for_word(int fd, pid_t child, struct pawl_errmsg *msg)
-{
-    char answer[sizeof(msg->text) + 2] = "f";
-    ssize_t bytes = 0;
-    do {
-        bytes = read(fd, answer, sizeof(answer) - 1);
-    } while (bytes < 0 && errno == EINTR);
-    answer[bytes > 0 ? bytes : 1] = '\0';
-    (void)waitpid(child, NULL, 0);
-    if (answer[0] == 'r') {
-        return PAWL_OK;
-    }
-    if (answer[0] == 'l') {
-        pawl_errmsg_set(msg, "an authority is running");
-        return PAWL_ERR(LOCKED);
-    }
-    pawl_errmsg_set(msg, "the authority did not start%s%.400s", answer[1] != '\0' ? ": " : "",
-                    answer + 1);
-    return PAWL_ERR(UNREACHABLE);
-}
-
-/* In the first child: leads a session, and lets the process that stays have no chance to. */
-static void begin_daemon(const struct pawl_authority_options *options, int ready_fd)
-{
-    (void)setsid();
-    pid_t pid = fork();
-    if (pid != 0) {
-        _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
-    let_go(ready_fd);
-    open_log(options);
-    forget_signals();
-    struct pawl_errmsg msg = {""};
-    pawl_err err = run(options, ready_fd, &msg);
-    if (pawl_failed(err) && err.code != PAWL_ERR_LOCKED) {
-        pawl_log(PAWL_LOG_ERROR, "the authority did not start: %s", msg.text);
-    }
-    _exit(pawl_ok(err) ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
 pawl_err pawl_authority_main(const struct pawl_authority_options *options, struct pawl_errmsg *msg)
 {
-    if (!options->daemon) {
-        return run(options, -1, msg);
-    }
-    int pair[2];
-    if (pipe2(pair, O_CLOEXEC) != 0) {
-        return from_errno("a pipe", msg);
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)close(pair[0]);
-        begin_daemon(options, pair[1]);
-    }
-    (void)close(pair[1]);
-    pawl_err err = pid > 0 ? wait_for_word(pair[0], pid, msg) : from_errno("a process", msg);
-    (void)close(pair[0]);
-    return err;
+    return options->daemon ? pawl_daemon_start(options, run, msg) : run(options, -1, msg);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lender_priv.h: what the two halves of the lender share: limits.c knows the limits, lender.c lends
- * on them.
+ * lender_priv.h: what the parts of the lender share: limits.c knows the limits, limit_change.c
+ * changes them, lender.c lends on them.
  */
 #ifndef PAWL_SERVER_LENDER_PRIV_H
 #define PAWL_SERVER_LENDER_PRIV_H
@@ -38,5 +38,15 @@ enum { PAWL_LIMIT_VALUE_BYTES = PAWL_VALUE_BYTES_MAX + 1 };
 struct pawl_dimension pawl_lender_dimension(const struct pawl_limit *limit,
                                             char name[static PAWL_NAME_BYTES_MAX],
                                             char value[static PAWL_LIMIT_VALUE_BYTES]);
+/* Runs that look at the marker's time see that limits have changed. */
+void pawl_lender_touch_marker(struct pawl_lender *lender);
+/* Makes it, or removes it. */
+PAWL_MUST_CHECK pawl_err pawl_lender_set_marker(const struct pawl_lender *lender,
+                                                bool there,
+                                                struct pawl_errmsg *msg);
+/* Defines the limit's time zone in the ledger, if it has one, and sets its number. */
+PAWL_MUST_CHECK pawl_err pawl_lender_use_zone(struct pawl_lender *lender,
+                                              struct pawl_limit *limit,
+                                              struct pawl_errmsg *msg);
 
 #endif
