@@ -112,15 +112,14 @@ static struct payer payer_of(const struct pawl_agent_request *request, struct pa
 {
     struct payer payer = {
         .path = "openai/v1",
-        .why = "the gateway's address, the user's own key, plain HTTP, no retries of its own",
+        .why = "the gateway's address, the user's own key, plain HTTP",
     };
     enum login login = read_login(request, plan);
     if (is_set(request, "CODEX_API_KEY")) {
         payer.key = "CODEX_API_KEY";
     } else if (login == LOGIN_CHATGPT) {
         payer.path = "chatgpt";
-        payer.why = "the gateway's address, the user's ChatGPT plan, plain HTTP, no retries of its "
-                    "own";
+        payer.why = "the gateway's address, the user's ChatGPT plan, plain HTTP";
         pawl_agent_note(plan, "Codex calls under a ChatGPT plan: dollars are what its calls would "
                               "cost at list prices, and no ceiling can be put on an answer there");
     } else if (is_set(request, "OPENAI_API_KEY")) {
@@ -145,10 +144,8 @@ put_provider(const struct pawl_agent_request *request, struct pawl_agent_plan *p
     pawl_buf_append_str(&value, "model_providers.pawl={name=\"OpenAI through pawl\",base_url=");
     put_text(&value, pawl_agent_text(plan, "%.*s-/%s", host_bytes, request->address, payer.path));
     pawl_buf_append_str(&value, ",env_http_headers={\"x-pawl-key\"=\"" KEY_VARIABLE "\"}");
-    /* A refusal is final; and a stream that broke off is for the user to ask for again. */
-    pawl_buf_append_str(&value,
-                        ",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0,"
-                        "supports_websockets=false,");
+    /* Codex's own retries stay, for a provider in trouble: it sends no refusal of pawl's again. */
+    pawl_buf_append_str(&value, ",wire_api=\"responses\",supports_websockets=false,");
     if (payer.key != NULL) {
         pawl_buf_printf(&value, "env_key=\"%s\"}", payer.key);
     } else {

@@ -370,6 +370,20 @@ def a_command_that_hides_it(pawl, agent):
         assert decoy.requests == [] and len(world.model.requests) == 2
 
 
+def codex_outlasts_a_provider_in_trouble(pawl, agent):
+    """Its own retries stay: only what pawl refuses is final."""
+    troubles = [Turn(status=503), Turn(cut=True), Turn(status=500)]
+
+    def play(request):
+        return troubles.pop(0) if troubles else steps(1)(request)
+
+    with world_of(pawl, agent, play) as world:
+        done = world.run()
+        assert done.status == 0 and "All done." in done.stdout, f"{done.status}\n{done.said}"
+        assert [request.turn for request in world.model.requests] == [0, 0, 0, 0, 1], done.said
+        assert world.has("step-0")
+
+
 def codex_goes_on_with_the_key_of_its_login(pawl, agent):
     with world_of(pawl, agent, steps(1)) as world:
         world.write(world.home / ".codex/auth.json", json.dumps(
@@ -438,6 +452,7 @@ OWN = {
         "a login with a key goes on": codex_goes_on_with_the_key_of_its_login,
         "a login with ChatGPT is metered": codex_under_a_plan,
         "a login with ChatGPT is stopped": codex_under_a_plan_is_stopped,
+        "it outlasts a provider in trouble": codex_outlasts_a_provider_in_trouble,
         "no cap on tool calls without its hooks": refused_at_the_start(
             "codex", "--max-tool-calls cannot be kept", options=["--max-tool-calls", "5"],
             arguments=["-c", "hooks.PreToolUse=[]"]),

@@ -31,6 +31,8 @@ class Turn:
     output_tokens: int = 60
     words: int = 0  # more text, streamed piece by piece
     before_end: typing.Optional[typing.Callable] = None  # called before the stream's last event
+    status: int = 200  # any other: an error in place of the answer
+    cut: bool = False  # the connection breaks after the stream's first two events
 
 
 # What is called under a ChatGPT plan, and what it tells with each answer.
@@ -330,6 +332,9 @@ class Model:
             self.changed.notify_all()
         turn = side_turn(request) if request.side else self.play(request)
         request.turn_tokens = turn.input_tokens + turn.output_tokens
+        if turn.status != 200:
+            return handler.whole(turn.status, {"error": {"message": "scripted overload",
+                                                         "type": "server_error"}})
         if path.endswith("generateContent"):
             request.sent = True
             return handler.whole(200, list(dialect.events(request, turn, number))[-1])
@@ -344,12 +349,14 @@ class Model:
         handler.end_headers()
         try:
             events = list(dialect.events(request, turn, number))
-            for event in events:
+            for event in events[:2] if turn.cut else events:
                 if event is events[-1] and turn.before_end is not None:
                     turn.before_end()
                 data = dialect.encode(event).encode()
                 handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
                 handler.wfile.flush()
+            if turn.cut:
+                raise ConnectionResetError
             handler.wfile.write(b"0\r\n\r\n")
             request.sent = True
         except (BrokenPipeError, ConnectionResetError):
