@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * top_layout.c: see top_layout.h. The list is a table whose columns are chosen by width once; the
- * panel below it, and the view of one run, are the same few blocks with more or less room.
+ * panel below it, and the view of one run, are top_panel.c with more or less room.
  */
 #include "cli/top_layout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/attrs.h"
-#include "base/clock.h"
 #include "base/money.h"
 #include "cli/open.h"
 #include "cli/statusline.h"
+#include "cli/top_priv.h"
 #include "run/caps.h"
 
 enum {
-    TEXT_BYTES = 256,
-    PERCENT_COLUMNS = 5, /* " 100%" */
     NAME_LEAST = 12,
-    STATE_WHOLE = 16, /* "stopped: dollars" */
-    PANEL_LINES = 9,  /* title, five caps, the dearest, two calls */
+    PANEL_LINES = 9, /* title, five caps, the dearest, two calls */
     LIST_LEAST = 3,
     WARN_PERMILLE = 750,
     BAD_PERMILLE = 900
@@ -51,21 +47,22 @@ static int64_t held_permille(const struct pawl_glance_cap *cap)
 }
 
 /* At most so many columns, so that the word that matters is not cut. */
-static void state_text(const struct pawl_glance *run, int width, char *out)
+void pawl_top_state(const struct pawl_glance *run, int width, char *out)
 {
-    const char *word = width < STATE_WHOLE ? "" : pawl_cli_unit_word(run->unit);
+    const char *word = width < PAWL_TOP_STATE_WHOLE ? "" : pawl_cli_unit_word(run->unit);
     if (run->ending) {
-        (void)snprintf(out, TEXT_BYTES, "ending");
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "ending");
     } else if (run->asks) {
-        (void)snprintf(out, TEXT_BYTES, "%s", width < STATE_WHOLE ? "asks" : run->question);
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "%s",
+                       width < PAWL_TOP_STATE_WHOLE ? "asks" : run->question);
     } else if (run->latched) {
-        (void)snprintf(out, TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
     } else {
-        (void)snprintf(out, TEXT_BYTES, "running");
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "running");
     }
 }
 
-static bool stands_still(const struct pawl_glance *run)
+bool pawl_top_stands_still(const struct pawl_glance *run)
 {
     return run->ending || run->latched;
 }
@@ -75,34 +72,16 @@ static void left_text(const struct pawl_glance *run, char *out)
     enum pawl_run_cap_index cap;
     int64_t left_ms = 0;
     out[0] = '\0';
-    if (!stands_still(run) && pawl_glance_next_cap(run, &cap, &left_ms)) {
+    if (!pawl_top_stands_still(run) && pawl_glance_next_cap(run, &cap, &left_ms)) {
         (void)pawl_statusline_time(left_ms, out);
     }
 }
 
 /* Cents are enough for what changes every second. */
-static void dollars(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES])
+void pawl_top_dollars(int64_t microcents, char out[static PAWL_MONEY_TEXT_BYTES])
 {
     int64_t cent = PAWL_MICROCENTS_PER_USD / 100;
     pawl_money_format_usd((microcents + cent / 2) / cent * cent, out);
-}
-
-static void amount_text(enum pawl_run_cap_index cap, int64_t amount, char *out)
-{
-    if (cap == PAWL_CAP_USD) {
-        dollars(amount, out);
-    } else if (cap == PAWL_CAP_TIME) {
-        (void)pawl_statusline_time(amount, out);
-    } else if (amount >= 1000000 && (amount >= 10000000 || amount / 100000 % 10 == 0)) {
-        (void)snprintf(out, TEXT_BYTES, "%" PRId64 "M", amount / 1000000);
-    } else if (amount >= 1000000 && amount / 100000 % 10 != 0) {
-        (void)snprintf(out, TEXT_BYTES, "%" PRId64 ".%" PRId64 "M", amount / 1000000,
-                       amount / 100000 % 10);
-    } else if (amount >= 10000) {
-        (void)snprintf(out, TEXT_BYTES, "%" PRId64 "K", amount / 1000);
-    } else {
-        (void)snprintf(out, TEXT_BYTES, "%" PRId64, amount);
-    }
 }
 
 /* --- The list ------------------------------------------------------------------------------- */
@@ -123,7 +102,7 @@ static int needed(const struct columns *columns)
 {
     int width = NAME_LEAST;
     width += columns->state_width > 0 ? columns->state_width + 1 : 0;
-    width += columns->cap_count * (columns->gauge_width + PERCENT_COLUMNS + 1);
+    width += columns->cap_count * (columns->gauge_width + PAWL_TOP_PERCENT_COLUMNS + 1);
     width += columns->burn_width > 0 ? columns->burn_width + 1 : 0;
     width += columns->left_width > 0 ? columns->left_width + 1 : 0;
     width += columns->phase_width > 0 ? columns->phase_width + 1 : 0;
@@ -141,7 +120,7 @@ static int place_column(int *at, int width)
 static void choose_columns(int width, struct columns *ret_columns)
 {
     static const struct columns choices[] = {
-        {.state_width = STATE_WHOLE,
+        {.state_width = PAWL_TOP_STATE_WHOLE,
          .cap_count = 5,
          .gauge_width = 10,
          .burn_width = 9,
@@ -169,7 +148,7 @@ static void choose_columns(int width, struct columns *ret_columns)
     int at = columns.name_width + 1;
     columns.state = place_column(&at, columns.state_width);
     for (int i = 0; i < columns.cap_count; i++) {
-        columns.caps[i] = place_column(&at, columns.gauge_width + PERCENT_COLUMNS);
+        columns.caps[i] = place_column(&at, columns.gauge_width + PAWL_TOP_PERCENT_COLUMNS);
     }
     columns.burn = place_column(&at, columns.burn_width);
     columns.left = place_column(&at, columns.left_width);
@@ -186,7 +165,7 @@ static void put_titles(struct pawl_grid *grid, int row, const struct columns *co
     pawl_grid_text(grid, field, "STATE");
     for (int i = 0; i < columns->cap_count; i++) {
         field.column = columns->caps[i];
-        field.width = columns->gauge_width + PERCENT_COLUMNS;
+        field.width = columns->gauge_width + PAWL_TOP_PERCENT_COLUMNS;
         pawl_grid_text(grid, field, cap_titles[i]);
     }
     field.right = true;
@@ -203,12 +182,12 @@ static void put_titles(struct pawl_grid *grid, int row, const struct columns *co
 }
 
 /* A bar and its percentage. */
-static void put_gauge(struct pawl_grid *grid,
-                      struct pawl_field field,
-                      const struct pawl_glance *run,
-                      enum pawl_run_cap_index cap)
+void pawl_top_put_gauge(struct pawl_grid *grid,
+                        struct pawl_field field,
+                        const struct pawl_glance *run,
+                        enum pawl_run_cap_index cap)
 {
-    char text[TEXT_BYTES];
+    char text[PAWL_TOP_TEXT_BYTES];
     int64_t permille = pawl_glance_permille(run, cap);
     if (run->caps[cap].limit <= 0) {
         return;
@@ -217,7 +196,7 @@ static void put_gauge(struct pawl_grid *grid,
     pawl_grid_gauge(grid, field, permille, held_permille(&run->caps[cap]));
     (void)snprintf(text, sizeof(text), "%" PRId64 "%%", pawl_min_i64(permille / 10, 999));
     field.column += field.width;
-    field.width = PERCENT_COLUMNS;
+    field.width = PAWL_TOP_PERCENT_COLUMNS;
     field.right = true;
     pawl_grid_text(grid, field, text);
 }
@@ -227,11 +206,11 @@ static void put_run(struct pawl_grid *grid,
                     const struct columns *columns,
                     const struct pawl_glance *run)
 {
-    char text[TEXT_BYTES];
-    enum pawl_style style = stands_still(run) ? PAWL_STYLE_DIM : PAWL_STYLE_PLAIN;
+    char text[PAWL_TOP_TEXT_BYTES];
+    enum pawl_style style = pawl_top_stands_still(run) ? PAWL_STYLE_DIM : PAWL_STYLE_PLAIN;
     struct pawl_field field = {.row = row, .width = columns->name_width, .style = style};
     pawl_grid_text(grid, field, pawl_glance_title(run));
-    state_text(run, columns->state_width, text);
+    pawl_top_state(run, columns->state_width, text);
     field.column = columns->state;
     field.width = columns->state_width;
     field.style = run->latched || run->asks ? PAWL_STYLE_BAD : style;
@@ -240,7 +219,7 @@ static void put_run(struct pawl_grid *grid,
     for (int i = 0; i < columns->cap_count; i++) {
         field.column = columns->caps[i];
         field.width = columns->gauge_width;
-        put_gauge(grid, field, run, (enum pawl_run_cap_index)i);
+        pawl_top_put_gauge(grid, field, run, (enum pawl_run_cap_index)i);
     }
     field.right = true;
     field.column = columns->burn;
@@ -281,128 +260,11 @@ static void put_list(const struct pawl_top *top, struct pawl_grid *grid, int row
     }
 }
 
-/* --- One run -------------------------------------------------------------------------------- */
-
-static void
-put_cap(struct pawl_grid *grid, int row, const struct pawl_glance *run, enum pawl_run_cap_index cap)
-{
-    enum { NOUN = 11, GAUGE_LEAST = 8, GAUGE_MOST = 40, AMOUNT = 18, RATE = 12, LEFT = 12 };
-    char spent[TEXT_BYTES];
-    char limit[TEXT_BYTES];
-    char text[3 * TEXT_BYTES];
-    int rest = grid->width - NOUN - PERCENT_COLUMNS - AMOUNT - RATE - LEFT - 4;
-    int gauge = rest < GAUGE_LEAST ? GAUGE_LEAST : rest > GAUGE_MOST ? GAUGE_MOST : rest;
-    struct pawl_field field = {.row = row, .width = NOUN};
-    pawl_grid_text(grid, field, pawl_cap_noun(cap));
-    field.column = NOUN + 1;
-    field.width = gauge;
-    put_gauge(grid, field, run, cap);
-    amount_text(cap, run->caps[cap].spent, spent);
-    amount_text(cap, run->caps[cap].limit, limit);
-    if (cap == PAWL_CAP_USD && run->caps[cap].limit < PAWL_MICROCENTS_PER_USD) {
-        (void)pawl_money_format_usd_short(run->caps[cap].spent, spent);
-        (void)pawl_money_format_usd_short(run->caps[cap].limit, limit);
-    }
-    (void)snprintf(text, sizeof(text), "%s of %s", spent, limit);
-    field.column += gauge + PERCENT_COLUMNS + 1;
-    field.width = AMOUNT;
-    field.right = true;
-    pawl_grid_text(grid, field, text);
-    field.column += AMOUNT + 1;
-    field.width = RATE;
-    field.style = PAWL_STYLE_DIM;
-    if (run->caps[cap].per_minute > 0) {
-        amount_text(cap, run->caps[cap].per_minute, spent);
-        (void)snprintf(text, sizeof(text), "%s/min", spent);
-        pawl_grid_text(grid, field, text);
-    }
-    field.column += RATE + 1;
-    field.width = LEFT;
-    if (run->caps[cap].left_ms >= 0 && !stands_still(run)) {
-        (void)snprintf(text, sizeof(text), "%s left",
-                       pawl_statusline_time(run->caps[cap].left_ms, spent));
-        pawl_grid_text(grid, field, text);
-    }
-}
-
-static void put_call(struct pawl_grid *grid,
-                     int row,
-                     const struct pawl_glance *run,
-                     const struct pawl_recent_call *call,
-                     const char *what)
-{
-    char age[PAWL_STATUSLINE_LEFT_BYTES];
-    char money[PAWL_MONEY_TEXT_BYTES];
-    char tokens[TEXT_BYTES];
-    char text[3 * TEXT_BYTES];
-    int64_t age_ms = pawl_max_i64(run->now_ms - call->at_us / PAWL_US_PER_MS, 0);
-    amount_text(PAWL_CAP_TOKENS, call->tokens, tokens);
-    struct pawl_field field = {.row = row, .width = 11};
-    pawl_grid_text(grid, field, what);
-    (void)snprintf(text, sizeof(text), "%8s ago %9s %6s tokens  %s%s%s",
-                   pawl_statusline_time(age_ms, age),
-                   pawl_money_format_usd_short(call->microcents, money), tokens, call->model,
-                   call->who[0] != '\0' ? "  " : "", call->who);
-    field.column = 12;
-    field.width = grid->width - 12;
-    pawl_grid_text(grid, field, text);
-}
-
-/* Returns the line behind it. */
-static int put_head(struct pawl_grid *grid, int row, const struct pawl_glance *run, bool whole)
-{
-    char state[TEXT_BYTES];
-    char text[PAWL_PATH_BYTES];
-    struct pawl_field field = {.row = row, .width = grid->width, .style = PAWL_STYLE_BOLD};
-    state_text(run, STATE_WHOLE, state);
-    (void)snprintf(text, sizeof(text), "%s  %s  %.200s", run->id, state, pawl_glance_title(run));
-    pawl_grid_text(grid, field, text);
-    if (!whole) {
-        return row + 1;
-    }
-    field.style = PAWL_STYLE_DIM;
-    field.row = ++row;
-    pawl_grid_text(grid, field, run->command);
-    field.row = ++row;
-    (void)snprintf(text, sizeof(text), "in %.3000s", run->cwd);
-    pawl_grid_text(grid, field, text);
-    field.row = ++row;
-    (void)snprintf(text, sizeof(text),
-                   "policy %s, %s, %" PRId64 " call%s, %" PRId64 " under way, %" PRId64
-                   " refused%s%s",
-                   run->policy, run->attended ? "attended" : "unattended", run->calls,
-                   run->calls == 1 ? "" : "s", run->in_flight, run->refusals,
-                   run->phase[0] != '\0' ? ", phase " : "", run->phase);
-    pawl_grid_text(grid, field, text);
-    if (run->message[0] != '\0') {
-        field.style = PAWL_STYLE_BAD;
-        field.row = ++row;
-        pawl_grid_text(grid, field, run->message);
-    }
-    return row + 2;
-}
-
-static void
-put_panel(struct pawl_grid *grid, int row, int end, const struct pawl_glance *run, bool whole)
-{
-    row = put_head(grid, row, run, whole);
-    for (int i = 0; i < PAWL_CAP_COUNT && row < end; i++, row++) {
-        put_cap(grid, row, run, (enum pawl_run_cap_index)i);
-    }
-    row += whole ? 1 : 0;
-    if (run->dearest.id != 0 && row < end) {
-        put_call(grid, row++, run, &run->dearest, "dearest");
-    }
-    for (uint32_t i = 0; i < run->last_count && row < end; i++, row++) {
-        put_call(grid, row, run, &run->last[i], i == 0 ? "last" : "");
-    }
-}
-
 /* --- The whole ------------------------------------------------------------------------------ */
 
 static void put_bar(const struct pawl_top *top, struct pawl_grid *grid)
 {
-    char text[2 * TEXT_BYTES];
+    char text[2 * PAWL_TOP_TEXT_BYTES];
     char spent[PAWL_MONEY_TEXT_BYTES];
     char rate[PAWL_MONEY_TEXT_BYTES];
     int64_t spent_sum = 0;
@@ -411,8 +273,8 @@ static void put_bar(const struct pawl_top *top, struct pawl_grid *grid)
         spent_sum += top->runs[i].caps[PAWL_CAP_USD].spent;
         rate_sum += top->runs[i].caps[PAWL_CAP_USD].per_minute;
     }
-    dollars(spent_sum, spent);
-    dollars(rate_sum, rate);
+    pawl_top_dollars(spent_sum, spent);
+    pawl_top_dollars(rate_sum, rate);
     (void)snprintf(text, sizeof(text), "pawl top  %u live  %s spent  %s/min  by %s",
                    (unsigned)top->count, spent, rate, pawl_top_sort_name(top->sort));
     pawl_grid_line(grid, 0, PAWL_STYLE_TITLE, false);
@@ -446,14 +308,14 @@ void pawl_top_layout(const struct pawl_top *top, struct pawl_grid *grid)
         put_keys(top, grid);
     }
     if (top->detail && any) {
-        put_panel(grid, 1, end, &top->runs[top->selected], true);
+        pawl_top_put_panel(grid, 1, end, &top->runs[top->selected], true);
         return;
     }
     int panel = top->interactive && any ? PANEL_LINES + 1 : 0;
     panel = end - 1 - panel < LIST_LEAST + 1 ? 0 : panel;
     put_list(top, grid, 1, end - 1 - panel);
     if (panel > 0) {
-        put_panel(grid, end - PANEL_LINES, end, &top->runs[top->selected], false);
+        pawl_top_put_panel(grid, end - PANEL_LINES, end, &top->runs[top->selected], false);
     }
 }
 

@@ -2,8 +2,10 @@
 /*
  * borrow_priv.h: what the files of the borrower share.
  *
- *   borrow.c        the authority that the gateway sees: reserves that wait; the heartbeat
+ *   borrow.c        a borrower's life; the heartbeat
+ *   borrow_wait.c   what the gateway submits: reserves that wait
  *   borrow_quote.c  what the limits leave: quotes, refusals
+ *   borrow_budget.c the budget that what is lent goes into; what the lender says of limits
  *   borrow_slices.c slices: drawn, prolonged, given back
  *   borrow_lent.c   what a journal says of them
  */
@@ -19,7 +21,8 @@ enum {
     PAWL_BORROW_HUNGRY_MS = 1000,    /* … while something is refused */
     PAWL_BORROW_HUNGRY_FOR_MS = 60 * 1000,
     PAWL_BORROW_RETRY_MS = 1000,
-    PAWL_BORROW_BURN_MS = 60 * 1000
+    PAWL_BORROW_BURN_MS = 60 * 1000,
+    PAWL_BORROW_NOTE_BYTES = 192
 };
 
 enum pawl_slice_state {
@@ -108,6 +111,10 @@ struct pawl_borrower {
 
 /* --- borrow.c --- */
 
+void pawl_borrow_check_end(struct pawl_borrower *borrower);
+
+/* --- borrow_wait.c --- */
+
 /* Lets those who wait have what has come, or tells them that nothing does. */
 void pawl_borrow_serve(struct pawl_borrower *borrower);
 void pawl_borrow_submit(struct pawl_authority *authority,
@@ -135,21 +142,27 @@ int64_t pawl_borrow_lender_left(const struct pawl_borrow_unit *unit);
 int64_t pawl_borrow_own_left(const struct pawl_borrow_unit *unit);
 int64_t pawl_borrow_now_us(const struct pawl_borrower *borrower);
 
+/* --- borrow_budget.c --- */
+
+/* Puts more into the unit's budget, takes off it, or sets it. Returns the code, known at once. */
+uint16_t pawl_borrow_fund(struct pawl_borrow_unit *unit,
+                          enum pawl_fund_kind kind,
+                          int64_t amount,
+                          const char *note);
+/* What the lender says of the limits, to all units or to one. true: there is more than before where
+ * there was too little. */
+bool pawl_borrow_hear(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
+bool pawl_borrow_hear_unit(struct pawl_borrow_unit *unit, const struct pawl_lend_answer *answer);
+/* Nobody answered, or somebody did. */
+void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
+
 /* --- borrow_slices.c --- */
 
-/* Makes the unit's budget where there is none. */
-void pawl_borrow_bind(struct pawl_borrow_unit *unit);
 /* Asks for at least so much; nothing while a question is under way. */
 void pawl_borrow_draw(struct pawl_borrow_unit *unit, int64_t at_least);
 /* Something was spent, or has come: draws ahead, closes what is used up, tells. */
 void pawl_borrow_consider(struct pawl_borrow_unit *unit);
-/* What the lender says of the limits, to all units. true: there is more than before where there was
- * too little. */
-bool pawl_borrow_hear(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
-/* Nobody answered, or somebody did. */
-void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer);
 /* `wanted`: somebody else lacks it, so what is free goes back. */
 void pawl_borrow_tick_unit(struct pawl_borrow_unit *unit, bool wanted);
-void pawl_borrow_check_end(struct pawl_borrower *borrower);
 
 #endif

@@ -18,147 +18,6 @@
 #include "base/log.h"
 #include "engine/borrow_priv.h"
 
-enum { NOTE_BYTES = 192 };
-
-/* --- The budget ---------------------------------------------------------------------------- */
-
-struct own_op {
-    struct pawl_op op;
-    struct pawl_borrower *borrower;
-};
-
-static void on_own(struct pawl_op *op)
-{
-    struct own_op *own = op->arg;
-    PAWL_ASSERT(own->borrower->open_ops > 0);
-    if (op->result.code != PAWL_RESULT_OK) {
-        pawl_log(PAWL_LOG_ERROR, "borrowing: %s", pawl_result_meaning(op->result.code));
-    }
-    own->borrower->open_ops--;
-    pawl_free(own);
-}
-
-/* An operation that nobody waits for. Returns its code, which is known at once. */
-static uint16_t submit(struct pawl_borrower *borrower, const struct pawl_command *command)
-{
-    struct own_op *own = pawl_alloc_zeroed(1, sizeof(*own));
-    if (own == NULL) {
-        return PAWL_RESULT_LIMIT_REACHED;
-    }
-    *own = (struct own_op){.op = {.done = on_own, .arg = own, .lazy = true}, .borrower = borrower};
-    borrower->open_ops++;
-    pawl_engine_submit(borrower->options.engine, command, &own->op);
-    return own->op.result.code;
-}
-
-static uint16_t
-fund(struct pawl_borrow_unit *unit, enum pawl_fund_kind kind, int64_t amount, const char *note)
-{
-    struct pawl_command command = {
-        .type = PAWL_COMMAND_BUDGET_FUND,
-        .metadata = pawl_slice_str(note),
-        .u.budget_fund = {.budget = unit->budget, .kind = (uint8_t)kind, .amount = amount},
-    };
-    return submit(unit->borrower, &command);
-}
-
-static void fund_lifted(struct pawl_borrow_unit *unit, int64_t amount)
-{
-    char note[NOTE_BYTES];
-    (void)snprintf(note, sizeof(note), "{\"unit\":\"%s\",\"lifted\":%s}",
-                   pawl_unit_name(unit->unit), unit->lifted ? "true" : "false");
-    (void)fund(unit, PAWL_FUND_RESET, amount, note);
-}
-
-void pawl_borrow_bind(struct pawl_borrow_unit *unit)
-{
-    struct pawl_borrower *borrower = unit->borrower;
-    const struct pawl_subject *subject = borrower->options.subject;
-    struct pawl_window lifetime = {.kind = PAWL_WINDOW_LIFETIME};
-    struct pawl_command create = {
-        .type = PAWL_COMMAND_BUDGET_CREATE,
-        .u.budget_create = {.unit = unit->unit, .mode = PAWL_BUDGET_ENFORCE, .window = lifetime},
-    };
-    struct pawl_scope_name *scope = &create.u.budget_create.scope;
-    scope->levels[PAWL_LEVEL_TENANT] = subject->levels[PAWL_LEVEL_TENANT];
-    scope->dimension =
-        (struct pawl_dimension){PAWL_SLICE(PAWL_LENT_DIMENSION), PAWL_SLICE(PAWL_LENT_VALUE)};
-    unit->bound = true;
-    if (unit->budget == 0) {
-        (void)submit(borrower, &create);
-        bool there = pawl_core_budget_find(pawl_engine_core(borrower->options.engine), scope,
-                                           PAWL_SLICE_NONE, unit->unit, &lifetime, &unit->budget);
-        PAWL_ASSERT(there || pawl_engine_poisoned(borrower->options.engine));
-        unit->burn_since_us = pawl_borrow_now_us(borrower);
-        unit->burn = -1;
-    } else if (unit->lifted) {
-        struct pawl_budget_view view = pawl_borrow_view(unit);
-        unit->lifted = false;
-        fund_lifted(unit, view.spent + view.reserved);
-    }
-}
-
-/* No limit counts this unit any more: what the run's own caps leave may be spent. */
-static void lift(struct pawl_borrow_unit *unit)
-{
-    if (!unit->lifted && unit->budget != 0) {
-        unit->lifted = true;
-        unit->refused = false;
-        unit->kept = 0;
-        fund_lifted(unit, PAWL_AMOUNT_MAX);
-    }
-}
-
-/* --- What is heard ------------------------------------------------------------------------- */
-
-void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer)
-{
-    borrower->unreachable = pawl_failed(answer->err);
-    if (borrower->unreachable) {
-        memcpy(borrower->why, answer->why, sizeof(borrower->why));
-        return;
-    }
-    for (size_t i = 0; i < PAWL_BORROW_UNITS; i++) {
-        borrower->units[i].retry_us = 0;
-    }
-}
-
-static bool hear_unit(struct pawl_borrow_unit *unit, const struct pawl_lend_answer *answer)
-{
-    int64_t left_before = pawl_borrow_lender_left(unit);
-    bool was_short = unit->refused || unit->pressed_us != 0;
-    bool was_lifted = unit->lifted;
-    unit->limit_count = 0;
-    for (uint32_t i = 0; i < answer->limit_count; i++) {
-        if (answer->limits[i].unit == unit->unit) {
-            unit->limits[unit->limit_count++] = answer->limits[i];
-        }
-    }
-    unit->told_then = unit->told;
-    unit->lent_then = 0;
-    for (struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
-        unit->lent_then += slice->granted;
-    }
-    if (unit->limit_count > 0) {
-        pawl_borrow_bind(unit);
-    } else {
-        lift(unit);
-    }
-    pawl_borrow_park(unit);
-    bool more = pawl_borrow_lender_left(unit) > left_before || (unit->lifted && !was_lifted);
-    unit->refused = unit->refused && !more;
-    return was_short && more;
-}
-
-bool pawl_borrow_hear(struct pawl_borrower *borrower, const struct pawl_lend_answer *answer)
-{
-    bool more = false;
-    for (size_t i = 0; i < PAWL_BORROW_UNITS; i++) {
-        more = hear_unit(&borrower->units[i], answer) || more;
-    }
-    return more;
-}
-
 /* --- Drawing ------------------------------------------------------------------------------- */
 
 /* A tenth of what the run may still take, and at most what it spent in a minute. */
@@ -226,12 +85,12 @@ static void take_slice(struct pawl_borrow_unit *unit, const struct pawl_lend_ans
     if (answer->ttl_ms <= 0) {
         return; /* It was drawn before, and has expired unused: that is told. */
     }
-    char note[NOTE_BYTES];
+    char note[PAWL_BORROW_NOTE_BYTES];
     (void)snprintf(note, sizeof(note),
                    "{\"slice\":\"%s\",\"unit\":\"%s\",\"number\":%llu,\"granted\":%lld}", slice->id,
                    pawl_unit_name(unit->unit), (unsigned long long)unit->number,
                    (long long)slice->granted);
-    if (fund(unit, PAWL_FUND_CREDIT, slice->granted, note) == PAWL_RESULT_OK) {
+    if (pawl_borrow_fund(unit, PAWL_FUND_CREDIT, slice->granted, note) == PAWL_RESULT_OK) {
         slice->state = PAWL_SLICE_OPEN;
         slice->renew_us = renew_at(unit, answer->ttl_ms);
     }
@@ -259,7 +118,7 @@ static void on_drawn(struct pawl_lend_ask *ask)
         unit->number--; /* A refusal is not remembered, and numbers have no gaps (A6). */
     }
     if (answer->code != PAWL_RESULT_GONE) {
-        (void)hear_unit(unit, answer);
+        (void)pawl_borrow_hear_unit(unit, answer);
     }
     bool refused =
         answer->code == PAWL_RESULT_BUDGET_EXCEEDED || answer->code == PAWL_RESULT_CAP_EXCEEDED;
@@ -306,7 +165,7 @@ static void close_slice(struct pawl_borrow_slice *slice, int64_t spent)
     struct pawl_borrow_unit *unit = slice->unit;
     struct pawl_engine *engine = unit->borrower->options.engine;
     int64_t returned = slice->granted - spent;
-    char note[NOTE_BYTES];
+    char note[PAWL_BORROW_NOTE_BYTES];
     PAWL_ASSERT(slice->state == PAWL_SLICE_OPEN && spent >= 0);
     slice->op = (struct pawl_op){.done = on_closed, .arg = slice};
     slice->state = PAWL_SLICE_CLOSING;
