@@ -3,7 +3,9 @@
 add_test(NAME tools/routes COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/routes_gate.py)
 pawl_unit_test(price_tier gateway)
 pawl_unit_test(price gateway)
-target_compile_definitions(test_price PRIVATE PRICES_PATH="${CMAKE_SOURCE_DIR}/data/prices.json")
+pawl_unit_test(price_book gateway)
+target_compile_definitions(test_price_book PRIVATE
+  PRICES_PATH="${CMAKE_SOURCE_DIR}/data/prices.json")
 pawl_unit_test(usage gateway)
 pawl_unit_test(quota gateway)
 pawl_unit_test(vendor gateway)
@@ -22,7 +24,8 @@ pawl_unit_test(escalation gateway)
 pawl_unit_test(estimate gateway)
 pawl_unit_test(estimate_tokens gateway)
 # The gateway on its own, for the black-box suites of tests/http.
-add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c)
+add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c
+  ${CMAKE_SOURCE_DIR}/tests/http/gateway_host_options.c)
 target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)
 pawl_unit_test(gateway_request gateway)
 pawl_unit_test(request_responses gateway)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 pawl_unit_test(run_agents run)
+target_sources(test_run_agents PRIVATE ${CMAKE_SOURCE_DIR}/tests/lib/agent_world.c)
 pawl_unit_test(run_accounts run)
 pawl_unit_test(run_caps run)
 pawl_unit_test(run_card run)

@@ -26,58 +26,16 @@
 
 #include "base/assert.h"
 #include "base/json.h"
-#include "engine/engine.h"
-#include "gateway/gateway.h"
+#include "gateway_host.h"
 #include "journal/journal.h"
 
-enum { LINE_BYTES_MAX = 4096, OUT_BYTES_MAX = 1 << 20 };
+enum { OUT_BYTES_MAX = 1 << 20 };
 
 #define RUN_ID "run_test0000000000"
 #define SECRET "test-secret-of-the-gateway-host"
 
 static const uint16_t units[] = {PAWL_UNIT_USD_MICROCENTS, PAWL_UNIT_TOKENS, PAWL_UNIT_TOOL_CALLS,
                                  PAWL_UNIT_ITERATIONS};
-
-struct host {
-    uv_loop_t loop;
-    uv_check_t check;
-    uv_prepare_t prepare;
-    uv_async_t wake;
-    uv_timer_t due;
-    int64_t due_at_us; /* INT64_MAX: it is not set */
-    uv_pipe_t input;
-    struct pawl_engine *engine;
-    struct pawl_http_client *client;
-    const char *ca_file; /* NULL: the system's */
-    bool use_proxy;
-    struct pawl_http_server *server;
-    struct pawl_price_book *prices;
-    struct pawl_gateway *gateway;
-    struct pawl_subject subject;
-    struct pawl_command open; /* SESSION_OPEN with the caps */
-    struct pawl_op op;
-    struct pawl_gateway_options options;
-    FILE *records;
-    uint64_t settled;
-    bool inline_commit;
-    bool always_thread;
-    bool quitting;
-    size_t line_bytes;
-    char line[LINE_BYTES_MAX];
-};
-
-static _Noreturn void die(const char *what, const struct pawl_errmsg *msg)
-{
-    (void)fprintf(stderr, "gateway_host: %s: %s\n", what, msg != NULL ? msg->text : "failed");
-    exit(1);
-}
-
-static void need(bool fine, const char *what)
-{
-    if (!fine) {
-        die(what, NULL);
-    }
-}
 
 static void print_line(struct pawl_buf *out)
 {
@@ -92,7 +50,7 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 {
     (void)arg;
     (void)err;
-    die("the journal", msg);
+    host_die("the journal", msg);
 }
 
 static void on_wake_thread(void *arg)
@@ -204,7 +162,7 @@ static void open_engine(struct host *host, const char *dir)
         err = pawl_journal_sqlite_open(&files, &journal, &msg);
     }
     if (pawl_failed(err)) {
-        die("journal", &msg);
+        host_die("journal", &msg);
     }
     struct pawl_engine_options options = {
         .journal = journal,
@@ -221,7 +179,7 @@ static void open_engine(struct host *host, const char *dir)
         .fatal_arg = host,
     };
     if (pawl_failed(pawl_engine_open(&options, &host->engine, &msg))) {
-        die("engine", &msg);
+        host_die("engine", &msg);
     }
 }
 
@@ -296,7 +254,7 @@ static void on_settled(void *arg, const struct pawl_gateway_settled *settled)
 static void print_word(const char *word)
 {
     struct pawl_buf out;
-    pawl_buf_init(&out, LINE_BYTES_MAX);
+    pawl_buf_init(&out, HOST_LINE_BYTES_MAX);
     pawl_buf_printf(&out, "{\"%s\":true}", word);
     print_line(&out);
 }
@@ -313,7 +271,7 @@ static void on_idle(void *arg)
 static void on_command_done(struct pawl_op *op)
 {
     struct host *host = op->arg;
-    need(op->result.code == PAWL_RESULT_OK, "a command on standard input");
+    host_need(op->result.code == PAWL_RESULT_OK, "a command on standard input");
     pawl_gateway_unlatch(host->gateway);
     print_word("done");
 }
@@ -368,7 +326,7 @@ static void on_line(struct host *host, const char *line)
         host->quitting = true;
         pawl_gateway_settle_all(host->gateway, 1000, on_idle, host);
     } else {
-        die("a word that is not known", NULL);
+        host_die("a word that is not known", NULL);
     }
 }
 
@@ -408,8 +366,8 @@ static void on_opened(struct pawl_op *op)
 {
     struct host *host = op->arg;
     struct pawl_errmsg msg = {.text = ""};
-    need(op->result.code == PAWL_RESULT_OK || op->result.code == PAWL_RESULT_ALREADY_EXISTS,
-         "session");
+    host_need(op->result.code == PAWL_RESULT_OK || op->result.code == PAWL_RESULT_ALREADY_EXISTS,
+              "session");
     struct pawl_http_server_options options = {
         .loop = &host->loop,
         .limits = PAWL_HTTP_LIMITS_DEFAULT,
@@ -417,120 +375,13 @@ static void on_opened(struct pawl_op *op)
         .handler = pawl_gateway_handle,
         .arg = host->gateway,
     };
-    need(pawl_ok(pawl_http_server_new(&options, &host->server)), "server");
+    host_need(pawl_ok(pawl_http_server_new(&options, &host->server)), "server");
     uint16_t port = 0;
     if (pawl_failed(pawl_http_server_listen_tcp(host->server, "127.0.0.1", 0, &port, &msg))) {
-        die("listen", &msg);
+        host_die("listen", &msg);
     }
     (void)printf("{\"port\":%u,\"secret\":\"" SECRET "\",\"pid\":%d}\n", port, (int)getpid());
     (void)fflush(stdout);
-}
-
-static void add_cap(struct host *host, uint16_t unit, const char *value)
-{
-    struct pawl_command_session_open *open = &host->open.u.session_open;
-    uint64_t amount = 0;
-    need(pawl_slice_to_u64(pawl_slice_str(value), &amount), "a cap");
-    open->caps[open->cap_count++] =
-        (struct pawl_session_cap){.unit = unit, .amount = (int64_t)amount};
-}
-
-static uint32_t number_of(const char *value)
-{
-    uint64_t number = 0;
-    need(pawl_slice_to_u64(pawl_slice_str(value), &number) && number <= UINT32_MAX, "a number");
-    return (uint32_t)number;
-}
-
-static void add_prices(struct host *host, const char *path)
-{
-    struct pawl_errmsg msg = {.text = ""};
-    if (pawl_failed(pawl_price_book_load_overrides(host->prices, path, &msg))) {
-        die("prices", &msg);
-    }
-    host->options.prices_path = path;
-}
-
-static enum pawl_gateway_modes modes_of(const char *value)
-{
-    struct pawl_slice word = pawl_slice_str(value);
-    need(pawl_slice_equal_str(word, "auto") || pawl_slice_equal_str(word, "ceiling") ||
-             pawl_slice_equal_str(word, "extend"),
-         "a mode");
-    return pawl_slice_equal_str(word, "auto")      ? PAWL_GATEWAY_MODES_BOTH
-           : pawl_slice_equal_str(word, "ceiling") ? PAWL_GATEWAY_MODES_CEILING
-                                                   : PAWL_GATEWAY_MODES_EXTEND;
-}
-
-static void set_option(struct host *host, const char *name, const char *value)
-{
-    struct pawl_slice word = pawl_slice_str(name);
-    if (pawl_slice_equal_str(word, "usd")) {
-        add_cap(host, PAWL_UNIT_USD_MICROCENTS, value);
-    } else if (pawl_slice_equal_str(word, "tokens")) {
-        add_cap(host, PAWL_UNIT_TOKENS, value);
-    } else if (pawl_slice_equal_str(word, "tools")) {
-        add_cap(host, PAWL_UNIT_TOOL_CALLS, value);
-    } else if (pawl_slice_equal_str(word, "iterations")) {
-        add_cap(host, PAWL_UNIT_ITERATIONS, value);
-    } else if (pawl_slice_equal_str(word, "time")) {
-        add_cap(host, PAWL_UNIT_WALL_CLOCK_MS, value);
-    } else if (pawl_slice_equal_str(word, "anthropic")) {
-        host->options.upstreams[PAWL_UPSTREAM_ANTHROPIC] = value;
-    } else if (pawl_slice_equal_str(word, "openai")) {
-        host->options.upstreams[PAWL_UPSTREAM_OPENAI] = value;
-    } else if (pawl_slice_equal_str(word, "gemini")) {
-        host->options.upstreams[PAWL_UPSTREAM_GEMINI] = value;
-    } else if (pawl_slice_equal_str(word, "chatgpt")) {
-        host->options.upstreams[PAWL_UPSTREAM_CHATGPT] = value;
-    } else if (pawl_slice_equal_str(word, "patience")) {
-        host->options.patience_ms = number_of(value);
-    } else if (pawl_slice_equal_str(word, "idle")) {
-        host->options.idle_ms = number_of(value);
-    } else if (pawl_slice_equal_str(word, "proxy")) {
-        host->use_proxy = number_of(value) != 0;
-    } else if (pawl_slice_equal_str(word, "ca")) {
-        host->ca_file = value;
-    } else if (pawl_slice_equal_str(word, "drain")) {
-        host->options.drain_ms = number_of(value);
-    } else if (pawl_slice_equal_str(word, "degrade")) {
-        struct pawl_degrade_step *step = &host->options.limit.steps[0];
-        (void)pawl_slice_copy_str(pawl_slice_str(value), step->model, sizeof(step->model));
-        step->percent = 1;
-        host->options.limit.step_count = 1;
-    } else if (pawl_slice_equal_str(word, "batches")) {
-        host->options.allow_batches = number_of(value) != 0;
-    } else if (pawl_slice_equal_str(word, "mode")) {
-        host->options.modes = modes_of(value);
-    } else if (pawl_slice_equal_str(word, "hard")) {
-        host->options.hard_cap = number_of(value) != 0;
-    } else if (strcmp(name, "at_window") == 0) {
-        host->options.at_window = (enum pawl_at_window)number_of(value);
-    } else if (strcmp(name, "no_server_tools") == 0) {
-        host->options.policy = "strict";
-        host->options.no_server_tools = number_of(value) != 0;
-    } else if (pawl_slice_equal_str(word, "inline")) {
-        host->inline_commit = number_of(value) != 0;
-    } else if (pawl_slice_equal_str(word, "thread")) {
-        host->always_thread = number_of(value) != 0;
-    } else if (pawl_slice_equal_str(word, "prices")) {
-        add_prices(host, value);
-    } else if (pawl_slice_equal_str(word, "records")) {
-        host->records = fopen(value, "a");
-        need(host->records != NULL, "records");
-    } else {
-        die(name, NULL);
-    }
-}
-
-static void read_options(struct host *host, int argc, char **argv)
-{
-    for (int i = 2; i < argc; i++) {
-        char *equals = strchr(argv[i], '=');
-        need(equals != NULL, "an option without a value");
-        *equals = '\0';
-        set_option(host, argv[i], equals + 1);
-    }
 }
 
 static void init_loop(struct host *host)
@@ -542,7 +393,7 @@ static void init_loop(struct host *host)
     failures += uv_timer_init(&host->loop, &host->due) != 0;
     failures += uv_pipe_init(&host->loop, &host->input, 0) != 0;
     failures += uv_pipe_open(&host->input, STDIN_FILENO) != 0;
-    need(failures == 0, "loop");
+    host_need(failures == 0, "loop");
     host->check.data = host;
     host->prepare.data = host;
     host->wake.data = host;
@@ -558,7 +409,7 @@ static void start(struct host *host)
 {
     struct pawl_http_client_options options = {
         .loop = &host->loop, .ca_file = host->ca_file, .use_proxy_environment = host->use_proxy};
-    need(pawl_ok(pawl_http_client_new(&options, &host->client)), "client");
+    host_need(pawl_ok(pawl_http_client_new(&options, &host->client)), "client");
     host->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
     host->subject.session = PAWL_SLICE(RUN_ID);
     host->options.loop = &host->loop;
@@ -571,7 +422,7 @@ static void start(struct host *host)
     host->options.on_latched = on_latched;
     host->options.on_settled = on_settled;
     host->options.arg = host;
-    need(pawl_ok(pawl_gateway_new(&host->options, &host->gateway)), "gateway");
+    host_need(pawl_ok(pawl_gateway_new(&host->options, &host->gateway)), "gateway");
     host->open.type = PAWL_COMMAND_SESSION_OPEN;
     host->open.u.session_open.tenant = PAWL_SLICE("local");
     host->open.u.session_open.name = PAWL_SLICE(RUN_ID);
@@ -611,12 +462,12 @@ int main(int argc, char **argv)
 {
     static struct host host;
     struct pawl_errmsg msg = {.text = ""};
-    need(argc >= 2, "usage: gateway_host DIR [name=value …]");
+    host_need(argc >= 2, "usage: gateway_host DIR [name=value …]");
     host.options.hard_cap = true;
     if (pawl_failed(pawl_price_book_load_embedded(&host.prices, &msg))) {
-        die("prices", &msg);
+        host_die("prices", &msg);
     }
-    read_options(&host, argc, argv);
+    host_read_options(&host, argc, argv);
     init_loop(&host);
     open_engine(&host, argv[1]);
     start(&host);

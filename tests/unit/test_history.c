@@ -16,216 +16,15 @@
 
 #include "base/alloc.h"
 #include "history/db.h"
-#include "history/history.h"
-
-static const char run_id[] = "run_0123456789abcdef";
-
-struct fixture {
-    char dir[32];
-    char path[64];
-    struct pawl_history *history;
-    uint64_t op;
-};
-
-static void open_writer(struct fixture *fixture)
-{
-    struct pawl_errmsg msg;
-    assert_true(pawl_ok(pawl_history_open(fixture->path, run_id, &fixture->history, &msg)));
-}
-
-static void close_history(struct fixture *fixture)
-{
-    struct pawl_errmsg msg;
-    assert_true(pawl_ok(pawl_history_close(fixture->history, &msg)));
-}
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    assert_non_null(fixture);
-    snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/pawl-history-XXXXXX");
-    assert_non_null(mkdtemp(fixture->dir));
-    snprintf(fixture->path, sizeof(fixture->path), "%s/history.db", fixture->dir);
-    open_writer(fixture);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(endings); i++) {
-        char path[80];
-        snprintf(path, sizeof(path), "%s%s", fixture->path, endings[i]);
-        unlink(path);
-    }
-    assert_int_equal(rmdir(fixture->dir), 0);
-    free(fixture);
-    return 0;
-}
-
-/* --- Records ---------------------------------------------------------------------------------- */
-
-static struct pawl_record record_of(struct fixture *fixture, uint16_t type, const char *metadata)
-{
-    struct pawl_record record = {
-        .op = ++fixture->op,
-        .now_us = INT64_C(1790000000000000) + (int64_t)fixture->op * 1000000,
-        .command = {.type = type, .metadata = pawl_slice_str(metadata)},
-    };
-    record.result.op = record.op;
-    record.result.now_us = record.now_us;
-    record.result.id = record.op;
-    return record;
-}
-
-static void feed_session(struct fixture *fixture)
-{
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_OPEN, "");
-    struct pawl_command_session_open *open = &record.command.u.session_open;
-    open->tenant = PAWL_SLICE("local");
-    open->name = pawl_slice_str(run_id);
-    open->cap_count = 2;
-    open->caps[0] = (struct pawl_session_cap){.unit = PAWL_UNIT_USD_MICROCENTS, .amount = 1000};
-    open->caps[1] = (struct pawl_session_cap){.unit = PAWL_UNIT_ITERATIONS, .amount = 10};
-    pawl_history_feed(fixture->history, &record);
-}
-
-static uint64_t feed_reserve(struct fixture *fixture, int64_t microcents)
-{
-    struct pawl_record record =
-        record_of(fixture, PAWL_COMMAND_RESERVE, "{\"dialect\":\"anthropic\",\"model\":\"m\"}");
-    struct pawl_command_reserve *reserve = &record.command.u.reserve;
-    reserve->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
-    reserve->subject.session = pawl_slice_str(run_id);
-    reserve->line_count = 2;
-    reserve->lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, microcents};
-    reserve->lines[1] = (struct pawl_amount){PAWL_UNIT_ITERATIONS, 1};
-    reserve->ttl_ms = 60000;
-    reserve->overage = PAWL_OVERAGE_BOOK_FULL;
-    reserve->on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD;
-    pawl_history_feed(fixture->history, &record);
-    return record.op;
-}
-
-static void feed_settle(struct fixture *fixture, uint16_t type, uint64_t call, int64_t microcents)
-{
-    struct pawl_record record =
-        record_of(fixture, type,
-                  "{\"model\":\"m-1\",\"usage\":{\"input\":4,\"input_audio\":2,\"input_image\":1,"
-                  "\"cache_read\":10,\"cache_image_read\":5,\"cache_write\":1,"
-                  "\"cache_write_long\":2,\"output\":9,\"output_audio\":11,\"reasoning\":8},"
-                  "\"end\":\"complete\",\"status\":200,\"tool_calls\":3}");
-    struct pawl_command_settle *settle = &record.command.u.settle;
-    settle->reservation = call;
-    settle->line_count = 2;
-    settle->lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, microcents};
-    settle->lines[1] = (struct pawl_amount){PAWL_UNIT_ITERATIONS, 1};
-    record.result.line_count = 2;
-    record.result.charged[0] = settle->lines[0];
-    record.result.charged[1] = settle->lines[1];
-    record.result.released[0].unit = PAWL_UNIT_USD_MICROCENTS;
-    record.result.released[1].unit = PAWL_UNIT_ITERATIONS;
-    pawl_history_feed(fixture->history, &record);
-}
-
-static void feed_expired(struct fixture *fixture, uint64_t call, uint8_t kind)
-{
-    struct pawl_expired expired = {.id = call, .kind = kind};
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EXPIRE, "");
-    record.command.u.expire = (struct pawl_command_expire){record.now_us, 10};
-    record.result.expired_count = 1;
-    record.result.expired = &expired;
-    pawl_history_feed(fixture->history, &record);
-}
-
-static void
-feed_state(struct fixture *fixture, uint8_t session_state, uint8_t reason, uint16_t unit)
-{
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_SET, "");
-    record.command.u.session_set = (struct pawl_command_session_set){
-        .tenant = PAWL_SLICE("local"),
-        .name = pawl_slice_str(run_id),
-        .state = session_state,
-        .reason = reason,
-        .unit = unit,
-    };
-    pawl_history_feed(fixture->history, &record);
-}
-
-static void
-feed_note(struct fixture *fixture, uint16_t kind, uint32_t repeats, const char *metadata)
-{
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_NOTE, metadata);
-    record.repeats = repeats;
-    record.command.u.note = (struct pawl_command_note){
-        .tenant = PAWL_SLICE("local"), .session = pawl_slice_str(run_id), .kind = kind};
-    pawl_history_feed(fixture->history, &record);
-}
-
-/* --- What the tables say ---------------------------------------------------------------------- */
-
-struct seen {
-    uint64_t runs;
-    struct pawl_history_run run; /* numbers only: the texts are gone */
-    char run_state[16];
-    char run_reason[16];
-    char name[16];
-    char command[64];
-    uint64_t calls;
-    struct pawl_history_call call; /* the last one */
-    char call_state[16];
-    char call_model[16];
-    char call_dialect[16];
-};
-
-static bool see_run(void *arg, const struct pawl_history_run *run)
-{
-    struct seen *seen = arg;
-    seen->runs++;
-    seen->run = *run;
-    pawl_slice_copy_str(run->state, seen->run_state, sizeof(seen->run_state));
-    pawl_slice_copy_str(run->reason, seen->run_reason, sizeof(seen->run_reason));
-    pawl_slice_copy_str(run->name, seen->name, sizeof(seen->name));
-    pawl_slice_copy_str(run->command, seen->command, sizeof(seen->command));
-    return true;
-}
-
-static bool see_call(void *arg, const struct pawl_history_call *call)
-{
-    struct seen *seen = arg;
-    seen->calls++;
-    seen->call = *call;
-    pawl_slice_copy_str(call->state, seen->call_state, sizeof(seen->call_state));
-    pawl_slice_copy_str(call->model, seen->call_model, sizeof(seen->call_model));
-    pawl_slice_copy_str(call->dialect, seen->call_dialect, sizeof(seen->call_dialect));
-    return true;
-}
-
-static struct seen read_back(struct fixture *fixture)
-{
-    struct seen seen = {.runs = 0};
-    struct pawl_history *reader = NULL;
-    struct pawl_errmsg msg;
-    struct pawl_history_filter filter = {.id_prefix = PAWL_SLICE("0123")};
-    close_history(fixture);
-    assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &reader, &msg)));
-    assert_true(pawl_ok(pawl_history_runs(reader, &filter, see_run, &seen, &msg)));
-    assert_true(pawl_ok(pawl_history_calls(reader, pawl_slice_str(run_id), see_call, &seen, &msg)));
-    assert_true(pawl_ok(pawl_history_close(reader, &msg)));
-    return seen;
-}
-
-/* --- Tests ------------------------------------------------------------------------------------ */
+#include "tests/lib/history_feed.h"
 
 static void history_shows_a_settled_call_and_its_usage(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    uint64_t call = feed_reserve(fixture, 500);
-    feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    uint64_t call = history_feed_reserve(fixture, 500);
+    history_feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.runs, 1);
     assert_int_equal(seen.run.limit[0], 1000);
     assert_int_equal(seen.run.limit[1], -1);
@@ -249,7 +48,7 @@ static void feed_tool_calls(struct fixture *fixture, uint64_t call, int64_t coun
 {
     char note[64];
     snprintf(note, sizeof(note), "{\"call\":%d,\"tools\":[\"Bash\"]}", (int)call);
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EVENT, note);
+    struct pawl_record record = history_record(fixture, PAWL_COMMAND_EVENT, note);
     struct pawl_command_event *event = &record.command.u.event;
     event->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
     event->line_count = 1;
@@ -264,14 +63,14 @@ static void feed_tool_calls(struct fixture *fixture, uint64_t call, int64_t coun
 static void history_keeps_tool_calls_when_their_call_is_settled(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    uint64_t first = feed_reserve(fixture, 500);
+    history_feed_session(fixture);
+    uint64_t first = history_feed_reserve(fixture, 500);
     feed_tool_calls(fixture, first, 3);
-    feed_settle(fixture, PAWL_COMMAND_COMMIT, first, 320);
-    uint64_t second = feed_reserve(fixture, 200);
+    history_feed_settle(fixture, PAWL_COMMAND_COMMIT, first, 320);
+    uint64_t second = history_feed_reserve(fixture, 200);
     feed_tool_calls(fixture, second, 2);
-    feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
-    struct seen seen = read_back(fixture);
+    history_feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.spent[2], 5);
     assert_int_equal(seen.call.spent[2], 2);
     assert_int_equal(seen.run.spent[0], 520);
@@ -281,16 +80,16 @@ static void history_written_by_two_at_once_counts_once(void **state)
 {
     struct fixture *fixture = *state;
     struct fixture other = *fixture;
-    open_writer(&other);
+    history_open_writer(&other);
     struct fixture *const writers[] = {fixture, &other};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(writers); i++) {
-        feed_session(writers[i]);
-        uint64_t call = feed_reserve(writers[i], 500);
-        feed_settle(writers[i], PAWL_COMMAND_COMMIT, call, 320);
+        history_feed_session(writers[i]);
+        uint64_t call = history_feed_reserve(writers[i], 500);
+        history_feed_settle(writers[i], PAWL_COMMAND_COMMIT, call, 320);
         assert_true(pawl_ok(pawl_history_wait(writers[i]->history, writers[i]->op, 20000)));
     }
-    close_history(&other);
-    struct seen seen = read_back(fixture);
+    history_close(&other);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.spent[0], 320);
     assert_int_equal(seen.run.calls, 1);
 }
@@ -299,22 +98,22 @@ static void history_without_memory_stays_a_prefix_and_says_so(void **state)
 {
     struct fixture *fixture = *state;
     struct pawl_errmsg msg;
-    feed_session(fixture);
+    history_feed_session(fixture);
     assert_true(pawl_ok(pawl_history_wait(fixture->history, 1, 20000)));
     uint64_t before = fixture->op;
     pawl_alloc_fail_at(1, UINT64_MAX);
     for (int i = 0; i < 2000; i++) { /* until the buffer has to grow */
-        feed_reserve(fixture, 1);
+        history_feed_reserve(fixture, 1);
     }
     pawl_alloc_fail_at(0, 0);
-    feed_reserve(fixture, 1);
+    history_feed_reserve(fixture, 1);
     pawl_err err = pawl_history_close(fixture->history, &msg);
     assert_int_equal(err.code, PAWL_ERR_MEMORY);
-    open_writer(fixture);
+    history_open_writer(fixture);
     assert_true(pawl_ok(pawl_history_ready(fixture->history, &msg)));
     uint64_t mark = pawl_history_watermark(fixture->history);
     assert_true(mark >= before && mark < fixture->op);
-    struct seen seen = read_back(fixture);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.calls, mark - before);
 }
 
@@ -324,16 +123,16 @@ static void history_without_memory_writes_no_half_of_a_record(void **state)
 {
     struct fixture *fixture = *state;
     struct pawl_errmsg msg;
-    feed_session(fixture);
+    history_feed_session(fixture);
     assert_true(pawl_ok(pawl_history_wait(fixture->history, 1, 20000)));
     for (uint64_t nth = 1, failures = 1; failures > 0; nth++) {
         pawl_alloc_fail_at(nth, UINT64_MAX);
-        uint64_t call = feed_reserve(fixture, 1);
+        uint64_t call = history_feed_reserve(fixture, 1);
         pawl_err err = pawl_history_close(fixture->history, &msg);
         failures = pawl_alloc_failures();
         pawl_alloc_fail_at(0, 0);
         assert_int_equal(err.code, failures > 0 ? PAWL_ERR_MEMORY : PAWL_ERR_NONE);
-        open_writer(fixture);
+        history_open_writer(fixture);
         assert_true(pawl_ok(pawl_history_ready(fixture->history, &msg)));
         uint64_t mark = pawl_history_watermark(fixture->history);
         assert_int_equal(mark, failures > 0 ? 1 : call);
@@ -341,7 +140,7 @@ static void history_without_memory_writes_no_half_of_a_record(void **state)
             fixture->op--;
         }
     }
-    struct seen seen = read_back(fixture);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.calls, 1);
     assert_string_equal(seen.call_dialect, "anthropic");
 }
@@ -370,13 +169,13 @@ static void history_keeps_no_value_that_could_not_be_bound(void **state)
 static void history_books_an_unconfirmed_call_at_its_hold_until_corrected(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    uint64_t first = feed_reserve(fixture, 500);
-    uint64_t second = feed_reserve(fixture, 200);
-    feed_expired(fixture, first, PAWL_EXPIRED_SETTLED);
-    feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
-    feed_settle(fixture, PAWL_COMMAND_CORRECT, first, 120);
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    uint64_t first = history_feed_reserve(fixture, 500);
+    uint64_t second = history_feed_reserve(fixture, 200);
+    history_feed_expired(fixture, first, PAWL_EXPIRED_SETTLED);
+    history_feed_expired(fixture, second, PAWL_EXPIRED_SETTLED);
+    history_feed_settle(fixture, PAWL_COMMAND_CORRECT, first, 120);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.spent[0], 320);
     assert_int_equal(seen.run.unconfirmed_microcents, 200);
     assert_int_equal(seen.calls, 2);
@@ -388,20 +187,20 @@ static void history_fed_twice_counts_once(void **state)
     struct fixture *fixture = *state;
     for (int round = 0; round < 2; round++) {
         fixture->op = 0;
-        feed_session(fixture);
-        uint64_t call = feed_reserve(fixture, 500);
-        feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
+        history_feed_session(fixture);
+        uint64_t call = history_feed_reserve(fixture, 500);
+        history_feed_settle(fixture, PAWL_COMMAND_COMMIT, call, 320);
         /* Something that adds is the last one: whoever begins one too early shows it. */
         feed_tool_calls(fixture, call, 2);
         assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 20000)));
         if (round == 0) {
-            close_history(fixture);
-            open_writer(fixture);
+            history_close(fixture);
+            history_open_writer(fixture);
             assert_true(pawl_ok(pawl_history_ready(fixture->history, NULL)));
             assert_int_equal(pawl_history_watermark(fixture->history), fixture->op);
         }
     }
-    struct seen seen = read_back(fixture);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.spent[0], 320);
     assert_int_equal(seen.run.spent[2], 2);
     assert_int_equal(seen.run.calls, 1);
@@ -411,15 +210,15 @@ static void history_fed_twice_counts_once(void **state)
 static void history_leaves_out_what_the_ledger_refused(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_EVENT, "");
+    history_feed_session(fixture);
+    struct pawl_record record = history_record(fixture, PAWL_COMMAND_EVENT, "");
     record.command.u.event.subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
     record.command.u.event.line_count = 1;
     record.command.u.event.lines[0] = (struct pawl_amount){PAWL_UNIT_TOOL_CALLS, 4};
     record.command.u.event.overage = PAWL_OVERAGE_REJECT;
     record.result.code = PAWL_RESULT_CAP_EXCEEDED;
     pawl_history_feed(fixture->history, &record);
-    struct seen seen = read_back(fixture);
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.spent[2], 0);
     assert_int_equal(seen.calls, 0);
 }
@@ -427,9 +226,10 @@ static void history_leaves_out_what_the_ledger_refused(void **state)
 static void history_counts_every_repeat_of_a_refusal(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    feed_note(fixture, PAWL_NOTE_REFUSAL, 2, "{\"reason\":\"spent\",\"dialect\":\"anthropic\"}");
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    history_feed_note(fixture, PAWL_NOTE_REFUSAL, 2,
+                      "{\"reason\":\"spent\",\"dialect\":\"anthropic\"}");
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.refusals, 3);
     assert_string_equal(seen.call_state, "refused");
 }
@@ -437,14 +237,15 @@ static void history_counts_every_repeat_of_a_refusal(void **state)
 static void history_tells_how_a_run_began_and_ended(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    feed_note(fixture, PAWL_NOTE_RUN_START, 0,
-              "{\"name\":\"nightly\",\"command\":\"sh -c 'x'\",\"argv\":[\"sh\",\"-c\",\"x\"],"
-              "\"cwd\":\"/w\"}");
-    feed_state(fixture, PAWL_SESSION_PAUSED, PAWL_REASON_CAP, PAWL_UNIT_USD_MICROCENTS);
-    feed_note(fixture, PAWL_NOTE_RUN_END, 0, "{\"status\":124,\"agent_status\":1}");
-    feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_CAPPED, 0);
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    history_feed_note(
+        fixture, PAWL_NOTE_RUN_START, 0,
+        "{\"name\":\"nightly\",\"command\":\"sh -c 'x'\",\"argv\":[\"sh\",\"-c\",\"x\"],"
+        "\"cwd\":\"/w\"}");
+    history_feed_state(fixture, PAWL_SESSION_PAUSED, PAWL_REASON_CAP, PAWL_UNIT_USD_MICROCENTS);
+    history_feed_note(fixture, PAWL_NOTE_RUN_END, 0, "{\"status\":124,\"agent_status\":1}");
+    history_feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_CAPPED, 0);
+    struct seen seen = history_read_back(fixture);
     assert_string_equal(seen.name, "nightly");
     assert_string_equal(seen.command, "sh -c 'x'");
     assert_string_equal(seen.run_state, "ended");
@@ -463,7 +264,7 @@ static uint64_t runs_named(struct fixture *fixture, const char *name)
     struct pawl_errmsg msg;
     struct pawl_history_filter filter = {.name = pawl_slice_str(name)};
     assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &reader, &msg)));
-    assert_true(pawl_ok(pawl_history_runs(reader, &filter, see_run, &seen, &msg)));
+    assert_true(pawl_ok(pawl_history_runs(reader, &filter, history_see_run, &seen, &msg)));
     assert_true(pawl_ok(pawl_history_close(reader, &msg)));
     return seen.runs;
 }
@@ -471,9 +272,9 @@ static uint64_t runs_named(struct fixture *fixture, const char *name)
 static void history_finds_runs_by_the_whole_of_their_name(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    feed_note(fixture, PAWL_NOTE_RUN_START, 0, "{\"name\":\"nightly\"}");
-    close_history(fixture);
+    history_feed_session(fixture);
+    history_feed_note(fixture, PAWL_NOTE_RUN_START, 0, "{\"name\":\"nightly\"}");
+    history_close(fixture);
     assert_int_equal(runs_named(fixture, "nightly"), 1);
     assert_int_equal(runs_named(fixture, "night"), 0);
     assert_int_equal(runs_named(fixture, ""), 1);
@@ -482,9 +283,9 @@ static void history_finds_runs_by_the_whole_of_their_name(void **state)
 static void history_ends_a_run_whose_time_ran_out(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    feed_expired(fixture, 1, PAWL_EXPIRED_SESSION);
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    history_feed_expired(fixture, 1, PAWL_EXPIRED_SESSION);
+    struct seen seen = history_read_back(fixture);
     assert_string_equal(seen.run_reason, "capped");
     assert_int_equal(seen.run.unit, PAWL_UNIT_WALL_CLOCK_MS);
 }
@@ -492,9 +293,9 @@ static void history_ends_a_run_whose_time_ran_out(void **state)
 static void history_keeps_metadata_that_it_cannot_read(void **state)
 {
     struct fixture *fixture = *state;
-    feed_session(fixture);
-    feed_note(fixture, PAWL_NOTE_REFUSAL, 0, "no JSON at all");
-    struct seen seen = read_back(fixture);
+    history_feed_session(fixture);
+    history_feed_note(fixture, PAWL_NOTE_REFUSAL, 0, "no JSON at all");
+    struct seen seen = history_read_back(fixture);
     assert_int_equal(seen.run.refusals, 1);
     assert_int_equal(seen.calls, 1);
 }
@@ -502,7 +303,7 @@ static void history_keeps_metadata_that_it_cannot_read(void **state)
 static void history_of_another_format_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    close_history(fixture);
+    history_close(fixture);
     FILE *file = fopen(fixture->path, "w");
     assert_non_null(file);
     for (int i = 0; i < 200; i++) {
@@ -545,8 +346,8 @@ static bool see_envelope(void *arg, const struct pawl_history_run *run)
 
 static void feed_beginning(struct fixture *fixture)
 {
-    feed_session(fixture);
-    feed_note(
+    history_feed_session(fixture);
+    history_feed_note(
         fixture, PAWL_NOTE_RUN_START, 0,
         "{\"name\":\"n\",\"policy\":\"team\",\"repo\":\"/r\",\"model\":\"m\",\"attended\":true,"
         "\"keep_ms\":5000,\"caps\":{\"TOKENS\":{\"origin\":\"flag\"}}}");
@@ -559,28 +360,28 @@ static void history_tells_the_envelope_and_the_phase_of_each_call(void **state)
     struct phases phases = {.calls = 0};
     struct pawl_history_filter filter = {.limit = 0};
     feed_beginning(fixture);
-    feed_reserve(fixture, 10);
-    struct pawl_record record = record_of(fixture, PAWL_COMMAND_SESSION_PHASE, "");
+    history_feed_reserve(fixture, 10);
+    struct pawl_record record = history_record(fixture, PAWL_COMMAND_SESSION_PHASE, "");
     record.command.u.session_phase =
         (struct pawl_command_session_phase){.tenant = PAWL_SLICE("local"),
-                                            .name = pawl_slice_str(run_id),
+                                            .name = pawl_slice_str(history_run_id),
                                             .phase = PAWL_SLICE("verification")};
     pawl_history_feed(fixture->history, &record);
-    feed_reserve(fixture, 10);
+    history_feed_reserve(fixture, 10);
     assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 60000)));
-    assert_true(pawl_ok(
-        pawl_history_calls(fixture->history, pawl_slice_str(run_id), see_phase, &phases, &msg)));
+    assert_true(pawl_ok(pawl_history_calls(fixture->history, pawl_slice_str(history_run_id),
+                                           see_phase, &phases, &msg)));
     assert_int_equal(phases.calls, 2);
     assert_string_equal(phases.names[0], "");
     assert_string_equal(phases.names[1], "verification");
     assert_true(pawl_ok(pawl_history_runs(fixture->history, &filter, see_envelope, NULL, &msg)));
-    close_history(fixture);
+    history_close(fixture);
 }
 
 static bool see_due(void *arg, struct pawl_slice id, uint64_t watermark)
 {
     uint64_t *count = arg;
-    assert_true(pawl_slice_equal_str(id, run_id) && watermark > 0);
+    assert_true(pawl_slice_equal_str(id, history_run_id) && watermark > 0);
     (*count)++;
     return true;
 }
@@ -599,39 +400,40 @@ static void history_forgets_a_run_but_that_it_was_there(void **state)
     struct pawl_errmsg msg;
     struct pawl_history_gone gone;
     feed_beginning(fixture);
-    feed_reserve(fixture, 10);
-    close_history(fixture);
+    history_feed_reserve(fixture, 10);
+    history_close(fixture);
     assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &fixture->history, &msg)));
     assert_int_equal(due_at(fixture->history, INT64_MAX / 2), 0); /* it has not ended */
-    close_history(fixture);
-    open_writer(fixture);
-    feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_COMPLETED, 0);
-    close_history(fixture);
+    history_close(fixture);
+    history_open_writer(fixture);
+    history_feed_state(fixture, PAWL_SESSION_ENDED, PAWL_REASON_COMPLETED, 0);
+    history_close(fixture);
     int64_t ended_us = INT64_C(1790000000000000) + (int64_t)fixture->op * 1000000;
     assert_true(pawl_ok(pawl_history_open(fixture->path, NULL, &fixture->history, &msg)));
     assert_int_equal(due_at(fixture->history, ended_us + 4999999), 0);
     assert_int_equal(due_at(fixture->history, ended_us + 5000000), 1);
-    assert_true(pawl_ok(pawl_history_forget(fixture->history, pawl_slice_str(run_id), &msg)));
+    assert_true(
+        pawl_ok(pawl_history_forget(fixture->history, pawl_slice_str(history_run_id), &msg)));
     assert_int_equal(due_at(fixture->history, INT64_MAX / 2), 0);
     uint64_t op = 7;
-    assert_true(
-        pawl_ok(pawl_history_known_op(fixture->history, pawl_slice_str(run_id), &op, &msg)));
+    assert_true(pawl_ok(
+        pawl_history_known_op(fixture->history, pawl_slice_str(history_run_id), &op, &msg)));
     assert_int_equal(op, 0);
     static const char *const names[] = {"n", "run_0123", "0123456789abcdef"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
         assert_true(pawl_ok(
             pawl_history_find_gone(fixture->history, pawl_slice_str(names[i]), &gone, &msg)));
-        assert_string_equal(gone.id, run_id);
+        assert_string_equal(gone.id, history_run_id);
         assert_int_equal(gone.ended_us, ended_us);
         assert_int_equal(gone.keep_ms, 5000);
     }
     assert_true(
         pawl_ok(pawl_history_find_gone(fixture->history, PAWL_SLICE("other"), &gone, &msg)));
     assert_string_equal(gone.id, "");
-    close_history(fixture);
+    history_close(fixture);
 }
 
-#define HISTORY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define HISTORY_TEST(name) cmocka_unit_test_setup_teardown(name, history_setup, history_teardown)
 
 int main(void)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_price.c: the price book: the embedded one is whole, names find their price, prices
- * follow time and size, the user's file adds to it, and what is wrong with either is said
- * precisely.
+ * test_price.c: names find their price, prices follow time and size, and the user's file adds to
+ * the book, or is told precisely what is wrong with it.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -15,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include "base/alloc.h"
 #include "gateway/price_priv.h"
 
 /* 2026-11-22T00:00:00Z, and a day's length. */
@@ -287,167 +285,6 @@ static void fees_are_the_models_or_the_vendors(void **state)
     pawl_price_book_free(book);
 }
 
-/* --- The embedded book. ------------------------------------------------------------------- */
-
-static struct pawl_price_book *load_embedded(void)
-{
-    struct pawl_price_book *book = NULL;
-    struct pawl_errmsg msg = {""};
-    if (pawl_failed(pawl_price_book_load_embedded(&book, &msg))) {
-        fail_msg("%s", msg.text);
-    }
-    return book;
-}
-
-static void embedded_book_knows_its_source_and_is_plausible(void **state)
-{
-    (void)state;
-    struct pawl_price_book *book = load_embedded();
-    assert_int_equal(pawl_price_book_date(book).bytes, 10);
-    assert_true(pawl_slice_starts_with(pawl_price_book_source(book), PAWL_SLICE("npm ")));
-    assert_true(pawl_slice_starts_with(pawl_price_book_licence(book), PAWL_SLICE("MIT")));
-    assert_true(pawl_price_book_count(book) > 1000);
-    for (uint32_t i = 0; i < pawl_price_book_count(book); ++i) {
-        struct pawl_price price;
-        pawl_price_book_at(book, i, now_us, &price);
-        int64_t input = pawl_price_rate(&price, PAWL_PRICE_INPUT, 0);
-        /* Nothing costs more than $1,000 a million tokens; cached input is never dearer. */
-        assert_true(input >= 0 && input <= INT64_C(1000) * 100000000);
-        assert_true(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0) <= INT64_C(1000) * 100000000);
-        assert_true(pawl_price_rate(&price, PAWL_PRICE_CACHE_READ, 0) <= input);
-        assert_int_equal(price.multiplier_permille, 1000);
-    }
-    pawl_price_book_free(book);
-}
-
-/* Names as requests and answers spell them; which model they mean does not change with a
- * refresh. */
-static void assert_same_price(const struct pawl_price *a, const struct pawl_price *b)
-{
-    assert_true(pawl_slice_equal(a->provider, b->provider));
-    assert_true(pawl_slice_equal(a->model, b->model));
-    assert_int_equal(a->context_tokens, b->context_tokens);
-    assert_int_equal(a->time_of_day, b->time_of_day);
-    assert_int_equal(a->row_count, b->row_count);
-    assert_memory_equal(a->rows, b->rows, a->row_count * sizeof(a->rows[0]));
-}
-
-/* The constants that the build made of data/prices.json, against that file. */
-static void embedded_book_is_what_the_file_says(void **state)
-{
-    (void)state;
-    static char text[1 << 20];
-    FILE *file = fopen(PRICES_PATH, "rb");
-    assert_non_null(file);
-    size_t bytes = fread(text, 1, sizeof(text), file);
-    assert_true(bytes > 0 && bytes < sizeof(text));
-    assert_int_equal(fclose(file), 0);
-    struct pawl_errmsg msg;
-    struct pawl_price_book *read = NULL;
-    struct pawl_price_book *book = load_embedded();
-    assert_true(pawl_ok(pawl_price_book_load(pawl_slice_of(text, bytes), &read, &msg)));
-    assert_true(pawl_slice_equal(pawl_price_book_date(book), pawl_price_book_date(read)));
-    assert_true(pawl_slice_equal(pawl_price_book_source(book), pawl_price_book_source(read)));
-    assert_true(pawl_slice_equal(pawl_price_book_licence(book), pawl_price_book_licence(read)));
-    assert_int_equal(pawl_price_book_count(book), pawl_price_book_count(read));
-    assert_int_equal(book->rule_count, read->rule_count);
-    for (uint32_t i = 0; i < book->rule_count; i++) {
-        assert_true(pawl_slice_equal(book->rules[i].text, read->rules[i].text));
-        assert_int_equal(book->rules[i].op, read->rules[i].op);
-        assert_int_equal(book->rules[i].negated, read->rules[i].negated);
-        assert_int_equal(book->rules[i].more, read->rules[i].more);
-    }
-    assert_int_equal(book->name_count, read->name_count);
-    for (uint32_t i = 0; i < book->name_count; i++) {
-        assert_true(pawl_slice_equal(book->names[i], read->names[i]));
-    }
-    assert_int_equal(book->provider_count, read->provider_count);
-    for (uint32_t i = 0; i < book->provider_count; i++) {
-        assert_true(pawl_slice_equal(book->providers[i].id, read->providers[i].id));
-        assert_memory_equal(&book->providers[i].models, &read->providers[i].models,
-                            5 * sizeof(struct price_span));
-        assert_true(pawl_slice_equal(book->providers[i].tools_date, read->providers[i].tools_date));
-        assert_true(
-            pawl_slice_equal(book->providers[i].tools_source, read->providers[i].tools_source));
-    }
-    const int64_t times_us[] = {0, INT64_C(1767225600000000), INT64_MAX}; /* 2026-01-01 */
-    for (uint32_t i = 0; i < pawl_price_book_count(book); i++) {
-        assert_memory_equal(&book->models[i].rules, &read->models[i].rules,
-                            sizeof(struct price_span));
-        for (size_t j = 0; j < PAWL_ARRAY_LEN(times_us); j++) {
-            struct pawl_price a;
-            struct pawl_price b;
-            pawl_price_book_at(book, i, times_us[j], &a);
-            pawl_price_book_at(read, i, times_us[j], &b);
-            assert_same_price(&a, &b);
-        }
-    }
-    pawl_price_book_free(read);
-    pawl_price_book_free(book);
-}
-
-static void embedded_book_knows_the_usual_names(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *provider;
-        const char *model;
-        const char *found;
-        const char *id;
-    } usual[] = {
-        {"anthropic", "claude-sonnet-4-5-20250929", "anthropic", "claude-sonnet-4-5"},
-        {"anthropic", "claude-opus-5-5", "anthropic", "claude-opus-5-5"},
-        {"anthropic", "claude-haiku-5-5", "anthropic", "claude-haiku-5-5"},
-        {"anthropic", "anthropic/claude-sonnet-4.5", "anthropic", "claude-sonnet-4-5"},
-        {"openai", "gpt-4o-2024-08-06", "openai", "gpt-4o"},
-        {"openai", "gpt-4o-2024-05-13", "openai", "gpt-4o-2024-05-13"},
-        {"openai", "gpt-5.2-2025-12-11", "openai", "gpt-5.2"},
-        {"openai", "gpt-6.1-sol", "openai", "gpt-6.1-sol"},
-        {"openai", "o3-mini", "openai", "o3-mini"},
-        {"openai", "claude-sonnet-4-5-20250929", "anthropic", "claude-sonnet-4-5"},
-        {"openrouter", "anthropic/claude-sonnet-4.5", "openrouter", "anthropic/claude-sonnet-4.5"},
-        {"google", "models/gemini-2.5-pro", "google", "gemini-2.5-pro"},
-        {"azure", "gpt-4o", "openai", "gpt-4o"},
-    };
-    struct pawl_price_book *book = load_embedded();
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(usual); ++i) {
-        struct pawl_price price;
-        if (!look(book, usual[i].provider, usual[i].model, now_us, &price)) {
-            fail_msg("%s is unknown", usual[i].model);
-        }
-        assert_text(price.provider, usual[i].found);
-        assert_text(price.model, usual[i].id);
-    }
-    struct pawl_price price;
-    assert_false(look(book, "openai", "gpt-17-nonesuch", now_us, &price));
-    assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.anthropic.com")), "anthropic");
-    assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.openai.com")), "openai");
-    assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("127.0.0.1")), "");
-    pawl_price_book_free(book);
-}
-
-/* Long-lived cache writes are twice the input at Anthropic, in every row of every Claude model. */
-static void embedded_book_prices_long_cache_writes_of_claude(void **state)
-{
-    (void)state;
-    struct pawl_price_book *book = load_embedded();
-    size_t checked = 0;
-    for (uint32_t i = 0; i < pawl_price_book_count(book); ++i) {
-        struct pawl_price price;
-        pawl_price_book_at(book, i, now_us, &price);
-        for (uint32_t row = 0; row < price.row_count; ++row) {
-            const int64_t *rates = price.rows[row].microcents;
-            if (pawl_slice_equal_str(price.provider, "anthropic") &&
-                rates[PAWL_PRICE_CACHE_WRITE] != PAWL_PRICE_ABSENT) {
-                assert_int_equal(rates[PAWL_PRICE_CACHE_WRITE_LONG], 2 * rates[PAWL_PRICE_INPUT]);
-                ++checked;
-            }
-        }
-    }
-    assert_true(checked > 10);
-    pawl_price_book_free(book);
-}
-
 /* --- The user's file. --------------------------------------------------------------------- */
 
 static void override_wins_over_the_book(void **state)
@@ -620,71 +457,6 @@ static void misspelt_names_get_suggestions(void **state)
     pawl_price_book_free(book);
 }
 
-/* --- Damage. ------------------------------------------------------------------------------ */
-
-#define MODEL_ROWS(rows) HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\",\"rows\":[" rows "]}]}]}"
-
-static void damaged_book_is_refused(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {
-        "",
-        "{}",
-        "{\"format\":2,\"as_of\":\"x\",\"source\":\"y\",\"licence\":\"z\",\"providers\":[]}",
-        HEAD "]}",
-        HEAD "{\"id\":\"p\",\"models\":[]}]}",
-        HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\"}]}]}",
-        HEAD "{\"id\":\"p\",\"models\":[{\"rows\":[{\"input\":1}]}]}]}",
-        HEAD "{\"id\":\"p\",\"models\":{\"id\":\"m\",\"rows\":[{\"input\":1}]}}]}",
-        HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\",\"match\":[\"x\"],\"rows\":[{}]}]}]}",
-        HEAD "{\"id\":\"p\",\"models\":[{\"id\":\"m\",\"match\":[\"?x\"],\"rows\":[{}]}]}]}",
-        HEAD "{\"id\":\"p\",\"tools\":{},\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
-        HEAD "{\"id\":\"p\",\"tools\":{\"as_of\":\"2026-02-30x\",\"source\":\"s\",\"fees\":{}},"
-             "\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
-        HEAD "{\"id\":\"p\",\"tools\":{\"as_of\":\"2026-02-03\",\"source\":\"s\",\"fees\":{"
-             "\"over\":1}},\"models\":[{\"id\":\"m\",\"rows\":[{\"input\":1}]}]}]}",
-        MODEL_ROWS(""),
-        MODEL_ROWS("{\"input\":-1}"),
-        MODEL_ROWS("{\"input\":\"1\"}"),
-        MODEL_ROWS("{\"input\":100000000000001}"),
-        MODEL_ROWS("{\"inputs\":1}"),
-        MODEL_ROWS("{\"over\":5,\"input\":1}"),
-        MODEL_ROWS("{\"from\":\"2026-01-01\",\"input\":1}"),
-        MODEL_ROWS("{\"input\":1},{\"input\":2}"),
-        MODEL_ROWS("{\"input\":1},{\"over\":5,\"input\":2},{\"over\":5,\"input\":3}"),
-        MODEL_ROWS("{\"input\":1},{\"from\":\"2026-01-01\",\"over\":5,\"input\":2}"),
-        MODEL_ROWS("{\"input\":1},{\"from\":\"2026-13-01\",\"input\":2}"),
-        MODEL_ROWS("{\"input\":1},{\"from\":\"2026-1-01\",\"input\":2}"),
-    };
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
-        struct pawl_price_book *book = NULL;
-        struct pawl_errmsg msg = {""};
-        pawl_err err = pawl_price_book_load(pawl_slice_str(texts[i]), &book, &msg);
-        if (err.code != PAWL_ERR_CORRUPT) {
-            fail_msg("accepted: %s", texts[i]);
-        }
-        assert_true(strstr(msg.text, "damaged at byte") != NULL);
-        assert_null(book);
-    }
-}
-
-static void loading_without_memory_fails_cleanly(void **state)
-{
-    (void)state;
-    uint64_t failures = 1;
-    for (uint64_t nth = 1; failures > 0; ++nth) {
-        struct pawl_price_book *book = NULL;
-        struct pawl_errmsg msg = {""};
-        pawl_alloc_fail_at(nth, 1);
-        pawl_err err = pawl_price_book_load(PAWL_SLICE(MODEL_ROWS("{\"input\":1}")), &book, &msg);
-        failures = pawl_alloc_failures();
-        pawl_alloc_fail_at(0, 0);
-        assert_int_equal(pawl_ok(err), failures == 0);
-        assert_int_equal(book != NULL, failures == 0);
-        pawl_price_book_free(book);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -695,17 +467,11 @@ int main(void)
         cmocka_unit_test(price_is_the_one_of_its_time),
         cmocka_unit_test(missing_prices_fall_back_and_never_lower),
         cmocka_unit_test(fees_are_the_models_or_the_vendors),
-        cmocka_unit_test(embedded_book_knows_its_source_and_is_plausible),
-        cmocka_unit_test(embedded_book_is_what_the_file_says),
-        cmocka_unit_test(embedded_book_knows_the_usual_names),
-        cmocka_unit_test(embedded_book_prices_long_cache_writes_of_claude),
         cmocka_unit_test(override_wins_over_the_book),
         cmocka_unit_test(mistakes_in_overrides_are_named_and_change_nothing),
         cmocka_unit_test(overrides_come_from_a_file),
         cmocka_unit_test(search_finds_parts_of_names),
         cmocka_unit_test(misspelt_names_get_suggestions),
-        cmocka_unit_test(damaged_book_is_refused),
-        cmocka_unit_test(loading_without_memory_fails_cleanly),
     };
     return cmocka_run_group_tests_name("price", tests, NULL, NULL);
 }

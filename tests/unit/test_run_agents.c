@@ -4,7 +4,6 @@
  * environments that the tests make up.
  */
 #define _GNU_SOURCE
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,29 +16,7 @@
 
 #include <cmocka.h>
 
-#include "run/agents.h"
-
-enum { WORDS_MAX = 16 };
-
-/* A command of one line, split at blanks. */
-static char **words_of(const char *line)
-{
-    static char text[512];
-    static char *words[WORDS_MAX + 1];
-    size_t count = 0;
-    (void)snprintf(text, sizeof(text), "%s", line);
-    for (char *word = text; word != NULL && *word != '\0';) {
-        char *blank = strchr(word, ' ');
-        assert_true(count < WORDS_MAX);
-        words[count++] = word;
-        if (blank != NULL) {
-            *blank = '\0';
-        }
-        word = blank != NULL ? blank + 1 : NULL;
-    }
-    words[count] = NULL;
-    return words;
-}
+#include "tests/lib/agent_world.h"
 
 static void agents_are_known_by_their_command(void **state)
 {
@@ -78,7 +55,7 @@ static void agents_are_known_by_their_command(void **state)
         {"npx", PAWL_AGENT_NONE, 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct pawl_agent_command found = pawl_agent_of(words_of(cases[i].line));
+        struct pawl_agent_command found = pawl_agent_of(agent_words(cases[i].line));
         if (found.agent != cases[i].agent ||
             (found.agent != PAWL_AGENT_NONE && found.first != cases[i].first)) {
             fail_msg("%s: agent %d, first %zu", cases[i].line, (int)found.agent, found.first);
@@ -100,162 +77,10 @@ static void agents_have_names(void **state)
 
 /* --- Plans ------------------------------------------------------------------------------------ */
 
-struct world {
-    char home[64];
-    struct pawl_agent_plan plan;
-    struct pawl_errmsg msg;
-};
-
-/* "NAME", "value", …, NULL. */
-static const char *const *user;
-static const char *home;
-static bool as_root;
-static char cwd[128];
-
-static const char *get(const char *name)
-{
-    for (size_t i = 0; user != NULL && user[i] != NULL; i += 2) {
-        if (strcmp(user[i], name) == 0) {
-            return user[i + 1];
-        }
-    }
-    return strcmp(name, "HOME") == 0 ? home : NULL;
-}
-
-static int setup(void **state)
-{
-    static struct world world;
-    world = (struct world){.home = "/tmp/pawl-agents-XXXXXX"};
-    home = mkdtemp(world.home);
-    user = NULL;
-    as_root = false;
-    (void)snprintf(cwd, sizeof(cwd), "%s", world.home);
-    *state = &world;
-    return home != NULL ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *found, int type, struct FTW *ftw)
-{
-    (void)found;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-    pawl_agent_free_plan(&world->plan);
-    return nftw(world->home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void put_file(const char *name, const char *text)
-{
-    char path[256];
-    (void)snprintf(path, sizeof(path), "%s/%s", home, name);
-    for (char *slash = strchr(path + strlen(home) + 1, '/'); slash != NULL;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, S_IRWXU);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static pawl_err plan_words(struct world *world, char *const *argv)
-{
-    struct pawl_agent_request request = {
-        .command = pawl_agent_of(argv),
-        .argv = argv,
-        .get = get,
-        .as_root = as_root,
-        .cwd = cwd,
-        .run_id = "run_1",
-        .run_dir = world->home,
-        .data_dir = "/data dir",
-        .pawl = "/bin/pawl",
-        .address = "http://127.0.0.1:1/s",
-    };
-    pawl_agent_free_plan(&world->plan);
-    return pawl_agent_make_plan(&request, &world->plan, &world->msg);
-}
-
-static void plan(struct world *world, const char *line)
-{
-    pawl_err err = plan_words(world, words_of(line));
-    if (pawl_failed(err)) {
-        fail_msg("%s: %s", line, world->msg.text);
-    }
-}
-
-static void refused(struct world *world, const char *line, const char *because)
-{
-    assert_int_equal(plan_words(world, words_of(line)).code, PAWL_ERR_UNSUPPORTED);
-    if (strstr(world->msg.text, because) == NULL) {
-        fail_msg("%s: %s", line, world->msg.text);
-    }
-}
-
-/* The command with its edits, its words behind each other with a blank. */
-static const char *command_of(struct world *world, const char *line)
-{
-    static char text[8192];
-    char **argv = words_of(line);
-    size_t bytes = 0;
-    for (size_t i = 0;; i++) {
-        const char *argument = argv[i];
-        for (size_t k = 0; k < world->plan.item_count; k++) {
-            const struct pawl_agent_item *item = &world->plan.items[k];
-            if (item->kind != PAWL_AGENT_ARGUMENT || item->at != i) {
-                continue;
-            }
-            if (item->replaces) {
-                argument = item->value;
-            } else {
-                bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s ", item->value);
-            }
-        }
-        if (argument == NULL) {
-            return text;
-        }
-        bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s ", argument);
-    }
-}
-
-static const char *item_of(struct world *world, enum pawl_agent_item_kind kind, const char *name)
-{
-    for (size_t i = 0; i < world->plan.item_count; i++) {
-        const struct pawl_agent_item *item = &world->plan.items[i];
-        const char *found = strstr(item->name, name);
-        if (item->kind == kind && found != NULL && found[strlen(name)] == '\0') {
-            return item->value;
-        }
-    }
-    fail_msg("nothing is given under the name %s", name);
-    return "";
-}
-
-static void has(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL) {
-        fail_msg("%s is not in %s", part, text);
-    }
-}
-
-static void lacks(const char *text, const char *part)
-{
-    if (strstr(text, part) != NULL) {
-        fail_msg("%s is in %s", part, text);
-    }
-}
-
 static void unknown_agents_are_given_nothing(void **state)
 {
     struct world *world = *state;
-    plan(world, "python3 agent.py");
+    agent_plan(world, "python3 agent.py");
     assert_int_equal(world->plan.item_count, 0);
     assert_false(world->plan.hooks);
 }
@@ -265,16 +90,16 @@ static void unknown_agents_are_given_nothing(void **state)
 static void claude_gets_settings_that_come_before_all_others(void **state)
 {
     struct world *world = *state;
-    plan(world, "claude -p hi");
+    agent_plan(world, "claude -p hi");
     char expected[256];
     (void)snprintf(expected, sizeof(expected), "claude --settings %s/claude-settings.json -p hi ",
-                   home);
-    assert_string_equal(command_of(world, "claude -p hi"), expected);
-    const char *settings = item_of(world, PAWL_AGENT_FILE, "claude-settings.json");
-    has(settings, "\"ANTHROPIC_BASE_URL\":\"http://127.0.0.1:1/s/anthropic\"");
-    has(settings, "\"CLAUDE_CODE_USE_BEDROCK\":\"0\"");
-    has(settings, "/bin/pawl hook claude --run run_1 --data-dir '/data dir'");
-    has(settings, "\"onFailure\":\"block\"");
+                   agent_home);
+    assert_string_equal(agent_command(world, "claude -p hi"), expected);
+    const char *settings = agent_item(world, PAWL_AGENT_FILE, "claude-settings.json");
+    agent_has(settings, "\"ANTHROPIC_BASE_URL\":\"http://127.0.0.1:1/s/anthropic\"");
+    agent_has(settings, "\"CLAUDE_CODE_USE_BEDROCK\":\"0\"");
+    agent_has(settings, "/bin/pawl hook claude --run run_1 --data-dir '/data dir'");
+    agent_has(settings, "\"onFailure\":\"block\"");
     assert_true(world->plan.hooks);
 }
 
@@ -287,22 +112,22 @@ static void claude_keeps_the_settings_that_the_user_gave(void **state)
                           "URL\":\"http://evil\"},"
                           "\"hooks\":{\"Stop\":[1],\"PreToolUse\":[{\"mine\":2}]}}";
     char *argv[] = {program, given, print, NULL};
-    assert_true(pawl_ok(plan_words(world, argv)));
-    const char *settings = item_of(world, PAWL_AGENT_FILE, "claude-settings.json");
-    has(settings, "\"model\":\"opus\"");
-    has(settings, "\"A\":\"b\"");
-    has(settings, "\"Stop\":[1]");
-    has(settings, "{\"mine\":2}]");
-    lacks(settings, "evil");
+    assert_true(pawl_ok(agent_plan_words(world, argv)));
+    const char *settings = agent_item(world, PAWL_AGENT_FILE, "claude-settings.json");
+    agent_has(settings, "\"model\":\"opus\"");
+    agent_has(settings, "\"A\":\"b\"");
+    agent_has(settings, "\"Stop\":[1]");
+    agent_has(settings, "{\"mine\":2}]");
+    agent_lacks(settings, "evil");
     assert_int_equal(world->plan.items[world->plan.item_count - 1].at, 1);
     assert_true(world->plan.items[world->plan.item_count - 1].replaces);
-    put_file("mine.json", "// a comment\n{\"model\":\"haiku\" /* another */}");
+    agent_put_file("mine.json", "// a comment\n{\"model\":\"haiku\" /* another */}");
     char path[128];
-    (void)snprintf(path, sizeof(path), "claude --settings %s/mine.json", home);
-    plan(world, path);
-    has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "\"model\":\"haiku\"");
-    has(command_of(world, path), "--settings");
-    lacks(command_of(world, path), "mine.json");
+    (void)snprintf(path, sizeof(path), "claude --settings %s/mine.json", agent_home);
+    agent_plan(world, path);
+    agent_has(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "\"model\":\"haiku\"");
+    agent_has(agent_command(world, path), "--settings");
+    agent_lacks(agent_command(world, path), "mine.json");
 }
 
 /* Where the user has a status line, wherever that stands, it stays. */
@@ -312,34 +137,34 @@ static void claude_gets_a_status_line_where_the_user_has_none(void **state)
     static const char *const files[] = {".claude/settings.json", "project/.claude/settings.json",
                                         "project/.claude/settings.local.json",
                                         "config/settings.json"};
-    (void)snprintf(cwd, sizeof(cwd), "%s/project", home);
-    plan(world, "claude");
-    has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"),
-        "\"statusLine\":{\"type\":\"command\","
-        "\"command\":\"/bin/pawl statusline --data-dir '/data dir'\"}");
+    (void)snprintf(agent_cwd, sizeof(agent_cwd), "%s/project", agent_home);
+    agent_plan(world, "claude");
+    agent_has(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"),
+              "\"statusLine\":{\"type\":\"command\","
+              "\"command\":\"/bin/pawl statusline --data-dir '/data dir'\"}");
     for (size_t i = 0; i < PAWL_ARRAY_LEN(files); i++) {
         char config[128];
-        (void)snprintf(config, sizeof(config), "%s/config", home);
+        (void)snprintf(config, sizeof(config), "%s/config", agent_home);
         const char *const variables[] = {"CLAUDE_CONFIG_DIR", config, NULL};
-        user = i == 3 ? variables : NULL;
-        put_file(files[i], "{\"model\":\"opus\"}");
-        plan(world, "claude");
-        has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
-        put_file(files[i], "{\"statusLine\":{\"type\":\"command\",\"command\":\"mine\"}}");
-        plan(world, "claude");
-        lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
-        put_file(files[i], "{ this is no JSON");
-        plan(world, "claude");
-        lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
-        put_file(files[i], "{}");
+        agent_user = i == 3 ? variables : NULL;
+        agent_put_file(files[i], "{\"model\":\"opus\"}");
+        agent_plan(world, "claude");
+        agent_has(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
+        agent_put_file(files[i], "{\"statusLine\":{\"type\":\"command\",\"command\":\"mine\"}}");
+        agent_plan(world, "claude");
+        agent_lacks(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
+        agent_put_file(files[i], "{ this is no JSON");
+        agent_plan(world, "claude");
+        agent_lacks(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "statusLine");
+        agent_put_file(files[i], "{}");
     }
-    user = NULL;
+    agent_user = NULL;
     static char program[] = "claude";
     static char given[] = "--settings={\"statusLine\":{\"command\":\"mine\"}}";
     char *argv[] = {program, given, NULL};
-    assert_true(pawl_ok(plan_words(world, argv)));
-    lacks(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
-    has(item_of(world, PAWL_AGENT_FILE, "claude-settings.json"), "\"mine\"");
+    assert_true(pawl_ok(agent_plan_words(world, argv)));
+    agent_lacks(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "pawl statusline");
+    agent_has(agent_item(world, PAWL_AGENT_FILE, "claude-settings.json"), "\"mine\"");
 }
 
 static void claude_is_refused_where_it_would_call_somebody_else(void **state)
@@ -348,35 +173,35 @@ static void claude_is_refused_where_it_would_call_somebody_else(void **state)
     static const char *const bedrock[] = {"CLAUDE_CODE_USE_BEDROCK", "1", NULL};
     static const char *const off[] = {"CLAUDE_CODE_USE_BEDROCK", "0", NULL};
     static const char *const socket[] = {"ANTHROPIC_UNIX_SOCKET", "/x", NULL};
-    user = bedrock;
-    refused(world, "claude -p hi", "CLAUDE_CODE_USE_BEDROCK");
-    user = socket;
-    refused(world, "claude -p hi", "ANTHROPIC_UNIX_SOCKET");
-    user = off;
-    plan(world, "claude -p hi");
-    refused(world, "claude --bg hi", "--bg");
-    assert_int_equal(plan_words(world, words_of("claude --settings nothing.json")).code,
+    agent_user = bedrock;
+    agent_refused(world, "claude -p hi", "CLAUDE_CODE_USE_BEDROCK");
+    agent_user = socket;
+    agent_refused(world, "claude -p hi", "ANTHROPIC_UNIX_SOCKET");
+    agent_user = off;
+    agent_plan(world, "claude -p hi");
+    agent_refused(world, "claude --bg hi", "--bg");
+    assert_int_equal(agent_plan_words(world, agent_words("claude --settings nothing.json")).code,
                      PAWL_ERR_NOT_FOUND);
-    has(world->msg.text, "nothing.json");
+    agent_has(world->msg.text, "nothing.json");
 }
 
 static void claude_says_which_settings_do_not_count(void **state)
 {
     struct world *world = *state;
     static const char *const address[] = {"ANTHROPIC_BASE_URL", "http://proxy", NULL};
-    put_file(".claude/settings.json", "{\"env\":{\"ANTHROPIC_BASE_URL\":\"http://proxy\"}}");
-    plan(world, "claude");
+    agent_put_file(".claude/settings.json", "{\"env\":{\"ANTHROPIC_BASE_URL\":\"http://proxy\"}}");
+    agent_plan(world, "claude");
     assert_int_equal(world->plan.note_count, 2); /* The project is the home here. */
-    has(world->plan.notes[0], ".claude/settings.json sets ANTHROPIC_BASE_URL");
-    user = address;
-    plan(world, "claude");
+    agent_has(world->plan.notes[0], ".claude/settings.json sets ANTHROPIC_BASE_URL");
+    agent_user = address;
+    agent_plan(world, "claude");
     assert_int_equal(world->plan.note_count, 0);
-    user = NULL;
-    put_file(".claude/settings.json", "{}");
-    put_file(".claude/settings.local.json", "{\"env\":{\"CLAUDE_CODE_USE_VERTEX\":\"1\"}}");
-    plan(world, "claude");
+    agent_user = NULL;
+    agent_put_file(".claude/settings.json", "{}");
+    agent_put_file(".claude/settings.local.json", "{\"env\":{\"CLAUDE_CODE_USE_VERTEX\":\"1\"}}");
+    agent_plan(world, "claude");
     assert_int_equal(world->plan.note_count, 1);
-    has(world->plan.notes[0], "switches CLAUDE_CODE_USE_VERTEX on");
+    agent_has(world->plan.notes[0], "switches CLAUDE_CODE_USE_VERTEX on");
 }
 
 /* --- Codex ------------------------------------------------------------------------------------ */
@@ -385,18 +210,18 @@ static void codex_gets_a_provider_behind_all_its_options(void **state)
 {
     struct world *world = *state;
     static const char *const key[] = {"OPENAI_API_KEY", "k", NULL};
-    user = key;
-    plan(world, "codex exec -c model_provider=evil -- prompt");
-    const char *command = command_of(world, "codex exec -c model_provider=evil -- prompt");
+    agent_user = key;
+    agent_plan(world, "codex exec -c model_provider=evil -- prompt");
+    const char *command = agent_command(world, "codex exec -c model_provider=evil -- prompt");
     const char *ours = strstr(command, "model_provider=pawl");
     assert_non_null(ours);
     assert_true(strstr(command, "evil") < ours && ours < strstr(command, " -- prompt"));
-    has(command, "base_url=\"http://127.0.0.1:1/-/openai/v1\"");
-    has(command, "env_http_headers={\"x-pawl-key\"=\"PAWL_GATEWAY_KEY\"}");
-    assert_string_equal(item_of(world, PAWL_AGENT_ENV, "PAWL_GATEWAY_KEY"), "s");
-    lacks(command, "/s/");
-    has(command, "env_key=\"OPENAI_API_KEY\"");
-    lacks(command, "max_retries");
+    agent_has(command, "base_url=\"http://127.0.0.1:1/-/openai/v1\"");
+    agent_has(command, "env_http_headers={\"x-pawl-key\"=\"PAWL_GATEWAY_KEY\"}");
+    assert_string_equal(agent_item(world, PAWL_AGENT_ENV, "PAWL_GATEWAY_KEY"), "s");
+    agent_lacks(command, "/s/");
+    agent_has(command, "env_key=\"OPENAI_API_KEY\"");
+    agent_lacks(command, "max_retries");
     assert_true(world->plan.hooks);
 }
 
@@ -404,11 +229,11 @@ static void codex_gets_a_provider_behind_all_its_options(void **state)
 static void codex_trusts_the_hook_by_its_hash(void **state)
 {
     struct world *world = *state;
-    char **argv = words_of("codex");
+    char **argv = agent_words("codex");
     struct pawl_agent_request request = {
         .command = {PAWL_AGENT_CODEX, 1},
         .argv = argv,
-        .get = get,
+        .get = agent_get,
         .cwd = world->home,
         .run_id = "run_1",
         .run_dir = world->home,
@@ -417,30 +242,31 @@ static void codex_trusts_the_hook_by_its_hash(void **state)
         .address = "http://127.0.0.1:1/s",
     };
     assert_true(pawl_ok(pawl_agent_make_plan(&request, &world->plan, &world->msg)));
-    has(command_of(world, "codex"),
-        "sha256:c539ede06711aadb27f0243a36cbb98299b7c9625e826acd41641ef20a2b9112");
-    has(command_of(world, "codex"),
-        "sha256:bf3e6e15d42db22b448bfe4abd6dddf5bab9cfd0062232bbd5ff7403cc464542");
+    agent_has(agent_command(world, "codex"),
+              "sha256:c539ede06711aadb27f0243a36cbb98299b7c9625e826acd41641ef20a2b9112");
+    agent_has(agent_command(world, "codex"),
+              "sha256:bf3e6e15d42db22b448bfe4abd6dddf5bab9cfd0062232bbd5ff7403cc464542");
 }
 
 static void codex_key_comes_from_where_the_user_has_it(void **state)
 {
     struct world *world = *state;
     static const char *const both[] = {"OPENAI_API_KEY", "k", "CODEX_API_KEY", "c", NULL};
-    user = both;
-    plan(world, "codex");
-    has(command_of(world, "codex"), "env_key=\"CODEX_API_KEY\"");
-    user = NULL;
-    plan(world, "codex");
-    has(command_of(world, "codex"), "requires_openai_auth=true");
-    put_file(".codex/auth.json", "{\"auth_mode\":\"apikey\",\"OPENAI_API_KEY\":\"k\"}");
-    plan(world, "codex");
-    has(command_of(world, "codex"), "requires_openai_auth=true");
-    put_file(".codex/auth.json", "{\"OPENAI_API_KEY\":null,\"tokens\":{\"access_token\":\"t\"}}");
-    plan(world, "codex");
-    has(command_of(world, "codex"), "requires_openai_auth=true");
-    has(command_of(world, "codex"), "/-/chatgpt\"");
-    has(world->plan.notes[0], "ChatGPT plan");
+    agent_user = both;
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "env_key=\"CODEX_API_KEY\"");
+    agent_user = NULL;
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "requires_openai_auth=true");
+    agent_put_file(".codex/auth.json", "{\"auth_mode\":\"apikey\",\"OPENAI_API_KEY\":\"k\"}");
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "requires_openai_auth=true");
+    agent_put_file(".codex/auth.json",
+                   "{\"OPENAI_API_KEY\":null,\"tokens\":{\"access_token\":\"t\"}}");
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "requires_openai_auth=true");
+    agent_has(agent_command(world, "codex"), "/-/chatgpt\"");
+    agent_has(world->plan.notes[0], "ChatGPT plan");
 }
 
 /* As Codex itself decides without pawl. */
@@ -449,55 +275,58 @@ static void codex_takes_a_plan_before_a_key_of_the_api(void **state)
     struct world *world = *state;
     static const char *const api[] = {"OPENAI_API_KEY", "k", NULL};
     static const char *const own[] = {"CODEX_API_KEY", "c", NULL};
-    put_file(".codex/auth.json", "{\"auth_mode\":\"chatgpt\",\"tokens\":{\"access_token\":\"t\"}}");
-    put_file(".codex/config.toml", "chatgpt_base_url = 'https://proxy.example.com/api/' # ours\n");
-    user = api;
-    plan(world, "codex");
-    has(command_of(world, "codex"), "/-/chatgpt\"");
-    lacks(command_of(world, "codex"), "env_key");
+    agent_put_file(".codex/auth.json",
+                   "{\"auth_mode\":\"chatgpt\",\"tokens\":{\"access_token\":\"t\"}}");
+    agent_put_file(".codex/config.toml",
+                   "chatgpt_base_url = 'https://proxy.example.com/api/' # ours\n");
+    agent_user = api;
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "/-/chatgpt\"");
+    agent_lacks(agent_command(world, "codex"), "env_key");
     assert_string_equal(world->plan.chatgpt_url, "https://proxy.example.com/api/codex");
-    user = own;
-    plan(world, "codex");
-    has(command_of(world, "codex"), "/-/openai/v1\"");
-    has(command_of(world, "codex"), "env_key=\"CODEX_API_KEY\"");
+    agent_user = own;
+    agent_plan(world, "codex");
+    agent_has(agent_command(world, "codex"), "/-/openai/v1\"");
+    agent_has(agent_command(world, "codex"), "env_key=\"CODEX_API_KEY\"");
     assert_int_equal(world->plan.note_count, 0);
 }
 
 static void codex_is_refused_where_it_would_call_somebody_else(void **state)
 {
     struct world *world = *state;
-    refused(world, "codex --oss exec hi", "--oss");
-    refused(world, "codex cloud exec hi", "cloud");
-    refused(world, "codex --remote ws://h:1", "--remote");
-    plan(world, "codex exec -- --oss");
+    agent_refused(world, "codex --oss exec hi", "--oss");
+    agent_refused(world, "codex cloud exec hi", "cloud");
+    agent_refused(world, "codex --remote ws://h:1", "--remote");
+    agent_plan(world, "codex exec -- --oss");
 }
 
 static void codex_says_that_another_provider_does_not_count(void **state)
 {
     struct world *world = *state;
-    put_file(".codex/config.toml", "model = \"m\"\nmodel_provider = \"azure\"\n[x]\ny = 1\n");
-    plan(world, "codex");
+    agent_put_file(".codex/config.toml", "model = \"m\"\nmodel_provider = \"azure\"\n[x]\ny = 1\n");
+    agent_plan(world, "codex");
     assert_int_equal(world->plan.note_count, 1);
-    has(world->plan.notes[0], "\"azure\"");
-    put_file(".codex/config.toml", "model_provider = \"openai\"\n[x]\nmodel_provider = \"z\"\n");
-    plan(world, "codex");
+    agent_has(world->plan.notes[0], "\"azure\"");
+    agent_put_file(".codex/config.toml",
+                   "model_provider = \"openai\"\n[x]\nmodel_provider = \"z\"\n");
+    agent_plan(world, "codex");
     assert_int_equal(world->plan.note_count, 0);
 }
 
 static void codex_without_room_for_a_hook_says_why(void **state)
 {
     struct world *world = *state;
-    plan(world, "codex -c hooks.PreToolUse=[] exec");
+    agent_plan(world, "codex -c hooks.PreToolUse=[] exec");
     assert_false(world->plan.hooks);
-    has(world->plan.no_hooks, "-c hooks");
-    lacks(command_of(world, "codex"), "hooks.state");
-    plan(world, "codex --disable hooks exec");
-    has(world->plan.no_hooks, "--disable");
-    put_file(".codex/config.toml", "[features]\nhooks = false # none\n");
-    plan(world, "codex");
-    has(world->plan.no_hooks, "config.toml");
-    put_file(".codex/config.toml", "[features]\nhooks = true\n[x]\nhooks_too = false\n");
-    plan(world, "codex");
+    agent_has(world->plan.no_hooks, "-c hooks");
+    agent_lacks(agent_command(world, "codex"), "hooks.state");
+    agent_plan(world, "codex --disable hooks exec");
+    agent_has(world->plan.no_hooks, "--disable");
+    agent_put_file(".codex/config.toml", "[features]\nhooks = false # none\n");
+    agent_plan(world, "codex");
+    agent_has(world->plan.no_hooks, "config.toml");
+    agent_put_file(".codex/config.toml", "[features]\nhooks = true\n[x]\nhooks_too = false\n");
+    agent_plan(world, "codex");
     assert_true(world->plan.hooks);
 }
 
@@ -506,45 +335,46 @@ static void codex_without_room_for_a_hook_says_why(void **state)
 static void gemini_gets_the_login_by_key_and_keeps_its_settings(void **state)
 {
     struct world *world = *state;
-    as_root = false;
-    put_file(".gemini/settings.json",
-             "{\"theme\":\"x\", // mine\n\"security\":{\"auth\":{\"selectedType\":"
-             "\"oauth-personal\",\"x\":1},\"folderTrust\":{\"enabled\":false}},"
-             "\"hooks\":{\"BeforeTool\":[{\"mine\":1}]}}");
-    put_file(".gemini/GEMINI.md", "be kind");
-    plan(world, "gemini -p hi");
-    const char *settings = item_of(world, PAWL_AGENT_FILE, "settings.json");
-    has(settings, "\"theme\":\"x\"");
-    has(settings, "\"x\":1");
-    has(settings, "\"folderTrust\":{\"enabled\":false}");
-    has(settings, "{\"mine\":1}]");
-    has(settings, "\"selectedType\":\"gemini-api-key\"");
-    lacks(settings, "oauth-personal");
-    has(item_of(world, PAWL_AGENT_LINK, "GEMINI.md"), "/.gemini/GEMINI.md");
-    has(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_HOME"), home);
+    agent_as_root = false;
+    agent_put_file(".gemini/settings.json",
+                   "{\"theme\":\"x\", // mine\n\"security\":{\"auth\":{\"selectedType\":"
+                   "\"oauth-personal\",\"x\":1},\"folderTrust\":{\"enabled\":false}},"
+                   "\"hooks\":{\"BeforeTool\":[{\"mine\":1}]}}");
+    agent_put_file(".gemini/GEMINI.md", "be kind");
+    agent_plan(world, "gemini -p hi");
+    const char *settings = agent_item(world, PAWL_AGENT_FILE, "settings.json");
+    agent_has(settings, "\"theme\":\"x\"");
+    agent_has(settings, "\"x\":1");
+    agent_has(settings, "\"folderTrust\":{\"enabled\":false}");
+    agent_has(settings, "{\"mine\":1}]");
+    agent_has(settings, "\"selectedType\":\"gemini-api-key\"");
+    agent_lacks(settings, "oauth-personal");
+    agent_has(agent_item(world, PAWL_AGENT_LINK, "GEMINI.md"), "/.gemini/GEMINI.md");
+    agent_has(agent_item(world, PAWL_AGENT_ENV, "GEMINI_CLI_HOME"), agent_home);
 }
 
 static void gemini_of_root_gets_system_settings(void **state)
 {
     struct world *world = *state;
     char given[128];
-    (void)snprintf(given, sizeof(given), "%s/system.json", home);
-    put_file("system.json", "{\"x\":1,\"security\":{\"auth\":{\"selectedType\":\"vertex-ai\"}}}");
-    put_file("policies/p.toml", "");
+    (void)snprintf(given, sizeof(given), "%s/system.json", agent_home);
+    agent_put_file("system.json",
+                   "{\"x\":1,\"security\":{\"auth\":{\"selectedType\":\"vertex-ai\"}}}");
+    agent_put_file("policies/p.toml", "");
     const char *const variables[] = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH", given, NULL};
-    user = variables;
-    as_root = true;
-    plan(world, "gemini -p hi");
+    agent_user = variables;
+    agent_as_root = true;
+    agent_plan(world, "gemini -p hi");
     /* The test's directory lies where others may write. */
-    assert_string_equal(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_SETTINGS_PATH"),
+    assert_string_equal(agent_item(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_SETTINGS_PATH"),
                         "/run/pawl/run_1/gemini-settings.json");
-    const char *settings = item_of(world, PAWL_AGENT_FILE, "gemini-settings.json");
-    has(settings, "\"x\":1");
-    has(settings, "\"selectedType\":\"gemini-api-key\"");
-    has(settings, "/bin/pawl hook gemini");
-    has(item_of(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"), home);
-    has(item_of(world, PAWL_AGENT_LINK, "policies"), home);
-    user = NULL;
+    const char *settings = agent_item(world, PAWL_AGENT_FILE, "gemini-settings.json");
+    agent_has(settings, "\"x\":1");
+    agent_has(settings, "\"selectedType\":\"gemini-api-key\"");
+    agent_has(settings, "/bin/pawl hook gemini");
+    agent_has(agent_item(world, PAWL_AGENT_ENV, "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"), agent_home);
+    agent_has(agent_item(world, PAWL_AGENT_LINK, "policies"), agent_home);
+    agent_user = NULL;
 }
 
 static void gemini_of_anybody_else_refuses_what_comes_before_its_home(void **state)
@@ -552,28 +382,29 @@ static void gemini_of_anybody_else_refuses_what_comes_before_its_home(void **sta
     struct world *world = *state;
     char given[128];
     static const char other[] = "{\"security\":{\"auth\":{\"selectedType\":\"vertex-ai\"}}}";
-    (void)snprintf(given, sizeof(given), "%s/system.json", home);
-    put_file("system.json", other);
+    (void)snprintf(given, sizeof(given), "%s/system.json", agent_home);
+    agent_put_file("system.json", other);
     const char *const variables[] = {"GEMINI_CLI_SYSTEM_SETTINGS_PATH", given, NULL};
-    user = variables;
-    as_root = false;
-    refused(world, "gemini -p hi", "system.json");
-    put_file("system.json", "{\"security\":{\"auth\":{\"selectedType\":\"gemini-api-key\"}}}");
-    plan(world, "gemini -p hi");
-    put_file("project/.gemini/settings.json", other);
-    (void)snprintf(cwd, sizeof(cwd), "%s/project", home);
-    refused(world, "gemini -p hi", "project/.gemini/settings.json");
-    put_file("project/.gemini/settings.json", "{ not JSON");
-    assert_int_equal(plan_words(world, words_of("gemini")).code, PAWL_ERR_INVALID);
-    user = NULL;
+    agent_user = variables;
+    agent_as_root = false;
+    agent_refused(world, "gemini -p hi", "system.json");
+    agent_put_file("system.json",
+                   "{\"security\":{\"auth\":{\"selectedType\":\"gemini-api-key\"}}}");
+    agent_plan(world, "gemini -p hi");
+    agent_put_file("project/.gemini/settings.json", other);
+    (void)snprintf(agent_cwd, sizeof(agent_cwd), "%s/project", agent_home);
+    agent_refused(world, "gemini -p hi", "project/.gemini/settings.json");
+    agent_put_file("project/.gemini/settings.json", "{ not JSON");
+    assert_int_equal(agent_plan_words(world, agent_words("gemini")).code, PAWL_ERR_INVALID);
+    agent_user = NULL;
 }
 
 static void gemini_is_refused_where_it_would_call_somebody_else(void **state)
 {
     struct world *world = *state;
     static const char *const vertex[] = {"GOOGLE_GENAI_USE_VERTEXAI", "true", NULL};
-    user = vertex;
-    refused(world, "gemini -p hi", "GOOGLE_GENAI_USE_VERTEXAI");
+    agent_user = vertex;
+    agent_refused(world, "gemini -p hi", "GOOGLE_GENAI_USE_VERTEXAI");
 }
 
 /* --- Applying --------------------------------------------------------------------------------- */
@@ -585,16 +416,17 @@ static void a_plan_is_applied_and_cleaned_up(void **state)
     struct pawl_buf edits;
     struct stat found;
     char path[128];
-    (void)snprintf(path, sizeof(path), "%s/claude-settings.json", home);
+    (void)snprintf(path, sizeof(path), "%s/claude-settings.json", agent_home);
     pawl_buf_init(&settings, 65536);
     pawl_buf_init(&edits, 65536);
-    plan(world, "claude -p hi");
-    assert_true(pawl_ok(pawl_agent_apply(&world->plan, home, &settings, &edits, &world->msg)));
+    agent_plan(world, "claude -p hi");
+    assert_true(
+        pawl_ok(pawl_agent_apply(&world->plan, agent_home, &settings, &edits, &world->msg)));
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_mode & 0777, 0600);
     assert_string_equal(settings.data, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1");
     assert_string_equal(edits.data, "+1 --settings");
-    pawl_agent_clean(&world->plan, home);
+    pawl_agent_clean(&world->plan, agent_home);
     assert_int_not_equal(stat(path, &found), 0);
     pawl_buf_free(&settings);
     pawl_buf_free(&edits);
@@ -607,20 +439,21 @@ static void an_overlay_brings_home_what_was_made_in_it(void **state)
     struct pawl_buf edits;
     struct stat found;
     char path[192];
-    put_file(".gemini/GEMINI.md", "be kind");
+    agent_put_file(".gemini/GEMINI.md", "be kind");
     pawl_buf_init(&settings, 65536);
     pawl_buf_init(&edits, 65536);
-    plan(world, "gemini -p hi");
-    assert_true(pawl_ok(pawl_agent_apply(&world->plan, home, &settings, &edits, &world->msg)));
-    put_file("gemini-home/.gemini/tmp/chat", "hello");
-    put_file("gemini-home/.gemini/GEMINI.md", "be very kind"); /* through the link */
-    pawl_agent_clean(&world->plan, home);
-    (void)snprintf(path, sizeof(path), "%s/.gemini/tmp/chat", home);
+    agent_plan(world, "gemini -p hi");
+    assert_true(
+        pawl_ok(pawl_agent_apply(&world->plan, agent_home, &settings, &edits, &world->msg)));
+    agent_put_file("gemini-home/.gemini/tmp/chat", "hello");
+    agent_put_file("gemini-home/.gemini/GEMINI.md", "be very kind"); /* through the link */
+    pawl_agent_clean(&world->plan, agent_home);
+    (void)snprintf(path, sizeof(path), "%s/.gemini/tmp/chat", agent_home);
     assert_int_equal(stat(path, &found), 0);
-    (void)snprintf(path, sizeof(path), "%s/.gemini/GEMINI.md", home);
+    (void)snprintf(path, sizeof(path), "%s/.gemini/GEMINI.md", agent_home);
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_size, 12);
-    (void)snprintf(path, sizeof(path), "%s/gemini-home", home);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home", agent_home);
     assert_int_not_equal(lstat(path, &found), 0);
     pawl_buf_free(&settings);
     pawl_buf_free(&edits);
@@ -631,22 +464,22 @@ static void a_killed_run_is_cleaned_up_without_its_plan(void **state)
     struct world *world = *state;
     struct stat found;
     char path[192];
-    put_file("claude-settings.json", "{}");
-    put_file("meta.json", "{}");
-    put_file("gemini-home/.gemini/settings.json", "{}");
-    put_file("gemini-home/.gemini/made", "");
+    agent_put_file("claude-settings.json", "{}");
+    agent_put_file("meta.json", "{}");
+    agent_put_file("gemini-home/.gemini/settings.json", "{}");
+    agent_put_file("gemini-home/.gemini/made", "");
     pawl_agent_clean_killed(world->home, "run_1");
-    (void)snprintf(path, sizeof(path), "%s/claude-settings.json", home);
+    (void)snprintf(path, sizeof(path), "%s/claude-settings.json", agent_home);
     assert_int_not_equal(lstat(path, &found), 0);
-    (void)snprintf(path, sizeof(path), "%s/meta.json", home);
+    (void)snprintf(path, sizeof(path), "%s/meta.json", agent_home);
     assert_int_equal(lstat(path, &found), 0);
-    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/settings.json", home);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/settings.json", agent_home);
     assert_int_not_equal(lstat(path, &found), 0);
-    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/made", home);
+    (void)snprintf(path, sizeof(path), "%s/gemini-home/.gemini/made", agent_home);
     assert_int_equal(lstat(path, &found), 0);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, agent_setup, agent_teardown)
 
 int main(void)
 {
