@@ -44,7 +44,7 @@ static const struct pawl_cli_option options[] = {
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
     {OPTION_ALLOW_BATCHES, 0, "allow-batches", NULL, "let batches through, outside of every cap"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept (default ~/.local/state/pawl)"},
-    {OPTION_QUIET, 'q', "quiet", NULL, "nothing but the card"},
+    {OPTION_QUIET, 'q', "quiet", NULL, "nothing but questions and the card"},
     {OPTION_NO_CARD, 0, "no-card", NULL, "no card at the end"},
     {OPTION_JSON_CARD, 0, "json-card", NULL, "the card as one line of JSON"},
 };

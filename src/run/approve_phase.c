@@ -117,7 +117,7 @@ static bool tell(struct pawl_run_phase_question *question)
         .arg = question,
     };
     question->sent = question->sent || pawl_run_send_question(run, &sending);
-    question->told = pawl_run_say(run, &line) && run->interactive;
+    question->told = pawl_run_say_now(run, &line);
     pawl_buf_free(&line);
     return question->told || question->sent;
 }

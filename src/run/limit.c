@@ -55,9 +55,9 @@ static bool tell(struct pawl_run *run)
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_lines_question(run->rundir.id, &run->asked, &line);
-    bool told = pawl_run_say(run, &line);
+    bool told = pawl_run_say_now(run, &line);
     pawl_buf_free(&line);
-    return told && run->interactive;
+    return told;
 }
 
 void pawl_run_say_unsent(struct pawl_run *run, const char *how)

@@ -208,6 +208,9 @@ PAWL_MUST_CHECK pawl_err pawl_run_collect_signals(struct pawl_run *run, struct p
 void pawl_run_watch(struct pawl_run *run);
 /* A line, now or on the card. true unless nobody saw it yet. */
 bool pawl_run_say(struct pawl_run *run, const struct pawl_buf *line);
+/* What waits for an answer: now or not at all, for behind the run's end nobody can give one; and
+ * under --quiet too where somebody sits, since the agent waits. Whether somebody could read it. */
+bool pawl_run_say_now(struct pawl_run *run, const struct pawl_buf *line);
 /* For the gateway. */
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
 void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled);

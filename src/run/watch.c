@@ -45,6 +45,14 @@ bool pawl_run_say(struct pawl_run *run, const struct pawl_buf *line)
     return printed;
 }
 
+bool pawl_run_say_now(struct pawl_run *run, const struct pawl_buf *line)
+{
+    if (run->options->quiet && !run->interactive) {
+        return false;
+    }
+    return pawl_terminal_try_print(&run->terminal, pawl_buf_slice(line)) && run->interactive;
+}
+
 /* --- The ledger's turns -------------------------------------------------------------------- */
 
 /* The turn that follows sets the timer anew. */
@@ -189,7 +197,11 @@ void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch)
     pawl_buf_init(&line, LINE_BYTES);
     bool alone = run->interactive || run->agent_ended; /* nobody is to be ended */
     pawl_lines_latched(&run->latch, alone, &line);
-    (void)pawl_run_say(run, &line);
+    if (run->question.approval != 0) {
+        (void)pawl_run_say_now(run, &line); /* Its words send to a question that ends with it. */
+    } else {
+        (void)pawl_run_say(run, &line);
+    }
     pawl_buf_free(&line);
     if (!alone && !ending) {
         (void)uv_timer_start(&run->grace_timer, on_grace_over, PAWL_RUN_GRACE_MS, 0);

@@ -31,6 +31,16 @@ class Anthropic:
                 for i in range(call.script.get("tool_calls", 0))]
 
     @staticmethod
+    def verdicts(call):
+        """What a check on the provider's side says of the tool calls, where the request asks
+        for one (Claude Code does in its auto mode)."""
+        if not call.body.get("safeguards"):
+            return None
+        tools = {tool["id"]: {"type": "evaluated", "outcome": "not_flagged"}
+                 for tool in Anthropic.tools(call)}
+        return [{"type": "dangerous_tool_use", "status": {"type": "available", "tool_uses": tools}}]
+
+    @staticmethod
     def stop(call):
         if call.truncated:
             return "max_tokens"
@@ -66,6 +76,10 @@ class Anthropic:
         call.complete = True
         end = {"type": "message_delta", "delta": {"stop_reason": Anthropic.stop(call),
                                                   "stop_sequence": None}}
+        verdicts = Anthropic.verdicts(call)
+        if verdicts:
+            yield "message_delta", {"type": "message_delta",
+                                    "delta": {"safeguard_results": verdicts}}, 0
         usage = Anthropic.usage(call, call.usage_parts()["output"])
         if usage is not None and call.script.get("usage") != "early":
             end["usage"] = usage

@@ -129,7 +129,20 @@ def question_on_a_full_screen(world):
         terminal.type("x\n")
         how, _, screen = terminal.end()
     assert how == "exited 1", (how, screen)
-    assert "the agent waits for more" in screen[screen.rindex("heard x"):], "on the card"
+    card = screen[screen.rindex("heard x"):]
+    assert "approvals   1 asked, 1 given" in card, card
+    assert "waits for" not in card, "nobody can answer it any more"
+
+
+def question_under_quiet(world):
+    """--quiet leaves out what is only told; the agent waits for an answer all the same."""
+    with Terminal(world, ["--quiet", "--max-iterations", "1", "--on-limit", "ask"],
+                  "call", "call", "say:through") as terminal:
+        terminal.await_screen("the agent waits for more. Yes: pawl approve run_")
+        assert world.tell("approve", "last").returncode == 0
+        terminal.await_screen("through")
+        how, _, screen = terminal.end()
+    assert how == "exited 0" and "% used" not in screen, (how, screen)
 
 
 def lines_in_between(world):
@@ -235,6 +248,7 @@ def tests(world):
     yield "lines are written while it reads lines", lines_in_between
     yield "a question is a line, its answer is none", question
     yield "a question while the agent reads keys", question_on_a_full_screen
+    yield "a question under --quiet", question_under_quiet
     yield "modes and screen come back after a kill", restored_after_a_kill
     yield "modes and screen come back without the keeper", restored_without_a_keeper
     yield "modes changed on purpose stay", modes_kept

@@ -127,6 +127,28 @@ static void anthropic_tool_call_is_counted_at_its_first_event(void **state)
     pawl_meter_free(&meter);
 }
 
+/* What a check on the provider's side says of tool calls comes in a delta of its own. */
+static void anthropic_delta_without_a_reason_or_usage_ends_nothing(void **state)
+{
+    (void)state;
+    struct pawl_meter meter;
+    golden_meter_init(&meter);
+    feed(&meter, "{\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":"
+                 "{\"input_tokens\":7,\"output_tokens\":1}}}");
+    feed(&meter, "{\"type\":\"message_delta\",\"delta\":{\"safeguard_results\":[{\"type\":"
+                 "\"dangerous_tool_use\",\"status\":{\"type\":\"available\",\"tool_uses\":{}}}]}}");
+    const struct pawl_meter_result *result = pawl_meter_result(&meter);
+    assert_false(result->finished);
+    assert_int_equal(result->knows, PAWL_METER_KNOWS_INPUT);
+    feed(&meter, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"},"
+                 "\"usage\":{\"output_tokens\":30}}");
+    assert_true(result->finished);
+    assert_int_equal(result->knows, PAWL_METER_KNOWS_ALL);
+    assert_int_equal(pawl_usage_tokens(&result->parts[0].usage), 37);
+    assert_int_equal(result->parts[0].usage.odd, 0);
+    pawl_meter_free(&meter);
+}
+
 static void anthropic_more_models_than_parts_are_still_added_up(void **state)
 {
     (void)state;
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test(anthropic_bodies_are_metered),
         cmocka_unit_test(anthropic_cache_write_of_unknown_lifetime_follows_the_request),
         cmocka_unit_test(anthropic_tool_call_is_counted_at_its_first_event),
+        cmocka_unit_test(anthropic_delta_without_a_reason_or_usage_ends_nothing),
         cmocka_unit_test(anthropic_more_models_than_parts_are_still_added_up),
         cmocka_unit_test(anthropic_body_that_is_not_json_is_noted),
         cmocka_unit_test(anthropic_refusal_is_an_error_of_the_dialect),
