@@ -35,6 +35,13 @@ static bool look(const struct pawl_price_book *book,
 
 /* --- The embedded book. ------------------------------------------------------------------- */
 
+static void assert_text(struct pawl_slice got, const char *expected)
+{
+    if (!pawl_slice_equal_str(got, expected)) {
+        fail_msg("got \"%.*s\", expected \"%s\"", (int)got.bytes, got.data, expected);
+    }
+}
+
 static struct pawl_price_book *load_embedded(void)
 {
     struct pawl_price_book *book = NULL;
@@ -161,7 +168,7 @@ static void embedded_book_knows_the_usual_names(void **state)
         if (!look(book, usual[i].provider, usual[i].model, now_us, &price)) {
             fail_msg("%s is unknown", usual[i].model);
         }
-        assert_true(pawl_slice_equal_str(price.provider, usual[i].found));
+        assert_text(price.provider, usual[i].found);
         assert_text(price.model, usual[i].id);
     }
     struct pawl_price price;
