@@ -48,5 +48,7 @@ PAWL_MUST_CHECK bool pawl_duration_parse_ms(const char *text, int64_t *ret_ms);
 /* "1h 30m", "42s", "350ms": the largest unit and the next smaller one unless it is 0; what is
  * below that is cut. */
 const char *pawl_duration_format_ms(int64_t ms, char out[static PAWL_CLOCK_TEXT_BYTES]);
+/* The same for what was measured, as people say it: "0s", "350ms", "1.9s", "25s", "2m 5s". */
+const char *pawl_duration_format_about(int64_t ms, char out[static PAWL_CLOCK_TEXT_BYTES]);
 
 #endif

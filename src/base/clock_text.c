@@ -211,3 +211,24 @@ const char *pawl_duration_format_ms(int64_t ms, char out[static PAWL_CLOCK_TEXT_
     }
     return out;
 }
+
+const char *pawl_duration_format_about(int64_t ms, char out[static PAWL_CLOCK_TEXT_BYTES])
+{
+    enum { TENTH_MS = 100, SECOND_MS = 1000, TENTHS_BELOW_MS = 10000, MINUTE_MS = 60000 };
+    if (ms == 0) {
+        struct writer writer = {.out = out};
+        put_text(&writer, "0s");
+        return out;
+    }
+    bool tenths = ms >= SECOND_MS && ms < TENTHS_BELOW_MS && ms / TENTH_MS % 10 != 0;
+    if (tenths) {
+        struct writer writer = {.out = out};
+        put_number(&writer, (uint64_t)(ms / SECOND_MS), 1);
+        put(&writer, '.');
+        put_number(&writer, (uint64_t)(ms / TENTH_MS % 10), 1);
+        put(&writer, 's');
+        return out;
+    }
+    return pawl_duration_format_ms(ms >= SECOND_MS && ms < MINUTE_MS ? ms - ms % SECOND_MS : ms,
+                                   out);
+}

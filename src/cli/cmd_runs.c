@@ -76,8 +76,8 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
     pawl_slice_copy_str(run->id, text, sizeof(text));
     pawl_cli_table_cell(listing->table, text);
     pawl_cli_table_cell(listing->table, pawl_cli_local_time(run->started_us, text));
-    pawl_cli_table_cell(listing->table,
-                        pawl_duration_format_ms((end_us - run->started_us) / PAWL_US_PER_MS, took));
+    pawl_cli_table_cell(listing->table, pawl_duration_format_about(
+                                            (end_us - run->started_us) / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(listing->table, pawl_cli_run_word(run, text));
     pawl_cli_table_cell(listing->table, pawl_money_format_usd_short(run->spent[0], money));
     pawl_cli_table_cell(listing->table,

@@ -231,7 +231,7 @@ static void text_run(const struct pawl_history_run *run, int64_t now_us)
            run->ended_us == 0 ? "running for"
            : pawl_killed      ? "last heard of after"
                               : "took",
-           pawl_duration_format_ms(took_ms, took));
+           pawl_duration_format_about(took_ms, took));
     if (run->status >= 0) {
         printf(", exit status %d", run->status);
         if (run->status != run->agent_status && run->agent_status >= 0) {
@@ -316,7 +316,7 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     page->number++;
     snprintf(text, sizeof(text), "%" PRIu64, call->id); /* as `pawl status` and JSON call it */
     pawl_cli_table_cell(page->table, text);
-    pawl_cli_table_cell(page->table, pawl_duration_format_ms(
+    pawl_cli_table_cell(page->table, pawl_duration_format_about(
                                          (call->at_us - page->started_us) / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(page->table, pawl_cli_plain(model, text, sizeof(text)));
     count_cell(page->table, call->input);
@@ -328,7 +328,7 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     pawl_cli_table_cell(page->table,
                         call->duration_us == 0
                             ? ""
-                            : pawl_duration_format_ms(call->duration_us / PAWL_US_PER_MS, took));
+                            : pawl_duration_format_about(call->duration_us / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(page->table, call_word(call, state));
 }
 

@@ -57,7 +57,7 @@ static void print_amounts(struct pawl_slice text)
 static const char *
 after(const struct more *more, int64_t at_us, char out[static PAWL_CLOCK_TEXT_BYTES])
 {
-    return pawl_duration_format_ms((at_us - more->started_us) / PAWL_US_PER_MS, out);
+    return pawl_duration_format_about((at_us - more->started_us) / PAWL_US_PER_MS, out);
 }
 
 /* --- Questions ------------------------------------------------------------------------------- */

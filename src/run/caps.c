@@ -214,7 +214,7 @@ pawl_cap_format(enum pawl_run_cap_index index, int64_t amount, char out[static P
     case PAWL_CAP_USD:
         return pawl_money_format_usd(amount, out);
     case PAWL_CAP_TIME:
-        return pawl_duration_format_ms(amount, out);
+        return pawl_duration_format_about(amount, out);
     case PAWL_CAP_TOKENS:
         format_tokens(amount, out);
         return out;

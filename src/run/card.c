@@ -11,7 +11,7 @@
 #include "run/card.h"
 #include "run/lines.h"
 
-enum { LABEL_COLUMNS = 12, NAMES_SHOWN = 6 };
+enum { LABEL_COLUMNS = PAWL_CARD_TEXT_COLUMN - 2, NAMES_SHOWN = 6 };
 
 static void label(struct pawl_buf *out, const char *word)
 {
@@ -127,35 +127,56 @@ static void append_limits(const struct pawl_card *card, struct pawl_buf *out)
     }
 }
 
-/* One line a phase: its money, its calls, its time, each with its ceiling where there is one. */
-static void append_phases(const struct pawl_card *card, struct pawl_buf *out)
+static bool is_untouched(const struct pawl_phase_stand *stand)
+{
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        if (stand->account.units[i].spent != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Its money, its calls, its time, each with its ceiling where there is one; or that it was not
+ * entered, and what it might have used. */
+static void append_phase(const struct pawl_phase_stand *stand, struct pawl_buf *out)
 {
     static const enum pawl_run_cap_index order[] = {
         PAWL_CAP_USD, PAWL_CAP_ITERATIONS, PAWL_CAP_TOKENS, PAWL_CAP_TOOL_CALLS, PAWL_CAP_TIME};
-    for (int i = 0; i < card->phases.count; i++) {
-        const struct pawl_phase_stand *stand = &card->phases.stands[i];
-        label(out, i == 0 ? "phases" : "");
-        pawl_buf_printf(out, "%s: ", stand->name);
-        for (size_t k = 0; k < PAWL_ARRAY_LEN(order); k++) {
-            enum pawl_run_cap_index index = order[k];
-            char spent[PAWL_CAP_TEXT_BYTES];
-            char limit[PAWL_CAP_TEXT_BYTES];
-            bool bound = stand->account.units[index].limit >= 0;
-            bool shown = bound || index == PAWL_CAP_USD || index == PAWL_CAP_ITERATIONS ||
-                         index == PAWL_CAP_TIME;
-            int64_t used = stand->account.units[index].spent;
-            if (!shown) {
-                continue;
-            }
-            pawl_buf_append_str(out, k > 0 ? ", " : "");
-            if (bound) {
-                pawl_buf_printf(out, "%s of %s", pawl_cap_format(index, used, spent),
-                                pawl_cap_phrase(index, stand->account.units[index].limit, limit));
-            } else {
-                pawl_buf_append_str(out, pawl_cap_phrase(index, used, spent));
-            }
+    bool untouched = is_untouched(stand);
+    const char *before = untouched ? "nothing of " : "";
+    pawl_buf_printf(out, "%s: ", stand->name);
+    for (size_t k = 0; k < PAWL_ARRAY_LEN(order); k++) {
+        enum pawl_run_cap_index index = order[k];
+        char spent[PAWL_CAP_TEXT_BYTES];
+        char limit[PAWL_CAP_TEXT_BYTES];
+        int64_t most = stand->account.units[index].limit;
+        int64_t used = stand->account.units[index].spent;
+        bool always =
+            index == PAWL_CAP_USD || index == PAWL_CAP_ITERATIONS || index == PAWL_CAP_TIME;
+        if (most < 0 && (untouched || !always)) {
+            continue;
         }
-        pawl_buf_append_str(out, stand->closed ? ", at its limit\n" : "\n");
+        pawl_buf_append_str(out, before);
+        before = ", ";
+        if (untouched) {
+            pawl_buf_append_str(out, pawl_cap_phrase(index, most, limit));
+        } else if (most >= 0) {
+            pawl_buf_printf(out, "%s of %s", pawl_cap_format(index, used, spent),
+                            pawl_cap_phrase(index, most, limit));
+        } else {
+            pawl_buf_append_str(out, pawl_cap_phrase(index, used, spent));
+        }
+    }
+    pawl_buf_append_str(out, untouched && before[0] == 'n' ? "nothing" : "");
+    pawl_buf_append_str(out, stand->closed ? ", at its limit\n" : "\n");
+}
+
+static void append_phases(const struct pawl_card *card, struct pawl_buf *out)
+{
+    for (int i = 0; i < card->phases.count; i++) {
+        label(out, i == 0 ? "phases" : "");
+        append_phase(&card->phases.stands[i], out);
     }
     if (card->phases_go_on) {
         label(out, "");
@@ -192,9 +213,14 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_printf(out, "%" PRIu64 " sent; what they cost is not in these figures\n",
                         card->batches);
     }
+    const char *word = "by model";
     for (uint32_t i = 0; i < card->model_count; i++) {
         const struct pawl_card_model *model = &card->models[i];
-        label(out, i == 0 ? "by model" : "");
+        if (model->microcents == 0 && model->input == 0 && model->output == 0) {
+            continue; /* Its calls came to nothing. */
+        }
+        label(out, word);
+        word = "";
         pawl_buf_printf(out, "%.*s: %s in %" PRIu64 " call%s, ", (int)model->model.bytes,
                         model->model.data, pawl_money_format_usd(model->microcents, money),
                         model->calls, plural(model->calls));
@@ -222,7 +248,7 @@ static void append_steps(const struct pawl_card *card, struct pawl_buf *out)
         label(out, i == 0 ? "degraded" : "");
         pawl_buf_printf(out, "to %s from %u %% on, after %s\n", card->steps[i].step->model,
                         (unsigned)card->steps[i].step->percent,
-                        pawl_duration_format_ms(at_ms, took));
+                        pawl_duration_format_about(at_ms, took));
     }
 }
 
@@ -247,6 +273,10 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
         return;
     }
     label(out, "files");
+    if (files->changed == 0 && files->created == 0 && files->deleted == 0) {
+        pawl_buf_append_str(out, "none changed\n");
+        return;
+    }
     pawl_buf_printf(out, "%u changed, %u created, %u deleted", (unsigned)files->changed,
                     (unsigned)files->created, (unsigned)files->deleted);
     uint32_t total = files->changed + files->created + files->deleted;
@@ -312,7 +342,9 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     append_agent(card, out);
     append_files(card, out);
     label(out, "overshoot");
-    pawl_buf_printf(out, "%s\n", pawl_money_format_usd(card->overshoot_microcents, money));
+    pawl_buf_printf(
+        out, "%s%s\n", pawl_money_format_usd(card->overshoot_microcents, money),
+        card->overshoot_microcents > 0 ? ": a call took more tokens than were held for it" : "");
     append_go_on(card, out);
     label(out, "more");
     pawl_buf_printf(out, "pawl show %s%s%s\n", card->run_id,

@@ -57,7 +57,11 @@ struct pawl_card_step {
     int64_t at_us;
 };
 
-enum { PAWL_CARD_MODELS_MAX = 16, PAWL_CARD_STEPS_MAX = PAWL_DEGRADE_STEPS_MAX };
+enum {
+    PAWL_CARD_MODELS_MAX = 16,
+    PAWL_CARD_STEPS_MAX = PAWL_DEGRADE_STEPS_MAX,
+    PAWL_CARD_TEXT_COLUMN = 14 /* where the text behind a label begins */
+};
 
 struct pawl_card {
     const char *run_id;

@@ -161,7 +161,11 @@ static void print_card(struct pawl_run *run, const struct pawl_card *card)
     } else {
         pawl_buf_append_slice(&text, card->notices);
     }
-    pawl_terminal_print(pawl_buf_slice(&text));
+    if (run->options->json_card) {
+        pawl_terminal_print_as_is(pawl_buf_slice(&text));
+    } else if (!pawl_slice_empty(pawl_buf_slice(&text))) {
+        pawl_terminal_print(pawl_buf_slice(&text));
+    }
     pawl_buf_free(&text);
 }
 

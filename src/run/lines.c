@@ -132,9 +132,10 @@ void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out
                                        : "may run unattended");
 }
 
-void pawl_lines_threshold(int percent, const struct pawl_account *account, struct pawl_buf *out)
+void pawl_lines_threshold(const struct pawl_account *account, struct pawl_buf *out)
 {
     enum pawl_run_cap_index index = pawl_account_nearest(account);
+    int percent = (int)(pawl_account_permille(account, index) / 10);
     char spent[PAWL_CAP_TEXT_BYTES];
     char limit[PAWL_CAP_TEXT_BYTES];
     pawl_buf_printf(out, "pawl: %d %% used: %s of %s", percent,
@@ -164,7 +165,7 @@ void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out)
 {
     char text[PAWL_CLOCK_TEXT_BYTES];
     pawl_buf_printf(out, "pawl: stopped: the time of %s is up; the agent is ended now\n",
-                    pawl_duration_format_ms(limit_ms, text));
+                    pawl_duration_format_about(limit_ms, text));
 }
 
 void pawl_lines_stopped(struct pawl_buf *out)

@@ -41,7 +41,7 @@ struct pawl_lines_start {
 
 /* Each appends one line with its new line. */
 void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out);
-void pawl_lines_threshold(int percent, const struct pawl_account *account, struct pawl_buf *out);
+void pawl_lines_threshold(const struct pawl_account *account, struct pawl_buf *out);
 void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         bool attended,
                         struct pawl_buf *out);

@@ -14,11 +14,26 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* Attributes off, cursor shown, mouse reports and bracketed paste off, the normal screen. */
-static const char leave_screen[] = "\033[0m\033[?25h\033[?1000l\033[?1002l\033[?1003l\033[?1006l"
-                                   "\033[?2004l\033[?1049l\r\n";
+#include "base/buf.h"
+#include "run/fold.h"
+
+enum { FOLDED_BYTES_MAX = 131072 };
+
+/* Written whole and in this order. Leaving the alternate screen puts the cursor where it was
+ * last saved, so it is saved first: where there was no other screen it stays. The rest comes after
+ * that, since some terminals keep the keyboard's state for each screen. */
+static const char leave_screen[] =
+    "\033[?2026l"                    /* show what is held back */
+    "\0337\033[?1049l"               /* the normal screen */
+    "\0337\033[r\0338"               /* no scroll region */
+    "\033[0m\033(B\033[?25h\033[?7h" /* attributes, letters, cursor, wrap */
+    "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?1004l" /* no mouse, no focus reports */
+    "\033[?2004l\033[?2031l"                                  /* no bracketed paste, no themes */
+    "\033[<u\033[>4;0m\033[?1l\033>"                          /* keys as they were */
+    "\r\n";
 
 void pawl_terminal_open(struct pawl_terminal *terminal)
 {
@@ -69,6 +84,12 @@ static bool write_all(int fd, const char *data, size_t bytes)
     return true;
 }
 
+static unsigned columns_of(int fd)
+{
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 /* A terminal without output processing wants both halves of a new line. */
 static void write_lines(struct pawl_slice text)
 {
@@ -85,6 +106,35 @@ static void write_lines(struct pawl_slice text)
     (void)write_all(STDERR_FILENO, text.data, text.bytes);
 }
 
+static void write_folded(struct pawl_slice text)
+{
+    struct pawl_buf folded;
+    pawl_buf_init(&folded, FOLDED_BYTES_MAX);
+    pawl_fold(text, columns_of(STDERR_FILENO), &folded);
+    write_lines(folded.overflowed ? text : pawl_buf_slice(&folded));
+    pawl_buf_free(&folded);
+}
+
+/* The kernel knows in which column a terminal's output is, and has no call that tells. But with
+ * these two flags it drops a carriage return in the first column, and makes a line feed of one in
+ * any other: so there is a new line only where it is needed. */
+static void begin_line(void)
+{
+    struct termios now;
+    if (tcgetattr(STDERR_FILENO, &now) != 0 || (now.c_oflag & OPOST) == 0 ||
+        tcgetpgrp(STDERR_FILENO) != getpgrp()) {
+        return;
+    }
+    struct termios telling = now;
+    telling.c_oflag = OPOST | ONOCR | OCRNL;
+    if (tcsetattr(STDERR_FILENO, TCSANOW, &telling) != 0) {
+        return;
+    }
+    (void)write_all(STDERR_FILENO, "\r", 1);
+    (void)tcsetattr(STDERR_FILENO, TCSANOW, &now);
+    (void)write_all(STDERR_FILENO, "\r", 1);
+}
+
 bool pawl_terminal_try_print(const struct pawl_terminal *terminal, struct pawl_slice text)
 {
     struct pollfd polled = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -93,12 +143,19 @@ bool pawl_terminal_try_print(const struct pawl_terminal *terminal, struct pawl_s
         (polled.revents & POLLOUT) == 0) {
         return false;
     }
-    write_lines(text);
+    write_folded(text);
     return true;
 }
 
 void pawl_terminal_print(struct pawl_slice text)
 {
+    begin_line();
+    write_folded(text);
+}
+
+void pawl_terminal_print_as_is(struct pawl_slice text)
+{
+    begin_line();
     write_lines(text);
 }
 

@@ -4,8 +4,8 @@
  * writes to stderr only when that cannot disturb: stderr is no terminal, or the terminal is in
  * canonical mode (lines, not keys). What cannot be said now waits for the card.
  *
- * Only after pawl has killed an agent that had switched the terminal to keys does it put the modes
- * back that it found at the start.
+ * Lines that a terminal has no room for are folded (fold.h). Only after pawl has killed an agent
+ * that had switched the terminal to keys does it put the modes back that it found at the start.
  */
 #ifndef PAWL_RUN_TERMINAL_H
 #define PAWL_RUN_TERMINAL_H
@@ -29,8 +29,11 @@ void pawl_terminal_close(struct pawl_terminal *terminal);
 bool pawl_terminal_may_print(const struct pawl_terminal *terminal);
 /* Prints if it may, and if it need not wait for whoever reads. Returns whether it did. */
 bool pawl_terminal_try_print(const struct pawl_terminal *terminal, struct pawl_slice text);
-/* Prints, the agent being gone. Waits for the reader. */
+/* Prints, the agent being gone, on a line of its own, whatever the agent left unfinished. Waits for
+ * the reader. */
 void pawl_terminal_print(struct pawl_slice text);
+/* The same for programs: long lines stay as they are. */
+void pawl_terminal_print_as_is(struct pawl_slice text);
 /* After a kill: modes, screen and cursor as they were, if the agent had changed the modes and the
  * terminal is still ours to change. */
 void pawl_terminal_restore(const struct pawl_terminal *terminal);

@@ -249,7 +249,7 @@ static void check_thresholds(struct pawl_run *run)
     note_threshold(run, percent, pawl_account_nearest(&account));
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_threshold(percent, &account, &line);
+    pawl_lines_threshold(&account, &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }

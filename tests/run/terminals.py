@@ -98,7 +98,7 @@ def full_screen(world):
     assert LEAVE_SCREEN.decode() not in screen, screen
     assert "pawl" not in screen[screen.index("raw"):screen.index("heard x")], screen
     card = screen[screen.index("heard x"):]
-    for words in ("50 % used", "75 % used", "90 % used", "the agent was done"):
+    for words in ("50 % used", "75 % used", "100 % used", "the agent was done"):
         assert words in card, (words, card)
     # In raw mode a line feed alone does not return to the first column.
     assert "\n  spent" not in card.replace("\r\n", ""), repr(card)
@@ -208,6 +208,11 @@ def interrupted(world):
         terminal.type("\x03")
         how, _, _ = terminal.end()
     assert how == f"exited {128 + signal.SIGINT}", how
+    with Terminal(world, [], ["sh", "-c", "printf half; exec sleep 1000"]) as terminal:
+        terminal.await_screen("half")
+        terminal.type("\x03")
+        _, _, screen = terminal.end()
+    assert "half^C\n\rpawl: run_" in screen, repr(screen)
 
 
 def stopped(world):

@@ -161,6 +161,24 @@ static void durations_are_written_in_two_units(void **state)
     }
 }
 
+static void measured_durations_are_told_as_people_say_them(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {0, "0s"},           {7, "7ms"},          {999, "999ms"},       {1000, "1s"},
+        {1099, "1s"},        {1944, "1.9s"},      {9999, "9.9s"},       {10001, "10s"},
+        {25134, "25s"},      {59999, "59s"},      {60000, "1m"},        {125500, "2m 5s"},
+        {5400000, "1h 30m"}, {90061001, "1d 1h"}, {-1500, "-1s 500ms"},
+    };
+    char out[PAWL_CLOCK_TEXT_BYTES];
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(cases); i++) {
+        assert_string_equal(pawl_duration_format_about(cases[i].ms, out), cases[i].text);
+    }
+}
+
 static void the_manual_clock_stands_until_it_is_moved(void **state)
 {
     (void)state;
@@ -213,6 +231,7 @@ int main(void)
         cmocka_unit_test(utc_text_agrees_with_gmtime),
         cmocka_unit_test(durations_parse_in_descending_units),
         cmocka_unit_test(durations_are_written_in_two_units),
+        cmocka_unit_test(measured_durations_are_told_as_people_say_them),
         cmocka_unit_test(the_manual_clock_stands_until_it_is_moved),
         cmocka_unit_test(the_manual_clock_does_not_run_backwards),
         cmocka_unit_test(the_machines_clocks_are_in_microseconds),

@@ -347,9 +347,9 @@ static void threshold_line_names_the_nearest_cap(void **state)
     account.units[PAWL_CAP_ITERATIONS].limit = 10;
     account.units[PAWL_CAP_ITERATIONS].spent = 8;
     pawl_buf_reset(&out);
-    pawl_lines_threshold(75, &account, &out);
+    pawl_lines_threshold(&account, &out);
     assert_string_equal(pawl_buf_cstr(&out),
-                        "pawl: 75 % used: 8 of 10 model calls; $0.50 spent so far\n");
+                        "pawl: 80 % used: 8 of 10 model calls; $0.50 spent so far\n");
 }
 
 /* --- Status -------------------------------------------------------------------------------- */

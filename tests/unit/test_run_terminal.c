@@ -106,6 +106,28 @@ static int lines_end_fully_without_output_processing(void)
     return 0;
 }
 
+static int last_words_begin_a_line(void)
+{
+    pawl_terminal_print(PAWL_SLICE("one\n"));
+    (void)!write(2, "half", 4);
+    pawl_terminal_print(PAWL_SLICE("two\n"));
+    struct termios modes;
+    (void)tcgetattr(2, &modes);
+    return (modes.c_oflag & (ONOCR | OCRNL)) == 0 && (modes.c_oflag & ONLCR) != 0 ? 0 : 1;
+}
+
+static int long_lines_are_folded(void)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = 30};
+    (void)ioctl(2, TIOCSWINSZ, &size);
+    struct pawl_terminal terminal;
+    pawl_terminal_open(&terminal);
+    bool said =
+        pawl_terminal_try_print(&terminal, PAWL_SLICE("pawl: a line of forty or so columns\n"));
+    pawl_terminal_print_as_is(PAWL_SLICE("{\"a line\": \"of forty or so columns\"}\n"));
+    return said ? 0 : 1;
+}
+
 static int modes_come_back(void)
 {
     struct pawl_terminal terminal;
@@ -165,6 +187,21 @@ static void terminal_ends_lines_itself_without_output_processing(void **state)
     (void)state;
     assert_int_equal(on_terminal(lines_end_fully_without_output_processing), 0);
     assert_string_equal(printed(), "one\r\ntwo\r\n");
+}
+
+static void terminal_gets_the_last_words_on_a_line_of_their_own(void **state)
+{
+    (void)state;
+    assert_int_equal(on_terminal(last_words_begin_a_line), 0);
+    assert_string_equal(printed(), "\rone\r\nhalf\n\rtwo\r\n");
+}
+
+static void terminal_gets_lines_that_fit_but_for_programs(void **state)
+{
+    (void)state;
+    assert_int_equal(on_terminal(long_lines_are_folded), 0);
+    assert_string_equal(printed(), "pawl: a line of forty or so\r\n      columns\r\n"
+                                   "\r{\"a line\": \"of forty or so columns\"}\r\n");
 }
 
 static void terminal_restores_modes_and_screen_after_a_kill(void **state)
@@ -232,6 +269,8 @@ int main(void)
         cmocka_unit_test(terminal_prints_lines_in_canonical_mode),
         cmocka_unit_test(terminal_prints_nothing_while_the_agent_reads_keys),
         cmocka_unit_test(terminal_ends_lines_itself_without_output_processing),
+        cmocka_unit_test(terminal_gets_the_last_words_on_a_line_of_their_own),
+        cmocka_unit_test(terminal_gets_lines_that_fit_but_for_programs),
         cmocka_unit_test(terminal_restores_modes_and_screen_after_a_kill),
         cmocka_unit_test(terminal_that_stayed_in_lines_gets_no_escape_sequences),
         cmocka_unit_test(terminal_of_another_foreground_is_left_alone),
