@@ -92,6 +92,9 @@ int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv);
 /* The value of an option's last occurrence, or NULL; and whether it was given at all. */
 const char *pawl_cli_value(const struct pawl_cli_call *call, int id);
 bool pawl_cli_has(const struct pawl_cli_call *call, int id);
+/* Of an option that says yes, and takes "[no]": what it says, "yes" where it says nothing more.
+ * NULL: it was not given. */
+const char *pawl_cli_switch(const struct pawl_cli_call *call, int id);
 /* "pawl runs: …" and the way to --help, on stderr; returns PAWL_EXIT_USAGE. */
 int pawl_cli_usage_error(const struct pawl_cli_call *call, const char *format, ...)
     PAWL_PRINTF(2, 3);

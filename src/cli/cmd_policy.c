@@ -316,9 +316,8 @@ static void print_yaml(const struct pawl_run_policy *policy)
 static int check_together(const struct pawl_cli_call *call, const struct pawl_policy *policy)
 {
     struct pawl_limit_options limit = {.step_count = 0};
-    struct pawl_limit_given given = {.mode = false};
     struct pawl_errmsg msg = {""};
-    return pawl_ok(pawl_limit_take_policy(&limit, given, policy, &msg))
+    return pawl_ok(pawl_limit_take_policy(&limit, false, policy, &msg))
                ? PAWL_CLI_GO_ON
                : pawl_cli_usage_error(call, "%s", msg.text);
 }

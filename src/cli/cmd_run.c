@@ -42,7 +42,7 @@ static const struct pawl_cli_option options[] = {
     {OPTION_BILLING, 0, "billing", "BILLING",
      "api (by the call) or plan (a subscription), else as the credential looks"},
     {OPTION_PRICES, 0, "prices", "FILE", "prices of your own, before the built-in ones"},
-    {OPTION_ALLOW_BATCHES, 0, "allow-batches", NULL, "let batches through, outside of every cap"},
+    {OPTION_ALLOW_BATCHES, 0, "allow-batches", "[no]", "let batches through, outside of every cap"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept (default ~/.local/state/pawl)"},
     {OPTION_QUIET, 'q', "quiet", NULL, "nothing but questions and the card"},
     {OPTION_NO_CARD, 0, "no-card", NULL, "no card at the end"},
@@ -84,8 +84,9 @@ static int take_mode(const struct pawl_cli_call *call, struct pawl_run_options *
         return pawl_cli_usage_error(
             call, "--on-limit takes halt, summary, ask, pause or degrade, not '%s'", name);
     }
-    run->on_limit_given = true;
-    if (strcmp(name, "degrade") == 0 && !pawl_cli_has(call, PAWL_CLI_FLAG_DEGRADE)) {
+    run->on_limit = name;
+    bool resumes = pawl_cli_has(call, OPTION_RESUME); /* with a ladder of its own, perhaps */
+    if (strcmp(name, "degrade") == 0 && !resumes && !pawl_cli_has(call, PAWL_CLI_FLAG_DEGRADE)) {
         return pawl_cli_usage_error(call, "--on-limit degrade needs a model to change to: "
                                           "--degrade MODEL@75%%");
     }
@@ -116,7 +117,7 @@ static int take_steps(const struct pawl_cli_call *call, struct pawl_limit_option
 static int take_limit(const struct pawl_cli_call *call, struct pawl_run_options *run)
 {
     run->limit.summary_permille = PAWL_SUMMARY_PERMILLE_DEFAULT;
-    run->limit.auto_resume = pawl_cli_has(call, PAWL_CLI_FLAG_AUTO_RESUME);
+    run->auto_resume = pawl_cli_switch(call, PAWL_CLI_FLAG_AUTO_RESUME);
     int status = take_mode(call, run);
     if (status == PAWL_CLI_GO_ON) {
         status = take_steps(call, &run->limit);
@@ -214,7 +215,6 @@ static int run_run(const struct pawl_cli_call *call)
         .model = pawl_cli_value(call, OPTION_MODEL),
         .prices = pawl_cli_value(call, OPTION_PRICES),
         .name = pawl_cli_value(call, OPTION_NAME),
-        .allow_batches = pawl_cli_has(call, OPTION_ALLOW_BATCHES),
         .quiet = pawl_cli_has(call, OPTION_QUIET),
         .no_card = pawl_cli_has(call, OPTION_NO_CARD),
         .json_card = pawl_cli_has(call, OPTION_JSON_CARD),
@@ -237,6 +237,11 @@ static int run_run(const struct pawl_cli_call *call)
     run.billing = billing != NULL ? pawl_billing_mode_of(billing) : PAWL_BILLING_MODE_AUTO;
     if (run.billing == PAWL_BILLING_MODE_COUNT) {
         return pawl_cli_usage_error(call, "--billing takes api, plan or auto, not '%s'", billing);
+    }
+    const char *batches = pawl_cli_switch(call, OPTION_ALLOW_BATCHES);
+    run.allow_batches = batches != NULL && strcmp(batches, "yes") == 0;
+    if (batches != NULL && !run.allow_batches && strcmp(batches, "no") != 0) {
+        return pawl_cli_usage_error(call, "--allow-batches takes yes or no, not '%s'", batches);
     }
     status = check_policy_flags(call);
     if (status != PAWL_CLI_GO_ON) {

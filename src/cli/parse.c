@@ -224,6 +224,12 @@ const char *pawl_cli_value(const struct pawl_cli_call *call, int id)
     return NULL;
 }
 
+const char *pawl_cli_switch(const struct pawl_cli_call *call, int id)
+{
+    const char *value = pawl_cli_value(call, id);
+    return value != NULL || !pawl_cli_has(call, id) ? value : "yes";
+}
+
 bool pawl_cli_has(const struct pawl_cli_call *call, int id)
 {
     for (size_t i = 0; i < call->given_count; i++) {

@@ -26,7 +26,7 @@ static enum pawl_policy_field_id field_of(int id, const char **ret_text)
     case PAWL_CLI_FLAG_SUMMARY_USD:
         return PAWL_POLICY_ON_LIMIT_SUMMARY;
     case PAWL_CLI_FLAG_AUTO_RESUME:
-        *ret_text = "yes";
+        *ret_text = *ret_text != NULL ? *ret_text : "yes";
         return PAWL_POLICY_ON_LIMIT_AUTO_RESUME;
     case PAWL_CLI_FLAG_ESCALATION:
         return PAWL_POLICY_ESCALATION;

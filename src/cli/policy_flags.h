@@ -49,7 +49,7 @@ enum {
      "from N % of the budget on use MODEL; may be given several times"},                           \
     {PAWL_CLI_FLAG_SUMMARY_USD, 0, "summary-usd", "USD",                                           \
      "kept for the summary: dollars, or a share such as 5% (default 5%)"},                         \
-    {PAWL_CLI_FLAG_AUTO_RESUME, 0, "auto-resume", NULL,                                            \
+    {PAWL_CLI_FLAG_AUTO_RESUME, 0, "auto-resume", "[no]",                                          \
      "with pause: go on by itself when the window begins anew"},                                   \
     {PAWL_CLI_FLAG_ESCALATION, 0, "escalation", "RULE",                                            \
      "a dearer class of model: ask, forbid or allow (default ask)"},                               \

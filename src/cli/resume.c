@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/money.h"
+#include "cli/carry.h"
 #include "cli/open.h"
 #include "run/meta.h"
 
@@ -87,7 +88,7 @@ static void set_environment(const char *id, const struct pawl_resume *resume)
     }
 }
 
-static void say(const char *id, const struct pawl_resume *resume)
+static void say(const struct pawl_cli_call *call, const char *id, const struct pawl_resume *resume)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
     struct pawl_buf line;
@@ -102,6 +103,7 @@ static void say(const char *id, const struct pawl_resume *resume)
                         "started again, with PAWL_RESUME=1%s in its environment\n",
                         resume->summary_path != NULL ? " and PAWL_SUMMARY_FILE" : "");
     }
+    pawl_cli_carry_lines(call, resume, &line);
     fputs(pawl_buf_cstr(&line), stderr);
     pawl_buf_free(&line);
 }
@@ -126,18 +128,10 @@ int pawl_cli_resume(const struct pawl_cli_call *call,
     memcpy(run->spent_before, ret_resume->spent, sizeof(run->spent_before));
     memcpy(run->caps, ret_resume->caps, sizeof(run->caps));
     run->primary = ret_resume->primary;
-    run->name = run->name != NULL ? run->name : ret_resume->name;
-    run->baseline = run->model != NULL ? NULL : ret_resume->baseline;
-    run->model = run->model != NULL ? run->model : ret_resume->model;
-    run->phases_before = run->policy == NULL ? &ret_resume->phases : NULL;
-    run->policy = run->policy != NULL ? run->policy : ret_resume->policy;
-    if (!run->agent_given && ret_resume->agent_given) {
-        run->agent_given = true;
-        run->agent = ret_resume->agent;
-    }
+    pawl_cli_carry(call, ret_resume, run);
     set_environment(id, ret_resume);
     if (!run->quiet) {
-        say(id, ret_resume);
+        say(call, id, ret_resume);
     }
     return PAWL_CLI_GO_ON;
 }

@@ -400,6 +400,7 @@ static const struct row rows[] = {
     {NULL, "COMMAND", NULL, offer_commands, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "MODE", "halt|summary|ask|pause|degrade", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "RULE", "ask|forbid|allow", NULL, PAWL_CLI_COMPLETES_WORDS},
+    {NULL, "no", "no|yes", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "END", "stop|wait|pass", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "BILLING", "plan|api|auto", NULL, PAWL_CLI_COMPLETES_WORDS},
     {NULL, "PROVIDER", "anthropic|openai|gemini", NULL, PAWL_CLI_COMPLETES_WORDS},

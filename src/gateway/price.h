@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -93,16 +94,20 @@ struct pawl_price_query {
 
 struct pawl_price_book;
 
+enum { PAWL_PRICE_FILE_BYTES_MAX = 1024 * 1024 };
+
 PAWL_MUST_CHECK pawl_err pawl_price_book_load_embedded(struct pawl_price_book **ret_book,
                                                        struct pawl_errmsg *msg);
 /* The same from a text in the format of data/prices.json, which must outlive the book. */
 PAWL_MUST_CHECK pawl_err pawl_price_book_load(struct pawl_slice text,
                                               struct pawl_price_book **ret_book,
                                               struct pawl_errmsg *msg);
-/* Adds the user's file. At most once for a book, and before the first lookup. On an error the
+/* Adds the user's file, and appends what is in it to the text, which needs room for
+ * PAWL_PRICE_FILE_BYTES_MAX. At most once for a book, and before the first lookup. On an error the
  * book is as it was, and the message names file, line, column and field. */
 PAWL_MUST_CHECK pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
                                                         const char *path,
+                                                        struct pawl_buf *text,
                                                         struct pawl_errmsg *msg);
 /* The same from a text, which is copied; `path` is for messages. */
 PAWL_MUST_CHECK pawl_err pawl_price_book_add_overrides(struct pawl_price_book *book,

@@ -17,7 +17,7 @@
 #include "base/money.h"
 #include "gateway/price_priv.h"
 
-enum { FILE_BYTES_MAX = 1024 * 1024, ARENA_BYTES_MAX = 128 * 1024 * 1024, FIELD_BYTES_MAX = 64 };
+enum { ARENA_BYTES_MAX = 128 * 1024 * 1024, FIELD_BYTES_MAX = 64 };
 
 struct reader {
     struct pawl_json json;
@@ -282,16 +282,14 @@ pawl_err pawl_price_book_add_overrides(struct pawl_price_book *book,
 
 pawl_err pawl_price_book_load_overrides(struct pawl_price_book *book,
                                         const char *path,
+                                        struct pawl_buf *text,
                                         struct pawl_errmsg *msg)
 {
-    struct pawl_buf text;
-    pawl_buf_init(&text, FILE_BYTES_MAX);
-    pawl_err err = pawl_file_read(path, &text, msg);
+    pawl_err err = pawl_file_read(path, text, msg);
     if (pawl_ok(err)) {
-        err = pawl_price_book_add_overrides(book, path, pawl_buf_slice(&text), msg);
+        err = pawl_price_book_add_overrides(book, path, pawl_buf_slice(text), msg);
     } else {
         pawl_errmsg_wrap(msg, "cannot read the price file %s", path);
     }
-    pawl_buf_free(&text);
     return err;
 }

@@ -258,6 +258,7 @@ void pawl_run_close(struct pawl_run *run)
     pawl_run_policy_close(&run->policy);
     pawl_terminal_close(&run->terminal);
     pawl_buf_free(&run->notices);
+    pawl_buf_free(&run->prices_text);
     if (run->signal_fd >= 0) {
         (void)close(run->signal_fd);
     }

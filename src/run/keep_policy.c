@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keep_policy.c: the policy that a run is under, written into its directory as the file that would
- * say it: the values of the policy that was chosen with those of the flags in their place, but for
- * the caps, which stand in meta.json. So it can be looked up later whatever became of the policy's
- * own file, and a run that goes on with this one is under the same (resume.c).
+ * keep_policy.c: what a run is under, kept in its directory. Its policy is written written into its
+ * directory as the file that would say it: the values of the policy that was chosen with those of
+ * the flags in their place, but for the caps, which stand in meta.json. So it can be looked up
+ * later whatever became of the policy's own file, and a run that goes on with this one is under the
+ * same (resume.c). A price file that was named is copied for the same reason.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -54,21 +55,6 @@ static void set_amount(struct setting *setting,
 
 /* --- What happens at the limit --------------------------------------------------------------- */
 
-static const char *mode_name(enum pawl_on_limit mode)
-{
-    switch (mode) {
-    case PAWL_ON_LIMIT_SUMMARY:
-        return "summary";
-    case PAWL_ON_LIMIT_ASK:
-        return "ask";
-    case PAWL_ON_LIMIT_PAUSE:
-        return "pause";
-    case PAWL_ON_LIMIT_HALT:
-        break;
-    }
-    return "halt";
-}
-
 static void set_ladder(struct setting *setting, const struct pawl_limit_options *limit)
 {
     struct pawl_buf text;
@@ -87,8 +73,6 @@ static void set_limit(struct setting *setting)
 {
     const struct pawl_limit_options *limit = &setting->run->limit;
     char text[TEXT_BYTES];
-    set(setting, PAWL_POLICY_ON_LIMIT_ACTION, "", mode_name(limit->on_limit));
-    set(setting, PAWL_POLICY_ON_LIMIT_AUTO_RESUME, "", limit->auto_resume ? "yes" : "no");
     if (limit->summary_microcents > 0) {
         set_amount(setting, PAWL_POLICY_ON_LIMIT_SUMMARY, "", PAWL_CAP_USD,
                    limit->summary_microcents);
@@ -119,6 +103,21 @@ static void set_phases(struct setting *setting)
                 pawl_phase_mode_name(phase->mode));
         }
     }
+}
+
+/* --- Prices ---------------------------------------------------------------------------------- */
+
+const char *pawl_run_prices_path(const struct pawl_run *run)
+{
+    return run->options->prices_as != NULL ? run->options->prices_as : run->prices_path;
+}
+
+/* A file that was named may be gone when the run goes on. */
+pawl_err pawl_run_keep_prices(struct pawl_run *run, struct pawl_errmsg *msg)
+{
+    return run->options->prices == NULL ? PAWL_OK
+                                        : pawl_rundir_write(&run->rundir, PAWL_RUN_PRICES_FILE,
+                                                            pawl_buf_slice(&run->prices_text), msg);
 }
 
 /* --- All of it ------------------------------------------------------------------------------- */

@@ -101,7 +101,7 @@ static pawl_err take_steps(struct pawl_limit_options *limit,
 }
 
 pawl_err pawl_limit_take_policy(struct pawl_limit_options *limit,
-                                struct pawl_limit_given given,
+                                bool summary_given,
                                 const struct pawl_policy *policy,
                                 struct pawl_errmsg *msg)
 {
@@ -110,18 +110,19 @@ pawl_err pawl_limit_take_policy(struct pawl_limit_options *limit,
         pawl_policy_get(policy, PAWL_POLICY_ON_LIMIT_SUMMARY, "");
     const struct pawl_policy_value *ladder =
         pawl_policy_get(policy, PAWL_POLICY_ON_LIMIT_DEGRADE, "");
-    if (!given.mode && !pawl_limit_take_mode(limit, mode->text)) {
+    if (!pawl_limit_take_mode(limit, mode->text)) {
         return wrong(PAWL_POLICY_ON_LIMIT_ACTION, mode->text, msg);
     }
-    if (!given.summary && !pawl_limit_take_summary(limit, summary->text)) {
+    if (!summary_given && !pawl_limit_take_summary(limit, summary->text)) {
         return wrong(PAWL_POLICY_ON_LIMIT_SUMMARY, summary->text, msg);
     }
-    if (!given.mode && ladder == NULL && pawl_slice_equal_str(mode->text, "degrade")) {
-        pawl_errmsg_set(msg, "%s: degrade needs models to go to, in on_limit.degrade",
+    if (limit->step_count == 0 && ladder == NULL && pawl_slice_equal_str(mode->text, "degrade")) {
+        pawl_errmsg_set(msg,
+                        "%s: degrade needs models to go to, in on_limit.degrade or by --degrade "
+                        "MODEL@75%%",
                         pawl_policy_fields[PAWL_POLICY_ON_LIMIT_ACTION].path);
         return PAWL_ERR(INVALID);
     }
-    limit->auto_resume =
-        limit->auto_resume || pawl_policy_is(policy, PAWL_POLICY_ON_LIMIT_AUTO_RESUME, "yes");
+    limit->auto_resume = pawl_policy_is(policy, PAWL_POLICY_ON_LIMIT_AUTO_RESUME, "yes");
     return limit->step_count == 0 && ladder != NULL ? take_steps(limit, ladder, msg) : PAWL_OK;
 }

@@ -19,14 +19,10 @@ PAWL_MUST_CHECK bool pawl_limit_take_step(struct pawl_limit_options *limit, stru
 PAWL_MUST_CHECK bool pawl_limit_take_summary(struct pawl_limit_options *limit,
                                              struct pawl_slice text);
 
-/* What the flags left open, from the policy. INVALID: a text there is none of these; the message
- * names the field. */
-struct pawl_limit_given {
-    bool mode;
-    bool summary;
-};
+/* What the policy says, but for a ladder that is there already, and for the summary's share where
+ * that was given. INVALID: a text there is none of these; the message names the field. */
 PAWL_MUST_CHECK pawl_err pawl_limit_take_policy(struct pawl_limit_options *limit,
-                                                struct pawl_limit_given given,
+                                                bool summary_given,
                                                 const struct pawl_policy *policy,
                                                 struct pawl_errmsg *msg);
 

@@ -207,6 +207,24 @@ static void put_caps(struct pawl_json_writer *writer, const struct pawl_run_cap 
     pawl_json_object_end(writer);
 }
 
+/* What flags said that no policy has, for whoever goes on with it. A path that is cut is none. */
+static void
+put_told(struct pawl_json_writer *writer, const struct pawl_meta *meta, const struct limits *limit)
+{
+    if (meta->agent != NULL) {
+        pawl_json_member_str(writer, "agent", meta->agent);
+    }
+    if (meta->billing != NULL) {
+        pawl_json_member_str(writer, "billing", meta->billing);
+    }
+    if (meta->prices != NULL && strlen(meta->prices) <= limit->word_bytes) {
+        pawl_json_member_str(writer, "prices", meta->prices);
+    }
+    if (meta->allow_batches) {
+        pawl_json_member_bool(writer, "allow_batches", true);
+    }
+}
+
 static void put_meta(const struct pawl_meta *meta, const struct limits *limit, struct pawl_buf *out)
 {
     struct pawl_json_writer writer;
@@ -242,9 +260,7 @@ static void put_meta(const struct pawl_meta *meta, const struct limits *limit, s
     }
     pawl_json_member_str(&writer, "primary", pawl_unit_name(pawl_cap_unit(meta->primary)));
     put_caps(&writer, meta->caps);
-    if (meta->agent != NULL) {
-        pawl_json_member_str(&writer, "agent", meta->agent);
-    }
+    put_told(&writer, meta, limit);
     put_link(&writer, meta);
     pawl_json_object_end(&writer);
     pawl_buf_free(&line);

@@ -24,8 +24,11 @@ struct pawl_meta {
     const char *repo;   /* place.h; "": none */
     int64_t keep_ms;    /* the policy's history.keep; 0: off */
     bool attended;
-    const char *model;           /* NULL: not known */
-    const char *agent;           /* what --agent said; NULL: nothing */
+    const char *model;   /* NULL: not known */
+    const char *agent;   /* what --agent said; NULL: nothing */
+    const char *billing; /* the same of --billing; NULL: as credentials look */
+    const char *prices;  /* where the file of --prices is; NULL: none was named */
+    bool allow_batches;
     const char *resumed_from;    /* NULL: none */
     const int64_t *spent_before; /* by it and those before it; PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;

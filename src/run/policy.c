@@ -19,9 +19,8 @@ enum { FIRST_BYTES = 480 };
 static void check_texts(const struct pawl_policy *policy, struct pawl_policy_reporter *reporter)
 {
     struct pawl_limit_options limit = {.step_count = 0};
-    struct pawl_limit_given given = {.mode = false};
     struct pawl_errmsg msg = {""};
-    if (pawl_ok(pawl_limit_take_policy(&limit, given, policy, &msg))) {
+    if (pawl_ok(pawl_limit_take_policy(&limit, false, policy, &msg))) {
         return;
     }
     struct pawl_slice words = pawl_slice_str(msg.text);

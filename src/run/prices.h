@@ -18,5 +18,13 @@ PAWL_MUST_CHECK pawl_err pawl_prices_open(const struct pawl_datadir *dir,
                                           char ret_path[static PAWL_PATH_BYTES],
                                           struct pawl_price_book **ret_book,
                                           struct pawl_errmsg *msg);
+/* The same, with what is in the file, which may be a pipe and can be read once: appended to `text`,
+ * which has room for PAWL_PRICE_FILE_BYTES_MAX. */
+PAWL_MUST_CHECK pawl_err pawl_prices_open_text(const struct pawl_datadir *dir,
+                                               const char *file,
+                                               char ret_path[static PAWL_PATH_BYTES],
+                                               struct pawl_buf *text,
+                                               struct pawl_price_book **ret_book,
+                                               struct pawl_errmsg *msg);
 
 #endif

@@ -35,6 +35,11 @@ struct pawl_resume {
     char **argv;             /* NULL at the end */
     enum pawl_agent agent;   /* NONE: the same command again, since none of its own is known */
     bool agent_given;        /* by --agent, then */
+    enum pawl_billing_mode billing;
+    bool allow_batches;
+    const char *prices;      /* a price file; NULL: none was named */
+    const char *prices_as;   /* it is gone, and that is its copy; NULL: it is there */
+    const char *policy_name; /* NULL: not known */
     const char *cwd;
     const char *name;         /* NULL: none */
     const char *model;        /* NULL: not known */

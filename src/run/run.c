@@ -58,6 +58,8 @@ static pawl_err take_flags(struct pawl_run *run, struct pawl_errmsg *msg)
         {run->options->idle_pause, PAWL_POLICY_IDLE_PAUSE_AFTER, "idle-pause"},
         {run->options->approver, PAWL_POLICY_APPROVER, "approver"},
         {run->options->at_window, PAWL_POLICY_WINDOWS_AT_LIMIT, "at-window"},
+        {run->options->auto_resume, PAWL_POLICY_ON_LIMIT_AUTO_RESUME, "auto-resume"},
+        {run->options->on_limit, PAWL_POLICY_ON_LIMIT_ACTION, "on-limit"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(flags); i++) {
         struct pawl_policy_setting setting = {
@@ -85,7 +87,9 @@ static pawl_err check_limit_flags(const struct pawl_run *run, struct pawl_errmsg
         pawl_errmsg_set(msg, "--summary-usd is for --on-limit summary");
         return PAWL_ERR(INVALID);
     }
-    if (run->options->limit.auto_resume && run->limit.on_limit != PAWL_ON_LIMIT_PAUSE) {
+    bool resumes_itself =
+        run->options->auto_resume != NULL && strcmp(run->options->auto_resume, "yes") == 0;
+    if (resumes_itself && run->limit.on_limit != PAWL_ON_LIMIT_PAUSE) {
         pawl_errmsg_set(msg, "--auto-resume is for --on-limit pause");
         return PAWL_ERR(INVALID);
     }
@@ -178,7 +182,7 @@ static pawl_err check_steps(const struct pawl_run *run, struct pawl_errmsg *msg)
                 msg,
                 "no price is known for %.128s (--degrade), so no call may go there: see "
                 "'pawl prices', or put its price into %.200s",
-                limit->steps[i].model, run->prices_path);
+                limit->steps[i].model, pawl_run_prices_path(run));
             return PAWL_ERR(INVALID);
         }
     }
@@ -199,12 +203,11 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         err = take_flags(run, msg);
     }
     if (pawl_ok(err)) {
-        struct pawl_limit_given given = {.mode = run->options->on_limit_given,
-                                         .summary = run->options->summary_given};
         run->limit = run->options->limit;
         run->limit.before_microcents = run->options->spent_before[PAWL_CAP_USD];
         run->limit.before_tokens = run->options->spent_before[PAWL_CAP_TOKENS];
-        err = pawl_limit_take_policy(&run->limit, given, &run->policy.policy, msg);
+        err = pawl_limit_take_policy(&run->limit, run->options->summary_given, &run->policy.policy,
+                                     msg);
     }
     if (pawl_ok(err)) {
         err = check_limit_flags(run, msg);
@@ -213,8 +216,8 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
         err = pawl_environ_upstreams(pawl_environ_get, &run->upstreams, msg);
     }
     if (pawl_ok(err)) {
-        err =
-            pawl_prices_open(&run->dir, run->options->prices, run->prices_path, &run->prices, msg);
+        err = pawl_prices_open_text(&run->dir, run->options->prices, run->prices_path,
+                                    &run->prices_text, &run->prices, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_run_check_agent(run, msg);
@@ -305,6 +308,7 @@ int pawl_run_main(const struct pawl_run_options *options)
     run->control.dir_fd = -1;
     run->due_at_us = INT64_MAX;
     pawl_buf_init(&run->notices, PAWL_RUN_NOTICES_BYTES);
+    pawl_buf_init(&run->prices_text, PAWL_PRICE_FILE_BYTES_MAX);
     int status = run_all(run);
     pawl_run_close(run);
     pawl_free(run);

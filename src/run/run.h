@@ -59,14 +59,16 @@ struct pawl_run_options {
     const char *idle_pause;         /* the same of idle.pause_after */
     const char *approver;           /* the same of approver */
     const char *at_window;          /* the same of windows.at_limit */
+    const char *auto_resume;        /* the same of on_limit.auto_resume */
+    const char *on_limit;           /* the same of on_limit.action */
     enum pawl_billing_mode billing; /* of every account that it goes out on */
     enum pawl_run_attendance attendance;
-    bool on_limit_given; /* by a flag; else the policy says what happens at the limit */
     bool summary_given;
     struct pawl_limit_options limit; /* `attended` is found out by the run */
     const char *model;  /* --model, for estimates; NULL: looked for in command and environment */
     const char *prices; /* a price file; NULL: prices.json in the data directory, if it is there */
-    bool agent_given;   /* else it is told by the command */
+    const char *prices_as; /* what that is a copy of; NULL: it is none */
+    bool agent_given;      /* else it is told by the command */
     enum pawl_agent agent;
     const char *resumed_from;             /* the run that this one goes on with; NULL: none */
     int64_t spent_before[PAWL_CAP_COUNT]; /* by that one and those before it */

@@ -105,6 +105,7 @@ struct pawl_run {
     const char *approver_command; /* that takes questions to somebody; NULL: there is none */
     struct pawl_price_book *prices;
     char prices_path[PAWL_PATH_BYTES]; /* where prices of one's own are, or would go */
+    struct pawl_buf prices_text;       /* what is there */
     struct pawl_model_guess model;
     struct pawl_environ_upstreams upstreams;
     enum pawl_agent agent;
@@ -235,6 +236,9 @@ void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);
 void pawl_run_on_baseline(void *arg, const struct pawl_gateway_baseline *baseline);
 /* keep_policy.c: policy.yaml of the run: all that it is under, flags included. */
 PAWL_MUST_CHECK pawl_err pawl_run_keep_policy(struct pawl_run *run, struct pawl_errmsg *msg);
+/* The same of a price file that was named, and what that is called: a copy is its original. */
+PAWL_MUST_CHECK pawl_err pawl_run_keep_prices(struct pawl_run *run, struct pawl_errmsg *msg);
+const char *pawl_run_prices_path(const struct pawl_run *run);
 
 /* --- finish.c --- */
 

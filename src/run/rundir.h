@@ -26,6 +26,8 @@
 #define PAWL_PARTIAL_FILE "partial.txt"
 /* The policy that it is under, flags included (keep_policy.c). */
 #define PAWL_RUN_POLICY_FILE "policy.yaml"
+/* A copy of the prices that were named for it. */
+#define PAWL_RUN_PRICES_FILE "prices.json"
 
 struct pawl_rundir {
     char id[PAWL_RUN_ID_BYTES];

@@ -169,6 +169,11 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
         .primary = run->primary,
         .caps = run->caps,
         .agent = run->options->agent_given ? pawl_agent_name(run->options->agent) : NULL,
+        .billing = run->options->billing != PAWL_BILLING_MODE_AUTO
+                       ? pawl_billing_mode_name(run->options->billing)
+                       : NULL,
+        .prices = run->options->prices != NULL ? pawl_run_prices_path(run) : NULL,
+        .allow_batches = run->options->allow_batches,
         .resumed_from = run->options->resumed_from,
         .spent_before = run->options->spent_before,
     };
@@ -183,6 +188,9 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = pawl_run_keep_policy(run, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_run_keep_prices(run, msg);
     }
     if (pawl_ok(err)) {
         err = open_history(run, msg);
@@ -270,7 +278,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .secret = run->secret,
         .subject = &run->subject,
         .run_id = run->rundir.id,
-        .prices_path = run->prices_path,
+        .prices_path = pawl_run_prices_path(run),
         .policy = pawl_run_policy_name(&run->policy),
         .no_server_tools =
             pawl_policy_is(&run->policy.policy, PAWL_POLICY_TOOLS_EXPENSIVE, "forbid"),

@@ -41,9 +41,12 @@ static uint32_t number_of(const char *value)
 static void add_prices(struct host *host, const char *path)
 {
     struct pawl_errmsg msg = {.text = ""};
-    if (pawl_failed(pawl_price_book_load_overrides(host->prices, path, &msg))) {
+    struct pawl_buf text;
+    pawl_buf_init(&text, PAWL_PRICE_FILE_BYTES_MAX);
+    if (pawl_failed(pawl_price_book_load_overrides(host->prices, path, &text, &msg))) {
         host_die("prices", &msg);
     }
+    pawl_buf_free(&text);
     host->options.prices_path = path;
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import scripted
+from caps import BATCH
 from world import AGENT, PATIENCE_S, expect_line, finish
 
 CENT = 1_000_000
@@ -91,6 +92,123 @@ def under_the_same(world):
     assert new["policy"] == "ours", new
     differ = set(kept.splitlines()) ^ set(again.splitlines())
     assert {line.split(":")[0].strip() for line in differ} == {"action", "degrade"}, differ
+
+
+HAIKU = "claude-haiku-4-5"
+
+# What each flag of `pawl run` says in the first run, by what the second shows that it was carried
+# (in the policy, meta.json or the first lines), what it says on the command line of the third, and
+# by what that one shows it. None: it is not carried, and docs/LIMITS.md says why.
+CARRIED = {
+    "policy": ("{folder}/ours.yaml", "name: ours", None, None),
+    "phase": ("docs=tokens=9K", "tokens: 9000", "docs=tokens=1K", "tokens: 10000"),
+    "on-limit": ("pause", "action: pause", "ask", "action: ask"),
+    "auto-resume": ("", "auto_resume: yes", "=no", "auto_resume: no"),
+    "degrade": (f"{HAIKU}@60%", f'degrade: "{HAIKU}@60%"', f"{HAIKU}@70%", f"{HAIKU}@70%"),
+    "escalation": ("forbid", "escalation: forbid", "allow", "escalation: allow"),
+    "idle-pause": ("7m", "pause_after: 7m", "off", "pause_after: off"),
+    "approver": ("true", 'approver: true', "off", "approver: off"),
+    "at-window": ("wait", "at_limit: wait", "pass", "at_limit: pass"),
+    "attended": ("", "attendance: attended", None, None),
+    "model": (HAIKU, f"--model {HAIKU}", "claude-sonnet-4-5", '"model":"claude-sonnet-4-5"'),
+    "agent": ("none", '"agent":"none"', "codex", '"agent":"codex"'),
+    "name": ("job", '"name":"job"', "task", '"name":"task"'),
+    "billing": ("plan", '"billing":"plan"', "api", '"billing":"api"'),
+    "prices": ("{folder}/prices.json", "/prices.json (it is gone", "{folder}/other.json",
+               '/other.json"'),
+    "allow-batches": ("", '"allow_batches":true', "=no", "--allow-batches no"),
+    "summary-usd": ("7%", 'summary: "7%"', "9%", 'summary: "9%"'),
+    "unattended": ("", "attendance: unattended", None, None),
+    "max-usd": ("0.75", '"USD_MICROCENTS":{"amount":75000000', None, None),
+    "max-tokens": ("70K", '"TOKENS":{"amount":70000', None, None),
+    "max-tool-calls": ("7", '"TOOL_CALLS":{"amount":7', None, None),
+    "max-iterations": ("8", '"ITERATIONS":{"amount":8', None, None),
+    "max-time": ("30m", '"WALL_CLOCK_MS":{"amount":17', None, None),
+}
+NOT_CARRIED = {"resume", "add-usd", "add-tokens", "add-tool-calls", "add-iterations", "add-time",
+               "data-dir", "quiet", "no-card", "json-card"}
+# These exclude some of the others.
+APART = ("summary-usd", "unattended")
+
+
+def words_of(flags, place, folder):
+    """The flags as words of a command line; place 0: of the first run, 2: of the third."""
+    words = []
+    for name in flags:
+        value = CARRIED[name][place]
+        if value is not None:
+            joined = value == "" or value.startswith("=")
+            words += [f"--{name}{value}"] if joined else [f"--{name}",
+                                                          value.format(folder=folder)]
+    return words
+
+
+def told(world, stderr):
+    """All that shows what the newest run was told."""
+    folder = max(pathlib.Path(world.data, "runs").glob("run_*"))
+    plain = " ".join((folder / "policy.yaml").read_text().split())
+    return (folder / "meta.json").read_text() + plain + stderr
+
+
+def as_told(world):
+    """Each flag of `pawl run` goes on as it was told, and one on the command line is above it."""
+    done = subprocess.run([world.pawl, "run", "--help"], text=True, capture_output=True, check=True)
+    flags = set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", done.stdout, re.M)) - {"help"}
+    assert flags == set(CARRIED) | NOT_CARRIED, flags ^ (set(CARRIED) | NOT_CARRIED)
+    page = pathlib.Path(__file__).resolve().parents[2] / "docs/LIMITS.md"
+    table = page.read_text().partition("## Going on")[2].partition("\n## ")[0]
+    missing = [flag for flag in flags if f"`--{flag}`" not in table]
+    assert not missing, f"docs/LIMITS.md, Going on, says nothing about {missing}"
+    folder = world.folder.name
+    for name, multiplier in (("prices", 2), ("other", 3)):
+        pathlib.Path(folder, name + ".json").write_text(
+            f'{{"multiplier":"{multiplier}","models":[]}}')
+    pathlib.Path(folder, "ours.yaml").write_text("name: ours\n")
+    for group, more in (([f for f in CARRIED if f not in APART], []),
+                        (list(APART), ["--on-limit", "summary"])):
+        status, _, stderr = world.run(words_of(group, 0, folder) + more, "exit:3")
+        assert status == 3, stderr
+        for gone in ("prices.json", "ours.yaml"):
+            pathlib.Path(folder, gone).unlink(missing_ok=True)
+        status, _, stderr = resume(world, "--resume", "last")
+        assert status == 3, stderr
+        seen = told(world, stderr)
+        for flag in group:
+            # Some time has passed since, so the wall clock has less; nothing else was used.
+            assert CARRIED[flag][1] in seen, (flag, CARRIED[flag][1], seen)
+        status, _, stderr = resume(world, "--resume", "last", *words_of(group, 2, folder), *more)
+        assert status == 3, stderr
+        seen = told(world, stderr)
+        for flag in group:
+            expected = CARRIED[flag][3]
+            assert expected is None or expected in seen, (flag, expected, seen)
+            assert expected is None or f"--{flag}" in stderr.partition("as you say now")[2], stderr
+
+
+def in_force(world):
+    """What is carried is not only written down: prices, batches, and how accounts are billed."""
+    prices = pathlib.Path(world.folder.name, "prices.json")
+    prices.write_text('{"multiplier":"2","models":[]}')
+    agent = [sys.executable, "-c", BATCH + "raise SystemExit(3)"]
+    status, _, stderr = world.run(["--prices", str(prices), "--allow-batches", "--billing", "plan"],
+                                  "call", "exit:3")
+    assert status == 3 and "plan" in stderr, stderr
+    once = world.runs()[0]["spent"]["usd"]["amount"]
+    assert once == 2 * world.bill(), (once, world.bill())
+    prices.unlink()
+    status, stdout, stderr = resume(world, "--resume", "last", words=agent)
+    assert status == 3 and "pawl run --allow-batches" not in stdout, (stdout, stderr)
+    assert "plan as set" in stderr, stderr
+    again = [sys.executable, AGENT, "call", "exit:3"]
+    status, _, stderr = resume(world, "--resume", "last", words=again)
+    assert status == 3 and world.runs()[0]["spent"]["usd"]["amount"] == once, stderr
+    # The file is there again, with other prices: they are those of now.
+    prices.write_text('{"multiplier":"3","models":[]}')
+    status, _, stderr = resume(world, "--resume", "last", words=again)
+    assert world.runs()[0]["spent"]["usd"]["amount"] == once * 3 // 2, stderr
+    status, stdout, stderr = resume(world, "--resume", "last", "--allow-batches=no",
+                                    words=agent)
+    assert "pawl run --allow-batches" in stdout, (stdout, stderr)
 
 
 def baseline(world):
@@ -229,6 +347,8 @@ def tests(world):
     del world
     yield "a command goes on from its start", go_on
     yield "policy, mode and ladder go on", under_the_same
+    yield "each flag is as it was told", as_told
+    yield "prices, batches and billing hold", in_force
     yield "the baseline goes on", baseline
     yield "a chain of three", same_again
     yield "what cannot go on", refusals

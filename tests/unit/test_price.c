@@ -404,8 +404,11 @@ static void overrides_come_from_a_file(void **state)
     (void)state;
     struct pawl_price_book *book = load(small_book);
     struct pawl_errmsg msg = {""};
-    assert_int_equal(pawl_price_book_load_overrides(book, "/nonexistent/prices.json", &msg).code,
-                     PAWL_ERR_NOT_FOUND);
+    struct pawl_buf text;
+    pawl_buf_init(&text, PAWL_PRICE_FILE_BYTES_MAX);
+    assert_int_equal(
+        pawl_price_book_load_overrides(book, "/nonexistent/prices.json", &text, &msg).code,
+        PAWL_ERR_NOT_FOUND);
     assert_true(strstr(msg.text, "/nonexistent/prices.json") != NULL);
     char path[] = "/tmp/pawl-test-price-XXXXXX";
     int fd = mkstemp(path);
@@ -414,7 +417,9 @@ static void overrides_come_from_a_file(void **state)
     assert_non_null(file);
     assert_true(fputs("{\"multiplier\":\"2\",\"models\":[]}", file) >= 0);
     assert_int_equal(fclose(file), 0);
-    assert_true(pawl_ok(pawl_price_book_load_overrides(book, path, &msg)));
+    assert_true(pawl_ok(pawl_price_book_load_overrides(book, path, &text, &msg)));
+    assert_string_equal(pawl_buf_cstr(&text), "{\"multiplier\":\"2\",\"models\":[]}");
+    pawl_buf_free(&text);
     assert_int_equal(remove(path), 0);
     struct pawl_price price;
     assert_true(look(book, "alpha", "a-plain", now_us, &price));
