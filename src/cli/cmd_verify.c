@@ -3,13 +3,15 @@
  * cmd_verify.c: `pawl verify [RUN]`: proves that a run's journal is whole: every hash of the chain,
  * the witness beside it, and a replay in which each result must come out again.
  *
- * Without RUN it goes through all runs that are not alive, and the ledger of limits across runs; of
- * that a copy, where an authority works with it.
+ * Without RUN it goes through all runs, and the ledger of limits across runs. Of what is at work, a
+ * run or an authority, it reads a copy that the owner makes between two commits: all that was
+ * acknowledged so far is in it.
  * Damage in one does not keep it from the others.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -18,14 +20,16 @@
 #include "base/percent.h"
 #include "cli/commands.h"
 #include "engine/engine.h"
+#include "run/control.h"
 #include "run/datadir.h"
+#include "run/live.h"
 #include "run/rundir.h"
 #include "server/authority.h"
 #include "server/contact.h"
 #include "server/copy.h"
 #include "server/wire.h"
 
-enum { COPY_MS = 60 * 1000 };
+enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50 };
 enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
 
 static const struct pawl_cli_option options[] = {
@@ -41,6 +45,7 @@ struct verification {
     bool json;
     bool progress; /* on a terminal */
     int status;
+    bool live; /* it is the copy of a run that goes on */
     uint32_t verified;
     uint32_t alive;
 };
@@ -82,7 +87,10 @@ static void show_progress(void *arg, uint64_t op, uint64_t last_op)
     }
 }
 
-static void tell_json(const char *id, const struct pawl_verify_report *report, const char *problem)
+static void tell_json(const struct verification *v,
+                      const char *id,
+                      const struct pawl_verify_report *report,
+                      const char *problem)
 {
     char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
     struct pawl_buf line;
@@ -102,11 +110,15 @@ static void tell_json(const char *id, const struct pawl_verify_report *report, c
         pawl_json_member_i64(&json, "replayed_from_op", (int64_t)report->replayed_from_op);
         pawl_json_member_bool(&json, "results_compared", report->results_compared);
     }
+    if (v->live) {
+        pawl_json_member_bool(&json, "live", true);
+    }
     pawl_json_object_end(&json);
     pawl_cli_print_line(&line);
 }
 
-static void tell_text(const char *id, const struct pawl_verify_report *report)
+static void
+tell_text(const struct verification *v, const char *id, const struct pawl_verify_report *report)
 {
     char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
     char gone[64] = "";
@@ -114,9 +126,10 @@ static void tell_text(const char *id, const struct pawl_verify_report *report)
         snprintf(gone, sizeof(gone), " (results were compared from operation %" PRIu64 " on)",
                  report->replayed_from_op);
     }
-    printf("%s  ok: operations %" PRIu64 " to %" PRIu64 " in %" PRIu64 " commits%s\n    %" PRIu64
+    printf("%s  ok: operations %" PRIu64 " to %" PRIu64 " in %" PRIu64 " commits%s%s\n    %" PRIu64
            ":%s\n",
            id, report->first_op, report->last_op, report->batches,
+           v->live ? ", as of now; the run goes on" : "",
            report->results_compared ? gone : " (results from other rules were not compared)",
            report->last_op, hash_text(&report->hash, hash));
 }
@@ -133,13 +146,100 @@ static void tell(struct verification *v,
     }
     v->verified += sound;
     if (v->json) {
-        tell_json(id, report, sound ? NULL : msg->text);
+        tell_json(v, id, report, sound ? NULL : msg->text);
     } else if (sound) {
-        tell_text(id, report);
+        tell_text(v, id, report);
     }
     if (!sound) {
         v->status = pawl_cli_error(v->call, PAWL_EXIT_CORRUPT, "%s: %s", id, msg->text);
     }
+}
+
+/* A copy beside the journal, which is removed then. */
+static void verify_copy(struct verification *v, const char *id, const char *dir, const char *name)
+{
+    char copy[PAWL_PATH_BYTES];
+    struct pawl_errmsg msg = {""};
+    struct pawl_verify_report report = {0};
+    int bytes = snprintf(copy, sizeof(copy), "%s/%s", dir, name);
+    pawl_err err = PAWL_ERR(LIMIT);
+    if (bytes > 0 && (size_t)bytes < sizeof(copy)) {
+        v->options.dir = copy;
+        err = pawl_engine_verify(&v->options, &report, &msg);
+        pawl_copy_remove(dir, name);
+    }
+    tell(v, id, &report, err, &msg);
+}
+
+/* --- Runs ------------------------------------------------------------------------------------ */
+
+/* {"copy":"copy-1-1"}: a name and no path. */
+static bool read_copy_name(struct pawl_slice text, char ret_name[static PAWL_COPY_NAME_BYTES])
+{
+    struct pawl_arena arena;
+    struct pawl_json json;
+    pawl_arena_init(&arena, 1 << 16);
+    bool good = pawl_json_parse(&arena, text, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json);
+    struct pawl_slice name =
+        good ? pawl_json_string_raw(&json, pawl_json_get(&json, 0, "copy")) : PAWL_SLICE_NONE;
+    good = !pawl_slice_empty(name) && memchr(name.data, '/', name.bytes) == NULL &&
+           pawl_slice_copy_str(name, ret_name, PAWL_COPY_NAME_BYTES);
+    pawl_arena_free(&arena);
+    return good;
+}
+
+/* A live run makes a copy of its journal, between two commits. UNREACHABLE: it is about to begin,
+ * or to end. */
+static pawl_err verify_live(struct verification *v, const char *id, struct pawl_errmsg *msg)
+{
+    char relative[PAWL_RUN_ID_BYTES + 8];
+    char dir[PAWL_PATH_BYTES];
+    char name[PAWL_COPY_NAME_BYTES];
+    struct pawl_buf answer;
+    pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
+    pawl_err err =
+        pawl_live_post(&v->dir, id, PAWL_CONTROL_COPY, PAWL_SLICE("{}"), LIVE_MS, &answer, msg);
+    if (pawl_ok(err) && !read_copy_name(pawl_buf_slice(&answer), name)) {
+        pawl_errmsg_set(msg, "the run's answer has no copy in it");
+        err = PAWL_ERR(PROTOCOL);
+    }
+    pawl_buf_free(&answer);
+    (void)snprintf(relative, sizeof(relative), "runs/%s", id);
+    if (pawl_ok(err)) {
+        err = pawl_datadir_path(&v->dir, relative, dir, msg);
+    }
+    if (pawl_ok(err)) {
+        v->alive++;
+        v->live = true;
+        verify_copy(v, id, dir, name);
+        v->live = false;
+    }
+    return err;
+}
+
+/* Its lock, or LOCKED once its copy was looked at. Who has the lock and does not answer begins or
+ * ends, which is short. */
+static pawl_err lock_or_verify_live(struct verification *v,
+                                    const char *id,
+                                    struct pawl_rundir *ret_run,
+                                    struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_rundir_lock(&v->dir, id, ret_run, msg);
+    for (int try = 0; err.code == PAWL_ERR_LOCKED && try < LOCK_TRIES; try++) {
+        pawl_err asked = verify_live(v, id, msg);
+        if (asked.code != PAWL_ERR_UNREACHABLE) {
+            return pawl_ok(asked) ? err : asked;
+        }
+        (void)poll(NULL, 0, LOCK_TRY_MS);
+        err = pawl_rundir_lock(&v->dir, id, ret_run, msg);
+    }
+    if (err.code == PAWL_ERR_LOCKED) {
+        pawl_errmsg_set(msg,
+                        "its lock is held and nobody answers: it begins, ends, is stopped, or is "
+                        "verified elsewhere");
+        err = PAWL_ERR(UNREACHABLE);
+    }
+    return err;
 }
 
 static bool verify_run(void *arg, const char *id)
@@ -147,9 +247,12 @@ static bool verify_run(void *arg, const char *id)
     struct verification *v = arg;
     struct pawl_errmsg msg = {""};
     struct pawl_rundir run;
-    pawl_err err = pawl_rundir_lock(&v->dir, id, &run, &msg);
+    pawl_err err = lock_or_verify_live(v, id, &run, &msg);
     if (err.code == PAWL_ERR_LOCKED) {
-        v->alive++;
+        return true;
+    }
+    if (err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_TIMEOUT) {
+        v->status = pawl_cli_error(v->call, PAWL_EXIT_UNREACHABLE, "%s: %s", id, msg.text);
         return true;
     }
     struct pawl_verify_report report = {0};
@@ -184,25 +287,18 @@ static bool ask_for_copy(const struct verification *v, char *ret_name, struct pa
     return copied;
 }
 
-static void verify_copy(struct verification *v)
+static void verify_authority_copy(struct verification *v)
 {
     char dir[PAWL_PATH_BYTES];
-    char copy[PAWL_PATH_BYTES];
     char name[PAWL_COPY_NAME_BYTES];
     struct pawl_errmsg msg = {""};
-    struct pawl_verify_report report = {0};
     if (!ask_for_copy(v, name, &msg)) {
         v->status = pawl_cli_error(v->call, PAWL_EXIT_UNREACHABLE, "authority: %s", msg.text);
         return;
     }
-    pawl_err err = pawl_datadir_path(&v->dir, PAWL_AUTHORITY_DIR, dir, &msg);
-    int bytes = snprintf(copy, sizeof(copy), "%s/%s", dir, name);
-    if (pawl_ok(err) && bytes > 0 && (size_t)bytes < sizeof(copy)) {
-        v->options.dir = copy;
-        err = pawl_engine_verify(&v->options, &report, &msg);
-        pawl_copy_remove(dir, name);
+    if (pawl_ok(pawl_datadir_path(&v->dir, PAWL_AUTHORITY_DIR, dir, &msg))) {
+        verify_copy(v, "authority", dir, name);
     }
-    tell(v, "authority", &report, err, &msg);
 }
 
 /* The ledger of the limits, which nobody has open while the lock is ours. */
@@ -227,7 +323,7 @@ static void verify_authority(struct verification *v)
         (void)close(fd);
     } else {
         (void)close(fd);
-        verify_copy(v);
+        verify_authority_copy(v);
     }
 }
 
@@ -261,10 +357,6 @@ static int run_verify(const struct pawl_cli_call *call)
         err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
         if (pawl_ok(err)) {
             verify_run(&v, id);
-            if (v.alive > 0) {
-                return pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                                      "%s is running; verify it when it has ended", id);
-            }
         }
     } else if (pawl_ok(err)) {
         err = pawl_datadir_runs(&v.dir, verify_run, &v, &msg);
@@ -274,7 +366,8 @@ static int run_verify(const struct pawl_cli_call *call)
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
     if (!v.json && call->operand_count == 0) {
-        printf("%" PRIu32 " verified, %" PRIu32 " running and left alone\n", v.verified, v.alive);
+        printf("%" PRIu32 " verified, %" PRIu32 " running%s\n", v.verified, v.alive,
+               v.alive > 0 ? ", up to now" : "");
     }
     return v.status;
 }
@@ -284,9 +377,9 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .operands = "[RUN]",
     .summary = "prove that nothing recorded was altered or lost",
     .text =
-        "Reads the journal of RUN (or of every run that is not alive; 'authority' is the ledger "
-        "of\n"
-        "limits across runs), checks its chain of hashes and the witness beside it, and replays\n"
+        "Reads the journal of RUN (or of every run; 'authority' is the ledger of limits across\n"
+        "runs; of one that goes on, as it is now), checks its chain of hashes and the witness "
+        "beside it, and replays\n"
         "every operation: each must give the result that was recorded. The last line, OP:HASH, "
         "can\n"
         "be kept elsewhere and given to --expect later.",

@@ -26,6 +26,7 @@
 
 #define PAWL_CONTROL_SOCKET "run.sock"
 #define PAWL_CONTROL_PATH   "/v1/x-pawl/run"
+#define PAWL_CONTROL_COPY   "/journal/copy" /* below it */
 
 enum {
     PAWL_CONTROL_FIELDS_MAX = 8,

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "run/run_priv.h"
 #include "run/status.h"
+#include "server/copy.h"
 
 /* GET …/run: where it stands. */
 static void
@@ -225,6 +226,35 @@ set_phase(void *arg, struct pawl_http_exchange *exchange, const struct pawl_cont
     pawl_run_phases_reply(run, exchange);
 }
 
+/* POST …/run/journal/copy: the journal as it is now, for `pawl verify`. All that was acknowledged
+ * is in it: nothing is being written while it is made. */
+static void copy_journal(void *arg,
+                         struct pawl_http_exchange *exchange,
+                         const struct pawl_control_value *values)
+{
+    (void)values;
+    struct pawl_run *run = arg;
+    char name[PAWL_COPY_NAME_BYTES];
+    struct pawl_errmsg msg = {""};
+    if (pawl_control_is_inside(exchange, run->keeper.pid, "a copy of the journal")) {
+        return;
+    }
+    pawl_engine_flush(run->engine);
+    if (pawl_failed(pawl_copy_make(run->rundir.path, name, &msg))) {
+        pawl_control_refuse(exchange, PAWL_RESULT_LIMIT_REACHED, "%s", msg.text);
+        return;
+    }
+    struct pawl_buf body;
+    struct pawl_json_writer writer;
+    pawl_buf_init(&body, PAWL_CONTROL_ANSWER_MAX);
+    pawl_json_writer_init(&writer, &body);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "run", run->rundir.id);
+    pawl_json_member_str(&writer, "copy", name);
+    pawl_json_object_end(&writer);
+    pawl_control_reply(exchange, &body);
+}
+
 const struct pawl_control_route pawl_control_routes[] = {
     {"GET", PAWL_CONTROL_PATH, NULL, 0, show_status},
     {"POST", PAWL_CONTROL_PATH "/stop", NULL, 0, stop},
@@ -236,5 +266,6 @@ const struct pawl_control_route pawl_control_routes[] = {
     {"POST", PAWL_CONTROL_PATH "/presence", NULL, 0, take_sign},
     {"POST", PAWL_CONTROL_PATH "/context", NULL, 0, tell_context},
     {"POST", PAWL_CONTROL_PATH "/prompt", NULL, 0, take_prompt},
+    {"POST", PAWL_CONTROL_PATH PAWL_CONTROL_COPY, NULL, 0, copy_journal},
 };
 const size_t pawl_control_route_count = PAWL_ARRAY_LEN(pawl_control_routes);

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "run/keep.h"
 #include "run/run_priv.h"
+#include "server/copy.h"
 
 enum {
     LINE_BYTES = 256,
@@ -184,6 +185,7 @@ int pawl_run_finish(struct pawl_run *run)
     uint64_t last_op = pawl_engine_durable_op(run->engine);
     pawl_engine_close(run->engine);
     run->engine = NULL;
+    pawl_copy_remove_left(run->rundir.path);
     struct pawl_arena arena;
     pawl_arena_init(&arena, ARENA_BYTES_MAX);
     close_history(run, last_op, &arena, &card);

@@ -32,6 +32,7 @@
 #include "run/live.h"
 #include "run/phases.h"
 #include "run/rundir.h"
+#include "server/copy.h"
 
 enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
 
@@ -296,6 +297,7 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     bool behind = !ended || known_op == 0 || known_op < pawl_rundir_ended_op(run);
     if (!ended) {
         pawl_agent_clean_killed(run->path, run->id);
+        pawl_copy_remove_left(run->path);
     }
     uint64_t last_op = 0;
     *ret_outcome = ended ? PAWL_SETTLE_WAS_ENDED : PAWL_SETTLE_SETTLED;

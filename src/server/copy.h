@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * copy.h: a copy of the authority's journal as it is on disk, for `pawl verify` while the authority
- * works. It is made between two commits, when nothing is being written, and is a journal as a crash
- * leaves one. What is never written again (segments but the last, checkpoints) is linked, the rest
- * copied; so it is small. Whoever reads it holds its lock, and removes it afterwards; what was left
- * behind goes with the next start of an authority.
+ * copy.h: a copy of a journal as it is on disk, for `pawl verify` while its owner works: the
+ * authority, or a live run. It is made between two commits, when nothing is being written, and is a
+ * journal as a crash leaves one. What is never written again (segments but the last, checkpoints)
+ * is linked, the rest copied; so it is small. Whoever reads it holds its lock, and removes it
+ * afterwards; what was left behind goes with the next start of an authority, and with the end of a
+ * run.
  */
 #ifndef PAWL_SERVER_COPY_H
 #define PAWL_SERVER_COPY_H
@@ -14,7 +15,7 @@
 
 enum { PAWL_COPY_NAME_BYTES = 32 };
 
-/* `dir` is the authority's; the name of the copy in it comes back. */
+/* `dir` has the directory "journal" in it; the name of the copy beside that comes back. */
 PAWL_MUST_CHECK pawl_err pawl_copy_make(const char *dir,
                                         char ret_name[static PAWL_COPY_NAME_BYTES],
                                         struct pawl_errmsg *msg);

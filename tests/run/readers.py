@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who reads runs: what is settled on the way, and a data directory that cannot be written.
 
-In such a one lie a run that ended and one whose pawl was killed, with the logs that it left.
+In the latter lie a run that ended and one whose pawl was killed, with the logs that it left.
 """
 import contextlib
+import json
 import os
+import pathlib
 import shutil
 import subprocess
 
 from count import Skip
-from world import expect_line
+from world import expect_line, finish
 
 NOBODY = 65534
 MOUNTED = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
@@ -130,8 +132,62 @@ def one_settled(world):
     assert words() == ["ended", "ended"], words()
 
 
+def verified_live(world):
+    """A run that goes on is verified up to now: a copy, which leaves nothing behind."""
+    process = world.start([], "call", "part", "say:ready", "listen", "call", "say:more", "listen")
+    expect_line(process, "first")
+    expect_line(process, "ready")
+    folder = max(pathlib.Path(world.data, "runs").glob("run_*"))
+    left = folder / "copy-1-1"  # by a verify that was killed
+    left.mkdir()
+    (left / "journal.lock").touch()
+    done = world.tell("verify", "last")
+    assert done.returncode == 0 and "as of now; the run goes on" in done.stdout, done
+    anchor = done.stdout.split()[-1]
+    done = world.tell("verify", "last", "--json")
+    first = json.loads(done.stdout)
+    assert done.returncode == 0 and first["ok"] and first["live"] is True, first
+    assert f"{first['last_op']}:{first['hash']}" == anchor, (first, anchor)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    expect_line(process, "heard")
+    expect_line(process, "more")
+    done = world.tell("verify", "last", "--json", "--expect", anchor)
+    second = json.loads(done.stdout)
+    assert done.returncode == 0 and second["last_op"] > first["last_op"], second
+    done = world.tell("verify", "last", "--expect", anchor[:-1] + "x")
+    assert done.returncode == 2, done
+    wrong = anchor[:-1] + ("0" if anchor[-1] != "0" else "1")
+    done = world.tell("verify", "last", "--expect", wrong)
+    assert done.returncode == 4, done
+    done = world.tell("verify")
+    assert done.returncode == 0 and "1 verified, 1 running, up to now" in done.stdout, done
+    assert [path.name for path in folder.glob("copy-*")] == ["copy-1-1"], list(folder.iterdir())
+    assert finish(process, "\n")[0] == 0
+    assert not list(folder.glob("copy-*")), list(folder.iterdir())
+    done = world.tell("verify", "last", "--json", "--expect", anchor)
+    assert done.returncode == 0 and "live" not in json.loads(done.stdout), done
+
+
+def verified_when_killed(world):
+    """A verify that is killed at any time, and a run that is, leave nothing that is not cleared."""
+    process = world.start([], "call", "say:ready", "wait")
+    expect_line(process, "ready")
+    folder = max(pathlib.Path(world.data, "runs").glob("run_*"))
+    for milliseconds in range(1, 20, 2):
+        world.tell_and_kill(milliseconds / 1000, "verify", "last")
+    assert world.tell("verify", "last").returncode == 0
+    process.kill()
+    process.wait()
+    assert world.runs()[0]["reason"] == "killed"
+    assert not list(folder.glob("copy-*")), list(folder.iterdir())
+    assert world.tell("verify", "last").returncode == 0
+
+
 def tests(world):
     yield "one run is settled for one that is shown", one_settled
     yield "a directory without permission to write", permissions
     yield "a read-only mount", mount
     yield "a place where nothing can be made", first_run
+    yield "a run that goes on is verified up to now", verified_live
+    yield "whoever verifies it may be killed", verified_when_killed
