@@ -378,11 +378,9 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .summary = "prove that nothing recorded was altered or lost",
     .text =
         "Reads the journal of RUN (or of every run; 'authority' is the ledger of limits across\n"
-        "runs; of one that goes on, as it is now), checks its chain of hashes and the witness "
-        "beside it, and replays\n"
-        "every operation: each must give the result that was recorded. The last line, OP:HASH, "
-        "can\n"
-        "be kept elsewhere and given to --expect later.",
+        "runs), up to now where it is at work, checks its chain of hashes and the witness beside\n"
+        "it, and replays every operation: each must give the result that was recorded. The last\n"
+        "line, OP:HASH, can be kept elsewhere and given to --expect later.",
     .examples = "  pawl verify\n"
                 "  pawl verify last --expect 42:9f86d081...",
     .options = options,
