@@ -105,6 +105,8 @@ static void state(const struct pawl_glance *glance, char *out)
     } else if (glance->latched) {
         const char *word = pawl_cli_unit_word(glance->unit);
         (void)snprintf(out, VALUE_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
+    } else if (glance->unreached) {
+        (void)snprintf(out, VALUE_BYTES, "no answer");
     }
 }
 

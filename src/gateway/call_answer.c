@@ -30,6 +30,15 @@ void pawl_model_call_unreachable(struct pawl_model_call *call, const char *what,
     pawl_words_set(&call->words, "pawl: %s: %s", what, why);
 }
 
+/* Whether the provider can be reached is for whoever watches the run. */
+static void tell_reach(struct pawl_model_call *call, const char *why)
+{
+    const struct pawl_gateway_options *options = &call->gateway->options;
+    if (options->on_reach != NULL) {
+        options->on_reach(options->arg, call->route.upstream, why);
+    }
+}
+
 /* --- The head ------------------------------------------------------------------------------- */
 
 /* 304 leads nowhere. */
@@ -115,6 +124,7 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
     struct pawl_answer *answer = &call->answer;
     call->head_us = pawl_alarm_now_us();
     answer->status = status;
+    tell_reach(call, NULL);
     if (redirects(status)) {
         refuse_redirect(call, pawl_headers_value(headers, count, "location"));
         return;
@@ -341,6 +351,9 @@ static void finish_opaque(struct pawl_model_call *call, bool well)
 static void fail(struct pawl_model_call *call, enum pawl_http_phase phase, const char *why)
 {
     bool begun = call->answer.kind != PAWL_ANSWER_NONE;
+    if (!begun) {
+        tell_reach(call, why);
+    }
     pawl_model_call_unreachable(
         call, begun ? "the provider's answer broke off" : "the provider did not answer", why);
     if (phase == PAWL_HTTP_PHASE_CONNECT || call->answer.kind == PAWL_ANSWER_ERROR) {

@@ -152,6 +152,8 @@ struct pawl_gateway_options {
     /* The run latched (once each time), durably; a call was settled, durably. May be NULL. */
     void (*on_latched)(void *arg, const struct pawl_gateway_latch *latch);
     void (*on_settled)(void *arg, const struct pawl_gateway_settled *settled);
+    /* A model call's answer has begun (`why` NULL), or there is none, and why. May be NULL. */
+    void (*on_reach)(void *arg, enum pawl_upstream upstream, const char *why);
     struct pawl_limit_options limit;
     /* For the modes that need them; may be NULL. on_ask is called once for several calls that wait
      * together. */

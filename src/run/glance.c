@@ -6,6 +6,7 @@
  */
 #include "run/glance.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "run/caps.h"
 #include "run/control.h"
 #include "run/live.h"
+#include "run/outage.h"
 
 enum { ARENA_BYTES_MAX = 1 << 20, NODES_MAX = 16384 };
 
@@ -85,6 +87,24 @@ static void read_latch(struct reader *reader, struct pawl_glance *glance)
     glance->unit = pawl_unit_from_name(pawl_slice_str(unit));
 }
 
+static void read_outage(struct reader *reader, struct pawl_glance *glance)
+{
+    uint32_t node = pawl_json_get(&reader->json, 0, "unreachable");
+    glance->unreached = pawl_json_is(&reader->json, node, PAWL_JSON_OBJECT);
+    if (!glance->unreached || glance->latched || glance->asks) {
+        return;
+    }
+    char why[PAWL_OUTAGE_WHY_BYTES] = "";
+    char lasts[PAWL_CLOCK_TEXT_BYTES];
+    int64_t calls = take_number(reader, node, "calls", 0);
+    int64_t lasts_ms = glance->now_ms - take_number(reader, node, "since_ms", glance->now_ms);
+    take_text(reader, node, "why", why, sizeof(why));
+    (void)snprintf(glance->message, sizeof(glance->message),
+                   "no answer from the provider for %s, %" PRId64 " call%s: %s",
+                   pawl_duration_format_about(lasts_ms > 0 ? lasts_ms : 0, lasts), calls,
+                   calls == 1 ? "" : "s", why);
+}
+
 static void read_calls(struct reader *reader, struct pawl_glance *glance)
 {
     const struct pawl_json *json = &reader->json;
@@ -135,6 +155,7 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
     if (glance->asks) {
         take_text(reader, 0, "question_text", glance->message, sizeof(glance->message));
     }
+    read_outage(reader, glance);
     read_calls(reader, glance);
 }
 

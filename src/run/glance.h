@@ -37,9 +37,11 @@ struct pawl_glance {
     char model[PAWL_GLANCE_TEXT_BYTES]; /* of the last call, or what was known beforehand */
     char phase[PAWL_GLANCE_TEXT_BYTES];
     char stopped_by[PAWL_GLANCE_TEXT_BYTES]; /* the reason of a latch, "spent" */
-    char message[PAWL_GLANCE_LINE_BYTES];    /* its words, or those of an open question */
+    char message[PAWL_GLANCE_LINE_BYTES];    /* its words, else those of an open question, or of
+                                              * an outage */
     uint16_t unit;                           /* its cap; 0: none */
     bool latched;
+    bool unreached;       /* a provider does not answer */
     bool asks;            /* a question to a person is open (docs/LIMITS.md) */
     const char *question; /* "asks for more", or what else it asks for; never NULL where it asks */
     bool attended;

@@ -43,6 +43,7 @@
 #include "run/lending.h"
 #include "run/lines.h"
 #include "run/model.h"
+#include "run/outage.h"
 #include "run/phases.h"
 #include "run/place.h"
 #include "run/policy.h"
@@ -147,8 +148,9 @@ struct pawl_run {
 
     /* What happened. */
     struct pawl_recent recent; /* the last calls, for whoever watches */
-    int phase_at;              /* which of `phases` it is in, */
-    int64_t phase_since_us;    /* … and up to when that is booked */
+    struct pawl_outages outages;
+    int phase_at;           /* which of `phases` it is in, */
+    int64_t phase_since_us; /* … and up to when that is booked */
     bool keeper_lost;
     bool killed;  /* by pawl */
     bool time_up; /* the wall clock ended it */
@@ -215,6 +217,7 @@ bool pawl_run_say_now(struct pawl_run *run, const struct pawl_buf *line);
 /* For the gateway. */
 void pawl_run_on_latched(void *arg, const struct pawl_gateway_latch *latch);
 void pawl_run_on_settled(void *arg, const struct pawl_gateway_settled *settled);
+void pawl_run_on_reach(void *arg, enum pawl_upstream upstream, const char *why);
 /* For the run's socket. */
 void pawl_run_stop(struct pawl_run *run);
 void pawl_run_fill_status(void *arg, struct pawl_status *ret_status);

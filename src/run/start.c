@@ -286,6 +286,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .allow_batches = run->options->allow_batches,
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,
+        .on_reach = pawl_run_on_reach,
         .on_ask = pawl_run_on_ask,
         .on_summary = pawl_run_on_summary,
         .on_partial = pawl_run_on_partial,

@@ -110,6 +110,20 @@ static void put_latch(struct pawl_json_writer *writer, const struct pawl_gateway
     pawl_json_object_end(writer);
 }
 
+static void put_outage(struct pawl_json_writer *writer, const struct pawl_outage *outage)
+{
+    pawl_json_key(writer, "unreachable");
+    if (outage == NULL) {
+        pawl_json_put_null(writer);
+        return;
+    }
+    pawl_json_object_begin(writer);
+    pawl_json_member_i64(writer, "since_ms", outage->since_us / PAWL_US_PER_MS);
+    pawl_json_member_i64(writer, "calls", (int64_t)outage->calls);
+    pawl_json_member_str(writer, "why", outage->why);
+    pawl_json_object_end(writer);
+}
+
 static void put_estimates(struct pawl_json_writer *writer, const struct pawl_status *status)
 {
     pawl_json_key(writer, "estimates");
@@ -181,6 +195,7 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "overshoot", status->counters.overshoot_microcents);
     put_recent(&writer, status->recent);
     put_estimates(&writer, status);
+    put_outage(&writer, status->outage);
     put_latch(&writer, status->latch);
     put_question(&writer, status);
     pawl_json_object_end(&writer);

@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "run/account.h"
 #include "run/lending.h"
+#include "run/outage.h"
 #include "run/phases.h"
 #include "run/recent.h"
 
@@ -39,6 +40,7 @@ struct pawl_status {
     const struct pawl_recent *recent;
     struct pawl_run_limits limits; /* across runs */
     struct pawl_gateway_counters counters;
+    const struct pawl_outage *outage;       /* NULL: the providers answer */
     const struct pawl_gateway_latch *latch; /* NULL: none */
     bool asks;                              /* a question is open, … */
     enum pawl_question_kind about;          /* … and what it is about */

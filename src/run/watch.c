@@ -53,6 +53,21 @@ bool pawl_run_say_now(struct pawl_run *run, const struct pawl_buf *line)
     return pawl_terminal_try_print(&run->terminal, pawl_buf_slice(line)) && run->interactive;
 }
 
+/* Calls outlive their agent; what becomes of them then is on the card. */
+void pawl_run_on_reach(void *arg, enum pawl_upstream upstream, const char *why)
+{
+    struct pawl_run *run = arg;
+    bool changed = pawl_outage_note(&run->outages, upstream, why, pawl_run_now_us(run));
+    if (!changed || run->phase != PAWL_RUN_RUNNING) {
+        return;
+    }
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_outage_line(why, &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
 /* --- The ledger's turns -------------------------------------------------------------------- */
 
 /* The turn that follows sets the timer anew. */
@@ -492,6 +507,7 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
         .model = run->model.name,
         .attended = run->attended,
         .recent = &run->recent,
+        .outage = pawl_outage_longest(&run->outages),
         .pid = getpid(),
         .ending = run->phase > PAWL_RUN_RUNNING,
         .started_us = run->started_us,

@@ -225,6 +225,34 @@ def failing_provider(world):
         nobody = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"}
         _, _, stderr = world.run([], "call", "call", env=nobody)
     assert re.search(r"\n  not billed  2 calls: [^\n]*connect", stderr), stderr
+    assert len(re.findall(r"^pawl: no answer from the provider: [^\n]*connect", stderr,
+                          re.M)) == 1, stderr
+    assert "answers again" not in stderr, stderr
+
+
+def provider_away(world):
+    """It is said once when a provider does not answer, and when it does again; whoever looks
+    meanwhile sees it."""
+    world.provider.control(default={"reply_tokens": 20, "cut_head": True})
+    process = world.start([], "call", "call", "say:away", "listen", "call", "say:back", "listen",
+                          "call")
+    for word in ("refused 502", "refused 502", "away"):
+        expect_line(process, word)
+    status = json.loads(world.tell("status", "--json").stdout)
+    assert status["unreachable"]["calls"] == 2 and status["unreachable"]["why"], status
+    listed = world.tell("status").stdout
+    assert "no answer" in listed and "no answer from the provider for " in listed, listed
+    assert "offline" in world.tell("top", "--once").stdout
+    world.provider.control(default={"reply_tokens": 20, "cut_head": False})
+    process.stdin.write("on\n")
+    process.stdin.flush()
+    for word in ("heard on", "back"):
+        expect_line(process, word)
+    assert json.loads(world.tell("status", "--json").stdout)["unreachable"] is None
+    _, _, stderr = finish(process, "on\n")
+    said = [line for line in stderr.splitlines() if "answer" in line and line[0] != " "]
+    assert len(said) == 2 and said[0].startswith("pawl: no answer from the provider: "), stderr
+    assert said[1] == "pawl: the provider answers again", stderr
 
 
 def how_to_go_on(world):
@@ -305,6 +333,7 @@ def tests(world):
     yield "quiet runs", quiet
     yield "the card in words", plain_card
     yield "a provider that fails is named", failing_provider
+    yield "a provider that is away is told of once", provider_away
     yield "what was stopped says how to go on", how_to_go_on
     yield "batches go past the books only when they are let", batches
     yield "secrets are kept nowhere", secrets

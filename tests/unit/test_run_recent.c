@@ -206,6 +206,40 @@ static void what_is_told_is_read_again(void **state)
     expect_time_left_once_answered(&glance);
 }
 
+static void an_outage_is_told_and_read_again(void **state)
+{
+    (void)state;
+    static struct pawl_glance glance;
+    char name[] = "agent";
+    char *argv[] = {name, NULL};
+    struct pawl_outage outage = {
+        .calls = 3, .since_us = at(10), .why = "Could not resolve host: \"x\""};
+    struct pawl_recent recent = {0};
+    struct pawl_status status = {.run_id = "run_0123456789abcdef",
+                                 .argv = argv,
+                                 .cwd = "",
+                                 .repo = "",
+                                 .policy = "team",
+                                 .started_us = START_US,
+                                 .now_us = at(35),
+                                 .recent = &recent,
+                                 .outage = &outage};
+    struct pawl_buf json;
+    pawl_buf_init(&json, 65536);
+    pawl_status_write(&status, &json);
+    assert_true(pawl_glance_read(pawl_buf_slice(&json), &glance));
+    assert_true(glance.unreached);
+    assert_string_equal(glance.message, "no answer from the provider for 25s, 3 calls: Could not "
+                                        "resolve host: \"x\"");
+    status.outage = NULL;
+    pawl_buf_reset(&json);
+    pawl_status_write(&status, &json);
+    assert_true(pawl_glance_read(pawl_buf_slice(&json), &glance));
+    assert_false(glance.unreached);
+    assert_string_equal(glance.message, "");
+    pawl_buf_free(&json);
+}
+
 static void what_is_no_status_is_not_read(void **state)
 {
     (void)state;
@@ -232,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_steady_run_has_a_steady_pace),
         cmocka_unit_test(the_last_calls_come_newest_first),
         cmocka_unit_test(what_is_told_is_read_again),
+        cmocka_unit_test(an_outage_is_told_and_read_again),
         cmocka_unit_test(what_is_no_status_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,8 @@ static void a_run_that_stands_still(void **state)
 {
     (void)state;
     fill();
+    glance.unreached = true;
+    expect("{state}", "no answer");
     glance.latched = true;
     glance.unit = PAWL_UNIT_USD_MICROCENTS;
     expect(PAWL_STATUSLINE_FORMAT, "$0.43/$1.50 28% · stopped: dollars · impl");
