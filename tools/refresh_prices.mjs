@@ -22,8 +22,13 @@
 //   * Models with a price that pawl cannot meter (hours of audio, pages) or with none at all are
 //     left out, so that a call to them is refused rather than booked too low. Only ids that end
 //     in ":free" are taken as free.
-//   * Where the package gives no price for long-lived cache writes, longWrite() below fills it.
-//   * ADDITIONS are models on the vendor's own page that the pinned package does not have yet.
+//   * Where the package gives no price for long-lived cache writes, longWrite() below fills it, and
+//     where it gives none for searches that a vendor bills by model, searchFee().
+//   * ADDITIONS are models on the vendor's own page that the pinned package does not have yet,
+//     and names that lead to whatever model is newest.
+//   * What a vendor bills for long prompts its reseller bills too (addLongPrompts).
+//   * A price that its vendor promises up to a day only (ENDING) is the earlier one again behind
+//     it.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -39,6 +44,8 @@ const PACKAGE = {
     'sha512-' +
     'h7CYw6qTyflG2zUndO8tXyL8Xopf+tX9JZu13h0ZFgeyYj+J2gm1edR4+R+mbQ2vPdkFjtTmmmu1cYQPM5/KTA==',
 }
+
+const DOLLAR = 100000000n
 
 // The package's price keys that pawl can meter, and their names here.
 const KINDS = new Map([
@@ -127,6 +134,27 @@ function longWrite(provider, model, price) {
   return undefined
 }
 
+// Searches of a model whose list has no fee for them, where its vendor's differ by model: Google
+// bills each query since Gemini 3; the fee of those before, a grounded prompt, stands in TOOLS.
+//   ai.google.dev/gemini-api/docs/pricing, "Grounding with Google Search"
+function searchFee(provider, model, price) {
+  if (price.per_1000_web_searches !== undefined) return undefined
+  return provider === 'google' && /^gemini-([3-9]|omni)/.test(model) ? 14n * DOLLAR : undefined
+}
+
+// What a vendor says to cost less "at least through" a day. What comes behind it nobody has
+// said, so the price before counts again; an entry goes when the package knows.
+//   developers.openai.com/api/docs/models/gpt-5.6-sol, read 2026-11-28: through 2026-11-21
+const ENDING = { 'openai/gpt-5.6-sol': '2026-11-22' }
+
+function backAgain(where, rows) {
+  const from = ENDING[where]
+  const last = rows[rows.length - 1].from ?? ''
+  if (from === undefined || last >= from) return rows
+  const before = rows.filter((row) => row.from === undefined)
+  return [...rows, ...before.map((row) => ({ ...row, from }))]
+}
+
 // Models of the two providers that pawl meters first, taken from the vendor's own pages and not
 // in the pinned package; each price was found alike in two other places or more. An entry goes
 // away by itself (with a notice) once the package has its id. Amounts in USD.
@@ -150,21 +178,48 @@ const gpt = (input, read, write, output, long) => [
   },
   { over: 272000, ...long, per_1000_web_searches: '10', per_1000_file_searches: '2.5' },
 ]
+// Of a picture: text in, pictures in, each cached, and pictures out.
+const pictures = (id, match, text, textRead, image, imageRead, out) => ({
+  id,
+  match,
+  rows: [
+    {
+      input: text,
+      cache_read: textRead,
+      output: out,
+      input_image: image,
+      cache_image_read: imageRead,
+      output_image: out,
+    },
+  ],
+})
+const tuned = (base, input, read, output) => ({
+  id: `ft:${base}`,
+  match: [`^ft:${base}-20`],
+  rows: [{ input, cache_read: read, output }],
+})
+// A name that its vendor moves from model to model: the dearest of those that it may stand for.
+const newest = (id, ...rows) => ({ id, context: 1048576, rows })
 // What the vendors bill for tools that they run, where a model's own list has no fee, in USD.
 const TOOLS = {
   anthropic: {
-    source: 'platform.claude.com/docs: Web search tool; Code execution tool',
+    source: 'platform.claude.com/docs/en/about-claude/pricing: Specific tool pricing',
     // $0.05 / 60 * 1000, rounded up.
     fees: { per_1000_web_searches: '10', per_1000_container_minutes: '0.83333334' },
   },
   openai: {
-    source: 'developers.openai.com/api/docs/pricing: Built-in tools; changelog',
-    // The dearest of its searches; $0.03 for 20 minutes of a gigabyte.
+    source: 'developers.openai.com/api/docs/pricing: Built-in tools; changelog of 2026-06-02',
+    // The dearest of its searches; $0.03 for 20 minutes of a gigabyte, by the minute.
     fees: {
       per_1000_web_searches: '25',
       per_1000_file_searches: '2.5',
       per_1000_container_minutes: '1.5',
     },
+  },
+  google: {
+    source: 'ai.google.dev/gemini-api/docs/pricing: Grounding with Google Search',
+    // A grounded prompt, through Gemini 2.5; searchFee() has the rest.
+    fees: { per_1000_web_searches: '35' },
   },
 }
 const ADDITIONS = {
@@ -242,6 +297,41 @@ const ADDITIONS = {
         output: '7.5',
       }),
     },
+    pictures(
+      'gpt-image-2.5',
+      ['^gpt-image-2.5-flare', '^gpt-image-2.5-sunburst'],
+      '5',
+      '1.25',
+      '8',
+      '2',
+      '30',
+    ),
+    pictures('chatgpt-image-latest', undefined, '5', '1.25', '8', '2', '32'),
+    tuned('gpt-4.1', '3', '0.75', '12'),
+    tuned('gpt-4.1-mini', '0.8', '0.2', '3.2'),
+    tuned('gpt-4.1-nano', '0.2', '0.05', '0.8'),
+    tuned('o4-mini', '4', '1', '16'),
+  ],
+  google: [
+    newest(
+      'gemini-pro-latest',
+      { input: '2', cache_read: '0.2', output: '12', per_1000_web_searches: '14' },
+      { over: 200000, input: '4', cache_read: '0.4', output: '18', per_1000_web_searches: '14' },
+    ),
+    newest('gemini-flash-latest', {
+      input: '1.5',
+      cache_read: '0.15',
+      output: '9',
+      input_audio: '1.5',
+      per_1000_web_searches: '14',
+    }),
+    newest('gemini-flash-lite-latest', {
+      input: '0.3',
+      cache_read: '0.03',
+      output: '2.5',
+      input_audio: '0.5',
+      per_1000_web_searches: '14',
+    }),
   ],
 }
 
@@ -292,12 +382,12 @@ function microcents(value, where) {
   if (!parts) throw new Error(`${where}: ${text} is no decimal number`)
   const decimals = (parts[2] ?? '').replace(/0+$/, '')
   const kept = decimals.slice(0, 8).padEnd(8, '0')
-  let result = BigInt(parts[1]) * 100000000n + BigInt(kept)
+  let result = BigInt(parts[1]) * DOLLAR + BigInt(kept)
   if (decimals.length > 8) {
     rounded.push(`${where}: ${text}`)
     result += 1n
   }
-  if (result > 1000000n * 100000000n) throw new Error(`${where}: ${text} USD is not plausible`)
+  if (result > 1000000n * DOLLAR) throw new Error(`${where}: ${text} USD is not plausible`)
   return result
 }
 
@@ -443,6 +533,8 @@ function completeRows(provider, id, rows) {
   for (const row of rows) {
     const long = longWrite(provider, id, row)
     if (long !== undefined) row.cache_write_long = long
+    const searches = searchFee(provider, id, row)
+    if (searches !== undefined) row.per_1000_web_searches = searches
   }
   return rows
 }
@@ -461,7 +553,7 @@ function convertModel(provider, model) {
     id: model.id,
     context: model.context_window,
     match: uniqueRules(matchRules(model.match)),
-    rows: completeRows(provider, model.id, rows),
+    rows: backAgain(where, completeRows(provider, model.id, rows)),
   }
 }
 
@@ -525,6 +617,39 @@ function convertProvider(all, [id, hosts, aliases]) {
   }
 }
 
+// Long prompts that a vendor bills higher a reseller bills higher too; where the package has one
+// price for it, the vendor's rows for them are added, and the dearer of both counts.
+const RESELLER = 'openrouter'
+
+function lastRows(rows) {
+  const last = rows.reduce((from, row) => ((row.from ?? '') > from ? row.from : from), '')
+  return rows.filter((row) => (row.from ?? '') === last)
+}
+
+function longRows(own, vendors) {
+  return vendors
+    .filter((row) => row.over !== undefined)
+    .map((row) => {
+      const both = { ...own, over: row.over }
+      for (const kind of KINDS.values())
+        if (both[kind] !== undefined && row[kind] > both[kind]) both[kind] = row[kind]
+      return both
+    })
+}
+
+function addLongPrompts(providers) {
+  const plain = (id) => id.replaceAll('.', '-')
+  for (const model of providers.find((p) => p.id === RESELLER).models) {
+    const [vendor, name] = model.id.replace('~', '').split('/')
+    const theirs = providers.find((p) => p.id === vendor)?.models ?? []
+    const same = theirs.find((m) => plain(m.id) === plain(name ?? ''))
+    if (!same || model.rows.length !== 1) continue
+    const more = longRows(model.rows[0], lastRows(same.rows))
+    model.rows.push(...more)
+    if (more.length) notices.push(`${RESELLER}: ${model.id} has the long prompts of ${vendor}`)
+  }
+}
+
 // --- Writing ----------------------------------------------------------------------------------
 
 const json = (value) => JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? Number(v) : v))
@@ -542,7 +667,7 @@ function rowText(row) {
 }
 
 function modelText(model) {
-  const own = json(model.match) === json(['=' + model.id.toLowerCase()])
+  const own = !model.match || json(model.match) === json(['=' + model.id.toLowerCase()])
   const parts = [`"id":${json(model.id)}`]
   if (!own) parts.push(`"match":${json(model.match)}`)
   if (model.context) parts.push(`"context":${model.context}`)
@@ -598,6 +723,7 @@ async function main() {
     if (unknown.length)
       notices.push(`providers that this script does not know: ${unknown.join(', ')}`)
     const providers = PROVIDERS.map((p) => convertProvider(all, p))
+    addLongPrompts(providers)
     const files = [
       [path.join(root, 'data/prices.json'), bookText(providers)],
       [

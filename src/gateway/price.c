@@ -9,7 +9,6 @@
  */
 #include "base/assert.h"
 #include "base/money.h"
-#include "gateway/gemini.h"
 #include "gateway/price_priv.h"
 
 static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
@@ -33,16 +32,12 @@ static const char *const kind_names[PAWL_PRICE_KIND_COUNT] = {
     [PAWL_PRICE_CONTAINER_MINUTES] = "per_1000_container_minutes",
 };
 
-/* Fees for server-side tools where neither the model's own list nor its vendor's has one, per
- * thousand, in microcents; seen in November 2026. Google's depend on the model: $35 a prompt that
- * was grounded, $14 a query since Gemini 3 (Gemini API pricing). Others are OpenAI's dearest
- * (OpenAI pricing, "Built-in tools"). */
-enum { DOLLAR = 100000000 };
-#define WEB_SEARCH_GOOGLE_PROMPT (INT64_C(35) * DOLLAR)
-#define WEB_SEARCH_GOOGLE_QUERY  (INT64_C(14) * DOLLAR)
-#define WEB_SEARCH_OTHERS        (INT64_C(25) * DOLLAR)
-#define FILE_SEARCH              (INT64_C(5) * DOLLAR / 2)
-#define CONTAINER_MINUTES        (INT64_C(3) * DOLLAR / 2)
+/* Fees for tools that the provider runs, where neither the model's own list nor its vendor's has
+ * one, per thousand, in microcents: those of the vendor that documents the dearest for all of its
+ * models, OpenAI, as data/prices.json has them too. */
+#define WEB_SEARCH        (INT64_C(25) * PAWL_MICROCENTS_PER_USD)
+#define FILE_SEARCH       (INT64_C(5) * PAWL_MICROCENTS_PER_USD / 2)
+#define CONTAINER_MINUTES (INT64_C(3) * PAWL_MICROCENTS_PER_USD / 2)
 
 const char *pawl_price_kind_name(enum pawl_price_kind kind)
 {
@@ -112,16 +107,6 @@ static int64_t fee_or(const struct pawl_price *price,
     return own_or(row, kind, price->tools != NULL ? own_or(price->tools, kind, other) : other);
 }
 
-static int64_t web_search_rate(const struct pawl_price *price, const struct pawl_price_row *row)
-{
-    int64_t other = WEB_SEARCH_OTHERS;
-    if (pawl_slice_equal_str(price->provider, "google")) {
-        other = pawl_gemini_bills_searches_by_prompt(price->model) ? WEB_SEARCH_GOOGLE_PROMPT
-                                                                   : WEB_SEARCH_GOOGLE_QUERY;
-    }
-    return fee_or(price, row, PAWL_PRICE_WEB_SEARCHES, other);
-}
-
 int64_t
 pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64_t input_tokens)
 {
@@ -151,7 +136,7 @@ pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64
     case PAWL_PRICE_REQUESTS:
         return own_or(row, kind, 0);
     case PAWL_PRICE_WEB_SEARCHES:
-        return web_search_rate(price, row);
+        return fee_or(price, row, kind, WEB_SEARCH);
     case PAWL_PRICE_FILE_SEARCHES:
         return fee_or(price, row, kind, FILE_SEARCH);
     case PAWL_PRICE_CONTAINER_MINUTES:

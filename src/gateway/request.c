@@ -13,7 +13,7 @@
 #include "gateway/request_priv.h"
 #include "gateway/usage.h"
 
-enum { CONTAINER_MINUTES_LEAST = 5, CONTAINER_SESSION_MINUTES = 20, MINUTE_US = 60 * 1000000 };
+enum { CONTAINER_MINUTES_LEAST = 5, MINUTE_US = 60 * 1000000 };
 
 /* Models whose answers end before the default ceiling; asking them for more is an error at the
  * provider. The first prefix that fits counts. */
@@ -44,6 +44,7 @@ static const struct {
     {"claude-opus-4-2025", 32000},
     {"gemini-1.", 8192},
     {"gemini-2.0", 8192},
+    {"gemini-pro-latest", PAWL_REQUEST_OUTPUT_DEFAULT}, /* the newest */
     {"gemini-pro", 2048},
     {"gemini-flash-1", 8192},
     {"gemma-", 8192},
@@ -76,18 +77,17 @@ int64_t pawl_request_tool_tokens(const struct pawl_model_request *request)
     return tokens;
 }
 
-/* By the minute and at least five at Anthropic. OpenAI bills the minutes that a container runs, and
- * one runs on after its call: as sessions of twenty, which is the most that they were ever billed
- * as, and gives no other result for a single call that is short. */
+/* By the minute and at least five at Anthropic; in blocks of twenty at OpenAI (containers.h). */
 int64_t pawl_request_container_minutes(const struct pawl_model_request *request,
                                        int64_t duration_us)
 {
     bool anthropic = request->dialect == PAWL_DIALECT_ANTHROPIC;
-    int64_t least = anthropic ? CONTAINER_MINUTES_LEAST : CONTAINER_SESSION_MINUTES;
-    int64_t each = anthropic ? 1 : CONTAINER_SESSION_MINUTES;
+    int64_t least = anthropic ? CONTAINER_MINUTES_LEAST : PAWL_CONTAINERS_BLOCK_MINUTES;
+    int64_t each = anthropic ? 1 : PAWL_CONTAINERS_BLOCK_MINUTES;
     int64_t minutes = duration_us / MINUTE_US + 1;
     minutes = (minutes + each - 1) / each * each;
-    return pawl_min_i64(pawl_max_i64(minutes, least) * request->container_gb, PAWL_USAGE_COUNT_MAX);
+    int64_t gigabytes = request->container_gb + request->container_gb_named;
+    return pawl_min_i64(pawl_max_i64(minutes, least) * gigabytes, PAWL_USAGE_COUNT_MAX);
 }
 
 /* --- Dialects ------------------------------------------------------------------------------- */

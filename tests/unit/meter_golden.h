@@ -41,10 +41,11 @@ static const char golden_prices[] =
     "\"per_1000_web_searches\":1000000000}]},"
     "{\"id\":\"gpt-image-1\",\"rows\":[{\"input\":500000000,\"output\":4000000000,"
     "\"input_image\":1000000000}]}]},"
-    "{\"id\":\"google\",\"models\":["
+    "{\"id\":\"google\",\"tools\":{\"as_of\":\"2026-11-28\",\"source\":\"a page\","
+    "\"fees\":{\"per_1000_web_searches\":3500000000}},\"models\":["
     "{\"id\":\"gemini-golden\",\"rows\":[{\"input\":100000000,\"cache_read\":10000000,"
     "\"output\":1000000000,\"input_audio\":200000000,\"cache_audio_read\":20000000,"
-    "\"output_image\":6000000000}]},"
+    "\"output_image\":6000000000,\"per_1000_web_searches\":1400000000}]},"
     "{\"id\":\"gemini-2.5-golden\",\"rows\":[{\"input\":100000000,\"output\":1000000000}]}]}]}";
 
 enum { GOLDEN_BYTES_MAX = 1 << 20 };

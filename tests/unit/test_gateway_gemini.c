@@ -111,6 +111,8 @@ static void thinking_is_hidden_unless_it_is_switched_off(void **state)
         {"gemini-2.0-flash", "{}", false},
         {"gemini-2.5-flash", "{}", true},
         {"a-newer-name", "{}", true},
+        {"gemini-pro-latest", "{}", true}, /* the newest, whose name begins as the first's */
+        {"gemini-pro", "{}", false},
         {"gemini-2.5-flash", "{\"generationConfig\":{\"thinkingConfig\":{\"thinkingBudget\":0}}}",
          false},
         {"gemini-2.5-flash", "{\"generationConfig\":{\"thinkingConfig\":{\"thinkingBudget\":-1}}}",

@@ -161,6 +161,12 @@ static void embedded_book_knows_the_usual_names(void **state)
         {"openrouter", "anthropic/claude-sonnet-4.5", "openrouter", "anthropic/claude-sonnet-4.5"},
         {"google", "models/gemini-2.5-pro", "google", "gemini-2.5-pro"},
         {"azure", "gpt-4o", "openai", "gpt-4o"},
+        /* Names that lead to the newest model, and must not find an old one's price. */
+        {"google", "gemini-pro-latest", "google", "gemini-pro-latest"},
+        {"google", "models/gemini-flash-latest", "google", "gemini-flash-latest"},
+        {"openai", "ft:gpt-4.1-mini-2025-04-14:acme::a1", "openai", "ft:gpt-4.1-mini"},
+        {"openai", "ft:gpt-4.1-2025-04-14:acme:x:a1", "openai", "ft:gpt-4.1"},
+        {"openai", "gpt-image-2.5-flare-2026-09-08", "openai", "gpt-image-2.5"},
     };
     struct pawl_price_book *book = load_embedded();
     for (size_t i = 0; i < PAWL_ARRAY_LEN(usual); ++i) {
@@ -176,6 +182,62 @@ static void embedded_book_knows_the_usual_names(void **state)
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.anthropic.com")), "anthropic");
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("api.openai.com")), "openai");
     assert_text(pawl_price_provider_of_host(book, PAWL_SLICE("127.0.0.1")), "");
+    pawl_price_book_free(book);
+}
+
+/* "At least through" a day: what comes behind it is not known to be as cheap. */
+static void embedded_book_ends_what_its_vendor_ends(void **state)
+{
+    (void)state;
+    struct pawl_price_book *book = load_embedded();
+    struct pawl_price price;
+    assert_true(look(book, "openai", "gpt-5.6-sol", now_us - day_us, &price));
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), INT64_C(2000000000));
+    assert_true(look(book, "openai", "gpt-5.6-sol", now_us, &price));
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), INT64_C(3000000000));
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 300000), INT64_C(4500000000));
+    pawl_price_book_free(book);
+}
+
+/* A long prompt costs as much through a reseller as at its vendor. */
+static void embedded_book_has_long_prompts_at_a_reseller_too(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"google/gemini-2.5-pro", "google/gemini-3.1-pro-preview",
+                                         "x-ai/grok-4.3", "openai/gpt-5.4"};
+    struct pawl_price_book *book = load_embedded();
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(models); ++i) {
+        struct pawl_price price;
+        assert_true(look(book, "openrouter", models[i], now_us, &price));
+        assert_text(price.provider, "openrouter");
+        assert_true(pawl_price_rate(&price, PAWL_PRICE_INPUT, 300000) >
+                    pawl_price_rate(&price, PAWL_PRICE_INPUT, 1000));
+    }
+    pawl_price_book_free(book);
+}
+
+/* Google bills a prompt that was grounded through Gemini 2.5, and each query since. */
+static void embedded_book_has_the_fees_of_googles_searches(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        int64_t microcents; /* a thousand */
+    } rows[] = {
+        {"gemini-2.0-flash", INT64_C(3500000000)},
+        {"gemini-2.5-pro", INT64_C(3500000000)},
+        {"gemini-3.1-pro-preview", INT64_C(1400000000)},
+        {"models/gemini-3.8-flash", INT64_C(1400000000)},
+    };
+    struct pawl_price_book *book = load_embedded();
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); ++i) {
+        struct pawl_price price;
+        assert_true(look(book, "google", rows[i].model, now_us, &price));
+        /* The same in each of its rows. */
+        assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 0), rows[i].microcents);
+        assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_WEB_SEARCHES, 1000000),
+                         rows[i].microcents);
+    }
     pawl_price_book_free(book);
 }
 
@@ -272,6 +334,9 @@ int main(void)
         cmocka_unit_test(embedded_book_knows_its_source_and_is_plausible),
         cmocka_unit_test(embedded_book_is_what_the_file_says),
         cmocka_unit_test(embedded_book_knows_the_usual_names),
+        cmocka_unit_test(embedded_book_ends_what_its_vendor_ends),
+        cmocka_unit_test(embedded_book_has_long_prompts_at_a_reseller_too),
+        cmocka_unit_test(embedded_book_has_the_fees_of_googles_searches),
         cmocka_unit_test(embedded_book_prices_long_cache_writes_of_claude),
         cmocka_unit_test(damaged_book_is_refused),
         cmocka_unit_test(loading_without_memory_fails_cleanly),
