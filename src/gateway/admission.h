@@ -57,9 +57,10 @@ struct pawl_admission_left {
 
 struct pawl_admission_query {
     const struct pawl_model_request *request;
-    const struct pawl_price *price; /* NULL: none known, and dollars don't bind */
-    int64_t input_tokens;           /* the bound */
-    int64_t input_usual;            /* the largest input settled so far; 0: none */
+    const struct pawl_price *price;          /* NULL: none known, and dollars don't bind */
+    const struct pawl_price *pictures_price; /* of the model that makes pictures; NULL: none are */
+    int64_t input_tokens;                    /* the bound */
+    int64_t input_usual;                     /* the largest input settled so far; 0: none */
     struct pawl_estimate_output learned;
     uint32_t modifiers; /* beside the request's own */
     uint32_t under_way; /* calls of this process that will give back what they don't use, */
@@ -112,6 +113,9 @@ void pawl_admission_usage(const struct pawl_admission_query *query,
 
 /* What tools of the provider are held to bring into a context that is read once. */
 int64_t pawl_admission_tool_tokens(const struct pawl_admission_query *query);
+
+/* How many pictures may be made when each tool of the provider is used so often. */
+int64_t pawl_admission_pictures(const struct pawl_admission_query *query, int64_t uses);
 
 /* What a call of that size needs at most, in each unit. */
 void pawl_admission_need(const struct pawl_admission_query *query,

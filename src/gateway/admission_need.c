@@ -63,6 +63,7 @@ struct uses {
     int64_t all;
     int64_t web_searches;
     int64_t file_searches;
+    int64_t pictures;
     int64_t use_tokens;
 };
 
@@ -76,10 +77,22 @@ static struct uses count_uses(const struct pawl_admission_query *query, int64_t 
         sum.all += of_tool;
         sum.web_searches += tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH ? of_tool : 0;
         sum.file_searches += tool->fee == PAWL_REQUEST_FEE_FILE_SEARCH ? of_tool : 0;
+        sum.pictures += tool->pictures ? of_tool : 0;
         int64_t tokens = tool->use_tokens > 0 ? tool->use_tokens : PAWL_REQUEST_USE_TOKENS;
         sum.use_tokens = pawl_max_i64(sum.use_tokens, tokens);
     }
     return sum;
+}
+
+int64_t pawl_admission_pictures(const struct pawl_admission_query *query, int64_t uses)
+{
+    return count_uses(query, uses).pictures;
+}
+
+static int64_t window_of(const struct pawl_admission_query *query)
+{
+    int64_t window = query->price != NULL ? query->price->context_tokens : 0;
+    return window > 0 ? window : WINDOW_TOKENS;
 }
 
 /* What tools bring into a context that is read once: what is assumed, in the proportion in which
@@ -88,8 +101,7 @@ int64_t pawl_admission_tool_tokens(const struct pawl_admission_query *query)
 {
     int64_t permille = pawl_max_i64(query->learned.tool_permille, 1000);
     pawl_i128 tokens = (pawl_i128)pawl_request_tool_tokens(query->request) * permille / 1000;
-    int64_t window = query->price != NULL ? query->price->context_tokens : 0;
-    return pawl_min_i64(clamp_count(tokens), window > 0 ? window : WINDOW_TOKENS);
+    return pawl_min_i64(clamp_count(tokens), window_of(query));
 }
 
 static int64_t input_of(const struct pawl_admission_decider *decider,
@@ -99,6 +111,10 @@ static int64_t input_of(const struct pawl_admission_decider *decider,
     if (decider->query->request->tools_read_once) {
         int64_t brought = form.uses > 0 ? pawl_admission_tool_tokens(decider->query) : 0;
         return clamp_count((pawl_i128)form.input + brought);
+    }
+    if (decider->query->request->tools_fill && form.uses > 0) {
+        int64_t whole = pawl_max_i64(form.input, window_of(decider->query));
+        return clamp_count((pawl_i128)whole * (uses->all + 1));
     }
     return input_with_uses(form.input, uses->all, uses->use_tokens);
 }
@@ -120,7 +136,7 @@ void pawl_admission_usage_of(const struct pawl_admission_decider *decider,
     }
     pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, uses.web_searches);
     pawl_usage_set(&usage, PAWL_USAGE_FILE_SEARCHES, uses.file_searches);
-    if (form.uses > 0 && request->container_gb > 0) {
+    if (form.uses > 0 && request->container_gb + request->container_gb_named > 0) {
         pawl_usage_set(&usage, PAWL_USAGE_CONTAINER_MINUTES,
                        pawl_request_container_minutes(request, 0));
     }
@@ -158,6 +174,26 @@ int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query,
     return cost < PAWL_AMOUNT_MAX ? (int64_t)cost : PAWL_AMOUNT_MAX;
 }
 
+/* What pictures add, which are billed at another price. */
+static void add_pictures(const struct pawl_admission_query *query,
+                         int64_t uses,
+                         struct pawl_admission_need *need)
+{
+    int64_t count = pawl_admission_pictures(query, uses);
+    if (query->pictures_price == NULL || count == 0) {
+        return;
+    }
+    struct pawl_usage usage;
+    struct pawl_cost cost;
+    pawl_request_picture_usage(query->request, count, &usage);
+    usage.modifiers = pawl_usage_dearest(query->modifiers);
+    pawl_usage_cost(query->pictures_price, &usage, &cost);
+    need->amount[PAWL_ADMISSION_TOKENS] += pawl_usage_tokens(&usage);
+    need->amount[PAWL_ADMISSION_USD] = pawl_min_i64(
+        need->amount[PAWL_ADMISSION_USD] + cost.total_microcents + PAWL_COST_LINE_COUNT_MAX,
+        PAWL_AMOUNT_MAX);
+}
+
 struct pawl_admission_need pawl_admission_need_of(const struct pawl_admission_decider *decider,
                                                   struct pawl_admission_form form)
 {
@@ -173,6 +209,7 @@ struct pawl_admission_need pawl_admission_need_of(const struct pawl_admission_de
         need.amount[PAWL_ADMISSION_USD] = pawl_admission_at_learned_rate(
             decider->query, cost.total_microcents + PAWL_COST_LINE_COUNT_MAX);
     }
+    add_pictures(decider->query, form.uses, &need);
     return need;
 }
 

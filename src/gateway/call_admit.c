@@ -222,6 +222,7 @@ static void explain_tools(struct pawl_model_call *call)
 {
     char text[TOOLS_TEXT_BYTES];
     char time[TOOLS_TEXT_BYTES / 2] = "";
+    char pictures[TOOLS_TEXT_BYTES / 4] = "";
     struct pawl_usage with;
     struct pawl_usage without;
     pawl_admission_usage(&call->query, 0, 1, &with);
@@ -232,11 +233,21 @@ static void explain_tools(struct pawl_model_call *call)
         (void)snprintf(time, sizeof(time), ", %lld minutes in containers of a gigabyte",
                        (long long)with.count[PAWL_USAGE_CONTAINER_MINUTES]);
     }
+    int64_t drawn = pawl_admission_pictures(&call->query, 1);
+    if (drawn > 0) {
+        (void)snprintf(pictures, sizeof(pictures), ", %lld picture%s", (long long)drawn,
+                       drawn == 1 ? "" : "s");
+    }
     (void)snprintf(text, sizeof(text),
-                   ". Tools that the provider runs count for %lld searches%s and %lld tokens that "
-                   "they may bring in; without them it needs less",
-                   (long long)searches, time, (long long)tokens);
+                   ". Tools that the provider runs count for %lld searches%s%s and %lld tokens "
+                   "that they may bring in; without them it needs less",
+                   (long long)searches, time, pictures, (long long)tokens);
     pawl_words_add(&call->words, text);
+    if (call->request.tools_fill) {
+        pawl_words_add(&call->words, ". An MCP server that the provider calls may fill its context "
+                                     "window each time; one that the agent itself connects to "
+                                     "needs no hold");
+    }
 }
 
 /* What makes a small request need much. */
@@ -309,6 +320,8 @@ static void judge(struct pawl_model_call *call)
     struct pawl_gateway *gateway = call->gateway;
     call->query.request = &call->request;
     call->query.price = call->priced ? &call->price : NULL;
+    call->query.pictures_price =
+        call->priced && call->pictures_priced ? &call->pictures_price : NULL;
     pawl_estimate_refresh(gateway->estimator, call->request.model, &call->estimate);
     call->query.input_tokens =
         pawl_model_call_input_bound(call) + (call->summary ? PAWL_SUMMARY_QUESTION_TOKENS : 0);

@@ -176,6 +176,8 @@ struct pawl_model_call {
     struct pawl_slice provider;
     bool priced;
     struct pawl_price price;
+    bool pictures_priced;
+    struct pawl_price pictures_price; /* of what a tool of the provider's draws with */
     struct pawl_estimate estimate;
     struct pawl_estimate_mark mark;
     int phase;
@@ -354,5 +356,19 @@ void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_e
 int64_t pawl_model_call_output_seen(const struct pawl_model_call *call);
 /* DONE, once it is booked and answered. */
 void pawl_model_call_try_finish(struct pawl_model_call *call);
+/* A status that says there is no content: the prompt may have been read, nothing was written. */
+bool pawl_settle_no_content(const struct pawl_model_call *call);
+
+/* --- call_settle_tools.c -------------------------------------------------------------------- */
+
+/* What tools used is reported at the end of an answer: what was held for them. */
+void pawl_settle_complete_tools(const struct pawl_model_call *call,
+                                struct pawl_meter_result *result);
+/* The time in containers stands in no answer; which there were, its items show. */
+void pawl_settle_add_containers(struct pawl_model_call *call, struct pawl_meter_result *result);
+/* Pictures are billed beside the usage. Where they are not told, as many as show are booked at the
+ * most that one may cost; of an answer that was not understood, as many as were held. true: with
+ * an estimate. */
+bool pawl_settle_add_pictures(const struct pawl_model_call *call, struct pawl_meter_result *result);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/money.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/headers.h"
 
@@ -53,6 +54,17 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
     return true;
 }
 
+/* Under a plan the provider refuses what is put in ("Unsupported parameter: max_output_tokens"):
+ * nothing is, and a bound that the body has is lowered all the same. */
+static void put_nothing_in(struct pawl_model_request *request)
+{
+    request->no_ceiling = true;
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        struct pawl_request_tool *tool = &request->tools[i];
+        tool->inside = tool->max_uses.end != 0 ? tool->inside : 0;
+    }
+}
+
 static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
 {
     struct pawl_errmsg msg = {.text = ""};
@@ -68,8 +80,11 @@ static bool read_body(struct pawl_model_call *call, struct pawl_slice body)
         return false;
     }
     call->request.model = pawl_arena_copy(&call->store.arena, call->request.model);
-    /* "Unsupported parameter: max_output_tokens" is a 400 there. */
-    call->request.no_ceiling = call->route.upstream == PAWL_UPSTREAM_CHATGPT;
+    call->request.pictures.model =
+        pawl_arena_copy(&call->store.arena, call->request.pictures.model);
+    if (call->route.upstream == PAWL_UPSTREAM_CHATGPT) {
+        put_nothing_in(&call->request);
+    }
     return true;
 }
 
@@ -95,6 +110,37 @@ int64_t pawl_model_call_input_bound(const struct pawl_model_call *call)
     return window > 0 ? pawl_min_i64(known + kept, pawl_max_i64(known, window)) : known + kept;
 }
 
+/* A model that the book lacks is priced as the dearest of its kind, as in a bill (meter.c). */
+static void price_pictures(struct pawl_model_call *call, struct pawl_price_query query)
+{
+    const struct pawl_price_book *book = call->gateway->options.prices;
+    query.model = call->request.pictures.model;
+    call->pictures_priced = pawl_price_lookup(book, query, &call->pictures_price);
+    if (!call->pictures_priced) {
+        query.model = PAWL_SLICE(PAWL_USAGE_PICTURES_MODEL);
+        call->pictures_priced = pawl_price_lookup(book, query, &call->pictures_price);
+    }
+    if (!call->pictures_priced && call->request.unbounded == NULL) {
+        call->request.unbounded = "pictures by a model that no price is known for";
+    }
+}
+
+/* Those that were made for other calls of this run; of others nobody knows size and price. */
+static void find_containers(struct pawl_model_call *call)
+{
+    struct pawl_model_request *request = &call->request;
+    for (uint32_t i = 0; i < request->containers_named.count; i++) {
+        int64_t gigabytes = pawl_containers_gigabytes(&call->gateway->containers,
+                                                      request->containers_named.name[i]);
+        request->container_gb_named += pawl_max_i64(gigabytes, 0);
+        if (gigabytes < 0 && request->unbounded == NULL) {
+            request->unbounded = "a container by its id that was not made for an answer of this "
+                                 "run, so that its size and price are not known; a container of "
+                                 "type auto is let through";
+        }
+    }
+}
+
 static void price_and_estimate(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
@@ -102,6 +148,9 @@ static void price_and_estimate(struct pawl_model_call *call)
                                      .model = call->request.model,
                                      .at_us = pawl_gateway_now_us(gateway)};
     call->priced = pawl_price_lookup(gateway->options.prices, query, &call->price);
+    if (!pawl_slice_empty(call->request.pictures.model)) {
+        price_pictures(call, query);
+    }
     int64_t context = call->priced ? call->price.context_tokens : 0;
     /* A ceiling that fills the window leaves no room for the prompt. */
     bool ours = !call->request.output_given || call->request.output_fixed;
@@ -116,6 +165,7 @@ static void price_and_estimate(struct pawl_model_call *call)
         call->request.unbounded = "earlier input that the provider keeps, and the context window "
                                   "of its model is not known";
     }
+    find_containers(call);
     pawl_phase_find(call);
     call->request.previous_response = PAWL_SLICE_NONE;
     /* From here on only the body's bytes and its figures are needed. */

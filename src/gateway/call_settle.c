@@ -22,12 +22,13 @@ static int64_t held_output(const struct pawl_model_call *call)
     return call->output_held * call->request.choices * call->request.passes;
 }
 
-/* Whether the model may have thought out of sight. */
+/* Whether the model may have thought out of sight, or said something that is no text. */
 static bool may_hide(const struct pawl_model_call *call)
 {
+    const struct pawl_model_request *request = &call->request;
     const struct pawl_estimate_output *learned = &call->query.learned;
     bool shown = pawl_meter_shows_all(&call->answer.meter) && !learned->secret;
-    return (call->request.hidden || learned->hidden) && !shown;
+    return (request->hidden || request->audio_output || learned->hidden) && !shown;
 }
 
 /* What was produced and does not show has taken its time. */
@@ -38,8 +39,7 @@ static int64_t unseen_output(const struct pawl_model_call *call)
     return pawl_min_i64(tokens, call->output_held) * call->request.choices * call->request.passes;
 }
 
-/* A status that says there is no content: the prompt may have been read, nothing was written. */
-static bool says_no_content(const struct pawl_model_call *call)
+bool pawl_settle_no_content(const struct pawl_model_call *call)
 {
     return call->answer.status == 204 || call->answer.status == 205;
 }
@@ -47,7 +47,7 @@ static bool says_no_content(const struct pawl_model_call *call)
 int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
 {
     int64_t held = held_output(call);
-    if (says_no_content(call)) {
+    if (pawl_settle_no_content(call)) {
         return 0;
     }
     if (!call->answer.meter_made) {
@@ -68,51 +68,6 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
     return call->outran ? pawl_max_i64(estimate, pawl_model_call_likely_tokens(call)) : estimate;
 }
 
-/* The context is read again for each tool that ran, and what that used is reported at the end. */
-static void complete_reading(const struct pawl_meter_result *result,
-                             const struct pawl_usage *bound,
-                             struct pawl_usage *usage)
-{
-    int64_t missing = pawl_usage_input_tokens(bound) - pawl_usage_input_tokens(usage);
-    if (result->server_tool_calls > 0 && missing > 0) {
-        pawl_usage_at_least(usage, PAWL_USAGE_INPUT, usage->count[PAWL_USAGE_INPUT] + missing);
-    }
-}
-
-/* What tools used is reported at the end of an answer: what was held for them. */
-static void complete_tools(const struct pawl_model_call *call, struct pawl_meter_result *result)
-{
-    if (call->request.tool_count == 0) {
-        return;
-    }
-    struct pawl_usage bound;
-    struct pawl_usage *usage = &result->parts[0].usage;
-    pawl_admission_usage(&call->query, 0, call->admission.uses, &bound);
-    if (!call->request.tools_read_once) {
-        complete_reading(result, &bound, usage);
-        return;
-    }
-    pawl_usage_at_least(usage, PAWL_USAGE_WEB_SEARCHES, bound.count[PAWL_USAGE_WEB_SEARCHES]);
-    if (result->tool_tokens == 0) {
-        int64_t input = usage->count[PAWL_USAGE_INPUT] + pawl_admission_tool_tokens(&call->query);
-        pawl_usage_at_least(usage, PAWL_USAGE_INPUT, input);
-    }
-}
-
-/* The time in containers stands in no answer; whether there was any, its items show. */
-static void add_container_minutes(const struct pawl_model_call *call,
-                                  struct pawl_meter_result *result)
-{
-    const struct pawl_model_request *request = &call->request;
-    bool unknown = result->knows == PAWL_METER_KNOWS_NOTHING && !says_no_content(call);
-    if (request->container_gb > 0 &&
-        (result->code_calls > 0 || request->container_files || unknown)) {
-        int64_t duration_us = pawl_alarm_now_us() - call->started_us;
-        pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_CONTAINER_MINUTES,
-                            pawl_request_container_minutes(request, duration_us));
-    }
-}
-
 /* Completes what the meter knows. true: with an estimate. */
 static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter_result *result)
 {
@@ -122,13 +77,13 @@ static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter
     case PAWL_METER_KNOWS_INPUT:
         pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_OUTPUT,
                             pawl_model_call_output_seen(call));
-        complete_tools(call, result);
+        pawl_settle_complete_tools(call, result);
         return true;
     case PAWL_METER_KNOWS_NOTHING:
         break;
     }
     struct pawl_usage bound;
-    int64_t uses = says_no_content(call) ? 0 : call->admission.uses;
+    int64_t uses = pawl_settle_no_content(call) ? 0 : call->admission.uses;
     pawl_admission_usage(&call->query, pawl_model_call_output_seen(call), uses, &bound);
     struct pawl_usage *usage = &result->parts[0].usage;
     for (int field = 0; field < PAWL_USAGE_FIELD_COUNT; field++) {
@@ -514,7 +469,8 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
         struct pawl_usage *usage = &result.parts[0].usage;
         usage->modifiers = pawl_usage_dearest(usage->modifiers);
     }
-    add_container_minutes(call, &result);
+    pawl_settle_add_containers(call, &result);
+    estimated = pawl_settle_add_pictures(call, &result) || estimated;
     struct pawl_meter_bill_query query = {
         .book = gateway->options.prices,
         .provider = call->provider,

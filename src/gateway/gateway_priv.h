@@ -15,6 +15,7 @@
  *   phase_limit.c   a phase at its limit
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
+ *   call_settle_tools.c  … for tools that the provider runs
  *   refuse.c        every kind of no: words, notes, latch
  *   limit.c         the limit is reached: hold and ask, or let one more call through
  *   summary.c       that call: its form, and the text of its answer
@@ -67,6 +68,7 @@ struct pawl_gateway {
     struct pawl_estimator *estimator;
     struct pawl_fingerprint_key element_key; /* drawn for this gateway, and secret */
     struct pawl_previous previous;
+    struct pawl_containers containers;
     struct pawl_tools tools;
     struct pawl_phases phases;
     int64_t input_largest;                       /* settled so far */

@@ -384,8 +384,8 @@ static bool find_price(const struct pawl_meter_bill_query *query,
     if (pawl_price_lookup(query->book, lookup, ret_price)) {
         return true;
     }
-    if (pawl_slice_starts_with(pawl_slice_str(model), PAWL_SLICE("gpt-image-"))) {
-        lookup.model = PAWL_SLICE(PAWL_METER_PICTURES_MODEL);
+    if (pawl_slice_find(pawl_slice_str(model), PAWL_SLICE("-image-")) != SIZE_MAX) {
+        lookup.model = PAWL_SLICE(PAWL_USAGE_PICTURES_MODEL);
         if (pawl_price_lookup(query->book, lookup, ret_price)) {
             return true;
         }

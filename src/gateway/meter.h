@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "gateway/containers.h"
 #include "gateway/dialect.h"
 #include "gateway/price.h"
 #include "gateway/usage.h"
@@ -57,7 +58,10 @@ struct pawl_meter_result {
     int64_t next_sequence;        /* … and the number of the event that comes next */
     uint32_t tool_calls;          /* that the client is asked to run */
     uint32_t server_tool_calls;   /* that the provider ran */
-    uint32_t code_calls;          /* … of them, code in a container */
+    uint32_t code_calls;          /* … of them, code in a container, */
+    uint32_t pictures;            /* … and pictures; */
+    bool pictures_told;           /* what those cost is told, in a part of their own */
+    struct pawl_container_names containers; /* in which that code ran */
     int64_t tool_tokens; /* of the input, what the provider's tools brought in, where it is told */
     int64_t visible_bytes; /* of output: text, thinking that is shown, arguments of tool calls */
     int64_t hidden_bytes;  /* of sealed thinking: signatures, encrypted content */
@@ -84,6 +88,7 @@ struct pawl_meter_state {
     uint32_t file_searches;
     char picture_model[PAWL_METER_MODEL_BYTES]; /* Responses: of the tool that makes pictures */
     uint64_t queries[PAWL_METER_QUERIES]; /* Gemini: hashes of what was searched for; 0: free */
+    bool drew;                            /* Gemini: a picture came */
     bool final_report;
 };
 
@@ -126,6 +131,9 @@ static inline const struct pawl_meter_result *pawl_meter_result(const struct paw
 }
 
 /* --- Settling. ---------------------------------------------------------------------------- */
+
+/* The part for a model other than the one that answers; made when it is not there. */
+struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
 
 struct pawl_meter_bill {
     int64_t microcents;

@@ -155,10 +155,16 @@ static void split_prompt(struct pawl_usage *usage, const int64_t *value, int64_t
     pawl_usage_set(usage, PAWL_USAGE_INPUT_VIDEO, value[SLOT_VIDEO] - cached.video);
 }
 
-static void split_candidates(struct pawl_usage *usage, const int64_t *value, int64_t candidates)
+/* Pictures cost many times what text does: where one came, and nobody says how many tokens it had,
+ * all of them are its. */
+static void split_candidates(struct pawl_usage *usage,
+                             const int64_t *value,
+                             int64_t candidates,
+                             bool untold_picture)
 {
-    int64_t media = value[SLOT_OUTPUT_AUDIO] + value[SLOT_OUTPUT_IMAGE];
-    int64_t text = candidates - media;
+    int64_t image = untold_picture ? pawl_max_i64(candidates - value[SLOT_OUTPUT_AUDIO], 0)
+                                   : value[SLOT_OUTPUT_IMAGE];
+    int64_t text = candidates - value[SLOT_OUTPUT_AUDIO] - image;
     if (text < 0) {
         usage->odd |= PAWL_USAGE_ODD_PARTS;
         text = candidates;
@@ -166,7 +172,7 @@ static void split_candidates(struct pawl_usage *usage, const int64_t *value, int
     pawl_usage_set(usage, PAWL_USAGE_OUTPUT, text + value[SLOT_THOUGHTS]);
     pawl_usage_set(usage, PAWL_USAGE_REASONING, value[SLOT_THOUGHTS]);
     pawl_usage_set(usage, PAWL_USAGE_OUTPUT_AUDIO, value[SLOT_OUTPUT_AUDIO]);
-    pawl_usage_set(usage, PAWL_USAGE_OUTPUT_IMAGE, value[SLOT_OUTPUT_IMAGE]);
+    pawl_usage_set(usage, PAWL_USAGE_OUTPUT_IMAGE, image);
 }
 
 static bool output_reported(uint32_t reported)
@@ -195,7 +201,8 @@ static void rebuild_usage(struct pawl_meter *meter, uint32_t odd)
         split_prompt(&built, value, prompt);
     }
     if (output_reported(state->reported)) {
-        split_candidates(&built, value, candidates);
+        split_candidates(&built, value, candidates,
+                         state->drew && !has(state->reported, SLOT_OUTPUT_IMAGE));
     }
     if (pawl_usage_seen(usage, PAWL_USAGE_WEB_SEARCHES)) {
         pawl_usage_set(&built, PAWL_USAGE_WEB_SEARCHES, usage->count[PAWL_USAGE_WEB_SEARCHES]);
@@ -353,6 +360,9 @@ static void see_part(struct pawl_meter *meter, const struct pawl_json *json, uin
     result->hidden_bytes += member_bytes(json, part, "thoughtSignature");
     result->hidden_bytes +=
         pawl_meter_text_bytes(json, pawl_json_path(json, part, "inlineData.data"));
+    struct pawl_slice type =
+        pawl_json_string_raw(json, pawl_json_path(json, part, "inlineData.mimeType"));
+    meter->state.drew = meter->state.drew || pawl_slice_starts_with(type, PAWL_SLICE("image"));
     result->visible_bytes +=
         pawl_meter_text_bytes(json, pawl_json_path(json, part, "executableCode.code")) +
         pawl_meter_text_bytes(json, pawl_json_path(json, part, "codeExecutionResult.output"));

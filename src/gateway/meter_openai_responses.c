@@ -28,6 +28,7 @@ enum item_kind {
     ITEM_SERVER_CALL,
     ITEM_WEB_SEARCH,
     ITEM_FILE_SEARCH,
+    ITEM_PICTURE,
     ITEM_CODE, /* in a container of the provider's */
     ITEM_SHELL /* there, or at the client */
 };
@@ -36,18 +37,12 @@ static const struct {
     const char *type;
     enum item_kind kind;
 } item_kinds[] = {
-    {"reasoning", ITEM_REASONING},
-    {"function_call", ITEM_CLIENT_CALL},
-    {"custom_tool_call", ITEM_CLIENT_CALL},
-    {"computer_call", ITEM_CLIENT_CALL},
-    {"local_shell_call", ITEM_CLIENT_CALL},
-    {"shell_call", ITEM_SHELL},
-    {"apply_patch_call", ITEM_CLIENT_CALL},
-    {"web_search_call", ITEM_WEB_SEARCH},
-    {"file_search_call", ITEM_FILE_SEARCH},
-    {"code_interpreter_call", ITEM_CODE},
-    {"image_generation_call", ITEM_SERVER_CALL},
-    {"mcp_call", ITEM_SERVER_CALL},
+    {"reasoning", ITEM_REASONING},           {"function_call", ITEM_CLIENT_CALL},
+    {"custom_tool_call", ITEM_CLIENT_CALL},  {"computer_call", ITEM_CLIENT_CALL},
+    {"local_shell_call", ITEM_CLIENT_CALL},  {"shell_call", ITEM_SHELL},
+    {"apply_patch_call", ITEM_CLIENT_CALL},  {"web_search_call", ITEM_WEB_SEARCH},
+    {"file_search_call", ITEM_FILE_SEARCH},  {"code_interpreter_call", ITEM_CODE},
+    {"image_generation_call", ITEM_PICTURE}, {"mcp_call", ITEM_SERVER_CALL},
     {"program", ITEM_SERVER_CALL},
 };
 
@@ -58,6 +53,7 @@ struct tally {
     uint32_t web_searches;
     uint32_t file_searches;
     uint32_t code_calls;
+    uint32_t pictures;
     int64_t visible_bytes;
     int64_t hidden_bytes;
     bool thought;
@@ -132,6 +128,15 @@ static int64_t item_bytes(const struct pawl_json *json, uint32_t item)
     return bytes;
 }
 
+static void see_container(struct pawl_meter *meter, const struct pawl_json *json, uint32_t item)
+{
+    static const char *const places[] = {"container_id", "environment.container_id"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(places); ++i) {
+        pawl_container_names_add(&meter->result.containers,
+                                 pawl_json_string_raw(json, pawl_json_path(json, item, places[i])));
+    }
+}
+
 static void add_item(const struct pawl_json *json, uint32_t item, struct tally *tally)
 {
     switch (kind_of(json, item)) {
@@ -153,6 +158,10 @@ static void add_item(const struct pawl_json *json, uint32_t item, struct tally *
     case ITEM_FILE_SEARCH:
         tally->server_calls++;
         tally->file_searches++;
+        break;
+    case ITEM_PICTURE:
+        tally->server_calls++;
+        tally->pictures++;
         break;
     case ITEM_CODE:
         tally->server_calls++;
@@ -185,6 +194,7 @@ static void count(struct pawl_meter *meter, const struct tally *more)
     result->tool_calls += more->client_calls;
     result->server_tool_calls += more->server_calls;
     result->code_calls += more->code_calls;
+    result->pictures += more->pictures;
     result->visible_bytes += more->visible_bytes;
     result->hidden_bytes += more->hidden_bytes;
     result->thought = result->thought || more->thought;
@@ -199,12 +209,14 @@ static void see_output(struct pawl_meter *meter, const struct pawl_json *json, u
     struct tally all = {0};
     for (uint32_t i = first_of(json, output); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
         add_item(json, i, &all);
+        see_container(meter, json, i);
     }
     struct pawl_meter_result *result = &meter->result;
     struct pawl_meter_state *state = &meter->state;
     result->tool_calls = larger(result->tool_calls, all.client_calls);
     result->server_tool_calls = larger(result->server_tool_calls, all.server_calls);
     result->code_calls = larger(result->code_calls, all.code_calls);
+    result->pictures = larger(result->pictures, all.pictures);
     result->visible_bytes = pawl_max_i64(result->visible_bytes, all.visible_bytes);
     result->hidden_bytes = pawl_max_i64(result->hidden_bytes, all.hidden_bytes);
     result->thought = result->thought || all.thought;
@@ -233,6 +245,7 @@ static void see_added(struct pawl_meter *meter, const struct pawl_json *json)
     struct pawl_meter_state *state = &meter->state;
     struct tally one = {0};
     add_item(json, pawl_json_get(json, 0, "item"), &one);
+    see_container(meter, json, pawl_json_get(json, 0, "item"));
     uint32_t at = find_open(state, place_of(json));
     if (at < OPEN_ITEMS_MAX) {
         state->calls[at] = place_of(json);
@@ -259,6 +272,7 @@ static void see_done(struct pawl_meter *meter, const struct pawl_json *json)
     uint32_t item = pawl_json_get(json, 0, "item");
     struct tally one = {0};
     add_item(json, item, &one);
+    see_container(meter, json, item);
     uint32_t at = find_open(state, place_of(json));
     if (at == state->call_count) {
         count(meter, &one); /* nobody said that it began */
@@ -296,8 +310,9 @@ static void see_pictures(struct pawl_meter *meter, const struct pawl_json *json,
         return;
     }
     const char *model = meter->state.picture_model;
+    meter->result.pictures_told = true;
     struct pawl_usage *usage = pawl_meter_part_for(
-        &meter->result, pawl_slice_str(model[0] != '\0' ? model : PAWL_METER_PICTURES_MODEL));
+        &meter->result, pawl_slice_str(model[0] != '\0' ? model : PAWL_USAGE_PICTURES_MODEL));
     int64_t image = report.value[2];
     int64_t text = pawl_min_i64(report.value[3], report.value[1]);
     usage->odd |= report.odd | (image > report.value[0] ? (uint32_t)PAWL_USAGE_ODD_PARTS : 0u);

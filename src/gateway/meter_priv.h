@@ -21,9 +21,6 @@ struct pawl_meter_ops {
     bool usage_alone;
 };
 
-/* The dearest model of OpenAI's that makes pictures, for one that has no price or no name. */
-#define PAWL_METER_PICTURES_MODEL "gpt-image-1"
-
 extern const struct pawl_meter_ops pawl_meter_anthropic_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_chat_ops;
 extern const struct pawl_meter_ops pawl_meter_openai_embed_ops;
@@ -70,9 +67,6 @@ void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool o
 void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes);
 /* Bytes of a string once its escapes are decoded; 0 for anything else. */
 int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node);
-
-/* The part for a model other than the one that answers; made when it is not there. */
-struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model);
 
 /* --- meter_openai_usage.c ------------------------------------------------------------------- */
 

@@ -20,8 +20,10 @@
 #include "base/err.h"
 #include "base/fingerprint.h"
 #include "base/slice.h"
+#include "gateway/containers.h"
 #include "gateway/dialect.h"
 #include "gateway/estimate.h"
+#include "gateway/usage.h"
 
 enum {
     PAWL_REQUEST_TOOLS_MAX = 16,         /* server tools in one body */
@@ -54,8 +56,18 @@ struct pawl_request_tool {
     int64_t uses_asked; /* 0: the body does not say */
     int64_t use_tokens; /* that one use brings in; 0: PAWL_REQUEST_USE_TOKENS */
     enum pawl_request_fee fee;
-    bool assumed; /* uses_asked is what is taken to be enough while nothing was seen, */
-    bool counted; /* … and then as often as settled calls had it */
+    bool pictures; /* each may be a picture */
+    bool assumed;  /* uses_asked is what is taken to be enough while nothing was seen, */
+    bool counted;  /* … and then as often as settled calls had it */
+};
+
+/* Pictures that a tool of OpenAI's makes, by another model (request_pictures.c). */
+struct pawl_request_pictures {
+    struct pawl_slice model; /* in the arena; empty: none are made */
+    int64_t output_tokens;   /* of one, at most */
+    int64_t seen_tokens;     /* of each that it looks at, */
+    int64_t masks;           /* … beside those of the conversation, and */
+    bool kept;               /* … that the provider may keep */
 };
 
 struct pawl_model_request {
@@ -82,6 +94,7 @@ struct pawl_model_request {
     bool audio;
     bool image;
     bool video;
+    uint32_t image_count;
     uint32_t modifiers;                  /* enum pawl_usage_modifier */
     struct pawl_slice previous_response; /* an answer that the input goes on from; in the arena */
     bool input_elsewhere; /* there is input that the provider keeps, and nobody knows how much */
@@ -90,9 +103,14 @@ struct pawl_model_request {
     struct pawl_request_tool tools[PAWL_REQUEST_TOOLS_MAX];
     /* Size of the containers at the provider in which code may run; 0: there is none that is
      * billed. They are billed for files that are put in, too, when no code runs. */
-    int64_t container_gb;
+    int64_t container_gb;       /* made for it */
+    int64_t container_gb_named; /* of those that it names by their ids, once they are found */
     bool container_files;
+    struct pawl_container_names containers_named;
+    struct pawl_container_names containers_before; /* that its conversation has used */
+    struct pawl_request_pictures pictures;
     bool tools_read_once;  /* what they bring in is read once, and so is the rest of the context */
+    bool tools_fill;       /* … or as much as the context window has room for, each time */
     const char *unbounded; /* what in it cannot be bounded, for the refusal; NULL: nothing */
     /* Where it is changed */
     const char *ceiling_name; /* how a ceiling is put in; NULL: as the dialect of chat has it */
@@ -135,6 +153,11 @@ PAWL_MUST_CHECK pawl_err pawl_request_read(const struct pawl_request_source *sou
 
 /* What the tools of a body that is read once are taken to bring into the prompt, all together. */
 int64_t pawl_request_tool_tokens(const struct pawl_model_request *request);
+
+/* What that many of its pictures use at most, at the prices of their model. */
+void pawl_request_picture_usage(const struct pawl_model_request *request,
+                                int64_t count,
+                                struct pawl_usage *ret_usage);
 
 /* How long its containers are billed for a call that took so long, times their gigabytes. */
 int64_t pawl_request_container_minutes(const struct pawl_model_request *request,

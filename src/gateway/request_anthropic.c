@@ -41,6 +41,11 @@ static const struct {
     {"web_fetch_", TOOL_FETCH},    {"code_execution_", TOOL_CODE},
 };
 
+/* Nothing bounds how much a server has to say, and how often it is asked. */
+#define MCP_TOOLS                                                                                  \
+    "tools of an MCP server that the provider calls, and whose answers nothing bounds; let the "   \
+    "agent itself connect to the server"
+
 static enum tool_kind kind_of(struct pawl_slice type)
 {
     if (pawl_slice_empty(type)) {
@@ -139,7 +144,7 @@ static bool makes_code_free(struct pawl_slice type)
 static const char *why_unbounded(struct pawl_slice type)
 {
     if (pawl_slice_starts_with(type, PAWL_SLICE("mcp_toolset"))) {
-        return "tools of an MCP server that run at the provider";
+        return MCP_TOOLS;
     }
     if (pawl_slice_starts_with(type, PAWL_SLICE("advisor_"))) {
         return "an advisor, which is another model and billed at its prices";
@@ -322,7 +327,7 @@ void pawl_request_read_anthropic(struct pawl_request_reader *reader)
     read_thread(reader);
     read_user(reader);
     if (is_given(&reader->json, pawl_request_member(reader, "mcp_servers"))) {
-        set_unbounded(reader, "tools of an MCP server that run at the provider");
+        set_unbounded(reader, MCP_TOOLS);
     }
     if (is_given(&reader->json, pawl_request_member(reader, "fallbacks"))) {
         set_unbounded(reader, "several models in one request");

@@ -102,6 +102,7 @@ static void tally_media(struct pawl_request_reader *reader,
     reader->request->audio = reader->request->audio || media->kind == PAWL_MEDIA_AUDIO || video;
     reader->request->image = reader->request->image || media->kind != PAWL_MEDIA_AUDIO;
     reader->request->video = reader->request->video || video;
+    reader->request->image_count += media->kind == PAWL_MEDIA_IMAGE ? 1 : 0;
 }
 
 static struct pawl_media media_of(const struct pawl_request_reader *reader,

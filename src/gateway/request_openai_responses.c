@@ -7,10 +7,10 @@
  * previous response, a conversation, an item by its id) is input that the body does not have:
  * `previous_response` and `input_elsewhere` say so, and call_receive.c bounds it.
  *
- * Tools that the provider runs share one bound, max_tool_calls. Code runs in a container, which is
- * billed by its size and time; one that is only named by its id has a size that the body doesn't
- * say. Pictures at another model's prices and other people's servers have no bound, and neither
- * have prompt templates, which bring tools that nobody here sees.
+ * Tools that the provider runs share one bound, max_tool_calls: searches, code, pictures and calls
+ * of MCP servers. Code runs in a container, which is billed by its size and time; one that is only
+ * named by its id has a size that the body doesn't say. Prompt templates have no bound, since they
+ * bring tools that nobody here sees.
  */
 #include "base/attrs.h"
 #include "base/money.h"
@@ -32,6 +32,8 @@ enum tool_kind {
     TOOL_WEB_SEARCH,  /* bounded, with a fee */
     TOOL_FILE_SEARCH, /* the same */
     TOOL_CODE,        /* bounded, in a container */
+    TOOL_PICTURES,    /* bounded, by another model */
+    TOOL_MCP,         /* bounded, and each use may fill the context */
     TOOL_UNBOUNDED
 };
 
@@ -52,9 +54,8 @@ static const struct {
     {"web_search", TOOL_WEB_SEARCH, NULL},
     {"file_search", TOOL_FILE_SEARCH, NULL},
     {"code_interpreter", TOOL_CODE, NULL},
-    {"image_generation", TOOL_UNBOUNDED,
-     "image_generation, which is billed at another model's prices"},
-    {"mcp", TOOL_UNBOUNDED, "tools of an MCP server that run at the provider"},
+    {"image_generation", TOOL_PICTURES, NULL},
+    {"mcp", TOOL_MCP, NULL},
     {"programmatic_tool_calling", TOOL_UNBOUNDED,
      "programmatic_tool_calling, whose programs call tools without a bound"},
 };
@@ -112,6 +113,24 @@ static void add_web_search(struct pawl_request_reader *reader, struct pawl_slice
     }
 }
 
+static void add_pictures(struct pawl_request_reader *reader, uint32_t node)
+{
+    if (!pawl_request_read_pictures(reader, node)) {
+        set_unbounded(reader, "pictures by a model of which nobody has published how many tokens "
+                              "they have; those of gpt-image-1, 1.5, 2 and 2.5 are let through");
+        return;
+    }
+    shared_tool(reader)->pictures = true;
+}
+
+/* Nobody knows how much a server has to say. No more than there is room for is read, though; its
+ * list of tools too, which is read where none of them may be called. */
+static void add_mcp(struct pawl_request_reader *reader)
+{
+    (void)shared_tool(reader);
+    reader->request->tools_fill = true;
+}
+
 static void add_file_search(struct pawl_request_reader *reader, uint32_t node)
 {
     struct pawl_request_tool *tool = shared_tool(reader);
@@ -123,6 +142,26 @@ static void add_file_search(struct pawl_request_reader *reader, uint32_t node)
     int64_t tokens = count < CALLS_MAX ? count * FILE_CHUNK_TOKENS : TOKENS_MAX;
     tokens = pawl_max_i64(tokens, PAWL_REQUEST_USE_TOKENS);
     tool->use_tokens = pawl_max_i64(tokens, tool->use_tokens);
+}
+
+static struct pawl_slice text_of(struct pawl_request_reader *reader, uint32_t node)
+{
+    return pawl_json_string(&reader->json, node, reader->arena);
+}
+
+/* "cntr_1" or {"type":"container_reference","container_id":"cntr_1"}. Its size is known where this
+ * run has made it, which is looked up when the body was read (call_receive.c). */
+static void add_named_container(struct pawl_request_reader *reader, uint32_t node)
+{
+    struct pawl_container_names *names = &reader->request->containers_named;
+    uint32_t before = names->count;
+    bool direct = pawl_json_is(&reader->json, node, PAWL_JSON_STRING);
+    uint32_t id = direct ? node : pawl_request_get(reader, node, "container_id");
+    (void)shared_tool(reader);
+    pawl_container_names_add(names, text_of(reader, id));
+    if (names->count == before) {
+        set_unbounded(reader, "a container that it does not name, or too many of them");
+    }
 }
 
 /* {"type":"auto","memory_limit":"4g","file_ids":[…]}, which a shell calls container_auto; or an
@@ -138,8 +177,7 @@ static void add_container(struct pawl_request_reader *reader, uint32_t node)
     uint32_t type = pawl_request_get(reader, node, "type");
     if (!pawl_json_string_is(json, type, "auto") &&
         !pawl_json_string_is(json, type, "container_auto")) {
-        set_unbounded(reader, "a container by its id, whose size and price are not in it; a "
-                              "container of type auto is let through");
+        add_named_container(reader, node);
         return;
     }
     uint32_t limit = pawl_request_get(reader, node, "memory_limit");
@@ -201,6 +239,12 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t node)
     case TOOL_CODE:
         add_container(reader, pawl_request_get(reader, node, "container"));
         break;
+    case TOOL_PICTURES:
+        add_pictures(reader, node);
+        break;
+    case TOOL_MCP:
+        add_mcp(reader);
+        break;
     case TOOL_UNBOUNDED:
         set_unbounded(reader, tool_kinds[row].why);
         break;
@@ -225,6 +269,17 @@ static void read_tools(struct pawl_request_reader *reader, uint32_t list)
 
 /* --- Input ---------------------------------------------------------------------------------- */
 
+/* A container that code has run in goes on, if it still runs. */
+static void read_container_before(struct pawl_request_reader *reader, uint32_t item)
+{
+    uint32_t id = pawl_request_get(reader, item, "container_id");
+    if (id == PAWL_JSON_NONE) {
+        id =
+            pawl_request_get(reader, pawl_request_get(reader, item, "environment"), "container_id");
+    }
+    pawl_container_names_add(&reader->request->containers_before, text_of(reader, id));
+}
+
 /* Tools that come as an item, and items that are named only. */
 static void read_items(struct pawl_request_reader *reader)
 {
@@ -239,6 +294,9 @@ static void read_items(struct pawl_request_reader *reader)
             reader->request->input_elsewhere = true;
         } else if (pawl_json_string_is(json, type, "compaction_trigger")) {
             reader->request->passes = 2;
+        } else if (pawl_json_string_is(json, type, "code_interpreter_call") ||
+                   pawl_json_string_is(json, type, "shell_call")) {
+            read_container_before(reader, item);
         }
     }
 }
@@ -250,6 +308,10 @@ static void drop_tools_without_calls(struct pawl_request_reader *reader)
     if (pawl_json_count_or(&reader->json, calls, 1) == 0) {
         reader->request->tool_count = 0;
         reader->request->container_gb = 0;
+        reader->request->containers_named.count = 0;
+        reader->request->pictures = (struct pawl_request_pictures){.masks = 0};
+        reader->request->input_elsewhere =
+            reader->request->input_elsewhere || reader->request->tools_fill;
     }
 }
 
@@ -271,6 +333,8 @@ static void read_what_is_kept(struct pawl_request_reader *reader)
     struct pawl_model_request *request = reader->request;
     read_previous(reader);
     request->input_elsewhere = request->input_elsewhere || is_given(reader, "conversation");
+    request->pictures.kept =
+        request->input_elsewhere || !pawl_slice_empty(request->previous_response);
     if (is_given(reader, "prompt")) {
         set_unbounded(reader, "a prompt template, whose text and tools are not in it");
     }

@@ -66,6 +66,12 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader);
 void pawl_request_note_media(struct pawl_request_reader *reader, uint32_t node);
 /* When everything is read: lets the estimator count the tokens of elements. */
 void pawl_request_let_count(struct pawl_request_reader *reader);
+
+/* --- request_pictures.c --------------------------------------------------------------------- */
+
+/* Reads a tool image_generation. false: nobody knows how many tokens its model's pictures have. */
+bool pawl_request_read_pictures(struct pawl_request_reader *reader, uint32_t tool);
+
 /* --- request_summary.c ---------------------------------------------------------------------- */
 
 /* Where the conversation, the choice of tools and the model's name stand. */

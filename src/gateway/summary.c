@@ -45,6 +45,11 @@ void pawl_summary_shape(struct pawl_model_call *call)
     request->output_asked = pawl_min_i64(request->output_asked, OUTPUT_TOKENS + hidden);
     request->tool_count = 0; /* Those that the provider runs are not used either. */
     request->container_gb = 0;
+    request->container_gb_named = 0;
+    if (request->tools_fill) {
+        call->kept_tokens = -1; /* the list of a server's tools is read all the same */
+        request->tools_fill = false;
+    }
     pawl_buf_reset(&call->gateway->summary_text);
 }
 

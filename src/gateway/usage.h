@@ -46,6 +46,9 @@ enum pawl_usage_field {
 /* The largest count that is believed. More is odd and counts as this much. */
 #define PAWL_USAGE_COUNT_MAX INT64_C(10000000000)
 
+/* What OpenAI's tool makes pictures with where nobody says it, and the dearest of its models. */
+#define PAWL_USAGE_PICTURES_MODEL "gpt-image-1"
+
 /* Bits of pawl_usage.odd. */
 enum pawl_usage_odd {
     PAWL_USAGE_ODD_NEGATIVE = 1u << 0,   /* left out, as if not reported */

@@ -124,6 +124,20 @@ def a_stream_that_says_nothing_is_booked_at_the_hold():
             _check_booked_at_hold(host, 0)
 
 
+def sound_that_breaks_off_is_booked_at_the_hold():
+    """It is no text, so nobody sees how many tokens came."""
+    chunk = {"model": "gpt-audio", "choices": [{"index": 0, "delta": {
+        "audio": {"data": "AAAA" * 200, "transcript": "Hm."}}}]}
+    stream = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+    stream += b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    with Upstream(stream) as upstream, Host(upstream, usd=USD) as host:
+        host.call("openai", model="gpt-audio", modalities=["text", "audio"], stream=True,
+                  max_completion_tokens=500)
+        host.settle()
+        usage = host.records("COMMIT")[0]["metadata"]["usage"]
+        assert usage["output_audio"] == 500, usage
+
+
 def no_content_is_booked_without_output():
     """204 and 205 say that nothing was written; an empty 200 says nothing."""
     with world() as (provider, host):

@@ -87,13 +87,12 @@ def an_answer_in_one_piece_has_its_tool_calls_counted():
 
 
 def what_nothing_bounds_is_refused_with_its_reason():
-    """Background answers, templates, containers, other people's servers, other models."""
+    """Background answers, templates, containers, models that nobody knows."""
     cases = (({"background": True}, "in the background"),
              ({"prompt": {"id": "pmpt_1"}}, "prompt template"),
-             ({"tools": [{"type": "mcp", "server_label": "x"}]}, "MCP server"),
              ({"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
               "container by its id"),
-             ({"tools": [{"type": "image_generation"}]}, "image_generation"))
+             ({"tools": [{"type": "image_generation", "model": "gpt-image-7"}]}, "pictures"))
     with world() as (provider, host):
         for fields, reason in cases:
             answer = host.post(PATH, _body(**fields))
@@ -122,7 +121,7 @@ def tools_of_the_provider_are_bounded_and_their_fees_booked():
 
 
 def code_in_a_container_is_held_and_its_container_booked():
-    """Twenty minutes of its gigabytes, where code ran or files were put in; else its tokens."""
+    """Twenty minutes of its gigabytes: one is made for each request, whether code runs or not."""
     tokens = 100 * 250 + 10 * 1000
     code = {"type": "code_interpreter_call", "container_id": "cntr_1", "code": "1+1"}
     message = {"type": "message", "content": [{"type": "output_text", "text": "2"}]}
@@ -130,7 +129,7 @@ def code_in_a_container_is_held_and_its_container_booked():
             ((code, code, message), {"type": "auto"}, 3_000_000),
             ((code,), {"type": "auto", "memory_limit": "4g"}, 12_000_000),
             ((message,), {"type": "auto", "file_ids": ["file_1"]}, 3_000_000),
-            ((message,), {"type": "auto"}, 0)):
+            ((message,), {"type": "auto"}, 3_000_000)):
         with Upstream(_whole(output)) as upstream, Host(upstream, usd=20 * USD) as host:
             tools = [{"type": "code_interpreter", "container": container}]
             answer = host.post(PATH, _body(tools=tools, max_output_tokens=100))

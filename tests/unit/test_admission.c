@@ -442,6 +442,56 @@ static void code_without_a_bound_follows_what_was_seen(void **state)
     }
 }
 
+/* At their own price beside the answer's, as many as may be made; and the tokens of both. */
+static void pictures_are_held_at_the_price_of_their_model(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 256, 100 * PAWL_MICROCENTS_PER_USD);
+    scene.request.pictures = (struct pawl_request_pictures){
+        .model = PAWL_SLICE("thinker"), .output_tokens = 5000, .seen_tokens = 1000};
+    scene.request.tool_count = 1;
+    scene.request.tools[0] = (struct pawl_request_tool){
+        .inside = 1, .uses_asked = 2, .use_tokens = 10000, .pictures = true};
+    scene.query.pictures_price = &thinker;
+    struct pawl_admission got = decide(&scene);
+    struct pawl_usage pictures;
+    struct pawl_cost drawn;
+    pawl_request_picture_usage(&scene.request, 2, &pictures);
+    pawl_usage_cost(&thinker, &pictures, &drawn);
+    int64_t dollars = line(&got, PAWL_UNIT_USD_MICROCENTS);
+    int64_t text = cost(1000 * 3 + 10000 * 3, 256);
+    assert_in_range(dollars, text + drawn.total_microcents,
+                    text + drawn.total_microcents + PAWL_COST_LINE_COUNT_MAX);
+    assert_int_equal(line(&got, PAWL_UNIT_TOKENS),
+                     1000 * 3 + 10000 * 3 + 256 + pawl_usage_tokens(&pictures));
+    /* Where two do not fit, one may. */
+    scene.query.left[PAWL_ADMISSION_USD].free = dollars * 6 / 10;
+    scene.query.left[PAWL_ADMISSION_USD].room = dollars * 6 / 10;
+    got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_ADMIT);
+    assert_int_equal(got.uses, 1);
+}
+
+/* Each time as much is read as the window has room for; without a known one, as much as any has. */
+static void a_server_is_held_at_the_window(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, 256, 100 * PAWL_MICROCENTS_PER_USD);
+    struct pawl_price windowed = flat;
+    windowed.context_tokens = 128000;
+    scene.query.price = &windowed;
+    scene.request.tools_fill = true;
+    scene.request.tool_count = 1;
+    scene.request.tools[0] = (struct pawl_request_tool){.inside = 1, .uses_asked = 2};
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(128000 * 3, 256));
+    scene.query.price = &flat;
+    got = decide(&scene);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1048576 * 3, 256));
+}
+
 static void extend_needs_knowledge_plenty_and_a_stream(void **state)
 {
     (void)state;
@@ -560,6 +610,8 @@ int main(void)
         cmocka_unit_test(searches_are_held_with_fee_and_text),
         cmocka_unit_test(searches_that_nothing_bounds_follow_what_was_seen),
         cmocka_unit_test(code_without_a_bound_follows_what_was_seen),
+        cmocka_unit_test(pictures_are_held_at_the_price_of_their_model),
+        cmocka_unit_test(a_server_is_held_at_the_window),
         cmocka_unit_test(extend_needs_knowledge_plenty_and_a_stream),
         cmocka_unit_test(what_a_stream_was_promised_nobody_else_gets),
         cmocka_unit_test(growth_is_what_more_output_costs),

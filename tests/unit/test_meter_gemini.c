@@ -58,6 +58,36 @@ static struct pawl_usage usage_of(enum pawl_dialect dialect, uint32_t modifiers,
     return result;
 }
 
+/* A picture costs many times what text does; who has made one need not say how large it was. */
+static void a_picture_that_nobody_tells_of_is_all_there_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *details;
+        int64_t output;
+        int64_t image;
+    } rows[] = {
+        {"image/png", "", 7, 1300},
+        {"image/png", ",'candidatesTokensDetails':[{'modality':'IMAGE','tokenCount':1290}]", 17,
+         1290},
+        {"image/png", ",'candidatesTokensDetails':[{'modality':'TEXT','tokenCount':10}]", 7, 1300},
+        {"audio/wav", "", 1307, 0},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); ++i) {
+        char body[512];
+        (void)snprintf(body, sizeof(body),
+                       "{'candidates':[{'content':{'parts':[{'inlineData':{'mimeType':'%s',"
+                       "'data':'AAAA'}}]},'finishReason':'STOP'}],'usageMetadata':{"
+                       "'promptTokenCount':12,'candidatesTokenCount':1300,'thoughtsTokenCount':7,"
+                       "'totalTokenCount':1319%s}}",
+                       rows[i].type, rows[i].details);
+        struct pawl_usage usage = usage_of(PAWL_DIALECT_GEMINI, 0, body);
+        assert_int_equal(usage.count[PAWL_USAGE_OUTPUT], rows[i].output);
+        assert_int_equal(usage.count[PAWL_USAGE_OUTPUT_IMAGE], rows[i].image);
+    }
+}
+
 static void gemini_usage_is_split_into_buckets(void **state)
 {
     (void)state;
@@ -189,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemini_streams_are_metered_at_every_cut),
         cmocka_unit_test(gemini_bodies_are_metered),
+        cmocka_unit_test(a_picture_that_nobody_tells_of_is_all_there_is),
         cmocka_unit_test(gemini_usage_is_split_into_buckets),
         cmocka_unit_test(gemini_rate_is_the_one_asked_for_unless_the_answer_says_another),
         cmocka_unit_test(embeddings_cost_their_input),

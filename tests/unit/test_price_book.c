@@ -191,7 +191,7 @@ static void embedded_book_ends_what_its_vendor_ends(void **state)
     (void)state;
     struct pawl_price_book *book = load_embedded();
     struct pawl_price price;
-    assert_true(look(book, "openai", "gpt-5.6-sol", now_us - day_us, &price));
+    assert_true(look(book, "openai", "gpt-5.6-sol", now_us - 1, &price));
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), INT64_C(2000000000));
     assert_true(look(book, "openai", "gpt-5.6-sol", now_us, &price));
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), INT64_C(3000000000));
