@@ -97,8 +97,9 @@ struct pawl_lent {
     uint32_t capacity;
     uint64_t last_number[PAWL_UNIT_BUILTIN_COUNT]; /* of a draw, by unit; 0: none */
     bool bound[PAWL_UNIT_BUILTIN_COUNT];           /* there was a limit in this unit */
-    bool lifted[PAWL_UNIT_BUILTIN_COUNT]; /* … and then there was none: it spent freely */
-    bool failed;                          /* no memory */
+    bool lifted[PAWL_UNIT_BUILTIN_COUNT];          /* … and now there is none: it spends freely */
+    int64_t freely[PAWL_UNIT_BUILTIN_COUNT];       /* what it spent so until there was one again */
+    bool failed;                                   /* no memory */
 };
 struct pawl_record;
 void pawl_lent_feed(struct pawl_lent *lent, const struct pawl_record *record);

@@ -56,12 +56,33 @@ uint16_t pawl_borrow_fund(struct pawl_borrow_unit *unit,
     return submit(unit->borrower, &command);
 }
 
-static void fund_lifted(struct pawl_borrow_unit *unit, int64_t amount)
+/* `freely`: what was spent while no limit counted. */
+static void fund_lifted(struct pawl_borrow_unit *unit, int64_t amount, int64_t freely)
 {
     char note[PAWL_BORROW_NOTE_BYTES];
-    (void)snprintf(note, sizeof(note), "{\"unit\":\"%s\",\"lifted\":%s}",
-                   pawl_unit_name(unit->unit), unit->lifted ? "true" : "false");
+    (void)snprintf(note, sizeof(note), "{\"unit\":\"%s\",\"lifted\":%s,\"freely\":%lld}",
+                   pawl_unit_name(unit->unit), unit->lifted ? "true" : "false", (long long)freely);
     (void)pawl_borrow_fund(unit, PAWL_FUND_RESET, amount, note);
+}
+
+/* What was spent meanwhile is no slice's and nobody's to be told; what slices that are still out
+ * have left is lent as before. */
+static void bind_again(struct pawl_borrow_unit *unit)
+{
+    struct pawl_budget_view view = pawl_borrow_view(unit);
+    int64_t put_down = 0;
+    int64_t rest = 0;
+    for (const struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
+        if (slice->state == PAWL_SLICE_OPEN) {
+            int64_t spent = pawl_min_i64(pawl_borrow_spent_of(slice), slice->granted);
+            put_down += spent;
+            rest += slice->granted - spent;
+        }
+    }
+    int64_t freely = pawl_max_i64(view.spent - unit->assigned - put_down, 0);
+    unit->assigned += freely;
+    unit->told += freely;
+    fund_lifted(unit, view.spent + view.reserved + rest, freely);
 }
 
 static void bind(struct pawl_borrow_unit *unit)
@@ -86,9 +107,8 @@ static void bind(struct pawl_borrow_unit *unit)
         unit->burn_since_us = pawl_borrow_now_us(borrower);
         unit->burn = -1;
     } else if (unit->lifted) {
-        struct pawl_budget_view view = pawl_borrow_view(unit);
         unit->lifted = false;
-        fund_lifted(unit, view.spent + view.reserved);
+        bind_again(unit);
     }
 }
 
@@ -99,7 +119,7 @@ static void lift(struct pawl_borrow_unit *unit)
         unit->lifted = true;
         unit->refused = false;
         unit->kept = 0;
-        fund_lifted(unit, PAWL_AMOUNT_MAX);
+        fund_lifted(unit, PAWL_AMOUNT_MAX, 0);
     }
 }
 
@@ -117,28 +137,45 @@ void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_len
     }
 }
 
+/* What of this run's spending and slices stands in the limits' numbers. */
+static void note_what_lender_knows(struct pawl_borrow_unit *unit)
+{
+    unit->told_then = unit->told;
+    unit->lent_then = 0;
+    memset(unit->apart, 0, sizeof(unit->apart));
+    for (struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
+        unit->lent_then += slice->granted;
+        for (uint32_t i = 0; i < unit->limit_count; i++) {
+            if (slice->covers < unit->limits[i].number) {
+                unit->apart[i].spent += pawl_borrow_spent_of(slice);
+                unit->apart[i].lent += slice->granted;
+            }
+        }
+    }
+}
+
 bool pawl_borrow_hear_unit(struct pawl_borrow_unit *unit, const struct pawl_lend_answer *answer)
 {
     int64_t left_before = pawl_borrow_lender_left(unit);
     bool was_short = unit->refused || unit->pressed_us != 0;
     bool was_lifted = unit->lifted;
     unit->limit_count = 0;
+    unit->newest = 0;
     for (uint32_t i = 0; i < answer->limit_count; i++) {
-        if (answer->limits[i].unit == unit->unit) {
-            unit->limits[unit->limit_count++] = answer->limits[i];
+        const struct pawl_limit *limit = &answer->limits[i];
+        if (limit->unit == unit->unit) {
+            unit->limits[unit->limit_count++] = *limit;
+            unit->newest = limit->number > unit->newest ? limit->number : unit->newest;
         }
-    }
-    unit->told_then = unit->told;
-    unit->lent_then = 0;
-    for (struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
-        unit->lent_then += slice->granted;
     }
     if (unit->limit_count > 0) {
         bind(unit);
     } else {
         lift(unit);
     }
+    note_what_lender_knows(unit);
     pawl_borrow_park(unit);
+    pawl_borrow_close_stale(unit);
     bool more = pawl_borrow_lender_left(unit) > left_before || (unit->lifted && !was_lifted);
     unit->refused = unit->refused && !more;
     return was_short && more;

@@ -80,7 +80,9 @@ static void feed_fund(struct pawl_lent *lent, const struct pawl_record *record)
             known->returned = true;
             known->spent = pawl_json_count_or(&note, pawl_json_get(&note, 0, "spent"), 0);
         } else if (unit_known && fund->kind == PAWL_FUND_RESET) {
-            lent->lifted[unit] = true;
+            uint32_t lifted = pawl_json_get(&note, 0, "lifted");
+            lent->lifted[unit] = pawl_json_bool_or(&note, lifted, true);
+            lent->freely[unit] += pawl_json_count_or(&note, pawl_json_get(&note, 0, "freely"), 0);
         }
     }
     pawl_arena_free(&arena);
@@ -118,7 +120,7 @@ static int64_t spent_in(const struct pawl_core *core, struct pawl_slice tenant, 
 static void share_unit(struct pawl_lent *lent, uint16_t unit, int64_t spent)
 {
     struct pawl_lent_slice *last = NULL;
-    int64_t rest = spent;
+    int64_t rest = spent - lent->freely[unit];
     for (uint32_t i = 0; i < lent->count; i++) {
         rest -=
             lent->slices[i].unit == unit && lent->slices[i].returned ? lent->slices[i].spent : 0;

@@ -41,6 +41,7 @@ struct pawl_borrow_slice {
     int64_t granted;
     int64_t spent;    /* of one that is not open: final */
     int64_t renew_us; /* when it is given back or prolonged */
+    uint32_t covers;  /* the number of the newest limit that it is held on */
     bool expired;     /* the lender has booked it in full */
     struct pawl_op op;
 };
@@ -54,6 +55,7 @@ struct pawl_borrow_unit {
     struct pawl_borrow_slice *first;
     uint64_t number;  /* of the draw under way, else of the last one */
     bool unanswered;  /* … which must be asked again before another */
+    uint32_t under;   /* … the newest limit that bound when it was first asked */
     bool drawing;     /* … is under way */
     bool telling;     /* a slice is being settled or prolonged */
     int64_t assigned; /* spent, as far as it was put down to slices that are not open */
@@ -71,6 +73,11 @@ struct pawl_borrow_unit {
     int64_t lent_then;   /* open slices then */
     uint32_t limit_count;
     struct pawl_limit limits[PAWL_LEND_LIMITS_MAX];
+    struct pawl_borrow_apart {
+        int64_t spent;
+        int64_t lent;
+    } apart[PAWL_LEND_LIMITS_MAX]; /* by limit: of slices then that are not held on it */
+    uint32_t newest;               /* the highest number of a limit; numbers only grow */
     /* How fast it is spent. */
     int64_t burn_since_us;
     int64_t burn_from;
@@ -126,7 +133,7 @@ void pawl_borrow_submit(struct pawl_authority *authority,
 extern const struct pawl_authority_ops pawl_borrower_ops;
 /* NULL: no limit ever counted it. */
 struct pawl_borrow_unit *pawl_borrow_unit_of(struct pawl_borrower *borrower, uint16_t unit);
-/* What is lent and that a call may have; below 0 where a limit was lowered. */
+/* What is lent and that a call may have; below 0 where a limit was lowered, or has come. */
 int64_t pawl_borrow_free(const struct pawl_borrow_unit *unit);
 /* Parks what is lent above a limit, as last heard. */
 void pawl_borrow_park(struct pawl_borrow_unit *unit);
@@ -160,6 +167,12 @@ void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_len
 
 /* Asks for at least so much; nothing while a question is under way. */
 void pawl_borrow_draw(struct pawl_borrow_unit *unit, int64_t at_least);
+/* What was spent of a slice, as it is put down now; of the last open one all the rest. */
+int64_t pawl_borrow_spent_of(const struct pawl_borrow_slice *wanted);
+/* A limit has come since it was drawn. */
+bool pawl_borrow_is_stale(const struct pawl_borrow_slice *slice);
+/* Gives back such slices, as far as nothing under way needs them. */
+void pawl_borrow_close_stale(struct pawl_borrow_unit *unit);
 /* Something was spent, or has come: draws ahead, closes what is used up, tells. */
 void pawl_borrow_consider(struct pawl_borrow_unit *unit);
 /* `wanted`: somebody else lacks it, so what is free goes back. */

@@ -3,7 +3,9 @@
  * borrow_quote.c: what the limits leave to this run, as far as is known here: what is lent, and
  * what the lender was last known to have. So a quote may promise too much, and a reserve finds out.
  *
- * Two amounts are taken off what is lent before a call may have any of it:
+ * Three amounts are taken off what is lent before a call may have any of it:
+ *   stale   slices that a newer limit knows nothing of: they go back, and what a call under way
+ *           holds of them is drawn anew, under all limits
  *   parked  a limit was lowered below what is spent and lent: nothing of that is spent any more,
  *           at once, and it goes back as soon as no call under way stands in the way (W3)
  *   kept    set aside for the run's last call (its summary), out of everybody's reach
@@ -93,10 +95,18 @@ int64_t pawl_borrow_own_left(const struct pawl_borrow_unit *unit)
     return quote.bound ? pawl_max_i64(quote.remaining, 0) : PAWL_AMOUNT_MAX;
 }
 
-/* What the lender does not know yet to be spent. */
-static int64_t untold(const struct pawl_borrow_unit *unit)
+/* What was spent under one of the unit's limits and the lender does not know yet. */
+static int64_t untold(const struct pawl_borrow_unit *unit, const struct pawl_limit *limit)
 {
-    return pawl_max_i64(pawl_borrow_view(unit).spent - unit->told_then, 0);
+    int64_t apart = unit->apart[limit - unit->limits].spent;
+    return pawl_max_i64(pawl_borrow_view(unit).spent - unit->told_then - apart, 0);
+}
+
+/* What other runs held of it then. */
+static int64_t held_by_others(const struct pawl_borrow_unit *unit, const struct pawl_limit *limit)
+{
+    int64_t own = unit->lent_then - unit->apart[limit - unit->limits].lent;
+    return pawl_max_i64(limit->held - own, 0);
 }
 
 /* The limit that has the least left, now or at best. */
@@ -117,7 +127,13 @@ static const struct pawl_limit *tightest(const struct pawl_borrow_unit *unit, bo
 
 int64_t pawl_borrow_free(const struct pawl_borrow_unit *unit)
 {
-    return pawl_borrow_view(unit).remaining - unit->parked - unit->kept;
+    int64_t stale = 0;
+    for (const struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
+        stale += pawl_borrow_is_stale(slice)
+                     ? pawl_max_i64(slice->granted - pawl_borrow_spent_of(slice), 0)
+                     : 0;
+    }
+    return pawl_borrow_view(unit).remaining - stale - unit->parked - unit->kept;
 }
 
 /* What the limits leave to this run: of what is lent and what more could be, and at best. */
@@ -129,7 +145,7 @@ static void limits_leave(const struct pawl_borrow_unit *unit, int64_t *ret_free,
     if (unit->lifted) {
         *ret_free = PAWL_AMOUNT_MAX;
     } else if (!unit->borrower->unreachable && limit != NULL) {
-        int64_t told_since = pawl_borrow_begins_anew(unit, limit) ? 0 : untold(unit);
+        int64_t told_since = pawl_borrow_begins_anew(unit, limit) ? 0 : untold(unit, limit);
         *ret_free += pawl_borrow_lender_left(unit);
         *ret_room = left_of(unit, limit, true) - told_since - unit->kept;
     }
@@ -156,7 +172,7 @@ struct pawl_denial pawl_borrow_denial(const struct pawl_borrow_unit *unit, int64
     if (limit != NULL) {
         denial.window_kind = limit->window.kind;
         denial.limit = limit->amount;
-        denial.spent = limit->spent + untold(unit);
+        denial.spent = limit->spent + untold(unit, limit);
         denial.held = pawl_max_i64(denial.limit - denial.spent - free, 0);
         denial.resets_at_us = limit->resets_at_us;
     }
@@ -241,8 +257,8 @@ static bool borrower_shared(struct pawl_authority *authority,
     unit->lacking = true;
     *ret_shared = (struct pawl_shared_limit){
         .unreachable = borrower->unreachable, .why = borrower->why, .limit = *limit};
-    ret_shared->limit.spent += untold(unit);
-    ret_shared->limit.held = pawl_max_i64(limit->held - unit->lent_then, 0);
+    ret_shared->limit.spent += untold(unit, limit);
+    ret_shared->limit.held = held_by_others(unit, limit);
     return true;
 }
 
@@ -285,8 +301,8 @@ uint32_t pawl_borrower_limits(const struct pawl_borrower *borrower,
         const struct pawl_borrow_unit *unit = &borrower->units[i];
         for (uint32_t k = 0; k < unit->limit_count && count < PAWL_LEND_LIMITS_MAX; k++) {
             ret_limits[count] = unit->limits[k];
-            ret_limits[count].spent += untold(unit);
-            ret_limits[count].held = pawl_max_i64(unit->limits[k].held - unit->lent_then, 0);
+            ret_limits[count].spent += untold(unit, &unit->limits[k]);
+            ret_limits[count].held = held_by_others(unit, &unit->limits[k]);
             count++;
         }
     }

@@ -40,7 +40,10 @@ void pawl_borrow_draw(struct pawl_borrow_unit *unit, int64_t at_least)
         pawl_borrow_now_us(borrower) < unit->retry_us) {
         return;
     }
-    unit->number += unit->unanswered ? 0 : 1;
+    if (!unit->unanswered) {
+        unit->number++;
+        unit->under = unit->newest;
+    }
     unit->drawing = true;
     unit->draw_ask = (struct pawl_lend_ask){
         .request = {.kind = PAWL_LEND_DRAW,
@@ -67,6 +70,18 @@ static int64_t renew_at(const struct pawl_borrow_unit *unit, int64_t ttl_ms)
     return at_us;
 }
 
+/* What a slice is held on that was drawn just now. */
+static uint32_t newest_of(const struct pawl_borrow_unit *unit,
+                          const struct pawl_lend_answer *answer)
+{
+    uint32_t newest = 0;
+    for (uint32_t i = 0; i < answer->limit_count; i++) {
+        const struct pawl_limit *limit = &answer->limits[i];
+        newest = limit->unit == unit->unit && limit->number > newest ? limit->number : newest;
+    }
+    return newest;
+}
+
 static void take_slice(struct pawl_borrow_unit *unit, const struct pawl_lend_answer *answer)
 {
     struct pawl_borrow_slice *slice = pawl_alloc_zeroed(1, sizeof(*slice));
@@ -74,6 +89,7 @@ static void take_slice(struct pawl_borrow_unit *unit, const struct pawl_lend_ans
         return; /* It expires, and is found by whoever settles the run. */
     }
     slice->unit = unit;
+    slice->covers = answer->again ? unit->under : newest_of(unit, answer);
     slice->granted = answer->granted;
     slice->state = PAWL_SLICE_CLOSED;
     memcpy(slice->id, answer->slice, sizeof(slice->id));
@@ -187,24 +203,48 @@ static void close_slice(struct pawl_borrow_slice *slice, int64_t spent)
     pawl_engine_submit(engine, &debit, &slice->op);
 }
 
-/* What was spent of a slice that is open, and whether its rest can go back: nothing that is held
- * needs it, and it is not the last one that something under way could still be put down to (W3). */
-static bool may_give_back(const struct pawl_borrow_slice *wanted, int64_t *ret_spent)
+int64_t pawl_borrow_spent_of(const struct pawl_borrow_slice *wanted)
 {
     const struct pawl_borrow_unit *unit = wanted->unit;
-    struct pawl_budget_view view = pawl_borrow_view(unit);
-    bool last = open_slices(unit) == 1;
-    PAWL_ASSERT(wanted->state == PAWL_SLICE_OPEN);
-    int64_t rest = pawl_max_i64(view.spent - unit->assigned, 0);
+    if (wanted->state != PAWL_SLICE_OPEN) {
+        return wanted->spent;
+    }
+    int64_t rest = pawl_max_i64(pawl_borrow_view(unit).spent - unit->assigned, 0);
     for (const struct pawl_borrow_slice *slice = unit->first; slice != wanted;
          slice = slice->next) {
         rest -= slice->state == PAWL_SLICE_OPEN ? pawl_min_i64(rest, slice->granted) : 0;
     }
-    *ret_spent = last ? rest : pawl_min_i64(rest, wanted->granted);
-    if (last && view.reserved > 0) {
+    return open_slices(unit) == 1 ? rest : pawl_min_i64(rest, wanted->granted);
+}
+
+/* Whether the rest of a slice that is open can go back, where so much must stay: nothing that is
+ * held needs it, and it is not the last one that something under way could still be put down to
+ * (W3). */
+static bool may_give_back(const struct pawl_borrow_slice *wanted, int64_t kept, int64_t *ret_spent)
+{
+    const struct pawl_borrow_unit *unit = wanted->unit;
+    struct pawl_budget_view view = pawl_borrow_view(unit);
+    PAWL_ASSERT(wanted->state == PAWL_SLICE_OPEN);
+    *ret_spent = pawl_borrow_spent_of(wanted);
+    if (open_slices(unit) == 1 && view.reserved > 0) {
         return false;
     }
-    return wanted->granted - *ret_spent <= pawl_max_i64(view.remaining - unit->kept, 0);
+    return wanted->granted - *ret_spent <= pawl_max_i64(view.remaining - kept, 0);
+}
+
+bool pawl_borrow_is_stale(const struct pawl_borrow_slice *slice)
+{
+    return slice->state == PAWL_SLICE_OPEN && slice->covers < slice->unit->newest;
+}
+
+void pawl_borrow_close_stale(struct pawl_borrow_unit *unit)
+{
+    for (struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
+        int64_t spent = 0;
+        if (pawl_borrow_is_stale(slice) && may_give_back(slice, 0, &spent)) {
+            close_slice(slice, spent);
+        }
+    }
 }
 
 /* Gives back whatever can go, the newest first. `all`: also what is used up. */
@@ -215,7 +255,7 @@ static void give_back(struct pawl_borrow_unit *unit, bool all)
         int64_t found_spent = 0;
         for (struct pawl_borrow_slice *slice = unit->first; slice != NULL; slice = slice->next) {
             int64_t spent = 0;
-            if (slice->state == PAWL_SLICE_OPEN && may_give_back(slice, &spent) &&
+            if (slice->state == PAWL_SLICE_OPEN && may_give_back(slice, unit->kept, &spent) &&
                 (all || spent < slice->granted)) {
                 found = slice;
                 found_spent = spent;
@@ -344,7 +384,7 @@ static void renew(struct pawl_borrow_unit *unit)
         if (slice->state != PAWL_SLICE_OPEN || slice->renew_us > now_us) {
             continue;
         }
-        if (may_give_back(slice, &spent)) {
+        if (may_give_back(slice, unit->kept, &spent)) {
             close_slice(slice, spent);
         } else if (slice->expired) {
             slice->renew_us = now_us + PAWL_BORROW_LOOK_MS * PAWL_US_PER_MS;
@@ -362,6 +402,7 @@ void pawl_borrow_consider(struct pawl_borrow_unit *unit)
     if (unit->budget == 0) {
         return;
     }
+    pawl_borrow_close_stale(unit);
     close_used(unit);
     if (borrower->ending) {
         give_back(unit, true);

@@ -96,15 +96,17 @@ static void on_changed(struct pawl_limit_change *change)
     assert_true(pawl_ok(change->err));
 }
 
-void lending_set_limit(struct world *world, int64_t amount)
+void lending_set_limit(struct world *world, uint8_t period, int64_t amount)
 {
     struct pawl_limit_change change = {
+        .remove = amount == 0,
         .limit = {.unit = USD,
                   .amount = amount,
                   .zone = "UTC",
-                  .window = {.kind = PAWL_WINDOW_CALENDAR, .period = PAWL_PERIOD_DAY}},
+                  .window = {.kind = PAWL_WINDOW_CALENDAR, .period = period}},
         .done = on_changed,
     };
+    (void)snprintf(change.limit.name, sizeof(change.limit.name), "limit-%u", (unsigned)period);
     pawl_lender_change(world->lender, &change);
     pawl_engine_flush(world->kit.engine);
 }
@@ -122,6 +124,14 @@ struct pawl_limit lending_limit_of(const struct world *world)
 {
     struct pawl_limit limit;
     uint32_t cursor = 0;
+    assert_true(pawl_lender_limit_next(world->lender, &cursor, &limit));
+    return limit;
+}
+
+struct pawl_limit lending_limit_beside(const struct world *world)
+{
+    struct pawl_limit limit;
+    uint32_t cursor = 1;
     assert_true(pawl_lender_limit_next(world->lender, &cursor, &limit));
     return limit;
 }
@@ -158,15 +168,18 @@ void lending_begin_run(struct world *world, struct run *run)
     kit_must(&run->kit, &open);
     run->subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("local");
     run->subject.session = pawl_slice_str(run->name);
-    struct pawl_limit limit = lending_limit_of(world);
+    struct pawl_limit found[LIMITS];
+    uint32_t count = 0;
+    while (count < LIMITS && pawl_lender_limit_next(world->lender, &count, &found[count])) {
+    }
     struct pawl_borrower_options options = {
         .engine = run->kit.engine,
         .subject = &run->subject,
         .link = {.ask = on_ask, .arg = run},
         .changed = has_changed,
         .arg = run,
-        .limits = &limit,
-        .limit_count = 1,
+        .limits = found,
+        .limit_count = count,
     };
     assert_true(pawl_ok(pawl_borrower_new(&options, &run->borrower)));
 }
@@ -183,9 +196,13 @@ static void on_reserved(struct pawl_op *op)
 static void on_committed(struct pawl_op *op)
 {
     struct hold *hold = op->arg;
+    struct world *world = hold->run->world;
     /* One that expired is booked in full, and stays so. */
-    assert_true(op->result.code == PAWL_RESULT_OK ||
-                op->result.code == PAWL_RESULT_RESERVATION_EXPIRED);
+    bool expired = op->result.code == PAWL_RESULT_RESERVATION_EXPIRED;
+    assert_true(op->result.code == PAWL_RESULT_OK || expired);
+    if (hold->epoch == world->epoch) {
+        world->beside_spent += expired ? hold->amount : hold->charge;
+    }
     *hold = (struct hold){.used = false};
 }
 
@@ -203,6 +220,7 @@ bool lending_call(struct run *run)
     }
     *hold = (struct hold){.run = run,
                           .asked = true,
+                          .epoch = run->world->epoch,
                           .amount = 1 + (int64_t)lending_draw(run->world, (uint64_t)CALL_MAX),
                           .op = {.done = on_reserved, .arg = hold}};
     struct pawl_command reserve = {
@@ -228,12 +246,10 @@ void lending_settle_call(struct run *run)
     hold->settling = true;
     hold->op = (struct pawl_op){
         .done = on_committed, .arg = hold, .lazy = lending_draw(run->world, 2) == 0};
+    hold->charge = (int64_t)lending_draw(run->world, (uint64_t)hold->amount + 1);
     struct pawl_command commit = {
         .type = PAWL_COMMAND_COMMIT,
-        .u.settle = {.reservation = hold->id,
-                     .line_count = 1,
-                     .lines = {{USD,
-                                (int64_t)lending_draw(run->world, (uint64_t)hold->amount + 1)}}},
+        .u.settle = {.reservation = hold->id, .line_count = 1, .lines = {{USD, hold->charge}}},
     };
     submit(run, &commit, hold);
 }

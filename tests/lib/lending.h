@@ -23,7 +23,7 @@
 #define RUN_CAP  INT64_C(100000000)
 #define CALL_MAX INT64_C(900)
 
-enum { RUNS = 3, HOLDS = 4, WIRE = 64 };
+enum { RUNS = 3, HOLDS = 4, WIRE = 64, LIMITS = 2 };
 
 struct hold {
     struct pawl_op op;
@@ -34,6 +34,8 @@ struct hold {
     bool settling; /* so is the commit */
     uint64_t id;
     int64_t amount;
+    int64_t charge;
+    uint64_t epoch; /* of the world's second limit when it was asked for */
 };
 
 struct run {
@@ -68,9 +70,13 @@ struct world {
     uint32_t wire_count;
     int64_t spent_before; /* by runs that died and were settled */
     bool changing;        /* the limit changes */
+    bool coming;          /* a second one comes and goes */
     uint64_t changes;
-    int64_t amount; /* of the limit */
-    int64_t bound;  /* of what all runs have spent and hold */
+    int64_t amount;       /* of the limit */
+    int64_t bound;        /* of what all runs have spent and hold */
+    uint64_t epoch;       /* a second limit has come or gone */
+    int64_t beside;       /* its amount; 0: there is none */
+    int64_t beside_spent; /* … in this epoch, as far as it was acknowledged */
     uint64_t deaths;
 };
 
@@ -81,9 +87,11 @@ void lending_carry(struct world *world);
 /* --- The lender --- */
 
 void lending_open_lender(struct world *world);
-/* A day's dollars, in UTC. */
-void lending_set_limit(struct world *world, int64_t amount);
+/* Dollars a day, or in another period, in UTC; 0: the limit is removed. */
+void lending_set_limit(struct world *world, uint8_t period, int64_t amount);
 struct pawl_limit lending_limit_of(const struct world *world);
+/* The second one, where there is one. */
+struct pawl_limit lending_limit_beside(const struct world *world);
 /* What dies leaves its memory behind, as a process does. */
 void lending_kill_lender(struct world *world);
 

@@ -328,6 +328,75 @@ def set_later(world):
         assert spent_by_runs(world) == world.bill()
 
 
+def set_beside_another(world):
+    """What a run was lent before a limit was set is no way around it, and what it spent before does
+    not count in it."""
+    world.provider.control(default={"reply_tokens": 150})
+    with limits(world, ["--usd", "20", "--per", "day", "--name", "day"]):
+        run = world.start(["--max-usd", "5", "--attended"], "call", "say:first", "listen", "until")
+        expect_line(run, "first")
+        assert stand(world)["held"] > USD // 10, stand(world)
+        before = world.bill()
+        done = world.tell("limit", "--usd", "0.05", "--per", "month", "--name", "month")
+        assert done.returncode == 0, done
+        status, stdout, stderr = finish(run, "go\n")
+        assert status == 124 and "the month's limit of $0.05" in stdout, (status, stdout, stderr)
+        spent = world.bill() - before
+        assert stand(world, "month")["spent"] == spent <= USD // 20, (stand(world, "month"), spent)
+        assert spent >= USD // 20 * 9 // 10 and f"${spent / USD:.4f} used" in stdout, stdout
+        assert stand(world, "day")["spent"] == world.bill() == spent_by_runs(world)
+        assert stand(world, "day")["held"] == stand(world, "month")["held"] == 0
+
+
+def set_beside_another_during_a_call(world):
+    """Likewise while a call is under way, which goes on; the next ones are bound."""
+    world.provider.control(default={"reply_tokens": 150},
+                           queue=[{"reply_tokens": 150}, {"reply_tokens": 150, "pace_ms": 20}])
+    with limits(world, ["--usd", "20", "--per", "day", "--name", "day"]):
+        run = world.start(["--max-usd", "5", "--attended"], "call", "part:150", "say:open",
+                          "listen", "until")
+        expect_line(run, "first")
+        expect_line(run, "open")
+        done = world.tell("limit", "--usd", "0.05", "--per", "month", "--name", "month")
+        assert done.returncode == 0, done
+        status, stdout, stderr = finish(run, "go\n")
+        assert status == 124 and "the month's limit of $0.05" in stdout, (status, stdout, stderr)
+        bills = [call["microcents"] for call in world.provider.ledger()["calls"]]
+        spent = stand(world, "month")["spent"]
+        assert sum(bills[2:]) <= spent <= USD // 20, (spent, bills)
+        assert stand(world, "day")["spent"] == sum(bills) == spent_by_runs(world), bills
+        assert stand(world, "day")["held"] == stand(world, "month")["held"] == 0
+
+
+def set_again(world):
+    """What was spent while there was no limit does not count in the one that is set after it, while
+    a call is under way or not."""
+    world.provider.control(default={"reply_tokens": 150})
+    for steps in (["call"] * 30, ["part:150", *["call"] * 30]):
+        with limits(world, ["--usd", "20", "--per", "day", "--name", "first"]):
+            run = world.start(["--max-usd", "5", "--attended"], "call", "say:ready", "listen",
+                              *steps, "say:then", "listen", "until")
+            expect_line(run, "ready")
+            assert world.tell("limit", "remove", "first").returncode == 0
+            run.stdin.write("go\n")
+            run.stdin.flush()
+            expect_line(run, "heard")
+            expect_line(run, "first" if steps[0] != "call" else "then")
+            if steps[0] != "call":
+                expect_line(run, "then")
+            before = world.bill_so_far()
+            done = world.tell("limit", "--usd", "0.05", "--per", "day", "--name", "second")
+            assert done.returncode == 0, done
+            status, stdout, stderr = finish(run, "go\n")
+            assert "the day's limit of $0.05" in stdout, (status, stdout, stderr)
+            assert "not given back" not in stderr, stderr
+            row = stand(world, "second")
+            spent = world.bill() - before
+            assert USD // 20 * 9 // 10 <= row["spent"] <= USD // 20, (row, spent)
+            assert row["held"] == 0 and row["spent"] >= spent - USD // 100, (row, spent)
+            assert world.tell("limit", "remove", "second").returncode == 0
+
+
 def set_later_and_nobody_answers(world):
     """Where a limit was set and cannot be asked, no call goes out until it can."""
     run = world.start(["--max-usd", "5"], "call", "say:first", "listen", "timeout:12", "call",
@@ -566,6 +635,9 @@ def tests(_world):
         ("a stopped run goes on when the limit is raised", raised),
         ("a stopped run goes on when the limit is removed", removed),
         ("a limit that is set while a run works", set_later),
+        ("a limit that is set beside another", set_beside_another),
+        ("a limit is set beside another during a call", set_beside_another_during_a_call),
+        ("a limit that is removed and set again", set_again),
         ("a limit is set and nobody can say of it", set_later_and_nobody_answers),
         ("a limit that is lowered while a run works", lowered),
         ("a summary has its part of a limit", summary_is_kept),

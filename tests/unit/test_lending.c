@@ -11,6 +11,9 @@
  * call. There, too: from the moment at which a lower amount is acknowledged, nothing that is asked
  * for after it is granted above it; what runs have spent and hold goes down to it, and never up
  * again.
+ *
+ * In others a second limit comes and goes beside it. Whatever is asked for while it is there counts
+ * in it: what it has booked and lent is at least what such calls have spent, and within it.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -31,6 +34,7 @@ enum { SEEDS = 5, STEPS = 2500 };
 /* What the lender has booked and lent, over all windows. */
 enum { OPS_MAX = 65536 };
 struct sum {
+    uint64_t budget; /* of the first limit: the only one that counts here */
     int64_t spent;
     int64_t reserved;
     int64_t lent[OPS_MAX]; /* by the operation of the draw */
@@ -41,9 +45,12 @@ static bool add_record(void *arg, const struct pawl_record *record)
     struct sum *sum = arg;
     assert_true(record->op < OPS_MAX);
     for (uint32_t i = 0; i < record->result.delta_count; i++) {
-        sum->spent += record->result.deltas[i].spent;
-        sum->reserved += record->result.deltas[i].reserved;
-        sum->lent[record->op] = record->result.deltas[i].reserved;
+        const struct pawl_delta *delta = &record->result.deltas[i];
+        if (delta->budget == sum->budget) {
+            sum->spent += delta->spent;
+            sum->reserved += delta->reserved;
+            sum->lent[record->op] = delta->reserved;
+        }
     }
     for (uint32_t i = 0; i < record->result.expired_count; i++) {
         if (record->result.expired[i].kind == PAWL_EXPIRED_SETTLED) {
@@ -58,6 +65,7 @@ static void sum_up(struct world *world, struct sum *ret_sum)
 {
     struct pawl_errmsg msg = {""};
     memset(ret_sum, 0, sizeof(*ret_sum));
+    ret_sum->budget = lending_limit_of(world).budget;
     pawl_engine_flush(world->kit.engine);
     assert_true(pawl_ok(pawl_engine_records(world->kit.engine, 1, add_record, ret_sum, &msg)));
 }
@@ -115,7 +123,7 @@ static int64_t used_by_all(const struct world *world)
 
 static void change_limit(struct world *world, int64_t amount)
 {
-    lending_set_limit(world, amount);
+    lending_set_limit(world, PAWL_PERIOD_DAY, amount);
     world->changes++;
     world->amount = amount;
     for (size_t i = 0; i < RUNS * HOLDS; i++) {
@@ -134,6 +142,31 @@ static void check_bound(struct world *world)
     int64_t may_be = used + early(world);
     may_be = pawl_max_i64(may_be, world->amount);
     world->bound = pawl_min_i64(may_be, world->bound);
+}
+
+/* --- A limit that comes and goes ----------------------------------------------------------- */
+
+static void change_beside(struct world *world, int64_t amount)
+{
+    lending_set_limit(world, PAWL_PERIOD_YEAR, amount);
+    world->changes++;
+    world->epoch++;
+    world->beside = amount;
+    world->beside_spent = 0;
+}
+
+static void check_beside(struct world *world)
+{
+    if (world->lender == NULL || world->beside == 0) {
+        return;
+    }
+    struct pawl_limit limit = lending_limit_beside(world);
+    if (limit.spent + limit.held < world->beside_spent ||
+        limit.spent + limit.held > world->beside) {
+        fail_msg("%lld spent beside, %lld booked and %lld lent of %lld",
+                 (long long)world->beside_spent, (long long)limit.spent, (long long)limit.held,
+                 (long long)world->beside);
+    }
 }
 
 static void step_run(struct world *world, struct run *run)
@@ -187,6 +220,11 @@ static void step(struct world *world, bool deaths)
             int64_t around = pawl_min_i64(2 * used_by_all(world) + CALL_MAX, LIMIT);
             change_limit(world, 1 + (int64_t)lending_draw(world, (uint64_t)around));
         }
+    } else if (deaths && world->coming && chance < 574) {
+        if (world->lender != NULL) {
+            int64_t some = 1 + (int64_t)lending_draw(world, (uint64_t)(20 * CALL_MAX));
+            change_beside(world, world->beside == 0 ? some : 0);
+        }
     } else if (deaths && !world->changing && chance < 568) {
         int64_t day = 86400 * SECOND;
         int64_t left = day - world->kit.time.real_us % day;
@@ -223,6 +261,9 @@ static void finish(struct world *world)
             lending_settle_run(world, &world->runs[i]);
             lending_begin_run(world, &world->runs[i]);
         }
+    }
+    if (world->beside != 0) {
+        change_beside(world, 0);
     }
     change_limit(world, LIMIT);
     for (size_t i = 0; i < RUNS; i++) {
@@ -271,7 +312,9 @@ static void close_all(struct world *world)
     kit_free(&world->kit);
 }
 
-static void live(uint64_t seed, int steps, bool changing)
+enum kind { PLAIN, CHANGING, BESIDE };
+
+static void live(uint64_t seed, int steps, enum kind kind)
 {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
@@ -279,7 +322,8 @@ static void live(uint64_t seed, int steps, bool changing)
     kit_init(&world->kit, lending_draw(world, UINT64_MAX));
     world->kit.accept_clock = true;
     world->kit.idempotency_ttl_us = pawl_lender_config().idempotency_ttl_us;
-    world->changing = changing;
+    world->changing = kind == CHANGING;
+    world->coming = kind == BESIDE;
     lending_open_lender(world);
     change_limit(world, LIMIT);
     for (size_t i = 0; i < RUNS; i++) {
@@ -288,9 +332,10 @@ static void live(uint64_t seed, int steps, bool changing)
     for (int i = 0; i < steps; i++) {
         step(world, true);
         check(world, i % 100 == 0);
-        if (changing) {
+        if (world->changing) {
             check_bound(world);
         }
+        check_beside(world);
     }
     finish(world);
     struct pawl_limit limit = lending_limit_of(world);
@@ -315,12 +360,13 @@ static void no_death_loses_or_lets_through(void **state)
     (void)state;
     static const uint64_t found[] = {20261123, 20261126};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(found); i++) {
-        live(found[i], STEPS, false);
+        live(found[i], STEPS, PLAIN);
     }
     uint64_t seed = seed_for("test_lending");
     for (uint64_t i = 0; i < SEEDS; i++) {
-        live(seed + i, STEPS, false);
-        live(seed + i, STEPS, true);
+        live(seed + i, STEPS, PLAIN);
+        live(seed + i, STEPS, CHANGING);
+        live(seed + i, STEPS, BESIDE);
     }
 }
 
