@@ -128,6 +128,7 @@ static void on_gone(struct pawl_http_exchange *exchange)
         pawl_model_call_done(call);
     } else if (call->state == PAWL_MODEL_CALL_FORWARDING ||
                call->state == PAWL_MODEL_CALL_STREAMING) {
+        call->had_all = pawl_model_call_has_all(call);
         pawl_model_call_drain(call);
     }
 }

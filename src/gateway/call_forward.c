@@ -114,7 +114,16 @@ void pawl_model_call_time_drain(struct pawl_model_call *call)
     if (gateway->settle_drain_ms != 0) {
         drain_ms = gateway->settle_drain_ms;
     }
+    if (call->had_all && drain_ms > PAWL_LINGER_MS) {
+        drain_ms = PAWL_LINGER_MS;
+    }
     pawl_model_call_set_timer(call, drain_ms);
+}
+
+bool pawl_model_call_has_all(const struct pawl_model_call *call)
+{
+    return call->answer.kind == PAWL_ANSWER_STREAM && !call->answer.gated &&
+           pawl_meter_result(&call->answer.meter)->terminal;
 }
 
 void pawl_model_call_drain(struct pawl_model_call *call)
@@ -130,6 +139,9 @@ void pawl_model_call_drained(struct pawl_model_call *call)
     pawl_model_call_let_go(call);
     if (call->answer.kind == PAWL_ANSWER_ERROR) {
         pawl_model_call_release_hold(call, PAWL_END_ERROR);
+    } else if (call->had_all) {
+        pawl_model_call_stream_ended(call, true);
+        return;
     } else {
         pawl_model_call_settle(call, call->cut ? PAWL_END_CUT : PAWL_END_CLIENT_GONE);
     }
@@ -146,8 +158,7 @@ static void on_prolonged(struct pawl_model_call *call, const struct pawl_result 
 
 void pawl_model_call_prolong(struct pawl_model_call *call)
 {
-    if (call->answer.kind == PAWL_ANSWER_STREAM &&
-        pawl_meter_result(&call->answer.meter)->terminal && !call->answer.gated) {
+    if (pawl_model_call_has_all(call)) {
         pawl_model_call_let_go(call); /* everything came but the end of the connection */
         pawl_model_call_stream_ended(call, true);
         return;

@@ -29,7 +29,8 @@ enum {
     PAWL_PASS_MAGIC = 0x70617373,
     PAWL_LEASE_MS = 10 * 60 * 1000, /* of a hold; prolonged by half at each half */
     PAWL_DRAIN_MS = 30 * 1000,
-    PAWL_WORDS_MS = 200, /* before last words that must be read alone */
+    PAWL_LINGER_MS = 2000, /* between a stream's last event and its end */
+    PAWL_WORDS_MS = 200,   /* before last words that must be read alone */
     PAWL_ANSWER_BYTES_MAX = 64 << 20,
     PAWL_BODY_BYTES_MAX = 64 << 20,
     PAWL_URL_BYTES_MAX = 64 << 10,
@@ -159,6 +160,7 @@ struct pawl_model_call {
     struct pawl_model_call *wait_next; /* in the line of waiting ones, or of asking ones */
     struct pawl_http_exchange *exchange;
     bool client_gone;
+    bool had_all; /* it went behind the stream's last event, as Codex does */
     struct pawl_route route;
     struct pawl_model_request request;
     struct pawl_slice agent; /* the client's name for itself */
@@ -293,6 +295,8 @@ void pawl_model_call_forward(struct pawl_model_call *call);
 /* The client has gone: read on for the bill. */
 void pawl_model_call_drain(struct pawl_model_call *call);
 void pawl_model_call_drained(struct pawl_model_call *call);
+/* A stream's last event is here, and with the client; nothing is missing but its end. */
+bool pawl_model_call_has_all(const struct pawl_model_call *call);
 /* From now on anew. */
 void pawl_model_call_time_drain(struct pawl_model_call *call);
 void pawl_model_call_prolong(struct pawl_model_call *call);

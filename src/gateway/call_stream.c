@@ -15,8 +15,6 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/usage_hide.h"
 
-enum { LINGER_MS = 2000 }; /* between a stream's last event and its end */
-
 /* Whether what comes goes on to the client. */
 static bool listening(const struct pawl_model_call *call)
 {
@@ -211,7 +209,7 @@ static void on_event(struct pawl_model_call *call, const struct pawl_sse_event *
     }
     pawl_buf_free(&changed);
     if (metered->terminal && call->state == PAWL_MODEL_CALL_STREAMING) {
-        pawl_model_call_set_timer(call, LINGER_MS);
+        pawl_model_call_set_timer(call, PAWL_LINGER_MS);
     }
     pawl_model_call_look_after_hold(call);
 }
@@ -249,10 +247,10 @@ static enum pawl_call_end end_of(const struct pawl_model_call *call)
     if (call->cut) {
         return PAWL_END_CUT;
     }
-    if (call->client_gone) {
+    if (call->client_gone && !call->had_all) {
         return PAWL_END_CLIENT_GONE;
     }
-    if (!call->answer.ended_well) {
+    if (!call->answer.ended_well && !call->had_all) {
         return PAWL_END_UPSTREAM_GONE;
     }
     return pawl_meter_result(&call->answer.meter)->error ? PAWL_END_ERROR : PAWL_END_COMPLETE;

@@ -225,6 +225,19 @@ def a_provider_that_hangs_after_the_last_event_is_not_waited_for():
         check_books(provider, host)
 
 
+def a_client_that_hangs_up_behind_the_last_event_has_had_all():
+    """As Codex does, which waits for no end of the connection."""
+    with world({"reply_tokens": 8, "hang_after": 9}) as (provider, host):
+        call = host.start("responses", stream=True)
+        call.read_until(b"event: response.completed")
+        call.read_until(b"\n\n")
+        call.hang_up()
+        while host.state()["in_flight"] > 0:
+            pass
+        check_books(provider, host)
+        assert _ends(host) == [("COMMIT", "complete")], _ends(host)
+
+
 def a_ceiling_that_is_ignored_ends_in_a_cut():
     """A provider that streams on and on is stopped; all of it is booked; nothing more goes out."""
     with world({"reply_tokens": 60_000, "ignore_max": True, "tokens_per_event": 400},

@@ -387,6 +387,9 @@ class Provider:
                     return False
                 if script.get("pace_ms"):
                     await asyncio.wait([gone], timeout=script["pace_ms"] / 1000)
+            if count == script.get("hang_after"):
+                await gone
+                return False
             if framed and api.end(call):
                 await self.write(writer, api.end(call).encode(), "event")
             writer.write(b"0\r\n\r\n")
