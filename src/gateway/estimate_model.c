@@ -26,6 +26,7 @@
 #include "base/attrs.h"
 #include "base/hash.h"
 #include "base/money.h"
+#include "gateway/usage.h"
 
 enum {
     KIBI = 1024,
@@ -94,10 +95,7 @@ bool pawl_estimate_is_o200k(struct pawl_slice model)
 {
     static const char *const prefixes[] = {"gpt-4o",  "chatgpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5",
                                            "gpt-oss", "o1",         "o3",      "o4-",     "codex-"};
-    size_t slash = pawl_slice_find_byte(model, '/'); /* "vendor/model", as resellers name them */
-    if (slash != SIZE_MAX) {
-        model = pawl_slice_sub(model, slash + 1, model.bytes);
-    }
+    model = pawl_usage_bare_model(model);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(prefixes); i++) {
         if (pawl_slice_starts_with(model, pawl_slice_str(prefixes[i]))) {
             return true;

@@ -35,6 +35,7 @@ struct pawl_meter_openai_names {
     size_t usage_count;
     const char *input_details;
     const char *output_details;
+    const char *tools; /* "": its searches are counted by their items */
 };
 
 const struct pawl_meter_openai_names pawl_meter_openai_chat_names = {
@@ -47,6 +48,7 @@ const struct pawl_meter_openai_names pawl_meter_openai_chat_names = {
     .usage_count = 6,
     .input_details = "prompt_tokens_details",
     .output_details = "completion_tokens_details",
+    .tools = "server_tool_use",
 };
 const struct pawl_meter_openai_names pawl_meter_openai_responses_names = {
     .usage = {{"input_tokens", SLOT_PROMPT},
@@ -55,6 +57,7 @@ const struct pawl_meter_openai_names pawl_meter_openai_responses_names = {
     .usage_count = 3,
     .input_details = "input_tokens_details",
     .output_details = "output_tokens_details",
+    .tools = "",
 };
 
 static const struct meter_field input_fields[] = {
@@ -65,6 +68,10 @@ static const struct meter_field input_fields[] = {
 };
 static const struct meter_field write_fields[] = {
     {"ttl_12h_tokens", SLOT_CACHE_WRITE_LONG},
+};
+/* As OpenRouter tells them, whoever made them. */
+static const struct meter_field tool_fields[] = {
+    {"web_search_requests", SLOT_SEARCHES},
 };
 static const struct meter_field output_fields[] = {
     {"reasoning_tokens", SLOT_REASONING},
@@ -196,6 +203,8 @@ static struct meter_report read_report(const struct pawl_json *json,
     pawl_meter_read_fields(json,
                            pawl_meter_get(json, input, "cache_write_tokens_details", &report.odd),
                            write_fields, PAWL_ARRAY_LEN(write_fields), &report);
+    pawl_meter_read_fields(json, pawl_meter_get(json, node, names->tools, &report.odd), tool_fields,
+                           PAWL_ARRAY_LEN(tool_fields), &report);
     pawl_meter_read_fields(json, pawl_meter_get(json, node, names->output_details, &report.odd),
                            output_fields, PAWL_ARRAY_LEN(output_fields), &report);
     return report;

@@ -31,6 +31,12 @@ static const struct {
     {"gpt-4.", 32768},
     {"gpt-4", 4096},
     {"gpt-3.5", 4096},
+    {"gpt-5-chat", 16384},
+    {"gpt-5.1-chat", 16384},
+    {"gpt-5.2-chat", 16384},
+    {"gpt-5.3-chat", 16384},
+    {"gpt-audio", 16384},
+    {"computer-use-preview", 1024},
     {"deepseek-chat", 8192},
     {"claude-3-5", 8192},
     {"claude-3.5", 8192},
@@ -54,11 +60,7 @@ static const struct {
 
 int64_t pawl_request_output_default(struct pawl_slice model)
 {
-    /* "vendor/model", as resellers name them. */
-    size_t slash = pawl_slice_find_byte(model, '/');
-    if (slash != SIZE_MAX) {
-        model = pawl_slice_sub(model, slash + 1, model.bytes);
-    }
+    model = pawl_usage_bare_model(model);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(output_limits); i++) {
         if (pawl_slice_starts_with(model, pawl_slice_str(output_limits[i].prefix))) {
             int64_t max = output_limits[i].output_max;

@@ -69,7 +69,9 @@ void pawl_request_find_cache_marks(struct pawl_request_reader *reader)
             continue;
         }
         reader->request->cache_short = true;
-        if (pawl_json_string_is(json, pawl_request_get(reader, at + 1, "ttl"), "1h")) {
+        /* Whatever is not the shortest is held for as the longest. */
+        uint32_t ttl = pawl_request_get(reader, at + 1, "ttl");
+        if (pawl_json_is(json, ttl, PAWL_JSON_STRING) && !pawl_json_string_is(json, ttl, "5m")) {
             reader->request->cache_long = true;
         }
     }

@@ -106,7 +106,8 @@ void pawl_request_read_openai_cache(struct pawl_request_reader *reader)
     request->cache_short = true;
     request->cache_long = request->cache_long ||
                           pawl_json_is(&reader->json, retention, PAWL_JSON_STRING) ||
-                          pawl_json_string_is(&reader->json, ttl, "12h");
+                          (pawl_json_is(&reader->json, ttl, PAWL_JSON_STRING) &&
+                           !pawl_json_string_is(&reader->json, ttl, "30m"));
 }
 
 void pawl_request_read_openai(struct pawl_request_reader *reader)

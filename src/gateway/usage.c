@@ -156,14 +156,19 @@ uint32_t pawl_usage_modifiers_of_request(enum pawl_dialect dialect,
     return modifiers;
 }
 
+struct pawl_slice pawl_usage_bare_model(struct pawl_slice model)
+{
+    size_t slash = pawl_slice_find_byte(model, '/');
+    struct pawl_slice bare =
+        slash != SIZE_MAX ? pawl_slice_sub(model, slash + 1, model.bytes) : model;
+    bool tuned = pawl_slice_starts_with(bare, PAWL_SLICE("ft:"));
+    return tuned ? pawl_slice_sub(bare, 3, bare.bytes) : bare;
+}
+
 bool pawl_usage_model_reasons(struct pawl_slice model)
 {
     static const char *const prefixes[] = {"gpt-5", "gpt-6", "o1", "o3", "o4", "codex"};
-    /* "vendor/model", as resellers name them. */
-    size_t slash = pawl_slice_find_byte(model, '/');
-    if (slash != SIZE_MAX) {
-        model = pawl_slice_sub(model, slash + 1, model.bytes);
-    }
+    model = pawl_usage_bare_model(model);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(prefixes); i++) {
         if (pawl_slice_starts_with(model, pawl_slice_str(prefixes[i]))) {
             return pawl_slice_find(model, PAWL_SLICE("-chat")) == SIZE_MAX;

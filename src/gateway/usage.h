@@ -120,6 +120,9 @@ static inline uint32_t pawl_usage_dearest(uint32_t modifiers)
 }
 /* The same from the name of a service tier. */
 uint32_t pawl_usage_modifiers_of_tier(enum pawl_dialect dialect, struct pawl_slice tier);
+/* "gpt-4o-mini-…" of "openai/ft:gpt-4o-mini-…": without what resellers put in front of a name, and
+ * tuning. */
+struct pawl_slice pawl_usage_bare_model(struct pawl_slice model);
 /* Whether a model of OpenAI's thinks before it answers, unless it is told not to. */
 bool pawl_usage_model_reasons(struct pawl_slice model);
 

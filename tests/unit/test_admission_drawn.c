@@ -11,6 +11,71 @@
 
 enum { DRAWS = 3000, BILLS_EACH = 20 };
 
+enum { WINDOW = 150000 };
+
+/* One bound for all tools of the provider: what each brings in, a window that each may fill, and
+ * pictures of another model. */
+static void draw_tools(struct pawl_prng *prng, struct scene *scene)
+{
+    static struct pawl_price windowed;
+    windowed = *scene->query.price;
+    windowed.context_tokens = WINDOW;
+    scene->query.price = &windowed;
+    scene->query.input_tokens = pawl_prng_between(prng, 1, 20000);
+    scene->request.tools_fill = pawl_prng_one_in(prng, 3);
+    scene->request.tool_count = 1;
+    scene->request.tools[0] =
+        (struct pawl_request_tool){.inside = 1,
+                                   .uses_asked = pawl_prng_between(prng, 1, 6),
+                                   .use_tokens = pawl_prng_between(prng, 100, 5000),
+                                   .fee = PAWL_REQUEST_FEE_WEB_SEARCH,
+                                   .pictures = pawl_prng_one_in(prng, 2)};
+    scene->request.pictures =
+        (struct pawl_request_pictures){.output_tokens = pawl_prng_between(prng, 100, 9000),
+                                       .seen_tokens = pawl_prng_between(prng, 100, 9000),
+                                       .masks = pawl_prng_between(prng, 0, 20)};
+    scene->query.pictures_price = scene->request.tools[0].pictures ? &thinker : NULL;
+}
+
+/* What comes in over all readings of the context, of which there is one more than uses. */
+static int64_t draw_input(struct pawl_prng *prng, const struct scene *scene, int64_t uses)
+{
+    int64_t context = scene->query.input_tokens;
+    int64_t input = context;
+    for (int64_t i = 0; i < uses; i++) {
+        context = scene->request.tools_fill
+                      ? pawl_prng_between(prng, context, WINDOW)
+                      : context + pawl_prng_between(prng, 0, scene->request.tools[0].use_tokens);
+        input += context;
+    }
+    return input;
+}
+
+/* Pictures beside the answer: each looks at what there is, and writes a prompt. */
+static int64_t draw_pictures(struct pawl_prng *prng,
+                             const struct scene *scene,
+                             int64_t uses,
+                             struct pawl_cost *ret_bill)
+{
+    const struct pawl_request_pictures *pictures = &scene->request.pictures;
+    struct pawl_usage usage = {.modifiers = 0};
+    int64_t seen = 0;
+    for (int64_t i = 0; i < uses; i++) {
+        int64_t there = pictures->masks + i < 16 ? pictures->masks + i : 16;
+        seen += pawl_prng_between(prng, 0, there) * pictures->seen_tokens;
+    }
+    pawl_usage_set(&usage, PAWL_USAGE_INPUT, uses * pawl_prng_between(prng, 0, 8192));
+    pawl_usage_set(&usage, PAWL_USAGE_INPUT_IMAGE, seen);
+    pawl_usage_set(&usage, PAWL_USAGE_OUTPUT_IMAGE,
+                   uses * pawl_prng_between(prng, 0, pictures->output_tokens));
+    *ret_bill = (struct pawl_cost){.line_count = 0};
+    if (scene->query.pictures_price != NULL && uses > 0) {
+        pawl_usage_cost(scene->query.pictures_price, &usage, ret_bill);
+        return pawl_usage_tokens(&usage);
+    }
+    return 0;
+}
+
 static void draw_scene(struct pawl_prng *prng, struct scene *scene)
 {
     scene_init(scene, pawl_prng_between(prng, 0, 100000), 0);
@@ -24,6 +89,9 @@ static void draw_scene(struct pawl_prng *prng, struct scene *scene)
     scene->request.passes = pawl_prng_one_in(prng, 16) ? 2 : 1;
     scene->request.thinking_budget =
         pawl_prng_one_in(prng, 4) ? pawl_prng_between(prng, 1, 20000) : 0;
+    if (pawl_prng_one_in(prng, 4)) {
+        draw_tools(prng, scene);
+    }
     scene->query.learned.samples = (uint32_t)pawl_prng_below(prng, 64);
     scene->query.learned.answers = scene->query.learned.samples;
     scene->query.under_way = (uint32_t)pawl_prng_below(prng, 3);
@@ -52,7 +120,8 @@ static void check_bill(struct pawl_prng *prng,
 {
     const struct pawl_model_request *request = &scene->request;
     struct pawl_usage usage = {.modifiers = 0};
-    int64_t input = scene->query.input_tokens * request->passes;
+    int64_t uses = pawl_prng_between(prng, 0, request->tool_count > 0 ? admission->uses : 0);
+    int64_t input = draw_input(prng, scene, uses) * request->passes;
     int64_t long_write = request->cache_long ? pawl_prng_between(prng, 0, input) : 0;
     int64_t rest = input - long_write;
     int64_t write =
@@ -64,10 +133,14 @@ static void check_bill(struct pawl_prng *prng,
     pawl_usage_set(&usage, PAWL_USAGE_CACHE_READ, read);
     pawl_usage_set(&usage, PAWL_USAGE_INPUT, rest - write - read);
     pawl_usage_set(&usage, PAWL_USAGE_OUTPUT, pawl_prng_between(prng, 0, output));
+    pawl_usage_set(&usage, PAWL_USAGE_WEB_SEARCHES, uses);
     struct pawl_cost bill;
+    struct pawl_cost pictures;
     pawl_usage_cost(scene->query.price, &usage, &bill);
-    assert_true(bill.total_microcents <= line(admission, PAWL_UNIT_USD_MICROCENTS));
-    assert_true(pawl_usage_tokens(&usage) <= line(admission, PAWL_UNIT_TOKENS));
+    int64_t drawn = draw_pictures(prng, scene, uses, &pictures);
+    assert_true(bill.total_microcents + pictures.total_microcents <=
+                line(admission, PAWL_UNIT_USD_MICROCENTS));
+    assert_true(pawl_usage_tokens(&usage) + drawn <= line(admission, PAWL_UNIT_TOKENS));
 }
 
 static void check_admitted(struct pawl_prng *prng,

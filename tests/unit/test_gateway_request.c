@@ -56,6 +56,12 @@ static void a_missing_ceiling_is_the_models_or_the_default(void **state)
     } rows[] = {
         {"gpt-4o-mini", 16384},
         {"gpt-4o-2024-05-13", 4096},
+        {"ft:gpt-4o-2024-08-06:acme::a1", 16384},
+        {"openai/ft:gpt-4.1-mini-2025-04-14:acme::a1", 32768},
+        {"gpt-5-chat-latest", 16384},
+        {"gpt-audio", 16384},
+        {"computer-use-preview", 1024},
+        {"gemini-pro-latest", 32768},
         {"openai/gpt-3.5-turbo", 4096},
         {"gpt-4.1", 32768},
         {"gpt-5", 32768},
@@ -98,6 +104,19 @@ static void thinking_caching_and_compaction_are_seen(void **state)
     assert_false(request->hidden);
     assert_false(request->cache_short);
     finish(&fixture);
+    /* A lifetime of next year costs no less than the longest of today. */
+    static const char *const lifetimes[] = {"5m", "1h", "24h"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(lifetimes); i++) {
+        char text[160];
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"model\":\"m\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"%s\"}}",
+            lifetimes[i]);
+        request = must_read(&fixture, PAWL_DIALECT_ANTHROPIC, text);
+        assert_true(request->cache_short);
+        assert_int_equal(request->cache_long, i > 0);
+        finish(&fixture);
+    }
 }
 
 /* The least that is billed, in blocks, times the size. */

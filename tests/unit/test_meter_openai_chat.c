@@ -63,6 +63,8 @@ static const struct {
     const char *buckets;
 } splits[] = {
     {"{'prompt_tokens':10,'completion_tokens':5}", false, "input 10 output 5"},
+    {"{'prompt_tokens':10,'server_tool_use':{'web_search_requests':2}}", false,
+     "input 10 web_searches 2"},
     /* Cached and written tokens are parts of the prompt. */
     {"{'prompt_tokens':100,'prompt_tokens_details':{'cached_tokens':60,'cache_write_tokens':30}}",
      false, "input 10 cache_read 60 cache_write 30"},

@@ -51,6 +51,7 @@ static void reasoning_is_hidden(void **state)
         {"gpt-4o", "\"input\":[]", false},
         {"gpt-6.1-sol", "\"input\":[]", true},
         {"openai/o3-mini", "\"input\":[]", true},
+        {"ft:o4-mini-2025-04-16:acme::a1", "\"input\":[]", true},
         {"gpt-5-chat-latest", "\"input\":[]", false},
         {"gpt-6.1-sol", "\"reasoning\":{\"effort\":\"none\"}", false},
         {"mystery", "\"reasoning\":{\"effort\":\"low\"}", true},
@@ -359,6 +360,12 @@ static void compaction_tiers_and_caches_are_seen(void **state)
     assert_int_equal(request->modifiers, PAWL_MODIFIER_PRIORITY);
     assert_true(request->cache_short && request->cache_long);
     assert_int_equal(request->passes, 2);
+    finish(&fixture);
+    request = must_read(&fixture, "m", "\"prompt_cache_options\":{\"ttl\":\"48h\"}");
+    assert_true(request->cache_long);
+    finish(&fixture);
+    request = must_read(&fixture, "m", "\"prompt_cache_options\":{\"ttl\":\"30m\"}");
+    assert_false(request->cache_long);
     finish(&fixture);
     request = must_read(&fixture, "m", "\"input\":[{\"type\":\"compaction_trigger\"}]");
     assert_int_equal(request->passes, 2);
