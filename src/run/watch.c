@@ -350,9 +350,10 @@ void pawl_run_look_at_clock(struct pawl_run *run)
 
 /* --- The keeper ---------------------------------------------------------------------------- */
 
-/* An agent that gives up because its call is too big, or its answer was cut short, was stopped by
- * its cap, though that by itself latches nothing. One that ends well all the same may not have
- * noticed. */
+/* An agent that gives up because its call is too big, or whose last answer was cut short, was
+ * stopped by its cap, though that by itself latches nothing. One that was told of a call too big and
+ * ends well has found another way. One that has the half of an answer and ends well has taken it
+ * for the whole, which whoever started it must not. */
 static void look_at_end(struct pawl_run *run)
 {
     struct pawl_gateway_latch latch;
@@ -360,7 +361,7 @@ static void look_at_end(struct pawl_run *run)
         !pawl_gateway_stuck(run->gateway, &latch)) {
         return;
     }
-    if (WEXITSTATUS(run->wait_status) != 0) {
+    if (WEXITSTATUS(run->wait_status) != 0 || latch.refusal != PAWL_REFUSAL_TOO_BIG) {
         pawl_run_on_latched(run, &latch);
         return;
     }

@@ -464,7 +464,12 @@ def cut_short(world):
         assert words in stderr and "To go on: pawl run --resume run_" in stderr, stderr
         assert "10 seconds to end" not in stderr, "it has ended already"
         status, _, stderr = world.run(["--max-usd", "0.30"], *call, "exit:0")
-        assert status == 0 and words in stderr and "hard stop   no" in stderr, (status, stderr)
+        assert status == 124 and words in stderr, "the half may have been taken for the whole"
+        assert "HARD STOP at the cap of $0.30" in stderr, (kind, stderr)
+    run = world.history().run
+    assert (run["reason"], run["cap"]) == ("capped", "USD_MICROCENTS"), run
+    status, _, stderr = world.run(["--max-usd", "0.30"], *call, "call:10", "exit:0")
+    assert status == 0 and words not in stderr, "it went on"
     status, _, stderr = world.run(["--max-usd", "9"], "call:1000", "exit:1")
     assert status == 1 and words not in stderr, "the ceiling was the agent's own"
 
