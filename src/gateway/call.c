@@ -91,20 +91,19 @@ static void on_alarm(void *arg)
         return;
     case PAWL_MODEL_CALL_DRAINING:
         if (call->words_due) {
-            pawl_model_call_time_drain(call);
             pawl_refuse_words_due(call);
         } else {
             pawl_model_call_drained(call);
         }
         return;
     case PAWL_MODEL_CALL_SETTLING:
+    case PAWL_MODEL_CALL_REFUSING:
         if (call->words_due) {
             pawl_refuse_words_due(call);
         }
         return;
     case PAWL_MODEL_CALL_RECEIVED:
     case PAWL_MODEL_CALL_RESERVING:
-    case PAWL_MODEL_CALL_REFUSING:
     case PAWL_MODEL_CALL_DONE:
     case PAWL_MODEL_CALL_STATE_COUNT:
         return;
@@ -130,6 +129,8 @@ static void on_gone(struct pawl_http_exchange *exchange)
                call->state == PAWL_MODEL_CALL_STREAMING) {
         call->had_all = pawl_model_call_has_all(call);
         pawl_model_call_drain(call);
+    } else if (call->words_due) {
+        pawl_refuse_words_due(call);
     }
 }
 

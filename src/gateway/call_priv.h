@@ -30,7 +30,6 @@ enum {
     PAWL_LEASE_MS = 10 * 60 * 1000, /* of a hold; prolonged by half at each half */
     PAWL_DRAIN_MS = 30 * 1000,
     PAWL_LINGER_MS = 2000, /* between a stream's last event and its end */
-    PAWL_WORDS_MS = 200,   /* before last words that must be read alone */
     PAWL_ANSWER_BYTES_MAX = 64 << 20,
     PAWL_BODY_BYTES_MAX = 64 << 20,
     PAWL_URL_BYTES_MAX = 64 << 10,
@@ -210,7 +209,8 @@ struct pawl_model_call {
     enum pawl_call_end end;
     char why[128];
     struct pawl_refusal_words words; /* of the refusal under way, or of a cut */
-    bool words_due;                  /* they are written down, and told when the alarm rings */
+    bool words_due;                  /* they are written down, and told when the alarm rings, */
+    uint32_t words_said;             /* … not for the first time, if this is above 0 */
     bool cut; /* the client gets the refusal and nothing more; upstream may be read on */
     int64_t overshoot;
     bool booked;    /* the settlement is durable */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/last_words.h"
 
 /* --- Estimating ----------------------------------------------------------------------------- */
 
@@ -420,7 +421,7 @@ static void begin_settling(struct pawl_model_call *call, enum pawl_call_end end)
     call->end = end;
     pawl_alarm_stop(call->store.alarm);
     if (call->words_due) {
-        pawl_model_call_set_timer(call, PAWL_WORDS_MS);
+        pawl_model_call_set_timer(call, pawl_last_words_ms(call));
     }
     pawl_model_call_move(call, PAWL_MODEL_CALL_SETTLING);
     if (call->client_gone) {

@@ -192,22 +192,50 @@ static void put_responses_event(const struct pawl_halt *halt, struct pawl_buf *o
     pawl_json_object_end(&writer);
 }
 
+/* {"candidates":[{"content":{"role":"model","parts":[{"text":MESSAGE}]},"index":0}]} */
+static void put_gemini_text(const struct pawl_halt *halt, struct pawl_buf *out)
+{
+    struct pawl_json_writer writer;
+    pawl_json_writer_init(&writer, out);
+    pawl_json_object_begin(&writer);
+    pawl_json_key(&writer, "candidates");
+    pawl_json_array_begin(&writer);
+    pawl_json_object_begin(&writer);
+    pawl_json_key(&writer, "content");
+    pawl_json_object_begin(&writer);
+    pawl_json_member_str(&writer, "role", "model");
+    pawl_json_key(&writer, "parts");
+    pawl_json_array_begin(&writer);
+    pawl_json_object_begin(&writer);
+    pawl_json_member_string(&writer, "text", halt->message);
+    pawl_json_object_end(&writer);
+    pawl_json_array_end(&writer);
+    pawl_json_object_end(&writer);
+    pawl_json_member_i64(&writer, "index", 0);
+    pawl_json_object_end(&writer);
+    pawl_json_array_end(&writer);
+    pawl_json_object_end(&writer);
+}
+
 static void put_gemini_event(const struct pawl_halt *halt, bool line_open, struct pawl_buf *out)
 {
     static const struct {
         const char *front;
         const char *behind;
     } around[] = {
-        [PAWL_HALT_EVENT] = {"data: ", "\n\n"},
-        [PAWL_HALT_BARE] = {"", "\n"},
-        [PAWL_HALT_FIRST_ITEM] = {"[", "]\n"},
+        [PAWL_HALT_EVENT] = {"data: ", "\n\n"}, [PAWL_HALT_BARE] = {"", "\n"},
+        [PAWL_HALT_SHOWN] = {"data: ", "\n\n"}, [PAWL_HALT_FIRST_ITEM] = {"[", "]\n"},
         [PAWL_HALT_LAST_ITEM] = {",\n", "]\n"},
     };
-    if (line_open && halt->form <= PAWL_HALT_BARE) {
+    if (line_open && halt->form <= PAWL_HALT_SHOWN) {
         pawl_buf_append_str(out, "\n\n");
     }
     pawl_buf_append_str(out, around[halt->form].front);
-    put_body(halt, out);
+    if (halt->form == PAWL_HALT_SHOWN) {
+        put_gemini_text(halt, out);
+    } else {
+        put_body(halt, out);
+    }
     pawl_buf_append_str(out, around[halt->form].behind);
 }
 

@@ -26,6 +26,7 @@ enum pawl_halt_form {
     PAWL_HALT_EVENT,      /* the dialect's error event */
     PAWL_HALT_BARE,       /* the body alone in a piece of its own, which Google's SDK for Node takes
                            * for an error; its older versions pass over an event that holds one */
+    PAWL_HALT_SHOWN,      /* before that: the message as text of the model, which people see */
     PAWL_HALT_FIRST_ITEM, /* the only item of a list that has not begun */
     PAWL_HALT_LAST_ITEM   /* one more item of a list, and the list's end */
 };

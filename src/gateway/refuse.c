@@ -15,6 +15,7 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/halt.h"
 #include "gateway/headers.h"
+#include "gateway/last_words.h"
 
 enum { BODY_BYTES_MAX = 16 * 1024, OWN_HEADERS_MAX = 6 };
 
@@ -119,43 +120,6 @@ static bool is_codex(struct pawl_http_exchange *exchange)
     return pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
 }
 
-/* --- The last words of a stream of Google's -------------------------------------------------- */
-
-/* Google's SDK for Node before its version 3, which is in the Gemini CLI, passes over an event that
- * holds an error, as if the answer had ended well. It looks for an error in what one read gave it,
- * when that is JSON as a whole. */
-static bool wants_bare(struct pawl_http_exchange *exchange)
-{
-    static const char *const names[] = {"user-agent", "x-goog-api-client"};
-    const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
-    bool cli = false;
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        struct pawl_slice value =
-            pawl_headers_value(request->headers, request->header_count, names[i]);
-        struct pawl_slice mark = PAWL_SLICE("google-genai-sdk/");
-        size_t sdk = pawl_slice_find(value, mark);
-        if (sdk != SIZE_MAX && pawl_slice_find(value, PAWL_SLICE("gl-node/")) != SIZE_MAX) {
-            uint64_t major = 0;
-            struct pawl_slice version = pawl_slice_sub(value, sdk + mark.bytes, value.bytes);
-            bool known = pawl_slice_to_u64(pawl_slice_cut(&version, '.'), &major);
-            return !known || major < 3;
-        }
-        cli = cli || pawl_slice_find(value, PAWL_SLICE("GeminiCLI")) != SIZE_MAX;
-    }
-    return cli;
-}
-
-static enum pawl_halt_form form_of(const struct pawl_model_call *call)
-{
-    if (call->route.dialect != PAWL_DIALECT_GEMINI) {
-        return PAWL_HALT_EVENT;
-    }
-    if (call->answer.items) {
-        return call->answer.any_item ? PAWL_HALT_LAST_ITEM : PAWL_HALT_FIRST_ITEM;
-    }
-    return wants_bare(call->exchange) ? PAWL_HALT_BARE : PAWL_HALT_EVENT;
-}
-
 static void send_whole(struct pawl_http_exchange *exchange,
                        const struct pawl_gateway *gateway,
                        enum pawl_dialect dialect,
@@ -185,6 +149,41 @@ void pawl_refuse_exchange(struct pawl_http_exchange *exchange,
     send_whole(exchange, gateway, dialect, words);
 }
 
+/* An event of an answer that has begun. */
+static void write_event(struct pawl_model_call *call, enum pawl_halt_form form)
+{
+    struct reply reply;
+    reply_init(&reply, call->gateway, call->route.dialect, &call->words);
+    if (call->answer.meter_made) {
+        const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+        reply.halt.response_id = pawl_slice_str(seen->id);
+        reply.halt.model = pawl_slice_str(seen->parts[0].model);
+        reply.halt.sequence = seen->next_sequence;
+    }
+    reply.halt.codex = is_codex(call->exchange);
+    reply.halt.form = form;
+    pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
+    (void)pawl_http_reply_write(call->exchange, pawl_buf_slice(&reply.body));
+    call->answer.line_open = false;
+    call->answer.any_item = true;
+    reply_free(&reply);
+}
+
+/* The message where people look, before the refusal itself; where no answer has begun it begins
+ * one. */
+static void show(struct pawl_model_call *call)
+{
+    if (!call->answer.begun) {
+        struct reply reply;
+        reply_init(&reply, call->gateway, call->route.dialect, &call->words);
+        add_header(&reply, "content-type", "text/event-stream");
+        pawl_http_reply_begin(call->exchange, 200, reply.headers, reply.header_count, -1);
+        call->answer.begun = true;
+        reply_free(&reply);
+    }
+    write_event(call, PAWL_HALT_SHOWN);
+}
+
 /* The answer to a model call: its last event where it has begun, else all of it. */
 static void answer(struct pawl_model_call *call)
 {
@@ -196,27 +195,15 @@ static void answer(struct pawl_model_call *call)
     if (exchange == NULL) {
         return;
     }
-    enum pawl_halt_form form = form_of(call);
-    call->exchange = NULL;
     pawl_http_exchange_set_owner(exchange, NULL);
-    if (!call->answer.begun) {
+    if (call->answer.begun) {
+        write_event(call, pawl_last_words_form(call));
+        call->exchange = NULL;
+        pawl_http_reply_end(exchange);
+    } else {
+        call->exchange = NULL;
         send_whole(exchange, call->gateway, call->route.dialect, &call->words);
-        return;
     }
-    struct reply reply;
-    reply_init(&reply, call->gateway, call->route.dialect, &call->words);
-    if (call->answer.meter_made) {
-        const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
-        reply.halt.response_id = pawl_slice_str(seen->id);
-        reply.halt.model = pawl_slice_str(seen->parts[0].model);
-        reply.halt.sequence = seen->next_sequence;
-    }
-    reply.halt.codex = is_codex(exchange);
-    reply.halt.form = form;
-    pawl_halt_event(&reply.halt, call->answer.line_open, &reply.body);
-    (void)pawl_http_reply_write(exchange, pawl_buf_slice(&reply.body));
-    pawl_http_reply_end(exchange);
-    reply_free(&reply);
 }
 
 /* --- Writing it down ------------------------------------------------------------------------ */
@@ -253,18 +240,12 @@ bool pawl_gateway_stuck(const struct pawl_gateway *gateway, struct pawl_gateway_
     return gateway->stuck;
 }
 
-/* Whether the last words must not share a read with what came before them: they are kept back until
- * the client has probably read that. */
-static bool must_stand_alone(const struct pawl_model_call *call)
-{
-    return call->exchange != NULL && call->answer.begun && call->answer.any_item &&
-           form_of(call) == PAWL_HALT_BARE;
-}
-
 static void conclude(struct pawl_model_call *call)
 {
     answer(call);
-    pawl_refuse_tell_latched(call->gateway, &call->words);
+    if (call->words_said == 0) {
+        pawl_refuse_tell_latched(call->gateway, &call->words);
+    }
     if (call->state == PAWL_MODEL_CALL_REFUSING) {
         pawl_model_call_done(call);
     } else {
@@ -272,20 +253,46 @@ static void conclude(struct pawl_model_call *call)
     }
 }
 
-static void on_noted(struct pawl_model_call *call, const struct pawl_result *result)
+static void await_words(struct pawl_model_call *call)
 {
-    (void)result; /* a note has no conditions, and what it says is true in any case */
-    if (must_stand_alone(call)) {
-        call->words_due = true;
-        pawl_model_call_set_timer(call, PAWL_WORDS_MS);
+    call->words_due = true;
+    pawl_model_call_set_timer(call, pawl_last_words_ms(call));
+}
+
+static void tell(struct pawl_model_call *call)
+{
+    if (pawl_last_words_shown(call)) {
+        show(call);
+    }
+    if (pawl_last_words_alone(call)) {
+        await_words(call);
     } else {
         conclude(call);
     }
 }
 
+static void on_noted(struct pawl_model_call *call, const struct pawl_result *result)
+{
+    (void)result; /* a note has no conditions, and what it says is true in any case */
+    tell(call);
+}
+
 void pawl_refuse_words_due(struct pawl_model_call *call)
 {
     call->words_due = false;
+    if (call->client_gone) {
+        pawl_model_call_abort_exchange(call);
+    } else if (call->words_said + 1 < PAWL_LAST_WORDS_TIMES) {
+        write_event(call, PAWL_HALT_BARE);
+        if (call->words_said++ == 0) {
+            pawl_refuse_tell_latched(call->gateway, &call->words);
+        }
+        await_words(call);
+        return;
+    }
+    if (call->state == PAWL_MODEL_CALL_DRAINING) {
+        pawl_model_call_time_drain(call);
+    }
     conclude(call);
 }
 
@@ -377,8 +384,7 @@ void pawl_refuse_call(struct pawl_model_call *call)
     PAWL_ASSERT(call->hold == 0);
     pawl_model_call_move(call, PAWL_MODEL_CALL_REFUSING);
     if (!write_down(call)) {
-        answer(call);
-        pawl_model_call_done(call);
+        tell(call);
     }
 }
 
@@ -387,7 +393,6 @@ void pawl_refuse_cut(struct pawl_model_call *call)
     PAWL_ASSERT(call->state == PAWL_MODEL_CALL_SETTLING ||
                 (call->cut && call->state == PAWL_MODEL_CALL_DRAINING));
     if (!write_down(call)) {
-        answer(call);
-        pawl_model_call_try_finish(call);
+        tell(call);
     }
 }

@@ -351,9 +351,9 @@ void pawl_run_look_at_clock(struct pawl_run *run)
 /* --- The keeper ---------------------------------------------------------------------------- */
 
 /* An agent that gives up because its call is too big, or whose last answer was cut short, was
- * stopped by its cap, though that by itself latches nothing. One that was told of a call too big and
- * ends well has found another way. One that has the half of an answer and ends well has taken it
- * for the whole, which whoever started it must not. */
+ * stopped by its cap, though that by itself latches nothing. One that was told of a call too big
+ * and ends well has found another way. One that has the half of an answer and ends well has taken
+ * it for the whole, which whoever started it must not. */
 static void look_at_end(struct pawl_run *run)
 {
     struct pawl_gateway_latch latch;

@@ -99,6 +99,7 @@ static bool set_plain(struct host *host, const char *name, const char *value)
         {"idle", .number = &options->idle_ms},
         {"drain", .number = &options->drain_ms},
         {"proxy", .flag = &host->use_proxy},
+        {"attended", .flag = &options->limit.attended},
         {"batches", .flag = &options->allow_batches},
         {"hard", .flag = &options->hard_cap},
         {"inline", .flag = &host->inline_commit},

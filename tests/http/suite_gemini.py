@@ -124,7 +124,9 @@ def a_stream_ends_with_words_that_its_client_reads():
             assert begins in answer.body, (agent, alt, answer.body)
             pieces = answers_of(answer.body)
             assert pieces[-1]["error"]["message"].startswith("pawl: tool calls used up"), pieces
-            assert sum("error" in piece for piece in pieces) == 1
+            said = [piece["error"] for piece in pieces if "error" in piece]
+            assert len(said) == (3 if begins.startswith(b'\n{') else 1), said
+            assert all(words == said[0] for words in said), said
             assert sum(b"functionCall" in json.dumps(piece).encode() for piece in pieces) == 2
             refused = _call(host, True, alt, agent)
             assert refused.status == 402 and refused.reason == "latched", refused
@@ -139,6 +141,32 @@ def the_bare_words_are_a_piece_of_their_own():
         raw = bytes(call.read_until(b"\r\n0\r\n\r\n"))
         last = raw.split(b"\r\n")[-4]
         assert json.loads(last)["error"]["code"] == 402, raw
+
+
+def a_reader_on_a_screen_is_shown_why():
+    """The Gemini CLI asks twice more where an answer behind a tool showed nothing."""
+    script = {"reply_tokens": 40, "tool_calls": 1, "bill": "full"}
+    with world(script, tools=0, attended=1) as (provider, host):
+        for turn in ("cut", "before"):
+            answer = _call(host, True, "alt=sse", CLI)
+            assert answer.status == 200 and answer.whole, (turn, answer)
+            assert turn == "cut" or answer.headers["x-pawl"].startswith("refused; "), answer
+            pieces = answers_of(answer.body)
+            shown = next(text for text in map(text_of, pieces) if text.startswith("pawl: "))
+            said = [piece["error"]["message"] for piece in pieces if "error" in piece]
+            assert said == [shown] * 3, pieces
+        assert len(provider.ledger()["calls"]) == 1
+        for stream, alt, agent in ((True, "", CLI), (False, "", CLI), (True, "alt=sse", SDK_OLD)):
+            assert _call(host, stream, alt, agent).status == 402, (stream, alt, agent)
+        check_books(provider, host)
+
+
+def a_client_that_has_heard_it_is_told_no_more():
+    with world({"reply_tokens": 40, "tool_calls": 1, "bill": "full"}, tools=0) as (_, host):
+        call = host.open(gemini_path(True), gemini_request(), user_agent=CLI)
+        call.read_until(b'"error"')
+        call.hang_up()
+        host.settle(1)
 
 
 def an_answer_in_one_piece_is_replaced():

@@ -160,7 +160,9 @@ def answers_of(body):
         return json.loads(body)
     found = []
     for block in body.replace(b"\r\n", b"\n").split(b"\n\n"):
-        data = block.strip().removeprefix(b"data:").strip()
-        if data:
-            found.append(json.loads(data))
+        block = block.strip()
+        bare = not block.startswith(b"data:")  # pawl's last words, a line each
+        for data in block.split(b"\n") if bare else [block.removeprefix(b"data:")]:
+            if data.strip():
+                found.append(json.loads(data))
     return found
