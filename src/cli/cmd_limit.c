@@ -264,6 +264,12 @@ static int set_limit(const struct pawl_cli_call *call)
 
 static int run_limit(const struct pawl_cli_call *call)
 {
+    const char *verb =
+        call->operand_count > 0 ? pawl_cli_guess_verb(call->command, call->operands[0]) : NULL;
+    if (verb != NULL) {
+        return pawl_cli_usage_error(call, "there is no '%s'; did you mean '%s'?", call->operands[0],
+                                    verb);
+    }
     if (call->operand_count > 0) {
         return pawl_cli_usage_error(call,
                                     "unexpected argument '%s'; a path is given as --repo=PATH or "

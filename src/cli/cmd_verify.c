@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/percent.h"
 #include "cli/commands.h"
+#include "cli/open.h"
 #include "engine/engine.h"
 #include "run/control.h"
 #include "run/datadir.h"
@@ -355,6 +356,14 @@ static int run_verify(const struct pawl_cli_call *call)
         verify_authority(&v);
     } else if (pawl_ok(err) && call->operand_count == 1) {
         err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
+        if (err.code == PAWL_ERR_NOT_FOUND) { /* A name stands in the history alone. */
+            int status = pawl_cli_open_run(call, pawl_cli_value(call, OPTION_DATA_DIR),
+                                           call->operands[0], &v.dir, id);
+            if (status != PAWL_EXIT_OK) {
+                return status;
+            }
+            err = PAWL_OK;
+        }
         if (pawl_ok(err)) {
             verify_run(&v, id);
         }

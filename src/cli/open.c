@@ -15,7 +15,7 @@
 #include "run/prices.h"
 #include "run/settle.h"
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 1000, NEAR_RUNS_MAX = 500, NEAR_BYTES_MAX = 64 };
 
 int pawl_cli_open_prices(const struct pawl_cli_call *call,
                          const char *prices,
@@ -106,21 +106,60 @@ static bool take_id(void *arg, const struct pawl_history_run *run)
     return false;
 }
 
+struct near {
+    struct pawl_nearest nearest;
+    char found[NEAR_BYTES_MAX];
+};
+
+static void offer(struct near *near, struct pawl_slice word)
+{
+    char text[NEAR_BYTES_MAX];
+    if (word.bytes > 0 && word.bytes < sizeof(text)) {
+        (void)pawl_slice_copy_str(word, text, sizeof(text));
+        pawl_nearest_offer(&near->nearest, text);
+        if (near->nearest.found == text) {
+            memcpy(near->found, text, sizeof(text));
+            near->nearest.found = near->found;
+        }
+    }
+}
+
+static bool offer_run(void *arg, const struct pawl_history_run *run)
+{
+    offer(arg, run->name);
+    offer(arg, run->id);
+    return true;
+}
+
+/* The run that was probably meant, and where all of them are. */
+static void tell_missing(struct pawl_history *history, const char *text, struct pawl_errmsg *msg)
+{
+    struct near near = {.nearest = {.word = text}};
+    struct pawl_errmsg ignored = {""};
+    struct pawl_history_filter filter = {.limit = NEAR_RUNS_MAX};
+    bool looked = pawl_ok(pawl_history_runs(history, &filter, offer_run, &near, &ignored));
+    bool meant = looked && near.nearest.found != NULL;
+    pawl_errmsg_set(msg, "there is no run '%.64s'%s%.64s%s; 'pawl runs' lists them", text,
+                    meant ? ", did you mean '" : "", meant ? near.found : "", meant ? "'?" : "");
+}
+
 /* What became of a run that its policy kept for a time only. */
-static void tell_gone(struct pawl_history *history, const char *text, struct pawl_errmsg *msg)
+static bool tell_gone(struct pawl_history *history, const char *text, struct pawl_errmsg *msg)
 {
     struct pawl_history_gone gone = {.id = ""};
     struct pawl_errmsg ignored = {""};
     char ended[PAWL_CLI_TEXT_BYTES];
     char kept[PAWL_CLOCK_TEXT_BYTES];
-    if (pawl_ok(pawl_history_find_gone(history, pawl_slice_str(text), &gone, &ignored)) &&
-        gone.id[0] != '\0') {
-        pawl_errmsg_set(msg,
-                        "%s ended %s and was removed after %s, as its policy says "
-                        "(history.keep)",
-                        gone.id, pawl_cli_local_time(gone.ended_us, ended),
-                        pawl_duration_format_ms(gone.keep_ms, kept));
+    if (pawl_failed(pawl_history_find_gone(history, pawl_slice_str(text), &gone, &ignored)) ||
+        gone.id[0] == '\0') {
+        return false;
     }
+    pawl_errmsg_set(msg,
+                    "%s ended %s and was removed after %s, as its policy says "
+                    "(history.keep)",
+                    gone.id, pawl_cli_local_time(gone.ended_us, ended),
+                    pawl_duration_format_ms(gone.keep_ms, kept));
+    return true;
 }
 
 pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
@@ -138,7 +177,9 @@ pawl_err pawl_cli_find_run(const struct pawl_datadir *dir,
     struct pawl_history_filter filter = {.limit = 1, .name = pawl_slice_str(text)};
     if (pawl_failed(pawl_history_runs(history, &filter, take_id, id, &history_msg)) ||
         id[0] == '\0') {
-        tell_gone(history, text, msg);
+        if (!tell_gone(history, text, msg) && strcmp(text, "last") != 0) {
+            tell_missing(history, text, msg);
+        }
         return err;
     }
     memcpy(ret_id, id, PAWL_RUN_ID_BYTES);

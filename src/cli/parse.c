@@ -15,6 +15,8 @@ const struct pawl_cli_option pawl_cli_common_options[] = {
 };
 const size_t pawl_cli_common_option_count = PAWL_ARRAY_LEN(pawl_cli_common_options);
 
+enum { OPTION_NAMES_BYTES = 256 };
+
 /* The tables in getopt_long's form. `val` is the option's place in the two tables, counted
  * from 256, so that letters and long names meet in one number. */
 struct getopt_form {
@@ -82,22 +84,45 @@ static const struct pawl_cli_option *form_option(const struct getopt_form *form,
     PAWL_UNREACHABLE();
 }
 
-/* A long name that is none, misspelt perhaps. */
+/* "--max-usd, --max-tokens": the options whose names begin so; how many they are. */
+static size_t options_with(const struct getopt_form *form,
+                           struct pawl_slice beginning,
+                           char names[static OPTION_NAMES_BYTES])
+{
+    size_t used = 0;
+    size_t fitting = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < form->count && used < OPTION_NAMES_BYTES; i++) {
+        if (pawl_slice_starts_with(pawl_slice_str(form->options[i]->name), beginning)) {
+            int written = snprintf(names + used, OPTION_NAMES_BYTES - used, "%s--%s",
+                                   fitting == 0 ? "" : ", ", form->options[i]->name);
+            used += (size_t)written;
+            fitting++;
+        }
+    }
+    return fitting;
+}
+
+/* A long name that is none: misspelt, or of a kind of which there are others. */
 static int
 tell_unknown(const struct pawl_cli_call *call, const struct getopt_form *form, const char *word)
 {
     char name[64];
+    char names[OPTION_NAMES_BYTES];
     struct pawl_nearest nearest = {.word = name};
     size_t bytes = strcspn(word + 2, "=");
     (void)pawl_slice_copy_str(pawl_slice_of(word + 2, bytes), name, sizeof(name));
     for (size_t i = 0; i < form->count; i++) {
         pawl_nearest_offer(&nearest, form->options[i]->name);
     }
-    if (nearest.found == NULL) {
-        return pawl_cli_usage_error(call, "there is no option --%s", name);
+    if (nearest.found != NULL) {
+        return pawl_cli_usage_error(call, "there is no option --%s; did you mean --%s?", name,
+                                    nearest.found);
     }
-    return pawl_cli_usage_error(call, "there is no option --%s; did you mean --%s?", name,
-                                nearest.found);
+    size_t kind = strcspn(name, "-") + 1;
+    bool others = kind < strlen(name) && options_with(form, pawl_slice_of(name, kind), names) > 0;
+    return pawl_cli_usage_error(call, "there is no option --%s%s%s", name,
+                                others ? "; near it: " : "", others ? names : "");
 }
 
 /* What getopt has no use for: no option's name, or the beginning of several. */
@@ -105,20 +130,11 @@ static int tell_unknown_or_ambiguous(const struct pawl_cli_call *call,
                                      const struct getopt_form *form,
                                      const char *word)
 {
-    char names[256] = "";
-    size_t used = 0;
+    char names[OPTION_NAMES_BYTES];
     size_t length = strcspn(word, "=");
-    size_t fitting = 0;
-    for (size_t i = 0; i < form->count && used < sizeof(names); i++) {
-        if (length > 2 && strncmp(form->options[i]->name, word + 2, length - 2) == 0) {
-            int written = snprintf(names + used, sizeof(names) - used, "%s--%s",
-                                   fitting == 0 ? "" : ", ", form->options[i]->name);
-            used += (size_t)written;
-            fitting++;
-        }
-    }
-    return fitting > 1 ? pawl_cli_usage_error(call, "%s could be %s", word, names)
-                       : tell_unknown(call, form, word);
+    bool several = length > 2 && options_with(form, pawl_slice_of(word + 2, length - 2), names) > 1;
+    return several ? pawl_cli_usage_error(call, "%s could be %s", word, names)
+                   : tell_unknown(call, form, word);
 }
 
 /* What getopt could not take: which word it was is found again from its own variables. */
@@ -169,7 +185,7 @@ static int parse(struct pawl_cli_call *call, int argc, char **argv)
     return PAWL_CLI_GO_ON;
 }
 
-/* A noun that does nothing by itself was given no verb, or none that there is. */
+/* A noun was given no verb, though it does nothing by itself, or none that there is. */
 static int tell_verbs(const struct pawl_cli_call *call)
 {
     char verbs[160] = "";
@@ -206,6 +222,9 @@ int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv)
     if (call.operand_count < command->operands_min) {
         return pawl_cli_usage_error(&call, "an argument is missing. Usage: pawl %s [options] %s",
                                     command->name, command->operands);
+    }
+    if (call.operand_count > command->operands_max && command->verbs != NULL) {
+        return tell_verbs(&call);
     }
     if (call.operand_count > command->operands_max) {
         return pawl_cli_usage_error(&call, "unexpected argument '%s'",

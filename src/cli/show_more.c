@@ -246,7 +246,17 @@ static bool show_successor(void *arg, const struct pawl_history_run *run)
     struct more *more = arg;
     char word[PAWL_CLI_TEXT_BYTES];
     more->went_on = true;
-    if (!more->json) {
+    if (more->json) {
+        struct pawl_buf line;
+        struct pawl_json_writer json;
+        pawl_buf_init(&line, JSON_BYTES_MAX);
+        pawl_json_writer_init(&json, &line);
+        pawl_json_object_begin(&json);
+        pawl_json_member_str(&json, "type", "went_on");
+        pawl_json_member_string(&json, "run", run->id);
+        pawl_json_object_end(&json);
+        pawl_cli_print_line(&line);
+    } else {
         printf("\nit goes on in %.*s (%s)\n", (int)run->id.bytes, run->id.data,
                pawl_cli_run_word(run, word));
     }
@@ -263,48 +273,95 @@ static int64_t what_helps(const struct pawl_history_run *run, const struct pawl_
     return more;
 }
 
-/* The command with which a run that was stopped goes on, as it stands on its card. */
+/* How a run that was stopped goes on. */
+struct go_on {
+    struct pawl_buf command;
+    enum pawl_run_cap_index cap;     /* of which more is needed, … */
+    int64_t more;                    /* … so much; 0: of nothing */
+    char limit[PAWL_CLI_TEXT_BYTES]; /* across runs, that must begin anew or be raised first */
+    char phase[PAWL_CLI_TEXT_BYTES]; /* whose ceiling it was */
+};
+
+static void read_go_on(const struct pawl_history_run *run, struct go_on *go_on)
+{
+    struct pawl_arena arena;
+    struct pawl_json note;
+    pawl_arena_init(&arena, ARENA_BYTES);
+    bool noted =
+        pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &note);
+    if (noted) {
+        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "limit"), &arena),
+                       go_on->limit, sizeof(go_on->limit));
+        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "phase"), &arena),
+                       go_on->phase, sizeof(go_on->phase));
+    }
+    go_on->cap = pawl_cap_of_unit(run->unit);
+    if (go_on->limit[0] == '\0' && go_on->cap != PAWL_CAP_COUNT) {
+        go_on->more = what_helps(run, noted ? &note : NULL);
+    }
+    pawl_arena_free(&arena);
+}
+
+/* As it stands on the card. */
+static void
+put_command(const struct more *more, const struct pawl_history_run *run, struct go_on *go_on)
+{
+    bool paused = pawl_slice_equal_str(run->state, "paused");
+    pawl_buf_printf(&go_on->command, "pawl %s%s%s%s %.*s", paused ? "approve" : "run",
+                    more->data_dir != NULL ? " --data-dir " : "",
+                    more->data_dir != NULL ? more->data_dir : "", paused ? "" : " --resume",
+                    (int)run->id.bytes, run->id.data);
+    if (go_on->more > 0 && go_on->phase[0] != '\0') {
+        pawl_buf_printf(&go_on->command, " --phase %s=", go_on->phase);
+        pawl_phases_put_ceiling(go_on->cap, go_on->more, &go_on->command);
+    } else if (go_on->more > 0) {
+        pawl_buf_append_byte(&go_on->command, ' ');
+        pawl_lines_add_option(run->unit, go_on->more, &go_on->command);
+    }
+}
+
+static void json_go_on(const struct go_on *go_on, uint16_t unit)
+{
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    pawl_buf_init(&line, JSON_BYTES_MAX);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "type", "go_on");
+    pawl_json_member_string(&json, "command", pawl_buf_slice(&go_on->command));
+    if (go_on->more > 0) {
+        pawl_cli_write_amount(&json, "more", unit, go_on->more);
+    }
+    pawl_cli_write_text(&json, "limit", pawl_slice_str(go_on->limit));
+    pawl_cli_write_text(&json, "phase", pawl_slice_str(go_on->phase));
+    pawl_json_object_end(&json);
+    pawl_cli_print_line(&line);
+}
+
+/* The command with which a run that was stopped goes on. */
 static bool show_go_on(void *arg, const struct pawl_history_run *run)
 {
     const struct more *more = arg;
     bool ended = pawl_slice_equal_str(run->state, "ended");
     bool paused = pawl_slice_equal_str(run->state, "paused");
-    if (more->json || more->went_on || !(paused || ended) ||
-        pawl_slice_equal_str(run->reason, "completed")) {
+    if (more->went_on || !(paused || ended) || pawl_slice_equal_str(run->reason, "completed")) {
         return false;
     }
-    struct pawl_arena arena;
-    struct pawl_json note;
-    struct pawl_buf line;
-    char limit[PAWL_CLI_TEXT_BYTES] = "";
-    char phase[PAWL_CLI_TEXT_BYTES] = "";
-    enum pawl_run_cap_index cap = pawl_cap_of_unit(run->unit);
-    pawl_arena_init(&arena, ARENA_BYTES);
-    pawl_buf_init(&line, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
-    bool noted =
-        pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &note);
-    if (noted) {
-        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "limit"), &arena), limit,
-                       sizeof(limit));
-        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "phase"), &arena), phase,
-                       sizeof(phase));
+    struct go_on go_on = {.more = 0};
+    pawl_buf_init(&go_on.command, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
+    read_go_on(run, &go_on);
+    put_command(more, run, &go_on);
+    if (more->json) {
+        json_go_on(&go_on, run->unit);
+    } else {
+        printf("\nto go on: %.*s", (int)pawl_buf_slice(&go_on.command).bytes,
+               pawl_buf_slice(&go_on.command).data);
+        if (go_on.limit[0] != '\0') {
+            printf(", when %s has reset or is raised: see pawl limit", go_on.limit);
+        }
+        fputc('\n', stdout);
     }
-    pawl_buf_printf(&line, "pawl %s%s%s%s %.*s", paused ? "approve" : "run",
-                    more->data_dir != NULL ? " --data-dir " : "",
-                    more->data_dir != NULL ? more->data_dir : "", paused ? "" : " --resume",
-                    (int)run->id.bytes, run->id.data);
-    if (limit[0] != '\0') {
-        pawl_buf_printf(&line, ", when %s has reset or is raised: see pawl limit", limit);
-    } else if (phase[0] != '\0' && cap != PAWL_CAP_COUNT) {
-        pawl_buf_printf(&line, " --phase %s=", phase);
-        pawl_phases_put_ceiling(cap, what_helps(run, &note), &line);
-    } else if (cap != PAWL_CAP_COUNT) {
-        pawl_buf_append_byte(&line, ' ');
-        pawl_lines_add_option(run->unit, what_helps(run, noted ? &note : NULL), &line);
-    }
-    printf("\nto go on: %.*s\n", (int)line.bytes, line.data);
-    pawl_buf_free(&line);
-    pawl_arena_free(&arena);
+    pawl_buf_free(&go_on.command);
     return false;
 }
 

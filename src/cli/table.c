@@ -58,7 +58,9 @@ const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes)
     pawl_slice_copy_str(text, out, out_bytes);
     for (unsigned char *c = (unsigned char *)out; *c != '\0'; c++) {
         /* C0, DEL, and the second byte of C1 as UTF-8 has it. */
-        if (*c < 0x20 || *c == 0x7f) {
+        if (*c == '\n' || *c == '\t') {
+            *c = ' ';
+        } else if (*c < 0x20 || *c == 0x7f) {
             *c = '?';
         } else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
             c[0] = '?';

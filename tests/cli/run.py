@@ -74,6 +74,11 @@ def mistakes_are_told_with_the_way_out(cli):
     expect(cli("run", "--escalation", "no", "--", "true"), 2, err="--escalation takes ask, forbid")
     expect(cli("run", "--idle-pause", "x", "--", "true"), 2, err="--idle-pause takes a time")
     expect(cli("runs", "extra"), 2, err="unexpected argument 'extra'")
+    expect(cli("accounts", "foo"), 2, err="there is no 'foo', only add")
+    expect(cli("limit", "remov"), 2, err="there is no 'remov'; did you mean 'remove'")
+    expect(cli("run", "--max-dollars", "3", "--", "true"), 2,
+           err="there is no option --max-dollars; near it: --max-usd, --max-tokens, ")
+    expect(cli("run", "--dollars", "3", "--", "true"), 2, err="there is no option --dollars\n")
     expect(cli("show"), 2, err=r"an argument is missing. Usage: pawl show \[options\] RUN\n")
     expect(cli("completion", "tcsh"), 2, err="bash, zsh and fish, not for 'tcsh'")
 
@@ -173,7 +178,39 @@ def a_run_is_found_by_its_name(cli):
         expect(table, 0, out=r"REFUSED  NAME     COMMAND\n.* 0 +true\n.*nightly +true")
         shown = cli("show", "nightly", **here)
         expect(shown, 0, out=rf"\A{rows[1]['run']}  completed\nnightly: true\n")
-        expect(cli("show", "night", **here), 1, err="there is no run 'night'")
+        expect(cli("verify", "nightly", **here), 0, out=rf"\A{rows[1]['run']}")
+
+
+def a_run_that_there_is_not_names_those_near_it(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        expect(cli("run", "--no-card", "--quiet", "-n", "nightly", "--", "true", **here), 0)
+        run = cli("runs", "--ids", **here).stdout.strip()
+        slip = run[:-1] + ("0" if run[-1] != "0" else "1")
+        for command in (["show"], ["verify"], ["approve"], ["stop"], ["status"],
+                        ["run", "--add-usd", "1", "--resume"]):
+            for word, meant in (("nihgtly", "nightly"), (slip, run), ("else", None)):
+                hint = f", did you mean '{meant}'\\?" if meant else ""
+                expect(cli(*command, word, **here), 1,
+                       err=f"there is no run '{word}'{hint}; 'pawl runs' lists them\n")
+
+
+def how_a_stopped_run_goes_on_is_shown(cli):
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        script = ["--", "sh", "-c", "sleep 30"]
+        expect(cli("run", "--no-card", "--quiet", "--max-time", "1s", *script, **here), 124)
+        run = cli("runs", "--ids", **here).stdout.strip()
+        command = f"pawl run --resume {run} --add-time 1s"
+        expect(cli("show", "last", **here), 0, out=f"\nto go on: {command}\n")
+        rows = [json.loads(line) for line in cli("show", run, "--json", **here).stdout.splitlines()]
+        assert rows[-1] == {"type": "go_on", "command": command,
+                            "more": {"unit": "WALL_CLOCK_MS", "amount": 1000}}, rows[-1]
+        expect(cli("run", "--no-card", "--quiet", "--resume", run, "--add-time", "1m", "--", "true",
+                   **here), 0)
+        rows = [json.loads(line) for line in cli("show", run, "--json", **here).stdout.splitlines()]
+        last = cli("runs", "--ids", "-n", "1", **here).stdout.strip()
+        assert rows[-1] == {"type": "went_on", "run": last}, rows[-1]
 
 
 def a_run_says_how_it_stands(cli):
@@ -222,7 +259,7 @@ def what_a_terminal_might_obey_is_not_shown(cli):
         here = {"PAWL_DATA_DIR": data}
         expect(cli("run", "--no-card", "--quiet", "--", "true", "a\x1b[2Jb\nc\u009bd", **here), 0)
         for done in (cli("runs", **here), cli("show", "last", **here)):
-            expect(done, 0, out=r"true '?a\?\[2Jb\?c\?\?d")
+            expect(done, 0, out=r"true '?a\?\[2Jb c\?\?d")
         row = json.loads(cli("runs", "--json", **here).stdout)
         assert row["argv"][1] == "a\x1b[2Jb\nc\u009bd", row
 
