@@ -100,7 +100,7 @@ static pawl_err find_places(struct authority *authority, struct pawl_errmsg *msg
 static pawl_err take_lock(struct authority *authority, struct pawl_errmsg *msg)
 {
     char path[PAWL_AUTHORITY_PATH_BYTES];
-    pawl_err err = join(path, authority->dir, "lock", msg);
+    pawl_err err = join(path, authority->dir, PAWL_AUTHORITY_LOCK, msg);
     if (pawl_failed(err)) {
         return err;
     }
@@ -109,6 +109,9 @@ static pawl_err take_lock(struct authority *authority, struct pawl_errmsg *msg)
         return from_errno(path, msg);
     }
     if (flock(authority->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        /* For whoever asks it and hears nothing; it does without where the disk is full. */
+        (void)(ftruncate(authority->lock_fd, 0) == 0 &&
+               dprintf(authority->lock_fd, "%d\n", (int)getpid()) > 0);
         return PAWL_OK;
     }
     if (errno != EWOULDBLOCK) {

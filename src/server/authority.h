@@ -15,6 +15,7 @@
 #define PAWL_AUTHORITY_DIR    "authority"
 #define PAWL_AUTHORITY_SOCKET "authority.sock"
 #define PAWL_AUTHORITY_MARK   "limits"
+#define PAWL_AUTHORITY_LOCK   "lock" /* holds the number of the process that has it */
 
 enum { PAWL_AUTHORITY_IDLE_MS = 60 * 1000, PAWL_AUTHORITY_PATH_BYTES = 4096 };
 

@@ -17,19 +17,30 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/money.h"
 #include "server/authority.h"
 #include "server/wire.h"
 
-enum { TRY_MS = 10, FAILURES_MAX = 2, READ_BYTES = 16384, ENVIRONMENT_MAX = 64, WHY_BYTES = 400 };
+enum {
+    TRY_MS = 10,
+    TRY_MS_MAX = 250,
+    FAILURES_MAX = 2,
+    READ_BYTES = 16384,
+    ENVIRONMENT_MAX = 64,
+    WHY_BYTES = 400
+};
 
 static int64_t boot_ms(void)
 {
@@ -142,8 +153,29 @@ static void read_words(int fd, char out[static WHY_BYTES])
     }
 }
 
+/* The process that waits for the authority's word. One that takes too long is left behind: it is
+ * only this one that is ended, and the authority goes on with its start. */
+static pid_t await(pid_t pid, int64_t deadline_ms, int *ret_status)
+{
+    int fd = pidfd_open(pid, 0);
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    int64_t left_ms = pawl_max_i64(deadline_ms - boot_ms(), TRY_MS);
+    if (fd >= 0 && poll(&polled, 1, (int)left_ms) == 0) {
+        (void)kill(pid, SIGKILL);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    pid_t ended = 0;
+    do {
+        ended = waitpid(pid, ret_status, 0);
+    } while (ended < 0 && errno == EINTR);
+    return ended;
+}
+
 /* Comes back when one listens, or another is on its way. false: this one could not, and why. */
-static bool start(const struct pawl_contact *contact, char ret_why[static WHY_BYTES])
+static bool
+start(const struct pawl_contact *contact, int64_t deadline_ms, char ret_why[static WHY_BYTES])
 {
     int status = 0;
     int collects = 0;
@@ -153,10 +185,7 @@ static bool start(const struct pawl_contact *contact, char ret_why[static WHY_BY
     }
     int stderr_fd = memfd_create("why", MFD_CLOEXEC);
     pid_t pid = spawn(contact, stderr_fd);
-    pid_t ended = 0;
-    do {
-        ended = pid > 0 ? waitpid(pid, &status, 0) : -1;
-    } while (ended < 0 && pid > 0 && errno == EINTR);
+    pid_t ended = pid > 0 ? await(pid, deadline_ms, &status) : -1;
     if (collects != 0) {
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     }
@@ -173,7 +202,15 @@ static bool start(const struct pawl_contact *contact, char ret_why[static WHY_BY
 
 /* --- One request --------------------------------------------------------------------------- */
 
-static pawl_err connect_to(const struct pawl_contact *contact, int *ret_fd)
+/* Where as many wait as may, connecting waits, too; and where what is sent is not read. */
+static void set_patience(int fd, int64_t deadline_ms)
+{
+    int64_t left_ms = pawl_max_i64(deadline_ms - boot_ms(), 1);
+    struct timeval left = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left));
+}
+
+static pawl_err connect_to(const struct pawl_contact *contact, int64_t deadline_ms, int *ret_fd)
 {
     char dir[PAWL_AUTHORITY_PATH_BYTES];
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -185,11 +222,14 @@ static pawl_err connect_to(const struct pawl_contact *contact, int *ret_fd)
                    PAWL_AUTHORITY_SOCKET);
     pawl_err err = PAWL_ERR(UNREACHABLE);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        set_patience(fd, deadline_ms);
+    }
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0) {
         *ret_fd = fd;
         err = PAWL_OK;
     } else if (fd >= 0) {
-        err = errno == EACCES ? PAWL_ERR(PERMISSION) : err;
+        err = errno == EACCES ? PAWL_ERR(PERMISSION) : errno == EAGAIN ? PAWL_ERR(TIMEOUT) : err;
         (void)close(fd);
     }
     (void)close(dir_fd);
@@ -220,16 +260,16 @@ static pawl_err read_all(int fd, int64_t deadline_ms, struct pawl_buf *out)
     }
 }
 
-static bool send_all(int fd, struct pawl_slice bytes)
+static pawl_err send_all(int fd, struct pawl_slice bytes)
 {
     while (bytes.bytes > 0) {
         ssize_t sent = send(fd, bytes.data, bytes.bytes, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR) {
-            return false;
+            return errno == EAGAIN ? PAWL_ERR(TIMEOUT) : PAWL_ERR(UNREACHABLE);
         }
         bytes = pawl_slice_sub(bytes, sent > 0 ? (size_t)sent : 0, bytes.bytes);
     }
-    return true;
+    return PAWL_OK;
 }
 
 /* "HTTP/1.1 200 OK" and the body. An answer that broke off is told from a whole one by its
@@ -275,13 +315,16 @@ static pawl_err send_once(const struct pawl_contact *contact,
                           struct pawl_contact_answer *answer)
 {
     int fd = -1;
-    pawl_err err = connect_to(contact, &fd);
+    pawl_err err = connect_to(contact, deadline_ms, &fd);
     if (pawl_failed(err)) {
         return err;
     }
     struct pawl_buf text;
     pawl_buf_init(&text, PAWL_WIRE_BYTES_MAX);
-    err = send_all(fd, request) ? read_all(fd, deadline_ms, &text) : PAWL_ERR(UNREACHABLE);
+    err = send_all(fd, request);
+    if (pawl_ok(err)) {
+        err = read_all(fd, deadline_ms, &text);
+    }
     if (pawl_ok(err)) {
         err = take_answer(pawl_buf_slice(&text), answer);
     }
@@ -290,12 +333,37 @@ static pawl_err send_once(const struct pawl_contact *contact,
     return err;
 }
 
+/* Who has the lock, as it says in it; 0: nobody, or it cannot be told. */
+static pid_t holder(const struct pawl_contact *contact)
+{
+    char path[PAWL_AUTHORITY_PATH_BYTES];
+    char text[24];
+    uint64_t pid = 0;
+    int fd = path_of(contact, PAWL_AUTHORITY_LOCK, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return 0;
+    }
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ssize_t bytes = held ? pread(fd, text, sizeof(text), 0) : 0;
+    (void)close(fd);
+    struct pawl_slice rest = pawl_slice_of(text, bytes > 0 ? (size_t)bytes : 0);
+    return pawl_slice_to_u64(pawl_slice_cut(&rest, '\n'), &pid) && pid <= INT32_MAX ? (pid_t)pid
+                                                                                    : 0;
+}
+
 static void tell_failure(const struct pawl_contact *contact,
                          pawl_err err,
                          const char *why_not_started,
                          struct pawl_errmsg *msg)
 {
-    if (err.code == PAWL_ERR_PERMISSION) {
+    pid_t pid = err.code == PAWL_ERR_TIMEOUT ? holder(contact) : 0;
+    if (pid > 0) {
+        pawl_errmsg_set(msg,
+                        "the authority that holds the limits, process %d, does not answer: it is "
+                        "suspended, or its disk is. 'kill -9 %d' loses nothing; who asks next "
+                        "starts another",
+                        (int)pid, (int)pid);
+    } else if (err.code == PAWL_ERR_PERMISSION) {
         pawl_errmsg_set(msg,
                         "the authority that holds the limits is somebody else's: permission denied "
                         "for %.300s/" PAWL_AUTHORITY_DIR,
@@ -328,15 +396,17 @@ pawl_err pawl_contact_send(const struct pawl_contact *contact,
     pawl_err err = PAWL_ERR(MEMORY);
     bool tried = false;
     int failures = 0;
+    int wait_ms = TRY_MS;
     char why[WHY_BYTES] = "";
     while (!request.overflowed && failures < FAILURES_MAX) {
         err = send_once(contact, pawl_buf_slice(&request), deadline_ms, answer);
         if (err.code != PAWL_ERR_UNREACHABLE || (tried && boot_ms() >= deadline_ms)) {
             break;
         }
-        failures += start(contact, why) ? 0 : 1;
+        failures += start(contact, deadline_ms, why) ? 0 : 1;
         if (tried) { /* another one is starting, or it cannot: that takes a moment to show */
-            (void)poll(NULL, 0, TRY_MS);
+            (void)poll(NULL, 0, wait_ms);
+            wait_ms = (int)pawl_min_i64(2 * (int64_t)wait_ms, TRY_MS_MAX);
         }
         tried = true;
     }

@@ -70,6 +70,7 @@ static void forget_signals(void)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGQUIT, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* who waits for its word may be gone */
 }
 
 /* --- The word ------------------------------------------------------------------------------ */

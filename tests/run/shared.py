@@ -576,6 +576,30 @@ def not_to_be_seen(world):
         assert stand(world)["spent"] == 0
 
 
+def hangs(world):
+    """An authority that is there and hears nothing is told of, with what to do about it, and nobody
+    waits for it for ever, also where as many wait as can."""
+    with limits(world, ["--usd", "0.5", "--per", "day"]), contextlib.ExitStack() as stack:
+        pid = authority_pid(world)
+        process = stack.enter_context(os.fdopen(os.pidfd_open(pid)))
+        signal.pidfd_send_signal(process.fileno(), signal.SIGSTOP)
+        folder = os.open(os.path.join(world.data, "authority"), os.O_RDONLY)
+        stack.callback(os.close, folder)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+                peer.setblocking(False)
+                peer.connect(f"/proc/self/fd/{folder}/authority.sock")
+        run = world.start([], "say:started")
+        done = world.tell("limit")
+        status, stdout, stderr = finish(run)
+        assert (done.returncode, status, stdout) == (3, 125, ""), (done, status, stderr)
+        for text in (done.stderr, stderr):
+            assert f"process {pid}, does not answer" in text and f"kill -9 {pid}" in text, text
+        signal.pidfd_send_signal(process.fileno(), signal.SIGKILL)  # as it says
+        assert stand(world)["limit"] == USD // 2
+
+
 def verified_alive(world):
     """Its ledger is verified while it lends, from a copy that is gone afterwards."""
     world.provider.control(default={"reply_tokens": 150})
@@ -647,6 +671,7 @@ def tests(_world):
         ("a limit of tool calls", tool_calls),
         ("without limits nobody is started", nobody_is_started),
         ("limits that cannot be seen", not_to_be_seen),
+        ("an authority that hangs", hangs),
         ("its ledger is verified while it works", verified_alive),
         ("an idle authority ends", idle),
     )
