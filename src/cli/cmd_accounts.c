@@ -117,6 +117,7 @@ static int run_accounts(const struct pawl_cli_call *call)
     if (!pawl_cli_has(call, OPTION_JSON)) {
         listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
     }
+    pawl_cli_settle_before(call, pawl_cli_value(call, OPTION_DATA_DIR));
     pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &dir, &msg);
     if (pawl_ok(err)) {
         err = pawl_accounts_each(&dir, show, &listing, &msg);

@@ -157,6 +157,7 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
     if (listing.count == 0) {
         puts("no run is live");
     }
+    pawl_cli_settle_before(call, pawl_cli_value(call, OPTION_DATA_DIR));
     err = pawl_cli_print_windows(dir, "\n", &msg);
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);

@@ -83,6 +83,21 @@ pawl_err pawl_cli_settle_all(const struct pawl_cli_call *call,
                : pawl_settle_all(dir, history, tell_trouble, &copy, msg);
 }
 
+void pawl_cli_settle_before(const struct pawl_cli_call *call, const char *data_dir)
+{
+    struct pawl_datadir dir;
+    struct pawl_history *history = NULL;
+    struct pawl_errmsg msg = {""};
+    struct pawl_errmsg ignored;
+    if (pawl_cli_open_history(call, data_dir, &dir, &history) != PAWL_EXIT_OK || history == NULL) {
+        return;
+    }
+    if (pawl_failed(pawl_cli_settle_all(call, &dir, history, &msg))) {
+        fprintf(stderr, "pawl %s: %s\n", call->command->name, msg.text);
+    }
+    (void)pawl_failed(pawl_history_close(history, &ignored)); /* It was only read. */
+}
+
 void pawl_cli_settle_run(const struct pawl_cli_call *call,
                          const struct pawl_datadir *dir,
                          struct pawl_history *history,

@@ -34,6 +34,9 @@ PAWL_MUST_CHECK pawl_err pawl_cli_settle_all(const struct pawl_cli_call *call,
                                              const struct pawl_datadir *dir,
                                              struct pawl_history *history,
                                              struct pawl_errmsg *msg);
+/* Before something is shown in which a run that was killed may have its part. What cannot be done
+ * is told, and no reason not to go on. */
+void pawl_cli_settle_before(const struct pawl_cli_call *call, const char *data_dir);
 void pawl_cli_settle_run(const struct pawl_cli_call *call,
                          const struct pawl_datadir *dir,
                          struct pawl_history *history,

@@ -179,6 +179,8 @@ static void reserve(struct pawl_model_call *call)
 {
     struct pawl_buf *note = &call->store.note;
     pawl_buf_reset(note);
+    call->on_record =
+        call->subscription != NULL && pawl_subscription_has_windows(call->subscription);
     pawl_note_reserve(call, note);
     struct pawl_command command = {
         .type = PAWL_COMMAND_RESERVE,

@@ -170,6 +170,7 @@ struct pawl_model_call {
     bool resumes;                    /* ASKING: until its window begins anew */
     enum pawl_question_kind gate;    /* ASKING: what about, where it is not for more */
     struct pawl_subscription *subscription; /* it goes out on; NULL: not known */
+    bool on_record;                         /* its hold says so, and counts on its windows */
     struct pawl_quota_amount quota_before;  /* booked on that account when it went out, … */
     int64_t quota_us;                       /* … and when that was */
     uint32_t told_count;                    /* windows that its head told of, taken at its end */

@@ -6,6 +6,7 @@
  * Texts that come from outside are cut, so that a note always fits in PAWL_METADATA_BYTES_MAX;
  * a note that would not fit all the same is left out whole, which the buffer's flag shows.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -13,7 +14,7 @@
 #include "base/json.h"
 #include "gateway/gateway_priv.h"
 
-enum { MODEL_BYTES_MAX = 128, PROVIDER_BYTES_MAX = 64, LINES_MAX = 24 };
+enum { MODEL_BYTES_MAX = 128, PROVIDER_BYTES_MAX = 64, LINES_MAX = 24, ACCOUNT_BYTES = 17 };
 
 static const char *const end_names[] = {
     [PAWL_END_COMPLETE] = "complete",
@@ -95,6 +96,11 @@ void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "estimator", PAWL_ESTIMATOR_VERSION);
     if (call->priced) {
         member_price(&writer, &call->price);
+    }
+    if (call->on_record) {
+        char account[ACCOUNT_BYTES];
+        (void)snprintf(account, sizeof(account), "%016" PRIx64, call->subscription->id);
+        pawl_json_member_str(&writer, "account", account);
     }
     pawl_json_object_end(&writer);
     finish(out);

@@ -106,11 +106,13 @@ int64_t pawl_quota_used_bp(const struct pawl_quota *quota, const struct pawl_quo
 static void begin_anew(const struct pawl_quota *quota, struct pawl_quota_window *window)
 {
     window->told_us = pawl_min_i64(window->told_us, window->resets_at_s * PAWL_US_PER_SECOND);
+    window->ended_at_s = window->resets_at_s;
     window->resets_at_s = 0;
     window->resets_guessed = false;
     window->told_bp = 0;
     window->refused = false;
     window->contained = quota->booked;
+    window->unsure = false;
 }
 
 /* What was guessed by a clock that has been put back since is guessed once more: no window lasts
@@ -214,12 +216,13 @@ static void take_share(struct pawl_quota *quota,
         contained.tokens = pawl_min_i64(contained.tokens, news->booked_before.tokens);
     }
     bool same = same_window(window, told);
-    if (same && told->has_share) {
+    if (same && told->has_share && !window->unsure) {
         learn(window, contained, told->used_bp);
     }
     if (!same || told->has_share) {
         window->told_bp = told->used_bp;
         window->contained = contained;
+        window->unsure = false;
     }
     if (!same || told->resets_at_s > 0) {
         window->resets_at_s = told->resets_at_s;
@@ -263,6 +266,46 @@ void pawl_quota_apply(struct pawl_quota *quota, const struct pawl_quota_news *ne
     if (news->told_count > 0) {
         quota->seen_us = news->now_us;
         (void)pawl_quota_roll(quota, news->now_us); /* It may tell of one that is over. */
+    }
+}
+
+/* Whether it has to be added to the window. One that is closed was opened by it, if it would not be
+ * over by now. */
+static bool is_due(struct pawl_quota_window *window, int64_t at_us, int64_t now_us)
+{
+    int64_t end_s = at_us / PAWL_US_PER_SECOND + window->length_s;
+    if (window->told_us >= at_us || window->ended_at_s > at_us / PAWL_US_PER_SECOND) {
+        return false; /* Its provider knew, or it was in the one before. */
+    }
+    bool over = end_s <= now_us / PAWL_US_PER_SECOND;
+    if (window->resets_at_s > 0) {
+        /* One that was only guessed to have begun later may have begun with it. */
+        return window->resets_at_s <= end_s || (window->resets_guessed && !over);
+    }
+    if (over) {
+        return false;
+    }
+    if (window->told_bp == 0 && !window->refused) {
+        window->resets_at_s = end_s;
+        window->resets_guessed = true;
+    }
+    return true;
+}
+
+void pawl_quota_book_late(struct pawl_quota *quota,
+                          struct pawl_quota_amount amount,
+                          int64_t at_us,
+                          int64_t now_us)
+{
+    (void)pawl_quota_roll(quota, now_us);
+    add(&quota->booked, amount);
+    for (uint32_t i = 0; i < quota->window_count; i++) {
+        struct pawl_quota_window *window = &quota->windows[i];
+        if (is_due(window, at_us, now_us)) {
+            window->unsure = true;
+        } else {
+            add(&window->contained, amount); /* Q1 */
+        }
     }
 }
 

@@ -35,6 +35,7 @@ struct pawl_quota_window {
     int64_t length_s;
     int64_t resets_at_s; /* 0: not known, or it begins with the next use */
     bool resets_guessed; /* not told: its first use and its length */
+    int64_t ended_at_s;  /* the one before it; 0: not known */
     /* As it was told; told_us 0: never. */
     int64_t told_us; /* what it speaks of (Q2) */
     int64_t told_bp;
@@ -44,6 +45,8 @@ struct pawl_quota_window {
     /* What was booked while so much of the window went. */
     struct pawl_quota_amount learned;
     int64_t learned_bp;
+    bool unsure; /* since the last answer something was booked that nobody confirmed: nothing is
+                  * learned from the next one */
     /* Set by hand: the whole window, where nobody tells of it. */
     uint16_t unit; /* USD_MICROCENTS or TOKENS; 0: not set */
     int64_t limit;
@@ -60,6 +63,7 @@ struct pawl_quota {
 struct pawl_quota_news {
     int64_t now_us;
     struct pawl_quota_amount booked; /* by a call that ended */
+    bool on_record;                  /* the ledger says of that call which account it was on */
     uint32_t told_count;             /* by the head of an answer */
     const struct pawl_vendor_window *told;
     int64_t told_us; /* what it speaks of */
@@ -72,6 +76,12 @@ struct pawl_quota_news {
 /* Windows whose reset is past begin anew. true: one did. */
 bool pawl_quota_roll(struct pawl_quota *quota, int64_t now_us);
 void pawl_quota_apply(struct pawl_quota *quota, const struct pawl_quota_news *news);
+/* Books what was used at an earlier time, and that nobody confirmed: in the windows that were open
+ * then and have not been told of since. */
+void pawl_quota_book_late(struct pawl_quota *quota,
+                          struct pawl_quota_amount amount,
+                          int64_t at_us,
+                          int64_t now_us);
 /* Sets a window by hand, or (`unit` 0) takes that back; one that was never told goes then. false:
  * there is no room for another. */
 PAWL_MUST_CHECK bool

@@ -77,6 +77,7 @@ void pawl_quota_gate_booked(struct pawl_model_call *call, int64_t microcents, in
     }
     struct pawl_quota_news news = {
         .booked = {.microcents = microcents, .tokens = tokens},
+        .on_record = call->on_record,
         .told = call->told,
         .told_count = call->told_count,
         .told_us = pawl_gateway_now_us(gateway),

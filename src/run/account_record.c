@@ -96,6 +96,9 @@ static void put_window(struct pawl_json_writer *writer, const struct pawl_quota_
     pawl_json_member_i64(writer, "length_s", window->length_s);
     pawl_json_member_i64(writer, "resets_at_s", window->resets_at_s);
     pawl_json_member_bool(writer, "resets_guessed", window->resets_guessed);
+    if (window->ended_at_s > 0) {
+        pawl_json_member_i64(writer, "ended_at_s", window->ended_at_s);
+    }
     pawl_json_member_i64(writer, "told_us", window->told_us);
     pawl_json_member_i64(writer, "told_bp", window->told_bp);
     pawl_json_member_bool(writer, "has_status", window->has_status);
@@ -103,11 +106,27 @@ static void put_window(struct pawl_json_writer *writer, const struct pawl_quota_
     put_amount(writer, "contained", window->contained);
     put_amount(writer, "learned", window->learned);
     pawl_json_member_i64(writer, "learned_bp", window->learned_bp);
+    if (window->unsure) {
+        pawl_json_member_bool(writer, "unsure", true);
+    }
     if (window->unit != 0) {
         pawl_json_member_str(writer, "unit", pawl_unit_name(window->unit));
         pawl_json_member_i64(writer, "limit", window->limit);
     }
     pawl_json_object_end(writer);
+}
+
+static void put_runs(struct pawl_json_writer *writer, const struct pawl_account_record *record)
+{
+    pawl_json_key(writer, "runs");
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < record->run_count; i++) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "run", record->runs[i].id);
+        put_amount(writer, "booked", record->runs[i].booked);
+        pawl_json_object_end(writer);
+    }
+    pawl_json_array_end(writer);
 }
 
 void pawl_account_record_write(const struct pawl_account_record *record, struct pawl_buf *out)
@@ -135,6 +154,7 @@ void pawl_account_record_write(const struct pawl_account_record *record, struct 
         put_window(&writer, &record->quota.windows[i]);
     }
     pawl_json_array_end(&writer);
+    put_runs(&writer, record);
     pawl_json_object_end(&writer);
 }
 
@@ -179,6 +199,7 @@ static struct pawl_quota_window read_window(const struct pawl_json *json, uint32
         .length_s = count_of(json, node, "length_s"),
         .resets_at_s = pawl_min_i64(count_of(json, node, "resets_at_s"), INT32_MAX * INT64_C(4)),
         .resets_guessed = flag_of(json, node, "resets_guessed"),
+        .ended_at_s = count_of(json, node, "ended_at_s"),
         .told_us = count_of(json, node, "told_us"),
         .told_bp = share_of(json, node, "told_bp"),
         .has_status = flag_of(json, node, "has_status"),
@@ -186,6 +207,7 @@ static struct pawl_quota_window read_window(const struct pawl_json *json, uint32
         .contained = amount_of(json, node, "contained"),
         .learned = amount_of(json, node, "learned"),
         .learned_bp = share_of(json, node, "learned_bp"),
+        .unsure = flag_of(json, node, "unsure"),
         .limit = count_of(json, node, "limit"),
     };
     uint32_t unit = pawl_json_get(json, node, "unit");
@@ -197,6 +219,21 @@ static struct pawl_quota_window read_window(const struct pawl_json *json, uint32
     (void)pawl_slice_copy_str(pawl_json_string_raw(json, pawl_json_get(json, node, "window")),
                               window.name, sizeof(window.name));
     return window;
+}
+
+static void read_runs(const struct pawl_json *json, struct pawl_account_record *record)
+{
+    uint32_t list = pawl_json_get(json, 0, "runs");
+    uint32_t node = list != PAWL_JSON_NONE ? pawl_json_first(json, list) : list;
+    for (; node != PAWL_JSON_NONE && record->run_count < PAWL_ACCOUNT_RUNS_MAX;
+         node = pawl_json_next(json, node)) {
+        struct pawl_account_run *run = &record->runs[record->run_count];
+        if (pawl_slice_copy_str(pawl_json_string_raw(json, pawl_json_get(json, node, "run")),
+                                run->id, sizeof(run->id))) {
+            run->booked = amount_of(json, node, "booked");
+            record->run_count++;
+        }
+    }
 }
 
 static bool read_record(const struct pawl_json *json, struct pawl_account_record *record)
@@ -219,6 +256,7 @@ static bool read_record(const struct pawl_json *json, struct pawl_account_record
     text_of(json, "same_as", record->same_as, sizeof(record->same_as));
     record->quota.booked = amount_of(json, 0, "booked");
     record->quota.seen_us = count_of(json, 0, "seen_us");
+    read_runs(json, record);
     uint32_t node = pawl_json_first(json, pawl_json_get(json, 0, "windows"));
     for (; node != PAWL_JSON_NONE && record->quota.window_count < PAWL_VENDOR_WINDOWS_MAX;
          node = pawl_json_next(json, node)) {

@@ -27,7 +27,7 @@
 #include "base/prng.h"
 
 enum {
-    FILE_BYTES_MAX = 16 * 1024,
+    FILE_BYTES_MAX = 32 * 1024,
     ACCOUNTS_MAX = 256,
     LOCK_TRIES = 100, /* … */
     LOCK_TRY_NS = 2000000
@@ -377,6 +377,9 @@ pawl_err pawl_accounts_join(const struct pawl_datadir *dir,
     bool known = pawl_ok(read_one(dir, to, &record, &ignored));
     if (known) {
         join(&record, &old);
+        for (uint32_t i = 0; i < old.run_count; i++) {
+            pawl_account_note_run(dir, &record, old.runs[i].id, old.runs[i].booked);
+        }
     } else {
         record = old;
     }
@@ -385,6 +388,7 @@ pawl_err pawl_accounts_join(const struct pawl_datadir *dir,
     err = write_one(dir, &record, msg);
     if (pawl_ok(err)) {
         old.quota = (struct pawl_quota){.window_count = 0};
+        old.run_count = 0;
         err = write_one(dir, &old, msg);
     }
     (void)close(lock_fd);

@@ -35,6 +35,15 @@ enum pawl_billing_mode {
     PAWL_BILLING_MODE_COUNT
 };
 
+enum { PAWL_ACCOUNT_RUNS_MAX = 64 };
+
+/* What a run has booked on the account, for whoever settles it when it was killed (account_late.c).
+ * Kept with what it was booked on, in one file, so that both are there or neither is. */
+struct pawl_account_run {
+    char id[PAWL_RUN_ID_BYTES];
+    struct pawl_quota_amount booked; /* by calls of which its ledger says that they were on it */
+};
+
 struct pawl_account_record {
     char id[PAWL_ACCOUNT_ID_BYTES];
     char name[PAWL_ACCOUNT_NAME_BYTES];     /* "": none was given */
@@ -44,6 +53,8 @@ struct pawl_account_record {
     enum pawl_billing detected;
     enum pawl_billing_mode mode;
     struct pawl_quota quota;
+    uint32_t run_count;
+    struct pawl_account_run runs[PAWL_ACCOUNT_RUNS_MAX]; /* the oldest first */
 };
 
 /* The key of the ids; made where there is none yet. */
@@ -95,6 +106,24 @@ struct pawl_account_stamp {
     struct timespec changed;
 };
 struct pawl_account_stamp pawl_accounts_stamp(const struct pawl_datadir *dir, const char *id);
+
+/* --- account_late.c
+ * ---------------------------------------------------------------------------------- */
+
+/* Adds to what the run has booked, as it is written down. Runs that have ended are dropped where a
+ * new one comes. */
+void pawl_account_note_run(const struct pawl_datadir *dir,
+                           struct pawl_account_record *record,
+                           const char *run_id,
+                           struct pawl_quota_amount booked);
+/* Books what the ledger of a run that was killed says of calls, and the run did not. The history
+ * has all of it. May be repeated: it is booked once. */
+struct pawl_history;
+PAWL_MUST_CHECK pawl_err pawl_accounts_settle(const struct pawl_datadir *dir,
+                                              struct pawl_history *history,
+                                              const char *run_id,
+                                              int64_t now_us,
+                                              struct pawl_errmsg *msg);
 
 /* What it is taken for: as a person said, else as it was seen. */
 enum pawl_billing pawl_account_billing(const struct pawl_account_record *record);

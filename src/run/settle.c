@@ -26,6 +26,7 @@
 #include "gateway/gateway.h"
 #include "history/history.h"
 #include "run/account.h"
+#include "run/accounts.h"
 #include "run/agents.h"
 #include "run/control.h"
 #include "run/lending.h"
@@ -117,6 +118,26 @@ static pawl_err feed(const struct pawl_datadir *dir,
         journal->ops->close(journal);
     }
     pawl_free(feeding.scratch);
+    return err;
+}
+
+/* What it did not come to book on the windows of its accounts. */
+static pawl_err book_on_accounts(const struct pawl_datadir *dir,
+                                 const struct pawl_rundir *run,
+                                 struct pawl_errmsg *msg)
+{
+    char path[PAWL_PATH_BYTES];
+    struct pawl_history *history = NULL;
+    struct pawl_errmsg ignored;
+    const struct pawl_clock clock = pawl_clock_os();
+    pawl_err err = pawl_datadir_path(dir, "history.db", path, msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_open(path, NULL, &history, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_accounts_settle(dir, history, run->id, clock.real_us(clock.arg), msg);
+        (void)pawl_failed(pawl_history_close(history, &ignored)); /* It was only read. */
+    }
     return err;
 }
 
@@ -316,6 +337,9 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     }
     if (pawl_ok(err) && behind) {
         err = feed(dir, run, &last_op, msg);
+    }
+    if (pawl_ok(err) && !ended) {
+        err = book_on_accounts(dir, run, msg);
     }
     if (pawl_ok(err) && !ended) {
         pawl_rundir_unlink(run, PAWL_CONTROL_SOCKET);

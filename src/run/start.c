@@ -421,7 +421,7 @@ pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg)
         err = open_ledger(run, msg);
     }
     if (pawl_ok(err)) {
-        pawl_windows_open(&run->windows, &run->dir, run->options->billing);
+        pawl_windows_open(&run->windows, &run->dir, run->rundir.id, run->options->billing);
         /* Whoever saw the line, or the agent, may speak to the run: what comes before the loop
          * turns waits in the socket's line. */
         open_control(run);

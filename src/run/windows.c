@@ -12,10 +12,11 @@
 
 void pawl_windows_open(struct pawl_windows *windows,
                        const struct pawl_datadir *dir,
+                       const char *run_id,
                        enum pawl_billing_mode mode)
 {
     struct pawl_errmsg msg;
-    *windows = (struct pawl_windows){.dir = dir, .mode = mode};
+    *windows = (struct pawl_windows){.dir = dir, .run_id = run_id, .mode = mode};
     windows->key_kept = pawl_ok(pawl_accounts_key(dir, &windows->key, &msg));
     if (!windows->key_kept) {
         pawl_random_bytes(&windows->key, sizeof(windows->key));
@@ -76,9 +77,11 @@ static void keep_to_itself(const struct pawl_windows *windows,
 /* --- Writing --------------------------------------------------------------------------------- */
 
 struct change {
+    const struct pawl_windows *windows;
     const struct pawl_subscription *subscription;
     const struct pawl_quota_news *news;
     struct pawl_quota_amount unkept;
+    struct pawl_quota_amount on_record; /* part of that, and of the news */
 };
 
 static pawl_err
@@ -91,8 +94,20 @@ on_change(void *arg, struct pawl_account_record *record, bool *ret_write, struct
     record->detected = change->subscription->detected;
     pawl_quota_apply(&record->quota, &earlier);
     pawl_quota_apply(&record->quota, change->news);
+    if (change->on_record.microcents > 0 || change->on_record.tokens > 0) {
+        pawl_account_note_run(change->windows->dir, record, change->windows->run_id,
+                              change->on_record);
+    }
     *ret_write = true;
     return PAWL_OK;
+}
+
+static void add(struct pawl_quota_amount *sum, struct pawl_quota_amount more)
+{
+    sum->microcents += pawl_min_i64(more.microcents, PAWL_AMOUNT_MAX);
+    sum->tokens += pawl_min_i64(more.tokens, PAWL_AMOUNT_MAX);
+    sum->microcents = pawl_min_i64(sum->microcents, PAWL_AMOUNT_MAX);
+    sum->tokens = pawl_min_i64(sum->tokens, PAWL_AMOUNT_MAX);
 }
 
 /* Writes down what happened, and what could not be written before. */
@@ -105,17 +120,21 @@ static void keep(struct pawl_windows *windows,
     struct pawl_errmsg msg;
     struct pawl_account_record record;
     struct pawl_quota_amount *unkept = &windows->used[place].unkept;
-    struct change change = {.subscription = subscription, .news = news, .unkept = *unkept};
+    struct pawl_quota_amount *on_record = &windows->used[place].unkept_on_record;
+    struct change change = {
+        .windows = windows, .subscription = subscription, .news = news, .unkept = *unkept};
+    change.on_record = *on_record;
+    if (news->on_record) {
+        add(&change.on_record, news->booked);
+    }
     pawl_account_id_text(subscription->id, id);
     if (pawl_failed(pawl_accounts_change(windows->dir, id, on_change, &change, &record, &msg))) {
-        unkept->microcents += pawl_min_i64(news->booked.microcents, PAWL_AMOUNT_MAX);
-        unkept->tokens += pawl_min_i64(news->booked.tokens, PAWL_AMOUNT_MAX);
-        unkept->microcents = pawl_min_i64(unkept->microcents, PAWL_AMOUNT_MAX);
-        unkept->tokens = pawl_min_i64(unkept->tokens, PAWL_AMOUNT_MAX);
+        add(unkept, news->booked);
+        *on_record = change.on_record;
         keep_to_itself(windows, subscription, news);
         return;
     }
-    *unkept = (struct pawl_quota_amount){.tokens = 0};
+    *unkept = *on_record = (struct pawl_quota_amount){.tokens = 0};
     windows->used[place].stamp = pawl_accounts_stamp(windows->dir, id);
     adopt(windows, &record, subscription);
 }

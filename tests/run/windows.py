@@ -4,6 +4,8 @@ provider corrects, the reset, and what a person says of an account.
 """
 import json
 import os
+import pathlib
+import subprocess
 import time
 
 from world import PATIENCE_S, expect_line, finish
@@ -87,8 +89,24 @@ def shared(world):
     assert "work" in shown and "(in 4h 59m)" in shown or "(in 5h)" in shown, shown
 
 
+def booked(world):
+    """In tokens, on the only account, to the last one: shares are rounded."""
+    file, = pathlib.Path(world.data, "accounts").glob("*.json")
+    return json.loads(file.read_text())["booked"]["tokens"]
+
+
+def in_the_air(world, *steps):
+    """A run whose pawl is killed with one call under way, after some steps."""
+    process = world.start([], *steps, "part:2000", "say:open", "wait", env=KEY)
+    expect_line(process, "first")
+    expect_line(process, "open")
+    process.kill()
+    finish(process)
+
+
 def killed(world):
-    """What a run used that is killed -9 stays used, and the next one knows."""
+    """What a run used that is killed -9 stays used, and the call that it had in the air is booked
+    by who settles it, at what was held, once."""
     world.provider.control(default={"reply_tokens": 100}, queue=[{}, {}, {"hang_after": 2}])
     add(world, "--window", "5h=1M")
     process = world.start([], "call", "call", "say:two", "listen", "part:2000", "wait", env=KEY)
@@ -102,10 +120,69 @@ def killed(world):
         expect_line(process, word)
     process.kill()
     finish(process)
-    assert window(world) == before, (before, window(world))
+    run, = world.runs()
+    after = window(world)
+    spent = run["spent"]["tokens"]["amount"]
+    assert spent > 2000 + 1_000_000 - left, (run, left)  # the third at what was held
+    assert booked(world) == spent and after["used_bp"] == -(-spent // 100), (after, spent)
+    assert after["resets_at_ms"] == before["resets_at_ms"], (before, after)
+    assert world.runs() == [run] and window(world) == after and booked(world) == spent
     status, _, _ = world.run([], "call", env=KEY)
     assert status == 0
-    assert window(world)["used_bp"] > before["used_bp"]
+    assert window(world)["used_bp"] > after["used_bp"]
+
+
+def settled_once(world):
+    """Settlers that are killed at any moment, and several at once, book the same call once; and one
+    that is the first ever on its account begins its window."""
+    add(world, "--window", "5h=1M")
+    for turn in range(6):
+        before = booked(world)
+        world.provider.control(queue=[{}] * (turn % 2) + [{"hang_after": 2}])
+        in_the_air(world, *["call"] * (turn % 2))
+        for milliseconds in range(1, 16, 2):
+            world.tell_and_kill((milliseconds + turn) / 1000, "runs")
+        readers = [subprocess.Popen([world.pawl, *words, "--data-dir", world.data],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                   for words in (("runs",), ("show", "last"), ("runs", "--json"), ("accounts",))]
+        for reader in readers:
+            _, stderr = reader.communicate(timeout=PATIENCE_S)
+            assert reader.returncode == 0, stderr
+        run = world.runs()[0]
+        assert run["reason"] == "killed" and run["unconfirmed"]["amount"] > 0, run
+        assert booked(world) - before == run["spent"]["tokens"]["amount"], (before, run)
+        reset = window(world)["resets_at_ms"]
+        # As if its settler had died before its last word.
+        sum_now = booked(world)
+        pathlib.Path(world.data, "runs", run["run"], "lock").write_text("open\n")
+        assert world.runs()[0]["spent"] == run["spent"] and booked(world) == sum_now
+        assert world.tell("verify", "last").returncode == 0
+    assert abs(reset - 5 * 3_600_000 - world.runs()[-1]["started_ms"]) < 60_000, reset
+
+
+def told_since(world):
+    """What a provider has told after the call went out has it in it."""
+    world.provider.control(queue=[{"headers": told("0.40")}, {"hang_after": 2}])
+    add(world, "--window", "5h=10K")
+    in_the_air(world, "call")
+    world.provider.control(queue=[{"headers": told("0.60")}])
+    assert world.run([], "call", env=KEY)[0] == 0
+    assert window(world)["used_bp"] == 6000
+    assert [run["reason"] for run in world.runs()] == ["completed", "killed"]
+    assert window(world)["used_bp"] == 6000
+
+
+def looked_at(world):
+    """Who looks at accounts sees what is settled: nobody has to ask for runs first."""
+    world.provider.control(queue=[{"hang_after": 2}])
+    add(world, "--window", "5h=1M")
+    in_the_air(world)
+    assert window(world)["tokens_left"] < 1_000_000 - 2000
+    world.provider.control(queue=[{"hang_after": 2}])
+    in_the_air(world)
+    done = world.tell("status")
+    assert done.returncode == 0, done
+    assert world.runs()[0]["reason"] == "killed"
 
 
 def corrected(world):
@@ -240,6 +317,9 @@ def unknown(world):
 def tests(_):
     yield "two runs share a window", shared
     yield "a run that is killed keeps what it used", killed
+    yield "a killed run's call is booked once", settled_once
+    yield "a killed run's call that was told since", told_since
+    yield "accounts are shown settled", looked_at
     yield "what is told corrects up and down", corrected
     yield "a call waits until the reset", waits
     yield "a run that was stopped goes on at the reset", goes_on

@@ -260,6 +260,61 @@ static void a_window_by_hand_is_counted_alone(void **state)
     assert_false(pawl_quota_set(&dollars, 24 * HOUR_S, PAWL_UNIT_TOKENS, 5));
 }
 
+static void book_late(struct pawl_quota *quota, int64_t used_at, int64_t seconds, int64_t tokens)
+{
+    pawl_quota_book_late(quota,
+                         (struct pawl_quota_amount){.microcents = tokens * 100, .tokens = tokens},
+                         at(used_at), at(seconds));
+}
+
+static void what_comes_late_counts_where_it_was_used(void **state)
+{
+    (void)state;
+    struct pawl_quota quota = learned();
+    book_late(&quota, 2, 60, 50000);
+    assert_int_equal(used(&quota), 1500); /* after what was told last */
+    quota = learned();
+    book_late(&quota, 0, 60, 50000);
+    assert_int_equal(used(&quota), 1000); /* before it: its provider knew */
+    quota = learned();
+    book_late(&quota, 2, HOUR_S + 1, 50000);
+    assert_int_equal(used(&quota), 0); /* that window is over … */
+    book(&quota, HOUR_S + 2, 1);
+    book_late(&quota, 2, HOUR_S + 3, 50000);
+    assert_int_equal(quota.booked.tokens, 5000 + 10000 + 50000 + 1 + 50000);
+    assert_true(quota.windows[0].resets_guessed);
+}
+
+static void what_comes_late_may_have_begun_a_window(void **state)
+{
+    (void)state;
+    struct pawl_quota quota = {.window_count = 0};
+    assert_true(pawl_quota_set(&quota, 5 * HOUR_S, PAWL_UNIT_TOKENS, 1000));
+    book_late(&quota, 0, 60, 500);
+    assert_int_equal(used(&quota), 5000);
+    assert_int_equal(quota.windows[0].resets_at_s, NOW_S + 5 * HOUR_S);
+    assert_true(quota.windows[0].resets_guessed);
+    struct pawl_quota later = {.window_count = 0};
+    assert_true(pawl_quota_set(&later, 5 * HOUR_S, PAWL_UNIT_TOKENS, 1000));
+    book_late(&later, 0, 5 * HOUR_S, 500); /* which is over by now */
+    assert_int_equal(used(&later), 0);
+    assert_int_equal(later.windows[0].resets_at_s, 0);
+}
+
+static void nothing_is_learned_from_what_nobody_confirmed(void **state)
+{
+    (void)state;
+    struct pawl_quota quota = learned();
+    struct pawl_quota_window before = quota.windows[0];
+    book_late(&quota, 2, 3, 1000000);
+    answer(&quota, 4, share(1100, HOUR_S), 0);
+    assert_int_equal(quota.windows[0].learned_bp, before.learned_bp);
+    assert_int_equal(quota.windows[0].learned.tokens, before.learned.tokens);
+    answer(&quota, 5, share(1200, HOUR_S), 10000);
+    assert_int_equal(quota.windows[0].learned_bp, before.learned_bp + 100);
+    assert_int_equal(used(&quota), 1200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +328,9 @@ int main(void)
         cmocka_unit_test(what_its_provider_refuses_is_out_until_the_reset),
         cmocka_unit_test(what_pawl_counted_full_is_asked_about),
         cmocka_unit_test(a_window_by_hand_is_counted_alone),
+        cmocka_unit_test(what_comes_late_counts_where_it_was_used),
+        cmocka_unit_test(what_comes_late_may_have_begun_a_window),
+        cmocka_unit_test(nothing_is_learned_from_what_nobody_confirmed),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }

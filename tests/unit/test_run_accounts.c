@@ -24,6 +24,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define NOW_S     INT64_C(1795000000)
+#define RUN       "run_0123456789abcdef"
 #define NOW_US    (NOW_S * SECOND_US)
 
 static struct pawl_datadir dir;
@@ -59,7 +60,7 @@ static struct pawl_subscription account_of(uint64_t id)
 static struct pawl_windows open_run(void)
 {
     struct pawl_windows windows;
-    pawl_windows_open(&windows, &dir, PAWL_BILLING_MODE_AUTO);
+    pawl_windows_open(&windows, &dir, RUN, PAWL_BILLING_MODE_AUTO);
     assert_true(windows.key_kept);
     return windows;
 }
@@ -204,7 +205,7 @@ static void what_a_person_says_holds_for_a_run_under_way(void **state)
 
     struct pawl_windows with_flag;
     struct pawl_subscription flagged = account_of(0x88);
-    pawl_windows_open(&with_flag, &dir, PAWL_BILLING_MODE_PLAN);
+    pawl_windows_open(&with_flag, &dir, RUN, PAWL_BILLING_MODE_PLAN);
     look(&with_flag, &flagged);
     assert_int_equal(flagged.billing, PAWL_BILLING_PLAN);
 }
