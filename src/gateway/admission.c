@@ -374,6 +374,8 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
     struct pawl_admission_form useful = {
         query->input_tokens, fixed ? query->request->output_asked : useful_output(query), 0};
     result.fits_input_tokens = largest_input(&decider, useful);
+    result.fits_without_tools =
+        query->request->tool_count > 0 && result.fits_input_tokens == query->input_tokens;
     result.fits_output_tokens =
         fixed
             ? 0

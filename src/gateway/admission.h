@@ -99,6 +99,7 @@ struct pawl_admission {
     int64_t needed;
     int64_t fits_input_tokens;  /* with a useful answer */
     int64_t fits_output_tokens; /* with this input */
+    bool fits_without_tools;    /* that the provider runs: they alone are what is too much */
 };
 
 void pawl_admission_decide(const struct pawl_admission_query *query,

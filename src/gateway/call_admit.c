@@ -17,12 +17,7 @@
 #include "gateway/headers.h"
 #include "gateway/patience.h"
 
-enum {
-    RESERVE_ATTEMPTS_MAX = 3,
-    GRACE_MS = 60 * 1000,
-    SUMMARY_WAIT_MS = 60 * 1000,
-    TOOLS_TEXT_BYTES = 256
-};
+enum { RESERVE_ATTEMPTS_MAX = 3, GRACE_MS = 60 * 1000, SUMMARY_WAIT_MS = 60 * 1000 };
 
 /* --- Latched, or in line -------------------------------------------------------------------- */
 
@@ -219,39 +214,6 @@ static void put_limit(struct pawl_model_call *call)
     }
 }
 
-/* How much of what a call needs is for tools of the provider. */
-static void explain_tools(struct pawl_model_call *call)
-{
-    char text[TOOLS_TEXT_BYTES];
-    char time[TOOLS_TEXT_BYTES / 2] = "";
-    char pictures[TOOLS_TEXT_BYTES / 4] = "";
-    struct pawl_usage with;
-    struct pawl_usage without;
-    pawl_admission_usage(&call->query, 0, 1, &with);
-    pawl_admission_usage(&call->query, 0, 0, &without);
-    int64_t searches = with.count[PAWL_USAGE_WEB_SEARCHES] + with.count[PAWL_USAGE_FILE_SEARCHES];
-    int64_t tokens = pawl_usage_input_tokens(&with) - pawl_usage_input_tokens(&without);
-    if (with.count[PAWL_USAGE_CONTAINER_MINUTES] > 0) {
-        (void)snprintf(time, sizeof(time), ", %lld minutes in containers of a gigabyte",
-                       (long long)with.count[PAWL_USAGE_CONTAINER_MINUTES]);
-    }
-    int64_t drawn = pawl_admission_pictures(&call->query, 1);
-    if (drawn > 0) {
-        (void)snprintf(pictures, sizeof(pictures), ", %lld picture%s", (long long)drawn,
-                       drawn == 1 ? "" : "s");
-    }
-    (void)snprintf(text, sizeof(text),
-                   ". Tools that the provider runs count for %lld searches%s%s and %lld tokens "
-                   "that they may bring in; without them it needs less",
-                   (long long)searches, time, pictures, (long long)tokens);
-    pawl_words_add(&call->words, text);
-    if (call->request.tools_fill) {
-        pawl_words_add(&call->words, ". An MCP server that the provider calls may fill its context "
-                                     "window each time; one that the agent itself connects to "
-                                     "needs no hold");
-    }
-}
-
 /* What makes a small request need much. */
 static void explain_needs(struct pawl_model_call *call)
 {
@@ -263,7 +225,7 @@ static void explain_needs(struct pawl_model_call *call)
                        "counts as its input; send the history itself instead");
     }
     if (call->request.tool_count > 0) {
-        explain_tools(call);
+        pawl_words_tools(call);
     }
 }
 

@@ -211,6 +211,11 @@ void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) P
 /* Appends to the message. */
 void pawl_words_add(struct pawl_refusal_words *words, const char *text);
 
+/* --- words_tools.c -------------------------------------------------------------------------- */
+
+/* What tools of the provider have to do with it. */
+void pawl_words_tools(struct pawl_model_call *call);
+
 /* --- note.c --------------------------------------------------------------------------------- */
 
 void pawl_note_reserve(const struct pawl_model_call *call, struct pawl_buf *out);

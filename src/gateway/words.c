@@ -13,7 +13,12 @@
 #include "gateway/gateway_priv.h"
 
 /* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
-enum { AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES, MODEL_BYTES_SHOWN = 64, PATH_BYTES_SHOWN = 160 };
+enum {
+    AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES,
+    MODEL_BYTES_SHOWN = 64,
+    PATH_BYTES_SHOWN = 160,
+    WOULD_FIT_BYTES = 96
+};
 
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
 {
@@ -207,18 +212,16 @@ static void words_too_big(struct pawl_refusal_words *words,
                           const char *fits)
 {
     char count[PAWL_MONEY_TEXT_BYTES];
+    char would[WOULD_FIT_BYTES] = "";
     if (admission->fits_output_tokens > 0) {
-        pawl_words_set(
-            words,
-            "pawl: this call is too big: it needs %s at least, and %s is left. With this "
-            "input an answer of %s tokens would fit",
-            asked, fits, pawl_money_format_count(admission->fits_output_tokens, count));
-    } else {
-        pawl_words_set(words,
-                       "pawl: this call is too big: it needs %s at least, and %s is left. An input "
-                       "of up to %s tokens would fit",
-                       asked, fits, pawl_money_format_count(admission->fits_input_tokens, count));
+        (void)snprintf(would, sizeof(would), ". With this input an answer of %s tokens would fit",
+                       pawl_money_format_count(admission->fits_output_tokens, count));
+    } else if (!admission->fits_without_tools) { /* else that is said of them */
+        (void)snprintf(would, sizeof(would), ". An input of up to %s tokens would fit",
+                       pawl_money_format_count(admission->fits_input_tokens, count));
     }
+    pawl_words_set(words, "pawl: this call is too big: it needs %s at least, and %s is left%s",
+                   asked, fits, would);
     append_more(words, gateway);
 }
 

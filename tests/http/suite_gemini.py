@@ -226,7 +226,7 @@ def a_search_of_the_gemini_cli_fits_a_small_budget():
     with world(script, usd=USD // 10) as (provider, host):
         refused = host.post(gemini_path(False, model="gemini-3-flash-preview"), body)
         assert refused.status == 402 and refused.reason == "too_big", refused
-        assert "0 searches and 250000 tokens" in refused.error["message"], refused.error
+        assert "would fit: they count for 250,000 tokens" in refused.error["message"], refused.error
         assert provider.ledger()["calls"] == []
 
 

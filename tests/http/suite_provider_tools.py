@@ -87,7 +87,9 @@ def a_refusal_names_the_pictures():
     with Upstream(_whole()) as upstream, Host(upstream, usd=10_000_000) as host:
         answer = host.post(PATH, _body([{"type": "image_generation"}]))
         assert answer.status == 402 and answer.reason == "too_big", answer
-        assert "1 picture " in answer.error["message"], answer.error
+        assert "1 picture, and" in answer.error["message"], answer.error
+        assert "runs it would fit" in answer.error["message"], answer.error
+        assert "An input of" not in answer.error["message"], answer.error
         assert host.post(PATH, _body([])).status == 200
 
 

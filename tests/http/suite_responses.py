@@ -148,7 +148,7 @@ def a_refusal_names_what_the_tools_may_cost():
         tools = [{"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}}]
         answer = host.post(PATH, _body(tools=tools))
         assert answer.status == 402 and answer.reason == "too_big", answer
-        assert "80 minutes in containers" in answer.error["message"], answer.error
+        assert "80 minutes in a gigabyte's container" in answer.error["message"], answer.error
         assert provider.ledger()["calls"] == []
 
 

@@ -411,7 +411,9 @@ static void searches_that_nothing_bounds_follow_what_was_seen(void **state)
         /* A call without its tools would not need them. */
         scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 256);
         scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 256);
-        assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+        got = decide(&scene);
+        assert_int_equal(got.verdict, PAWL_ADMISSION_TOO_BIG);
+        assert_true(got.fits_without_tools);
     }
 }
 
