@@ -290,7 +290,7 @@ static int run_remove(const struct pawl_cli_call *call)
 {
     struct pawl_datadir dir;
     int status = open_dir(call, false, &dir);
-    if (status == PAWL_EXIT_OK && !pawl_cli_has_limits(&dir)) {
+    if (status == PAWL_EXIT_OK && (call->operands[0][0] == '\0' || !pawl_cli_has_limits(&dir))) {
         status =
             pawl_cli_error(call, PAWL_EXIT_REFUSED, "there is no limit '%s'", call->operands[0]);
     }

@@ -125,8 +125,11 @@ pawl_err pawl_datadir_check(const struct pawl_datadir *dir, struct pawl_errmsg *
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        pawl_errmsg_set(msg, "%.400s: %s", path, strerror(errno));
-        return pawl_err_from_errno(errno);
+        int error_number = errno;
+        bool others = error_number == EACCES || error_number == EPERM;
+        pawl_errmsg_set(msg, "%.400s: %s%s", path, strerror(error_number),
+                        others ? "; name another place with --data-dir or PAWL_DATA_DIR" : "");
+        return pawl_err_from_errno(error_number);
     }
     char text[64];
     ssize_t bytes = read(fd, text, sizeof(text));

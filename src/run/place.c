@@ -2,7 +2,7 @@
 /*
  * place.c: see place.h. In a plain repository ".git" is a directory. In a worktree and in a
  * submodule it is a file that names one ("gitdir: …"); in a worktree's there is a file "commondir"
- * that names the one that all share.
+ * that names the one that all share. A bare repository is such a directory itself.
  */
 #define _GNU_SOURCE
 #include "run/place.h"
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/attrs.h"
 #include "base/slice.h"
 
 /* The first line of a small file. */
@@ -78,16 +79,36 @@ static void to_common(char git_dir[static PAWL_PATH_BYTES])
     }
 }
 
+/* What git looks for, too. */
+static bool is_git_dir(const char *dir)
+{
+    static const char *const parts[] = {"HEAD", "objects", "refs"};
+    char path[PAWL_PATH_BYTES];
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(parts); i++) {
+        if (!join(dir, parts[i], path) || access(path, F_OK) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The git directory of a repository whose top this is. */
+static bool repo_at(const char *dir, char out[static PAWL_PATH_BYTES])
+{
+    char git[PAWL_PATH_BYTES];
+    return (join(strcmp(dir, "/") == 0 ? "" : dir, ".git", git) && git_dir_of(dir, git, out)) ||
+           (is_git_dir(dir) && resolve(dir, out));
+}
+
 static void find_repo(struct pawl_place *place)
 {
     char dir[PAWL_PATH_BYTES];
-    char git[PAWL_PATH_BYTES];
     char *out = place->repo;
     out[0] = '\0';
     place->git[0] = '\0';
     (void)pawl_slice_copy_str(pawl_slice_str(place->dir), dir, sizeof(dir));
     for (;;) {
-        if (join(strcmp(dir, "/") == 0 ? "" : dir, ".git", git) && git_dir_of(dir, git, out)) {
+        if (repo_at(dir, out)) {
             memcpy(place->git, out, sizeof(place->git));
             to_common(out);
             size_t bytes = strlen(out);

@@ -527,6 +527,19 @@ def places_by_other_names(world):
             assert status == 0, folder
             spent = tuple(stand(world, name)["spent"] for name in ("dir", "outer", "inner"))
             assert spent == counts, (folder, spent)
+        # A bare repository is one, too, and so are the worktrees that hang on it.
+        bare, tree = top.with_name("bare.git"), top.with_name("tree")
+        subprocess.run(["git", "-C", str(top), "-c", "user.name=x", "-c", "user.email=x@x",
+                        "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+        subprocess.run(["git", "clone", "-q", "--bare", str(top), str(bare)], check=True)
+        subprocess.run(["git", "-C", str(bare), "worktree", "add", "-q", str(tree)], check=True,
+                       stderr=subprocess.DEVNULL)
+        done = world.tell("limit", "--iterations", "9", "--per", "day", f"--repo={bare}",
+                          "--name", "bare")
+        assert done.returncode == 0 and f"in the repository {bare}" in done.stdout, done
+        for folder, count in ((tree, 1), (bare / "refs", 2), (top, 2)):
+            status, _, _ = world.run(["--no-card"], "call", cwd=str(folder))
+            assert status == 0 and stand(world, "bare")["spent"] == count, folder
         done = world.tell("limit", "--usd", "1", "--per", "day", f"--dir={top / 'nowhere'}")
         assert done.returncode in (1, 2) and "nowhere" in done.stderr, done
 
