@@ -13,7 +13,7 @@
 #include "server/contact.h"
 #include "server/wire.h"
 
-enum { TIMEOUT_MS = 10000 };
+enum { TIMEOUT_MS = 10000, AHEAD_MS = 3600 * 1000 };
 
 /* --- Asking -------------------------------------------------------------------------------- */
 
@@ -126,8 +126,9 @@ static const struct pawl_cli_column columns[] = {
 
 typedef void take_limit_fn(void *arg, const struct pawl_limit *limit);
 
-/* The limits of an answer, one after the other. false: it is none. */
-static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg)
+/* The limits of an answer, one after the other, and the ledger's time; -1: it does not say. false:
+ * it is none. */
+static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg, int64_t *ret_now_ms)
 {
     struct pawl_arena arena;
     struct pawl_json list;
@@ -135,6 +136,7 @@ static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg)
     pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
     bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &list);
     uint32_t node = good ? pawl_json_first(&list, pawl_json_get(&list, 0, "limits")) : 0;
+    *ret_now_ms = good ? pawl_json_count_or(&list, pawl_json_get(&list, 0, "now_ms"), -1) : -1;
     for (; good && node != PAWL_JSON_NONE; node = pawl_json_next(&list, node)) {
         struct pawl_limit limit;
         good = pawl_wire_read_limit(&list, node, &arena, &limit);
@@ -157,13 +159,31 @@ static void take_row(void *arg, const struct pawl_limit *limit)
     add_row(arg, limit);
 }
 
-static bool print_list(struct pawl_slice body, bool json)
+/* Once written, a ledger's time does not go back, and windows end by it. */
+static void
+warn_of_clock(const struct pawl_cli_call *call, const struct pawl_datadir *dir, int64_t now_ms)
+{
+    char ahead[PAWL_LIMIT_WORDS_BYTES];
+    struct pawl_clock machine = pawl_clock_os();
+    int64_t real_ms = machine.real_us(machine.arg) / PAWL_US_PER_MS;
+    if (now_ms - real_ms >= AHEAD_MS) {
+        fprintf(stderr,
+                "pawl %s: the limits' ledger is %s ahead of this machine's clock, which once stood "
+                "there: windows end that much too late. To begin anew, without limits: mv "
+                "%s/authority %s/authority.old\n",
+                call->command->name,
+                pawl_limit_until(now_ms * PAWL_US_PER_MS, real_ms * PAWL_US_PER_MS, ahead),
+                dir->path, dir->path);
+    }
+}
+
+static bool print_list(struct pawl_slice body, bool json, int64_t *ret_now_ms)
 {
     if (json) {
-        return each_limit(body, take_json, NULL);
+        return each_limit(body, take_json, NULL, ret_now_ms);
     }
     struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
-    bool good = each_limit(body, take_row, table);
+    bool good = each_limit(body, take_row, table, ret_now_ms);
     pawl_cli_table_print(table, stdout);
     return good;
 }
@@ -194,7 +214,8 @@ void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, 
     if (pawl_ok(pawl_contact_send(&contact, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE,
                                   &answer, &msg)) &&
         answer.status == 200) {
-        (void)each_limit(pawl_buf_slice(&answer.body), take_name, &naming);
+        int64_t now_ms = 0;
+        (void)each_limit(pawl_buf_slice(&answer.body), take_name, &naming, &now_ms);
     }
     pawl_buf_free(&answer.body);
 }
@@ -213,8 +234,12 @@ int pawl_cli_print_limits(const struct pawl_cli_call *call,
     struct pawl_buf body;
     int status = send(call, dir, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE, &body);
     if (status == PAWL_EXIT_OK) {
+        int64_t now_ms = -1;
         fputs(before, stdout);
-        if (!print_list(pawl_buf_slice(&body), json)) {
+        if (print_list(pawl_buf_slice(&body), json, &now_ms)) {
+            (void)fflush(stdout);
+            warn_of_clock(call, dir, now_ms);
+        } else {
             status = unreadable(call);
         }
     }

@@ -26,6 +26,11 @@ struct job {
 enum { KEY_BYTES = 160, EXPIRE_ROUNDS_MAX = 64 };
 _Static_assert((int)PAWL_LEND_SLICE_BYTES == (int)PAWL_ID_TEXT_BYTES, "a slice has a hold's id");
 
+int64_t pawl_lender_now_us(const struct pawl_lender *lender)
+{
+    return pawl_engine_now_us(lender->engine);
+}
+
 uint32_t pawl_lender_open_slices(const struct pawl_lender *lender)
 {
     const struct pawl_core *core = pawl_engine_core(lender->engine);

@@ -52,6 +52,8 @@ void pawl_lender_ask(struct pawl_lender *lender,
                      const struct pawl_lend_place *place,
                      struct pawl_lend_ask *ask);
 
+/* The ledger's time, by which windows end. */
+int64_t pawl_lender_now_us(const struct pawl_lender *lender);
 /* Slices that are out. */
 uint32_t pawl_lender_open_slices(const struct pawl_lender *lender);
 /* All limits, in the order of their making, as they stand now; start with 0. */

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "net/peer.h"
 #include "server/copy.h"
@@ -79,6 +80,8 @@ static void list_limits(struct route_call *call)
     pawl_json_writer_init(&writer, &body);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "result", pawl_result_name(PAWL_RESULT_OK));
+    pawl_json_member_i64(&writer, "now_ms",
+                         pawl_lender_now_us(call->routes->lender) / PAWL_US_PER_MS);
     pawl_json_key(&writer, "limits");
     pawl_json_array_begin(&writer);
     while (pawl_lender_limit_next(call->routes->lender, &cursor, &limit)) {

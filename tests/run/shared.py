@@ -643,6 +643,44 @@ def verified_alive(world):
         assert not left.exists()
 
 
+def ask(world, path):
+    """What the authority says, as it says it."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(os.path.join(world.data, "authority/authority.sock"))
+        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return json.loads(peer.makefile("rb").read().partition(b"\r\n\r\n")[2])
+
+
+def answer_once(listener, body):
+    peer, _ = listener.accept()
+    with peer, peer.makefile("rb") as lines:
+        while lines.readline() not in (b"\r\n", b""):
+            pass
+        peer.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+
+def clock_was_ahead(world):
+    """A ledger that was written while the clock stood ahead ends its windows too late: `pawl limit`
+    says so, and what to do. An authority that is made up stands in for such a ledger."""
+    with limits(world, ["--usd", "0.5", "--per", "day"]):
+        now_ms = datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000
+        told = ask(world, "/v1/x-pawl/limits")
+        assert 0 <= told["now_ms"] - now_ms < PATIENCE_S * 1000 and len(told["limits"]) == 1, told
+        assert world.tell("limit").stderr == ""
+        end_authority(world)
+        told["now_ms"] += 400 * 86400 * 1000
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.path.join(world.data, "authority/authority.sock"))
+            listener.listen()
+            server = threading.Thread(target=answer_once, args=(listener, json.dumps(told)))
+            server.start()
+            done = world.tell("limit")
+            server.join()
+        assert done.returncode == 0 and "usd-per-day" in done.stdout, done
+        assert "ahead of this machine's clock" in done.stderr and "mv " in done.stderr, done
+        assert re.search(r"ledger is (400d|399d 23h) ", done.stderr), done.stderr
+
+
 def idle(world):
     """It goes by itself when nobody has asked for a while, and its ledger is sound then."""
     with limits(world, ["--usd", "0.5", "--per", "day"]):
@@ -686,5 +724,6 @@ def tests(_world):
         ("limits that cannot be seen", not_to_be_seen),
         ("an authority that hangs", hangs),
         ("its ledger is verified while it works", verified_alive),
+        ("a clock that was ahead", clock_was_ahead),
         ("an idle authority ends", idle),
     )
