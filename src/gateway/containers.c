@@ -9,19 +9,20 @@
 
 static const int64_t block_us = (int64_t)PAWL_CONTAINERS_BLOCK_MINUTES * 60 * 1000000;
 
-void pawl_container_names_add(struct pawl_container_names *names, struct pawl_slice id)
+bool pawl_container_names_add(struct pawl_container_names *names, struct pawl_slice id)
 {
-    if (pawl_slice_empty(id) || names->count == PAWL_CONTAINERS_NAMED_MAX) {
-        return;
-    }
     uint64_t name = pawl_hash_sip((struct pawl_hash_key){0, 0}, id);
     name = name != 0 ? name : 1;
     for (uint32_t i = 0; i < names->count; i++) {
         if (names->name[i] == name) {
-            return;
+            return !pawl_slice_empty(id);
         }
     }
+    if (pawl_slice_empty(id) || names->count == PAWL_CONTAINERS_NAMED_MAX) {
+        return false;
+    }
     names->name[names->count++] = name;
+    return true;
 }
 
 static uint32_t find(const struct pawl_containers *containers, uint64_t name)

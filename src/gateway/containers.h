@@ -33,13 +33,13 @@ struct pawl_containers {
     uint32_t next;
 };
 
-/* Names of some containers, each once. Those beyond the maximum are left out. */
+/* Names of some containers, each once. */
 struct pawl_container_names {
     uint64_t name[PAWL_CONTAINERS_NAMED_MAX];
     uint32_t count;
 };
-/* Adds one by its id; an empty id is none. */
-void pawl_container_names_add(struct pawl_container_names *names, struct pawl_slice id);
+/* Adds one by its id. false: an empty id, which is none, or one too many. */
+bool pawl_container_names_add(struct pawl_container_names *names, struct pawl_slice id);
 
 /* -1: not known. */
 int64_t pawl_containers_gigabytes(const struct pawl_containers *containers, uint64_t name);

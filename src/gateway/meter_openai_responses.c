@@ -132,8 +132,8 @@ static void see_container(struct pawl_meter *meter, const struct pawl_json *json
 {
     static const char *const places[] = {"container_id", "environment.container_id"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(places); ++i) {
-        pawl_container_names_add(&meter->result.containers,
-                                 pawl_json_string_raw(json, pawl_json_path(json, item, places[i])));
+        struct pawl_slice id = pawl_json_string_raw(json, pawl_json_path(json, item, places[i]));
+        (void)pawl_container_names_add(&meter->result.containers, id);
     }
 }
 

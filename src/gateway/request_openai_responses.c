@@ -153,13 +153,10 @@ static struct pawl_slice text_of(struct pawl_request_reader *reader, uint32_t no
  * run has made it, which is looked up when the body was read (call_receive.c). */
 static void add_named_container(struct pawl_request_reader *reader, uint32_t node)
 {
-    struct pawl_container_names *names = &reader->request->containers_named;
-    uint32_t before = names->count;
     bool direct = pawl_json_is(&reader->json, node, PAWL_JSON_STRING);
     uint32_t id = direct ? node : pawl_request_get(reader, node, "container_id");
     (void)shared_tool(reader);
-    pawl_container_names_add(names, text_of(reader, id));
-    if (names->count == before) {
+    if (!pawl_container_names_add(&reader->request->containers_named, text_of(reader, id))) {
         set_unbounded(reader, "a container that it does not name, or too many of them");
     }
 }
@@ -277,7 +274,7 @@ static void read_container_before(struct pawl_request_reader *reader, uint32_t i
         id =
             pawl_request_get(reader, pawl_request_get(reader, item, "environment"), "container_id");
     }
-    pawl_container_names_add(&reader->request->containers_before, text_of(reader, id));
+    (void)pawl_container_names_add(&reader->request->containers_before, text_of(reader, id));
 }
 
 /* Tools that come as an item, and items that are named only. */

@@ -29,6 +29,7 @@ add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c
 target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)
 pawl_unit_test(gateway_request gateway)
 pawl_unit_test(request_responses gateway)
+pawl_unit_test(request_tools gateway)
 pawl_unit_test(containers gateway)
 pawl_unit_test(gateway_media gateway)
 pawl_unit_test(gateway_gemini gateway)

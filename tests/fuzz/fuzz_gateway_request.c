@@ -14,6 +14,7 @@
 #include "gateway/items.h"
 #include "gateway/request.h"
 #include "gateway/route.h"
+#include "gateway/usage.h"
 #include "tests/lib/fuzz.h"
 
 enum { ARENA_BYTES_MAX = 1 << 26, OUT_BYTES_MAX = 1 << 22, DECODED_BYTES_MAX = 1 << 16 };
@@ -43,6 +44,19 @@ static void check_elements(const struct pawl_model_request *request)
     pawl_estimator_free(estimator);
 }
 
+/* More pictures never use less, and any number stays in range. */
+static void check_pictures(const struct pawl_model_request *request)
+{
+    int64_t before = 0;
+    for (int64_t count = 0; count <= INT32_MAX; count = 2 * count + 1) {
+        struct pawl_usage usage;
+        pawl_request_picture_usage(request, count, &usage);
+        int64_t tokens = pawl_usage_tokens(&usage);
+        PAWL_ASSERT(tokens >= before && tokens <= 3 * PAWL_USAGE_COUNT_MAX);
+        before = tokens;
+    }
+}
+
 static void check_limits(const struct pawl_model_request *request,
                          const struct pawl_request_limits *limits)
 {
@@ -69,6 +83,7 @@ static void check_body(const struct pawl_request_source *source,
         pawl_buf_init(&once, OUT_BYTES_MAX);
         pawl_buf_init(&twice, OUT_BYTES_MAX);
         check_elements(&request);
+        check_pictures(&request);
         pawl_request_write(&request, &limits, &once);
         PAWL_ASSERT(!once.overflowed);
         struct pawl_model_request again = read_again(source, pawl_buf_slice(&once), &arena);

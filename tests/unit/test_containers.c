@@ -29,7 +29,7 @@ static struct pawl_container_names names_of(const char *letters)
 {
     struct pawl_container_names names = {.count = 0};
     for (; *letters != '\0'; letters++) {
-        pawl_container_names_add(&names, pawl_slice_of(letters, 1));
+        (void)pawl_container_names_add(&names, pawl_slice_of(letters, 1));
     }
     return names;
 }
@@ -104,12 +104,12 @@ static void the_oldest_is_forgotten_first(void **state)
     struct pawl_container_use use = {.gigabytes = 4, .ended_us = 1, .code = true};
     char id[2] = {'a', 'a'};
     struct pawl_container_names first = {.count = 0};
-    pawl_container_names_add(&first, pawl_slice_of(id, 2));
+    (void)pawl_container_names_add(&first, pawl_slice_of(id, 2));
     for (int i = 0; i <= PAWL_CONTAINERS_KNOWN_MAX; i++) {
         id[0] = (char)('a' + i % 16);
         id[1] = (char)('a' + i / 16);
         use.ran = (struct pawl_container_names){.count = 0};
-        pawl_container_names_add(&use.ran, pawl_slice_of(id, 2));
+        (void)pawl_container_names_add(&use.ran, pawl_slice_of(id, 2));
         assert_int_equal(pawl_containers_bill(&containers, &use), 80);
     }
     assert_int_equal(pawl_containers_gigabytes(&containers, first.name[0]), -1);
@@ -121,10 +121,13 @@ static void names_are_kept_once(void **state)
     (void)state;
     struct pawl_container_names names = names_of("abacabad");
     assert_int_equal(names.count, 4);
-    pawl_container_names_add(&names, PAWL_SLICE_NONE);
+    assert_false(pawl_container_names_add(&names, PAWL_SLICE_NONE));
+    assert_true(pawl_container_names_add(&names, PAWL_SLICE("a")));
     assert_int_equal(names.count, 4);
     names = names_of("abcdefghijk");
     assert_int_equal(names.count, PAWL_CONTAINERS_NAMED_MAX);
+    assert_false(pawl_container_names_add(&names, PAWL_SLICE("k")));
+    assert_true(pawl_container_names_add(&names, PAWL_SLICE("h"))); /* it is there */
 }
 
 int main(void)
