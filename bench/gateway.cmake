@@ -12,6 +12,7 @@ target_link_libraries(bench_tokenizer PRIVATE pawl_gateway pawl_options)
 # Starts a gateway_host that lies beside it.
 add_executable(overshoot
   ${CMAKE_SOURCE_DIR}/bench/overshoot.c
+  ${CMAKE_SOURCE_DIR}/bench/overshoot_dialect.c
   ${CMAKE_SOURCE_DIR}/bench/overshoot_draw.c
   ${CMAKE_SOURCE_DIR}/bench/overshoot_provider.c
   ${CMAKE_SOURCE_DIR}/bench/overshoot_world.c)

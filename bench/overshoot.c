@@ -169,6 +169,38 @@ static void set_unstreamed(struct plan *plan, struct pawl_slice value)
     plan->scene.unstreamed = (uint32_t)number_of(value);
 }
 
+static void set_ignored(struct plan *plan, struct pawl_slice value)
+{
+    plan->scene.ignored = (uint32_t)number_of(value);
+}
+
+static void set_cold(struct plan *plan, struct pawl_slice value)
+{
+    plan->scene.cold = (uint32_t)number_of(value);
+}
+
+static void set_words(struct plan *plan, struct pawl_slice value)
+{
+    plan->scene.words = number_of(value);
+}
+
+static void set_dialects(struct plan *plan, struct pawl_slice value)
+{
+    memset(plan->scene.dialects, 0, sizeof(plan->scene.dialects));
+    while (!pawl_slice_empty(value)) {
+        struct pawl_slice name = pawl_slice_cut(&value, ',');
+        bool known = false;
+        for (int i = 0; i < DIALECT_COUNT; i++) {
+            bool this_one = pawl_slice_equal_str(name, dialect_names[i]);
+            plan->scene.dialects[i] = plan->scene.dialects[i] || this_one;
+            known = known || this_one;
+        }
+        if (!known) {
+            usage("no such dialect");
+        }
+    }
+}
+
 static const struct option options[] = {
     {"cap", "USD: the budget (1.00)", set_cap},
     {"prices", "IN,OUT: USD a million tokens (3,15)", set_prices},
@@ -178,10 +210,14 @@ static const struct option options[] = {
     {"distribution", "lognormal, pareto, bimodal, short or ceiling (lognormal)", set_distribution},
     {"median", "N: tokens of a middling reply (300)", set_median},
     {"input", "N: tokens of a middling prompt (500)", set_input},
-    {"ask", "N: max_completion_tokens of every request (32000)", set_ask},
+    {"ask", "N: tokens that every request asks for (32000)", set_ask},
     {"hang-up", "N: of 1,000 calls are left in the middle (50)", set_hang_up},
     {"lies", "N: of 1,000 replies report another usage (0)", set_lies},
     {"unstreamed", "N: of 1,000 calls are not streamed (100)", set_unstreamed},
+    {"ignored", "N: of 1,000 replies keep to no ceiling (0)", set_ignored},
+    {"cold", "N: of 1,000 calls go to a model of which nothing was learned (0)", set_cold},
+    {"dialects", "of chat, responses, anthropic, gemini (chat)", set_dialects},
+    {"words", "N: tokens of 1,000 words of a reply, 0: a token is four bytes (0)", set_words},
     {"patience", "N: seconds that a client says it waits (600)", set_patience},
     {"bill", "sent or full: of a stream that is left (sent)", set_bill},
     {"seed", "N (20261128)", set_seed},
@@ -308,11 +344,12 @@ static void show_head(const struct plan *plan, int argc, char **argv)
     }
     (void)printf(" --seed=%llu\n", (unsigned long long)scene->seed);
     (void)printf("cap %s, replies %s around %lld tokens, prompts around %lld, %lld asked for; of "
-                 "1,000 calls %u hang up, %u lie, %u are not streamed\n",
+                 "1,000 calls %u hang up, %u lie, %u are not streamed, %u keep to no ceiling, %u "
+                 "are of a model of their own\n",
                  pawl_money_format_usd(scene->cap_microcents, money),
                  distribution_names[scene->distribution], (long long)scene->median,
                  (long long)scene->input_tokens, (long long)scene->asked, scene->hang_up,
-                 scene->lies, scene->unstreamed);
+                 scene->lies, scene->unstreamed, scene->ignored, scene->cold);
     int64_t smallest = scene->input_tokens * scene->price_input + 256 * scene->price_output;
     put_percent("what does not buy another call stays: a middling prompt with 256 tokens takes ",
                 ppm_of(smallest / 1000000, scene->cap_microcents));
@@ -339,6 +376,7 @@ int main(int argc, char **argv)
                   .input_tokens = 500,
                   .patience_s = 600,
                   .hang_up = 50,
+                  .dialects = {[DIALECT_CHAT] = true},
                   .unstreamed = 100},
         .runs = RUNS_DEFAULT,
         .streams = {1, 8, 32, 128},

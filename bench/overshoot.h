@@ -5,6 +5,7 @@
  *   overshoot.c           options, the runs one after the other, the table
  *   overshoot_world.c     one run: the event loop, the clients
  *   overshoot_provider.c  the provider, and what it bills
+ *   overshoot_dialect.c   how each API writes requests and answers
  *   overshoot_draw.c      lengths of replies
  */
 #ifndef PAWL_BENCH_OVERSHOOT_H
@@ -28,6 +29,9 @@ enum distribution {
 };
 extern const char *const distribution_names[DRAW_COUNT];
 
+enum dialect { DIALECT_CHAT, DIALECT_RESPONSES, DIALECT_ANTHROPIC, DIALECT_GEMINI, DIALECT_COUNT };
+extern const char *const dialect_names[DIALECT_COUNT];
+
 /* What happens in one run. */
 struct scene {
     const char *host_path; /* of gateway_host */
@@ -46,7 +50,11 @@ struct scene {
     uint32_t hang_up;    /* per mille of the clients' calls */
     uint32_t lies;       /* per mille of the replies */
     uint32_t unstreamed; /* per mille of the calls */
-    bool bill_full;      /* a stream that is left is billed to its end */
+    uint32_t ignored;    /* per mille of the replies that keep to no ceiling */
+    uint32_t cold;       /* per mille of the calls that go to a model of their own */
+    bool dialects[DIALECT_COUNT];
+    int64_t words;  /* tokens of a thousand words of a reply; 0: a token is four bytes */
+    bool bill_full; /* a stream that is left is billed to its end */
 };
 
 struct outcome {
@@ -67,6 +75,35 @@ void run_scene(const struct scene *scene, struct outcome *ret_outcome);
 /* --- overshoot_draw.c ----------------------------------------------------------------------- */
 
 int64_t draw_reply(const struct scene *scene, struct pawl_prng *prng);
+
+/* --- overshoot_dialect.c -------------------------------------------------------------------- */
+
+struct question {
+    enum dialect dialect;
+    uint32_t model;
+    bool streamed;
+    int64_t asked;
+};
+struct figures {
+    int64_t input;
+    int64_t output;
+    bool silent; /* nothing is said of them */
+};
+
+int dialect_path(const struct question *question, char *out, size_t size);
+/* What stands before the prompt's text, and behind it. */
+int dialect_body_head(const struct question *question, char *out, size_t size);
+const char *dialect_body_end(enum dialect dialect);
+enum dialect dialect_of_request(const char *request);
+const char *dialect_ceiling_key(enum dialect dialect);
+bool dialect_wants_stream(enum dialect dialect, const char *request);
+/* Events: the first ones, a piece of text, the last ones. */
+int dialect_open(enum dialect dialect, const struct figures *figures, char *out, size_t size);
+int dialect_delta(enum dialect dialect, const char *text, char *out, size_t size);
+int dialect_close(enum dialect dialect, const struct figures *figures, char *out, size_t size);
+/* An answer in one piece: what stands before its text, and behind it. */
+const char *dialect_whole_head(enum dialect dialect);
+int dialect_whole_end(enum dialect dialect, const struct figures *figures, char *out, size_t size);
 
 /* --- overshoot_provider.c ------------------------------------------------------------------- */
 

@@ -74,5 +74,8 @@ int64_t draw_reply(const struct scene *scene, struct pawl_prng *prng)
         length = INT64_MAX;
         break;
     }
-    return length < 1 ? 1 : length < REPLY_MAX || length == INT64_MAX ? length : REPLY_MAX;
+    if (length == INT64_MAX && scene->ignored == 0) {
+        return length; /* the ceiling cuts it */
+    }
+    return length < 1 ? 1 : length < REPLY_MAX ? length : REPLY_MAX;
 }

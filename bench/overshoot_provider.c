@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overshoot_provider.c: a provider on loopback that speaks Chat Completions and keeps its own
- * books: what it bills is the truth. It honours ceilings, writes a reply at its pace or all at
- * once, and notices that somebody has left when its socket says so. Some replies lie about their
- * usage (half as much, one and a half times as much, none at all): what is reported is billed, and
- * the truth where nothing is.
+ * overshoot_provider.c: a provider on loopback that keeps its own books: what it bills is the
+ * truth. It honours ceilings, but for the replies that are to ignore them, writes a reply at its
+ * pace or all at once, and notices that somebody has left when its socket says so. Some replies lie
+ * about their usage (half as much, one and a half times as much, none at all): what is reported is
+ * billed, and the truth where nothing is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,9 @@ enum {
     REQUEST_BYTES_MAX = 1 << 20,
     TOKENS_PER_EVENT = 4,
     BYTES_PER_TOKEN = 4,
-    EVENT_BYTES_MAX = 512,
+    EVENT_BYTES_MAX = 1024,
+    WORD_BYTES_MAX = 8,
+    WORDS = 1000,
     QUEUE_BYTES_STOP = 1 << 20, /* no more is written ahead of a slow reader */
     US_PER_SECOND = 1000000,
     MTOK = 1000000
@@ -37,10 +38,12 @@ struct reply {
     bool open;
     bool streamed;
     bool ended; /* at a ceiling below what was asked for */
+    enum dialect dialect;
     enum lie lie;
     int64_t input;
     int64_t planned;
     int64_t sent;
+    int64_t words;
     int64_t begun_us;
 };
 
@@ -120,17 +123,13 @@ static void enqueue(struct connection *connection, const char *bytes, size_t cou
 }
 
 /* One chunk of a chunked body. */
-static void enqueue_chunk(struct connection *connection, const char *format, ...)
+static void enqueue_chunk(struct connection *connection, const char *event)
 {
-    char event[EVENT_BYTES_MAX];
     char head[32];
-    va_list args;
-    va_start(args, format);
-    int bytes = vsnprintf(event, sizeof(event), format, args);
-    va_end(args);
-    int head_bytes = snprintf(head, sizeof(head), "%x\r\n", (unsigned)bytes);
+    size_t bytes = strlen(event);
+    int head_bytes = snprintf(head, sizeof(head), "%zx\r\n", bytes);
     enqueue(connection, head, (size_t)head_bytes);
-    enqueue(connection, event, (size_t)bytes);
+    enqueue(connection, event, bytes);
     enqueue(connection, "\r\n", 2);
 }
 
@@ -177,78 +176,75 @@ static void flush(struct provider *provider, struct connection *connection, int6
 
 /* --- Replies -------------------------------------------------------------------------------- */
 
-static void put_event(struct connection *connection, int64_t tokens)
+/* The text of the next tokens: four bytes each, or words of which a thousand have so many. */
+static void put_text(const struct scene *scene, struct reply *reply, int64_t tokens, char *out)
 {
     static const char letters[] = "the test fails, so look again at line ";
-    char text[TOKENS_PER_EVENT * BYTES_PER_TOKEN + 1];
-    size_t bytes = (size_t)tokens * BYTES_PER_TOKEN;
-    for (size_t i = 0; i < bytes; i++) {
-        text[i] = letters[((size_t)connection->reply.sent * BYTES_PER_TOKEN + i) % 38];
+    static const char *const words[] = {" the",   " test", " fails", " so",  " we",   " look",
+                                        " again", " at",   " this",  " one", " line", " now"};
+    size_t bytes = 0;
+    if (scene->words == 0) {
+        for (; bytes < (size_t)tokens * BYTES_PER_TOKEN; bytes++) {
+            out[bytes] = letters[((size_t)reply->sent * BYTES_PER_TOKEN + bytes) % 38];
+        }
+    } else {
+        for (; reply->words * scene->words < (reply->sent + tokens) * WORDS; reply->words++) {
+            const char *word = words[reply->words % 12];
+            memcpy(out + bytes, word, strlen(word));
+            bytes += strlen(word);
+        }
     }
-    text[bytes] = '\0';
-    enqueue_chunk(
-        connection,
-        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"overshoot-1\","
-        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"}}]}\n\n",
-        text);
+    out[bytes] = '\0';
+    reply->sent += tokens;
 }
 
-static int usage_text(const struct reply *reply, char *out, size_t size)
+static struct figures figures_of(const struct reply *reply)
 {
-    long long output = (long long)reported_output(reply);
-    return snprintf(out, size,
-                    "\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-                    "\"total_tokens\":%lld}",
-                    (long long)reply->input, output, (long long)reply->input + output);
+    return (struct figures){.input = reply->input,
+                            .output = reported_output(reply),
+                            .silent = reply->lie == LIE_SILENT};
+}
+
+static void put_event(const struct scene *scene, struct connection *connection, int64_t tokens)
+{
+    char text[TOKENS_PER_EVENT * WORD_BYTES_MAX * 4];
+    char event[EVENT_BYTES_MAX];
+    put_text(scene, &connection->reply, tokens, text);
+    (void)dialect_delta(connection->reply.dialect, text, event, sizeof(event));
+    enqueue_chunk(connection, event);
 }
 
 static void end_stream(struct connection *connection)
 {
-    char usage[EVENT_BYTES_MAX / 2];
-    (void)usage_text(&connection->reply, usage, sizeof(usage));
-    enqueue_chunk(
-        connection,
-        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"overshoot-1\","
-        "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
-    if (connection->reply.lie != LIE_SILENT) {
-        enqueue_chunk(connection,
-                      "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":"
-                      "\"overshoot-1\",\"choices\":[],%s}\n\n",
-                      usage);
-    }
-    enqueue_chunk(connection, "data: [DONE]\n\n");
+    char event[EVENT_BYTES_MAX];
+    struct figures figures = figures_of(&connection->reply);
+    (void)dialect_close(connection->reply.dialect, &figures, event, sizeof(event));
+    enqueue_chunk(connection, event);
     enqueue(connection, "0\r\n\r\n", 5);
 }
 
-static void whole_answer(struct connection *connection)
+static void whole_answer(const struct scene *scene, struct connection *connection)
 {
     struct reply *reply = &connection->reply;
-    char usage[EVENT_BYTES_MAX / 2];
     char head[EVENT_BYTES_MAX];
-    static const char before[] =
-        "{\"id\":\"c\",\"object\":\"chat.completion\",\"model\":\"overshoot-1\","
-        "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
-        "\"content\":\"";
-    reply->sent = reply->planned;
-    int usage_bytes = usage_text(reply, usage, sizeof(usage));
-    if (reply->lie == LIE_SILENT) {
-        usage_bytes = snprintf(usage, sizeof(usage), "\"x\":0");
+    char end[EVENT_BYTES_MAX];
+    const char *before = dialect_whole_head(reply->dialect);
+    char *text = malloc((size_t)reply->planned * WORD_BYTES_MAX * 4 + WORD_BYTES_MAX);
+    if (text == NULL) {
+        die("memory");
     }
-    static const char after[] = "\"},\"finish_reason\":\"stop\"}],";
-    size_t text_bytes = (size_t)reply->planned * BYTES_PER_TOKEN;
-    size_t bytes = sizeof(before) - 1 + text_bytes + sizeof(after) - 1 + (size_t)usage_bytes + 1;
+    put_text(scene, reply, reply->planned, text);
+    struct figures figures = figures_of(reply);
+    (void)dialect_whole_end(reply->dialect, &figures, end, sizeof(end));
     int head_bytes = snprintf(head, sizeof(head),
                               "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
                               "content-length: %zu\r\n\r\n",
-                              bytes);
+                              strlen(before) + strlen(text) + strlen(end));
     enqueue(connection, head, (size_t)head_bytes);
-    enqueue(connection, before, sizeof(before) - 1);
-    for (size_t i = 0; i < text_bytes; i += BYTES_PER_TOKEN) {
-        enqueue(connection, "word", BYTES_PER_TOKEN);
-    }
-    enqueue(connection, after, sizeof(after) - 1);
-    enqueue(connection, usage, (size_t)usage_bytes);
-    enqueue(connection, "}", 1);
+    enqueue(connection, before, strlen(before));
+    enqueue(connection, text, strlen(text));
+    enqueue(connection, end, strlen(end));
+    free(text);
 }
 
 /* Writes as much as is due by now. */
@@ -259,7 +255,7 @@ static void go_on(struct provider *provider, struct connection *connection, int6
     int64_t due = pace == 0 ? reply->planned : (now_us - reply->begun_us) * pace / US_PER_SECOND;
     if (!reply->streamed) {
         if (due >= reply->planned) {
-            whole_answer(connection);
+            whole_answer(provider->scene, connection);
             bill(provider, connection, now_us);
             flush(provider, connection, now_us);
         }
@@ -269,8 +265,7 @@ static void go_on(struct provider *provider, struct connection *connection, int6
            connection->queued < QUEUE_BYTES_STOP) {
         int64_t left = reply->planned - reply->sent;
         int64_t tokens = left < TOKENS_PER_EVENT ? left : TOKENS_PER_EVENT;
-        put_event(connection, tokens);
-        reply->sent += tokens;
+        put_event(provider->scene, connection, tokens);
     }
     if (reply->sent == reply->planned) {
         end_stream(connection);
@@ -306,11 +301,19 @@ static int64_t number_behind(const char *text, const char *key)
     return at != NULL ? strtoll(at + strlen(key), NULL, 10) : -1;
 }
 
-/* One token in four bytes, and up to a tenth more or less: a tokenizer that nobody knows. */
+/* One token in four bytes, and up to a tenth more or less: a tokenizer that nobody knows. Or by its
+ * words and marks, as replies are counted. */
 static int64_t count_input(struct provider *provider, const char *body)
 {
     int64_t bytes = (int64_t)strlen(body) - 150;
     int64_t tokens = bytes / 4 * pawl_prng_between(&provider->prng, 900, 1100) / 1000;
+    if (provider->scene->words > 0) {
+        tokens = 0;
+        for (const char *at = body; *at != '\0'; at++) {
+            tokens += *at == ' ' || (at[1] == ' ' && (*at == ',' || *at == '.')) ? 1 : 0;
+        }
+        tokens = tokens * provider->scene->words / WORDS;
+    }
     return tokens > 1 ? tokens : 1;
 }
 
@@ -318,22 +321,33 @@ static void begin_reply(struct provider *provider, struct connection *connection
 {
     const char *body = strstr(connection->request, "\r\n\r\n") + 4;
     struct reply *reply = &connection->reply;
-    int64_t ceiling = number_behind(body, "\"max_completion_tokens\":");
+    enum dialect dialect = dialect_of_request(connection->request);
+    if (dialect == DIALECT_COUNT) {
+        die("a request that nobody knows");
+    }
+    int64_t ceiling = number_behind(body, dialect_ceiling_key(dialect));
     int64_t wanted = draw_reply(provider->scene, &provider->prng);
     bool lies = pawl_prng_below(&provider->prng, CHANCES) < provider->scene->lies;
+    bool ignores = provider->scene->ignored > 0 &&
+                   pawl_prng_below(&provider->prng, CHANCES) < provider->scene->ignored;
     *reply = (struct reply){
         .open = true,
-        .streamed = strstr(body, "\"stream\":true") != NULL,
+        .dialect = dialect,
+        .streamed = dialect_wants_stream(dialect, connection->request),
         .lie = lies ? (enum lie)pawl_prng_between(&provider->prng, 1, LIE_COUNT - 1) : LIE_NONE,
         .input = count_input(provider, body),
-        .planned = ceiling > 0 && wanted > ceiling ? ceiling : wanted,
-        .ended = wanted > ceiling && ceiling < provider->scene->asked,
+        .planned = ceiling > 0 && wanted > ceiling && !ignores ? ceiling : wanted,
+        .ended = wanted > ceiling && ceiling < provider->scene->asked && !ignores,
         .begun_us = now_us,
     };
     if (reply->streamed) {
         static const char head[] = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
                                    "transfer-encoding: chunked\r\n\r\n";
+        char event[EVENT_BYTES_MAX];
+        struct figures figures = figures_of(reply);
         enqueue(connection, head, sizeof(head) - 1);
+        (void)dialect_open(dialect, &figures, event, sizeof(event));
+        enqueue_chunk(connection, event);
     }
     go_on(provider, connection, now_us);
 }

@@ -25,6 +25,8 @@ enum {
     ANSWER_HEAD_MAX = 4096,
     ANSWER_TAIL_MAX = 2048,
     REQUEST_BYTES_MAX = 1 << 20,
+    HEAD_BYTES_MAX = 512,
+    PATH_BYTES_MAX = 128,
     LINE_BYTES_MAX = 1 << 16,
     EVENTS_MAX = 256,
     RETRY_US = 20000,
@@ -57,6 +59,7 @@ struct world {
     int port;
     enum phase phase;
     bool asked_usable;
+    uint32_t models; /* that had a call each */
     size_t line_bytes;
     char line[LINE_BYTES_MAX];
     char folder[64];
@@ -101,7 +104,7 @@ static void write_prices(const struct world *world, const char *path)
     }
     (void)fprintf(
         file,
-        "{\"models\":[{\"match\":\"overshoot-1\",\"input_usd_per_mtok\":\"%lld.%08lld\","
+        "{\"models\":[{\"match\":\"overshoot-*\",\"input_usd_per_mtok\":\"%lld.%08lld\","
         "\"output_usd_per_mtok\":\"%lld.%08lld\"}]}\n",
         (long long)scene->price_input / 100000000, (long long)scene->price_input % 100000000,
         (long long)scene->price_output / 100000000, (long long)scene->price_output % 100000000);
@@ -113,7 +116,7 @@ static void start_host(struct world *world)
     enum { ARGUMENT_BYTES = 128 };
     char prices[ARGUMENT_BYTES];
     char cap[ARGUMENT_BYTES];
-    char upstream[ARGUMENT_BYTES];
+    char upstreams[3][ARGUMENT_BYTES];
     char mode[ARGUMENT_BYTES];
     int in[2];
     int out[2];
@@ -124,16 +127,18 @@ static void start_host(struct world *world)
     (void)snprintf(prices, sizeof(prices), "prices=%s/prices.json", world->folder);
     write_prices(world, prices + 7);
     (void)snprintf(cap, sizeof(cap), "usd=%lld", (long long)world->scene->cap_microcents);
-    (void)snprintf(upstream, sizeof(upstream), "openai=http://127.0.0.1:%d/v1",
-                   provider_port(world->provider));
+    int port = provider_port(world->provider);
+    (void)snprintf(upstreams[0], ARGUMENT_BYTES, "openai=http://127.0.0.1:%d/v1", port);
+    (void)snprintf(upstreams[1], ARGUMENT_BYTES, "anthropic=http://127.0.0.1:%d", port);
+    (void)snprintf(upstreams[2], ARGUMENT_BYTES, "gemini=http://127.0.0.1:%d", port);
     (void)snprintf(mode, sizeof(mode), "mode=%s", world->scene->mode);
     world->host = fork();
     if (world->host == 0) {
         (void)dup2(in[0], STDIN_FILENO);
         (void)dup2(out[1], STDOUT_FILENO);
         const char *last = strcmp(world->scene->mode, "auto") == 0 ? NULL : mode;
-        execl(world->scene->host_path, world->scene->host_path, world->folder, cap, upstream,
-              prices, last, (char *)NULL);
+        execl(world->scene->host_path, world->scene->host_path, world->folder, cap, upstreams[0],
+              upstreams[1], upstreams[2], prices, last, (char *)NULL);
         die(world->scene->host_path);
     }
     (void)close(in[0]);
@@ -198,17 +203,40 @@ static void on_host(struct world *world)
 
 /* --- Clients -------------------------------------------------------------------------------- */
 
-static size_t write_request(struct world *world, bool streamed)
+/* The n-th of the dialects that are spoken. */
+static enum dialect draw_dialect(struct world *world)
+{
+    enum dialect spoken[DIALECT_COUNT];
+    uint32_t count = 0;
+    for (int i = 0; i < DIALECT_COUNT; i++) {
+        if (world->scene->dialects[i]) {
+            spoken[count++] = (enum dialect)i;
+        }
+    }
+    return spoken[count > 1 ? pawl_prng_below(&world->prng, count) : 0];
+}
+
+static struct question draw_question(struct world *world)
+{
+    const struct scene *scene = world->scene;
+    struct question question = {.dialect = draw_dialect(world), .asked = scene->asked, .model = 1};
+    question.streamed = pawl_prng_below(&world->prng, CHANCES) >= scene->unstreamed;
+    if (scene->cold > 0 && pawl_prng_below(&world->prng, CHANCES) < scene->cold) {
+        question.model = ++world->models + 1;
+    }
+    return question;
+}
+
+static size_t write_request(struct world *world)
 {
     static const char *const words[] = {"the ", "test ", "fails ", "again, ", "so ", "look ",
                                         "at ",  "line ", "forty ", "two. ",   "if ", "return "};
     const struct scene *scene = world->scene;
-    char *body = world->request + 512;
-    size_t bytes =
-        (size_t)snprintf(body, 512,
-                         "{\"model\":\"overshoot-1\",\"max_completion_tokens\":%lld,\"stream\":%s,"
-                         "\"messages\":[{\"role\":\"user\",\"content\":\"",
-                         (long long)scene->asked, streamed ? "true" : "false");
+    struct question question = draw_question(world);
+    char path[PATH_BYTES_MAX];
+    (void)dialect_path(&question, path, sizeof(path));
+    char *body = world->request + HEAD_BYTES_MAX;
+    size_t bytes = (size_t)dialect_body_head(&question, body, HEAD_BYTES_MAX);
     size_t until = bytes + (size_t)scene->input_tokens * 2 +
                    pawl_prng_below(&world->prng, (uint64_t)scene->input_tokens * 4 + 1);
     while (bytes < until && bytes < REQUEST_BYTES_MAX - 1024) {
@@ -216,14 +244,15 @@ static size_t write_request(struct world *world, bool streamed)
         memcpy(body + bytes, word, strlen(word));
         bytes += strlen(word);
     }
-    memcpy(body + bytes, "\"}]}", 4);
-    bytes += 4;
-    int head = snprintf(world->request, 512,
-                        "POST /test-secret-of-the-gateway-host/openai/v1/chat/completions "
+    const char *end = dialect_body_end(question.dialect);
+    memcpy(body + bytes, end, strlen(end));
+    bytes += strlen(end);
+    int head = snprintf(world->request, HEAD_BYTES_MAX,
+                        "POST /test-secret-of-the-gateway-host/%s "
                         "HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n"
                         "x-stainless-timeout: %lld\r\ncontent-type: application/json\r\n"
                         "content-length: %zu\r\n\r\n",
-                        (long long)scene->patience_s, bytes);
+                        path, (long long)scene->patience_s, bytes);
     memmove(world->request + head, body, bytes);
     return (size_t)head + bytes;
 }
@@ -232,9 +261,8 @@ static void start_call(struct world *world, struct client *client)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)world->port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bool streamed = pawl_prng_below(&world->prng, CHANCES) >= world->scene->unstreamed;
     bool leaves = pawl_prng_below(&world->prng, CHANCES) < world->scene->hang_up;
-    size_t bytes = write_request(world, streamed);
+    size_t bytes = write_request(world);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     client->received = 0;
     client->head_bytes = 0;

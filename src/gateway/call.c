@@ -204,6 +204,7 @@ static void free_rest(struct pawl_model_call *call)
     pawl_buf_free(&call->answer.gate);
     pawl_buf_free(&call->answer.seen);
     pawl_buf_free(&call->answer.pending);
+    pawl_visible_free(&call->answer.visible);
     pawl_sse_free(&call->answer.sse);
     pawl_items_free(&call->answer.list);
     pawl_decoder_free(call->answer.decoder);
@@ -277,6 +278,7 @@ struct pawl_model_call *pawl_model_call_begin(struct pawl_gateway *gateway)
     pawl_buf_init(&call->answer.gate, PAWL_ANSWER_BYTES_MAX);
     pawl_buf_init(&call->answer.seen, PAWL_PARTIAL_BYTES_MAX);
     pawl_buf_init(&call->answer.pending, PAWL_ANSWER_BYTES_MAX);
+    pawl_visible_init(&call->answer.visible);
     pawl_sse_init(&call->answer.sse, 0);
     pawl_items_init(&call->answer.list, 0);
     link_call(gateway, call);

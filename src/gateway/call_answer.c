@@ -265,6 +265,9 @@ static bool begin_stream(struct pawl_model_call *call)
 {
     call->answer.kind = PAWL_ANSWER_STREAM;
     call->answer.items = lists_its_events(call);
+    if (call->gateway->options.hard_cap) {
+        pawl_meter_show(&call->answer.meter, &call->answer.visible);
+    }
     if (!call->answer.begun && call->exchange != NULL) {
         pawl_model_call_begin_answer(call);
     }

@@ -5,9 +5,9 @@
  * S3  In `extend` mode a hold grows before it is used up; when it cannot, the stream is cut while
  *     what may be in flight is still covered.
  * S4  A stream that goes on where no text could have so few tokens as it was allowed is cut.
- * S5  A stream that has probably more tokens than its ceiling grows its hold too, so that other
- *     calls are not let in on what is spent already. When it cannot, it goes on as long as it may
- *     be within its hold after all, and is cut when it certainly is not.
+ * S5  A stream that comes to its ceiling grows its hold too, so that other calls are not let in on
+ *     what is spent already. When it cannot, it is cut at the end of its hold; where the model was
+ *     seen to keep to its ceilings, not before it certainly is beyond it.
  */
 #include "base/assert.h"
 #include "base/money.h"
@@ -19,10 +19,10 @@ enum {
     RUNAWAY_RATIO_MIN = 32,
     RUNAWAY_RATIO_MAX = 128,
     RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD,
-    CERTAIN_RATIO_COLD = 170, /* one in 6 bytes, while nothing is known: prose has one in 4 to 5 */
-    LIKELY_BYTES_PER_TOKEN = 4,
-    OUTGROWN_TOKENS_MIN = 1024, /* the piece by which a hold grows at least */
-    SLACK_TOKENS = 256
+    OUTGROWN_TOKENS_MIN = 1024, /* the piece by which a hold grows that is alone */
+    PIECE_TOKENS_MIN = 64,      /* … and the least, where there is little left */
+    SLACK_TOKENS = 256,
+    UNCOUNTED_BYTES_PER_TOKEN = 4 /* of text that comes late and whole, behind its deltas */
 };
 
 static void on_grown(struct pawl_model_call *call, const struct pawl_result *result);
@@ -55,6 +55,30 @@ static void ask_for_more(struct pawl_model_call *call, int64_t tokens)
         command.u.grow.lines[i] = call->grow_lines[i];
     }
     pawl_model_call_submit(call, &call->grow_op, &command, on_grown);
+}
+
+/* How much of such a piece would be granted now. */
+static int64_t what_fits(struct pawl_model_call *call, int64_t tokens)
+{
+    struct pawl_admission_left left[PAWL_ADMISSION_UNIT_COUNT];
+    struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    struct pawl_denial denial;
+    uint32_t count = 0;
+    int64_t fits = tokens;
+    (void)pawl_gateway_left_in_phase(call, left, &denial);
+    pawl_admission_growth(&call->query, call->output_held, tokens, lines, &count);
+    for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
+        for (uint32_t i = 0; i < count; i++) {
+            int64_t part = 0;
+            if (lines[i].unit == pawl_admission_units[unit] && left[unit].bound &&
+                lines[i].value > 0 &&
+                pawl_money_mul_div_floor(pawl_max_i64(left[unit].free, 0), tokens, lines[i].value,
+                                         &part)) {
+                fits = pawl_min_i64(fits, part);
+            }
+        }
+    }
+    return fits;
 }
 
 /* The refusal latches when, with this call booked, not even a useful call like it would fit.
@@ -102,12 +126,17 @@ static void extend(struct pawl_model_call *call)
 
 /* --- Ceilings that are ignored (S5) --------------------------------------------------------- */
 
-/* Whether what comes is one answer of the model's. It may have thought beside it: then there is
- * more than can be seen, and never less. */
-static bool shows(const struct pawl_model_call *call)
+/* Of a model that was seen to ignore ceilings, all beyond them is as likely as not; so it is where
+ * none could be sent. What a stream with tools of the provider's shows need not be all output. */
+enum obedience { IGNORES, UNTESTED, OBEYS };
+
+static enum obedience obedience_of(const struct pawl_model_call *call)
 {
-    const struct pawl_model_request *request = &call->request;
-    return request->choices == 1 && request->passes == 1 && request->tool_count == 0;
+    const struct pawl_estimate_output *learned = &call->query.learned;
+    if (call->request.no_ceiling || learned->overrun_tokens > 0) {
+        return IGNORES;
+    }
+    return learned->obeys || call->request.tool_count > 0 ? OBEYS : UNTESTED;
 }
 
 /* What the provider itself has told so far: some do with each event. */
@@ -116,60 +145,125 @@ static int64_t reported_tokens(const struct pawl_model_call *call)
     return pawl_usage_output_tokens(&pawl_meter_result(&call->answer.meter)->parts[0].usage);
 }
 
-/* By the bytes, or by what the provider says. */
-int64_t pawl_model_call_likely_tokens(const struct pawl_model_call *call)
+/* The text that came, by its tokens or by its bytes, or what the provider says. The model may have
+ * thought beside it: then there is more than can be seen, and never less. */
+static int64_t tokens_so_far(struct pawl_model_call *call, enum pawl_estimate_side side)
 {
-    bool known = call->query.learned.samples >= RATIO_SAMPLES_MIN;
-    int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
-    return pawl_max_i64(known ? seen_tokens(call) : bytes / LIKELY_BYTES_PER_TOKEN,
+    struct pawl_estimate_output *learned = &call->query.learned;
+    const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+    int64_t counted = 0;
+    if (seen->knows != PAWL_METER_KNOWS_NOTHING) {
+        pawl_estimate_learn_factor_of(learned, &call->estimate,
+                                      pawl_usage_input_tokens(&seen->parts[0].usage));
+    }
+    if (!learned->by_bytes) {
+        counted = pawl_visible_count(&call->answer.visible) +
+                  (seen->visible_bytes - call->answer.visible.bytes) / UNCOUNTED_BYTES_PER_TOKEN;
+    }
+    return pawl_max_i64(pawl_estimate_text_tokens(learned, side, seen->visible_bytes, counted),
                         reported_tokens(call));
 }
 
-/* Of a model that is known for it, all beyond the ceiling is as likely as not; so it is where no
- * ceiling could be sent. */
-static bool ignores_ceilings(const struct pawl_model_call *call)
+/* Of all that is held of the output: it may be made of several answers. */
+static int64_t each(const struct pawl_model_call *call, int64_t tokens)
 {
-    return call->request.no_ceiling || call->query.learned.overrun_tokens > 0;
+    int64_t parts = call->request.choices * call->request.passes;
+    return (tokens + parts - 1) / parts;
 }
 
-/* As many as they have at the very least. */
-static int64_t certain_tokens(const struct pawl_model_call *call)
+int64_t pawl_model_call_likely_tokens(struct pawl_model_call *call)
 {
-    const struct pawl_estimate_output *learned = &call->query.learned;
-    int64_t bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
-    int64_t ratio = learned->samples >= RATIO_SAMPLES_MIN ? learned->ratio_low : CERTAIN_RATIO_COLD;
-    return pawl_max_i64(bytes / KIBI * ratio, reported_tokens(call));
+    bool ignores = obedience_of(call) == IGNORES;
+    return tokens_so_far(call, ignores ? PAWL_ESTIMATE_MOST : PAWL_ESTIMATE_LIKELY);
+}
+
+/* Whether there can be so many already. A byte has at most one token of the encoding, so between
+ * two counts most events need none. */
+static bool may_have(struct pawl_model_call *call, int64_t tokens)
+{
+    const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+    int64_t new_bytes = seen->visible_bytes - call->looked_bytes;
+    int64_t bound =
+        call->looked_tokens +
+        pawl_estimate_text_tokens(&call->query.learned, PAWL_ESTIMATE_MOST, new_bytes, new_bytes);
+    return pawl_max_i64(bound, reported_tokens(call)) > tokens;
 }
 
 static int64_t outgrown_at(const struct pawl_model_call *call)
 {
     int64_t held = call->output_held;
-    return ignores_ceilings(call) ? held - held / 4 : held + held / 4 + SLACK_TOKENS;
+    switch (obedience_of(call)) {
+    case IGNORES:
+        return held - held / 4;
+    case UNTESTED:
+        return held - held / 16;
+    case OBEYS:
+        break;
+    }
+    return held + held / 4 + SLACK_TOKENS;
 }
 
+/* As long as it may be within its hold after all. */
+static bool beyond_hold(struct pawl_model_call *call)
+{
+    int64_t held = call->output_held;
+    if (obedience_of(call) == OBEYS && each(call, reported_tokens(call)) <= held) {
+        return each(call, tokens_so_far(call, PAWL_ESTIMATE_LEAST)) > held + SLACK_TOKENS;
+    }
+    return each(call, call->looked_tokens) > held;
+}
+
+static void cut_outrun(struct pawl_model_call *call)
+{
+    call->outran = true;
+    cut_for_funds(call);
+}
+
+/* A piece that lasts for a while; a small one beside others, who may need what is left as much. */
+static int64_t outgrown_piece(const struct pawl_model_call *call, int64_t tokens)
+{
+    int64_t held = call->output_held;
+    int64_t piece = call->gateway->flowing_count > 1 ? pawl_max_i64(held / 16, SLACK_TOKENS)
+                                                     : pawl_max_i64(held / 8, OUTGROWN_TOKENS_MIN);
+    return pawl_max_i64(tokens - held, 0) + piece;
+}
+
+/* Where nothing was to be had a moment ago, the end of the hold is the end. */
 static void outgrow(struct pawl_model_call *call)
 {
-    if (!call->gateway->options.hard_cap || !shows(call)) {
+    int64_t parts = call->request.choices * call->request.passes;
+    call->grow_at = pawl_max_i64(call->grow_at, outgrown_at(call));
+    if (!call->gateway->options.hard_cap || !may_have(call, call->grow_at * parts)) {
         return;
     }
-    call->grow_at = pawl_max_i64(call->grow_at, outgrown_at(call));
-    if (pawl_model_call_likely_tokens(call) > call->grow_at) {
-        ask_for_more(call, pawl_max_i64(call->output_held, OUTGROWN_TOKENS_MIN));
+    call->looked_tokens = pawl_model_call_likely_tokens(call);
+    call->looked_bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
+    int64_t tokens = each(call, call->looked_tokens);
+    if (tokens <= call->grow_at) {
+        return;
+    }
+    bool denied = call->denied_at > 0 && tokens <= call->denied_at + SLACK_TOKENS;
+    if (denied && beyond_hold(call)) {
+        cut_outrun(call);
+    } else {
+        ask_for_more(call, outgrown_piece(call, tokens));
     }
 }
 
-/* It is asked again when more has come: others give back meanwhile. */
+/* It is asked again when more has come, since others give back meanwhile, and shortly before the
+ * hold is used up. */
 static void outgrowing_failed(struct pawl_model_call *call)
 {
-    int64_t likely = pawl_model_call_likely_tokens(call);
-    bool beyond = ignores_ceilings(call) || reported_tokens(call) > call->output_held
-                      ? likely > call->output_held
-                      : certain_tokens(call) > call->output_held + SLACK_TOKENS;
-    if (beyond) {
-        call->outran = true;
-        cut_for_funds(call);
-    } else {
-        call->grow_at = likely + SLACK_TOKENS;
+    if (beyond_hold(call)) {
+        cut_outrun(call);
+        return;
+    }
+    int64_t tokens = each(call, call->looked_tokens);
+    int64_t last = call->output_held - PIECE_TOKENS_MIN;
+    call->denied_at = tokens;
+    call->grow_at = tokens + SLACK_TOKENS;
+    if (obedience_of(call) != OBEYS) {
+        call->grow_at = pawl_min_i64(call->grow_at, tokens < last ? last : call->output_held);
     }
 }
 
@@ -219,7 +313,6 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
     if (!pawl_model_call_flowing(call)) {
         return;
     }
-    int64_t piece = extends(call) ? call->admission.margin : OUTGROWN_TOKENS_MIN;
     if (result->code == PAWL_RESULT_OK) {
         if (extends(call)) {
             keep_promise(call);
@@ -227,7 +320,10 @@ static void on_grown(struct pawl_model_call *call, const struct pawl_result *res
         add_to_hold(call);
         call->grow_at = extends(call) ? call->output_held / 2 : outgrown_at(call);
         pawl_model_call_look_after_hold(call);
-    } else if (call->grow_asked > piece) {
+        return;
+    }
+    int64_t piece = extends(call) ? call->admission.margin : what_fits(call, call->grow_asked - 1);
+    if (call->grow_asked > piece && piece >= PIECE_TOKENS_MIN) {
         ask_for_more(call, piece);
     } else {
         growing_failed(call);

@@ -21,6 +21,7 @@
 #include "gateway/route.h"
 #include "gateway/sse.h"
 #include "gateway/tool_reader.h"
+#include "gateway/visible.h"
 
 struct pawl_gateway;
 
@@ -129,6 +130,7 @@ struct pawl_answer {
     struct pawl_sse sse;
     struct pawl_meter meter;
     bool meter_made;
+    struct pawl_visible visible; /* of a stream under a hard cap: what it says */
     struct pawl_tool_reader tools;
     uint32_t rate;           /* enum pawl_usage_modifier, as its head says or as it was asked for */
     bool items;              /* a stream of the items of a JSON list, not of events */
@@ -201,9 +203,12 @@ struct pawl_model_call {
     /* Growing (extend mode) */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5 */
     int64_t output_held;
-    bool outran;        /* cut, for being beyond what is held */
-    int64_t grow_at;    /* visible tokens at which more is asked for */
-    int64_t grow_asked; /* by the operation under way; -1: nothing more is to be had */
+    bool outran;           /* cut, for being beyond what is held */
+    int64_t grow_at;       /* visible tokens at which more is asked for */
+    int64_t denied_at;     /* the same when nothing more was to be had; 0: it always was */
+    int64_t looked_tokens; /* when they were counted last, */
+    int64_t looked_bytes;  /* … and of how much text that was */
+    int64_t grow_asked;    /* by the operation under way; -1: nothing more is to be had */
     struct pawl_amount grow_lines[PAWL_ADMISSION_UNIT_COUNT];
     uint32_t grow_line_count;
     /* End */
@@ -349,7 +354,7 @@ void pawl_tools_answer(struct pawl_model_call *call);
 /* After each event: grows the hold, or cuts the stream. */
 void pawl_model_call_look_after_hold(struct pawl_model_call *call);
 /* What was seen has probably so many tokens, be it beyond what is held. */
-int64_t pawl_model_call_likely_tokens(const struct pawl_model_call *call);
+int64_t pawl_model_call_likely_tokens(struct pawl_model_call *call);
 
 /* --- call_settle.c -------------------------------------------------------------------------- */
 
@@ -358,7 +363,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
 void pawl_model_call_release_hold(struct pawl_model_call *call, enum pawl_call_end end);
 /* Output from above, for what was seen and the time that it took; at most what is held, but for a
  * stream that was cut for being beyond that. */
-int64_t pawl_model_call_output_seen(const struct pawl_model_call *call);
+int64_t pawl_model_call_output_seen(struct pawl_model_call *call);
 /* DONE, once it is booked and answered. */
 void pawl_model_call_try_finish(struct pawl_model_call *call);
 /* A status that says there is no content: the prompt may have been read, nothing was written. */

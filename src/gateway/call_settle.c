@@ -45,7 +45,7 @@ bool pawl_settle_no_content(const struct pawl_model_call *call)
     return call->answer.status == 204 || call->answer.status == 205;
 }
 
-int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
+int64_t pawl_model_call_output_seen(struct pawl_model_call *call)
 {
     int64_t held = held_output(call);
     if (pawl_settle_no_content(call)) {
@@ -70,7 +70,7 @@ int64_t pawl_model_call_output_seen(const struct pawl_model_call *call)
 }
 
 /* Completes what the meter knows. true: with an estimate. */
-static bool complete_usage(const struct pawl_model_call *call, struct pawl_meter_result *result)
+static bool complete_usage(struct pawl_model_call *call, struct pawl_meter_result *result)
 {
     switch (result->knows) {
     case PAWL_METER_KNOWS_ALL:
@@ -215,6 +215,17 @@ static int64_t input_read(const struct pawl_model_call *call,
     return call->kept_tokens == 0 && !again ? pawl_max_i64(input, 0) : 0;
 }
 
+static bool ended_at_ceiling(const struct pawl_meter_result *result)
+{
+    static const char *const words[] = {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
+        if (strcmp(result->finish, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void learn(struct pawl_model_call *call,
                   const struct pawl_meter_result *result,
                   const struct pawl_meter_bill *bill)
@@ -232,6 +243,7 @@ static void learn(struct pawl_model_call *call,
         .output_ceiling = call->gateway->options.hard_cap && !call->request.no_ceiling
                               ? call->admission.ceiling * call->request.choices
                               : 0,
+        .at_ceiling = ended_at_ceiling(result),
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .shows_all = answer->meter_made && pawl_meter_shows_all(&answer->meter),
         .visible_bytes = result->visible_bytes,
@@ -261,17 +273,6 @@ static uint16_t short_unit(const struct pawl_model_call *call)
         }
     }
     return PAWL_UNIT_USD_MICROCENTS;
-}
-
-static bool ended_at_ceiling(const struct pawl_meter_result *result)
-{
-    static const char *const words[] = {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS"};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
-        if (strcmp(result->finish, words[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* An answer that ended at a ceiling of pawl's is no refusal, but some agents end with it. */

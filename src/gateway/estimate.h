@@ -118,6 +118,7 @@ struct pawl_estimate_sample {
     int64_t input_tokens;            /* all of them, cached ones included */
     int64_t output_tokens;
     int64_t output_ceiling;   /* what the request allowed, over all choices; 0: nothing was said */
+    bool at_ceiling;          /* the provider says that it ended there */
     int64_t reasoning_tokens; /* of the output, hidden from the stream */
     bool shows_all;           /* though nothing had told of them, see pawl_meter_shows_all */
     int64_t visible_bytes;    /* of text that came in the answer */
@@ -143,8 +144,15 @@ struct pawl_estimate_output {
     int64_t tokens_p25; /* of a whole answer */
     int64_t tokens_p95;
     int64_t tokens_p99;
-    int64_t ratio_high;        /* tokens per 1,024 visible bytes: the 99th percentile, */
-    int64_t ratio_low;         /* … and the lowest ever seen lately; cold: see estimate.c */
+    int64_t ratio_high;   /* tokens per 1,024 visible bytes: the 99th percentile, */
+    int64_t ratio_middle; /* … the median, */
+    int64_t ratio_low;    /* … and the lowest ever seen lately; cold: see estimate.c */
+    int64_t factor_high;  /* the same per 1,024 tokens of o200k_base, */
+    int64_t factor_middle;
+    int64_t factor_low;
+    bool by_bytes;             /* … which say less about this model's text than its bytes */
+    bool factor_learned;       /* or known by the model's name */
+    bool obeys;                /* an answer ended at its ceiling lately, and none beyond it since */
     int64_t tokens_per_second; /* the fastest pace; INT64_MAX while too few are known */
     int64_t pace_bound; /* … from above, from the first on; INT64_MAX while none is known */
     /* Of the newest calls that had more tokens than they were allowed; all 0: none had. */
@@ -164,6 +172,22 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
 /* An upper bound for that many visible bytes. */
 int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
                                      int64_t visible_bytes);
+
+/* Tokens of an answer's text, of which the bytes and the tokens in o200k_base are known. */
+enum pawl_estimate_side {
+    PAWL_ESTIMATE_LEAST,  /* no text of this model had fewer */
+    PAWL_ESTIMATE_LIKELY, /* half of them had fewer; of an unknown tokenizer, what most have */
+    PAWL_ESTIMATE_MOST,   /* one in a hundred had more */
+    PAWL_ESTIMATE_SIDE_COUNT
+};
+int64_t pawl_estimate_text_tokens(const struct pawl_estimate_output *output,
+                                  enum pawl_estimate_side side,
+                                  int64_t bytes,
+                                  int64_t counted);
+/* Where no factor is known yet: the one by which the provider counted this call's own input. */
+void pawl_estimate_learn_factor_of(struct pawl_estimate_output *output,
+                                   const struct pawl_estimate *estimate,
+                                   int64_t input_tokens);
 
 /* Tokens that an answer can have produced in that time, seen or not, from above. */
 int64_t pawl_estimate_tokens_within(const struct pawl_estimate_output *output, int64_t elapsed_us);

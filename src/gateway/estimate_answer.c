@@ -48,6 +48,8 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
         bool over = sample->output_tokens > sample->output_ceiling;
         model->overruns[model->overrun_count++ % ESTIMATE_OVERRUNS_MAX] = (struct estimate_overrun){
             .ceiling = sample->output_ceiling, .tokens = over ? sample->output_tokens : 0};
+        bool far = sample->output_tokens > sample->output_ceiling + OVERRUN_FEW;
+        model->obeys = (model->obeys || sample->at_ceiling) && !far;
     }
     if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
         pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
@@ -116,13 +118,7 @@ static int64_t pace_bound(int64_t samples, int64_t fastest)
 struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *estimator,
                                                   struct pawl_slice model)
 {
-    struct pawl_estimate_output output = {
-        .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
-        .ratio_low = 0,
-        .tokens_per_second = INT64_MAX,
-        .pace_bound = INT64_MAX,
-        .rate_permille = RATE_ONE,
-    };
+    struct pawl_estimate_output output = pawl_estimate_no_answers(model);
     const struct estimate_model *entry = pawl_estimate_find_model(estimator, model);
     if (entry == NULL) {
         return output;
@@ -134,12 +130,16 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     output.samples = entry->output_ratio.total;
     output.hidden = entry->hidden;
     output.secret = entry->secret;
+    output.obeys = entry->obeys;
+    pawl_estimate_add_factors(entry, &output);
     output.tokens_p25 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 250);
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
     output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);
     if (output.samples >= PAWL_ESTIMATE_SAMPLES_COLD) {
         output.ratio_high =
             pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 990);
+        output.ratio_middle =
+            pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 500);
         output.ratio_low = pawl_histogram_lowest(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR);
     }
     if (entry->pace.total > 0) {

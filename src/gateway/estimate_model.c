@@ -41,7 +41,13 @@ enum {
     LEARN_TOKENS_MIN = 256,  /* fewer say more about wrapping than about a factor */
     RATIO_UNCONFIRMED = 342, /* a third */
     SAMPLES_SURE = 64,
-    FLAT_BYTES = 4096 /* up to here a surprise does not depend on the length of the text */
+    FLAT_BYTES = 4096, /* up to here a surprise does not depend on the length of the text */
+    /* Of a tokenizer of which nothing is known: */
+    FACTOR_LOW_COLD = 896,
+    FACTOR_MIDDLE_COLD = 1280,
+    FACTOR_HIGH_COLD = 1536,
+    OTHER_PARTS = 8,                  /* of it, what is no text may be one in so many */
+    OWN_TOKENS_MIN = LEARN_TOKENS_MIN /* of a call's own input, to say how its output is counted */
 };
 
 /* --- Models --------------------------------------------------------------------------------- */
@@ -280,6 +286,70 @@ void pawl_estimate_sum_up(struct pawl_estimate *estimate,
         estimate->tokens += surprise_of(model, estimate->known_tokens > 0,
                                         estimate->new_bytes + estimate->new_dense);
     }
+}
+
+/* --- Answers -------------------------------------------------------------------------------- */
+
+void pawl_estimate_add_factors(const struct estimate_model *model,
+                               struct pawl_estimate_output *output)
+{
+    const struct pawl_histogram *seen = &model->factor;
+    const struct pawl_histogram *ratio = &model->output_ratio;
+    bool steady = ratio->total >= PAWL_ESTIMATE_SAMPLES_COLD;
+    if (seen->total > 0 && !(model->o200k && agrees(model))) {
+        output->factor_low = pawl_histogram_lowest(seen, PAWL_HISTOGRAM_FINE);
+        output->factor_middle = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_FINE, 500);
+        output->factor_high = factor_of(model);
+        output->factor_learned = true;
+        output->by_bytes = steady && spread_of(ratio, PAWL_HISTOGRAM_LINEAR) <
+                                         spread_of(seen, PAWL_HISTOGRAM_FINE);
+    } else if (!model->o200k) {
+        output->by_bytes = steady;
+    }
+}
+
+/* What may have been wrapping or a picture counts as text: it is little, and errs upwards. */
+void pawl_estimate_learn_factor_of(struct pawl_estimate_output *output,
+                                   const struct pawl_estimate *estimate,
+                                   int64_t input_tokens)
+{
+    int64_t text = input_tokens - estimate->known_tokens;
+    bool all = estimate->rest_bytes + estimate->rest_dense == 0;
+    bool much =
+        estimate->new_counted >= OWN_TOKENS_MIN && text > OTHER_PARTS * estimate->other_tokens;
+    if (output->factor_learned || !all || !much) {
+        return;
+    }
+    int64_t factor = pawl_min_i64(text * FACTOR_ONE / estimate->new_counted, FACTOR_HIGH_COLD);
+    output->factor_middle = pawl_max_i64(factor, FACTOR_ONE);
+    output->factor_learned = true;
+}
+
+int64_t pawl_estimate_text_tokens(const struct pawl_estimate_output *output,
+                                  enum pawl_estimate_side side,
+                                  int64_t bytes,
+                                  int64_t counted)
+{
+    const int64_t ratios[PAWL_ESTIMATE_SIDE_COUNT] = {output->ratio_low, output->ratio_middle,
+                                                      output->ratio_high};
+    const int64_t factors[PAWL_ESTIMATE_SIDE_COUNT] = {output->factor_low, output->factor_middle,
+                                                       output->factor_high};
+    return output->by_bytes ? tokens_at(bytes, ratios[side]) : tokens_at(counted, factors[side]);
+}
+
+struct pawl_estimate_output pawl_estimate_no_answers(struct pawl_slice model)
+{
+    bool o200k = pawl_estimate_is_o200k(model);
+    return (struct pawl_estimate_output){
+        .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
+        .factor_high = o200k ? FACTOR_ONE : FACTOR_HIGH_COLD,
+        .factor_middle = o200k ? FACTOR_ONE : FACTOR_MIDDLE_COLD,
+        .factor_low = o200k ? FACTOR_ONE : FACTOR_LOW_COLD,
+        .factor_learned = o200k,
+        .tokens_per_second = INT64_MAX,
+        .pace_bound = INT64_MAX,
+        .rate_permille = 1000,
+    };
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */

@@ -62,6 +62,7 @@ struct estimate_model {
     uint64_t long_texts; /* of ASCII, that taught the ratio */
     bool hidden;
     bool secret;
+    bool obeys;
     struct estimate_overrun overruns[ESTIMATE_OVERRUNS_MAX]; /* of the newest calls, as a ring */
     uint64_t overrun_count;                                  /* of calls whose ceiling is known */
     uint32_t rates[ESTIMATE_RATES_MAX]; /* permille of the newest calls, as a ring; 0: none yet */
@@ -106,6 +107,11 @@ struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
 void pawl_estimate_sum_up(struct pawl_estimate *estimate,
                           const struct estimate_model *model,
                           bool o200k);
+/* What holds of a model while nothing was learned of it. */
+struct pawl_estimate_output pawl_estimate_no_answers(struct pawl_slice model);
+/* What is known of how the model's provider counts text, in tokens per 1,024 of o200k_base. */
+void pawl_estimate_add_factors(const struct estimate_model *model,
+                               struct pawl_estimate_output *output);
 /* From what the provider counted for the estimate. */
 void pawl_estimate_learn_text(struct estimate_model *model,
                               const struct pawl_estimate *estimate,

@@ -13,6 +13,7 @@
 #include "base/money.h"
 #include "gateway/meter_priv.h"
 #include "gateway/tool_reader.h"
+#include "gateway/visible.h"
 
 /* One event at a time lies in the scratch arena; what does not fit is unreadable. */
 enum { USAGE_BYTES_MAX = 2048 };
@@ -52,6 +53,11 @@ bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options
 void pawl_meter_free(struct pawl_meter *meter)
 {
     pawl_arena_free(&meter->scratch);
+}
+
+void pawl_meter_show(struct pawl_meter *meter, struct pawl_visible *visible)
+{
+    meter->visible = visible;
 }
 
 /* Parses into the scratch arena. Only an object says anything that a meter knows. */
@@ -355,6 +361,26 @@ int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node)
         }
     }
     return bytes;
+}
+
+int64_t pawl_meter_see_text(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    int64_t bytes = pawl_meter_text_bytes(json, node);
+    meter->result.visible_bytes += bytes;
+    if (meter->visible != NULL && bytes > 0) {
+        pawl_visible_add(meter->visible, pawl_json_string(json, node, &meter->scratch));
+    }
+    return bytes;
+}
+
+int64_t pawl_meter_see_raw(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    struct pawl_slice raw = pawl_json_raw(json, node);
+    meter->result.visible_bytes += (int64_t)raw.bytes;
+    if (meter->visible != NULL) {
+        pawl_visible_add(meter->visible, raw);
+    }
+    return (int64_t)raw.bytes;
 }
 
 struct pawl_usage *pawl_meter_part_for(struct pawl_meter_result *result, struct pawl_slice model)

@@ -74,6 +74,7 @@ struct pawl_meter_result {
 
 struct pawl_meter_ops;
 struct pawl_tool_reader;
+struct pawl_visible;
 
 /* What the dialects keep between events (meter_priv.h). */
 struct pawl_meter_state {
@@ -100,6 +101,7 @@ struct pawl_meter {
     bool long_cache_asked;
     enum pawl_dialect dialect;
     struct pawl_tool_reader *tools;
+    struct pawl_visible *visible; /* gets the text that shows; NULL: nobody does */
 };
 
 struct pawl_meter_options {
@@ -116,6 +118,8 @@ struct pawl_meter_options {
 PAWL_MUST_CHECK bool pawl_meter_init(struct pawl_meter *meter, struct pawl_meter_options options);
 void pawl_meter_free(struct pawl_meter *meter);
 
+/* From now on its text is kept there too. */
+void pawl_meter_show(struct pawl_meter *meter, struct pawl_visible *visible);
 /* The whole body of an answer that is not a stream. */
 void pawl_meter_on_body(struct pawl_meter *meter, struct pawl_slice body);
 /* One event of a stream: its name (may be empty) and its data. */

@@ -214,6 +214,15 @@ static int64_t member_bytes(const struct pawl_json *json, uint32_t node, const c
     return pawl_meter_text_bytes(json, pawl_json_get(json, node, key));
 }
 
+static void see_texts(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node)
+{
+    /* "content" is that of a compaction. */
+    static const char *const texts[] = {"text", "thinking", "content", "partial_json"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
+        (void)pawl_meter_see_text(meter, json, pawl_json_get(json, node, texts[i]));
+    }
+}
+
 /* "web_search", "web_fetch", "code_execution", "bash_code_execution", …: searches are a fee, and
  * count from here on until the usage tells how many were billed. */
 static void see_server_tool(struct pawl_meter *meter, struct pawl_slice name)
@@ -244,15 +253,13 @@ static void see_block(struct pawl_meter *meter, const struct pawl_json *json, ui
                pawl_json_string_is(json, type, "redacted_thinking")) {
         result->thought = true;
     }
-    result->visible_bytes += member_bytes(json, block, "text");
-    result->visible_bytes += member_bytes(json, block, "content"); /* of a compaction */
-    result->visible_bytes += member_bytes(json, block, "thinking");
+    see_texts(meter, json, block);
     result->hidden_bytes += member_bytes(json, block, "signature");
     result->hidden_bytes += member_bytes(json, block, "data");
     /* In a stream the input opens as {} and comes in pieces. */
     uint32_t input = pawl_json_get(json, block, "input");
     if (pawl_json_is(json, input, PAWL_JSON_OBJECT) && json->nodes[input].count > 0) {
-        result->visible_bytes += (int64_t)pawl_json_raw(json, input).bytes;
+        (void)pawl_meter_see_raw(meter, json, input);
     }
 }
 
@@ -264,9 +271,7 @@ static void on_block_start(struct pawl_meter *meter, const struct pawl_json *jso
 static void on_block_delta(struct pawl_meter *meter, const struct pawl_json *json)
 {
     uint32_t delta = pawl_json_get(json, 0, "delta");
-    meter->result.visible_bytes +=
-        member_bytes(json, delta, "text") + member_bytes(json, delta, "thinking") +
-        member_bytes(json, delta, "content") + member_bytes(json, delta, "partial_json");
+    see_texts(meter, json, delta);
     meter->result.hidden_bytes += member_bytes(json, delta, "signature");
 }
 

@@ -340,11 +340,10 @@ static void see_call(struct pawl_meter *meter, const struct pawl_json *json, uin
     if (!pawl_json_is(json, call, PAWL_JSON_OBJECT)) {
         return;
     }
-    int64_t name_bytes = member_bytes(json, call, "name");
-    meter->result.visible_bytes += name_bytes;
+    int64_t name_bytes = pawl_meter_see_text(meter, json, pawl_json_get(json, call, "name"));
     for (size_t i = 0; i < PAWL_ARRAY_LEN(pieces); ++i) {
         uint32_t piece = pawl_json_get(json, call, pieces[i]);
-        meter->result.visible_bytes += (int64_t)pawl_json_raw(json, piece).bytes;
+        (void)pawl_meter_see_raw(meter, json, piece);
     }
     bool goes_on = name_bytes == 0 && state->call_count > 0;
     meter->result.tool_calls += goes_on ? 0 : 1;
@@ -356,16 +355,16 @@ static void see_part(struct pawl_meter *meter, const struct pawl_json *json, uin
 {
     static const char *const server_tools[] = {"executableCode", "toolCall"};
     struct pawl_meter_result *result = &meter->result;
-    result->visible_bytes += member_bytes(json, part, "text");
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, part, "text"));
     result->hidden_bytes += member_bytes(json, part, "thoughtSignature");
     result->hidden_bytes +=
         pawl_meter_text_bytes(json, pawl_json_path(json, part, "inlineData.data"));
     struct pawl_slice type =
         pawl_json_string_raw(json, pawl_json_path(json, part, "inlineData.mimeType"));
     meter->state.drew = meter->state.drew || pawl_slice_starts_with(type, PAWL_SLICE("image"));
-    result->visible_bytes +=
-        pawl_meter_text_bytes(json, pawl_json_path(json, part, "executableCode.code")) +
-        pawl_meter_text_bytes(json, pawl_json_path(json, part, "codeExecutionResult.output"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_path(json, part, "executableCode.code"));
+    (void)pawl_meter_see_text(meter, json,
+                              pawl_json_path(json, part, "codeExecutionResult.output"));
     for (size_t i = 0; i < PAWL_ARRAY_LEN(server_tools); ++i) {
         bool there =
             pawl_json_is(json, pawl_json_get(json, part, server_tools[i]), PAWL_JSON_OBJECT);

@@ -60,10 +60,9 @@ static void see_call(struct pawl_meter *meter,
     uint32_t place = choice << 16 | ((uint32_t)index & 0xFFFF);
     struct pawl_slice id = pawl_json_string_raw(json, pawl_json_get(json, call, "id"));
     uint32_t function = pawl_json_get(json, call, "function");
-    meter->result.visible_bytes +=
-        pawl_meter_text_bytes(json, pawl_json_get(json, function, "name")) +
-        pawl_meter_text_bytes(json, pawl_json_get(json, function, "arguments")) +
-        pawl_meter_text_bytes(json, pawl_json_path(json, call, "custom.input"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, function, "name"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, function, "arguments"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_path(json, call, "custom.input"));
     if (call_is_known(state, place, hash_id(id))) {
         return;
     }
@@ -88,9 +87,8 @@ static void see_function_call(struct pawl_meter *meter,
     }
     struct pawl_meter_state *state = &meter->state;
     uint32_t place = choice << 16 | 0xFFFF;
-    meter->result.visible_bytes +=
-        pawl_meter_text_bytes(json, pawl_json_get(json, call, "name")) +
-        pawl_meter_text_bytes(json, pawl_json_get(json, call, "arguments"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, call, "name"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, call, "arguments"));
     if (!call_is_known(state, place, 0) && state->call_count < CALL_COUNT_MAX) {
         state->calls[state->call_count] = place;
         state->call_ids[state->call_count] = 0;
@@ -109,8 +107,7 @@ static void see_message(struct pawl_meter *meter,
 {
     static const char *const texts[] = {"content", "refusal", "reasoning_content", "reasoning"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
-        meter->result.visible_bytes +=
-            pawl_meter_text_bytes(json, pawl_json_get(json, message, texts[i]));
+        (void)pawl_meter_see_text(meter, json, pawl_json_get(json, message, texts[i]));
     }
     meter->result.visible_bytes +=
         pawl_meter_text_bytes(json, pawl_json_path(json, message, "audio.transcript"));
@@ -118,7 +115,7 @@ static void see_message(struct pawl_meter *meter,
     for (uint32_t i = pawl_json_is(json, parts, PAWL_JSON_ARRAY) ? pawl_json_first(json, parts)
                                                                  : PAWL_JSON_NONE;
          i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
-        meter->result.visible_bytes += pawl_meter_text_bytes(json, pawl_json_get(json, i, "text"));
+        (void)pawl_meter_see_text(meter, json, pawl_json_get(json, i, "text"));
     }
     uint32_t calls = pawl_json_get(json, message, "tool_calls");
     uint32_t position = 0;
@@ -140,7 +137,7 @@ static bool see_choice(struct pawl_meter *meter, const struct pawl_json *json, u
     see_message(meter, json, pawl_json_get(json, node, "delta"), choice);
     see_message(meter, json, pawl_json_get(json, node, "message"), choice);
     /* Of the API before it, which knows no messages. */
-    meter->result.visible_bytes += pawl_meter_text_bytes(json, pawl_json_get(json, node, "text"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_get(json, node, "text"));
     uint32_t finish = pawl_json_get(json, node, "finish_reason");
     if (pawl_json_is(json, finish, PAWL_JSON_STRING)) {
         pawl_meter_copy_text(json, finish, meter->result.finish, sizeof(meter->result.finish));

@@ -258,12 +258,11 @@ static void see_added(struct pawl_meter *meter, const struct pawl_json *json)
 static void see_delta(struct pawl_meter *meter, const struct pawl_json *json)
 {
     struct pawl_meter_state *state = &meter->state;
-    int64_t bytes = pawl_meter_text_bytes(json, pawl_json_get(json, 0, "delta"));
+    int64_t bytes = pawl_meter_see_text(meter, json, pawl_json_get(json, 0, "delta"));
     uint32_t at = find_open(state, place_of(json));
     if (at < state->call_count) {
         state->call_ids[at] += (uint32_t)bytes;
     }
-    meter->result.visible_bytes += bytes;
 }
 
 static void see_done(struct pawl_meter *meter, const struct pawl_json *json)

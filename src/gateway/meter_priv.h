@@ -67,6 +67,10 @@ void pawl_meter_set_knowledge(struct pawl_meter *meter, bool input_known, bool o
 void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes);
 /* Bytes of a string once its escapes are decoded; 0 for anything else. */
 int64_t pawl_meter_text_bytes(const struct pawl_json *json, uint32_t node);
+/* A string of the output that shows. Returns its bytes. */
+int64_t pawl_meter_see_text(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node);
+/* The same, of a value that is told as JSON. */
+int64_t pawl_meter_see_raw(struct pawl_meter *meter, const struct pawl_json *json, uint32_t node);
 
 /* --- meter_openai_usage.c ------------------------------------------------------------------- */
 

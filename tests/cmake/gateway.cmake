@@ -46,6 +46,7 @@ endforeach()
 pawl_unit_test(gateway_headers gateway)
 pawl_fuzz_test(gateway_request gateway)
 pawl_unit_test(tokenizer gateway)
+pawl_unit_test(visible gateway)
 pawl_unit_test(tool_reader gateway)
 target_compile_definitions(test_tokenizer PRIVATE
   PAWL_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")

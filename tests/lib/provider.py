@@ -18,7 +18,8 @@ pawl's figures are compared with. Only Python's standard library.
 
 Fields of a script (all optional):
     reply_tokens    N, or {"low": a, "high": b}, or {"median": m, "sigma": s} (log-normal)
-    bytes_per_token how long a token of the reply's text is (4)
+    bytes_per_token how long a token of the reply's text is (4); 0: a word, which is one of
+                    o200k_base, too
     tokens_per_event how many tokens an event of a stream carries (8)
     input_tokens    what is billed as input, whatever was sent
     cache_read, cache_write_5m, cache_write_1h, reasoning     parts of usage
@@ -120,6 +121,9 @@ class Call:
         width = self.script.get("bytes_per_token", 4)
         pieces = []
         for i in range(first, first + count):
+            if width == 0:
+                pieces.append(" " + WORDS[i % len(WORDS)])
+                continue
             word = WORDS[i % len(WORDS)][: max(1, width - 1)]
             pieces.append(word.ljust(width - 1, "-") + " " if width > 1 else "x")
         return "".join(pieces)

@@ -211,6 +211,86 @@ static void a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_i
     fake_exchange_free(&exchange);
 }
 
+/* --- Ceilings that are ignored ---------------------------------------------------------------- */
+
+/* A hundred tokens of o200k_base in one event. */
+static void say_words(struct pawl_http_call *call)
+{
+    char text[1024];
+    char words[601];
+    for (size_t i = 0; i < 100; i++) {
+        memcpy(words + 6 * i, " words", 6);
+    }
+    words[600] = '\0';
+    (void)snprintf(text, sizeof(text),
+                   "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+                   "\"text_delta\",\"text\":\"%s\"}}\n\n",
+                   words);
+    fake_call_body(call, text);
+}
+
+/* Tokens of o200k_base until a stream is cut for which nothing more is to be had, and as how many
+ * it held. */
+static int64_t words_until_cut(struct world *world, int64_t *ret_held)
+{
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, large_body);
+    turn(world);
+    *ret_held = dollars->held / 1500;
+    dollars->spent = dollars->limit - dollars->held; /* somebody else takes the rest */
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    int64_t tokens = 0;
+    for (; call->open && tokens < 3 * *ret_held; tokens += 100) {
+        say_words(call);
+        turn(world);
+        turn(world);
+    }
+    assert_true(call->aborted);
+    fake_exchange_free(&exchange);
+    return tokens;
+}
+
+/* Its tokenizer is not known, so it may have a quarter more than are counted. */
+static void a_stream_of_which_nothing_is_known_is_cut_at_the_end_of_its_hold(void **state)
+{
+    struct world *world = *state;
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    int64_t held = 0;
+    dollars->limit = dollars->spent + 8000 * 1500;
+    int64_t tokens = words_until_cut(world, &held);
+    assert_in_range(tokens * 5 / 4, held - 300, held + 250);
+    /* What was booked is beyond the hold by no more than the events that ended it. */
+    assert_in_range(dollars->spent, dollars->limit - 300 * 1500, dollars->limit + 250 * 1500);
+}
+
+/* An answer ended at its ceiling, so the model keeps to them: a doubt is not enough for a cut. */
+static void a_model_that_keeps_to_its_ceilings_is_believed(void **state)
+{
+    struct world *world = *state;
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    struct pawl_http_exchange exchange;
+    begin(
+        world, &exchange,
+        "{\"model\":\"m\",\"max_tokens\":400,\"stream\":true,\"messages\":[{\"content\":\"hi\"}]}");
+    turn(world);
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, START);
+    say_words(call);
+    fake_call_body(call, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+                         "\"max_tokens\"},\"usage\":{\"output_tokens\":400}}\n\n"
+                         "data: {\"type\":\"message_stop\"}\n\n");
+    fake_call_done(call);
+    turn(world);
+    fake_exchange_free(&exchange);
+    int64_t held = 0;
+    dollars->limit = dollars->spent + 8000 * 1500;
+    assert_true(words_until_cut(world, &held) > held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +313,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_model_that_thinks_and_outgrows_its_hold_is_cut_and_booked_beyond_it, gateway_setup,
             gateway_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_stream_of_which_nothing_is_known_is_cut_at_the_end_of_its_hold, gateway_setup,
+            gateway_teardown),
+        cmocka_unit_test_setup_teardown(a_model_that_keeps_to_its_ceilings_is_believed,
+                                        gateway_setup, gateway_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
