@@ -350,6 +350,16 @@ static void finish_opaque(struct pawl_model_call *call, bool well)
     pawl_model_call_settle(call, PAWL_END_UNKNOWN);
 }
 
+/* All of an answer may have come before the line broke: then it has said what it cost. */
+static void read_what_came(struct pawl_model_call *call)
+{
+    struct pawl_answer *answer = &call->answer;
+    bool whole = answer->decoder == NULL || pawl_decoder_complete(answer->decoder);
+    if (answer->kind == PAWL_ANSWER_WHOLE && whole) {
+        pawl_meter_on_body(&answer->meter, pawl_buf_slice(&call->store.decoded));
+    }
+}
+
 /* The call failed before its answer was there. */
 static void fail(struct pawl_model_call *call, enum pawl_http_phase phase, const char *why)
 {
@@ -362,6 +372,7 @@ static void fail(struct pawl_model_call *call, enum pawl_http_phase phase, const
     if (phase == PAWL_HTTP_PHASE_CONNECT || call->answer.kind == PAWL_ANSWER_ERROR) {
         pawl_model_call_release_hold(call, PAWL_END_ERROR);
     } else {
+        read_what_came(call);
         pawl_model_call_settle(call, PAWL_END_UNKNOWN);
     }
     pawl_refuse_cut(call);

@@ -131,25 +131,12 @@ static void set_amounts(struct pawl_model_call *call,
     }
 }
 
-/* What a growth whose answer has not come yet has added to the hold. It is applied already and
- * not free any more; where it was refused, somebody else had taken the rest. */
-static int64_t growth_under_way(const struct pawl_model_call *call, uint16_t unit)
-{
-    for (uint32_t i = 0; call->grow_op.open && i < call->grow_line_count; i++) {
-        if (call->grow_lines[i].unit == unit) {
-            return call->grow_lines[i].value;
-        }
-    }
-    return 0;
-}
-
 /* What this booking takes beyond the limit, in dollars. Where a cost above its hold finds the rest
  * of the budget held by others, that shows when they have settled, and on the one that spends what
  * was no longer there. */
 static int64_t overshoot_of(struct pawl_model_call *call, const struct pawl_meter_bill *bill)
 {
-    int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS) -
-                     growth_under_way(call, PAWL_UNIT_USD_MICROCENTS);
+    int64_t beyond = bill->microcents - hold_of(call, PAWL_UNIT_USD_MICROCENTS);
     struct pawl_gateway *gateway = call->gateway;
     gateway->exceeded = gateway->exceeded || beyond > 0;
     if (!gateway->exceeded) {

@@ -109,8 +109,7 @@ static void see_message(struct pawl_meter *meter,
     for (size_t i = 0; i < PAWL_ARRAY_LEN(texts); ++i) {
         (void)pawl_meter_see_text(meter, json, pawl_json_get(json, message, texts[i]));
     }
-    meter->result.visible_bytes +=
-        pawl_meter_text_bytes(json, pawl_json_path(json, message, "audio.transcript"));
+    (void)pawl_meter_see_text(meter, json, pawl_json_path(json, message, "audio.transcript"));
     uint32_t parts = pawl_json_get(json, message, "content");
     for (uint32_t i = pawl_json_is(json, parts, PAWL_JSON_ARRAY) ? pawl_json_first(json, parts)
                                                                  : PAWL_JSON_NONE;

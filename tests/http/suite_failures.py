@@ -168,6 +168,21 @@ def an_answer_in_one_piece_that_breaks_off_is_booked_at_the_hold():
         _check_booked_at_hold(host, 0)
 
 
+def what_a_broken_answer_has_reported_is_booked():
+    """All of it came and then the line broke: its figures hold, be they above the hold."""
+    usage = {"prompt_tokens": 5000, "completion_tokens": 700, "total_tokens": 5700}
+    body = json.dumps({"model": "gpt-4o", "usage": usage, "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"content": "Yes."}}]}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    broken = head + b"content-length: %d\r\n\r\n" % (len(body) + 9) + body
+    with Upstream(broken) as upstream, Host(upstream, usd=USD) as host:
+        answer = host.call("openai", max_completion_tokens=20)
+        assert answer.status == 502 and "answer broke off" in answer.error["message"], answer
+        host.settle()
+        usage = host.records("COMMIT")[0]["metadata"]["usage"]
+        assert usage["input"] == 5000 and usage["output"] == 700, usage
+
+
 def nobody_listening_upstream_costs_nothing():
     """No connection, no cost: 502 and the hold is released."""
     with Host(None, usd=USD) as host:
