@@ -220,9 +220,10 @@ def a_provider_that_ignores_ceilings_is_trusted_once():
 
 
 def what_streams_have_beyond_their_ceilings_nobody_else_gets():
-    """Eight answers of five times their ceilings, cold: their holds follow, so a ninth must wait."""
+    """Eight answers of five times their ceilings, cold: their holds follow, and a ninth waits."""
     script = {"reply_tokens": 2000, "ignore_max": True, "pace_ms": 5, "bytes_per_token": 0}
-    with world(script, usd=USD * 34 // 100) as (provider, host):
+    cap = USD * 34 // 100
+    with world(script, usd=cap) as (provider, host):
         calls = [host.start("anthropic", stream=True, max_tokens=400, text=f"{i}")
                  for i in range(8)]
         for call in calls:
@@ -233,7 +234,7 @@ def what_streams_have_beyond_their_ceilings_nobody_else_gets():
         booked, billed = harness.settled_books(provider, host)
         state = host.state()
         assert ninth.whole and provider.ledger()["peak"] == 8, provider.ledger()["peak"]
-        assert booked == billed <= USD * 34 // 100 and state["overshoot"] == 0, (booked, billed, state)
+        assert booked == billed <= cap and state["overshoot"] == 0, (booked, billed, state)
         assert len(host.records("GROW")) >= 8
 
 
