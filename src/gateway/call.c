@@ -302,6 +302,7 @@ static struct pawl_model_call *begin_call(struct pawl_gateway *gateway,
         pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE("pawl: no memory\n"));
         return NULL;
     }
+    gateway->counters.received++;
     call->exchange = exchange;
     call->route = *route;
     call->provider = gateway->providers[route->upstream];

@@ -79,6 +79,7 @@ struct pawl_gateway_baseline {
 };
 
 struct pawl_gateway_counters {
+    uint64_t received;            /* model calls, whatever became of them */
     uint64_t calls;               /* model calls forwarded */
     uint64_t refusals;            /* answered by pawl itself, streams that it cut included */
     uint64_t repeats;             /* of them, those that only repeated why the run is stopped */

@@ -195,6 +195,11 @@ static void append_tokens(int64_t input, int64_t output, struct pawl_buf *out)
 static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
+    if (card->unseen) {
+        label(out, "not seen");
+        pawl_buf_append_str(out, "no model call came through pawl: what the agent may have spent "
+                                 "elsewhere is in none of these figures\n");
+    }
     if (card->refusals > 0) {
         label(out, "refused");
         pawl_buf_printf(out, "%" PRIu64 " call%s", card->refusals, plural(card->refusals));
@@ -292,19 +297,27 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
 }
 
 /* What helps a run that was stopped: at a cap what the agent was told, after its time half of it
- * again, at a limit across runs nothing but that limit. */
+ * again, at a limit across runs nothing but that limit. One that was stopped otherwise has enough
+ * left. */
 static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
 {
     uint16_t unit = card->why == PAWL_WHY_TIME ? PAWL_UNIT_WALL_CLOCK_MS : card->unit;
     enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
-    if ((card->why != PAWL_WHY_CAP && card->why != PAWL_WHY_TIME) || index == PAWL_CAP_COUNT) {
+    bool capped = card->why == PAWL_WHY_CAP || card->why == PAWL_WHY_TIME;
+    bool stopped = card->why == PAWL_WHY_REFUSED || card->why == PAWL_WHY_STOPPED ||
+                   card->why == PAWL_WHY_SIGNAL;
+    if (!stopped && (!capped || index == PAWL_CAP_COUNT)) {
+        return;
+    }
+    label(out, "to go on");
+    pawl_buf_printf(out, "pawl run%s%s --resume %s", card->data_dir != NULL ? " --data-dir " : "",
+                    card->data_dir != NULL ? card->data_dir : "", card->run_id);
+    if (stopped) {
+        pawl_buf_append_byte(out, '\n');
         return;
     }
     int64_t amount = (card->account.units[index].limit + 1) / 2;
     amount = card->why == PAWL_WHY_CAP && card->more > 0 ? card->more : amount;
-    label(out, "to go on");
-    pawl_buf_printf(out, "pawl run%s%s --resume %s", card->data_dir != NULL ? " --data-dir " : "",
-                    card->data_dir != NULL ? card->data_dir : "", card->run_id);
     if (is_shared(card)) {
         pawl_buf_printf(out, ", when %s has reset or is raised: see pawl limit", card->limit);
     } else if (card->phase != NULL) {

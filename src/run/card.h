@@ -89,6 +89,7 @@ struct pawl_card {
     bool phases_go_on; /* with what the run before had spent in them */
     int64_t unconfirmed_microcents;
     int64_t overshoot_microcents;
+    bool unseen; /* nothing came to the gateway, so nothing can be said of what was spent */
     uint64_t calls;
     uint64_t refusals;
     uint64_t failed;                  /* came to nothing, and cost nothing */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lines_limit.c: what is said at the limit and about the answers to a question; see lines.h. */
 #define _GNU_SOURCE
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -27,7 +28,10 @@ void pawl_lines_add_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
         const char *dollars = pawl_money_format_usd_short(amount, text);
         pawl_buf_printf(out, "%s %s", names[index], dollars[0] == '$' ? dollars + 1 : dollars);
     } else if (index == PAWL_CAP_TIME) {
-        pawl_buf_printf(out, "%s %llds", names[index], (long long)(amount / 1000));
+        int64_t seconds = amount / 1000 + (amount % 1000 > 0 ? 1 : 0);
+        bool minutes = seconds > 0 && seconds % 60 == 0;
+        pawl_buf_printf(out, "%s %" PRId64 "%c", names[index], minutes ? seconds / 60 : seconds,
+                        minutes ? 'm' : 's');
     } else {
         pawl_buf_printf(out, "%s %lld", names[index], (long long)amount);
     }

@@ -96,6 +96,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .primary = run->primary,
         .price = run->model.priced ? &run->model.price : NULL,
         .overshoot_microcents = counters.overshoot_microcents,
+        .unseen = counters.received == 0 && counters.batches == 0,
         .calls = counters.calls,
         .refusals = counters.refusals - counters.repeats,
         .repeats = counters.repeats,

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -124,16 +125,17 @@ static void card_names_every_kind_of_end(void **state)
     static const struct {
         enum pawl_run_why why;
         const char *words;
+        const char *goes_on; /* with what is added; NULL: nothing is said */
     } rows[] = {
-        {PAWL_WHY_COMPLETED, "the agent was done"},
-        {PAWL_WHY_FAILED, "the agent returned 1"},
-        {PAWL_WHY_SIGNAL, "killed by signal 9 (Killed)"},
-        {PAWL_WHY_CAP, "HARD STOP at the cap of $1.50"},
-        {PAWL_WHY_TIME, "HARD STOP at the cap of 1h"},
-        {PAWL_WHY_REFUSED, "HARD STOP: the 5h window is used up\n"},
-        {PAWL_WHY_STOPPED, "stopped with pawl stop"},
-        {PAWL_WHY_KEEPER, "keeper"},
-        {PAWL_WHY_NOT_STARTED, "could not be executed"},
+        {PAWL_WHY_COMPLETED, "the agent was done", NULL},
+        {PAWL_WHY_FAILED, "the agent returned 1", NULL},
+        {PAWL_WHY_SIGNAL, "killed by signal 9 (Killed)", "\n"},
+        {PAWL_WHY_CAP, "HARD STOP at the cap of $1.50", " --add-usd 0.29\n"},
+        {PAWL_WHY_TIME, "HARD STOP at the cap of 1h", " --add-time 30m\n"},
+        {PAWL_WHY_REFUSED, "HARD STOP: the 5h window is used up\n", "\n"},
+        {PAWL_WHY_STOPPED, "stopped with pawl stop", "\n"},
+        {PAWL_WHY_KEEPER, "keeper", NULL},
+        {PAWL_WHY_NOT_STARTED, "could not be executed", NULL},
     };
     assert_int_equal(PAWL_ARRAY_LEN(rows), PAWL_WHY_COUNT);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
@@ -143,6 +145,11 @@ static void card_names_every_kind_of_end(void **state)
         card.agent_signal = rows[i].why == PAWL_WHY_SIGNAL ? 9 : 0;
         const char *words[] = {rows[i].words, NULL};
         expect_words(text_of(&card), words);
+        char goes_on[128];
+        (void)snprintf(goes_on, sizeof(goes_on),
+                       "  to go on    pawl run --resume run_0123456789abcdef%s",
+                       rows[i].goes_on != NULL ? rows[i].goes_on : "");
+        assert_int_equal(strstr(text_of(&card), goes_on) != NULL, rows[i].goes_on != NULL);
         assert_true(strlen(pawl_run_why_name(rows[i].why)) > 0);
     }
 }
@@ -172,6 +179,60 @@ static void card_says_when_the_history_is_missing(void **state)
     card.has_details = false;
     static const char *const words[] = {"the history could not be read", NULL};
     expect_words(text_of(&card), words);
+}
+
+static void time_to_add_is_at_least_a_second(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *option;
+    } rows[] = {{500, "--add-time 1s"},
+                {1000, "--add-time 1s"},
+                {45001, "--add-time 46s"},
+                {1800000, "--add-time 30m"},
+                {90000, "--add-time 90s"}};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        pawl_buf_reset(&out);
+        pawl_lines_add_option(PAWL_UNIT_WALL_CLOCK_MS, rows[i].ms, &out);
+        assert_string_equal(pawl_buf_cstr(&out), rows[i].option);
+    }
+}
+
+static void card_leaves_out_what_did_not_happen(void **state)
+{
+    (void)state;
+    struct pawl_card card = {.run_id = "run_0123456789abcdef",
+                             .why = PAWL_WHY_COMPLETED,
+                             .caps = caps,
+                             .has_details = true,
+                             .unseen = true,
+                             .model_count = 1,
+                             .models = {{.model = PAWL_SLICE("m"), .calls = 1}},
+                             .files = {.known = true}};
+    card.phases.count = 1;
+    card.phases.stands[0].name = "verification";
+    for (int i = 0; i < PAWL_CAP_COUNT; i++) {
+        card.account.units[i].limit = caps[i].amount;
+        card.phases.stands[0].account.units[i].limit = i == PAWL_CAP_USD ? USD / 2 : -1;
+    }
+    static const char *const words[] = {"  phases      verification: nothing of $0.50\n",
+                                        "  not seen    no model call came through pawl",
+                                        "  files       none changed\n", "  overshoot   $0.00\n",
+                                        NULL};
+    expect_words(text_of(&card), words);
+    static const char *const absent[] = {"refused", "by model", "approvals", "to go on"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(absent); i++) {
+        assert_null(strstr(text_of(&card), absent[i]));
+    }
+    card.unseen = false;
+    card.overshoot_microcents = 5;
+    card.phases.stands[0].account.units[PAWL_CAP_ITERATIONS].spent = 1;
+    static const char *const others[] = {"verification: $0.00 of $0.50, 1 model call, 0s\n",
+                                         "$0.00000005: a call took more tokens than were held",
+                                         NULL};
+    expect_words(text_of(&card), others);
+    assert_null(strstr(text_of(&card), "not seen"));
 }
 
 static int64_t number(const struct pawl_json *json, const char *path)
@@ -393,6 +454,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(card_says_what_was_asked_and_used),
         cmocka_unit_test(card_names_every_kind_of_end),
+        cmocka_unit_test(time_to_add_is_at_least_a_second),
+        cmocka_unit_test(card_leaves_out_what_did_not_happen),
         cmocka_unit_test(a_limit_across_runs_is_named_and_its_own_caps_are_not_asked_for),
         cmocka_unit_test(card_says_when_the_history_is_missing),
         cmocka_unit_test(card_as_json_has_amounts_as_integers),
