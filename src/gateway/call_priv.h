@@ -376,6 +376,10 @@ void pawl_settle_complete_tools(const struct pawl_model_call *call,
                                 struct pawl_meter_result *result);
 /* The time in containers stands in no answer; which there were, its items show. */
 void pawl_settle_add_containers(struct pawl_model_call *call, struct pawl_meter_result *result);
+/* What a later call reads that goes on from this answer: all of it, and its pictures, which are
+ * not in its usage. */
+int64_t pawl_settle_kept_tokens(const struct pawl_model_call *call,
+                                const struct pawl_meter_result *result);
 /* Pictures are billed beside the usage. Where they are not told, as many as show are booked at the
  * most that one may cost; of an answer that was not understood, as many as were held. true: with
  * an estimate. */

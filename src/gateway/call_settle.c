@@ -481,7 +481,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
     call->overshoot = overshoot_of(call, &bill);
     gateway->counters.overshoot_microcents += call->overshoot;
     pawl_previous_remember(&gateway->previous, pawl_slice_str(result.id),
-                           pawl_usage_tokens(&result.parts[0].usage));
+                           pawl_settle_kept_tokens(call, &result));
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated && !call->summary) {
         learn(call, &result, &bill);

@@ -6,6 +6,7 @@
  */
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/media.h"
 
 /* The context is read again for each tool that ran, and what that used is reported at the end. */
 static void complete_reading(const struct pawl_meter_result *result,
@@ -66,6 +67,15 @@ void pawl_settle_add_containers(struct pawl_model_call *call, struct pawl_meter_
         int64_t minutes = pawl_min_i64(minutes_of(call, result), PAWL_USAGE_COUNT_MAX);
         pawl_usage_at_least(&result->parts[0].usage, PAWL_USAGE_CONTAINER_MINUTES, minutes);
     }
+}
+
+int64_t pawl_settle_kept_tokens(const struct pawl_model_call *call,
+                                const struct pawl_meter_result *result)
+{
+    const struct pawl_media picture = {
+        .kind = PAWL_MEDIA_IMAGE, .dialect = call->request.dialect, .model = call->request.model};
+    return pawl_usage_tokens(&result->parts[0].usage) +
+           (int64_t)result->pictures * pawl_media_tokens_max(&picture);
 }
 
 bool pawl_settle_add_pictures(const struct pawl_model_call *call, struct pawl_meter_result *result)

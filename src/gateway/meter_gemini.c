@@ -216,14 +216,17 @@ static void read_tier(struct pawl_meter *meter, const struct pawl_json *json, ui
 {
     static const char *const keys[] = {"serviceTier", "trafficType"};
     struct pawl_usage *usage = &meter->result.parts[0].usage;
+    uint32_t told = 0;
+    bool any = false;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(keys); ++i) {
         uint32_t tier = pawl_json_get(json, node, keys[i]);
         if (pawl_json_is(json, tier, PAWL_JSON_STRING)) {
-            usage->modifiers &= ~(uint32_t)PAWL_MODIFIER_PRIORITY;
-            usage->modifiers |=
+            any = true;
+            told |=
                 pawl_usage_modifiers_of_tier(PAWL_DIALECT_GEMINI, pawl_json_string_raw(json, tier));
         }
     }
+    usage->modifiers = any ? told : usage->modifiers;
 }
 
 /* Returns whether there was a report. */

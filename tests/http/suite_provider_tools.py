@@ -82,6 +82,18 @@ def pictures_that_nobody_tells_of_are_booked_at_the_most():
             assert drawn == [6240] * pictures, lines
 
 
+def a_picture_is_input_of_what_goes_on_from_it():
+    """3,779 tokens at most, beside the 110 of the answer that showed it."""
+    told = {"input_tokens": 20, "output_tokens": 196, "total_tokens": 216}
+    answer = _whole([PICTURE], tool_usage={"image_gen": told})
+    with Upstream(answer) as upstream, Host(upstream, usd=20 * USD) as host:
+        assert host.post(PATH, _body([{"type": "image_generation"}])).status == 200
+        host.settle()
+        assert host.post(PATH, _body([], previous_response_id="resp_1")).status == 200
+        estimate = host.records("RESERVE")[-1]["metadata"]["input_estimate"]
+        assert 110 + 3779 <= estimate < 110 + 3779 + 200, estimate
+
+
 def a_refusal_names_the_pictures():
     """One alone is too much; the words say what it is, and the next call without it fits."""
     with Upstream(_whole()) as upstream, Host(upstream, usd=10_000_000) as host:

@@ -58,6 +58,39 @@ static struct pawl_usage usage_of(enum pawl_dialect dialect, uint32_t modifiers,
     return result;
 }
 
+/* What a later event says of the rate counts, a discount that it takes back included. */
+static void the_last_word_on_the_rate_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first;
+        const char *last;
+        uint32_t modifiers;
+    } rows[] = {
+        {"'serviceTier':'flex'", "'trafficType':'ON_DEMAND'", 0},
+        {"'serviceTier':'flex'", "'totalTokenCount':9", PAWL_MODIFIER_DISCOUNT},
+        {"'serviceTier':'priority'", "'serviceTier':'standard'", 0},
+        {"'totalTokenCount':9", "'serviceTier':'flex','trafficType':'ON_DEMAND'",
+         PAWL_MODIFIER_DISCOUNT},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); ++i) {
+        struct pawl_meter meter;
+        assert_true(
+            pawl_meter_init(&meter, (struct pawl_meter_options){.dialect = PAWL_DIALECT_GEMINI}));
+        for (int last = 0; last < 2; ++last) {
+            char event[128];
+            (void)snprintf(event, sizeof(event), "{'usageMetadata':{'promptTokenCount':5,%s}}",
+                           last == 1 ? rows[i].last : rows[i].first);
+            for (char *at = event; *at != '\0'; ++at) {
+                *at = *at == '\'' ? '"' : *at;
+            }
+            pawl_meter_on_event(&meter, PAWL_SLICE_NONE, pawl_slice_str(event));
+        }
+        assert_int_equal(pawl_meter_result(&meter)->parts[0].usage.modifiers, rows[i].modifiers);
+        pawl_meter_free(&meter);
+    }
+}
+
 /* A picture costs many times what text does; who has made one need not say how large it was. */
 static void a_picture_that_nobody_tells_of_is_all_there_is(void **state)
 {
@@ -219,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemini_streams_are_metered_at_every_cut),
         cmocka_unit_test(gemini_bodies_are_metered),
+        cmocka_unit_test(the_last_word_on_the_rate_counts),
         cmocka_unit_test(a_picture_that_nobody_tells_of_is_all_there_is),
         cmocka_unit_test(gemini_usage_is_split_into_buckets),
         cmocka_unit_test(gemini_rate_is_the_one_asked_for_unless_the_answer_says_another),
