@@ -17,6 +17,16 @@ enum { TIMEOUT_MS = 10000, AHEAD_MS = 3600 * 1000 };
 
 /* --- Asking -------------------------------------------------------------------------------- */
 
+/* The answer is none that this pawl knows. */
+static int
+tell_other(const struct pawl_cli_call *call, const struct pawl_datadir *dir, struct pawl_slice body)
+{
+    struct pawl_errmsg msg;
+    struct pawl_contact contact = {.data_dir = dir->path};
+    pawl_contact_tell_other(&contact, body, &msg);
+    return pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "%s", msg.text);
+}
+
 /* PAWL_EXIT_OK with the body of the answer, or what to return. */
 static int send(const struct pawl_cli_call *call,
                 const struct pawl_datadir *dir,
@@ -36,14 +46,12 @@ static int send(const struct pawl_cli_call *call,
     }
     if (answer.status != 200) {
         pawl_wire_read_message(pawl_buf_slice(&answer.body), &msg);
+        if (msg.text[0] == '\0' || answer.status == 405) {
+            return tell_other(call, dir, pawl_buf_slice(&answer.body));
+        }
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
     return PAWL_EXIT_OK;
-}
-
-static int unreadable(const struct pawl_cli_call *call)
-{
-    return pawl_cli_error(call, PAWL_EXIT_UNREACHABLE, "the authority's answer cannot be read");
 }
 
 /* --- Words --------------------------------------------------------------------------------- */
@@ -134,7 +142,8 @@ static bool each_limit(struct pawl_slice body, take_limit_fn *take, void *arg, i
     struct pawl_json list;
     struct pawl_json_limits limits = {.depth_max = 8, .nodes_max = 1 << 20};
     pawl_arena_init(&arena, PAWL_WIRE_ARENA_BYTES);
-    bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &list);
+    bool good = pawl_json_parse(&arena, body, PAWL_JSON_LEDGER, limits, &list) &&
+                pawl_json_get(&list, 0, "limits") != PAWL_JSON_NONE;
     uint32_t node = good ? pawl_json_first(&list, pawl_json_get(&list, 0, "limits")) : 0;
     *ret_now_ms = good ? pawl_json_count_or(&list, pawl_json_get(&list, 0, "now_ms"), -1) : -1;
     for (; good && node != PAWL_JSON_NONE; node = pawl_json_next(&list, node)) {
@@ -240,7 +249,7 @@ int pawl_cli_print_limits(const struct pawl_cli_call *call,
             (void)fflush(stdout);
             warn_of_clock(call, dir, now_ms);
         } else {
-            status = unreadable(call);
+            status = tell_other(call, dir, pawl_buf_slice(&body));
         }
     }
     pawl_buf_free(&body);
@@ -274,7 +283,7 @@ int pawl_cli_change_limit(const struct pawl_cli_call *call,
     struct pawl_buf answer;
     int status = send(call, dir, method, target, body, &answer);
     if (status == PAWL_EXIT_OK && !read_changed(pawl_buf_slice(&answer), ret_limit, ret_before)) {
-        status = unreadable(call);
+        status = tell_other(call, dir, pawl_buf_slice(&answer));
     }
     pawl_buf_free(&answer);
     return status;

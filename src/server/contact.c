@@ -351,18 +351,39 @@ static pid_t holder(const struct pawl_contact *contact)
                                                                                     : 0;
 }
 
+void pawl_contact_tell_other(const struct pawl_contact *contact,
+                             struct pawl_slice body,
+                             struct pawl_errmsg *ret_msg)
+{
+    struct pawl_errmsg said;
+    char how[32] = "ending that process";
+    pid_t pid = holder(contact);
+    if (pid > 0) {
+        (void)snprintf(how, sizeof(how), "'kill -9 %d'", (int)pid);
+    }
+    pawl_wire_read_message(body, &said);
+    bool words = said.text[0] != '\0';
+    pawl_errmsg_set(ret_msg,
+                    "the authority that holds the limits is of another version of pawl%s%.60s%s; "
+                    "%s loses nothing, and who asks next starts one of this",
+                    words ? " (" : "", said.text, words ? ")" : "", how);
+}
+
 static void tell_failure(const struct pawl_contact *contact,
                          pawl_err err,
                          const char *why_not_started,
                          struct pawl_errmsg *msg)
 {
-    pid_t pid = err.code == PAWL_ERR_TIMEOUT ? holder(contact) : 0;
+    bool silent = err.code == PAWL_ERR_TIMEOUT || err.code == PAWL_ERR_UNREACHABLE;
+    pid_t pid = silent ? holder(contact) : 0;
     if (pid > 0) {
         pawl_errmsg_set(msg,
-                        "the authority that holds the limits, process %d, does not answer: it is "
-                        "suspended, or its disk is. 'kill -9 %d' loses nothing; who asks next "
-                        "starts another",
+                        "the authority that holds the limits, process %d, does not answer: it or "
+                        "its disk hangs, or its socket is gone. 'kill -9 %d' loses nothing; who "
+                        "asks next starts another",
                         (int)pid, (int)pid);
+    } else if (err.code == PAWL_ERR_PROTOCOL) {
+        pawl_contact_tell_other(contact, PAWL_SLICE_NONE, msg);
     } else if (err.code == PAWL_ERR_PERMISSION) {
         pawl_errmsg_set(msg,
                         "the authority that holds the limits is somebody else's: permission denied "
@@ -433,7 +454,7 @@ void pawl_contact_ask(const struct pawl_contact *contact,
     *ret_answer = (struct pawl_lend_answer){.err = err};
     if (pawl_ok(err) && !pawl_wire_read_answer(pawl_buf_slice(&answer.body), ret_answer)) {
         ret_answer->err = PAWL_ERR(PROTOCOL);
-        pawl_wire_read_message(pawl_buf_slice(&answer.body), &msg);
+        pawl_contact_tell_other(contact, pawl_buf_slice(&answer.body), &msg);
     }
     if (pawl_failed(ret_answer->err)) {
         (void)pawl_slice_copy_str(pawl_slice_str(msg.text), ret_answer->why,

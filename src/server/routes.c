@@ -6,6 +6,7 @@
 #include "server/routes.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -288,6 +289,17 @@ static bool fits(struct pawl_slice path, const char *pattern, struct pawl_slice 
     return pawl_slice_find_byte(*ret_name, '/') == SIZE_MAX;
 }
 
+/* Nobody of this version asks for it. */
+static void reply_other(struct route_call *call)
+{
+    char text[200];
+    (void)snprintf(text, sizeof(text),
+                   "no such path for the authority of this version of pawl, process %d; 'kill -9 "
+                   "%d' loses nothing, and who asks next starts one of his own",
+                   (int)getpid(), (int)getpid());
+    reply_error(call, 404, "NOT_FOUND", text);
+}
+
 void pawl_routes_handle(void *arg, struct pawl_http_exchange *exchange)
 {
     struct pawl_routes *all = arg;
@@ -311,6 +323,6 @@ void pawl_routes_handle(void *arg, struct pawl_http_exchange *exchange)
     if (path_known) {
         reply_error(call, 405, "INVALID_REQUEST", "the path does not take this method");
     } else {
-        reply_error(call, 404, "NOT_FOUND", "no such path");
+        reply_other(call);
     }
 }

@@ -651,34 +651,61 @@ def ask(world, path):
         return json.loads(peer.makefile("rb").read().partition(b"\r\n\r\n")[2])
 
 
-def answer_once(listener, body):
-    peer, _ = listener.accept()
-    with peer, peer.makefile("rb") as lines:
-        while lines.readline() not in (b"\r\n", b""):
-            pass
-        peer.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+@contextlib.contextmanager
+def made_up(world, status, body, times=1):
+    """Something that answers so in the place of an authority."""
+    def answer():
+        for _ in range(times):
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rb") as lines:
+                while lines.readline() not in (b"\r\n", b""):
+                    pass
+                peer.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
+                             f"{body}".encode())
+
+    path = os.path.join(world.data, "authority/authority.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        server = threading.Thread(target=answer)
+        server.start()
+        yield
+        server.join()
+    os.unlink(path)
 
 
 def clock_was_ahead(world):
     """A ledger that was written while the clock stood ahead ends its windows too late: `pawl limit`
-    says so, and what to do. An authority that is made up stands in for such a ledger."""
+    says so, and what to do."""
     with limits(world, ["--usd", "0.5", "--per", "day"]):
         now_ms = datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000
         told = ask(world, "/v1/x-pawl/limits")
-        assert 0 <= told["now_ms"] - now_ms < PATIENCE_S * 1000 and len(told["limits"]) == 1, told
+        assert abs(told["now_ms"] - now_ms) < PATIENCE_S * 1000 and len(told["limits"]) == 1, told
         assert world.tell("limit").stderr == ""
         end_authority(world)
         told["now_ms"] += 400 * 86400 * 1000
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(os.path.join(world.data, "authority/authority.sock"))
-            listener.listen()
-            server = threading.Thread(target=answer_once, args=(listener, json.dumps(told)))
-            server.start()
+        with made_up(world, 200, json.dumps(told)):
             done = world.tell("limit")
-            server.join()
         assert done.returncode == 0 and "usd-per-day" in done.stdout, done
         assert "ahead of this machine's clock" in done.stderr and "mv " in done.stderr, done
         assert re.search(r"ledger is (400d|399d 23h) ", done.stderr), done.stderr
+
+
+def other_version(world):
+    """Answers that this pawl cannot read are told as what they are, and nothing starts."""
+    with limits(world, ["--usd", "0.5", "--per", "day"]):
+        assert "'kill -9 " in ask(world, "/v1/x-pawl/loans")["message"]
+        end_authority(world)
+        for status, body in ((200, "{}"), (200, "hello"), (500, "")):
+            with made_up(world, status, body, times=3):
+                changed = world.tell("limit", "--usd", "1", "--per", "day")
+                done = world.tell("limit")
+                started, stdout, stderr = world.run([], "say:started")
+            assert (changed.returncode, done.returncode, started) == (3, 3, 125), (done, stderr)
+            for text in (changed.stderr, done.stderr, stderr):
+                assert "is of another version of pawl; ending that process" in text, text
+            assert stdout == ""
+        assert stand(world)["limit"] == USD // 2
 
 
 def idle(world):
@@ -725,5 +752,6 @@ def tests(_world):
         ("an authority that hangs", hangs),
         ("its ledger is verified while it works", verified_alive),
         ("a clock that was ahead", clock_was_ahead),
+        ("an authority of another version", other_version),
         ("an idle authority ends", idle),
     )
