@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
 import approvers  # noqa: E402
+import authorities  # noqa: E402
 import caps  # noqa: E402
 import control  # noqa: E402
 import count as counting  # noqa: E402
@@ -24,6 +25,7 @@ import kills  # noqa: E402
 import gate  # noqa: E402
 import limits  # noqa: E402
 import phases  # noqa: E402
+import places  # noqa: E402
 import processes  # noqa: E402
 import readers  # noqa: E402
 import resume  # noqa: E402
@@ -40,8 +42,8 @@ SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "c
           "files": files, "kills": kills, "disks": disks, "readers": readers,
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
-          "shared": shared, "deaths": deaths, "phases": phases,
-          "windows": windows}
+          "shared": shared, "places": places, "authorities": authorities, "deaths": deaths,
+          "phases": phases, "windows": windows}
 
 
 def wanted(names, suite, title):
