@@ -44,7 +44,7 @@ PAWL_MUST_CHECK pawl_err pawl_contact_send(const struct pawl_contact *contact,
                                            struct pawl_slice body,
                                            struct pawl_contact_answer *answer,
                                            struct pawl_errmsg *msg);
-/* What is told where an answer came that this version of pawl cannot read; `body` may have words. */
+/* What is told of an answer that this version of pawl cannot read; `body` may have words. */
 void pawl_contact_tell_other(const struct pawl_contact *contact,
                              struct pawl_slice body,
                              struct pawl_errmsg *ret_msg);
