@@ -16,6 +16,8 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/last_words.h"
 
+enum { TOLD_US_MAX = 2 * 1000 * 1000 }; /* that a count of all so far is taken for all */
+
 /* --- Estimating ----------------------------------------------------------------------------- */
 
 static int64_t held_output(const struct pawl_model_call *call)
@@ -23,12 +25,15 @@ static int64_t held_output(const struct pawl_model_call *call)
     return call->output_held * call->request.choices * call->request.passes;
 }
 
-/* Whether the model may have thought out of sight, or said something that is no text. */
+/* Whether the model may have thought out of sight, or said something that is no text. Where each
+ * piece counts all until then, that is what came behind the last one, and takes its time. */
 static bool may_hide(const struct pawl_model_call *call)
 {
     const struct pawl_model_request *request = &call->request;
     const struct pawl_estimate_output *learned = &call->query.learned;
-    bool shown = pawl_meter_shows_all(&call->answer.meter) && !learned->secret;
+    bool told = pawl_meter_told_all(&call->answer.meter) &&
+                pawl_alarm_now_us() - call->answer.last_event_us < TOLD_US_MAX;
+    bool shown = told || (pawl_meter_shows_all(&call->answer.meter) && !learned->secret);
     return (request->hidden || request->audio_output || learned->hidden) && !shown;
 }
 

@@ -317,6 +317,11 @@ bool pawl_meter_shows_all(const struct pawl_meter *meter)
            result->server_tool_calls == 0 && result->part_count == 1;
 }
 
+bool pawl_meter_told_all(const struct pawl_meter *meter)
+{
+    return meter->dialect == PAWL_DIALECT_GEMINI && meter->state.told;
+}
+
 /* --- Text. -------------------------------------------------------------------------------- */
 
 void pawl_meter_copy_text(const struct pawl_json *json, uint32_t node, char *out, size_t out_bytes)

@@ -90,6 +90,7 @@ struct pawl_meter_state {
     char picture_model[PAWL_METER_MODEL_BYTES]; /* Responses: of the tool that makes pictures */
     uint64_t queries[PAWL_METER_QUERIES]; /* Gemini: hashes of what was searched for; 0: free */
     bool drew;                            /* Gemini: a picture came */
+    bool told;                            /* Gemini: its last piece counted all until then */
     bool final_report;
 };
 
@@ -128,6 +129,9 @@ void pawl_meter_on_event(struct pawl_meter *meter, struct pawl_slice name, struc
 /* Whether all that was produced so far shows. Anthropic and Responses open a block of its own when
  * a model begins to think, even where nothing of it is shown; elsewhere it cannot be known. */
 bool pawl_meter_shows_all(const struct pawl_meter *meter);
+/* Whether the last piece of a stream that brought something counted all that was produced until
+ * then, thoughts too, and the answer itself had begun: Google's do. */
+bool pawl_meter_told_all(const struct pawl_meter *meter);
 
 static inline const struct pawl_meter_result *pawl_meter_result(const struct pawl_meter *meter)
 {

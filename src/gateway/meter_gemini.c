@@ -448,6 +448,7 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     read_model(meter, json);
     read_error(meter, json);
     bool blocked = read_feedback(meter, json);
+    int64_t bytes_before = meter->result.visible_bytes + meter->result.hidden_bytes;
     uint32_t candidates = pawl_json_get(json, 0, "candidates");
     for (uint32_t i = first_of(json, candidates); i != PAWL_JSON_NONE;
          i = pawl_json_next(json, i)) {
@@ -458,6 +459,10 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     bool reported = read_usage(meter, json);
     bool over = meter->result.finished || meter->result.error || meter->result.terminal;
     state->final_report = over && (reported || state->final_report);
+    bool brought = meter->result.visible_bytes + meter->result.hidden_bytes > bytes_before;
+    if (reported || brought) {
+        state->told = reported && state->last[SLOT_CANDIDATES] > 0;
+    }
     update_knowledge(meter);
 }
 

@@ -325,6 +325,13 @@ def streams_that_break_off_are_booked_by_their_last_report():
             assert not answer.whole, answer
         booked, billed = harness.settled_books(provider, host)
         assert billed <= booked <= 3 * billed, (booked, billed)
+    thinks = {"reply_tokens": 100, "reasoning": 10, "tokens_per_event": 20}
+    for broken in ({"cut_after": 3}, {"error_after": 3}):
+        with world({**thinks, **broken}) as (provider, host):
+            for alt in ("alt=sse", ""):
+                assert _call(host, True, alt).status == 200
+            booked, billed = harness.settled_books(provider, host)
+            assert billed <= booked <= 3 * billed, "each piece told of the thoughts by then"
     with world({"reply_tokens": 400, "pace_ms": 2}) as (provider, host):
         call = host.open(gemini_path(True), gemini_request())
         call.read_until(b"candidates")
