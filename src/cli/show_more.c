@@ -89,9 +89,18 @@ static void json_approval(const struct pawl_history_approval *approval)
     pawl_cli_print_line(&line);
 }
 
-static void print_phase(const struct pawl_history_approval *approval)
+/* What was asked for, or given. */
+static void print_what(const struct pawl_history_approval *approval, struct pawl_slice amounts)
 {
     char name[PAWL_CLI_TEXT_BYTES];
+    if (pawl_slice_equal_str(approval->kind, "model")) {
+        fputs("a switch to a dearer model", stdout);
+    } else if (pawl_slice_equal_str(approval->kind, "resume")) {
+        fputs("going on, though nobody had been seen", stdout);
+    } else {
+        print_amounts(amounts);
+        fputs(" more", stdout);
+    }
     if (!pawl_slice_empty(approval->phase)) {
         printf(" for %s", pawl_cli_plain(approval->phase, name, sizeof(name)));
     }
@@ -106,8 +115,7 @@ static void text_approval(struct more *more, const struct pawl_history_approval 
     if (pawl_slice_equal_str(approval->state, "approved")) {
         printf("approved after %s%s%s: ", after(more, approval->answered_us, when),
                by[0] != '\0' ? " by " : "", by);
-        print_amounts(approval->given);
-        print_phase(approval);
+        print_what(approval, approval->given);
         fputs(approval->unasked ? " (nothing was asked)\n" : "\n", stdout);
         return;
     }
@@ -122,9 +130,7 @@ static void text_approval(struct more *more, const struct pawl_history_approval 
                           ? "withdrawn, since its call went away"
                           : "not answered in time"));
     }
-    print_amounts(approval->asked);
-    fputs(" more", stdout);
-    print_phase(approval);
+    print_what(approval, approval->asked);
     fputs("\n", stdout);
 }
 

@@ -57,6 +57,9 @@ def dearer_model_and_yes(world):
     assert run["limits"]["usd"]["amount"] == 150 * CENT + raise_by, run
     assert run["spent"]["usd"]["amount"] == world.bill()
     assert [row["state"] for row in rows(world, "approval")] == ["approved", "approved"]
+    shown = world.tell("show", "last").stdout
+    for words in (r"a switch to a dearer model", r"\$[0-9.]+ more"):
+        assert re.search(rf"\napproved after [0-9a-z.]+ by \S+: {words}\n", shown), shown
     assert world.tell("verify").returncode == 0
 
 
@@ -186,6 +189,7 @@ def idle_and_yes(world):
     run = world.history().run
     assert run["state"] == "ended" and run["hard_stop"], run
     assert [row["state"] for row in rows(world, "approval")] == ["approved", "denied"]
+    assert ": going on, though nobody had been seen\n" in world.tell("show", "last").stdout
     assert world.tell("verify").returncode == 0
 
 
