@@ -140,10 +140,16 @@ struct pawl_cli_column {
  * about and is always printed whole: see pawl_cli_no_memory. */
 struct pawl_cli_table;
 struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns, size_t count);
+/* The same; `lackable` are the columns, by their titles, that a terminal too narrow for all of them
+ * goes without, the first one first; NULL behind the last. Borrowed until the table is printed. */
+struct pawl_cli_table *pawl_cli_table_new_fitting(const struct pawl_cli_column *columns,
+                                                  size_t count,
+                                                  const char *const *lackable);
 /* Appends the next cell, row by row; copies. */
 void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text);
 /* Prints, nothing at all for a table without rows, and frees. A column in which no row has anything
- * is left out; on a terminal, columns that may be cut are cut to its width. */
+ * is left out; on a terminal, columns that may be lacked are left out and columns that may be cut
+ * are cut, as far as its width demands. */
 void pawl_cli_table_print(struct pawl_cli_table *table, FILE *out);
 
 #endif

@@ -91,6 +91,7 @@ static const struct pawl_cli_column columns[] = {
     {"ACCOUNT", false, 0}, {"PROVIDER", false, 0}, {"BILLING", false, 0}, {"WINDOW", false, 0},
     {"USED", false, 0},    {"RESETS", false, 0},   {"LEFT", false, 0},    {"AS OF", false, 0},
 };
+static const char *const lackable[] = {"AS OF", "BILLING", "PROVIDER", NULL};
 
 pawl_err
 pawl_cli_print_windows(const struct pawl_datadir *dir, const char *before, struct pawl_errmsg *msg)
@@ -98,7 +99,7 @@ pawl_cli_print_windows(const struct pawl_datadir *dir, const char *before, struc
     struct pawl_clock clock = pawl_clock_os();
     struct listing listing = {
         .now_us = clock.real_us(clock.arg),
-        .table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns)),
+        .table = pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable),
     };
     pawl_err err = pawl_accounts_each(dir, show, &listing, msg);
     if (listing.count > 0) {
@@ -115,7 +116,7 @@ static int run_accounts(const struct pawl_cli_call *call)
     struct pawl_clock clock = pawl_clock_os();
     struct listing listing = {.now_us = clock.real_us(clock.arg), .all = true};
     if (!pawl_cli_has(call, OPTION_JSON)) {
-        listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+        listing.table = pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable);
     }
     pawl_cli_settle_before(call, pawl_cli_value(call, OPTION_DATA_DIR));
     pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &dir, &msg);

@@ -181,6 +181,7 @@ static const struct pawl_cli_column columns[] = {
     {"MODEL", false, 60},    {"TIER", true, 0},        {"INPUT", true, 0},   {"OUTPUT", true, 0},
     {"CACHE READ", true, 0}, {"CACHE WRITE", true, 0}, {"CONTEXT", true, 0},
 };
+static const char *const lackable[] = {"CONTEXT", "CACHE WRITE", NULL};
 
 bool pawl_cli_is_metered(const struct pawl_price *price)
 {
@@ -280,7 +281,7 @@ static int run_prices(const struct pawl_cli_call *call)
     int64_t now_us = pawl_clock_os().real_us(pawl_clock_os().arg);
     struct listing listing = {.json = pawl_cli_has(call, OPTION_JSON)};
     if (!listing.json) {
-        listing.table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+        listing.table = pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable);
     }
     struct pawl_price price;
     bool one = find_model(book, model, now_us, &price);

@@ -42,10 +42,11 @@ static const struct pawl_cli_option options[] = {
 };
 
 static const struct pawl_cli_column columns[] = {
-    {"RUN", false, 0},   {"STARTED", false, 0},  {"TOOK", true, 0},  {"STATE", false, 0},
+    {"RUN", false, 0},   {"STARTED", false, 0},  {"TOOK", true, 0},  {"STATE", false, 40},
     {"SPENT", true, 0},  {"OF", true, 0},        {"CALLS", true, 0}, {"REFUSED", true, 0},
     {"NAME", false, 24}, {"COMMAND", false, 60},
 };
+static const char *const lackable[] = {"REFUSED", "CALLS", "TOOK", "OF", "STARTED", NULL};
 
 struct listing {
     struct pawl_cli_table *table; /* NULL for JSON and ids */
@@ -194,8 +195,9 @@ static pawl_err print_list(const struct pawl_cli_call *call,
                            struct pawl_errmsg *msg)
 {
     bool json = pawl_cli_has(call, OPTION_JSON);
-    listing->table =
-        json || listing->ids ? NULL : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    listing->table = json || listing->ids
+                         ? NULL
+                         : pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable);
     pawl_err err = pawl_history_runs(history, filter, add, listing, msg);
     if (listing->table != NULL) {
         pawl_cli_table_print(listing->table, stdout);

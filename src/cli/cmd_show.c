@@ -280,6 +280,7 @@ static const struct pawl_cli_column call_columns[] = {
     {"CACHED", true, 0}, {"OUTPUT", true, 0}, {"COST", true, 0},    {"HELD", true, 0},
     {"TOOLS", true, 0},  {"TOOK", true, 0},   {"STATE", false, 90},
 };
+static const char *const call_lackable[] = {"HELD", "TOOK", "CACHED", "TOOLS", "AT", NULL};
 
 static void count_cell(struct pawl_cli_table *table, int64_t count)
 {
@@ -440,7 +441,8 @@ show(struct page *page, struct pawl_history *history, const char *id, struct paw
     }
     if (pawl_ok(err) && !page->json) {
         show_estimates(page);
-        page->table = pawl_cli_table_new(call_columns, PAWL_ARRAY_LEN(call_columns));
+        page->table =
+            pawl_cli_table_new_fitting(call_columns, PAWL_ARRAY_LEN(call_columns), call_lackable);
     }
     if (pawl_ok(err)) {
         err = pawl_history_calls(history, run, show_call, page, msg);

@@ -25,10 +25,11 @@ static const struct pawl_cli_option options[] = {
 };
 
 static const struct pawl_cli_column columns[] = {
-    {"RUN", false, 0},    {"STATE", false, 0},   {"SPENT", true, 0},  {"OF", true, 0},
+    {"RUN", false, 0},    {"STATE", false, 40},  {"SPENT", true, 0},  {"OF", true, 0},
     {"USED", true, 0},    {"A MINUTE", true, 0}, {"LEFT", true, 0},   {"CALLS", true, 0},
     {"PHASE", false, 16}, {"MODEL", false, 28},  {"NAME", false, 24}, {"COMMAND", false, 60},
 };
+static const char *const lackable[] = {"MODEL", "A MINUTE", "CALLS", "PHASE", "LEFT", "OF", NULL};
 
 struct listing {
     const struct pawl_cli_call *call;
@@ -137,7 +138,8 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
     struct listing listing = {
         .call = call,
         .dir = dir,
-        .table = json ? NULL : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns)),
+        .table =
+            json ? NULL : pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable),
     };
     pawl_buf_init(&listing.questions, QUESTIONS_BYTES_MAX);
     pawl_err err = pawl_glance_candidates(dir, add, &listing, &msg);

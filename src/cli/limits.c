@@ -131,6 +131,7 @@ static const struct pawl_cli_column columns[] = {
     {"PER", false, 0}, {"WHERE", false, 48}, {"SPENT", true, 0},
     {"HELD", true, 0}, {"LEFT", true, 0},    {"RESETS", false, 0},
 };
+static const char *const lackable[] = {"HELD", "SPENT", NULL};
 
 typedef void take_limit_fn(void *arg, const struct pawl_limit *limit);
 
@@ -191,7 +192,8 @@ static bool print_list(struct pawl_slice body, bool json, int64_t *ret_now_ms)
     if (json) {
         return each_limit(body, take_json, NULL, ret_now_ms);
     }
-    struct pawl_cli_table *table = pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    struct pawl_cli_table *table =
+        pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable);
     bool good = each_limit(body, take_row, table, ret_now_ms);
     pawl_cli_table_print(table, stdout);
     return good;

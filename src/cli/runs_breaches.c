@@ -136,6 +136,7 @@ static const struct pawl_cli_column columns[] = {
     {"USED", true, 0},         {"OF", true, 0},       {"CAUSE", false, 0}, {"POLICY", false, 20},
     {"REPOSITORY", false, 40}, {"FACTS", false, 70},
 };
+static const char *const lackable[] = {"POLICY", "REPOSITORY", "HOW", "STARTED", "OF", NULL};
 
 static void add_row(struct pawl_cli_table *table,
                     const struct pawl_history_run *run,
@@ -305,6 +306,7 @@ static void print_groups(struct gathering *gathering, const char *title, bool js
         {"VERIFICATION", true, 0}, {"SCOPE", true, 0},
         {"DEFAULT", true, 0},      {"", false, 0},
     };
+    static const char *const without[] = {"", "APPROVED", "STOPPED", NULL};
     size_t count = gathering->groups.bytes / sizeof(struct group);
     struct group *groups = (struct group *)(void *)gathering->groups.data;
     uint64_t largest = 0;
@@ -316,7 +318,8 @@ static void print_groups(struct gathering *gathering, const char *title, bool js
         largest = breaches > largest ? breaches : largest;
     }
     struct pawl_cli_table *table =
-        json ? NULL : pawl_cli_table_new(group_columns, PAWL_ARRAY_LEN(group_columns));
+        json ? NULL
+             : pawl_cli_table_new_fitting(group_columns, PAWL_ARRAY_LEN(group_columns), without);
     for (size_t i = 0; i < count; i++) {
         if (json) {
             group_json(&groups[i]);
@@ -345,7 +348,9 @@ pawl_err pawl_breaches_print(struct pawl_history *history,
         .by = query->by,
         .err = PAWL_OK,
         .msg = msg,
-        .table = each && !query->json ? pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns)) : NULL,
+        .table = each && !query->json
+                     ? pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable)
+                     : NULL,
     };
     pawl_buf_init(&gathering.groups, GROUPS_MAX * sizeof(struct group));
     pawl_err err = pawl_history_runs(history, query->filter, take_run, &gathering, msg);

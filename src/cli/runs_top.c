@@ -20,6 +20,7 @@ static const struct pawl_cli_column columns[] = {
     {"SHARE", true, 0},   {"OF", true, 0},       {"CALLS", true, 0},  {"FILES", true, 0},
     {"MODEL", false, 28}, {"POLICY", false, 16}, {"NAME", false, 24}, {"COMMAND", false, 48},
 };
+static const char *const lackable[] = {"POLICY", "MODEL", "CALLS", "FILES", "OF", "STARTED", NULL};
 
 struct top {
     struct pawl_history *history;
@@ -147,7 +148,8 @@ pawl_err pawl_runs_top_print(struct pawl_history *history,
     if (pawl_failed(err)) {
         return err;
     }
-    top.table = json ? NULL : pawl_cli_table_new(columns, PAWL_ARRAY_LEN(columns));
+    top.table =
+        json ? NULL : pawl_cli_table_new_fitting(columns, PAWL_ARRAY_LEN(columns), lackable);
     err = pawl_history_runs(history, filter, add, &top, msg);
     if (top.table != NULL) {
         pawl_cli_table_print(top.table, stdout);

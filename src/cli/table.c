@@ -21,6 +21,7 @@ enum {
 struct pawl_cli_table {
     struct pawl_cli_column columns[PAWL_CLI_COLUMNS_MAX];
     size_t column_count;
+    const char *const *lackable; /* titles, up to a NULL; NULL: none */
     size_t cell_count;
     struct pawl_buf cells; /* NUL-terminated texts, one after the other */
 };
@@ -92,6 +93,15 @@ struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns,
     return table;
 }
 
+struct pawl_cli_table *pawl_cli_table_new_fitting(const struct pawl_cli_column *columns,
+                                                  size_t count,
+                                                  const char *const *lackable)
+{
+    struct pawl_cli_table *table = pawl_cli_table_new(columns, count);
+    table->lackable = lackable;
+    return table;
+}
+
 void pawl_cli_table_cell(struct pawl_cli_table *table, const char *text)
 {
     pawl_buf_append(&table->cells, text, strlen(text) + 1);
@@ -136,12 +146,42 @@ static size_t total_width(const struct layout *layout)
     return total > 0 ? total - GAP : 0;
 }
 
-/* On a terminal that is too narrow, columns that may be cut are, the last one first. */
+/* How wide it is when all is cut that may be, but for the first column, which names the row. */
+static size_t least_width(const struct pawl_cli_table *table, const struct layout *layout)
+{
+    struct layout least = *layout;
+    for (size_t i = 1; i < table->column_count; i++) {
+        if (table->columns[i].width_max != 0 && least.widths[i] > CUT_WIDTH_MIN) {
+            least.widths[i] = CUT_WIDTH_MIN;
+        }
+    }
+    return total_width(&least);
+}
+
+static void leave_out(const struct pawl_cli_table *table, struct layout *layout, const char *title)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (strcmp(table->columns[i].title, title) == 0) {
+            layout->widths[i] = 0;
+        }
+        layout->last = layout->widths[i] > 0 ? i : layout->last;
+    }
+    while (layout->last > 0 && layout->widths[layout->last] == 0) {
+        layout->last--;
+    }
+}
+
+/* On a terminal that is too narrow, columns that may be lacked go, and then columns that may be cut
+ * are, the last one first. */
 static void fit(const struct pawl_cli_table *table, struct layout *layout, FILE *out)
 {
     struct winsize size;
     if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
         return;
+    }
+    const char *const *lack = table->lackable;
+    while (lack != NULL && *lack != NULL && least_width(table, layout) > size.ws_col) {
+        leave_out(table, layout, *lack++);
     }
     for (size_t i = table->column_count; i > 0; i--) {
         size_t total = total_width(layout);

@@ -241,8 +241,8 @@ def a_table_is_cut_to_the_width_of_the_terminal(cli):
     with tempfile.TemporaryDirectory() as data:
         here = {"PAWL_DATA_DIR": data}
         expect(cli("run", "--no-card", "--quiet", "--", "true", "x" * 80, **here), 0)
-        widths = {}
-        for columns in (300, 110):
+        widths, titles = {}, {}
+        for columns in (300, 110, 80, 60):
             master, slave = os.openpty()
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 40, columns, 0, 0))
             subprocess.run([cli.pawl, "runs"], stdout=slave, check=True, timeout=SECONDS_MAX,
@@ -250,8 +250,12 @@ def a_table_is_cut_to_the_width_of_the_terminal(cli):
             os.close(slave)
             lines = os.read(master, 4096).decode().split("\r\n")
             widths[columns] = max(map(len, lines))
+            titles[columns] = lines[0].split()
             os.close(master)
         assert 110 < widths[300] < 300 and widths[110] == 110, widths
+        assert widths[80] <= 80 and widths[60] <= 60, widths
+        assert {"RUN", "STARTED", "STATE", "SPENT", "COMMAND"} <= set(titles[80]), titles
+        assert {"RUN", "STATE", "SPENT", "COMMAND"} == set(titles[60]), titles
 
 
 def what_a_terminal_might_obey_is_not_shown(cli):
