@@ -64,10 +64,16 @@ def show(name, values):
     return values[len(values) // 2]
 
 
+def at_least_one(text):
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least one")
+    return int(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pawl", default=ROOT / "build/bench/bin/pawl", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=at_least_one, default=40, metavar="N")
     parser.add_argument("--dir", help="where to put the data directories")
     options = parser.parse_args()
     direct, first, whole, fresh, starting, limited = [], [], [], [], [], []
@@ -86,10 +92,10 @@ def main():
             started, ended = under("data")
             first.append(started)
             whole.append(ended)
-            if number < options.rounds // 4:
+            if number % 4 == 0:
                 fresh.append(under(f"new-{number}")[0])
             limited.append(under("limits")[0])
-            if number < options.rounds // 4:
+            if number % 4 == 0:
                 scripted.end_authority(limits)
                 starting.append(under("limits")[0])
         scripted.end_authority(limits)

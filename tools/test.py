@@ -13,7 +13,9 @@ when it counts skips without naming them, and when a stage that it needs did not
 """
 import argparse
 import collections
+import contextlib
 import os
+import pathlib
 import queue
 import re
 import signal
@@ -27,6 +29,8 @@ import stages
 
 LOGS = gate.ROOT / "build" / "test-logs"
 TAIL_LINES = 60
+LEASH = str(pathlib.Path(__file__).resolve().parent / "leash.py")
+LEASH_S = 20  # for all of a stage to be killed
 # What belongs to the user's agents, or to the make that called us, must not steer the tests.
 FOREIGN = ("PAWL_", "ANTHROPIC_", "OPENAI_", "GEMINI_", "GOOGLE_", "CLAUDE_", "CODEX_", "MAKE",
            "MFLAGS")
@@ -47,25 +51,27 @@ def environment():
 
 
 class Running:
-    """A stage's command in a process group of its own."""
+    """A stage's command in a process group of its own, which ends when we do, however that is."""
 
     def __init__(self, stage):
         self.stage, self.started = stage, time.monotonic()
         self.log_path = LOGS / f"{stage.name}.log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                ["bash", "-c", stage.command], cwd=gate.ROOT, env=environment(), stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+                [sys.executable, LEASH, "bash", "-c", stage.command], cwd=gate.ROOT,
+                env=environment(), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.PIPE,
+                start_new_session=True)
 
     def left_s(self):
         return max(0, self.started + self.stage.timeout_s - time.monotonic())
 
     def end(self):
         """Whatever the stage left behind goes as well, after an interrupt too."""
-        try:
+        self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=LEASH_S)
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
     def outcome(self, timed_out):

@@ -19,16 +19,9 @@
 #include "base/log.h"
 #include "base/prng.h"
 #include "gateway/headers.h"
+#include "gateway/vendor.h"
 
 enum { GATEWAY_ARENA_BYTES = 256 * 1024, SCRATCH_BYTES_MAX = 512 << 20 };
-
-static const char *const vendor_bases[] = {
-    [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
-    [PAWL_UPSTREAM_OPENAI] = "https://api.openai.com/v1",
-    [PAWL_UPSTREAM_GEMINI] = "https://generativelanguage.googleapis.com",
-    [PAWL_UPSTREAM_CHATGPT] = "https://chatgpt.com/backend-api/codex",
-};
-_Static_assert(PAWL_ARRAY_LEN(vendor_bases) == PAWL_UPSTREAM_COUNT, "every upstream has a base");
 
 /* Who is meant when an address says nothing. */
 static const char *const vendor_names[] = {
@@ -62,7 +55,7 @@ static void copy_subject(struct pawl_gateway *gateway, const struct pawl_subject
 static void
 copy_upstream(struct pawl_gateway *gateway, enum pawl_upstream upstream, const char *given)
 {
-    const char *text = copy_text(gateway, given != NULL ? given : vendor_bases[upstream]);
+    const char *text = copy_text(gateway, given != NULL ? given : pawl_vendor_base(upstream));
     gateway->bases[upstream] = pawl_route_trim_base(upstream, pawl_slice_str(text));
     struct pawl_slice host = pawl_route_host_of(gateway->bases[upstream]);
     struct pawl_slice provider = pawl_price_provider_of_host(gateway->options.prices, host);

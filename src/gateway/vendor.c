@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/attrs.h"
 #include "base/money.h"
 #include "core/civil.h"
@@ -325,4 +326,19 @@ struct pawl_slice pawl_vendor_account(enum pawl_upstream upstream,
         break;
     }
     return PAWL_SLICE_NONE;
+}
+
+/* --- Addresses ------------------------------------------------------------------------------- */
+
+const char *pawl_vendor_base(enum pawl_upstream upstream)
+{
+    static const char *const bases[] = {
+        [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
+        [PAWL_UPSTREAM_OPENAI] = "https://api.openai.com/v1",
+        [PAWL_UPSTREAM_GEMINI] = "https://generativelanguage.googleapis.com",
+        [PAWL_UPSTREAM_CHATGPT] = "https://chatgpt.com/backend-api/codex",
+    };
+    _Static_assert(PAWL_ARRAY_LEN(bases) == PAWL_UPSTREAM_COUNT, "every upstream has a base");
+    PAWL_ASSERT(upstream < PAWL_UPSTREAM_COUNT);
+    return bases[upstream];
 }

@@ -65,4 +65,7 @@ struct pawl_slice pawl_vendor_account(enum pawl_upstream upstream,
                                       size_t count,
                                       struct pawl_slice user);
 
+/* Where it answers, unless somebody says otherwise: a base URL without a slash at its end. */
+const char *pawl_vendor_base(enum pawl_upstream upstream);
+
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "gateway/vendor.h"
 
 struct address {
     const char *name;
@@ -28,13 +29,6 @@ static const struct address addresses[] = {
     {"OPENAI_BASE_URL", PAWL_UPSTREAM_OPENAI, "openai/v1"},
     {"OPENAI_API_BASE", PAWL_UPSTREAM_OPENAI, "openai/v1"},
     {"GOOGLE_GEMINI_BASE_URL", PAWL_UPSTREAM_GEMINI, "gemini"},
-};
-
-static const char *const defaults[PAWL_UPSTREAM_COUNT] = {
-    [PAWL_UPSTREAM_ANTHROPIC] = "https://api.anthropic.com",
-    [PAWL_UPSTREAM_OPENAI] = "https://api.openai.com/v1",
-    [PAWL_UPSTREAM_GEMINI] = "https://generativelanguage.googleapis.com",
-    [PAWL_UPSTREAM_CHATGPT] = "https://chatgpt.com/backend-api/codex",
 };
 
 struct agent_switch {
@@ -119,7 +113,8 @@ pawl_err pawl_environ_upstreams(pawl_environ_get_fn *get,
     }
     for (size_t i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
         if (!upstreams.from_user[i]) {
-            (void)pawl_slice_copy_str(pawl_slice_str(defaults[i]), upstreams.urls[i],
+            const char *base = pawl_vendor_base((enum pawl_upstream)i);
+            (void)pawl_slice_copy_str(pawl_slice_str(base), upstreams.urls[i],
                                       PAWL_UPSTREAM_URL_BYTES);
         }
     }

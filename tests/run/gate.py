@@ -6,8 +6,8 @@ import shlex
 import sys
 
 from control import PATH, ask
-from limits import await_line, rows
-from world import AGENT, World, expect_line, finish
+from limits import rows
+from world import AGENT, World, await_line, expect_line, finish
 import scripted
 
 SONNET, OPUS, HAIKU = "claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5"

@@ -7,7 +7,7 @@ import stat
 
 import scripted
 from control import PATH, ask
-from world import World, expect_line, finish
+from world import World, await_line, expect_line, finish
 
 HAIKU = "claude-haiku-4-5"
 CENT = 1_000_000
@@ -15,14 +15,6 @@ CENT = 1_000_000
 
 def folder(world):
     return max(pathlib.Path(world.data, "runs").glob("run_*"))
-
-
-def await_line(process, words):
-    """pawl's next line on stderr that has the words."""
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"no line with {words!r}")
 
 
 def summed_up(body):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import scripted
-from world import PATIENCE_S, expect_line, finish
+from world import PATIENCE_S, await_line, expect_line, finish
 
 WORKER = str(pathlib.Path(__file__).resolve().parent / "worker.py")
 DIALECTS = ("anthropic", "chat", "responses", "gemini")
@@ -342,14 +342,6 @@ def killed(world):
 def asking(world, words, flags="iterations=1"):
     return world.start(["--attended", "--phase", f"verification={flags},on_limit=ask"],
                        [sys.executable, WORKER, *words])
-
-
-def await_line(process, words):
-    """pawl's next line on stderr that has the words."""
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"no line with {words!r}")
 
 
 def ask_and_answer(dialect, *words):

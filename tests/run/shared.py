@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 
-from world import PATIENCE_S, expect_line, finish
+from world import PATIENCE_S, await_line, expect_line, finish
 
 USD = 100_000_000
 
@@ -179,16 +179,6 @@ def just_before_midnight(seconds):
     sign = "-" if left <= 43200 else ""
     left = left if left <= 43200 else 86400 - left
     return f"XYZ{sign}{left // 3600:02}:{left // 60 % 60:02}:{left % 60:02}"
-
-
-def await_line(process, words):
-    """Reads stderr up to a line that has these words."""
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if words in line:
-            return lines
-    raise AssertionError(f"no line with {words!r}: {lines}")
 
 
 def reset(world):

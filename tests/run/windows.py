@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import time
 
-from world import PATIENCE_S, expect_line, finish
+from world import PATIENCE_S, await_line, expect_line, finish
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-secret"}  # what the agent goes out on
 FAR_S = 4500
@@ -55,13 +55,6 @@ def tokens_billed(world):
     """What a window in tokens counts, as the provider has it, call by call."""
     rows = world.provider.ledger()["calls"]
     return [row["billed"]["input"] + row["billed"]["output"] for row in rows]
-
-
-def await_words(process, words):
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"no line with {words!r}")
 
 
 def shared(world):
@@ -226,7 +219,7 @@ def goes_on(world):
     line = expect_line(process, "refused 402")
     assert "The run is stopped; to go on after that: ask again" in line, line
     expect_line(process, "stopped")
-    await_words(process, "has begun anew; calls go on")
+    await_line(process, "has begun anew; calls go on")
     status, stdout, _ = finish(process, "go\n")
     assert "done" in stdout and "refused" not in stdout and status == 1, (status, stdout)
     assert len(world.provider.ledger()["calls"]) == 2

@@ -2,6 +2,7 @@
 """What the tests of `pawl run` share: a data directory, the scripted provider, and processes that
 are waited for by what they say, never by time.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 
 import scripted
 
@@ -112,10 +114,41 @@ class World:
         return self.provider.request("/ledger")["total"]["microcents"]
 
 
+@contextlib.contextmanager
+def patience(process):
+    """What is read from a run's pipes meanwhile ends after a while: the run is killed then, and
+    with it all that holds them. Yields whether that was so."""
+    gone = threading.Event()
+
+    def give_up():
+        gone.set()
+        process.kill()
+    timer = threading.Timer(PATIENCE_S, give_up)
+    timer.start()
+    try:
+        yield gone
+    finally:
+        timer.cancel()
+
+
+def await_line(process, words):
+    """pawl's next line on stderr that has the words."""
+    seen = []
+    with patience(process) as gone:
+        for line in process.stderr:
+            seen.append(line)
+            if words in line:
+                return line
+    what = f"nothing after {PATIENCE_S} s" if gone.is_set() else "the end"
+    raise AssertionError(f"no line with {words!r}, but {what} behind {''.join(seen)!r}")
+
+
 def expect_line(process, word):
     """The agent's next line on stdout, which must begin with the word."""
-    line = process.stdout.readline().rstrip("\n")
-    assert line.startswith(word), f"{line!r} instead of {word!r}"
+    with patience(process) as gone:
+        line = process.stdout.readline().rstrip("\n")
+    what = f"nothing after {PATIENCE_S} s" if gone.is_set() else repr(line)
+    assert line.startswith(word) and not gone.is_set(), f"{what} instead of {word!r}"
     return line
 
 

@@ -4,6 +4,8 @@ packages."""
 import os
 import pathlib
 import re
+import select
+import subprocess
 import sys
 import tempfile
 import time
@@ -279,8 +281,42 @@ def run_deps(counter):
         assert status == 0 and "touched" not in output, output
 
 
+STARTER = """
+import subprocess, sys
+process = subprocess.Popen([sys.executable, {leash!r}, "bash", "-c", {script!r}],
+                           stdin=subprocess.PIPE, start_new_session=True)
+process.wait()
+"""
+
+
+def run_leash(counter):
+    """Whoever has stdout is alive; it ends when nobody is."""
+    leash = str(TOOLS / "leash.py")
+    with counter.test("what a stage started ends with its starter, in whatever session"):
+        read_fd, write_fd = os.pipe()
+        script = "setsid -f bash -c 'trap \"\" TERM HUP; echo away; sleep 1000'; echo; sleep 1000"
+        starter = subprocess.Popen(
+            [sys.executable, "-c", STARTER.format(leash=leash, script=script)], stdout=write_fd)
+        os.close(write_fd)
+        seen = b""
+        while seen.count(b"\n") < 2:
+            seen += os.read(read_fd, 100)
+        starter.kill()
+        starter.wait()
+        ended, _, _ = select.select([read_fd], [], [], 60)
+        assert ended and os.read(read_fd, 1) == b"", "somebody is left running"
+        os.close(read_fd)
+    with counter.test("a leash has its command's status, and takes what that left"):
+        for script, status in (("exit 3", 3), ("kill -9 $$", 137), ("setsid -f sleep 1000", 0)):
+            with subprocess.Popen([sys.executable, leash, "bash", "-c", script],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+                said = process.stdout.read()  # its end: nobody has it any more
+                assert process.wait() == status, (script, process.returncode, said)
+
+
 def run(counter):
     run_test_py(counter)
+    run_leash(counter)
     run_documents(counter)
     run_ctest_count(counter)
     run_packages(counter)
