@@ -218,6 +218,18 @@ static bool ended_at_ceiling(const struct pawl_meter_result *result)
     return false;
 }
 
+static void pass_lesson_on(const struct pawl_model_call *call,
+                           const struct pawl_estimate_sample *sample)
+{
+    const struct pawl_gateway_options *options = &call->gateway->options;
+    if (options->on_lesson != NULL) {
+        struct pawl_gateway_lesson lesson = {.upstream = call->route.upstream,
+                                             .model = call->request.model,
+                                             .lesson = pawl_estimate_lesson_of(sample)};
+        options->on_lesson(options->arg, &lesson);
+    }
+}
+
 static void learn(struct pawl_model_call *call,
                   const struct pawl_meter_result *result,
                   const struct pawl_meter_bill *bill)
@@ -246,6 +258,7 @@ static void learn(struct pawl_model_call *call,
         sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
     }
     pawl_estimator_learn(call->gateway->estimator, call->request.model, &sample);
+    pass_lesson_on(call, &sample);
     call->gateway->input_largest =
         pawl_max_i64(call->gateway->input_largest, pawl_usage_input_tokens(usage));
 }

@@ -333,7 +333,8 @@ remember(struct pawl_estimator *estimator, struct pawl_estimate_mark *mark, int6
     *mark = (struct pawl_estimate_mark){0};
 }
 
-static void learn_input(struct pawl_estimator *estimator,
+/* false: a figure that no tokenizer gives. */
+static bool learn_input(struct pawl_estimator *estimator,
                         struct estimate_model *model,
                         const struct pawl_estimate_sample *sample)
 {
@@ -341,12 +342,22 @@ static void learn_input(struct pawl_estimator *estimator,
     int64_t actual = sample->input_tokens;
     if (actual <= 0 || actual > ESTIMATE_TOKENS_PLAUSIBLE ||
         actual < estimate->total_bytes / PLAUSIBLE_BYTES_PER_TOKEN) {
-        return; /* a figure that no tokenizer gives teaches nothing */
+        return false;
     }
     if (sample->mark->message_count > 0) {
         remember(estimator, sample->mark, actual);
     }
     pawl_estimate_learn_text(model, estimate, actual);
+    return true;
+}
+
+bool pawl_estimate_learn(struct pawl_estimator *estimator,
+                         struct estimate_model *model,
+                         const struct pawl_estimate_sample *sample)
+{
+    bool plausible = learn_input(estimator, model, sample);
+    pawl_estimate_learn_answer(model, sample);
+    return plausible;
 }
 
 void pawl_estimator_learn(struct pawl_estimator *estimator,
@@ -355,6 +366,9 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
 {
     PAWL_ASSERT(sample->estimate != NULL && sample->mark != NULL);
     struct estimate_model *entry = pawl_estimate_use_model(estimator, model);
-    learn_input(estimator, entry, sample);
-    pawl_estimate_learn_answer(entry, sample);
+    if (pawl_estimate_learn(estimator, entry, sample)) {
+        entry->own_texts++;
+        pawl_histogram_add(&entry->error, PAWL_HISTOGRAM_FINE,
+                           sample->estimate->tokens * 1000 / sample->input_tokens);
+    }
 }

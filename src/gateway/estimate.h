@@ -10,7 +10,8 @@
  * whoever read the body counts the tokens of those that are new.
  *
  * The state is a cache. It is lost with the process and nothing is wrong then but the first
- * estimates, which are too high.
+ * estimates, which are too high. Who wants them better keeps what calls taught (lessons), and
+ * teaches it to the next estimator.
  */
 #ifndef PAWL_GATEWAY_ESTIMATE_H
 #define PAWL_GATEWAY_ESTIMATE_H
@@ -134,6 +135,56 @@ struct pawl_estimate_sample {
 void pawl_estimator_learn(struct pawl_estimator *estimator,
                           struct pawl_slice model,
                           const struct pawl_estimate_sample *sample);
+
+/* --- For a process that comes later --------------------------------------------------------- */
+
+/* What a settled call taught, as numbers that may be kept: counts of a size and a length, and
+ * nothing of what was said. All are 0 or more. That ceilings are obeyed each process sees for
+ * itself: what hangs on it is money that nothing else would stop. */
+#define PAWL_LESSON_VALUES(VALUE)                                                                  \
+    VALUE(KNOWN_TOKENS, "known_tokens")                                                            \
+    VALUE(NEW_BYTES, "new_bytes")                                                                  \
+    VALUE(NEW_DENSE, "new_dense")                                                                  \
+    VALUE(NEW_COUNTED, "new_counted")                                                              \
+    VALUE(REST_BYTES, "rest_bytes")                                                                \
+    VALUE(REST_DENSE, "rest_dense")                                                                \
+    VALUE(OTHER_TOKENS, "other_tokens")                                                            \
+    VALUE(TOTAL_BYTES, "total_bytes")                                                              \
+    VALUE(INPUT_TOKENS, "input_tokens")                                                            \
+    VALUE(OUTPUT_TOKENS, "output_tokens")                                                          \
+    VALUE(OUTPUT_CEILING, "output_ceiling")                                                        \
+    VALUE(REASONING_TOKENS, "reasoning_tokens")                                                    \
+    VALUE(SHOWS_ALL, "shows_all")                                                                  \
+    VALUE(VISIBLE_BYTES, "visible_bytes")                                                          \
+    VALUE(STREAM_US, "stream_us")                                                                  \
+    VALUE(TOOLS_ASSUMED, "tools_assumed")                                                          \
+    VALUE(USES_ASSUMED, "uses_assumed")                                                            \
+    VALUE(USES, "uses")                                                                            \
+    VALUE(TOOL_PERMILLE, "tool_permille")                                                          \
+    VALUE(RATE_PERMILLE, "rate_permille")
+
+enum pawl_lesson_value {
+#define PAWL_LESSON_ENUM(value, name) PAWL_LESSON_##value,
+    PAWL_LESSON_VALUES(PAWL_LESSON_ENUM)
+#undef PAWL_LESSON_ENUM
+        PAWL_LESSON_COUNT
+};
+
+struct pawl_estimate_lesson {
+    int64_t values[PAWL_LESSON_COUNT];
+};
+
+/* What the values are called where they are kept. */
+extern const char *const pawl_lesson_names[PAWL_LESSON_COUNT];
+
+struct pawl_estimate_lesson pawl_estimate_lesson_of(const struct pawl_estimate_sample *sample);
+/* As if the model's call had been settled here, but for the figures of how good the bounds were,
+ * which are about this estimator's own. */
+void pawl_estimator_teach(struct pawl_estimator *estimator,
+                          struct pawl_slice model,
+                          const struct pawl_estimate_lesson *lesson);
+
+/* --- Answers -------------------------------------------------------------------------------- */
 
 /* What is known about a model's answers. */
 struct pawl_estimate_output {

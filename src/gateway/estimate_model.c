@@ -15,6 +15,8 @@
  *     lower of the two bounds counts, each with a reserve for how little is known.
  *   * From eight samples on the steadier way counts, the one whose 99th percentile lies closer to
  *     its median.
+ *   * What earlier runs have learned is believed with a quarter on top, until a first text of this
+ *     run was counted: the provider may not be the same behind its name.
  *
  * Memory: a place in the estimator's table, which the model that was used longest ago gives up.
  */
@@ -136,7 +138,8 @@ struct ratios {
     int64_t dense;
 };
 
-static int64_t ratio_of(const struct pawl_histogram *seen, int64_t cold)
+static int64_t
+ratio_of(const struct estimate_model *model, const struct pawl_histogram *seen, int64_t cold)
 {
     if (seen->total == 0) {
         return cold;
@@ -144,6 +147,7 @@ static int64_t ratio_of(const struct pawl_histogram *seen, int64_t cold)
     int64_t ratio = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_LINEAR, 990);
     /* The highest of few samples is no 99th percentile yet. */
     ratio += seen->total < SAMPLES_SURE ? ratio / 4 : ratio / 8;
+    ratio += model->own_texts == 0 ? ratio / 4 : 0;
     if (seen->total < PAWL_ESTIMATE_SAMPLES_COLD && ratio < cold) {
         return cold;
     }
@@ -165,9 +169,9 @@ static struct ratios ratios_of(const struct estimate_model *model)
     if (model == NULL) {
         return (struct ratios){PAWL_ESTIMATE_RATIO_COLD, PAWL_ESTIMATE_DENSE_COLD};
     }
-    int64_t dense = ratio_of(&model->dense_ratio, PAWL_ESTIMATE_DENSE_COLD);
+    int64_t dense = ratio_of(model, &model->dense_ratio, PAWL_ESTIMATE_DENSE_COLD);
     int64_t cold = pawl_min_i64(PAWL_ESTIMATE_RATIO_COLD, few_samples_ratio(model));
-    return (struct ratios){.plain = ratio_of(&model->input_ratio, cold),
+    return (struct ratios){.plain = ratio_of(model, &model->input_ratio, cold),
                            .dense = dense > DENSE_MIN ? dense : DENSE_MIN};
 }
 
@@ -211,6 +215,7 @@ static int64_t factor_of(const struct estimate_model *model)
         factor += seen->total > 1 ? factor / 2 : factor;
     } else {
         factor += seen->total < SAMPLES_SURE ? factor / 8 : factor / 16;
+        factor += model->own_texts == 0 ? factor / 4 : 0;
     }
     return pawl_max_i64(factor, FACTOR_ONE);
 }
@@ -253,7 +258,8 @@ text_tokens(const struct pawl_estimate *estimate, const struct estimate_model *m
         int64_t highest =
             samples > 0 ? pawl_histogram_quantile(&model->factor, PAWL_HISTOGRAM_FINE, 990) : 0;
         int64_t bound = by_factor(estimate, model, pawl_max_i64(FACTOR_ONE, highest));
-        return samples > 0 ? bound : pawl_max_i64(bound, tokens_at(bytes, RATIO_UNCONFIRMED));
+        bool confirmed = samples > 0 && model->own_texts > 0;
+        return confirmed ? bound : pawl_max_i64(bound, tokens_at(bytes, RATIO_UNCONFIRMED));
     }
     if (samples == 0) {
         return ratio_bound;
@@ -396,7 +402,6 @@ void pawl_estimate_learn_text(struct estimate_model *model,
                               const struct pawl_estimate *estimate,
                               int64_t actual)
 {
-    pawl_histogram_add(&model->error, PAWL_HISTOGRAM_FINE, estimate->tokens * 1000 / actual);
     int64_t tokens = pawl_max_i64(actual - estimate->known_tokens - estimate->other_tokens, 0);
     if (actual >= estimate->known_tokens) {
         learn_ratio(model, estimate, tokens);

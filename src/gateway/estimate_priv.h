@@ -5,6 +5,7 @@
  *   estimate.c         bodies: which of their elements a provider has counted before
  *   estimate_model.c   models: the table of them, and how many tokens their text has
  *   estimate_answer.c  models: how long, how fast and how obedient their answers are
+ *   estimate_lesson.c  what a call taught, kept for another process
  */
 #ifndef PAWL_GATEWAY_ESTIMATE_PRIV_H
 #define PAWL_GATEWAY_ESTIMATE_PRIV_H
@@ -60,6 +61,7 @@ struct estimate_model {
      * own is known with the rest of a conversation. */
     struct estimate_surprises surprises[2];
     uint64_t long_texts; /* of ASCII, that taught the ratio */
+    uint64_t own_texts;  /* that were counted for this estimator, and not for an earlier one */
     bool hidden;
     bool secret;
     bool obeys;
@@ -92,6 +94,13 @@ struct pawl_estimator {
     struct estimate_model models[PAWL_ESTIMATE_MODELS];
     struct estimate_conversation conversations[PAWL_ESTIMATE_CONVERSATIONS];
 };
+
+/* --- estimate.c ----------------------------------------------------------------------------- */
+
+/* Takes the sample's mark. false: its input teaches nothing. */
+bool pawl_estimate_learn(struct pawl_estimator *estimator,
+                         struct estimate_model *model,
+                         const struct pawl_estimate_sample *sample);
 
 /* --- estimate_model.c ----------------------------------------------------------------------- */
 

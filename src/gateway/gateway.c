@@ -148,6 +148,13 @@ struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *ga
     return gateway->counters;
 }
 
+void pawl_gateway_teach(struct pawl_gateway *gateway,
+                        struct pawl_slice model,
+                        const struct pawl_estimate_lesson *lesson)
+{
+    pawl_estimator_teach(gateway->estimator, model, lesson);
+}
+
 uint32_t pawl_gateway_estimates(const struct pawl_gateway *gateway,
                                 struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS])
 {

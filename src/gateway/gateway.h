@@ -118,6 +118,14 @@ struct pawl_gateway_settled {
     int64_t duration_us;
 };
 
+/* What a settled call taught about the model that it asked for (estimate.h). The name is valid
+ * during the callback. */
+struct pawl_gateway_lesson {
+    enum pawl_upstream upstream;
+    struct pawl_slice model;
+    struct pawl_estimate_lesson lesson;
+};
+
 /* Which of the two ways to hold money for an answer may be chosen (docs/GATEWAY.md, "Two modes").
  */
 enum pawl_gateway_modes {
@@ -174,6 +182,8 @@ struct pawl_gateway_options {
     void (*on_account)(void *arg,
                        struct pawl_subscription *subscription,
                        const struct pawl_quota_news *news);
+    /* For whoever keeps it for another gateway. May be NULL. */
+    void (*on_lesson)(void *arg, const struct pawl_gateway_lesson *lesson);
     void *arg;
 };
 
@@ -227,6 +237,10 @@ struct pawl_gateway_counters pawl_gateway_counters(const struct pawl_gateway *ga
 /* How good the bounds for the input of each model's newest calls were; returns how many models. */
 uint32_t pawl_gateway_estimates(const struct pawl_gateway *gateway,
                                 struct pawl_estimate_error ret_errors[PAWL_ESTIMATE_MODELS]);
+/* What another gateway learned, before the first call: oldest first. */
+void pawl_gateway_teach(struct pawl_gateway *gateway,
+                        struct pawl_slice model,
+                        const struct pawl_estimate_lesson *lesson);
 /* Whether anything is under way to or from an upstream: for pawl_engine_options.flowing. */
 bool pawl_gateway_flowing(const struct pawl_gateway *gateway);
 /* After settle_all has said `idle`, or when no request ever came. NULL is allowed. */

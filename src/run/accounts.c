@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * accounts.c: see accounts.h. Everything that is made is readable by its owner alone.
- *
- * A reader needs no lock: a file is replaced by a rename. A writer reads, changes and replaces
- * under the lock, which is held while nothing but the disk is waited for. Whoever has it may be
- * stopped by a person all the same, so it is waited for only so long: a call must not hang on
- * another run's Ctrl-Z.
+ * accounts.c: see accounts.h, and datafile.h for how the files are replaced and locked. A writer
+ * reads, changes and replaces under the lock.
  */
 #define _GNU_SOURCE
 #include "run/accounts.h"
@@ -13,25 +9,18 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h> /* qsort */
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file_os.h"
 #include "base/prng.h"
+#include "run/datafile.h"
 
-enum {
-    FILE_BYTES_MAX = 32 * 1024,
-    ACCOUNTS_MAX = 256,
-    LOCK_TRIES = 100, /* … */
-    LOCK_TRY_NS = 2000000
-};
+enum { FILE_BYTES_MAX = 32 * 1024, ACCOUNTS_MAX = 256 };
 
 static bool is_id(const char *text)
 {
@@ -72,63 +61,14 @@ static pawl_err record_path(const struct pawl_datadir *dir,
     return file_path(dir, name, out, msg);
 }
 
-static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
-{
-    int error_number = errno;
-    pawl_errmsg_set(msg, "cannot %s %.400s: %s", what, path, strerror(error_number));
-    return pawl_err_from_errno(error_number);
-}
-
 static pawl_err make_folder(const struct pawl_datadir *dir, struct pawl_errmsg *msg)
 {
     char path[PAWL_PATH_BYTES];
     pawl_err err = pawl_datadir_path(dir, "accounts", path, msg);
     if (pawl_ok(err) && mkdir(path, 0700) != 0 && errno != EEXIST) {
-        err = failed("make", path, msg);
+        err = pawl_datafile_failed("make", path, msg);
     }
     return err;
-}
-
-/* Under the lock: beside the file, then in its place. */
-static pawl_err
-put_file(const char *path, struct pawl_slice text, bool sync, struct pawl_errmsg *msg)
-{
-    char fresh[PAWL_PATH_BYTES + 8];
-    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return failed("make", path, msg);
-    }
-    pawl_err err = PAWL_OK;
-    ssize_t written = write(fd, text.data, text.bytes); /* A few pages: whole, or it is full. */
-    if (written != (ssize_t)text.bytes) {
-        errno = written < 0 ? errno : ENOSPC;
-        err = failed("write", path, msg);
-    } else if (sync && fdatasync(fd) != 0) {
-        err = failed("sync", path, msg);
-    } else if (rename(fresh, path) != 0) {
-        err = failed("make", path, msg);
-    }
-    (void)close(fd);
-    return err;
-}
-
-/* Closing the descriptor lets go. LOCKED: another has it for longer than anybody needs it; the
- * system has no flock that gives up by itself. */
-static pawl_err wait_for_lock(int fd, const char *path, struct pawl_errmsg *msg)
-{
-    static const struct timespec pause = {.tv_nsec = LOCK_TRY_NS};
-    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            return failed("lock", path, msg);
-        }
-        if (tries == LOCK_TRIES) {
-            pawl_errmsg_set(msg, "another pawl keeps %.400s locked; is it stopped?", path);
-            return PAWL_ERR(LOCKED);
-        }
-        (void)nanosleep(&pause, NULL);
-    }
-    return PAWL_OK;
 }
 
 static pawl_err take_lock(const struct pawl_datadir *dir, int *ret_fd, struct pawl_errmsg *msg)
@@ -138,24 +78,14 @@ static pawl_err take_lock(const struct pawl_datadir *dir, int *ret_fd, struct pa
     if (pawl_failed(err)) {
         return err;
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == ENOENT) {
+    err = pawl_datafile_lock(path, ret_fd, msg);
+    if (err.code == PAWL_ERR_NOT_FOUND) {
         err = make_folder(dir, msg);
-        if (pawl_failed(err)) {
-            return err;
+        if (pawl_ok(err)) {
+            err = pawl_datafile_lock(path, ret_fd, msg);
         }
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     }
-    if (fd < 0) {
-        return failed("open", path, msg);
-    }
-    err = wait_for_lock(fd, path, msg);
-    if (pawl_failed(err)) {
-        (void)close(fd);
-        return err;
-    }
-    *ret_fd = fd;
-    return PAWL_OK;
+    return err;
 }
 
 /* --- The key --------------------------------------------------------------------------------- */
@@ -190,7 +120,7 @@ static pawl_err make_key(const struct pawl_datadir *dir,
     err = read_key(path, &key, msg); /* Another may have made one meanwhile. */
     if (err.code == PAWL_ERR_NOT_FOUND) {
         pawl_random_bytes(&key, sizeof(key));
-        err = put_file(path, pawl_slice_of((const char *)&key, sizeof(key)), true, msg);
+        err = pawl_datafile_put(path, pawl_slice_of((const char *)&key, sizeof(key)), true, msg);
     }
     (void)close(lock_fd);
     if (pawl_ok(err)) {
@@ -289,7 +219,7 @@ static pawl_err write_one(const struct pawl_datadir *dir,
     pawl_account_record_write(record, &text);
     pawl_err err = record_path(dir, record->id, path, msg);
     if (pawl_ok(err)) {
-        err = put_file(path, pawl_buf_slice(&text), must_last(record), msg);
+        err = pawl_datafile_put(path, pawl_buf_slice(&text), must_last(record), msg);
     }
     pawl_buf_free(&text);
     return err;
@@ -408,7 +338,7 @@ pawl_accounts_remove(const struct pawl_datadir *dir, const char *id, struct pawl
         return err;
     }
     if (unlink(path) != 0) {
-        err = failed("remove", path, msg);
+        err = pawl_datafile_failed("remove", path, msg);
     }
     (void)close(lock_fd);
     return err;
@@ -453,7 +383,7 @@ pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
     }
     DIR *folder = opendir(path);
     if (folder == NULL) {
-        return errno == ENOENT ? PAWL_OK : failed("read", path, msg);
+        return errno == ENOENT ? PAWL_OK : pawl_datafile_failed("read", path, msg);
     }
     struct pawl_account_record *all = pawl_alloc_zeroed(ACCOUNTS_MAX, sizeof(*all));
     size_t count = all != NULL ? read_all(dir, folder, all) : 0;

@@ -190,6 +190,7 @@ int pawl_run_finish(struct pawl_run *run)
     pawl_arena_init(&arena, ARENA_BYTES_MAX);
     close_history(run, last_op, &arena, &card);
     print_card(run, &card);
+    pawl_run_keep_lessons(run);
     pawl_keep_after_run(&run->dir, run->clock.real_us(run->clock.arg));
     pawl_arena_free(&arena);
     return card.status;
@@ -251,6 +252,7 @@ void pawl_run_close(struct pawl_run *run)
     close_loop(run);
     pawl_run_clean_agent(run);
     pawl_lending_free(run->lending);
+    pawl_learned_free(run->learned);
     if (run->rundir.lock_fd >= 0 && !began) {
         pawl_rundir_remove(&run->rundir);
     }

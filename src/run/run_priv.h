@@ -11,6 +11,7 @@
  *   watch.c   what comes in while the agent runs: keeper, signals, timers, latch, thresholds
  *   finish.c  the end: draining, closing the books
  *   loans.c   its part in limits across runs
+ *   lessons.c its part in what is learned about models
  *   report.c  the numbers of the card
  *
  *      STARTING ──agent runs──► RUNNING ──agent ended──► CLEARING ──tree gone──► DRAINING
@@ -40,6 +41,7 @@
 #include "run/control.h"
 #include "run/environ.h"
 #include "run/keeper.h"
+#include "run/learned.h"
 #include "run/lending.h"
 #include "run/lines.h"
 #include "run/model.h"
@@ -142,6 +144,7 @@ struct pawl_run {
     struct pawl_control control;
     struct pawl_worktree worktree;
     struct pawl_windows windows;
+    struct pawl_learned *learned; /* what its calls have taught */
     struct pawl_presence presence;
     struct pawl_approver approver;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
@@ -264,6 +267,15 @@ struct pawl_authority *pawl_run_authority(struct pawl_run *run);
 void pawl_run_go_on(struct pawl_run *run, const char *why);
 /* Gives back what was lent, then ends the loop. */
 void pawl_run_give_back(struct pawl_run *run);
+
+/* --- lessons.c --- */
+
+/* Before the gateway's first call. */
+void pawl_run_teach(struct pawl_run *run);
+/* For the gateway. */
+void pawl_run_on_lesson(void *arg, const struct pawl_gateway_lesson *lesson);
+/* For the runs to come. */
+void pawl_run_keep_lessons(struct pawl_run *run);
 
 /* --- report.c --- */
 

@@ -299,6 +299,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
                                                          : NULL,
         .on_baseline = pawl_run_on_baseline,
         .on_account = on_account,
+        .on_lesson = pawl_run_on_lesson,
         .at_window = pawl_run_policy_at_window(&run->policy),
         .account_key = run->windows.key,
         .arg = run,
@@ -311,8 +312,10 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
     err = pawl_gateway_new(&options, &run->gateway);
     if (pawl_failed(err)) {
         pawl_errmsg_set(msg, "no memory for the gateway");
+        return err;
     }
-    return err;
+    pawl_run_teach(run);
+    return PAWL_OK;
 }
 
 static void open_control(struct pawl_run *run)

@@ -22,6 +22,7 @@ endforeach()
 pawl_unit_test(route gateway)
 pawl_unit_test(escalation gateway)
 pawl_unit_test(estimate gateway)
+pawl_unit_test(estimate_lesson gateway)
 pawl_unit_test(estimate_tokens gateway)
 # The gateway on its own, for the black-box suites of tests/http.
 add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c

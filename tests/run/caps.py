@@ -188,6 +188,19 @@ def first_line(world):
         assert words in lines[0], lines[0]
 
 
+def learned(world):
+    """What calls have taught about a model counts in the next run, at the same address."""
+    small = ["--max-usd", "0.015"]
+    cold = world.card(small, "prompt:2", "call:100")[2]
+    assert cold["why"] == "cap" and not cold["calls"], cold
+    talks = [step for words in range(3, 13) for step in (f"prompt:{words}", "call:100")]
+    assert world.card(["--max-usd", "2"], *talks)[2]["calls"] == 10
+    warm = world.card(small, "prompt:2", "call:100")[2]
+    assert warm["why"] == "completed" and warm["calls"] == 1, warm
+    os.unlink(os.path.join(world.data, "learned.json"))
+    assert world.card(small, "prompt:2", "call:100")[2]["why"] == "cap"
+
+
 def quiet(world):
     _, _, stderr = world.run(["--quiet", "--max-iterations", "1"], "until")
     assert stderr.startswith("pawl: run_") and "HARD STOP" in stderr, stderr
@@ -331,6 +344,7 @@ def tests(world):
     yield "tokens shown are tokens booked", tokens_shown
     yield "a threshold that is passed while the tree is cleared", threshold_at_the_end
     yield "quiet runs", quiet
+    yield "what a run learned about a model", learned
     yield "the card in words", plain_card
     yield "a provider that fails is named", failing_provider
     yield "a provider that is away is told of once", provider_away

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lessons.c: a run's part in what is learned about models: its gateway begins with what earlier
+ * runs have learned from the same address, and what its own calls teach is kept when it ends.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "run/run_priv.h"
+
+static const char *source_of(struct pawl_run *run,
+                             enum pawl_upstream upstream,
+                             char source[static PAWL_LEARNED_SOURCE_BYTES])
+{
+    pawl_learned_source(upstream, run->upstreams.urls[upstream], source);
+    return source;
+}
+
+void pawl_run_on_lesson(void *arg, const struct pawl_gateway_lesson *lesson)
+{
+    struct pawl_run *run = arg;
+    char source[PAWL_LEARNED_SOURCE_BYTES];
+    pawl_learned_note(run->learned, source_of(run, lesson->upstream, source), lesson->model,
+                      &lesson->lesson, run->clock.real_us(run->clock.arg));
+}
+
+/* A model is known by its name alone, so only what its own address has taught is taught. */
+static void teach(void *arg,
+                  const char *source,
+                  struct pawl_slice model,
+                  const struct pawl_estimate_lesson *lesson)
+{
+    struct pawl_run *run = arg;
+    for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
+        char own[PAWL_LEARNED_SOURCE_BYTES];
+        if (strcmp(source_of(run, (enum pawl_upstream)i, own), source) == 0) {
+            pawl_gateway_teach(run->gateway, model, lesson);
+        }
+    }
+}
+
+void pawl_run_teach(struct pawl_run *run)
+{
+    run->learned = pawl_learned_new();
+    pawl_learned_read(&run->dir, run->clock.real_us(run->clock.arg), teach, run);
+}
+
+void pawl_run_keep_lessons(struct pawl_run *run)
+{
+    struct pawl_errmsg msg;
+    int64_t now_us = run->clock.real_us(run->clock.arg);
+    pawl_err err = pawl_learned_save(run->learned, &run->dir, now_us, &msg);
+    (void)err.code; /* The next run learns it anew. */
+    pawl_learned_free(run->learned);
+    run->learned = NULL;
+}
