@@ -127,7 +127,7 @@ static void extend(struct pawl_model_call *call)
 /* --- Ceilings that are ignored (S5) --------------------------------------------------------- */
 
 /* Of a model that was seen to ignore ceilings, all beyond them is as likely as not; so it is where
- * none could be sent. What a stream with tools of the provider's shows need not be all output. */
+ * none could be sent. */
 enum obedience { IGNORES, UNTESTED, OBEYS };
 
 static enum obedience obedience_of(const struct pawl_model_call *call)
@@ -136,7 +136,7 @@ static enum obedience obedience_of(const struct pawl_model_call *call)
     if (call->request.no_ceiling || learned->overrun_tokens > 0) {
         return IGNORES;
     }
-    return learned->obeys || call->request.tool_count > 0 ? OBEYS : UNTESTED;
+    return learned->obeys ? OBEYS : UNTESTED;
 }
 
 /* What the provider itself has told so far: some do with each event. */
@@ -200,7 +200,7 @@ static int64_t outgrown_at(const struct pawl_model_call *call)
     case OBEYS:
         break;
     }
-    return held + held / 4 + SLACK_TOKENS;
+    return held + held / 16;
 }
 
 /* As long as it may be within its hold after all. */
@@ -208,7 +208,7 @@ static bool beyond_hold(struct pawl_model_call *call)
 {
     int64_t held = call->output_held;
     if (obedience_of(call) == OBEYS && each(call, reported_tokens(call)) <= held) {
-        return each(call, tokens_so_far(call, PAWL_ESTIMATE_LEAST)) > held + SLACK_TOKENS;
+        return each(call, tokens_so_far(call, PAWL_ESTIMATE_LEAST)) > held;
     }
     return each(call, call->looked_tokens) > held;
 }
