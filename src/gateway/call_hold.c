@@ -15,7 +15,8 @@
 
 enum {
     KIBI = 1024,
-    RUNAWAY_RATIO_COLD = 64, /* tokens per 1,024 bytes that every text has, see runs_away */
+    OUTPUT_TOKENS_MAX = 1 << 24, /* tokens: no answer has so many */
+    RUNAWAY_RATIO_COLD = 64,     /* tokens per 1,024 bytes that every text has, see runs_away */
     RUNAWAY_RATIO_MIN = 32,
     RUNAWAY_RATIO_MAX = 128,
     RATIO_SAMPLES_MIN = PAWL_ESTIMATE_SAMPLES_COLD,
@@ -189,6 +190,56 @@ static bool may_have(struct pawl_model_call *call, int64_t tokens)
     return pawl_max_i64(bound, reported_tokens(call)) > tokens;
 }
 
+/* What is held in a unit and not needed for what is known and the output that it covers. */
+static int64_t slack_of(const struct pawl_model_call *call, const struct pawl_amount *line)
+{
+    struct pawl_usage usage = pawl_meter_result(&call->answer.meter)->parts[0].usage;
+    usage.modifiers = pawl_usage_dearest(usage.modifiers | call->query.modifiers);
+    pawl_usage_set(&usage, PAWL_USAGE_OUTPUT, call->output_held * call->request.choices);
+    int64_t needed = pawl_usage_tokens(&usage);
+    if (line->unit == PAWL_UNIT_USD_MICROCENTS) {
+        struct pawl_cost cost;
+        pawl_usage_cost(&call->price, &usage, &cost);
+        needed = pawl_admission_at_learned_rate(&call->query, cost.total_microcents);
+    }
+    return pawl_max_i64(line->value - needed, 0);
+}
+
+/* Whether the provider has told of all the input. Some proxies send a small number first and the
+ * true one in the end, and tools bring in more on the way. */
+static bool input_told(const struct pawl_model_call *call)
+{
+    const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
+    int64_t counted = call->estimate.known_tokens + call->estimate.new_counted;
+    return seen->knows == PAWL_METER_KNOWS_INPUT && call->request.tool_count == 0 &&
+           call->request.passes == 1 &&
+           2 * pawl_usage_input_tokens(&seen->parts[0].usage) >= counted;
+}
+
+/* What the bound of the input had too much pays for more output. */
+static void cover_more(struct pawl_model_call *call)
+{
+    if (call->covered_more || !input_told(call)) {
+        return;
+    }
+    struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
+    uint32_t count = 0;
+    int64_t more = OUTPUT_TOKENS_MAX;
+    call->covered_more = true;
+    pawl_admission_growth(&call->query, call->output_held, KIBI, lines, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < call->admission.line_count; k++) {
+            const struct pawl_amount *held = &call->admission.lines[k];
+            int64_t part = 0;
+            if (held->unit == lines[i].unit && lines[i].value > 0 &&
+                pawl_money_mul_div_floor(slack_of(call, held), KIBI, lines[i].value, &part)) {
+                more = pawl_min_i64(more, part);
+            }
+        }
+    }
+    call->output_held += count > 0 ? more : 0;
+}
+
 static int64_t outgrown_at(const struct pawl_model_call *call)
 {
     int64_t held = call->output_held;
@@ -236,9 +287,11 @@ static void outgrow(struct pawl_model_call *call)
     if (!call->gateway->options.hard_cap || !may_have(call, call->grow_at * parts)) {
         return;
     }
+    cover_more(call);
     call->looked_tokens = pawl_model_call_likely_tokens(call);
     call->looked_bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t tokens = each(call, call->looked_tokens);
+    call->grow_at = pawl_max_i64(call->grow_at, outgrown_at(call));
     if (tokens <= call->grow_at) {
         return;
     }

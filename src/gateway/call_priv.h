@@ -203,6 +203,7 @@ struct pawl_model_call {
     /* Growing (extend mode) */
     int64_t promised[PAWL_ADMISSION_UNIT_COUNT]; /* G5 */
     int64_t output_held;
+    bool covered_more;     /* output, by what the input did not need of the hold */
     bool outran;           /* cut, for being beyond what is held */
     int64_t grow_at;       /* visible tokens at which more is asked for */
     int64_t denied_at;     /* the same when nothing more was to be had; 0: it always was */

@@ -266,6 +266,40 @@ static void a_stream_of_which_nothing_is_known_is_cut_at_the_end_of_its_hold(voi
     assert_in_range(dollars->spent, dollars->limit - 300 * 1500, dollars->limit + 250 * 1500);
 }
 
+/* The bound of the input was more than the provider says that it was: what is left of it pays for
+ * output, before anything is cut. */
+static void what_the_input_did_not_need_pays_for_output(void **state)
+{
+    enum { PROMPT_BYTES = 12000 }; /* 6,000 tokens at most, 2,500 by the provider's word */
+    struct world *world = *state;
+    struct fake_budget *dollars = &world->ledger.budgets[DOLLARS];
+    static char body[PROMPT_BYTES + 200];
+    char prompt[PROMPT_BYTES + 1];
+    memset(prompt, 'x', PROMPT_BYTES);
+    prompt[PROMPT_BYTES] = '\0';
+    (void)snprintf(body, sizeof(body),
+                   "{\"model\":\"m\",\"max_tokens\":60000,\"stream\":true,\"messages\":["
+                   "{\"content\":\"%s\"}]}",
+                   prompt);
+    dollars->limit = dollars->spent + 8000 * 1500;
+    struct pawl_http_exchange exchange;
+    begin(world, &exchange, body);
+    turn(world);
+    dollars->limit = dollars->spent + dollars->held;
+    struct pawl_http_call *call = last_call();
+    fake_call_head(call, 200, SSE);
+    fake_call_body(call, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{"
+                         "\"model\":\"m\",\"usage\":{\"input_tokens\":2500}}}\n\n");
+    for (int i = 0; call->open && i < 1000; i++) {
+        say_words(call);
+        turn(world);
+        turn(world);
+    }
+    assert_true(call->aborted);
+    assert_in_range(dollars->spent, dollars->limit - 300 * 1500, dollars->limit + 250 * 1500);
+    fake_exchange_free(&exchange);
+}
+
 /* An answer ended at its ceiling, so the model keeps to them: a doubt is not enough for a cut. */
 static void a_model_that_keeps_to_its_ceilings_is_believed(void **state)
 {
@@ -316,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_stream_of_which_nothing_is_known_is_cut_at_the_end_of_its_hold, gateway_setup,
             gateway_teardown),
+        cmocka_unit_test_setup_teardown(what_the_input_did_not_need_pays_for_output, gateway_setup,
+                                        gateway_teardown),
         cmocka_unit_test_setup_teardown(a_model_that_keeps_to_its_ceilings_is_believed,
                                         gateway_setup, gateway_teardown),
     };
