@@ -209,7 +209,12 @@ static void put_limit(struct pawl_model_call *call)
     struct pawl_shared_limit shared;
     bool held = call->admission.verdict == PAWL_ADMISSION_HELD;
     bool once = call->words.refusal == PAWL_REFUSAL_TOO_BIG && !call->words.latches;
-    if (!once && pawl_gateway_shared(gateway, call->words.unit, !held, &shared)) {
+    if (!pawl_gateway_shared(gateway, call->words.unit, !held, &shared)) {
+        return;
+    }
+    if (once && !shared.unreachable) {
+        pawl_words_too_big_for_limit(&call->words, gateway, &call->admission, &shared.limit);
+    } else {
         pawl_words_limit(&call->words, gateway, &shared, held);
     }
 }
@@ -230,12 +235,14 @@ static void explain_needs(struct pawl_model_call *call)
 }
 
 /* Whether what the run does at its limit is to be done: a call that is too big for the rest is that
- * only where somebody can be asked for more, since a smaller one would still fit. */
+ * only where somebody can be asked for more, since a smaller one would still fit; and more for the
+ * run is no answer where a limit across runs is what it does not fit into. */
 static bool is_limit(const struct pawl_model_call *call)
 {
     enum pawl_on_limit mode = call->gateway->options.limit.on_limit;
     bool asks = mode == PAWL_ON_LIMIT_ASK || mode == PAWL_ON_LIMIT_PAUSE;
-    return call->words.latches || (asks && call->words.refusal == PAWL_REFUSAL_TOO_BIG);
+    bool helps = call->words.limit_name[0] == '\0';
+    return call->words.latches || (asks && helps && call->words.refusal == PAWL_REFUSAL_TOO_BIG);
 }
 
 /* What the admission says, in words; at the limit something else may come of it. */

@@ -181,6 +181,11 @@ void pawl_words_limit(struct pawl_refusal_words *words,
                       const struct pawl_gateway *gateway,
                       const struct pawl_shared_limit *shared,
                       bool held);
+/* A smaller call would still fit into what the limit has left. */
+void pawl_words_too_big_for_limit(struct pawl_refusal_words *words,
+                                  const struct pawl_gateway *gateway,
+                                  const struct pawl_admission *admission,
+                                  const struct pawl_limit *limit);
 /* With the line that adds a price, and the file that it belongs into. */
 void pawl_words_window(struct pawl_refusal_words *words,
                        const struct pawl_gateway *gateway,

@@ -217,7 +217,7 @@ static struct pawl_gateway_latch latch_of(const struct pawl_refusal_words *words
         .more = words->phase != NULL ? pawl_phase_amount_to_ask(words->unit, words->left.limit)
                                      : pawl_words_amount_to_ask(words),
         .resets_at_us = words->left.resets_at_us,
-        .name = words->refusal == PAWL_REFUSAL_LIMIT ? words->limit_name : "",
+        .name = words->limit_name,
         .phase = words->phase,
         .message = words->message,
     };

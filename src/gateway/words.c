@@ -205,21 +205,28 @@ static void append_more(struct pawl_refusal_words *words, const struct pawl_gate
                    pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
+/* ". An input of up to 9,522 tokens would fit" */
+static void name_what_fits(const struct pawl_admission *admission, char out[static WOULD_FIT_BYTES])
+{
+    char count[PAWL_MONEY_TEXT_BYTES];
+    out[0] = '\0';
+    if (admission->fits_output_tokens > 0) {
+        (void)snprintf(out, WOULD_FIT_BYTES, ". With this input an answer of %s tokens would fit",
+                       pawl_money_format_count(admission->fits_output_tokens, count));
+    } else if (!admission->fits_without_tools) { /* else that is said of them */
+        (void)snprintf(out, WOULD_FIT_BYTES, ". An input of up to %s tokens would fit",
+                       pawl_money_format_count(admission->fits_input_tokens, count));
+    }
+}
+
 static void words_too_big(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission,
                           const char *asked,
                           const char *fits)
 {
-    char count[PAWL_MONEY_TEXT_BYTES];
-    char would[WOULD_FIT_BYTES] = "";
-    if (admission->fits_output_tokens > 0) {
-        (void)snprintf(would, sizeof(would), ". With this input an answer of %s tokens would fit",
-                       pawl_money_format_count(admission->fits_output_tokens, count));
-    } else if (!admission->fits_without_tools) { /* else that is said of them */
-        (void)snprintf(would, sizeof(would), ". An input of up to %s tokens would fit",
-                       pawl_money_format_count(admission->fits_input_tokens, count));
-    }
+    char would[WOULD_FIT_BYTES];
+    name_what_fits(admission, would);
     pawl_words_set(words, "pawl: this call is too big: it needs %s at least, and %s is left%s",
                    asked, fits, would);
     append_more(words, gateway);
@@ -434,4 +441,28 @@ void pawl_words_limit(struct pawl_refusal_words *words,
                    "stopped until it resets or is raised: see pawl limit",
                    name, spent, limit->held > 0 ? ", " : "", limit->held > 0 ? others : "",
                    limit->held > 0 ? " held by others" : "", needs, reset, run);
+}
+
+void pawl_words_too_big_for_limit(struct pawl_refusal_words *words,
+                                  const struct pawl_gateway *gateway,
+                                  const struct pawl_admission *admission,
+                                  const struct pawl_limit *limit)
+{
+    char name[PAWL_LIMIT_WORDS_BYTES];
+    char reset[PAWL_LIMIT_WORDS_BYTES];
+    char needs[AMOUNT_BYTES];
+    char left[AMOUNT_BYTES];
+    char would[WOULD_FIT_BYTES];
+    name_limit(limit, name);
+    name_reset(limit->resets_at_us, pawl_gateway_now_us(gateway), reset);
+    name_what_fits(admission, would);
+    (void)bare_amount(words->unit, words->asked, needs);
+    (void)bare_amount(words->unit, words->fits, left);
+    words->left.resets_at_us = limit->resets_at_us;
+    memcpy(words->limit_name, limit->name, sizeof(words->limit_name));
+    pawl_words_set(words,
+                   "pawl: this call is too big for what %s has left: it needs %s at least, and %s "
+                   "is left%s. %sMore for the run does not help: go on then, or raise the limit, "
+                   "see pawl limit",
+                   name, needs, left, would, reset);
 }

@@ -196,7 +196,7 @@ def clock_was_ahead(world):
     """A ledger that was written while the clock stood ahead ends its windows too late: `pawl limit`
     says so, and what to do."""
     with limits(world, ["--usd", "0.5", "--per", "day"]):
-        now_ms = datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000
+        now_ms = int(datetime.datetime.now(datetime.timezone.utc).timestamp() * 1000)
         told = ask(world, "/v1/x-pawl/limits")
         assert abs(told["now_ms"] - now_ms) < PATIENCE_S * 1000 and len(told["limits"]) == 1, told
         assert world.tell("limit").stderr == ""

@@ -107,6 +107,21 @@ def own_cap_first(world):
         assert stand(world)["spent"] == card["consumed"]["USD_MICROCENTS"] == world.bill()
 
 
+def too_big_for_the_limit(world):
+    """It is the limit that is named, and nobody is asked for what would not help."""
+    with limits(world, ["--usd", "0.10", "--per", "day"]):
+        for mode in ("halt", "ask"):
+            status, stdout, card, lines = world.card(["--attended", "--on-limit", mode],
+                                                     "prompt:100", "call", "prompt:0", "call")
+            assert "too big for what the day's limit of $0.10 on this machine has left" in stdout
+            assert "--add-usd" not in stdout and "see pawl limit" in stdout, stdout
+            assert stdout.count("refused 402") == 1 and status == 1, (stdout, lines)
+            assert not card["hard_stop"] and card["approvals_asked"] == 0, card
+        status, _, stderr = world.run(["--on-limit", "ask", "--attended"], "prompt:100", "call")
+        assert status == 124 and "HARD STOP: this call is too big for what the day's" in stderr
+        assert ", when usd-per-day has reset or is raised: see pawl limit\n" in stderr, stderr
+
+
 def two_runs(world):
     """Two at once spend what one would, and no cent more."""
     world.provider.control(default={"reply_tokens": 150})
@@ -431,6 +446,7 @@ def tests(_world):
     return (
         ("one run reaches a limit", one_run),
         ("a run's own cap comes first", own_cap_first),
+        ("a call too big for a limit names it", too_big_for_the_limit),
         ("two runs share a limit", two_runs),
         ("a run is killed", run_dies),
         ("a run is killed, and nobody looks", run_dies_and_nobody_looks),
