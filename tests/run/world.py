@@ -92,7 +92,7 @@ class World:
 
     def runs(self):
         """What `pawl runs --json` lists, newest first."""
-        done = self.tell("runs", "--json")
+        done = self.tell("runs", "--json", "--all")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
