@@ -4,8 +4,10 @@
 #include "base/file_os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PIECE_BYTES = 4096 };
 
@@ -32,4 +34,18 @@ pawl_err pawl_file_read(const char *path, struct pawl_buf *out, struct pawl_errm
     }
     (void)fclose(file);
     return err;
+}
+
+pawl_err pawl_directory_sync(const char *path, struct pawl_errmsg *msg)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error_number = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (error_number == 0) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg, "cannot sync the directory %.400s: %s", path, strerror(error_number));
+    return pawl_err_from_errno(error_number);
 }

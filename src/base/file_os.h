@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_os.h: a file that a person wrote, read whole. */
+/* file_os.h: a file that a person wrote, read whole; and a directory, made durable. */
 #ifndef PAWL_BASE_FILE_OS_H
 #define PAWL_BASE_FILE_OS_H
 
@@ -12,5 +12,7 @@
 PAWL_MUST_CHECK pawl_err pawl_file_read(const char *path,
                                         struct pawl_buf *out,
                                         struct pawl_errmsg *msg);
+/* Makes durable which names stand in the directory. The message says which, and why not. */
+PAWL_MUST_CHECK pawl_err pawl_directory_sync(const char *path, struct pawl_errmsg *msg);
 
 #endif

@@ -23,6 +23,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/file_os.h"
 #include "journal/files.h"
 
 enum { REFRESH_BYTES = 65536 };
@@ -115,13 +116,7 @@ static pawl_err sync_directory_of(const char *path, struct pawl_errmsg *msg)
     PAWL_ASSERT(bytes + 2 <= sizeof(dir));
     memcpy(dir, path, bytes);
     memcpy(dir + bytes, bytes == 0 && slash == NULL ? "." : "/", 2);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return failed("open the directory", dir, msg);
-    }
-    pawl_err err = fsync(fd) == 0 ? PAWL_OK : failed("sync the directory", dir, msg);
-    (void)close(fd);
-    return err;
+    return pawl_directory_sync(dir, msg);
 }
 
 static pawl_err os_publish(struct pawl_file *file, const char *path, struct pawl_errmsg *msg)

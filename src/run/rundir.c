@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/file_os.h"
 
 static const char word_open[] = "open\n";
 #define WORD_ENDED "ended"
@@ -236,20 +237,9 @@ void pawl_rundir_unlink(const struct pawl_rundir *run, const char *name)
     (void)unlink(path);
 }
 
-static pawl_err sync_directory(const char *path, struct pawl_errmsg *msg)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return failed("open", path, msg);
-    }
-    pawl_err err = fsync(fd) != 0 ? failed("sync", path, msg) : PAWL_OK;
-    (void)close(fd);
-    return err;
-}
-
 pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg)
 {
-    pawl_err err = sync_directory(run->path, msg);
+    pawl_err err = pawl_directory_sync(run->path, msg);
     /* Up to the root of the data directory: runs/ and what holds it may be new as well. */
     char parent[PAWL_PATH_BYTES];
     memcpy(parent, run->path, sizeof(parent));
@@ -259,7 +249,7 @@ pawl_err pawl_rundir_sync(const struct pawl_rundir *run, struct pawl_errmsg *msg
             break;
         }
         *slash = '\0';
-        err = sync_directory(parent, msg);
+        err = pawl_directory_sync(parent, msg);
     }
     return err;
 }

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/file_os.h"
 #include "base/log.h"
 #include "base/percent.h"
 #include "engine/limit_words.h"
@@ -188,23 +189,16 @@ pawl_lender_set_marker(const struct pawl_lender *lender, bool there, struct pawl
     if (fd >= 0) {
         (void)close(fd);
     }
-    char dir[4096];
-    (void)pawl_slice_copy_str(pawl_slice_str(lender->marker), dir, sizeof(dir));
-    char *slash = strrchr(dir, '/');
-    int dir_fd = -1;
-    if (error_number == 0 && slash != NULL) {
-        *slash = '\0';
-        dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        error_number = dir_fd < 0 || fsync(dir_fd) != 0 ? errno : 0;
-    }
-    if (dir_fd >= 0) {
-        (void)close(dir_fd);
-    }
     if (error_number != 0) {
         pawl_errmsg_set(msg, "cannot write %.300s: %s", lender->marker, strerror(error_number));
         return pawl_err_from_errno(error_number);
     }
-    return PAWL_OK;
+    char dir[4096];
+    (void)pawl_slice_copy_str(pawl_slice_str(lender->marker), dir, sizeof(dir));
+    char *slash = strrchr(dir, '/');
+    PAWL_ASSERT(slash != NULL && slash != dir);
+    *slash = '\0';
+    return pawl_directory_sync(dir, msg);
 }
 
 /* --- Time zones ---------------------------------------------------------------------------- */
