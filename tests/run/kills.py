@@ -4,13 +4,17 @@ billed is covered by what is booked.
 """
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 
-from world import Witness, expect_line, finish
+import scripted
+from world import AGENT, MODEL, PATIENCE_S, Witness, await_line, expect_line, finish
 
 
 def check_books(world, settled_min):
@@ -115,6 +119,66 @@ def before_the_session(world):
     assert run_id in listed.stderr and cut.exists(), listed
 
 
+HAIKU = "claude-haiku-4-5"
+
+# Flags, what the agent does, and the word on pawl's stderr behind which it is killed; without one
+# that is when the agent says "ready".
+MODES = (
+    ("a limit across runs", [], ["call", "say:ready", "wait"], None),
+    ("a summary that was made", ["--on-limit", "summary", "--max-iterations", "2", "--attended"],
+     ["call", "call", "say:ready", "wait"], None),
+    ("a question that is open", ["--on-limit", "ask", "--max-iterations", "1", "--attended"],
+     ["call", "call"], "waits for more"),
+    ("an approver that was told", ["--on-limit", "ask", "--max-iterations", "1", "--approver",
+                                   "sleep 600"], ["call", "call"], "waits for more"),
+    ("a model that was switched", ["--degrade", f"{HAIKU}@1%", "--max-tokens", "9000"],
+     ["call", "call", "say:ready", "wait"], None),
+    ("a phase", ["--phase", "verification=$0.40,10m"], ["call", "say:ready", "wait"], None),
+    ("a stop", ["--max-iterations", "1", "--attended"], ["call", "call", "say:ready", "wait"],
+     None),
+)
+
+
+def in_every_mode(world):
+    """Killed in each of its modes: nobody is left, the books cover the bills, the limit across runs
+    has what was spent and lends nothing, and a run goes on with what was left."""
+    prices = {model: scripted.prices(world.pawl, model) for model in (HAIKU, MODEL)}
+    world.provider.control(prices=prices)
+    assert world.tell("limit", "--usd", "20", "--per", "day").returncode == 0
+    spent = 0
+    try:
+        for what, flags, steps, words in MODES:
+            with Witness() as witness:
+                process = world.start(flags, *steps, **witness.arguments())
+                witness.let_go()
+                if words:
+                    await_line(process, words)
+                else:
+                    while "ready" not in process.stdout.readline():
+                        assert process.poll() is None, what
+                process.kill()
+                finish(process)
+                witness.await_nobody()
+            shown = world.tell("show", "last", "--json")
+            assert shown.returncode == 0, (what, shown.stderr)
+            run = world.runs()[0]
+            assert run["state"] == "ended" and run["reason"] == "killed", (what, run)
+            assert world.tell("verify", "last").returncode == 0, what
+            spent += run["spent"]["usd"]["amount"]
+            assert world.bill() <= spent, (what, world.bill(), spent)
+            limit = json.loads(world.tell("limit", "--json").stdout)
+            assert limit["spent"] == spent and limit["held"] == 0, (what, limit, spent)
+            status = world.tell("status")
+            assert status.returncode == 0 and "no run is live" in status.stdout, (what, status)
+        resumed = subprocess.run([world.pawl, "run", "--data-dir", world.data, "--resume", "last",
+                                  "--add-iterations", "3", "--", sys.executable, AGENT, "call"],
+                                 env=world.environment(), capture_output=True, text=True,
+                                 stdin=subprocess.DEVNULL, check=False, timeout=PATIENCE_S)
+        assert resumed.returncode == 0, resumed
+    finally:
+        scripted.end_authority(world.data)
+
+
 def readers_at_once(world):
     """Eight readers find the same abandoned run; one settles it, all show the same."""
     process = world.start([], "call", "part:500", "say:ready", "wait")
@@ -183,6 +247,7 @@ def tests(world):
     yield "kill -9 before the answer", before_the_answer
     yield "kill -9 at any moment", at_any_moment
     yield "kill -9 before any call", before_any_call
+    yield "kill -9 in every mode", in_every_mode
     yield "kill -9 before the session", before_the_session
     yield "eight readers of an abandoned run", readers_at_once
     yield "a reader that is killed", reader_killed
