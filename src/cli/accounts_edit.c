@@ -28,9 +28,9 @@ enum {
 #define OPTIONS_OF_BOTH                                                                            \
     {OPTION_NAME, 'n', "name", "NAME", "what it is called"},                                       \
         {OPTION_BILLING, 0, "billing", "BILLING",                                                  \
-         "plan (a subscription), api (by the call), or auto: as its credential looks"},            \
+         "plan (a subscription), api (by the call) or auto: as it looks"},                         \
         {OPTION_WINDOW, 0, "window", "TIME=AMOUNT",                                                \
-         "a window by hand, in tokens or dollars: 5h=20M, 7d=$150; 5h=off takes it back"},         \
+         "a window by hand, tokens or dollars: 5h=20M, 7d=$150, 5h=off"},                          \
         {OPTION_JSON, 0, "json", NULL, "the account as an object"},                                \
     {                                                                                              \
         OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"                               \
@@ -359,6 +359,7 @@ const struct pawl_cli_command pawl_cli_command_accounts_forget = {
     .operands = "ACCOUNT",
     .summary = "forget an account: its name, its billing, what was learned of its windows",
     .text = "Runs keep what they booked; only what is known of the account goes.",
+    .examples = "  pawl accounts forget work",
     .options = forget_options,
     .option_count = PAWL_ARRAY_LEN(forget_options),
     .operands_min = 1,

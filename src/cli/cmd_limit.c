@@ -319,6 +319,7 @@ static const struct pawl_cli_command remove_command = {
     .operands = "LIMIT",
     .summary = "remove a limit, by its name or number",
     .text = "What was spent under it is forgotten with it. Runs under way go on without it.",
+    .examples = "  pawl limit remove usd-per-day",
     .options = remove_options,
     .option_count = PAWL_ARRAY_LEN(remove_options),
     .operands_min = 1,

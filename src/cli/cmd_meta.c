@@ -41,6 +41,8 @@ const struct pawl_cli_command pawl_cli_command_help = {
     .operands = "[COMMAND [VERB]]",
     .summary = "this list, or one command's help",
     .text = "Without COMMAND: the list of commands.",
+    .examples = "  pawl help run\n"
+                "  pawl help policy check",
     .operands_max = 2,
     .run = run_help,
 };

@@ -433,6 +433,8 @@ static const struct pawl_cli_command list_command = {
     .operands = "",
     .summary = "the policies there are",
     .text = "Lists the built-in policies, and your own file where there is one.",
+    .examples = "  pawl policy list\n"
+                "  pawl run --policy team -- claude -p \"fix the failing test\"",
     .options = list_options,
     .option_count = PAWL_ARRAY_LEN(list_options),
     .run = run_list,
@@ -450,5 +452,8 @@ const struct pawl_cli_command pawl_cli_command_policy = {
     .text =
         "A policy sets what applies to a run beside the flags: caps, who must be there, what may\n"
         "be used. `pawl run --policy` takes one; docs/POLICY.md has every field.",
+    .examples = "  pawl policy show\n"
+                "  pawl policy check team.yaml\n"
+                "  pawl policy list",
     .verbs = verbs,
 };

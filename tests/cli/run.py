@@ -46,13 +46,16 @@ class Cli:
 
 
 def every_command_has_help(cli):
-    commands = cli.commands()
+    commands = cli.commands() + ["policy show", "policy check", "policy list", "limit remove",
+                                 "accounts add", "accounts set", "accounts forget"]
     assert len(commands) >= 9, commands
     for command in commands:
-        for done in (cli(command, "--help"), cli(command, "-h"), cli("help", command)):
+        words = command.split()
+        for done in (cli(*words, "--help"), cli(*words, "-h"), cli("help", *words)):
             expect(done, 0, out=rf"\AUsage: pawl {command}\b")
             assert "--help" in done.stdout
             assert not done.stderr
+            assert command == "version" or "\nExamples:\n" in done.stdout, done.stdout
             assert max(map(len, done.stdout.splitlines())) <= 100, done.stdout
             assert done.stdout.isascii(), "a terminal without UTF-8 shows it as well"
 
