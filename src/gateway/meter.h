@@ -89,7 +89,7 @@ struct pawl_meter_state {
     uint32_t file_searches;
     char picture_model[PAWL_METER_MODEL_BYTES]; /* Responses: of the tool that makes pictures */
     uint64_t queries[PAWL_METER_QUERIES]; /* Gemini: hashes of what was searched for; 0: free */
-    bool drew;                            /* Gemini: a picture came */
+    bool drew;                            /* Gemini: a picture or a film came */
     bool told;                            /* Gemini: its last piece counted all until then */
     bool final_report;
 };

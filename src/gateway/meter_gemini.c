@@ -364,7 +364,8 @@ static void see_part(struct pawl_meter *meter, const struct pawl_json *json, uin
         pawl_meter_text_bytes(json, pawl_json_path(json, part, "inlineData.data"));
     struct pawl_slice type =
         pawl_json_string_raw(json, pawl_json_path(json, part, "inlineData.mimeType"));
-    meter->state.drew = meter->state.drew || pawl_slice_starts_with(type, PAWL_SLICE("image"));
+    meter->state.drew = meter->state.drew || pawl_slice_starts_with(type, PAWL_SLICE("image")) ||
+                        pawl_slice_starts_with(type, PAWL_SLICE("video"));
     (void)pawl_meter_see_text(meter, json, pawl_json_path(json, part, "executableCode.code"));
     (void)pawl_meter_see_text(meter, json,
                               pawl_json_path(json, part, "codeExecutionResult.output"));

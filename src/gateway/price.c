@@ -88,6 +88,14 @@ static int64_t output_rate(const struct pawl_price_row *row)
     return own_or(row, PAWL_PRICE_OUTPUT, input_rate(row));
 }
 
+/* Films are counted with pictures, so the dearer of both. */
+static int64_t drawn_rate(const struct pawl_price_row *row)
+{
+    int64_t film = own_or(row, PAWL_PRICE_OUTPUT_VIDEO, 0);
+    int64_t other = own_or(row, PAWL_PRICE_OUTPUT_VIDEO, output_rate(row));
+    return pawl_max_i64(own_or(row, PAWL_PRICE_OUTPUT_IMAGE, other), film);
+}
+
 /* Cached tokens of a modality: their own price, else the modality's where it has one, else the
  * price of cached text. */
 static int64_t cached_rate(const struct pawl_price_row *row,
@@ -126,9 +134,10 @@ pawl_price_rate(const struct pawl_price *price, enum pawl_price_kind kind, int64
     case PAWL_PRICE_OUTPUT:
     case PAWL_PRICE_REASONING:
     case PAWL_PRICE_OUTPUT_AUDIO:
-    case PAWL_PRICE_OUTPUT_IMAGE:
     case PAWL_PRICE_OUTPUT_VIDEO:
         return own_or(row, kind, output_rate(row));
+    case PAWL_PRICE_OUTPUT_IMAGE:
+        return drawn_rate(row);
     case PAWL_PRICE_CACHE_AUDIO_READ:
         return cached_rate(row, kind, PAWL_PRICE_INPUT_AUDIO);
     case PAWL_PRICE_CACHE_IMAGE_READ:

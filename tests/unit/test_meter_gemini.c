@@ -105,6 +105,7 @@ static void a_picture_that_nobody_tells_of_is_all_there_is(void **state)
         {"image/png", ",'candidatesTokensDetails':[{'modality':'IMAGE','tokenCount':1290}]", 17,
          1290},
         {"image/png", ",'candidatesTokensDetails':[{'modality':'TEXT','tokenCount':10}]", 7, 1300},
+        {"video/mp4", "", 7, 1300},
         {"audio/wav", "", 1307, 0},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); ++i) {

@@ -252,6 +252,12 @@ static void missing_prices_fall_back_and_never_lower(void **state)
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CACHE_IMAGE_READ, 0), 100);
     row.microcents[PAWL_PRICE_INPUT_IMAGE] = 8000;
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_CACHE_IMAGE_READ, 0), 8000);
+    row.microcents[PAWL_PRICE_OUTPUT_VIDEO] = 9000; /* films are counted with pictures */
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT_IMAGE, 0), 9000);
+    row.microcents[PAWL_PRICE_OUTPUT_IMAGE] = 7000;
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT_IMAGE, 0), 9000);
+    row.microcents[PAWL_PRICE_OUTPUT_VIDEO] = PAWL_PRICE_ABSENT;
+    assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT_IMAGE, 0), 7000);
     row.microcents[PAWL_PRICE_OUTPUT] = PAWL_PRICE_ABSENT;
     assert_int_equal(pawl_price_rate(&price, PAWL_PRICE_OUTPUT, 0), 1001);
     struct pawl_price other = price_of(&row, "somebody");
