@@ -3,6 +3,10 @@
  * approver.c: see approver.h. The command gets the question as a JSON object on stdin and in its
  * environment, a session of its own, and nothing of the agent's: neither its terminal nor the
  * gateway's address.
+ *
+ * It must not outlive a pawl that is killed. Beside it, in its own group, a shell waits for the end
+ * of a pipe that pawl holds open: at a line it goes, for the command has ended by itself and may
+ * have left something behind on purpose; at the end of the pipe the group is ended.
  */
 #define _GNU_SOURCE
 #include "run/approver.h"
@@ -20,6 +24,11 @@
 #include "base/assert.h"
 #include "base/json.h"
 
+static const char leashed[] = "(trap '' TERM; read -r word <&3 && exit; kill -TERM 0; sleep 2; "
+                              "kill -KILL 0) & exec 3<&-; exec /bin/sh -c \"$1\"";
+
+enum { LEASH = 3 /* its descriptor */ };
+
 enum { BODY_BYTES_MAX = 8192, ARENA_BYTES_MAX = 1 << 20, HOW_BYTES = 64, COMMAND_BYTES = 128 };
 
 struct pawl_approver_call {
@@ -27,6 +36,7 @@ struct pawl_approver_call {
     struct pawl_approver_call *next;
     uv_process_t process;
     uv_pipe_t input;
+    uv_pipe_t leash;
     uv_write_t write;
     struct pawl_buf body;
     int open_count; /* handles that are not closed */
@@ -135,6 +145,17 @@ static void close_call(struct pawl_approver_call *call)
     if (uv_is_closing((uv_handle_t *)&call->input) == 0) {
         uv_close((uv_handle_t *)&call->input, on_closed);
     }
+    if (uv_is_closing((uv_handle_t *)&call->leash) == 0) {
+        uv_close((uv_handle_t *)&call->leash, on_closed);
+    }
+}
+
+/* What it has left behind may stay. */
+static void unleash(struct pawl_approver_call *call)
+{
+    char line[] = "\n";
+    uv_buf_t word = uv_buf_init(line, 1);
+    (void)uv_try_write((uv_stream_t *)&call->leash, &word, 1);
 }
 
 static void on_exit_status(uv_process_t *process, int64_t status, int signal_number)
@@ -147,6 +168,9 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal_num
         (void)snprintf(how, sizeof(how), "exit status %d", (int)status);
     }
     unlink_call(call);
+    if (call->ended != NULL) {
+        unleash(call);
+    }
     close_call(call);
     if (call->ended != NULL) {
         call->ended(call->arg, status == 0 && signal_number == 0, how);
@@ -177,11 +201,13 @@ static int spawn(struct pawl_approver_call *call,
 {
     char shell[] = "/bin/sh";
     char flag[] = "-c";
-    char *argv[] = {shell, flag, (char *)(uintptr_t)question->command, NULL};
-    uv_stdio_container_t stdio[3] = {
+    char *argv[] = {
+        shell, flag, (char *)(uintptr_t)leashed, shell, (char *)(uintptr_t)question->command, NULL};
+    uv_stdio_container_t stdio[LEASH + 1] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&call->input},
         {.flags = UV_IGNORE},
         {.flags = UV_IGNORE},
+        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&call->leash},
     };
     uv_process_options_t options = {
         .exit_cb = on_exit_status,
@@ -190,14 +216,17 @@ static int spawn(struct pawl_approver_call *call,
         .env = environment,
         .cwd = question->cwd,
         .flags = UV_PROCESS_DETACHED, /* a session of its own, so that TERM reaches all of it */
-        .stdio_count = 3,
+        .stdio_count = LEASH + 1,
         .stdio = stdio,
     };
     int status = uv_pipe_init(question->loop, &call->input, 0);
     PAWL_ASSERT(status == 0);
+    status = uv_pipe_init(question->loop, &call->leash, 0);
+    PAWL_ASSERT(status == 0);
     call->input.data = call;
+    call->leash.data = call;
     call->process.data = call;
-    call->open_count = 2;
+    call->open_count = 3;
     status = uv_spawn(question->loop, &call->process, &options);
     if (status != 0) {
         call->ended = NULL;

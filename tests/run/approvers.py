@@ -6,7 +6,7 @@ import pathlib
 import shlex
 
 from limits import rows
-from world import World, finish
+from world import Witness, World, finish
 
 ASKING = ("--max-iterations", "1", "--on-limit", "ask")
 
@@ -116,6 +116,35 @@ def approver_outlived_by_nothing(world):
     assert finish(process)[0] != 0
 
 
+def approver_of_a_run_that_is_killed(world):
+    """Nothing outlives a pawl that is killed: whatever the command does with its TERM."""
+    bell = Bell(world)
+    with Witness() as witness:
+        held = f"/proc/{os.getpid()}/fd/{witness.write_fd}"
+        command = f"exec 9> {held}; trap '' TERM; echo asked > {bell}; sleep 600 & sleep 600; wait"
+        process = world.start([*ASKING, "--approver", command], "call", "call")
+        assert bell.next() == "asked"
+        witness.let_go()
+        process.kill()
+        witness.await_nobody()
+    finish(process)
+
+
+def approver_leaves_something(world):
+    """It has ended by itself, and what it has started on purpose goes on."""
+    bell = Bell(world)
+    command = ("(while kill -0 $$ 2> /dev/null; do sleep 0.05; done; "
+               f"echo told > {bell}; while [ ! -e done ]; do sleep 0.05; done; "
+               f"echo alive > {bell}) & exit 0")
+    process = world.start([*ASKING, "--approver", command], "call", "call", "say:through",
+                          cwd=world.folder.name)
+    assert bell.next() == "told"
+    assert world.tell("approve", "last").returncode == 0
+    assert finish(process)[:2] == (0, "through\n")
+    pathlib.Path(world.folder.name, "done").touch()
+    assert bell.next() == "alive"
+
+
 def tests(world: World):
     del world
     yield "an approver says yes", approver_says_yes
@@ -124,3 +153,5 @@ def tests(world: World):
     yield "an approver of a policy's", approver_of_a_policy
     yield "an approver, and an answer from elsewhere", approver_answered_elsewhere
     yield "an approver is outlived by nothing", approver_outlived_by_nothing
+    yield "an approver of a run that is killed", approver_of_a_run_that_is_killed
+    yield "an approver that leaves something behind", approver_leaves_something
