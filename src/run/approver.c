@@ -4,9 +4,10 @@
  * environment, a session of its own, and nothing of the agent's: neither its terminal nor the
  * gateway's address.
  *
- * It must not outlive a pawl that is killed. Beside it, in its own group, a shell waits for the end
- * of a pipe that pawl holds open: at a line it goes, for the command has ended by itself and may
- * have left something behind on purpose; at the end of the pipe the group is ended.
+ * It must not outlive a pawl that is killed. Beside it, in its own group, a shell waits for a word
+ * in a pipe that pawl holds open. Without any it goes, for the command has ended by itself and may
+ * have left something behind on purpose; at a word the group has got its TERM, and gets KILL two
+ * seconds later; at the pipe's end it gets both.
  */
 #define _GNU_SOURCE
 #include "run/approver.h"
@@ -24,8 +25,9 @@
 #include "base/assert.h"
 #include "base/json.h"
 
-static const char leashed[] = "(trap '' TERM; read -r word <&3 && exit; kill -TERM 0; sleep 2; "
-                              "kill -KILL 0) & exec 3<&-; exec /bin/sh -c \"$1\"";
+static const char leashed[] = "(trap '' TERM; if read -r word <&3; then [ \"$word\" ] || exit; "
+                              "else kill -TERM 0; fi; sleep 2; kill -KILL 0) & "
+                              "exec 3<&-; exec /bin/sh -c \"$1\"";
 
 enum { LEASH = 3 /* its descriptor */ };
 
@@ -150,11 +152,10 @@ static void close_call(struct pawl_approver_call *call)
     }
 }
 
-/* What it has left behind may stay. */
-static void unleash(struct pawl_approver_call *call)
+/* A line for the shell beside it. */
+static void tell_leash(struct pawl_approver_call *call, const char *line)
 {
-    char line[] = "\n";
-    uv_buf_t word = uv_buf_init(line, 1);
+    uv_buf_t word = uv_buf_init((char *)(uintptr_t)line, (unsigned)strlen(line));
     (void)uv_try_write((uv_stream_t *)&call->leash, &word, 1);
 }
 
@@ -169,7 +170,7 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal_num
     }
     unlink_call(call);
     if (call->ended != NULL) {
-        unleash(call);
+        tell_leash(call, "\n");
     }
     close_call(call);
     if (call->ended != NULL) {
@@ -276,6 +277,7 @@ void pawl_approver_withdraw(struct pawl_approver *approver, const void *arg)
         }
         if (call->ended != NULL) { /* TERM once: the second may come into its farewell */
             (void)kill(-call->process.pid, SIGTERM); /* the leader of its own group */
+            tell_leash(call, "withdrawn\n");
         }
         call->ended = NULL;
     }
