@@ -376,7 +376,7 @@ def ask_and_answer(dialect, *words):
                  for row in rows(world, "approval")]
         one = [{"unit": "ITERATIONS", "amount": 1}]
         assert kinds == [("phase", "approved", TESTS, one), ("phase", "denied", TESTS, one)], kinds
-        assert " 1 model call for verification" in world.tell("show", run).stdout
+        assert " 1 model call more for verification" in world.tell("show", run).stdout
         assert world.tell("verify").returncode == 0
     return body
 
