@@ -4,7 +4,8 @@
 add_executable(gateway_load ${CMAKE_SOURCE_DIR}/bench/gateway_load.c)
 target_link_libraries(gateway_load PRIVATE pawl_base pawl_options)
 if(NOT TARGET gateway_host)
-  add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c)
+  add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c
+    ${CMAKE_SOURCE_DIR}/tests/http/gateway_host_options.c)
   target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_options)
 endif()
 add_executable(bench_tokenizer ${CMAKE_SOURCE_DIR}/bench/tokenizer.c)
