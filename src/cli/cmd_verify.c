@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -30,7 +29,7 @@
 #include "server/copy.h"
 #include "server/wire.h"
 
-enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50 };
+enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000 };
 enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
 
 static const struct pawl_cli_option options[] = {
@@ -174,40 +173,27 @@ static void verify_copy(struct verification *v, const char *id, const char *dir,
 
 /* --- Runs ------------------------------------------------------------------------------------ */
 
-/* {"copy":"copy-1-1"}: a name and no path. */
-static bool read_copy_name(struct pawl_slice text, char ret_name[static PAWL_COPY_NAME_BYTES])
-{
-    struct pawl_arena arena;
-    struct pawl_json json;
-    pawl_arena_init(&arena, 1 << 16);
-    bool good = pawl_json_parse(&arena, text, PAWL_JSON_LEDGER, PAWL_JSON_LIMITS_DEFAULT, &json);
-    struct pawl_slice name =
-        good ? pawl_json_string_raw(&json, pawl_json_get(&json, 0, "copy")) : PAWL_SLICE_NONE;
-    good = !pawl_slice_empty(name) && memchr(name.data, '/', name.bytes) == NULL &&
-           pawl_slice_copy_str(name, ret_name, PAWL_COPY_NAME_BYTES);
-    pawl_arena_free(&arena);
-    return good;
-}
-
 /* A live run makes a copy of its journal, between two commits. UNREACHABLE: it is about to begin,
  * or to end. */
-static pawl_err verify_live(struct verification *v, const char *id, struct pawl_errmsg *msg)
+static pawl_err
+verify_live(void *arg, const struct pawl_datadir *in, const char *id, struct pawl_errmsg *msg)
 {
+    struct verification *v = arg;
     char relative[PAWL_RUN_ID_BYTES + 8];
     char dir[PAWL_PATH_BYTES];
     char name[PAWL_COPY_NAME_BYTES];
     struct pawl_buf answer;
     pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
     pawl_err err =
-        pawl_live_post(&v->dir, id, PAWL_CONTROL_COPY, PAWL_SLICE("{}"), LIVE_MS, &answer, msg);
-    if (pawl_ok(err) && !read_copy_name(pawl_buf_slice(&answer), name)) {
+        pawl_live_post(in, id, PAWL_CONTROL_COPY, PAWL_SLICE("{}"), LIVE_MS, &answer, msg);
+    if (pawl_ok(err) && !pawl_wire_read_copy(pawl_buf_slice(&answer), name, sizeof(name))) {
         pawl_errmsg_set(msg, "the run's answer has no copy in it");
         err = PAWL_ERR(PROTOCOL);
     }
     pawl_buf_free(&answer);
     (void)snprintf(relative, sizeof(relative), "runs/%s", id);
     if (pawl_ok(err)) {
-        err = pawl_datadir_path(&v->dir, relative, dir, msg);
+        err = pawl_datadir_path(in, relative, dir, msg);
     }
     if (pawl_ok(err)) {
         v->alive++;
@@ -218,23 +204,15 @@ static pawl_err verify_live(struct verification *v, const char *id, struct pawl_
     return err;
 }
 
-/* Its lock, or LOCKED once its copy was looked at. Who has the lock and does not answer begins or
- * ends, which is short. */
+/* Its lock, or LOCKED once its copy was looked at. */
 static pawl_err lock_or_verify_live(struct verification *v,
                                     const char *id,
                                     struct pawl_rundir *ret_run,
                                     struct pawl_errmsg *msg)
 {
-    pawl_err err = pawl_rundir_lock(&v->dir, id, ret_run, msg);
-    for (int try = 0; err.code == PAWL_ERR_LOCKED && try < LOCK_TRIES; try++) {
-        pawl_err asked = verify_live(v, id, msg);
-        if (asked.code != PAWL_ERR_UNREACHABLE) {
-            return pawl_ok(asked) ? err : asked;
-        }
-        (void)poll(NULL, 0, LOCK_TRY_MS);
-        err = pawl_rundir_lock(&v->dir, id, ret_run, msg);
-    }
-    if (err.code == PAWL_ERR_LOCKED) {
+    bool answered = false;
+    pawl_err err = pawl_live_lock(&v->dir, id, verify_live, v, ret_run, &answered, msg);
+    if (err.code == PAWL_ERR_LOCKED && !answered) {
         pawl_errmsg_set(msg,
                         "its lock is held and nobody answers: it begins, ends, is stopped, or is "
                         "verified elsewhere");

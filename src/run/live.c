@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "run/control.h"
 
-enum { ARENA_BYTES_MAX = 256 << 10 };
+enum { ARENA_BYTES_MAX = 256 << 10, LOCK_TRIES = 100, LOCK_TRY_MS = 50 };
 
 static int64_t boot_ms(void)
 {
@@ -182,5 +182,27 @@ pawl_err pawl_live_post(const struct pawl_datadir *dir,
     pawl_buf_append_slice(&request, json);
     pawl_err err = call(dir, id, &request, timeout_ms, out, msg);
     pawl_buf_free(&request);
+    return err;
+}
+
+pawl_err pawl_live_lock(const struct pawl_datadir *dir,
+                        const char *id,
+                        pawl_live_owner_fn *ask,
+                        void *arg,
+                        struct pawl_rundir *ret_run,
+                        bool *ret_answered,
+                        struct pawl_errmsg *msg)
+{
+    *ret_answered = false;
+    pawl_err err = pawl_rundir_lock(dir, id, ret_run, msg);
+    for (int try = 0; err.code == PAWL_ERR_LOCKED && try < LOCK_TRIES; try++) {
+        pawl_err asked = ask(arg, dir, id, msg);
+        if (asked.code != PAWL_ERR_UNREACHABLE) {
+            *ret_answered = true;
+            return pawl_ok(asked) ? err : asked;
+        }
+        (void)poll(NULL, 0, LOCK_TRY_MS);
+        err = pawl_rundir_lock(dir, id, ret_run, msg);
+    }
     return err;
 }

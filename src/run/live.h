@@ -9,12 +9,14 @@
 #ifndef PAWL_RUN_LIVE_H
 #define PAWL_RUN_LIVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "run/datadir.h"
+#include "run/rundir.h"
 
 enum { PAWL_LIVE_ANSWER_MAX = 65536 + 4096 };
 
@@ -32,6 +34,20 @@ PAWL_MUST_CHECK pawl_err pawl_live_post(const struct pawl_datadir *dir,
                                         struct pawl_slice json,
                                         uint32_t timeout_ms,
                                         struct pawl_buf *out,
+                                        struct pawl_errmsg *msg);
+/* Takes the run's lock, or asks who has it: LOCKED where that answered, or what the question came
+ * to. Who has the lock and does not answer (UNREACHABLE) begins, ends, or settles the run, which is
+ * short: it is waited for, within limits, and then LOCKED too. */
+typedef pawl_err pawl_live_owner_fn(void *arg,
+                                    const struct pawl_datadir *dir,
+                                    const char *id,
+                                    struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_live_lock(const struct pawl_datadir *dir,
+                                        const char *id,
+                                        pawl_live_owner_fn *ask,
+                                        void *arg,
+                                        struct pawl_rundir *ret_run,
+                                        bool *ret_answered,
                                         struct pawl_errmsg *msg);
 
 #endif

@@ -4,15 +4,10 @@
  * alone: the engine runs on a clock that stands at the last operation, so the session ends then,
  * whenever somebody looks. For the open holds the clock is moved to the end of their leases, which
  * nobody is left to prolong: they expire, and are booked in full as unconfirmed.
- *
- * A lock that is held by a process that does not answer on the socket belongs to a run that is
- * starting or ending, or to another reader that settles. All of these are short, so it is waited
- * for, within limits.
  */
 #define _GNU_SOURCE
 #include "run/settle.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +30,7 @@
 #include "run/rundir.h"
 #include "server/copy.h"
 
-enum { ASK_MS = 1000, LOCK_TRIES = 100, LOCK_TRY_MS = 50, EXPIRE_ROUNDS_MAX = 100000 };
+enum { ASK_MS = 1000, EXPIRE_ROUNDS_MAX = 100000 };
 
 enum { NOTE_BYTES_MAX = 2 * PAWL_METADATA_BYTES_MAX };
 
@@ -348,26 +343,16 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     return err;
 }
 
-/* LOCKED: it is alive. */
-static pawl_err take_lock(const struct pawl_datadir *dir,
-                          const char *id,
-                          struct pawl_rundir *ret_run,
-                          struct pawl_errmsg *msg)
+/* Whatever it answers, it is alive. */
+static pawl_err
+ask_owner(void *arg, const struct pawl_datadir *dir, const char *id, struct pawl_errmsg *msg)
 {
-    pawl_err err = pawl_rundir_lock(dir, id, ret_run, msg);
-    for (int try = 0; err.code == PAWL_ERR_LOCKED && try < LOCK_TRIES; try++) {
-        struct pawl_buf answer;
-        struct pawl_errmsg ignored;
-        pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
-        pawl_err asked = pawl_live_ask(dir, id, ASK_MS, &answer, &ignored);
-        pawl_buf_free(&answer);
-        if (asked.code != PAWL_ERR_UNREACHABLE) {
-            return err;
-        }
-        (void)poll(NULL, 0, LOCK_TRY_MS);
-        err = pawl_rundir_lock(dir, id, ret_run, msg);
-    }
-    return err;
+    (void)arg;
+    struct pawl_buf answer;
+    pawl_buf_init(&answer, PAWL_LIVE_ANSWER_MAX);
+    pawl_err asked = pawl_live_ask(dir, id, ASK_MS, &answer, msg);
+    pawl_buf_free(&answer);
+    return asked.code == PAWL_ERR_UNREACHABLE ? asked : PAWL_OK;
 }
 
 static pawl_err settle(const struct pawl_datadir *dir,
@@ -382,7 +367,8 @@ static pawl_err settle(const struct pawl_datadir *dir,
         *ret_outcome = PAWL_SETTLE_WAS_ENDED;
         return PAWL_OK;
     }
-    pawl_err err = take_lock(dir, id, &run, msg);
+    bool answered = false;
+    pawl_err err = pawl_live_lock(dir, id, ask_owner, NULL, &run, &answered, msg);
     if (err.code == PAWL_ERR_LOCKED) {
         *ret_outcome = PAWL_SETTLE_ALIVE;
         return PAWL_OK;
