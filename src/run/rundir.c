@@ -22,18 +22,12 @@
 
 #include "base/assert.h"
 #include "base/file_os.h"
+#include "run/datafile.h"
 
 static const char word_open[] = "open\n";
 #define WORD_ENDED "ended"
 
 enum { LOCK_BYTES_MAX = 32 };
-
-static pawl_err failed(const char *what, const char *path, struct pawl_errmsg *msg)
-{
-    int error_number = errno;
-    pawl_errmsg_set(msg, "cannot %s %.400s: %s", what, path, strerror(error_number));
-    return pawl_err_from_errno(error_number);
-}
 
 /* Sets id and paths for the directory `name` under runs/. */
 static pawl_err set_paths(const struct pawl_datadir *dir,
@@ -67,21 +61,22 @@ static pawl_err fill(struct pawl_rundir *run, struct pawl_errmsg *msg)
 {
     char path[PAWL_PATH_BYTES];
     if (mkdir(run->path, 0700) != 0) {
-        return failed("make the directory", run->path, msg);
+        return pawl_datafile_failed("make the directory", run->path, msg);
     }
     file_path(run, "lock", path);
     run->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (run->lock_fd < 0) {
-        return failed("make", path, msg);
+        return pawl_datafile_failed("make", path, msg);
     }
     if (flock(run->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return failed("lock", path, msg);
+        return pawl_datafile_failed("lock", path, msg);
     }
     if (write(run->lock_fd, word_open, sizeof(word_open) - 1) != sizeof(word_open) - 1) {
-        return failed("write", path, msg);
+        return pawl_datafile_failed("write", path, msg);
     }
-    return mkdir(run->journal, 0700) != 0 ? failed("make the directory", run->journal, msg)
-                                          : PAWL_OK;
+    return mkdir(run->journal, 0700) != 0
+               ? pawl_datafile_failed("make the directory", run->journal, msg)
+               : PAWL_OK;
 }
 
 pawl_err pawl_rundir_create(const struct pawl_datadir *dir,
@@ -104,7 +99,7 @@ pawl_err pawl_rundir_create(const struct pawl_datadir *dir,
     }
     err = fill(&fresh, msg);
     if (pawl_ok(err) && rename(fresh.path, named.path) != 0) {
-        err = failed("rename", fresh.path, msg);
+        err = pawl_datafile_failed("rename", fresh.path, msg);
     }
     if (pawl_failed(err)) {
         pawl_rundir_remove(&fresh);
@@ -133,11 +128,11 @@ pawl_err pawl_rundir_lock(const struct pawl_datadir *dir,
         run.lock_fd = open(path, O_RDONLY | O_CLOEXEC);
     }
     if (run.lock_fd < 0) {
-        return failed("open", path, msg);
+        return pawl_datafile_failed("open", path, msg);
     }
     if (flock(run.lock_fd, LOCK_EX | LOCK_NB) != 0) {
         bool held = errno == EWOULDBLOCK;
-        err = failed("lock", path, msg);
+        err = pawl_datafile_failed("lock", path, msg);
         pawl_rundir_close(&run);
         return held ? PAWL_ERR(LOCKED) : err;
     }
@@ -203,7 +198,7 @@ pawl_rundir_set_ended(const struct pawl_rundir *run, uint64_t last_op, struct pa
     PAWL_ASSERT(bytes > (int)sizeof(word_open) && bytes < (int)sizeof(text));
     errno = ENOSPC; /* What a write that is cut short does not say. */
     ssize_t written = pwrite(run->lock_fd, text, (size_t)bytes, 0);
-    return written == bytes ? PAWL_OK : failed("write the lock of", run->path, msg);
+    return written == bytes ? PAWL_OK : pawl_datafile_failed("write the lock of", run->path, msg);
 }
 
 pawl_err pawl_rundir_write(const struct pawl_rundir *run,
@@ -215,7 +210,7 @@ pawl_err pawl_rundir_write(const struct pawl_rundir *run,
     file_path(run, name, path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return failed("make", path, msg);
+        return pawl_datafile_failed("make", path, msg);
     }
     pawl_err err = PAWL_OK;
     for (size_t written = 0; pawl_ok(err) && written < text.bytes;) {
@@ -223,7 +218,7 @@ pawl_err pawl_rundir_write(const struct pawl_rundir *run,
         if (bytes > 0) {
             written += (size_t)bytes;
         } else if (bytes == 0 || errno != EINTR) {
-            err = failed("write", path, msg);
+            err = pawl_datafile_failed("write", path, msg);
         }
     }
     (void)close(fd);
