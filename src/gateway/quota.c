@@ -18,7 +18,7 @@ static int64_t plus(int64_t a, int64_t b)
     return a < PAWL_AMOUNT_MAX - b ? a + b : PAWL_AMOUNT_MAX;
 }
 
-static void add(struct pawl_quota_amount *sum, struct pawl_quota_amount more)
+void pawl_quota_add(struct pawl_quota_amount *sum, struct pawl_quota_amount more)
 {
     PAWL_ASSERT(more.microcents >= 0 && more.tokens >= 0);
     sum->microcents = plus(sum->microcents, pawl_min_i64(more.microcents, PAWL_AMOUNT_MAX));
@@ -196,7 +196,7 @@ learn(struct pawl_quota_window *window, struct pawl_quota_amount contained, int6
     if (bp < 0 || (gone.microcents == 0 && gone.tokens == 0)) {
         return;
     }
-    add(&window->learned, gone);
+    pawl_quota_add(&window->learned, gone);
     window->learned_bp += bp;
     if (window->learned_bp > LEARNED_BP_MAX) {
         window->learned.microcents /= 2;
@@ -257,7 +257,7 @@ void pawl_quota_apply(struct pawl_quota *quota, const struct pawl_quota_news *ne
 {
     (void)pawl_quota_roll(quota, news->now_us);
     if (news->booked.microcents > 0 || news->booked.tokens > 0) {
-        add(&quota->booked, news->booked);
+        pawl_quota_add(&quota->booked, news->booked);
         open_windows(quota, news->now_us);
     }
     for (uint32_t i = 0; i < news->told_count; i++) {
@@ -298,13 +298,13 @@ void pawl_quota_book_late(struct pawl_quota *quota,
                           int64_t now_us)
 {
     (void)pawl_quota_roll(quota, now_us);
-    add(&quota->booked, amount);
+    pawl_quota_add(&quota->booked, amount);
     for (uint32_t i = 0; i < quota->window_count; i++) {
         struct pawl_quota_window *window = &quota->windows[i];
         if (is_due(window, at_us, now_us)) {
             window->unsure = true;
         } else {
-            add(&window->contained, amount); /* Q1 */
+            pawl_quota_add(&window->contained, amount); /* Q1 */
         }
     }
 }

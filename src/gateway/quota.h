@@ -29,6 +29,8 @@ struct pawl_quota_amount {
     int64_t microcents; /* at list prices */
     int64_t tokens;
 };
+/* Neither is below 0; a sum stays within what can be counted. */
+void pawl_quota_add(struct pawl_quota_amount *sum, struct pawl_quota_amount more);
 
 struct pawl_quota_window {
     char name[PAWL_VENDOR_NAME_BYTES];

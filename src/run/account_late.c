@@ -25,12 +25,6 @@
 
 enum { ARENA_BYTES_MAX = 1 << 20 };
 
-static void add(struct pawl_quota_amount *sum, struct pawl_quota_amount more)
-{
-    sum->microcents = pawl_min_i64(sum->microcents + more.microcents, PAWL_AMOUNT_MAX);
-    sum->tokens = pawl_min_i64(sum->tokens + more.tokens, PAWL_AMOUNT_MAX);
-}
-
 /* --- What runs have booked ------------------------------------------------------------------- */
 
 static void drop(struct pawl_account_record *record, uint32_t index)
@@ -86,7 +80,7 @@ void pawl_account_note_run(const struct pawl_datadir *dir,
         *run = (struct pawl_account_run){.booked = {.tokens = 0}};
         (void)pawl_slice_copy_str(pawl_slice_str(run_id), run->id, sizeof(run->id));
     }
-    add(&run->booked, booked);
+    pawl_quota_add(&run->booked, booked);
 }
 
 /* --- What a ledger says ---------------------------------------------------------------------- */
@@ -145,7 +139,7 @@ static bool take_call(void *arg, const struct pawl_history_call *call)
             .microcents = pawl_max_i64(call->spent[PAWL_HISTORY_MICROCENTS], 0),
             .tokens = pawl_max_i64(call->spent[PAWL_HISTORY_TOKENS], 0),
         };
-        add(&account->spent, spent);
+        pawl_quota_add(&account->spent, spent);
         account->last_us = pawl_max_i64(account->last_us, call->at_us);
     }
     return true;
