@@ -8,20 +8,11 @@
 
 #include "run/run_priv.h"
 
-static const char *source_of(struct pawl_run *run,
-                             enum pawl_upstream upstream,
-                             char source[static PAWL_LEARNED_SOURCE_BYTES])
-{
-    pawl_learned_source(upstream, run->upstreams.urls[upstream], source);
-    return source;
-}
-
 void pawl_run_on_lesson(void *arg, const struct pawl_gateway_lesson *lesson)
 {
     struct pawl_run *run = arg;
-    char source[PAWL_LEARNED_SOURCE_BYTES];
-    pawl_learned_note(run->learned, source_of(run, lesson->upstream, source), lesson->model,
-                      &lesson->lesson, run->clock.real_us(run->clock.arg));
+    pawl_learned_note(run->learned, run->sources[lesson->upstream], lesson->model, &lesson->lesson,
+                      run->clock.real_us(run->clock.arg));
 }
 
 /* A model is known by its name alone, so only what its own address has taught is taught. */
@@ -32,8 +23,7 @@ static void teach(void *arg,
 {
     struct pawl_run *run = arg;
     for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
-        char own[PAWL_LEARNED_SOURCE_BYTES];
-        if (strcmp(source_of(run, (enum pawl_upstream)i, own), source) == 0) {
+        if (strcmp(run->sources[i], source) == 0) {
             pawl_gateway_teach(run->gateway, model, lesson);
         }
     }
@@ -41,6 +31,9 @@ static void teach(void *arg,
 
 void pawl_run_teach(struct pawl_run *run)
 {
+    for (int i = 0; i < PAWL_UPSTREAM_COUNT; i++) {
+        pawl_learned_source((enum pawl_upstream)i, run->upstreams.urls[i], run->sources[i]);
+    }
     run->learned = pawl_learned_new();
     pawl_learned_read(&run->dir, run->clock.real_us(run->clock.arg), teach, run);
 }

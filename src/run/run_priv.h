@@ -144,7 +144,8 @@ struct pawl_run {
     struct pawl_control control;
     struct pawl_worktree worktree;
     struct pawl_windows windows;
-    struct pawl_learned *learned; /* what its calls have taught */
+    struct pawl_learned *learned;                                 /* what its calls have taught, */
+    char sources[PAWL_UPSTREAM_COUNT][PAWL_LEARNED_SOURCE_BYTES]; /* … and who counts for each */
     struct pawl_presence presence;
     struct pawl_approver approver;
     char secret[2 * PAWL_RUN_SECRET_BYTES + 1];
