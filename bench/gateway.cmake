@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench/gateway.py drives both. The host is that of the suites in tests/http, which are not part
-# of a build without tests.
+# bench/gateway.py drives both.
 add_executable(gateway_load ${CMAKE_SOURCE_DIR}/bench/gateway_load.c)
 target_link_libraries(gateway_load PRIVATE pawl_base pawl_options)
-if(NOT TARGET gateway_host)
-  add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c
-    ${CMAKE_SOURCE_DIR}/tests/http/gateway_host_options.c)
-  target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_options)
-endif()
+include(${CMAKE_SOURCE_DIR}/tests/cmake/gateway_host.cmake)
 add_executable(bench_tokenizer ${CMAKE_SOURCE_DIR}/bench/tokenizer.c)
 target_link_libraries(bench_tokenizer PRIVATE pawl_gateway pawl_options)
 # Starts a gateway_host that lies beside it.

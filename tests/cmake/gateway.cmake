@@ -24,10 +24,7 @@ pawl_unit_test(escalation gateway)
 pawl_unit_test(estimate gateway)
 pawl_unit_test(estimate_lesson gateway)
 pawl_unit_test(estimate_tokens gateway)
-# The gateway on its own, for the black-box suites of tests/http.
-add_executable(gateway_host ${CMAKE_SOURCE_DIR}/tests/http/gateway_host.c
-  ${CMAKE_SOURCE_DIR}/tests/http/gateway_host_options.c)
-target_link_libraries(gateway_host PRIVATE pawl_gateway pawl_test_options)
+include(${CMAKE_SOURCE_DIR}/tests/cmake/gateway_host.cmake)
 pawl_unit_test(gateway_request gateway)
 pawl_unit_test(request_responses gateway)
 pawl_unit_test(request_tools gateway)
