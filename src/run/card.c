@@ -144,7 +144,7 @@ static void append_phase(const struct pawl_phase_stand *stand, struct pawl_buf *
     static const enum pawl_run_cap_index order[] = {
         PAWL_CAP_USD, PAWL_CAP_ITERATIONS, PAWL_CAP_TOKENS, PAWL_CAP_TOOL_CALLS, PAWL_CAP_TIME};
     bool untouched = is_untouched(stand);
-    const char *before = untouched ? "nothing of " : "";
+    bool any = false;
     pawl_buf_printf(out, "%s: ", stand->name);
     for (size_t k = 0; k < PAWL_ARRAY_LEN(order); k++) {
         enum pawl_run_cap_index index = order[k];
@@ -157,8 +157,8 @@ static void append_phase(const struct pawl_phase_stand *stand, struct pawl_buf *
         if (most < 0 && (untouched || !always)) {
             continue;
         }
-        pawl_buf_append_str(out, before);
-        before = ", ";
+        pawl_buf_append_str(out, any ? ", " : untouched ? "nothing of " : "");
+        any = true;
         if (untouched) {
             pawl_buf_append_str(out, pawl_cap_phrase(index, most, limit));
         } else if (most >= 0) {
@@ -168,7 +168,7 @@ static void append_phase(const struct pawl_phase_stand *stand, struct pawl_buf *
             pawl_buf_append_str(out, pawl_cap_phrase(index, used, spent));
         }
     }
-    pawl_buf_append_str(out, untouched && before[0] == 'n' ? "nothing" : "");
+    pawl_buf_append_str(out, any ? "" : "nothing");
     pawl_buf_append_str(out, stand->closed ? ", at its limit\n" : "\n");
 }
 
