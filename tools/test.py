@@ -3,9 +3,9 @@
 """test.py [--nightly] [--list] [STAGE…]: runs the stages of tools/stages.py and adds up.
 
 Prints a line a stage with its seconds and counts; the whole output goes to build/test-logs. The
-last line is `N passed, N failed`, with `, N skipped` where something was, and every skip is named
-above it. The exit status is 0 only when tests ran and none failed. Two stages run at a time: one
-that keeps the processors busy and, beside it, one that mostly waits.
+last line is `N passed, N failed`, with `, N skipped` where something was, and every skip and every
+test that failed is named above it. The exit status is 0 only when tests ran and none failed. Two
+stages run at a time: one that keeps the processors busy and, beside it, one that mostly waits.
 
 A stage fails, and counts at least one failure, when its exit status is not 0, when it runs out of
 time (all its processes are then killed), when a suite prints no closing line or counts no test,
@@ -39,7 +39,12 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
-Outcome = collections.namedtuple("Outcome", "passed failed skipped skips reason")
+Outcome = collections.namedtuple("Outcome", "passed failed skipped skips reason failures",
+                                 defaults=((),))
+# A test that failed, and the first line after its traceback that says why.
+FAILURE = re.compile(r"^FAIL (.+)((?:\n(?!ok |FAIL |SKIP ).*)*)", re.M)
+REASON = re.compile(r"^[\w.]*(?:Error|Exception|Expired)\b.*|^\[  ERROR   \].*", re.M)
+FAILURE_COLUMNS = 300
 
 
 def environment():
@@ -99,7 +104,15 @@ def judge(stage, reason, output):
             reason = "skips without a name"
     if reason is not None:
         failed = max(failed, 1)
-    return Outcome(passed, failed, skipped, [f"{stage.name}: {skip}" for skip in skips], reason)
+    return Outcome(passed, failed, skipped, [f"{stage.name}: {skip}" for skip in skips], reason,
+                   [f"{stage.name}: {failure}" for failure in failures(output)])
+
+
+def failures(output):
+    """The tests that failed by their names, each with what its traceback ends with."""
+    for name, rest in FAILURE.findall(output):
+        why = REASON.search(rest)
+        yield (f"{name}: {why.group(0)}" if why else name)[:FAILURE_COLUMNS]
 
 
 def tell(stage, outcome, seconds):
@@ -225,6 +238,8 @@ def main():
         print(f"skipped: {skip}")
     failing = [name for name, outcome in outcomes.items() if outcome.failed]
     if failing:
+        for failure in (each for outcome in outcomes.values() for each in outcome.failures):
+            print(f"failed: {failure}")
         print(f"failed: {' '.join(failing)}")
     passed, failed, skipped = (sum(getattr(outcome, column) for outcome in outcomes.values())
                                for column in ("passed", "failed", "skipped"))

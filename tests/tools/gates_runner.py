@@ -39,6 +39,9 @@ ONE_STAGE = (
      0, "", "1 passed, 0 failed"),
     ("fails with a suite that fails", "tests", "echo 3 passed, 2 failed; exit 1", 1, "failed: it",
      "3 passed, 2 failed"),
+    ("names what failed, and why", "tests", "echo FAIL caps: one; echo '  File x'; "
+     "echo AssertionError: 3; echo ok two; echo 1 passed, 1 failed; exit 1", 1,
+     "failed: it: caps: one: AssertionError: 3\n", "1 passed, 1 failed"),
     ("fails with a suite that hides its failures", "tests", "echo 3 passed, 1 failed", 1,
      "failed: it", "3 passed, 1 failed"),
     ("fails with a suite that dies after counting", "tests", "echo 3 passed, 0 failed; exit 3", 1,
