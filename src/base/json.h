@@ -111,6 +111,8 @@ const char *pawl_json_error_name(enum pawl_json_error error);
  * values; nodes[value].key is the key. */
 uint32_t pawl_json_first(const struct pawl_json *json, uint32_t node);
 uint32_t pawl_json_next(const struct pawl_json *json, uint32_t node);
+/* The first element of an array; NONE for an object too. */
+uint32_t pawl_json_first_element(const struct pawl_json *json, uint32_t list);
 /* The member's value, or NONE (also when `node` is no object). Under FORWARD, a key present
  * twice gives NONE and sets *ret_duplicate when that is not NULL; it is left alone otherwise, so
  * several look-ups can share one flag. Keys compare after decoding. */

@@ -46,6 +46,11 @@ uint32_t pawl_json_first(const struct pawl_json *json, uint32_t node)
     return found->type == PAWL_JSON_OBJECT ? node + 2 : node + 1;
 }
 
+uint32_t pawl_json_first_element(const struct pawl_json *json, uint32_t list)
+{
+    return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
+}
+
 uint32_t pawl_json_next(const struct pawl_json *json, uint32_t node)
 {
     const struct pawl_json_node *found = node_at(json, node);

@@ -370,6 +370,14 @@ void pawl_model_call_try_finish(struct pawl_model_call *call);
 /* A status that says there is no content: the prompt may have been read, nothing was written. */
 bool pawl_settle_no_content(const struct pawl_model_call *call);
 
+/* --- call_settle_learn.c -------------------------------------------------------------------- */
+
+/* For later calls: of one that the provider has counted, which is no summary. */
+void pawl_settle_learn(struct pawl_model_call *call,
+                       const struct pawl_meter_result *result,
+                       const struct pawl_meter_bill *bill);
+bool pawl_settle_ended_at_ceiling(const struct pawl_meter_result *result);
+
 /* --- call_settle_tools.c -------------------------------------------------------------------- */
 
 /* What tools used is reported at the end of an answer: what was held for them. */

@@ -7,10 +7,6 @@
  * B2  An estimate never exceeds the hold, except for a stream that was cut for being beyond it.
  * B3  Every hold is committed or released exactly once; one that expired meanwhile is corrected.
  */
-#include <string.h>
-
-#include "base/assert.h"
-#include "base/attrs.h"
 #include "base/log.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
@@ -152,117 +148,6 @@ static int64_t overshoot_of(struct pawl_model_call *call, const struct pawl_mete
     return left.bound ? pawl_max_i64(bill->microcents - room, 0) : 0;
 }
 
-/* --- Learning ------------------------------------------------------------------------------- */
-
-/* How dear the call was beside what its usage costs for the model and at the tier that were asked
- * for, in thousandths; 0 where nobody knows. */
-static int64_t rate_of(const struct pawl_model_call *call,
-                       const struct pawl_usage *usage,
-                       const struct pawl_meter_bill *bill)
-{
-    if (!call->priced || bill->part_count == 0) {
-        return 0;
-    }
-    struct pawl_cost expected;
-    struct pawl_usage asked = *usage;
-    asked.modifiers = pawl_usage_dearest(call->request.modifiers | call->query.modifiers);
-    pawl_usage_cost(&call->price, &asked, &expected);
-    int64_t permille = 0;
-    int64_t cost = bill->costs[0].total_microcents; /* of other parts the usage is another */
-    if (expected.total_microcents == 0 ||
-        !pawl_money_mul_div_ceil(cost, 1000, expected.total_microcents, &permille)) {
-        return 0;
-    }
-    return permille;
-}
-
-/* Of tools whose uses nothing bounds. */
-static void add_tools(const struct pawl_model_call *call,
-                      const struct pawl_meter_result *result,
-                      struct pawl_estimate_sample *sample)
-{
-    const struct pawl_model_request *request = &call->request;
-    int64_t assumed = pawl_request_tool_tokens(request);
-    for (uint32_t i = 0; i < request->tool_count; i++) {
-        const struct pawl_request_tool *tool = &request->tools[i];
-        bool fee = tool->fee == PAWL_REQUEST_FEE_WEB_SEARCH;
-        if (tool->counted) {
-            sample->uses_assumed = true;
-            sample->uses = fee ? result->parts[0].usage.count[PAWL_USAGE_WEB_SEARCHES]
-                               : (int64_t)result->server_tool_calls;
-        }
-    }
-    bool brought = assumed > 0 && pawl_money_mul_div_ceil(result->tool_tokens, 1000, assumed,
-                                                          &sample->tool_permille);
-    sample->tools_assumed = brought || sample->uses_assumed;
-}
-
-/* Of the text in the body. What the provider kept, or its tools brought in, is not in it; and where
- * they ran, most of it was read more than once. */
-static int64_t input_read(const struct pawl_model_call *call,
-                          const struct pawl_meter_result *result)
-{
-    bool again = result->server_tool_calls > 0 && !call->request.tools_read_once;
-    int64_t input = pawl_usage_input_tokens(&result->parts[0].usage) - result->tool_tokens;
-    return call->kept_tokens == 0 && !again ? pawl_max_i64(input, 0) : 0;
-}
-
-static bool ended_at_ceiling(const struct pawl_meter_result *result)
-{
-    static const char *const words[] = {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS"};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
-        if (strcmp(result->finish, words[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void pass_lesson_on(const struct pawl_model_call *call,
-                           const struct pawl_estimate_sample *sample)
-{
-    const struct pawl_gateway_options *options = &call->gateway->options;
-    if (options->on_lesson != NULL) {
-        struct pawl_gateway_lesson lesson = {.upstream = call->route.upstream,
-                                             .model = call->request.model,
-                                             .lesson = pawl_estimate_lesson_of(sample)};
-        options->on_lesson(options->arg, &lesson);
-    }
-}
-
-static void learn(struct pawl_model_call *call,
-                  const struct pawl_meter_result *result,
-                  const struct pawl_meter_bill *bill)
-{
-    const struct pawl_usage *usage = &result->parts[0].usage;
-    if ((usage->odd & ~(uint32_t)PAWL_USAGE_ODD_BELIEVABLE) != 0) {
-        return;
-    }
-    const struct pawl_answer *answer = &call->answer;
-    struct pawl_estimate_sample sample = {
-        .estimate = &call->estimate,
-        .mark = &call->mark,
-        .input_tokens = input_read(call, result),
-        .output_tokens = pawl_usage_output_tokens(usage),
-        .output_ceiling = call->gateway->options.hard_cap && !call->request.no_ceiling
-                              ? call->admission.ceiling * call->request.choices
-                              : 0,
-        .at_ceiling = ended_at_ceiling(result),
-        .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
-        .shows_all = answer->meter_made && pawl_meter_shows_all(&answer->meter),
-        .visible_bytes = result->visible_bytes,
-        .rate_permille = rate_of(call, usage, bill),
-    };
-    add_tools(call, result, &sample);
-    if (answer->kind == PAWL_ANSWER_STREAM) {
-        sample.stream_us = pawl_max_i64(answer->last_event_us - answer->first_event_us, 1);
-    }
-    pawl_estimator_learn(call->gateway->estimator, call->request.model, &sample);
-    pass_lesson_on(call, &sample);
-    call->gateway->input_largest =
-        pawl_max_i64(call->gateway->input_largest, pawl_usage_input_tokens(usage));
-}
-
 /* --- Cut short ------------------------------------------------------------------------------ */
 
 /* Which unit did not buy the answer that was asked for. */
@@ -287,7 +172,8 @@ static void look_whether_cut_short(struct pawl_model_call *call,
     struct pawl_gateway *gateway = call->gateway;
     bool lowered =
         !call->request.no_ceiling && call->admission.ceiling < call->request.output_asked;
-    if (!gateway->options.hard_cap || call->summary || !lowered || !ended_at_ceiling(result)) {
+    if (!gateway->options.hard_cap || call->summary || !lowered ||
+        !pawl_settle_ended_at_ceiling(result)) {
         return;
     }
     struct pawl_refusal_words *words = &gateway->stuck_at;
@@ -502,7 +388,7 @@ void pawl_model_call_settle(struct pawl_model_call *call, enum pawl_call_end end
                            pawl_settle_kept_tokens(call, &result));
     pawl_note_settle(call, &result, &bill, estimated, &call->store.settle_note);
     if (!estimated && !call->summary) {
-        learn(call, &result, &bill);
+        pawl_settle_learn(call, &result, &bill);
     }
     submit_settlement(call, PAWL_COMMAND_COMMIT);
     look_whether_cut_short(call, &result);

@@ -371,9 +371,8 @@ static void anthropic_body(struct pawl_meter *meter, const struct pawl_json *jso
     pawl_meter_copy_text(json, pawl_json_get(json, 0, "id"), meter->result.id,
                          sizeof(meter->result.id));
     uint32_t content = pawl_json_get(json, 0, "content");
-    for (uint32_t i = pawl_json_is(json, content, PAWL_JSON_ARRAY) ? pawl_json_first(json, content)
-                                                                   : PAWL_JSON_NONE;
-         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, content); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         see_block(meter, json, i);
     }
     set_finish(meter, json, pawl_json_get(json, 0, "stop_reason"));

@@ -111,16 +111,14 @@ static void see_message(struct pawl_meter *meter,
     }
     (void)pawl_meter_see_text(meter, json, pawl_json_path(json, message, "audio.transcript"));
     uint32_t parts = pawl_json_get(json, message, "content");
-    for (uint32_t i = pawl_json_is(json, parts, PAWL_JSON_ARRAY) ? pawl_json_first(json, parts)
-                                                                 : PAWL_JSON_NONE;
-         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, parts); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         (void)pawl_meter_see_text(meter, json, pawl_json_get(json, i, "text"));
     }
     uint32_t calls = pawl_json_get(json, message, "tool_calls");
     uint32_t position = 0;
-    for (uint32_t i = pawl_json_is(json, calls, PAWL_JSON_ARRAY) ? pawl_json_first(json, calls)
-                                                                 : PAWL_JSON_NONE;
-         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, calls); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         see_call(meter, json, i, choice, position++);
     }
     see_function_call(meter, json, pawl_json_get(json, message, "function_call"), choice);
@@ -180,9 +178,8 @@ static void see_object(struct pawl_meter *meter, const struct pawl_json *json)
     }
     bool reported = false;
     uint32_t choices = pawl_json_get(json, 0, "choices");
-    for (uint32_t i = pawl_json_is(json, choices, PAWL_JSON_ARRAY) ? pawl_json_first(json, choices)
-                                                                   : PAWL_JSON_NONE;
-         i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, choices); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         reported = see_choice(meter, json, i) || reported;
     }
     meter->result.finished = state->choices != 0 && state->stopped == state->choices;

@@ -94,16 +94,12 @@ static void add_shell(const struct pawl_json *json, uint32_t item, struct tally 
     tally->code_calls += pawl_slice_equal_str(place, "local") ? 0 : 1;
 }
 
-static uint32_t first_of(const struct pawl_json *json, uint32_t list)
-{
-    return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
-}
-
 /* Bytes of the text that a list's members have, or are. */
 static int64_t list_bytes(const struct pawl_json *json, uint32_t list)
 {
     int64_t bytes = 0;
-    for (uint32_t i = first_of(json, list); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, list); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         bytes += pawl_meter_text_bytes(json, i) +
                  pawl_meter_text_bytes(json, pawl_json_get(json, i, "text")) +
                  pawl_meter_text_bytes(json, pawl_json_get(json, i, "refusal")) +
@@ -207,7 +203,8 @@ static void count(struct pawl_meter *meter, const struct tally *more)
 static void see_output(struct pawl_meter *meter, const struct pawl_json *json, uint32_t output)
 {
     struct tally all = {0};
-    for (uint32_t i = first_of(json, output); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, output); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         add_item(json, i, &all);
         see_container(meter, json, i);
     }
@@ -327,7 +324,8 @@ see_tool_usage(struct pawl_meter *meter, const struct pawl_json *json, uint32_t 
 {
     struct pawl_meter_state *state = &meter->state;
     uint32_t tools = pawl_json_get(json, response, "tools");
-    for (uint32_t i = first_of(json, tools); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, tools); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         if (pawl_json_string_is(json, pawl_json_get(json, i, "type"), "image_generation")) {
             pawl_meter_copy_text(json, pawl_json_get(json, i, "model"), state->picture_model,
                                  sizeof(state->picture_model));
@@ -345,7 +343,8 @@ see_tool_usage(struct pawl_meter *meter, const struct pawl_json *json, uint32_t 
 static uint32_t search_modifiers(const struct pawl_json *json, uint32_t response, const char *model)
 {
     uint32_t tools = pawl_json_get(json, response, "tools");
-    for (uint32_t i = first_of(json, tools); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, tools); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         struct pawl_slice type = pawl_json_string_raw(json, pawl_json_get(json, i, "type"));
         if (pawl_slice_starts_with(type, PAWL_SLICE("web_search_preview")) &&
             !pawl_usage_model_reasons(pawl_slice_str(model))) {

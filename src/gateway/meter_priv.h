@@ -88,4 +88,18 @@ void pawl_meter_set_openai_searches(struct pawl_meter *meter, int64_t web, int64
 /* Sets result.knows; `final`: no later report will come. */
 void pawl_meter_know_openai_usage(struct pawl_meter *meter, bool final);
 
+/* --- meter_gemini_usage.c ------------------------------------------------------------------- */
+
+/* One report, last one wins (M1). Returns whether there was one. */
+bool pawl_meter_read_gemini_usage(struct pawl_meter *meter, const struct pawl_json *json);
+
+/* What the reports so far have said. */
+struct pawl_meter_gemini_told {
+    bool prompt;
+    bool total;
+    bool candidates; /* of the text, more than nothing */
+    bool output;     /* of all that came out */
+};
+struct pawl_meter_gemini_told pawl_meter_gemini_told(const struct pawl_meter *meter);
+
 #endif

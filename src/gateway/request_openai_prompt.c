@@ -24,8 +24,7 @@ static int64_t add_texts(struct pawl_request_reader *reader, const char *key)
 {
     const struct pawl_json *json = &reader->json;
     uint32_t input = pawl_request_member(reader, key);
-    uint32_t first =
-        pawl_json_is(json, input, PAWL_JSON_ARRAY) ? pawl_json_first(json, input) : PAWL_JSON_NONE;
+    uint32_t first = pawl_json_first_element(json, input);
     if (first == PAWL_JSON_NONE || pawl_json_is(json, first, PAWL_JSON_NUMBER)) {
         if (input != PAWL_JSON_NONE) {
             add_text(reader, input);

@@ -248,15 +248,9 @@ static void read_tool(struct pawl_request_reader *reader, uint32_t node)
     }
 }
 
-static uint32_t first_of(struct pawl_request_reader *reader, uint32_t list)
-{
-    return pawl_json_is(&reader->json, list, PAWL_JSON_ARRAY) ? pawl_json_first(&reader->json, list)
-                                                              : PAWL_JSON_NONE;
-}
-
 static void read_tools(struct pawl_request_reader *reader, uint32_t list)
 {
-    uint32_t tool = first_of(reader, list);
+    uint32_t tool = pawl_json_first_element(&reader->json, list);
     for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
         if (pawl_json_is(&reader->json, tool, PAWL_JSON_OBJECT)) {
             read_tool(reader, tool);
@@ -281,7 +275,7 @@ static void read_container_before(struct pawl_request_reader *reader, uint32_t i
 static void read_items(struct pawl_request_reader *reader)
 {
     const struct pawl_json *json = &reader->json;
-    uint32_t item = first_of(reader, pawl_request_member(reader, "input"));
+    uint32_t item = pawl_json_first_element(&reader->json, pawl_request_member(reader, "input"));
     for (; item != PAWL_JSON_NONE; item = pawl_json_next(json, item)) {
         uint32_t type = pawl_request_get(reader, item, "type");
         if (pawl_json_string_is(json, type, "additional_tools") ||
@@ -343,7 +337,7 @@ static void read_what_is_kept(struct pawl_request_reader *reader)
 
 static void add_tools_as_input(struct pawl_request_reader *reader, uint32_t list)
 {
-    uint32_t tool = first_of(reader, list);
+    uint32_t tool = pawl_json_first_element(&reader->json, list);
     for (; tool != PAWL_JSON_NONE; tool = pawl_json_next(&reader->json, tool)) {
         pawl_request_add_base(reader, tool, 0);
     }

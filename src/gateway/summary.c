@@ -74,8 +74,7 @@ static void keep_text(struct keeper *keeper, const struct pawl_json *json, uint3
 static void
 keep_texts_of(struct keeper *keeper, const struct pawl_json *json, uint32_t list, const char *type)
 {
-    uint32_t node =
-        pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
+    uint32_t node = pawl_json_first_element(json, list);
     for (; node != PAWL_JSON_NONE; node = pawl_json_next(json, node)) {
         bool wanted = type == NULL
                           ? !pawl_json_bool_or(json, pawl_json_get(json, node, "thought"), false)

@@ -101,11 +101,6 @@ static void add(struct pawl_open_tool *tool, struct pawl_slice text)
     }
 }
 
-static uint32_t first_of(const struct pawl_json *json, uint32_t list)
-{
-    return pawl_json_is(json, list, PAWL_JSON_ARRAY) ? pawl_json_first(json, list) : PAWL_JSON_NONE;
-}
-
 static struct pawl_slice cut_to_maximum(struct pawl_slice text)
 {
     return pawl_slice_sub(text, 0, PAWL_TOOL_ARGUMENTS_BYTES_MAX);
@@ -156,7 +151,8 @@ static void see_anthropic(struct pawl_tool_reader *reader,
         close_range(reader, 0, UINT32_MAX);
     }
     uint32_t content = pawl_json_get(json, 0, "content");
-    for (uint32_t i = first_of(json, content); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, content); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         see_block(reader, json, i, arena);
     }
 }
@@ -198,7 +194,8 @@ static void see_chat_message(struct pawl_tool_reader *reader,
 {
     uint32_t calls = pawl_json_get(json, message, "tool_calls");
     uint32_t position = 0;
-    for (uint32_t i = first_of(json, calls); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, calls); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         int64_t index = pawl_json_count_or(json, pawl_json_get(json, i, "index"), position++);
         see_chat_call(reader, json, i, choice << 16 | ((uint32_t)index & 0x7FFF), arena);
     }
@@ -212,7 +209,8 @@ static void
 see_chat(struct pawl_tool_reader *reader, const struct pawl_json *json, struct pawl_arena *arena)
 {
     uint32_t choices = pawl_json_get(json, 0, "choices");
-    for (uint32_t i = first_of(json, choices); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, choices); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         uint32_t choice = place_of(json, i, "index") & 0x7FFF;
         see_chat_message(reader, json, pawl_json_get(json, i, "delta"), choice, arena);
         see_chat_message(reader, json, pawl_json_get(json, i, "message"), choice, arena);
@@ -269,7 +267,8 @@ static void see_output(struct pawl_tool_reader *reader,
                        struct pawl_arena *arena)
 {
     uint32_t seen = 0;
-    for (uint32_t i = first_of(json, output); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, output); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         struct pawl_tool_reader silent = {.told = 0};
         if (tell_item(&silent, json, i, arena) && seen++ >= reader->told) {
             (void)tell_item(reader, json, i, arena);
@@ -296,7 +295,8 @@ static void see_responses(struct pawl_tool_reader *reader,
 static void add_partial(struct pawl_open_tool *tool, const struct pawl_json *json, uint32_t call)
 {
     uint32_t pieces = pawl_json_get(json, call, "partialArgs");
-    for (uint32_t i = first_of(json, pieces); i != PAWL_JSON_NONE; i = pawl_json_next(json, i)) {
+    for (uint32_t i = pawl_json_first_element(json, pieces); i != PAWL_JSON_NONE;
+         i = pawl_json_next(json, i)) {
         struct pawl_slice path = pawl_json_string_raw(json, pawl_json_get(json, i, "jsonPath"));
         struct pawl_slice text = pawl_json_string_raw(json, pawl_json_get(json, i, "stringValue"));
         if (tool != NULL && tool->arguments.bytes == 0) {
@@ -338,11 +338,12 @@ static void
 see_gemini(struct pawl_tool_reader *reader, const struct pawl_json *json, struct pawl_arena *arena)
 {
     uint32_t candidates = pawl_json_get(json, 0, "candidates");
-    for (uint32_t i = first_of(json, candidates); i != PAWL_JSON_NONE;
+    for (uint32_t i = pawl_json_first_element(json, candidates); i != PAWL_JSON_NONE;
          i = pawl_json_next(json, i)) {
         uint32_t place = place_of(json, i, "index");
         uint32_t parts = pawl_json_path(json, i, "content.parts");
-        for (uint32_t k = first_of(json, parts); k != PAWL_JSON_NONE; k = pawl_json_next(json, k)) {
+        for (uint32_t k = pawl_json_first_element(json, parts); k != PAWL_JSON_NONE;
+             k = pawl_json_next(json, k)) {
             see_gemini_call(reader, json, pawl_json_get(json, k, "functionCall"), place, arena);
         }
         if (pawl_json_is(json, pawl_json_get(json, i, "finishReason"), PAWL_JSON_STRING)) {

@@ -206,11 +206,16 @@ void pawl_run_clean_agent(struct pawl_run *run);
  * caller closes what there is. */
 PAWL_MUST_CHECK pawl_err pawl_run_start(struct pawl_run *run, struct pawl_errmsg *msg);
 
-/* --- watch.c --- */
+/* --- signals.c --- */
 
 /* Signals that are for the agent are collected from here on, the others are ignored. Before the
  * first thread. */
 PAWL_MUST_CHECK pawl_err pawl_run_collect_signals(struct pawl_run *run, struct pawl_errmsg *msg);
+/* Passes on what has come. */
+void pawl_run_on_signal(uv_poll_t *poll, int status, int events);
+
+/* --- watch.c --- */
+
 /* Sets up all handles. */
 void pawl_run_watch(struct pawl_run *run);
 /* A line, now or on the card. true unless nobody saw it yet. */

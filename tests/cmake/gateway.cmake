@@ -35,6 +35,7 @@ pawl_unit_test(request_anthropic gateway)
 pawl_unit_test(items gateway)
 pawl_unit_test(admission gateway)
 pawl_unit_test(admission_drawn gateway)
+pawl_unit_test(admission_tools gateway)
 foreach(test gateway_calls gateway_holds)
   pawl_unit_test(${test} gateway)
   target_sources(test_${test} PRIVATE

@@ -79,6 +79,8 @@ static void nodes_stand_in_document_order_with_their_spans(void **state)
     assert_int_equal(pawl_json_first(&json, 2), 3);
     assert_int_equal(pawl_json_first(&json, 4), PAWL_JSON_NONE);
     assert_int_equal(pawl_json_first(&json, 3), PAWL_JSON_NONE);
+    assert_int_equal(pawl_json_first_element(&json, 0), PAWL_JSON_NONE); /* an object */
+    assert_int_equal(pawl_json_first_element(&json, 2), 3);
     assert_int_equal(pawl_json_next(&json, 2), 6);
 }
 
@@ -111,6 +113,7 @@ static void absent_things_chain(void **state)
     uint32_t none = pawl_json_get(&json, pawl_json_get(&json, 0, "no"), "way");
     assert_int_equal(none, PAWL_JSON_NONE);
     assert_int_equal(pawl_json_first(&json, none), PAWL_JSON_NONE);
+    assert_int_equal(pawl_json_first_element(&json, none), PAWL_JSON_NONE);
     assert_int_equal(pawl_json_next(&json, none), PAWL_JSON_NONE);
     assert_int_equal(pawl_json_type(&json, none), PAWL_JSON_NULL);
     assert_false(pawl_json_is(&json, none, PAWL_JSON_NULL)); /* absent is not null */
