@@ -31,6 +31,14 @@ static const char *const vendor_names[] = {
     [PAWL_UPSTREAM_CHATGPT] = "openai",
 };
 
+struct pawl_slice pawl_gateway_provider_of(const struct pawl_price_book *book,
+                                           enum pawl_upstream upstream,
+                                           struct pawl_slice base)
+{
+    struct pawl_slice provider = pawl_price_provider_of_host(book, pawl_route_host_of(base));
+    return pawl_slice_empty(provider) ? pawl_slice_str(vendor_names[upstream]) : provider;
+}
+
 /* --- Birth and end -------------------------------------------------------------------------- */
 
 static const char *copy_text(struct pawl_gateway *gateway, const char *text)
@@ -58,11 +66,8 @@ copy_upstream(struct pawl_gateway *gateway, enum pawl_upstream upstream, const c
     const char *text = copy_text(gateway, given != NULL ? given : pawl_vendor_base(upstream));
     gateway->bases[upstream] = pawl_route_trim_base(upstream, pawl_slice_str(text));
     struct pawl_slice host = pawl_route_host_of(gateway->bases[upstream]);
-    struct pawl_slice provider = pawl_price_provider_of_host(gateway->options.prices, host);
-    if (pawl_slice_empty(provider)) {
-        provider = pawl_slice_str(vendor_names[upstream]);
-    }
-    gateway->providers[upstream] = provider;
+    gateway->providers[upstream] =
+        pawl_gateway_provider_of(gateway->options.prices, upstream, gateway->bases[upstream]);
     /* "eu.api.openai.com": data that stays in a region costs more. */
     bool regional = pawl_slice_ends_with(host, PAWL_SLICE(".api.openai.com"));
     gateway->modifiers[upstream] = regional ? PAWL_MODIFIER_REGIONAL : 0;

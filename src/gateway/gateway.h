@@ -187,6 +187,12 @@ struct pawl_gateway_options {
     void *arg;
 };
 
+/* Whose prices count at an address: the provider that answers there, or, where that is nobody whom
+ * the book knows, the vendor whose API it is. */
+struct pawl_slice pawl_gateway_provider_of(const struct pawl_price_book *book,
+                                           enum pawl_upstream upstream,
+                                           struct pawl_slice base);
+
 struct pawl_gateway;
 
 PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,

@@ -354,7 +354,7 @@ pawl_err pawl_history_mix(struct pawl_history *history,
                           struct pawl_errmsg *msg)
 {
     static const char sql[] =
-        "SELECT ifnull(model, model_asked), count(*), sum(calls.spent0), sum(input),"
+        "SELECT ifnull(calls.model, model_asked), count(*), sum(calls.spent0), sum(input),"
         " sum(cache_read), sum(cache_write), sum(output)"
         " FROM runs JOIN calls ON run_id=runs.id"
         " WHERE started_us>=?1 AND calls.state<>'refused'"

@@ -19,6 +19,14 @@ struct pawl_model_guess {
     struct pawl_price price; /* if priced */
 };
 
+/* The price of a model where its calls will go, by the addresses in the environment: the dearest of
+ * the providers there that have it, else of any. false: nobody has. */
+PAWL_MUST_CHECK bool pawl_model_price(const struct pawl_price_book *book,
+                                      struct pawl_slice name,
+                                      pawl_environ_get_fn *get,
+                                      int64_t now_us,
+                                      struct pawl_price *ret_price);
+
 /* In this order: `option`; "--model X", "--model=X" in the command; "-m X" and "-m=X", where X is a
  * model that has a price (the letter means other things elsewhere); ANTHROPIC_MODEL and its
  * like. */

@@ -179,8 +179,8 @@ static void find_price(const struct pawl_run *run, struct gathering *gathering)
         return;
     }
     struct pawl_price *price = pawl_arena_alloc(gathering->arena, sizeof(*price));
-    struct pawl_price_query query = {.model = card->models[0].model, .at_us = card->started_us};
-    if (price != NULL && pawl_price_lookup(run->prices, query, price)) {
+    if (price != NULL && pawl_model_price(run->prices, card->models[0].model, pawl_environ_get,
+                                          card->started_us, price)) {
         card->price = price;
     }
 }

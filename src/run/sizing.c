@@ -88,9 +88,9 @@ struct mix {
 static bool add_model(void *arg, const struct pawl_history_model *model)
 {
     struct mix *mix = arg;
-    struct pawl_price_query query = {.model = model->model, .at_us = mix->place->now_us};
     struct pawl_price price;
-    if (pawl_price_lookup(mix->place->book, query, &price)) {
+    if (pawl_model_price(mix->place->book, model->model, pawl_environ_get, mix->place->now_us,
+                         &price)) {
         mix->calls += model->calls;
         mix->sum += (pawl_i128)pawl_price_blended(&price) * model->calls;
     }
@@ -159,8 +159,8 @@ write_reason(const struct pawl_sizing_facts *facts, int64_t factor, struct pawl_
     char files[96] = "no git repository";
     char models[128] = "no model known yet";
     if (facts->files_known) {
-        (void)snprintf(files, sizeof(files), "%s tracked files",
-                       pawl_money_format_count(facts->files, count));
+        (void)snprintf(files, sizeof(files), "%s tracked file%s",
+                       pawl_money_format_count(facts->files, count), facts->files == 1 ? "" : "s");
     } else if (facts->root[0] != '\0') {
         (void)snprintf(files, sizeof(files), "a repository of unknown size");
     }

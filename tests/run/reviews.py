@@ -124,6 +124,20 @@ def weekly(world):
     assert "new week" not in world.tell("runs", env=environment).stderr
 
 
+def mix(world):
+    """Dollars that a policy computes follow the models that runs in the repository used."""
+    repo = pathlib.Path(world.folder.name, "repo")
+    subprocess.run(["git", "init", "-q", repo], check=True)
+    shown = ["policy", "show", "team", "--json"]
+    reason = lines(world.tell(*shown, cwd=repo))[0]["reason"]
+    assert reason == "a repository of unknown size, no model known yet", reason
+    assert world.run([], "call", cwd=repo)[0] == 0
+    assert world.run([], f"model:{DEARER}", "call", cwd=repo)[0] == 0
+    reason = lines(world.tell(*shown, cwd=repo))[0]["reason"]
+    # $3 and $15 make $6.00, $15 and $75 make $30.00.
+    assert "the models used here at $18.00 a million tokens (x 3.00)" in reason, reason
+
+
 def grow_old(world, hours):
     """As if every run had ended so much earlier."""
     with sqlite3.connect(pathlib.Path(world.data, "history.db")) as history:
@@ -184,5 +198,6 @@ def tests(world):
     yield "many files are a wide scope", scope
     yield "the dearest runs come first", dearest
     yield "a new week is told once", weekly
+    yield "computed dollars follow the models used", mix
     yield "a run is kept as long as its policy says", keeping
     yield "an interrupted removal is taken up", keeping_is_taken_up

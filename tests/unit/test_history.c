@@ -378,6 +378,35 @@ static void history_tells_the_envelope_and_the_phase_of_each_call(void **state)
     history_close(fixture);
 }
 
+static bool see_mix(void *arg, const struct pawl_history_model *model)
+{
+    assert_true(pawl_slice_equal_str(model->model, "m-1"));
+    *(uint64_t *)arg += model->calls;
+    return true;
+}
+
+static uint64_t mix_of(struct fixture *fixture, struct pawl_slice repo, int64_t since_us)
+{
+    struct pawl_errmsg msg;
+    uint64_t calls = 0;
+    assert_true(pawl_ok(pawl_history_mix(fixture->history, repo, since_us, see_mix, &calls, &msg)));
+    return calls;
+}
+
+/* A run has a model as well as each of its calls: a name without its table is an error there. */
+static void history_mixes_the_models_of_a_repository(void **state)
+{
+    struct fixture *fixture = *state;
+    feed_beginning(fixture);
+    history_feed_settle(fixture, PAWL_COMMAND_COMMIT, history_feed_reserve(fixture, 500), 320);
+    history_feed_settle(fixture, PAWL_COMMAND_COMMIT, history_feed_reserve(fixture, 500), 320);
+    assert_true(pawl_ok(pawl_history_wait(fixture->history, fixture->op, 60000)));
+    assert_int_equal(mix_of(fixture, PAWL_SLICE("/r"), 0), 2);
+    assert_int_equal(mix_of(fixture, PAWL_SLICE("/other"), 0), 0);
+    assert_int_equal(mix_of(fixture, PAWL_SLICE("/r"), INT64_MAX), 0);
+    history_close(fixture);
+}
+
 static bool see_due(void *arg, struct pawl_slice id, uint64_t watermark)
 {
     uint64_t *count = arg;
@@ -452,6 +481,7 @@ int main(void)
         HISTORY_TEST(history_ends_a_run_whose_time_ran_out),
         HISTORY_TEST(history_keeps_metadata_that_it_cannot_read),
         HISTORY_TEST(history_tells_the_envelope_and_the_phase_of_each_call),
+        HISTORY_TEST(history_mixes_the_models_of_a_repository),
         HISTORY_TEST(history_forgets_a_run_but_that_it_was_there),
         HISTORY_TEST(history_of_another_format_is_refused),
         cmocka_unit_test(history_keeps_no_value_that_could_not_be_bound),

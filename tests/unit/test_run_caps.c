@@ -19,7 +19,8 @@
 #define USD PAWL_MICROCENTS_PER_USD
 
 /* "plain": $3 in, $15 out. "tiered": $1 in, $5 out, $3 to write the cache; above 1,000 tokens
- * $2 in, $40 out. "free": nothing. */
+ * $2 in, $40 out. "free": nothing. "both" is sold by a reseller too, a tenth dearer,
+ * and "resold" only there. */
 static const char book_text[] =
     "{\"format\":1,\"as_of\":\"2026-01-01\",\"source\":\"test\",\"licence\":\"none\","
     "\"units\":\"x\",\"providers\":[{\"id\":\"anthropic\",\"name\":\"A\",\"hosts\":[],"
@@ -27,7 +28,12 @@ static const char book_text[] =
     "{\"id\":\"plain\",\"rows\":[{\"input\":300000000,\"output\":1500000000}]},"
     "{\"id\":\"tiered\",\"rows\":[{\"input\":100000000,\"cache_write\":300000000,"
     "\"output\":500000000},{\"over\":1000,\"input\":200000000,\"output\":4000000000}]},"
+    "{\"id\":\"both\",\"rows\":[{\"input\":300000000,\"output\":1500000000}]},"
     "{\"id\":\"free\",\"rows\":[{\"input\":0,\"output\":0}]}"
+    "]},{\"id\":\"reseller\",\"name\":\"R\",\"hosts\":[\"resold.example\"],\"aliases\":[],"
+    "\"fallback\":[],\"models\":["
+    "{\"id\":\"both\",\"rows\":[{\"input\":330000000,\"output\":1650000000}]},"
+    "{\"id\":\"resold\",\"rows\":[{\"input\":700000000,\"output\":700000000}]}"
     "]}]}";
 
 static struct pawl_price_book *book;
@@ -219,9 +225,13 @@ static void caps_read_as_people_write_them(void **state)
 /* --- The model ----------------------------------------------------------------------------- */
 
 static const char *model_variable;
+static const char *base_url;
 
 static const char *get(const char *name)
 {
+    if (strcmp(name, "ANTHROPIC_BASE_URL") == 0) {
+        return base_url;
+    }
     return strcmp(name, "ANTHROPIC_MODEL") == 0 ? model_variable : NULL;
 }
 
@@ -273,6 +283,25 @@ static void model_letter_counts_only_for_a_known_model(void **state)
     assert_string_equal(guess(NULL, NULL, "codex -m plain exec").name, "plain");
 }
 
+static int64_t input_rate(const char *model)
+{
+    struct pawl_model_guess result = guess(model, NULL, "a");
+    assert_true(result.priced);
+    return pawl_price_rate(&result.price, PAWL_PRICE_INPUT, 1);
+}
+
+static void model_has_the_price_of_who_is_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(input_rate("both"), 300000000);
+    assert_int_equal(input_rate("resold"), 700000000); /* nobody else has it */
+    base_url = "http://127.0.0.1:1";                   /* whoever that is */
+    assert_int_equal(input_rate("both"), 300000000);
+    base_url = "https://resold.example/v1";
+    assert_int_equal(input_rate("both"), 330000000);
+    base_url = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +318,7 @@ int main(void)
         cmocka_unit_test(model_is_found_in_option_command_and_environment_in_this_order),
         cmocka_unit_test(model_alias_is_shown_though_it_has_no_price),
         cmocka_unit_test(model_letter_counts_only_for_a_known_model),
+        cmocka_unit_test(model_has_the_price_of_who_is_asked),
     };
     return cmocka_run_group_tests_name("run_caps", tests, load_book, free_book);
 }
