@@ -236,6 +236,21 @@ static bool has_log(const char *path)
            found.st_size > 0;
 }
 
+/* For who reads alone: nothing is made, and nothing brought to the present version. */
+static bool expect_version(struct pawl_history_db *db)
+{
+    int64_t version = 0;
+    if (!read_version(db, &version)) {
+        return false;
+    }
+    if (version != SCHEMA_VERSION) {
+        pawl_history_db_fail(db, PAWL_ERR(VERSION),
+                             version == 0 ? "there is nothing in it yet"
+                                          : "written by a newer pawl");
+    }
+    return version == SCHEMA_VERSION;
+}
+
 /* A file without a log is complete and is read as one that nobody changes. With a log, which a
  * process left that was killed, SQLite needs the log's index, which lies beside it then. */
 static pawl_err open_read_only(struct pawl_history_db *db, const char *path)
@@ -248,13 +263,24 @@ static pawl_err open_read_only(struct pawl_history_db *db, const char *path)
         name = uri;
         flags |= SQLITE_OPEN_URI;
     }
-    int64_t version = 0;
     /* Our VFS would write to the index. */
-    if (connect(db, path, name, flags, NULL) && read_version(db, &version) &&
-        version != SCHEMA_VERSION) {
-        pawl_history_db_fail(db, PAWL_ERR(VERSION),
-                             version == 0 ? "there is nothing in it yet"
-                                          : "written by a newer pawl");
+    if (connect(db, path, name, flags, NULL)) {
+        (void)expect_version(db); /* a failure is in db->err */
+    }
+    db->read_only = true;
+    return db->err;
+}
+
+/* On a full disk there is no room for the log's index, a file that all who read share. Who is alone
+ * with the history has the index in its memory; where somebody else is at it, it cannot be read. */
+static pawl_err open_alone(struct pawl_history_db *db, const char *path)
+{
+    if (connect(db, path, path, SQLITE_OPEN_READWRITE, NULL)) {
+        int code = sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        PAWL_ASSERT(code == SQLITE_OK);
+        if (run_script(db, "PRAGMA locking_mode=EXCLUSIVE")) {
+            (void)expect_version(db); /* a failure is in db->err */
+        }
     }
     db->read_only = true;
     return db->err;
@@ -263,15 +289,16 @@ static pawl_err open_read_only(struct pawl_history_db *db, const char *path)
 pawl_err pawl_history_db_open_reader(struct pawl_history_db *db, const char *path)
 {
     pawl_err err = pawl_history_db_open(db, path);
-    if (pawl_ok(err) || (may_write(path) && may_write_beside(path))) {
+    bool full = err.code == PAWL_ERR_FULL;
+    if (pawl_ok(err) || (!full && may_write(path) && may_write_beside(path))) {
         return err;
     }
     struct pawl_history_db reader;
-    if (pawl_failed(open_read_only(&reader, path))) {
+    pawl_history_db_close(db); /* Its locks would be in the way. */
+    if (pawl_failed(full ? open_alone(&reader, path) : open_read_only(&reader, path))) {
         pawl_history_db_close(&reader);
         return err; /* Why it cannot be written says more. */
     }
-    pawl_history_db_close(db);
     *db = reader;
     return PAWL_OK;
 }

@@ -2,6 +2,7 @@
 """Disks that are full, on a small file system of their own. Its blocks are smaller than a page of
 memory, as on every small ext4: there a file that is mapped can be full of holes.
 """
+import json
 import os
 import pathlib
 import shutil
@@ -70,6 +71,24 @@ def full(world):
         assert sum(fill_and_look(world, disk, room) for room in ROOMS) > 0
 
 
+def looked_at(world):
+    """What is there can be looked at when nothing more fits, not even an index to read it by."""
+    with SmallDisk() as disk:
+        if disk.problem is not None:
+            raise Skip(f"no file system of its own: {disk.problem}")
+        world.data = os.path.join(disk.path, "data")
+        assert world.run(["--name", "before"], "call")[0] == 0
+        spent = world.runs()[0]["spent"]
+        assert len(world.runs()) == 1 and spent["iterations"]["amount"] == 1, spent
+        disk.leave(8)
+        for words in (["runs", "--json"], ["show", "before", "--json"]):
+            done = world.tell(*words)
+            assert done.returncode == 0 and "shown as it was left" in done.stderr, done
+            assert json.loads(done.stdout.splitlines()[0])["spent"] == spent, done
+        disk.relieve()
+        assert world.runs()[0]["spent"] == spent
+
+
 def fill_and_look(world, disk, room):
     """Whether the provider was asked for anything."""
     world.provider.reset()
@@ -134,4 +153,5 @@ def fill_and_compare(world, disk, room):
 
 def tests(world):
     yield "a full disk, however much was left", full
+    yield "a full disk can be looked at", looked_at
     yield "a full disk under a limit across runs", full_under_a_limit
