@@ -14,6 +14,7 @@
 #include "cli/open.h"
 #include "run/caps.h"
 #include "run/lines.h"
+#include "run/meta.h"
 #include "run/phases.h"
 #include "run/rundir.h"
 
@@ -313,10 +314,10 @@ static void
 put_command(const struct more *more, const struct pawl_history_run *run, struct go_on *go_on)
 {
     bool paused = pawl_slice_equal_str(run->state, "paused");
-    pawl_buf_printf(&go_on->command, "pawl %s%s%s%s %.*s", paused ? "approve" : "run",
-                    more->data_dir != NULL ? " --data-dir " : "",
-                    more->data_dir != NULL ? more->data_dir : "", paused ? "" : " --resume",
-                    (int)run->id.bytes, run->id.data);
+    pawl_buf_printf(&go_on->command, "pawl %s", paused ? "approve" : "run");
+    pawl_meta_data_dir(more->data_dir, &go_on->command);
+    pawl_buf_printf(&go_on->command, "%s %.*s", paused ? "" : " --resume", (int)run->id.bytes,
+                    run->id.data);
     if (go_on->more > 0 && go_on->phase[0] != '\0') {
         pawl_buf_printf(&go_on->command, " --phase %s=", go_on->phase);
         pawl_phases_put_ceiling(go_on->cap, go_on->more, &go_on->command);

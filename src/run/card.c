@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "run/card.h"
 #include "run/lines.h"
+#include "run/meta.h"
 
 enum { LABEL_COLUMNS = PAWL_CARD_TEXT_COLUMN - 2, NAMES_SHOWN = 6 };
 
@@ -310,8 +311,9 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
         return;
     }
     label(out, "to go on");
-    pawl_buf_printf(out, "pawl run%s%s --resume %s", card->data_dir != NULL ? " --data-dir " : "",
-                    card->data_dir != NULL ? card->data_dir : "", card->run_id);
+    pawl_buf_append_str(out, "pawl run");
+    pawl_meta_data_dir(card->data_dir, out);
+    pawl_buf_printf(out, " --resume %s", card->run_id);
     if (stopped) {
         pawl_buf_append_byte(out, '\n');
         return;
@@ -360,7 +362,7 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
         card->overshoot_microcents > 0 ? ": a call took more tokens than were held for it" : "");
     append_go_on(card, out);
     label(out, "more");
-    pawl_buf_printf(out, "pawl show %s%s%s\n", card->run_id,
-                    card->data_dir != NULL ? " --data-dir " : "",
-                    card->data_dir != NULL ? card->data_dir : "");
+    pawl_buf_printf(out, "pawl show %s", card->run_id);
+    pawl_meta_data_dir(card->data_dir, out);
+    pawl_buf_append_byte(out, '\n');
 }

@@ -142,6 +142,14 @@ void pawl_meta_command_line(char *const *argv, size_t bytes_max, struct pawl_buf
     }
 }
 
+void pawl_meta_data_dir(const char *data_dir, struct pawl_buf *out)
+{
+    if (data_dir != NULL) {
+        pawl_buf_append_str(out, " --data-dir ");
+        append_quoted(out, pawl_slice_str(data_dir));
+    }
+}
+
 /* --- The object ---------------------------------------------------------------------------- */
 
 static void put_argv(struct pawl_json_writer *writer, char *const *argv, const struct limits *limit)

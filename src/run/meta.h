@@ -43,4 +43,7 @@ void pawl_meta_write(const struct pawl_meta *meta, struct pawl_buf *out);
 /* argv as a shell would read it, cut after `bytes_max` bytes. */
 void pawl_meta_command_line(char *const *argv, size_t bytes_max, struct pawl_buf *out);
 
+/* " --data-dir DIR" behind a command that is offered, where one was given; else nothing. */
+void pawl_meta_data_dir(const char *data_dir, struct pawl_buf *out);
+
 #endif

@@ -44,6 +44,22 @@ static const char *line_of(char *const *argv, size_t bytes_max)
     return pawl_buf_cstr(&out);
 }
 
+static void a_data_directory_is_a_word_of_a_command(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {NULL, ""},
+        {"/var/pawl", " --data-dir /var/pawl"},
+        {"/a b/it's", " --data-dir '/a b/it'\\''s'"},
+        {"/\xc3\xbc$HOME", " --data-dir '/\xc3\xbc$HOME'"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        pawl_buf_reset(&out);
+        pawl_meta_data_dir(rows[i][0], &out);
+        assert_string_equal(pawl_buf_cstr(&out), rows[i][1]);
+    }
+}
+
 /* Words of a test, copied so that argv may be what it has to be. */
 static char **words(const char *const *list)
 {
@@ -203,6 +219,7 @@ int main(void)
         cmocka_unit_test(command_line_shows_counts_and_short_words),
         cmocka_unit_test(meta_is_an_object_that_the_history_can_read),
         cmocka_unit_test(meta_of_the_longest_command_fits_a_command),
+        cmocka_unit_test(a_data_directory_is_a_word_of_a_command),
         cmocka_unit_test(command_is_looked_for_as_shells_do),
     };
     return cmocka_run_group_tests_name("run_meta", tests, begin, end);
