@@ -82,6 +82,18 @@ static int64_t what_fits(struct pawl_model_call *call, int64_t tokens)
     return fits;
 }
 
+/* What was held was all that there was, and this call did not need it all after all: nobody else
+ * is in its way. */
+static void say_alone(struct pawl_model_call *call)
+{
+    call->words = (struct pawl_refusal_words){.refusal = PAWL_REFUSAL_RUNAWAY};
+    pawl_words_set(&call->words,
+                   "pawl: the provider went beyond the ceiling of %lld output tokens that this "
+                   "call was allowed, and the answer was cut where all that was held for it was "
+                   "used. A call that is smaller fits",
+                   (long long)call->admission.ceiling);
+}
+
 /* The refusal latches when, with this call booked, not even a useful call like it would fit.
  * Otherwise others hold the rest for now. */
 static void cut_for_funds(struct pawl_model_call *call)
@@ -97,6 +109,11 @@ static void cut_for_funds(struct pawl_model_call *call)
     enum pawl_admission_unit unit =
         next.verdict == PAWL_ADMISSION_ADMIT ? PAWL_ADMISSION_USD : next.unit;
     bool spent = next.verdict == PAWL_ADMISSION_SPENT;
+    if (call->outran && !spent && call->query.left[unit].held == 0) {
+        say_alone(call);
+        pawl_refuse_cut(call);
+        return;
+    }
     call->words = (struct pawl_refusal_words){
         .refusal = spent ? PAWL_REFUSAL_SPENT : PAWL_REFUSAL_HELD,
         .unit = pawl_admission_units[unit],

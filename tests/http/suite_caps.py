@@ -253,6 +253,20 @@ def a_stream_is_cut_when_nothing_pays_for_what_it_has_beyond_its_ceiling():
         assert host.call("anthropic").status == 402
 
 
+def a_stream_that_nobody_is_in_the_way_of_is_not_told_of_others():
+    """The input was far smaller than its bound and all there is was held for it, so a call
+    that is smaller fits once the stream is cut; nobody else is under way, and no words say so."""
+    script = {"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 1, "tokens_per_event": 100,
+              "input_tokens": 100}
+    with world(script, usd=USD // 10) as (provider, host):
+        answer = host.call("anthropic", stream=True, max_tokens=60_000, text="some words " * 4000)
+        assert answer.whole, answer.body[-300:]
+        assert "other calls" not in answer.error["message"], answer.error
+        assert "A call that is smaller fits" in answer.error["message"], answer.error
+        provider.control(default={"reply_tokens": 10})
+        assert host.call("anthropic", max_tokens=300).status == 200
+
+
 def a_cost_above_its_hold_waits_for_what_others_give_back():
     """With the rest held by a slow call nothing is free for a while; that is no overshoot yet."""
     with world({"reply_tokens": 100}, usd=USD // 5) as (provider, host):
