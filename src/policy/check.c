@@ -6,6 +6,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/attrs.h"
 #include "base/clock.h"
@@ -61,9 +62,13 @@ static void check_usual(const struct pawl_policy_value *value,
     char path[PAWL_POLICY_PATH_BYTES];
     pawl_policy_value_path(value, path);
     struct pawl_policy_problem problem = {.warning = true, .line = value->line, .path = path};
-    pawl_policy_tell(reporter, problem, "%s is more than runs usually need (up to %s)",
-                     amount(field->type, value->number, given),
-                     amount(field->type, field->usual, usual));
+    (void)amount(field->type, value->number, given);
+    (void)amount(field->type, field->usual, usual);
+    if (strcmp(given, usual) == 0) { /* two hours and a second, as people say it */
+        (void)pawl_slice_copy_str(value->text, given, sizeof(given));
+    }
+    pawl_policy_tell(reporter, problem, "%s is more than runs usually need (up to %s)", given,
+                     usual);
 }
 
 /* The bounds of a computed cap, and that there are some. */

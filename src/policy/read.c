@@ -327,7 +327,7 @@ bool pawl_policy_read(struct pawl_policy *policy,
     read_all(&second, text);
     name_after_file(policy, path);
     if (second.seen_count == 0 && reporter->errors == errors_before) {
-        struct pawl_policy_problem problem = {.path = ""};
+        struct pawl_policy_problem problem = {.line = 1, .path = ""};
         pawl_policy_tell(reporter, problem, "the file says nothing");
     }
     return reporter->errors == errors_before;

@@ -210,15 +210,15 @@ static void a_text_that_is_no_yaml_is_told_with_its_line(void **state)
 static void an_empty_file_and_a_field_said_twice_are_errors(void **state)
 {
     (void)state;
-    expect_told("", "0 error : the file says nothing\n");
-    expect_told("# nothing yet\n", "0 error : the file says nothing\n");
+    expect_told("", "1 error : the file says nothing\n");
+    expect_told("# nothing yet\n", "1 error : the file says nothing\n");
     struct pawl_policy policy;
     struct pawl_policy_reporter reporter = {.report = collect};
     told[0] = '\0';
     pawl_policy_init(&policy);
     struct pawl_slice nothing = {.data = NULL, .bytes = 0}; /* a buffer into which nothing came */
     assert_false(pawl_policy_read(&policy, "ours.yaml", nothing, &reporter));
-    assert_string_equal(told, "0 error : the file says nothing\n");
+    assert_string_equal(told, "1 error : the file says nothing\n");
     pawl_policy_free(&policy);
     expect_told("caps:\n  usd: 1\n  usd: 2\n", "3 error caps.usd: is there twice\n");
     expect_told("name: a\nname: b\n", "2 error name: is there twice\n");
