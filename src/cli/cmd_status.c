@@ -51,7 +51,7 @@ static const char *state_word(const struct pawl_glance *glance,
         return glance->question;
     }
     if (!glance->latched) {
-        return glance->unreached ? "no answer" : "running";
+        return glance->waits ? "waits" : glance->unreached ? "no answer" : "running";
     }
     const char *word = pawl_cli_unit_word(glance->unit);
     snprintf(out, PAWL_CLI_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
@@ -96,11 +96,13 @@ static void add_row(struct pawl_cli_table *table, const struct pawl_glance *glan
                         pawl_cli_plain(pawl_slice_str(glance->command), plain, sizeof(plain)));
 }
 
-/* What waits for an answer, with the commands that give it; and whose provider gives none. */
+/* What waits for an answer, with the commands that give it; what waits for a window; and whose
+ * provider gives no answer. */
 static void add_question(struct listing *listing, const struct pawl_glance *glance)
 {
     char plain[PAWL_GLANCE_LINE_BYTES];
-    if ((glance->asks || (glance->unreached && !glance->latched)) && glance->message[0] != '\0') {
+    bool stands = glance->waits || glance->unreached;
+    if ((glance->asks || (stands && !glance->latched)) && glance->message[0] != '\0') {
         pawl_buf_printf(&listing->questions, "%s: %s\n", pawl_glance_title(glance),
                         pawl_cli_plain(pawl_slice_str(glance->message), plain, sizeof(plain)));
     }

@@ -11,6 +11,7 @@
 #include "base/money.h"
 #include "cli/cli.h"
 #include "cli/open.h"
+#include "engine/limit_words.h"
 #include "run/caps.h"
 
 enum { VALUE_BYTES = 160, NAMES_BYTES = 256, MS_PER_MINUTE = 60 * 1000 };
@@ -105,6 +106,11 @@ static void state(const struct pawl_glance *glance, char *out)
     } else if (glance->latched) {
         const char *word = pawl_cli_unit_word(glance->unit);
         (void)snprintf(out, VALUE_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
+    } else if (glance->waits) {
+        char clock[PAWL_LIMIT_WORDS_BYTES];
+        (void)snprintf(out, VALUE_BYTES, "waits until %s",
+                       pawl_limit_clock(glance->waits_until_ms * PAWL_US_PER_MS,
+                                        glance->now_ms * PAWL_US_PER_MS, clock));
     } else if (glance->unreached) {
         (void)snprintf(out, VALUE_BYTES, "no answer");
     }

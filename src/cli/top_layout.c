@@ -57,6 +57,8 @@ void pawl_top_state(const struct pawl_glance *run, int width, char *out)
                        width < PAWL_TOP_STATE_WHOLE ? "asks" : run->question);
     } else if (run->latched) {
         (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
+    } else if (run->waits) {
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "waits");
     } else if (run->unreached) {
         (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "%s",
                        width < PAWL_TOP_STATE_WHOLE ? "offline" : "no answer");

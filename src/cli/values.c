@@ -165,6 +165,7 @@ static bool live_run(void *arg, const char *id)
     const char *state = glance.ending    ? "ending"
                         : glance.asks    ? glance.question
                         : glance.latched ? "stopped"
+                        : glance.waits   ? "waits"
                                          : "running";
     (void)snprintf(about, sizeof(about), "%s, %s, %s", state,
                    pawl_money_format_usd_short(glance.caps[PAWL_CAP_USD].spent, money),

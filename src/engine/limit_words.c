@@ -54,11 +54,18 @@ const char *pawl_limit_where(const struct pawl_limit *limit,
 
 const char *pawl_limit_clock(int64_t at_us, int64_t now_us, char out[static PAWL_LIMIT_WORDS_BYTES])
 {
-    time_t seconds = (time_t)(at_us / PAWL_US_PER_SECOND);
+    /* Whole minutes, up, and seconds for what is soon: nobody comes back too early. */
+    bool soon = at_us - now_us < INT64_C(600) * PAWL_US_PER_SECOND;
+    int64_t step_us = (soon ? 1 : 60) * PAWL_US_PER_SECOND;
+    int64_t steps = at_us / step_us + (at_us % step_us > 0 ? 1 : 0);
+    time_t seconds = (time_t)(steps * step_us / PAWL_US_PER_SECOND);
     bool near = at_us - now_us <= INT64_C(86400) * PAWL_US_PER_SECOND;
     struct tm local;
-    if (localtime_r(&seconds, &local) == NULL ||
-        strftime(out, PAWL_LIMIT_WORDS_BYTES, near ? "%H:%M" : "%Y-%m-%d %H:%M", &local) == 0) {
+    if (localtime_r(&seconds, &local) == NULL || strftime(out, PAWL_LIMIT_WORDS_BYTES,
+                                                          soon   ? "%H:%M:%S"
+                                                          : near ? "%H:%M"
+                                                                 : "%Y-%m-%d %H:%M",
+                                                          &local) == 0) {
         out[0] = '\0';
     }
     return out;
@@ -69,8 +76,8 @@ const char *pawl_limit_until(int64_t at_us, int64_t now_us, char out[static PAWL
     char text[PAWL_CLOCK_TEXT_BYTES];
     int64_t minute_ms = INT64_C(60) * 1000;
     int64_t left_ms = at_us > now_us ? (at_us - now_us) / PAWL_US_PER_MS : 0;
-    /* Whole minutes, up: nobody comes back too early. */
-    left_ms = left_ms > minute_ms ? (left_ms + minute_ms - 1) / minute_ms * minute_ms : left_ms;
+    int64_t step_ms = left_ms > minute_ms ? minute_ms : 1000; /* up, as above */
+    left_ms = (left_ms + step_ms - 1) / step_ms * step_ms;
     (void)snprintf(out, PAWL_LIMIT_WORDS_BYTES, "%s",
                    pawl_duration_format_ms(left_ms > 1000 ? left_ms : 1000, text));
     return out;

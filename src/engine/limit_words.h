@@ -13,8 +13,8 @@ const char *pawl_limit_period(const struct pawl_limit *limit,
 /* "on this machine", "in the repository /x", "in /x". */
 const char *pawl_limit_where(const struct pawl_limit *limit,
                              char out[static PAWL_LIMIT_WORDS_BYTES]);
-/* "00:00", or "2026-12-01 00:00" where that is not within a day, in the local time zone; and "3 h
- * 12 min" until then. */
+/* "00:00", or "2026-12-01 00:00" where that is not within a day, or "23:59:30" within ten minutes,
+ * in the local time zone; and "3h 12m" until then. Up, both. */
 const char *
 pawl_limit_clock(int64_t at_us, int64_t now_us, char out[static PAWL_LIMIT_WORDS_BYTES]);
 const char *

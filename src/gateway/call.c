@@ -65,6 +65,10 @@ void pawl_model_call_move(struct pawl_model_call *call, enum pawl_model_call_sta
     gateway->under_way_count += gives_back(state) ? 1 : 0;
     gateway->under_way_count -= gives_back(call->state) ? 1 : 0;
     call->state = state;
+    if (call->waits && (states[state].held || state == PAWL_MODEL_CALL_REFUSING ||
+                        state == PAWL_MODEL_CALL_DONE)) {
+        pawl_limit_wait_over(call);
+    }
     if (!states[state].held || state == PAWL_MODEL_CALL_SETTLING) {
         pawl_gateway_promise(call, NULL); /* a reserve makes its own anew (G5) */
     }

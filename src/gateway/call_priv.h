@@ -170,6 +170,7 @@ struct pawl_model_call {
     struct pawl_slice degraded_from; /* the model that was asked for, where another one is called */
     bool summary;                    /* this is the one more call at the limit */
     bool resumes;                    /* ASKING: until its window begins anew */
+    bool waits;                      /* … or it did, and has neither gone out nor been refused */
     enum pawl_question_kind gate;    /* ASKING: what about, where it is not for more */
     struct pawl_subscription *subscription; /* it goes out on; NULL: not known */
     bool on_record;                         /* its hold says so, and counts on its windows */

@@ -170,6 +170,10 @@ struct pawl_gateway_options {
     /* Whether nobody was seen for so long that a call must not go out without a word. May be NULL.
      */
     bool (*is_idle)(void *arg);
+    /* Calls are held for a window, or none is any more (`wait` NULL). May be NULL. */
+    void (*on_wait)(void *arg,
+                    enum pawl_limit_wait_event event,
+                    const struct pawl_limit_wait *wait);
     void (*on_summary)(void *arg, const struct pawl_limit_summary *summary);
     /* What the answer had said that was cut at the limit. */
     void (*on_partial)(void *arg, const struct pawl_limit_summary *partial);

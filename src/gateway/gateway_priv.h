@@ -96,6 +96,7 @@ struct pawl_gateway {
     struct pawl_buf summary_text;
     bool summary_cut;
     struct pawl_refusal_words summed_up; /* the latch that it stands before */
+    struct pawl_limit_wait wait;         /* of calls that wait for a window; resets at 0: none do */
     uint32_t steps_told;                 /* of the ladder: a bit each that was taken, */
     uint32_t steps_missed;               /* … or was not to be had */
     bool exceeded;                       /* a call cost more than its hold */
@@ -210,6 +211,11 @@ void pawl_words_asked(struct pawl_refusal_words *words,
                       const struct pawl_gateway *gateway,
                       uint32_t waited_ms);
 /* After the one more call. */
+/* What is used up, for calls that wait until it begins anew. */
+void pawl_words_wait_limit(const struct pawl_refusal_words *words, struct pawl_limit_wait *out);
+void pawl_words_wait_window(const struct pawl_subscription *subscription,
+                            const struct pawl_quota_window *window,
+                            struct pawl_limit_wait *out);
 void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);

@@ -348,6 +348,41 @@ void pawl_gateway_untold(struct pawl_gateway *gateway)
 
 /* --- PAUSE ---------------------------------------------------------------------------------- */
 
+static void tell_wait(struct pawl_gateway *gateway, enum pawl_limit_wait_event event)
+{
+    const struct pawl_gateway_options *options = &gateway->options;
+    if (options->on_wait != NULL) {
+        options->on_wait(options->arg, event,
+                         event == PAWL_LIMIT_WAIT_BEGINS ? &gateway->wait : NULL);
+    }
+}
+
+/* Whoever waits is judged again now and then, and goes on waiting: that is told once. */
+void pawl_limit_wait_for(struct pawl_model_call *call, const struct pawl_limit_wait *wait)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    call->waits = true;
+    if (gateway->wait.resets_at_us != wait->resets_at_us) {
+        gateway->wait = *wait;
+        tell_wait(gateway, PAWL_LIMIT_WAIT_BEGINS);
+    }
+}
+
+void pawl_limit_wait_over(struct pawl_model_call *call)
+{
+    struct pawl_gateway *gateway = call->gateway;
+    call->waits = false;
+    bool went_out = call->state == PAWL_MODEL_CALL_FORWARDING;
+    const struct pawl_model_call *other = gateway->calls;
+    while (other != NULL && !other->waits) {
+        other = other->next;
+    }
+    if (gateway->wait.resets_at_us != 0 && (went_out || other == NULL)) {
+        gateway->wait.resets_at_us = 0;
+        tell_wait(gateway, went_out ? PAWL_LIMIT_WAIT_GOES_ON : PAWL_LIMIT_WAIT_ENDS);
+    }
+}
+
 /* Until the window begins anew, where the client waits so long; else as a question. */
 static bool pause(struct pawl_model_call *call)
 {
@@ -361,6 +396,9 @@ static bool pause(struct pawl_model_call *call)
         return ask_or_refuse(call);
     }
     call->resumes = true;
+    struct pawl_limit_wait wait;
+    pawl_words_wait_limit(&call->words, &wait);
+    pawl_limit_wait_for(call, &wait);
     /* A limit across runs may have begun anew without this run having heard of it yet. */
     return hold(call, wait_ms > 0 ? (uint64_t)wait_ms : PAUSE_MS_MIN);
 }

@@ -55,6 +55,18 @@ enum pawl_at_window {
     PAWL_AT_WINDOW_WAIT  /* calls are held until then, as long as their clients wait; no latch */
 };
 
+/* Calls are held until a window begins anew. */
+struct pawl_limit_wait {
+    int64_t resets_at_us;
+    char what[160]; /* is used up: "the limit usd-per-day is spent: $20.00 of $20.00 used" */
+};
+
+enum pawl_limit_wait_event {
+    PAWL_LIMIT_WAIT_BEGINS,  /* or is for another window now */
+    PAWL_LIMIT_WAIT_GOES_ON, /* the first of them went out */
+    PAWL_LIMIT_WAIT_ENDS     /* they were refused, or their clients have gone */
+};
+
 /* What a person is asked. */
 enum pawl_question_kind {
     PAWL_QUESTION_MORE,   /* for more of what ran out */

@@ -134,6 +134,9 @@ static void stop(struct pawl_model_call *call, const struct pawl_quota_window *w
     int64_t wait_ms = (resets_at_us - pawl_gateway_now_us(gateway)) / PAWL_US_PER_MS + 1;
     bool waits = may_resume(&gateway->options);
     if (waits && wait_ms <= patience_left_ms(call)) {
+        struct pawl_limit_wait wait;
+        pawl_words_wait_window(call->subscription, window, &wait);
+        pawl_limit_wait_for(call, &wait);
         hold(call, wait_ms);
         return;
     }

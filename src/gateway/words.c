@@ -193,6 +193,27 @@ void pawl_words_window(struct pawl_refusal_words *words,
     pawl_words_add(words, run);
 }
 
+void pawl_words_wait_window(const struct pawl_subscription *subscription,
+                            const struct pawl_quota_window *window,
+                            struct pawl_limit_wait *out)
+{
+    bool named = subscription->name[0] != '\0';
+    out->resets_at_us = window->resets_at_s * PAWL_US_PER_SECOND;
+    (void)snprintf(out->what, sizeof(out->what), "the %.16s window of %s %.64s is used up",
+                   window->name, named ? "the account" : "this",
+                   named ? subscription->name : "subscription");
+}
+
+void pawl_words_wait_limit(const struct pawl_refusal_words *words, struct pawl_limit_wait *out)
+{
+    char spent[AMOUNT_BYTES];
+    char limit[AMOUNT_BYTES];
+    out->resets_at_us = words->left.resets_at_us;
+    (void)snprintf(out->what, sizeof(out->what), "the limit %.64s is spent: %s of %s used",
+                   words->limit_name, bare_amount(words->unit, words->left.spent, spent),
+                   bare_amount(words->unit, words->left.limit, limit));
+}
+
 /* The command that helps where nothing is stopped yet. */
 static void append_more(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
 {
@@ -460,9 +481,12 @@ void pawl_words_too_big_for_limit(struct pawl_refusal_words *words,
     (void)bare_amount(words->unit, words->fits, left);
     words->left.resets_at_us = limit->resets_at_us;
     memcpy(words->limit_name, limit->name, sizeof(words->limit_name));
+    bool never = words->asked > limit->amount;
     pawl_words_set(words,
                    "pawl: this call is too big for what %s has left: it needs %s at least, and %s "
-                   "is left%s. %sMore for the run does not help: go on then, or raise the limit, "
-                   "see pawl limit",
-                   name, needs, left, would, reset);
+                   "is left%s. %sMore for the run does not help: %s, see pawl limit",
+                   name, needs, left, would, never ? "" : reset,
+                   never              ? "it is more than all of the limit. Raise the limit"
+                   : reset[0] != '\0' ? "go on then, or raise the limit"
+                                      : "go on when it has reset, or raise the limit");
 }

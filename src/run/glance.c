@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/money.h"
+#include "engine/limit_words.h"
 #include "run/caps.h"
 #include "run/control.h"
 #include "run/live.h"
@@ -87,11 +88,31 @@ static void read_latch(struct reader *reader, struct pawl_glance *glance)
     glance->unit = pawl_unit_from_name(pawl_slice_str(unit));
 }
 
+static void read_wait(struct reader *reader, struct pawl_glance *glance)
+{
+    uint32_t node = pawl_json_get(&reader->json, 0, "waiting");
+    glance->waits = pawl_json_is(&reader->json, node, PAWL_JSON_OBJECT);
+    glance->waits_until_ms = take_number(reader, node, "until_ms", 0);
+    if (!pawl_glance_is_waiting(glance)) {
+        return;
+    }
+    char what[PAWL_GLANCE_TEXT_BYTES] = "";
+    char clock[PAWL_LIMIT_WORDS_BYTES];
+    char until[PAWL_LIMIT_WORDS_BYTES];
+    int64_t at_us =
+        pawl_min_i64(glance->waits_until_ms, INT64_MAX / PAWL_US_PER_MS) * PAWL_US_PER_MS;
+    int64_t now_us = glance->now_ms * PAWL_US_PER_MS;
+    take_text(reader, node, "what", what, sizeof(what));
+    (void)snprintf(glance->message, sizeof(glance->message),
+                   "%s. It waits until %s (in %s) and goes on by itself then", what,
+                   pawl_limit_clock(at_us, now_us, clock), pawl_limit_until(at_us, now_us, until));
+}
+
 static void read_outage(struct reader *reader, struct pawl_glance *glance)
 {
     uint32_t node = pawl_json_get(&reader->json, 0, "unreachable");
     glance->unreached = pawl_json_is(&reader->json, node, PAWL_JSON_OBJECT);
-    if (!glance->unreached || glance->latched || glance->asks) {
+    if (!glance->unreached || glance->latched || glance->asks || glance->waits) {
         return;
     }
     char why[PAWL_OUTAGE_WHY_BYTES] = "";
@@ -155,6 +176,7 @@ static void read_all(struct reader *reader, struct pawl_glance *glance)
     if (glance->asks) {
         take_text(reader, 0, "question_text", glance->message, sizeof(glance->message));
     }
+    read_wait(reader, glance);
     read_outage(reader, glance);
     read_calls(reader, glance);
 }
@@ -228,12 +250,18 @@ pawl_err pawl_glance_ask(const struct pawl_datadir *dir,
 
 /* --- What follows from it ------------------------------------------------------------------- */
 
+bool pawl_glance_is_waiting(const struct pawl_glance *glance)
+{
+    return glance->waits && !glance->asks && !glance->latched && !glance->ending;
+}
+
 bool pawl_glance_next_cap(const struct pawl_glance *glance,
                           enum pawl_run_cap_index *ret_cap,
                           int64_t *ret_left_ms)
 {
     bool known = false;
-    for (int i = 0; i < PAWL_CAP_COUNT && !glance->asks; i++) { /* What waits uses nothing. */
+    bool stands_still = glance->asks || pawl_glance_is_waiting(glance); /* and uses nothing */
+    for (int i = 0; i < PAWL_CAP_COUNT && !stands_still; i++) {
         int64_t left_ms = glance->caps[i].left_ms;
         if (left_ms >= 0 && (!known || left_ms < *ret_left_ms)) {
             *ret_cap = (enum pawl_run_cap_index)i;

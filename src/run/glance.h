@@ -37,11 +37,13 @@ struct pawl_glance {
     char model[PAWL_GLANCE_TEXT_BYTES]; /* of the last call, or what was known beforehand */
     char phase[PAWL_GLANCE_TEXT_BYTES];
     char stopped_by[PAWL_GLANCE_TEXT_BYTES]; /* the reason of a latch, "spent" */
-    char message[PAWL_GLANCE_LINE_BYTES];    /* its words, else those of an open question, or of
-                                              * an outage */
+    char message[PAWL_GLANCE_LINE_BYTES];    /* its words, else those of an open question, of a
+                                              * wait, or of an outage */
     uint16_t unit;                           /* its cap; 0: none */
     bool latched;
-    bool unreached;       /* a provider does not answer */
+    bool unreached; /* a provider does not answer */
+    bool waits;     /* a call is held until a window begins anew */
+    int64_t waits_until_ms;
     bool asks;            /* a question to a person is open (docs/LIMITS.md) */
     const char *question; /* "asks for more", or what else it asks for; never NULL where it asks */
     bool attended;
@@ -81,6 +83,8 @@ PAWL_MUST_CHECK bool pawl_glance_next_cap(const struct pawl_glance *glance,
                                           int64_t *ret_left_ms);
 /* What share of its cap a unit has used, in thousandths, rounded down; 0 without a cap. */
 int64_t pawl_glance_permille(const struct pawl_glance *glance, enum pawl_run_cap_index cap);
+/* It stands still until a window begins anew. */
+bool pawl_glance_is_waiting(const struct pawl_glance *glance);
 /* Its name, or else its command without the program's directory. */
 const char *pawl_glance_title(const struct pawl_glance *glance);
 

@@ -266,6 +266,25 @@ void pawl_run_fill_question(const struct pawl_run *run, struct pawl_status *stat
     pawl_buf_free(&line);
 }
 
+/* --- A wait for a window ---------------------------------------------------------------------- */
+
+/* A refusal has words of its own, and behind the agent's end nobody waits. */
+void pawl_run_on_wait(void *arg,
+                      enum pawl_limit_wait_event event,
+                      const struct pawl_limit_wait *wait)
+{
+    struct pawl_run *run = arg;
+    run->wait = event == PAWL_LIMIT_WAIT_BEGINS ? *wait : (struct pawl_limit_wait){0};
+    if (event == PAWL_LIMIT_WAIT_ENDS || run->phase > PAWL_RUN_RUNNING) {
+        return;
+    }
+    struct pawl_buf line;
+    pawl_buf_init(&line, LINE_BYTES);
+    pawl_lines_wait(run->rundir.id, wait, pawl_run_now_us(run), &line);
+    (void)pawl_run_say(run, &line);
+    pawl_buf_free(&line);
+}
+
 /* --- Presence -------------------------------------------------------------------------------- */
 
 /* Only where a person can be seen at all: without a terminal there is nobody to miss, unless

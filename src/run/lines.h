@@ -79,6 +79,11 @@ void pawl_lines_denied(struct pawl_slice by,
                        struct pawl_buf *out);
 /* A step down the ladder, or why it is not taken. */
 void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out);
+/* Calls wait for a window, or one went out again (`wait` NULL). */
+void pawl_lines_wait(const char *run_id,
+                     const struct pawl_limit_wait *wait,
+                     int64_t now_us,
+                     struct pawl_buf *out);
 void pawl_lines_stopped(struct pawl_buf *out);
 void pawl_lines_ending(struct pawl_buf *out);
 void pawl_lines_draining(uint64_t calls, struct pawl_buf *out);

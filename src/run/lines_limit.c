@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "engine/limit_words.h"
 #include "run/lines.h"
 
 enum { TIME_BYTES = 32 };
@@ -217,6 +218,24 @@ void pawl_lines_step(const struct pawl_limit_step *step, struct pawl_buf *out)
     }
 }
 
+void pawl_lines_wait(const char *run_id,
+                     const struct pawl_limit_wait *wait,
+                     int64_t now_us,
+                     struct pawl_buf *out)
+{
+    char clock[PAWL_LIMIT_WORDS_BYTES];
+    char until[PAWL_LIMIT_WORDS_BYTES];
+    if (wait == NULL) {
+        pawl_buf_append_str(out, "pawl: the wait is over; the agent goes on\n");
+        return;
+    }
+    pawl_buf_printf(out,
+                    "pawl: %s. The agent waits until %s (in %s) and goes on by itself then. To end "
+                    "it: pawl stop %s\n",
+                    wait->what, pawl_limit_clock(wait->resets_at_us, now_us, clock),
+                    pawl_limit_until(wait->resets_at_us, now_us, until), run_id);
+}
+
 /* What happens at the limit, in the line before the run. */
 void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out)
 {
@@ -234,8 +253,11 @@ void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, stru
                                           : "it would ask for more, but nobody is there: ");
         break;
     case PAWL_ON_LIMIT_PAUSE:
-        pawl_buf_append_str(
-            out, "it waits for its window to begin anew, which none of the caps here has: ");
+        pawl_buf_printf(out, "across runs it %s; at a cap of its own %s",
+                        limit->auto_resume
+                            ? "waits until that begins anew, and goes on by itself"
+                            : "is stopped until that begins anew (--auto-resume: it waits)",
+                        attended ? "it asks for more (pawl approve), else " : "");
         break;
     case PAWL_ON_LIMIT_HALT:
         break;

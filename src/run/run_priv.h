@@ -153,8 +153,9 @@ struct pawl_run {
     /* What happened. */
     struct pawl_recent recent; /* the last calls, for whoever watches */
     struct pawl_outages outages;
-    int phase_at;           /* which of `phases` it is in, */
-    int64_t phase_since_us; /* … and up to when that is booked */
+    struct pawl_limit_wait wait; /* calls are held for a window; resets at 0: none is */
+    int phase_at;                /* which of `phases` it is in, */
+    int64_t phase_since_us;      /* … and up to when that is booked */
     bool keeper_lost;
     bool killed;  /* by pawl */
     bool time_up; /* the wall clock ended it */
@@ -242,6 +243,9 @@ void pawl_run_look_soon(struct pawl_run *run);
 
 enum pawl_limit_answer pawl_run_on_ask(void *arg, const struct pawl_limit_question *question);
 bool pawl_run_is_idle(void *arg);
+void pawl_run_on_wait(void *arg,
+                      enum pawl_limit_wait_event event,
+                      const struct pawl_limit_wait *wait);
 void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
 void pawl_run_on_partial(void *arg, const struct pawl_limit_summary *partial);
 void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);

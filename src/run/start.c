@@ -287,6 +287,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .on_latched = pawl_run_on_latched,
         .on_settled = pawl_run_on_settled,
         .on_reach = pawl_run_on_reach,
+        .on_wait = pawl_run_on_wait,
         .on_ask = pawl_run_on_ask,
         .on_summary = pawl_run_on_summary,
         .on_partial = pawl_run_on_partial,

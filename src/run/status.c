@@ -124,6 +124,19 @@ static void put_outage(struct pawl_json_writer *writer, const struct pawl_outage
     pawl_json_object_end(writer);
 }
 
+static void put_wait(struct pawl_json_writer *writer, const struct pawl_limit_wait *wait)
+{
+    pawl_json_key(writer, "waiting");
+    if (wait == NULL) {
+        pawl_json_put_null(writer);
+        return;
+    }
+    pawl_json_object_begin(writer);
+    pawl_json_member_i64(writer, "until_ms", wait->resets_at_us / PAWL_US_PER_MS);
+    pawl_json_member_str(writer, "what", wait->what);
+    pawl_json_object_end(writer);
+}
+
 static void put_estimates(struct pawl_json_writer *writer, const struct pawl_status *status)
 {
     pawl_json_key(writer, "estimates");
@@ -196,6 +209,7 @@ void pawl_status_write(const struct pawl_status *status, struct pawl_buf *out)
     put_recent(&writer, status->recent);
     put_estimates(&writer, status);
     put_outage(&writer, status->outage);
+    put_wait(&writer, status->wait);
     put_latch(&writer, status->latch);
     put_question(&writer, status);
     pawl_json_object_end(&writer);

@@ -41,6 +41,7 @@ struct pawl_status {
     struct pawl_run_limits limits; /* across runs */
     struct pawl_gateway_counters counters;
     const struct pawl_outage *outage;       /* NULL: the providers answer */
+    const struct pawl_limit_wait *wait;     /* NULL: no call waits for a window */
     const struct pawl_gateway_latch *latch; /* NULL: none */
     bool asks;                              /* a question is open, … */
     enum pawl_question_kind about;          /* … and what it is about */

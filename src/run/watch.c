@@ -459,6 +459,7 @@ void pawl_run_fill_status(void *arg, struct pawl_status *ret_status)
         .attended = run->attended,
         .recent = &run->recent,
         .outage = pawl_outage_longest(&run->outages),
+        .wait = run->wait.resets_at_us != 0 ? &run->wait : NULL,
         .pid = getpid(),
         .ending = run->phase > PAWL_RUN_RUNNING,
         .started_us = run->started_us,

@@ -217,9 +217,14 @@ def paused(world):
     world.provider.control(default={"reply_tokens": 150})
     zone = just_before_midnight(5)
     with limits(world, ["--usd", "0.05", "--per", "day", "--timezone", zone]):
-        status, stdout, card, _ = world.card(
+        status, stdout, card, lines = world.card(
             ["--max-usd", "1", "--max-iterations", "16", "--on-limit", "pause", "--auto-resume"],
             "until")
+        assert "across runs it waits until that begins anew, and goes on by itself" in lines[0]
+        assert any(re.match(r"pawl: the limit \S+ is spent: \$0\.0\d+ of \$0\.05 used\. The agent "
+                            r"waits until \d\d:\d\d:\d\d \(in \d+s\) and goes on by itself", line)
+                   for line in lines), lines
+        assert "pawl: the wait is over; the agent goes on" in lines, lines
         # One window holds fewer calls than that, so it went through the end of a day.
         assert status == 124 and card["unit"] == "ITERATIONS" and card["calls"] == 16, card
         assert "model calls used" in stdout, stdout

@@ -5,9 +5,11 @@ provider corrects, the reset, and what a person says of an account.
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 
+from control import ask
 from world import PATIENCE_S, await_line, expect_line, finish
 
 KEY = {"ANTHROPIC_API_KEY": "sk-ant-secret"}  # what the agent goes out on
@@ -237,17 +239,45 @@ def unattended_stop(world):
 
 
 def another_run_is_told(world):
-    """What one run learns, a run that waits beside it hears."""
+    """What one run learns, a run that waits beside it hears. That it waits, for what and until when
+    is said, and everywhere where runs are shown."""
     world.provider.control(default={"reply_tokens": 5}, queue=[refusal(40)])
     waiting = world.start(["--at-window", "wait"], "call", "say:refused", "call", "say:done",
                           env=KEY)
     expect_line(waiting, "refused 429")
     expect_line(waiting, "refused")
+    line = await_line(waiting, "goes on by itself then")
+    assert re.match(r"pawl: the 5h window of this subscription is used up\. The agent waits until "
+                    r"\d\d:\d\d:\d\d \(in \d+s\) and goes on .* To end it: pawl stop run_\w+$",
+                    line), line
+    seen = ask(world, "GET")[1]
+    assert seen["waiting"]["until_ms"] > seen["now_ms"] and "question" not in seen, seen
+    for words, what in ((("status",), r" waits .*: the 5h window of .* It waits until \d"),
+                        (("statusline",), r"waits until \d\d:\d\d:\d\d"),
+                        (("top", "--once"), r" waits ")):
+        shown = world.tell(*words).stdout
+        assert re.search(what, shown, re.DOTALL), (words, shown)
     world.provider.control(default={"reply_tokens": 5, "headers": told("0.02", FAR_S)})
     status, stdout, _ = world.run(["--at-window", "pass"], "call", env=KEY)
     assert status == 0, stdout
     expect_line(waiting, "done")
-    finish(waiting)
+    assert "pawl: the wait is over; the agent goes on\n" in finish(waiting)[2]
+
+
+def asker_of_a_window_leaves(world):
+    """Whose only client that waited has gone waits no more."""
+    world.provider.control(default={"reply_tokens": 5}, queue=[refusal(40)])
+    process = world.start(["--at-window", "wait"], "call",
+                          "header:x-api-key:sk-ant-secret", "leave", "say:gone", "listen", env=KEY)
+    await_line(process, "goes on by itself then")
+    process.stdin.write("leave\n")
+    process.stdin.flush()
+    for word in ("refused 429", "sent", "left", "gone"):
+        expect_line(process, word)
+    until = time.monotonic() + PATIENCE_S
+    while ask(world, "GET")[1]["waiting"] is not None:
+        assert time.monotonic() < until, ask(world, "GET")
+    assert "the wait is over" not in finish(process, "go\n")[2]
 
 
 def nobody_looks(world):
@@ -318,6 +348,7 @@ def tests(_):
     yield "a run that was stopped goes on at the reset", goes_on
     yield "nobody there: a window ends the run", unattended_stop
     yield "a run that waits hears what another was told", another_run_is_told
+    yield "a run whose client would not wait for a reset", asker_of_a_window_leaves
     yield "a reset while nobody looks", nobody_looks
     yield "billing is told detected and set", billing
     yield "only a person changes accounts", only_a_person
