@@ -233,6 +233,30 @@ static uint16_t say_yes(struct pawl_run *run,
     return code == PAWL_RESULT_OK ? answer(run, true, lines, line_count, meta) : code;
 }
 
+/* What was asked for is given, and whoever waits goes on. */
+static void go_on(struct pawl_run *run,
+                  const struct pawl_amount *lines,
+                  uint32_t line_count,
+                  struct pawl_slice by)
+{
+    run->question = (struct pawl_run_question){.approval = 0};
+    pawl_approver_withdraw(&run->approver, run);
+    say_given(run, lines, line_count, by);
+    pawl_run_lift(run);
+}
+
+void pawl_run_resume(struct pawl_run *run, struct pawl_slice by)
+{
+    struct pawl_buf meta;
+    PAWL_ASSERT(run->question.approval != 0 && run->question.kind == PAWL_QUESTION_RESUME);
+    pawl_buf_init(&meta, META_BYTES_MAX);
+    write_meta(by, false, &meta);
+    if (answer(run, true, NULL, 0, pawl_buf_slice(&meta)) == PAWL_RESULT_OK) {
+        go_on(run, NULL, 0, by);
+    }
+    pawl_buf_free(&meta);
+}
+
 void pawl_run_approve(struct pawl_run *run,
                       struct pawl_http_exchange *exchange,
                       const struct pawl_amount *lines,
@@ -274,10 +298,7 @@ void pawl_run_approve(struct pawl_run *run,
     if (asked && question.kind == PAWL_QUESTION_MODEL) {
         pawl_gateway_allow_model(run->gateway);
     }
-    run->question = (struct pawl_run_question){.approval = 0};
-    pawl_approver_withdraw(&run->approver, run);
-    say_given(run, lines, line_count, by);
-    pawl_run_lift(run);
+    go_on(run, lines, line_count, by);
     struct pawl_run_answer said = {
         .asked = asked,
         .switched = asked && question.kind == PAWL_QUESTION_MODEL ? &run->asked : NULL,

@@ -27,6 +27,7 @@ struct pawl_run_question {
     bool opening;      /* … yet: it is on its way to the disk */
     bool told;         /* where somebody sits */
     bool sent;         /* by the approver, or it is about to be */
+    int64_t opened_us; /* by the machine's clock, as signs of a person are */
     uint32_t line_count;
     struct pawl_amount lines[PAWL_LINES_MAX]; /* what is asked for */
 };
@@ -50,6 +51,8 @@ void pawl_run_approve(struct pawl_run *run,
                       const struct pawl_amount *lines,
                       uint32_t line_count,
                       struct pawl_slice by);
+/* Says yes to the open question whether the run may go on though nobody was seen. */
+void pawl_run_resume(struct pawl_run *run, struct pawl_slice by);
 /* Says no to the open question. */
 void pawl_run_deny(struct pawl_run *run, struct pawl_http_exchange *exchange, struct pawl_slice by);
 

@@ -185,8 +185,7 @@ static void
 take_prompt(void *arg, struct pawl_http_exchange *exchange, const struct pawl_control_value *values)
 {
     (void)values;
-    struct pawl_run *run = arg;
-    pawl_presence_prompt(&run->presence, run->clock.real_us(run->clock.arg));
+    pawl_run_prompted(arg);
     show_status(arg, exchange, NULL);
 }
 

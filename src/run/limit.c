@@ -168,6 +168,7 @@ static void open_question(struct pawl_run *run)
     };
     run->question = (struct pawl_run_question){.kind = run->asked.kind,
                                                .opening = true,
+                                               .opened_us = run->clock.real_us(run->clock.arg),
                                                .line_count = run->asked.asked.value > 0 ? 1 : 0,
                                                .lines = {run->asked.asked}};
     run->question_op = (struct pawl_op){.done = on_opened, .arg = run};
@@ -287,11 +288,32 @@ void pawl_run_on_wait(void *arg,
 
 /* --- Presence -------------------------------------------------------------------------------- */
 
+static bool waits_for_resume(const struct pawl_run *run)
+{
+    return run->question.kind == PAWL_QUESTION_RESUME &&
+           (run->question.opening || run->question.approval != 0);
+}
+
+/* What somebody tells the agent says yes where somebody typed it: a program may tell it things,
+ * too, such as that its job in the background has ended. */
+void pawl_run_prompted(struct pawl_run *run)
+{
+    bool first = run->presence.prompt_count == 0;
+    bool typed = pawl_presence_typed_since(&run->presence, run->question.opened_us);
+    pawl_presence_prompt(&run->presence, run->clock.real_us(run->clock.arg));
+    if (!first && typed && waits_for_resume(run) && !run->question.opening) {
+        pawl_run_resume(run, PAWL_SLICE("a prompt"));
+    }
+}
+
 /* Only where a person can be seen at all: without a terminal there is nobody to miss, unless
- * somebody gives signs. */
+ * somebody gives signs. Once it was asked, a key that is touched is no answer. */
 bool pawl_run_is_idle(void *arg)
 {
     struct pawl_run *run = arg;
+    if (waits_for_resume(run)) {
+        return true;
+    }
     int64_t pause_ms = pawl_run_policy_idle_ms(&run->policy);
     if (!run->attended || pause_ms == 0 ||
         !(run->presence.follows || run->presence.sign_count > 0)) {

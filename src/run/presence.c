@@ -69,14 +69,24 @@ void pawl_presence_prompt(struct pawl_presence *presence, int64_t now_us)
     }
 }
 
+static bool look_at_device(const struct pawl_presence *presence, struct stat *ret_status)
+{
+    return presence->follows &&
+           (presence->device[0] != '\0' ? stat(presence->device, ret_status) == 0
+                                        : fstat(presence->terminal_fd, ret_status) == 0);
+}
+
+bool pawl_presence_typed_since(const struct pawl_presence *presence, int64_t since_us)
+{
+    struct stat status;
+    return !look_at_device(presence, &status) || access_us(&status) > since_us;
+}
+
 int64_t pawl_presence_last_us(const struct pawl_presence *presence, int64_t now_us)
 {
     struct stat status;
     int64_t last = presence->seen_us;
-    bool known = presence->follows &&
-                 (presence->device[0] != '\0' ? stat(presence->device, &status) == 0
-                                              : fstat(presence->terminal_fd, &status) == 0);
-    if (known) {
+    if (look_at_device(presence, &status)) {
         last = pawl_max_i64(last, access_us(&status));
     }
     return pawl_min_i64(last, now_us);

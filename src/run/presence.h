@@ -31,6 +31,8 @@ void pawl_presence_sign(struct pawl_presence *presence, int64_t now_us);
 /* The agent was told something. The first time that may be its command's own words; from then on it
  * is a sign. */
 void pawl_presence_prompt(struct pawl_presence *presence, int64_t now_us);
+/* Whether somebody typed at the terminal since then; true where no terminal can tell. */
+bool pawl_presence_typed_since(const struct pawl_presence *presence, int64_t since_us);
 /* When a person was last seen; never ahead of `now_us`. */
 int64_t pawl_presence_last_us(const struct pawl_presence *presence, int64_t now_us);
 

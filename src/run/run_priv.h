@@ -246,6 +246,8 @@ bool pawl_run_is_idle(void *arg);
 void pawl_run_on_wait(void *arg,
                       enum pawl_limit_wait_event event,
                       const struct pawl_limit_wait *wait);
+/* The agent was told something, as its hook says. */
+void pawl_run_prompted(struct pawl_run *run);
 void pawl_run_on_summary(void *arg, const struct pawl_limit_summary *summary);
 void pawl_run_on_partial(void *arg, const struct pawl_limit_summary *partial);
 void pawl_run_on_step(void *arg, const struct pawl_limit_step *step);

@@ -4,10 +4,11 @@ import json
 import re
 import shlex
 import sys
+import time
 
 from control import PATH, ask
 from limits import rows
-from world import AGENT, World, await_line, expect_line, finish
+from world import AGENT, PATIENCE_S, World, await_line, expect_line, finish
 import scripted
 
 SONNET, OPUS, HAIKU = "claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5"
@@ -193,6 +194,41 @@ def idle_and_yes(world):
     assert world.tell("verify").returncode == 0
 
 
+def await_in_flight(world, count):
+    give_up = time.monotonic() + PATIENCE_S
+    while ask(world, "GET")[1]["in_flight"] != count:
+        assert time.monotonic() < give_up, ask(world, "GET")
+        time.sleep(0.02)
+
+
+def no_answer_but_a_yes(world):
+    """Once it was asked whether to go on, a sign of a person alone lets no call through; what he
+    tells the agent does."""
+    agent = shlex.join([sys.executable, AGENT])
+    process = world.start(["--attended", "--idle-pause", "1s", "--max-usd", "1000", "--max-tokens",
+                           "1G", "--max-iterations", "1M"],
+                          ["sh", "-c", f"{agent} until & {agent} say:ready listen call; wait"])
+    expect_line(process, "ready")
+    assert ask(world, "POST", f"{PATH}/prompt")[0] == 200  # May be the command's own words.
+    assert ask(world, "POST", f"{PATH}/presence")[0] == 200
+    await_line(process, "nobody was seen at the keyboard")
+    before = len(models(world))
+    assert ask(world, "POST", f"{PATH}/presence")[0] == 200
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    await_in_flight(world, 2)
+    assert len(models(world)) == before
+    assert ask(world, "GET")[1]["question"] == "resume"
+    assert ask(world, "POST", f"{PATH}/prompt")[0] == 200
+    await_line(process, "pawl: a prompt said yes; the run goes on")
+    await_line(process, "nobody was seen at the keyboard")
+    assert len(models(world)) >= before + 2
+    assert world.tell("deny", "last").returncode == 0
+    finish(process)
+    assert [row["state"] for row in rows(world, "approval")] == ["approved", "denied"]
+    assert " by a prompt: going on" in world.tell("show", "last").stdout
+
+
 def idle_is_off(world):
     """Without a terminal and without a sign there is nobody to miss; off is off; unattended too."""
     for options in (["--attended", "--idle-pause", "off"], ["--idle-pause", "1s"]):
@@ -214,4 +250,5 @@ def tests(world: World):
     yield "a dearer model, by policy", dearer_model_by_policy
     yield "the first turn sets the baseline", first_turn_sets_the_baseline
     yield "nobody there, and a yes", idle_and_yes
+    yield "nobody there, and no answer but a yes", no_answer_but_a_yes
     yield "nobody there, and nobody to miss", idle_is_off
