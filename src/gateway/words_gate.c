@@ -22,6 +22,24 @@ static const char *costs_of(const struct pawl_limit_question *question, char out
     return out;
 }
 
+/* "; raise the cap from $1.50 to $6.00?", which is what a yes does. */
+static const char *raise_of(const struct pawl_limit_question *question,
+                            enum pawl_gate_answer why,
+                            char out[static PART_BYTES])
+{
+    char from[PAWL_MONEY_TEXT_BYTES];
+    char to[PAWL_MONEY_TEXT_BYTES];
+    bool asks = why == PAWL_GATE_TELL || why == PAWL_GATE_UNANSWERED;
+    if (!asks || question->asked.value <= 0) {
+        return ".";
+    }
+    (void)snprintf(
+        out, PART_BYTES, "; raise the cap from %s to %s?",
+        pawl_money_format_usd_short(question->limit, from),
+        pawl_money_format_usd_short(question->limit + question->asked.value, to));
+    return out;
+}
+
 /* What there is to do. */
 static const char *remedy_of(const struct pawl_gateway *gateway,
                              enum pawl_gate_answer why,
@@ -63,12 +81,20 @@ void pawl_words_model(struct pawl_refusal_words *words,
                       uint32_t waited_ms)
 {
     char costs[PART_BYTES];
+    char raise[PART_BYTES];
     char remedy[PART_BYTES];
     struct pawl_slice from = pawl_slice_sub(question->from, 0, MODEL_BYTES_SHOWN);
     struct pawl_slice to = pawl_slice_sub(question->to, 0, MODEL_BYTES_SHOWN);
-    pawl_words_set(words, "pawl: this run would switch from %.*s to the dearer %.*s, %s. %s",
+    pawl_words_set(words, "pawl: this run would switch from %.*s to the dearer %.*s, %s%s %s",
                    (int)from.bytes, from.data, (int)to.bytes, to.data, costs_of(question, costs),
-                   remedy_of(gateway, why, waited_ms, remedy));
+                   raise_of(question, why, raise), remedy_of(gateway, why, waited_ms, remedy));
+    if (why == PAWL_GATE_DENIED || why == PAWL_GATE_FORBIDDEN) {
+        char name[MODEL_BYTES_SHOWN + 1];
+        (void)pawl_slice_copy_str(from, name, sizeof(name));
+        pawl_words_add(words, ": have the agent use ");
+        pawl_words_add(words, name);
+        pawl_words_add(words, ", or one that is as cheap");
+    }
 }
 
 void pawl_words_idle(struct pawl_refusal_words *words,

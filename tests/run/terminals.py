@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -134,6 +135,23 @@ def question_on_a_full_screen(world):
     assert "waits for" not in card, "nobody can answer it any more"
 
 
+
+def dearer_model_on_a_full_screen(world):
+    """The refusal has all that the question has: also what a yes does to the cap."""
+    with Terminal(world, ["--model", "claude-haiku-4-5"], "raw", "model:claude-opus-4-5", "call",
+                  "say:asked", "listen", "call", "listen") as terminal:
+        terminal.await_screen("asked")
+        said = terminal.screen.decode().replace("\r\n", " ")
+        assert re.search(r"from claude-haiku-4-5 to the dearer claude-opus-4-5, about \$[0-9.]+ "
+                         r"instead of \$[0-9.]+ for this call; raise the cap from \$1\.50 to "
+                         r"\$7\.50\? Yes: pawl approve run_\w+, then ask again\. No: ", said), said
+        assert world.tell("deny", "last").returncode == 0
+        terminal.type("go\n")
+        terminal.await_screen("It was denied: have the agent use claude-haiku-4-5, or one that is "
+                              "as cheap")
+        terminal.type("x\n")
+        terminal.end()
+
 def question_under_quiet(world):
     """--quiet leaves out what is only told; the agent waits for an answer all the same."""
     with Terminal(world, ["--quiet", "--max-iterations", "1", "--on-limit", "ask"],
@@ -253,6 +271,7 @@ def tests(world):
     yield "lines are written while it reads lines", lines_in_between
     yield "a question is a line, its answer is none", question
     yield "a question while the agent reads keys", question_on_a_full_screen
+    yield "a dearer model while the agent has the screen", dearer_model_on_a_full_screen
     yield "a question under --quiet", question_under_quiet
     yield "modes and screen come back after a kill", restored_after_a_kill
     yield "modes and screen come back without the keeper", restored_without_a_keeper
