@@ -140,6 +140,19 @@ static int64_t useful_output(const struct pawl_admission_query *query)
     return pawl_min_i64(query->request->output_asked, useful);
 }
 
+/* The least above the thinking budget, which gives way down to what providers take; what it leaves
+ * then is for the answer. 0: there is none. */
+static int64_t with_thinking(const struct pawl_admission_query *query)
+{
+    const struct pawl_model_request *request = query->request;
+    bool lowers =
+        request->thinking_span.end != 0 && request->thinking_budget > PAWL_REQUEST_THINKING_LEAST;
+    if (lowers) {
+        return PAWL_REQUEST_THINKING_LEAST + useful_output(query);
+    }
+    return request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
+}
+
 /* The smallest answer that is useful and that the provider accepts; where it takes no ceiling, the
  * one that hardly any answer exceeds, since it comes whole. */
 static int64_t smallest_output(const struct pawl_admission_query *query)
@@ -148,7 +161,7 @@ static int64_t smallest_output(const struct pawl_admission_query *query)
     if (request->output_fixed) {
         return request->output_asked;
     }
-    int64_t least = request->thinking_budget > 0 ? request->thinking_budget + 1 : 0;
+    int64_t least = with_thinking(query);
     if (request->no_ceiling) {
         least = pawl_max_i64(query->learned.tokens_p99, PAWL_ADMISSION_OUTPUT_LIKELY);
     }

@@ -82,7 +82,7 @@ struct pawl_model_request {
     bool no_ceiling;         /* nothing may be put in that would bound it: what fits is held, and
                               * what is beyond is found out (call_hold.c); set by call_admit.c */
     int64_t output_asked;    /* tokens of one choice, thinking included */
-    int64_t thinking_budget; /* the ceiling must stay above it; 0: none */
+    int64_t thinking_budget; /* the ceiling must stay above it, or it is lowered; 0: none */
     bool hidden;             /* may produce tokens that the stream does not show */
     int64_t choices;
     int64_t passes; /* how often input and output may be billed: 2 with context compaction */
@@ -131,10 +131,13 @@ struct pawl_model_request {
     struct pawl_request_span turns;      /* the conversation; empty where there is none */
     bool turns_are_text;                 /* one string instead of a list */
     struct pawl_request_span tool_choice;
-    struct pawl_request_span thinking_span; /* of the thinking budget */
+    struct pawl_request_span thinking_span; /* of the thinking budget; empty: not to be lowered */
     bool has_tools;
     struct pawl_slice user; /* Anthropic: what metadata.user_id says; in the arena */
 };
+
+/* The least that a thinking budget is lowered to: what Anthropic takes. */
+enum { PAWL_REQUEST_THINKING_LEAST = 1024 };
 
 /* What is known of a body before it is read. */
 struct pawl_request_source {

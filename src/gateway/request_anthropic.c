@@ -272,6 +272,9 @@ static void read_thinking(struct pawl_request_reader *reader)
     request->hidden = true;
     uint32_t budget = pawl_request_get(reader, thinking, "budget_tokens");
     request->thinking_budget = pawl_json_count_or(&reader->json, budget, 0);
+    if (request->thinking_budget > 0) {
+        request->thinking_span = pawl_request_span_of(&reader->json, budget);
+    }
 }
 
 static void read_context_management(struct pawl_request_reader *reader)

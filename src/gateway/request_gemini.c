@@ -121,6 +121,9 @@ static void read_thinking(struct pawl_request_reader *reader, uint32_t config)
     bool none = node != PAWL_JSON_NONE && budget == 0 && level == PAWL_JSON_NONE;
     request->hidden = thinking != PAWL_JSON_NONE ? !none : pawl_gemini_may_think(request->model);
     request->thinking_budget = budget > 0 ? budget : 0; /* -1: as much as it likes */
+    if (budget > 0) {
+        request->thinking_span = pawl_request_span_of(&reader->json, node);
+    }
 }
 
 static void read_modalities(struct pawl_request_reader *reader, uint32_t config)

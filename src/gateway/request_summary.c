@@ -81,7 +81,5 @@ void pawl_request_find_turns(struct pawl_request_reader *reader)
     uint32_t tools = pawl_request_member(reader, "tools");
     request->tool_choice = pawl_request_span_of(json, choice);
     request->has_tools = pawl_request_nonempty(json, tools) || request->tool_choice.end != 0;
-    uint32_t budget = pawl_json_path(json, 0, "thinking.budget_tokens");
-    request->thinking_span = pawl_request_span_of(json, budget);
     request->model_span = pawl_request_span_of(json, pawl_json_get(json, 0, "model"));
 }

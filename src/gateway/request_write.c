@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/money.h"
 #include "gateway/request.h"
 
 enum { EDITS_MAX = PAWL_REQUEST_TOOLS_MAX + 12, EDIT_BYTES = 160, MODEL_BYTES_MAX = 128 };
@@ -223,12 +224,33 @@ static void edit_summary(const struct pawl_model_request *request,
     }
 }
 
+/* Where the lowered ceiling leaves no room above the thinking budget: at most three quarters of it
+ * are for thinking, so that an answer follows. In powers of two, since with each change of the
+ * budget the provider reads the conversation anew and not from its cache. */
+static void edit_thinking(const struct pawl_model_request *request,
+                          const struct pawl_request_limits *limits,
+                          struct edits *edits)
+{
+    int64_t ceiling = limits->ceiling;
+    bool lowered = ceiling >= 0 && !request->no_ceiling && ceiling < request->output_asked;
+    if (limits->summary || !lowered || request->thinking_span.end == 0 ||
+        ceiling > request->thinking_budget) {
+        return;
+    }
+    int64_t budget = PAWL_REQUEST_THINKING_LEAST;
+    while (budget <= ceiling / 8 * 3) {
+        budget *= 2;
+    }
+    replace_number(edits, request->thinking_span, pawl_min_i64(budget, request->thinking_budget));
+}
+
 static void collect(const struct pawl_model_request *request,
                     const struct pawl_request_limits *limits,
                     struct edits *edits)
 {
     edits->count = 0;
     edit_ceiling(request, limits, edits);
+    edit_thinking(request, limits, edits);
     edit_uses(request, limits, edits);
     edit_stream_options(request, edits);
     edit_model(request, limits, edits);

@@ -33,10 +33,9 @@ static const char *raise_of(const struct pawl_limit_question *question,
     if (!asks || question->asked.value <= 0) {
         return ".";
     }
-    (void)snprintf(
-        out, PART_BYTES, "; raise the cap from %s to %s?",
-        pawl_money_format_usd_short(question->limit, from),
-        pawl_money_format_usd_short(question->limit + question->asked.value, to));
+    (void)snprintf(out, PART_BYTES, "; raise the cap from %s to %s?",
+                   pawl_money_format_usd_short(question->limit, from),
+                   pawl_money_format_usd_short(question->limit + question->asked.value, to));
     return out;
 }
 

@@ -60,14 +60,20 @@ def a_call_that_is_too_big_is_told_what_would_fit():
         check_books(provider, host)
 
 
-def a_thinking_budget_that_does_not_fit_is_too_big():
-    """The ceiling must stay above the budget, so it is not lowered below it."""
+def a_thinking_budget_gives_way_to_the_ceiling():
+    """It is lowered with it, as far as providers take that; where not even that fits, the call is
+    too big."""
     with world({"reply_tokens": 20}, usd=USD // 10) as (provider, host):
         thinking = {"type": "enabled", "budget_tokens": 10_000}
+        assert host.call("anthropic", max_tokens=16_000, thinking=thinking).status == 200
+        ceiling = provider.ledger()["calls"][0]["ceiling"]
+        assert 5_000 < ceiling < 10_000, ceiling
+        assert provider.bodies()[0]["thinking"]["budget_tokens"] == 4096
+        check_books(provider, host)
+    with world({"reply_tokens": 20}, usd=USD // 80) as (provider, host):
         error = _refused(host.call("anthropic", max_tokens=16_000, thinking=thinking), "too_big")
         assert "an answer of" in error["message"], error
         assert host.call("anthropic", max_tokens=16_000).status == 200
-        assert provider.ledger()["calls"][0]["ceiling"] > 5_000
         check_books(provider, host)
 
 

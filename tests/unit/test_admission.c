@@ -85,6 +85,25 @@ static void a_ceiling_stays_above_the_thinking_budget(void **state)
     assert_int_equal(got.fits_output_tokens, 10000);
 }
 
+/* The one of a request whose budget can be lowered leaves room for a useful answer. */
+static void a_thinking_budget_gives_way(void **state)
+{
+    (void)state;
+    enum { LEAST = PAWL_REQUEST_THINKING_LEAST + PAWL_ADMISSION_OUTPUT_USEFUL };
+    struct scene scene;
+    scene_init(&scene, 16000, cost(1000, 10000));
+    scene.request.thinking_budget = 10000;
+    scene.request.thinking_span = (struct pawl_request_span){10, 15};
+    assert_int_equal(decide(&scene).ceiling, 10000);
+    scene_init(&scene, 16000, cost(1000, LEAST));
+    scene.request.thinking_budget = 10000;
+    scene.request.thinking_span = (struct pawl_request_span){10, 15};
+    assert_int_equal(decide(&scene).ceiling, LEAST);
+    scene.query.left[PAWL_ADMISSION_USD].free--;
+    scene.query.left[PAWL_ADMISSION_USD].room--;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_TOO_BIG);
+}
+
 static void where_no_ceiling_can_be_sent_a_whole_answer_must_fit(void **state)
 {
     (void)state;
@@ -456,6 +475,7 @@ int main(void)
         cmocka_unit_test(what_others_hold_is_waited_for),
         cmocka_unit_test(an_unusual_input_is_too_big_a_usual_one_is_spent),
         cmocka_unit_test(a_ceiling_stays_above_the_thinking_budget),
+        cmocka_unit_test(a_thinking_budget_gives_way),
         cmocka_unit_test(where_no_ceiling_can_be_sent_a_whole_answer_must_fit),
         cmocka_unit_test(the_tightest_unit_sets_the_ceiling),
         cmocka_unit_test(one_call_leaves_half_to_the_others),

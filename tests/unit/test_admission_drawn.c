@@ -89,6 +89,7 @@ static void draw_scene(struct pawl_prng *prng, struct scene *scene)
     scene->request.passes = pawl_prng_one_in(prng, 16) ? 2 : 1;
     scene->request.thinking_budget =
         pawl_prng_one_in(prng, 4) ? pawl_prng_between(prng, 1, 20000) : 0;
+    scene->request.thinking_span.end = pawl_prng_one_in(prng, 2) ? 1 : 0;
     if (pawl_prng_one_in(prng, 4)) {
         draw_tools(prng, scene);
     }

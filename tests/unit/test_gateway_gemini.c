@@ -300,6 +300,9 @@ static void the_ceiling_is_put_where_it_belongs(void **state)
          "{\"generationConfig\":{\"maxOutputTokens\":9}}"},
         {"{\"generationConfig\":{\"maxOutputTokens\":8}}",
          "{\"generationConfig\":{\"maxOutputTokens\":8}}"},
+        {"{\"generationConfig\":{\"thinkingConfig\":{\"thinkingBudget\":4000}}}",
+         "{\"generationConfig\":{\"maxOutputTokens\":9,\"thinkingConfig\":"
+         "{\"thinkingBudget\":1024}}}"},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
         struct fixture fixture;

@@ -445,6 +445,28 @@ static void ceilings_are_lowered_in_place(void **state)
     check_written(PAWL_DIALECT_ANTHROPIC, "{\"model\":\"m\"}", limits, "{\"model\":\"m\"}");
 }
 
+/* Only where the ceiling was lowered below it: what the client itself asks for stays as it is. */
+static void a_thinking_budget_follows_the_ceiling(void **state)
+{
+    (void)state;
+    const char *asked = "{\"max_tokens\":32000,\"model\":\"m\",\"thinking\":{\"type\":"
+                        "\"enabled\",\"budget_tokens\":31999}}";
+    struct pawl_request_limits limits = {.ceiling = 8000, .uses = -1};
+    check_written(PAWL_DIALECT_ANTHROPIC, asked, limits,
+                  "{\"max_tokens\":8000,\"model\":\"m\",\"thinking\":{\"type\":\"enabled\","
+                  "\"budget_tokens\":4096}}");
+    limits.ceiling = 1280;
+    check_written(PAWL_DIALECT_ANTHROPIC, asked, limits,
+                  "{\"max_tokens\":1280,\"model\":\"m\",\"thinking\":{\"type\":\"enabled\","
+                  "\"budget_tokens\":1024}}");
+    limits.ceiling = 32000;
+    check_written(PAWL_DIALECT_ANTHROPIC, asked, limits, asked);
+    limits.ceiling = 9000;
+    asked = "{\"max_tokens\":9000,\"model\":\"m\",\"thinking\":{\"type\":\"enabled\","
+            "\"budget_tokens\":16000}}";
+    check_written(PAWL_DIALECT_ANTHROPIC, asked, limits, asked);
+}
+
 static void several_edits_keep_their_places(void **state)
 {
     (void)state;
@@ -480,6 +502,7 @@ int main(void)
         cmocka_unit_test(openai_media_is_found),
         cmocka_unit_test(files_that_are_no_pdf_are_text),
         cmocka_unit_test(ceilings_are_lowered_in_place),
+        cmocka_unit_test(a_thinking_budget_follows_the_ceiling),
         cmocka_unit_test(several_edits_keep_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
