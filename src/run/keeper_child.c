@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keeper_child.c: the keeper itself. One thread, one poll(2) on two descriptors: the socket to
- * pawl and a signalfd for SIGCHLD. It writes nothing anywhere but to the socket.
+ * pawl and a signalfd for SIGCHLD. It writes nothing anywhere but to the socket, and to the
+ * terminal when pawl is gone.
  *
  * Clearing is a small state machine. Between two looks it waits for a child's end, which is what
  * usually comes next, but at most LOOK_MS, since a grandchild may end without our being told.
@@ -28,6 +29,7 @@
 #include "base/clock.h"
 #include "net/peer.h"
 #include "run/keeper.h"
+#include "run/terminal.h"
 #include "run/tree.h"
 
 enum { LOOK_MS = 20, GIVE_UP_MS = 5000, EXIT_EXEC_FAILED = 127 };
@@ -44,7 +46,9 @@ struct keeper {
     pid_t group; /* pawl's process group, which is the agent's */
     pid_t agent; /* 0: not started, or reaped */
     bool has_terminal;
+    struct termios modes; /* of the terminal, before there was an agent */
     bool pawl_stopped;
+    bool orphaned; /* pawl was killed, and had not seen to the terminal itself */
     enum clearing clearing;
     int64_t kill_at_us;
     int64_t give_up_at_us;
@@ -232,10 +236,25 @@ static void reap(struct keeper *keeper)
     }
 }
 
+static void take_terminal_back(const struct keeper *keeper)
+{
+    if (keeper->has_terminal && keeper->orphaned) {
+        pawl_terminal_take_back(&keeper->modes, keeper->group);
+    }
+}
+
+/* This end of the socket is told before pawl's parent is told of its death. So the terminal comes
+ * first: a moment later it may be the shell's again, and has a prompt on the screen that is to go.
+ * What draws on it is stopped for that, as far as it is the agent itself. */
 static void pawl_is_gone(struct keeper *keeper)
 {
     (void)close(keeper->socket_fd);
     keeper->socket_fd = -1;
+    keeper->orphaned = keeper->agent > 0 || keeper->clearing != CLEARING_IDLE;
+    if (keeper->agent > 0) {
+        (void)kill(keeper->agent, SIGSTOP);
+    }
+    take_terminal_back(keeper);
     begin_clearing(keeper, 0);
 }
 
@@ -294,15 +313,6 @@ static int open_child_fd(void)
     return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static bool has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return fd >= 0;
-}
-
 void pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signals *signals)
 {
     (void)prctl(PR_SET_NAME, PAWL_KEEPER_NAME, 0, 0, 0);
@@ -319,9 +329,9 @@ void pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signal
         .self = getpid(),
         .pawl = getppid(),
         .group = group,
-        .has_terminal = has_terminal(),
         .clock = pawl_clock_os(),
     };
+    keeper.has_terminal = pawl_terminal_controlling(&keeper.modes);
     if (keeper.child_fd < 0) {
         _exit(EXIT_FAILURE); /* Pawl sees the closed socket. */
     }
@@ -339,5 +349,6 @@ void pawl_keeper_main(int fd, char *const *argv, const struct pawl_keeper_signal
             clear_step(&keeper);
         }
     }
+    take_terminal_back(&keeper); /* Where another of the agent's had it until now. */
     _exit(EXIT_SUCCESS);
 }

@@ -159,19 +159,57 @@ void pawl_terminal_print_as_is(struct pawl_slice text)
     write_lines(text);
 }
 
-void pawl_terminal_restore(const struct pawl_terminal *terminal)
+/* Puts the modes back where the terminal is in the hands of `group` and somebody has changed them.
+ * true: it was switched to keys, so that what else full-screen programs ask of it goes too. */
+static bool modes_put_back(int fd, const struct termios *first, pid_t group)
 {
     struct termios now;
-    if (terminal->fd < 0 || tcgetattr(terminal->fd, &now) != 0 ||
-        tcgetpgrp(terminal->fd) != getpgrp()) {
-        return;
+    if (tcgetattr(fd, &now) != 0 || tcgetpgrp(fd) != group) {
+        return false;
     }
-    if (now.c_lflag == terminal->first.c_lflag && now.c_iflag == terminal->first.c_iflag &&
-        now.c_oflag == terminal->first.c_oflag) {
-        return;
+    if (now.c_lflag == first->c_lflag && now.c_iflag == first->c_iflag &&
+        now.c_oflag == first->c_oflag) {
+        return false;
     }
-    (void)tcsetattr(terminal->fd, TCSANOW, &terminal->first);
-    if ((now.c_lflag & ICANON) == 0) {
+    (void)tcsetattr(fd, TCSANOW, first);
+    return (now.c_lflag & ICANON) == 0;
+}
+
+void pawl_terminal_restore(const struct pawl_terminal *terminal)
+{
+    if (terminal->fd >= 0 && modes_put_back(terminal->fd, &terminal->first, getpgrp())) {
         (void)write_all(terminal->fd, leave_screen, sizeof(leave_screen) - 1);
     }
+}
+
+/* --- From outside of its foreground --------------------------------------------------------- */
+
+/* A description of one's own, so that not to wait for it changes it for nobody else. */
+static int open_controlling(void)
+{
+    return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+}
+
+bool pawl_terminal_controlling(struct termios *ret_first)
+{
+    int fd = open_controlling();
+    if (fd < 0) {
+        return false;
+    }
+    bool known = tcgetattr(fd, ret_first) == 0;
+    (void)close(fd);
+    return known;
+}
+
+void pawl_terminal_take_back(const struct termios *first, pid_t group)
+{
+    int fd = open_controlling();
+    if (fd < 0) {
+        return;
+    }
+    if (modes_put_back(fd, first, group)) {
+        ssize_t written = write(fd, leave_screen, sizeof(leave_screen) - 1);
+        (void)written; /* Output that is stopped (Ctrl-S) is not waited for. */
+    }
+    (void)close(fd);
 }

@@ -6,11 +6,13 @@
  *
  * Lines that a terminal has no room for are folded (fold.h). Only after pawl has killed an agent
  * that had switched the terminal to keys does it put the modes back that it found at the start.
+ * Where pawl itself is killed its keeper does that, which is not in the terminal's foreground.
  */
 #ifndef PAWL_RUN_TERMINAL_H
 #define PAWL_RUN_TERMINAL_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <termios.h>
 
 #include "base/slice.h"
@@ -37,5 +39,12 @@ void pawl_terminal_print_as_is(struct pawl_slice text);
 /* After a kill: modes, screen and cursor as they were, if the agent had changed the modes and the
  * terminal is still ours to change. */
 void pawl_terminal_restore(const struct pawl_terminal *terminal);
+
+/* For the keeper, which holds no descriptor of it. Whether there is a controlling terminal, and its
+ * modes; */
+bool pawl_terminal_controlling(struct termios *ret_first);
+/* … and pawl_terminal_restore of that one, as long as `group` is its foreground: once a shell has
+ * it, the screen is the shell's. Waits for nobody. The caller ignores SIGTTOU. */
+void pawl_terminal_take_back(const struct termios *first, pid_t group);
 
 #endif

@@ -4,7 +4,9 @@
 terminal on its standard streams, runs the command in a process group of its own in the foreground,
 and writes to the descriptor REPORT what becomes of it, a line each: "exited N", "signaled N",
 "stopped N", "modes MODES" with the terminal's canonical and echo bits. When the command stopped, it
-takes the terminal back, waits for a line "fg" on descriptor REPORT + 1, and lets it go on.
+takes the terminal back, waits for a line "fg" on descriptor REPORT + 1, and lets it go on. When it
+was killed (SIGKILL), it says "killed", waits for a line before it takes the terminal back, and for
+another one before it ends.
 """
 import fcntl
 import os
@@ -32,6 +34,10 @@ def main():
         os.execvp(sys.argv[2], sys.argv[2:])
     while True:
         _, status = os.waitpid(pid, os.WUNTRACED)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        if killed:
+            os.write(report, b"killed\n")
+            orders.readline()
         os.tcsetpgrp(0, os.getpgrp())
         if os.WIFSTOPPED(status):
             os.write(report, f"stopped {os.WSTOPSIG(status)}\n".encode())
@@ -42,6 +48,8 @@ def main():
         how = "exited" if os.WIFEXITED(status) else "signaled"
         number = os.WEXITSTATUS(status) if os.WIFEXITED(status) else os.WTERMSIG(status)
         os.write(report, f"modes {modes()}\n{how} {number}\n".encode())
+        if killed:
+            orders.readline()
         return
 
 

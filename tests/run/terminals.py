@@ -8,12 +8,16 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 
 from world import PATIENCE_S, Witness
 
 SHELL = str(pathlib.Path(__file__).resolve().parent / "shell.py")
 REPORT_FD = 30
 LEAVE_SCREEN = b"\x1b[?1049l"
+# What full-screen programs ask of a terminal, taken back: the other screen, no cursor, reports of
+# the mouse, marks around what is pasted, another protocol of the keyboard.
+GONE = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1006l", "\x1b[?2004l", "\x1b[<u")
 
 
 class Terminal:
@@ -64,9 +68,19 @@ class Terminal:
         while word.encode() not in self.screen:
             assert self.read(), f"{word!r} never came: {self.screen!r}"
 
+    def await_line(self, word):
+        """The rest of the line that begins with the word."""
+        self.await_screen(word)
+        while "\n" not in self.screen.decode().partition(word)[2]:
+            assert self.read()
+        return self.screen.decode().partition(word)[2].split("\n")[0]
+
     def await_report(self, word):
         while word.encode() not in self.reports:
             assert self.read(), f"{word!r} never came: {self.reports!r}"
+
+    def order(self, line):
+        os.write(self.orders_fd, f"{line}\n".encode())
 
     def type(self, text):
         os.write(self.master, text.encode())
@@ -187,13 +201,52 @@ def restored_after_a_kill(world):
 def restored_without_a_keeper(world):
     """So they do when somebody kills the keeper, and pawl the agent."""
     with Terminal(world, [], "raw", "pids", "wait") as terminal:
-        terminal.await_screen("pids")
-        while "\n" not in terminal.screen.decode().partition("pids")[2]:
-            assert terminal.read()
-        os.kill(int(terminal.screen.decode().partition("pids")[2].split()[0]), signal.SIGKILL)
+        os.kill(int(terminal.await_line("pids").split()[0]), signal.SIGKILL)
         how, modes, screen = terminal.end()
     assert how == "exited 125" and modes == "11", (how, modes)
     assert LEAVE_SCREEN.decode() in screen, screen
+
+
+def restored_when_pawl_is_killed(world):
+    """kill -9 of pawl: the keeper puts modes and screen back, as long as no shell has them."""
+    with Terminal(world, [], "raw", "pids", "wait") as terminal:
+        os.kill(int(terminal.await_line("pids").split()[2]), signal.SIGKILL)
+        terminal.await_screen(GONE[-1])
+        terminal.order("take the terminal")
+        how, modes, screen = terminal.end()
+    assert how == f"signaled {signal.SIGKILL}" and modes == "11", (how, modes)
+    for words in GONE:
+        assert words in screen, (words, screen)
+
+
+def left_to_a_shell(world):
+    """A shell that has taken the terminal back keeps it, with what is on it by then."""
+    with Terminal(world, [], "raw", "pids", "wait") as terminal:
+        keeper, agent, pawl, _ = map(int, terminal.await_line("pids").split())
+        ended = os.pidfd_open(keeper)
+        os.kill(agent, signal.SIGSTOP)
+        terminal.await_report("stopped")
+        before = terminal.screen
+        os.kill(pawl, signal.SIGKILL)
+        assert select.select([ended], [], [], PATIENCE_S)[0]
+        os.close(ended)
+        while select.select([terminal.master], [], [], 0)[0]:
+            terminal.read()
+        canonical = termios.tcgetattr(terminal.master)[3] & termios.ICANON
+    assert not canonical and terminal.screen == before, (canonical, terminal.screen)
+
+
+def unchanged_when_pawl_is_killed(world):
+    """Nor is anything written where the agent reads lines."""
+    with Terminal(world, [], "pids", "wait") as terminal:
+        keeper, _, pawl, _ = map(int, terminal.await_line("pids").split())
+        ended = os.pidfd_open(keeper)
+        os.kill(pawl, signal.SIGKILL)
+        assert select.select([ended], [], [], PATIENCE_S)[0]
+        os.close(ended)
+        terminal.order("take the terminal")
+        _, modes, screen = terminal.end()
+    assert modes == "11" and "\x1b" not in screen, (modes, screen)
 
 
 def modes_kept(world):
@@ -239,7 +292,7 @@ def stopped(world):
         terminal.await_screen("ready")
         terminal.type("\x1a")
         terminal.await_report("stopped")
-        os.write(terminal.orders_fd, b"fg\n")
+        terminal.order("fg")
         terminal.type("again\n")
         how, _, screen = terminal.end()
     assert how == "exited 0" and "heard again" in screen, (how, screen)
@@ -249,7 +302,7 @@ def stops_itself(world):
     """So does an agent that stops itself, as full-screen programs do for Ctrl-Z."""
     with Terminal(world, [], ["sh", "-c", "kill -STOP $$; echo going on"]) as terminal:
         terminal.await_report("stopped")
-        os.write(terminal.orders_fd, b"fg\n")
+        terminal.order("fg")
         how, _, screen = terminal.end()
     assert how == "exited 0" and "going on" in screen, (how, screen)
 
@@ -275,6 +328,9 @@ def tests(world):
     yield "a question under --quiet", question_under_quiet
     yield "modes and screen come back after a kill", restored_after_a_kill
     yield "modes and screen come back without the keeper", restored_without_a_keeper
+    yield "modes and screen come back when pawl is killed", restored_when_pawl_is_killed
+    yield "a shell that has the terminal keeps it", left_to_a_shell
+    yield "nothing comes back where nothing was changed", unchanged_when_pawl_is_killed
     yield "modes changed on purpose stay", modes_kept
     yield "a latched run with a person is not killed", somebody_is_there
     yield "Ctrl-C", interrupted
