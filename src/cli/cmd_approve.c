@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "run/caps.h"
+#include "run/go_on.h"
 #include "run/live.h"
 
 enum {
@@ -146,6 +147,82 @@ static void print_answer(const struct pawl_cli_call *call,
     pawl_arena_free(&arena);
 }
 
+/* --- Too late -------------------------------------------------------------------------------- */
+
+struct ended {
+    bool found;
+    bool completed;
+    struct pawl_go_on go_on;
+    char successor[PAWL_RUN_ID_BYTES];
+};
+
+static bool take_run(void *arg, const struct pawl_history_run *run)
+{
+    struct ended *ended = arg;
+    ended->found = true;
+    ended->completed = pawl_slice_equal_str(run->reason, "completed");
+    pawl_go_on_read(run, &ended->go_on);
+    return false;
+}
+
+static bool take_successor(void *arg, const struct pawl_history_run *run)
+{
+    struct ended *ended = arg;
+    (void)pawl_slice_copy_str(run->id, ended->successor, sizeof(ended->successor));
+    return false;
+}
+
+static int read_ended(const struct pawl_cli_call *call, const char *id, struct ended *ended)
+{
+    struct pawl_datadir dir;
+    struct pawl_history *history = NULL;
+    struct pawl_errmsg msg = {""};
+    const char *data_dir = pawl_cli_value(call, OPTION_DATA_DIR);
+    int status = pawl_cli_open_history(call, data_dir, &dir, &history);
+    if (status != PAWL_EXIT_OK || history == NULL) {
+        return status;
+    }
+    pawl_cli_settle_run(call, &dir, history, id);
+    struct pawl_history_filter itself = {.limit = 1, .id_prefix = pawl_slice_str(id)};
+    struct pawl_history_filter after = {.limit = 1, .resumed_from = pawl_slice_str(id)};
+    pawl_err err = pawl_history_runs(history, &itself, take_run, ended, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_history_runs(history, &after, take_successor, ended, &msg);
+    }
+    (void)pawl_failed(pawl_history_close(history, &msg)); /* It was only read. */
+    return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+}
+
+/* A run that is over cannot be given more, but may go on: with more of the cap that ended it. */
+static int tell_how_to_go_on(const struct pawl_cli_call *call, const char *id)
+{
+    struct ended ended = {.found = false};
+    int status = read_ended(call, id, &ended);
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    if (ended.completed) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                              "%s was completed: it needs nothing any more", id);
+    }
+    if (ended.successor[0] != '\0') {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s has ended, and went on in %s", id,
+                              ended.successor);
+    }
+    struct pawl_buf command;
+    char limit[PAWL_CLI_TEXT_BYTES];
+    pawl_buf_init(&command, BODY_BYTES_MAX);
+    pawl_go_on_put_command(&ended.go_on, id, pawl_cli_value(call, OPTION_DATA_DIR), false,
+                           &command);
+    bool shared = ended.go_on.limit[0] != '\0';
+    status = pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s has ended. To go on: %s%s%s%s", id,
+                            pawl_buf_cstr(&command), shared ? ", when " : "",
+                            pawl_cli_plain(pawl_slice_str(ended.go_on.limit), limit, sizeof(limit)),
+                            shared ? " has reset or is raised: see pawl limit" : "");
+    pawl_buf_free(&command);
+    return status;
+}
+
 /* An answer that did not arrive: what to do instead. */
 static int tell_why_not(const struct pawl_cli_call *call,
                         const char *id,
@@ -154,13 +231,7 @@ static int tell_why_not(const struct pawl_cli_call *call,
                         const struct pawl_errmsg *msg)
 {
     bool gone = err.code == PAWL_ERR_UNREACHABLE || err.code == PAWL_ERR_NOT_FOUND;
-    if (gone && approved) {
-        return pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                              "%s has ended. Unless it was completed: pawl run --resume %s "
-                              "--add-usd 1.00",
-                              id, id);
-    }
-    return pawl_cli_no_answer(call, id, err, msg);
+    return gone && approved ? tell_how_to_go_on(call, id) : pawl_cli_no_answer(call, id, err, msg);
 }
 
 static int answer(const struct pawl_cli_call *call, bool approved, const int64_t *added)

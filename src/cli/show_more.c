@@ -13,9 +13,7 @@
 #include "base/money.h"
 #include "cli/open.h"
 #include "run/caps.h"
-#include "run/lines.h"
-#include "run/meta.h"
-#include "run/phases.h"
+#include "run/go_on.h"
 #include "run/rundir.h"
 
 enum { ARENA_BYTES = 4 << 20, JSON_BYTES_MAX = 4 << 20, NOTE_BYTES_SHOWN = 256 };
@@ -270,64 +268,7 @@ static bool show_successor(void *arg, const struct pawl_history_run *run)
     return true;
 }
 
-/* What would have helped: what it was told when it was stopped, else half of its cap. */
-static int64_t what_helps(const struct pawl_history_run *run, const struct pawl_json *note)
-{
-    int64_t more = note != NULL ? pawl_json_count_or(note, pawl_json_get(note, 0, "more"), 0) : 0;
-    for (size_t i = 0; more == 0 && i < PAWL_HISTORY_UNITS; i++) {
-        more = pawl_cli_history_unit(i) == run->unit ? (run->limit[i] + 1) / 2 : 0;
-    }
-    return more;
-}
-
-/* How a run that was stopped goes on. */
-struct go_on {
-    struct pawl_buf command;
-    enum pawl_run_cap_index cap;     /* of which more is needed, … */
-    int64_t more;                    /* … so much; 0: of nothing */
-    char limit[PAWL_CLI_TEXT_BYTES]; /* across runs, that must begin anew or be raised first */
-    char phase[PAWL_CLI_TEXT_BYTES]; /* whose ceiling it was */
-};
-
-static void read_go_on(const struct pawl_history_run *run, struct go_on *go_on)
-{
-    struct pawl_arena arena;
-    struct pawl_json note;
-    pawl_arena_init(&arena, ARENA_BYTES);
-    bool noted =
-        pawl_json_parse(&arena, run->end_note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &note);
-    if (noted) {
-        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "limit"), &arena),
-                       go_on->limit, sizeof(go_on->limit));
-        pawl_cli_plain(pawl_json_string(&note, pawl_json_get(&note, 0, "phase"), &arena),
-                       go_on->phase, sizeof(go_on->phase));
-    }
-    go_on->cap = pawl_cap_of_unit(run->unit);
-    if (go_on->limit[0] == '\0' && go_on->cap != PAWL_CAP_COUNT) {
-        go_on->more = what_helps(run, noted ? &note : NULL);
-    }
-    pawl_arena_free(&arena);
-}
-
-/* As it stands on the card. */
-static void
-put_command(const struct more *more, const struct pawl_history_run *run, struct go_on *go_on)
-{
-    bool paused = pawl_slice_equal_str(run->state, "paused");
-    pawl_buf_printf(&go_on->command, "pawl %s", paused ? "approve" : "run");
-    pawl_meta_data_dir(more->data_dir, &go_on->command);
-    pawl_buf_printf(&go_on->command, "%s %.*s", paused ? "" : " --resume", (int)run->id.bytes,
-                    run->id.data);
-    if (go_on->more > 0 && go_on->phase[0] != '\0') {
-        pawl_buf_printf(&go_on->command, " --phase %s=", go_on->phase);
-        pawl_phases_put_ceiling(go_on->cap, go_on->more, &go_on->command);
-    } else if (go_on->more > 0) {
-        pawl_buf_append_byte(&go_on->command, ' ');
-        pawl_lines_add_option(run->unit, go_on->more, &go_on->command);
-    }
-}
-
-static void json_go_on(const struct go_on *go_on, uint16_t unit)
+static void json_go_on(const struct pawl_go_on *go_on, struct pawl_slice command)
 {
     struct pawl_buf line;
     struct pawl_json_writer json;
@@ -335,9 +276,9 @@ static void json_go_on(const struct go_on *go_on, uint16_t unit)
     pawl_json_writer_init(&json, &line);
     pawl_json_object_begin(&json);
     pawl_json_member_str(&json, "type", "go_on");
-    pawl_json_member_string(&json, "command", pawl_buf_slice(&go_on->command));
+    pawl_json_member_string(&json, "command", command);
     if (go_on->more > 0) {
-        pawl_cli_write_amount(&json, "more", unit, go_on->more);
+        pawl_cli_write_amount(&json, "more", go_on->unit, go_on->more);
     }
     pawl_cli_write_text(&json, "limit", pawl_slice_str(go_on->limit));
     pawl_cli_write_text(&json, "phase", pawl_slice_str(go_on->phase));
@@ -354,21 +295,25 @@ static bool show_go_on(void *arg, const struct pawl_history_run *run)
     if (more->went_on || !(paused || ended) || pawl_slice_equal_str(run->reason, "completed")) {
         return false;
     }
-    struct go_on go_on = {.more = 0};
-    pawl_buf_init(&go_on.command, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
-    read_go_on(run, &go_on);
-    put_command(more, run, &go_on);
+    struct pawl_go_on go_on;
+    struct pawl_buf command;
+    char id[PAWL_RUN_ID_BYTES];
+    char limit[PAWL_CLI_TEXT_BYTES];
+    pawl_buf_init(&command, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
+    pawl_go_on_read(run, &go_on);
+    (void)pawl_slice_copy_str(run->id, id, sizeof(id));
+    pawl_go_on_put_command(&go_on, id, more->data_dir, paused, &command);
     if (more->json) {
-        json_go_on(&go_on, run->unit);
+        json_go_on(&go_on, pawl_buf_slice(&command));
     } else {
-        printf("\nto go on: %.*s", (int)pawl_buf_slice(&go_on.command).bytes,
-               pawl_buf_slice(&go_on.command).data);
+        printf("\nto go on: %s", pawl_buf_cstr(&command));
         if (go_on.limit[0] != '\0') {
-            printf(", when %s has reset or is raised: see pawl limit", go_on.limit);
+            printf(", when %s has reset or is raised: see pawl limit",
+                   pawl_cli_plain(pawl_slice_str(go_on.limit), limit, sizeof(limit)));
         }
         fputc('\n', stdout);
     }
-    pawl_buf_free(&go_on.command);
+    pawl_buf_free(&command);
     return false;
 }
 

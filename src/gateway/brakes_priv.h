@@ -73,8 +73,8 @@ bool pawl_phase_may_leave(const struct pawl_model_call *call);
 bool pawl_phase_leave(struct pawl_model_call *call,
                       const struct pawl_admission *inside,
                       const struct pawl_admission_left *left);
-/* What to ask for: half of the ceiling again, in whole cents, minutes, or what there is one of. */
-int64_t pawl_phase_amount_to_ask(uint16_t unit, int64_t limit);
+/* How much more of a phase helps: what is asked for, and what the words name. */
+int64_t pawl_phase_amount_to_ask(const struct pawl_refusal_words *words);
 /* Asks a person for more for a closed phase, where that is to be done and was not done yet. true:
  * an answer may come, and what belongs to the phase waits for it. */
 bool pawl_phase_ask(struct pawl_model_call *call, int phase);

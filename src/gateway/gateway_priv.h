@@ -16,6 +16,7 @@
  *   call_hold.c     what a stream holds while it flows: grow or cut
  *   call_settle.c   SETTLING: what is booked
  *   call_settle_tools.c  … for tools that the provider runs
+ *   call_settle_learn.c  … and what that teaches
  *   refuse.c        every kind of no: words, notes, latch
  *   limit.c         the limit is reached: hold and ask, or let one more call through
  *   summary.c       that call: its form, and the text of its answer
@@ -200,10 +201,8 @@ void pawl_words_cut_short(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           int64_t ceiling);
 void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
-/* "--add-usd 0.75": so much more, as an option. */
+/* Of an amount in words. */
 enum { PAWL_WORDS_AMOUNT_BYTES = 64 };
-const char *
-pawl_words_more_of(uint16_t unit, int64_t value, char out[static PAWL_WORDS_AMOUNT_BYTES]);
 /* How much more would help: what is asked for, and what the words name. */
 int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words);
 /* Nobody answered in time (0: nobody could be asked): how to say yes, and go on. */

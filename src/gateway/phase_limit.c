@@ -16,13 +16,9 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/more.h"
 
-enum {
-    AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES,
-    REMEDY_BYTES = 192,
-    USEFUL_TOKENS = 2048,
-    MINUTE_MS = 60 * 1000
-};
+enum { AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES, REMEDY_BYTES = 192, USEFUL_TOKENS = 2048 };
 _Static_assert((int)AMOUNT_BYTES >= (int)PAWL_MONEY_TEXT_BYTES &&
                    (int)AMOUNT_BYTES >= (int)PAWL_CLOCK_TEXT_BYTES,
                "every amount's text fits");
@@ -133,30 +129,10 @@ static const char *amount(uint16_t unit, int64_t value, bool noun, char out[stat
     }
 }
 
-static const char *flag_of(uint16_t unit)
+int64_t pawl_phase_amount_to_ask(const struct pawl_refusal_words *words)
 {
-    switch (unit) {
-    case PAWL_UNIT_USD_MICROCENTS:
-        return "--add-usd 0.50";
-    case PAWL_UNIT_WALL_CLOCK_MS:
-        return "--add-time 10m";
-    case PAWL_UNIT_TOOL_CALLS:
-        return "--add-tool-calls 20";
-    case PAWL_UNIT_ITERATIONS:
-        return "--add-iterations 20";
-    default:
-        return "--add-tokens 100K";
-    }
-}
-
-int64_t pawl_phase_amount_to_ask(uint16_t unit, int64_t limit)
-{
-    int64_t step = unit == PAWL_UNIT_USD_MICROCENTS  ? PAWL_MICROCENTS_PER_USD / 100
-                   : unit == PAWL_UNIT_WALL_CLOCK_MS ? MINUTE_MS
-                                                     : 1;
-    int64_t half = limit / 2 + limit % 2;
-    int64_t steps = pawl_max_i64(half / step + (half % step != 0 ? 1 : 0), 1);
-    return pawl_min_i64(steps * step, PAWL_AMOUNT_MAX - limit);
+    return pawl_more_amount((struct pawl_more){
+        .unit = words->unit, .limit = words->left.limit, .spent = words->left.spent});
 }
 
 /* What goes on, and how much is left for it: of the unit, or in dollars. */
@@ -210,29 +186,6 @@ static void set_stand(struct pawl_refusal_words *words,
                    amount(words->unit, own->limit, true, limit), answer);
 }
 
-/* A ceiling as --phase takes it: "usd=0.20". */
-static const char *ceiling(uint16_t unit, int64_t value, char out[static AMOUNT_BYTES])
-{
-    char text[PAWL_MONEY_TEXT_BYTES];
-    switch (unit) {
-    case PAWL_UNIT_USD_MICROCENTS:
-        (void)pawl_money_format_usd_short(value, text);
-        (void)snprintf(out, AMOUNT_BYTES, "usd=%s", text[0] == '$' ? text + 1 : text);
-        break;
-    case PAWL_UNIT_WALL_CLOCK_MS:
-        (void)snprintf(out, AMOUNT_BYTES, "time=%llds", (long long)(value / 1000));
-        break;
-    default:
-        (void)snprintf(out, AMOUNT_BYTES, "%s=%lld",
-                       unit == PAWL_UNIT_TOOL_CALLS   ? "tool_calls"
-                       : unit == PAWL_UNIT_ITERATIONS ? "iterations"
-                                                      : "tokens",
-                       (long long)value);
-        break;
-    }
-    return out;
-}
-
 /* The command that gives a phase more: where a question stands, its answer; where the run was
  * stopped and nobody is there, the one that goes on with it. */
 static const char *remedy(const struct pawl_gateway *gateway,
@@ -243,17 +196,18 @@ static const char *remedy(const struct pawl_gateway *gateway,
     const char *name = gateway->options.phases.phases[phase].name;
     const char *run = gateway->options.run_id;
     char more[AMOUNT_BYTES];
-    int64_t amount = pawl_phase_amount_to_ask(words->unit, words->left.limit);
+    int64_t amount = pawl_phase_amount_to_ask(words);
     enum pawl_phase_question question = gateway->phases.questions[phase];
     bool stands = question == PAWL_PHASE_UNHEARD || question == PAWL_PHASE_ASKED;
     if (words->latches && !gateway->options.limit.attended) {
         (void)snprintf(out, REMEDY_BYTES, "pawl run --resume %s --phase %s=%s", run, name,
-                       ceiling(words->unit, amount, more));
+                       pawl_more_ceiling(words->unit, amount, more));
     } else if (words->latches || stands) {
         (void)snprintf(out, REMEDY_BYTES, "pawl approve %s --phase %s %s", run, name,
-                       pawl_words_more_of(words->unit, amount, more));
+                       pawl_more_option(words->unit, amount, more));
     } else {
-        (void)snprintf(out, REMEDY_BYTES, "pawl phase %s %s %s", run, name, flag_of(words->unit));
+        (void)snprintf(out, REMEDY_BYTES, "pawl phase %s %s %s", run, name,
+                       pawl_more_option(words->unit, amount, more));
     }
     return out;
 }
@@ -302,10 +256,11 @@ static void ask(struct pawl_gateway *gateway, int phase)
     if (options->on_ask == NULL || !own_quote(gateway, phase, unit, &own)) {
         return; /* Nothing that could be raised. */
     }
+    struct pawl_more more = {.unit = unit, .limit = own.limit, .spent = own.spent};
     struct pawl_limit_question asked = {
         .kind = PAWL_QUESTION_PHASE,
         .phase = phase,
-        .asked = {.unit = unit, .value = pawl_phase_amount_to_ask(unit, own.limit)},
+        .asked = {.unit = unit, .value = pawl_more_amount(more)},
         .limit = own.limit,
         .spent = own.spent + (unit == PAWL_UNIT_ITERATIONS ? own.held : 0),
     };

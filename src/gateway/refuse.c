@@ -214,7 +214,7 @@ static struct pawl_gateway_latch latch_of(const struct pawl_refusal_words *words
         .refusal = words->refusal,
         .unit = words->unit,
         .asked = words->asked,
-        .more = words->phase != NULL ? pawl_phase_amount_to_ask(words->unit, words->left.limit)
+        .more = words->phase != NULL ? pawl_phase_amount_to_ask(words)
                                      : pawl_words_amount_to_ask(words),
         .resets_at_us = words->left.resets_at_us,
         .name = words->limit_name,

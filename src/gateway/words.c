@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "engine/limit_words.h"
 #include "gateway/gateway_priv.h"
+#include "gateway/more.h"
 
 /* What is longer is cut, or left out: a message has PAWL_MESSAGE_BYTES. */
 enum {
@@ -19,6 +20,7 @@ enum {
     PATH_BYTES_SHOWN = 160,
     WOULD_FIT_BYTES = 96
 };
+_Static_assert((int)AMOUNT_BYTES >= (int)PAWL_MORE_BYTES, "an option fits");
 
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...)
 {
@@ -87,50 +89,12 @@ static const char *bare_amount(uint16_t unit, int64_t value, char out[static AMO
                                             : pawl_money_format_count(value, out);
 }
 
-const char *
-pawl_words_more_of(uint16_t unit, int64_t value, char out[static PAWL_WORDS_AMOUNT_BYTES])
-{
-    char text[PAWL_MONEY_TEXT_BYTES];
-    switch (unit) {
-    case PAWL_UNIT_USD_MICROCENTS:
-        (void)pawl_money_format_usd_short(value, text);
-        (void)snprintf(out, AMOUNT_BYTES, "--add-usd %s", text[0] == '$' ? text + 1 : text);
-        break;
-    case PAWL_UNIT_TOKENS:
-        (void)snprintf(out, AMOUNT_BYTES, "--add-tokens %lld", (long long)value);
-        break;
-    case PAWL_UNIT_TOOL_CALLS:
-        (void)snprintf(out, AMOUNT_BYTES, "--add-tool-calls %lld", (long long)value);
-        break;
-    case PAWL_UNIT_ITERATIONS:
-        (void)snprintf(out, AMOUNT_BYTES, "--add-iterations %lld", (long long)value);
-        break;
-    case PAWL_UNIT_WALL_CLOCK_MS:
-        (void)snprintf(out, AMOUNT_BYTES, "--add-time %llds", (long long)(value / 1000));
-        break;
-    default:
-        (void)snprintf(out, AMOUNT_BYTES, "--add-usd 1.00");
-        break;
-    }
-    return out;
-}
-
-enum {
-    ASKED_DIVISOR = 2, /* half of the cap, … */
-    ASKED_NEEDS = 4,   /* … at least what so many such calls need */
-    CENT_MICROCENTS = 1000000
-};
-
 int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words)
 {
-    int64_t asked = words->asked > 0 ? words->asked : 1;
-    asked = asked <= PAWL_AMOUNT_MAX / ASKED_NEEDS ? asked * ASKED_NEEDS : asked;
-    int64_t amount = pawl_max_i64(words->left.limit / ASKED_DIVISOR, asked);
-    if (words->unit == PAWL_UNIT_USD_MICROCENTS) {
-        amount += CENT_MICROCENTS - 1;
-        amount -= amount % CENT_MICROCENTS;
-    }
-    return amount;
+    return pawl_more_amount((struct pawl_more){.unit = words->unit,
+                                               .limit = words->left.limit,
+                                               .spent = words->left.spent,
+                                               .needed = words->asked});
 }
 
 /* The command that helps, whole. */
@@ -139,11 +103,11 @@ static void append_remedy(struct pawl_refusal_words *words, const struct pawl_ga
     char more[AMOUNT_BYTES];
     const char *run = gateway->options.run_id;
     size_t bytes = strlen(words->message);
-    (void)snprintf(
-        words->message + bytes, sizeof(words->message) - bytes,
-        gateway->options.limit.attended ? ". Run %s is stopped; to go on: pawl approve %s %s"
-                                        : ". Run %s is stopped; to go on: pawl run --resume %s %s",
-        run, run, pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
+    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
+                   gateway->options.limit.attended
+                       ? ". Run %s is stopped; to go on: pawl approve %s %s"
+                       : ". Run %s is stopped; to go on: pawl run --resume %s %s",
+                   run, run, pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 /* What is kept for the summary is neither used nor held, and not free either. */
@@ -223,7 +187,7 @@ static void append_more(struct pawl_refusal_words *words, const struct pawl_gate
                    gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
                                                    : ". To go on: pawl run --resume %s %s",
                    gateway->options.run_id,
-                   pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more));
+                   pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 /* ". An input of up to 9,522 tokens would fit" */
@@ -370,7 +334,7 @@ void pawl_words_asked(struct pawl_refusal_words *words,
                    "%s %s, then ask again; or pawl deny %s",
                    bare_amount(words->unit, words->left.spent, spent),
                    amount(words->unit, words->left.limit, limit), nobody, run, run,
-                   pawl_words_more_of(words->unit, pawl_words_amount_to_ask(words), more), run);
+                   pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more), run);
 }
 
 void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)

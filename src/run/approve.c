@@ -196,9 +196,14 @@ bool pawl_run_answer_too_late(struct pawl_run *run, struct pawl_http_exchange *e
     if (run->phase <= PAWL_RUN_RUNNING) {
         return false;
     }
-    pawl_control_refuse(exchange, PAWL_RESULT_SESSION_ENDED,
-                        "%s is ending. Go on with: pawl run --resume %s --add-usd 1.00",
-                        run->rundir.id, run->rundir.id);
+    struct pawl_go_on go_on;
+    struct pawl_buf command;
+    pawl_buf_init(&command, LINE_BYTES);
+    pawl_run_needs(run, &go_on);
+    pawl_go_on_put_command(&go_on, run->rundir.id, NULL, false, &command);
+    pawl_control_refuse(exchange, PAWL_RESULT_SESSION_ENDED, "%s is ending. Go on with: %s",
+                        run->rundir.id, pawl_buf_cstr(&command));
+    pawl_buf_free(&command);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "base/attrs.h"
 #include "base/clock.h"
 #include "run/card.h"
+#include "run/go_on.h"
 #include "run/lines.h"
 #include "run/meta.h"
 
@@ -297,9 +298,8 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
     pawl_buf_append_str(out, shown > 0 && shown < total ? " ...\n" : "\n");
 }
 
-/* What helps a run that was stopped: at a cap what the agent was told, after its time half of it
- * again, at a limit across runs nothing but that limit. One that was stopped otherwise has enough
- * left. */
+/* What helps a run that was stopped: at a cap more of it, at a limit across runs nothing but that
+ * limit. One that was stopped otherwise has enough left. */
 static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
 {
     uint16_t unit = card->why == PAWL_WHY_TIME ? PAWL_UNIT_WALL_CLOCK_MS : card->unit;
@@ -311,23 +311,13 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
         return;
     }
     label(out, "to go on");
-    pawl_buf_append_str(out, "pawl run");
-    pawl_meta_data_dir(card->data_dir, out);
-    pawl_buf_printf(out, " --resume %s", card->run_id);
-    if (stopped) {
-        pawl_buf_append_byte(out, '\n');
-        return;
-    }
-    int64_t amount = (card->account.units[index].limit + 1) / 2;
-    amount = card->why == PAWL_WHY_CAP && card->more > 0 ? card->more : amount;
-    if (is_shared(card)) {
+    bool shared = is_shared(card);
+    struct pawl_go_on go_on = {.unit = unit, .more = stopped || shared ? 0 : card->more};
+    (void)pawl_slice_copy_str(pawl_slice_str(card->phase != NULL ? card->phase : ""), go_on.phase,
+                              sizeof(go_on.phase));
+    pawl_go_on_put_command(&go_on, card->run_id, card->data_dir, false, out);
+    if (shared) {
         pawl_buf_printf(out, ", when %s has reset or is raised: see pawl limit", card->limit);
-    } else if (card->phase != NULL) {
-        pawl_buf_printf(out, " --phase %s=", card->phase);
-        pawl_phases_put_ceiling(index, card->more, out);
-    } else {
-        pawl_buf_append_byte(out, ' ');
-        pawl_lines_add_option(unit, amount, out);
     }
     pawl_buf_append_byte(out, '\n');
 }

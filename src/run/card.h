@@ -75,7 +75,7 @@ struct pawl_card {
     uint16_t unit;                   /* of the cap that fired; 0: none */
     const char *limit;               /* CAP: the limit across runs that fired, or "" */
     const char *phase;               /* CAP: whose limit it is; NULL: the run's */
-    int64_t more;                    /* CAP: of the unit, what would help; 0: not known */
+    int64_t more;                    /* CAP, TIME: of the unit, what would help; 0: nothing of it */
     const char *words;               /* CAP, REFUSED: of the refusal that latched */
     int status;                      /* of pawl */
     int agent_status;                /* -1: it did not end by itself */

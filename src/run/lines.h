@@ -46,8 +46,6 @@ void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         bool attended,
                         struct pawl_buf *out);
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
-/* "--add-usd 0.75": so much more of the unit, as an option; nothing for other units. */
-void pawl_lines_add_option(uint16_t unit, int64_t amount, struct pawl_buf *out);
 /* A part of the line before the run: what comes before the refusals. */
 void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out);
 /* A question, and how it is answered. */

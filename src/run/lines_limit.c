@@ -7,36 +7,10 @@
 
 #include "base/clock.h"
 #include "engine/limit_words.h"
+#include "gateway/more.h"
 #include "run/lines.h"
 
 enum { TIME_BYTES = 32 };
-
-void pawl_lines_add_option(uint16_t unit, int64_t amount, struct pawl_buf *out)
-{
-    static const char *const names[PAWL_CAP_COUNT] = {
-        [PAWL_CAP_USD] = "--add-usd",
-        [PAWL_CAP_TOKENS] = "--add-tokens",
-        [PAWL_CAP_TOOL_CALLS] = "--add-tool-calls",
-        [PAWL_CAP_ITERATIONS] = "--add-iterations",
-        [PAWL_CAP_TIME] = "--add-time",
-    };
-    char text[PAWL_CAP_TEXT_BYTES];
-    enum pawl_run_cap_index index = pawl_cap_of_unit(unit);
-    if (index == PAWL_CAP_COUNT) {
-        return;
-    }
-    if (index == PAWL_CAP_USD) {
-        const char *dollars = pawl_money_format_usd_short(amount, text);
-        pawl_buf_printf(out, "%s %s", names[index], dollars[0] == '$' ? dollars + 1 : dollars);
-    } else if (index == PAWL_CAP_TIME) {
-        int64_t seconds = amount / 1000 + (amount % 1000 > 0 ? 1 : 0);
-        bool minutes = seconds > 0 && seconds % 60 == 0;
-        pawl_buf_printf(out, "%s %" PRId64 "%c", names[index], minutes ? seconds / 60 : seconds,
-                        minutes ? 'm' : 's');
-    } else {
-        pawl_buf_printf(out, "%s %lld", names[index], (long long)amount);
-    }
-}
 
 static const char *local_time(int64_t us, char out[static TIME_BYTES])
 {
@@ -91,6 +65,7 @@ void pawl_lines_question(const char *run_id,
     }
     char spent[PAWL_CAP_TEXT_BYTES];
     char limit[PAWL_CAP_TEXT_BYTES];
+    char more[PAWL_MORE_BYTES];
     char when[TIME_BYTES];
     enum pawl_run_cap_index index = pawl_cap_of_unit(question->asked.unit);
     if (index == PAWL_CAP_COUNT) {
@@ -103,9 +78,8 @@ void pawl_lines_question(const char *run_id,
         pawl_buf_printf(out, "; this limit begins anew at %s",
                         local_time(question->resets_at_us, when));
     }
-    pawl_buf_printf(out, ". Yes: pawl approve %s ", run_id);
-    pawl_lines_add_option(question->asked.unit, question->asked.value, out);
-    pawl_buf_printf(out, "   No: pawl deny %s\n", run_id);
+    pawl_buf_printf(out, ". Yes: pawl approve %s %s   No: pawl deny %s\n", run_id,
+                    pawl_more_option(question->asked.unit, question->asked.value, more), run_id);
 }
 
 void pawl_lines_approver_failed(const char *command, const char *how, struct pawl_buf *out)
@@ -144,6 +118,7 @@ void pawl_lines_phase_question(const char *run_id,
 {
     char spent[PAWL_CAP_TEXT_BYTES];
     char limit[PAWL_CAP_TEXT_BYTES];
+    char more[PAWL_MORE_BYTES];
     enum pawl_run_cap_index index = pawl_cap_of_unit(question->asked.unit);
     if (index == PAWL_CAP_COUNT) {
         return;
@@ -151,8 +126,8 @@ void pawl_lines_phase_question(const char *run_id,
     pawl_buf_printf(out, "pawl: %s has used %s of its %s, and the agent waits for more of it",
                     phase, pawl_cap_format(index, question->spent, spent),
                     pawl_cap_phrase(index, question->limit, limit));
-    pawl_buf_printf(out, ". Yes: pawl approve %s --phase %s ", run_id, phase);
-    pawl_lines_add_option(question->asked.unit, question->asked.value, out);
+    pawl_buf_printf(out, ". Yes: pawl approve %s --phase %s %s", run_id, phase,
+                    pawl_more_option(question->asked.unit, question->asked.value, more));
     pawl_buf_printf(out, "   No, go on without: pawl deny %s --phase %s\n", run_id, phase);
 }
 

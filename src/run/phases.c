@@ -313,20 +313,6 @@ pawl_err pawl_phases_add(struct pawl_run_phases *phases,
     return PAWL_OK;
 }
 
-void pawl_phases_put_ceiling(enum pawl_run_cap_index index, int64_t amount, struct pawl_buf *out)
-{
-    char text[PAWL_MONEY_TEXT_BYTES];
-    pawl_buf_printf(out, "%s=", cap_keys[index]);
-    if (index == PAWL_CAP_USD) {
-        (void)pawl_money_format_usd_short(amount, text);
-        pawl_buf_append_str(out, text[0] == '$' ? text + 1 : text);
-    } else if (index == PAWL_CAP_TIME) {
-        pawl_buf_printf(out, "%llds", (long long)((amount + MS_PER_S - 1) / MS_PER_S));
-    } else {
-        pawl_buf_printf(out, "%lld", (long long)amount);
-    }
-}
-
 /* --- Settled -------------------------------------------------------------------------------- */
 
 void pawl_phases_resolve(struct pawl_run_phases *phases,

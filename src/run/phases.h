@@ -90,8 +90,6 @@ PAWL_MUST_CHECK pawl_err pawl_phases_carry(struct pawl_run_phases *phases,
 PAWL_MUST_CHECK pawl_err pawl_phases_add(struct pawl_run_phases *phases,
                                          const struct pawl_run_phases *added,
                                          struct pawl_errmsg *msg);
-/* "usd=0.20", as --phase takes it. */
-void pawl_phases_put_ceiling(enum pawl_run_cap_index index, int64_t amount, struct pawl_buf *out);
 /* Makes amounts of shares. */
 void pawl_phases_resolve(struct pawl_run_phases *phases,
                          const struct pawl_run_cap caps[static PAWL_CAP_COUNT]);

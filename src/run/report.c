@@ -4,11 +4,11 @@
  * who got how much of it comes from the history, which may be missing.
  */
 #define _GNU_SOURCE
+#include <string.h>
 #include <sys/wait.h>
 
 #include "base/arena.h"
-#include <string.h>
-
+#include "gateway/more.h"
 #include "run/failure.h"
 #include "run/run_priv.h"
 
@@ -68,6 +68,40 @@ static uint16_t unit_of(const struct pawl_run *run, enum pawl_run_why why)
     return why == PAWL_WHY_CAP ? run->latch.unit : PAWL_UNIT_NONE;
 }
 
+/* What was named at the halt, unless more was spent since than that. */
+static int64_t
+more_of(const struct pawl_run *run, enum pawl_run_why why, const struct pawl_account *account)
+{
+    bool cap = why == PAWL_WHY_CAP;
+    int64_t told = cap ? run->latch.more : 0;
+    enum pawl_run_cap_index index = pawl_cap_of_unit(unit_of(run, why));
+    bool elsewhere = cap && (run->latch_name[0] != '\0' || run->latch.phase != NULL);
+    if (index == PAWL_CAP_COUNT || elsewhere) {
+        return told;
+    }
+    return pawl_more_amount((struct pawl_more){.unit = pawl_cap_unit(index),
+                                               .limit = account->units[index].limit,
+                                               .spent = account->units[index].spent,
+                                               .told = told});
+}
+
+void pawl_run_needs(struct pawl_run *run, struct pawl_go_on *ret_go_on)
+{
+    enum pawl_run_why why = why_of(run);
+    struct pawl_account account;
+    pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, pawl_run_now_us(run),
+                      &account);
+    *ret_go_on = (struct pawl_go_on){.unit = unit_of(run, why)};
+    if (why == PAWL_WHY_CAP) {
+        const char *phase = run->latch.phase != NULL ? run->latch.phase : "";
+        (void)pawl_slice_copy_str(pawl_slice_str(run->latch_name), ret_go_on->limit,
+                                  sizeof(ret_go_on->limit));
+        (void)pawl_slice_copy_str(pawl_slice_str(phase), ret_go_on->phase,
+                                  sizeof(ret_go_on->phase));
+    }
+    ret_go_on->more = ret_go_on->limit[0] == '\0' ? more_of(run, why, &account) : 0;
+}
+
 void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
 {
     enum pawl_run_why why = why_of(run);
@@ -84,7 +118,6 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .hard_stop = run->was_latched || run->time_up,
         .killed = run->killed,
         .unit = unit_of(run, why),
-        .more = why == PAWL_WHY_CAP ? run->latch.more : 0,
         .limit = why == PAWL_WHY_CAP ? run->latch_name : "",
         .phase = why == PAWL_WHY_CAP ? run->latch.phase : NULL,
         .words = strncmp(run->latch_message, "pawl: ", 6) == 0 ? run->latch_message + 6
@@ -109,6 +142,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
     };
     pawl_account_read(pawl_engine_core(run->engine), run->rundir.id, ret_card->ended_us,
                       &ret_card->account);
+    ret_card->more = more_of(run, why, &ret_card->account);
     pawl_lending_limits(run->lending, &ret_card->limits);
     pawl_run_phases_report(run, &ret_card->phases);
     pawl_worktree_compare(&run->worktree, PAWL_RUN_GIT_MS, &ret_card->files);

@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/money.h"
+#include "gateway/more.h"
 #include "run/caps.h"
+#include "run/go_on.h"
 #include "run/live.h"
 #include "run/resume_priv.h"
 #include "run/rundir.h"
 
-enum { ARENA_BYTES_MAX = 8 << 20, ASK_MS = 2000, ADD_BYTES_MAX = 64 };
+enum { ARENA_BYTES_MAX = 8 << 20, ASK_MS = 2000, ADD_BYTES_MAX = 512 };
 
 #define CLAIM_FILE "resumed"
 
@@ -39,10 +41,17 @@ static pawl_err check(struct pawl_resume_work *work)
 {
     const char *id = work->request->id;
     if (is_live(work)) {
-        pawl_errmsg_set(work->msg,
-                        "%s is still running. To give it more: pawl approve %s "
-                        "--add-usd 1.00",
-                        id, id);
+        struct pawl_buf command;
+        struct pawl_go_on go_on = work->go_on;
+        if (go_on.more == 0) {
+            go_on = (struct pawl_go_on){.unit = PAWL_UNIT_USD_MICROCENTS,
+                                        .more = PAWL_MICROCENTS_PER_USD}; /* for example */
+        }
+        pawl_buf_init(&command, ADD_BYTES_MAX);
+        pawl_go_on_put_command(&go_on, id, NULL, true, &command);
+        pawl_errmsg_set(work->msg, "%s is still running. To give it more: %s", id,
+                        pawl_buf_cstr(&command));
+        pawl_buf_free(&command);
         return PAWL_ERR(INVALID);
     }
     if (work->completed) {
@@ -58,57 +67,59 @@ static pawl_err check(struct pawl_resume_work *work)
     return PAWL_OK;
 }
 
-static const char *add_option(enum pawl_run_cap_index index)
-{
-    static const char *const names[PAWL_CAP_COUNT] = {
-        [PAWL_CAP_USD] = "--add-usd 1.00",
-        [PAWL_CAP_TOKENS] = "--add-tokens 1M",
-        [PAWL_CAP_TOOL_CALLS] = "--add-tool-calls 100",
-        [PAWL_CAP_ITERATIONS] = "--add-iterations 50",
-        [PAWL_CAP_TIME] = "--add-time 30m",
-    };
-    return names[index];
-}
-
-/* What it had left, and what is added. */
+/* What it had left, and what is added; with what each cap lacks of which nothing would be left. */
 static pawl_err make_caps(struct pawl_resume_work *work)
 {
     const struct pawl_resume_request *request = work->request;
+    const struct pawl_go_on *stop = &work->go_on;
+    struct pawl_buf lacking;
+    pawl_buf_init(&lacking, ADD_BYTES_MAX);
+    enum pawl_run_cap_index first = PAWL_CAP_COUNT;
     for (int i = 0; i < PAWL_CAP_COUNT; i++) {
         enum pawl_run_cap_index index = (enum pawl_run_cap_index)i;
-        int64_t left = work->limit[i] - work->spent[i];
-        int64_t amount = left + request->added[i];
-        bool stopped = work->unit == pawl_cap_unit(index) && pawl_slice_empty(work->phase) &&
-                       request->added[i] == 0;
+        int64_t amount = work->limit[i] - work->spent[i] + request->added[i];
+        bool stopped = stop->more > 0 && stop->unit == pawl_cap_unit(index) &&
+                       stop->phase[0] == '\0' && request->added[i] == 0;
         if (work->limit[i] < 0) {
             continue; /* It had no such cap. */
         }
         if (stopped || amount <= 0) {
-            char spent[PAWL_CAP_TEXT_BYTES];
-            char limit[PAWL_CAP_TEXT_BYTES];
-            pawl_errmsg_set(
-                work->msg, "%s is at its cap: %s of %s used. Add to it: pawl run --resume %s %s",
-                request->id, pawl_cap_format(index, work->spent[i], spent),
-                pawl_cap_phrase(index, work->limit[i], limit), request->id, add_option(index));
-            return PAWL_ERR(INVALID);
-        }
-        if (amount > PAWL_AMOUNT_MAX) {
-            pawl_errmsg_set(work->msg, "so much cannot be added: %s", add_option(index));
+            struct pawl_go_on need = {
+                .unit = pawl_cap_unit(index),
+                .more = pawl_more_amount((struct pawl_more){.unit = pawl_cap_unit(index),
+                                                            .limit = work->limit[i],
+                                                            .spent = work->spent[i],
+                                                            .told = stopped ? stop->more : 0})};
+            pawl_go_on_put_options(&need, &lacking);
+            first = first == PAWL_CAP_COUNT ? index : first;
+        } else if (amount > PAWL_AMOUNT_MAX) {
+            pawl_buf_free(&lacking);
+            pawl_errmsg_set(work->msg, "so much cannot be added to %s", pawl_cap_noun(index));
             return PAWL_ERR(INVALID);
         }
         work->resume->caps[i] =
             (struct pawl_run_cap){.set = true, .amount = amount, .origin = PAWL_ORIGIN_RESUMED};
     }
-    return PAWL_OK;
+    if (first != PAWL_CAP_COUNT) {
+        char spent[PAWL_CAP_TEXT_BYTES];
+        char limit[PAWL_CAP_TEXT_BYTES];
+        pawl_errmsg_set(work->msg,
+                        "%s is at its cap: %s of %s used. Add to it: pawl run --resume %s%s",
+                        request->id, pawl_cap_format(first, work->spent[first], spent),
+                        pawl_cap_phrase(first, work->limit[first], limit), request->id,
+                        pawl_buf_cstr(&lacking));
+    }
+    pawl_buf_free(&lacking);
+    return first == PAWL_CAP_COUNT ? PAWL_OK : PAWL_ERR(INVALID);
 }
 
 /* The phase that stopped it has to be given something. */
 static pawl_err check_phase(struct pawl_resume_work *work)
 {
+    const struct pawl_go_on *stop = &work->go_on;
     struct pawl_errmsg ignored;
     struct pawl_run_phases added;
-    enum pawl_run_cap_index index = pawl_cap_of_unit(work->unit);
-    if (pawl_slice_empty(work->phase) || index == PAWL_CAP_COUNT) {
+    if (stop->phase[0] == '\0' || stop->more == 0) {
         return PAWL_OK;
     }
     pawl_phases_init(&added);
@@ -117,24 +128,17 @@ static pawl_err check_phase(struct pawl_resume_work *work)
             break; /* It was looked at already. */
         }
     }
-    int given = pawl_phases_find(&added, work->phase);
-    if (given != PAWL_PHASE_NONE && added.phases[given].caps[index].set) {
+    int given = pawl_phases_find(&added, pawl_slice_str(stop->phase));
+    if (given != PAWL_PHASE_NONE && added.phases[given].caps[pawl_cap_of_unit(stop->unit)].set) {
         return PAWL_OK;
     }
-    struct pawl_buf more;
-    pawl_buf_init(&more, ADD_BYTES_MAX);
-    for (int i = 0; i < work->resume->phases.count; i++) {
-        const struct pawl_phase_before *phase = &work->resume->phases.phases[i];
-        if (pawl_slice_equal_str(work->phase, phase->name)) {
-            pawl_phases_put_ceiling(index, (pawl_max_i64(phase->limit[index], 1) + 1) / 2, &more);
-        }
-    }
+    struct pawl_buf options;
+    pawl_buf_init(&options, ADD_BYTES_MAX);
+    pawl_go_on_put_options(stop, &options);
     pawl_errmsg_set(work->msg,
-                    "%s was stopped at the ceiling of %.*s. Add to it: pawl run --resume %s "
-                    "--phase %.*s=%s",
-                    work->request->id, (int)work->phase.bytes, work->phase.data, work->request->id,
-                    (int)work->phase.bytes, work->phase.data, pawl_buf_cstr(&more));
-    pawl_buf_free(&more);
+                    "%s was stopped at the ceiling of %s. Add to it: pawl run --resume %s%s",
+                    work->request->id, stop->phase, work->request->id, pawl_buf_cstr(&options));
+    pawl_buf_free(&options);
     return PAWL_ERR(INVALID);
 }
 

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/slice.h"
+#include "run/go_on.h"
 #include "run/resume.h"
 
 struct pawl_resume_work {
@@ -19,8 +20,7 @@ struct pawl_resume_work {
     struct pawl_errmsg *msg;
     bool found;
     bool completed;
-    uint16_t unit;           /* of the cap that stopped it; 0: none */
-    struct pawl_slice phase; /* whose ceiling that was; empty: the run's own */
+    struct pawl_go_on go_on; /* what stopped it, and what it needs */
     int64_t limit[PAWL_CAP_COUNT];
     int64_t spent[PAWL_CAP_COUNT]; /* by this run alone */
     struct pawl_slice session;

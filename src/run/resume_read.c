@@ -89,23 +89,21 @@ static void read_phases(struct pawl_resume_work *work, const struct pawl_json *j
     }
 }
 
-/* What its phases had, and whose limit stopped it: at one across runs, no cap of its own has to be
- * added to. */
+/* What stopped it, and what its phases had. */
 static void read_end(struct pawl_resume_work *work, const struct pawl_history_run *run)
 {
     struct pawl_json json;
     struct pawl_arena *arena = &work->resume->arena;
     struct pawl_slice note = pawl_arena_copy(arena, run->end_note);
-    work->unit = run->unit;
+    pawl_go_on_read(run, &work->go_on);
+    if (work->request->own_policy && work->go_on.phase[0] != '\0') {
+        work->go_on = (struct pawl_go_on){.more = 0}; /* Its phases begin anew. */
+    }
     if (pawl_slice_empty(note) ||
         !pawl_json_parse(arena, note, PAWL_JSON_FORWARD, PAWL_JSON_LIMITS_DEFAULT, &json)) {
         return;
     }
-    if (pawl_json_get(&json, 0, "limit") != PAWL_JSON_NONE) {
-        work->unit = PAWL_UNIT_NONE;
-    }
     if (!work->request->own_policy) {
-        work->phase = pawl_json_string(&json, pawl_json_get(&json, 0, "phase"), arena);
         read_phases(work, &json);
     }
 }

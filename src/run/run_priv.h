@@ -40,6 +40,7 @@
 #include "run/card.h"
 #include "run/control.h"
 #include "run/environ.h"
+#include "run/go_on.h"
 #include "run/keeper.h"
 #include "run/learned.h"
 #include "run/lending.h"
@@ -290,6 +291,9 @@ void pawl_run_on_lesson(void *arg, const struct pawl_gateway_lesson *lesson);
 void pawl_run_keep_lessons(struct pawl_run *run);
 
 /* --- report.c --- */
+
+/* What stops it, if anything does, and how it would go on. */
+void pawl_run_needs(struct pawl_run *run, struct pawl_go_on *ret_go_on);
 
 /* What is known before the last records are written. */
 void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card);

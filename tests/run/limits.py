@@ -272,7 +272,7 @@ def killed_while_asking(world):
     assert "not answered" in world.tell("show", "last").stdout
     assert world.tell("verify").returncode == 0
     done = world.tell("approve", "last", "--add-usd", "1")
-    assert done.returncode == 1 and f"pawl run --resume {run['run']}" in done.stderr, done
+    assert done.returncode == 1 and f" --resume {run['run']}\n" in done.stderr, done
 
 
 def nobody_to_ask(world):

@@ -261,7 +261,7 @@ def refusals(world):
     world.run(["--max-iterations", "1"], "call", "call")
     run = world.runs()[0]["run"]
     refused(f"at its cap: 1 of 1 model call used. Add to it: pawl run --resume {run} "
-            "--add-iterations 50", "--resume", run, "--add-usd", "1.00")
+            "--add-iterations 4\n", "--resume", run, "--add-usd", "1.00")
     refused("--resume keeps the caps", "--resume", run, "--max-usd", "1", status=2)
     refused("--add-usd is for --resume", "--add-usd", "1", status=2)
     refused("--add-usd takes dollars above 0", "--resume", run, "--add-usd", "x", status=2)
@@ -277,6 +277,32 @@ def refusals(world):
     refused("is still running. To give it more: pawl approve run_", "--resume", "last",
             "--add-usd", "1")
     assert finish(process, "\n")[0] == 0
+
+
+def one_suggestion(world):
+    """What helps is said alike at the halt, on the card, in `pawl show`, by --resume and by
+    `pawl approve`, whichever cap it was."""
+    for caps, steps, option in (
+            (["--max-tool-calls", "9"], ["stream:4000"], r"--add-tool-calls \d+"),
+            (["--max-iterations", "2"], ["until"], r"--add-iterations \d+"),
+            (["--max-tokens", "9000"], ["until"], r"--add-tokens \d+"),
+            (["--max-usd", "0.02"], ["until"], r"--add-usd [\d.]+"),
+            (["--max-time", "1s"], ["wait"], "--add-time 1m")):
+        tools = 10 if "tool" in caps[0] else 0
+        world.provider.control(default={"tool_calls": tools, "reply_tokens": 400})
+        status, stdout, stderr = world.run(caps, *steps)
+        assert status == 124, (caps, status, stdout, stderr)
+        run = world.runs()[0]["run"]
+        shown = world.tell("show", run).stdout
+        refused = resume(world, "--resume", run)[2]
+        approved = world.tell("approve", run)
+        assert approved.returncode == 1 and "has ended. To go on: " in approved.stderr, approved
+        said = [re.findall(rf"--resume {run} ({option})(?=[\s.]|$)", text)
+                for text in (stderr, shown, refused, approved.stderr)]
+        assert all(said) and len({words for found in said for words in found}) == 1, said
+    assert world.run([], ["true"])[0] == 0
+    done = world.tell("approve", "last")
+    assert done.returncode == 1 and "was completed: it needs nothing" in done.stderr, done
 
 
 def cut(world):
@@ -352,6 +378,7 @@ def tests(world):
     yield "the baseline goes on", baseline
     yield "a chain of three", same_again
     yield "what cannot go on", refusals
+    yield "everything suggests the same amount", one_suggestion
     yield "what was cut is handed over", cut
     yield "a run that was killed goes on", killed
     yield "Claude Code goes on by itself", claude
