@@ -29,17 +29,26 @@ const char *pawl_account_title(const struct pawl_account_record *record,
     return out;
 }
 
-const char *pawl_window_used(const struct pawl_quota *quota,
-                             const struct pawl_quota_window *window,
-                             char out[static PAWL_WINDOW_TEXT_BYTES])
+/* With " used" behind the share in a sentence, and nothing there in a table. */
+static const char *used_of(const struct pawl_quota *quota,
+                           const struct pawl_quota_window *window,
+                           const char *verb,
+                           char out[static PAWL_WINDOW_TEXT_BYTES])
 {
     char used[SHARE_BYTES];
     bool guesses = !pawl_quota_has_rate(window) && window->told_us > 0 &&
                    (quota->booked.tokens > window->contained.tokens);
-    (void)snprintf(out, PAWL_WINDOW_TEXT_BYTES, "%s%s%s",
-                   share(pawl_quota_used_bp(quota, window), used),
-                   window->refused ? ", calls are refused" : "", guesses ? " or more" : "");
+    (void)snprintf(out, PAWL_WINDOW_TEXT_BYTES, "%s%s%s%s",
+                   share(pawl_quota_used_bp(quota, window), used), guesses ? " or more" : "", verb,
+                   window->refused ? ", calls are refused" : "");
     return out;
+}
+
+const char *pawl_window_used(const struct pawl_quota *quota,
+                             const struct pawl_quota_window *window,
+                             char out[static PAWL_WINDOW_TEXT_BYTES])
+{
+    return used_of(quota, window, "", out);
 }
 
 const char *pawl_window_resets(const struct pawl_quota_window *window,
@@ -75,7 +84,7 @@ const char *pawl_window_left(const struct pawl_quota *quota,
     struct pawl_quota_amount left = pawl_quota_worth(window, left_bp(quota, window));
     out[0] = '\0';
     if (left.microcents >= 0) {
-        (void)pawl_money_format_usd(left.microcents, dollars);
+        (void)pawl_money_format_usd_short(left.microcents, dollars);
     }
     if (left.tokens >= 0) {
         (void)pawl_money_format_count(left.tokens, tokens);
@@ -125,8 +134,8 @@ void pawl_account_fit_line(const struct pawl_account_record *record,
         char resets[PAWL_WINDOW_TEXT_BYTES];
         const struct pawl_quota_window *window = &quota.windows[i];
         bool begun = window->resets_at_s > 0;
-        pawl_buf_printf(out, "%s%s window %s used, %s%s", i > 0 ? "; " : "", window->name,
-                        pawl_window_used(&quota, window, used), begun ? "resets " : "",
+        pawl_buf_printf(out, "%s%s window %s, %s%s", i > 0 ? "; " : "", window->name,
+                        used_of(&quota, window, " used", used), begun ? "resets " : "",
                         pawl_window_resets(window, now_us, resets));
         put_fit(&quota, window, may_use, out);
     }

@@ -374,6 +374,9 @@ static void before_a_run_it_is_said_whether_it_fits(void **state)
     expect_fit(&record, 500000, "this run may use about 20.0% of it, and 89.0% (");
     expect_fit(&record, 500000, "2,225,000 tokens) are left: it fits");
     expect_fit(&record, 2250000, "it does NOT fit");
+    record.quota.windows[0].refused = true;
+    expect_fit(&record, 500000, "5h window 11.0% used, calls are refused, resets ");
+    record.quota.windows[0].refused = false;
     record.quota.windows[0].learned_bp = 0;
     expect_fit(&record, 500000, "is not learned yet");
     record.quota.window_count = 0;
