@@ -297,6 +297,11 @@ pawl_err pawl_breach_look(struct pawl_history *history,
         ret_facts->how = PAWL_BREACH_STOPPED;
         ret_facts->unit = run->unit;
     }
+    if (ret_facts->how == PAWL_BREACH_NONE &&
+        run->overshoot_microcents > 0) { /* and it asked for no more */
+        ret_facts->how = PAWL_BREACH_STOPPED;
+        ret_facts->unit = PAWL_UNIT_USD_MICROCENTS;
+    }
     if (pawl_ok(err) && ret_facts->how != PAWL_BREACH_NONE) {
         err = pawl_history_calls(history, run->id, take_call, &looking, msg);
         take_end(&looking, run);

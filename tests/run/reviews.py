@@ -60,6 +60,16 @@ def breaches(world):
     assert done.returncode == 2 and "policy, repo, week or cause" in done.stderr, done
 
 
+def beyond(world):
+    """A run whose last call took more than was left has reached its envelope, refused or not."""
+    world.provider.control(default={"reply_tokens": 10, "usage": {"output": 9000}})
+    assert world.run(["--max-usd", "0.05"], "call")[0] == 0
+    run = world.runs()[0]
+    assert run["reason"] == "completed" and run["overshoot"]["amount"] > 0, run
+    row = lines(world.tell("runs", "--breaches", "--json"))[0]
+    assert (row["run"], row["how"], row["cap"]) == (run["run"], "stopped", "USD_MICROCENTS"), row
+
+
 def baseline(world):
     """A title's cheap model, asked first, is not what the run was begun with: that is the main
     loop's, as the run itself recorded it."""
@@ -194,6 +204,7 @@ def keeping_is_taken_up(world):
 
 def tests(world):
     yield "breaches have causes", breaches
+    yield "a last call beyond the cap is a breach", beyond
     yield "a breach goes by the recorded baseline", baseline
     yield "many files are a wide scope", scope
     yield "the dearest runs come first", dearest
