@@ -168,12 +168,11 @@ void pawl_tools_refuse(struct pawl_model_call *call, const struct pawl_result *r
     }
     char spent[PAWL_MONEY_TEXT_BYTES];
     char limit[PAWL_MONEY_TEXT_BYTES];
-    pawl_words_set(words,
-                   "pawl: tool calls used up: %s of %s made, and %.*s would be one more. Run %s is "
-                   "stopped; raise --max-tool-calls to go on",
+    pawl_words_set(words, "pawl: tool calls used up: %s of %s made, and %.*s would be one more",
                    pawl_money_format_count(denial->spent, spent),
                    pawl_money_format_count(denial->limit, limit), (int)call->asked.tool.bytes,
-                   call->asked.tool.data, call->gateway->options.run_id);
+                   call->asked.tool.data);
+    pawl_words_remedy(words, call->gateway);
 }
 
 /* --- A hook's question ----------------------------------------------------------------------- */

@@ -177,6 +177,8 @@ void pawl_refuse_tell_latched(const struct pawl_gateway *gateway,
 void pawl_words_admission(struct pawl_refusal_words *words,
                           const struct pawl_gateway *gateway,
                           const struct pawl_admission *admission);
+/* ". Run … is stopped; to go on: …": the command that helps, whole. */
+void pawl_words_remedy(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 /* Where a limit across runs is what binds: its words and numbers in place of the run's own. `held`:
  * others hold the rest, for now. */
 void pawl_words_limit(struct pawl_refusal_words *words,

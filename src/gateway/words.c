@@ -97,8 +97,7 @@ int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words)
                                                .needed = words->asked});
 }
 
-/* The command that helps, whole. */
-static void append_remedy(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
+void pawl_words_remedy(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
 {
     char more[AMOUNT_BYTES];
     const char *run = gateway->options.run_id;
@@ -283,17 +282,17 @@ void pawl_words_admission(struct pawl_refusal_words *words,
         pawl_words_set(words,
                        "pawl: tool calls used up: %s of %s made, and the answer asks for %s more",
                        spent, limit, needs);
-        append_remedy(words, gateway);
+        pawl_words_remedy(words, gateway);
     } else if (words->asked > words->left.limit && words->left.spent + words->left.held == 0) {
         pawl_words_set(
             words,
             "pawl: the budget is too small for this call alone: it needs %s at least, and "
             "all there is is %s",
             asked, limit);
-        append_remedy(words, gateway);
+        pawl_words_remedy(words, gateway);
     } else {
         words_spent(words, spent, limit, held);
-        append_remedy(words, gateway);
+        pawl_words_remedy(words, gateway);
     }
 }
 
@@ -302,7 +301,7 @@ void pawl_words_tools_used_up(struct pawl_refusal_words *words, const struct paw
     char limit[AMOUNT_BYTES];
     pawl_words_set(words, "pawl: tool calls used up: all %s made",
                    amount(words->unit, words->left.limit, limit));
-    append_remedy(words, gateway);
+    pawl_words_remedy(words, gateway);
 }
 
 void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)
@@ -312,7 +311,7 @@ void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_ga
     pawl_words_set(words, "pawl: budget spent: %s of %s used, and the rest goes to a summary",
                    bare_amount(words->unit, words->left.spent, spent),
                    amount(words->unit, words->left.limit, limit));
-    append_remedy(words, gateway);
+    pawl_words_remedy(words, gateway);
 }
 
 /* The question stands: its answer lifts the latch, whenever it comes. */
@@ -344,7 +343,7 @@ void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gatew
     pawl_words_set(words, "pawl: budget spent: %s of %s used, and more was denied",
                    bare_amount(words->unit, words->left.spent, spent),
                    amount(words->unit, words->left.limit, limit));
-    append_remedy(words, gateway);
+    pawl_words_remedy(words, gateway);
 }
 
 /* --- Limits across runs --------------------------------------------------------------------- */

@@ -150,6 +150,17 @@ def no_yes_from_inside(world):
         assert limit["limit"] == 20 * shared.USD, limit
 
 
+def hook_says_how_it_goes_on(world):
+    """A tool call beyond the cap that only a hook has seen is told with the command that helps."""
+    asked = json.dumps({"hook_event_name": "PreToolUse", "tool_name": "Bash",
+                        "tool_input": {"command": "ls"}})
+    ask = f"echo '{asked}' | '{world.pawl}' hook claude --data-dir '{world.data}'"
+    status, stdout, _ = world.run(["--max-tool-calls", "1"], ["sh", "-c", f"{ask}; {ask}"])
+    run = world.runs()[0]["run"]
+    assert status == 124 and "Bash would be one more" in stdout, stdout
+    assert f"to go on: pawl run --resume {run} --add-tool-calls " in stdout, stdout
+
+
 def tests(world):
     yield "requests that are wrong are told how", mistakes
     yield "pawl stop ends everything and waits for it", stop
@@ -157,3 +168,4 @@ def tests(world):
     yield "pawl stop of what does not run", nobody_there
     yield "no yes from inside of a run", no_yes_from_inside
     yield "how good estimates were is told by run and history", estimates
+    yield "a hook's refusal says how it goes on", hook_says_how_it_goes_on
