@@ -129,6 +129,17 @@ struct pawl_slice pawl_slice_cut(struct pawl_slice *rest, char byte)
     return pawl_slice_sub(whole, 0, at);
 }
 
+struct pawl_slice pawl_slice_cut_last(struct pawl_slice *rest, char byte)
+{
+    struct pawl_slice whole = *rest;
+    size_t at = whole.bytes;
+    while (at > 0 && whole.data[at - 1] != byte) {
+        at--;
+    }
+    *rest = pawl_slice_sub(whole, 0, at > 0 ? at - 1 : 0);
+    return pawl_slice_sub(whole, at, SIZE_MAX);
+}
+
 bool pawl_slice_copy_str(struct pawl_slice slice, char *out, size_t out_bytes)
 {
     if (out_bytes == 0) {

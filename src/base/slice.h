@@ -55,6 +55,9 @@ struct pawl_slice pawl_slice_trim(struct pawl_slice slice);
 /* Cuts *rest at the first `byte`: returns what is before it and leaves what is after.
  * Without one, returns everything and leaves *rest empty. */
 struct pawl_slice pawl_slice_cut(struct pawl_slice *rest, char byte);
+/* The same from behind: returns what is after the last `byte` and leaves in *rest what is before.
+ */
+struct pawl_slice pawl_slice_cut_last(struct pawl_slice *rest, char byte);
 /* Copies into out[out_bytes] with a NUL, cutting what does not fit; true if all fitted. With
  * out_bytes 0 nothing is written, and that is false. */
 bool pawl_slice_copy_str(struct pawl_slice slice, char *out, size_t out_bytes);

@@ -124,6 +124,20 @@ static void cut_walks_a_list(void **state)
     assert_slice(pawl_slice_cut(&rest, ','), "");
 }
 
+static void cut_last_walks_a_path_up(void **state)
+{
+    (void)state;
+    struct pawl_slice rest = PAWL_SLICE("/a/bc/");
+    assert_slice(pawl_slice_cut_last(&rest, '/'), "");
+    assert_slice(pawl_slice_cut_last(&rest, '/'), "bc");
+    assert_slice(pawl_slice_cut_last(&rest, '/'), "a");
+    assert_slice(rest, "");
+    rest = PAWL_SLICE("whole");
+    assert_slice(pawl_slice_cut_last(&rest, '/'), "whole");
+    assert_true(pawl_slice_empty(rest));
+    assert_slice(pawl_slice_cut_last(&rest, '/'), "");
+}
+
 static void copy_str_terminates_and_tells_when_it_cut(void **state)
 {
     (void)state;
@@ -174,6 +188,7 @@ int main(void)
         cmocka_unit_test(sub_is_clamped_to_what_is_there),
         cmocka_unit_test(trim_takes_blanks_from_both_ends_only),
         cmocka_unit_test(cut_walks_a_list),
+        cmocka_unit_test(cut_last_walks_a_path_up),
         cmocka_unit_test(copy_str_terminates_and_tells_when_it_cut),
         cmocka_unit_test(to_u64_takes_digits_only_and_refuses_overflow),
     };
