@@ -13,6 +13,7 @@
 #include "run/agents.h"
 #include "run/datadir.h"
 #include "run/environ.h"
+#include "run/wrap.h"
 
 enum { OPTION_JSON = 1, OPTION_DATA_DIR };
 
@@ -74,11 +75,19 @@ static void print_item(const struct pawl_agent_item *item)
     }
 }
 
-static void print_plan(enum pawl_agent agent,
+static void print_plan(const struct page *page,
+                       enum pawl_agent agent,
                        const struct pawl_agent_plan *plan,
                        const struct pawl_errmsg *refused)
 {
+    char program[PAWL_PATH_BYTES];
     printf("%s (%s)\n", pawl_agent_name(agent), pawl_agent_title(agent));
+    if (pawl_wrap_program(agent, pawl_environ_get, program)) {
+        printf("  started by a script it gets the same: as %s/" PAWL_WRAP_DIR "/%s, before %s\n",
+               page->run_dir, pawl_agent_name(agent), program);
+    } else if (agent != PAWL_AGENT_NONE) {
+        printf("  not on PATH: a script that starts it by its path goes past pawl\n");
+    }
     if (refused != NULL) {
         printf("  refused: %s\n", refused->text);
         return;
@@ -113,7 +122,27 @@ static void json_item(struct pawl_json_writer *json, const struct pawl_agent_ite
     pawl_json_object_end(json);
 }
 
-static void json_plan(enum pawl_agent agent,
+/* What a script's start of it meets; null: it is not on PATH. */
+static void
+json_wrapper(const struct page *page, enum pawl_agent agent, struct pawl_json_writer *json)
+{
+    char program[PAWL_PATH_BYTES];
+    char path[sizeof(page->run_dir) + 32];
+    pawl_json_key(json, "wrapper");
+    if (!pawl_wrap_program(agent, pawl_environ_get, program)) {
+        pawl_json_put_null(json);
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s/" PAWL_WRAP_DIR "/%s", page->run_dir,
+                   pawl_agent_name(agent));
+    pawl_json_object_begin(json);
+    pawl_json_member_str(json, "path", path);
+    pawl_json_member_str(json, "program", program);
+    pawl_json_object_end(json);
+}
+
+static void json_plan(const struct page *page,
+                      enum pawl_agent agent,
                       const struct pawl_agent_plan *plan,
                       const struct pawl_errmsg *refused)
 {
@@ -130,6 +159,9 @@ static void json_plan(enum pawl_agent agent,
     pawl_json_member_bool(&json, "hooks", plan->hooks);
     if (plan->no_hooks != NULL) {
         pawl_json_member_str(&json, "no_hooks", plan->no_hooks);
+    }
+    if (agent != PAWL_AGENT_NONE) {
+        json_wrapper(page, agent, &json);
     }
     pawl_json_key(&json, "items");
     pawl_json_array_begin(&json);
@@ -155,9 +187,9 @@ static void show(const struct page *page,
                  const struct pawl_errmsg *refused)
 {
     if (page->json) {
-        json_plan(agent, plan, refused);
+        json_plan(page, agent, plan, refused);
     } else {
-        print_plan(agent, plan, refused);
+        print_plan(page, agent, plan, refused);
     }
 }
 
@@ -170,16 +202,21 @@ static void show_any(const struct page *page)
     pawl_buf_init(&settings, SETTINGS_BYTES_MAX);
     pawl_environ_settings(pawl_environ_get, &gateway, &settings);
     size_t at = 0;
+    size_t common = settings.bytes;
+    pawl_wrap_settings(page->run_dir, pawl_environ_get, &settings);
     while (at < settings.bytes && plan.item_count < PAWL_AGENT_ITEMS_MAX) {
         char *name = settings.data + at;
         char *value = strchr(name, '=');
+        const char *why = at == 0        ? "every command gets these"
+                          : at == common ? "what gives the agents that a script starts the same"
+                                         : NULL;
         at += strlen(name) + 1;
         *value = '\0';
         plan.items[plan.item_count++] = (struct pawl_agent_item){
             .kind = PAWL_AGENT_ENV,
             .name = name,
             .value = value + 1,
-            .why = plan.item_count == 0 ? "every command gets these" : NULL,
+            .why = why,
         };
     }
     show(page, PAWL_AGENT_NONE, &plan, NULL);
@@ -252,8 +289,9 @@ const struct pawl_cli_command pawl_cli_command_agents = {
         "Shows for AGENT (claude, codex, gemini; none: any other), or for all of them, the "
         "variables,\n"
         "arguments and files that 'pawl run' would give it here so that no model call goes past\n"
-        "the gateway, with the reason for each. An agent whose calls would be paid elsewhere\n"
-        "(CLAUDE_CODE_USE_BEDROCK, a login with ChatGPT) is shown as refused.",
+        "the gateway, with the reason for each, and whether one that a script starts by its name\n"
+        "gets the same. An agent whose calls would be paid elsewhere (CLAUDE_CODE_USE_BEDROCK) is\n"
+        "shown as refused.",
     .examples = "  pawl agents claude\n"
                 "  pawl agents --json | jq -r '.agent + \": \" + (.refused // \"fine\")'",
     .options = options,

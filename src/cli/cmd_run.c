@@ -37,7 +37,7 @@ static const struct pawl_cli_option options[] = {
     PAWL_CLI_ADD_OPTIONS(OPTION_ADD_FIRST),
     {OPTION_MODEL, 'm', "model", "MODEL", "the model that the agent will use, for the estimates"},
     {OPTION_AGENT, 0, "agent", "AGENT",
-     "claude, codex, gemini or none, where the command hides it"},
+     "the agent that the command hides: claude, codex, gemini; or none"},
     {OPTION_NAME, 'n', "name", "NAME", "a name to find the run by: pawl show NAME"},
     {OPTION_BILLING, 0, "billing", "BILLING",
      "api (by the call) or plan (a subscription), else as the credential looks"},

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * main.c: `pawl COMMAND …`. It finds the command and hands over; whoever mistyped it is told the
- * nearest one there is.
+ * nearest one there is. Under an agent's name in a run's directory it is that agent's wrapper.
  */
 #include <string.h>
 
 #include "cli/cli.h"
+#include "run/wrap.h"
 
 static int unknown_command(const char *name)
 {
@@ -39,6 +40,10 @@ static int misplaced_option(const char *name)
 
 int main(int argc, char **argv)
 {
+    int wrapped = PAWL_EXIT_OK;
+    if (pawl_wrap_enter(argv, &wrapped)) {
+        return wrapped;
+    }
     if (argc < 2) {
         pawl_cli_print_help(stderr);
         return PAWL_EXIT_USAGE;

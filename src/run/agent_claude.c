@@ -214,9 +214,10 @@ static void put_status_line(const struct pawl_agent_request *request,
     pawl_json_object_end(writer);
 }
 
-static void put_settings(const struct pawl_agent_request *request,
-                         struct pawl_agent_plan *plan,
-                         const struct pawl_json *given)
+/* Returns the path of the file. */
+static const char *put_settings(const struct pawl_agent_request *request,
+                                struct pawl_agent_plan *plan,
+                                const struct pawl_json *given)
 {
     static const char *const ours[] = {"env", "hooks", NULL};
     struct pawl_buf text;
@@ -234,10 +235,13 @@ static void put_settings(const struct pawl_agent_request *request,
     }
     pawl_json_object_end(&writer);
     plan->full = plan->full || text.overflowed;
-    pawl_agent_file(plan, PAWL_AGENT_CLAUDE_FILE, pawl_buf_slice(&text),
+    const char *name =
+        pawl_agent_file_name(request, plan, PAWL_AGENT_CLAUDE_FILE, ".json", pawl_buf_slice(&text));
+    pawl_agent_file(plan, name, pawl_buf_slice(&text),
                     "settings that come before the user's, the project's and the local ones: the "
                     "gateway's address, no other provider, a hook that asks before each tool call");
     pawl_buf_free(&text);
+    return pawl_agent_text(plan, "%s/%s", request->run_dir, name);
 }
 
 static bool skips_hooks(const struct pawl_agent_request *request)
@@ -253,8 +257,12 @@ pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
     struct pawl_json json;
     struct pawl_agent_option option = {.at = 0};
     bool given = pawl_agent_find_option(request, "--settings", &option);
+    bool done =
+        given && pawl_agent_is_given(option.value, request->run_dir, PAWL_AGENT_CLAUDE_FILE);
     pawl_err err = refuse_ways_out(request, msg);
-    if (pawl_ok(err) && given) {
+    plan->hooks = !skips_hooks(request);
+    plan->no_hooks = plan->hooks ? NULL : "it is asked to skip hooks (--bare)";
+    if (pawl_ok(err) && given && !done) {
         err = read_given(&option, plan, &json, msg);
     }
     if (pawl_failed(err)) {
@@ -262,9 +270,11 @@ pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
     }
     pawl_agent_env_default(plan, request, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1",
                            "no side traffic past the gateway");
+    if (done) {
+        return PAWL_OK;
+    }
     note_settings(request, plan);
-    put_settings(request, plan, given ? &json : NULL);
-    const char *path = pawl_agent_text(plan, "%s/%s", request->run_dir, PAWL_AGENT_CLAUDE_FILE);
+    const char *path = put_settings(request, plan, given ? &json : NULL);
     if (!given) {
         pawl_agent_argument(plan, request->command.first, "--settings", "names that file");
         pawl_agent_argument(plan, request->command.first, path, NULL);
@@ -274,7 +284,5 @@ pawl_err pawl_agent_plan_claude(const struct pawl_agent_request *request,
     } else {
         pawl_agent_replace(plan, option.at, path, "in the place of yours, which is in it");
     }
-    plan->hooks = !skips_hooks(request);
-    plan->no_hooks = plan->hooks ? NULL : "it is asked to skip hooks (--bare)";
     return PAWL_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent_clean.c: what was put into an agent is taken away again: by the run at its end, which has
- * the plan; and for a run that was killed by whoever settles it, who knows only where such things
- * lie.
+ * agent_clean.c: what was put into a run's agents is taken away again, at its end by the run, and
+ * after a kill by whoever settles it. Neither knows what a script has started in it, so things are
+ * found by where they lie and how their names begin.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -12,6 +12,9 @@
 
 #include "run/agents_priv.h"
 #include "run/datadir.h"
+#include "run/wrap.h"
+
+enum { LONG_PATH_BYTES = PAWL_PATH_BYTES + 256 };
 
 bool pawl_agent_item_path(const char *run_dir, const char *name, char out[static PAWL_PATH_BYTES])
 {
@@ -20,20 +23,30 @@ bool pawl_agent_item_path(const char *run_dir, const char *name, char out[static
     return bytes > 0 && bytes < PAWL_PATH_BYTES;
 }
 
-/* A directory, and the one that it stands for. */
-struct pair {
-    char here[PAWL_PATH_BYTES];
-    char there[PAWL_PATH_BYTES];
+/* A directory that is cleaned, and the one that it stands for. */
+struct cleaning {
+    const char *dir;
+    const char *real; /* NULL: what is left in it stays */
+    bool killed;
 };
 
-static bool cut_name(char *path)
+static bool begins(const char *name, const char *with)
 {
-    char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path) {
-        return false;
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* Links and settings are pawl's, with what a start that was killed may have left of them. */
+static void unlink_given(void *arg, const char *name)
+{
+    const struct cleaning *cleaning = arg;
+    char path[LONG_PATH_BYTES];
+    struct stat found;
+    (void)snprintf(path, sizeof(path), "%s/%s", cleaning->dir, name);
+    bool is_link = lstat(path, &found) == 0 && S_ISLNK(found.st_mode);
+    if (is_link || begins(name, PAWL_AGENT_CLAUDE_FILE) || begins(name, PAWL_AGENT_GEMINI_FILE) ||
+        begins(name, "settings.json")) {
+        (void)unlink(path);
     }
-    *slash = '\0';
-    return true;
 }
 
 /* What the agent made, or put in the place of a link as programs do that write a file anew,
@@ -41,105 +54,52 @@ static bool cut_name(char *path)
  * directory. */
 static void take_along(void *arg, const char *name)
 {
-    const struct pair *pair = arg;
-    char from[PAWL_PATH_BYTES + 256];
-    char to[PAWL_PATH_BYTES + 256];
-    struct stat found;
-    (void)snprintf(from, sizeof(from), "%s/%s", pair->here, name);
-    (void)snprintf(to, sizeof(to), "%s/%s", pair->there, name);
-    if (lstat(from, &found) == 0 && !S_ISLNK(found.st_mode)) {
-        (void)rename(from, to);
+    const struct cleaning *cleaning = arg;
+    char from[LONG_PATH_BYTES];
+    char to[LONG_PATH_BYTES];
+    (void)snprintf(from, sizeof(from), "%s/%s", cleaning->dir, name);
+    (void)snprintf(to, sizeof(to), "%s/%s", cleaning->real, name);
+    (void)rename(from, to);
+}
+
+static void empty(struct cleaning cleaning)
+{
+    pawl_agent_each_entry(cleaning.dir, unlink_given, &cleaning);
+    if (cleaning.real != NULL && !cleaning.killed) {
+        (void)mkdir(cleaning.real, S_IRWXU);
+        pawl_agent_each_entry(cleaning.dir, take_along, &cleaning);
     }
 }
 
-static void unlink_items(const struct pawl_agent_plan *plan,
-                         const char *run_dir,
-                         enum pawl_agent_item_kind kind)
+static void clean_home(void *arg, const char *name)
 {
-    char path[PAWL_PATH_BYTES];
-    for (size_t i = 0; i < plan->item_count; i++) {
-        const struct pawl_agent_item *item = &plan->items[i];
-        struct stat found;
-        if (item->kind == kind && pawl_agent_item_path(run_dir, item->name, path) &&
-            lstat(path, &found) == 0 && (kind != PAWL_AGENT_LINK || S_ISLNK(found.st_mode))) {
-            (void)unlink(path);
-        }
+    const struct cleaning *run = arg;
+    char real[PAWL_PATH_BYTES];
+    char link[LONG_PATH_BYTES + sizeof("/" PAWL_AGENT_GEMINI_REAL)];
+    char overlay[LONG_PATH_BYTES + sizeof("/" PAWL_AGENT_GEMINI_OVERLAY)];
+    char home[LONG_PATH_BYTES];
+    if (!begins(name, PAWL_AGENT_GEMINI_HOME)) {
+        return;
     }
+    (void)snprintf(home, sizeof(home), "%s/%s", run->dir, name);
+    (void)snprintf(link, sizeof(link), "%s/" PAWL_AGENT_GEMINI_REAL, home);
+    (void)snprintf(overlay, sizeof(overlay), "%s/" PAWL_AGENT_GEMINI_OVERLAY, home);
+    ssize_t bytes = readlink(link, real, sizeof(real) - 1);
+    real[bytes > 0 ? bytes : 0] = '\0';
+    empty((struct cleaning){overlay, bytes > 0 ? real : NULL, run->killed});
+    (void)unlink(link);
+    /* A directory that is not empty stays, and so do those above it. */
+    (void)(rmdir(overlay) == 0 && rmdir(home) == 0);
 }
 
-static void remove_parents(const struct pawl_agent_plan *plan, const char *run_dir)
+void pawl_agent_clean(const char *run_dir, const char *run_id, bool killed)
 {
-    char path[PAWL_PATH_BYTES];
-    for (size_t i = plan->item_count; i > 0; i--) {
-        const struct pawl_agent_item *item = &plan->items[i - 1];
-        if (item->kind != PAWL_AGENT_FILE && item->kind != PAWL_AGENT_LINK) {
-            continue;
-        }
-        /* A directory that is not empty stays, and so do those above it. */
-        bool going = pawl_agent_item_path(run_dir, item->name, path);
-        while (going && cut_name(path) && strcmp(path, run_dir) != 0) {
-            going = rmdir(path) == 0;
-        }
-    }
-}
-
-void pawl_agent_clean(const struct pawl_agent_plan *plan, const char *run_dir)
-{
-    unlink_items(plan, run_dir, PAWL_AGENT_FILE);
-    unlink_items(plan, run_dir, PAWL_AGENT_LINK);
-    for (size_t i = 0; i < plan->item_count; i++) {
-        struct pair pair;
-        const struct pawl_agent_item *item = &plan->items[i];
-        if (item->kind == PAWL_AGENT_OVERLAY &&
-            pawl_agent_item_path(run_dir, item->name, pair.here) &&
-            pawl_agent_item_path(run_dir, item->value, pair.there)) {
-            (void)mkdir(pair.there, S_IRWXU);
-            pawl_agent_each_entry(pair.here, take_along, &pair);
-        }
-    }
-    remove_parents(plan, run_dir);
-}
-
-/* --- After a kill ---------------------------------------------------------------------------- */
-
-static void unlink_link(void *arg, const char *name)
-{
-    char path[PAWL_PATH_BYTES + 256];
-    struct stat found;
-    (void)snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
-    if (lstat(path, &found) == 0 && S_ISLNK(found.st_mode)) {
-        (void)unlink(path);
-    }
-}
-
-/* What else is in it stays, and then so does the directory. */
-static void empty(const char *dir)
-{
-    static const char *const files[] = {PAWL_AGENT_CLAUDE_FILE, PAWL_AGENT_GEMINI_FILE,
-                                        "settings.json"};
-    char path[PAWL_PATH_BYTES + 256];
-    union {
-        const char *from;
-        void *to;
-    } arg = {.from = dir};
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(files); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    pawl_agent_each_entry(dir, unlink_link, arg.to);
-}
-
-void pawl_agent_clean_killed(const char *run_dir, const char *run_id)
-{
-    char path[PAWL_PATH_BYTES + 256];
-    empty(run_dir);
-    (void)snprintf(path, sizeof(path), "%s/" PAWL_AGENT_GEMINI_OVERLAY, run_dir);
-    empty(path);
-    (void)rmdir(path);
-    (void)cut_name(path);
-    (void)rmdir(path);
-    (void)snprintf(path, sizeof(path), PAWL_AGENT_ROOTS_DIR "/%s", run_id);
-    empty(path);
-    (void)rmdir(path);
-    (void)rmdir(PAWL_AGENT_ROOTS_DIR);
+    char roots[PAWL_PATH_BYTES];
+    struct cleaning run = {.dir = run_dir, .killed = killed};
+    pawl_wrap_clean(run_dir);
+    empty(run);
+    pawl_agent_each_entry(run_dir, clean_home, &run);
+    (void)snprintf(roots, sizeof(roots), PAWL_AGENT_ROOTS_DIR "/%s", run_id);
+    empty((struct cleaning){.dir = roots, .killed = killed});
+    (void)(rmdir(roots) == 0 && rmdir(PAWL_AGENT_ROOTS_DIR) == 0);
 }

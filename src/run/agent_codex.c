@@ -93,6 +93,13 @@ static pawl_err refuse_ways_out(const struct pawl_agent_request *request, struct
     return PAWL_OK;
 }
 
+/* Two commands call no model and take what stands behind them for words of their own. */
+static bool calls_no_model(const struct pawl_agent_request *request)
+{
+    const char *first = request->argv[request->command.first];
+    return first != NULL && (strcmp(first, "help") == 0 || strcmp(first, "sandbox") == 0);
+}
+
 /* --- The provider ---------------------------------------------------------------------------- */
 
 static bool is_set(const struct pawl_agent_request *request, const char *name)
@@ -129,15 +136,34 @@ static struct payer payer_of(const struct pawl_agent_request *request, struct pa
     return payer;
 }
 
+/* The value of the last -c or --config whose value begins so; NULL: there is none. */
+static const char *last_config(const struct pawl_agent_request *request, const char *begins)
+{
+    const char *found = NULL;
+    size_t end = pawl_agent_options_end(request);
+    for (size_t i = request->command.first; i < end; i++) {
+        const char *argument = request->argv[i];
+        const char *value = NULL;
+        if (strncmp(argument, "--config=", 9) == 0) {
+            value = argument + 9;
+        } else if (strcmp(argument, "-c") == 0 || strcmp(argument, "--config") == 0) {
+            value = request->argv[i + 1];
+        } else if (strncmp(argument, "-c", 2) == 0) {
+            value = argument + (argument[2] == '=' ? 3 : 2);
+        }
+        if (value != NULL && strncmp(value, begins, strlen(begins)) == 0) {
+            found = value;
+        }
+    }
+    return found;
+}
+
 static void
 put_provider(const struct pawl_agent_request *request, struct pawl_agent_plan *plan, size_t at)
 {
     struct pawl_buf value;
     struct payer payer = payer_of(request, plan);
     pawl_buf_init(&value, VALUE_BYTES_MAX);
-    pawl_buf_append_str(&value, "model_provider=pawl");
-    append_c(plan, at, &value,
-             "a provider of pawl's own, whatever config.toml and profiles choose");
     /* Other users may read the command line, so the secret goes by a header. */
     const char *secret = strrchr(request->address, '/') + 1;
     int host_bytes = (int)(secret - request->address);
@@ -152,7 +178,13 @@ put_provider(const struct pawl_agent_request *request, struct pawl_agent_plan *p
         pawl_buf_append_str(&value, "requires_openai_auth=true}");
     }
     pawl_agent_env(plan, KEY_VARIABLE, secret, "the gateway's secret, which it sends by a header");
-    append_c(plan, at, &value, payer.why);
+    const char *last = last_config(request, "model_provider");
+    if (last == NULL || strcmp(last, pawl_buf_cstr(&value)) != 0) {
+        pawl_agent_argument(plan, at, "-c",
+                            "a provider of pawl's own, whatever config.toml and profiles choose");
+        pawl_agent_argument(plan, at, "model_provider=pawl", NULL);
+        append_c(plan, at, &value, payer.why);
+    }
     pawl_buf_free(&value);
 }
 
@@ -240,15 +272,25 @@ static void find_chatgpt(struct pawl_agent_plan *plan, struct pawl_slice config)
     plan->chatgpt_url = pawl_agent_text(plan, "%.*s/codex", (int)url.bytes, url.data);
 }
 
+/* Whether pawl's hook stands among the arguments already: an earlier start in the run has put it
+ * there, and a script has passed its arguments on. */
+static bool has_hook(const struct pawl_agent_request *request, struct pawl_agent_plan *plan)
+{
+    const char *last = last_config(request, "hooks.PreToolUse=");
+    return last != NULL && strstr(last, pawl_agent_hook_command(request, plan)) != NULL;
+}
+
 /* Why the user's own arguments or settings leave no room for pawl's hook; NULL: they do. */
-static const char *why_no_hooks(const struct pawl_agent_request *request, struct pawl_slice config)
+static const char *
+why_no_hooks(const struct pawl_agent_request *request, struct pawl_slice config, bool hook_given)
 {
     size_t end = pawl_agent_options_end(request);
     for (size_t i = request->command.first; i + 1 < end; i++) {
         const char *argument = request->argv[i];
         bool is_config = strcmp(argument, "-c") == 0 || strcmp(argument, "--config") == 0;
-        if ((is_config && names_hooks(request->argv[i + 1])) ||
-            (strncmp(argument, "--config=", 9) == 0 && names_hooks(argument + 9))) {
+        bool names = (is_config && names_hooks(request->argv[i + 1])) ||
+                     (strncmp(argument, "--config=", 9) == 0 && names_hooks(argument + 9));
+        if (names && !hook_given) {
             return "the command sets hooks of its own (-c hooks…)";
         }
         if (strcmp(argument, "--disable") == 0 && strstr(request->argv[i + 1], "hooks") != NULL) {
@@ -350,13 +392,18 @@ pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
     if (pawl_failed(err)) {
         return err;
     }
+    if (calls_no_model(request)) {
+        plan->hooks = true;
+        return PAWL_OK;
+    }
     put_provider(request, plan, at);
     struct pawl_slice config = read_config(request, plan);
     note_provider(plan, config);
     find_chatgpt(plan, config);
-    plan->no_hooks = why_no_hooks(request, config);
+    bool hook_given = has_hook(request, plan);
+    plan->no_hooks = why_no_hooks(request, config, hook_given);
     plan->hooks = plan->no_hooks == NULL;
-    if (plan->hooks) {
+    if (plan->hooks && !hook_given) {
         put_hooks(request, plan, at);
     }
     return PAWL_OK;

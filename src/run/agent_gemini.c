@@ -198,7 +198,12 @@ static pawl_err plan_system(const struct pawl_agent_request *request,
 {
     const char *given = value_or(request, system_variable, system_path);
     const char *given_dir = directory_of(plan, given);
-    const char *path = pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_FILE, dir);
+    if (pawl_agent_is_given(given, dir, PAWL_AGENT_GEMINI_FILE)) {
+        return PAWL_OK;
+    }
+    const char *name =
+        pawl_agent_file_name(request, plan, PAWL_AGENT_GEMINI_FILE, ".json", pawl_slice_str(given));
+    const char *path = pawl_agent_text(plan, "%s/%s", dir, name);
     const char *policies = pawl_agent_text(plan, "%s/policies", given_dir);
     pawl_err err = put_settings(request, plan, given, path, msg);
     if (pawl_failed(err)) {
@@ -222,6 +227,7 @@ static pawl_err plan_system(const struct pawl_agent_request *request,
 struct linking {
     struct pawl_agent_plan *plan;
     const char *dir;
+    const char *overlay;
 };
 
 static void link_entry(void *arg, const char *name)
@@ -229,7 +235,7 @@ static void link_entry(void *arg, const char *name)
     struct linking *linking = arg;
     if (strcmp(name, "settings.json") != 0) {
         pawl_agent_link(linking->plan,
-                        pawl_agent_text(linking->plan, PAWL_AGENT_GEMINI_OVERLAY "/%s", name),
+                        pawl_agent_text(linking->plan, "%s/%s", linking->overlay, name),
                         pawl_agent_text(linking->plan, "%s/%s", linking->dir, name), NULL);
     }
 }
@@ -239,23 +245,28 @@ static pawl_err plan_home(const struct pawl_agent_request *request,
                           struct pawl_errmsg *msg)
 {
     const char *home = value_or(request, "GEMINI_CLI_HOME", value_or(request, "HOME", "/"));
-    struct linking linking = {plan, pawl_agent_text(plan, "%s/.gemini", home)};
+    struct linking linking = {.plan = plan, .dir = pawl_agent_text(plan, "%s/.gemini", home)};
+    const char *ours = pawl_agent_file_name(request, plan, PAWL_AGENT_GEMINI_HOME, "",
+                                            pawl_slice_str(linking.dir));
+    linking.overlay = pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_OVERLAY, ours);
     pawl_err err = refuse_other_login(plan, value_or(request, system_variable, system_path), msg);
     if (pawl_ok(err) && strcmp(request->cwd, home) != 0) {
         err = refuse_other_login(
             plan, pawl_agent_text(plan, "%s/.gemini/settings.json", request->cwd), msg);
     }
-    if (pawl_ok(err)) {
-        err = put_settings(request, plan, pawl_agent_text(plan, "%s/settings.json", linking.dir),
-                           PAWL_AGENT_GEMINI_OVERLAY "/settings.json", msg);
+    if (pawl_failed(err) || pawl_agent_is_given(home, request->run_dir, PAWL_AGENT_GEMINI_HOME)) {
+        return err;
     }
+    err = put_settings(request, plan, pawl_agent_text(plan, "%s/settings.json", linking.dir),
+                       pawl_agent_text(plan, "%s/settings.json", linking.overlay), msg);
     if (pawl_failed(err)) {
         return err;
     }
-    pawl_agent_env(plan, "GEMINI_CLI_HOME",
-                   pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_HOME, request->run_dir),
+    pawl_agent_env(plan, "GEMINI_CLI_HOME", pawl_agent_text(plan, "%s/%s", request->run_dir, ours),
                    "where it looks for ~/.gemini");
-    pawl_agent_overlay(plan, PAWL_AGENT_GEMINI_OVERLAY, linking.dir,
+    pawl_agent_link(plan, pawl_agent_text(plan, "%s/" PAWL_AGENT_GEMINI_REAL, ours), linking.dir,
+                    "the directory for which the one there stands");
+    pawl_agent_overlay(plan, linking.overlay, linking.dir,
                        "everything else in ~/.gemini, by links; what is made there comes back");
     pawl_agent_each_entry(linking.dir, link_entry, &linking);
     return PAWL_OK;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/fingerprint.h"
 #include "run/agents_priv.h"
 #include "run/datadir.h"
 
@@ -139,8 +141,27 @@ const char *pawl_agent_text(struct pawl_agent_plan *plan, const char *format, ..
     return keep_str(plan, text);
 }
 
-/* In single quotes, where a shell would see more in it than a word. */
-static void put_word(struct pawl_buf *out, const char *word)
+const char *pawl_agent_file_name(const struct pawl_agent_request *request,
+                                 struct pawl_agent_plan *plan,
+                                 const char *stem,
+                                 const char *ending,
+                                 struct pawl_slice key)
+{
+    /* Whoever could make two files of one name is the user whose files they are. */
+    static const struct pawl_fingerprint_key plain = {{1, 2, 3, 4}};
+    return request->wrapped ? pawl_agent_text(plan, "%s-%016" PRIx64 "%s", stem,
+                                              pawl_fingerprint(&plain, 0, key), ending)
+                            : pawl_agent_text(plan, "%s%s", stem, ending);
+}
+
+bool pawl_agent_is_given(const char *path, const char *dir, const char *stem)
+{
+    size_t bytes = strlen(dir);
+    return strncmp(path, dir, bytes) == 0 && path[bytes] == '/' &&
+           strncmp(path + bytes + 1, stem, strlen(stem)) == 0;
+}
+
+void pawl_agent_put_word(struct pawl_buf *out, const char *word)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
@@ -168,7 +189,7 @@ shell_command(struct pawl_agent_plan *plan, const char *const *words, size_t wor
         if (i > 0) {
             pawl_buf_append_byte(&command, ' ');
         }
-        put_word(&command, words[i]);
+        pawl_agent_put_word(&command, words[i]);
     }
     plan->full = plan->full || command.overflowed;
     const char *kept = keep(plan, pawl_buf_slice(&command));
@@ -282,15 +303,55 @@ static bool make_parents(const char *run_dir, char *path)
     return true;
 }
 
+/* Whether the file has this in it already: an agent in a sandbox of another one may read, but not
+ * write there. */
+static bool has_content(const char *path, const char *content)
+{
+    enum { PART_BYTES = 4096 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    size_t bytes = strlen(content);
+    size_t at = 0;
+    bool same = fd >= 0;
+    for (ssize_t got = 1; same && got > 0; at += got > 0 ? (size_t)got : 0) {
+        char part[PART_BYTES];
+        got = read(fd, part, sizeof(part));
+        same =
+            got >= 0 && (size_t)got <= bytes - at && memcmp(part, content + at, (size_t)got) == 0;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return same && at == bytes;
+}
+
+/* Whole or not at all: another start in the same run may read it meanwhile. */
 static bool write_file(const char *path, const char *content)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    char fresh[PAWL_PATH_BYTES + 32];
+    if (has_content(path, content)) {
+        return true;
+    }
+    (void)snprintf(fresh, sizeof(fresh), "%s.%ld", path, (long)getpid());
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         return false;
     }
     size_t bytes = strlen(content);
+    errno = ENOSPC; /* What a write that is cut short does not say. */
     bool written = write(fd, content, bytes) == (ssize_t)bytes;
-    return close(fd) == 0 && written;
+    written = close(fd) == 0 && written && rename(fresh, path) == 0;
+    if (!written) {
+        int error_number = errno;
+        (void)unlink(fresh);
+        errno = error_number;
+    }
+    return written;
+}
+
+/* Where an earlier start has made it, the agent may have put a file of its own in its place. */
+static bool make_link(const char *path, const char *target)
+{
+    return symlink(target, path) == 0 || errno == EEXIST;
 }
 
 static pawl_err
@@ -299,7 +360,7 @@ make_file(const struct pawl_agent_item *item, const char *run_dir, struct pawl_e
     char path[PAWL_PATH_BYTES];
     bool made = pawl_agent_item_path(run_dir, item->name, path) && make_parents(run_dir, path) &&
                 (item->kind == PAWL_AGENT_FILE ? write_file(path, item->value)
-                                               : symlink(item->value, path) == 0);
+                                               : make_link(path, item->value));
     if (!made) {
         pawl_errmsg_set(msg, "cannot write %.300s: %s", path, strerror(errno));
         return pawl_err_from_errno(errno != 0 ? errno : EIO);

@@ -4,7 +4,7 @@
  *
  * A command names its agent in four ways: by its program, through a program that starts another
  * one (env, nice), through an interpreter with the agent's script, through a runner of packages.
- * Who hides it any deeper, in a script of his own, has --agent, or lives with the variables.
+ * Who hides it any deeper, in a script of his own, meets its wrapper there (wrap.h).
  */
 #include "run/agents.h"
 
@@ -65,6 +65,20 @@ pawl_err pawl_agent_make_plan(const struct pawl_agent_request *request,
         err = PAWL_ERR(LIMIT);
     }
     return err;
+}
+
+pawl_err pawl_agent_check_hooks(enum pawl_agent agent,
+                                const struct pawl_agent_plan *plan,
+                                struct pawl_errmsg *msg)
+{
+    if (agent != PAWL_AGENT_CODEX || plan->hooks) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg,
+                    "--max-tool-calls cannot be kept: Codex runs tools from scripts, so only its "
+                    "hooks see each of them, and %s",
+                    plan->no_hooks);
+    return PAWL_ERR(UNSUPPORTED);
 }
 
 void pawl_agent_free_plan(struct pawl_agent_plan *plan)

@@ -90,6 +90,9 @@ struct pawl_agent_request {
     const char *data_dir;
     const char *pawl;    /* its own program, for hooks */
     const char *address; /* of the gateway, with the secret: "http://127.0.0.1:1234/<secret>" */
+    /* It is started by a script, perhaps as one of many (wrap.h): files that differ from start to
+     * start have names of their own. */
+    bool wrapped;
 };
 
 /* This program's own path, for pawl_agent_request.pawl: hooks start it again. */
@@ -103,16 +106,22 @@ PAWL_MUST_CHECK pawl_err pawl_agent_make_plan(const struct pawl_agent_request *r
                                               struct pawl_errmsg *msg);
 void pawl_agent_free_plan(struct pawl_agent_plan *plan);
 
-/* Writes the files, and appends to what the keeper takes (keeper.h). */
+/* That its hooks see each tool call, where that is the only way to keep a cap on them that somebody
+ * has set. UNSUPPORTED; the message says why not. */
+PAWL_MUST_CHECK pawl_err pawl_agent_check_hooks(enum pawl_agent agent,
+                                                const struct pawl_agent_plan *plan,
+                                                struct pawl_errmsg *msg);
+
+/* Writes the files, and appends to what the keeper takes (keeper.h). What is there already, of an
+ * earlier start in the same run, is brought up to date. */
 PAWL_MUST_CHECK pawl_err pawl_agent_apply(const struct pawl_agent_plan *plan,
                                           const char *run_dir,
                                           struct pawl_buf *settings,
                                           struct pawl_buf *edits,
                                           struct pawl_errmsg *msg);
-/* Removes the files again. What the agent made in an overlay goes into the directory for which it
- * stands; what cannot be moved there stays with the run. */
-void pawl_agent_clean(const struct pawl_agent_plan *plan, const char *run_dir);
-/* The same for a run that was killed, without its plan: what the agent made stays with the run. */
-void pawl_agent_clean_killed(const char *run_dir, const char *run_id);
+/* Removes what any agent of the run was given. What one made in an overlay goes into the directory
+ * for which that stands; what cannot be moved there stays with the run, and so does all of it
+ * where the run was killed. */
+void pawl_agent_clean(const char *run_dir, const char *run_id, bool killed);
 
 #endif

@@ -9,11 +9,13 @@
 #include "base/json.h"
 #include "run/agents.h"
 
-/* Names of what is put in, by which it is found again after a kill. */
-#define PAWL_AGENT_CLAUDE_FILE    "claude-settings.json"
-#define PAWL_AGENT_GEMINI_FILE    "gemini-settings.json"
-#define PAWL_AGENT_GEMINI_HOME    "gemini-home"
-#define PAWL_AGENT_GEMINI_OVERLAY PAWL_AGENT_GEMINI_HOME "/.gemini"
+/* How the names of what is put in begin, by which it is found again at the run's end. */
+#define PAWL_AGENT_CLAUDE_FILE "claude-settings"
+#define PAWL_AGENT_GEMINI_FILE "gemini-settings"
+#define PAWL_AGENT_GEMINI_HOME "gemini-home"
+/* In such a home: the overlay, and a link to the directory for which it stands. */
+#define PAWL_AGENT_GEMINI_OVERLAY ".gemini"
+#define PAWL_AGENT_GEMINI_REAL    "real"
 /* How long an agent waits for pawl's hook: longer than the hook waits for the run, which may hold a
  * tool call while a person is asked. */
 enum { PAWL_AGENT_HOOK_TIMEOUT_S = PAWL_AGENT_HOOK_ANSWER_MS / 1000 + 5 };
@@ -67,6 +69,20 @@ void pawl_agent_note(struct pawl_agent_plan *plan, const char *format, ...) PAWL
 /* A text that lives as long as the plan. */
 const char *pawl_agent_text(struct pawl_agent_plan *plan, const char *format, ...)
     PAWL_PRINTF(2, 3);
+
+/* The name of something that depends on `key`: "STEM" and `ending`; among the many starts of a
+ * script "STEM-0123456789abcdef", so that equal ones share it and others have their own. */
+const char *pawl_agent_file_name(const struct pawl_agent_request *request,
+                                 struct pawl_agent_plan *plan,
+                                 const char *stem,
+                                 const char *ending,
+                                 struct pawl_slice key);
+/* Whether a path is that of something so named in this directory: it was given by an earlier start
+ * in the same run. */
+bool pawl_agent_is_given(const char *path, const char *dir, const char *stem);
+
+/* A word for a shell: in single quotes, where it would see more in it than a word. */
+void pawl_agent_put_word(struct pawl_buf *out, const char *word);
 
 /* "'/usr/bin/pawl' hook claude --run run_… --data-dir '/…'", for a shell. */
 const char *pawl_agent_hook_command(const struct pawl_agent_request *request,

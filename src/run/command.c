@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * command.c: the search that execvp(3) makes, without the execution. A typing error then costs no
- * run directory and no line in the history.
+ * run directory and no line in the history; and a wrapper finds the program that it stands before.
  */
 #define _GNU_SOURCE
 #include "run/command.h"
@@ -15,8 +15,6 @@
 
 #include "base/slice.h"
 
-enum { PATH_BYTES = 4096 };
-
 static int check_file(const char *path)
 {
     struct stat found;
@@ -29,25 +27,44 @@ static int check_file(const char *path)
     return S_ISREG(found.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
 }
 
-int pawl_command_check(const char *name)
+bool pawl_command_is_wrappers(struct pawl_slice dir)
+{
+    char id[PAWL_RUN_ID_BYTES];
+    return pawl_slice_equal_str(pawl_slice_cut_last(&dir, '/'), "bin") &&
+           pawl_slice_copy_str(pawl_slice_cut_last(&dir, '/'), id, sizeof(id)) &&
+           pawl_run_id_valid(id);
+}
+
+int pawl_command_find(const char *name, const char *path, char ret_program[static PAWL_PATH_BYTES])
 {
     if (strchr(name, '/') != NULL) {
-        return check_file(name);
+        int failed = check_file(name);
+        return failed == 0 &&
+                       !pawl_slice_copy_str(pawl_slice_str(name), ret_program, PAWL_PATH_BYTES)
+                   ? ENAMETOOLONG
+                   : failed;
     }
-    const char *path = getenv("PATH");
-    struct pawl_slice rest = pawl_slice_str(path != NULL ? path : "/bin:/usr/bin");
+    struct pawl_slice rest = pawl_slice_str(path != NULL ? path : PAWL_COMMAND_PATH);
     int error_number = ENOENT;
     for (bool more = name[0] != '\0'; more;) {
         more = pawl_slice_find_byte(rest, ':') != SIZE_MAX;
         struct pawl_slice dir = pawl_slice_cut(&rest, ':');
-        char file[PATH_BYTES];
+        char file[PAWL_PATH_BYTES];
         int bytes = snprintf(file, sizeof(file), "%.*s/%s", dir.bytes > 0 ? (int)dir.bytes : 1,
                              dir.bytes > 0 ? dir.data : ".", name);
-        int found = bytes > 0 && bytes < PATH_BYTES ? check_file(file) : ENOENT;
+        bool fits = bytes > 0 && bytes < PAWL_PATH_BYTES && !pawl_command_is_wrappers(dir);
+        int found = fits ? check_file(file) : ENOENT;
         if (found == 0) {
+            memcpy(ret_program, file, (size_t)bytes + 1);
             return 0;
         }
         error_number = found == EACCES ? found : error_number; /* Directories are passed over. */
     }
     return error_number;
+}
+
+int pawl_command_check(const char *name)
+{
+    char program[PAWL_PATH_BYTES];
+    return pawl_command_find(name, getenv("PATH"), program);
 }

@@ -138,6 +138,13 @@ static bool any_proxy(pawl_environ_get_fn *get)
     return false;
 }
 
+/* What an outer run, or a wrapper's own run, has put there already. */
+static bool ends_with_loopback(const char *value)
+{
+    size_t bytes = strlen(value);
+    return bytes >= strlen(loopback) && strcmp(value + bytes - strlen(loopback), loopback) == 0;
+}
+
 /* Programs read one spelling or the other, so both are set. */
 static void put_proxy_exceptions(pawl_environ_get_fn *get, struct pawl_buf *out)
 {
@@ -147,7 +154,7 @@ static void put_proxy_exceptions(pawl_environ_get_fn *get, struct pawl_buf *out)
         const char *value = own != NULL ? own : other;
         if (value == NULL) {
             put(out, exceptions[i], loopback);
-        } else if (strcmp(value, "*") == 0) {
+        } else if (strcmp(value, "*") == 0 || ends_with_loopback(value)) {
             put(out, exceptions[i], value);
         } else {
             pawl_buf_printf(out, "%s=%s,%s", exceptions[i], value, loopback);

@@ -28,6 +28,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "net/peer.h"
+#include "run/command.h"
 #include "run/keeper.h"
 #include "run/terminal.h"
 #include "run/tree.h"
@@ -78,7 +79,9 @@ struct start {
 };
 
 /* In the agent's process: as pawl was started, plus the settings; and should the keeper be killed
- * together with pawl, when nobody is left to do it, the agent itself still ends. */
+ * together with pawl, when nobody is left to do it, the agent itself still ends. Its program is
+ * looked for before the settings, which put wrappers in front of PATH: its command has been edited
+ * already. */
 PAWL_NORETURN static void
 become_agent(const struct keeper *keeper, const struct start *start, int report_fd)
 {
@@ -87,6 +90,8 @@ become_agent(const struct keeper *keeper, const struct start *start, int report_
     if (getppid() != keeper->self) {
         _exit(EXIT_EXEC_FAILED); /* The keeper was killed before that. */
     }
+    char program[PAWL_PATH_BYTES];
+    int missing = pawl_command_find(keeper->argv[0], getenv("PATH"), program);
     char *end = start->settings + start->settings_bytes;
     for (char *setting = start->settings; setting < end; setting += strlen(setting) + 1) {
         (void)putenv(setting); /* Without a "=" it is taken out. */
@@ -99,8 +104,11 @@ become_agent(const struct keeper *keeper, const struct start *start, int report_
     }
     (void)sigprocmask(SIG_SETMASK, &keeper->signals->mask, NULL);
     errno = ENOMEM;
-    if (argv != NULL) {
-        (void)execvp(argv[0], argv);
+    if (argv != NULL && missing == 0) {
+        (void)execvp(program, argv);
+    }
+    if (argv != NULL && (missing != 0 || errno == EACCES)) {
+        (void)execvp(argv[0], argv); /* Another directory may have one that can be executed. */
     }
     int error_number = errno;
     ssize_t written = write(report_fd, &error_number, sizeof(error_number));

@@ -312,7 +312,7 @@ static pawl_err settle_locked(const struct pawl_datadir *dir,
     bool ended = pawl_rundir_is_ended(run);
     bool behind = !ended || known_op == 0 || known_op < pawl_rundir_ended_op(run);
     if (!ended) {
-        pawl_agent_clean_killed(run->path, run->id);
+        pawl_agent_clean(run->path, run->id, true);
         pawl_copy_remove_left(run->path);
     }
     uint64_t last_op = 0;

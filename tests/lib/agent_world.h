@@ -20,6 +20,7 @@ struct world {
 extern const char *const *agent_user;
 extern const char *agent_home;
 extern bool agent_as_root;
+extern bool agent_wrapped; /* as a script starts it */
 extern char agent_cwd[128];
 
 /* For cmocka: *state is a world, whose home is there and empty. */
@@ -38,6 +39,8 @@ void agent_refused(struct world *world, const char *line, const char *because);
 
 /* The command with the plan's edits, its words behind each other with a blank. */
 const char *agent_command(struct world *world, const char *line);
+/* The same as words that outlive the plan; how many. */
+size_t agent_edited(struct world *world, const char *line, char **words, size_t words_max);
 /* What is given under a name, or the end of one. */
 const char *agent_item(struct world *world, enum pawl_agent_item_kind kind, const char *name);
 void agent_has(const char *text, const char *part);

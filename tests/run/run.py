@@ -31,6 +31,7 @@ import readers  # noqa: E402
 import resume  # noqa: E402
 import reviews  # noqa: E402
 import scripted  # noqa: E402
+import scripts  # noqa: E402
 import shared  # noqa: E402
 import signals  # noqa: E402
 import terminals  # noqa: E402
@@ -43,7 +44,7 @@ SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "c
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
           "shared": shared, "places": places, "authorities": authorities, "deaths": deaths,
-          "phases": phases, "windows": windows}
+          "phases": phases, "windows": windows, "scripts": scripts}
 
 
 def wanted(names, suite, title):

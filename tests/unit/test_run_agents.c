@@ -226,6 +226,18 @@ static void codex_gets_a_provider_behind_all_its_options(void **state)
 }
 
 /* As Codex 0.169.0 said it for this hook (hooks/list of its app-server). */
+/* What stands behind these two is a command of the user's, or words to look up. */
+static void codex_is_left_alone_where_it_calls_no_model(void **state)
+{
+    struct world *world = *state;
+    agent_plan(world, "codex sandbox ls -l");
+    assert_int_equal(world->plan.item_count, 0);
+    agent_plan(world, "codex help exec");
+    assert_int_equal(world->plan.item_count, 0);
+    agent_plan(world, "codex exec sandbox");
+    assert_true(world->plan.item_count > 0);
+}
+
 static void codex_trusts_the_hook_by_its_hash(void **state)
 {
     struct world *world = *state;
@@ -426,7 +438,7 @@ static void a_plan_is_applied_and_cleaned_up(void **state)
     assert_int_equal(found.st_mode & 0777, 0600);
     assert_string_equal(settings.data, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1");
     assert_string_equal(edits.data, "+1 --settings");
-    pawl_agent_clean(&world->plan, agent_home);
+    pawl_agent_clean(agent_home, "run_1", false);
     assert_int_not_equal(stat(path, &found), 0);
     pawl_buf_free(&settings);
     pawl_buf_free(&edits);
@@ -447,7 +459,7 @@ static void an_overlay_brings_home_what_was_made_in_it(void **state)
         pawl_ok(pawl_agent_apply(&world->plan, agent_home, &settings, &edits, &world->msg)));
     agent_put_file("gemini-home/.gemini/tmp/chat", "hello");
     agent_put_file("gemini-home/.gemini/GEMINI.md", "be very kind"); /* through the link */
-    pawl_agent_clean(&world->plan, agent_home);
+    pawl_agent_clean(agent_home, "run_1", false);
     (void)snprintf(path, sizeof(path), "%s/.gemini/tmp/chat", agent_home);
     assert_int_equal(stat(path, &found), 0);
     (void)snprintf(path, sizeof(path), "%s/.gemini/GEMINI.md", agent_home);
@@ -459,6 +471,76 @@ static void an_overlay_brings_home_what_was_made_in_it(void **state)
     pawl_buf_free(&edits);
 }
 
+/* The only file that a plan has. */
+static void copy_file_name(struct world *world, char out[static 64])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world->plan.item_count; i++) {
+        if (world->plan.items[i].kind == PAWL_AGENT_FILE) {
+            (void)snprintf(out, 64, "%s", world->plan.items[i].name);
+            count++;
+        }
+    }
+    assert_int_equal(count, 1);
+}
+
+/* Many starts of a script, here and there: equal ones share what they are given, what lies there
+ * already is as good, and all of it goes at the end. */
+static void starts_of_a_script_do_not_get_in_each_others_way(void **state)
+{
+    struct world *world = *state;
+    struct pawl_buf settings;
+    struct pawl_buf edits;
+    struct stat found;
+    char path[512];
+    static const char *const lines[] = {"claude -p hi", "claude --settings={\"a\":1}",
+                                        "gemini -p x", "gemini -p y", "claude -p again"};
+    char names[PAWL_ARRAY_LEN(lines)][64];
+    pawl_buf_init(&settings, 65536);
+    pawl_buf_init(&edits, 65536);
+    agent_wrapped = true;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(lines); i++) {
+        agent_plan(world, lines[i]);
+        copy_file_name(world, names[i]);
+        assert_true(
+            pawl_ok(pawl_agent_apply(&world->plan, agent_home, &settings, &edits, &world->msg)));
+    }
+    assert_string_equal(names[0], names[4]);
+    assert_string_not_equal(names[0], names[1]);
+    assert_string_equal(names[2], names[3]);
+    pawl_agent_clean(agent_home, "run_1", false);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(lines); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", agent_home, names[i]);
+        assert_int_not_equal(lstat(path, &found), 0);
+    }
+    pawl_buf_free(&settings);
+    pawl_buf_free(&edits);
+}
+
+/* What was put in once is left as it is, whoever passes it on. */
+static void what_was_given_is_not_given_again(void **state)
+{
+    struct world *world = *state;
+    static const char *const commands[] = {"claude -p hi", "codex exec -- hi"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(commands); i++) {
+        agent_plan(world, commands[i]);
+        char *words[32];
+        size_t count = agent_edited(world, commands[i], words, PAWL_ARRAY_LEN(words));
+        assert_true(count > 2);
+        assert_true(pawl_ok(agent_plan_words(world, words)));
+        assert_true(world->plan.hooks);
+        for (size_t k = 0; k < world->plan.item_count; k++) {
+            assert_int_equal(world->plan.items[k].kind, PAWL_AGENT_ENV);
+        }
+    }
+    char given[160];
+    (void)snprintf(given, sizeof(given), "%s/gemini-home-1", agent_home);
+    const char *const home[] = {"GEMINI_CLI_HOME", given, "GEMINI_API_KEY", "x", NULL};
+    agent_user = home;
+    agent_plan(world, "gemini -p hi");
+    assert_int_equal(world->plan.item_count, 0);
+}
+
 static void a_killed_run_is_cleaned_up_without_its_plan(void **state)
 {
     struct world *world = *state;
@@ -468,7 +550,7 @@ static void a_killed_run_is_cleaned_up_without_its_plan(void **state)
     agent_put_file("meta.json", "{}");
     agent_put_file("gemini-home/.gemini/settings.json", "{}");
     agent_put_file("gemini-home/.gemini/made", "");
-    pawl_agent_clean_killed(world->home, "run_1");
+    pawl_agent_clean(world->home, "run_1", true);
     (void)snprintf(path, sizeof(path), "%s/claude-settings.json", agent_home);
     assert_int_not_equal(lstat(path, &found), 0);
     (void)snprintf(path, sizeof(path), "%s/meta.json", agent_home);
@@ -494,6 +576,7 @@ int main(void)
         WITH_WORLD(claude_says_which_settings_do_not_count),
         WITH_WORLD(codex_says_that_another_provider_does_not_count),
         WITH_WORLD(codex_gets_a_provider_behind_all_its_options),
+        WITH_WORLD(codex_is_left_alone_where_it_calls_no_model),
         WITH_WORLD(codex_trusts_the_hook_by_its_hash),
         WITH_WORLD(codex_key_comes_from_where_the_user_has_it),
         WITH_WORLD(codex_takes_a_plan_before_a_key_of_the_api),
@@ -505,6 +588,8 @@ int main(void)
         WITH_WORLD(gemini_is_refused_where_it_would_call_somebody_else),
         WITH_WORLD(a_plan_is_applied_and_cleaned_up),
         WITH_WORLD(an_overlay_brings_home_what_was_made_in_it),
+        WITH_WORLD(starts_of_a_script_do_not_get_in_each_others_way),
+        WITH_WORLD(what_was_given_is_not_given_again),
         WITH_WORLD(a_killed_run_is_cleaned_up_without_its_plan),
     };
     return cmocka_run_group_tests_name("run_agents", tests, NULL, NULL);
