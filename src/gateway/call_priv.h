@@ -377,7 +377,9 @@ bool pawl_settle_no_content(const struct pawl_model_call *call);
 void pawl_settle_learn(struct pawl_model_call *call,
                        const struct pawl_meter_result *result,
                        const struct pawl_meter_bill *bill);
-bool pawl_settle_ended_at_ceiling(const struct pawl_meter_result *result);
+/* Whether the answer ended at the ceiling that went out: a provider may have a lower one. */
+bool pawl_settle_ended_at_ceiling(const struct pawl_model_call *call,
+                                  const struct pawl_meter_result *result);
 
 /* --- call_settle_tools.c -------------------------------------------------------------------- */
 

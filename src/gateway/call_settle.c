@@ -173,7 +173,7 @@ static void look_whether_cut_short(struct pawl_model_call *call,
     bool lowered =
         !call->request.no_ceiling && call->admission.ceiling < call->request.output_asked;
     if (!gateway->options.hard_cap || call->summary || !lowered ||
-        !pawl_settle_ended_at_ceiling(result)) {
+        !pawl_settle_ended_at_ceiling(call, result)) {
         return;
     }
     struct pawl_refusal_words *words = &gateway->stuck_at;

@@ -11,6 +11,8 @@
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 
+enum { CEILING_TOKENS_NEAR = 16 };
+
 /* How dear the call was beside what its usage costs for the model and at the tier that were asked
  * for, in thousandths; 0 where nobody knows. */
 static int64_t rate_of(const struct pawl_model_call *call,
@@ -64,9 +66,22 @@ static int64_t input_read(const struct pawl_model_call *call,
     return call->kept_tokens == 0 && !again ? pawl_max_i64(input, 0) : 0;
 }
 
-bool pawl_settle_ended_at_ceiling(const struct pawl_meter_result *result)
+/* Tokens are counted a little differently here and there, but not by more than that. */
+static bool ended_far_below(const struct pawl_model_call *call,
+                            const struct pawl_meter_result *result)
+{
+    int64_t output = pawl_usage_output_tokens(&result->parts[0].usage);
+    int64_t ceiling = call->admission.ceiling;
+    return output > 0 && output < ceiling - ceiling / 8 - CEILING_TOKENS_NEAR;
+}
+
+bool pawl_settle_ended_at_ceiling(const struct pawl_model_call *call,
+                                  const struct pawl_meter_result *result)
 {
     static const char *const words[] = {"max_tokens", "length", "max_output_tokens", "MAX_TOKENS"};
+    if (ended_far_below(call, result)) {
+        return false;
+    }
     for (size_t i = 0; i < PAWL_ARRAY_LEN(words); i++) {
         if (strcmp(result->finish, words[i]) == 0) {
             return true;
@@ -104,7 +119,7 @@ void pawl_settle_learn(struct pawl_model_call *call,
         .output_ceiling = call->gateway->options.hard_cap && !call->request.no_ceiling
                               ? call->admission.ceiling * call->request.choices
                               : 0,
-        .at_ceiling = pawl_settle_ended_at_ceiling(result),
+        .at_ceiling = pawl_settle_ended_at_ceiling(call, result),
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .shows_all = answer->meter_made && pawl_meter_shows_all(&answer->meter),
         .visible_bytes = result->visible_bytes,

@@ -148,11 +148,15 @@ void pawl_words_window(struct pawl_refusal_words *words,
         pawl_words_add(words, " goes on");
         return;
     }
+    bool attended = gateway->options.limit.attended;
+    if (attended && gateway->options.limit.on_limit != PAWL_ON_LIMIT_PAUSE) {
+        pawl_words_add(words, "Run ");
+        pawl_words_add(words, run);
+        pawl_words_add(words, " is stopped until then: ask again after that");
+        return;
+    }
     pawl_words_add(words, "The run is stopped; to go on after that: ");
-    pawl_words_add(words, !gateway->options.limit.attended ? "pawl run --resume "
-                          : gateway->options.limit.on_limit == PAWL_ON_LIMIT_PAUSE
-                              ? "pawl approve "
-                              : "ask again, run ");
+    pawl_words_add(words, attended ? "pawl approve " : "pawl run --resume ");
     pawl_words_add(words, run);
 }
 

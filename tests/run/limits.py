@@ -469,6 +469,10 @@ def cut_short(world):
     assert status == 0 and words not in stderr, "it went on"
     status, _, stderr = world.run(["--max-usd", "9"], "call:1000", "exit:1")
     assert status == 1 and words not in stderr, "the ceiling was the agent's own"
+    world.provider.control(default={"reply_tokens": 90_000, "usage": {"output": 900}})
+    for kind in ("messages", "chat", "responses"):
+        status, _, stderr = world.run(["--max-usd", "0.30"], kind, "call:100000", "exit:0")
+        assert status == 0 and words not in stderr, "the ceiling was the provider's own"
 
 
 def flags_that_would_do_nothing(world):

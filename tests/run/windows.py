@@ -219,7 +219,7 @@ def goes_on(world):
                           "say:done", env=KEY)
     expect_line(process, "refused 429")
     line = expect_line(process, "refused 402")
-    assert "The run is stopped; to go on after that: ask again" in line, line
+    assert re.search(r" Run run_\w+ is stopped until then: ask again after that$", line), line
     expect_line(process, "stopped")
     await_line(process, "has begun anew; calls go on")
     status, stdout, _ = finish(process, "go\n")
