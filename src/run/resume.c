@@ -170,6 +170,9 @@ static pawl_err make_command(struct pawl_resume_work *work)
                         work->request->id, work->request->id);
         return PAWL_ERR(INVALID);
     }
+    if (!work->called && whole && work->request->extra[0] == NULL) {
+        command.agent = PAWL_AGENT_NONE; /* Its last conversation would be that of another run. */
+    }
     struct pawl_slice said = pawl_resume_words(work);
     resume->argv = pawl_resume_command(&resume->arena, command, argv, work->session, said,
                                        work->request->extra);

@@ -20,6 +20,7 @@ struct pawl_resume_work {
     struct pawl_errmsg *msg;
     bool found;
     bool completed;
+    bool called;             /* a model call came, if only to be refused: there is a conversation */
     struct pawl_go_on go_on; /* what stopped it, and what it needs */
     int64_t limit[PAWL_CAP_COUNT];
     int64_t spent[PAWL_CAP_COUNT]; /* by this run alone */

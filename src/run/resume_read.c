@@ -113,6 +113,7 @@ static bool take_run(void *arg, const struct pawl_history_run *run)
     struct pawl_resume_work *work = arg;
     work->found = true;
     work->completed = pawl_slice_equal_str(run->reason, "completed");
+    work->called = run->calls > 0 || run->refusals > 0;
     read_end(work, run);
     work->resume->baseline =
         pawl_slice_empty(run->baseline_last) ? NULL : pawl_resume_keep(work, run->baseline_last);

@@ -14,12 +14,13 @@ from world import AGENT, PATIENCE_S, expect_line, finish
 CENT = 1_000_000
 
 
-def resume(world, *options, words=(), **arguments):
+def resume(world, *options, words=(), home=None, **arguments):
     """`pawl run --resume …` to its end: status, stdout, stderr."""
+    more = {"HOME": home} if home else {}
     command = [world.pawl, "run", "--data-dir", world.data, *options]
     done = subprocess.run(command + (["--", *words] if words else []), text=True, check=False,
-                          env=world.environment(), stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=PATIENCE_S, **arguments)
+                          env=world.environment(**more), stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=PATIENCE_S, **arguments)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -369,6 +370,29 @@ def claude(world):
     assert os.environ.get("PAWL_RESUME") is None
 
 
+def before_any_call(world):
+    """An agent that made no call has no conversation yet: the last one is that of another run, and
+    it begins anew."""
+    folder = pathlib.Path(world.folder.name, "bin")
+    folder.mkdir()
+    environment = {"HOME": world.folder.name}
+    for name, words in (("claude", ["-p", "fix the test"]), ("codex", ["exec", "fix the test"]),
+                        ("gemini", ["-p", "fix the test"])):
+        program = folder / name
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$0.args"\nexit 3\n', encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        status, _, stderr = world.run([], [str(program), *words], env=environment)
+        assert status == 3, stderr
+        path = pathlib.Path(str(program) + ".args")
+        before = [word for word in path.read_text(encoding="utf-8").split("\n") if word in words]
+        status, _, stderr = resume(world, "--resume", "last", home=world.folder.name)
+        given = path.read_text(encoding="utf-8")
+        assert status == 3 and before == words, (status, before, stderr)
+        assert [word for word in given.split("\n") if word in words] == words, given
+        for word in ("--continue", "--last", "latest", "Continue where"):
+            assert word not in given, given
+
+
 def tests(world):
     del world
     yield "a command goes on from its start", go_on
@@ -382,3 +406,4 @@ def tests(world):
     yield "what was cut is handed over", cut
     yield "a run that was killed goes on", killed
     yield "Claude Code goes on by itself", claude
+    yield "an agent without a call begins anew", before_any_call
