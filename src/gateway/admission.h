@@ -65,6 +65,7 @@ struct pawl_admission_query {
     uint32_t modifiers; /* beside the request's own */
     uint32_t under_way; /* calls of this process that will give back what they don't use, */
     uint32_t waiting;   /* … and others that stand in line */
+    bool at_most;       /* its tokens are counted at their most: there is no doubt to pay for */
     bool last_chance;   /* it has waited as long as its client does */
     bool never_extend;  /* … and whether that is done wherever it is possible */
     bool always_extend;
@@ -128,6 +129,9 @@ void pawl_admission_need(const struct pawl_admission_query *query,
  * model may answer than the one that was asked for, or the account may have a dearer tier. */
 int64_t pawl_admission_at_learned_rate(const struct pawl_admission_query *query,
                                        int64_t microcents);
+
+/* How long an answer may become that the request allows so many tokens. */
+int64_t pawl_admission_output_bound(const struct pawl_admission_query *query, int64_t output);
 
 /* What `output_tokens` more cost, in the lines of the hold, for growing it. */
 void pawl_admission_growth(const struct pawl_admission_query *query,

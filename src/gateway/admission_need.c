@@ -158,11 +158,20 @@ static int64_t unbounded_output(const struct pawl_admission_query *query)
     return learned->answers < ANSWERS_SURE ? longest * 2 : longest * 5 / 4;
 }
 
+/* What a stream may have before it is certain that it is beyond its ceiling, in thousandths of
+ * that. Any other answer is paid whole, and one without a ceiling is looked after as it is. */
+static int64_t doubt_permille(const struct pawl_admission_query *query)
+{
+    bool counted = query->request->stream && !query->request->no_ceiling && !query->at_most;
+    return counted ? pawl_estimate_doubt_permille(&query->learned) : 1000;
+}
+
 /* How long an answer may become that the request allows so many tokens: that many, unless this
- * model was seen to exceed ceilings. Then in proportion, or as long as it likes. */
+ * model was seen to exceed ceilings, or nobody could tell that it does. Then in proportion, or as
+ * long as it likes. */
 int64_t pawl_admission_output_bound(const struct pawl_admission_query *query, int64_t output)
 {
-    int64_t permille = pawl_max_i64(query->learned.overrun_permille, 1000);
+    int64_t permille = pawl_max_i64(query->learned.overrun_permille, doubt_permille(query));
     pawl_i128 bound = ((pawl_i128)output * permille + 999) / 1000 + query->learned.overrun_few;
     return pawl_max_i64(clamp_count(bound), unbounded_output(query));
 }

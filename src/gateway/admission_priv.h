@@ -38,7 +38,5 @@ void pawl_admission_usage_of(const struct pawl_admission_decider *decider,
 int64_t pawl_admission_uses_of(const struct pawl_request_tool *tool,
                                const struct pawl_estimate_output *learned,
                                int64_t uses);
-/* How long an answer may become that the request allows so many tokens. */
-int64_t pawl_admission_output_bound(const struct pawl_admission_query *query, int64_t output);
 
 #endif

@@ -6,8 +6,9 @@
  *     what may be in flight is still covered.
  * S4  A stream that goes on where no text could have so few tokens as it was allowed is cut.
  * S5  A stream that comes to its ceiling grows its hold too, so that other calls are not let in on
- *     what is spent already. When it cannot, it is cut at the end of its hold; where the model was
- *     seen to keep to its ceilings, not before it certainly is beyond it.
+ *     what is spent already. When it cannot, it is cut before the most tokens that it may have are
+ *     more than its hold, which had room for the doubt (admission_need.c); where the model was seen
+ *     to keep to its ceilings, not before it certainly is beyond it.
  */
 #include "base/assert.h"
 #include "base/money.h"
@@ -23,6 +24,7 @@ enum {
     OUTGROWN_TOKENS_MIN = 1024, /* the piece by which a hold grows that is alone */
     PIECE_TOKENS_MIN = 64,      /* … and the least, where there is little left */
     SLACK_TOKENS = 256,
+    REPORT_TOKENS_MIN = 64,       /* that say something about a tokenizer */
     UNCOUNTED_BYTES_PER_TOKEN = 4 /* of text that comes late and whole, behind its deltas */
 };
 
@@ -41,6 +43,18 @@ static bool extends(const struct pawl_model_call *call)
            call->output_held < call->admission.ceiling;
 }
 
+/* What so many tokens more cost. Beyond its ceiling a stream is counted at its most. */
+static uint32_t growth_of(struct pawl_model_call *call,
+                          int64_t tokens,
+                          struct pawl_amount ret_lines[PAWL_ADMISSION_UNIT_COUNT])
+{
+    uint32_t count = 0;
+    call->query.at_most = !extends(call);
+    pawl_admission_growth(&call->query, call->output_held, tokens, ret_lines, &count);
+    call->query.at_most = false;
+    return count;
+}
+
 static void ask_for_more(struct pawl_model_call *call, int64_t tokens)
 {
     struct pawl_command command = {.type = PAWL_COMMAND_GROW,
@@ -49,8 +63,7 @@ static void ask_for_more(struct pawl_model_call *call, int64_t tokens)
     if (extends(call)) {
         call->grow_asked = pawl_min_i64(tokens, call->admission.ceiling - call->output_held);
     }
-    pawl_admission_growth(&call->query, call->output_held, call->grow_asked, call->grow_lines,
-                          &call->grow_line_count);
+    call->grow_line_count = growth_of(call, call->grow_asked, call->grow_lines);
     command.u.grow.line_count = call->grow_line_count;
     for (uint32_t i = 0; i < call->grow_line_count; i++) {
         command.u.grow.lines[i] = call->grow_lines[i];
@@ -64,10 +77,9 @@ static int64_t what_fits(struct pawl_model_call *call, int64_t tokens)
     struct pawl_admission_left left[PAWL_ADMISSION_UNIT_COUNT];
     struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
     struct pawl_denial denial;
-    uint32_t count = 0;
     int64_t fits = tokens;
+    uint32_t count = growth_of(call, tokens, lines);
     (void)pawl_gateway_left_in_phase(call, left, &denial);
-    pawl_admission_growth(&call->query, call->output_held, tokens, lines, &count);
     for (int unit = 0; unit < PAWL_ADMISSION_UNIT_COUNT; unit++) {
         for (uint32_t i = 0; i < count; i++) {
             int64_t part = 0;
@@ -163,22 +175,48 @@ static int64_t reported_tokens(const struct pawl_model_call *call)
     return pawl_usage_output_tokens(&pawl_meter_result(&call->answer.meter)->parts[0].usage);
 }
 
+static void note_report(struct pawl_model_call *call)
+{
+    int64_t tokens = reported_tokens(call);
+    if (tokens != call->told_tokens) {
+        call->told_tokens = tokens;
+        call->told_bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
+    }
+}
+
+/* A report counts for what came before it, thought included, unless it is less than any tokenizer
+ * makes of that: a placeholder, or one that is put right later. */
+static int64_t tokens_with_report(const struct pawl_model_call *call,
+                                  enum pawl_estimate_side side,
+                                  int64_t bytes,
+                                  int64_t counted)
+{
+    const struct pawl_estimate_output *learned = &call->query.learned;
+    int64_t rest = 0;
+    bool fits =
+        pawl_money_mul_div_ceil(counted, bytes - call->told_bytes, pawl_max_i64(bytes, 1), &rest);
+    int64_t before = counted - rest;
+    if (!fits || call->told_tokens < REPORT_TOKENS_MIN || 4 * call->told_tokens < 3 * before) {
+        return pawl_estimate_text_tokens(learned, side, bytes, counted);
+    }
+    return call->told_tokens +
+           pawl_estimate_text_tokens(learned, side, bytes - call->told_bytes, rest);
+}
+
 /* The text that came, by its tokens or by its bytes, or what the provider says. The model may have
  * thought beside it: then there is more than can be seen, and never less. */
-static int64_t tokens_so_far(struct pawl_model_call *call, enum pawl_estimate_side side)
+int64_t pawl_model_call_tokens_so_far(struct pawl_model_call *call, enum pawl_estimate_side side)
 {
     struct pawl_estimate_output *learned = &call->query.learned;
     const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
-    int64_t counted = 0;
     if (seen->knows != PAWL_METER_KNOWS_NOTHING) {
         pawl_estimate_learn_factor_of(learned, &call->estimate,
                                       pawl_usage_input_tokens(&seen->parts[0].usage));
     }
-    if (!learned->by_bytes) {
-        counted = pawl_visible_count(&call->answer.visible) +
-                  (seen->visible_bytes - call->answer.visible.bytes) / UNCOUNTED_BYTES_PER_TOKEN;
-    }
-    return pawl_max_i64(pawl_estimate_text_tokens(learned, side, seen->visible_bytes, counted),
+    int64_t counted =
+        pawl_visible_count(&call->answer.visible) +
+        (seen->visible_bytes - call->answer.visible.bytes) / UNCOUNTED_BYTES_PER_TOKEN;
+    return pawl_max_i64(tokens_with_report(call, side, seen->visible_bytes, counted),
                         reported_tokens(call));
 }
 
@@ -189,10 +227,11 @@ static int64_t each(const struct pawl_model_call *call, int64_t tokens)
     return (tokens + parts - 1) / parts;
 }
 
-int64_t pawl_model_call_likely_tokens(struct pawl_model_call *call)
+/* By which it is looked after. */
+static int64_t counted_tokens(struct pawl_model_call *call)
 {
-    bool ignores = obedience_of(call) == IGNORES;
-    return tokens_so_far(call, ignores ? PAWL_ESTIMATE_MOST : PAWL_ESTIMATE_LIKELY);
+    bool obeys = obedience_of(call) == OBEYS;
+    return pawl_model_call_tokens_so_far(call, obeys ? PAWL_ESTIMATE_LIKELY : PAWL_ESTIMATE_MOST);
 }
 
 /* Whether there can be so many already. A byte has at most one token of the encoding, so between
@@ -240,10 +279,9 @@ static void cover_more(struct pawl_model_call *call)
         return;
     }
     struct pawl_amount lines[PAWL_ADMISSION_UNIT_COUNT];
-    uint32_t count = 0;
     int64_t more = OUTPUT_TOKENS_MAX;
+    uint32_t count = growth_of(call, KIBI, lines);
     call->covered_more = true;
-    pawl_admission_growth(&call->query, call->output_held, KIBI, lines, &count);
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t k = 0; k < call->admission.line_count; k++) {
             const struct pawl_amount *held = &call->admission.lines[k];
@@ -276,7 +314,7 @@ static bool beyond_hold(struct pawl_model_call *call)
 {
     int64_t held = call->output_held;
     if (obedience_of(call) == OBEYS && each(call, reported_tokens(call)) <= held) {
-        return each(call, tokens_so_far(call, PAWL_ESTIMATE_LEAST)) > held;
+        return each(call, pawl_model_call_tokens_so_far(call, PAWL_ESTIMATE_LEAST)) > held;
     }
     return each(call, call->looked_tokens) > held;
 }
@@ -305,7 +343,7 @@ static void outgrow(struct pawl_model_call *call)
         return;
     }
     cover_more(call);
-    call->looked_tokens = pawl_model_call_likely_tokens(call);
+    call->looked_tokens = counted_tokens(call);
     call->looked_bytes = pawl_meter_result(&call->answer.meter)->visible_bytes;
     int64_t tokens = each(call, call->looked_tokens);
     call->grow_at = pawl_max_i64(call->grow_at, outgrown_at(call));
@@ -364,6 +402,10 @@ static void add_to_hold(struct pawl_model_call *call)
         }
     }
     call->output_held += call->grow_asked;
+    if (call->admission.mode == PAWL_ADMISSION_EXTEND &&
+        call->output_held == call->admission.ceiling) {
+        call->output_held = pawl_admission_output_bound(&call->query, call->admission.ceiling);
+    }
 }
 
 /* Nothing more is to be had, not even a small piece. */
@@ -436,6 +478,7 @@ static void cut_runaway(struct pawl_model_call *call)
 
 void pawl_model_call_look_after_hold(struct pawl_model_call *call)
 {
+    note_report(call);
     if (runs_away(call)) {
         cut_runaway(call);
     } else if (call->grow_op.open) {

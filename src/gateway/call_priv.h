@@ -210,6 +210,8 @@ struct pawl_model_call {
     int64_t denied_at;     /* the same when nothing more was to be had; 0: it always was */
     int64_t looked_tokens; /* when they were counted last, */
     int64_t looked_bytes;  /* … and of how much text that was */
+    int64_t told_tokens;   /* by the provider's last report in the stream, */
+    int64_t told_bytes;    /* … and of how much text */
     int64_t grow_asked;    /* by the operation under way; -1: nothing more is to be had */
     struct pawl_amount grow_lines[PAWL_ADMISSION_UNIT_COUNT];
     uint32_t grow_line_count;
@@ -355,8 +357,8 @@ void pawl_tools_answer(struct pawl_model_call *call);
 
 /* After each event: grows the hold, or cuts the stream. */
 void pawl_model_call_look_after_hold(struct pawl_model_call *call);
-/* What was seen has probably so many tokens, be it beyond what is held. */
-int64_t pawl_model_call_likely_tokens(struct pawl_model_call *call);
+/* Tokens of what was seen, be it beyond what is held. */
+int64_t pawl_model_call_tokens_so_far(struct pawl_model_call *call, enum pawl_estimate_side side);
 
 /* --- call_settle.c -------------------------------------------------------------------------- */
 

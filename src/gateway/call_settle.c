@@ -16,9 +16,26 @@ enum { TOLD_US_MAX = 2 * 1000 * 1000 }; /* that a count of all so far is taken f
 
 /* --- Estimating ----------------------------------------------------------------------------- */
 
-static int64_t held_output(const struct pawl_model_call *call)
+static int64_t whole_hold(const struct pawl_model_call *call)
 {
     return call->output_held * call->request.choices * call->request.passes;
+}
+
+/* The most that is booked for an answer that was read and did not tell. What the hold has for the
+ * doubt whether a stream is beyond its ceiling counts where its text says that it may be. */
+static int64_t held_output(struct pawl_model_call *call)
+{
+    int64_t parts = call->request.choices * call->request.passes;
+    call->query.at_most = true;
+    int64_t allowed = pawl_admission_output_bound(&call->query, call->admission.ceiling);
+    call->query.at_most = false;
+    int64_t held = whole_hold(call);
+    int64_t sure = pawl_min_i64(allowed * parts, held);
+    if (sure == held) {
+        return held;
+    }
+    int64_t most = pawl_model_call_tokens_so_far(call, PAWL_ESTIMATE_MOST);
+    return pawl_max_i64(sure, pawl_min_i64(held, most));
 }
 
 /* Whether the model may have thought out of sight, or said something that is no text. Where each
@@ -41,6 +58,14 @@ static int64_t unseen_output(const struct pawl_model_call *call)
     return pawl_min_i64(tokens, call->output_held) * call->request.choices * call->request.passes;
 }
 
+/* Of a stream that was cut for what it may have had: that, and beyond its hold what is likely. */
+static int64_t outrun_output(struct pawl_model_call *call, int64_t held)
+{
+    int64_t most = pawl_model_call_tokens_so_far(call, PAWL_ESTIMATE_MOST);
+    int64_t likely = pawl_model_call_tokens_so_far(call, PAWL_ESTIMATE_LIKELY);
+    return pawl_max_i64(likely, pawl_min_i64(most, held));
+}
+
 bool pawl_settle_no_content(const struct pawl_model_call *call)
 {
     return call->answer.status == 204 || call->answer.status == 205;
@@ -48,26 +73,26 @@ bool pawl_settle_no_content(const struct pawl_model_call *call)
 
 int64_t pawl_model_call_output_seen(struct pawl_model_call *call)
 {
-    int64_t held = held_output(call);
     if (pawl_settle_no_content(call)) {
         return 0;
     }
     if (!call->answer.meter_made) {
-        return held;
+        return whole_hold(call);
     }
     const struct pawl_meter_result *seen = pawl_meter_result(&call->answer.meter);
     bool stream = call->answer.kind == PAWL_ANSWER_STREAM;
     bool understood = stream ? seen->started : seen->terminal;
     if (!understood) {
-        return held; /* what was produced cannot be seen */
+        return whole_hold(call); /* what was produced cannot be seen */
     }
+    int64_t held = held_output(call);
     int64_t bytes = seen->visible_bytes + seen->hidden_bytes;
     int64_t estimate = pawl_estimate_visible_tokens(&call->query.learned, bytes);
     if (may_hide(call)) {
         estimate = stream ? pawl_max_i64(estimate, unseen_output(call)) : held;
     }
     estimate = pawl_min_i64(estimate, held);
-    return call->outran ? pawl_max_i64(estimate, pawl_model_call_likely_tokens(call)) : estimate;
+    return call->outran ? pawl_max_i64(estimate, outrun_output(call, held)) : estimate;
 }
 
 /* Completes what the meter knows. true: with an estimate. */

@@ -11,7 +11,10 @@
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
 
-enum { CEILING_TOKENS_NEAR = 16 };
+enum {
+    CEILING_TOKENS_NEAR = 16,
+    TEXT_BYTES_MAX = 16 << 10 /* of an answer that has ended are counted at once */
+};
 
 /* How dear the call was beside what its usage costs for the model and at the tier that were asked
  * for, in thousandths; 0 where nobody knows. */
@@ -102,6 +105,15 @@ static void pass_lesson_on(const struct pawl_model_call *call,
     }
 }
 
+/* Tokens of o200k_base in the text of a stream; 0: not all of it was kept, or it is so long that
+ * counting it would keep others waiting. */
+static int64_t counted_text(struct pawl_model_call *call, const struct pawl_meter_result *result)
+{
+    struct pawl_visible *visible = &call->answer.visible;
+    bool all = visible->bytes == result->visible_bytes && result->hidden_bytes == 0;
+    return all && visible->text.bytes <= TEXT_BYTES_MAX ? pawl_visible_count(visible) : 0;
+}
+
 void pawl_settle_learn(struct pawl_model_call *call,
                        const struct pawl_meter_result *result,
                        const struct pawl_meter_bill *bill)
@@ -123,6 +135,7 @@ void pawl_settle_learn(struct pawl_model_call *call,
         .reasoning_tokens = usage->count[PAWL_USAGE_REASONING],
         .shows_all = answer->meter_made && pawl_meter_shows_all(&answer->meter),
         .visible_bytes = result->visible_bytes,
+        .visible_counted = counted_text(call, result),
         .rate_permille = rate_of(call, usage, bill),
     };
     add_tools(call, result, &sample);

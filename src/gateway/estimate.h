@@ -23,7 +23,7 @@
 #include "base/slice.h"
 
 /* Of the rules, for the metadata of each reserve. */
-enum { PAWL_ESTIMATOR_VERSION = 2 };
+enum { PAWL_ESTIMATOR_VERSION = 3 };
 
 enum {
     PAWL_ESTIMATE_CONVERSATIONS = 64,
@@ -122,7 +122,8 @@ struct pawl_estimate_sample {
     bool at_ceiling;          /* the provider says that it ended there */
     int64_t reasoning_tokens; /* of the output, hidden from the stream */
     bool shows_all;           /* though nothing had told of them, see pawl_meter_shows_all */
-    int64_t visible_bytes;    /* of text that came in the answer */
+    int64_t visible_bytes;    /* of text that came in the answer, */
+    int64_t visible_counted;  /* … and its tokens in o200k_base; 0: nobody counted all of it */
     int64_t stream_us;        /* from its first event to its last; 0: not a stream */
     /* Of tools of the provider whose uses nothing bounds: */
     bool tools_assumed; /* it had some, */
@@ -156,6 +157,7 @@ void pawl_estimator_learn(struct pawl_estimator *estimator,
     VALUE(REASONING_TOKENS, "reasoning_tokens")                                                    \
     VALUE(SHOWS_ALL, "shows_all")                                                                  \
     VALUE(VISIBLE_BYTES, "visible_bytes")                                                          \
+    VALUE(VISIBLE_COUNTED, "visible_counted")                                                      \
     VALUE(STREAM_US, "stream_us")                                                                  \
     VALUE(TOOLS_ASSUMED, "tools_assumed")                                                          \
     VALUE(USES_ASSUMED, "uses_assumed")                                                            \
@@ -186,6 +188,14 @@ void pawl_estimator_teach(struct pawl_estimator *estimator,
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
+/* Which of the numbers of tokens that a text may have. */
+enum pawl_estimate_side {
+    PAWL_ESTIMATE_LEAST,  /* no text of this model had fewer */
+    PAWL_ESTIMATE_LIKELY, /* half of them had fewer; of an unknown tokenizer, what most have */
+    PAWL_ESTIMATE_MOST,   /* one in a hundred had more */
+    PAWL_ESTIMATE_SIDE_COUNT
+};
+
 /* What is known about a model's answers. */
 struct pawl_estimate_output {
     uint32_t answers;   /* settled lately with the provider's own figures */
@@ -195,14 +205,14 @@ struct pawl_estimate_output {
     int64_t tokens_p25; /* of a whole answer */
     int64_t tokens_p95;
     int64_t tokens_p99;
-    int64_t ratio_high;   /* tokens per 1,024 visible bytes: the 99th percentile, */
-    int64_t ratio_middle; /* … the median, */
-    int64_t ratio_low;    /* … and the lowest ever seen lately; cold: see estimate.c */
-    int64_t factor_high;  /* the same per 1,024 tokens of o200k_base, */
-    int64_t factor_middle;
-    int64_t factor_low;
-    bool by_bytes;             /* … which say less about this model's text than its bytes */
-    bool factor_learned;       /* or known by the model's name */
+    int64_t ratio_high; /* tokens per 1,024 visible bytes: the 99th percentile, */
+    int64_t ratio_low;  /* … and the lowest ever seen lately; cold: see estimate.c */
+    /* Tokens of a text per 1,024 that it has in o200k_base, or, where those say less about this
+     * model's text than its bytes do, per 1,024 of them. */
+    int64_t text[PAWL_ESTIMATE_SIDE_COUNT];
+    bool by_bytes;
+    int64_t sparse_ratio;      /* MOST: at least so many per 1,024 bytes */
+    bool text_known;           /* more than what holds of any model */
     bool obeys;                /* an answer ended at its ceiling lately, and none beyond it since */
     int64_t tokens_per_second; /* the fastest pace; INT64_MAX while too few are known */
     int64_t pace_bound; /* … from above, from the first on; INT64_MAX while none is known */
@@ -225,16 +235,13 @@ int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
                                      int64_t visible_bytes);
 
 /* Tokens of an answer's text, of which the bytes and the tokens in o200k_base are known. */
-enum pawl_estimate_side {
-    PAWL_ESTIMATE_LEAST,  /* no text of this model had fewer */
-    PAWL_ESTIMATE_LIKELY, /* half of them had fewer; of an unknown tokenizer, what most have */
-    PAWL_ESTIMATE_MOST,   /* one in a hundred had more */
-    PAWL_ESTIMATE_SIDE_COUNT
-};
 int64_t pawl_estimate_text_tokens(const struct pawl_estimate_output *output,
                                   enum pawl_estimate_side side,
                                   int64_t bytes,
                                   int64_t counted);
+/* How many times as many tokens as the least a text of this model may have, in thousandths: as
+ * unsure is it whether a stream is beyond its ceiling. */
+int64_t pawl_estimate_doubt_permille(const struct pawl_estimate_output *output);
 /* Where no factor is known yet: the one by which the provider counted this call's own input. */
 void pawl_estimate_learn_factor_of(struct pawl_estimate_output *output,
                                    const struct pawl_estimate *estimate,

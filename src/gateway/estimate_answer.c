@@ -10,7 +10,6 @@
 
 enum {
     KIBI = 1024,
-    LEARN_BYTES_MIN = 256,      /* shorter answers say more about wrapping than about text */
     LEARN_PACE_TOKENS_MIN = 64, /* shorter answers say nothing about a pace */
     OVERRUN_FEW = 16, /* some providers count what ends an answer, which their ceiling does not */
     PACE_TOKENS_MORE = 256, /* of a burst, which no pace tells */
@@ -51,9 +50,8 @@ void pawl_estimate_learn_answer(struct estimate_model *model,
         bool far = sample->output_tokens > sample->output_ceiling + OVERRUN_FEW;
         model->obeys = (model->obeys || sample->at_ceiling) && !far;
     }
-    if (sample->reasoning_tokens == 0 && sample->visible_bytes >= LEARN_BYTES_MIN) {
-        pawl_histogram_add(&model->output_ratio, PAWL_HISTOGRAM_LINEAR,
-                           sample->output_tokens * KIBI / sample->visible_bytes);
+    if (sample->reasoning_tokens == 0) {
+        pawl_estimate_learn_output_text(model, sample);
     }
     if (sample->stream_us > 0 && sample->output_tokens >= LEARN_PACE_TOKENS_MIN) {
         int64_t per_second = 0;
@@ -131,15 +129,13 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
     output.hidden = entry->hidden;
     output.secret = entry->secret;
     output.obeys = entry->obeys;
-    pawl_estimate_add_factors(entry, &output);
+    pawl_estimate_add_text(entry, &output);
     output.tokens_p25 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 250);
     output.tokens_p95 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 950);
     output.tokens_p99 = pawl_histogram_quantile(&entry->output_tokens, PAWL_HISTOGRAM_LOG, 990);
     if (output.samples >= PAWL_ESTIMATE_SAMPLES_COLD) {
         output.ratio_high =
             pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 990);
-        output.ratio_middle =
-            pawl_histogram_quantile(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR, 500);
         output.ratio_low = pawl_histogram_lowest(&entry->output_ratio, PAWL_HISTOGRAM_LINEAR);
     }
     if (entry->pace.total > 0) {
@@ -149,15 +145,6 @@ struct pawl_estimate_output pawl_estimate_answers(const struct pawl_estimator *e
         output.pace_bound = pace_bound(entry->pace.total, fastest);
     }
     return output;
-}
-
-int64_t pawl_estimate_visible_tokens(const struct pawl_estimate_output *output,
-                                     int64_t visible_bytes)
-{
-    int64_t tokens = 0;
-    bool fits = pawl_money_mul_div_ceil(visible_bytes, output->ratio_high, KIBI, &tokens);
-    PAWL_ASSERT(fits); /* answers are far below 2^50 bytes */
-    return tokens;
 }
 
 int64_t pawl_estimate_tokens_within(const struct pawl_estimate_output *output, int64_t elapsed_us)

@@ -44,12 +44,6 @@ enum {
     RATIO_UNCONFIRMED = 342, /* a third */
     SAMPLES_SURE = 64,
     FLAT_BYTES = 4096, /* up to here a surprise does not depend on the length of the text */
-    /* Of a tokenizer of which nothing is known: */
-    FACTOR_LOW_COLD = 896,
-    FACTOR_MIDDLE_COLD = 1280,
-    FACTOR_HIGH_COLD = 1536,
-    OTHER_PARTS = 8,                  /* of it, what is no text may be one in so many */
-    OWN_TOKENS_MIN = LEARN_TOKENS_MIN /* of a call's own input, to say how its output is counted */
 };
 
 /* --- Models --------------------------------------------------------------------------------- */
@@ -221,14 +215,14 @@ static int64_t factor_of(const struct estimate_model *model)
 }
 
 /* Whether what was counted agrees with o200k_base; also where nothing was. */
-static bool agrees(const struct estimate_model *model)
+bool pawl_estimate_agrees(const struct estimate_model *model)
 {
     return model == NULL ||
            pawl_histogram_quantile(&model->factor, PAWL_HISTOGRAM_FINE, 500) <= FACTOR_ALIKE_MAX;
 }
 
 /* How far the 99th percentile is from the median, in thousandths of that. */
-static int64_t spread_of(const struct pawl_histogram *seen, enum pawl_histogram_scale scale)
+int64_t pawl_estimate_spread_of(const struct pawl_histogram *seen, enum pawl_histogram_scale scale)
 {
     int64_t median = pawl_histogram_quantile(seen, scale, 500);
     return pawl_histogram_quantile(seen, scale, 990) * 1000 / pawl_max_i64(median, 1);
@@ -254,7 +248,7 @@ text_tokens(const struct pawl_estimate *estimate, const struct estimate_model *m
     int64_t bytes = estimate->new_bytes + estimate->new_dense;
     int64_t ratio_bound = by_ratio(model, estimate->new_bytes, estimate->new_dense);
     uint32_t samples = model != NULL ? model->factor.total : 0;
-    if (o200k && agrees(model)) {
+    if (o200k && pawl_estimate_agrees(model)) {
         int64_t highest =
             samples > 0 ? pawl_histogram_quantile(&model->factor, PAWL_HISTOGRAM_FINE, 990) : 0;
         int64_t bound = by_factor(estimate, model, pawl_max_i64(FACTOR_ONE, highest));
@@ -270,8 +264,8 @@ text_tokens(const struct pawl_estimate *estimate, const struct estimate_model *m
     }
     bool mixed = estimate->new_dense * DENSE_NEGLIGIBLE > estimate->new_bytes;
     bool ratio_steadier = model->input_ratio.total >= PAWL_ESTIMATE_SAMPLES_COLD && !mixed &&
-                          spread_of(&model->input_ratio, PAWL_HISTOGRAM_LINEAR) <
-                              spread_of(&model->factor, PAWL_HISTOGRAM_FINE);
+                          pawl_estimate_spread_of(&model->input_ratio, PAWL_HISTOGRAM_LINEAR) <
+                              pawl_estimate_spread_of(&model->factor, PAWL_HISTOGRAM_FINE);
     return ratio_steadier ? ratio_bound : factor_bound;
 }
 
@@ -292,70 +286,6 @@ void pawl_estimate_sum_up(struct pawl_estimate *estimate,
         estimate->tokens += surprise_of(model, estimate->known_tokens > 0,
                                         estimate->new_bytes + estimate->new_dense);
     }
-}
-
-/* --- Answers -------------------------------------------------------------------------------- */
-
-void pawl_estimate_add_factors(const struct estimate_model *model,
-                               struct pawl_estimate_output *output)
-{
-    const struct pawl_histogram *seen = &model->factor;
-    const struct pawl_histogram *ratio = &model->output_ratio;
-    bool steady = ratio->total >= PAWL_ESTIMATE_SAMPLES_COLD;
-    if (seen->total > 0 && !(model->o200k && agrees(model))) {
-        output->factor_low = pawl_histogram_lowest(seen, PAWL_HISTOGRAM_FINE);
-        output->factor_middle = pawl_histogram_quantile(seen, PAWL_HISTOGRAM_FINE, 500);
-        output->factor_high = factor_of(model);
-        output->factor_learned = true;
-        output->by_bytes = steady && spread_of(ratio, PAWL_HISTOGRAM_LINEAR) <
-                                         spread_of(seen, PAWL_HISTOGRAM_FINE);
-    } else if (!model->o200k) {
-        output->by_bytes = steady;
-    }
-}
-
-/* What may have been wrapping or a picture counts as text: it is little, and errs upwards. */
-void pawl_estimate_learn_factor_of(struct pawl_estimate_output *output,
-                                   const struct pawl_estimate *estimate,
-                                   int64_t input_tokens)
-{
-    int64_t text = input_tokens - estimate->known_tokens;
-    bool all = estimate->rest_bytes + estimate->rest_dense == 0;
-    bool much =
-        estimate->new_counted >= OWN_TOKENS_MIN && text > OTHER_PARTS * estimate->other_tokens;
-    if (output->factor_learned || !all || !much) {
-        return;
-    }
-    int64_t factor = pawl_min_i64(text * FACTOR_ONE / estimate->new_counted, FACTOR_HIGH_COLD);
-    output->factor_middle = pawl_max_i64(factor, FACTOR_ONE);
-    output->factor_learned = true;
-}
-
-int64_t pawl_estimate_text_tokens(const struct pawl_estimate_output *output,
-                                  enum pawl_estimate_side side,
-                                  int64_t bytes,
-                                  int64_t counted)
-{
-    const int64_t ratios[PAWL_ESTIMATE_SIDE_COUNT] = {output->ratio_low, output->ratio_middle,
-                                                      output->ratio_high};
-    const int64_t factors[PAWL_ESTIMATE_SIDE_COUNT] = {output->factor_low, output->factor_middle,
-                                                       output->factor_high};
-    return output->by_bytes ? tokens_at(bytes, ratios[side]) : tokens_at(counted, factors[side]);
-}
-
-struct pawl_estimate_output pawl_estimate_no_answers(struct pawl_slice model)
-{
-    bool o200k = pawl_estimate_is_o200k(model);
-    return (struct pawl_estimate_output){
-        .ratio_high = PAWL_ESTIMATE_RATIO_COLD,
-        .factor_high = o200k ? FACTOR_ONE : FACTOR_HIGH_COLD,
-        .factor_middle = o200k ? FACTOR_ONE : FACTOR_MIDDLE_COLD,
-        .factor_low = o200k ? FACTOR_ONE : FACTOR_LOW_COLD,
-        .factor_learned = o200k,
-        .tokens_per_second = INT64_MAX,
-        .pace_bound = INT64_MAX,
-        .rate_permille = 1000,
-    };
 }
 
 /* --- Learning ------------------------------------------------------------------------------- */

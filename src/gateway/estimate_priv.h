@@ -5,6 +5,7 @@
  *   estimate.c         bodies: which of their elements a provider has counted before
  *   estimate_model.c   models: the table of them, and how many tokens their text has
  *   estimate_answer.c  models: how long, how fast and how obedient their answers are
+ *   estimate_text.c    models: how many tokens the text of their answers may have
  *   estimate_lesson.c  what a call taught, kept for another process
  */
 #ifndef PAWL_GATEWAY_ESTIMATE_PRIV_H
@@ -55,6 +56,7 @@ struct estimate_model {
     struct pawl_histogram dense_ratio;   /* LINEAR, of text beyond ASCII */
     struct pawl_histogram output_tokens; /* LOG */
     struct pawl_histogram output_ratio;  /* LINEAR */
+    struct pawl_histogram output_factor; /* FINE: as `factor`, of the text of answers */
     struct pawl_histogram pace;          /* LOG, tokens per second */
     struct pawl_histogram error;         /* FINE, permille */
     /* Of bounds that were made afresh, and of those with a known part: what providers add of their
@@ -116,15 +118,25 @@ struct estimate_model *pawl_estimate_use_model(struct pawl_estimator *estimator,
 void pawl_estimate_sum_up(struct pawl_estimate *estimate,
                           const struct estimate_model *model,
                           bool o200k);
-/* What holds of a model while nothing was learned of it. */
-struct pawl_estimate_output pawl_estimate_no_answers(struct pawl_slice model);
-/* What is known of how the model's provider counts text, in tokens per 1,024 of o200k_base. */
-void pawl_estimate_add_factors(const struct estimate_model *model,
-                               struct pawl_estimate_output *output);
+/* Whether what the provider counted agrees with o200k_base; also where nothing was. */
+bool pawl_estimate_agrees(const struct estimate_model *model);
+/* How far the 99th percentile is from the median, in thousandths of that. */
+int64_t pawl_estimate_spread_of(const struct pawl_histogram *seen, enum pawl_histogram_scale scale);
 /* From what the provider counted for the estimate. */
 void pawl_estimate_learn_text(struct estimate_model *model,
                               const struct pawl_estimate *estimate,
                               int64_t actual);
+
+/* --- estimate_text.c ------------------------------------------------------------------------ */
+
+/* What holds of a model while nothing was learned of it. */
+struct pawl_estimate_output pawl_estimate_no_answers(struct pawl_slice model);
+/* What settled calls told of how the model's provider counts text. */
+void pawl_estimate_add_text(const struct estimate_model *model,
+                            struct pawl_estimate_output *output);
+/* From an answer that shows all that was counted. */
+void pawl_estimate_learn_output_text(struct estimate_model *model,
+                                     const struct pawl_estimate_sample *sample);
 
 /* --- estimate_answer.c ---------------------------------------------------------------------- */
 

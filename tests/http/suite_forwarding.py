@@ -137,7 +137,7 @@ def redirects_take_nobody_past_pawl():
 def a_slow_reader_slows_the_provider_and_loses_nothing():
     """Back-pressure all the way: the stream is longer than every buffer on its way."""
     script = {"reply_tokens": 120_000, "tokens_per_event": 200, "bytes_per_token": 16}
-    with world(script, usd=5 * harness.USD) as (provider, host):
+    with world(script, usd=10 * harness.USD) as (provider, host):
         call = host.start("anthropic", stream=True, max_tokens=128_000)
         while len(call.received) < 200_000:
             assert call.read_some(1024)

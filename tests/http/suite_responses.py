@@ -212,9 +212,10 @@ def under_a_plan_nothing_is_put_in_and_a_stream_is_cut_at_its_hold():
         call, = provider.ledger()["calls"]
         assert call["path"] == "/backend-api/codex/responses", call
         booked, billed = harness.settled_books(provider, host)
-        # Some was on its way at the cut: how much, the machine decides. Uncut it would be $2.
-        assert billed * 9 // 10 <= booked <= billed * 104 // 100, (booked, billed)
-        assert USD * 45 // 100 < billed <= USD * 7 // 10, billed
+        # The first answer of a model: its text may have a quarter more tokens than it has. Some was
+        # on its way at the cut: how much, the machine decides. Uncut it would be $2.
+        assert billed * 9 // 10 <= booked <= billed * 130 // 100, (booked, billed)
+        assert USD * 38 // 100 < billed <= USD * 7 // 10, billed
         assert host.post("chatgpt/responses", body).status == 402
 
 

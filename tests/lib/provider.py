@@ -35,6 +35,8 @@ Fields of a script (all optional):
     error_after     an error event after so many events
     cut_after       the connection breaks after so many events; cut_head: before the head
     hang_after      nothing more after so many events (until the client leaves); hang_head
+    stop_after      [N, …]: waits after so many events, at the first until a script has said
+                    {"go": 1}, at the second until {"go": 2}, …
     coding          "gzip": compressed although identity was asked for
     answer_model    the name in the answer, where it differs from the one asked for
     service_tier    what it was served at; "priority" is billed twice
@@ -198,6 +200,7 @@ class Provider:
         self.open = 0
         self.peak = 0
         self.other = []
+        self.go = 0
 
     def merge(self, update):
         for key in ("models", "prices"):
@@ -205,6 +208,7 @@ class Provider:
         for key in ("default", "queue"):
             if key in update:
                 self.script[key] = update[key]
+        self.go = update.get("go", self.go)
 
     def script_for(self, model):
         script = {**self.script["default"], **self.script["models"].get(model, {})}
@@ -251,6 +255,7 @@ class Provider:
         path = target.split("?", 1)[0]
         if path == "/control":
             self.merge(json.loads(body))
+            await self.tell()
             return await self.answer(writer, 200, {})
         if path == "/reset":
             self.reset()
@@ -376,6 +381,7 @@ class Provider:
                 if count == script.get("hang_after"):
                     await gone
                     return False
+                await self.stop(script, count)
                 text = data if isinstance(data, str) else json.dumps(data)
                 event = f"event: {name}{newline}" if name else ""
                 event += f"data: {text}{newline}{newline}"
@@ -402,6 +408,12 @@ class Provider:
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
+
+    async def stop(self, script, count):
+        stops = script.get("stop_after", [])
+        if count in stops:
+            async with self.changed:
+                await self.changed.wait_for(lambda: self.go > stops.index(count))
 
     @staticmethod
     async def write(writer, raw, how):
