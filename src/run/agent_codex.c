@@ -393,7 +393,7 @@ pawl_err pawl_agent_plan_codex(const struct pawl_agent_request *request,
         return err;
     }
     if (calls_no_model(request)) {
-        plan->hooks = true;
+        plan->calls_nothing = true;
         return PAWL_OK;
     }
     put_provider(request, plan, at);

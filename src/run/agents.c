@@ -50,6 +50,21 @@ bool pawl_agent_by_name(const char *name, enum pawl_agent *ret_agent)
     return false;
 }
 
+/* Its version or its help, and nothing else: there is no call to keep in, and it has to work where
+ * nothing can be written, and where a start that calls would be refused. */
+static bool only_tells_of_itself(const struct pawl_agent_request *request)
+{
+    static const char *const words[] = {"--version", "-v", "-V", "--help", "-h"};
+    char *const *own = request->argv + request->command.first;
+    bool one = request->argv[0] != NULL && own[0] != NULL && own[1] == NULL;
+    for (size_t i = 0; one && i < PAWL_ARRAY_LEN(words); i++) {
+        if (strcmp(own[0], words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 pawl_err pawl_agent_make_plan(const struct pawl_agent_request *request,
                               struct pawl_agent_plan *ret_plan,
                               struct pawl_errmsg *msg)
@@ -58,6 +73,10 @@ pawl_err pawl_agent_make_plan(const struct pawl_agent_request *request,
     *ret_plan = (struct pawl_agent_plan){.item_count = 0};
     pawl_arena_init(&ret_plan->arena, TEXTS_BYTES_MAX);
     pawl_agent_planner_fn *planner = agents[request->command.agent].plan;
+    if (planner != NULL && only_tells_of_itself(request)) {
+        ret_plan->calls_nothing = true;
+        return PAWL_OK;
+    }
     pawl_err err = planner != NULL ? planner(request, ret_plan, msg) : PAWL_OK;
     if (pawl_ok(err) && (ret_plan->full || ret_plan->arena.overflowed)) {
         pawl_errmsg_set(msg, "the settings of %s are too large",
@@ -71,7 +90,7 @@ pawl_err pawl_agent_check_hooks(enum pawl_agent agent,
                                 const struct pawl_agent_plan *plan,
                                 struct pawl_errmsg *msg)
 {
-    if (agent != PAWL_AGENT_CODEX || plan->hooks) {
+    if (agent != PAWL_AGENT_CODEX || plan->hooks || plan->calls_nothing) {
         return PAWL_OK;
     }
     pawl_errmsg_set(msg,

@@ -70,6 +70,7 @@ struct pawl_agent_plan {
     struct pawl_arena arena; /* owns all texts */
     struct pawl_agent_item items[PAWL_AGENT_ITEMS_MAX];
     size_t item_count;
+    bool calls_nothing;                      /* this command asks no model: nothing is given */
     bool hooks;                              /* the agent asks before each tool call */
     const char *no_hooks;                    /* why not, where it could; NULL */
     const char *notes[PAWL_AGENT_NOTES_MAX]; /* sentences for the person who starts it */

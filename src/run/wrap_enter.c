@@ -201,7 +201,7 @@ make_plan(const struct start *start, struct pawl_agent_plan *plan, struct pawl_e
     if (pawl_ok(err) && start->tool_calls_capped) {
         err = pawl_agent_check_hooks(start->agent, plan, msg);
     }
-    return err;
+    return pawl_ok(err) && !plan->calls_nothing ? refuse_other_address(start, msg) : err;
 }
 
 /* Files are written, variables set; what the command becomes lives in `edits`. */
@@ -212,6 +212,7 @@ static pawl_err put_in(struct start *start, struct pawl_buf *edits, struct pawl_
     pawl_buf_init(&settings, PAWL_KEEPER_START_MAX);
     pawl_err err = make_plan(start, &plan, msg);
     if (pawl_ok(err)) {
+        restore_variables(start);
         err = pawl_agent_apply(&plan, start->run_dir, &settings, edits, msg);
     }
     for (size_t at = 0; pawl_ok(err) && at < settings.bytes;) {
@@ -269,11 +270,7 @@ static int enter(struct start *start)
         return not_executable(name, missing);
     }
     if (pawl_ok(err) && !is_of_inner_run(start)) {
-        err = refuse_other_address(start, &msg);
-        if (pawl_ok(err)) {
-            restore_variables(start);
-            err = put_in(start, &edits, &msg);
-        }
+        err = put_in(start, &edits, &msg);
     }
     if (pawl_failed(err)) {
         pawl_run_complain("", &msg);

@@ -213,17 +213,18 @@ def refused(world):
     body = """codex --oss; echo "status $?"; claude --bg; echo "status $?"
 ANTHROPIC_BASE_URL=http://127.0.0.1:9 claude -p; echo "status $?"
 codex -c 'hooks.PreToolUse=[]' exec; echo "status $?"
-OPENAI_BASE_URL=http://127.0.0.1:9 codex exec; echo "status $?" """
+OPENAI_BASE_URL=http://127.0.0.1:9 codex exec; echo "status $?"
+ANTHROPIC_BASE_URL=http://127.0.0.1:9 claude --version; echo "status $?" """
     status, stdout, stderr = world.run(["--no-card", "--max-tool-calls", "5"], script(world, body),
                                        env=env)
     said = [line for line in stdout.splitlines() if line.startswith("status")]
-    assert status == 0 and said == ["status 125"] * 4 + ["status 0"], (said, stderr)
+    assert status == 0 and said == ["status 125"] * 4 + 2 * ["status 0"], (said, stderr)
     for words in ("codex --oss chooses a provider", "claude --bg runs outside",
                   "ANTHROPIC_BASE_URL was set inside of the run",
                   "--max-tool-calls cannot be kept"):
         assert words in stderr, stderr
     status, stdout, stderr = world.run(["--no-card"], script(world, body), env=env)
-    assert stdout.count("status 0") == 2, (stdout, stderr)  # Without that cap nothing is lost.
+    assert stdout.count("status 0") == 3, (stdout, stderr)  # Without that cap nothing is lost.
 
 
 def environments(world):

@@ -85,6 +85,20 @@ static void unknown_agents_are_given_nothing(void **state)
     assert_false(world->plan.hooks);
 }
 
+/* Also where a start that calls is refused. */
+static void an_agent_that_tells_its_version_is_given_nothing(void **state)
+{
+    struct world *world = *state;
+    static const char *const bedrock[] = {"CLAUDE_CODE_USE_BEDROCK", "1", NULL};
+    agent_user = bedrock;
+    static const char *const lines[] = {"claude --version", "codex -V", "env gemini --help"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(lines); i++) {
+        agent_plan(world, lines[i]);
+        assert_int_equal(world->plan.item_count, 0);
+    }
+    agent_refused(world, "claude --version x", "CLAUDE_CODE_USE_BEDROCK");
+}
+
 /* --- Claude Code ------------------------------------------------------------------------------ */
 
 static void claude_gets_settings_that_come_before_all_others(void **state)
@@ -569,6 +583,7 @@ int main(void)
         cmocka_unit_test(agents_are_known_by_their_command),
         cmocka_unit_test(agents_have_names),
         WITH_WORLD(unknown_agents_are_given_nothing),
+        WITH_WORLD(an_agent_that_tells_its_version_is_given_nothing),
         WITH_WORLD(claude_gets_settings_that_come_before_all_others),
         WITH_WORLD(claude_keeps_the_settings_that_the_user_gave),
         WITH_WORLD(claude_gets_a_status_line_where_the_user_has_none),
