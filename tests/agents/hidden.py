@@ -18,15 +18,19 @@ def by_name(agent, *options):
     return [agent.name, *words[words.index(agent.first_word):]]
 
 
-def run_script(world, lines, options=(), **environment):
-    """A script on whose PATH the agents are, under their names, as npm installs them."""
+def path_with_agents(world):
+    """As npm installs them, under their names."""
+    return f"{world.root / 'tools'}:{world.environment()['PATH']}"
+
+
+def run_script(world, lines, options=()):
+    """A script on whose PATH the agent is."""
     script, tools = world.root / "assistant", world.root / "tools"
     world.write(script, "#!/bin/sh\n" + "\n".join(lines) + "\n")
     script.chmod(0o755)
     tools.mkdir()
     (tools / world.agent.name).symlink_to(world.agent.installed)
-    return world.run(options, [str(script)], PATH=f"{tools}:{world.environment()['PATH']}",
-                     **environment)
+    return world.run(options, [str(script)], PATH=path_with_agents(world))
 
 
 def in_a_script(pawl, agent):
@@ -46,10 +50,16 @@ def in_a_script(pawl, agent):
 
 
 def stopped_in_a_script(pawl, agent):
+    """Going on starts the script again, whose agent is kept in the run that goes on."""
     with world_of(pawl, agent, steps(9)) as world:
         done = run_script(world, [shlex.join(by_name(agent))], ["--max-iterations", "2"])
         check_stopped(world, done, requests=2)
         check_clean(world)
+        world.start([], [], resume=["--resume", "last", "--add-iterations", "1"],
+                    PATH=path_with_agents(world))
+        again = world.finish()
+        assert again.status == 124 and len(world.model.requests) == 3, again.said
+        assert spent(again, "iterations") == 1, again.history.run
 
 
 def in_itself(pawl, agent):

@@ -264,6 +264,35 @@ def awkward_places(world):
     world.data = before
 
 
+def shown(world):
+    """What 'pawl agents' shows is what a script's start gets, but for the run's own words."""
+    env = install(world, ["codex"])
+    surroundings = world.environment(**env)
+    status, stdout, stderr = world.run(["--no-card"], script(world, "codex exec"), env=env)
+    assert status == 0, stderr
+    start, = starts(stdout)
+    secret = start["env"]["PAWL_GATEWAY_KEY"]
+    port = origin(start["env"]["OPENAI_BASE_URL"]).partition(":")[2]
+    done = world.tell("agents", "codex", "--json", env=surroundings)
+    plan = json.loads(done.stdout)
+    words = [item["value"] for item in plan["items"] if item["kind"] == "argument"]
+    assert len(words) == len(start["words"]) - 1 and not plan.get("refused"), (words, start)
+    for word, given in zip(words, start["words"][1:]):
+        given = given.replace(start["env"]["PAWL_RUN_ID"], "RUN").replace(f":{port}/", ":PORT/")
+        assert given == word or word.startswith("hooks.state="), (given, word)
+    assert {item["name"]: item["value"] for item in plan["items"] if item["kind"] == "variable"} \
+        == {"PAWL_GATEWAY_KEY": "SECRET"} and len(secret) == 40
+    folder = f"{world.data}/runs/RUN"
+    assert plan["wrapper"] == {"path": f"{folder}/bin/codex",
+                               "program": f"{world.folder.name}/tools/codex"}, plan["wrapper"]
+    for name, words in (("claude", "not on PATH: a script that starts it by its path goes past"),
+                        ("none", f"PATH={folder}/bin:{env['PATH']}\n"),
+                        ("none", f"BASH_ENV={folder}/wrap.sh\n"),
+                        ("codex", f"as {folder}/bin/codex, before {world.folder.name}/tools")):
+        done = world.tell("agents", name, env=surroundings)
+        assert words in done.stdout, (words, done.stdout)
+
+
 def killed(world):
     """kill -9 of pawl: whoever settles the run clears it away."""
     env = install(world)
@@ -293,5 +322,6 @@ def tests(_world):
         ("what a direct start refuses", refused),
         ("hidden environments and login shells", environments),
         ("awkward data directories", awkward_places),
+        ("what is shown is what is given", shown),
         ("a kill leaves nothing", killed),
     )
