@@ -36,7 +36,7 @@ enum {
     PAWL_URL_BYTES_MAX = 64 << 10,
     PAWL_POOL_CALLS_MAX = 64,
     PAWL_POOL_BYTES_MAX = 256 << 10, /* of each buffer and arena that a call keeps */
-    PAWL_MESSAGE_BYTES = 512,
+    PAWL_MESSAGE_BYTES = 1024,
     PAWL_PARTIAL_BYTES_MAX = 512 << 10, /* of events that are kept until an answer has ended */
     PAWL_TOOL_IDS_MAX = 512             /* of calls in answers that wait for their hooks */
 };

@@ -108,6 +108,8 @@ pawl_err pawl_gateway_new(const struct pawl_gateway_options *options,
     pawl_arena_init(&gateway->scratch, SCRATCH_BYTES_MAX);
     gateway->options.secret = copy_text(gateway, options->secret);
     gateway->options.run_id = copy_text(gateway, options->run_id);
+    gateway->options.run_words =
+        copy_text(gateway, options->run_words != NULL ? options->run_words : options->run_id);
     gateway->options.prices_path = copy_text(gateway, options->prices_path);
     gateway->options.policy = copy_text(gateway, options->policy);
     pawl_buf_init(&gateway->summary_text, PAWL_SUMMARY_TEXT_MAX);

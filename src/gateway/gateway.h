@@ -143,6 +143,7 @@ struct pawl_gateway_options {
     const char *upstreams[PAWL_UPSTREAM_COUNT]; /* base URLs; NULL: the vendor's own; copied */
     const struct pawl_subject *subject;         /* copied with its texts */
     const char *run_id;                         /* for messages and the x-pawl-run header; copied */
+    const char *run_words; /* the run in a command that is offered; NULL: its id. Copied */
     const char
         *prices_path;   /* where prices of one's own go, for messages; NULL: not known; copied */
     bool hard_cap;      /* what cannot be metered is refused, */

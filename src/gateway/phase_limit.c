@@ -18,7 +18,7 @@
 #include "gateway/gateway_priv.h"
 #include "gateway/more.h"
 
-enum { AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES, REMEDY_BYTES = 192, USEFUL_TOKENS = 2048 };
+enum { AMOUNT_BYTES = PAWL_WORDS_AMOUNT_BYTES, REMEDY_BYTES = 448, USEFUL_TOKENS = 2048 };
 _Static_assert((int)AMOUNT_BYTES >= (int)PAWL_MONEY_TEXT_BYTES &&
                    (int)AMOUNT_BYTES >= (int)PAWL_CLOCK_TEXT_BYTES,
                "every amount's text fits");
@@ -194,7 +194,7 @@ static const char *remedy(const struct pawl_gateway *gateway,
                           char out[static REMEDY_BYTES])
 {
     const char *name = gateway->options.phases.phases[phase].name;
-    const char *run = gateway->options.run_id;
+    const char *run = gateway->options.run_words;
     char more[AMOUNT_BYTES];
     int64_t amount = pawl_phase_amount_to_ask(words);
     enum pawl_phase_question question = gateway->phases.questions[phase];
@@ -238,7 +238,7 @@ void pawl_phase_words(struct pawl_model_call *call, int phase)
         (void)snprintf(text, sizeof(text), " Give it more to go on: %s", more);
     } else {
         (void)snprintf(text, sizeof(text), " Leave it (pawl phase %s auto), or give it more: %s",
-                       run, more);
+                       gateway->options.run_words, more);
     }
     pawl_words_add(words, text);
 }

@@ -106,7 +106,8 @@ void pawl_words_remedy(struct pawl_refusal_words *words, const struct pawl_gatew
                    gateway->options.limit.attended
                        ? ". Run %s is stopped; to go on: pawl approve %s %s"
                        : ". Run %s is stopped; to go on: pawl run --resume %s %s",
-                   run, run, pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more));
+                   run, gateway->options.run_words,
+                   pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
 /* What is kept for the summary is neither used nor held, and not free either. */
@@ -157,7 +158,7 @@ void pawl_words_window(struct pawl_refusal_words *words,
     }
     pawl_words_add(words, "The run is stopped; to go on after that: ");
     pawl_words_add(words, attended ? "pawl approve " : "pawl run --resume ");
-    pawl_words_add(words, run);
+    pawl_words_add(words, gateway->options.run_words);
 }
 
 void pawl_words_wait_window(const struct pawl_subscription *subscription,
@@ -189,7 +190,7 @@ static void append_more(struct pawl_refusal_words *words, const struct pawl_gate
     (void)snprintf(words->message + bytes, sizeof(words->message) - bytes,
                    gateway->options.limit.attended ? ". To give more: pawl approve %s %s"
                                                    : ". To go on: pawl run --resume %s %s",
-                   gateway->options.run_id,
+                   gateway->options.run_words,
                    pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more));
 }
 
@@ -328,6 +329,7 @@ void pawl_words_asked(struct pawl_refusal_words *words,
     char more[AMOUNT_BYTES];
     char nobody[64] = "";
     const char *run = gateway->options.run_id;
+    const char *address = gateway->options.run_words;
     if (waited_ms > 0) {
         (void)snprintf(nobody, sizeof(nobody), ", and nobody answered within %u s",
                        (unsigned)(waited_ms / 1000));
@@ -336,8 +338,8 @@ void pawl_words_asked(struct pawl_refusal_words *words,
                    "pawl: budget spent: %s of %s used%s. Run %s waits for an answer: pawl approve "
                    "%s %s, then ask again; or pawl deny %s",
                    bare_amount(words->unit, words->left.spent, spent),
-                   amount(words->unit, words->left.limit, limit), nobody, run, run,
-                   pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more), run);
+                   amount(words->unit, words->left.limit, limit), nobody, run, address,
+                   pawl_more_option(words->unit, pawl_words_amount_to_ask(words), more), address);
 }
 
 void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway)

@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 
-enum { MODEL_BYTES_SHOWN = 64, PART_BYTES = 256 };
+enum { MODEL_BYTES_SHOWN = 64, PART_BYTES = 640 };
 
 /* "about $0.12 instead of $0.03 for this call" */
 static const char *costs_of(const struct pawl_limit_question *question, char out[static PART_BYTES])
@@ -45,7 +45,7 @@ static const char *remedy_of(const struct pawl_gateway *gateway,
                              uint32_t waited_ms,
                              char out[static PART_BYTES])
 {
-    const char *run = gateway->options.run_id;
+    const char *run = gateway->options.run_words;
     switch (why) {
     case PAWL_GATE_FORBIDDEN:
         (void)snprintf(out, PART_BYTES, "The policy %s forbids it (escalation: forbid)",

@@ -85,7 +85,7 @@ static void submit_answer(
 static void write_question(const struct pawl_run_phase_question *question, struct pawl_buf *out)
 {
     const struct pawl_run *run = question->run;
-    pawl_lines_phase_question(run->rundir.id, run->phases.phases[question->asked.phase].name,
+    pawl_lines_phase_question(run->words, run->phases.phases[question->asked.phase].name,
                               &question->asked, out);
 }
 

@@ -54,7 +54,7 @@ static bool tell(struct pawl_run *run)
 {
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_question(run->rundir.id, &run->asked, &line);
+    pawl_lines_question(run->words, &run->asked, &line);
     bool told = pawl_run_say_now(run, &line);
     pawl_buf_free(&line);
     return told;
@@ -114,7 +114,7 @@ static bool send_question(struct pawl_run *run)
 {
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_question(run->rundir.id, &run->asked, &line);
+    pawl_lines_question(run->words, &run->asked, &line);
     struct pawl_run_sending sending = {
         .kind = run->asked.kind, .line = &line, .ended = on_approver_ended, .arg = run};
     bool sent = pawl_run_send_question(run, &sending);
@@ -250,7 +250,7 @@ void pawl_run_fill_question(const struct pawl_run *run, struct pawl_status *stat
         status->about = run->question.kind;
         status->asked_count = run->question.line_count;
         status->asked = run->question.lines;
-        pawl_lines_question(run->rundir.id, &run->asked, &line);
+        pawl_lines_question(run->words, &run->asked, &line);
     }
     for (int i = 0; i < run->phases.count && !status->asks; i++) {
         const struct pawl_run_phase_question *question = &run->phase_questions[i];
@@ -260,7 +260,7 @@ void pawl_run_fill_question(const struct pawl_run *run, struct pawl_status *stat
             status->asked_phase = run->phases.phases[i].name;
             status->asked_count = 1;
             status->asked = &question->asked.asked;
-            pawl_lines_phase_question(run->rundir.id, status->asked_phase, &question->asked, &line);
+            pawl_lines_phase_question(run->words, status->asked_phase, &question->asked, &line);
         }
     }
     take_text(pawl_buf_slice(&line), status);
@@ -281,7 +281,7 @@ void pawl_run_on_wait(void *arg,
     }
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
-    pawl_lines_wait(run->rundir.id, wait, pawl_run_now_us(run), &line);
+    pawl_lines_wait(run->words, wait, pawl_run_now_us(run), &line);
     (void)pawl_run_say(run, &line);
     pawl_buf_free(&line);
 }

@@ -78,6 +78,7 @@ enum {
     PAWL_RUN_HISTORY_MS = 10000,
     PAWL_RUN_NOTICES_BYTES = 4096,
     PAWL_RUN_SECRET_BYTES = 20,
+    PAWL_RUN_WORDS_BYTES = PAWL_RUN_ID_BYTES + 180,
     PAWL_RUN_ADDRESS_BYTES = 64 + 2 * PAWL_RUN_SECRET_BYTES /* of the gateway */
 };
 
@@ -118,6 +119,8 @@ struct pawl_run {
     /* Where it is written down. */
     struct pawl_datadir dir;
     struct pawl_rundir rundir;
+    char words
+        [PAWL_RUN_WORDS_BYTES]; /* the run in a command that is offered: id and data directory */
     struct pawl_history *history;
     struct pawl_engine *engine;
     int64_t started_us; /* the ledger's time of the session's opening */

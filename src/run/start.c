@@ -147,6 +147,20 @@ static pawl_err open_session(struct pawl_run *run, struct pawl_slice meta, struc
     return PAWL_OK;
 }
 
+/* Who is offered a command may be in another directory. A path that is very long is left to them:
+ * a command that is cut helps nobody. */
+static void name_in_commands(struct pawl_run *run)
+{
+    struct pawl_buf words;
+    pawl_buf_init(&words, PAWL_RUN_WORDS_BYTES + PAWL_PATH_BYTES * 4);
+    pawl_buf_append_str(&words, run->rundir.id);
+    pawl_meta_data_dir(run->options->data_dir != NULL ? run->dir.path : NULL, &words);
+    if (!pawl_slice_copy_str(pawl_buf_slice(&words), run->words, sizeof(run->words))) {
+        memcpy(run->words, run->rundir.id, PAWL_RUN_ID_BYTES);
+    }
+    pawl_buf_free(&words);
+}
+
 static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
 {
     int64_t now_us = run->clock.real_us(run->clock.arg);
@@ -154,6 +168,7 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
     if (pawl_failed(err)) {
         return err;
     }
+    name_in_commands(run);
     struct pawl_meta meta = {
         .run_id = run->rundir.id,
         .name = run->options->name,
@@ -278,6 +293,7 @@ static pawl_err open_gateway(struct pawl_run *run, struct pawl_errmsg *msg)
         .secret = run->secret,
         .subject = &run->subject,
         .run_id = run->rundir.id,
+        .run_words = run->words,
         .prices_path = pawl_run_prices_path(run),
         .policy = pawl_run_policy_name(&run->policy),
         .no_server_tools =

@@ -18,7 +18,7 @@
 #include "run/phases.h"
 #include "run/recent.h"
 
-enum { PAWL_STATUS_TEXT_BYTES = 512 };
+enum { PAWL_STATUS_TEXT_BYTES = 1024 };
 
 struct pawl_status {
     const char *run_id;

@@ -158,7 +158,7 @@ def hook_says_how_it_goes_on(world):
     status, stdout, _ = world.run(["--max-tool-calls", "1"], ["sh", "-c", f"{ask}; {ask}"])
     run = world.runs()[0]["run"]
     assert status == 124 and "Bash would be one more" in stdout, stdout
-    assert f"to go on: pawl run --resume {run} --add-tool-calls " in stdout, stdout
+    assert f"to go on: pawl run --resume {world.named(run)} --add-tool-calls " in stdout, stdout
 
 
 def tests(world):

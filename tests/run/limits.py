@@ -236,7 +236,7 @@ def answer_too_late(world):
     process = asking(world, "timeout:11", "call", "listen", "call", "say:through")
     line = expect_line(process, "refused 402")
     run_id = world.runs()[0]["run"]
-    assert f"pawl approve {run_id} --add-iterations 4, then ask again" in line, line
+    assert f"pawl approve {world.named(run_id)} --add-iterations 4, then ask again" in line, line
     assert "nobody answered within 1 s" in line, line
     assert world.tell("approve", "last").returncode == 0
     status, stdout, _ = finish(process, "go\n")

@@ -145,7 +145,7 @@ def halted_goes_on(world):
     lines, card, status, notes = work(world, halting, "anthropic")
     first = card["run"]
     assert status == 124 and card["phase"] == TESTS, card
-    words = f"to go on: pawl run --resume {first} --phase verification=iterations=1"
+    words = f"to go on: pawl run --resume {world.named(first)} --phase verification=iterations=1"
     assert words in lines[-1] and any(words in note for note in notes), lines
 
     def resume(*options):
@@ -352,8 +352,9 @@ def ask_and_answer(dialect, *words):
         assert "verification up to $0.60, 1 model call (then it asks)" in process.stderr.readline()
         line = await_line(process, "verification has used 1 of its 1 model call")
         run = line.split("pawl approve ")[1].split()[0]
-        assert f"Yes: pawl approve {run} --phase verification --add-iterations 1 " in line, line
-        assert f"pawl deny {run} --phase verification" in line, line
+        named = world.named(run)
+        assert f"Yes: pawl approve {named} --phase verification --add-iterations 1 " in line, line
+        assert f"pawl deny {named} --phase verification" in line, line
         status = json.loads(world.tell("status", run, "--json").stdout)
         assert (status["question"], status["question_phase"], status["latched"]) == (
             "phase", TESTS, None), status

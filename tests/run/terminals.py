@@ -158,7 +158,8 @@ def dearer_model_on_a_full_screen(world):
         said = terminal.screen.decode().replace("\r\n", " ")
         assert re.search(r"from claude-haiku-4-5 to the dearer claude-opus-4-5, about \$[0-9.]+ "
                          r"instead of \$[0-9.]+ for this call; raise the cap from \$1\.50 to "
-                         r"\$7\.50\? Yes: pawl approve run_\w+, then ask again\. No: ", said), said
+                         r"\$7\.50\? Yes: pawl approve run_\w+ --data-dir \S+, then ask again\. "
+                         r"No: ", said), said
         assert world.tell("deny", "last").returncode == 0
         terminal.type("go\n")
         terminal.await_screen("It was denied: have the agent use claude-haiku-4-5, or one that is "

@@ -248,7 +248,8 @@ def another_run_is_told(world):
     expect_line(waiting, "refused")
     line = await_line(waiting, "goes on by itself then")
     assert re.match(r"pawl: the 5h window of this subscription is used up\. The agent waits until "
-                    r"\d\d:\d\d:\d\d \(in \d+s\) and goes on .* To end it: pawl stop run_\w+$",
+                    r"\d\d:\d\d:\d\d \(in \d+s\) and goes on .* To end it: "
+                    r"pawl stop run_\w+ --data-dir \S+$",
                     line), line
     seen = ask(world, "GET")[1]
     assert seen["waiting"]["until_ms"] > seen["now_ms"] and "question" not in seen, seen

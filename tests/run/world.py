@@ -90,6 +90,10 @@ class World:
         except subprocess.TimeoutExpired:
             pass
 
+    def named(self, run):
+        """A run in a command that pawl offers."""
+        return f"{run} --data-dir {self.data}"
+
     def runs(self):
         """What `pawl runs --json` lists, newest first."""
         done = self.tell("runs", "--json", "--all")
