@@ -7,6 +7,7 @@
  * that name makes.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -293,8 +294,10 @@ static int run_top(const struct pawl_cli_call *call)
         pawl_screen_close();
         pawl_screen_raise();
     } else {
-        pawl_errmsg_set(&msg, "nothing is known of this terminal (TERM); pawl top --once prints "
-                              "one look as text");
+        pawl_errmsg_set(&msg,
+                        "this terminal is not known, or cannot be painted on (TERM=%s); pawl "
+                        "top --once prints one look as text",
+                        getenv("TERM") != NULL ? getenv("TERM") : "");
         err = PAWL_ERR(UNSUPPORTED);
     }
     pawl_free(session.top.runs);

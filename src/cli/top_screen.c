@@ -98,6 +98,10 @@ bool pawl_screen_open(void)
     if (own.screen == NULL) {
         return false;
     }
+    if (tigetstr("cup") == NULL) { /* As a dumb one: nothing can be put anywhere. */
+        pawl_screen_close();
+        return false;
+    }
     (void)set_escdelay(ESCAPE_MS);
     (void)cbreak();
     (void)noecho();

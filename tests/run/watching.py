@@ -173,7 +173,7 @@ class Screen:
         self.process = subprocess.Popen(
             [world.pawl, "top", "--data-dir", world.data], stdin=slave, stdout=slave, stderr=slave,
             start_new_session=True,
-            env=world.environment(TERM="xterm-256color", LC_ALL="C.UTF-8", **environment))
+            env=world.environment(**{"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment}))
         world.started.append(self.process)
 
     def resize(self, columns, lines):
@@ -190,13 +190,13 @@ class Screen:
     def type(self, keys):
         os.write(self.master, keys.encode())
 
-    def end(self):
+    def end(self, painted=True):
         """Its status, with everything it still has to say read; the terminal is as it was."""
         while self.process.poll() is None or select.select([self.master], [], [], 0)[0]:
             if select.select([self.master], [], [], 0.01)[0]:
                 self.text += os.read(self.master, 65536).decode(errors="replace")
         assert termios.tcgetattr(self.slave) == self.before, "the terminal is put back"
-        assert "\x1b[?1049l" in self.text, self.text
+        assert ("\x1b[?1049l" in self.text) == painted, self.text
         os.close(self.master)
         os.close(self.slave)
         return self.process.returncode
@@ -240,6 +240,14 @@ def top_ends(world):
         assert screen.end() == -number, number
 
 
+def top_cannot_paint(world):
+    """A terminal on which nothing can be put anywhere, or that nobody knows, is told of as that."""
+    for name in ("dumb", "no-such-terminal"):
+        screen = Screen(world, TERM=name)
+        screen.expect(f"cannot be painted on (TERM={name}); pawl top --once")
+        assert screen.end(painted=False) == 1
+
+
 def top_as_text(world):
     """Without a terminal it is one look, with the same columns; colours go with NO_COLOR."""
     process = world.start(["--name", "one"], "call", "say:ready", "listen")
@@ -269,4 +277,5 @@ def tests(world):
     yield "what holds across runs stands below them", across_runs
     yield "pawl top selects, shows and stops", top
     yield "pawl top puts the terminal back", top_ends
+    yield "pawl top cannot paint", top_cannot_paint
     yield "pawl top without a terminal is text", top_as_text
