@@ -56,6 +56,42 @@ static void print_problem(void *arg, const struct pawl_policy_problem *problem)
     pawl_cli_print_line(&line);
 }
 
+/* A run whose ladder has a model without a price does not begin. It is no error of the file, since
+ * a price of one's own may be put in beside it. */
+static void check_ladder(const struct pawl_cli_call *call,
+                         const struct pawl_policy *policy,
+                         struct check *check,
+                         struct pawl_policy_reporter *reporter)
+{
+    struct pawl_limit_options limit = {.step_count = 0};
+    struct pawl_errmsg msg = {""};
+    struct pawl_price_book *book = NULL;
+    char prices_path[PAWL_PATH_BYTES];
+    const struct pawl_policy_value *ladder =
+        pawl_policy_get(policy, PAWL_POLICY_ON_LIMIT_DEGRADE, "");
+    if (ladder == NULL || pawl_failed(pawl_limit_take_policy(&limit, false, policy, &msg)) ||
+        pawl_cli_open_prices(call, NULL, NULL, prices_path, &book) != PAWL_EXIT_OK) {
+        return;
+    }
+    struct pawl_clock clock = pawl_clock_os();
+    for (uint32_t i = 0; i < limit.step_count; i++) {
+        struct pawl_price price;
+        char text[2 * PAWL_DEGRADE_MODEL_BYTES];
+        struct pawl_policy_problem problem = {
+            .warning = true, .line = ladder->line, .path = "on_limit.degrade", .message = text};
+        if (!pawl_model_price(book, pawl_slice_str(limit.steps[i].model), pawl_environ_get,
+                              clock.real_us(clock.arg), &price)) {
+            (void)snprintf(text, sizeof(text),
+                           "no price is known for %.64s, so no run begins with it: see 'pawl "
+                           "prices', or put its price into prices.json",
+                           limit.steps[i].model);
+            reporter->warnings++;
+            print_problem(check, &problem);
+        }
+    }
+    pawl_price_book_free(book);
+}
+
 static int check_file(const struct pawl_cli_call *call, struct check *check)
 {
     struct pawl_policy policy;
@@ -63,6 +99,9 @@ static int check_file(const struct pawl_cli_call *call, struct check *check)
     struct pawl_errmsg msg = {""};
     pawl_policy_init(&policy);
     pawl_err err = pawl_run_policy_load(&policy, check->path, &reporter, &msg);
+    if (reporter.errors == 0 && pawl_ok(err)) {
+        check_ladder(call, &policy, check, &reporter);
+    }
     pawl_policy_free(&policy);
     if (reporter.errors == 0 && pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);

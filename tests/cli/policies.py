@@ -157,6 +157,10 @@ def a_policy_says_what_happens_at_the_limit(cli):
         with policy_file(text.format(f'"{wrong}"')) as path:
             expect(cli("policy", "check", path), 1,
                    out=rf"{path}:3: error: on_limit\.degrade: takes a model and a share")
+    with policy_file("on_limit:\n  degrade: nosuch@75%\n") as path:
+        expect(cli("policy", "check", path), 0,
+               out=r":2: warning: on_limit\.degrade: no price is known for nosuch, so no run")
+        expect(cli("run", "--policy", path, "--", "true"), 125, err="no price is known for nosuch")
     with policy_file("on_limit:\n  action: degrade\n") as path:
         expect(cli("policy", "check", path), 1, out=r":2: error: on_limit\.action: degrade needs")
     with policy_file("on_limit: {action: degrade, degrade: claude-haiku-4-5@75%}\n") as path:
