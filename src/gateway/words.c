@@ -200,11 +200,13 @@ static void name_what_fits(const struct pawl_admission *admission, char out[stat
     char count[PAWL_MONEY_TEXT_BYTES];
     out[0] = '\0';
     if (admission->fits_output_tokens > 0) {
-        (void)snprintf(out, WOULD_FIT_BYTES, ". With this input an answer of %s tokens would fit",
-                       pawl_money_format_count(admission->fits_output_tokens, count));
+        (void)snprintf(out, WOULD_FIT_BYTES, ". With this input an answer of %s token%s would fit",
+                       pawl_money_format_count(admission->fits_output_tokens, count),
+                       admission->fits_output_tokens == 1 ? "" : "s");
     } else if (!admission->fits_without_tools) { /* else that is said of them */
-        (void)snprintf(out, WOULD_FIT_BYTES, ". An input of up to %s tokens would fit",
-                       pawl_money_format_count(admission->fits_input_tokens, count));
+        (void)snprintf(out, WOULD_FIT_BYTES, ". An input of up to %s token%s would fit",
+                       pawl_money_format_count(admission->fits_input_tokens, count),
+                       admission->fits_input_tokens == 1 ? "" : "s");
     }
 }
 
