@@ -310,16 +310,16 @@ void pawl_account_guess_words(const struct pawl_account_guess *guesses,
         if (name[0] == '\0' && guess->billing != PAWL_BILLING_PLAN && !guess->billing_set) {
             continue;
         }
-        pawl_buf_printf(out, "%s%s%s(%s %s%s, %s%s%s)", said++ == 0 ? "; account " : " or ", name,
-                        name[0] != '\0' ? " " : "", pawl_upstream_name(guess->upstream),
+        pawl_buf_printf(out, "%s%s%s%s %s%s, %s%s%s", said++ == 0 ? "" : "; or ", name,
+                        name[0] != '\0' ? ": " : "", pawl_upstream_name(guess->upstream),
                         pawl_billing_name(guess->billing), guess->billing_set ? " as set" : "",
                         guess->source != NULL ? "by " : "as the last time",
                         guess->source != NULL ? guess->source : "",
                         guess->billing == PAWL_BILLING_PLAN
-                            ? ": dollars are what its calls would cost at list prices"
+                            ? " (dollars are what its calls would cost at list prices)"
                             : "");
     }
     if (said == 0 && count > 0) {
-        pawl_buf_append_str(out, "; billed by the token");
+        pawl_buf_append_str(out, "billed by the token");
     }
 }

@@ -45,8 +45,8 @@ PAWL_MUST_CHECK pawl_err pawl_account_of_variable(const struct pawl_account_ques
                                                   enum pawl_upstream upstream,
                                                   struct pawl_account_guess *ret_guess,
                                                   struct pawl_errmsg *msg);
-/* Appends "; account work (anthropic plan, by CLAUDE_CODE_OAUTH_TOKEN: dollars are what …)"; of
- * keys without a name that are paid by the token, only that they are. */
+/* Appends "work: anthropic plan, by CLAUDE_CODE_OAUTH_TOKEN (dollars are what …)"; of keys without
+ * a name that are paid by the token, only that they are. */
 void pawl_account_guess_words(const struct pawl_account_guess *guesses,
                               uint32_t count,
                               struct pawl_buf *out);

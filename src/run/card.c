@@ -13,12 +13,7 @@
 #include "run/lines.h"
 #include "run/meta.h"
 
-enum { LABEL_COLUMNS = PAWL_CARD_TEXT_COLUMN - 2, NAMES_SHOWN = 6 };
-
-static void label(struct pawl_buf *out, const char *word)
-{
-    pawl_buf_printf(out, "  %-*s", LABEL_COLUMNS, word);
-}
+enum { NAMES_SHOWN = 6 };
 
 static const char *plural(uint64_t count)
 {
@@ -102,7 +97,7 @@ append_unit(const struct pawl_card *card, enum pawl_run_cap_index index, struct 
     char spent[PAWL_CAP_TEXT_BYTES];
     char limit[PAWL_CAP_TEXT_BYTES];
     int64_t permille = pawl_account_permille(&card->account, index);
-    label(out, index == PAWL_CAP_USD ? "spent" : pawl_cap_noun(index));
+    pawl_lines_label(index == PAWL_CAP_USD ? "spent" : pawl_cap_noun(index), out);
     pawl_buf_printf(out, "%s of %s",
                     pawl_cap_format(index, card->account.units[index].spent, spent),
                     pawl_cap_format(index, card->account.units[index].limit, limit));
@@ -123,7 +118,7 @@ static void append_units(const struct pawl_card *card, struct pawl_buf *out)
 static void append_limits(const struct pawl_card *card, struct pawl_buf *out)
 {
     for (uint32_t i = 0; i < card->limits.count; i++) {
-        label(out, i == 0 ? "limits" : "");
+        pawl_lines_label(i == 0 ? "limits" : "", out);
         pawl_lending_phrase(&card->limits.rows[i], out);
         pawl_buf_append_byte(out, '\n');
     }
@@ -177,11 +172,11 @@ static void append_phase(const struct pawl_phase_stand *stand, struct pawl_buf *
 static void append_phases(const struct pawl_card *card, struct pawl_buf *out)
 {
     for (int i = 0; i < card->phases.count; i++) {
-        label(out, i == 0 ? "phases" : "");
+        pawl_lines_label(i == 0 ? "phases" : "", out);
         append_phase(&card->phases.stands[i], out);
     }
     if (card->phases_go_on) {
-        label(out, "");
+        pawl_lines_label("", out);
         pawl_buf_append_str(out, "(with what was spent before in each)\n");
     }
 }
@@ -198,12 +193,12 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
 {
     char money[PAWL_MONEY_TEXT_BYTES];
     if (card->unseen) {
-        label(out, "not seen");
+        pawl_lines_label("not seen", out);
         pawl_buf_append_str(out, "no model call came through pawl: what the agent may have spent "
                                  "elsewhere is in none of these figures\n");
     }
     if (card->refusals > 0) {
-        label(out, "refused");
+        pawl_lines_label("refused", out);
         pawl_buf_printf(out, "%" PRIu64 " call%s", card->refusals, plural(card->refusals));
         if (card->repeats > 0) {
             pawl_buf_printf(out, ", %" PRIu64 " more after the stop", card->repeats);
@@ -211,12 +206,12 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_append_byte(out, '\n');
     }
     if (card->failed > 0) {
-        label(out, "not billed");
+        pawl_lines_label("not billed", out);
         pawl_buf_printf(out, "%" PRIu64 " call%s%s%s\n", card->failed, plural(card->failed),
                         card->failure[0] != '\0' ? ": " : "", card->failure);
     }
     if (card->batches > 0) {
-        label(out, "batches");
+        pawl_lines_label("batches", out);
         pawl_buf_printf(out, "%" PRIu64 " sent; what they cost is not in these figures\n",
                         card->batches);
     }
@@ -226,7 +221,7 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
         if (model->microcents == 0 && model->input == 0 && model->output == 0) {
             continue; /* Its calls came to nothing. */
         }
-        label(out, word);
+        pawl_lines_label(word, out);
         word = "";
         pawl_buf_printf(out, "%.*s: %s in %" PRIu64 " call%s, ", (int)model->model.bytes,
                         model->model.data, pawl_money_format_usd(model->microcents, money),
@@ -235,14 +230,14 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
         pawl_buf_append_byte(out, '\n');
     }
     if (card->dearest.known) {
-        label(out, "dearest");
+        pawl_lines_label("dearest", out);
         pawl_buf_printf(out, "%s, %.*s, ", pawl_money_format_usd(card->dearest.microcents, money),
                         (int)card->dearest.model.bytes, card->dearest.model.data);
         append_tokens(card->dearest.input, card->dearest.output, out);
         pawl_buf_append_byte(out, '\n');
     }
     if (!card->has_details) {
-        label(out, "");
+        pawl_lines_label("", out);
         pawl_buf_append_str(out, "the history could not be read; `pawl show` rebuilds it\n");
     }
 }
@@ -252,7 +247,7 @@ static void append_steps(const struct pawl_card *card, struct pawl_buf *out)
     char took[PAWL_CLOCK_TEXT_BYTES];
     for (uint32_t i = 0; i < card->step_count; i++) {
         int64_t at_ms = (card->steps[i].at_us - card->started_us) / PAWL_US_PER_MS;
-        label(out, i == 0 ? "degraded" : "");
+        pawl_lines_label(i == 0 ? "degraded" : "", out);
         pawl_buf_printf(out, "to %s from %u %% on, after %s\n", card->steps[i].step->model,
                         (unsigned)card->steps[i].step->percent,
                         pawl_duration_format_about(at_ms, took));
@@ -261,7 +256,7 @@ static void append_steps(const struct pawl_card *card, struct pawl_buf *out)
 
 static void append_agent(const struct pawl_card *card, struct pawl_buf *out)
 {
-    label(out, "agent");
+    pawl_lines_label("agent", out);
     if (card->agent_signal != 0) {
         pawl_buf_printf(out, "ended by signal %d (%s)%s\n", card->agent_signal,
                         strsignal(card->agent_signal), card->killed ? ", sent by pawl" : "");
@@ -279,7 +274,7 @@ static void append_files(const struct pawl_card *card, struct pawl_buf *out)
     if (!files->known) {
         return;
     }
-    label(out, "files");
+    pawl_lines_label("files", out);
     if (files->changed == 0 && files->created == 0 && files->deleted == 0) {
         pawl_buf_append_str(out, "none changed\n");
         return;
@@ -310,7 +305,7 @@ static void append_go_on(const struct pawl_card *card, struct pawl_buf *out)
     if (!stopped && (!capped || index == PAWL_CAP_COUNT)) {
         return;
     }
-    label(out, "to go on");
+    pawl_lines_label("to go on", out);
     bool shared = is_shared(card);
     struct pawl_go_on go_on = {.unit = unit, .more = stopped || shared ? 0 : card->more};
     (void)pawl_slice_copy_str(pawl_slice_str(card->phase != NULL ? card->phase : ""), go_on.phase,
@@ -332,26 +327,26 @@ void pawl_card_text(const struct pawl_card *card, struct pawl_buf *out)
     append_phases(card, out);
     append_calls(card, out);
     if (card->unconfirmed_microcents > 0) {
-        label(out, "unconfirmed");
+        pawl_lines_label("unconfirmed", out);
         pawl_buf_printf(out, "%s of it was booked by estimate\n",
                         pawl_money_format_usd(card->unconfirmed_microcents, money));
     }
     if (card->approvals_asked > 0 || card->approvals_given > 0) {
-        label(out, "approvals");
+        pawl_lines_label("approvals", out);
         pawl_buf_printf(out, "%" PRIu64 " asked, %" PRIu64 " given\n", card->approvals_asked,
                         card->approvals_given);
     }
     append_steps(card, out);
-    label(out, "hard stop");
+    pawl_lines_label("hard stop", out);
     pawl_buf_append_str(out, card->hard_stop ? "yes\n" : "no\n");
     append_agent(card, out);
     append_files(card, out);
-    label(out, "overshoot");
+    pawl_lines_label("overshoot", out);
     pawl_buf_printf(
         out, "%s%s\n", pawl_money_format_usd(card->overshoot_microcents, money),
         card->overshoot_microcents > 0 ? ": a call took more tokens than were held for it" : "");
     append_go_on(card, out);
-    label(out, "more");
+    pawl_lines_label("more", out);
     pawl_buf_printf(out, "pawl show %s", card->run_id);
     pawl_meta_data_dir(card->data_dir, out);
     pawl_buf_append_byte(out, '\n');

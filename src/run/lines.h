@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lines.h: the single lines before and during a run, as texts. Whether and when they are printed is
- * terminal.h's business.
+ * lines.h: what is said before a run, and the single lines during it, as texts. Whether and when
+ * they are printed is terminal.h's business.
  */
 #ifndef PAWL_RUN_LINES_H
 #define PAWL_RUN_LINES_H
@@ -24,8 +24,10 @@ enum {
 };
 
 struct pawl_lines_start {
-    const char *policy; /* its name; NULL: nobody chose one */
-    const char *sizing; /* why the dollars are what they are; NULL: they were not computed */
+    const char *run_id;
+    const char *data_dir; /* as it was given; NULL: it was not */
+    const char *policy;   /* its name; NULL: nobody chose one */
+    const char *sizing;   /* why the dollars are what they are; NULL: they were not computed */
     const struct pawl_run_cap *caps; /* PAWL_CAP_COUNT of them */
     enum pawl_run_cap_index primary;
     const struct pawl_model_guess *model;
@@ -39,15 +41,17 @@ struct pawl_lines_start {
     uint32_t account_count;
 };
 
-/* Each appends one line with its new line. */
+/* "  model       ": in front of a line of the run card, and of what is said before a run. */
+void pawl_lines_label(const char *word, struct pawl_buf *out);
+/* What is said before a run, a line for each thing. */
 void pawl_lines_start(const struct pawl_lines_start *start, struct pawl_buf *out);
+
+/* From here on each appends one line with its new line. */
 void pawl_lines_threshold(const struct pawl_account *account, struct pawl_buf *out);
 void pawl_lines_latched(const struct pawl_gateway_latch *latch,
                         bool attended,
                         struct pawl_buf *out);
 void pawl_lines_time_up(int64_t limit_ms, struct pawl_buf *out);
-/* A part of the line before the run: what comes before the refusals. */
-void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out);
 /* A question, and how it is answered. */
 void pawl_lines_question(const char *run_id,
                          const struct pawl_limit_question *question,

@@ -210,31 +210,3 @@ void pawl_lines_wait(const char *run_id,
                     wait->what, pawl_limit_clock(wait->resets_at_us, now_us, clock),
                     pawl_limit_until(wait->resets_at_us, now_us, until), run_id);
 }
-
-/* What happens at the limit, in the line before the run. */
-void pawl_lines_mode(const struct pawl_limit_options *limit, bool attended, struct pawl_buf *out)
-{
-    for (uint32_t i = 0; i < limit->step_count; i++) {
-        pawl_buf_printf(out, "; from %u %% on calls go to %s", (unsigned)limit->steps[i].percent,
-                        limit->steps[i].model);
-    }
-    pawl_buf_append_str(out, "; at a limit ");
-    switch (limit->on_limit) {
-    case PAWL_ON_LIMIT_SUMMARY:
-        pawl_buf_append_str(out, "one more call sums up, then ");
-        break;
-    case PAWL_ON_LIMIT_ASK:
-        pawl_buf_append_str(out, attended ? "it asks for more (pawl approve), else "
-                                          : "it would ask for more, but nobody is there: ");
-        break;
-    case PAWL_ON_LIMIT_PAUSE:
-        pawl_buf_printf(out, "across runs it %s; at a cap of its own %s",
-                        limit->auto_resume
-                            ? "waits until that begins anew, and goes on by itself"
-                            : "is stopped until that begins anew (--auto-resume: it waits)",
-                        attended ? "it asks for more (pawl approve), else " : "");
-        break;
-    case PAWL_ON_LIMIT_HALT:
-        break;
-    }
-}

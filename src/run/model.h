@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * model.h: which model an agent is going to use, as far as its command and its environment tell. It
- * is for the line before the run and for deriving a cap; what is enforced depends on the
+ * is for what is said before the run and for deriving a cap; what is enforced depends on the
  * requests alone.
  */
 #ifndef PAWL_RUN_MODEL_H

@@ -24,7 +24,7 @@ enum pawl_run_cap_index {
     PAWL_CAP_COUNT
 };
 
-/* Where a cap came from, for the line before the run, the card and meta.json. */
+/* Where a cap came from, for what is said before the run, the card and meta.json. */
 enum pawl_origin {
     PAWL_ORIGIN_DEFAULT,
     PAWL_ORIGIN_FLAG,

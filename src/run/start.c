@@ -381,6 +381,8 @@ static void say_start(struct pawl_run *run)
     struct pawl_run_limits limits;
     pawl_lending_limits(run->lending, &limits);
     struct pawl_lines_start start = {
+        .run_id = run->rundir.id,
+        .data_dir = run->options->data_dir,
         .policy = run->policy.chosen ? pawl_run_policy_name(&run->policy) : NULL,
         .sizing = run->sizing.reason[0] != '\0' ? run->sizing.reason : NULL,
         .caps = run->caps,

@@ -44,7 +44,7 @@ def approver_says_yes(world):
     status, stdout, stderr = world.run([*ASKING, "--name", "nightly", "--approver", command],
                                        "call", "call", "say:through")
     assert (status, stdout) == (0, "through\n"), (status, stdout, stderr)
-    assert "attended by its approver" in stderr, stderr
+    assert "  attended    by its approver" in stderr, stderr
     lines = seen.read_text().splitlines()
     assert len(lines) == 2, lines
     body, words = lines

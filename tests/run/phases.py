@@ -349,7 +349,7 @@ def ask_and_answer(dialect, *words):
     def body(world):
         script(world, *[shell("pytest")] * 5, editing(), {})
         process = asking(world, [dialect, "again", *words])
-        assert "verification up to $0.60, 1 model call (then it asks)" in process.stderr.readline()
+        await_line(process, "phases      verification up to $0.60, 1 model call (then it asks)")
         line = await_line(process, "verification has used 1 of its 1 model call")
         run = line.split("pawl approve ")[1].split()[0]
         named = world.named(run)

@@ -83,7 +83,7 @@ def one_run(world):
                          r"\$0\.0\d+ used, and this call needs \$0\.0\d+ at least\. It resets at "
                          r"(\d{4}-\d\d-\d\d )?\d\d:\d\d \(in [^)]+\)\. Run run_\w+ is stopped",
                          stdout), stdout
-        assert "$0.05 per day on this machine" in lines[0], lines
+        assert any("limits      $0.05 per day on this machine" in line for line in lines), lines
         row = stand(world)
         assert row["spent"] == spent and row["held"] == 0, row
         assert card["limit"] == "usd-per-day", card
@@ -220,7 +220,8 @@ def paused(world):
         status, stdout, card, lines = world.card(
             ["--max-usd", "1", "--max-iterations", "16", "--on-limit", "pause", "--auto-resume"],
             "until")
-        assert "across runs it waits until that begins anew, and goes on by itself" in lines[0]
+        assert any("across runs it waits until that begins anew, and goes on by itself" in line
+               for line in lines), lines
         assert any(re.match(r"pawl: the limit \S+ is spent: \$0\.0\d+ of \$0\.05 used\. The agent "
                             r"waits until \d\d:\d\d:\d\d \(in \d+s\) and goes on by itself", line)
                    for line in lines), lines

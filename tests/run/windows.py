@@ -68,7 +68,7 @@ def shared(world):
     for status, stdout, stderr in ends:
         assert status == 124, (status, stderr)
         assert "the 5h window of the account work is used up by pawl's count" in stdout, stdout
-        assert "account work (anthropic api, by ANTHROPIC_API_KEY)" in stderr, stderr
+        assert "  account     work: anthropic api, by ANTHROPIC_API_KEY\n" in stderr, stderr
     billed = tokens_billed(world)
     used = sum(billed)
     assert 3000 <= used and used - sum(billed[-2:]) < 3000, billed
@@ -297,10 +297,10 @@ def billing(world):
     world.provider.control(default={"reply_tokens": 5}, queue=[refusal(FAR_S)])
     status, stdout, stderr = world.run(["--billing", "api"], "call", "call", "say:done", env=KEY)
     assert stdout.startswith("refused 429") and stdout.endswith("\ndone\n") and status == 1, stdout
-    assert "(anthropic api as set, by ANTHROPIC_API_KEY)" in stderr, stderr
+    assert "  account     anthropic api as set, by ANTHROPIC_API_KEY" in stderr, stderr
     status, _, stderr = world.run(["--billing", "plan"], "call", env=KEY)
     assert status == 124, stderr
-    assert "(anthropic plan as set, by ANTHROPIC_API_KEY: dollars are" in stderr, stderr
+    assert "account     anthropic plan as set, by ANTHROPIC_API_KEY (dollars are" in stderr, stderr
     account, = accounts(world)
     assert world.tell("accounts", "set", account["account"][:6], "--billing", "api",
                       "--name", "mine").returncode == 0

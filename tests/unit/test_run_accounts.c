@@ -298,16 +298,15 @@ static void the_account_is_guessed_as_the_agent_chooses_it(void **state)
     assert_int_equal(guess(PAWL_AGENT_CLAUDE, &told), 1);
     assert_true(told.known && told.billing == PAWL_BILLING_PLAN);
     assert_int_equal(told.record.quota.windows[0].told_bp, 5000);
-    expect_words(&told,
-                 "; account (anthropic plan, by CLAUDE_CODE_OAUTH_TOKEN: dollars are what its "
-                 "calls would cost at list prices)");
+    expect_words(&told, "anthropic plan, by CLAUDE_CODE_OAUTH_TOKEN (dollars are what its "
+                        "calls would cost at list prices)");
     assert_int_equal(guess(PAWL_AGENT_NONE, &told), 1);
     assert_int_equal(guess(PAWL_AGENT_CODEX, &told), 0);
     set_variable = "ANTHROPIC_API_KEY";
     set_value = "sk-ant-api03";
     assert_int_equal(guess(PAWL_AGENT_CLAUDE, &told), 1);
     assert_true(!told.known && told.billing == PAWL_BILLING_API);
-    expect_words(&told, "; billed by the token");
+    expect_words(&told, "billed by the token");
     set_variable = NULL; /* Nothing speaks for one: the subscription that was used last. */
     assert_int_equal(guess(PAWL_AGENT_CLAUDE, &told), 1);
     assert_true(told.assumed && told.billing == PAWL_BILLING_PLAN);
@@ -346,9 +345,8 @@ static void a_log_in_says_which_account_it_is(void **state)
     set_variable = "CODEX_HOME";
     assert_int_equal(guess(PAWL_AGENT_CODEX, &told), 1);
     assert_int_equal(told.upstream, PAWL_UPSTREAM_CHATGPT);
-    expect_words(&told,
-                 "; account (chatgpt plan, by the log-in of Codex: dollars are what its calls "
-                 "would cost at list prices)");
+    expect_words(&told, "chatgpt plan, by the log-in of Codex (dollars are what its calls "
+                        "would cost at list prices)");
     set_variable = NULL;
 }
 

@@ -284,11 +284,12 @@ static struct pawl_price plain_price(void)
     return (struct pawl_price){.rows = &row, .row_count = 1, .multiplier_permille = 1000};
 }
 
-static void start_line_is_one_line_with_all_caps(void **state)
+static void the_start_has_a_line_for_each_thing(void **state)
 {
     (void)state;
     struct pawl_model_guess model = {.name = "some-model", .priced = true, .price = plain_price()};
-    struct pawl_lines_start start = {.caps = caps,
+    struct pawl_lines_start start = {.run_id = "run_1",
+                                     .caps = caps,
                                      .primary = PAWL_CAP_TIME,
                                      .model = &model,
                                      .limit = &halt,
@@ -296,27 +297,41 @@ static void start_line_is_one_line_with_all_caps(void **state)
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
     assert_string_equal(pawl_buf_cstr(&out),
-                        "pawl: some-model; may spend 1h of time, $1.50 (100K to 500K tokens), "
-                        "5M tokens ($15.00 to $75.00), 300 tool calls, 100 model calls; at a limit "
-                        "its calls are refused and it is ended after 10s, or at once when its time "
-                        "is up; no escalation; may run unattended\n");
+                        "pawl: run_1 may use 1h of time\n"
+                        "  other caps  $1.50 (100K to 500K tokens), 5M tokens ($15.00 to $75.00), "
+                        "300 tool calls, 100 model calls\n"
+                        "  model       some-model\n"
+                        "  at a limit  its calls are refused, and it is ended 10s later, or at "
+                        "once when its time is up\n"
+                        "  unattended  no escalation to dearer models\n"
+                        "  to watch    pawl top   to stop it: pawl stop run_1\n");
     model.priced = false;
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
-    static const char *const refused[] = {"some-model (no price is known: its calls are refused);",
+    static const char *const refused[] = {"some-model (no price is known: its calls are refused)\n",
                                           NULL};
     expect_words(pawl_buf_cstr(&out), refused);
     start.attended = true; /* By somebody who is elsewhere: it is ended all the same. */
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
-    static const char *const elsewhere[] = {"ended after 10s", "attended by its approver", NULL};
+    static const char *const elsewhere[] = {"ended 10s later",
+                                            "  attended    by its approver; dearer", NULL};
     expect_words(pawl_buf_cstr(&out), elsewhere);
     start.interactive = true;
     model.name = NULL;
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
-    static const char *const words[] = {"model not known yet", "nothing is killed",
-                                        "ended when its time is up", "attended", NULL};
+    start.primary = PAWL_CAP_USD;
+    start.data_dir = "/a b";
+    pawl_buf_reset(&out);
+    pawl_lines_start(&start, &out);
+    static const char *const words[] = {
+        "pawl: run_1 may spend $1.50\n",
+        "  model       not known yet\n",
+        "nothing is killed until its time is up\n",
+        "  attended    dearer models only on a yes (--unattended to leave it alone)\n",
+        "pawl top --data-dir '/a b'   to stop it: pawl stop --data-dir '/a b' run_1\n",
+        NULL};
     expect_words(pawl_buf_cstr(&out), words);
 }
 
@@ -326,12 +341,14 @@ static void a_known_price_converts_both_ways_in_line_and_card(void **state)
     struct pawl_model_guess model = {.name = "m", .priced = true, .price = plain_price()};
     struct pawl_run_cap own[PAWL_CAP_COUNT] = {[PAWL_CAP_TOKENS] = {true, 5000, PAWL_ORIGIN_FLAG}};
     resolve_caps(own, &model.price);
-    struct pawl_lines_start start = {
-        .caps = own, .primary = PAWL_CAP_TOKENS, .model = &model, .limit = &halt};
+    struct pawl_lines_start start = {.run_id = "run_1",
+                                     .caps = own,
+                                     .primary = PAWL_CAP_TOKENS,
+                                     .model = &model,
+                                     .limit = &halt};
     static const char *const line[] = {
-        "may spend 5K tokens ($0.015 to $0.075), "
-        "$0.075 (from the tokens; 5K to 25K tokens), 300 tool calls, ",
-        NULL};
+        "may use 5K tokens ($0.015 to $0.075)\n",
+        "  $0.075 (from the tokens; 5K to 25K tokens), 300 tool calls, ", NULL};
     pawl_buf_reset(&out);
     pawl_lines_start(&start, &out);
     expect_words(pawl_buf_cstr(&out), line);
@@ -442,7 +459,7 @@ int main(void)
         cmocka_unit_test(card_says_when_the_history_is_missing),
         cmocka_unit_test(card_as_json_has_amounts_as_integers),
         cmocka_unit_test(end_note_fits_a_command_whatever_files_are_called),
-        cmocka_unit_test(start_line_is_one_line_with_all_caps),
+        cmocka_unit_test(the_start_has_a_line_for_each_thing),
         cmocka_unit_test(a_known_price_converts_both_ways_in_line_and_card),
         cmocka_unit_test(latch_line_gives_the_reason_once),
         cmocka_unit_test(thresholds_are_told_once_each_and_in_order),
