@@ -82,6 +82,7 @@ void pawl_cli_carry(const struct pawl_cli_call *call,
 {
     if (!is_told(call, "policy")) {
         run->policy = resume->policy;
+        run->policy_unchosen = !resume->policy_chosen;
         run->phases_before = &resume->phases;
     }
     if (!is_told(call, "model")) {
@@ -126,7 +127,7 @@ static void put_before(const struct pawl_cli_call *call,
         const char *option;
         const char *value; /* NULL: there is none */
     } texts[] = {
-        {"policy", resume->policy != NULL ? resume->policy_name : NULL},
+        {"policy", resume->policy != NULL && resume->policy_chosen ? resume->policy_name : NULL},
         {"model", resume->model},
         {"agent", resume->agent_given ? pawl_agent_name(resume->agent) : NULL},
         {"name", resume->name},

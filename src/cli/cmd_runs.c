@@ -81,8 +81,9 @@ static void add_row(struct listing *listing, const struct pawl_history_run *run)
                                             (end_us - run->started_us) / PAWL_US_PER_MS, took));
     pawl_cli_table_cell(listing->table, pawl_cli_run_word(run, text));
     pawl_cli_table_cell(listing->table, pawl_money_format_usd_short(run->spent[0], money));
-    pawl_cli_table_cell(listing->table,
-                        run->limit[0] >= 0 ? pawl_money_format_usd(run->limit[0], money) : "");
+    pawl_cli_table_cell(listing->table, run->limit[0] >= 0
+                                            ? pawl_money_format_usd_short(run->limit[0], money)
+                                            : "");
     snprintf(text, sizeof(text), "%" PRIu64, run->calls);
     pawl_cli_table_cell(listing->table, text);
     snprintf(text, sizeof(text), "%" PRIu64, run->refusals);

@@ -191,7 +191,8 @@ static void text_call(struct page *page, const struct pawl_history_call *call)
     count_cell(page->table, call->cache_read + call->cache_write);
     count_cell(page->table, call->output);
     pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->spent[0], money));
-    pawl_cli_table_cell(page->table, refused ? "" : pawl_money_format_usd(call->hold[0], money));
+    pawl_cli_table_cell(page->table,
+                        refused ? "" : pawl_money_format_usd_short(call->hold[0], money));
     count_cell(page->table, call->tool_calls);
     pawl_cli_table_cell(page->table,
                         call->duration_us == 0

@@ -12,6 +12,7 @@
 #include "cli/limits.h"
 #include "cli/open.h"
 #include "cli/statusline.h"
+#include "run/accounts.h"
 #include "run/caps.h"
 #include "run/live.h"
 
@@ -81,7 +82,8 @@ static void add_row(struct pawl_cli_table *table, const struct pawl_glance *glan
     pawl_cli_table_cell(table, glance->id);
     pawl_cli_table_cell(table, state_word(glance, text));
     pawl_cli_table_cell(table, pawl_money_format_usd_short(usd->spent, money));
-    pawl_cli_table_cell(table, usd->limit > 0 ? pawl_money_format_usd(usd->limit, money) : "");
+    pawl_cli_table_cell(table,
+                        usd->limit > 0 ? pawl_money_format_usd_short(usd->limit, money) : "");
     snprintf(text, sizeof(text), "%" PRId64 "%%", used_permille(glance) / 10);
     pawl_cli_table_cell(table, text);
     pawl_cli_table_cell(
@@ -161,12 +163,15 @@ static int list(const struct pawl_cli_call *call, const struct pawl_datadir *dir
     if (listing.count == 0) {
         puts("no run is live");
     }
-    pawl_cli_settle_before(call, pawl_cli_value(call, OPTION_DATA_DIR));
+    bool limits = pawl_cli_has_limits(dir);
+    if (limits || pawl_accounts_any(dir)) {
+        pawl_cli_settle_before(call, pawl_cli_value(call, OPTION_DATA_DIR));
+    }
     err = pawl_cli_print_windows(dir, "\n", &msg);
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
-    return pawl_cli_has_limits(dir) ? pawl_cli_print_limits(call, dir, "\n", false) : PAWL_EXIT_OK;
+    return limits ? pawl_cli_print_limits(call, dir, "\n", false) : PAWL_EXIT_OK;
 }
 
 /* --- One run -------------------------------------------------------------------------------- */
@@ -184,13 +189,13 @@ static void print_caps(const struct pawl_glance *glance)
         char text[PAWL_CAP_TEXT_BYTES];
         char time[PAWL_STATUSLINE_LEFT_BYTES];
         pawl_cli_table_cell(table, pawl_cap_noun(index));
-        pawl_cli_table_cell(table, pawl_cap_format(index, cap->spent, text));
-        pawl_cli_table_cell(table, cap->limit > 0 ? pawl_cap_format(index, cap->limit, text) : "");
+        pawl_cli_table_cell(table, pawl_cap_short(index, cap->spent, text));
+        pawl_cli_table_cell(table, cap->limit > 0 ? pawl_cap_short(index, cap->limit, text) : "");
         snprintf(text, sizeof(text), "%" PRId64 "%%", pawl_glance_permille(glance, index) / 10);
         pawl_cli_table_cell(table, cap->limit > 0 ? text : "");
-        pawl_cli_table_cell(table, cap->held > 0 ? pawl_cap_format(index, cap->held, text) : "");
+        pawl_cli_table_cell(table, cap->held > 0 ? pawl_cap_short(index, cap->held, text) : "");
         pawl_cli_table_cell(
-            table, cap->per_minute > 0 ? pawl_cap_format(index, cap->per_minute, text) : "");
+            table, cap->per_minute > 0 ? pawl_cap_short(index, cap->per_minute, text) : "");
         pawl_cli_table_cell(table,
                             cap->left_ms >= 0 ? pawl_statusline_time(cap->left_ms, time) : "");
     }

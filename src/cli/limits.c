@@ -13,7 +13,11 @@
 #include "server/contact.h"
 #include "server/wire.h"
 
-enum { TIMEOUT_MS = 10000, AHEAD_MS = 3600 * 1000 };
+enum {
+    TIMEOUT_MS = 10000,
+    GLANCE_MS = 800, /* for what is only offered, behind a Tab */
+    AHEAD_MS = 3600 * 1000
+};
 
 /* --- Asking -------------------------------------------------------------------------------- */
 
@@ -62,7 +66,7 @@ pawl_cli_limit_amount(uint16_t unit, int64_t value, char out[static PAWL_CAP_TEX
     if (value < 0) {
         value = 0; /* more is spent and lent than a lowered limit has: nothing is left */
     }
-    return pawl_cap_format(pawl_cap_of_unit(unit), value, out);
+    return pawl_cap_short(pawl_cap_of_unit(unit), value, out);
 }
 
 static const char *phrase(const struct pawl_limit *limit, char *out)
@@ -219,7 +223,7 @@ void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, 
 {
     struct pawl_errmsg msg = {""};
     struct naming naming = {.fn = fn, .arg = arg};
-    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = TIMEOUT_MS};
+    struct pawl_contact contact = {.data_dir = dir->path, .timeout_ms = GLANCE_MS};
     struct pawl_contact_answer answer = {.status = 0};
     pawl_buf_init(&answer.body, PAWL_WIRE_BYTES_MAX);
     if (pawl_ok(pawl_contact_send(&contact, "GET", PAWL_SLICE(PAWL_WIRE_LIMITS), PAWL_SLICE_NONE,

@@ -32,7 +32,8 @@ int pawl_cli_change_limit(const struct pawl_cli_call *call,
                           struct pawl_slice body,
                           struct pawl_limit *ret_limit,
                           int64_t *ret_before);
-/* Each limit's name with a word about it, "$20.00 per day"; nothing where they cannot be had. */
+/* Each limit's name with a word about it, "$20.00 per day"; nothing where they cannot be had within
+ * a second, since a person waits at a prompt. */
 typedef void pawl_cli_limit_fn(void *arg, const char *name, const char *about);
 void pawl_cli_each_limit(const struct pawl_datadir *dir, pawl_cli_limit_fn *fn, void *arg);
 /* The windows that providers told of, if any: `before` and the table. */

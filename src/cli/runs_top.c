@@ -91,8 +91,8 @@ static void add_row(const struct top *top, const struct pawl_history_run *run, c
     pawl_cli_table_cell(table, pawl_money_format_usd_short(run->spent[0], money));
     (void)snprintf(text, sizeof(text), "%" PRId64 "%%", share_permille(top, run) / 10);
     pawl_cli_table_cell(table, text);
-    pawl_cli_table_cell(table,
-                        run->limit[0] >= 0 ? pawl_money_format_usd(run->limit[0], money) : "");
+    pawl_cli_table_cell(
+        table, run->limit[0] >= 0 ? pawl_money_format_usd_short(run->limit[0], money) : "");
     (void)snprintf(text, sizeof(text), "%" PRIu64, run->calls);
     pawl_cli_table_cell(table, text);
     (void)snprintf(text, sizeof(text), "%" PRId64, files);

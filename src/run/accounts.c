@@ -396,6 +396,20 @@ pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
     return PAWL_OK;
 }
 
+static bool seen(void *arg, const struct pawl_account_record *record)
+{
+    bool *any = arg;
+    *any = record->id[0] != '\0';
+    return !*any;
+}
+
+bool pawl_accounts_any(const struct pawl_datadir *dir)
+{
+    struct pawl_errmsg ignored;
+    bool any = false;
+    return pawl_failed(pawl_accounts_each(dir, seen, &any, &ignored)) || any;
+}
+
 struct search {
     const char *text;
     uint32_t count; /* that the text may mean */

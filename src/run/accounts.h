@@ -95,6 +95,8 @@ PAWL_MUST_CHECK pawl_err pawl_accounts_each(const struct pawl_datadir *dir,
                                             pawl_account_fn *fn,
                                             void *arg,
                                             struct pawl_errmsg *msg);
+/* Whether there may be a record of any. */
+bool pawl_accounts_any(const struct pawl_datadir *dir);
 /* By its name, its id, or the beginning of its id. NOT_FOUND; INVALID: several begin so. */
 PAWL_MUST_CHECK pawl_err pawl_accounts_find(const struct pawl_datadir *dir,
                                             const char *text,

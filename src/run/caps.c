@@ -228,6 +228,13 @@ pawl_cap_format(enum pawl_run_cap_index index, int64_t amount, char out[static P
 }
 
 const char *
+pawl_cap_short(enum pawl_run_cap_index index, int64_t amount, char out[static PAWL_CAP_TEXT_BYTES])
+{
+    return index == PAWL_CAP_USD ? pawl_money_format_usd_short(amount, out)
+                                 : pawl_cap_format(index, amount, out);
+}
+
+const char *
 pawl_cap_phrase(enum pawl_run_cap_index index, int64_t amount, char out[static PAWL_CAP_TEXT_BYTES])
 {
     (void)pawl_cap_format(index, amount, out);

@@ -47,6 +47,10 @@ enum { PAWL_CAP_TEXT_BYTES = 64 };
 const char *pawl_cap_format(enum pawl_run_cap_index index,
                             int64_t amount,
                             char out[static PAWL_CAP_TEXT_BYTES]);
+/* The same for tables and what changes while one looks: dollars have at most four decimals. What is
+ * booked is told whole. */
+const char *
+pawl_cap_short(enum pawl_run_cap_index index, int64_t amount, char out[static PAWL_CAP_TEXT_BYTES]);
 /* "$1.50", "60K tokens", "1 tool call", "3 model calls", "1h": with its noun. */
 const char *pawl_cap_phrase(enum pawl_run_cap_index index,
                             int64_t amount,

@@ -301,7 +301,7 @@ void pawl_lending_phrase(const struct pawl_limit *limit, struct pawl_buf *out)
     enum pawl_run_cap_index index = pawl_cap_of_unit(limit->unit);
     pawl_buf_printf(out, "%s per %s %s, %s left", pawl_cap_phrase(index, limit->amount, amount),
                     pawl_limit_period(limit, period), pawl_limit_where(limit, where),
-                    pawl_cap_format(index, pawl_max_i64(pawl_limit_left(limit), 0), left));
+                    pawl_cap_short(index, pawl_max_i64(pawl_limit_left(limit), 0), left));
 }
 
 void pawl_lending_list(const struct pawl_run_limits *limits, struct pawl_buf *out)

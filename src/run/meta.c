@@ -231,6 +231,7 @@ put_told(struct pawl_json_writer *writer, const struct pawl_meta *meta, const st
     if (meta->allow_batches) {
         pawl_json_member_bool(writer, "allow_batches", true);
     }
+    pawl_json_member_bool(writer, "policy_chosen", meta->policy_chosen);
 }
 
 static void put_meta(const struct pawl_meta *meta, const struct limits *limit, struct pawl_buf *out)

@@ -21,6 +21,7 @@ struct pawl_meta {
     pid_t pid;
     int64_t started_us;
     const char *policy; /* its name */
+    bool policy_chosen; /* else it is the default */
     const char *repo;   /* place.h; "": none */
     int64_t keep_ms;    /* the policy's history.keep; 0: off */
     bool attended;

@@ -206,6 +206,8 @@ static void take_rest(struct pawl_resume_work *work)
     resume->allow_batches =
         pawl_json_bool_or(&work->meta, pawl_json_get(&work->meta, 0, "allow_batches"), false);
     resume->policy_name = pawl_resume_meta_text(work, "policy");
+    resume->policy_chosen =
+        pawl_json_bool_or(&work->meta, pawl_json_get(&work->meta, 0, "policy_chosen"), true);
     resume->name = pawl_resume_meta_text(work, "name");
     resume->model = pawl_resume_meta_text(work, "model");
     resume->cwd = pawl_resume_meta_text(work, "cwd");

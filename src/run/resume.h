@@ -40,6 +40,7 @@ struct pawl_resume {
     const char *prices;      /* a price file; NULL: none was named */
     const char *prices_as;   /* it is gone, and that is its copy; NULL: it is there */
     const char *policy_name; /* NULL: not known */
+    bool policy_chosen;      /* by flag, environment or file; else it was the default */
     const char *cwd;
     const char *name;         /* NULL: none */
     const char *model;        /* NULL: not known */

@@ -198,6 +198,7 @@ static pawl_err prepare(struct pawl_run *run, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         err = pawl_run_policy_open(run->options->policy, pawl_environ_get, &run->policy, msg);
+        run->policy.chosen = run->policy.chosen && !run->options->policy_unchosen;
     }
     if (pawl_ok(err)) {
         err = take_flags(run, msg);

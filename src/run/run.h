@@ -55,6 +55,7 @@ struct pawl_run_options {
     const char
         *phases[PAWL_RUN_PHASE_FLAGS_MAX + 1]; /* "verification=$0.40,10m"; NULL at the end */
     const char *policy;             /* a built-in one's name, or a file; NULL: policy.h chooses */
+    bool policy_unchosen;           /* it is the copy of a default that nobody chose */
     const char *escalation;         /* the policy's word in its place; NULL: as the policy says */
     const char *idle_pause;         /* the same of idle.pause_after */
     const char *approver;           /* the same of approver */

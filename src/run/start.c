@@ -177,6 +177,7 @@ static pawl_err open_ledger(struct pawl_run *run, struct pawl_errmsg *msg)
         .pid = getpid(),
         .started_us = now_us,
         .policy = pawl_run_policy_name(&run->policy),
+        .policy_chosen = run->policy.chosen,
         .repo = run->place.repo,
         .keep_ms = pawl_run_policy_keep_ms(&run->policy),
         .attended = run->attended,

@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 import threading
 
 from shared import USD, authority_pid, end_authority, limits, spent_by_runs, stand
@@ -122,6 +123,11 @@ def hangs(world):
                 peer.setblocking(False)
                 peer.connect(f"/proc/self/fd/{folder}/authority.sock")
         run = world.start([], "say:started")
+        offered = subprocess.run([world.pawl, "complete", "--", "limit", "remove",
+                                  "--data-dir", world.data, ""], capture_output=True, text=True,
+                                 check=False, timeout=PATIENCE_S)
+        assert offered.returncode == 0 and offered.stderr == "", offered
+        assert run.poll() is None, "behind a Tab nobody waits as long as a run does"
         done = world.tell("limit")
         status, stdout, stderr = finish(run)
         assert (done.returncode, status, stdout) == (3, 125, ""), (done, status, stderr)

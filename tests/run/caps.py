@@ -132,7 +132,8 @@ def defaults(world):
     assert len(lines) == 8 and all(len(line) <= 100 for line in lines[:-1]), lines
     for line, words in zip(lines, (
             "may spend $1.50", "5M tokens, 300 tool calls, 100 model calls, 1h of time",
-            "not known yet", "billed by the token", "verification up to $0.60", "its calls are refused",
+            "not known yet", "billed by the token",
+            "verification up to $0.60", "its calls are refused",
             "unattended  no escalation", "pawl top")):
         assert words in line, (line, words)
 

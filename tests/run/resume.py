@@ -280,6 +280,15 @@ def refusals(world):
     assert finish(process, "\n")[0] == 0
 
 
+def only_what_was_told(world):
+    """Of a policy that nobody chose nothing is said, however often a run goes on."""
+    for policy, words in ([], ""), (["--policy", "individual"], "told then: --policy individual"):
+        world.run(["--max-iterations", "1", *policy], "call", "call", "call")
+        for _ in range(2):
+            _, _, stderr = resume(world, "--resume", "last", "--add-iterations", "1")
+            assert words in stderr and ("policy" in stderr) == bool(words), stderr
+
+
 def one_suggestion(world):
     """What helps is said alike at the halt, on the card, in `pawl show`, by --resume and by
     `pawl approve`, whichever cap it was."""
@@ -402,6 +411,7 @@ def tests(world):
     yield "the baseline goes on", baseline
     yield "a chain of three", same_again
     yield "what cannot go on", refusals
+    yield "only what was told is said to be", only_what_was_told
     yield "everything suggests the same amount", one_suggestion
     yield "what was cut is handed over", cut
     yield "a run that was killed goes on", killed

@@ -301,6 +301,7 @@ def billing(world):
     status, _, stderr = world.run(["--billing", "plan"], "call", env=KEY)
     assert status == 124, stderr
     assert "account     anthropic plan as set, by ANTHROPIC_API_KEY (dollars are" in stderr, stderr
+    assert "5h window 100.0% used, calls are refused, resets" in stderr, stderr
     account, = accounts(world)
     assert world.tell("accounts", "set", account["account"][:6], "--billing", "api",
                       "--name", "mine").returncode == 0
