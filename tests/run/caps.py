@@ -218,7 +218,7 @@ def plain_card(world):
         card = stderr[stderr.index("pawl: run_"):]
         assert "of $0.02 (1,333 to 6,666 tokens), " in card, card
     # The card advises what the agent was told: half of the cap would not pay for the next call.
-    advised = re.findall(r"--resume run_\w+ --add-usd ([\d.]+)", stderr)
+    advised = re.findall(r"--resume run_\w+(?: --data-dir \S+)? --add-usd ([\d.]+)", stderr)
     assert len(advised) >= 2 and len(set(advised)) == 1, stderr
     for words in ("HARD STOP at the cap of $0.02", "spent", "of $0.02", "tokens", "tool calls",
                   "model calls", "time", f"{MODEL}: $", "dearest", "refused", "hard stop   yes",
