@@ -62,7 +62,8 @@ def modes(folder, directory, file):
     for path, _, names in os.walk(folder):
         os.chmod(path, directory)
         for name in names:
-            os.chmod(os.path.join(path, name), file)
+            if not os.path.islink(os.path.join(path, name)):  # A killed run's lead to pawl.
+                os.chmod(os.path.join(path, name), file)
 
 
 @contextlib.contextmanager
