@@ -291,8 +291,25 @@ static const char *why_of(const struct pawl_http_call *call, CURLcode code)
     return call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
 }
 
-/* A proxy that does not let the call through says so with a status of its own. */
-static void say_proxy_refuses(struct pawl_http_call *call)
+/* libcurl names whom it could not connect to, and not that this was the proxy. The addresses of
+ * both would be alike only where the provider's is its own proxy. */
+static void say_proxy_is_gone(struct pawl_http_call *call)
+{
+    char *url = NULL;
+    char why[CURL_ERROR_SIZE];
+    (void)curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url);
+    struct pawl_slice host = pawl_call_host_of(pawl_slice_str(url != NULL ? url : ""));
+    struct pawl_slice said = pawl_slice_str(call->error_text);
+    if (pawl_slice_starts_with(said, PAWL_SLICE("Failed to connect to ")) &&
+        pawl_slice_find(said, host) == SIZE_MAX) {
+        (void)snprintf(why, sizeof(why), "%s", call->error_text);
+        (void)snprintf(call->error_text, sizeof(call->error_text),
+                       "the proxy that the environment names does not answer: %.180s", why);
+    }
+}
+
+/* A proxy that does not let the call through says so with a status of its own, if it is there. */
+static void say_proxy(struct pawl_http_call *call, CURLcode code)
 {
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -302,13 +319,15 @@ static void say_proxy_refuses(struct pawl_http_call *call)
     } else if (status >= 300) {
         (void)snprintf(call->error_text, sizeof(call->error_text),
                        "the proxy refuses the connection with status %ld", status);
+    } else if (code == CURLE_COULDNT_CONNECT && call->client->use_proxy_environment) {
+        say_proxy_is_gone(call);
     }
 }
 
 void pawl_call_finish(struct pawl_http_call *call, CURLcode code)
 {
     if (code != CURLE_OK && call->connected_at_bytes < 0) {
-        say_proxy_refuses(call);
+        say_proxy(call, code);
     }
     pawl_err err = error_from(call, code);
     if (pawl_ok(err) && !call->head_done) {

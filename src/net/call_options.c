@@ -158,7 +158,7 @@ static bool names_loopback(struct pawl_slice host)
 
 /* The host of "http://user@host:port/path". Empty for what is no such URL; the rest of the
  * grammar is libcurl's to judge. */
-static struct pawl_slice host_of(struct pawl_slice url)
+struct pawl_slice pawl_call_host_of(struct pawl_slice url)
 {
     size_t scheme_bytes = 0;
     if (pawl_slice_starts_with(url, PAWL_SLICE("http://"))) {
@@ -204,7 +204,7 @@ static const char *proxy_of(struct pawl_slice url, struct pawl_slice host)
 
 static pawl_err set_url(struct pawl_http_call *call, struct pawl_slice url, struct pawl_errmsg *msg)
 {
-    struct pawl_slice host = host_of(url);
+    struct pawl_slice host = pawl_call_host_of(url);
     if (host.bytes == 0) {
         pawl_errmsg_set(msg, "not an http or https URL");
         return PAWL_ERR(INVALID);

@@ -155,6 +155,8 @@ struct pawl_curl_settings {
 void pawl_curl_set_long(struct pawl_curl_settings *set, CURLoption option, long value);
 void pawl_curl_set_pointer(struct pawl_curl_settings *set, CURLoption option, const void *value);
 
+/* Empty where it is no http or https URL. */
+struct pawl_slice pawl_call_host_of(struct pawl_slice url);
 /* Fills a call in. On an error it is as it was. */
 PAWL_MUST_CHECK pawl_err pawl_call_prepare(struct pawl_http_call *call,
                                            const struct pawl_http_call_options *options,

@@ -98,10 +98,11 @@ def a_tunnel_is_asked_for_and_its_refusal_is_told():
 
 
 def a_proxy_that_is_not_there_costs_nothing():
-    """502 with the reason; the hold goes back."""
+    """502 with the reason, which names the proxy as what is missing; the hold goes back."""
     gone = harness.free_port()
     with _host(http_proxy=f"http://127.0.0.1:{gone}") as host:
         answer = host.call("anthropic")
         assert answer.status == 502 and str(gone) in answer.error["message"], answer.error
+        assert "the proxy that the environment names" in answer.error["message"], answer.error
         host.settle()
         assert host.spent() == 0
