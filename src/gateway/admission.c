@@ -20,6 +20,7 @@ enum {
     PLENTY_DIVISOR = 8,
     MARGIN_PER_SECOND = 4,
     USUAL_PERCENT = 125,
+    PACE_CUT_MAX = 1024,      /* tokens a second: few are on their way when a stream is cut */
     CUSHION_DIVISOR = 50,     /* of the limit stays free while others are under way, */
     CUSHION_DIVISOR_COLD = 10 /* … more while a model's counting is not known */
 };
@@ -363,8 +364,7 @@ static enum pawl_admission_verdict refuse(const struct pawl_admission_decider *d
     return fits(decider, ordinary, PURSE_ROOM, 1) ? PAWL_ADMISSION_TOO_BIG : PAWL_ADMISSION_SPENT;
 }
 
-void pawl_admission_decide(const struct pawl_admission_query *query,
-                           struct pawl_admission *ret_admission)
+static void decide(const struct pawl_admission_query *query, struct pawl_admission *ret_admission)
 {
     struct pawl_admission_decider decider = pawl_admission_decider_of(query);
     struct pawl_admission result = {.line_count = 0};
@@ -393,6 +393,32 @@ void pawl_admission_decide(const struct pawl_admission_query *query,
         fixed
             ? 0
             : pawl_max_i64(0, largest_output(&decider, smallest, query->request->output_asked, 1));
+    *ret_admission = result;
+}
+
+/* Whether a stream of that kind ends at its hold, however long its model would go on: no ceiling
+ * was kept to lately, its tokens show, and they come so slowly that a cut is in time. */
+static bool ends_at_hold(const struct pawl_admission_query *query)
+{
+    const struct pawl_model_request *request = query->request;
+    return query->learned.overrun_tokens > 0 && request->stream && !request->no_ceiling &&
+           !request->hidden && !query->learned.hidden && !request->output_fixed &&
+           query->learned.tokens_per_second <= PACE_CUT_MAX;
+}
+
+/* Where the longest answer seen of a model that ignores ceilings is not to be had any more, a
+ * useful one still may be. */
+void pawl_admission_decide(const struct pawl_admission_query *query,
+                           struct pawl_admission *ret_admission)
+{
+    struct pawl_admission result;
+    decide(query, &result);
+    bool over = result.verdict == PAWL_ADMISSION_SPENT || result.verdict == PAWL_ADMISSION_TOO_BIG;
+    if (over && ends_at_hold(query)) {
+        struct pawl_admission_query again = *query;
+        again.learned.overrun_tokens = 0;
+        decide(&again, &result);
+    }
     *ret_admission = result;
 }
 

@@ -149,6 +149,9 @@ static int64_t unbounded_output(const struct pawl_admission_query *query)
 {
     const struct pawl_estimate_output *learned = &query->learned;
     int64_t longest = learned->overrun_tokens;
+    if (query->request->stream && query->at_most) {
+        return 0; /* it is paid by what it has */
+    }
     if (query->request->stream && !query->request->hidden && !learned->hidden) {
         return longest;
     }

@@ -275,6 +275,7 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     struct scene scene;
     scene_init(&scene, 500, PAWL_MICROCENTS_PER_USD);
     scene.request.stream = true;
+    scene.query.learned.tokens_per_second = INT64_MAX;
     scene.query.learned.overrun_permille = 1500;
     scene.query.learned.overrun_tokens = 3000;
     struct pawl_admission got = decide(&scene);
@@ -290,8 +291,41 @@ static void a_ceiling_that_is_ignored_does_not_bound_a_hold(void **state)
     scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 4500);
     got = decide(&scene);
     assert_int_equal(got.ceiling, 3000);
+    /* It is waited for where others hold so much, … */
     scene.query.left[PAWL_ADMISSION_USD].free = cost(1000, 3000) - 1;
-    scene.query.left[PAWL_ADMISSION_USD].room = cost(1000, 3000) - 1;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_HELD);
+}
+
+static void a_stream_that_ignores_ceilings_is_let_in_for_less_than_the_longest(void **state)
+{
+    (void)state;
+    struct scene scene;
+    int64_t left = cost(1000, 3000) - 1;
+    scene_init(&scene, 500, left);
+    scene.request.output_asked = 4000;
+    scene.request.stream = true;
+    scene.query.learned.overrun_tokens = 3000;
+    scene.query.learned.tokens_per_second = 1024;
+    struct pawl_admission got = decide(&scene);
+    assert_int_equal(got.verdict, PAWL_ADMISSION_ADMIT);
+    assert_int_equal(got.ceiling, 2999);
+    assert_int_equal(got.output_held, 2999);
+    assert_int_equal(line(&got, PAWL_UNIT_USD_MICROCENTS), cost(1000, 2999));
+    /* What it has beyond that is paid for as it comes. */
+    struct pawl_amount growth[PAWL_ADMISSION_UNIT_COUNT];
+    uint32_t count = 0;
+    scene.query.at_most = true;
+    pawl_admission_growth(&scene.query, 1000, 100, growth, &count);
+    assert_int_equal(growth[0].value, cost(1000, 1100) - cost(1000, 1000));
+    scene.query.at_most = false;
+    /* Not where they come in bursts, do not show, or in one piece: nothing could end it. */
+    scene.query.learned.tokens_per_second = 1025;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    scene.query.learned.tokens_per_second = 1024;
+    scene.query.learned.hidden = true;
+    assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
+    scene.query.learned.hidden = false;
+    scene.request.stream = false;
     assert_int_equal(decide(&scene).verdict, PAWL_ADMISSION_SPENT);
 }
 
@@ -485,6 +519,7 @@ int main(void)
         cmocka_unit_test(while_others_wait_each_gets_its_part),
         cmocka_unit_test(short_answers_make_smaller_calls_useful),
         cmocka_unit_test(a_ceiling_that_is_ignored_does_not_bound_a_hold),
+        cmocka_unit_test(a_stream_that_ignores_ceilings_is_let_in_for_less_than_the_longest),
         cmocka_unit_test(an_answer_in_one_piece_may_be_longer_than_the_longest),
         cmocka_unit_test(a_dearer_rate_that_was_seen_is_held_for),
         cmocka_unit_test(a_handful_too_many_is_no_other_ceiling),
