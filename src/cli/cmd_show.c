@@ -17,7 +17,7 @@
 #include "cli/threads.h"
 #include "run/failure.h"
 
-enum { OPTION_JSON = 1, OPTION_DATA_DIR };
+enum { OPTION_JSON = 1, OPTION_FULL, OPTION_DATA_DIR };
 
 enum { LINE_BYTES = 4096, JSON_BYTES_MAX = 4 << 20, ARENA_BYTES_MAX = 1 << 20 };
 /* Of a call: how it ended. */
@@ -26,6 +26,7 @@ enum { LOOK_MS = 20, LOOKS_MAX = 100 };
 
 static const struct pawl_cli_option options[] = {
     {OPTION_JSON, 0, "json", NULL, "the run, then each call: one object a line"},
+    {OPTION_FULL, 0, "full", NULL, "a summary or a cut answer as long as it is"},
     {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
 };
 
@@ -357,7 +358,8 @@ static int run_show(const struct pawl_cli_call *call)
                                          .data_dir = pawl_cli_value(call, OPTION_DATA_DIR),
                                          .run_id = pawl_slice_str(id),
                                          .started_us = page.started_us,
-                                         .json = page.json};
+                                         .json = page.json,
+                                         .full = pawl_cli_has(call, OPTION_FULL)};
             err = pawl_cli_show_more(&more, history, &msg);
         }
     }

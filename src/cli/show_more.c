@@ -14,9 +14,11 @@
 #include "cli/open.h"
 #include "run/caps.h"
 #include "run/go_on.h"
+#include "run/meta.h"
 #include "run/rundir.h"
 
 enum { ARENA_BYTES = 4 << 20, JSON_BYTES_MAX = 4 << 20, NOTE_BYTES_SHOWN = 256 };
+enum { WORDS_BYTES_SHOWN = 2000 };
 
 struct more {
     const struct pawl_datadir *dir;
@@ -24,6 +26,7 @@ struct more {
     struct pawl_slice run_id;
     int64_t started_us;
     bool json;
+    bool full;    /* texts as long as they are */
     bool went_on; /* another run goes on with it */
     uint64_t approvals;
 };
@@ -184,8 +187,36 @@ static void print_text(struct pawl_slice text)
     }
 }
 
+/* Of a long text the end, where an answer was cut, or the beginning, where a summary has what
+ * matters: whole characters of it, and how to see all. */
+static void print_part(const struct more *more, struct pawl_slice text, bool end)
+{
+    if (more->full || text.bytes <= WORDS_BYTES_SHOWN) {
+        print_text(text);
+        return;
+    }
+    size_t at = end ? text.bytes - WORDS_BYTES_SHOWN : WORDS_BYTES_SHOWN;
+    while (at < text.bytes && ((unsigned char)text.data[at] & 0xc0) == 0x80) {
+        at++;
+    }
+    struct pawl_buf command;
+    pawl_buf_init(&command, PAWL_PATH_BYTES + NOTE_BYTES_SHOWN);
+    pawl_buf_append_str(&command, "pawl show --full");
+    pawl_meta_data_dir(more->data_dir, &command);
+    pawl_buf_printf(&command, " %.*s", (int)more->run_id.bytes, more->run_id.data);
+    if (end) {
+        printf("[%zu bytes before this: %s]\n", at, pawl_buf_cstr(&command));
+        print_text(pawl_slice_sub(text, at, SIZE_MAX));
+    } else {
+        print_text(pawl_slice_sub(text, 0, at));
+        printf("[%zu bytes more: %s]\n", text.bytes - at, pawl_buf_cstr(&command));
+    }
+    pawl_buf_free(&command);
+}
+
 /* The file has all of it, the note its beginning. */
-static void print_words(const struct more *more, const char *file_name, struct pawl_slice noted)
+static void
+print_words(const struct more *more, const char *file_name, struct pawl_slice noted, bool end)
 {
     char name[PAWL_RUN_ID_BYTES + 32];
     char path[PAWL_PATH_BYTES];
@@ -201,7 +232,7 @@ static void print_words(const struct more *more, const char *file_name, struct p
         pawl_buf_advance(&text, bytes);
         (void)fclose(file);
     }
-    print_text(text.bytes > 0 ? pawl_buf_slice(&text) : noted);
+    print_part(more, text.bytes > 0 ? pawl_buf_slice(&text) : noted, end);
     pawl_buf_free(&text);
 }
 
@@ -217,7 +248,7 @@ static void text_mark(const struct more *more, const struct pawl_history_mark *m
             printf("\n%s, after %s:\n", summary ? "summary" : "the answer that was cut",
                    after(more, mark->at_us, when));
             print_words(more, summary ? PAWL_SUMMARY_FILE : PAWL_PARTIAL_FILE,
-                        pawl_json_string(&json, pawl_json_get(&json, 0, "text"), &arena));
+                        pawl_json_string(&json, pawl_json_get(&json, 0, "text"), &arena), !summary);
         } else {
             char model[PAWL_CLI_TEXT_BYTES];
             char from[PAWL_CLI_TEXT_BYTES];
@@ -358,7 +389,8 @@ pawl_err pawl_cli_show_more(const struct pawl_cli_more *what,
                         .data_dir = what->data_dir,
                         .run_id = run_id,
                         .started_us = what->started_us,
-                        .json = what->json};
+                        .json = what->json,
+                        .full = what->full};
     struct pawl_history_filter successors = {.resumed_from = run_id};
     struct pawl_history_filter itself = {.limit = 1, .id_prefix = run_id};
     pawl_err err = pawl_history_approvals(history, run_id, show_approval, &more, msg);

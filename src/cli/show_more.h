@@ -16,6 +16,7 @@ struct pawl_cli_more {
     struct pawl_slice run_id;
     int64_t started_us; /* of the run, since times are told from there */
     bool json;
+    bool full; /* the texts that it left, as long as they are */
 };
 PAWL_MUST_CHECK pawl_err pawl_cli_show_more(const struct pawl_cli_more *what,
                                             struct pawl_history *history,

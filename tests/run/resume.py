@@ -326,6 +326,12 @@ def cut(world):
     shown = world.tell("show", "last").stdout
     assert "the answer that was cut" in shown and text[:60] in shown, shown
     assert "files: " in shown, shown
+    path.write_text("x" + "é" * 2999 + "the end")
+    shown = world.tell("show", "last").stdout
+    assert re.search(r"\n\[4007 bytes before this: pawl show --full --data-dir \S+ run_\w+\]\n"
+                     "é{996}the end\n", shown), shown
+    assert "\nx" + "é" * 2999 + "the end\n" in world.tell("show", "last", "--full").stdout
+    path.write_text(text)
     world.provider.control(default={"tool_calls": 0})
     words = [sys.executable, AGENT, "file:PAWL_SUMMARY_FILE", "call"]
     status, stdout, stderr = resume(world, "--resume", "last", "--add-tool-calls", "2", words=words)
