@@ -235,13 +235,15 @@ static void explain_needs(struct pawl_model_call *call)
 }
 
 /* Whether what the run does at its limit is to be done: a call that is too big for the rest is that
- * only where somebody can be asked for more, since a smaller one would still fit; and more for the
- * run is no answer where a limit across runs is what it does not fit into. */
+ * only where somebody can be asked for more, since a smaller one would still fit; and where a limit
+ * across runs is what it does not fit into, only a wait until that begins anew helps. */
 static bool is_limit(const struct pawl_model_call *call)
 {
-    enum pawl_on_limit mode = call->gateway->options.limit.on_limit;
-    bool asks = mode == PAWL_ON_LIMIT_ASK || mode == PAWL_ON_LIMIT_PAUSE;
-    bool helps = call->words.limit_name[0] == '\0';
+    const struct pawl_limit_options *limit = &call->gateway->options.limit;
+    bool pauses = limit->on_limit == PAWL_ON_LIMIT_PAUSE;
+    bool asks = limit->on_limit == PAWL_ON_LIMIT_ASK || pauses;
+    bool waits = pauses && limit->auto_resume && call->words.left.resets_at_us != 0;
+    bool helps = call->words.limit_name[0] == '\0' || waits;
     return call->words.latches || (asks && helps && call->words.refusal == PAWL_REFUSAL_TOO_BIG);
 }
 
@@ -277,13 +279,16 @@ static void refuse_by_admission(struct pawl_model_call *call)
     pawl_words_admission(words, gateway, admission);
     explain_needs(call);
     put_limit(call);
-    if (words->refusal == PAWL_REFUSAL_TOO_BIG) {
+    bool too_big = words->refusal == PAWL_REFUSAL_TOO_BIG;
+    if (is_limit(call) && pawl_limit_reached(call)) {
+        gateway->too_big_running -= too_big && call->resumes ? 1 : 0; /* It will fit. */
+        return;
+    }
+    if (too_big) {
         gateway->stuck_at = *words;
         gateway->stuck = true;
     }
-    if (!is_limit(call) || !pawl_limit_reached(call)) {
-        pawl_refuse_call(call);
-    }
+    pawl_refuse_call(call);
 }
 
 static void judge(struct pawl_model_call *call)

@@ -233,7 +233,8 @@ static bool hold(struct pawl_model_call *call, uint64_t ms)
 static bool ask_or_refuse(struct pawl_model_call *call)
 {
     struct pawl_gateway *gateway = call->gateway;
-    if (gateway->latched || call->words.refusal == PAWL_REFUSAL_LIMIT) {
+    if (gateway->latched || call->words.limit_name[0] != '\0' ||
+        call->words.refusal == PAWL_REFUSAL_LIMIT) {
         return false; /* It was asked, and nobody answered in time; or more would not help. */
     }
     enum pawl_limit_answer answer =
@@ -434,8 +435,7 @@ static void judge_again(struct pawl_gateway *gateway, wanted_fn *wanted, int pha
 static bool waits_for_a_reset(const struct pawl_model_call *call, int phase)
 {
     (void)phase;
-    return call->resumes && (call->words.refusal == PAWL_REFUSAL_LIMIT ||
-                             call->words.refusal == PAWL_REFUSAL_WINDOW);
+    return call->resumes;
 }
 
 static bool waits_for_a_phase(const struct pawl_model_call *call, int phase)

@@ -177,8 +177,10 @@ void pawl_words_wait_limit(const struct pawl_refusal_words *words, struct pawl_l
     char spent[AMOUNT_BYTES];
     char limit[AMOUNT_BYTES];
     out->resets_at_us = words->left.resets_at_us;
-    (void)snprintf(out->what, sizeof(out->what), "the limit %.64s is spent: %s of %s used",
-                   words->limit_name, bare_amount(words->unit, words->left.spent, spent),
+    (void)snprintf(out->what, sizeof(out->what), "the limit %.64s %s: %s of %s used",
+                   words->limit_name,
+                   words->refusal == PAWL_REFUSAL_TOO_BIG ? "has too little left" : "is spent",
+                   bare_amount(words->unit, words->left.spent, spent),
                    bare_amount(words->unit, words->left.limit, limit));
 }
 
@@ -450,9 +452,13 @@ void pawl_words_too_big_for_limit(struct pawl_refusal_words *words,
     name_what_fits(admission, would);
     (void)bare_amount(words->unit, words->asked, needs);
     (void)bare_amount(words->unit, words->fits, left);
-    words->left.resets_at_us = limit->resets_at_us;
-    memcpy(words->limit_name, limit->name, sizeof(words->limit_name));
     bool never = words->asked > limit->amount;
+    words->left.limit = limit->amount;
+    words->left.spent = limit->spent;
+    words->left.held = limit->held;
+    words->left.resets_at_us = never ? 0 : limit->resets_at_us;
+    words->window = limit->window.kind == PAWL_WINDOW_CALENDAR ? "calendar" : "fixed";
+    memcpy(words->limit_name, limit->name, sizeof(words->limit_name));
     pawl_words_set(words,
                    "pawl: this call is too big for what %s has left: it needs %s at least, and %s "
                    "is left%s. %sMore for the run does not help: %s, see pawl limit",

@@ -232,6 +232,23 @@ def paused(world):
         assert 0 < stand(world)["spent"] < world.bill()
 
 
+def paused_too_big(world):
+    """So does one that is too big for what is left until then, and would fit into all of it;
+    nothing waits for what never fits."""
+    world.provider.control(default={"reply_tokens": 2000})
+    zone = just_before_midnight(5)
+    pausing = ["--max-usd", "1", "--on-limit", "pause", "--auto-resume"]
+    with limits(world, ["--usd", "0.10", "--per", "day", "--timezone", zone]):
+        steps = ["call:2000", "call:2000", "prompt:9", "call:200"]
+        status, stdout, card, lines = world.card(pausing, *steps)
+        assert status == 0 and not card["refusals"] and card["calls"] == 3, (stdout, lines)
+        assert any(re.match(r"pawl: the limit \S+ has too little left: \$0\.0\d+ of \$0\.10 used\. "
+                            r"The agent waits until ", line) for line in lines), lines
+        assert "pawl: the wait is over; the agent goes on" in lines, lines
+        status, stdout, _, lines = world.card(pausing, "prompt:100", "call:200")
+        assert "it is more than all of the limit. Raise the limit" in stdout, stdout
+
+
 def raised(world):
     """Raising the limit lets the run go on, as it is."""
     world.provider.control(default={"reply_tokens": 150})
@@ -459,6 +476,7 @@ def tests(_world):
         ("both are killed", both_die),
         ("a stopped run goes on after midnight", reset),
         ("a call waits for midnight", paused),
+        ("a call that is too big waits for midnight", paused_too_big),
         ("a stopped run goes on when the limit is raised", raised),
         ("a stopped run goes on when the limit is removed", removed),
         ("a limit that is set while a run works", set_later),
