@@ -82,6 +82,7 @@ struct pawl_gateway_counters {
     uint64_t received;            /* model calls, whatever became of them */
     uint64_t calls;               /* model calls forwarded */
     uint64_t refusals;            /* answered by pawl itself, streams that it cut included */
+    uint64_t refused_tools;       /* of them, tool calls that hooks asked about */
     uint64_t repeats;             /* of them, those that only repeated why the run is stopped */
     uint64_t passed;              /* free paths forwarded */
     uint64_t batches;             /* let through unmetered */

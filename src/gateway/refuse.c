@@ -361,6 +361,7 @@ static bool write_down(struct pawl_model_call *call)
         gateway->counters.repeats += call->words.refusal != PAWL_REFUSAL_UNREACHABLE ? 1 : 0;
         return false;
     }
+    gateway->counters.refused_tools += call->asked.done != NULL ? 1 : 0;
     if (call->words.latches) {
         gateway->latched = true;
         gateway->latch = call->words;

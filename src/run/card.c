@@ -199,7 +199,16 @@ static void append_calls(const struct pawl_card *card, struct pawl_buf *out)
     }
     if (card->refusals > 0) {
         pawl_lines_label("refused", out);
-        pawl_buf_printf(out, "%" PRIu64 " call%s", card->refusals, plural(card->refusals));
+        uint64_t tools =
+            card->refused_tools < card->refusals ? card->refused_tools : card->refusals;
+        uint64_t models = card->refusals - tools;
+        if (models > 0) {
+            pawl_buf_printf(out, "%" PRIu64 " model call%s", models, plural(models));
+        }
+        if (tools > 0) {
+            pawl_buf_printf(out, "%s%" PRIu64 " tool call%s", models > 0 ? ", " : "", tools,
+                            plural(tools));
+        }
         if (card->repeats > 0) {
             pawl_buf_printf(out, ", %" PRIu64 " more after the stop", card->repeats);
         }

@@ -92,6 +92,7 @@ struct pawl_card {
     bool unseen; /* nothing came to the gateway, so nothing can be said of what was spent */
     uint64_t calls;
     uint64_t refusals;
+    uint64_t refused_tools;           /* of them, tool calls that a hook asked about */
     uint64_t failed;                  /* came to nothing, and cost nothing */
     char failure[PAWL_FAILURE_BYTES]; /* why the last of them did */
     uint64_t repeats;                 /* beside them: what came when the run was stopped already */

@@ -168,6 +168,7 @@ void pawl_card_json(const struct pawl_card *card, struct pawl_buf *out)
     pawl_json_member_i64(&writer, "unconfirmed", card->unconfirmed_microcents);
     pawl_json_member_i64(&writer, "calls", (int64_t)card->calls);
     pawl_json_member_i64(&writer, "refusals", (int64_t)card->refusals);
+    pawl_json_member_i64(&writer, "refused_tools", (int64_t)card->refused_tools);
     pawl_json_member_i64(&writer, "repeats", (int64_t)card->repeats);
     pawl_json_member_i64(&writer, "batches", (int64_t)card->batches);
     pawl_json_member_i64(&writer, "approvals_asked", (int64_t)card->approvals_asked);

@@ -132,6 +132,7 @@ void pawl_run_report(struct pawl_run *run, struct pawl_card *ret_card)
         .unseen = counters.received == 0 && counters.batches == 0,
         .calls = counters.calls,
         .refusals = counters.refusals - counters.repeats,
+        .refused_tools = counters.refused_tools,
         .repeats = counters.repeats,
         .batches = counters.batches,
         .steps = run->steps,

@@ -129,7 +129,7 @@ class Suite:
         assert "pawl" in said["error"]["message"], said
         assert len(done.history.refusals) == 1, done.history.refusals
         # Answers that only repeat the first are not written down, but counted.
-        assert "refused     1 call\n" in done.stderr, done.stderr
+        assert "refused     1 model call\n" in done.stderr, done.stderr
         self.check_sent(said, ledger, refused)
         self.check_books(done, ledger)
 

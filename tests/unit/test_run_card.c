@@ -102,11 +102,13 @@ static void card_says_what_was_asked_and_used(void **state)
 {
     (void)state;
     struct pawl_card card = capped_card();
+    card.refusals = 3;
+    card.refused_tools = 2;
     static const char *const words[] = {"pawl: 50 % used\npawl: run_0123456789abcdef HARD STOP at "
                                         "the cap of $1.50\n",
                                         "$1.49 of $1.50, 99.3 %",
                                         "0 of 5M, 0.0 %",
-                                        "refused     1 call\n",
+                                        "refused     1 model call, 2 tool calls\n",
                                         "m: $1.49 in 2 calls, 1,000 tokens in, 50 out",
                                         "$1.00, m, 900 tokens in, 40 out",
                                         "hard stop   yes",
