@@ -138,12 +138,17 @@ static pawl_err book_on_accounts(const struct pawl_datadir *dir,
 
 /* --- The journal --------------------------------------------------------------------------- */
 
+struct failure {
+    pawl_err err;
+    struct pawl_errmsg *msg;
+};
+
+/* This run stays as it is, for the next who looks; the others are settled. */
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 {
-    (void)arg;
-    (void)err;
-    fprintf(stderr, "pawl: the journal of a run cannot be written: %s\n", msg->text);
-    _exit(EXIT_FAILURE);
+    struct failure *failure = arg;
+    failure->err = err;
+    pawl_errmsg_set(failure->msg, "its journal cannot be written: %s", msg->text);
 }
 
 static void on_done(struct pawl_op *op)
@@ -225,7 +230,8 @@ static bool any_hold(const struct pawl_core *core)
 static pawl_err
 expire_holds(struct pawl_engine *engine, struct pawl_clock_manual *clock, struct pawl_errmsg *msg)
 {
-    for (int round = 0; any_hold(pawl_engine_core(engine)); round++) {
+    for (int round = 0; !pawl_engine_poisoned(engine) && any_hold(pawl_engine_core(engine));
+         round++) {
         int64_t due_us = pawl_core_next_due_us(pawl_engine_core(engine));
         int64_t now_us = pawl_engine_now_us(engine);
         if (due_us == INT64_MAX || round == EXPIRE_ROUNDS_MAX) {
@@ -272,12 +278,14 @@ static pawl_err
 close_books(const struct pawl_datadir *dir, const struct pawl_rundir *run, struct pawl_errmsg *msg)
 {
     struct pawl_clock_manual clock = {0};
+    struct failure failure = {.err = PAWL_OK, .msg = msg};
     struct pawl_engine_options options = {
         .dir = run->journal,
         .clock = pawl_clock_from_manual(&clock),
         .accept_clock = true, /* It stands at the journal's own time. */
         .commit_mode = PAWL_COMMIT_INLINE,
         .fatal = on_fatal,
+        .fatal_arg = &failure,
         .retention = {.keep_all = true},
     };
     struct pawl_engine *engine = NULL;
@@ -293,6 +301,9 @@ close_books(const struct pawl_datadir *dir, const struct pawl_rundir *run, struc
     }
     end_session(engine, run->id);
     err = expire_holds(engine, &clock, msg);
+    if (pawl_engine_poisoned(engine)) {
+        err = failure.err;
+    }
     if (pawl_ok(err)) {
         err = give_back(dir, run, engine, msg);
     }
