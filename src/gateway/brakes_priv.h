@@ -112,11 +112,11 @@ void pawl_limit_out_of_patience(struct pawl_model_call *call);
 bool pawl_limit_someone_asks(const struct pawl_gateway *gateway);
 /* Puts it among those that wait for an answer. */
 void pawl_limit_hold(struct pawl_model_call *call, uint64_t ms);
-/* Judges the calls again that wait for a phase. */
 /* It is held until a window begins anew, as whoever looks at the run is told. */
 void pawl_limit_wait_for(struct pawl_model_call *call, const struct pawl_limit_wait *wait);
 /* It has gone out, or never will. */
 void pawl_limit_wait_over(struct pawl_model_call *call);
+/* Judges the calls again that wait for a phase. */
 void pawl_limit_phase_answered(struct pawl_gateway *gateway, int phase);
 /* Judges every call again that waits for an answer. */
 void pawl_limit_ask_again(struct pawl_gateway *gateway);
