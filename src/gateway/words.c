@@ -220,8 +220,11 @@ static void words_too_big(struct pawl_refusal_words *words,
 {
     char would[WOULD_FIT_BYTES];
     name_what_fits(admission, would);
-    pawl_words_set(words, "pawl: this call is too big: it needs %s at least, and %s is left%s",
-                   asked, fits, would);
+    pawl_words_set(words, "pawl: this call is too big: it needs %s at least, and %s is left", asked,
+                   fits);
+    append_kept(words);
+    size_t bytes = strlen(words->message);
+    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes, "%s", would);
     append_more(words, gateway);
 }
 

@@ -429,6 +429,8 @@ def too_big(world):
     status, stdout, _ = world.run(["--max-usd", "0.10", "--attended"], "prompt:100", "call",
                                   "exit:0")
     assert status == 0 and "To give more: pawl approve run_" in stdout, (status, stdout)
+    _, stdout, _ = world.run(["--max-usd", "0.10", "--on-limit", "summary"], "prompt:100", "call")
+    assert "$0.05 is left, $0.05 kept for a summary. An input" in stdout, stdout
 
 
 def too_big_is_asked_about(world):
