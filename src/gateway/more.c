@@ -75,26 +75,27 @@ static const char *put_value(uint16_t unit, int64_t amount, char out[static VALU
     return out;
 }
 
-const char *pawl_more_option(uint16_t unit, int64_t amount, char out[static PAWL_MORE_BYTES])
+/* Nothing for a unit that has no such name. */
+static const char *
+put(size_t row, const char *name, char between, int64_t amount, char out[static PAWL_MORE_BYTES])
 {
     char value[VALUE_BYTES];
-    size_t row = row_of(unit);
     out[0] = '\0';
-    if (row < PAWL_ARRAY_LEN(rows)) {
-        (void)snprintf(out, PAWL_MORE_BYTES, "%s %s", rows[row].option,
-                       put_value(unit, amount, value));
+    if (name != NULL) {
+        (void)snprintf(out, PAWL_MORE_BYTES, "%s%c%s", name, between,
+                       put_value(rows[row].unit, amount, value));
     }
     return out;
 }
 
+const char *pawl_more_option(uint16_t unit, int64_t amount, char out[static PAWL_MORE_BYTES])
+{
+    size_t row = row_of(unit);
+    return put(row, row < PAWL_ARRAY_LEN(rows) ? rows[row].option : NULL, ' ', amount, out);
+}
+
 const char *pawl_more_ceiling(uint16_t unit, int64_t amount, char out[static PAWL_MORE_BYTES])
 {
-    char value[VALUE_BYTES];
     size_t row = row_of(unit);
-    out[0] = '\0';
-    if (row < PAWL_ARRAY_LEN(rows)) {
-        (void)snprintf(out, PAWL_MORE_BYTES, "%s=%s", rows[row].ceiling,
-                       put_value(unit, amount, value));
-    }
-    return out;
+    return put(row, row < PAWL_ARRAY_LEN(rows) ? rows[row].ceiling : NULL, '=', amount, out);
 }

@@ -33,6 +33,16 @@ def run_script(world, lines, options=()):
     return world.run(options, [str(script)], PATH=path_with_agents(world))
 
 
+def check_two(world, decoy, done):
+    """Two conversations of two calls and a tool call each, none of them anywhere else."""
+    assert decoy.requests == [] and decoy.free == [], decoy.requests
+    assert len(world.model.requests) == 4, world.model.requests
+    assert spent(done, "tool_calls") == 2, done.history.run
+    check_books(world, done)
+    world.await_nobody()
+    check_clean(world)
+
+
 def in_a_script(pawl, agent):
     """Its settings lead nowhere else, its hook is asked, and what comes behind it in the script
     goes on as ever."""
@@ -41,12 +51,7 @@ def in_a_script(pawl, agent):
         done = run_script(world, ["set -e", command, f"{agent.name} --version",
                                   f"{command} && echo both done"])
         assert done.status == 0 and "both done" in done.stdout, f"{done.status}\n{done.said}"
-        assert decoy.requests == [] and decoy.free == [], decoy.requests
-        assert len(world.model.requests) == 4, world.model.requests
-        assert spent(done, "tool_calls") == 2, done.history.run
-        check_books(world, done)
-        world.await_nobody()
-        check_clean(world)
+        check_two(world, decoy, done)
 
 
 def stopped_in_a_script(pawl, agent):
@@ -78,12 +83,7 @@ def in_itself(pawl, agent):
         done = run_script(world, [command])
         assert done.status == 0, f"{done.status}\n{done.said}"
         assert world.has("nested"), done.said
-        assert decoy.requests == [] and decoy.free == [], decoy.requests
-        assert len(world.model.requests) == 4, world.model.requests
-        assert spent(done, "tool_calls") == 2, done.history.run
-        check_books(world, done)
-        world.await_nobody()
-        check_clean(world)
+        check_two(world, decoy, done)
 
 
 def under_a_plan(pawl, agent):
