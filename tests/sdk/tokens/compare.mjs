@@ -56,9 +56,19 @@ const PARTS = [
   () => JSON.stringify({ [pick(WORDS)]: pick(WORDS), list: [next(9), pick(WORDS)] }),
 ]
 
+// Pieces above 2,048 bytes are cut, and their tokens counted with a reserve (tokenizer.h). No piece
+// is longer than a blank run and one that is not blank together.
+const RUN_BYTES_MAX = 1024
+function isExact(value) {
+  return (value.match(/\S+|\s+/g) ?? []).every((run) => Buffer.byteLength(run) <= RUN_BYTES_MAX)
+}
+
 function text() {
   let result = ''
-  for (let parts = next(40); parts >= 0; parts--) result += pick(PARTS)()
+  do {
+    result = ''
+    for (let parts = next(40); parts >= 0; parts--) result += pick(PARTS)()
+  } while (!isExact(result))
   return result
 }
 
