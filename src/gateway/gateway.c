@@ -437,6 +437,16 @@ void pawl_gateway_unlatch(struct pawl_gateway *gateway)
     pawl_gateway_pump(gateway);
 }
 
+void pawl_gateway_go_on(struct pawl_gateway *gateway)
+{
+    bool latched = gateway->latched;
+    if (latched) {
+        gateway->stuck_at = gateway->latch;
+    }
+    pawl_gateway_unlatch(gateway);
+    gateway->stuck = latched;
+}
+
 void pawl_gateway_check_idle(struct pawl_gateway *gateway)
 {
     if (gateway->idle == NULL || gateway->calls != NULL || gateway->passes != NULL) {

@@ -205,9 +205,10 @@ PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *opt
                                           struct pawl_gateway **ret_gateway);
 /* For pawl_http_server_options.handler, with the gateway as its arg. */
 void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange);
-/* The last thing that a client was told is that its call is too big, or its last answer ended at a
- * ceiling that was lowered for the budget, and nothing was let through since: an agent that fails
- * then was stopped by its cap. The message lives as long as the gateway. false: something else. */
+/* The last thing that a client was told is that its call is too big, or that a limit is reached,
+ * which has more again by now; or its last answer ended at a ceiling that was lowered for the budget; and
+ * nothing was let through since: an agent that fails then was stopped by its cap. The message lives
+ * as long as the gateway. false: something else. */
 PAWL_MUST_CHECK bool pawl_gateway_stuck(const struct pawl_gateway *gateway,
                                         struct pawl_gateway_latch *ret_latch);
 /* From now on every model call is refused with the words, waiting ones first; what is under way
@@ -218,6 +219,9 @@ void pawl_gateway_stop(struct pawl_gateway *gateway,
 /* Lifts the latch (and a stop) after an approval gave more. The session is the caller's to
  * resume. */
 void pawl_gateway_unlatch(struct pawl_gateway *gateway);
+/* The same where nobody gave more and there is some again by itself. Whether the agent heeds that
+ * shows when it calls again: until then it is stuck at what it was told. */
+void pawl_gateway_go_on(struct pawl_gateway *gateway);
 /* Whether a tool may run: refused when the run is stopped; else allowed, and counted unless the
  * answer that asked for it was counted already. `done` is called once, at once or when it is
  * durable. */

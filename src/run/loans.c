@@ -30,7 +30,7 @@ void pawl_run_go_on(struct pawl_run *run, const char *why)
     pawl_engine_submit(run->engine, &set, op);
     run->latched = false;
     (void)uv_timer_stop(&run->grace_timer);
-    pawl_gateway_unlatch(run->gateway);
+    pawl_gateway_go_on(run->gateway);
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);
     pawl_buf_printf(&line, "pawl: %s; calls go on\n", why);

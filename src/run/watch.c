@@ -343,10 +343,10 @@ void pawl_run_look_at_clock(struct pawl_run *run)
 
 /* --- The keeper ---------------------------------------------------------------------------- */
 
-/* An agent that gives up because its call is too big, or whose last answer was cut short, was
- * stopped by its cap, though that by itself latches nothing. One that was told of a call too big
- * and ends well has found another way. One that has the half of an answer and ends well has taken
- * it for the whole, which whoever started it must not. */
+/* An agent that gives up because its call is too big, at a limit that has more again by then, or
+ * whose last answer was cut short, was stopped by its cap, though nothing is latched. One that was
+ * refused and ends well has found another way. One that has the half of an answer and ends well has
+ * taken it for the whole, which whoever started it must not. */
 static void look_at_end(struct pawl_run *run)
 {
     struct pawl_gateway_latch latch;
@@ -354,9 +354,13 @@ static void look_at_end(struct pawl_run *run)
         !pawl_gateway_stuck(run->gateway, &latch)) {
         return;
     }
-    if (WEXITSTATUS(run->wait_status) != 0 || latch.refusal != PAWL_REFUSAL_TOO_BIG) {
+    bool half = latch.refusal == PAWL_REFUSAL_SPENT;
+    if (WEXITSTATUS(run->wait_status) != 0 || half) {
         pawl_run_on_latched(run, &latch);
         return;
+    }
+    if (latch.refusal != PAWL_REFUSAL_TOO_BIG) {
+        return; /* it was told, and that it may go on */
     }
     struct pawl_buf line;
     pawl_buf_init(&line, LINE_BYTES);

@@ -99,6 +99,24 @@ def one_run(world):
         assert world.runs()[0]["calls"] == 0
 
 
+def gave_up(world):
+    """A limit that allows more again after the agent was refused, which then asks no more: one that
+    fails was stopped by the limit, one that ends well was not, and one that calls again goes on."""
+    for amount, (steps, expected) in enumerate(((["exit:3"], 124), (["exit:0"], 0),
+                                                (["call", "exit:3"], 3)), 1):
+        with limits(world, ["--iterations", str(3 * amount), "--per", "day"]):
+            run = world.start([], *["call"] * 4, "say:ready", "listen", *steps)
+            while not run.stdout.readline().startswith("ready"):
+                pass
+            assert world.tell("limit", "--iterations", "100", "--per", "day").returncode == 0
+            await_line(run, "the limit allows more again; calls go on")
+            status, _, stderr = finish(run, "go\n")
+            assert status == expected, (steps, status, stderr)
+            assert ("HARD STOP" in stderr) == (expected == 124), stderr
+            assert world.runs()[0]["reason"] == ("capped" if expected == 124 else
+                                                 "completed" if expected == 0 else "failed")
+
+
 def own_cap_first(world):
     """Where its own cap is the nearer one, nothing is different but that it counts."""
     with limits(world, ["--usd", "5", "--per", "day"]):
@@ -468,6 +486,7 @@ def tool_calls(world):
 def tests(_world):
     return (
         ("one run reaches a limit", one_run),
+        ("a limit allows more again too late", gave_up),
         ("a run's own cap comes first", own_cap_first),
         ("a call too big for a limit names it", too_big_for_the_limit),
         ("two runs share a limit", two_runs),
