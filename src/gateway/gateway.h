@@ -206,9 +206,9 @@ PAWL_MUST_CHECK pawl_err pawl_gateway_new(const struct pawl_gateway_options *opt
 /* For pawl_http_server_options.handler, with the gateway as its arg. */
 void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange);
 /* The last thing that a client was told is that its call is too big, or that a limit is reached,
- * which has more again by now; or its last answer ended at a ceiling that was lowered for the budget; and
- * nothing was let through since: an agent that fails then was stopped by its cap. The message lives
- * as long as the gateway. false: something else. */
+ * which has more again by now; or its last answer ended at a ceiling that was lowered for the
+ * budget; and nothing was let through since: an agent that fails then was stopped by its cap. The
+ * message lives as long as the gateway. false: something else. */
 PAWL_MUST_CHECK bool pawl_gateway_stuck(const struct pawl_gateway *gateway,
                                         struct pawl_gateway_latch *ret_latch);
 /* From now on every model call is refused with the words, waiting ones first; what is under way
