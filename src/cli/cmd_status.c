@@ -45,18 +45,23 @@ struct listing {
 static const char *state_word(const struct pawl_glance *glance,
                               char out[static PAWL_CLI_TEXT_BYTES])
 {
-    if (glance->ending) {
-        return "ending";
-    }
-    if (glance->asks) {
-        return glance->question;
-    }
-    if (!glance->latched) {
-        return glance->waits ? "waits" : glance->unreached ? "no answer" : "running";
-    }
     const char *word = pawl_cli_unit_word(glance->unit);
-    snprintf(out, PAWL_CLI_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
-    return out;
+    switch (pawl_glance_state(glance)) {
+    case PAWL_GLANCE_ENDING:
+        return "ending";
+    case PAWL_GLANCE_ASKS:
+        return glance->question;
+    case PAWL_GLANCE_STOPPED:
+        snprintf(out, PAWL_CLI_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
+        return out;
+    case PAWL_GLANCE_WAITS:
+        return "waits";
+    case PAWL_GLANCE_NO_ANSWER:
+        return "no answer";
+    case PAWL_GLANCE_RUNNING:
+        break;
+    }
+    return "running";
 }
 
 /* The share of the cap that is nearest. */

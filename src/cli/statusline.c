@@ -99,20 +99,28 @@ static void burn(const struct pawl_glance *glance, char *out)
 
 static void state(const struct pawl_glance *glance, char *out)
 {
-    if (glance->ending) {
+    const char *word = pawl_cli_unit_word(glance->unit);
+    char clock[PAWL_LIMIT_WORDS_BYTES];
+    switch (pawl_glance_state(glance)) {
+    case PAWL_GLANCE_ENDING:
         (void)snprintf(out, VALUE_BYTES, "ending");
-    } else if (glance->asks) {
+        break;
+    case PAWL_GLANCE_ASKS:
         (void)snprintf(out, VALUE_BYTES, "%s", glance->question);
-    } else if (glance->latched) {
-        const char *word = pawl_cli_unit_word(glance->unit);
+        break;
+    case PAWL_GLANCE_STOPPED:
         (void)snprintf(out, VALUE_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
-    } else if (glance->waits) {
-        char clock[PAWL_LIMIT_WORDS_BYTES];
+        break;
+    case PAWL_GLANCE_WAITS:
         (void)snprintf(out, VALUE_BYTES, "waits until %s",
                        pawl_limit_clock(glance->waits_until_ms * PAWL_US_PER_MS,
                                         glance->now_ms * PAWL_US_PER_MS, clock));
-    } else if (glance->unreached) {
+        break;
+    case PAWL_GLANCE_NO_ANSWER:
         (void)snprintf(out, VALUE_BYTES, "no answer");
+        break;
+    case PAWL_GLANCE_RUNNING:
+        break;
     }
 }
 

@@ -49,22 +49,29 @@ static int64_t held_permille(const struct pawl_glance_cap *cap)
 /* At most so many columns, so that the word that matters is not cut. */
 void pawl_top_state(const struct pawl_glance *run, int width, char *out)
 {
-    const char *word = width < PAWL_TOP_STATE_WHOLE ? "" : pawl_cli_unit_word(run->unit);
-    if (run->ending) {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "ending");
-    } else if (run->asks) {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "%s",
-                       width < PAWL_TOP_STATE_WHOLE ? "asks" : run->question);
-    } else if (run->latched) {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "stopped%s%s", word[0] != '\0' ? ": " : "", word);
-    } else if (run->waits) {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "waits");
-    } else if (run->unreached) {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "%s",
-                       width < PAWL_TOP_STATE_WHOLE ? "offline" : "no answer");
-    } else {
-        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "running");
+    bool whole = width >= PAWL_TOP_STATE_WHOLE;
+    const char *unit = whole ? pawl_cli_unit_word(run->unit) : "";
+    const char *state = "running";
+    switch (pawl_glance_state(run)) {
+    case PAWL_GLANCE_ENDING:
+        state = "ending";
+        break;
+    case PAWL_GLANCE_ASKS:
+        state = whole ? run->question : "asks";
+        break;
+    case PAWL_GLANCE_STOPPED:
+        (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "stopped%s%s", unit[0] != '\0' ? ": " : "", unit);
+        return;
+    case PAWL_GLANCE_WAITS:
+        state = "waits";
+        break;
+    case PAWL_GLANCE_NO_ANSWER:
+        state = whole ? "no answer" : "offline";
+        break;
+    case PAWL_GLANCE_RUNNING:
+        break;
     }
+    (void)snprintf(out, PAWL_TOP_TEXT_BYTES, "%s", state);
 }
 
 bool pawl_top_stands_still(const struct pawl_glance *run)

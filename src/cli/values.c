@@ -162,11 +162,12 @@ static bool live_run(void *arg, const char *id)
     if (live->newest != NULL) {
         return false;
     }
-    const char *state = glance.ending    ? "ending"
-                        : glance.asks    ? glance.question
-                        : glance.latched ? "stopped"
-                        : glance.waits   ? "waits"
-                                         : "running";
+    static const char *const states[] = {
+        [PAWL_GLANCE_ENDING] = "ending",     [PAWL_GLANCE_ASKS] = NULL,
+        [PAWL_GLANCE_STOPPED] = "stopped",   [PAWL_GLANCE_WAITS] = "waits",
+        [PAWL_GLANCE_NO_ANSWER] = "running", [PAWL_GLANCE_RUNNING] = "running"};
+    const char *state = states[pawl_glance_state(&glance)];
+    state = state != NULL ? state : glance.question;
     (void)snprintf(about, sizeof(about), "%s, %s, %s", state,
                    pawl_money_format_usd_short(glance.caps[PAWL_CAP_USD].spent, money),
                    pawl_cli_plain(pawl_slice_str(glance.command), title, sizeof(title)));

@@ -93,7 +93,7 @@ static void read_wait(struct reader *reader, struct pawl_glance *glance)
     uint32_t node = pawl_json_get(&reader->json, 0, "waiting");
     glance->waits = pawl_json_is(&reader->json, node, PAWL_JSON_OBJECT);
     glance->waits_until_ms = take_number(reader, node, "until_ms", 0);
-    if (!pawl_glance_is_waiting(glance)) {
+    if (pawl_glance_state(glance) != PAWL_GLANCE_WAITS) {
         return;
     }
     char what[PAWL_GLANCE_TEXT_BYTES] = "";
@@ -250,9 +250,14 @@ pawl_err pawl_glance_ask(const struct pawl_datadir *dir,
 
 /* --- What follows from it ------------------------------------------------------------------- */
 
-bool pawl_glance_is_waiting(const struct pawl_glance *glance)
+enum pawl_glance_state pawl_glance_state(const struct pawl_glance *glance)
 {
-    return glance->waits && !glance->asks && !glance->latched && !glance->ending;
+    return glance->ending      ? PAWL_GLANCE_ENDING
+           : glance->asks      ? PAWL_GLANCE_ASKS
+           : glance->latched   ? PAWL_GLANCE_STOPPED
+           : glance->waits     ? PAWL_GLANCE_WAITS
+           : glance->unreached ? PAWL_GLANCE_NO_ANSWER
+                               : PAWL_GLANCE_RUNNING;
 }
 
 bool pawl_glance_next_cap(const struct pawl_glance *glance,
@@ -260,7 +265,8 @@ bool pawl_glance_next_cap(const struct pawl_glance *glance,
                           int64_t *ret_left_ms)
 {
     bool known = false;
-    bool stands_still = glance->asks || pawl_glance_is_waiting(glance); /* and uses nothing */
+    bool waits = pawl_glance_state(glance) == PAWL_GLANCE_WAITS;
+    bool stands_still = glance->asks || waits; /* and uses nothing */
     for (int i = 0; i < PAWL_CAP_COUNT && !stands_still; i++) {
         int64_t left_ms = glance->caps[i].left_ms;
         if (left_ms >= 0 && (!known || left_ms < *ret_left_ms)) {

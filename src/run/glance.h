@@ -27,6 +27,16 @@ struct pawl_glance_cap {
     int64_t left_ms; /* at this rate; -1: nothing is being used */
 };
 
+/* What a run is at, as whoever shows it says: the first that holds. */
+enum pawl_glance_state {
+    PAWL_GLANCE_ENDING,
+    PAWL_GLANCE_ASKS,
+    PAWL_GLANCE_STOPPED,
+    PAWL_GLANCE_WAITS, /* it stands still until a window begins anew */
+    PAWL_GLANCE_NO_ANSWER,
+    PAWL_GLANCE_RUNNING
+};
+
 struct pawl_glance {
     char id[PAWL_RUN_ID_BYTES];
     char name[PAWL_GLANCE_TEXT_BYTES]; /* "": none, as below */
@@ -83,8 +93,7 @@ PAWL_MUST_CHECK bool pawl_glance_next_cap(const struct pawl_glance *glance,
                                           int64_t *ret_left_ms);
 /* What share of its cap a unit has used, in thousandths, rounded down; 0 without a cap. */
 int64_t pawl_glance_permille(const struct pawl_glance *glance, enum pawl_run_cap_index cap);
-/* It stands still until a window begins anew. */
-bool pawl_glance_is_waiting(const struct pawl_glance *glance);
+enum pawl_glance_state pawl_glance_state(const struct pawl_glance *glance);
 /* Its name, or else its command without the program's directory. */
 const char *pawl_glance_title(const struct pawl_glance *glance);
 
