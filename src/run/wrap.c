@@ -30,6 +30,23 @@ bool pawl_wrap_program(enum pawl_agent agent,
            pawl_command_find(pawl_agent_name(agent), get("PATH"), ret_program) == 0;
 }
 
+/* PATH is long, so it is looked through once. */
+struct programs {
+    bool any;
+    char paths[PAWL_AGENT_COUNT][PAWL_PATH_BYTES]; /* "": it is not there */
+};
+
+static void find_programs(pawl_environ_get_fn *get, struct programs *ret_programs)
+{
+    ret_programs->any = false;
+    for (int i = 0; i < PAWL_AGENT_COUNT; i++) {
+        char *path = ret_programs->paths[i];
+        bool found = pawl_wrap_program((enum pawl_agent)i, get, path);
+        path[0] = found ? path[0] : '\0';
+        ret_programs->any = ret_programs->any || found;
+    }
+}
+
 static bool
 wrapper_path(const char *run_dir, enum pawl_agent agent, char out[static PAWL_PATH_BYTES])
 {
@@ -65,15 +82,13 @@ static const char *obstacle(const char *run_dir, const char *path, const char *p
 }
 
 /* By agent, for where the PATH of a start has none. */
-static void put_programs(pawl_environ_get_fn *get, struct pawl_json_writer *json)
+static void put_programs(const struct programs *programs, struct pawl_json_writer *json)
 {
-    char program[PAWL_PATH_BYTES];
     pawl_json_key(json, "programs");
     pawl_json_object_begin(json);
     for (int i = 0; i < PAWL_AGENT_COUNT; i++) {
-        enum pawl_agent agent = (enum pawl_agent)i;
-        if (pawl_wrap_program(agent, get, program) && program[0] == '/') {
-            pawl_json_member_str(json, pawl_agent_name(agent), program);
+        if (programs->paths[i][0] == '/') {
+            pawl_json_member_str(json, pawl_agent_name((enum pawl_agent)i), programs->paths[i]);
         }
     }
     pawl_json_object_end(json);
@@ -81,7 +96,7 @@ static void put_programs(pawl_environ_get_fn *get, struct pawl_json_writer *json
 
 static pawl_err write_facts(const struct pawl_rundir *run,
                             const struct pawl_wrap *wrap,
-                            pawl_environ_get_fn *get,
+                            const struct programs *programs,
                             struct pawl_errmsg *msg)
 {
     struct pawl_buf text;
@@ -94,7 +109,7 @@ static pawl_err write_facts(const struct pawl_rundir *run,
     pawl_json_member_str(&json, "address", wrap->address);
     pawl_json_member_bool(&json, "tool_calls_capped", wrap->tool_calls_capped);
     pawl_json_member_bool(&json, "quiet", wrap->quiet);
-    put_programs(get, &json);
+    put_programs(programs, &json);
     pawl_json_object_end(&json);
     pawl_buf_append_byte(&text, '\n');
     pawl_err err = pawl_rundir_write(run, PAWL_WRAP_FILE, pawl_buf_slice(&text), msg);
@@ -138,7 +153,7 @@ static pawl_err write_bash(const struct pawl_rundir *run, struct pawl_errmsg *ms
 }
 
 static pawl_err make_links(const struct pawl_rundir *run,
-                           pawl_environ_get_fn *get,
+                           const struct programs *programs,
                            const char *pawl,
                            struct pawl_errmsg *msg)
 {
@@ -150,38 +165,33 @@ static pawl_err make_links(const struct pawl_rundir *run,
         return pawl_datafile_failed("make the directory", path, msg);
     }
     for (int i = 0; i < PAWL_AGENT_COUNT; i++) {
-        char program[PAWL_PATH_BYTES];
-        enum pawl_agent agent = (enum pawl_agent)i;
-        bool wanted = pawl_wrap_program(agent, get, program);
-        if (wanted && (!wrapper_path(run->path, agent, path) || symlink(pawl, path) != 0)) {
+        bool wanted = programs->paths[i][0] != '\0';
+        if (wanted &&
+            (!wrapper_path(run->path, (enum pawl_agent)i, path) || symlink(pawl, path) != 0)) {
             return pawl_datafile_failed("make the link", path, msg);
         }
     }
     return PAWL_OK;
 }
 
-static bool is_any_there(pawl_environ_get_fn *get)
-{
-    char program[PAWL_PATH_BYTES];
-    bool any = false;
-    for (int i = 0; i < PAWL_AGENT_COUNT && !any; i++) {
-        any = pawl_wrap_program((enum pawl_agent)i, get, program);
-    }
-    return any;
-}
-
-void pawl_wrap_settings(const char *run_dir, pawl_environ_get_fn *get, struct pawl_buf *settings)
+static void put_settings(const char *run_dir, pawl_environ_get_fn *get, struct pawl_buf *settings)
 {
     const char *path = get("PATH");
-    if (!is_any_there(get)) {
-        return;
-    }
     pawl_buf_printf(settings, "PATH=%s/" PAWL_WRAP_DIR ":%s", run_dir,
                     path != NULL ? path : PAWL_COMMAND_PATH);
     pawl_buf_append_byte(settings, '\0');
     if (wants_bash(get)) {
         pawl_buf_printf(settings, "BASH_ENV=%s/" PAWL_WRAP_BASH, run_dir);
         pawl_buf_append_byte(settings, '\0');
+    }
+}
+
+void pawl_wrap_settings(const char *run_dir, pawl_environ_get_fn *get, struct pawl_buf *settings)
+{
+    struct programs programs;
+    find_programs(get, &programs);
+    if (programs.any) {
+        put_settings(run_dir, get, settings);
     }
 }
 
@@ -192,7 +202,9 @@ pawl_err pawl_wrap_make(const struct pawl_rundir *run,
                         struct pawl_errmsg *msg)
 {
     char pawl[PAWL_PATH_BYTES];
-    if (!is_any_there(get)) {
+    struct programs programs;
+    find_programs(get, &programs);
+    if (!programs.any) {
         return PAWL_OK;
     }
     const char *why_not = obstacle(run->path, get("PATH"), pawl_agent_hook_program(pawl));
@@ -200,18 +212,18 @@ pawl_err pawl_wrap_make(const struct pawl_rundir *run,
         pawl_errmsg_set(msg, "%s", why_not);
         return PAWL_ERR(UNSUPPORTED);
     }
-    pawl_err err = write_facts(run, wrap, get, msg);
+    pawl_err err = write_facts(run, wrap, &programs, msg);
     if (pawl_ok(err) && wants_bash(get)) {
         err = write_bash(run, msg);
     }
     if (pawl_ok(err)) {
-        err = make_links(run, get, pawl, msg);
+        err = make_links(run, &programs, pawl, msg);
     }
     if (pawl_failed(err)) {
         pawl_wrap_clean(run->path);
         return err;
     }
-    pawl_wrap_settings(run->path, get, settings);
+    put_settings(run->path, get, settings);
     return PAWL_OK;
 }
 

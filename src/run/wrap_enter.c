@@ -71,7 +71,7 @@ static bool take_text(const struct pawl_json *json,
                       char *out,
                       size_t bytes)
 {
-    uint32_t node = pawl_json_get(json, 0, name);
+    uint32_t node = pawl_json_path(json, 0, name);
     return pawl_json_is(json, node, PAWL_JSON_STRING) &&
            pawl_slice_copy_str(pawl_json_string(json, node, arena), out, bytes);
 }
@@ -82,10 +82,7 @@ take_program(struct start *start, const struct pawl_json *json, struct pawl_aren
 {
     char name[sizeof("programs.") + 32];
     (void)snprintf(name, sizeof(name), "programs.%s", pawl_agent_name(start->agent));
-    uint32_t node = pawl_json_path(json, 0, name);
-    if (node == PAWL_JSON_NONE || !pawl_json_is(json, node, PAWL_JSON_STRING) ||
-        !pawl_slice_copy_str(pawl_json_string(json, node, arena), start->program,
-                             sizeof(start->program))) {
+    if (!take_text(json, arena, name, start->program, sizeof(start->program))) {
         start->program[0] = '\0';
     }
 }
