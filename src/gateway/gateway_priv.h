@@ -211,12 +211,12 @@ int64_t pawl_words_amount_to_ask(const struct pawl_refusal_words *words);
 void pawl_words_asked(struct pawl_refusal_words *words,
                       const struct pawl_gateway *gateway,
                       uint32_t waited_ms);
-/* After the one more call. */
 /* What is used up, for calls that wait until it begins anew. */
 void pawl_words_wait_limit(const struct pawl_refusal_words *words, struct pawl_limit_wait *out);
 void pawl_words_wait_window(const struct pawl_subscription *subscription,
                             const struct pawl_quota_window *window,
                             struct pawl_limit_wait *out);
+/* After the one more call. */
 void pawl_words_summed_up(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 void pawl_words_denied(struct pawl_refusal_words *words, const struct pawl_gateway *gateway);
 void pawl_words_set(struct pawl_refusal_words *words, const char *format, ...) PAWL_PRINTF(2, 3);

@@ -223,8 +223,7 @@ static void words_too_big(struct pawl_refusal_words *words,
     pawl_words_set(words, "pawl: this call is too big: it needs %s at least, and %s is left", asked,
                    fits);
     append_kept(words);
-    size_t bytes = strlen(words->message);
-    (void)snprintf(words->message + bytes, sizeof(words->message) - bytes, "%s", would);
+    pawl_words_add(words, would);
     append_more(words, gateway);
 }
 
