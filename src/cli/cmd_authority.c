@@ -5,8 +5,8 @@
  */
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "lending/authority.h"
 #include "run/datadir.h"
-#include "server/authority.h"
 
 enum { OPTION_DAEMON = 1, OPTION_IDLE, OPTION_DATA_DIR };
 

@@ -11,10 +11,10 @@
 #include "cli/limits.h"
 #include "cli/open.h"
 #include "engine/limit_words.h"
+#include "lending/wire.h"
+#include "lending/zone.h"
 #include "run/caps.h"
 #include "run/place.h"
-#include "server/wire.h"
-#include "server/zone.h"
 
 enum {
     OPTION_USD = 1,

@@ -20,14 +20,14 @@
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "engine/engine.h"
+#include "lending/authority.h"
+#include "lending/contact.h"
+#include "lending/copy.h"
+#include "lending/wire.h"
 #include "run/control.h"
 #include "run/datadir.h"
 #include "run/live.h"
 #include "run/rundir.h"
-#include "server/authority.h"
-#include "server/contact.h"
-#include "server/copy.h"
-#include "server/wire.h"
 
 enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000 };
 enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };

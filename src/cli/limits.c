@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "engine/limit_words.h"
+#include "lending/contact.h"
+#include "lending/wire.h"
 #include "run/caps.h"
-#include "server/contact.h"
-#include "server/wire.h"
 
 enum {
     TIMEOUT_MS = 10000,

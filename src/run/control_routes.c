@@ -7,9 +7,9 @@
 #include "run/control.h"
 
 #include "base/json.h"
+#include "lending/copy.h"
 #include "run/run_priv.h"
 #include "run/status.h"
-#include "server/copy.h"
 
 /* GET …/run: where it stands. */
 static void

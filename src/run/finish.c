@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "lending/copy.h"
 #include "run/keep.h"
 #include "run/run_priv.h"
-#include "server/copy.h"
 
 enum {
     LINE_BYTES = 256,

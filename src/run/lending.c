@@ -14,10 +14,10 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "engine/limit_words.h"
+#include "lending/contact.h"
+#include "lending/wire.h"
 #include "run/account.h"
 #include "run/caps.h"
-#include "server/contact.h"
-#include "server/wire.h"
 
 enum {
     FIND_MS = 10000, /* for the authority to start and answer, before the run does */

@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "gateway/gateway.h"
 #include "history/history.h"
+#include "lending/copy.h"
 #include "run/account.h"
 #include "run/accounts.h"
 #include "run/agents.h"
@@ -28,7 +29,6 @@
 #include "run/live.h"
 #include "run/phases.h"
 #include "run/rundir.h"
-#include "server/copy.h"
 
 enum { ASK_MS = 1000, EXPIRE_ROUNDS_MAX = 100000 };
 

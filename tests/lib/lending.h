@@ -14,7 +14,7 @@
 
 #include "base/prng.h"
 #include "engine/borrow.h"
-#include "server/lender.h"
+#include "lending/lender.h"
 #include "tests/lib/kit.h"
 
 #define USD      PAWL_UNIT_USD_MICROCENTS

@@ -4,7 +4,7 @@
  * open the journal and replace a socket that nobody listens behind.
  */
 #define _GNU_SOURCE
-#include "server/authority.h"
+#include "lending/authority.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "lending/copy.h"
+#include "lending/daemon.h"
+#include "lending/lender.h"
+#include "lending/routes.h"
+#include "lending/settler.h"
 #include "net/server.h"
-#include "server/copy.h"
-#include "server/daemon.h"
-#include "server/lender.h"
-#include "server/routes.h"
-#include "server/settler.h"
 
 enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, ADDRESS_BYTES = 64 };
 

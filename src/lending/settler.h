@@ -5,8 +5,8 @@
  * waits for them, that reader is `pawl runs`, started by the authority, at most every 10 s. It is a
  * process of its own, since settling writes to journals and may fail as a disk may.
  */
-#ifndef PAWL_SERVER_SETTLER_H
-#define PAWL_SERVER_SETTLER_H
+#ifndef PAWL_LENDING_SETTLER_H
+#define PAWL_LENDING_SETTLER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,8 +7,8 @@
  * afterwards; what was left behind goes with the next start of an authority, and with the end of a
  * run.
  */
-#ifndef PAWL_SERVER_COPY_H
-#define PAWL_SERVER_COPY_H
+#ifndef PAWL_LENDING_COPY_H
+#define PAWL_LENDING_COPY_H
 
 #include "base/attrs.h"
 #include "base/err.h"

@@ -3,7 +3,7 @@
  * routes.c: one table of method, path and handler. An answer leaves when the ledger has it on disk;
  * whoever went away meanwhile is answered all the same, into the void.
  */
-#include "server/routes.h"
+#include "lending/routes.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -12,9 +12,9 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "lending/copy.h"
+#include "lending/wire.h"
 #include "net/peer.h"
-#include "server/copy.h"
-#include "server/wire.h"
 
 struct route_call {
     struct pawl_routes *routes;

@@ -3,8 +3,8 @@
  * authority.h: the process that holds a user's limits: lock, ledger, socket, and the end when
  * nobody needs it any more (docs/AUTHORITY.md).
  */
-#ifndef PAWL_SERVER_AUTHORITY_H
-#define PAWL_SERVER_AUTHORITY_H
+#ifndef PAWL_LENDING_AUTHORITY_H
+#define PAWL_LENDING_AUTHORITY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * its offsets change, up to some year, and has a rule for the time behind it; a table has all
  * changes from a year ago to the year 2100, so the ledger needs no rules.
  */
-#ifndef PAWL_SERVER_ZONE_H
-#define PAWL_SERVER_ZONE_H
+#ifndef PAWL_LENDING_ZONE_H
+#define PAWL_LENDING_ZONE_H
 
 #include <stdbool.h>
 #include <stdint.h>

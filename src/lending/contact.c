@@ -8,7 +8,7 @@
  * with it and is started again by the next who asks.
  */
 #define _GNU_SOURCE
-#include "server/contact.h"
+#include "lending/contact.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +30,8 @@
 
 #include "base/clock.h"
 #include "base/money.h"
-#include "server/authority.h"
-#include "server/wire.h"
+#include "lending/authority.h"
+#include "lending/wire.h"
 
 enum {
     TRY_MS = 10,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_server_lender.c: limits and slices over an engine on a simulated disk. */
+/* test_lending_lender.c: limits and slices over an engine on a simulated disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "server/lender.h"
+#include "lending/lender.h"
 #include "tests/lib/kit.h"
 
 #define USD     PAWL_UNIT_USD_MICROCENTS

@@ -3,8 +3,8 @@
  * wire.h: the native API of limits and slices as text, for both ends of the socket
  * (docs/AUTHORITY.md, docs/CONTRACTS.md). Every answer has `result`, the ledger's code by name.
  */
-#ifndef PAWL_SERVER_WIRE_H
-#define PAWL_SERVER_WIRE_H
+#ifndef PAWL_LENDING_WIRE_H
+#define PAWL_LENDING_WIRE_H
 
 #include <stdbool.h>
 
@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "engine/lend.h"
-#include "server/lender.h"
+#include "lending/lender.h"
 
 #define PAWL_WIRE_LIMITS "/v1/x-pawl/limits"
 #define PAWL_WIRE_SLICES "/v1/x-pawl/slices"

@@ -6,7 +6,7 @@
 #ifndef PAWL_SERVER_LENDER_PRIV_H
 #define PAWL_SERVER_LENDER_PRIV_H
 
-#include "server/lender.h"
+#include "lending/lender.h"
 
 /* How long a refusal for want of what others hold is remembered, for them to give it back. */
 #define PAWL_LENDER_WANTED_US (INT64_C(15) * 1000000)

@@ -3,7 +3,7 @@
  * lender.c: slices. A slice is a hold on every limit that binds its run, in one unit, and its id is
  * that of the hold. So nothing about slices is kept outside of the ledger.
  */
-#include "server/lender.h"
+#include "lending/lender.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
-#include "server/lender_priv.h"
+#include "lending/lender_priv.h"
 
 struct job {
     struct pawl_op op;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_server_wire.c: limits and slices as text, written by one side and read by the other. */
+/* test_lending_wire.c: limits and slices as text, written by one side and read by the other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/attrs.h"
-#include "server/wire.h"
+#include "lending/wire.h"
 
 static struct pawl_limit a_limit(void)
 {

@@ -4,7 +4,7 @@
  * whose times have 64 bits.
  */
 #define _GNU_SOURCE
-#include "server/zone.h"
+#include "lending/zone.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,13 +3,13 @@
  * routes.h: the native API as a handler for an HTTP server (net/server.h). It is the same for every
  * listener; who may come in is the listener's business.
  */
-#ifndef PAWL_SERVER_ROUTES_H
-#define PAWL_SERVER_ROUTES_H
+#ifndef PAWL_LENDING_ROUTES_H
+#define PAWL_LENDING_ROUTES_H
 
 #include <stdint.h>
 
+#include "lending/lender.h"
 #include "net/server.h"
-#include "server/lender.h"
 
 struct pawl_routes {
     struct pawl_lender *lender; /* borrowed */

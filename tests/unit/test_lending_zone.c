@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_server_zone.c: the system's time zones as tables. The C library reads the same files and is
+ * test_lending_zone.c: the system's time zones as tables. The C library reads the same files and is
  * the oracle; what it knows and the files do not, rules with odd forms, is spelled out.
  */
 #define _GNU_SOURCE
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/attrs.h"
-#include "server/zone.h"
+#include "lending/zone.h"
 
 #define NOW_S INT64_C(1795870000) /* 2026-11-28 */
 #define DAY_S INT64_C(86400)

@@ -4,12 +4,12 @@
  * terminal and with nothing of the caller's open. The caller waits for the word that it listens, so
  * it can connect without trying; whoever finds the lock taken learns that there is another.
  */
-#ifndef PAWL_SERVER_DAEMON_H
-#define PAWL_SERVER_DAEMON_H
+#ifndef PAWL_LENDING_DAEMON_H
+#define PAWL_LENDING_DAEMON_H
 
 #include "base/attrs.h"
 #include "base/err.h"
-#include "server/authority.h"
+#include "lending/authority.h"
 
 /* Runs to its end, and says on the way through `ready_fd` that it is ready, or failed. */
 typedef pawl_err

@@ -20,8 +20,8 @@
 #include "base/log.h"
 #include "base/percent.h"
 #include "engine/limit_words.h"
-#include "server/lender_priv.h"
-#include "server/zone.h"
+#include "lending/lender_priv.h"
+#include "lending/zone.h"
 
 enum { PATH_BYTES = 3 * (PAWL_NAME_BYTES_MAX + PAWL_VALUE_BYTES_MAX) + 64 };
 

@@ -5,7 +5,7 @@
  */
 #include "base/assert.h"
 #include "core/civil.h"
-#include "server/zone.h"
+#include "lending/zone.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400, HOURS_MAX = 167 };
 

@@ -6,8 +6,8 @@
  * Everything that it knows about limits it reads from the ledger; only who waits for what is kept
  * here. Answers come when they are durable, never inside the call that asks.
  */
-#ifndef PAWL_SERVER_LENDER_H
-#define PAWL_SERVER_LENDER_H
+#ifndef PAWL_LENDING_LENDER_H
+#define PAWL_LENDING_LENDER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wire.c: see wire.h. */
-#include "server/wire.h"
+#include "lending/wire.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "engine/limit_words.h"
-#include "server/lender_priv.h"
+#include "lending/lender_priv.h"
 
 static const struct pawl_slice tenant = {"local", 5};
 

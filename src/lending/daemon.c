@@ -5,7 +5,7 @@
  * failed; a pipe that ends without one is a process that died.
  */
 #define _GNU_SOURCE
-#include "server/daemon.h"
+#include "lending/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>

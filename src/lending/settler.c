@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settler.c: see settler.h. */
 #define _GNU_SOURCE
-#include "server/settler.h"
+#include "lending/settler.h"
 
 #include <signal.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/slice.h"
-#include "server/authority.h"
+#include "lending/authority.h"
 
 enum { PAUSE_MS = 10 * 1000 };
 

@@ -3,8 +3,8 @@
  * contact.h: asking the authority, from a command or from a thread that may wait. Where nobody
  * answers, it is started.
  */
-#ifndef PAWL_SERVER_CONTACT_H
-#define PAWL_SERVER_CONTACT_H
+#ifndef PAWL_LENDING_CONTACT_H
+#define PAWL_LENDING_CONTACT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "engine/lend.h"
-#include "server/lender.h"
+#include "lending/lender.h"
 
 struct pawl_contact {
     const char *data_dir; /* borrowed; absolute */
