@@ -22,8 +22,9 @@ enum {
     PAWL_NAME_BYTES_MAX = 128,  /* an identifier: tenant, level, dimension's name, session, phase */
     PAWL_VALUE_BYTES_MAX = 256, /* a dimension's value */
     PAWL_DIMENSIONS_MAX = 16,
-    PAWL_METADATA_BYTES_MAX = 4096,
-    PAWL_KEY_BYTES_MAX = 256, /* an idempotency key */
+    PAWL_METADATA_BYTES_MAX = 16384,
+    PAWL_DOCUMENT_BYTES_MAX = 16384, /* a document's body */
+    PAWL_KEY_BYTES_MAX = 256,        /* an idempotency key */
     PAWL_TZ_TRANSITIONS_MAX = 1024,
     PAWL_EXTENSIONS_MAX = 1000 /* of one lease */
 };
@@ -52,6 +53,8 @@ enum pawl_command_type {
     PAWL_COMMAND_APPROVAL_OPEN = 18,
     PAWL_COMMAND_APPROVAL_ANSWER = 19,
     PAWL_COMMAND_NOTE = 20,
+    PAWL_COMMAND_DOCUMENT_PUT = 21,
+    PAWL_COMMAND_TENANT_DRAIN = 22,
     PAWL_COMMAND_TYPE_END
 };
 
@@ -140,8 +143,8 @@ enum pawl_fund_kind {
     PAWL_FUND_CREDIT = 1,      /* allocated += amount, repaying nothing */
     PAWL_FUND_DEBIT = 2,       /* allocated -= amount; refused below what is spent, held and owed */
     PAWL_FUND_RESET = 3,       /* allocated := amount */
-    PAWL_FUND_RESET_SPENT = 4, /* spent of the current window := amount (default 0) */
-    PAWL_FUND_REPAY_DEBT = 5   /* debt -= amount, at most to 0 */
+    PAWL_FUND_RESET_SPENT = 4, /* allocated := amount, spent of the current window := spent */
+    PAWL_FUND_REPAY_DEBT = 5   /* debt -= amount; what is more than the debt goes to allocated */
 };
 
 enum pawl_priority { /* 0 is "normal" on the wire, since most requests give none */
@@ -186,6 +189,27 @@ enum pawl_approval_state {
     PAWL_APPROVAL_EXPIRED = 4
 };
 
+/* A document is text that the ledger keeps for its host, with checkpoints and for good: who a
+ * tenant is, a key's hash and rights, a policy's rules. The ledger reads nothing of it but whose it
+ * is and, of a tenant, its state. */
+enum pawl_document_kind {
+    PAWL_DOCUMENT_TENANT = 1, /* its id is the tenant's */
+    PAWL_DOCUMENT_KEY = 2,
+    PAWL_DOCUMENT_POLICY = 3,
+    PAWL_DOCUMENT_BUDGET =
+        4, /* its id is the budget's number; what BUDGET_CREATE has no field for */
+    PAWL_DOCUMENT_SERVER = 5, /* of the server itself; belongs to no tenant */
+    PAWL_DOCUMENT_KIND_END
+};
+
+/* The state of a tenant's document. A tenant without one is bound by nothing of this. */
+enum pawl_tenant_state {
+    PAWL_TENANT_NONE = 0,
+    PAWL_TENANT_ACTIVE = 1,
+    PAWL_TENANT_SUSPENDED = 2, /* takes no new holds; what is open settles, debits are booked */
+    PAWL_TENANT_CLOSED = 3     /* final: whatever would change anything of it is TENANT_CLOSED */
+};
+
 /* Kinds of NOTE, for history; docs/CONTRACTS.md has their metadata. */
 enum pawl_note_kind {
     PAWL_NOTE_REFUSAL = 1,
@@ -212,6 +236,7 @@ struct pawl_config {
     uint32_t idempotency_max;
     uint32_t sessions_max;
     uint32_t approvals_max;
+    uint32_t documents_max;
     int64_t idempotency_ttl_us;        /* reserve, extend, release and the rest: 24 h */
     int64_t idempotency_settle_ttl_us; /* commit and event: 7 d */
     int64_t correction_ttl_us;         /* unconfirmed settlements: 7 d */
@@ -241,12 +266,14 @@ struct pawl_command_budget_create {
     int64_t allocated;
     int64_t overdraft_limit; /* debt allowed; 0: none */
     uint8_t mode;            /* enum pawl_budget_mode */
+    uint8_t overage;         /* enum pawl_overage, kept for the host; 0: none of its own */
 };
 
 struct pawl_command_budget_fund {
     uint64_t budget;
     uint8_t kind; /* enum pawl_fund_kind */
     int64_t amount;
+    int64_t spent; /* RESET_SPENT; else 0 */
 };
 
 struct pawl_command_budget_set {
@@ -254,6 +281,7 @@ struct pawl_command_budget_set {
     uint8_t state; /* enum pawl_budget_state; 0: as it is */
     bool set_overdraft_limit;
     int64_t overdraft_limit;
+    uint8_t overage; /* enum pawl_overage; 0: as it is */
 };
 
 struct pawl_command_reserve { /* also DECIDE: evaluated and journaled, nothing held */
@@ -261,11 +289,18 @@ struct pawl_command_reserve { /* also DECIDE: evaluated and journaled, nothing h
     struct pawl_slice phase; /* empty: the session's current one */
     uint32_t line_count;     /* 1 .. PAWL_LINES_MAX, units distinct */
     struct pawl_amount lines[PAWL_LINES_MAX];
-    int64_t ttl_ms;    /* 1 .. 7 days */
-    int64_t grace_ms;  /* settlement is taken so long after the end */
-    uint8_t overage;   /* enum pawl_overage */
-    uint8_t on_expiry; /* enum pawl_on_expiry */
-    uint8_t priority;  /* enum pawl_priority */
+    int64_t ttl_ms;          /* 1 .. 7 days */
+    int64_t grace_ms;        /* settlement is taken so long after the end */
+    uint8_t overage;         /* enum pawl_overage */
+    uint8_t on_expiry;       /* enum pawl_on_expiry */
+    uint8_t priority;        /* enum pawl_priority */
+    uint16_t extensions_max; /* 0 .. PAWL_EXTENSIONS_MAX */
+    /* RESERVE only: evaluated as DECIDE is, under a key of RESERVE's. */
+    bool dry_run;
+    /* A document that takes so many holds in a minute of UTC, and beyond them answers RATE_LIMITED.
+     * Only what is granted counts, and settling never does. 0: none. */
+    uint64_t throttle;
+    uint32_t throttle_per_minute; /* > 0 with a throttle */
 };
 
 struct pawl_command_settle { /* COMMIT, CORRECT: every unit of the hold, the actual amounts */
@@ -357,6 +392,23 @@ struct pawl_command_note {
     uint16_t kind; /* enum pawl_note_kind; the core takes any */
 };
 
+struct pawl_command_document_put { /* made, or put in the place of what it said before */
+    uint8_t kind;                  /* enum pawl_document_kind */
+    struct pawl_slice tenant;      /* whose it is; empty only of SERVER */
+    struct pawl_slice id;          /* unique in its kind */
+    uint64_t version;       /* the operation that wrote what it replaces; 0: there is none yet */
+    uint8_t state;          /* TENANT: enum pawl_tenant_state; else the host's own, not 0 */
+    struct pawl_slice body; /* at most PAWL_DOCUMENT_BYTES_MAX */
+};
+
+/* Gives back what a closed tenant holds, a slice at a time: looks at `max` places for reservations
+ * from `from` on. The result's id is where to go on, `more_due` whether there is more. */
+struct pawl_command_tenant_drain {
+    struct pawl_slice tenant;
+    uint32_t from; /* 0: the beginning */
+    uint32_t max;  /* 1 .. PAWL_EXPIRE_MAX */
+};
+
 struct pawl_command {
     uint16_t type;                     /* enum pawl_command_type */
     struct pawl_slice idempotency_key; /* empty: none */
@@ -381,6 +433,8 @@ struct pawl_command {
         struct pawl_command_approval_open approval_open;
         struct pawl_command_approval_answer approval_answer;
         struct pawl_command_note note;
+        struct pawl_command_document_put document_put;
+        struct pawl_command_tenant_drain tenant_drain;
     } u;
 };
 

@@ -98,6 +98,10 @@ struct pawl_budget_view {
     int64_t overdraft_limit;
     int64_t remaining; /* allocated - spent - reserved - debt; signed */
     bool over_limit;
+    uint8_t overage; /* as it was created or set; 0: none of its own */
+    int64_t created_us;
+    int64_t updated_us;       /* of the last BUDGET_FUND or BUDGET_SET, or the creation */
+    struct pawl_slice tenant; /* borrowed until the next apply */
 };
 
 /* By id; by place; all, in the order of their creation (start with 0). */
@@ -113,6 +117,20 @@ PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
                                            uint64_t *ret_budget);
 PAWL_MUST_CHECK bool
 pawl_core_budget_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_budget);
+
+/* Budgets whose path has every level that the filter gives, the tenant among them: the tree of
+ * scopes is walked, and only where such a path can go on. In no promised order, but in the same one
+ * as long as no budget is made; start with all zero. Looks at about `steps_max` scopes; *ret_budget
+ * is 0 where that was not enough to find one. false: there are no more. */
+struct pawl_budget_walk {
+    uint32_t scope;
+    uint32_t budget;
+};
+PAWL_MUST_CHECK bool pawl_core_budget_walk(const struct pawl_core *core,
+                                           const struct pawl_scope_name *filter,
+                                           uint32_t steps_max,
+                                           struct pawl_budget_walk *walk,
+                                           uint64_t *ret_budget);
 /* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-],
  * and the first byte of a dimension's name that is also a level's. Writes at most `bytes` with a
  * NUL, returns the length that the whole path has. */
@@ -159,6 +177,9 @@ struct pawl_reservation_view {
     uint32_t line_count;
     struct pawl_amount lines[PAWL_LINES_MAX];
     struct pawl_slice session; /* borrowed until the next apply */
+    struct pawl_slice tenant;  /* likewise */
+    int64_t grace_ms;
+    uint32_t extensions_max;
 };
 PAWL_MUST_CHECK bool pawl_core_reservation(const struct pawl_core *core,
                                            uint64_t reservation,
@@ -199,9 +220,42 @@ PAWL_MUST_CHECK bool pawl_core_approval(const struct pawl_core *core,
                                         uint64_t approval,
                                         struct pawl_approval_view *ret_view);
 
+/* A tenant's state: NONE where it has no document. */
+uint8_t pawl_core_tenant_state(const struct pawl_core *core, struct pawl_slice tenant);
+
+struct pawl_document_view {
+    uint64_t id;
+    uint8_t kind;
+    uint8_t state;
+    struct pawl_slice tenant; /* borrowed until the next apply, as is the name */
+    struct pawl_slice name;   /* the id that the host gave it */
+    uint64_t version;
+    int64_t created_us;
+    int64_t updated_us;
+    uint32_t body_bytes;
+};
+PAWL_MUST_CHECK bool pawl_core_document_find(const struct pawl_core *core,
+                                             uint8_t kind,
+                                             struct pawl_slice name,
+                                             uint64_t *ret_document);
+PAWL_MUST_CHECK bool pawl_core_document(const struct pawl_core *core,
+                                        uint64_t document,
+                                        struct pawl_document_view *ret_view);
+/* All, in the order in which they were made; start with 0. */
+PAWL_MUST_CHECK bool
+pawl_core_document_next(const struct pawl_core *core, uint32_t *cursor, uint64_t *ret_document);
+/* Copies the body, at most `bytes` of it; returns its whole length. */
+size_t
+pawl_core_document_body(const struct pawl_core *core, uint64_t document, char *out, size_t bytes);
+
+/* Which operation answered a key that is still remembered, from a command of the type and with the
+ * tenant (or the object) and key of `like`; its payload does not matter. */
+PAWL_MUST_CHECK bool
+pawl_core_key_find(const struct pawl_core *core, const struct pawl_command *like, uint64_t *ret_op);
+
 /* Occupation of the tables, for metrics and the bytes-per-reservation figure. */
 struct pawl_core_stats {
-    uint32_t strings, scopes, budgets, reservations, idempotency, sessions, approvals;
+    uint32_t strings, scopes, budgets, reservations, idempotency, sessions, approvals, documents;
     uint32_t chunks_used, chunks_free;
     /* Of one live reservation: its slot, both idempotency records, its shares of indexes and
      * timers. */

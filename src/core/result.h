@@ -18,7 +18,7 @@ enum pawl_result_code {
     PAWL_RESULT_##name = number,
 #include "core/result.def"
 #undef PAWL_RESULT
-    PAWL_RESULT_COUNT = 24
+    PAWL_RESULT_COUNT = 27
 };
 
 /* Columns of the table. `code` must be one of the enum. */
@@ -41,6 +41,17 @@ struct pawl_delta {
     int64_t reserved; /* signed changes */
     int64_t spent;
     int64_t debt;
+    int64_t allocated; /* by funding only */
+};
+
+/* How a budget stood when a command had been carried out, in the instance that it booked in. */
+struct pawl_standing {
+    int64_t allocated;
+    int64_t reserved;
+    int64_t spent;
+    int64_t debt;
+    int64_t overdraft_limit;
+    bool over_limit;
 };
 
 /* The numbers behind a refusal: the same that the balance query shows. Amounts are in
@@ -61,11 +72,12 @@ struct pawl_denial {
 };
 
 enum pawl_expired_kind {
-    PAWL_EXPIRED_RELEASED = 1,   /* a hold given back */
-    PAWL_EXPIRED_SETTLED = 2,    /* a hold booked in full, unconfirmed */
-    PAWL_EXPIRED_SESSION = 3,    /* a session whose wall clock ran out */
-    PAWL_EXPIRED_APPROVAL = 4,   /* a question nobody answered */
-    PAWL_EXPIRED_UNCONFIRMED = 5 /* the time for corrections is over */
+    PAWL_EXPIRED_RELEASED = 1,    /* a hold given back */
+    PAWL_EXPIRED_SETTLED = 2,     /* a hold booked in full, unconfirmed */
+    PAWL_EXPIRED_SESSION = 3,     /* a session whose wall clock ran out */
+    PAWL_EXPIRED_APPROVAL = 4,    /* a question nobody answered */
+    PAWL_EXPIRED_UNCONFIRMED = 5, /* the time for corrections is over */
+    PAWL_EXPIRED_DRAINED = 6      /* a hold given back since its tenant is closed */
 };
 
 struct pawl_expired {
@@ -88,6 +100,10 @@ struct pawl_result {
     struct pawl_amount released[PAWL_LINES_MAX]; /* commit, release: what went back */
     uint32_t delta_count;
     struct pawl_delta deltas[PAWL_HOLDS_MAX];
+    /* One for each delta, of what settles or changes a budget (COMMIT, RELEASE, CORRECT, EVENT,
+     * BUDGET_CREATE, BUDGET_FUND, BUDGET_SET); 0 of all others. */
+    uint32_t standing_count;
+    struct pawl_standing standings[PAWL_HOLDS_MAX];
     struct pawl_denial denial; /* all zero unless a budget or a session refused */
     uint32_t expired_count;
     const struct pawl_expired *expired; /* EXPIRE: in order of their deadlines */
