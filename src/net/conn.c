@@ -19,8 +19,6 @@
  * broken connection. Ownership: the server owns connections; see C2.
  */
 #define _GNU_SOURCE
-#include <unistd.h>
-
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "net/server_priv.h"
@@ -80,8 +78,9 @@ void pawl_conn_touch(struct pawl_conn *conn)
 
 /* --- Beginning ------------------------------------------------------------------------------ */
 
-struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix)
+struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
 {
+    struct pawl_http_server *server = listener->server;
     struct pawl_conn *conn = pawl_alloc(sizeof(*conn));
     if (conn == NULL) {
         conn = server->spare;
@@ -90,15 +89,19 @@ struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix)
     if (conn == NULL) {
         return NULL;
     }
-    *conn = (struct pawl_conn){.magic = PAWL_CONN_MAGIC, .server = server, .is_unix = is_unix};
+    *conn = (struct pawl_conn){.magic = PAWL_CONN_MAGIC,
+                               .server = server,
+                               .is_unix = listener->is_unix,
+                               .same_user_only = listener->same_user_only,
+                               .tag = listener->tag};
     conn->exchange = (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn};
     pawl_arena_init(&conn->arena, (size_t)server->limits.arena_bytes_max);
     pawl_reader_init(&conn->reader, &server->limits, &conn->arena);
     pawl_buf_init(&conn->pending, PAWL_CONN_PENDING_BYTES + PAWL_SERVER_READ_BYTES);
     pawl_buf_init(&conn->output, PAWL_CONN_OUTPUT_BYTES_MAX);
     pawl_buf_init(&conn->inflight, PAWL_CONN_OUTPUT_BYTES_MAX);
-    int status = is_unix ? uv_pipe_init(server->loop, &conn->uv.pipe, 0)
-                         : uv_tcp_init(server->loop, &conn->uv.tcp);
+    int status = conn->is_unix ? uv_pipe_init(server->loop, &conn->uv.pipe, 0)
+                               : uv_tcp_init(server->loop, &conn->uv.tcp);
     PAWL_ASSERT(status == 0); /* without flags neither opens anything */
     conn->uv.handle.data = conn;
     conn->next = server->conns;
@@ -108,36 +111,6 @@ struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix)
     server->conns = conn;
     server->conn_count += 1;
     return conn;
-}
-
-pid_t pawl_conn_peer_pid(const struct pawl_conn *conn)
-{
-    uv_os_fd_t fd = -1;
-    bool open = conn->is_unix && uv_fileno(&conn->uv.handle, &fd) == 0;
-    return open ? pawl_peer_unix_pid(fd) : 0;
-}
-
-static bool other_user(struct pawl_conn *conn)
-{
-    uid_t uid = 0;
-    enum pawl_peer_answer answer = PAWL_PEER_UNTOLD;
-    if (conn->is_unix) {
-        uv_os_fd_t fd = -1;
-        if (uv_fileno(&conn->uv.handle, &fd) == 0) {
-            answer = pawl_peer_unix_uid(fd, &uid);
-        }
-    } else {
-        struct sockaddr_storage remote = {0};
-        struct sockaddr_storage local = {0};
-        int remote_bytes = sizeof(remote);
-        int local_bytes = sizeof(local);
-        if (uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)&remote, &remote_bytes) == 0 &&
-            uv_tcp_getsockname(&conn->uv.tcp, (struct sockaddr *)&local, &local_bytes) == 0 &&
-            pawl_peer_is_local(&remote, &local)) {
-            answer = pawl_peer_tcp_uid(&conn->server->peer, &remote, &local, &uid);
-        }
-    }
-    return answer == PAWL_PEER_NOBODY || (answer == PAWL_PEER_KNOWN && uid != geteuid());
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *ret_buf)
@@ -161,32 +134,21 @@ static void read_start(struct pawl_conn *conn)
     }
 }
 
-void pawl_conn_begin(struct pawl_conn *conn)
+void pawl_conn_begin(struct pawl_conn *conn, enum pawl_http_refusal refusal)
 {
-    struct pawl_http_server *server = conn->server;
     if (!conn->is_unix) {
         /* An error here costs latency, or the notice of a peer whose machine is gone. */
         uv_tcp_nodelay(&conn->uv.tcp, 1);
         uv_tcp_keepalive(&conn->uv.tcp, 1, PAWL_CONN_KEEPALIVE_S);
     }
-    if (server->conn_count > server->limits.connection_count_max) {
-        conn->refusal = PAWL_HTTP_REFUSAL_CONNECTIONS;
-    } else if (server->same_user_only && other_user(conn)) {
-        conn->refusal = PAWL_HTTP_REFUSAL_PEER;
-    }
+    conn->refusal = refusal;
     /* Who is refused anyway must not sit here for long. */
-    bool refused = conn->refusal != PAWL_HTTP_REFUSAL_NONE;
-    pawl_server_wait(server, conn, refused ? PAWL_WAIT_LINGER : PAWL_WAIT_IDLE);
+    bool refused = refusal != PAWL_HTTP_REFUSAL_NONE;
+    pawl_server_wait(conn->server, conn, refused ? PAWL_WAIT_LINGER : PAWL_WAIT_IDLE);
     read_start(conn);
 }
 
 /* --- Reading -------------------------------------------------------------------------------- */
-
-static void refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal)
-{
-    conn->linger = true;
-    pawl_exchange_refuse(conn, refusal);
-}
 
 static void hand_out(struct pawl_conn *conn)
 {
@@ -222,9 +184,9 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
         }
         bool head_done = read == PAWL_READER_BODY || read == PAWL_READER_COMPLETE;
         if (read == PAWL_READER_REFUSED) {
-            refuse(conn, conn->reader.refusal);
+            pawl_conn_refuse(conn, conn->reader.refusal);
         } else if (head_done && conn->refusal != PAWL_HTTP_REFUSAL_NONE) {
-            refuse(conn, conn->refusal);
+            pawl_conn_refuse(conn, conn->refusal);
         } else if (read == PAWL_READER_COMPLETE) {
             return used;
         } else if (read == PAWL_READER_BODY && conn->state == PAWL_CONN_HEAD) {
@@ -452,10 +414,10 @@ void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait)
 {
     switch (wait) {
     case PAWL_WAIT_HEAD:
-        refuse(conn, PAWL_HTTP_REFUSAL_HEAD_TIMEOUT);
+        pawl_conn_refuse(conn, PAWL_HTTP_REFUSAL_HEAD_TIMEOUT);
         return;
     case PAWL_WAIT_BODY:
-        refuse(conn, PAWL_HTTP_REFUSAL_BODY_TIMEOUT);
+        pawl_conn_refuse(conn, PAWL_HTTP_REFUSAL_BODY_TIMEOUT);
         return;
     case PAWL_WAIT_WRITE: {
         size_t left = uv_stream_get_write_queue_size(&conn->uv.stream);

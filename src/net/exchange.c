@@ -11,9 +11,6 @@
  * On an exchange whose client is gone every function keeps its state and writes nothing.
  */
 #define _GNU_SOURCE
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "net/server_priv.h"
 
@@ -25,18 +22,20 @@ static void check(const struct pawl_http_exchange *exchange)
 
 /* --- Handing out ---------------------------------------------------------------------------- */
 
+/* What the answer depends on is known once the head was read; before it, the cautious guess. */
 static void reset_exchange(struct pawl_conn *conn, enum pawl_exchange_state state)
 {
     conn->exchange =
         (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn, .state = state};
+    conn->exchange.is_head =
+        conn->reader.head_known && pawl_slice_equal_str(conn->reader.request.method, "HEAD");
+    conn->exchange.version_1_0 = conn->reader.guard.version_1_0;
 }
 
 void pawl_exchange_open(struct pawl_conn *conn)
 {
     PAWL_ASSERT(conn->reader.state == PAWL_READER_COMPLETE);
     reset_exchange(conn, PAWL_EXCHANGE_OPEN);
-    conn->exchange.is_head = pawl_slice_equal_str(conn->reader.request.method, "HEAD");
-    conn->exchange.version_1_0 = conn->reader.guard.version_1_0;
     conn->exchange.keep_alive = conn->reader.keep_alive;
 }
 
@@ -83,6 +82,12 @@ bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange)
 {
     check(exchange);
     return exchange->is_gone;
+}
+
+uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange)
+{
+    check(exchange);
+    return exchange->conn->tag;
 }
 
 pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
@@ -294,45 +299,13 @@ void pawl_http_reply_abort(struct pawl_http_exchange *exchange)
     end(exchange);
 }
 
-/* --- Refusals ------------------------------------------------------------------------------- */
-
-/* The limit that a refusal speaks of, or 0. */
-static uint64_t refusal_limit(const struct pawl_http_limits *limits, enum pawl_http_refusal refusal)
+void pawl_exchange_answer_refusal(struct pawl_conn *conn,
+                                  int status,
+                                  const struct pawl_http_header *headers,
+                                  size_t header_count,
+                                  struct pawl_slice body)
 {
-    if (refusal == PAWL_HTTP_REFUSAL_HEAD_BYTES) {
-        return limits->head_bytes_max;
-    }
-    if (refusal == PAWL_HTTP_REFUSAL_HEADER_COUNT) {
-        return limits->header_count_max;
-    }
-    if (refusal == PAWL_HTTP_REFUSAL_BODY_BYTES) {
-        return limits->body_bytes_max;
-    }
-    if (refusal == PAWL_HTTP_REFUSAL_HEAD_TIMEOUT) {
-        return limits->head_timeout_ms;
-    }
-    if (refusal == PAWL_HTTP_REFUSAL_BODY_TIMEOUT) {
-        return limits->body_timeout_ms;
-    }
-    return refusal == PAWL_HTTP_REFUSAL_CONNECTIONS ? limits->connection_count_max : 0;
-}
-
-void pawl_exchange_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal)
-{
-    const struct pawl_http_refusal_row *row = pawl_http_refusal_row(refusal);
-    uint64_t limit = refusal_limit(&conn->server->limits, refusal);
-    char body[256];
-    int length = limit > 0 ? snprintf(body, sizeof(body),
-                                      "{\"error\":\"%s\",\"message\":\"%s\",\"limit\":%" PRIu64 "}",
-                                      row->name, row->message, limit)
-                           : snprintf(body, sizeof(body), "{\"error\":\"%s\",\"message\":\"%s\"}",
-                                      row->name, row->message);
-    PAWL_ASSERT(length > 0 && (size_t)length < sizeof(body));
-    const struct pawl_http_header type = {PAWL_SLICE("Content-Type"),
-                                          PAWL_SLICE("application/json")};
     pawl_deadline_stop(&conn->deadline);
-    reset_exchange(conn, PAWL_EXCHANGE_ENDED);
-    append_head(&conn->exchange, row->status, &type, 1, length);
-    pawl_buf_append(&conn->output, body, (size_t)length);
-    end(&conn->exchange);
+    reset_exchange(conn, PAWL_EXCHANGE_OPEN);
+    pawl_http_reply(&conn->exchange, status, headers, header_count, body);
 }

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listener.c: opening ports and Unix sockets, and accepting.
+ * listener.c: listeners, and accepting. How one is opened: listen_tcp.c, listen_unix.c.
  *
  * Connections above the limit are still taken in, a few of them, to be told 503. Beyond that, or
  * without memory, the connection is *held*: it is not accepted, libuv therefore stops asking
  * for more, and the next connection that goes makes room for it. So a full server leaves
  * clients in the kernel's queue, where they wait in order.
  *
- * A Unix socket gets its mode before it gets its name, so there is no moment at which others
- * could connect. A file that nobody listens behind is left over from a process that died,
- * and is replaced; the caller's lock keeps two servers from doing that at the same time.
+ * An address is one string, as users write it: "HOST:PORT", or a path. A missing host is refused
+ * instead of being taken for every address, which is not what one wants to get by leaving out.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -37,8 +33,7 @@ static void accept_one(struct pawl_listener *listener)
 {
     struct pawl_http_server *server = listener->server;
     size_t most = (size_t)server->limits.connection_count_max + PAWL_SERVER_OVERFLOW_COUNT;
-    struct pawl_conn *conn =
-        server->conn_count < most ? pawl_conn_new(server, listener->is_unix) : NULL;
+    struct pawl_conn *conn = server->conn_count < most ? pawl_conn_new(listener) : NULL;
     listener->held = conn == NULL;
     if (conn == NULL) {
         return;
@@ -47,7 +42,7 @@ static void accept_one(struct pawl_listener *listener)
         pawl_conn_close(conn);
         return;
     }
-    pawl_conn_begin(conn);
+    pawl_conn_begin(conn, pawl_conn_admit(conn));
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -93,7 +88,7 @@ static void on_closed(uv_handle_t *handle)
     pawl_server_free_when_done(server);
 }
 
-static void close_listener(struct pawl_listener *listener)
+void pawl_listener_close(struct pawl_listener *listener)
 {
     unlink_socket(listener);
     uv_close(&listener->uv.handle, on_closed);
@@ -105,15 +100,18 @@ void pawl_listeners_close(struct pawl_http_server *server)
     server->listeners = NULL;
     while (listener != NULL) {
         struct pawl_listener *next = listener->next;
-        close_listener(listener);
+        pawl_listener_close(listener);
         listener = next;
     }
 }
 
 /* --- Opening -------------------------------------------------------------------------------- */
 
-static struct pawl_listener *listener_new(struct pawl_http_server *server, bool is_unix)
+struct pawl_listener *pawl_listener_new(struct pawl_http_server *server,
+                                        const struct pawl_http_listen *listen,
+                                        bool is_unix)
 {
+    PAWL_ASSERT(listen->tls == NULL);
     struct pawl_listener *listener = pawl_alloc_zeroed(1, sizeof(*listener));
     if (listener == NULL) {
         return NULL;
@@ -121,6 +119,9 @@ static struct pawl_listener *listener_new(struct pawl_http_server *server, bool 
     listener->magic = PAWL_LISTENER_MAGIC;
     listener->server = server;
     listener->is_unix = is_unix;
+    listener->same_user_only = listen->same_user_only;
+    listener->tag = listen->tag;
+    listener->tls = listen->tls;
     int status = is_unix ? uv_pipe_init(server->loop, &listener->uv.pipe, 0)
                          : uv_tcp_init(server->loop, &listener->uv.tcp);
     PAWL_ASSERT(status == 0); /* without flags neither opens anything */
@@ -129,25 +130,93 @@ static struct pawl_listener *listener_new(struct pawl_http_server *server, bool 
     return listener;
 }
 
-/* From here on the server closes it. */
-static void adopt(struct pawl_listener *listener)
+int pawl_listener_start(struct pawl_listener *listener)
 {
+    return uv_listen(&listener->uv.stream, PAWL_SERVER_BACKLOG, on_connection);
+}
+
+void pawl_listener_adopt(struct pawl_listener *listener)
+{
+    PAWL_ASSERT(listener_checked(listener)->next == NULL);
     listener->next = listener->server->listeners;
     listener->server->listeners = listener;
 }
 
-static uint16_t bound_port(struct pawl_listener *listener)
+/* --- Addresses ------------------------------------------------------------------------------ */
+
+enum { HOST_BYTES = 256 }; /* a name of the DNS has at most 253 */
+
+static pawl_err unreadable(const char *address, const char *why, struct pawl_errmsg *msg)
 {
-    struct sockaddr_storage bound = {0};
-    int bytes = sizeof(bound);
-    if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&bound, &bytes) < 0) {
-        return 0;
+    pawl_errmsg_set(msg, "%s: %s", address, why);
+    return PAWL_ERR(INVALID);
+}
+
+/* Host and port of the address; an empty host is "*". */
+static pawl_err parse_tcp(const char *address,
+                          char host[static HOST_BYTES],
+                          uint16_t *ret_port,
+                          struct pawl_errmsg *msg)
+{
+    struct pawl_slice text = pawl_slice_str(address);
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL) {
+        return unreadable(address, "where to listen is HOST:PORT, or the path of a socket", msg);
     }
-    struct sockaddr_in in = {0};
-    struct sockaddr_in6 in6 = {0};
-    memcpy(&in, &bound, sizeof(in));
-    memcpy(&in6, &bound, sizeof(in6));
-    return ntohs(bound.ss_family == AF_INET6 ? in6.sin6_port : in.sin_port);
+    struct pawl_slice name = pawl_slice_sub(text, 0, (size_t)(colon - address));
+    uint64_t port = 0;
+    if (!pawl_slice_to_u64(pawl_slice_str(colon + 1), &port) || port > UINT16_MAX) {
+        return unreadable(address, "the port behind the last colon is 0 to 65535", msg);
+    }
+    bool bracketed = name.bytes >= 2 && name.data[0] == '[' && name.data[name.bytes - 1] == ']';
+    if (bracketed) {
+        name = pawl_slice_sub(name, 1, name.bytes - 2);
+    }
+    bool has_colon = name.bytes > 0 && pawl_slice_find_byte(name, ':') != SIZE_MAX;
+    if (has_colon != bracketed) {
+        return unreadable(address, "an IPv6 address, and nothing else, stands in [brackets]", msg);
+    }
+    if (name.bytes == 0) {
+        return unreadable(address, "a host is missing; 127.0.0.1 is this machine, * is all", msg);
+    }
+    if (pawl_slice_equal_str(name, "*")) {
+        name.bytes = 0;
+    }
+    if (!pawl_slice_copy_str(name, host, HOST_BYTES)) {
+        return unreadable(address, "the host is too long", msg);
+    }
+    *ret_port = (uint16_t)port;
+    return PAWL_OK;
+}
+
+static void check_open(const struct pawl_http_server *server)
+{
+    PAWL_ASSERT(server->magic == PAWL_SERVER_MAGIC && !server->closing && !server->draining);
+}
+
+pawl_err pawl_http_server_listen(struct pawl_http_server *server,
+                                 const struct pawl_http_listen *listen,
+                                 uint16_t *ret_port,
+                                 struct pawl_errmsg *msg)
+{
+    check_open(server);
+    PAWL_ASSERT(listen->address != NULL);
+    static const char prefix[] = "unix:";
+    bool prefixed = strncmp(listen->address, prefix, sizeof(prefix) - 1) == 0;
+    if (prefixed || listen->address[0] == '/') {
+        const char *path = prefixed ? listen->address + sizeof(prefix) - 1 : listen->address;
+        pawl_err err = pawl_listen_unix(server, listen, path, msg);
+        if (pawl_ok(err) && ret_port != NULL) {
+            *ret_port = 0;
+        }
+        return err;
+    }
+    char host[HOST_BYTES];
+    uint16_t port = 0;
+    pawl_err err = parse_tcp(listen->address, host, &port, msg);
+    return pawl_ok(err)
+               ? pawl_listen_tcp(server, listen, host[0] != '\0' ? host : NULL, port, ret_port, msg)
+               : err;
 }
 
 pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *server,
@@ -156,137 +225,15 @@ pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *server,
                                      uint16_t *ret_port,
                                      struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(server->magic == PAWL_SERVER_MAGIC && !server->closing && !server->draining);
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    if (uv_ip4_addr(host, port, &in) == 0) {
-        memcpy(&address, &in, sizeof(in));
-    } else if (uv_ip6_addr(host, port, &in6) == 0) {
-        memcpy(&address, &in6, sizeof(in6));
-    } else {
-        pawl_errmsg_set(msg, "%s is not an IP address", host);
-        return PAWL_ERR(INVALID);
-    }
-    struct pawl_listener *listener = listener_new(server, false);
-    if (listener == NULL) {
-        pawl_errmsg_set(msg, "no memory for a listener");
-        return PAWL_ERR(MEMORY);
-    }
-    int status = uv_tcp_bind(&listener->uv.tcp, (const struct sockaddr *)&address, 0);
-    if (status == 0) {
-        /* libuv reports here what went wrong in bind, too. */
-        status = uv_listen(&listener->uv.stream, PAWL_SERVER_BACKLOG, on_connection);
-    }
-    uint16_t taken = status == 0 ? bound_port(listener) : 0;
-    if (status < 0 || taken == 0) {
-        pawl_errmsg_set(msg, "cannot listen on %s port %u: %s", host, (unsigned)port,
-                        status < 0 ? uv_strerror(status) : "no port");
-        close_listener(listener);
-        return status < 0 ? pawl_err_from_uv(status) : PAWL_ERR(IO);
-    }
-    adopt(listener);
-    if (ret_port != NULL) {
-        *ret_port = taken;
-    }
-    return PAWL_OK;
-}
-
-/* Makes way for a socket at that path. 0, or an errno. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-    struct stat found;
-    if (lstat(address->sun_path, &found) != 0) {
-        return errno == ENOENT ? 0 : errno;
-    }
-    if (!S_ISSOCK(found.st_mode)) {
-        return EEXIST;
-    }
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) {
-        return errno;
-    }
-    int refused =
-        connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : errno;
-    close(probe);
-    if (refused != ECONNREFUSED) {
-        return EADDRINUSE;
-    }
-    return unlink(address->sun_path) == 0 || errno == ENOENT ? 0 : errno;
-}
-
-/* A bound socket that only this user can connect to. -1 with errno. */
-static int bind_private(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    /* On Linux the file inherits the mode of the socket; elsewhere chmod closes the gap. */
-    if (fchmod(fd, 0600) != 0 ||
-        bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
-        chmod(address->sun_path, 0600) != 0) {
-        int error_number = errno;
-        close(fd);
-        errno = error_number;
-        return -1;
-    }
-    return fd;
-}
-
-/* 0, or an errno. */
-static int open_unix(struct pawl_listener *listener, const struct sockaddr_un *address)
-{
-    int error_number = remove_stale(address);
-    if (error_number != 0) {
-        return error_number;
-    }
-    int fd = bind_private(address);
-    if (fd < 0) {
-        return errno;
-    }
-    int status = uv_pipe_open(&listener->uv.pipe, fd);
-    if (status < 0) {
-        close(fd);
-        unlink(address->sun_path);
-        return -status;
-    }
-    struct stat made;
-    if (lstat(address->sun_path, &made) == 0) {
-        listener->path_device = (uint64_t)made.st_dev;
-        listener->path_inode = (uint64_t)made.st_ino;
-    }
-    return -uv_listen(&listener->uv.stream, PAWL_SERVER_BACKLOG, on_connection);
+    check_open(server);
+    PAWL_ASSERT(host != NULL);
+    return pawl_listen_tcp(server, &(struct pawl_http_listen){0}, host, port, ret_port, msg);
 }
 
 pawl_err pawl_http_server_listen_unix(struct pawl_http_server *server,
                                       const char *path,
                                       struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(server->magic == PAWL_SERVER_MAGIC && !server->closing && !server->draining);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t bytes = strlen(path) + 1;
-    if (bytes == 1 || bytes > sizeof(address.sun_path)) {
-        pawl_errmsg_set(msg, "%s: a socket's path has 1 to %zu bytes", path,
-                        sizeof(address.sun_path) - 1);
-        return PAWL_ERR(INVALID);
-    }
-    memcpy(address.sun_path, path, bytes);
-    char *path_copy = pawl_alloc(bytes);
-    struct pawl_listener *listener = path_copy != NULL ? listener_new(server, true) : NULL;
-    if (listener == NULL) {
-        pawl_free(path_copy);
-        pawl_errmsg_set(msg, "no memory for a listener");
-        return PAWL_ERR(MEMORY);
-    }
-    memcpy(path_copy, path, bytes);
-    listener->path = path_copy;
-    int error_number = open_unix(listener, &address);
-    if (error_number != 0) {
-        pawl_errmsg_set(msg, "cannot listen on %s: %s", path, strerror(error_number));
-        close_listener(listener);
-        return error_number == EADDRINUSE ? PAWL_ERR(EXISTS) : pawl_err_from_errno(error_number);
-    }
-    adopt(listener);
-    return PAWL_OK;
+    check_open(server);
+    return pawl_listen_unix(server, &(struct pawl_http_listen){0}, path, msg);
 }

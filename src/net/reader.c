@@ -148,6 +148,7 @@ void pawl_reader_reset(struct pawl_reader *reader)
     reader->refusal = PAWL_HTTP_REFUSAL_NONE;
     reader->headers_complete = false;
     reader->message_complete = false;
+    reader->head_known = false;
     reader->in_value = false;
     reader->keep_alive = false;
     reader->line_start = 0;
@@ -212,6 +213,7 @@ static void finish_head(struct pawl_reader *reader)
         request->upgrade =
             upgrade == NULL || !pawl_slice_equal_nocase(upgrade->value, PAWL_SLICE("h2c"));
     }
+    reader->head_known = true;
 }
 
 static void complete(struct pawl_reader *reader)
@@ -225,10 +227,6 @@ static void parse_head(struct pawl_reader *reader)
 {
     const struct pawl_guard *guard = &reader->guard;
     bool has_body = guard->chunked || guard->content_length > 0;
-    if (!guard->chunked && guard->content_length > reader->limits->body_bytes_max) {
-        refuse(reader, PAWL_HTTP_REFUSAL_BODY_BYTES);
-        return;
-    }
     reader->headers =
         pawl_arena_alloc(reader->arena, guard->header_count * sizeof(*reader->headers));
     if (reader->headers == NULL) {
@@ -247,6 +245,10 @@ static void parse_head(struct pawl_reader *reader)
     finish_head(reader);
     if (!has_body) {
         complete(reader);
+        return;
+    }
+    if (!guard->chunked && guard->content_length > reader->limits->body_bytes_max) {
+        refuse(reader, PAWL_HTTP_REFUSAL_BODY_BYTES);
         return;
     }
     reader->state = PAWL_READER_BODY;

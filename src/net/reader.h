@@ -38,7 +38,8 @@ struct pawl_reader {
     llhttp_t parser;
     bool headers_complete; /* llhttp said so */
     bool message_complete;
-    bool in_value; /* the last span was a header's value */
+    bool head_known; /* `request` has all but its body */
+    bool in_value;   /* the last span was a header's value */
     bool keep_alive;
     struct pawl_buf head;
     struct pawl_buf body;

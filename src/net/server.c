@@ -165,6 +165,7 @@ pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
     server->limits = options->limits;
     server->same_user_only = options->same_user_only;
     server->handler = options->handler;
+    server->refusal = options->refusal;
     server->arg = options->arg;
     server->timer_at_ms = UINT64_MAX;
     server->waits[PAWL_WAIT_IDLE].timeout_ms = options->limits.idle_timeout_ms;

@@ -17,7 +17,7 @@
  *
  * What the server refuses by itself (refusal.h: bytes that are not HTTP, limits, times) never
  * reaches the handler. Its answer is {"error":NAME,"message":TEXT}, with "limit" where one was
- * passed, and the connection ends with it.
+ * passed, or what the owner's `refusal` makes of it, and the connection ends with it.
  *
  * Everything runs on the loop's thread. No callback runs inside a call on an exchange; `gone` runs
  * inside pawl_http_server_close.
@@ -37,6 +37,7 @@
 struct uv_loop_s;
 struct pawl_http_server;
 struct pawl_http_exchange;
+struct pawl_tls_server;
 
 struct pawl_http_request {
     struct pawl_slice method; /* "POST" */
@@ -58,6 +59,7 @@ struct pawl_http_limits {
     uint64_t arena_bytes_max;      /* what the owner may take from one exchange's arena */
     uint32_t connection_count_max; /* 503 */
     /* Times; 0 is no limit. */
+    uint32_t handshake_timeout_ms;   /* TLS, from accepting to its end; closes */
     uint32_t head_timeout_ms;        /* from the first byte of a head to its end; 408 */
     uint32_t body_timeout_ms;        /* between two reads of a body; 408 */
     uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
@@ -71,11 +73,37 @@ struct pawl_http_limits {
                                .body_bytes_max = 64u << 20,                                        \
                                .arena_bytes_max = 256u << 20,                                      \
                                .connection_count_max = 4096,                                       \
+                               .handshake_timeout_ms = 10000,                                      \
                                .head_timeout_ms = 30000,                                           \
                                .body_timeout_ms = 60000,                                           \
                                .idle_timeout_ms = 300000,                                          \
                                .write_queue_bytes_high = 256u << 10,                               \
                                .write_timeout_ms = 300000})
+
+/* A refusal of the server's own, and what is sent for it. */
+struct pawl_http_refused {
+    int status;
+    const char *name;    /* "head_too_large": those of refusal.h */
+    const char *message; /* a sentence that needs no escaping in JSON */
+    uint64_t limit;      /* the limit that was passed, or 0 */
+    uint32_t listener;   /* the tag of the listener it came by */
+    /* Head of the request, where it was read; its body is empty. NULL where it was not. */
+    const struct pawl_http_request *request;
+};
+
+struct pawl_http_refusal_answer {
+    int status;
+    const struct pawl_http_header *headers;
+    size_t header_count;
+    struct pawl_slice body;
+    struct pawl_arena *arena; /* for the above; it is copied when the function returns */
+};
+
+/* Gets the answer as it would be sent, and changes of it what it likes. It sends nothing itself and
+ * calls nothing of the server's. It may run inside pawl_http_server_close or a handler's turn. */
+typedef void pawl_http_refusal_fn(void *arg,
+                                  const struct pawl_http_refused *refused,
+                                  struct pawl_http_refusal_answer *answer);
 
 struct pawl_http_server_options {
     struct uv_loop_s *loop; /* borrowed */
@@ -83,21 +111,43 @@ struct pawl_http_server_options {
     bool
         same_user_only; /* refuse loopback TCP peers of another uid (403), where the system tells */
     pawl_http_handler_fn *handler;
-    void *arg;
+    pawl_http_refusal_fn *refusal; /* NULL: the answers stay as they are */
+    void *arg;                     /* of both */
 };
 
 /* From here on the process ignores SIGPIPE (net/loop.h). */
 PAWL_MUST_CHECK pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
                                               struct pawl_http_server **ret_server);
-/* "127.0.0.1", port 0 for any free one; the port taken goes to ret_port. May be called several
- * times. */
+
+/* Where a server listens. All of it is copied but `tls`. */
+struct pawl_http_listen {
+    /* "127.0.0.1:8080", "[::1]:8080", "localhost:8080": a name is looked up during the call, and
+     * each address that it has is listened on, those of a family that the machine lacks excepted.
+     * "*:8080" is every address, of IPv4 and of IPv6; "[::]:8080" is those of IPv6 alone. Port 0 is
+     * any free one, for all addresses the same. "unix:/run/s" or "/run/s" is a Unix socket. */
+    const char *address;
+    uint32_t tag;       /* the owner's; pawl_http_exchange_listener gives it back */
+    uint32_t unix_mode; /* of the socket's file; 0 is 0600 */
+    /* As that of the server, for this one. On a Unix socket the system always tells. */
+    bool same_user_only;
+    struct pawl_tls_server *tls; /* net/tls.h; borrowed until the server is gone. NULL is plain */
+};
+
+/* May be called several times. The port taken goes to ret_port (NULL, if nobody asks); a Unix
+ * socket has 0. A stale socket is replaced, and the file goes with the server. INVALID: the address
+ * cannot be read. NOT_FOUND: the name is unknown, or no interface has the address, or there is no
+ * such folder. EXISTS: somebody listens there, whose process the message names if the system tells,
+ * or the path is no socket. PERMISSION: a port below 1024, or the folder. Nothing is open then. */
+PAWL_MUST_CHECK pawl_err pawl_http_server_listen(struct pawl_http_server *server,
+                                                 const struct pawl_http_listen *listen,
+                                                 uint16_t *ret_port,
+                                                 struct pawl_errmsg *msg);
+/* The same for a host and port apart, and for a Unix socket with mode 0600. */
 PAWL_MUST_CHECK pawl_err pawl_http_server_listen_tcp(struct pawl_http_server *server,
                                                      const char *host,
                                                      uint16_t port,
                                                      uint16_t *ret_port,
                                                      struct pawl_errmsg *msg);
-/* A Unix socket with mode 0600; a stale one is replaced. EXISTS when somebody listens there, or
- * the path is no socket. The file goes with the server. */
 PAWL_MUST_CHECK pawl_err pawl_http_server_listen_unix(struct pawl_http_server *server,
                                                       const char *path,
                                                       struct pawl_errmsg *msg);
@@ -124,6 +174,8 @@ void pawl_http_exchange_on_gone(struct pawl_http_exchange *exchange,
 void pawl_http_exchange_on_drained(struct pawl_http_exchange *exchange,
                                    void (*drained)(struct pawl_http_exchange *exchange));
 bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
+/* The tag of the listener by which it came (struct pawl_http_listen). */
+uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange);
 /* The process that asks, where it came by a Unix socket; else, or when it has gone, 0. */
 pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange);
 

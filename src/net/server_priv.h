@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_priv.h: what the files of the server share: server.c (drain, close, deadlines),
- * listener.c (accepting), conn.c (the life of a connection), output.c (its writes), exchange.c
- * (answers).
+ * server_priv.h: what the files of the server share: server.c (drain, close, deadlines), listener.c
+ * (accepting), listen_tcp.c and listen_unix.c (opening), admit.c (who may come in), conn.c (the
+ * life of a connection), output.c (its writes), exchange.c (answers), refuse.c (those of its own).
  *
  *   accepted ─► IDLE ─► HEAD ─► BODY ─► ANSWERING ─► ENDED ─► LINGERING ─► CLOSING ─► CLOSED
  *
@@ -118,11 +118,14 @@ struct pawl_conn {
     struct pawl_conn *work_next;
     bool in_work; /* on the server's list for the end of the turn */
     bool is_unix;
-    bool reading;  /* uv_read_start is in force */
-    bool peer_eof; /* after the answer ended: close when all is written */
-    bool broken;   /* a write failed; to be closed at the turn's end */
-    bool linger;   /* the request was not read whole: see conn.c */
-    bool reset;    /* close so that an answer without length is not taken for whole */
+    bool same_user_only;
+    uint32_t tag;              /* of its listener */
+    struct pawl_tls_conn *tls; /* owned; NULL: plain */
+    bool reading;              /* uv_read_start is in force */
+    bool peer_eof;             /* after the answer ended: close when all is written */
+    bool broken;               /* a write failed; to be closed at the turn's end */
+    bool linger;               /* the request was not read whole: see conn.c */
+    bool reset;                /* close so that an answer without length is not taken for whole */
     enum pawl_http_refusal refusal; /* decided at accept, told at the first request */
     union {
         uv_handle_t handle;
@@ -150,6 +153,9 @@ struct pawl_listener {
     struct pawl_http_server *server;
     struct pawl_listener *next;
     bool is_unix;
+    bool same_user_only;
+    uint32_t tag;
+    struct pawl_tls_server *tls; /* borrowed; NULL: plain */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -170,6 +176,7 @@ struct pawl_http_server {
     bool draining;
     bool closing;
     pawl_http_handler_fn *handler;
+    pawl_http_refusal_fn *refusal; /* or NULL */
     void *arg;
     void (*drain_done)(void *arg);
     void *drain_arg;
@@ -190,11 +197,9 @@ struct pawl_http_server {
 /* --- conn.c -------------------------------------------------------------------------------- */
 
 /* NULL when there is no memory. The handle is initialised; an error of it is handled here. */
-struct pawl_conn *pawl_conn_new(struct pawl_http_server *server, bool is_unix);
-/* The process that connected it, where it is a Unix socket; else 0. */
-pid_t pawl_conn_peer_pid(const struct pawl_conn *conn);
-/* After uv_accept: checks the peer and begins to read. */
-void pawl_conn_begin(struct pawl_conn *conn);
+struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener);
+/* After uv_accept: begins to read. A refusal other than NONE is told at the first request. */
+void pawl_conn_begin(struct pawl_conn *conn, enum pawl_http_refusal refusal);
 void pawl_conn_move(struct pawl_conn *conn, enum pawl_conn_state state);
 /* To be settled at the end of this turn. */
 void pawl_conn_touch(struct pawl_conn *conn);
@@ -213,8 +218,16 @@ size_t pawl_conn_queued_bytes(const struct pawl_conn *conn);
 /* --- exchange.c ----------------------------------------------------------------------------- */
 
 void pawl_exchange_open(struct pawl_conn *conn);
-/* The server's own answer to what it does not hand out. The connection ends with it. */
-void pawl_exchange_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal);
+/* The answer to a request that was not handed out. The connection ends with it. */
+void pawl_exchange_answer_refusal(struct pawl_conn *conn,
+                                  int status,
+                                  const struct pawl_http_header *headers,
+                                  size_t header_count,
+                                  struct pawl_slice body);
+
+/* --- refuse.c ------------------------------------------------------------------------------- */
+
+void pawl_conn_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal);
 
 /* --- server.c ------------------------------------------------------------------------------- */
 
@@ -230,5 +243,35 @@ void pawl_server_free_when_done(struct pawl_http_server *server);
 void pawl_listeners_close(struct pawl_http_server *server);
 /* A connection went: takes in what had to wait for it. */
 void pawl_listeners_go_on(struct pawl_http_server *server);
+/* Not open yet, with all that `listen` says. NULL when there is no memory. */
+struct pawl_listener *pawl_listener_new(struct pawl_http_server *server,
+                                        const struct pawl_http_listen *listen,
+                                        bool is_unix);
+/* Of a handle that was bound. Negative: libuv's. */
+int pawl_listener_start(struct pawl_listener *listener);
+/* From here on the server closes it. */
+void pawl_listener_adopt(struct pawl_listener *listener);
+void pawl_listener_close(struct pawl_listener *listener);
+
+/* --- listen_tcp.c and listen_unix.c ---------------------------------------------------------- */
+
+/* NULL as host is every address. */
+pawl_err pawl_listen_tcp(struct pawl_http_server *server,
+                         const struct pawl_http_listen *listen,
+                         const char *host,
+                         uint16_t port,
+                         uint16_t *ret_port,
+                         struct pawl_errmsg *msg);
+pawl_err pawl_listen_unix(struct pawl_http_server *server,
+                          const struct pawl_http_listen *listen,
+                          const char *path,
+                          struct pawl_errmsg *msg);
+
+/* --- admit.c -------------------------------------------------------------------------------- */
+
+/* Why a connection that was just accepted is to be refused. */
+enum pawl_http_refusal pawl_conn_admit(struct pawl_conn *conn);
+/* The process that connected it, where it is a Unix socket; else 0. */
+pid_t pawl_conn_peer_pid(const struct pawl_conn *conn);
 
 #endif

@@ -8,7 +8,8 @@ add_library(pawl_test_net STATIC
   ${CMAKE_SOURCE_DIR}/tests/unit/test_net_support.c
   ${CMAKE_SOURCE_DIR}/tests/unit/test_net_calls.c)
 target_link_libraries(pawl_test_net PUBLIC pawl_net PRIVATE pawl_test_options PkgConfig::CMOCKA)
-foreach(module client client_breaks client_ends limits loop probes server server_ends tls)
+foreach(module client client_breaks client_ends limits listen loop probes refusals server
+    server_ends tls)
   pawl_unit_test(net_${module} test_net)
 endforeach()
 target_link_libraries(test_net_tls PRIVATE PkgConfig::OPENSSL Threads::Threads)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_net_limits.c: the server's limits in time and number, its end (drain and close, also from
- * inside callbacks), Unix sockets, and who may connect. Timeouts are set to a few
+ * inside callbacks), and who may connect. Timeouts are set to a few
  * milliseconds and waited for as events; nothing depends on how long they really take.
  */
 #define _GNU_SOURCE
@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -350,100 +348,6 @@ static void close_tells_every_owner(void **state)
     world_close(&f.world);
 }
 
-/* --- Unix sockets --------------------------------------------------------------------------- */
-
-struct folder {
-    char path[64];
-    char socket[96];
-};
-
-static void folder_open(struct folder *folder)
-{
-    snprintf(folder->path, sizeof(folder->path), "/tmp/pawl_net_XXXXXX");
-    assert_non_null(mkdtemp(folder->path));
-    snprintf(folder->socket, sizeof(folder->socket), "%s/s", folder->path);
-}
-
-static void server_listens_on_a_private_unix_socket(void **state)
-{
-    (void)state;
-    struct folder folder;
-    folder_open(&folder);
-    struct fixture f;
-    fixture_open(&f, limits_default());
-    f.service.answer_at_once = true;
-    struct pawl_errmsg msg = {0};
-    assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
-    struct stat found;
-    assert_int_equal(lstat(folder.socket, &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    struct wire wire;
-    wire_connect_unix(&wire, &f.world, folder.socket);
-    wire_send(&wire, GET("/unix"));
-    WAIT_UNTIL(&f.world, wire_has(&wire, "GET /unix 0"));
-    wire_close(&wire);
-    /* Somebody listens there. */
-    pawl_err err = pawl_http_server_listen_unix(f.service.server, folder.socket, &msg);
-    assert_int_equal(err.code, PAWL_ERR_EXISTS);
-    assert_non_null(strstr(msg.text, folder.socket));
-    fixture_close(&f);
-    assert_int_not_equal(access(folder.socket, F_OK), 0);
-    assert_int_equal(rmdir(folder.path), 0);
-}
-
-static void server_replaces_a_stale_unix_socket_only(void **state)
-{
-    (void)state;
-    struct folder folder;
-    folder_open(&folder);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, folder.socket, strlen(folder.socket) + 1);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    close(fd);
-    struct fixture f;
-    fixture_open(&f, limits_default());
-    struct pawl_errmsg msg = {0};
-    assert_true(pawl_ok(pawl_http_server_listen_unix(f.service.server, folder.socket, &msg)));
-    char file[128];
-    snprintf(file, sizeof(file), "%s/file", folder.path);
-    FILE *made = fopen(file, "w");
-    assert_non_null(made);
-    fclose(made);
-    assert_int_equal(pawl_http_server_listen_unix(f.service.server, file, &msg).code,
-                     PAWL_ERR_EXISTS);
-    assert_int_equal(access(file, F_OK), 0);
-    char far[200];
-    memset(far, 'a', sizeof(far) - 1);
-    far[sizeof(far) - 1] = '\0';
-    assert_int_equal(pawl_http_server_listen_unix(f.service.server, far, &msg).code,
-                     PAWL_ERR_INVALID);
-    assert_int_equal(pawl_http_server_listen_unix(f.service.server, "/none/such/s", &msg).code,
-                     PAWL_ERR_NOT_FOUND);
-    fixture_close(&f);
-    assert_int_equal(unlink(file), 0);
-    assert_int_equal(rmdir(folder.path), 0);
-}
-
-static void server_says_why_it_cannot_listen(void **state)
-{
-    (void)state;
-    struct fixture f;
-    fixture_open(&f, limits_default());
-    struct pawl_errmsg msg = {0};
-    pawl_err err =
-        pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", f.service.port, NULL, &msg);
-    assert_int_equal(err.code, PAWL_ERR_EXISTS);
-    assert_non_null(strstr(msg.text, "address already in use"));
-    err = pawl_http_server_listen_tcp(f.service.server, "localhost", 0, NULL, &msg);
-    assert_int_equal(err.code, PAWL_ERR_INVALID);
-    uint16_t port = 0;
-    assert_true(
-        pawl_ok(pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", 0, &port, &msg)));
-    assert_true(port > 0 && port != f.service.port);
-    fixture_close(&f);
-}
-
 /* --- Who may connect ------------------------------------------------------------------------ */
 
 /* A request from a child process under that uid; what it read is its exit status: the hundreds
@@ -520,9 +424,6 @@ int main(void)
         cmocka_unit_test(server_may_be_closed_inside_a_handler),
         cmocka_unit_test(server_may_be_closed_right_after_an_answer),
         cmocka_unit_test(close_tells_every_owner),
-        cmocka_unit_test(server_listens_on_a_private_unix_socket),
-        cmocka_unit_test(server_replaces_a_stale_unix_socket_only),
-        cmocka_unit_test(server_says_why_it_cannot_listen),
         cmocka_unit_test(server_refuses_other_users_where_it_can_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,32 +343,34 @@ struct pawl_http_limits limits_default(void)
     return PAWL_HTTP_LIMITS_DEFAULT;
 }
 
-static void open_service(struct service *service,
-                         struct world *world,
-                         struct pawl_http_limits limits,
-                         bool same)
+void service_open_with(struct service *service,
+                       struct world *world,
+                       const struct service_options *how)
 {
     *service = (struct service){.world = world};
     struct pawl_http_server_options options = {.loop = &world->loop,
-                                               .limits = limits,
-                                               .same_user_only = same,
+                                               .limits = how->limits,
+                                               .same_user_only = how->same_user_only,
                                                .handler = on_request,
+                                               .refusal = how->refusal,
                                                .arg = service};
     assert_true(pawl_ok(pawl_http_server_new(&options, &service->server)));
+    const struct pawl_http_listen listen = {.address = "127.0.0.1:0", .tls = how->tls};
     struct pawl_errmsg msg = {0};
-    assert_true(pawl_ok(
-        pawl_http_server_listen_tcp(service->server, "127.0.0.1", 0, &service->port, &msg)));
+    assert_true(pawl_ok(pawl_http_server_listen(service->server, &listen, &service->port, &msg)));
     assert_true(service->port > 0);
 }
 
 void service_open(struct service *service, struct world *world, struct pawl_http_limits limits)
 {
-    open_service(service, world, limits, false);
+    service_open_with(service, world, &(struct service_options){.limits = limits});
 }
 
 void service_open_for_user(struct service *service, struct world *world)
 {
-    open_service(service, world, limits_default(), true);
+    service_open_with(
+        service, world,
+        &(struct service_options){.limits = limits_default(), .same_user_only = true});
 }
 
 void service_close(struct service *service)

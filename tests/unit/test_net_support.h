@@ -95,6 +95,16 @@ struct service {
     void (*on_request)(struct service *service, struct pawl_http_exchange *exchange);
 };
 
+struct service_options {
+    struct pawl_http_limits limits;
+    bool same_user_only;
+    pawl_http_refusal_fn *refusal;
+    struct pawl_tls_server *tls;
+};
+
+void service_open_with(struct service *service,
+                       struct world *world,
+                       const struct service_options *how);
 void service_open(struct service *service, struct world *world, struct pawl_http_limits limits);
 void service_open_for_user(struct service *service, struct world *world);
 /* Every held exchange must have been answered. */
