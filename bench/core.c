@@ -117,6 +117,7 @@ static void configure(struct bench *bench, uint32_t open_max)
                 .idempotency_max = 8000000,
                 .sessions_max = 1000,
                 .approvals_max = 1000,
+                .documents_max = 1000,
                 .idempotency_ttl_us = 2000000,
                 .idempotency_settle_ttl_us = 2000000,
                 .correction_ttl_us = 1000000,
@@ -220,6 +221,7 @@ add_reserve(struct bench *bench, struct group *group, const struct place *place,
     command->u.reserve.lines[0] =
         (struct pawl_amount){.unit = PAWL_UNIT_USD_MICROCENTS, .value = 1000};
     command->u.reserve.ttl_ms = 3600000;
+    command->u.reserve.extensions_max = PAWL_EXTENSIONS_MAX;
     command->u.reserve.overage = PAWL_OVERAGE_ALLOW_IF_AVAILABLE;
     command->u.reserve.on_expiry = PAWL_ON_EXPIRY_RELEASE;
     place_levels(place, 4, command->u.reserve.subject.levels);

@@ -190,6 +190,7 @@ static struct pawl_command reserve_command(void)
     reserve->lines[0] = (struct pawl_amount){.unit = USD, .value = 1000};
     reserve->ttl_ms = 600000;
     reserve->overage = PAWL_OVERAGE_REJECT;
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->on_expiry = PAWL_ON_EXPIRY_RELEASE;
     return command;
 }

@@ -88,6 +88,15 @@ static uint32_t take_transitions(struct reader *reader, struct pawl_tz_transitio
     return count;
 }
 
+static void take_throttle(struct reader *reader, uint64_t *ret_document, uint32_t *ret_per_minute)
+{
+    if (take_bool(reader)) {
+        *ret_document = take(reader, 8);
+        *ret_per_minute = (uint32_t)take(reader, 4);
+        reader->bad = reader->bad || !throttle_given(*ret_document, *ret_per_minute);
+    }
+}
+
 static void take_field(struct reader *reader,
                        char *command,
                        const struct field *field,
@@ -120,6 +129,9 @@ static void take_field(struct reader *reader,
     case FIELD_NAME:
         *(struct pawl_slice *)at = take_text(reader, PAWL_NAME_BYTES_MAX);
         return;
+    case FIELD_BODY:
+        *(struct pawl_slice *)at = take_text(reader, PAWL_DOCUMENT_BYTES_MAX);
+        return;
     case FIELD_SUBJECT:
         take_subject(reader, at);
         return;
@@ -138,6 +150,9 @@ static void take_field(struct reader *reader,
     case FIELD_TRANSITIONS:
         *(uint32_t *)at = take_transitions(reader, scratch->transitions);
         *(const struct pawl_tz_transition **)array = scratch->transitions;
+        return;
+    case FIELD_THROTTLE:
+        take_throttle(reader, at, array);
         return;
     case FIELD_END:
         break;

@@ -24,6 +24,13 @@ static uint32_t load_u32(const void *at)
     return value;
 }
 
+static uint64_t load_u64(const void *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
 static const struct pawl_tz_transition *load_transitions(const void *at)
 {
     const struct pawl_tz_transition *transitions;
@@ -125,6 +132,9 @@ static void measure_field(struct measure *measure, const char *command, const st
     case FIELD_NAME:
         measure_text(measure, *(const struct pawl_slice *)at, PAWL_NAME_BYTES_MAX);
         return;
+    case FIELD_BODY:
+        measure_text(measure, *(const struct pawl_slice *)at, PAWL_DOCUMENT_BYTES_MAX);
+        return;
     case FIELD_SUBJECT:
         measure_subject(measure, at);
         return;
@@ -144,6 +154,9 @@ static void measure_field(struct measure *measure, const char *command, const st
     case FIELD_TRANSITIONS:
         measure->bytes += 4;
         measure_list(measure, load_u32(at), PAWL_TZ_TRANSITIONS_MAX, TRANSITION_BYTES);
+        return;
+    case FIELD_THROTTLE:
+        measure->bytes += throttle_given(load_u64(at), load_u32(array)) ? 1 + THROTTLE_BYTES : 1;
         return;
     case FIELD_END:
         break;
@@ -258,6 +271,16 @@ put_transitions(struct writer *writer, uint32_t count, const struct pawl_tz_tran
     }
 }
 
+static void put_throttle(struct writer *writer, uint64_t document, uint32_t per_minute)
+{
+    bool given = throttle_given(document, per_minute);
+    put_u8(writer, given ? 1 : 0);
+    if (given) {
+        put_u64(writer, document);
+        put_u32(writer, per_minute);
+    }
+}
+
 static void put_field(struct writer *writer, const char *command, const struct field *field)
 {
     const void *at = command + field->offset;
@@ -285,6 +308,7 @@ static void put_field(struct writer *writer, const char *command, const struct f
         put_i64(writer, *(const int64_t *)at);
         return;
     case FIELD_NAME:
+    case FIELD_BODY:
         put_text(writer, *(const struct pawl_slice *)at);
         return;
     case FIELD_SUBJECT:
@@ -304,6 +328,9 @@ static void put_field(struct writer *writer, const char *command, const struct f
         return;
     case FIELD_TRANSITIONS:
         put_transitions(writer, load_u32(at), load_transitions(array));
+        return;
+    case FIELD_THROTTLE:
+        put_throttle(writer, load_u64(at), load_u32(array));
         return;
     case FIELD_END:
         break;

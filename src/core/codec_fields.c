@@ -23,7 +23,9 @@
         ONE(SUBJECT, reserve.subject), ONE(NAME, reserve.phase),                                   \
             LIST(LINES, reserve.line_count, reserve.lines), ONE(I64, reserve.ttl_ms),              \
             ONE(I64, reserve.grace_ms), ONE(U8, reserve.overage), ONE(U8, reserve.on_expiry),      \
-            ONE(U8, reserve.priority)                                                              \
+            ONE(U8, reserve.priority), ONE(U16, reserve.extensions_max),                           \
+            ONE(BOOL, reserve.dry_run),                                                            \
+            LIST(THROTTLE, reserve.throttle, reserve.throttle_per_minute)                          \
     }
 #define SETTLE_FIELDS                                                                              \
     {                                                                                              \
@@ -35,7 +37,7 @@ const struct field pawl_codec_payloads[PAWL_COMMAND_TYPE_END][FIELDS_MAX] = {
                              ONE(U32, config.scopes_max), ONE(U32, config.budgets_max),
                              ONE(U32, config.reservations_max), ONE(U32, config.idempotency_max),
                              ONE(U32, config.sessions_max), ONE(U32, config.approvals_max),
-                             ONE(I64, config.idempotency_ttl_us),
+                             ONE(U32, config.documents_max), ONE(I64, config.idempotency_ttl_us),
                              ONE(I64, config.idempotency_settle_ttl_us),
                              ONE(I64, config.correction_ttl_us), ONE(U64, config.hash_key.k0),
                              ONE(U64, config.hash_key.k1), ONE(U64, config.id_key.k0),
@@ -47,12 +49,12 @@ const struct field pawl_codec_payloads[PAWL_COMMAND_TYPE_END][FIELDS_MAX] = {
                                     ONE(U16, budget_create.unit), ONE(WINDOW, budget_create.window),
                                     ONE(I64, budget_create.allocated),
                                     ONE(I64, budget_create.overdraft_limit),
-                                    ONE(U8, budget_create.mode)},
+                                    ONE(U8, budget_create.mode), ONE(U8, budget_create.overage)},
     [PAWL_COMMAND_BUDGET_FUND] = {ONE(U64, budget_fund.budget), ONE(U8, budget_fund.kind),
-                                  ONE(I64, budget_fund.amount)},
+                                  ONE(I64, budget_fund.amount), ONE(I64, budget_fund.spent)},
     [PAWL_COMMAND_BUDGET_SET] = {ONE(U64, budget_set.budget), ONE(U8, budget_set.state),
                                  ONE(BOOL, budget_set.set_overdraft_limit),
-                                 ONE(I64, budget_set.overdraft_limit)},
+                                 ONE(I64, budget_set.overdraft_limit), ONE(U8, budget_set.overage)},
     [PAWL_COMMAND_RESERVE] = RESERVE_FIELDS,
     [PAWL_COMMAND_GROW] = {ONE(U64, grow.reservation), LIST(LINES, grow.line_count, grow.lines)},
     [PAWL_COMMAND_EXTEND] = {ONE(U64, extend.reservation), ONE(I64, extend.ttl_ms)},
@@ -79,6 +81,11 @@ const struct field pawl_codec_payloads[PAWL_COMMAND_TYPE_END][FIELDS_MAX] = {
         {ONE(U64, approval_answer.approval), ONE(BOOL, approval_answer.approved),
          LIST(LINES, approval_answer.line_count, approval_answer.lines)},
     [PAWL_COMMAND_NOTE] = {ONE(NAME, note.tenant), ONE(NAME, note.session), ONE(U16, note.kind)},
+    [PAWL_COMMAND_DOCUMENT_PUT] = {ONE(U8, document_put.kind), ONE(NAME, document_put.tenant),
+                                   ONE(NAME, document_put.id), ONE(U64, document_put.version),
+                                   ONE(U8, document_put.state), ONE(BODY, document_put.body)},
+    [PAWL_COMMAND_TENANT_DRAIN] = {ONE(NAME, tenant_drain.tenant), ONE(U32, tenant_drain.from),
+                                   ONE(U32, tenant_drain.max)},
 };
 
 _Static_assert(sizeof(struct pawl_command) <= UINT16_MAX, "offsets are stored in 16 bits");

@@ -22,12 +22,14 @@ enum field_kind {
     FIELD_U64,
     FIELD_I64,
     FIELD_NAME, /* a text of at most PAWL_NAME_BYTES_MAX */
+    FIELD_BODY, /* a text of at most PAWL_DOCUMENT_BYTES_MAX */
     FIELD_SUBJECT,
     FIELD_SCOPE,
     FIELD_WINDOW,
-    FIELD_LINES,      /* offset: the count, array: the amounts */
-    FIELD_CAPS,       /* the same with session caps */
-    FIELD_TRANSITIONS /* offset: the count, array: the pointer to them */
+    FIELD_LINES,       /* offset: the count, array: the amounts */
+    FIELD_CAPS,        /* the same with session caps */
+    FIELD_TRANSITIONS, /* offset: the count, array: the pointer to them */
+    FIELD_THROTTLE /* offset: the document, array: how many a minute; one byte where neither is given */
 };
 
 /* Offsets are from the beginning of struct pawl_command. */
@@ -37,7 +39,7 @@ struct field {
     uint16_t array; /* of kinds that have a count */
 };
 
-enum { FIELDS_MAX = 17 };
+enum { FIELDS_MAX = 18 };
 
 /* By type; each row ends with FIELD_END. */
 extern const struct field pawl_codec_payloads[PAWL_COMMAND_TYPE_END][FIELDS_MAX];
@@ -51,12 +53,22 @@ enum {
     PART_DIMENSION = 0x40,
     PART_SESSION = 0x80
 };
-enum { AMOUNT_BYTES = 2 + 8, WINDOW_BYTES = 1 + 1 + 1 + 2 + 8, TRANSITION_BYTES = 8 + 4 };
+enum {
+    AMOUNT_BYTES = 2 + 8,
+    WINDOW_BYTES = 1 + 1 + 1 + 2 + 8,
+    TRANSITION_BYTES = 8 + 4,
+    THROTTLE_BYTES = 8 + 4
+};
 
-/* These two are there when either half of them says something. */
+/* These are there when either half of them says something. */
 static inline bool dimension_given(const struct pawl_dimension *dimension)
 {
     return dimension->name.bytes > 0 || dimension->value.bytes > 0;
+}
+
+static inline bool throttle_given(uint64_t document, uint32_t per_minute)
+{
+    return document != 0 || per_minute != 0;
 }
 
 static inline bool hash_given(const struct pawl_command *command)

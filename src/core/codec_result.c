@@ -240,7 +240,7 @@ static void take_result_lists(struct reader *reader,
         scratch->expired[i] = (struct pawl_expired){.id = take(reader, 8)};
         scratch->expired[i].kind = take_u8(reader);
         reader->bad = reader->bad || scratch->expired[i].kind < PAWL_EXPIRED_RELEASED ||
-                      scratch->expired[i].kind > PAWL_EXPIRED_UNCONFIRMED;
+                      scratch->expired[i].kind > PAWL_EXPIRED_DRAINED;
     }
     ret_result->expired = ret_result->expired_count > 0 ? scratch->expired : NULL;
 }

@@ -30,6 +30,8 @@ const char *pawl_command_type_name(uint16_t type)
         [PAWL_COMMAND_APPROVAL_OPEN] = "APPROVAL_OPEN",
         [PAWL_COMMAND_APPROVAL_ANSWER] = "APPROVAL_ANSWER",
         [PAWL_COMMAND_NOTE] = "NOTE",
+        [PAWL_COMMAND_DOCUMENT_PUT] = "DOCUMENT_PUT",
+        [PAWL_COMMAND_TENANT_DRAIN] = "TENANT_DRAIN",
     };
     PAWL_ASSERT(type > 0);
     PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END);
@@ -66,6 +68,8 @@ uint64_t pawl_command_reservation(const struct pawl_command *command)
     case PAWL_COMMAND_APPROVAL_OPEN:
     case PAWL_COMMAND_APPROVAL_ANSWER:
     case PAWL_COMMAND_NOTE:
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

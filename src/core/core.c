@@ -169,6 +169,8 @@ static uint16_t plan_command(const struct pawl_core *core,
         return pawl_approval_plan_answer(core, &command->u.approval_answer, plan);
     case PAWL_COMMAND_NOTE:
         return PAWL_RESULT_OK;
+    case PAWL_COMMAND_DOCUMENT_PUT: /* shape.c takes none yet */
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }
@@ -234,6 +236,8 @@ static void apply_command(struct pawl_core *core,
     case PAWL_COMMAND_DECIDE: /* Nothing is held, and a note is for history alone. */
     case PAWL_COMMAND_NOTE:
         return;
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

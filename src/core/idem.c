@@ -73,6 +73,8 @@ static uint64_t object_of(const struct pawl_command *command)
     case PAWL_COMMAND_SESSION_PHASE:
     case PAWL_COMMAND_APPROVAL_OPEN:
     case PAWL_COMMAND_NOTE:
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }
@@ -100,6 +102,8 @@ static struct pawl_slice tenant_of(const struct pawl_command *command)
         return command->u.approval_open.tenant;
     case PAWL_COMMAND_NOTE:
         return command->u.note.tenant;
+    case PAWL_COMMAND_DOCUMENT_PUT:
+        return command->u.document_put.tenant;
     case PAWL_COMMAND_CONFIG:
     case PAWL_COMMAND_TZ_DEFINE:
     case PAWL_COMMAND_BUDGET_FUND:
@@ -111,6 +115,7 @@ static struct pawl_slice tenant_of(const struct pawl_command *command)
     case PAWL_COMMAND_CORRECT:
     case PAWL_COMMAND_EXPIRE:
     case PAWL_COMMAND_APPROVAL_ANSWER:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

@@ -292,6 +292,8 @@ static bool payload_ok(const struct pawl_command *command)
     case PAWL_COMMAND_TZ_DEFINE: /* zone.c looks at it whole */
     case PAWL_COMMAND_RELEASE:
         return true;
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

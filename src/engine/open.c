@@ -24,6 +24,7 @@ struct pawl_config pawl_engine_default_config(void)
                                  .idempotency_max = 16000000,
                                  .sessions_max = 1000000,
                                  .approvals_max = 100000,
+                                 .documents_max = 1000000,
                                  .idempotency_ttl_us = DAY_US,
                                  .idempotency_settle_ttl_us = 7 * DAY_US,
                                  .correction_ttl_us = 7 * DAY_US};

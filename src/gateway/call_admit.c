@@ -188,6 +188,7 @@ static void reserve(struct pawl_model_call *call)
                 .ttl_ms = PAWL_LEASE_MS,
                 .grace_ms = GRACE_MS,
                 .overage = PAWL_OVERAGE_BOOK_FULL,
+                .extensions_max = PAWL_EXTENSIONS_MAX,
                 .on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD,
                 .priority = PAWL_PRIORITY_NORMAL,
             },

@@ -466,6 +466,8 @@ static void dispatch(const struct pawl_history_context *context)
     case PAWL_COMMAND_BUDGET_SET:
     case PAWL_COMMAND_EXTEND:
     case PAWL_COMMAND_DECIDE:
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
     case PAWL_COMMAND_TYPE_END:
         break;
     }

@@ -240,6 +240,7 @@ static void draw(struct job *job)
                       .ttl_ms = PAWL_LEND_TTL_MS,
                       .grace_ms = PAWL_LEND_GRACE_MS,
                       .overage = PAWL_OVERAGE_BOOK_FULL,
+                      .extensions_max = PAWL_EXTENSIONS_MAX,
                       .on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD},
     };
     struct pawl_subject *subject = &reserve.u.reserve.subject;

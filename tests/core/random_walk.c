@@ -184,6 +184,7 @@ static void draw_reserve(struct walk *walk, struct pawl_command *command)
     reserve->ttl_ms = 1 + (int64_t)below(walk, below(walk, 3) == 0 ? 100000 : 3000);
     reserve->grace_ms = (int64_t)below(walk, 3) * 500;
     reserve->overage = (uint8_t)(1 + below(walk, 4));
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->on_expiry = (uint8_t)(1 + below(walk, 2));
 }
 
@@ -415,6 +416,7 @@ static int run_walk(uint64_t seed, uint32_t steps)
                      .idempotency_max = 60,
                      .sessions_max = 4,
                      .approvals_max = 3,
+                     .documents_max = 12,
                      .idempotency_ttl_us = 5000000,
                      .idempotency_settle_ttl_us = 20000000,
                      .correction_ttl_us = 10000000,
@@ -442,6 +444,8 @@ static int check_codes(void)
     for (uint32_t code = 0; code < PAWL_RESULT_COUNT; code++) {
         bool elsewhere = code == PAWL_RESULT_RESERVATION_FINALIZED || /* given from history */
                          code == PAWL_RESULT_PRIORITY_FLOOR ||        /* no floors yet */
+                         code == PAWL_RESULT_TENANT_CLOSED ||         /* no documents yet */
+                         code == PAWL_RESULT_TENANT_SUSPENDED || code == PAWL_RESULT_RATE_LIMITED ||
                          code == PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED; /* a thousand in a row */
         if (codes_seen[code] == 0 && !elsewhere) {
             printf("random_walk: %s never came up\n", pawl_result_name((uint16_t)code));

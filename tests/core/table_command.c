@@ -104,6 +104,7 @@ verb_reserve(struct table_run *run, const struct table_step *step, struct pawl_c
     reserve->phase = table_word_text(run, step, "phase", NULL);
     reserve->ttl_ms = table_word_duration_ms(run, step, "ttl", 60000);
     reserve->grace_ms = table_word_duration_ms(run, step, "grace", 0);
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->overage =
         table_pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
     reserve->on_expiry = table_pick(run, step, "on_expiry", expiries, PAWL_ARRAY_LEN(expiries),
@@ -321,6 +322,7 @@ verb_config(struct table_run *run, const struct table_step *step, struct pawl_co
         {"idempotency", offsetof(struct pawl_config, idempotency_max)},
         {"sessions", offsetof(struct pawl_config, sessions_max)},
         {"approvals", offsetof(struct pawl_config, approvals_max)},
+        {"documents", offsetof(struct pawl_config, documents_max)},
         {"rules", offsetof(struct pawl_config, rules_version)},
     };
     struct pawl_config *config = &command->u.config;

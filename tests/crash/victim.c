@@ -97,6 +97,7 @@ static void reserve(struct victim_client *client, uint64_t number)
                                           .value = 1 + drawn(client->key, 1000)};
     wish->ttl_ms = 1 + drawn(client->key + 1, 400);
     wish->overage = PAWL_OVERAGE_BOOK_FULL;
+    wish->extensions_max = PAWL_EXTENSIONS_MAX;
     wish->on_expiry =
         drawn(client->key + 2, 2) == 0 ? PAWL_ON_EXPIRY_RELEASE : PAWL_ON_EXPIRY_SETTLE_AT_HOLD;
     submit(client, &command);

@@ -132,6 +132,7 @@ draw_config(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_comman
     config->idempotency_max = draw_u32(prng);
     config->sessions_max = draw_u32(prng);
     config->approvals_max = draw_u32(prng);
+    config->documents_max = draw_u32(prng);
     config->idempotency_ttl_us = draw_i64(prng);
     config->idempotency_settle_ttl_us = draw_i64(prng);
     config->correction_ttl_us = draw_i64(prng);
@@ -176,6 +177,7 @@ draw_budget_create(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl
     create->allocated = draw_i64(prng);
     create->overdraft_limit = draw_i64(prng);
     create->mode = draw_u8(prng);
+    create->overage = draw_u8(prng);
 }
 
 static void
@@ -185,6 +187,7 @@ draw_budget_fund(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_c
     command->u.budget_fund.budget = draw_u64(prng);
     command->u.budget_fund.kind = draw_u8(prng);
     command->u.budget_fund.amount = draw_i64(prng);
+    command->u.budget_fund.spent = draw_i64(prng);
 }
 
 static void
@@ -195,6 +198,7 @@ draw_budget_set(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_co
     command->u.budget_set.state = draw_u8(prng);
     command->u.budget_set.set_overdraft_limit = draw_bool(prng);
     command->u.budget_set.overdraft_limit = draw_i64(prng);
+    command->u.budget_set.overage = draw_u8(prng);
 }
 
 static void
@@ -209,6 +213,12 @@ draw_reserve(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_comma
     reserve->overage = draw_u8(prng);
     reserve->on_expiry = draw_u8(prng);
     reserve->priority = draw_u8(prng);
+    reserve->extensions_max = draw_u16(prng);
+    reserve->dry_run = draw_bool(prng);
+    if (draw_bool(prng)) {
+        reserve->throttle = draw_u64(prng);
+        reserve->throttle_per_minute = draw_u32(prng);
+    }
 }
 
 static void
@@ -320,6 +330,25 @@ draw_note(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command 
     command->u.note.kind = draw_u16(prng);
 }
 
+static void
+draw_document_put(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.document_put.kind = draw_u8(prng);
+    command->u.document_put.tenant = draw_name(prng, arena);
+    command->u.document_put.id = draw_name(prng, arena);
+    command->u.document_put.version = draw_u64(prng);
+    command->u.document_put.state = draw_u8(prng);
+    command->u.document_put.body = draw_text(prng, arena, PAWL_DOCUMENT_BYTES_MAX);
+}
+
+static void
+draw_tenant_drain(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command)
+{
+    command->u.tenant_drain.tenant = draw_name(prng, arena);
+    command->u.tenant_drain.from = draw_u32(prng);
+    command->u.tenant_drain.max = draw_u32(prng);
+}
+
 typedef void
 draw_fn(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_command *command);
 
@@ -344,6 +373,8 @@ static draw_fn *const payloads[PAWL_COMMAND_TYPE_END] = {
     [PAWL_COMMAND_APPROVAL_OPEN] = draw_approval_open,
     [PAWL_COMMAND_APPROVAL_ANSWER] = draw_approval_answer,
     [PAWL_COMMAND_NOTE] = draw_note,
+    [PAWL_COMMAND_DOCUMENT_PUT] = draw_document_put,
+    [PAWL_COMMAND_TENANT_DRAIN] = draw_tenant_drain,
 };
 
 void generate_command_of_type(struct pawl_prng *prng,

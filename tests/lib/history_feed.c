@@ -92,6 +92,7 @@ uint64_t history_feed_reserve(struct fixture *fixture, int64_t microcents)
     reserve->lines[1] = (struct pawl_amount){PAWL_UNIT_ITERATIONS, 1};
     reserve->ttl_ms = 60000;
     reserve->overage = PAWL_OVERAGE_BOOK_FULL;
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD;
     pawl_history_feed(fixture->history, &record);
     return record.op;

@@ -200,6 +200,7 @@ struct pawl_command kit_reserve(const char *tenant, uint16_t unit, int64_t amoun
     reserve->ttl_ms = 60000;
     reserve->grace_ms = 5000;
     reserve->overage = PAWL_OVERAGE_REJECT;
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->on_expiry = PAWL_ON_EXPIRY_RELEASE;
     return command;
 }

@@ -231,6 +231,7 @@ bool lending_call(struct run *run)
                       .ttl_ms = INT64_C(600) * 1000,
                       .grace_ms = 1000,
                       .overage = PAWL_OVERAGE_BOOK_FULL,
+                      .extensions_max = PAWL_EXTENSIONS_MAX,
                       .on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD},
     };
     submit(run, &reserve, hold);

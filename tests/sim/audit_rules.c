@@ -310,6 +310,9 @@ static void on_expire(struct audit *audit, const struct pawl_result *result)
                 }
             }
             break;
+        case PAWL_EXPIRED_DRAINED:
+            audit_wrong(audit, "a deadline drains a tenant");
+            break;
         case PAWL_EXPIRED_APPROVAL:
             CHECK(book_approval(&audit->book, row->id) != NULL, "an unknown question expires");
             break;
@@ -496,6 +499,8 @@ void audit_taken(struct audit *audit, const struct pawl_record *record)
     case PAWL_COMMAND_DECIDE:
     case PAWL_COMMAND_SESSION_PHASE:
     case PAWL_COMMAND_NOTE:
+    case PAWL_COMMAND_DOCUMENT_PUT:
+    case PAWL_COMMAND_TENANT_DRAIN:
         CHECK(result->delta_count == 0, "money moved without a reason");
         return;
     case PAWL_COMMAND_TYPE_END:

@@ -176,6 +176,7 @@ static void want_hold(struct sim *sim, struct client *client)
     reserve->ttl_ms = pawl_prng_between(prng, 1, 30000);
     reserve->grace_ms = pawl_prng_one_in(prng, 2) ? 0 : pawl_prng_between(prng, 0, 5000);
     reserve->overage = draw_overage(prng);
+    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->on_expiry =
         (uint8_t)pawl_prng_between(prng, PAWL_ON_EXPIRY_RELEASE, PAWL_ON_EXPIRY_SETTLE_AT_HOLD);
     send_new(sim, client, &command);

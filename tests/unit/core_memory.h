@@ -54,6 +54,7 @@ PAWL_UNUSED static struct pawl_core *memory_configured(uint32_t most)
                      .idempotency_max = most,
                      .sessions_max = most,
                      .approvals_max = most,
+                     .documents_max = most,
                      .idempotency_ttl_us = 1000000,
                      .idempotency_settle_ttl_us = 3000000,
                      .correction_ttl_us = 2000000,

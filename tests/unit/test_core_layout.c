@@ -102,6 +102,7 @@ static struct pawl_command reserve(const char *team, int64_t amount, const char 
                                 {.unit = PAWL_UNIT_TOOL_CALLS, .value = 1}},
                       .ttl_ms = 7200000,
                       .overage = PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT,
+                      .extensions_max = PAWL_EXTENSIONS_MAX,
                       .on_expiry = PAWL_ON_EXPIRY_SETTLE_AT_HOLD}};
     struct pawl_subject *subject = &command.u.reserve.subject;
     subject->levels[PAWL_LEVEL_TENANT] = text("acme");

@@ -88,6 +88,7 @@ static struct pawl_result reserve(struct pawl_core *core, struct pawl_slice work
                                                  .lines = {{.unit = PAWL_UNIT_TOKENS, .value = 1}},
                                                  .ttl_ms = 1000,
                                                  .overage = PAWL_OVERAGE_REJECT,
+                                                 .extensions_max = PAWL_EXTENSIONS_MAX,
                                                  .on_expiry = PAWL_ON_EXPIRY_RELEASE}};
     command.u.reserve.subject.levels[PAWL_LEVEL_TENANT] = PAWL_SLICE("acme");
     command.u.reserve.subject.levels[PAWL_LEVEL_WORKSPACE] = workspace;
