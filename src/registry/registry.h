@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "core/command.h"
@@ -25,7 +26,12 @@
 
 struct pawl_registry;
 
-/* --- Permissions: permission.def has name and number ------------------------------------------- */
+/* Where nobody says anything else. */
+#define PAWL_TTL_DEFAULT_MS     INT64_C(60000)
+#define PAWL_TTL_MAX_DEFAULT_MS INT64_C(3600000)
+enum { PAWL_EXTENSIONS_DEFAULT = 10 };
+
+/* --- Permissions: permission.def has name and number ------------------------------------------ */
 
 enum pawl_permission {
 #define PAWL_PERMISSION(NAME, number, text, by_default) PAWL_PERMISSION_##NAME = (number),
@@ -34,7 +40,15 @@ enum pawl_permission {
     PAWL_PERMISSION_COUNT = 27
 };
 
-/* --- Views. Borrowed until the next put. -------------------------------------------------------- */
+/* "reservations:create"; static text. */
+const char *pawl_permission_name(enum pawl_permission permission);
+/* false: there is none of that name. */
+PAWL_MUST_CHECK bool pawl_permission_from_name(struct pawl_slice name,
+                                               enum pawl_permission *ret_permission);
+/* What a key has whose maker says nothing: a bit for each. */
+uint64_t pawl_permission_defaults(void);
+
+/* --- Views. Borrowed until the next put of the same document. --------------------------------- */
 
 struct pawl_tenant {
     struct pawl_slice id;
@@ -69,9 +83,11 @@ struct pawl_key {
     struct pawl_slice metadata;     /* JSON, or empty */
     struct pawl_slice scope_filter; /* JSON array of strings, or empty */
     uint64_t permissions;           /* a bit for each enum pawl_permission */
-    uint8_t state;                  /* enum pawl_key_state, at the time that it was asked for */
+    uint8_t state; /* enum pawl_key_state, at the time that it was asked for; REVOKED where the
+                    * tenant is closed, with the time and "tenant_closed" */
     int64_t created_us;
     int64_t expires_us;
+    int64_t updated_us;
     int64_t revoked_us; /* 0: not */
     struct pawl_slice revoked_reason;
     uint64_t version;
@@ -100,15 +116,41 @@ struct pawl_policy_rule {
     uint64_t document;
 };
 
-/* --- Life --------------------------------------------------------------------------------------- */
+enum pawl_expiry_policy { /* kept and shown; holds are given back when they end */
+                          PAWL_EXPIRY_AUTO_RELEASE = 1,
+                          PAWL_EXPIRY_MANUAL_CLEANUP = 2,
+                          PAWL_EXPIRY_GRACE_ONLY = 3,
+                          PAWL_EXPIRY_POLICY_MAX = 3
+};
 
-/* Reads every document of the engine's ledger. Borrows the engine, which must outlive it. */
+enum pawl_rollover { /* likewise */
+                     PAWL_ROLLOVER_NONE = 1,
+                     PAWL_ROLLOVER_CARRY_FORWARD = 2,
+                     PAWL_ROLLOVER_CAP_AT_ALLOCATED = 3,
+                     PAWL_ROLLOVER_MAX = 3
+};
+
+/* What is said of a budget that the ledger has no field for; shown, and nothing follows from it. */
+struct pawl_budget_extra {
+    uint8_t rollover;        /* enum pawl_rollover; 0: not set */
+    int64_t period_start_us; /* 0: not set; so the next */
+    int64_t period_end_us;
+    struct pawl_slice metadata; /* JSON object, or empty */
+    uint64_t version;           /* 0: nothing is said */
+};
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Reads every document of the engine's ledger. Borrows the engine, which must outlive it. CORRUPT
+ * where one is not what was written: a server that does not know its rules does not start. */
 PAWL_MUST_CHECK pawl_err pawl_registry_open(struct pawl_engine *engine,
                                             struct pawl_registry **ret_registry,
                                             struct pawl_errmsg *msg);
 void pawl_registry_close(struct pawl_registry *registry);
+/* Reads one document again, after a command that did not go through here. */
+void pawl_registry_refresh(struct pawl_registry *registry, uint8_t kind, struct pawl_slice id);
 
-/* --- Who asks ----------------------------------------------------------------------------------- */
+/* --- Who asks --------------------------------------------------------------------------------- */
 
 enum pawl_principal_kind {
     PAWL_PRINCIPAL_NONE = 0,
@@ -116,12 +158,16 @@ enum pawl_principal_kind {
     PAWL_PRINCIPAL_TENANT = 2
 };
 
+/* What of a scope filter is asked for with each request: registry/filter.h. */
+struct pawl_scope_filter;
+
 struct pawl_principal {
     uint8_t kind;
-    struct pawl_slice tenant;       /* of TENANT; borrowed until the next put */
-    struct pawl_slice key_id;       /* likewise; "admin" of ADMIN */
-    uint64_t permissions;           /* all of ADMIN */
-    struct pawl_slice scope_filter; /* JSON array of strings, or empty */
+    struct pawl_slice tenant;               /* of TENANT; borrowed until the next put */
+    struct pawl_slice key_id;               /* likewise; "admin" of ADMIN */
+    uint64_t permissions;                   /* all of ADMIN */
+    struct pawl_slice scope_filter;         /* JSON array of strings, or empty */
+    const struct pawl_scope_filter *filter; /* the same, read; NULL: none */
 };
 
 enum pawl_auth {
@@ -131,12 +177,12 @@ enum pawl_auth {
     PAWL_AUTH_EXPIRED
 };
 /* By the secret of X-Cycles-API-Key. A suspended or closed tenant's key is OK: the ledger has its
- * own word about it. *ret_principal is written when OK. */
+ * own word about it. *ret_principal is written unless UNKNOWN: whose key it was. */
 enum pawl_auth pawl_registry_key_check(const struct pawl_registry *registry,
                                        struct pawl_slice secret,
                                        int64_t now_us,
                                        struct pawl_principal *ret_principal);
-/* By X-Admin-API-Key. */
+/* By X-Admin-API-Key; false as well where none is set. */
 bool pawl_registry_admin_check(const struct pawl_registry *registry, struct pawl_slice secret);
 /* Whether one is set; sets it (stored as a hash; durable with `op`). */
 bool pawl_registry_admin_is_set(const struct pawl_registry *registry);
@@ -144,14 +190,16 @@ void pawl_registry_admin_set(struct pawl_registry *registry,
                              struct pawl_slice secret,
                              struct pawl_op *op);
 
-/* With the protocol's wildcards: admin:read has every *:read, admin:write every *:write. */
+/* With the protocol's wildcards: admin:read has every *:read, admin:write every *:write, and
+ * admin:budgets:read also budgets:read, likewise policies, webhooks and events. */
 bool pawl_principal_may(const struct pawl_principal *principal, enum pawl_permission permission);
 /* Whether the key's scope filter lets it touch what the levels name (lower case, as in scopes).
- * Each entry "workspace:eng" or "agent:*" must … docs/CYCLES.md says how several combine. */
+ * Entries of one level are alternatives, and of each level that has an entry one must hold:
+ * ["workspace:eng","agent:*"] covers what is in workspace eng and names an agent. */
 bool pawl_principal_covers(const struct pawl_principal *principal,
                            const struct pawl_slice levels[static PAWL_LEVEL_COUNT]);
 
-/* --- Terms: what the policies, the budget and the tenant say about a hold ------------------------ */
+/* --- Terms: what the policies, the budget and the tenant say about a hold --------------------- */
 
 struct pawl_terms {
     uint8_t overage;         /* policy > budget > tenant > ALLOW_IF_AVAILABLE; never 0 */
@@ -164,14 +212,17 @@ struct pawl_terms {
     uint64_t throttle;      /* as in RESERVE */
     uint32_t throttle_per_minute;
 };
-/* Levels in lower case, as they stand in scopes. */
+/* Levels in lower case, as they stand in scopes. Each term is that of the first policy that binds
+ * the levels now and says something about it, in the order of priority; equal ones in the order of
+ * the longer pattern, then of age. Unit 0: the budgets are not asked for their overage policy,
+ * where the request has one of its own. */
 void pawl_registry_terms(const struct pawl_registry *registry,
                          const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
                          uint16_t unit,
                          int64_t now_us,
                          struct pawl_terms *ret_terms);
 
-/* --- Look-ups ------------------------------------------------------------------------------------ */
+/* --- Look-ups --------------------------------------------------------------------------------- */
 
 PAWL_MUST_CHECK bool pawl_registry_tenant(const struct pawl_registry *registry,
                                           struct pawl_slice id,
@@ -183,6 +234,18 @@ PAWL_MUST_CHECK bool pawl_registry_key(const struct pawl_registry *registry,
 PAWL_MUST_CHECK bool pawl_registry_policy(const struct pawl_registry *registry,
                                           struct pawl_slice id,
                                           struct pawl_policy_rule *ret_policy);
+/* The policy of that name of the tenant. */
+PAWL_MUST_CHECK bool pawl_registry_policy_named(const struct pawl_registry *registry,
+                                                struct pawl_slice tenant,
+                                                struct pawl_slice name,
+                                                struct pawl_policy_rule *ret_policy);
+/* How many a tenant has. */
+uint32_t pawl_registry_policy_count(const struct pawl_registry *registry, struct pawl_slice tenant);
+/* Read from the ledger, into the arena. Nothing where nothing was said of the budget. */
+void pawl_registry_budget(const struct pawl_registry *registry,
+                          uint64_t budget,
+                          struct pawl_arena *arena,
+                          struct pawl_budget_extra *ret_extra);
 /* All, in the order in which they were made; start with 0. */
 PAWL_MUST_CHECK bool pawl_registry_tenant_next(const struct pawl_registry *registry,
                                                uint32_t *cursor,
@@ -196,7 +259,9 @@ PAWL_MUST_CHECK bool pawl_registry_policy_next(const struct pawl_registry *regis
                                                struct pawl_policy_rule *ret_policy);
 
 /* --- Changes. Each submits one command; `op` is answered when it is durable, and the change binds
- * from the call on. `version` 0 makes, else replaces what that operation wrote. -------------------- */
+ * from the call on. `version` 0 makes, else replaces what that operation wrote. Texts are borrowed
+ * for the call and may be those of a view. What is longer than a document may be is answered
+ * INVALID_REQUEST by the ledger. --------------------------------------------------------------- */
 
 void pawl_registry_put_tenant(struct pawl_registry *registry,
                               const struct pawl_tenant *tenant,
@@ -210,8 +275,17 @@ void pawl_registry_put_policy(struct pawl_registry *registry,
                               const struct pawl_policy_rule *policy,
                               struct pawl_op *op);
 
-enum { PAWL_SECRET_BYTES = 64 };
-/* "cyc_live_" and 32 random characters. */
+void pawl_registry_put_budget(struct pawl_registry *registry,
+                              struct pawl_slice tenant,
+                              uint64_t budget,
+                              const struct pawl_budget_extra *extra,
+                              struct pawl_op *op);
+
+/* A tenant's policies are tried one after the other with each hold. Who makes them sees to it. */
+enum { PAWL_POLICIES_PER_TENANT_MAX = 1000 };
+
+enum { PAWL_SECRET_BYTES = 64, PAWL_SECRET_PREFIX_BYTES = 14 };
+/* "cyc_live_" and 32 random characters; `prefix` of a key is the first PAWL_SECRET_PREFIX_BYTES. */
 void pawl_registry_new_secret(char out[static PAWL_SECRET_BYTES]);
 /* prefix ("key", "pol") + "_" + 16 random characters. */
 void pawl_registry_new_id(const char *prefix, char out[static PAWL_SECRET_BYTES]);
