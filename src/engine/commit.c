@@ -130,14 +130,17 @@ bool pawl_engine_start_job(struct pawl_engine *engine)
 
 /* --- Taking them back. ------------------------------------------------------------------------ */
 
-static void tell_durable(struct pawl_engine *engine, struct pawl_slice blob)
+static void tell_durable(struct pawl_engine *engine)
 {
+    if (engine->options.durable_batch != NULL) {
+        engine->options.durable_batch(engine->options.durable_batch_arg, &engine->batch);
+    }
     if (engine->options.durable == NULL) {
         return;
     }
     struct pawl_record_cursor cursor;
     struct pawl_record record;
-    bool sound = pawl_record_batch_open(blob, &cursor);
+    bool sound = pawl_record_batch_open(engine->batch.blob, &cursor);
     PAWL_ASSERT(sound);
     while (pawl_record_batch_next(&cursor, engine->scratch, &record)) {
         engine->options.durable(engine->options.durable_arg, &record);
@@ -154,7 +157,7 @@ static void commit_done(struct pawl_engine *engine)
     engine->durable_hash = engine->batch.hash;
     engine->commits_since_tidy++;
     pawl_snapshot_note_durable(engine);
-    tell_durable(engine, engine->batch.blob);
+    tell_durable(engine);
     slot->first_op = 0;
     slot->last_op = 0;
     pawl_buf_reset(&slot->blob);

@@ -53,6 +53,10 @@ struct pawl_engine_options {
      */
     void (*durable)(void *arg, const struct pawl_record *record);
     void *durable_arg;
+    /* The same, a batch at a time and as it lies in the journal: for who reads it on a thread of its
+     * own. Borrowed for the call. NULL: nobody. */
+    void (*durable_batch)(void *arg, const struct pawl_journal_batch *batch);
+    void *durable_batch_arg;
     /* Must not return, except in tests: then the engine is poisoned and answers nothing more. */
     void (*fatal)(void *arg, pawl_err err, const struct pawl_errmsg *msg);
     void *fatal_arg;
@@ -122,6 +126,15 @@ typedef bool pawl_engine_record_fn(void *arg, const struct pawl_record *record);
 PAWL_MUST_CHECK pawl_err pawl_engine_records(struct pawl_engine *engine,
                                              uint64_t from_op,
                                              pawl_engine_record_fn *fn,
+                                             void *arg,
+                                             struct pawl_errmsg *msg);
+/* The same by whole batches, from the one that holds from_op: for who keeps up by durable_batch and
+ * left some out. To read a piece at a time, fn says false when it has enough and the next call goes
+ * on behind the last batch that it got. An operation that is not durable yet is not waited for.
+ * NOT_FOUND: from_op is older than what is here. */
+PAWL_MUST_CHECK pawl_err pawl_engine_batches(struct pawl_engine *engine,
+                                             uint64_t from_op,
+                                             pawl_journal_batch_fn *fn,
                                              void *arg,
                                              struct pawl_errmsg *msg);
 /* Commits what is collected and writes a checkpoint to its end. */

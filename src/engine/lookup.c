@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lookup.c: records read back from the journal: the original answer of an idempotent repeat, and
- * everything since some operation for a history that lags.
+ * lookup.c: read back from the journal: the original answer of an idempotent repeat, and
+ * everything since some operation, as records or as batches, for who lags.
  *
  * The journal takes one call at a time, so a look-up waits for the commit that is under way; what
  * is asked for and still collecting is committed first. That is rare: a repeat in the same turn as
@@ -103,4 +103,18 @@ pawl_err pawl_engine_records(struct pawl_engine *engine,
         err = PAWL_ERR(CORRUPT);
     }
     return err;
+}
+
+pawl_err pawl_engine_batches(struct pawl_engine *engine,
+                             uint64_t from_op,
+                             pawl_journal_batch_fn *fn,
+                             void *arg,
+                             struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(fn != NULL && from_op > 0);
+    pawl_err err = quiet(engine, 0, msg);
+    if (pawl_failed(err) || from_op > engine->durable_op) {
+        return err;
+    }
+    return engine->journal->ops->read(engine->journal, from_op, fn, arg, msg);
 }

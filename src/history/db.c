@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
+#include "journal/sqlite_vfs.h"
 
 enum { SCHEMA_VERSION = 7, BUSY_TIMEOUT_MS = 20000, WAL_TRIES = 200, WAL_WAIT_MS = 10 };
 
@@ -194,7 +195,7 @@ connect(struct pawl_history_db *db, const char *path, const char *name, int flag
 pawl_err pawl_history_db_open(struct pawl_history_db *db, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (!connect(db, path, path, flags, pawl_history_vfs())) {
+    if (!connect(db, path, path, flags, pawl_sqlite_vfs())) {
         return db->err;
     }
     /* SQLite opens for reading what it cannot open for writing. */

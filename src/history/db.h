@@ -54,9 +54,6 @@ void pawl_history_apply(struct pawl_history_db *db,
                         struct pawl_slice run_id,
                         const struct pawl_record *record);
 
-/* vfs.c: the name of the VFS that histories are opened with. */
-const char *pawl_history_vfs(void);
-
 /* The place of a unit among the amounts (enum pawl_history_unit), or -1. */
 int pawl_history_unit_index(uint16_t unit);
 

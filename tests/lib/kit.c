@@ -83,6 +83,8 @@ pawl_err kit_try_open(struct kit *kit)
                                           .wake_arg = kit->wake_arg,
                                           .durable = on_durable,
                                           .durable_arg = kit,
+                                          .durable_batch = kit->durable_batch,
+                                          .durable_batch_arg = kit->durable_batch_arg,
                                           .fatal = on_fatal,
                                           .fatal_arg = kit,
                                           .config = &config,

@@ -39,6 +39,8 @@ struct kit {
     bool (*flowing)(void *arg);
     void *flowing_arg;
     void (*durable)(void *arg, const struct pawl_record *record); /* besides the counting */
+    void (*durable_batch)(void *arg, const struct pawl_journal_batch *batch);
+    void *durable_batch_arg;
 };
 
 void kit_init(struct kit *kit, uint64_t seed);

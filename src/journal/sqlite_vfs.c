@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vfs.c: SQLite's own VFS, but for one call. The processes that share the history share an index of
- * its log, a file that each maps into its memory. SQLite makes that file grow by writing one byte
- * to every page of 4 KiB; where the file system's blocks are smaller, the rest are holes, and when
- * the disk is full the first write into a hole is a SIGBUS: the end of the process, in the middle
- * of a run. So each piece is asked to be there before it is used, and a disk that has no room for
- * it is an error as any other.
+ * sqlite_vfs.c: SQLite's own VFS, but for one call. Connections that share a file (the history's
+ * are those of several processes, the archive's two of one) share an index of its log, a file that
+ * each maps into its memory. SQLite makes that file grow by writing one byte to every page of
+ * 4 KiB; where the file system's blocks are smaller, the rest are holes, and when the disk is full
+ * the first write into a hole is a SIGBUS: the end of the process, in the middle of a run. So each
+ * piece is asked to be there before it is used, and a disk that has no room for it is an error as
+ * any other.
  *
  * Kernels before 5.14 cannot be asked; there it is as before.
  *
@@ -13,12 +14,15 @@
  * registered stays for the life of the process.
  */
 #define _GNU_SOURCE
+#include "journal/sqlite_vfs.h"
+
 #include <errno.h>
 #include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
-#include "history/db.h"
 
 static struct {
     sqlite3_vfs vfs;
@@ -72,14 +76,14 @@ open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int
     return code;
 }
 
-const char *pawl_history_vfs(void)
+const char *pawl_sqlite_vfs(void)
 {
     pthread_mutex_lock(&lock);
     if (!shim.registered) {
         shim.base = sqlite3_vfs_find(NULL);
         PAWL_ASSERT(shim.base != NULL);
         shim.vfs = *shim.base;
-        shim.vfs.zName = "pawl-history";
+        shim.vfs.zName = "pawl";
         shim.vfs.pNext = NULL;
         shim.vfs.xOpen = open_file;
         shim.registered = sqlite3_vfs_register(&shim.vfs, 0) == SQLITE_OK;
