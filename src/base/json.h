@@ -7,16 +7,19 @@
  * the bytes it came from, so a caller can splice one field of a body and leave every other
  * byte as it was. It never recurses: depth is a limit, not a stack.
  *
- * Two profiles, because two kinds of text come in:
+ * Three profiles, because three kinds of text come in:
  *   LEDGER   our own API and files. Also refused: duplicate keys in one object, numbers that
  *            are not integers in -(2^53-1) .. 2^53-1 written plainly (no fraction, exponent or
  *            "-0"), lone surrogates, \u0000.
+ *   BODY     bodies of requests to a server, with parts that are the client's own business. As
+ *            LEDGER, but any number is let in and stays text: whoever reads a field asks for an
+ *            integer.
  *   FORWARD  bodies on their way between an agent and a provider. Structure, depth and UTF-8
  *            are checked, and that escapes are well formed; strings are not decoded and numbers
  *            stay text, since healthy agents send lone surrogates and NUL escapes. Duplicate
  *            keys are refused only when looked up.
  *
- * Work is linear in the text, but for the keys of large objects under LEDGER, which are sorted
+ * Work is linear in the text, but for the keys of large objects outside FORWARD, which are sorted
  * (n log n, for any keys). Memory follows the number of nodes, not the length of the text.
  */
 #ifndef PAWL_BASE_JSON_H
@@ -30,7 +33,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-enum pawl_json_profile { PAWL_JSON_LEDGER, PAWL_JSON_FORWARD };
+enum pawl_json_profile { PAWL_JSON_LEDGER, PAWL_JSON_FORWARD, PAWL_JSON_BODY };
 
 enum pawl_json_type {
     PAWL_JSON_NULL,
@@ -52,9 +55,9 @@ enum pawl_json_error {
     PAWL_JSON_UTF8,           /* in a string: overlong, a surrogate, past U+10FFFF, cut */
     PAWL_JSON_CONTROL,        /* a raw byte below 0x20 in a string */
     PAWL_JSON_ESCAPE,         /* a backslash with something unknown behind it */
-    PAWL_JSON_SURROGATE,      /* LEDGER: half of a pair */
-    PAWL_JSON_NUL,            /* LEDGER: an escaped NUL */
-    PAWL_JSON_DUPLICATE,      /* LEDGER: the offset is that of the second key */
+    PAWL_JSON_SURROGATE,      /* LEDGER, BODY: half of a pair */
+    PAWL_JSON_NUL,            /* LEDGER, BODY: an escaped NUL */
+    PAWL_JSON_DUPLICATE,      /* LEDGER, BODY: the offset is that of the second key */
     PAWL_JSON_NOT_INTEGER,    /* LEDGER */
     PAWL_JSON_RANGE,          /* LEDGER: an integer beyond 2^53-1 either way */
     PAWL_JSON_TOO_MANY_NODES, /* more than nodes_max */

@@ -107,7 +107,7 @@ find_member(const struct pawl_json *json, uint32_t node, struct pawl_slice key, 
         if (!key_is(json, member, key)) {
             continue;
         }
-        if (json->profile == PAWL_JSON_LEDGER) {
+        if (json->profile != PAWL_JSON_FORWARD) {
             return member; /* the reader has seen to it that there is no second */
         }
         if (found != PAWL_JSON_NONE) {

@@ -347,7 +347,7 @@ bool pawl_json_parse(struct pawl_arena *arena,
     json->nodes = pawl_arena_resize(arena, reader.nodes, reader.capacity * sizeof(*reader.nodes),
                                     reader.count * sizeof(*reader.nodes));
     PAWL_ASSERT(json->nodes != NULL);
-    if (profile == PAWL_JSON_LEDGER && !pawl_json_check_unique(json, arena)) {
+    if (profile != PAWL_JSON_FORWARD && !pawl_json_check_unique(json, arena)) {
         json->nodes = NULL;
         json->count = 0;
         return false;

@@ -6,8 +6,8 @@
  * a backslash, a control character, a byte of UTF-8) goes one by one. Nothing is copied or decoded
  * here; a token is checked and stepped over.
  *
- * What LEDGER refuses beyond the grammar is refused here as well: numbers that are not plain
- * integers of the exact range, lone surrogates, NUL.
+ * What LEDGER and BODY refuse beyond the grammar is refused here as well: lone surrogates, NUL, and
+ * under LEDGER numbers that are not plain integers of the exact range.
  */
 #include "base/json_priv.h"
 
@@ -142,7 +142,7 @@ static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint
     return true;
 }
 
-/* A \u escape under LEDGER: not NUL, and a surrogate only as half of a pair. */
+/* A \u escape outside FORWARD: not NUL, and a surrogate only as half of a pair. */
 static bool scan_unicode_strict(struct pawl_json_scan *scan, uint32_t unit)
 {
     const unsigned char *start = scan->at;
@@ -188,7 +188,7 @@ static bool scan_escape(struct pawl_json_scan *scan)
         if (!scan_unit(scan, scan->at, &unit)) {
             return false;
         }
-        if (scan->profile == PAWL_JSON_LEDGER) {
+        if (scan->profile != PAWL_JSON_FORWARD) {
             return scan_unicode_strict(scan, unit);
         }
         scan->at += 6;

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body.c: reading an object by its shape: each member is looked up among the fields, checked, and
+ * decoded into its place. What is missing is found by a second look over the fields.
+ *
+ * Records lie at most a few levels deep, as the shapes do, so reading them may recurse. Bodies are
+ * small and their fields few: comparing names one by one is faster than any table.
+ */
+#include "cycles/body.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/money.h"
+#include "base/nearest.h"
+#include "cycles/cycles_priv.h"
+
+struct body_reader {
+    struct pawl_call *call;
+    const struct pawl_json *json;
+    struct pawl_value *values; /* of the whole body */
+};
+
+/* Where a field lies; kept as a chain, since the text is needed for an error only. */
+struct body_path {
+    const struct body_path *outer;
+    struct pawl_slice name;
+};
+
+static void write_path(const struct body_path *path, char out[static PAWL_FIELD_PATH_BYTES])
+{
+    size_t bytes = 0;
+    if (path->outer != NULL) {
+        write_path(path->outer, out);
+        bytes = strlen(out);
+        if (bytes > 0 && bytes < PAWL_FIELD_PATH_BYTES - 1) {
+            out[bytes++] = '.';
+        }
+    }
+    (void)pawl_slice_copy_str(path->name, out + bytes, PAWL_FIELD_PATH_BYTES - bytes);
+}
+
+/* --- Values ----------------------------------------------------------------------------------- */
+
+static bool in_count(const struct pawl_field *field, size_t count)
+{
+    return (int64_t)count >= field->min && (field->max == 0 || (int64_t)count <= field->max);
+}
+
+/* A decoded string of at most `max` characters (0: any). */
+static bool take_text(struct body_reader *reader,
+                      uint32_t node,
+                      int64_t min,
+                      int64_t max,
+                      struct pawl_slice *ret_text)
+{
+    if (!pawl_json_is(reader->json, node, PAWL_JSON_STRING)) {
+        return false;
+    }
+    *ret_text = pawl_json_string(reader->json, node, reader->call->arena);
+    if ((int64_t)ret_text->bytes >= min && (max == 0 || (int64_t)ret_text->bytes <= max) &&
+        min <= 1) {
+        return true; /* bytes are at least as many as characters */
+    }
+    size_t length = pawl_text_length(*ret_text);
+    return (int64_t)length >= min && (max == 0 || (int64_t)length <= max);
+}
+
+static bool take_strings(struct body_reader *reader, const struct pawl_field *field, uint32_t node)
+{
+    const struct pawl_json_node *nodes = reader->json->nodes;
+    bool is_map = field->type == PAWL_FIELD_MAP;
+    struct pawl_slice text;
+    if (!pawl_json_is(reader->json, node, is_map ? PAWL_JSON_OBJECT : PAWL_JSON_ARRAY) ||
+        !in_count(field, nodes[node].count)) {
+        return false;
+    }
+    for (uint32_t at = pawl_json_first(reader->json, node); at != PAWL_JSON_NONE;
+         at = pawl_json_next(reader->json, at)) {
+        if (!take_text(reader, at, 0, field->item_max, &text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_integer(struct body_reader *reader,
+                         const struct pawl_field *field,
+                         uint32_t node,
+                         struct pawl_value *value)
+{
+    return pawl_json_i64(reader->json, node, &value->number) && value->number >= field->min &&
+           value->number <= field->max;
+}
+
+static bool take_word(struct body_reader *reader,
+                      const struct pawl_field *field,
+                      uint32_t node,
+                      struct pawl_value *value)
+{
+    if (!take_text(reader, node, 0, 0, &value->text)) {
+        return false;
+    }
+    value->number = pawl_field_word(field, value->text);
+    return value->number >= 0;
+}
+
+static bool take_bool(struct body_reader *reader, uint32_t node, struct pawl_value *value)
+{
+    value->truth = pawl_json_is(reader->json, node, PAWL_JSON_TRUE);
+    return value->truth || pawl_json_is(reader->json, node, PAWL_JSON_FALSE);
+}
+
+/* Whether the value is what the field takes; all but records. */
+static bool take(struct body_reader *reader,
+                 const struct pawl_field *field,
+                 uint32_t node,
+                 struct pawl_value *value)
+{
+    switch (field->type) {
+    case PAWL_FIELD_STRING:
+        return take_text(reader, node, field->min, field->max, &value->text);
+    case PAWL_FIELD_INTEGER:
+        return take_integer(reader, field, node, value);
+    case PAWL_FIELD_BOOL:
+        return take_bool(reader, node, value);
+    case PAWL_FIELD_WORD:
+        return take_word(reader, field, node, value);
+    case PAWL_FIELD_STRINGS:
+    case PAWL_FIELD_MAP:
+        return take_strings(reader, field, node);
+    case PAWL_FIELD_OBJECT:
+        return pawl_json_is(reader->json, node, PAWL_JSON_OBJECT) &&
+               in_count(field, pawl_json_raw(reader->json, node).bytes);
+    case PAWL_FIELD_RECORD:
+        return pawl_json_is(reader->json, node, PAWL_JSON_OBJECT);
+    default:
+        return true;
+    }
+}
+
+/* --- Objects ---------------------------------------------------------------------------------- */
+
+static bool refuse_at(struct body_reader *reader,
+                      const struct body_path *path,
+                      const struct pawl_field *field,
+                      struct pawl_slice received)
+{
+    char text[PAWL_FIELD_PATH_BYTES] = "";
+    write_path(path, text);
+    pawl_field_refuse(reader->call, text, field, received);
+    return false;
+}
+
+static bool refuse_unknown(struct body_reader *reader,
+                           const struct body_path *path,
+                           const struct pawl_shape *shape)
+{
+    char text[PAWL_FIELD_PATH_BYTES] = "";
+    char word[PAWL_FIELD_PATH_BYTES] = "";
+    write_path(path, text);
+    (void)pawl_slice_copy_str(path->name, word, sizeof(word));
+    struct pawl_nearest nearest = {.word = word};
+    for (uint32_t i = 0; i < shape->count; i++) {
+        pawl_nearest_offer(&nearest, shape->fields[i].name);
+    }
+    if (nearest.found != NULL) {
+        pawl_body_refuse(reader->call, text, "there is no such field; did you mean %s?",
+                         nearest.found);
+    } else {
+        pawl_body_refuse(reader->call, text, "there is no such field");
+    }
+    return false;
+}
+
+static const struct pawl_field *find_field(const struct pawl_shape *shape, struct pawl_slice name)
+{
+    for (uint32_t i = 0; i < shape->count; i++) {
+        const struct pawl_field *field = &shape->fields[i];
+        if (field->name_bytes == name.bytes && memcmp(field->name, name.data, name.bytes) == 0) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+static bool read_object(struct body_reader *reader,
+                        const struct body_path *outer,
+                        const struct pawl_shape *shape,
+                        uint32_t node,
+                        uint32_t slot);
+
+static bool read_member(struct body_reader *reader,
+                        const struct body_path *outer,
+                        const struct pawl_shape *shape,
+                        uint32_t node,
+                        uint32_t slot)
+{
+    uint32_t key = reader->json->nodes[node].key;
+    struct body_path path = {.outer = outer,
+                             .name = pawl_json_string(reader->json, key, reader->call->arena)};
+    const struct pawl_field *field = find_field(shape, path.name);
+    if (field == NULL) {
+        return refuse_unknown(reader, &path, shape);
+    }
+    bool is_null = reader->json->nodes[node].type == PAWL_JSON_NULL;
+    if (is_null && !field->required) {
+        return true;
+    }
+    struct pawl_value *value = &reader->values[slot + (uint32_t)(field - shape->fields)];
+    if (is_null || !take(reader, field, node, value)) {
+        return refuse_at(reader, &path, field, pawl_json_raw(reader->json, node));
+    }
+    value->present = true;
+    value->node = node;
+    return field->type != PAWL_FIELD_RECORD ||
+           read_object(reader, &path, field->inner, node, field->slot);
+}
+
+static bool read_object(struct body_reader *reader,
+                        const struct body_path *outer,
+                        const struct pawl_shape *shape,
+                        uint32_t node,
+                        uint32_t slot)
+{
+    for (uint32_t at = pawl_json_first(reader->json, node); at != PAWL_JSON_NONE;
+         at = pawl_json_next(reader->json, at)) {
+        if (!read_member(reader, outer, shape, at, slot)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < shape->count; i++) {
+        const struct pawl_field *field = &shape->fields[i];
+        if (field->required && !reader->values[slot + i].present) {
+            struct body_path path = {.outer = outer,
+                                     .name = pawl_slice_of(field->name, field->name_bytes)};
+            return refuse_at(reader, &path, field, PAWL_SLICE_NONE);
+        }
+    }
+    return true;
+}
+
+/* All absent, also those of records that are not there. */
+static void clear(const struct pawl_shape *shape, struct pawl_value *values, uint32_t slot)
+{
+    for (uint32_t i = 0; i < shape->count; i++) {
+        values[slot + i] = (struct pawl_value){.node = PAWL_JSON_NONE};
+        if (shape->fields[i].type == PAWL_FIELD_RECORD) {
+            clear(shape->fields[i].inner, values, shape->fields[i].slot);
+        }
+    }
+}
+
+bool pawl_body_read(struct pawl_call *call,
+                    const struct pawl_shape *shape,
+                    struct pawl_value *values)
+{
+    static const struct pawl_json_node empty = {
+        .type = PAWL_JSON_OBJECT, .next = PAWL_JSON_NONE, .key = PAWL_JSON_NONE};
+    static const struct pawl_json nothing = {.nodes = &empty, .count = 1};
+    struct body_reader reader = {
+        .call = call, .json = call->has_body ? &call->body : &nothing, .values = values};
+    clear(shape, values, 0);
+    return read_object(&reader, NULL, shape, 0, 0);
+}
+
+bool pawl_body_key_agrees(struct pawl_call *call, struct pawl_slice key)
+{
+    struct pawl_slice header = call->headers[PAWL_CALL_HEADER_IDEMPOTENCY];
+    if (pawl_slice_empty(header) || pawl_slice_equal(header, key)) {
+        return true;
+    }
+    pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                     "X-Idempotency-Key and the body's idempotency_key are not the same");
+    return false;
+}

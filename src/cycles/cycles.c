@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cycles.c: what happens to a request before its handler sees it, in the order that the protocol
+ * gives its errors: the route, who asks, what they may, the body as JSON. The handler goes on with
+ * the body's fields.
+ */
+#include "cycles/cycles.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "cycles/cycles_priv.h"
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+pawl_err pawl_cycles_new(const struct pawl_cycles_options *options, struct pawl_cycles **ret_cycles)
+{
+    PAWL_ASSERT(options->engine != NULL && options->registry != NULL && options->archive != NULL);
+    PAWL_ASSERT(options->turn_wanted != NULL);
+    struct pawl_cycles *cycles = pawl_alloc_zeroed(1, sizeof(*cycles));
+    if (cycles == NULL) {
+        return PAWL_ERR(MEMORY);
+    }
+    uint64_t seed = 0;
+    pawl_random_bytes(&seed, sizeof(seed));
+    pawl_prng_seed(&cycles->prng, seed);
+    cycles->magic = PAWL_CYCLES_MAGIC;
+    cycles->options = *options;
+    cycles->date_s = INT64_MIN;
+    pawl_buf_init(&cycles->out, PAWL_CYCLES_BODY_BYTES_MAX);
+    cycles->routes = pawl_route_tree_new();
+    cycles->scratch = pawl_alloc(sizeof(*cycles->scratch));
+    if (cycles->routes == NULL || cycles->scratch == NULL) {
+        pawl_cycles_free(cycles);
+        return PAWL_ERR(MEMORY);
+    }
+    *ret_cycles = cycles;
+    return PAWL_OK;
+}
+
+void pawl_cycles_free(struct pawl_cycles *cycles)
+{
+    PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC && cycles->open_count == 0);
+    while (cycles->spare != NULL) {
+        struct pawl_call *call = cycles->spare;
+        cycles->spare = call->next;
+        pawl_free(call);
+    }
+    pawl_buf_free(&cycles->out);
+    pawl_route_tree_free(cycles->routes);
+    pawl_free(cycles->scratch);
+    cycles->magic = 0;
+    pawl_free(cycles);
+}
+
+void pawl_cycles_drain(struct pawl_cycles *cycles)
+{
+    cycles->draining = true;
+}
+
+uint32_t pawl_cycles_open_count(const struct pawl_cycles *cycles)
+{
+    return cycles->open_count;
+}
+
+/* --- A request ------------------------------------------------------------------------------- */
+
+/* One walk over the headers; of a name that comes twice the first counts. */
+static void find_headers(struct pawl_call *call)
+{
+    static const struct pawl_slice names[PAWL_CALL_HEADER_COUNT] = {
+        [PAWL_CALL_HEADER_KEY] = {"x-cycles-api-key", 16},
+        [PAWL_CALL_HEADER_ADMIN_KEY] = {"x-admin-api-key", 15},
+        [PAWL_CALL_HEADER_IDEMPOTENCY] = {"x-idempotency-key", 17},
+        [PAWL_CALL_HEADER_TRACEPARENT] = {"traceparent", 11},
+        [PAWL_CALL_HEADER_TRACE_ID] = {"x-cycles-trace-id", 17},
+        [PAWL_CALL_HEADER_TYPE] = {"content-type", 12}};
+    for (size_t i = 0; i < call->request->header_count; i++) {
+        const struct pawl_http_header *header = &call->request->headers[i];
+        for (size_t name = 0; name < PAWL_CALL_HEADER_COUNT; name++) {
+            if (header->name.bytes == names[name].bytes && call->headers[name].bytes == 0 &&
+                pawl_slice_equal_nocase(header->name, names[name])) {
+                call->headers[name] = header->value;
+            }
+        }
+    }
+}
+
+static void refuse_method(struct pawl_call *call, uint32_t methods)
+{
+    static const char *const names[PAWL_METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    char allowed[64] = "";
+    size_t bytes = 0;
+    for (size_t i = 0; i < PAWL_METHOD_COUNT; i++) {
+        if ((methods & 1U << i) != 0) {
+            bytes += (size_t)snprintf(allowed + bytes, sizeof(allowed) - bytes, "%s%s",
+                                      bytes > 0 ? ", " : "", names[i]);
+        }
+    }
+    pawl_call_header(call, PAWL_SLICE("Allow"),
+                     pawl_arena_copy(call->arena, pawl_slice_of(allowed, bytes)));
+    pawl_call_refuse(call, PAWL_ERROR_METHOD, "the path takes %s, not %.*s", allowed,
+                     (int)pawl_min_i64((int64_t)call->request->method.bytes, 32),
+                     call->request->method.data);
+}
+
+/* false: the call was answered, or the host has it. */
+static bool find_route(struct pawl_call *call, uint32_t planes)
+{
+    const struct pawl_cycles_options *options = &call->cycles->options;
+    struct pawl_route_found found;
+    pawl_route_find(call->cycles->routes, planes, call->request->method, call->request->path,
+                    call->arena, &found);
+    if (found.route != NULL) {
+        call->route = found.route;
+        memcpy(call->params, found.params, sizeof(found.params));
+        return true;
+    }
+    if (found.methods != 0) {
+        refuse_method(call, found.methods);
+    } else if (options->other == NULL || !options->other(options->other_arg, call)) {
+        pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND, "there is nothing at this path");
+    }
+    return false;
+}
+
+static bool is_json_type(struct pawl_slice type)
+{
+    struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&type, ';'));
+    return pawl_slice_empty(name) || pawl_slice_equal_nocase(name, PAWL_SLICE("application/json"));
+}
+
+/* false: refused. */
+static bool read_body(struct pawl_call *call)
+{
+    struct pawl_slice text = call->request->body;
+    const struct pawl_json_limits limits = {.depth_max = 64, .nodes_max = PAWL_CYCLES_NODES_MAX};
+    if (call->route->body == PAWL_BODY_NONE ||
+        (call->route->body == PAWL_BODY_OPTIONAL && pawl_slice_empty(text))) {
+        return true;
+    }
+    if (!is_json_type(call->headers[PAWL_CALL_HEADER_TYPE])) {
+        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                         "Content-Type is not application/json, which is what this takes");
+        return false;
+    }
+    if (!pawl_json_parse(call->arena, text, PAWL_JSON_BODY, limits, &call->body)) {
+        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                         "the body is not JSON that is taken here: %s at byte %llu",
+                         pawl_json_error_name(call->body.error),
+                         (unsigned long long)call->body.error_offset);
+        return false;
+    }
+    if (!pawl_json_is(&call->body, 0, PAWL_JSON_OBJECT)) {
+        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST, "the body is not a JSON object");
+        return false;
+    }
+    call->has_body = true;
+    return true;
+}
+
+void pawl_cycles_serve(struct pawl_cycles *cycles,
+                       struct pawl_http_exchange *exchange,
+                       uint32_t door)
+{
+    PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC);
+    uint32_t planes = door & PAWL_PLANE_ALL;
+    struct pawl_call *call = pawl_call_open(cycles, exchange);
+    if (call == NULL) {
+        pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE_NONE);
+        return;
+    }
+    call->trusted = (door & PAWL_DOOR_TRUSTED) != 0;
+    find_headers(call);
+    pawl_trace_request_id(&cycles->prng, call->request_id);
+    pawl_trace_id(&cycles->prng, call->headers[PAWL_CALL_HEADER_TRACEPARENT],
+                  call->headers[PAWL_CALL_HEADER_TRACE_ID], call->trace_id);
+    if (find_route(call, planes == 0 ? PAWL_PLANE_ALL : planes) && pawl_call_authenticate(call) &&
+        read_body(call)) {
+        call->route->handler(call);
+    }
+}
+
+void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange)
+{
+    pawl_cycles_serve(arg, exchange, pawl_http_exchange_listener(exchange));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * denial.h: a refusal of the ledger's in words and numbers. The numbers are the record's own, so a
+ * refusal says the same whenever it is read.
+ */
+#ifndef PAWL_CYCLES_DENIAL_H
+#define PAWL_CYCLES_DENIAL_H
+
+#include "base/arena.h"
+#include "base/slice.h"
+#include "core/core.h"
+#include "core/result.h"
+
+enum { PAWL_DENIAL_MESSAGE_BYTES = 2048 };
+
+struct pawl_denial_words {
+    char message[PAWL_DENIAL_MESSAGE_BYTES];
+    struct pawl_slice details; /* a JSON object of the arena's, or empty */
+};
+
+/* result->code is not OK. */
+void pawl_denial_say(const struct pawl_core *core,
+                     const struct pawl_result *result,
+                     struct pawl_arena *arena,
+                     struct pawl_denial_words *ret_words);
+
+#endif

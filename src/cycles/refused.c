@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * refused.c: what net refuses by itself (bytes that are not HTTP, limits, times), in the protocol's
+ * form and with its headers. The trace id is the client's where the head could be read.
+ */
+#include "base/assert.h"
+#include "cycles/cycles_priv.h"
+
+static const char *refusal_wire(int status)
+{
+    if (status == 403) {
+        return pawl_error_wire(PAWL_ERROR_FORBIDDEN);
+    }
+    return pawl_error_wire(status == 503 ? PAWL_ERROR_LEDGER_FULL : PAWL_ERROR_INVALID_REQUEST);
+}
+
+static void tell_refused(struct pawl_cycles *cycles,
+                         const struct pawl_http_refused *refused,
+                         const char *request_id,
+                         const char *trace_id)
+{
+    if (cycles->options.observe == NULL) {
+        return;
+    }
+    struct pawl_cycles_seen seen = {.operation = "none",
+                                    .status = refused->status,
+                                    .error = refusal_wire(refused->status),
+                                    .request_id = request_id,
+                                    .trace_id = trace_id};
+    if (refused->request != NULL) {
+        seen.method = refused->request->method;
+        seen.path = refused->request->path;
+    }
+    cycles->options.observe(cycles->options.observe_arg, &seen);
+}
+
+static struct pawl_slice find_header(const struct pawl_http_refused *refused, const char *name)
+{
+    const struct pawl_http_request *request = refused->request;
+    const struct pawl_http_header *header =
+        request != NULL ? pawl_http_find_header(request->headers, request->header_count, name)
+                        : NULL;
+    return header != NULL ? header->value : PAWL_SLICE_NONE;
+}
+
+void pawl_cycles_refusal(void *arg,
+                         const struct pawl_http_refused *refused,
+                         struct pawl_http_refusal_answer *answer)
+{
+    struct pawl_cycles *cycles = arg;
+    enum { HEADERS = 4 };
+    char request_id[PAWL_CALL_REQUEST_ID_BYTES];
+    char trace_id[PAWL_CALL_TRACE_ID_BYTES];
+    PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC);
+    pawl_trace_request_id(&cycles->prng, request_id);
+    pawl_trace_id(&cycles->prng, find_header(refused, "traceparent"),
+                  find_header(refused, "x-cycles-trace-id"), trace_id);
+    tell_refused(cycles, refused, request_id, trace_id);
+    struct pawl_http_header *headers = pawl_arena_alloc(answer->arena, HEADERS * sizeof(*headers));
+    struct pawl_slice body = pawl_arena_printf(
+        answer->arena,
+        "{\"error\":\"%s\",\"message\":\"%s\",\"request_id\":\"%s\",\"trace_id\":\"%s\","
+        "\"details\":{\"refusal\":\"%s\",\"limit\":%llu}}",
+        refusal_wire(refused->status), refused->message, request_id, trace_id, refused->name,
+        (unsigned long long)refused->limit);
+    if (headers == NULL || answer->arena->overflowed) {
+        return; /* as net says it */
+    }
+    headers[0] =
+        (struct pawl_http_header){PAWL_SLICE("Content-Type"), PAWL_SLICE("application/json")};
+    headers[1] = (struct pawl_http_header){
+        PAWL_SLICE("X-Request-Id"), pawl_arena_copy(answer->arena, pawl_slice_str(request_id))};
+    headers[2] = (struct pawl_http_header){
+        PAWL_SLICE("X-Cycles-Trace-Id"), pawl_arena_copy(answer->arena, pawl_slice_str(trace_id))};
+    headers[3] = (struct pawl_http_header){PAWL_SLICE("Date"), pawl_cycles_date(cycles)};
+    answer->headers = headers;
+    answer->header_count = HEADERS;
+    answer->body = body;
+}
