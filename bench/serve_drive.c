@@ -215,21 +215,22 @@ struct mark {
     struct cpu_time server;
 };
 
-static struct mark mark_now(const struct loop *loop)
+static void mark_now(const struct loop *loop, struct mark *ret_mark)
 {
-    return (struct mark){.at_ns = load_now_ns(),
-                         .own_ns = load_own_cpu_ns(),
-                         .server = load_cpu_of(loop->drive->server_pid)};
+    ret_mark->at_ns = load_now_ns();
+    ret_mark->own_ns = load_own_cpu_ns();
+    load_cpu_of(loop->drive->server_pid, &ret_mark->server);
 }
 
 static void note_cpu(const struct loop *loop, const struct mark *from)
 {
-    struct mark to = mark_now(loop);
     struct figures *figures = loop->figures;
+    struct mark to;
+    mark_now(loop, &to);
     figures->took_ns = to.at_ns - from->at_ns;
     figures->own_cpu_ns = to.own_ns - from->own_ns;
-    figures->server.ran_ns = to.server.ran_ns - from->server.ran_ns;
-    figures->server.waited_ns = to.server.waited_ns - from->server.waited_ns;
+    load_cpu_since(&to.server, &from->server);
+    figures->server = to.server;
 }
 
 static void turn(struct loop *loop)
@@ -265,7 +266,7 @@ static void run(struct loop *loop)
         uint64_t now_ns = load_now_ns();
         if (!loop->measuring && now_ns >= warm_until_ns) {
             loop->measuring = true;
-            from = mark_now(loop);
+            mark_now(loop, &from);
         }
         if (loop->measuring && drive->measure_ns > 0 && now_ns >= from.at_ns + drive->measure_ns) {
             break;

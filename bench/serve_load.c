@@ -312,6 +312,19 @@ static void print_text(const char *name, const char *text)
     (void)putchar('"');
 }
 
+/* Processor time of the server's threads by their names, a request. */
+static void print_threads(const struct cpu_time *time, uint64_t requests)
+{
+    const char *comma = "";
+    (void)printf(",\"server_threads_us\":{");
+    for (uint32_t i = 0; i < time->share_count; i++) {
+        (void)printf("%s", comma);
+        print_us(time->shares[i].name, time->shares[i].ran_ns / requests);
+        comma = ",";
+    }
+    (void)printf("}");
+}
+
 static uint64_t per_second(uint64_t count, uint64_t took_ns)
 {
     return took_ns > 0 ? count * 1000000000 / took_ns : 0; /* an hour's count times 10^9 fits */
@@ -344,6 +357,7 @@ static void print_figures(const struct load *load, const struct figures *figures
     (void)printf(
         ",\"sent_bytes\":%" PRIu64 ",\"received_bytes\":%" PRIu64 ",\"disconnects\":%" PRIu64,
         figures->bytes_sent / requests, figures->bytes_received / requests, figures->disconnects);
+    print_threads(&figures->server, requests);
     print_statuses("statuses", figures->statuses);
     print_statuses("statuses_all", figures->statuses_all);
     if (figures->refusal[0] != '\0') {

@@ -143,15 +143,27 @@ void load_histogram_merge(struct histogram *into, const struct histogram *from);
  * empty one. */
 uint64_t load_histogram_at(const struct histogram *histogram, uint32_t permyriad);
 
+enum { CPU_NAMES_MAX = 16, CPU_NAME_BYTES = 16 };
+
+/* Of the threads that have this name, together. */
+struct cpu_share {
+    char name[CPU_NAME_BYTES];
+    uint64_t ran_ns;
+};
+
 struct cpu_time {
     uint64_t ran_ns;
     uint64_t waited_ns; /* ready to run, while others had the core */
+    struct cpu_share shares[CPU_NAMES_MAX];
+    uint32_t share_count;
 };
 
 uint64_t load_now_ns(void);
 uint64_t load_own_cpu_ns(void);
-/* Of all threads of a process; zeros for pid 0. */
-struct cpu_time load_cpu_of(uint32_t pid);
+/* Of all threads of a process that are alive; zeros for pid 0. */
+void load_cpu_of(uint32_t pid, struct cpu_time *ret_time);
+/* What was used since `from`. */
+void load_cpu_since(struct cpu_time *time, const struct cpu_time *from);
 
 /* --- The drive. ------------------------------------------------------------------------------- */
 

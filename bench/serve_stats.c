@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -92,28 +93,59 @@ uint64_t load_own_cpu_ns(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-static void add_thread(struct cpu_time *sum, uint32_t pid, const char *thread)
+/* The first line of a file of /proc, without its end. */
+static bool read_line(uint32_t pid, const char *thread, const char *name, char *out, size_t bytes)
 {
     char path[320];
-    (void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%s/schedstat", pid, thread);
+    (void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%s/%s", pid, thread, name);
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        return; /* it ended in between */
+        return false; /* the thread ended in between */
     }
-    uint64_t ran_ns = 0;
-    uint64_t waited_ns = 0;
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran_ns, &waited_ns) == 2) { /* NOLINT(cert-err34-c) */
-        sum->ran_ns += ran_ns;
-        sum->waited_ns += waited_ns;
-    }
+    bool any = fgets(out, (int)bytes, file) != NULL;
     (void)fclose(file);
+    if (any) {
+        out[strcspn(out, "\n")] = '\0';
+    }
+    return any;
 }
 
-struct cpu_time load_cpu_of(uint32_t pid)
+/* Threads that find no room for their name count under the last one. */
+static struct cpu_share *share_of(struct cpu_time *time, const char *name)
 {
-    struct cpu_time sum = {0};
+    for (uint32_t i = 0; i < time->share_count; i++) {
+        if (strcmp(time->shares[i].name, name) == 0) {
+            return &time->shares[i];
+        }
+    }
+    if (time->share_count == CPU_NAMES_MAX) {
+        return &time->shares[CPU_NAMES_MAX - 1];
+    }
+    struct cpu_share *share = &time->shares[time->share_count++];
+    (void)snprintf(share->name, sizeof(share->name), "%s", name);
+    return share;
+}
+
+static void add_thread(struct cpu_time *time, uint32_t pid, const char *thread)
+{
+    char name[CPU_NAME_BYTES + 1];
+    char text[128];
+    if (!read_line(pid, thread, "comm", name, sizeof(name)) ||
+        !read_line(pid, thread, "schedstat", text, sizeof(text))) {
+        return;
+    }
+    char *end = NULL;
+    uint64_t ran_ns = strtoull(text, &end, 10);
+    time->ran_ns += ran_ns;
+    time->waited_ns += strtoull(end, NULL, 10);
+    share_of(time, name)->ran_ns += ran_ns;
+}
+
+void load_cpu_of(uint32_t pid, struct cpu_time *ret_time)
+{
+    *ret_time = (struct cpu_time){0};
     if (pid == 0) {
-        return sum;
+        return;
     }
     char path[64];
     (void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
@@ -123,9 +155,18 @@ struct cpu_time load_cpu_of(uint32_t pid)
     }
     for (const struct dirent *entry = readdir(threads); entry != NULL; entry = readdir(threads)) {
         if (entry->d_name[0] != '.') {
-            add_thread(&sum, pid, entry->d_name);
+            add_thread(ret_time, pid, entry->d_name);
         }
     }
     (void)closedir(threads);
-    return sum;
+}
+
+void load_cpu_since(struct cpu_time *time, const struct cpu_time *from)
+{
+    time->ran_ns -= from->ran_ns;
+    time->waited_ns -= from->waited_ns;
+    for (uint32_t i = 0; i < from->share_count; i++) {
+        struct cpu_share *share = share_of(time, from->shares[i].name);
+        share->ran_ns -= share->ran_ns < from->shares[i].ran_ns ? 0 : from->shares[i].ran_ns;
+    }
 }
