@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * read.c: a policy from YAML. libyaml gives events with their lines; a policy is mappings within
- * mappings with a single text at the end of each, so a path is all that has to be remembered. What
- * YAML can do beyond that (anchors, tags, several documents) has no meaning here and is refused.
+ * read.c: a policy from YAML (yaml.h has what of it counts). Each value is put in the place of its
+ * path; what has no place is told with the nearest path that has.
  *
  * A file is read twice: once for `extends`, since what it stands on comes first whatever the order
  * of its lines; then for everything.
@@ -10,13 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <yaml.h>
-
 #include "base/assert.h"
 #include "base/nearest.h"
 #include "policy/policy_priv.h"
+#include "policy/yaml.h"
 
-enum { DEPTH_MAX = 4, PATH_BYTES = PAWL_POLICY_PATH_BYTES, PATHS_MAX = 256 };
+enum { PATHS_MAX = 256 };
+_Static_assert((int)PAWL_POLICY_PATH_BYTES == (int)PAWL_YAML_PATH_BYTES, "a path is a path");
 
 struct reader {
     struct pawl_policy *policy;
@@ -25,35 +24,18 @@ struct reader {
     bool looks_for_extends;    /* the first reading */
     struct pawl_slice extends; /* in the policy's arena; empty: the file does not say */
     uint32_t extends_line;
-    char path[PATH_BYTES]; /* of the mapping that is read: "" or "caps." */
-    size_t path_bytes[DEPTH_MAX + 1];
-    int depth;    /* of mappings that are open */
-    bool has_key; /* a key was read, and its value comes next */
-    uint32_t key_line;
-    size_t key_start;                  /* in path */
     struct pawl_slice seen[PATHS_MAX]; /* paths of this file, for duplicates */
     uint32_t seen_count;
-    bool stopped; /* the rest makes no sense */
 };
 
-static uint32_t line_of(const yaml_event_t *event)
-{
-    return (uint32_t)event->start_mark.line + 1;
-}
-
 /* In the first reading nothing is told: the second finds it again. */
-static void tell(struct reader *reader, uint32_t line, const char *path, const char *message)
+static void tell(void *arg, uint32_t line, const char *path, const char *message)
 {
+    struct reader *reader = arg;
     if (!reader->looks_for_extends) {
         struct pawl_policy_problem problem = {.line = line, .path = path};
         pawl_policy_tell(reader->reporter, problem, "%s", message);
     }
-}
-
-static void stop(struct reader *reader, uint32_t line, const char *message)
-{
-    tell(reader, line, reader->path, message);
-    reader->stopped = true;
 }
 
 /* --- Fields ---------------------------------------------------------------------------------- */
@@ -81,18 +63,18 @@ static bool is_group(const char *path)
     return false;
 }
 
-static void tell_unknown(struct reader *reader)
+static void tell_unknown(struct reader *reader, uint32_t line, const char *path)
 {
-    char message[2 * PATH_BYTES];
-    const char *near = nearest_path(reader->path);
-    if (is_group(reader->path)) {
+    char message[2 * PAWL_POLICY_PATH_BYTES];
+    const char *near = nearest_path(path);
+    if (is_group(path)) {
         (void)snprintf(message, sizeof(message), "is a group: its fields stand below it, indented");
     } else if (near != NULL) {
         (void)snprintf(message, sizeof(message), "there is no such field; did you mean %s?", near);
     } else {
         (void)snprintf(message, sizeof(message), "there is no such field");
     }
-    tell(reader, reader->key_line, reader->path, message);
+    tell(reader, line, path, message);
 }
 
 /* Whether this path was there before. Remembers it. */
@@ -109,168 +91,52 @@ static bool seen_before(struct reader *reader, struct pawl_slice path)
     return false;
 }
 
-static void take_field(struct reader *reader, struct pawl_slice text)
+static void take_key(void *arg, uint32_t line, const char *path)
 {
+    if (seen_before(arg, pawl_slice_str(path))) {
+        tell(arg, line, path, "is there twice");
+    }
+}
+
+static void take_field(void *arg, uint32_t line, const char *path, struct pawl_slice text)
+{
+    struct reader *reader = arg;
     struct pawl_slice key;
     struct pawl_policy_setting setting = {
-        .field = pawl_policy_find_field(pawl_slice_str(reader->path), &key),
+        .field = pawl_policy_find_field(pawl_slice_str(path), &key),
         .key = key,
         .text = text,
         .origin = PAWL_POLICY_FROM_FILE,
         .source = reader->file,
-        .line = reader->key_line,
+        .line = line,
     };
     if (setting.field == PAWL_POLICY_FIELD_COUNT) {
-        tell_unknown(reader);
+        tell_unknown(reader, line, path);
         return;
     }
     if (reader->looks_for_extends) {
         if (setting.field == PAWL_POLICY_EXTENDS) {
             reader->extends = pawl_arena_copy(&reader->policy->arena, text);
-            reader->extends_line = reader->key_line;
+            reader->extends_line = line;
         }
         return;
     }
     struct pawl_errmsg msg;
     if (pawl_failed(pawl_policy_set(reader->policy, &setting, &msg))) {
-        tell(reader, reader->key_line, reader->path, msg.text);
-    }
-}
-
-/* --- Events ---------------------------------------------------------------------------------- */
-
-static void leave_key(struct reader *reader)
-{
-    reader->path[reader->path_bytes[reader->depth]] = '\0';
-    reader->has_key = false;
-}
-
-static void take_key(struct reader *reader, const yaml_event_t *event, struct pawl_slice text)
-{
-    size_t start = reader->path_bytes[reader->depth];
-    reader->key_line = line_of(event);
-    bool fits = start + text.bytes + 2 <= PATH_BYTES;
-    bool plain = fits && text.bytes > 0 && memchr(text.data, '.', text.bytes) == NULL &&
-                 memchr(text.data, '\0', text.bytes) == NULL;
-    if (!plain) {
-        stop(reader, reader->key_line, "a key must be a short word without a full stop");
-        return;
-    }
-    memcpy(reader->path + start, text.data, text.bytes);
-    reader->path[start + text.bytes] = '\0';
-    reader->has_key = true;
-    if (seen_before(reader, pawl_slice_str(reader->path))) {
-        tell(reader, reader->key_line, reader->path, "is there twice");
-    }
-}
-
-static void on_scalar(struct reader *reader, const yaml_event_t *event)
-{
-    struct pawl_slice text =
-        pawl_slice_of((const char *)event->data.scalar.value, event->data.scalar.length);
-    if (event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL) {
-        stop(reader, line_of(event), "anchors and tags have no meaning here");
-    } else if (reader->depth == 0) {
-        stop(reader, line_of(event), "a policy is made of fields, such as \"caps:\"");
-    } else if (!reader->has_key) {
-        take_key(reader, event, text);
-    } else {
-        take_field(reader, text);
-        leave_key(reader);
-    }
-}
-
-static void on_mapping(struct reader *reader, const yaml_event_t *event)
-{
-    if (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL) {
-        stop(reader, line_of(event), "anchors and tags have no meaning here");
-        return;
-    }
-    if (reader->depth > 0 && !reader->has_key) {
-        stop(reader, line_of(event), "a key must be a word");
-        return;
-    }
-    if (reader->depth == DEPTH_MAX) {
-        stop(reader, line_of(event), "this is nested too deeply");
-        return;
-    }
-    size_t bytes = strlen(reader->path);
-    if (reader->depth > 0) {
-        reader->path[bytes++] = '.';
-        reader->path[bytes] = '\0';
-    }
-    reader->depth++;
-    reader->path_bytes[reader->depth] = bytes;
-    reader->has_key = false;
-}
-
-static void on_mapping_end(struct reader *reader)
-{
-    reader->depth--;
-    leave_key(reader);
-}
-
-static void on_event(struct reader *reader, const yaml_event_t *event)
-{
-    switch (event->type) {
-    case YAML_SCALAR_EVENT:
-        on_scalar(reader, event);
-        break;
-    case YAML_MAPPING_START_EVENT:
-        on_mapping(reader, event);
-        break;
-    case YAML_MAPPING_END_EVENT:
-        on_mapping_end(reader);
-        break;
-    case YAML_SEQUENCE_START_EVENT:
-        stop(reader, line_of(event), "a list has no meaning here");
-        break;
-    case YAML_ALIAS_EVENT:
-        stop(reader, line_of(event), "anchors and tags have no meaning here");
-        break;
-    case YAML_DOCUMENT_START_EVENT:
-        if (reader->seen_count > 0) {
-            stop(reader, line_of(event), "one file holds one policy");
-        }
-        break;
-    case YAML_NO_EVENT:
-    case YAML_STREAM_START_EVENT:
-    case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT:
-    case YAML_SEQUENCE_END_EVENT:
-        break;
+        tell(reader, line, path, msg.text);
     }
 }
 
 /* One reading of the whole text. */
 static void read_all(struct reader *reader, struct pawl_slice text)
 {
-    yaml_parser_t parser;
-    if (yaml_parser_initialize(&parser) == 0) {
-        stop(reader, 0, "no memory");
-        return;
-    }
-    const char *data = text.bytes > 0 ? text.data : ""; /* It wants an address even for nothing. */
-    yaml_parser_set_input_string(&parser, (const unsigned char *)data, text.bytes);
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    bool ended = false;
-    while (!ended && !reader->stopped) {
-        yaml_event_t event;
-        if (yaml_parser_parse(&parser, &event) == 0) {
-            const char *problem = parser.problem != NULL ? parser.problem : "no memory";
-            size_t line =
-                parser.problem_mark.line > 0 ? parser.problem_mark.line : parser.mark.line;
-            char message[256];
-            (void)snprintf(message, sizeof(message), "this is no YAML: %s", problem);
-            reader->path[0] = '\0';
-            stop(reader, (uint32_t)line + 1, message);
-            break;
-        }
-        ended = event.type == YAML_STREAM_END_EVENT;
-        on_event(reader, &event);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
+    struct pawl_yaml_reader yaml = {.what = "policy",
+                                    .example = "caps:",
+                                    .key = take_key,
+                                    .field = take_field,
+                                    .problem = tell,
+                                    .arg = reader};
+    (void)pawl_yaml_read(&yaml, text); /* what was wrong with it was told */
 }
 
 static struct reader
