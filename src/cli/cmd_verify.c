@@ -22,7 +22,7 @@
 #include "engine/engine.h"
 #include "lending/authority.h"
 #include "lending/contact.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "lending/wire.h"
 #include "run/control.h"
 #include "run/datadir.h"

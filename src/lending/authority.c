@@ -22,7 +22,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "engine/engine.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "lending/daemon.h"
 #include "lending/lender.h"
 #include "lending/routes.h"

@@ -12,7 +12,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "lending/wire.h"
 #include "net/peer.h"
 

@@ -7,7 +7,7 @@
 #include "run/control.h"
 
 #include "base/json.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "run/run_priv.h"
 #include "run/status.h"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "run/keep.h"
 #include "run/run_priv.h"
 

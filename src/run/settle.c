@@ -20,7 +20,7 @@
 #include "engine/engine.h"
 #include "gateway/gateway.h"
 #include "history/history.h"
-#include "lending/copy.h"
+#include "journal/copy.h"
 #include "run/account.h"
 #include "run/accounts.h"
 #include "run/agents.h"

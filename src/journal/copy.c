@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* copy.c: see copy.h. */
 #define _GNU_SOURCE
-#include "lending/copy.h"
+#include "journal/copy.h"
 
 #include <dirent.h>
 #include <errno.h>
