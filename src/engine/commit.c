@@ -22,8 +22,13 @@ static pawl_err commit_job(void *arg, struct pawl_errmsg *msg)
 {
     struct pawl_engine *engine = arg;
     struct pawl_journal_batch *batch = &engine->batch;
+    const struct pawl_clock *clock = &engine->options.clock;
+    bool timed = engine->options.durable_batch != NULL;
+    int64_t start_us = timed ? clock->boot_us(clock->arg) : 0;
     batch->hash = pawl_journal_chain(batch->previous, batch->blob);
-    return engine->journal->ops->append(engine->journal, batch, msg);
+    pawl_err err = engine->journal->ops->append(engine->journal, batch, msg);
+    engine->commit_us = timed ? clock->boot_us(clock->arg) - start_us : 0;
+    return err;
 }
 
 static pawl_err name_job(void *arg, struct pawl_errmsg *msg)

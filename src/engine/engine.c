@@ -254,6 +254,16 @@ uint64_t pawl_engine_first_op(struct pawl_engine *engine)
     return engine->journal->ops->head(engine->journal).first_op;
 }
 
+void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stats *ret_stats)
+{
+    *ret_stats = (struct pawl_engine_stats){.op = pawl_core_op(engine->ledger.core),
+                                            .durable_op = engine->durable_op,
+                                            .checkpoint_op = engine->snapshot.last_op,
+                                            .waiting = engine->waiting_count,
+                                            .committing = engine->job == JOB_COMMIT,
+                                            .commit_us = engine->commit_us};
+}
+
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine)
 {
     return engine->durable_op;

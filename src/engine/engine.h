@@ -57,6 +57,9 @@ struct pawl_engine_options {
      * own. Borrowed for the call. NULL: nobody. */
     void (*durable_batch)(void *arg, const struct pawl_journal_batch *batch);
     void *durable_batch_arg;
+    /* While the journal is replayed at the start, now and then. NULL: nobody. */
+    void (*progress)(void *arg, uint64_t op, uint64_t last_op);
+    void *progress_arg;
     /* Must not return, except in tests: then the engine is poisoned and answers nothing more. */
     void (*fatal)(void *arg, pawl_err err, const struct pawl_errmsg *msg);
     void *fatal_arg;
@@ -65,6 +68,9 @@ struct pawl_engine_options {
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
     /* How long the journal's segments are kept. Zero: 30 days or 20 GiB, whichever comes first. */
     struct pawl_journal_retention retention;
+    /* No segment goes from which a repeat of a key that is remembered would be answered, whatever
+     * the size of all of them. */
+    bool keep_answers;
     /* Where checkpoints and the witness go; NULL: the machine's files. */
     const struct pawl_files *files;
     /* No thread at all, not even for checkpoints and the witness: for the simulator. */
@@ -103,6 +109,16 @@ void pawl_engine_flush(struct pawl_engine *engine);
  * each turn. */
 void pawl_engine_tick(struct pawl_engine *engine);
 int64_t pawl_engine_next_due_us(const struct pawl_engine *engine);
+/* For metrics. */
+struct pawl_engine_stats {
+    uint64_t op;            /* applied */
+    uint64_t durable_op;    /* written */
+    uint64_t checkpoint_op; /* of the newest checkpoint; 0: none */
+    uint32_t waiting;       /* operations that wait for their answer */
+    bool committing;        /* a batch is being written */
+    int64_t commit_us;      /* how long the last commit took; with `durable_batch` only */
+};
+void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stats *ret_stats);
 /* Whether a failure stopped it for good: nothing is applied, committed or answered any more. */
 bool pawl_engine_poisoned(const struct pawl_engine *engine);
 

@@ -88,6 +88,8 @@ static pawl_err replay(struct pawl_engine *engine, struct pawl_errmsg *msg)
         pawl_errmsg_set(msg, "no memory to replay the journal");
         return PAWL_ERR(MEMORY);
     }
+    replay.progress = engine->options.progress;
+    replay.progress_arg = engine->options.progress_arg;
     pawl_err err = pawl_replay_journal(&replay, engine->journal, engine->files, engine->dir, msg);
     pawl_replay_free(&replay);
     return err;
@@ -110,6 +112,15 @@ static pawl_err begin_ledger(struct pawl_engine *engine, struct pawl_errmsg *msg
         return PAWL_ERR(INVALID);
     }
     return PAWL_OK;
+}
+
+/* A repeat is answered from the record of the first one, as long as its key is remembered. */
+static void keep_answers(struct pawl_engine *engine)
+{
+    const struct pawl_config *config = pawl_core_config(engine->ledger.core);
+    int64_t settle_us = config->idempotency_settle_ttl_us;
+    int64_t other_us = config->idempotency_ttl_us;
+    engine->options.retention.needed_us = settle_us > other_us ? settle_us : other_us;
 }
 
 pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
@@ -141,5 +152,9 @@ pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
     if (engine->witness.op < head.last_op) {
         engine->witness_due_us = pawl_slew_now_us(&engine->slew);
     }
-    return head.last_op == 0 ? begin_ledger(engine, msg) : PAWL_OK;
+    err = head.last_op == 0 ? begin_ledger(engine, msg) : PAWL_OK;
+    if (pawl_ok(err) && engine->options.keep_answers) {
+        keep_answers(engine);
+    }
+    return err;
 }

@@ -27,6 +27,7 @@ void pawl_engine_enqueue(struct pawl_engine *engine, struct pawl_op *op, uint64_
         engine->waiting_first = op;
     }
     engine->waiting_last = op;
+    engine->waiting_count++;
 }
 
 bool pawl_engine_answer_ready(struct pawl_engine *engine)
@@ -43,6 +44,8 @@ bool pawl_engine_answer_ready(struct pawl_engine *engine)
             engine->waiting_last = NULL;
         }
         op->next = NULL;
+        PAWL_ASSERT(engine->waiting_count > 0);
+        engine->waiting_count--;
         PAWL_ASSERT(engine->waiting_first == NULL ||
                     engine->waiting_first->needs_op >= op->needs_op); /* J7 */
         op->done(op);

@@ -186,6 +186,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
 
 struct tail {
     struct pawl_replay *replay;
+    uint64_t last_op; /* of the journal */
     pawl_err err;
     struct pawl_errmsg *msg;
 };
@@ -193,7 +194,11 @@ struct tail {
 static bool replay_tail_batch(void *arg, const struct pawl_journal_batch *batch)
 {
     struct tail *tail = arg;
-    tail->err = pawl_replay_batch(tail->replay, batch, tail->msg);
+    struct pawl_replay *replay = tail->replay;
+    tail->err = pawl_replay_batch(replay, batch, tail->msg);
+    if (pawl_ok(tail->err) && replay->progress != NULL) {
+        replay->progress(replay->progress_arg, batch->last_op, tail->last_op);
+    }
     return pawl_ok(tail->err);
 }
 
@@ -263,7 +268,7 @@ pawl_err pawl_replay_journal(struct pawl_replay *replay,
                         dir, head.first_op);
         return PAWL_ERR(CORRUPT);
     }
-    struct tail tail = {.replay = replay, .err = PAWL_OK, .msg = msg};
+    struct tail tail = {.replay = replay, .last_op = head.last_op, .err = PAWL_OK, .msg = msg};
     err = journal->ops->read(journal, op + 1, replay_tail_batch, &tail, msg);
     err = pawl_failed(tail.err) ? tail.err : err;
     if (pawl_ok(err) && pawl_core_op(replay->ledger->core) != head.last_op) {

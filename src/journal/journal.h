@@ -59,6 +59,7 @@ struct pawl_journal_retention {
     bool keep_all;     /* nothing is ever removed */
     int64_t age_us;    /* since the segment's last operation; 0: 30 days */
     int64_t bytes_max; /* of all segments; 0: 20 GiB */
+    int64_t needed_us; /* whatever the size, a segment whose last operation is younger stays */
 };
 
 struct pawl_journal;

@@ -14,7 +14,8 @@
  *
  * Failure: a removal that fails poisons the journal, as any failed write. What cannot be looked at
  * is no reason to remove anything: sizes are asked for again the next time; a segment whose end
- * cannot be read stays, with a line in the log, until the size of all is too much.
+ * cannot be read stays, with a line in the log, until the size of all is too much and nothing that
+ * is younger than `needed_us` is to be kept.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -110,7 +111,8 @@ static pawl_err read_end(struct sqlite_journal *journal, struct pawl_errmsg *msg
     return err;
 }
 
-static bool is_old(struct sqlite_journal *journal, int64_t age_us, int64_t now_us)
+/* Whether the oldest segment ended more than that ago; not where its end cannot be read. */
+static bool is_older(struct sqlite_journal *journal, int64_t age_us, int64_t now_us)
 {
     struct pawl_errmsg why = {""};
     if (journal->oldest_end_us == 0 && pawl_failed(read_end(journal, &why))) {
@@ -153,7 +155,8 @@ pawl_err pawl_journal_retire(struct sqlite_journal *journal,
     int64_t bytes_max = retention->bytes_max > 0 ? retention->bytes_max : BYTES_MAX_DEFAULT;
     int64_t age_us = retention->age_us > 0 ? retention->age_us : AGE_US_DEFAULT;
     if (pawl_failed(bytes_of_all(journal, &bytes, msg)) ||
-        (bytes <= bytes_max && !is_old(journal, age_us, now_us))) {
+        (bytes <= bytes_max && !is_older(journal, age_us, now_us)) ||
+        (retention->needed_us > 0 && !is_older(journal, retention->needed_us, now_us))) {
         return PAWL_OK;
     }
     pawl_err err = remove_oldest(journal, msg);

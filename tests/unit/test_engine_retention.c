@@ -141,6 +141,28 @@ static void only_what_both_checkpoints_cover_goes(void **state)
     kit_free(&kit);
 }
 
+/* A repeated key is answered from the journal: what it needs stays, however much that is. */
+static void what_repeats_are_answered_from_stays_whatever_its_size(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin(&kit, (struct pawl_journal_retention){.bytes_max = SEGMENT_BYTES,
+                                                .needed_us = 60 * PAWL_US_PER_SECOND});
+    fill(&kit, 3);
+    pawl_clock_manual_advance(&kit.time, 50 * PAWL_US_PER_SECOND);
+    fill(&kit, 5);
+    checkpoint(&kit);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_int_equal(oldest(&kit), 1);
+    pawl_clock_manual_advance(&kit.time, 11 * PAWL_US_PER_SECOND);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_int_equal(oldest(&kit), 3); /* its last operation is 11 seconds old */
+    assert_sound(&kit);
+    kit_free(&kit);
+}
+
 static void segments_go_by_age(void **state)
 {
     (void)state;
@@ -367,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_go_by_size_behind_two_checkpoints),
         cmocka_unit_test(only_what_both_checkpoints_cover_goes),
+        cmocka_unit_test(what_repeats_are_answered_from_stays_whatever_its_size),
         cmocka_unit_test(segments_go_by_age),
         cmocka_unit_test(the_defaults_are_thirty_days_and_more_than_a_few_segments),
         cmocka_unit_test(the_newest_segment_stays_and_so_does_everything_on_request),
