@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * copy.h: a copy of a journal as it is on disk, for `pawl verify` and backups while its owner
- * works: the authority, a live run, a server. It is made between two commits, when nothing is being written, and is a
- * journal as a crash leaves one. What is never written again (segments but the last, checkpoints)
- * is linked, the rest copied; so it is small. Whoever reads it holds its lock, and removes it
- * afterwards; what was left behind goes with the next start of an authority or a server, and
- * with the end of a run.
+ * works: the authority, a live run, a server. It is made between two commits, when nothing is being
+ * written, and is a journal as a crash leaves one. What is never written again (segments but the
+ * last, checkpoints) is linked, the rest copied; so it is small. Whoever reads it holds its lock,
+ * and removes it afterwards; what was left behind goes with the next start of an authority or a
+ * server, and with the end of a run.
  */
 #ifndef PAWL_JOURNAL_COPY_H
 #define PAWL_JOURNAL_COPY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yaml.c: see yaml.h. libyaml gives events with their lines; with mappings within mappings a path is
- * all that has to be remembered between two of them.
+ * yaml.c: see yaml.h. libyaml gives events with their lines; with mappings within mappings a path
+ * is all that has to be remembered between two of them.
  */
 #include "policy/yaml.h"
 

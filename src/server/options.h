@@ -103,7 +103,8 @@ const char *pawl_serve_origin_text(const struct pawl_serve_options *options,
 const char *pawl_serve_variable(enum pawl_serve_option_id id,
                                 char out[static PAWL_SERVE_NAME_BYTES]);
 
-/* "127.0.0.1:7878", "[::1]:0", "localhost:80", ":7878" (every address), "unix:PATH". */
+/* "127.0.0.1:7878", "[::1]:0", "localhost:80", ":7878" or "*:7878" (every address), "unix:PATH",
+ * "/PATH". */
 struct pawl_serve_address {
     bool is_unix;
     uint16_t port;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * options_file.c: a server's file, in the part of YAML that policies have, and what an address looks
- * like. The first problem is told and ends the reading: a server with half a configuration is none.
+ * options_file.c: a server's file, in the part of YAML that policies have, and what an address
+ * looks like. The first problem is told and ends the reading: a server with half a configuration is
+ * none.
  */
 #include <stdio.h>
 #include <string.h>
@@ -133,8 +134,9 @@ pawl_err pawl_serve_address_parse(const char *text,
     struct pawl_slice host = pawl_slice_str(text);
     uint64_t port = 0;
     *ret_address = (struct pawl_serve_address){.port = 0};
-    if (pawl_slice_starts_with(host, PAWL_SLICE("unix:"))) {
-        host = pawl_slice_sub(host, 5, host.bytes);
+    bool named = pawl_slice_starts_with(host, PAWL_SLICE("unix:"));
+    if (named || pawl_slice_starts_with(host, PAWL_SLICE("/"))) {
+        host = named ? pawl_slice_sub(host, 5, host.bytes) : host;
         ret_address->is_unix = true;
         if (host.bytes > 0 &&
             pawl_slice_copy_str(host, ret_address->host, sizeof(ret_address->host))) {
@@ -151,7 +153,7 @@ pawl_err pawl_serve_address_parse(const char *text,
         has_port = false; /* an IPv6 address without its brackets */
     }
     if (host.bytes == 0) {
-        host = PAWL_SLICE("::");
+        host = PAWL_SLICE("*");
     }
     if (!has_port || !pawl_slice_to_u64(number, &port) || port > UINT16_MAX ||
         !pawl_slice_copy_str(host, ret_address->host, sizeof(ret_address->host))) {
