@@ -27,6 +27,7 @@
 
 /* From each state, where a connection may go. */
 static const unsigned allowed_moves[PAWL_CONN_STATE_COUNT] = {
+    [PAWL_CONN_HANDSHAKE] = MOVE(IDLE) | MOVE(ENDED) | MOVE(LINGERING) | MOVE(CLOSING),
     [PAWL_CONN_IDLE] = MOVE(HEAD) | MOVE(CLOSING),
     [PAWL_CONN_HEAD] = MOVE(BODY) | MOVE(ANSWERING) | MOVE(ENDED) | MOVE(CLOSING),
     [PAWL_CONN_BODY] = MOVE(ANSWERING) | MOVE(ENDED) | MOVE(CLOSING),
@@ -89,16 +90,20 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
     if (conn == NULL) {
         return NULL;
     }
-    *conn = (struct pawl_conn){.magic = PAWL_CONN_MAGIC,
-                               .server = server,
-                               .is_unix = listener->is_unix,
-                               .same_user_only = listener->same_user_only,
-                               .tag = listener->tag};
+    *conn =
+        (struct pawl_conn){.magic = PAWL_CONN_MAGIC,
+                           .state = listener->tls != NULL ? PAWL_CONN_HANDSHAKE : PAWL_CONN_IDLE,
+                           .server = server,
+                           .is_unix = listener->is_unix,
+                           .same_user_only = listener->same_user_only,
+                           .tag = listener->tag};
     conn->exchange = (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn};
     pawl_arena_init(&conn->arena, (size_t)server->limits.arena_bytes_max);
     pawl_reader_init(&conn->reader, &server->limits, &conn->arena);
-    pawl_buf_init(&conn->pending, PAWL_CONN_PENDING_BYTES + PAWL_SERVER_READ_BYTES);
+    pawl_buf_init(&conn->pending,
+                  PAWL_CONN_PENDING_BYTES + PAWL_SERVER_READ_BYTES + PAWL_CONN_TLS_HELD_BYTES);
     pawl_buf_init(&conn->output, PAWL_CONN_OUTPUT_BYTES_MAX);
+    pawl_buf_init(&conn->sealed, PAWL_CONN_SEALED_BYTES_MAX);
     pawl_buf_init(&conn->inflight, PAWL_CONN_OUTPUT_BYTES_MAX);
     int status = conn->is_unix ? uv_pipe_init(server->loop, &conn->uv.pipe, 0)
                                : uv_tcp_init(server->loop, &conn->uv.tcp);
@@ -134,7 +139,9 @@ static void read_start(struct pawl_conn *conn)
     }
 }
 
-void pawl_conn_begin(struct pawl_conn *conn, enum pawl_http_refusal refusal)
+void pawl_conn_begin(struct pawl_conn *conn,
+                     enum pawl_http_refusal refusal,
+                     struct pawl_tls_server *tls)
 {
     if (!conn->is_unix) {
         /* An error here costs latency, or the notice of a peer whose machine is gone. */
@@ -142,10 +149,23 @@ void pawl_conn_begin(struct pawl_conn *conn, enum pawl_http_refusal refusal)
         uv_tcp_keepalive(&conn->uv.tcp, 1, PAWL_CONN_KEEPALIVE_S);
     }
     conn->refusal = refusal;
+    if (tls != NULL && !pawl_tls_conn_open(conn, tls)) {
+        pawl_conn_close(conn);
+        return;
+    }
+    enum pawl_conn_wait wait = tls != NULL ? PAWL_WAIT_HANDSHAKE : PAWL_WAIT_IDLE;
     /* Who is refused anyway must not sit here for long. */
     bool refused = refusal != PAWL_HTTP_REFUSAL_NONE;
-    pawl_server_wait(conn->server, conn, refused ? PAWL_WAIT_LINGER : PAWL_WAIT_IDLE);
+    pawl_server_wait(conn->server, conn, refused ? PAWL_WAIT_LINGER : wait);
     read_start(conn);
+}
+
+void pawl_conn_shook_hands(struct pawl_conn *conn)
+{
+    pawl_conn_move(conn, PAWL_CONN_IDLE);
+    if (conn->refusal == PAWL_HTTP_REFUSAL_NONE) {
+        pawl_server_wait(conn->server, conn, PAWL_WAIT_IDLE);
+    }
 }
 
 /* --- Reading -------------------------------------------------------------------------------- */
@@ -162,10 +182,21 @@ static void hand_out(struct pawl_conn *conn)
 static void enter_body(struct pawl_conn *conn, bool more_is_here)
 {
     pawl_conn_move(conn, PAWL_CONN_BODY);
+    conn->body_step_bytes = 0;
     pawl_server_wait(conn->server, conn, PAWL_WAIT_BODY);
     if (conn->reader.guard.expects_continue && !more_is_here) {
         pawl_buf_append_str(&conn->output, "HTTP/1.1 100 Continue\r\n\r\n");
         pawl_conn_touch(conn);
+    }
+}
+
+/* A body may take long, if it keeps coming. */
+static void go_on_with_body(struct pawl_conn *conn, size_t bytes)
+{
+    conn->body_step_bytes += bytes;
+    if (conn->body_step_bytes >= PAWL_HTTP_BODY_STEP_BYTES) {
+        conn->body_step_bytes = 0;
+        pawl_server_wait(conn->server, conn, PAWL_WAIT_BODY);
     }
 }
 
@@ -175,7 +206,8 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
 {
     size_t used = 0;
     while (used < bytes && conn->state <= PAWL_CONN_BODY) {
-        used += pawl_reader_feed(&conn->reader, pawl_slice_of(data + used, bytes - used));
+        size_t fed = pawl_reader_feed(&conn->reader, pawl_slice_of(data + used, bytes - used));
+        used += fed;
         enum pawl_reader_state read = conn->reader.state;
         if (conn->state == PAWL_CONN_IDLE &&
             (read != PAWL_READER_HEAD || pawl_reader_head_begun(&conn->reader))) {
@@ -192,7 +224,7 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
         } else if (read == PAWL_READER_BODY && conn->state == PAWL_CONN_HEAD) {
             enter_body(conn, used < bytes);
         } else if (read == PAWL_READER_BODY) {
-            pawl_server_wait(conn->server, conn, PAWL_WAIT_BODY);
+            go_on_with_body(conn, fed);
         }
     }
     return used;
@@ -225,7 +257,7 @@ static void keep(struct pawl_conn *conn, const char *data, size_t bytes)
     }
 }
 
-static void take_bytes(struct pawl_conn *conn, const char *data, size_t bytes)
+void pawl_conn_take_bytes(struct pawl_conn *conn, const char *data, size_t bytes)
 {
     switch (conn->state) {
     case PAWL_CONN_IDLE:
@@ -248,6 +280,7 @@ static void take_bytes(struct pawl_conn *conn, const char *data, size_t bytes)
             pawl_conn_close(conn);
         }
         return;
+    case PAWL_CONN_HANDSHAKE:
     case PAWL_CONN_CLOSING:
     case PAWL_CONN_CLOSED:
     case PAWL_CONN_STATE_COUNT:
@@ -256,25 +289,32 @@ static void take_bytes(struct pawl_conn *conn, const char *data, size_t bytes)
     PAWL_UNREACHABLE();
 }
 
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+void pawl_conn_peer_ended(struct pawl_conn *conn)
 {
-    struct pawl_conn *conn = conn_checked(stream->data);
-    if (got > 0) {
-        take_bytes(conn, buf->base, (size_t)got);
-        return;
-    }
-    if (got == 0) {
-        return;
-    }
     conn->reading = false;
-    if (got == UV_EOF && conn->state == PAWL_CONN_ENDED) {
+    if (conn->state == PAWL_CONN_ENDED) {
         /* The client has what it wanted, or will have it when the rest is written. */
         conn->peer_eof = true;
-        uv_read_stop(stream);
+        uv_read_stop(&conn->uv.stream);
         pawl_conn_touch(conn);
         return;
     }
     pawl_conn_close(conn);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    struct pawl_conn *conn = conn_checked(stream->data);
+    if (got > 0 && conn->tls != NULL && conn->state < PAWL_CONN_LINGERING) {
+        pawl_tls_take(conn, pawl_slice_of(buf->base, (size_t)got));
+    } else if (got > 0) {
+        pawl_conn_take_bytes(conn, buf->base, (size_t)got);
+    } else if (got == UV_EOF) {
+        pawl_conn_peer_ended(conn);
+    } else if (got < 0) {
+        conn->reading = false;
+        pawl_conn_close(conn);
+    }
 }
 
 /* --- The end of a turn ---------------------------------------------------------------------- */
@@ -286,6 +326,8 @@ static void conn_free(struct pawl_conn *conn)
     pawl_arena_free(&conn->arena);
     pawl_buf_free(&conn->pending);
     pawl_buf_free(&conn->output);
+    pawl_buf_free(&conn->sealed);
+    pawl_tls_conn_free(conn);
     pawl_buf_free(&conn->inflight);
     conn->magic = 0;
     conn->exchange.magic = 0;
@@ -299,10 +341,14 @@ static void on_shutdown(uv_shutdown_t *request, int status)
     (void)conn_checked(request->data);
 }
 
-static void linger(struct pawl_conn *conn)
+void pawl_conn_linger(struct pawl_conn *conn)
 {
     pawl_conn_move(conn, PAWL_CONN_LINGERING);
     pawl_server_wait(conn->server, conn, PAWL_WAIT_LINGER);
+    if (conn->tls != NULL) {
+        pawl_tls_goodbye(conn);
+        pawl_conn_flush(conn);
+    }
     conn->shutdown_request.data = conn;
     if (uv_shutdown(&conn->shutdown_request, &conn->uv.stream, on_shutdown) < 0) {
         pawl_conn_close(conn);
@@ -346,7 +392,7 @@ static void answered(struct pawl_conn *conn)
         next_request(conn);
     } else if ((conn->linger || conn->pending.bytes > 0) && !conn->peer_eof && !conn->reset) {
         conn->linger = true;
-        linger(conn);
+        pawl_conn_linger(conn);
     } else {
         pawl_conn_close(conn);
     }
@@ -374,7 +420,7 @@ void pawl_conn_settle(struct pawl_conn *conn)
             exchange->drained(exchange);
         }
     }
-    if (conn->state == PAWL_CONN_ENDED && !conn->writing && conn->output.bytes == 0) {
+    if (conn->state == PAWL_CONN_ENDED && !conn->writing && queued == 0) {
         answered(conn);
     }
 }
@@ -397,6 +443,12 @@ void pawl_conn_close(struct pawl_conn *conn)
     pawl_conn_move(conn, PAWL_CONN_CLOSING);
     pawl_deadline_stop(&conn->deadline);
     conn->reading = false;
+    /* An answer that was cut off must not look as if it had ended. */
+    if (conn->tls != NULL && !conn->reset && !conn->broken && !conn->writing &&
+        pawl_conn_queued_bytes(conn) == 0) {
+        pawl_tls_goodbye(conn);
+        pawl_conn_flush(conn);
+    }
     bool is_reset =
         conn->reset && !conn->is_unix && uv_tcp_close_reset(&conn->uv.tcp, on_closed) == 0;
     if (!is_reset) {
@@ -429,6 +481,7 @@ void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait)
         pawl_conn_close(conn);
         return;
     }
+    case PAWL_WAIT_HANDSHAKE:
     case PAWL_WAIT_IDLE:
     case PAWL_WAIT_LINGER:
         pawl_conn_close(conn);

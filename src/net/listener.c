@@ -42,7 +42,7 @@ static void accept_one(struct pawl_listener *listener)
         pawl_conn_close(conn);
         return;
     }
-    pawl_conn_begin(conn, pawl_conn_admit(conn));
+    pawl_conn_begin(conn, pawl_conn_admit(conn), listener->tls);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -111,7 +111,6 @@ struct pawl_listener *pawl_listener_new(struct pawl_http_server *server,
                                         const struct pawl_http_listen *listen,
                                         bool is_unix)
 {
-    PAWL_ASSERT(listen->tls == NULL);
     struct pawl_listener *listener = pawl_alloc_zeroed(1, sizeof(*listener));
     if (listener == NULL) {
         return NULL;

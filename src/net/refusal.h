@@ -40,6 +40,7 @@
     X(MEMORY, 503, "no_memory", "There is no memory for the request.")                             \
     X(HEAD_TIMEOUT, 408, "head_timeout", "The head of the request did not arrive in time.")        \
     X(BODY_TIMEOUT, 408, "body_timeout", "The body of the request did not arrive in time.")        \
+    X(TLS_WANTED, 400, "tls_wanted", "This port speaks TLS: its address begins with https.")       \
     X(PEER, 403, "other_user", "This port serves only the user who opened it.")                    \
     X(CONNECTIONS, 503, "too_many_connections", "The server has too many connections.")
 

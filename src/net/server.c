@@ -168,6 +168,7 @@ pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
     server->refusal = options->refusal;
     server->arg = options->arg;
     server->timer_at_ms = UINT64_MAX;
+    server->waits[PAWL_WAIT_HANDSHAKE].timeout_ms = options->limits.handshake_timeout_ms;
     server->waits[PAWL_WAIT_IDLE].timeout_ms = options->limits.idle_timeout_ms;
     server->waits[PAWL_WAIT_HEAD].timeout_ms = options->limits.head_timeout_ms;
     server->waits[PAWL_WAIT_BODY].timeout_ms = options->limits.body_timeout_ms;
@@ -192,7 +193,7 @@ void pawl_http_server_drain(struct pawl_http_server *server, void (*done)(void *
     server->drain_arg = arg;
     pawl_listeners_close(server);
     for (struct pawl_conn *conn = server->conns; conn != NULL; conn = conn->next) {
-        if (conn->state == PAWL_CONN_IDLE) {
+        if (conn->state <= PAWL_CONN_IDLE) {
             pawl_conn_close(conn);
         }
     }

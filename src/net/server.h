@@ -52,6 +52,10 @@ struct pawl_http_request {
 
 typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange);
 
+/* So much of a body, or its rest, has to come in each body_timeout_ms: one that drips holds its
+ * connection as long as it likes otherwise. */
+#define PAWL_HTTP_BODY_STEP_BYTES 16384
+
 struct pawl_http_limits {
     uint32_t head_bytes_max;       /* request line and headers; 431 */
     uint32_t header_count_max;     /* 431 */
@@ -61,7 +65,7 @@ struct pawl_http_limits {
     /* Times; 0 is no limit. */
     uint32_t handshake_timeout_ms;   /* TLS, from accepting to its end; closes */
     uint32_t head_timeout_ms;        /* from the first byte of a head to its end; 408 */
-    uint32_t body_timeout_ms;        /* between two reads of a body; 408 */
+    uint32_t body_timeout_ms;        /* for each PAWL_HTTP_BODY_STEP_BYTES of a body; 408 */
     uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
     uint32_t write_queue_bytes_high; /* reply_write says "pause" above this */
     uint32_t write_timeout_ms;       /* a peer that takes nothing for this long is gone */

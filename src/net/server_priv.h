@@ -2,12 +2,16 @@
 /*
  * server_priv.h: what the files of the server share: server.c (drain, close, deadlines), listener.c
  * (accepting), listen_tcp.c and listen_unix.c (opening), admit.c (who may come in), conn.c (the
- * life of a connection), output.c (its writes), exchange.c (answers), refuse.c (those of its own).
+ * life of a connection), output.c (its writes), tls_conn.c (both ways
+ * through TLS), exchange.c (answers), refuse.c (those of its own).
  *
- *   accepted ─► IDLE ─► HEAD ─► BODY ─► ANSWERING ─► ENDED ─► LINGERING ─► CLOSING ─► CLOSED
+ *   accepted ─► HANDSHAKE ─► IDLE ─► HEAD ─► BODY ─► ANSWERING ─► ENDED ─► LINGERING
+ *                                                             LINGERING ─► CLOSING ─► CLOSED
  *
- * HEAD goes on to ANSWERING where there is no body, HEAD and BODY go to ENDED when the request is
- * refused, ENDED goes back to IDLE for the next request, and every state may go to CLOSING.
+ * Without TLS it begins as IDLE. A handshake that fails goes to LINGERING, or to ENDED where it was
+ * plain HTTP. HEAD goes on to ANSWERING where there is no body, HEAD and BODY go to ENDED when the
+ * request is refused, ENDED goes back to IDLE for the next request, and every state may go to
+ * CLOSING.
  *
  *   C1  one exchange a connection, embedded in it; the connection's memory outlives it.
  *   C2  a connection is freed only from the server's turn, when it is CLOSED and its exchange
@@ -45,6 +49,8 @@ enum {
     PAWL_SERVER_READ_BYTES = 64 * 1024,       /* one buffer for all connections */
     PAWL_CONN_PENDING_BYTES = 64 * 1024,      /* pipelined bytes held before reading stops */
     PAWL_CONN_OUTPUT_EARLY_BYTES = 64 * 1024, /* sent before the turn's end from here on */
+    PAWL_CONN_SEALED_BYTES_MAX = 1024 * 1024, /* TLS: records not written */
+    PAWL_CONN_TLS_HELD_BYTES = 32 * 1024,     /* inside OpenSSL: less than two records */
     PAWL_CONN_OUTPUT_KEEP_BYTES = 16 * 1024,
     PAWL_CONN_LINGER_MS = 2000,
     PAWL_CONN_KEEPALIVE_S = 60,
@@ -56,7 +62,8 @@ enum {
 #define PAWL_CONN_OUTPUT_BYTES_MAX ((size_t)1 << 30)
 
 enum pawl_conn_state {
-    PAWL_CONN_IDLE, /* no byte of a request yet */
+    PAWL_CONN_HANDSHAKE, /* of TLS */
+    PAWL_CONN_IDLE,      /* no byte of a request yet */
     PAWL_CONN_HEAD,
     PAWL_CONN_BODY,
     PAWL_CONN_ANSWERING, /* the exchange is the owner's */
@@ -69,6 +76,7 @@ enum pawl_conn_state {
 
 /* What a connection waits for; one list of deadlines each. */
 enum pawl_conn_wait {
+    PAWL_WAIT_HANDSHAKE,
     PAWL_WAIT_IDLE,
     PAWL_WAIT_HEAD,
     PAWL_WAIT_BODY,
@@ -140,12 +148,15 @@ struct pawl_conn {
     struct pawl_buf pending; /* bytes of later requests */
     size_t pending_used;
     struct pawl_buf output;   /* collected */
+    size_t output_sealed;     /* of it, what is in `sealed` or gone; 0 without TLS */
+    struct pawl_buf sealed;   /* TLS: records that wait to be written */
     struct pawl_buf inflight; /* libuv's until the write's callback */
     bool writing;
     size_t write_left_bytes; /* when the write deadline began */
     uv_write_t write_request;
     uv_shutdown_t shutdown_request;
     uint64_t linger_bytes;
+    size_t body_step_bytes; /* since the body's deadline began */
 };
 
 struct pawl_listener {
@@ -199,7 +210,17 @@ struct pawl_http_server {
 /* NULL when there is no memory. The handle is initialised; an error of it is handled here. */
 struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener);
 /* After uv_accept: begins to read. A refusal other than NONE is told at the first request. */
-void pawl_conn_begin(struct pawl_conn *conn, enum pawl_http_refusal refusal);
+void pawl_conn_begin(struct pawl_conn *conn,
+                     enum pawl_http_refusal refusal,
+                     struct pawl_tls_server *tls);
+/* The first request may come. */
+void pawl_conn_shook_hands(struct pawl_conn *conn);
+/* Plain bytes from the peer. */
+void pawl_conn_take_bytes(struct pawl_conn *conn, const char *data, size_t bytes);
+/* The peer sends nothing more. */
+void pawl_conn_peer_ended(struct pawl_conn *conn);
+/* Shuts our side and drops what still comes, for a while. */
+void pawl_conn_linger(struct pawl_conn *conn);
 void pawl_conn_move(struct pawl_conn *conn, enum pawl_conn_state state);
 /* To be settled at the end of this turn. */
 void pawl_conn_touch(struct pawl_conn *conn);
@@ -214,6 +235,20 @@ void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait);
 /* Writes what is collected, as far as the socket takes it, and leaves the rest to libuv. */
 void pawl_conn_flush(struct pawl_conn *conn);
 size_t pawl_conn_queued_bytes(const struct pawl_conn *conn);
+/* Empties a buffer, and gives its memory back where it is large. */
+void pawl_output_keep_small(struct pawl_buf *buf);
+
+/* --- tls_conn.c ----------------------------------------------------------------------------- */
+
+/* False when there is no memory. */
+bool pawl_tls_conn_open(struct pawl_conn *conn, struct pawl_tls_server *server);
+void pawl_tls_conn_free(struct pawl_conn *conn);
+/* Bytes from the socket, before the connection lingers. */
+void pawl_tls_take(struct pawl_conn *conn, struct pawl_slice bytes);
+/* Makes records in `sealed` of the next piece of the output. False: the connection is broken. */
+PAWL_MUST_CHECK bool pawl_tls_seal(struct pawl_conn *conn);
+/* Puts the end of what we send (close_notify) into `sealed`, once. */
+void pawl_tls_goodbye(struct pawl_conn *conn);
 
 /* --- exchange.c ----------------------------------------------------------------------------- */
 

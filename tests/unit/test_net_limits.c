@@ -47,6 +47,78 @@ static void server_ends_a_body_that_stops_coming(void **state)
     fixture_close(&f);
 }
 
+/* What comes byte by byte has no more time than what stops: neither a head nor a body may hold a
+ * connection for as long as its sender likes. */
+static void server_ends_heads_and_bodies_that_drip(void **state)
+{
+    (void)state;
+    static const char *const begins[] = {
+        "GET / HTTP/1.1\r\nX: ", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 15000\r\n\r\n"};
+    static const char *const ends[] = {"head_timeout", "body_timeout"};
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.head_timeout_ms = 40;
+    limits.body_timeout_ms = 40;
+    fixture_open(&f, limits);
+    for (int i = 0; i < 2; i++) {
+        struct wire drip;
+        wire_connect(&drip, &f.world, f.service.port);
+        wire_send(&drip, begins[i]);
+        WAIT_UNTIL(&f.world, wire_all_sent(&drip));
+        int bytes = 0;
+        uint64_t last_ms = 0;
+        while (!drip.eof && bytes < 10000) {
+            if (uv_now(&f.world.loop) != last_ms) {
+                last_ms = uv_now(&f.world.loop);
+                wire_send(&drip, "a");
+                bytes += 1;
+            }
+            uv_run(&f.world.loop, UV_RUN_NOWAIT);
+        }
+        assert_true(drip.eof);
+        assert_true(bytes > 1);
+        assert_true(wire_has(&drip, ends[i]));
+        wire_close(&drip);
+    }
+    assert_int_equal(f.service.request_count, 0);
+    fixture_close(&f);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    *(int *)timer->data += 1;
+}
+
+/* A body that keeps coming may take longer than the time of a step of it. */
+static void server_gives_time_to_a_body_that_keeps_coming(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.body_timeout_ms = 500;
+    fixture_open(&f, limits);
+    f.service.answer_at_once = true;
+    enum { STEPS = 4, TICK_MS = 200 };
+    static char step[PAWL_HTTP_BODY_STEP_BYTES];
+    int ticks = 0;
+    uv_timer_t timer;
+    assert_int_equal(uv_timer_init(&f.world.loop, &timer), 0);
+    timer.data = &ticks;
+    char head[128];
+    snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+             STEPS * PAWL_HTTP_BODY_STEP_BYTES);
+    wire_send(&f.wire, head);
+    assert_int_equal(uv_timer_start(&timer, on_tick, TICK_MS, TICK_MS), 0);
+    for (int i = 1; i <= STEPS; i++) {
+        WAIT_UNTIL(&f.world, ticks >= i);
+        wire_send_bytes(&f.wire, step, sizeof(step));
+    }
+    WAIT_UNTIL(&f.world, f.wire.eof || wire_has(&f.wire, "POST / 65536"));
+    assert_true(wire_has(&f.wire, "POST / 65536"));
+    uv_close((uv_handle_t *)&timer, NULL);
+    fixture_close(&f);
+}
+
 static void server_closes_idle_connections_without_a_word(void **state)
 {
     (void)state;
@@ -411,6 +483,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_ends_a_head_that_takes_too_long),
         cmocka_unit_test(server_ends_a_body_that_stops_coming),
+        cmocka_unit_test(server_ends_heads_and_bodies_that_drip),
+        cmocka_unit_test(server_gives_time_to_a_body_that_keeps_coming),
         cmocka_unit_test(server_closes_idle_connections_without_a_word),
         cmocka_unit_test(server_gives_up_on_a_client_that_takes_nothing),
         cmocka_unit_test(server_waits_for_its_owner_without_limit),

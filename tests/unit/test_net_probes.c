@@ -2,12 +2,14 @@
 /*
  * test_net_probes.c: requests that two programs may read differently, over a real socket. Each
  * probe must be refused and its connection closed, and no handler may see anything of it, nor of
- * what is smuggled behind it.
+ * what is smuggled behind it; as the first request of a connection and behind another one in the
+ * same piece, in the clear and over TLS.
  */
 #define _GNU_SOURCE
-#include "test_net_support.h"
+#include "test_net_secure.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/attrs.h"
 
@@ -92,6 +94,72 @@ static const struct probe probes[] = {
     PROBE("two spaces in the request line", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", "400"),
 };
 
+/* A good request that the probe hides behind. */
+static const char before[] = "POST /before HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+
+/* `answers` is all that came: that to the good request, if there was one, and one refusal. */
+static void check_refused(const struct probe *probe,
+                          const struct service *service,
+                          const struct pawl_buf *answers,
+                          bool behind)
+{
+    struct pawl_slice rest = pawl_buf_slice(answers);
+    if (behind) {
+        size_t end = pawl_slice_find(rest, PAWL_SLICE("POST /before 5"));
+        assert_true(end != SIZE_MAX);
+        rest = pawl_slice_sub(rest, end + sizeof("POST /before 5") - 1, rest.bytes);
+    }
+    size_t head = pawl_slice_find(rest, PAWL_SLICE("\r\n\r\n{\"error\":\""));
+    bool refused =
+        head != SIZE_MAX && pawl_slice_starts_with(rest, pawl_slice_str(probe->answer)) &&
+        pawl_slice_find(rest, PAWL_SLICE("Connection: close\r\n")) < head &&
+        pawl_slice_find(pawl_slice_sub(rest, head + 4, rest.bytes), PAWL_SLICE("}HTTP/1.1")) ==
+            SIZE_MAX;
+    if (!refused || service->request_count != (behind ? 1 : 0)) {
+        fail_msg("%s: got %zu requests and \"%.*s\"", probe->name, service->request_count,
+                 (int)rest.bytes, rest.data);
+    }
+}
+
+static void try_plain(struct world *world, struct service *service, bool behind)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(probes); i++) {
+        struct wire wire;
+        service->request_count = 0;
+        wire_connect(&wire, world, service->port);
+        if (behind) {
+            wire_send(&wire, before);
+        }
+        wire_send_bytes(&wire, probes[i].bytes.data, probes[i].bytes.bytes);
+        WAIT_UNTIL(world, wire.eof);
+        assert_false(wire.broken);
+        check_refused(&probes[i], service, &wire.in, behind);
+        wire_close(&wire);
+    }
+}
+
+static void try_secure(struct world *world, struct service *service, SSL_CTX *client, bool behind)
+{
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(probes); i++) {
+        struct secure secure;
+        service->request_count = 0;
+        secure_connect(&secure, world, service->port, client);
+        secure_wait_open(&secure);
+        char both[512];
+        size_t bytes = behind ? sizeof(before) - 1 : 0;
+        assert_true(bytes + probes[i].bytes.bytes <= sizeof(both));
+        memcpy(both, before, bytes);
+        memcpy(both + bytes, probes[i].bytes.data, probes[i].bytes.bytes);
+        secure_send_bytes(&secure, both, bytes + probes[i].bytes.bytes);
+        WAIT_UNTIL(world, secure_pump(&secure) && secure.wire.eof);
+        secure_pump(&secure);
+        assert_true(secure.goodbye);
+        assert_false(secure.wire.broken);
+        check_refused(&probes[i], service, &secure.plain, behind);
+        secure_close(&secure);
+    }
+}
+
 static void server_refuses_every_probe(void **state)
 {
     (void)state;
@@ -100,23 +168,11 @@ static void server_refuses_every_probe(void **state)
     world_open(&world);
     service_open(&service, &world, limits_default());
     service.answer_at_once = true;
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(probes); i++) {
-        struct wire wire;
-        wire_connect(&wire, &world, service.port);
-        wire_send_bytes(&wire, probes[i].bytes.data, probes[i].bytes.bytes);
-        WAIT_UNTIL(&world, wire.eof);
-        bool refused =
-            wire_count(&wire, "\r\n\r\n") == 1 &&
-            pawl_slice_starts_with(pawl_buf_slice(&wire.in), pawl_slice_str(probes[i].answer)) &&
-            wire_has(&wire, "Connection: close\r\n") && wire_has(&wire, "{\"error\":\"");
-        if (!refused || service.request_count != 0 || wire.broken) {
-            fail_msg("%s: got %zu requests and \"%s\"", probes[i].name, service.request_count,
-                     wire_text(&wire));
-        }
-        wire_close(&wire);
-    }
+    try_plain(&world, &service, false);
+    try_plain(&world, &service, true);
     /* And it still serves. */
     struct wire wire;
+    service.request_count = 0;
     wire_connect(&wire, &world, service.port);
     wire_send(&wire, POST_HEAD "Content-Length: 5\r\n\r\nhello");
     WAIT_UNTIL(&world, wire_has(&wire, "POST /x 5"));
@@ -127,10 +183,22 @@ static void server_refuses_every_probe(void **state)
     world_close(&world);
 }
 
+static void server_refuses_every_probe_over_tls(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene, limits_default());
+    scene.service.answer_at_once = true;
+    try_secure(&scene.world, &scene.service, scene.client, false);
+    try_secure(&scene.world, &scene.service, scene.client, true);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_refuses_every_probe),
+        cmocka_unit_test(server_refuses_every_probe_over_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
