@@ -45,8 +45,8 @@ class Papers:
 
     def sign(self, name, by, extensions):
         (self.folder / "ext").write_text(extensions, encoding="ascii")
-        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                     "-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={name}")
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", f"{name}.key", "-out", "csr", "-subj", f"/CN={name}")
         self.openssl("x509", "-req", "-in", "csr", "-days", 1, "-extfile", "ext", "-out",
                      f"{name}.crt", *(["-CA", f"{by}.crt", "-CAkey", f"{by}.key", "-CAcreateserial"]
                                       if by else ["-signkey", f"{name}.key"]))
