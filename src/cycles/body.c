@@ -40,7 +40,7 @@ static void write_path(const struct body_path *path, char out[static PAWL_FIELD_
     (void)pawl_slice_copy_str(path->name, out + bytes, PAWL_FIELD_PATH_BYTES - bytes);
 }
 
-/* --- Values ----------------------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------------------------- */
 
 static bool in_count(const struct pawl_field *field, size_t count)
 {
@@ -139,7 +139,7 @@ static bool take(struct body_reader *reader,
     }
 }
 
-/* --- Objects ---------------------------------------------------------------------------------- */
+/* --- Objects -------------------------------------------------------------------------------- */
 
 static bool refuse_at(struct body_reader *reader,
                       const struct body_path *path,

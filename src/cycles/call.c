@@ -24,7 +24,7 @@ static struct pawl_call *call_checked(void *data)
     return call;
 }
 
-/* --- Memory ---------------------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------------------------- */
 
 struct pawl_call *pawl_call_open(struct pawl_cycles *cycles, struct pawl_http_exchange *exchange)
 {
@@ -74,7 +74,7 @@ void *pawl_call_alloc(struct pawl_call *call, size_t bytes)
     return memory;
 }
 
-/* --- The ledger ------------------------------------------------------------------------------ */
+/* --- The ledger ----------------------------------------------------------------------------- */
 
 struct pawl_engine *pawl_call_engine(const struct pawl_call *call)
 {
@@ -150,7 +150,7 @@ void pawl_cycles_turn(struct pawl_cycles *cycles)
     }
 }
 
-/* --- Answers --------------------------------------------------------------------------------- */
+/* --- Answers -------------------------------------------------------------------------------- */
 
 struct pawl_slice pawl_cycles_date(struct pawl_cycles *cycles)
 {
@@ -257,4 +257,26 @@ void pawl_call_reply_bytes(struct pawl_call *call,
                            struct pawl_slice body)
 {
     pawl_call_send(call_checked(call), status, NULL, content_type, body);
+}
+
+static void on_durable(struct pawl_call *call)
+{
+    const struct pawl_slice *body = call->state;
+    pawl_call_send(call, 200, NULL, PAWL_SLICE("application/json"), *body);
+}
+
+void pawl_call_reply_durable(struct pawl_call *call)
+{
+    struct pawl_slice *body = pawl_call_alloc(call, sizeof(*body));
+    PAWL_ASSERT(call->cycles->writer.depth == 0);
+    if (body == NULL) {
+        return;
+    }
+    *body = pawl_arena_copy(call->arena, pawl_buf_slice(&call->cycles->out));
+    if (call->arena->overflowed || call->cycles->out.overflowed) {
+        pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the answer takes too much memory");
+        return;
+    }
+    call->state = body;
+    pawl_call_barrier(call, on_durable);
 }

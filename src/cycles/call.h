@@ -106,7 +106,7 @@ struct pawl_op *pawl_call_op(struct pawl_call *call, pawl_call_fn *then);
 /* `then` runs in the next turn of the loop: for work that is done in pieces. */
 void pawl_call_later(struct pawl_call *call, pawl_call_fn *then);
 
-/* --- Answers --------------------------------------------------------------------------------- */
+/* --- Answers -------------------------------------------------------------------------------- */
 
 /* A header of the answer besides the usual ones. The texts are borrowed until the answer. */
 void pawl_call_header(struct pawl_call *call, struct pawl_slice name, struct pawl_slice value);
@@ -117,6 +117,9 @@ void pawl_call_retry_after(struct pawl_call *call, int64_t seconds);
 struct pawl_json_writer *pawl_call_json(struct pawl_call *call);
 /* Sends what was written there. */
 void pawl_call_reply(struct pawl_call *call, int status);
+/* The same with status 200 when all that was applied so far is durable: for reads of the ledger,
+ * which are made at once. */
+void pawl_call_reply_durable(struct pawl_call *call);
 /* Sends other bytes, or none. */
 void pawl_call_reply_bytes(struct pawl_call *call,
                            int status,

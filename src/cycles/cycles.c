@@ -12,7 +12,7 @@
 #include "base/assert.h"
 #include "cycles/cycles_priv.h"
 
-/* --- Life ------------------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------------------------- */
 
 pawl_err pawl_cycles_new(const struct pawl_cycles_options *options, struct pawl_cycles **ret_cycles)
 {
@@ -28,7 +28,12 @@ pawl_err pawl_cycles_new(const struct pawl_cycles_options *options, struct pawl_
     cycles->magic = PAWL_CYCLES_MAGIC;
     cycles->options = *options;
     cycles->date_s = INT64_MIN;
+    if (cycles->options.archive_wait_ms == 0) {
+        cycles->options.archive_wait_ms = PAWL_CYCLES_ARCHIVE_WAIT_MS;
+    }
     pawl_buf_init(&cycles->out, PAWL_CYCLES_BODY_BYTES_MAX);
+    pawl_buf_init(&cycles->canon, PAWL_CYCLES_CANON_BYTES_MAX);
+    pawl_buf_init(&cycles->document, PAWL_CYCLES_DOCUMENT_BYTES_MAX);
     cycles->routes = pawl_route_tree_new();
     cycles->scratch = pawl_alloc(sizeof(*cycles->scratch));
     if (cycles->routes == NULL || cycles->scratch == NULL) {
@@ -48,6 +53,8 @@ void pawl_cycles_free(struct pawl_cycles *cycles)
         pawl_free(call);
     }
     pawl_buf_free(&cycles->out);
+    pawl_buf_free(&cycles->canon);
+    pawl_buf_free(&cycles->document);
     pawl_route_tree_free(cycles->routes);
     pawl_free(cycles->scratch);
     cycles->magic = 0;
@@ -64,7 +71,7 @@ uint32_t pawl_cycles_open_count(const struct pawl_cycles *cycles)
     return cycles->open_count;
 }
 
-/* --- A request ------------------------------------------------------------------------------- */
+/* --- A request ------------------------------------------------------------------------------ */
 
 /* One walk over the headers; of a name that comes twice the first counts. */
 static void find_headers(struct pawl_call *call)

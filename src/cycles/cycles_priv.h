@@ -12,6 +12,7 @@
 #include "core/codec.h"
 #include "cycles/call.h"
 #include "cycles/cycles.h"
+#include "journal/record.h"
 
 enum {
     PAWL_CYCLES_MAGIC = 0x6379636c,
@@ -19,7 +20,10 @@ enum {
     PAWL_CYCLES_SPARE_CALLS_MAX = 1024,
     PAWL_CYCLES_BODY_BYTES_MAX = 64 << 20, /* of an answer */
     PAWL_CYCLES_NODES_MAX = 65536,         /* of a request's JSON */
-    PAWL_CYCLES_DATE_BYTES = 32
+    PAWL_CYCLES_ARCHIVE_WAIT_MS = 5000,
+    PAWL_CYCLES_DATE_BYTES = 32,
+    PAWL_CYCLES_CANON_BYTES_MAX = 128 << 20, /* a body has at most 64 MiB, see canon.c */
+    PAWL_CYCLES_DOCUMENT_BYTES_MAX = 256 * 1024
 };
 
 struct pawl_cycles {
@@ -37,10 +41,14 @@ struct pawl_cycles {
     struct pawl_json_writer writer;
     int64_t date_s; /* the second that `date` says */
     char date[PAWL_CYCLES_DATE_BYTES];
+    struct pawl_buf canon;    /* of canon.c */
+    struct pawl_buf document; /* of document.c */
+    struct pawl_json_writer document_writer;
     struct pawl_codec_scratch *scratch; /* for records that are read back */
+    struct pawl_record record;          /* the last one that was */
 };
 
-/* --- trace.c --------------------------------------------------------------------------------- */
+/* --- trace.c -------------------------------------------------------------------------------- */
 
 void pawl_trace_request_id(struct pawl_prng *prng, char out[static PAWL_CALL_REQUEST_ID_BYTES]);
 /* From a valid traceparent, else a valid X-Cycles-Trace-Id, else drawn. */
@@ -49,12 +57,12 @@ void pawl_trace_id(struct pawl_prng *prng,
                    struct pawl_slice trace_id,
                    char out[static PAWL_CALL_TRACE_ID_BYTES]);
 
-/* --- auth.c ---------------------------------------------------------------------------------- */
+/* --- auth.c --------------------------------------------------------------------------------- */
 
 /* Who asks, by what the route wants, and whether they may. false: refused. */
 PAWL_MUST_CHECK bool pawl_call_authenticate(struct pawl_call *call);
 
-/* --- call.c ---------------------------------------------------------------------------------- */
+/* --- call.c --------------------------------------------------------------------------------- */
 
 /* NULL: no memory; nothing was answered. */
 struct pawl_call *pawl_call_open(struct pawl_cycles *cycles, struct pawl_http_exchange *exchange);

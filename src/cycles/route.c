@@ -60,7 +60,7 @@ const struct pawl_cycles_route *pawl_route_at(uint32_t number)
     return &rows[number];
 }
 
-/* --- Building -------------------------------------------------------------------------------- */
+/* --- Building ------------------------------------------------------------------------------- */
 
 static uint16_t add_node(struct pawl_route_tree *tree, struct pawl_slice text)
 {
@@ -125,7 +125,7 @@ void pawl_route_tree_free(struct pawl_route_tree *tree)
     pawl_free(tree);
 }
 
-/* --- Finding --------------------------------------------------------------------------------- */
+/* --- Finding -------------------------------------------------------------------------------- */
 
 static int method_of(struct pawl_slice name)
 {

@@ -70,12 +70,9 @@ struct pawl_slice pawl_level_value_lower(struct pawl_slice value, struct pawl_ar
 }
 
 size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
-                        char out[static PAWL_SCOPE_PATH_BYTES],
-                        size_t ends[static PAWL_LEVEL_COUNT],
-                        uint32_t *ret_count)
+                        char out[static PAWL_SCOPE_PATH_BYTES])
 {
     size_t bytes = 0;
-    *ret_count = 0;
     for (uint32_t level = 0; level < PAWL_LEVEL_COUNT; level++) {
         struct pawl_slice value = levels[level];
         if (value.bytes == 0) {
@@ -90,8 +87,33 @@ size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
         out[bytes++] = ':';
         memcpy(out + bytes, value.data, value.bytes);
         bytes += value.bytes;
-        ends[(*ret_count)++] = bytes;
     }
     PAWL_ASSERT(bytes < PAWL_SCOPE_PATH_BYTES);
     return bytes;
+}
+
+bool pawl_path_levels(struct pawl_slice path, struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT])
+{
+    uint32_t level = 0;
+    for (uint32_t i = 0; i < PAWL_LEVEL_COUNT; i++) {
+        ret_levels[i] = PAWL_SLICE_NONE;
+    }
+    while (path.bytes > 0) {
+        struct pawl_slice value = pawl_slice_cut(&path, '/');
+        struct pawl_slice kind = pawl_slice_cut(&value, ':');
+        while (level < PAWL_LEVEL_COUNT && !pawl_slice_equal(kind, level_names[level])) {
+            level++;
+        }
+        if (level == PAWL_LEVEL_COUNT || value.bytes == 0) {
+            return false;
+        }
+        ret_levels[level++] = value;
+    }
+    return true;
+}
+
+bool pawl_path_is_of_levels(struct pawl_slice path)
+{
+    struct pawl_slice levels[PAWL_LEVEL_COUNT];
+    return pawl_path_levels(path, levels);
 }

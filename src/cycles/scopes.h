@@ -32,12 +32,14 @@ bool pawl_level_value_valid(struct pawl_slice value);
 /* In lower case; the value itself where it is that already, or without memory nothing. */
 struct pawl_slice pawl_level_value_lower(struct pawl_slice value, struct pawl_arena *arena);
 
-/* "tenant:acme/agent:bot": all levels that are given, into `out`, which has PAWL_SCOPE_PATH_BYTES.
- * Returns its length. `ends`, when not NULL, gets how long the path is at each level given, that is
- * the scopes above it, and *ret_count how many there are. */
+/* "tenant:acme/agent:bot": all levels that are given. Returns its length. */
 size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
-                        char out[static PAWL_SCOPE_PATH_BYTES],
-                        size_t ends[static PAWL_LEVEL_COUNT],
-                        uint32_t *ret_count);
+                        char out[static PAWL_SCOPE_PATH_BYTES]);
+/* Whether every segment names a level: the path is no dimension's and no session's. */
+bool pawl_path_is_of_levels(struct pawl_slice path);
+/* The levels that a path names, as slices of it; false: it has a segment that names none, or they
+ * are not in order. */
+PAWL_MUST_CHECK bool pawl_path_levels(struct pawl_slice path,
+                                      struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT]);
 
 #endif

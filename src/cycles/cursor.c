@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cursor.c: version, check and place, in base64url without padding.
+ */
+#include "cycles/cursor.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "core/core.h"
+#include "cycles/cycles_priv.h"
+#include "engine/engine.h"
+
+enum { VERSION = 1, HEAD_BYTES = 9 };
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* --- base64url ------------------------------------------------------------------------------ */
+
+static struct pawl_slice to_text(struct pawl_arena *arena, const unsigned char *from, size_t bytes)
+{
+    size_t length = (bytes * 8 + 5) / 6;
+    char *out = pawl_arena_alloc(arena, length);
+    unsigned held = 0;
+    unsigned bits = 0;
+    size_t at = 0;
+    if (out == NULL) {
+        return PAWL_SLICE_NONE;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        held = held << 8 | from[i];
+        bits += 8;
+        while (bits >= 6) {
+            bits -= 6;
+            out[at++] = digits[held >> bits & 63];
+        }
+        held &= (1U << bits) - 1;
+    }
+    if (bits > 0) {
+        out[at++] = digits[held << (6 - bits) & 63];
+    }
+    PAWL_ASSERT(at == length);
+    return pawl_slice_of(out, length);
+}
+
+/* The number of bytes, or 0: not base64url. */
+static size_t from_text(struct pawl_slice text, unsigned char out[static PAWL_CURSOR_BYTES_MAX * 2])
+{
+    unsigned held = 0;
+    unsigned bits = 0;
+    size_t at = 0;
+    if (text.bytes > PAWL_CURSOR_BYTES_MAX * 2) {
+        return 0;
+    }
+    for (size_t i = 0; i < text.bytes; i++) {
+        const char *digit = text.data[i] != '\0' ? strchr(digits, text.data[i]) : NULL;
+        if (digit == NULL) {
+            return 0;
+        }
+        held = held << 6 | (unsigned)(digit - digits);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out[at++] = (unsigned char)(held >> bits);
+            held &= (1U << bits) - 1;
+        }
+    }
+    return at;
+}
+
+/* --- Checks --------------------------------------------------------------------------------- */
+
+static struct pawl_hash_key key_of(const struct pawl_call *call)
+{
+    struct pawl_hash_key key = pawl_core_config(pawl_engine_core(pawl_call_engine(call)))->id_key;
+    return (struct pawl_hash_key){key.k0 ^ UINT64_C(0x637572736f72), key.k1}; /* "cursor" */
+}
+
+static void add_text(struct pawl_hash_sip *state, struct pawl_slice text)
+{
+    uint64_t bytes = text.bytes;
+    pawl_hash_sip_add(state, &bytes, sizeof(bytes));
+    pawl_hash_sip_add(state, text.data, text.bytes);
+}
+
+uint64_t pawl_cursor_binding(struct pawl_call *call,
+                             const struct pawl_shape *shape,
+                             const struct pawl_value *values,
+                             uint64_t free)
+{
+    struct pawl_hash_sip state;
+    pawl_hash_sip_init(&state, key_of(call));
+    add_text(&state, pawl_slice_str(call->route->operation));
+    pawl_hash_sip_add(&state, &call->principal.kind, sizeof(call->principal.kind));
+    add_text(&state, call->principal.tenant);
+    for (uint32_t i = 0; i < shape->count; i++) {
+        if ((free >> i & 1) == 0) {
+            add_text(&state, values[i].present ? values[i].text : PAWL_SLICE_NONE);
+        }
+    }
+    return pawl_hash_sip_end(&state);
+}
+
+static uint64_t check_of(const struct pawl_call *call, uint64_t binding, struct pawl_slice place)
+{
+    struct pawl_hash_sip state;
+    pawl_hash_sip_init(&state, key_of(call));
+    pawl_hash_sip_add(&state, &binding, sizeof(binding));
+    pawl_hash_sip_add(&state, place.data, place.bytes);
+    return pawl_hash_sip_end(&state);
+}
+
+struct pawl_slice
+pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice place)
+{
+    unsigned char bytes[HEAD_BYTES + PAWL_CURSOR_BYTES_MAX];
+    PAWL_ASSERT(place.bytes <= PAWL_CURSOR_BYTES_MAX);
+    uint64_t check = check_of(call, binding, place);
+    bytes[0] = VERSION;
+    memcpy(bytes + 1, &check, sizeof(check));
+    memcpy(bytes + HEAD_BYTES, place.data, place.bytes);
+    return to_text(call->arena, bytes, HEAD_BYTES + place.bytes);
+}
+
+bool pawl_cursor_take(struct pawl_call *call,
+                      uint64_t binding,
+                      struct pawl_slice text,
+                      struct pawl_slice *ret_place)
+{
+    unsigned char bytes[PAWL_CURSOR_BYTES_MAX * 2];
+    size_t count = from_text(text, bytes);
+    uint64_t check = 0;
+    if (count > HEAD_BYTES && bytes[0] == VERSION) {
+        struct pawl_slice place =
+            pawl_slice_of((const char *)bytes + HEAD_BYTES, count - HEAD_BYTES);
+        memcpy(&check, bytes + 1, sizeof(check));
+        if (check == check_of(call, binding, place)) {
+            *ret_place = pawl_arena_copy(call->arena, place);
+            return true;
+        }
+    }
+    pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                     "cursor: it is none of this list's; filters and order must stay the same "
+                     "from page to page");
+    return false;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cursor.h: where a list goes on, as opaque text. A cursor holds some bytes of its maker's and a
+ * keyed check over them and over what the list was asked for: the operation, whose it is, every
+ * filter and the order. So it fits that list only, on this ledger, and cannot be made up.
+ */
+#ifndef PAWL_CYCLES_CURSOR_H
+#define PAWL_CYCLES_CURSOR_H
+
+#include "cycles/body.h"
+
+enum { PAWL_CURSOR_BYTES_MAX = 1024 };
+
+/* What a list was asked for, from its query's values. `free` has a bit for each field that may
+ * change from page to page (cursor, limit, projections). */
+uint64_t pawl_cursor_binding(struct pawl_call *call,
+                             const struct pawl_shape *shape,
+                             const struct pawl_value *values,
+                             uint64_t free);
+/* `place` has at most PAWL_CURSOR_BYTES_MAX bytes. The text is the arena's; empty without
+ * memory. */
+struct pawl_slice
+pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice place);
+/* false: it is none of ours, or of another list; the call was refused. The bytes are the
+ * arena's. */
+PAWL_MUST_CHECK bool pawl_cursor_take(struct pawl_call *call,
+                                      uint64_t binding,
+                                      struct pawl_slice text,
+                                      struct pawl_slice *ret_place);
+
+#endif

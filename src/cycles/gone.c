@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gone.c: what to say of a reservation that is not open any more. The ledger has forgotten it; the
+ * archive has not, but may lag, and is waited for a short while only: a client that settles has a
+ * timeout of a few seconds. Where nothing is known the answer is 410 and never 404: upon 410
+ * clients book what they spent as a debit, upon 404 they drop it.
+ */
+#include "archive/archive.h"
+#include "base/assert.h"
+#include "cycles/cycles_priv.h"
+#include "cycles/operation.h"
+#include "engine/engine.h"
+
+enum { WAIT_MS = 1000 };
+
+struct gone_question {
+    struct pawl_archive_request request;
+    bool mismatch;
+};
+
+static void refuse(struct pawl_call *call, const struct pawl_archive_row *row, bool mismatch)
+{
+    bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
+    if (row != NULL && !admin && !pawl_slice_equal(row->tenant, call->principal.tenant)) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
+    } else if (mismatch) {
+        pawl_call_refuse(call, PAWL_ERROR_IDEMPOTENCY_MISMATCH, "%s",
+                         pawl_result_meaning(PAWL_RESULT_IDEMPOTENCY_MISMATCH));
+    } else if (row != NULL && row->status == PAWL_ARCHIVE_COMMITTED) {
+        pawl_call_refuse(call, PAWL_ERROR_RESERVATION_FINALIZED,
+                         "the reservation was committed already");
+    } else if (row != NULL && row->status == PAWL_ARCHIVE_RELEASED) {
+        pawl_call_refuse(call, PAWL_ERROR_RESERVATION_FINALIZED,
+                         "the reservation was released already");
+    } else {
+        pawl_call_refuse(call, PAWL_ERROR_RESERVATION_EXPIRED, "the reservation is no longer held");
+    }
+}
+
+static void on_answer(struct pawl_archive_request *request)
+{
+    struct pawl_call *call = request->arg;
+    const struct gone_question *question = call->state;
+    struct pawl_archive_row row = {0};
+    bool found = request->answer == PAWL_ARCHIVE_FOUND && request->row_count == 1;
+    if (found) {
+        row.status = request->rows[0].status;
+        row.tenant = pawl_arena_copy(call->arena, request->rows[0].tenant);
+    }
+    pawl_archive_release(request);
+    refuse(call, found ? &row : NULL, question->mismatch);
+}
+
+void pawl_gone_refuse(struct pawl_call *call, uint64_t reservation, bool mismatch)
+{
+    struct gone_question *question = pawl_call_alloc(call, sizeof(*question));
+    if (question == NULL) {
+        return;
+    }
+    const struct pawl_archive_query query = {.op = reservation,
+                                             .created_from_ms = INT64_MIN,
+                                             .created_to_ms = INT64_MAX,
+                                             .expires_from_ms = INT64_MIN,
+                                             .expires_to_ms = INT64_MAX,
+                                             .finalized_from_ms = INT64_MIN,
+                                             .finalized_to_ms = INT64_MAX,
+                                             .limit = 1};
+    question->mismatch = mismatch;
+    question->request.done = on_answer;
+    question->request.arg = call;
+    call->state = question;
+    pawl_archive_ask(pawl_call_archive(call), &query,
+                     pawl_core_op(pawl_engine_core(pawl_call_engine(call))), WAIT_MS,
+                     &question->request);
+}

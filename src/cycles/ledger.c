@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger.c: BudgetLedger: the ledger's numbers, and what the registry keeps beside them.
+ */
+#include "cycles/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "cycles/cycles_priv.h"
+#include "cycles/render.h"
+#include "cycles/subject.h"
+#include "engine/engine.h"
+
+static const char *const rollover_words[] = {"NONE", "CARRY_FORWARD", "CAP_AT_ALLOCATED"};
+
+const char *pawl_ledger_id(uint64_t budget, char out[static PAWL_LEDGER_ID_BYTES])
+{
+    (void)snprintf(out, PAWL_LEDGER_ID_BYTES, "bud_%" PRIu64, budget);
+    return out;
+}
+
+const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_budget_view *view)
+{
+    if (view->state == PAWL_BUDGET_CLOSED ||
+        pawl_core_tenant_state(core, view->tenant) == PAWL_TENANT_CLOSED) {
+        return "CLOSED";
+    }
+    return view->state == PAWL_BUDGET_FROZEN ? "FROZEN" : "ACTIVE";
+}
+
+static void render_time(struct pawl_json_writer *writer, const char *name, int64_t us)
+{
+    char text[PAWL_CLOCK_TEXT_BYTES];
+    if (us > 0) {
+        pawl_json_member_str(writer, name, pawl_clock_format_utc(us, text));
+    }
+}
+
+static void render_amount(struct pawl_json_writer *writer,
+                          const char *name,
+                          const struct pawl_budget_view *view,
+                          int64_t value)
+{
+    pawl_render_amount(writer, name, (struct pawl_amount){view->unit, value});
+}
+
+void pawl_render_ledger(struct pawl_json_writer *writer,
+                        struct pawl_call *call,
+                        const struct pawl_budget_view *view,
+                        struct pawl_slice path)
+{
+    const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
+    struct pawl_budget_extra extra;
+    char id[PAWL_LEDGER_ID_BYTES];
+    char unit[PAWL_UNIT_TEXT_BYTES];
+    pawl_registry_budget(pawl_call_registry(call), view->id, call->arena, &extra);
+    pawl_json_object_begin(writer);
+    pawl_json_member_str(writer, "ledger_id", pawl_ledger_id(view->id, id));
+    pawl_json_member_string(writer, "tenant_id", view->tenant);
+    pawl_json_member_string(writer, "scope", path);
+    pawl_json_member_string(writer, "scope_path", path);
+    pawl_json_member_str(writer, "unit", pawl_unit_text(view->unit, unit));
+    render_amount(writer, "allocated", view, view->allocated);
+    render_amount(writer, "remaining", view, view->remaining);
+    render_amount(writer, "reserved", view, view->reserved);
+    render_amount(writer, "spent", view, view->spent);
+    render_amount(writer, "debt", view, view->debt);
+    render_amount(writer, "overdraft_limit", view, view->overdraft_limit);
+    pawl_json_member_bool(writer, "is_over_limit", view->over_limit);
+    if (view->overage >= PAWL_OVERAGE_REJECT &&
+        view->overage <= PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT) {
+        pawl_json_member_str(writer, "commit_overage_policy",
+                             pawl_overage_words[view->overage - 1]);
+    }
+    pawl_json_member_str(writer, "status", pawl_ledger_status(core, view));
+    if (extra.rollover >= PAWL_ROLLOVER_NONE && extra.rollover <= PAWL_ROLLOVER_MAX) {
+        pawl_json_member_str(writer, "rollover_policy", rollover_words[extra.rollover - 1]);
+    }
+    render_time(writer, "period_start", extra.period_start_us);
+    render_time(writer, "period_end", extra.period_end_us);
+    render_time(writer, "created_at", view->created_us);
+    render_time(writer, "updated_at", view->updated_us);
+    pawl_json_object_end(writer);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger.h: a budget as the governance plane shows it: BudgetLedger, in GET /v1/balances' second
+ * form and in everything under /v1/admin/budgets.
+ */
+#ifndef PAWL_CYCLES_LEDGER_H
+#define PAWL_CYCLES_LEDGER_H
+
+#include "base/json.h"
+#include "core/core.h"
+#include "cycles/call.h"
+
+/* "bud_" and the budget's number. */
+enum { PAWL_LEDGER_ID_BYTES = 32 };
+const char *pawl_ledger_id(uint64_t budget, char out[static PAWL_LEDGER_ID_BYTES]);
+/* "ACTIVE", "FROZEN", "CLOSED"; a closed tenant's budgets are closed. */
+const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_budget_view *view);
+/* The object. `path` is the scope's. */
+void pawl_render_ledger(struct pawl_json_writer *writer,
+                        struct pawl_call *call,
+                        const struct pawl_budget_view *view,
+                        struct pawl_slice path);
+
+#endif
