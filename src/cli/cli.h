@@ -34,7 +34,7 @@ struct pawl_cli_option {
     char letter;          /* 0: none */
     const char *name;     /* "max-usd" */
     const char *argument; /* "USD"; NULL: the option takes none; "[PATH]": may have one, with '=' */
-    const char *help;     /* one sentence without a full stop */
+    const char *help;     /* one sentence without a full stop; NULL: it is shown nowhere */
 };
 
 struct pawl_cli_given {

@@ -129,7 +129,15 @@ static void take_candidate(void *arg, const char *candidate, const char *about)
 
 static bool may_repeat(const struct pawl_cli_option *option)
 {
-    return strcmp(option->name, "phase") == 0 || strcmp(option->name, "degrade") == 0;
+    static const char *const names[] = {"phase",        "degrade",    "metadata",
+                                        "dimension",    "tag",        "permission",
+                                        "scope-filter", "allow-tool", "deny-tool"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        if (strcmp(option->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void offer_options(const struct scene *scene, const struct pawl_cli_offers *offers)
@@ -137,7 +145,7 @@ static void offer_options(const struct scene *scene, const struct pawl_cli_offer
     char name[NAME_BYTES];
     for (size_t i = 0; i < scene->command->option_count; i++) {
         const struct pawl_cli_option *option = &scene->command->options[i];
-        if (!scene->given[i] || may_repeat(option)) {
+        if (option->help != NULL && (!scene->given[i] || may_repeat(option))) {
             (void)snprintf(name, sizeof(name), "--%s", option->name);
             pawl_cli_offer(offers, name, option->help);
         }

@@ -490,7 +490,8 @@ const struct pawl_cli_command pawl_cli_command_policy = {
     .summary = "what applies to a run, and where it comes from",
     .text =
         "A policy sets what applies to a run beside the flags: caps, who must be there, what may\n"
-        "be used. `pawl run --policy` takes one; docs/POLICY.md has every field.",
+        "be used. `pawl run --policy` takes one; docs/POLICY.md has every field. What a server\n"
+        "applies to its tenants is `pawl rule`.",
     .examples = "  pawl policy show\n"
                 "  pawl policy check team.yaml\n"
                 "  pawl policy list",

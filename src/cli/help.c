@@ -26,6 +26,9 @@ static int option_text(const struct pawl_cli_option *option, char *out, size_t b
 static void print_option(FILE *out, const struct pawl_cli_option *option)
 {
     char text[80];
+    if (option->help == NULL) {
+        return;
+    }
     int width = option_text(option, text, sizeof(text));
     if (width > HELP_COLUMN - 2) {
         fprintf(out, "  %s\n  %*s%s\n", text, HELP_COLUMN, "", option->help);
@@ -110,6 +113,9 @@ static void roff(FILE *out, const char *text)
 static void man_option(FILE *out, const struct pawl_cli_option *option)
 {
     char text[80];
+    if (option->help == NULL) {
+        return;
+    }
     option_text(option, text, sizeof(text));
     fputs(".TP\n.B ", out);
     roff(out, text + strspn(text, " "));
@@ -152,6 +158,10 @@ void pawl_cli_print_man(FILE *out)
           "cap, 125 when pawl itself failed, 126 and 127 as shells do, 128+n for signal n.\n"
           ".SH ENVIRONMENT\n"
           ".TP\n.B PAWL_DATA_DIR\nThe data directory; else $XDG_STATE_HOME/pawl, "
-          "else ~/.local/state/pawl.\n",
+          "else ~/.local/state/pawl.\n"
+          ".TP\n.B PAWL_SERVER\nThe server that tenants, keys, budgets and reservations are about: "
+          "http://, https:// or unix:PATH; else $CYCLES_BASE_URL, else the one on this machine.\n"
+          ".TP\n.B PAWL_KEY\nA tenant's key for it; else $CYCLES_API_KEY.\n"
+          ".TP\n.B PAWL_ADMIN_KEY\nThe administrator's.\n",
           out);
 }

@@ -93,7 +93,8 @@ static size_t options_with(const struct getopt_form *form,
     size_t fitting = 0;
     names[0] = '\0';
     for (size_t i = 0; i < form->count && used < OPTION_NAMES_BYTES; i++) {
-        if (pawl_slice_starts_with(pawl_slice_str(form->options[i]->name), beginning)) {
+        if (form->options[i]->help != NULL &&
+            pawl_slice_starts_with(pawl_slice_str(form->options[i]->name), beginning)) {
             int written = snprintf(names + used, OPTION_NAMES_BYTES - used, "%s--%s",
                                    fitting == 0 ? "" : ", ", form->options[i]->name);
             used += (size_t)written;
@@ -113,7 +114,9 @@ tell_unknown(const struct pawl_cli_call *call, const struct getopt_form *form, c
     size_t bytes = strcspn(word + 2, "=");
     (void)pawl_slice_copy_str(pawl_slice_of(word + 2, bytes), name, sizeof(name));
     for (size_t i = 0; i < form->count; i++) {
-        pawl_nearest_offer(&nearest, form->options[i]->name);
+        if (form->options[i]->help != NULL) {
+            pawl_nearest_offer(&nearest, form->options[i]->name);
+        }
     }
     if (nearest.found != NULL) {
         return pawl_cli_usage_error(call, "there is no option --%s; did you mean --%s?", name,

@@ -375,16 +375,8 @@ static void offer_commands(struct pawl_cli_offers *offers)
 
 /* --- The table ------------------------------------------------------------------------------- */
 
-struct row {
-    const char *command; /* where it means something narrower; NULL: anywhere. Those stand first */
-    const char *placeholder;
-    const char *words; /* "halt|summary", or NULL */
-    void (*offer)(struct pawl_cli_offers *offers);
-    enum pawl_cli_completes completes;
-};
-
 /* clang-format off */
-static const struct row rows[] = {
+static const struct pawl_cli_value_row rows[] = {
     {"run", "RUN", NULL, offer_resumable, PAWL_CLI_COMPLETES_WORDS},
     {"show", "RUN", NULL, offer_runs, PAWL_CLI_COMPLETES_WORDS},
     {"verify", "RUN", NULL, offer_verifiable, PAWL_CLI_COMPLETES_WORDS},
@@ -432,16 +424,26 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-static const struct row *find_row(const struct pawl_cli_command *command,
-                                  struct pawl_slice placeholder)
+static const struct pawl_cli_value_row *find_in(const struct pawl_cli_value_row *table,
+                                                size_t count,
+                                                const struct pawl_cli_command *command,
+                                                struct pawl_slice placeholder)
 {
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        if (pawl_slice_equal_str(placeholder, rows[i].placeholder) &&
-            (rows[i].command == NULL || strcmp(rows[i].command, command->name) == 0)) {
-            return &rows[i];
+    for (size_t i = 0; i < count; i++) {
+        if (pawl_slice_equal_str(placeholder, table[i].placeholder) &&
+            (table[i].command == NULL || strcmp(table[i].command, command->name) == 0)) {
+            return &table[i];
         }
     }
     return NULL;
+}
+
+static const struct pawl_cli_value_row *find_row(const struct pawl_cli_command *command,
+                                                 struct pawl_slice placeholder)
+{
+    const struct pawl_cli_value_row *row =
+        find_in(pawl_cli_server_values, pawl_cli_server_value_count, command, placeholder);
+    return row != NULL ? row : find_in(rows, PAWL_ARRAY_LEN(rows), command, placeholder);
 }
 
 bool pawl_cli_values_known(const struct pawl_cli_command *command, struct pawl_slice placeholder)
@@ -453,7 +455,7 @@ enum pawl_cli_completes pawl_cli_values_offer(const struct pawl_cli_command *com
                                               struct pawl_slice placeholder,
                                               struct pawl_cli_offers *offers)
 {
-    const struct row *row = find_row(command, placeholder);
+    const struct pawl_cli_value_row *row = find_row(command, placeholder);
     if (row == NULL) {
         return PAWL_CLI_COMPLETES_WORDS;
     }

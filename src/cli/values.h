@@ -31,6 +31,17 @@ struct pawl_cli_offers {
     bool open; /* set where a candidate is not the whole of the word: no blank goes behind it */
 };
 
+/* A row of the tables: values.c has those of runs, values_server.c those of a server. */
+struct pawl_cli_value_row {
+    const char *command; /* where it means something narrower; NULL: anywhere. Those stand first */
+    const char *placeholder;
+    const char *words; /* "halt|summary", or NULL */
+    void (*offer)(struct pawl_cli_offers *offers);
+    enum pawl_cli_completes completes;
+};
+extern const struct pawl_cli_value_row pawl_cli_server_values[];
+extern const size_t pawl_cli_server_value_count;
+
 /* Hands over a candidate if it begins with what is typed. `about` is one line, or "". */
 void pawl_cli_offer(const struct pawl_cli_offers *offers, const char *candidate, const char *about);
 /* Whether a placeholder has a row; and what may stand there. */

@@ -112,6 +112,9 @@ static void set_transport(struct pawl_curl_settings *set, struct pawl_http_clien
     if (client->ca_file != NULL) {
         pawl_curl_set_pointer(set, CURLOPT_CAINFO, client->ca_file);
     }
+    if (client->unix_socket != NULL) {
+        pawl_curl_set_pointer(set, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
+    }
     if (!client->use_proxy_environment) {
         pawl_curl_set_pointer(set, CURLOPT_PROXY, "");
     }

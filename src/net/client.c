@@ -264,6 +264,7 @@ void pawl_client_handle_closed(struct pawl_http_client *client)
         client->magic = 0;
         pawl_free(client->sockets);
         pawl_free(client->ca_file);
+        pawl_free(client->unix_socket);
         pawl_free(client);
     }
 }
@@ -373,17 +374,17 @@ void pawl_http_client_prepare(struct pawl_http_client *client)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static bool copy_ca_file(struct pawl_http_client *client, const char *ca_file)
+static bool copy_path(const char *path, char **ret_copy)
 {
-    if (ca_file == NULL) {
+    if (path == NULL) {
         return true;
     }
-    size_t bytes = strlen(ca_file) + 1;
-    client->ca_file = pawl_alloc(bytes);
-    if (client->ca_file != NULL) {
-        memcpy(client->ca_file, ca_file, bytes);
+    size_t bytes = strlen(path) + 1;
+    *ret_copy = pawl_alloc(bytes);
+    if (*ret_copy != NULL) {
+        memcpy(*ret_copy, path, bytes);
     }
-    return client->ca_file != NULL;
+    return *ret_copy != NULL;
 }
 
 pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
@@ -392,11 +393,13 @@ pawl_err pawl_http_client_new(const struct pawl_http_client_options *options,
     PAWL_ASSERT(options->loop != NULL);
     pawl_loop_ignore_sigpipe();
     struct pawl_http_client *client = pawl_alloc_zeroed(1, sizeof(*client));
-    bool fine = client != NULL && copy_ca_file(client, options->ca_file) &&
+    bool fine = client != NULL && copy_path(options->ca_file, &client->ca_file) &&
+                copy_path(options->unix_socket, &client->unix_socket) &&
                 pawl_ok(pawl_turn_new(options->loop, on_turn, client, &client->turn));
     if (!fine) {
         if (client != NULL) {
             pawl_free(client->ca_file);
+            pawl_free(client->unix_socket);
             pawl_free(client);
         }
         return PAWL_ERR(MEMORY);

@@ -69,8 +69,9 @@ struct pawl_http_call_options {
 };
 
 struct pawl_http_client_options {
-    struct uv_loop_s *loop; /* borrowed */
-    const char *ca_file;    /* NULL: the system's */
+    struct uv_loop_s *loop;  /* borrowed */
+    const char *ca_file;     /* NULL: the system's */
+    const char *unix_socket; /* a path that all calls go to, whatever their URLs name; NULL: none */
     bool use_proxy_environment;
     uint32_t connection_count_max; /* kept for reuse; 0: 256 */
     uint32_t resend_ms; /* a used connection that ends so soon was closed for idling; 0: 2 s */

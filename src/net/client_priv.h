@@ -113,7 +113,8 @@ struct pawl_http_client {
     CURLSH *share;
     struct pawl_turn *turn;
     uv_timer_t timer;
-    char *ca_file;
+    char *ca_file; /* owned; NULL: none, as the next */
+    char *unix_socket;
     bool use_proxy_environment;
     bool prepared;   /* the host asked for libcurl ahead of the first call */
     bool has_loader; /* a thread that loads it, still to be joined */

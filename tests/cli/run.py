@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--pawl PROGRAM]: the command line as a person meets it.
+"""run.py [--pawl PROGRAM] [--only WORDS]: the command line as a person meets it.
 
 Help, errors, exit statuses, JSON, completions and the manual page of every command. What runs do
 is in tests/run and tests/sdk.
@@ -25,9 +25,14 @@ sys.dont_write_bytecode = True
 import count as counting  # noqa: E402
 import completions  # noqa: E402
 import policies  # noqa: E402
+import servers  # noqa: E402
 from expect import expect  # noqa: E402
 
 SECONDS_MAX = 60
+# Empty variables count as unset.
+UNSET = dict.fromkeys(("XDG_STATE_HOME", "PAWL_DATA_DIR", "PAWL_SERVE_DATA_DIR", "PAWL_SERVER",
+                       "PAWL_KEY", "PAWL_ADMIN_KEY", "CYCLES_BASE_URL", "CYCLES_API_KEY",
+                       "CYCLES_TENANT"), "")
 
 
 class Cli:
@@ -37,8 +42,7 @@ class Cli:
     def __call__(self, *arguments, **environment):
         return subprocess.run([self.pawl, *arguments], capture_output=True, text=True, check=False,
                               timeout=SECONDS_MAX, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "HOME": self.home, "XDG_STATE_HOME": "",
-                                   "PAWL_DATA_DIR": "", **environment})
+                              env={**os.environ, "HOME": self.home, **UNSET, **environment})
 
     def commands(self):
         listing = self("help").stdout.split("Commands:\n", 1)[1].split("\n\n", 1)[0]
@@ -48,6 +52,12 @@ class Cli:
 def every_command_has_help(cli):
     commands = cli.commands() + ["policy show", "policy check", "policy list", "limit remove",
                                  "accounts add", "accounts set", "accounts forget"]
+    commands += [f"{noun} {verb}" for noun, verbs in (
+        ("tenant", "create list show update suspend resume close"),
+        ("key", "create list show update revoke"),
+        ("budget", "create list show update fund freeze unfreeze"),
+        ("rule", "create list update disable enable"),
+        ("reservation", "create commit release extend list show")) for verb in verbs.split()]
     assert len(commands) >= 9, commands
     for command in commands:
         words = command.split()
@@ -394,17 +404,18 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
          the_manual_page_has_every_option, a_broken_pipe_is_no_crash,
-         a_noun_tells_its_verbs, *policies.TESTS, *completions.TESTS)
+         a_noun_tells_its_verbs, *policies.TESTS, *completions.TESTS, *servers.TESTS)
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="", help="part of the names of the tests to run")
     parser.add_argument("--pawl", default=str(ROOT / "build/werror/bin/pawl"))
     options = parser.parse_args()
     count = counting.Count()
     with tempfile.TemporaryDirectory() as home:
         cli = Cli(os.path.abspath(options.pawl), home)
-        for test in TESTS:
+        for test in (one for one in TESTS if options.only.replace(" ", "_") in one.__name__):
             with count.test(test.__name__.replace("_", " ")):
                 test(cli)
     return count.close()

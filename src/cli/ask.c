@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ask.c: see ask.h. Whoever reads the messages here has a server that said no, or none at all: each
+ * says what was asked, of whom, with which key, and what could be done about it.
+ */
+#define _GNU_SOURCE
+#include "cli/ask.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/percent.h"
+#include "base/prng.h"
+#include "run/datadir.h"
+
+#define SOCKET_NAME "pawl.sock"
+
+enum {
+    TIMEOUT_MS = 30000,
+    TIMEOUT_MS_MAX = 3600 * 1000,
+    PATH_BYTES_MAX = 32 << 10,
+    BODY_BYTES_MAX = 256 << 10,
+    ARENA_BYTES = 256 << 20,
+    NODES_MAX = 4000000,
+    DEPTH_MAX = 64,
+    RANDOM_BYTES = 16
+};
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+/* What `pawl serve` takes where nothing is said: "server" in the data directory of runs. */
+static pawl_err local_socket(const struct pawl_cli_call *call,
+                             char out[static PAWL_PATH_BYTES],
+                             struct pawl_errmsg *msg)
+{
+    struct pawl_datadir dir;
+    const char *said = pawl_cli_value(call, PAWL_ASK_DATA_DIR);
+    const char *variable = getenv("PAWL_SERVE_DATA_DIR");
+    said = said != NULL ? said : variable != NULL && variable[0] != '\0' ? variable : NULL;
+    pawl_err err = pawl_datadir_resolve(said, &dir, msg);
+    return pawl_ok(err) ? pawl_datadir_path(
+                              &dir, said != NULL ? SOCKET_NAME : "server/" SOCKET_NAME, out, msg)
+                        : err;
+}
+
+static int choose_target(struct pawl_ask *ask)
+{
+    char path[PAWL_PATH_BYTES];
+    char url[PAWL_PATH_BYTES + sizeof("unix:")];
+    struct pawl_errmsg msg = {""};
+    const char *server = pawl_cli_value(ask->call, PAWL_ASK_SERVER);
+    bool local = pawl_cli_has(ask->call, PAWL_ASK_DATA_DIR);
+    if (server != NULL && local) {
+        return pawl_cli_usage_error(ask->call, "--server and --data-dir name two servers: say one");
+    }
+    if (pawl_failed(local_socket(ask->call, path, &msg))) {
+        return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED, "%s", msg.text);
+    }
+    /* What is said here counts more than the environment. */
+    (void)snprintf(url, sizeof(url), "unix:%s", path);
+    return pawl_ok(pawl_target_choose(local ? url : server, path, &ask->target, &msg))
+               ? PAWL_CLI_GO_ON
+               : pawl_cli_usage_error(ask->call, "%s", msg.text);
+}
+
+static void make_idempotency_key(char out[static PAWL_ASK_KEY_WORD_BYTES])
+{
+    unsigned char bytes[RANDOM_BYTES];
+    pawl_random_bytes(bytes, sizeof(bytes));
+    int used = snprintf(out, PAWL_ASK_KEY_WORD_BYTES, "pawl-");
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        used += snprintf(out + used, PAWL_ASK_KEY_WORD_BYTES - (size_t)used, "%02x", bytes[i]);
+    }
+}
+
+static int take_options(struct pawl_ask *ask, int64_t *ret_timeout_ms)
+{
+    const struct pawl_cli_call *call = ask->call;
+    const char *timeout = pawl_cli_value(call, PAWL_ASK_TIMEOUT);
+    const char *word = pawl_cli_value(call, PAWL_ASK_IDEMPOTENCY_KEY);
+    *ret_timeout_ms = TIMEOUT_MS;
+    if (pawl_cli_has(call, PAWL_ASK_KEY)) {
+        return pawl_cli_usage_error(
+            call, "--key is not taken: any user of this machine could read the key in the list of "
+                  "processes. Put it into a file for --key-file, or into $PAWL_KEY "
+                  "(the administrator's: $PAWL_ADMIN_KEY)");
+    }
+    if (timeout != NULL && (!pawl_duration_parse_ms(timeout, ret_timeout_ms) ||
+                            *ret_timeout_ms <= 0 || *ret_timeout_ms > TIMEOUT_MS_MAX)) {
+        return pawl_cli_usage_error(call, "--timeout takes a time such as 5s or 2m, not '%s'",
+                                    timeout);
+    }
+    if (pawl_cli_has(call, PAWL_ASK_JSON) && pawl_cli_has(call, PAWL_ASK_QUIET)) {
+        return pawl_cli_usage_error(call, "--json and --quiet exclude each other");
+    }
+    if (word == NULL) {
+        make_idempotency_key(ask->idempotency);
+    } else if (word[0] == '\0' || !pawl_slice_copy_str(pawl_slice_str(word), ask->idempotency,
+                                                       sizeof(ask->idempotency))) {
+        return pawl_cli_usage_error(call, "--idempotency-key takes a word of 1 to %d bytes",
+                                    PAWL_ASK_KEY_WORD_BYTES - 1);
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+int pawl_ask_open(const struct pawl_cli_call *call, struct pawl_ask *ask)
+{
+    struct pawl_errmsg msg = {""};
+    int64_t timeout_ms = 0;
+    *ask = (struct pawl_ask){.call = call};
+    pawl_arena_init(&ask->arena, ARENA_BYTES);
+    pawl_buf_init(&ask->path, PATH_BYTES_MAX);
+    pawl_buf_init(&ask->body, BODY_BYTES_MAX);
+    pawl_remote_answer_init(&ask->answer);
+    int status = take_options(ask, &timeout_ms);
+    if (status == PAWL_CLI_GO_ON) {
+        status = choose_target(ask);
+    }
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
+    }
+    struct pawl_remote_options options = {
+        .target = &ask->target,
+        .ca_file = pawl_cli_value(call, PAWL_ASK_CA_FILE),
+        .timeout_ms = (uint32_t)timeout_ms,
+    };
+    pawl_err err = pawl_keys_open(pawl_cli_value(call, PAWL_ASK_KEY_FILE), &ask->keys, &msg);
+    if (pawl_ok(err)) {
+        err = pawl_remote_open(&options, &ask->remote, &msg);
+    }
+    return pawl_ok(err) ? PAWL_EXIT_OK : pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
+}
+
+void pawl_ask_close(struct pawl_ask *ask)
+{
+    pawl_remote_close(ask->remote);
+    pawl_remote_answer_free(&ask->answer);
+    pawl_buf_free(&ask->path);
+    pawl_buf_free(&ask->body);
+    pawl_arena_free(&ask->arena);
+    pawl_keys_close(&ask->keys);
+}
+
+static const struct pawl_key *
+pick(const struct pawl_ask *ask, enum pawl_plane plane, bool *ret_admin)
+{
+    return pawl_keys_pick(&ask->keys, plane, ask->target.socket[0] != '\0', ret_admin);
+}
+
+bool pawl_ask_is_admin(const struct pawl_ask *ask, enum pawl_plane plane)
+{
+    bool admin = false;
+    (void)pick(ask, plane, &admin);
+    return admin;
+}
+
+/* --- A request ------------------------------------------------------------------------------- */
+
+void pawl_ask_path(struct pawl_ask *ask, const char *path)
+{
+    pawl_buf_reset(&ask->path);
+    pawl_buf_append_str(&ask->path, path);
+    pawl_buf_reset(&ask->body);
+    ask->has_body = false;
+    ask->is_keyed = false;
+    ask->is_repeatable = false;
+    ask->may_miss = false;
+}
+
+void pawl_ask_segment(struct pawl_ask *ask, const char *text)
+{
+    pawl_buf_append_byte(&ask->path, '/');
+    pawl_percent_append(&ask->path, text);
+}
+
+void pawl_ask_query(struct pawl_ask *ask, const char *name, const char *value)
+{
+    if (value == NULL || value[0] == '\0') {
+        return;
+    }
+    bool first = pawl_slice_find_byte(pawl_buf_slice(&ask->path), '?') == SIZE_MAX;
+    pawl_buf_append_byte(&ask->path, first ? '?' : '&');
+    pawl_buf_append_str(&ask->path, name);
+    pawl_buf_append_byte(&ask->path, '=');
+    pawl_percent_append(&ask->path, value);
+}
+
+struct pawl_json_writer *pawl_ask_body(struct pawl_ask *ask)
+{
+    if (!ask->has_body) {
+        pawl_json_writer_init(&ask->writer, &ask->body);
+        pawl_json_object_begin(&ask->writer);
+        ask->has_body = true;
+    }
+    return &ask->writer;
+}
+
+void pawl_ask_put_key(struct pawl_ask *ask)
+{
+    pawl_json_member_str(pawl_ask_body(ask), "idempotency_key", ask->idempotency);
+    ask->is_keyed = true;
+}
+
+void pawl_ask_put_text(struct pawl_ask *ask, const char *key, const char *text)
+{
+    if (text != NULL) {
+        pawl_json_member_str(pawl_ask_body(ask), key, text);
+    }
+}
+
+int pawl_ask_put_pairs(struct pawl_ask *ask, const char *key, int option)
+{
+    const struct pawl_cli_call *call = ask->call;
+    if (!pawl_cli_has(call, option)) {
+        return PAWL_CLI_GO_ON;
+    }
+    struct pawl_json_writer *json = pawl_ask_body(ask);
+    pawl_json_key(json, key);
+    pawl_json_object_begin(json);
+    int status = PAWL_CLI_GO_ON;
+    for (size_t i = 0; i < call->given_count && status == PAWL_CLI_GO_ON; i++) {
+        if (call->given[i].option->id != option) {
+            continue;
+        }
+        const char *text = call->given[i].value;
+        const char *equals = strchr(text, '=');
+        if (equals == NULL || equals == text) {
+            status = pawl_cli_usage_error(call, "--%s takes NAME=VALUE, not '%s'",
+                                          call->given[i].option->name, text);
+        } else {
+            pawl_json_key_slice(json, pawl_slice_of(text, (size_t)(equals - text)));
+            pawl_json_put_str(json, equals + 1);
+        }
+    }
+    pawl_json_object_end(json);
+    return status;
+}
+
+void pawl_ask_put_list(struct pawl_ask *ask, const char *key, int option)
+{
+    const struct pawl_cli_call *call = ask->call;
+    if (!pawl_cli_has(call, option)) {
+        return;
+    }
+    struct pawl_json_writer *json = pawl_ask_body(ask);
+    pawl_json_key(json, key);
+    pawl_json_array_begin(json);
+    for (size_t i = 0; i < call->given_count; i++) {
+        if (call->given[i].option->id == option && call->given[i].value[0] != '\0') {
+            pawl_json_put_str(json, call->given[i].value);
+        }
+    }
+    pawl_json_array_end(json);
+}
+
+/* --- What is told of an answer --------------------------------------------------------------- */
+
+int pawl_ask_tell_odd(const struct pawl_ask *ask)
+{
+    return pawl_cli_error(ask->call, PAWL_EXIT_UNREACHABLE,
+                          "what answers at %s is no server of this kind (HTTP %d)",
+                          pawl_target_name(&ask->target), ask->answer.status);
+}
+
+/* 401: who asked is not known. */
+static int tell_unknown_key(const struct pawl_ask *ask,
+                            enum pawl_plane plane,
+                            const struct pawl_key *key,
+                            const struct pawl_refusal *refusal)
+{
+    char prefix[PAWL_KEY_PREFIX_BYTES];
+    const char *name = pawl_target_name(&ask->target);
+    if (key != NULL) {
+        return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
+                              "%s does not take the %s key %s of %s: %s", name,
+                              key->is_admin ? "administrator's" : "tenant's",
+                              pawl_key_prefix(key, prefix), key->from, refusal->words);
+    }
+    bool admin = plane == PAWL_PLANE_ADMIN;
+    bool either = plane == PAWL_PLANE_ADMIN_OR_TENANT || plane == PAWL_PLANE_TENANT_OR_ADMIN;
+    return pawl_cli_error(
+        ask->call, PAWL_EXIT_REFUSED, "%s asks for %s key: --key-file FILE%s%s%s", name,
+        admin    ? "the administrator's"
+        : either ? "a"
+                 : "a tenant's",
+        admin ? "" : ", $PAWL_KEY or $CYCLES_API_KEY", either ? " (a tenant's)" : "",
+        admin || either ? ", $PAWL_ADMIN_KEY" : "");
+}
+
+/* The reason, on a line of its own the numbers, and what to name to whoever runs the server. */
+static int tell_refusal(const struct pawl_ask *ask,
+                        const struct pawl_key *key,
+                        const struct pawl_refusal *refusal)
+{
+    int http = ask->answer.status;
+    char prefix[PAWL_KEY_PREFIX_BYTES];
+    int status = http >= 502 && http <= 504 ? PAWL_EXIT_UNREACHABLE : PAWL_EXIT_REFUSED;
+    if (http == 403 && key != NULL) {
+        (void)pawl_cli_error(ask->call, status, "%s (%s; with the key %s of %s)", refusal->words,
+                             refusal->code, pawl_key_prefix(key, prefix), key->from);
+    } else {
+        (void)pawl_cli_error(ask->call, status, "%s (%s)", refusal->words, refusal->code);
+    }
+    if (refusal->numbers[0] != '\0') {
+        fprintf(stderr, "  %s\n", refusal->numbers);
+    }
+    if (http == 429 && ask->answer.retry_after_s > 0) {
+        fprintf(stderr, "  again in %u s\n", (unsigned)ask->answer.retry_after_s);
+    }
+    if (http >= 500) {
+        fprintf(stderr, "  request %s\n", refusal->request_id);
+    }
+    return status;
+}
+
+static int tell(const struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_key *key)
+{
+    struct pawl_refusal refusal;
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t now_ms = clock.real_us(clock.arg) / PAWL_US_PER_MS;
+    if (!pawl_refusal_read(pawl_buf_slice(&ask->answer.body), now_ms, &refusal)) {
+        return pawl_ask_tell_odd(ask);
+    }
+    return ask->answer.status == 401 ? tell_unknown_key(ask, plane, key, &refusal)
+                                     : tell_refusal(ask, key, &refusal);
+}
+
+static bool read_answer(struct pawl_ask *ask)
+{
+    struct pawl_json_limits limits = {.depth_max = DEPTH_MAX, .nodes_max = NODES_MAX};
+    pawl_arena_reset(&ask->arena);
+    return pawl_json_parse(&ask->arena, pawl_buf_slice(&ask->answer.body), PAWL_JSON_FORWARD,
+                           limits, &ask->json) &&
+           pawl_json_is(&ask->json, 0, PAWL_JSON_OBJECT);
+}
+
+int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *method)
+{
+    bool admin = false;
+    struct pawl_errmsg msg = {""};
+    const struct pawl_key *key = pick(ask, plane, &admin);
+    if (ask->has_body) {
+        pawl_json_object_end(&ask->writer);
+        ask->has_body = false;
+    }
+    if (ask->path.overflowed || ask->body.overflowed) {
+        return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED, "what is asked for is too long");
+    }
+    struct pawl_remote_request request = {
+        .method = method,
+        .path = pawl_buf_slice(&ask->path),
+        .body = pawl_buf_slice(&ask->body),
+        .key = key,
+        .idempotency = ask->is_keyed ? pawl_slice_str(ask->idempotency) : PAWL_SLICE_NONE,
+        .repeatable = ask->is_keyed || ask->is_repeatable || strcmp(method, "POST") != 0,
+    };
+    pawl_err err = pawl_remote_send(ask->remote, &request, &ask->answer, &msg);
+    if (pawl_failed(err)) {
+        bool ours = err.code == PAWL_ERR_INVALID || err.code == PAWL_ERR_LIMIT ||
+                    err.code == PAWL_ERR_MEMORY || err.code == PAWL_ERR_NOT_FOUND;
+        return pawl_cli_error(ask->call, ours ? PAWL_EXIT_REFUSED : PAWL_EXIT_UNREACHABLE, "%s",
+                              msg.text);
+    }
+    if (ask->answer.status == 404 && ask->may_miss) {
+        return PAWL_EXIT_REFUSED;
+    }
+    if (ask->answer.status < 200 || ask->answer.status > 299) {
+        return tell(ask, plane, key);
+    }
+    return read_answer(ask) ? PAWL_EXIT_OK : pawl_ask_tell_odd(ask);
+}
+
+/* --- A question to the user ------------------------------------------------------------------ */
+
+int pawl_ask_confirm(const struct pawl_ask *ask, const char *format, ...)
+{
+    char line[16] = "";
+    if (pawl_cli_has(ask->call, PAWL_ASK_YES)) {
+        return PAWL_CLI_GO_ON;
+    }
+    if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
+        return pawl_cli_usage_error(ask->call, "that cannot be undone: say --yes");
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs(" This cannot be undone. Go on? [y/N] ", stderr);
+    bool yes = fgets(line, sizeof(line), stdin) != NULL &&
+               (strcasecmp(line, "y\n") == 0 || strcasecmp(line, "yes\n") == 0);
+    return yes ? PAWL_CLI_GO_ON : pawl_cli_error(ask->call, PAWL_EXIT_REFUSED, "nothing was done");
+}
