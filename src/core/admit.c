@@ -8,6 +8,7 @@
  */
 #include "core/admit.h"
 
+#include "core/document.h"
 #include "core/scope.h"
 #include "core/table.h"
 
@@ -16,6 +17,74 @@ uint16_t pawl_admit_funds_code(uint16_t unit)
     PAWL_ASSERT(unit != PAWL_UNIT_NONE);
     bool cap = unit == PAWL_UNIT_TOOL_CALLS || unit == PAWL_UNIT_ITERATIONS;
     return cap ? PAWL_RESULT_CAP_EXCEEDED : PAWL_RESULT_BUDGET_EXCEEDED;
+}
+
+static uint16_t gate_code(uint32_t gate)
+{
+    switch ((enum pawl_gate)gate) {
+    case PAWL_GATE_TENANT_CLOSED:
+        return PAWL_RESULT_TENANT_CLOSED;
+    case PAWL_GATE_TENANT_SUSPENDED:
+        return PAWL_RESULT_TENANT_SUSPENDED;
+    case PAWL_GATE_FROZEN:
+        return PAWL_RESULT_BUDGET_FROZEN;
+    case PAWL_GATE_CLOSED:
+        return PAWL_RESULT_BUDGET_CLOSED;
+    case PAWL_GATE_OVER_LIMIT:
+        return PAWL_RESULT_OVER_LIMIT;
+    case PAWL_GATE_DEBT:
+        return PAWL_RESULT_DEBT_OUTSTANDING;
+    case PAWL_GATE_ENDED:
+        return PAWL_RESULT_SESSION_ENDED;
+    case PAWL_GATE_PAUSED:
+        return PAWL_RESULT_SESSION_PAUSED;
+    case PAWL_GATE_DEADLINE:
+        return PAWL_RESULT_DEADLINE_PASSED;
+    case PAWL_GATE_THROTTLE:
+        return PAWL_RESULT_RATE_LIMITED;
+    case PAWL_GATE_CAP:
+        return PAWL_RESULT_CAP_EXCEEDED;
+    case PAWL_GATE_FUNDS:
+        return PAWL_RESULT_BUDGET_EXCEEDED;
+    }
+    PAWL_UNREACHABLE();
+}
+
+/* --- Tenants. --------------------------------------------------------------------------------- */
+
+static uint32_t tenant_failures(const struct pawl_core *core, uint32_t tenant)
+{
+    if (tenant == 0) {
+        return 0;
+    }
+    const struct pawl_scope_slot *slot = pawl_scope_at(core, tenant);
+    PAWL_ASSERT(slot->level == PAWL_LEVEL_TENANT);
+    PAWL_ASSERT(slot->tenant_state <= PAWL_TENANT_CLOSED);
+    if (slot->tenant_state == PAWL_TENANT_CLOSED) {
+        return PAWL_GATE_TENANT_CLOSED;
+    }
+    return slot->tenant_state == PAWL_TENANT_SUSPENDED ? PAWL_GATE_TENANT_SUSPENDED : 0;
+}
+
+uint16_t pawl_admit_tenant(const struct pawl_core *core, uint32_t tenant, uint32_t gates)
+{
+    uint32_t failed = tenant_failures(core, tenant) & gates;
+    PAWL_ASSERT((gates & ~(uint32_t)PAWL_GATES_ALL) == 0);
+    PAWL_ASSERT((failed & ~(uint32_t)PAWL_GATES_TENANT) == 0);
+    return failed != 0 ? gate_code(failed) : PAWL_RESULT_OK;
+}
+
+/* The tenant's refusal where it is the stronger one. */
+static uint16_t tenant_first(const struct pawl_core *core,
+                             const struct pawl_admission *admission,
+                             uint32_t gates,
+                             uint16_t code)
+{
+    uint16_t of_tenant = pawl_admit_tenant(core, admission->tenant, gates);
+    PAWL_ASSERT(code != PAWL_RESULT_OK);
+    bool stronger = of_tenant != PAWL_RESULT_OK &&
+                    pawl_result_precedence(of_tenant) < pawl_result_precedence(code);
+    return stronger ? of_tenant : code;
 }
 
 /* --- What binds. ------------------------------------------------------------------------------ */
@@ -48,6 +117,7 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
                            struct pawl_slice phase,
                            const struct pawl_amount *lines,
                            uint32_t line_count,
+                           uint32_t gates,
                            struct pawl_admission *ret_admission)
 {
     struct pawl_scope_list list;
@@ -55,6 +125,9 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
     PAWL_ASSERT(line_count >= 1);
     PAWL_ASSERT(list.count <= PAWL_SUBJECT_SCOPES_MAX);
     ret_admission->session = list.session;
+    ret_admission->tenant = list.count > 0 ? list.scopes[0] : 0;
+    ret_admission->throttle = 0;
+    ret_admission->throttle_per_minute = 0;
     ret_admission->row_count = 0;
     if (list.session_unknown) {
         return PAWL_RESULT_NOT_FOUND;
@@ -71,7 +144,7 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
                 other_unit = true;
             } else if (phase_binds) {
                 if (ret_admission->row_count == PAWL_HOLDS_MAX) {
-                    return PAWL_RESULT_LIMIT_REACHED;
+                    return tenant_first(core, ret_admission, gates, PAWL_RESULT_LIMIT_REACHED);
                 }
                 struct pawl_admission_row *row = &ret_admission->rows[ret_admission->row_count];
                 row->stand = pawl_stand_now(core, at, now_us);
@@ -82,7 +155,8 @@ uint16_t pawl_admit_gather(const struct pawl_core *core,
         }
     }
     if (ret_admission->row_count == 0) {
-        return other_unit ? PAWL_RESULT_UNIT_MISMATCH : PAWL_RESULT_NOT_FOUND;
+        return tenant_first(core, ret_admission, gates,
+                            other_unit ? PAWL_RESULT_UNIT_MISMATCH : PAWL_RESULT_NOT_FOUND);
     }
     return PAWL_RESULT_OK;
 }
@@ -94,7 +168,11 @@ void pawl_admit_gather_held(const struct pawl_core *core,
                             struct pawl_admission *ret_admission)
 {
     PAWL_ASSERT(held->hold_count <= PAWL_HOLDS_MAX);
-    ret_admission->session = pawl_reservation_at(core, held->slot)->session;
+    const struct pawl_reservation_slot *slot = pawl_reservation_at(core, held->slot);
+    ret_admission->session = slot->session;
+    ret_admission->tenant = pawl_held_tenant(core, slot);
+    ret_admission->throttle = 0;
+    ret_admission->throttle_per_minute = 0;
     ret_admission->row_count = 0;
     for (uint32_t i = 0; i < held->hold_count; i++) {
         uint32_t line = held->hold_line[i];
@@ -146,31 +224,6 @@ static uint32_t session_failures(const struct pawl_session_slot *session, int64_
         failed |= PAWL_GATE_DEADLINE;
     }
     return failed;
-}
-
-static uint16_t gate_code(uint32_t gate)
-{
-    switch ((enum pawl_gate)gate) {
-    case PAWL_GATE_FROZEN:
-        return PAWL_RESULT_BUDGET_FROZEN;
-    case PAWL_GATE_CLOSED:
-        return PAWL_RESULT_BUDGET_CLOSED;
-    case PAWL_GATE_OVER_LIMIT:
-        return PAWL_RESULT_OVER_LIMIT;
-    case PAWL_GATE_DEBT:
-        return PAWL_RESULT_DEBT_OUTSTANDING;
-    case PAWL_GATE_ENDED:
-        return PAWL_RESULT_SESSION_ENDED;
-    case PAWL_GATE_PAUSED:
-        return PAWL_RESULT_SESSION_PAUSED;
-    case PAWL_GATE_DEADLINE:
-        return PAWL_RESULT_DEADLINE_PASSED;
-    case PAWL_GATE_CAP:
-        return PAWL_RESULT_CAP_EXCEEDED;
-    case PAWL_GATE_FUNDS:
-        return PAWL_RESULT_BUDGET_EXCEEDED;
-    }
-    PAWL_UNREACHABLE();
 }
 
 /* --- Refusals. -------------------------------------------------------------------------------- */
@@ -241,6 +294,22 @@ static void session_denial(const struct pawl_core *core,
     }
 }
 
+/* In holds of this minute. */
+static void throttle_denial(const struct pawl_core *core,
+                            int64_t now_us,
+                            const struct pawl_admission *admission,
+                            struct pawl_denial *ret_denial)
+{
+    PAWL_ASSERT(admission->throttle != 0);
+    *ret_denial = (struct pawl_denial){
+        .limit = admission->throttle_per_minute,
+        .spent = pawl_document_taken(core, admission->throttle, now_us),
+        .asked = 1,
+        .resets_at_us = (now_us / PAWL_THROTTLE_US + 1) * PAWL_THROTTLE_US,
+    };
+    PAWL_ASSERT(ret_denial->spent >= ret_denial->limit);
+}
+
 uint16_t pawl_admit_check(const struct pawl_core *core,
                           int64_t now_us,
                           const struct pawl_admission *admission,
@@ -249,24 +318,34 @@ uint16_t pawl_admit_check(const struct pawl_core *core,
                           struct pawl_denial *ret_denial)
 {
     uint32_t of_session = 0;
+    uint32_t of_others = tenant_failures(core, admission->tenant);
     PAWL_ASSERT(admission->row_count <= PAWL_HOLDS_MAX);
     PAWL_ASSERT((gates & ~(uint32_t)PAWL_GATES_ALL) == 0);
     if (admission->session != 0) {
         of_session = session_failures(pawl_session_at(core, admission->session), now_us);
     }
-    uint32_t failed = of_session;
+    if (admission->throttle != 0 &&
+        pawl_document_taken(core, admission->throttle, now_us) >= admission->throttle_per_minute) {
+        of_others |= PAWL_GATE_THROTTLE;
+    }
+    uint32_t failed = of_session | of_others;
     for (uint32_t i = 0; i < admission->row_count; i++) {
         const struct pawl_admission_row *row = &admission->rows[i];
         PAWL_ASSERT(lines[row->line].unit == row->stand.unit);
         failed |= row_failures(core, &row->stand, lines[row->line].value);
     }
-    PAWL_ASSERT((failed & of_session) == of_session);
     failed &= gates;
     *ret_denial = (struct pawl_denial){.budget = 0};
     if (failed == 0) {
         return PAWL_RESULT_OK;
     }
     uint32_t gate = failed & (~failed + 1); /* the lowest bit */
+    if ((gate & of_others) != 0) {
+        if (gate == PAWL_GATE_THROTTLE) {
+            throttle_denial(core, now_us, admission, ret_denial);
+        }
+        return gate_code(gate);
+    }
     if ((gate & PAWL_GATES_SESSION) != 0) {
         PAWL_ASSERT((gate & of_session) != 0);
         session_denial(core, now_us, admission, gate, ret_denial);

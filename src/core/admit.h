@@ -17,22 +17,29 @@
 #include "core/state.h"
 
 enum pawl_gate {
-    PAWL_GATE_FROZEN = 1 << 0,
-    PAWL_GATE_CLOSED = 1 << 1,
-    PAWL_GATE_OVER_LIMIT = 1 << 2,
-    PAWL_GATE_DEBT = 1 << 3,
-    PAWL_GATE_ENDED = 1 << 4,
-    PAWL_GATE_PAUSED = 1 << 5,
-    PAWL_GATE_DEADLINE = 1 << 6,
-    PAWL_GATE_CAP = 1 << 7,
-    PAWL_GATE_FUNDS = 1 << 8
+    PAWL_GATE_TENANT_CLOSED = 1 << 0,
+    PAWL_GATE_TENANT_SUSPENDED = 1 << 1,
+    PAWL_GATE_FROZEN = 1 << 2,
+    PAWL_GATE_CLOSED = 1 << 3,
+    PAWL_GATE_OVER_LIMIT = 1 << 4,
+    PAWL_GATE_DEBT = 1 << 5,
+    PAWL_GATE_ENDED = 1 << 6,
+    PAWL_GATE_PAUSED = 1 << 7,
+    PAWL_GATE_DEADLINE = 1 << 8,
+    PAWL_GATE_THROTTLE = 1 << 9,
+    PAWL_GATE_CAP = 1 << 10,
+    PAWL_GATE_FUNDS = 1 << 11
 };
 enum {
-    PAWL_GATES_ALL = (1 << 9) - 1,
+    PAWL_GATES_ALL = (1 << 12) - 1,
+    PAWL_GATES_TENANT = PAWL_GATE_TENANT_CLOSED | PAWL_GATE_TENANT_SUSPENDED,
     PAWL_GATES_SESSION = PAWL_GATE_ENDED | PAWL_GATE_PAUSED | PAWL_GATE_DEADLINE,
     /* A direct debit: debt and limits hinder reservations only, as in the protocol; the overage
      * policy decides about funds. */
-    PAWL_GATES_EVENT = PAWL_GATE_FROZEN | PAWL_GATE_CLOSED | PAWL_GATES_SESSION
+    PAWL_GATES_EVENT =
+        PAWL_GATE_TENANT_CLOSED | PAWL_GATE_FROZEN | PAWL_GATE_CLOSED | PAWL_GATES_SESSION,
+    /* What has happened must be in the books, except of a tenant that has none any more. */
+    PAWL_GATES_BOOK_FULL = PAWL_GATE_TENANT_CLOSED
 };
 
 /* A budget that binds one line. */
@@ -42,20 +49,29 @@ struct pawl_admission_row {
 };
 
 struct pawl_admission {
-    uint32_t session; /* slot; 0: none */
+    uint32_t session;             /* slot; 0: none */
+    uint32_t tenant;              /* scope; 0: nobody has heard of it */
+    uint32_t throttle;            /* slot of a document; 0: none */
+    uint32_t throttle_per_minute; /* what it takes */
     uint32_t row_count;
     struct pawl_admission_row rows[PAWL_HOLDS_MAX];
 };
 
-/* Finds what binds. OK; NOT_FOUND: an unknown session, or nothing binds; UNIT_MISMATCH: nothing
- * binds, but budgets in other units would; LIMIT_REACHED: more budgets than one operation can
- * hold. */
+/* What the state of a tenant refuses: OK, TENANT_CLOSED or TENANT_SUSPENDED. 0 is a tenant that
+ * nobody has heard of, and passes. For whatever changes something of a tenant without being a
+ * reservation or a debit, which come to it through pawl_admit_check. */
+uint16_t pawl_admit_tenant(const struct pawl_core *core, uint32_t tenant, uint32_t gates);
+/* Finds what binds. OK; NOT_FOUND: an unknown session, or nothing binds; TENANT_CLOSED and
+ * TENANT_SUSPENDED, if they are among the gates and would come before UNIT_MISMATCH: nothing binds,
+ * but budgets in other units would; LIMIT_REACHED: more budgets than one operation can hold. The
+ * admission has no throttle yet. */
 uint16_t pawl_admit_gather(const struct pawl_core *core,
                            int64_t now_us,
                            const struct pawl_subject_path *path,
                            struct pawl_slice phase,
                            const struct pawl_amount *lines,
                            uint32_t line_count,
+                           uint32_t gates,
                            struct pawl_admission *ret_admission);
 /* What binds more of an open reservation: the holds of those lines for which `asked`, which has
  * an amount for each line of the reservation, names a unit. Each in its own window instance. */

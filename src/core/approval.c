@@ -70,6 +70,14 @@ static uint16_t check_raise(const struct pawl_core *core,
     return frozen != PAWL_RESULT_OK ? frozen : code;
 }
 
+/* What the tenant of the session says. */
+static uint16_t admit_session(const struct pawl_core *core, uint32_t session)
+{
+    uint32_t scope = pawl_session_at(core, session)->scope;
+    PAWL_ASSERT(scope != 0);
+    return pawl_admit_tenant(core, pawl_scope_root(core, scope), PAWL_GATE_TENANT_CLOSED);
+}
+
 /* Whether the refusal stands before those of the question's and the session's states. */
 static bool comes_first(uint16_t code)
 {
@@ -88,7 +96,10 @@ uint16_t pawl_approval_plan_open(const struct pawl_core *core,
     if (plan->session == 0) {
         return PAWL_RESULT_NOT_FOUND;
     }
-    uint16_t code = check_raise(core, plan->session, open->lines, open->line_count);
+    uint16_t code = admit_session(core, plan->session);
+    if (code == PAWL_RESULT_OK) {
+        code = check_raise(core, plan->session, open->lines, open->line_count);
+    }
     if (comes_first(code)) {
         return code;
     }
@@ -221,8 +232,10 @@ uint16_t pawl_approval_plan_answer(const struct pawl_core *core,
     }
     struct pawl_amount lines[PAWL_LINES_MAX];
     uint32_t line_count = given_lines(slot, answer, lines);
-    uint16_t code =
-        answer->approved ? check_raise(core, slot->session, lines, line_count) : PAWL_RESULT_OK;
+    uint16_t code = admit_session(core, slot->session);
+    if (code == PAWL_RESULT_OK && answer->approved) {
+        code = check_raise(core, slot->session, lines, line_count);
+    }
     if (comes_first(code)) {
         return code;
     }

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 
 #include "core/book.h"
+#include "core/document.h"
 #include "core/hold.h"
 #include "core/index.h"
 #include "core/ops.h"
@@ -139,6 +140,9 @@ static void audit_budgets(const struct pawl_core *core, struct sums *sums)
         PAWL_ASSERT(slot->over_limit <= 1);
         PAWL_ASSERT(slot->window_start_us <= slot->window_end_us);
         audit_instance(core, instance, slot->spent, slot->reserved, slot->refs, sums);
+        PAWL_ASSERT(slot->tenant == pawl_scope_root(core, slot->scope));
+        PAWL_ASSERT(slot->overage <= PAWL_OVERAGE_BOOK_FULL);
+        PAWL_ASSERT(slot->created_us <= slot->updated_us);
         struct pawl_window window = pawl_budget_window(slot);
         PAWL_ASSERT(pawl_budget_lookup(core, slot->scope, slot->phase, slot->unit, &window) == at);
         struct pawl_stand stand = pawl_stand_now(core, at, core->state.now_us);
@@ -165,6 +169,27 @@ static void audit_windows(const struct pawl_core *core, struct sums *sums)
 }
 
 /* --- Names, sessions, questions, keys. -------------------------------------------------------- */
+
+/* Every scope of a level below the tenant's is in one list, its parent's: the lists have as many
+ * entries as there are such scopes, and each entry its parent. */
+static void audit_children(const struct pawl_core *core)
+{
+    uint32_t below = 0;
+    uint32_t listed = 0;
+    for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_SCOPE].slot_count; at++) {
+        const struct pawl_scope_slot *slot = pawl_scope_at(core, at);
+        below += slot->parent != 0 && slot->level < PAWL_LEVEL_COUNT;
+        for (uint32_t child = slot->first_child; child != 0; listed++) {
+            const struct pawl_scope_slot *its_slot = pawl_scope_at(core, child);
+            PAWL_ASSERT(its_slot->parent == at);
+            PAWL_ASSERT(its_slot->level > slot->level && its_slot->level < PAWL_LEVEL_COUNT);
+            PAWL_ASSERT(listed < below + core->state.tables[PAWL_TABLE_SCOPE].slot_count);
+            child = its_slot->next_sibling;
+        }
+        PAWL_ASSERT(slot->level == PAWL_LEVEL_TENANT || slot->tenant_state == PAWL_TENANT_NONE);
+    }
+    PAWL_ASSERT(below == listed);
+}
 
 static void audit_scopes(const struct pawl_core *core)
 {
@@ -227,6 +252,41 @@ static void audit_approvals(const struct pawl_core *core)
     PAWL_ASSERT(settled + pending == core->state.tables[PAWL_TABLE_APPROVAL].live_count);
 }
 
+/* D1 to D3 (document.c). */
+static void audit_documents(const struct pawl_core *core)
+{
+    uint32_t parts = 0;
+    uint32_t states = 0;
+    for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_DOCUMENT].slot_count; at++) {
+        const struct pawl_document_slot *slot = pawl_document_at(core, at);
+        struct pawl_slice tenant = pawl_string_text(core, slot->tenant);
+        PAWL_ASSERT(slot->version > 0 && slot->version <= core->state.op);
+        PAWL_ASSERT(pawl_document_find(core, slot->kind, pawl_string_text(core, slot->name)) == at);
+        size_t left = slot->body_bytes;
+        for (uint32_t part = slot->body; part != 0; parts++) {
+            const struct pawl_body_slot *body = pawl_body_at(core, part);
+            size_t here = left < PAWL_BODY_BYTES ? left : PAWL_BODY_BYTES;
+            PAWL_ASSERT(body->live == 1);
+            PAWL_ASSERT(here > 0);
+            for (size_t i = here; i < PAWL_BODY_BYTES; i++) {
+                PAWL_ASSERT(body->text[i] == 0);
+            }
+            left -= here;
+            part = body->next;
+        }
+        PAWL_ASSERT(left == 0);
+        if (slot->kind == PAWL_DOCUMENT_TENANT) {
+            PAWL_ASSERT(pawl_core_tenant_state(core, tenant) == slot->state);
+            states++;
+        }
+    }
+    for (uint32_t at = 1; at < core->state.tables[PAWL_TABLE_SCOPE].slot_count; at++) {
+        states -= pawl_scope_at(core, at)->tenant_state != PAWL_TENANT_NONE;
+    }
+    PAWL_ASSERT(states == 0);
+    PAWL_ASSERT(parts == core->state.tables[PAWL_TABLE_BODY].live_count);
+}
+
 static void audit_keys(const struct pawl_core *core)
 {
     uint32_t live = 0;
@@ -265,6 +325,7 @@ static void audit_counts(const struct pawl_core *core)
     PAWL_ASSERT(indexes[PAWL_INDEX_RESERVATION].entry_count ==
                 tables[PAWL_TABLE_RESERVATION].live_count);
     PAWL_ASSERT(indexes[PAWL_INDEX_IDEM].entry_count == tables[PAWL_TABLE_IDEM].live_count);
+    PAWL_ASSERT(indexes[PAWL_INDEX_DOCUMENT].entry_count == tables[PAWL_TABLE_DOCUMENT].live_count);
 }
 
 void pawl_core_audit(const struct pawl_core *core)
@@ -285,6 +346,8 @@ void pawl_core_audit(const struct pawl_core *core)
     PAWL_ASSERT(claimed.refs == counted.refs);
     PAWL_ASSERT(claimed.open_holds == counted.open_holds);
     audit_scopes(core);
+    audit_children(core);
+    audit_documents(core);
     audit_approvals(core);
     audit_keys(core);
 }

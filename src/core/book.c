@@ -164,7 +164,9 @@ void pawl_book_roll(struct pawl_core *core, uint32_t budget)
     slot->window_end_us = bounds.end_us;
 }
 
-static void book_past(struct pawl_core *core, const struct pawl_booking *booking)
+static void book_past(struct pawl_core *core,
+                      const struct pawl_booking *booking,
+                      struct pawl_standing *ret_standing)
 {
     struct pawl_hold instance = {.budget = booking->budget, .ordinal = booking->ordinal};
     uint32_t window = pawl_window_find(core, instance);
@@ -175,6 +177,10 @@ static void book_past(struct pawl_core *core, const struct pawl_booking *booking
     slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
     PAWL_ASSERT(slot->reserved >= 0);
     PAWL_ASSERT(slot->spent >= 0);
+    if (ret_standing != NULL) {
+        ret_standing->reserved = slot->reserved;
+        ret_standing->spent = slot->spent;
+    }
     if (slot->refs == 0) {
         PAWL_ASSERT(slot->reserved == 0);
         pawl_index_remove(core, PAWL_INDEX_WINDOW, pawl_window_hash(core, instance), window);
@@ -182,19 +188,10 @@ static void book_past(struct pawl_core *core, const struct pawl_booking *booking
     }
 }
 
-void pawl_book(struct pawl_core *core, const struct pawl_booking *booking)
+static void book_present(struct pawl_core *core,
+                         const struct pawl_booking *booking,
+                         struct pawl_budget_slot *slot)
 {
-    struct pawl_budget_slot *slot = pawl_budget_edit(core, booking->budget);
-    if (booking->ordinal == slot->ordinal + 1) {
-        pawl_book_roll(core, booking->budget);
-    }
-    PAWL_ASSERT(booking->ordinal <= slot->ordinal);
-    slot->debt += booking->debt;
-    PAWL_ASSERT(slot->debt >= 0);
-    if (booking->ordinal != slot->ordinal) {
-        book_past(core, booking);
-        return;
-    }
     slot->reserved += booking->reserved;
     slot->spent += booking->spent;
     slot->refs = (uint32_t)((int64_t)slot->refs + booking->holds);
@@ -206,6 +203,33 @@ void pawl_book(struct pawl_core *core, const struct pawl_booking *booking)
         slot->over_limit = 1;
     } else if (slot->over_limit != 0 && booking->reserved + booking->spent + booking->debt < 0) {
         pawl_book_settle_limit(core, booking->budget);
+    }
+}
+
+void pawl_book(struct pawl_core *core,
+               const struct pawl_booking *booking,
+               struct pawl_standing *ret_standing)
+{
+    struct pawl_budget_slot *slot = pawl_budget_edit(core, booking->budget);
+    if (booking->ordinal == slot->ordinal + 1) {
+        pawl_book_roll(core, booking->budget);
+    }
+    PAWL_ASSERT(booking->ordinal <= slot->ordinal);
+    slot->debt += booking->debt;
+    PAWL_ASSERT(slot->debt >= 0);
+    bool past = booking->ordinal != slot->ordinal;
+    if (past) {
+        book_past(core, booking, ret_standing);
+    } else {
+        book_present(core, booking, slot);
+    }
+    if (ret_standing != NULL) {
+        ret_standing->allocated = slot->allocated;
+        ret_standing->reserved = past ? ret_standing->reserved : slot->reserved;
+        ret_standing->spent = past ? ret_standing->spent : slot->spent;
+        ret_standing->debt = slot->debt;
+        ret_standing->overdraft_limit = slot->overdraft_limit;
+        ret_standing->over_limit = slot->over_limit != 0;
     }
 }
 

@@ -110,15 +110,14 @@ struct pawl_booking {
     int64_t debt;
 };
 
-/* Carries it out. */
-void pawl_book(struct pawl_core *core, const struct pawl_booking *booking);
-/* The same, and adds its delta to the result. */
-static inline void pawl_book_shown(struct pawl_core *core,
-                                   const struct pawl_booking *booking,
-                                   struct pawl_result *result)
+/* Carries it out. Where ret_standing is not NULL, it says how the budget stands then. */
+void pawl_book(struct pawl_core *core,
+               const struct pawl_booking *booking,
+               struct pawl_standing *ret_standing);
+/* Adds the booking's delta to the result. */
+static inline void pawl_book_show(const struct pawl_booking *booking, struct pawl_result *result)
 {
     PAWL_ASSERT(result->delta_count < PAWL_HOLDS_MAX);
-    pawl_book(core, booking);
     struct pawl_delta *delta = &result->deltas[result->delta_count];
     delta->budget = pawl_id_make(0, booking->budget);
     delta->ordinal = booking->ordinal;
@@ -126,8 +125,26 @@ static inline void pawl_book_shown(struct pawl_core *core,
     delta->reserved = booking->reserved;
     delta->spent = booking->spent;
     delta->debt = booking->debt;
+    delta->allocated = 0;
     result->over_limit = result->over_limit || booking->over;
     result->delta_count++;
+}
+/* Carries it out and shows it; and how the budget stands then. */
+static inline void pawl_book_shown(struct pawl_core *core,
+                                   const struct pawl_booking *booking,
+                                   struct pawl_result *result)
+{
+    pawl_book(core, booking, NULL);
+    pawl_book_show(booking, result);
+}
+static inline void pawl_book_settled(struct pawl_core *core,
+                                     const struct pawl_booking *booking,
+                                     struct pawl_result *result)
+{
+    PAWL_ASSERT(result->standing_count == result->delta_count);
+    pawl_book(core, booking, &result->standings[result->delta_count]);
+    pawl_book_show(booking, result);
+    result->standing_count++;
 }
 /* After a change of allocated, debt or limits: lifts `over_limit` where it no longer holds. */
 void pawl_book_settle_limit(struct pawl_core *core, uint32_t budget);

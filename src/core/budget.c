@@ -5,12 +5,14 @@
  * closed one stays to be read and to let its holds settle.
  *
  * Funding is the protocol's table:
- *     CREDIT n       allocated += n
- *     DEBIT n        allocated -= n, refused below what is spent, held and owed
- *     RESET n        allocated := n
- *     RESET_SPENT n  spent of the present instance := n
- *     REPAY_DEBT n   debt -= min(n, debt)
+ *     CREDIT n         allocated += n
+ *     DEBIT n          allocated -= n, refused below what is spent, held and owed
+ *     RESET n          allocated := n
+ *     RESET_SPENT n m  allocated := n, spent of the present instance := m
+ *     REPAY_DEBT n     debt -= min(n, debt), allocated += the rest of n
  * None of them touches what is reserved. A frozen or closed budget takes none.
+ *
+ * Each shows what it changed as one delta, and how the budget stands then.
  */
 #include "core/book.h"
 #include "core/ops.h"
@@ -54,6 +56,11 @@ uint16_t pawl_budget_plan_create(const struct pawl_core *core,
                                  struct pawl_plan *plan)
 {
     uint16_t code = pawl_window_check(core, &create->window);
+    if (code == PAWL_RESULT_OK) {
+        code = pawl_admit_tenant(core,
+                                 pawl_scope_tenant(core, create->scope.levels[PAWL_LEVEL_TENANT]),
+                                 PAWL_GATE_TENANT_CLOSED);
+    }
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -89,7 +96,11 @@ uint32_t pawl_budget_add(struct pawl_core *core,
     slot->allocated = create->allocated;
     slot->overdraft_limit = create->overdraft_limit;
     slot->scope = scope;
+    slot->tenant = pawl_scope_root(core, scope);
     slot->phase = phase;
+    slot->overage = create->overage;
+    slot->created_us = core->state.now_us;
+    slot->updated_us = core->state.now_us;
     slot->unit = create->unit;
     slot->mode = create->mode;
     slot->state = PAWL_BUDGET_ACTIVE;
@@ -112,6 +123,31 @@ uint32_t pawl_budget_add(struct pawl_core *core,
     return budget;
 }
 
+/* Shows the one budget that a command was about: what changed, and how it stands now. */
+static void show(struct pawl_core *core,
+                 uint32_t budget,
+                 const struct pawl_delta *change,
+                 struct pawl_result *result)
+{
+    struct pawl_stand stand = pawl_stand_now(core, budget, core->state.now_us);
+    PAWL_ASSERT(result->delta_count == 0);
+    PAWL_ASSERT(result->standing_count == 0);
+    result->deltas[0] = *change;
+    result->deltas[0].budget = pawl_id_make(0, budget);
+    result->deltas[0].ordinal = stand.ordinal;
+    result->deltas[0].unit = stand.unit;
+    result->standings[0] = (struct pawl_standing){
+        .allocated = stand.allocated,
+        .reserved = stand.reserved,
+        .spent = stand.spent,
+        .debt = stand.debt,
+        .overdraft_limit = pawl_budget_at(core, budget)->overdraft_limit,
+        .over_limit = stand.over_limit,
+    };
+    result->delta_count = 1;
+    result->standing_count = 1;
+}
+
 void pawl_budget_apply_create(struct pawl_core *core,
                               const struct pawl_command_budget_create *create,
                               struct pawl_result *result)
@@ -120,6 +156,8 @@ void pawl_budget_apply_create(struct pawl_core *core,
     PAWL_ASSERT(pawl_scope_find(core, &create->scope) == scope);
     uint32_t budget = pawl_budget_add(core, scope, create);
     PAWL_ASSERT(pawl_budget_of_id(core, budget) == budget);
+    struct pawl_delta change = {.allocated = create->allocated};
+    show(core, budget, &change, result);
     result->id = pawl_id_make(0, budget);
 }
 
@@ -161,6 +199,11 @@ uint16_t pawl_budget_plan_fund(const struct pawl_core *core,
     struct pawl_stand stand = pawl_stand_now(core, plan->slot, core->state.now_us);
     PAWL_ASSERT(stand.current);
     PAWL_ASSERT(pawl_amount_valid(fund->amount));
+    uint16_t code =
+        pawl_admit_tenant(core, pawl_budget_at(core, plan->slot)->tenant, PAWL_GATE_TENANT_CLOSED);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     if (stand.state != PAWL_BUDGET_ACTIVE) {
         return fund_refuse(core, &stand, fund, not_active_code(stand.state), plan);
     }
@@ -174,12 +217,14 @@ uint16_t pawl_budget_plan_fund(const struct pawl_core *core,
         }
         return PAWL_RESULT_OK;
     case PAWL_FUND_RESET:
-    case PAWL_FUND_REPAY_DEBT:
         return PAWL_RESULT_OK;
-    case PAWL_FUND_RESET_SPENT:
-        return pawl_stand_can_grow(&stand, fund->amount - stand.spent)
+    case PAWL_FUND_REPAY_DEBT:
+        return fund->amount - stand.debt <= PAWL_AMOUNT_MAX - stand.allocated
                    ? PAWL_RESULT_OK
                    : PAWL_RESULT_AMOUNT_OVERFLOW;
+    case PAWL_FUND_RESET_SPENT:
+        return pawl_stand_can_grow(&stand, fund->spent - stand.spent) ? PAWL_RESULT_OK
+                                                                      : PAWL_RESULT_AMOUNT_OVERFLOW;
     }
     PAWL_UNREACHABLE();
 }
@@ -190,55 +235,47 @@ void pawl_budget_credit(struct pawl_core *core, uint32_t budget, int64_t amount)
     PAWL_ASSERT(amount >= 0);
     PAWL_ASSERT(amount <= PAWL_AMOUNT_MAX - slot->allocated);
     slot->allocated += amount;
+    slot->updated_us = core->state.now_us;
     PAWL_ASSERT(slot->state == PAWL_BUDGET_ACTIVE);
     pawl_book_settle_limit(core, budget);
 }
 
-/* What changes spent or debt is a booking and is listed as a delta; allocated is not. Spent is
- * set in the instance that holds now; debt belongs to the budget and opens no window. */
-static void book_spent(struct pawl_core *core,
-                       const struct pawl_stand *stand,
-                       int64_t change,
-                       struct pawl_result *result)
+/* Spent is set in the instance that holds now, which the booking opens if it must. */
+static void reset_spent(struct pawl_core *core,
+                        const struct pawl_stand *stand,
+                        const struct pawl_command_budget_fund *fund)
 {
-    PAWL_ASSERT(stand->spent + change >= 0);
     struct pawl_booking booking = {
         .budget = stand->budget,
         .ordinal = stand->ordinal,
         .unit = stand->unit,
-        .spent = change,
+        .spent = fund->spent - stand->spent,
     };
-    pawl_book_shown(core, &booking, result);
+    PAWL_ASSERT(fund->spent >= 0);
+    pawl_book(core, &booking, NULL);
+    pawl_budget_edit(core, stand->budget)->allocated = fund->amount;
     pawl_book_settle_limit(core, stand->budget);
-    PAWL_ASSERT(pawl_budget_at(core, stand->budget)->spent == stand->spent + change);
+    PAWL_ASSERT(pawl_budget_at(core, stand->budget)->spent == fund->spent);
 }
 
-static void book_repaid(struct pawl_core *core,
+/* Debt belongs to the budget and opens no window. */
+static void repay_debt(struct pawl_core *core, const struct pawl_stand *stand, int64_t amount)
+{
+    int64_t paid = amount < stand->debt ? amount : stand->debt;
+    struct pawl_budget_slot *slot = pawl_budget_edit(core, stand->budget);
+    PAWL_ASSERT(paid >= 0);
+    PAWL_ASSERT(amount - paid <= PAWL_AMOUNT_MAX - slot->allocated);
+    slot->debt -= paid;
+    slot->allocated += amount - paid;
+    PAWL_ASSERT(slot->debt >= 0);
+    pawl_book_settle_limit(core, stand->budget);
+}
+
+static void fund_budget(struct pawl_core *core,
                         const struct pawl_stand *stand,
-                        int64_t amount,
-                        struct pawl_result *result)
+                        const struct pawl_command_budget_fund *fund)
 {
-    PAWL_ASSERT(amount >= 0);
-    PAWL_ASSERT(stand->debt >= 0);
-    struct pawl_booking booking = {
-        .budget = stand->budget,
-        .ordinal = pawl_budget_at(core, stand->budget)->ordinal,
-        .unit = stand->unit,
-        .debt = amount < stand->debt ? -amount : -stand->debt,
-    };
-    pawl_book_shown(core, &booking, result);
-    pawl_book_settle_limit(core, stand->budget);
-}
-
-void pawl_budget_apply_fund(struct pawl_core *core,
-                            const struct pawl_command_budget_fund *fund,
-                            const struct pawl_plan *plan,
-                            struct pawl_result *result)
-{
-    uint32_t budget = plan->slot;
-    struct pawl_stand stand = pawl_stand_now(core, budget, core->state.now_us);
-    PAWL_ASSERT(stand.state == PAWL_BUDGET_ACTIVE);
-    result->id = fund->budget;
+    uint32_t budget = stand->budget;
     switch ((enum pawl_fund_kind)fund->kind) {
     case PAWL_FUND_CREDIT:
         pawl_budget_credit(core, budget, fund->amount);
@@ -252,13 +289,34 @@ void pawl_budget_apply_fund(struct pawl_core *core,
         pawl_book_settle_limit(core, budget);
         return;
     case PAWL_FUND_RESET_SPENT:
-        book_spent(core, &stand, fund->amount - stand.spent, result);
+        reset_spent(core, stand, fund);
         return;
     case PAWL_FUND_REPAY_DEBT:
-        book_repaid(core, &stand, fund->amount, result);
+        repay_debt(core, stand, fund->amount);
         return;
     }
     PAWL_UNREACHABLE();
+}
+
+void pawl_budget_apply_fund(struct pawl_core *core,
+                            const struct pawl_command_budget_fund *fund,
+                            const struct pawl_plan *plan,
+                            struct pawl_result *result)
+{
+    uint32_t budget = plan->slot;
+    struct pawl_stand stand = pawl_stand_now(core, budget, core->state.now_us);
+    PAWL_ASSERT(stand.state == PAWL_BUDGET_ACTIVE);
+    fund_budget(core, &stand, fund);
+    struct pawl_budget_slot *slot = pawl_budget_edit(core, budget);
+    slot->updated_us = core->state.now_us;
+    struct pawl_delta change = {.allocated = slot->allocated - stand.allocated,
+                                .debt = slot->debt - stand.debt};
+    if (fund->kind == PAWL_FUND_RESET_SPENT) {
+        PAWL_ASSERT(slot->ordinal == stand.ordinal);
+        change.spent = slot->spent - stand.spent;
+    }
+    show(core, budget, &change, result);
+    result->id = fund->budget;
 }
 
 /* --- Setting. --------------------------------------------------------------------------------- */
@@ -274,6 +332,10 @@ uint16_t pawl_budget_plan_set(const struct pawl_core *core,
     const struct pawl_budget_slot *slot = pawl_budget_at(core, plan->slot);
     PAWL_ASSERT(slot->state != 0);
     PAWL_ASSERT(set->state <= PAWL_BUDGET_CLOSED);
+    uint16_t code = pawl_admit_tenant(core, slot->tenant, PAWL_GATE_TENANT_CLOSED);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     if (slot->state == PAWL_BUDGET_CLOSED) {
         return PAWL_RESULT_BUDGET_CLOSED;
     }
@@ -289,9 +351,9 @@ void pawl_budget_apply_set(struct pawl_core *core,
     PAWL_ASSERT(slot->state != PAWL_BUDGET_CLOSED);
     PAWL_ASSERT(set->state != slot->state);
     result->id = set->budget;
-    if (set->state != 0) {
-        slot->state = set->state;
-    }
+    slot->state = set->state != 0 ? set->state : slot->state;
+    slot->overage = set->overage != 0 ? set->overage : slot->overage;
+    slot->updated_us = core->state.now_us;
     if (set->set_overdraft_limit) {
         PAWL_ASSERT(pawl_amount_valid(set->overdraft_limit));
         slot->overdraft_limit = set->overdraft_limit;
@@ -301,4 +363,6 @@ void pawl_budget_apply_set(struct pawl_core *core,
         }
         pawl_book_settle_limit(core, plan->slot);
     }
+    struct pawl_delta change = {.allocated = 0};
+    show(core, plan->slot, &change, result);
 }

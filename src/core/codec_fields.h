@@ -29,7 +29,7 @@ enum field_kind {
     FIELD_LINES,       /* offset: the count, array: the amounts */
     FIELD_CAPS,        /* the same with session caps */
     FIELD_TRANSITIONS, /* offset: the count, array: the pointer to them */
-    FIELD_THROTTLE /* offset: the document, array: how many a minute; one byte where neither is given */
+    FIELD_THROTTLE     /* offset: the document, array: how many a minute */
 };
 
 /* Offsets are from the beginning of struct pawl_command. */

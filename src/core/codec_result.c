@@ -26,9 +26,20 @@ enum {
     PART_DELTAS = 128,
     PART_DENIAL = 256,
     PART_EXPIRED = 512,
-    RESULT_PARTS_ALL = 1023
+    PART_STANDINGS = 1024,
+    RESULT_PARTS_ALL = 2047
 };
-enum { PART_RESERVED = 1, PART_SPENT = 2, PART_DEBT = 4, DELTA_PARTS_ALL = 7 };
+/* Of a delta and of a standing. */
+enum {
+    PART_RESERVED = 1,
+    PART_SPENT = 2,
+    PART_DEBT = 4,
+    PART_ALLOCATED = 8,
+    DELTA_PARTS_ALL = 15,
+    PART_OVERDRAFT = 16,
+    PART_STANDS_OVER = 32,
+    STANDING_PARTS_ALL = 63
+};
 
 enum {
     LINE_BYTES = 2 * (2 + 8), /* charged and released */
@@ -39,13 +50,31 @@ enum {
 static unsigned delta_parts(const struct pawl_delta *delta)
 {
     return (delta->reserved != 0 ? PART_RESERVED : 0U) | (delta->spent != 0 ? PART_SPENT : 0U) |
-           (delta->debt != 0 ? PART_DEBT : 0U);
+           (delta->debt != 0 ? PART_DEBT : 0U) | (delta->allocated != 0 ? PART_ALLOCATED : 0U);
 }
 
 static size_t delta_bytes(const struct pawl_delta *delta)
 {
-    size_t values = (size_t)(delta->reserved != 0) + (delta->spent != 0) + (delta->debt != 0);
+    size_t values = (size_t)(delta->reserved != 0) + (delta->spent != 0) + (delta->debt != 0) +
+                    (delta->allocated != 0);
     return 8 + 4 + 2 + 1 + 8 * values;
+}
+
+static unsigned standing_parts(const struct pawl_standing *standing)
+{
+    return (standing->reserved != 0 ? PART_RESERVED : 0U) |
+           (standing->spent != 0 ? PART_SPENT : 0U) | (standing->debt != 0 ? PART_DEBT : 0U) |
+           (standing->allocated != 0 ? PART_ALLOCATED : 0U) |
+           (standing->overdraft_limit != 0 ? PART_OVERDRAFT : 0U) |
+           (standing->over_limit ? PART_STANDS_OVER : 0U);
+}
+
+static size_t standing_bytes(const struct pawl_standing *standing)
+{
+    size_t values = (size_t)(standing->reserved != 0) + (standing->spent != 0) +
+                    (standing->debt != 0) + (standing->allocated != 0) +
+                    (standing->overdraft_limit != 0);
+    return 1 + 8 * values;
 }
 
 /* A number that is there when it says something. */
@@ -65,6 +94,17 @@ static void put_delta(struct writer *writer, const struct pawl_delta *delta)
     put_number(writer, delta->reserved);
     put_number(writer, delta->spent);
     put_number(writer, delta->debt);
+    put_number(writer, delta->allocated);
+}
+
+static void put_standing(struct writer *writer, const struct pawl_standing *standing)
+{
+    put_u8(writer, (uint8_t)standing_parts(standing));
+    put_number(writer, standing->reserved);
+    put_number(writer, standing->spent);
+    put_number(writer, standing->debt);
+    put_number(writer, standing->allocated);
+    put_number(writer, standing->overdraft_limit);
 }
 
 static bool denial_given(const struct pawl_denial *denial)
@@ -98,7 +138,8 @@ static unsigned result_parts(const struct pawl_result *result)
            (result->line_count > 0 ? PART_LINES : 0U) |
            (result->delta_count > 0 ? PART_DELTAS : 0U) |
            (denial_given(&result->denial) ? PART_DENIAL : 0U) |
-           (result->expired_count > 0 ? PART_EXPIRED : 0U);
+           (result->expired_count > 0 ? PART_EXPIRED : 0U) |
+           (result->standing_count > 0 ? PART_STANDINGS : 0U);
 }
 
 static size_t result_bytes(const struct pawl_result *result, unsigned parts)
@@ -114,6 +155,9 @@ static size_t result_bytes(const struct pawl_result *result, unsigned parts)
         bytes += 1;
         for (uint32_t i = 0; i < result->delta_count; i++) {
             bytes += delta_bytes(&result->deltas[i]);
+        }
+        for (uint32_t i = 0; i < result->standing_count; i++) {
+            bytes += standing_bytes(&result->standings[i]);
         }
     }
     return bytes;
@@ -135,6 +179,9 @@ static void put_result_lists(struct writer *writer, const struct pawl_result *re
         for (uint32_t i = 0; i < result->delta_count; i++) {
             put_delta(writer, &result->deltas[i]);
         }
+        for (uint32_t i = 0; i < result->standing_count; i++) {
+            put_standing(writer, &result->standings[i]);
+        }
     }
 }
 
@@ -143,6 +190,7 @@ void pawl_codec_encode_result(struct pawl_buf *out, const struct pawl_result *re
     PAWL_ASSERT(result->code < PAWL_RESULT_COUNT);
     PAWL_ASSERT(result->line_count <= PAWL_LINES_MAX && result->delta_count <= PAWL_HOLDS_MAX);
     PAWL_ASSERT(result->expired_count <= PAWL_EXPIRE_MAX);
+    PAWL_ASSERT(result->standing_count == 0 || result->standing_count == result->delta_count);
     unsigned parts = result_parts(result);
     size_t bytes = result_bytes(result, parts);
     struct writer writer;
@@ -186,6 +234,19 @@ static void take_delta(struct reader *reader, struct pawl_delta *ret_delta)
     ret_delta->reserved = (int64_t)take_number(reader, parts & PART_RESERVED);
     ret_delta->spent = (int64_t)take_number(reader, parts & PART_SPENT);
     ret_delta->debt = (int64_t)take_number(reader, parts & PART_DEBT);
+    ret_delta->allocated = (int64_t)take_number(reader, parts & PART_ALLOCATED);
+}
+
+static void take_standing(struct reader *reader, struct pawl_standing *ret_standing)
+{
+    unsigned parts = take_u8(reader);
+    reader->bad = reader->bad || (parts & ~(unsigned)STANDING_PARTS_ALL) != 0;
+    ret_standing->reserved = (int64_t)take_number(reader, parts & PART_RESERVED);
+    ret_standing->spent = (int64_t)take_number(reader, parts & PART_SPENT);
+    ret_standing->debt = (int64_t)take_number(reader, parts & PART_DEBT);
+    ret_standing->allocated = (int64_t)take_number(reader, parts & PART_ALLOCATED);
+    ret_standing->overdraft_limit = (int64_t)take_number(reader, parts & PART_OVERDRAFT);
+    ret_standing->over_limit = (parts & PART_STANDS_OVER) != 0;
 }
 
 static void take_denial(struct reader *reader, struct pawl_denial *ret_denial)
@@ -230,6 +291,14 @@ static void take_result_lists(struct reader *reader,
     ret_result->delta_count = take_rows(reader, parts & PART_DELTAS, 1, PAWL_HOLDS_MAX);
     for (uint32_t i = 0; i < ret_result->delta_count; i++) {
         take_delta(reader, &ret_result->deltas[i]);
+    }
+    if ((parts & PART_STANDINGS) != 0) {
+        /* One for each delta. */
+        ret_result->standing_count = ret_result->delta_count;
+        reader->bad = reader->bad || ret_result->delta_count == 0;
+        for (uint32_t i = 0; i < ret_result->standing_count; i++) {
+            take_standing(reader, &ret_result->standings[i]);
+        }
     }
     if ((parts & PART_DENIAL) != 0) {
         take_denial(reader, &ret_result->denial);

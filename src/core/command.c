@@ -75,3 +75,11 @@ uint64_t pawl_command_reservation(const struct pawl_command *command)
     }
     return 0;
 }
+
+bool pawl_command_decides(const struct pawl_command *command)
+{
+    PAWL_ASSERT(command != NULL);
+    PAWL_ASSERT(command->type > 0 && command->type < PAWL_COMMAND_TYPE_END);
+    return command->type == PAWL_COMMAND_DECIDE ||
+           (command->type == PAWL_COMMAND_RESERVE && command->u.reserve.dry_run);
+}

@@ -441,5 +441,7 @@ struct pawl_command {
 const char *pawl_command_type_name(uint16_t type);
 /* The reservation that a command settles or changes; 0: it is about none. */
 uint64_t pawl_command_reservation(const struct pawl_command *command);
+/* Whether it only asks, and its answer is kept whichever way it goes: DECIDE, and a dry run. */
+bool pawl_command_decides(const struct pawl_command *command);
 
 #endif

@@ -89,6 +89,7 @@ void pawl_core_config_from_limits(struct pawl_core *core)
         .idempotency_max = limits->idempotency_max,
         .sessions_max = limits->sessions_max,
         .approvals_max = limits->approvals_max,
+        .documents_max = limits->documents_max,
         .idempotency_ttl_us = limits->idempotency_ttl_us,
         .idempotency_settle_ttl_us = limits->idempotency_settle_ttl_us,
         .correction_ttl_us = limits->correction_ttl_us,
@@ -111,6 +112,7 @@ static void config_apply(struct pawl_core *core, const struct pawl_config *confi
         .idempotency_max = config->idempotency_max,
         .sessions_max = config->sessions_max,
         .approvals_max = config->approvals_max,
+        .documents_max = config->documents_max,
         .idempotency_ttl_us = config->idempotency_ttl_us,
         .idempotency_settle_ttl_us = config->idempotency_settle_ttl_us,
         .correction_ttl_us = config->correction_ttl_us,
@@ -169,8 +171,10 @@ static uint16_t plan_command(const struct pawl_core *core,
         return pawl_approval_plan_answer(core, &command->u.approval_answer, plan);
     case PAWL_COMMAND_NOTE:
         return PAWL_RESULT_OK;
-    case PAWL_COMMAND_DOCUMENT_PUT: /* shape.c takes none yet */
+    case PAWL_COMMAND_DOCUMENT_PUT:
+        return pawl_document_plan_put(core, &command->u.document_put, plan);
     case PAWL_COMMAND_TENANT_DRAIN:
+        return pawl_tenant_plan_drain(core, &command->u.tenant_drain, plan);
     case PAWL_COMMAND_TYPE_END:
         break;
     }
@@ -237,7 +241,11 @@ static void apply_command(struct pawl_core *core,
     case PAWL_COMMAND_NOTE:
         return;
     case PAWL_COMMAND_DOCUMENT_PUT:
+        pawl_document_apply_put(core, &command->u.document_put, plan, result);
+        return;
     case PAWL_COMMAND_TENANT_DRAIN:
+        pawl_tenant_apply_drain(core, &command->u.tenant_drain, plan, result);
+        return;
     case PAWL_COMMAND_TYPE_END:
         break;
     }
@@ -283,6 +291,50 @@ ask_slots(const struct pawl_core *core, const struct pawl_command *command, stru
     }
 }
 
+/* Whether the answer is kept under the command's key. A refusal is not, because the same request may
+ * be granted later; but a decision is an answer to a question, and what it says of funds and states
+ * is its answer, whichever way it went. */
+static bool answer_is_kept(const struct pawl_command *command, uint16_t code)
+{
+    PAWL_ASSERT(code < PAWL_RESULT_COUNT);
+    if (pawl_result_remembered(code) || !pawl_command_decides(command)) {
+        return pawl_result_remembered(code);
+    }
+    switch ((enum pawl_result_code)code) {
+    case PAWL_RESULT_NOT_FOUND:
+    case PAWL_RESULT_TENANT_CLOSED:
+    case PAWL_RESULT_TENANT_SUSPENDED:
+    case PAWL_RESULT_BUDGET_FROZEN:
+    case PAWL_RESULT_BUDGET_CLOSED:
+    case PAWL_RESULT_OVER_LIMIT:
+    case PAWL_RESULT_DEBT_OUTSTANDING:
+    case PAWL_RESULT_SESSION_ENDED:
+    case PAWL_RESULT_SESSION_PAUSED:
+    case PAWL_RESULT_DEADLINE_PASSED:
+    case PAWL_RESULT_RATE_LIMITED:
+    case PAWL_RESULT_CAP_EXCEEDED:
+    case PAWL_RESULT_PRIORITY_FLOOR:
+    case PAWL_RESULT_BUDGET_EXCEEDED:
+        return true;
+    case PAWL_RESULT_OK:
+    case PAWL_RESULT_INVALID_REQUEST:
+    case PAWL_RESULT_IDEMPOTENCY_MISMATCH:
+    case PAWL_RESULT_GONE:
+    case PAWL_RESULT_RESERVATION_EXPIRED:
+    case PAWL_RESULT_RESERVATION_FINALIZED:
+    case PAWL_RESULT_UNIT_MISMATCH:
+    case PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED:
+    case PAWL_RESULT_ALREADY_EXISTS:
+    case PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED:
+    case PAWL_RESULT_LIMIT_REACHED:
+    case PAWL_RESULT_AMOUNT_OVERFLOW:
+    case PAWL_RESULT_STATE_CONFLICT:
+    case PAWL_RESULT_COUNT:
+        break;
+    }
+    return false;
+}
+
 /* Answers a command whose key is not known yet. */
 static void apply_fresh(struct pawl_core *core,
                         const struct pawl_command *command,
@@ -291,19 +343,22 @@ static void apply_fresh(struct pawl_core *core,
                         struct pawl_result *result)
 {
     uint16_t code = plan_command(core, command, plan);
-    if (code == PAWL_RESULT_OK && key != NULL && pawl_idem_full(core)) {
+    bool kept = key != NULL && answer_is_kept(command, code);
+    if (kept && pawl_idem_full(core)) {
         code = PAWL_RESULT_LIMIT_REACHED;
+        plan->denial = (struct pawl_denial){.budget = 0};
+        kept = false;
     }
     PAWL_ASSERT(code < PAWL_RESULT_COUNT);
     result->code = code;
-    if (code != PAWL_RESULT_OK) {
+    if (code == PAWL_RESULT_OK) {
+        PAWL_ASSERT(core->state.limits.configured == 1 || command->type == PAWL_COMMAND_CONFIG);
+        apply_command(core, command, plan, result);
+        PAWL_ASSERT(result->code == PAWL_RESULT_OK);
+    } else {
         result->denial = plan->denial;
-        return;
     }
-    PAWL_ASSERT(core->state.limits.configured == 1 || command->type == PAWL_COMMAND_CONFIG);
-    apply_command(core, command, plan, result);
-    PAWL_ASSERT(result->code == PAWL_RESULT_OK);
-    if (key != NULL && pawl_result_remembered(code)) {
+    if (kept) {
         pawl_idem_remember(core, command->type, key, result->id);
     }
 }
@@ -328,8 +383,8 @@ static void answer_repeat(const struct pawl_core *core,
     result->id = slot->id;
 }
 
-/* All but the deltas, of which only what is within delta_count is ever written: they are nearly
- * all of the structure. */
+/* All but the deltas and standings, of which only what is within their counts is ever written: they
+ * are nearly all of the structure. */
 static void result_clear(struct pawl_result *result)
 {
     result->code = PAWL_RESULT_OK;
@@ -343,6 +398,7 @@ static void result_clear(struct pawl_result *result)
     result->expires_us = 0;
     result->line_count = 0;
     result->delta_count = 0;
+    result->standing_count = 0;
     memset(result->charged, 0, sizeof(result->charged));
     memset(result->released, 0, sizeof(result->released));
     result->denial = (struct pawl_denial){.budget = 0};

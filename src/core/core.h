@@ -16,7 +16,8 @@
  *   L3  a reservation is settled exactly once (committed, released or expired); an unconfirmed
  *       settlement is corrected at most once
  *   L4  a command that is not answered OK changes nothing but the operation number, time, and
- *       what had rolled or expired anyway
+ *       what had rolled or expired anyway; a decision (DECIDE, a dry run) is remembered under its
+ *       key whichever way it went
  *   L5  no grant takes remaining below zero, whatever the overdraft limit; only what was used
  *       in the end can (overage.c)
  *   L6  a hold settles in the window instance in which it was taken
@@ -37,7 +38,7 @@
 #include "core/result.h"
 
 /* Raised whenever the same command could give another result or state than before. */
-#define PAWL_RULES_VERSION 1u
+#define PAWL_RULES_VERSION 2u
 
 enum { PAWL_CHUNK_BYTES = 65536 };
 
@@ -65,7 +66,7 @@ void *pawl_core_take_chunk(struct pawl_core *core);
 
 /* now_us >= the time of the operation before and <= PAWL_NOW_US_MAX (asserted: the engine
  * guarantees it). The first command must be CONFIG. Writes *ret_result, all but the deltas
- * beyond delta_count. */
+ * beyond delta_count and the standings beyond standing_count. */
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,
@@ -85,7 +86,7 @@ struct pawl_budget_view {
     uint32_t scope; /* for pawl_core_scope_path */
     uint16_t unit;
     uint8_t mode;
-    uint8_t state;
+    uint8_t state; /* CLOSED where its tenant is */
     struct pawl_window window;
     struct pawl_slice phase; /* borrowed until the next apply */
     uint32_t ordinal;        /* of the current instance */
@@ -100,7 +101,7 @@ struct pawl_budget_view {
     bool over_limit;
     uint8_t overage; /* as it was created or set; 0: none of its own */
     int64_t created_us;
-    int64_t updated_us;       /* of the last BUDGET_FUND or BUDGET_SET, or the creation */
+    int64_t updated_us;       /* of the last funding or BUDGET_SET, or the creation */
     struct pawl_slice tenant; /* borrowed until the next apply */
 };
 

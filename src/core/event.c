@@ -3,7 +3,7 @@
  * event.c: a direct debit, of what was used without a reservation. It is a settlement of nothing
  * held, so the overage policies decide about funds (overage.c); of the gates only the states of
  * budgets and session count. With BOOK_FULL it is a record of what has happened already, and no
- * gate keeps the books from the truth.
+ * gate but a closed tenant keeps the books from the truth.
  */
 #include "core/ops.h"
 
@@ -14,13 +14,14 @@ uint16_t pawl_event_plan(const struct pawl_core *core,
     int64_t now_us = core->state.now_us;
     PAWL_ASSERT(event->line_count >= 1);
     PAWL_ASSERT(event->line_count <= PAWL_LINES_MAX);
+    enum pawl_overage policy = (enum pawl_overage)event->overage;
+    uint32_t gates =
+        policy == PAWL_OVERAGE_BOOK_FULL ? PAWL_GATES_BOOK_FULL : (uint32_t)PAWL_GATES_EVENT;
     uint16_t code = pawl_admit_gather(core, now_us, &plan->path, event->phase, event->lines,
-                                      event->line_count, &plan->admission);
+                                      event->line_count, gates, &plan->admission);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
-    enum pawl_overage policy = (enum pawl_overage)event->overage;
-    uint32_t gates = policy == PAWL_OVERAGE_BOOK_FULL ? 0 : (uint32_t)PAWL_GATES_EVENT;
     code = pawl_admit_check(core, now_us, &plan->admission, event->lines, gates, &plan->denial);
     if (code != PAWL_RESULT_OK) {
         return code;
@@ -40,7 +41,7 @@ void pawl_event_apply(struct pawl_core *core,
                       const struct pawl_plan *plan,
                       struct pawl_result *result)
 {
-    pawl_plan_book(core, plan, result);
+    pawl_plan_settle(core, plan, result);
     PAWL_ASSERT(plan->held.line_count >= 1);
     result->id = core->state.op;
     result->line_count = plan->held.line_count;

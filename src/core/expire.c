@@ -37,7 +37,7 @@ static void book_holds(struct pawl_core *core, uint32_t at, bool settle)
             .spent = settle ? value : 0,
         };
         PAWL_ASSERT(pawl_amount_valid(value));
-        pawl_book(core, &booking);
+        pawl_book(core, &booking, NULL);
     }
 }
 
@@ -54,9 +54,27 @@ static void unconfirmed_end(struct pawl_core *core, uint32_t at)
             .unit = held.units[held.hold_line[i]],
             .holds = -1,
         };
-        pawl_book(core, &booking);
+        pawl_book(core, &booking, NULL);
     }
     pawl_held_free(core, at);
+}
+
+/* The session has one hold less. */
+static void hold_ends(struct pawl_core *core, const struct pawl_reservation_slot *slot)
+{
+    PAWL_ASSERT(slot->state == PAWL_RESERVATION_HELD);
+    if (slot->session != 0) {
+        struct pawl_session_slot *session = pawl_session_edit(core, slot->session);
+        PAWL_ASSERT(session->open_holds > 0);
+        session->open_holds--;
+    }
+}
+
+void pawl_expire_give_back(struct pawl_core *core, uint32_t slot)
+{
+    hold_ends(core, pawl_reservation_at(core, slot));
+    book_holds(core, slot, false);
+    pawl_held_free(core, slot);
 }
 
 static uint8_t reservation_end(struct pawl_core *core, const struct pawl_timer *timer)
@@ -67,18 +85,12 @@ static uint8_t reservation_end(struct pawl_core *core, const struct pawl_timer *
         unconfirmed_end(core, timer->slot);
         return PAWL_EXPIRED_UNCONFIRMED;
     }
-    PAWL_ASSERT(slot->state == PAWL_RESERVATION_HELD);
-    if (slot->session != 0) {
-        struct pawl_session_slot *session = pawl_session_edit(core, slot->session);
-        PAWL_ASSERT(session->open_holds > 0);
-        session->open_holds--;
-    }
-    bool settle = slot->on_expiry == PAWL_ON_EXPIRY_SETTLE_AT_HOLD;
-    book_holds(core, timer->slot, settle);
-    if (!settle) {
-        pawl_held_free(core, timer->slot);
+    if (slot->on_expiry == PAWL_ON_EXPIRY_RELEASE) {
+        pawl_expire_give_back(core, timer->slot);
         return PAWL_EXPIRED_RELEASED;
     }
+    hold_ends(core, slot);
+    book_holds(core, timer->slot, true);
     slot->state = PAWL_RESERVATION_UNCONFIRMED;
     int64_t until_ms =
         (core->state.now_us + core->state.limits.correction_ttl_us) / PAWL_TIMER_US_PER_MS;

@@ -61,6 +61,13 @@ int64_t pawl_held_due_ms(const struct pawl_reservation_slot *slot)
     return slot->expires_us / 1000 + slot->grace_ms + 1;
 }
 
+uint32_t pawl_held_tenant(const struct pawl_core *core, const struct pawl_reservation_slot *slot)
+{
+    PAWL_ASSERT(slot->state != 0);
+    PAWL_ASSERT(slot->hold_count >= 1); /* without one there is no reservation */
+    return pawl_budget_at(core, slot->holds[0].budget)->tenant;
+}
+
 void pawl_held_load(const struct pawl_core *core, uint32_t slot, struct pawl_held *ret_held)
 {
     const struct pawl_reservation_slot *from = pawl_reservation_at(core, slot);

@@ -31,5 +31,7 @@ void pawl_held_free(struct pawl_core *core, uint32_t slot);
 /* The first whole millisecond in which a settlement is refused. */
 int64_t pawl_held_due_ms(const struct pawl_reservation_slot *slot);
 uint32_t pawl_held_hash(uint64_t id);
+/* The scope of the tenant whose budgets it holds from. */
+uint32_t pawl_held_tenant(const struct pawl_core *core, const struct pawl_reservation_slot *slot);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * idem.c: which commands were done already under their key. A record is 64 bytes: 128 bits of a
  * keyed hash of what the key belongs to, 128 bits of the payload's, when it ends, and which
- * operation answered. Only what changed something (results that are remembered) is kept; the
- * answer itself is in the journal.
+ * operation answered. Only what changed something (results that are remembered) is kept, and what
+ * was decided (core.c); the answer itself is in the journal.
  *
  * What a key belongs to, beside the command's type:
  *   RESERVE, DECIDE, EVENT, BUDGET_CREATE,       the tenant
- *   SESSION_*, APPROVAL_OPEN, NOTE
+ *   SESSION_*, APPROVAL_OPEN, NOTE, DOCUMENT_PUT
  *   COMMIT, RELEASE, EXTEND, GROW, CORRECT       the reservation's id
  *   BUDGET_FUND, BUDGET_SET                      the budget's id
  *   APPROVAL_ANSWER                              the approval's id
@@ -31,7 +31,7 @@ bool pawl_idem_allowed(uint16_t type)
     PAWL_ASSERT(type >= PAWL_COMMAND_CONFIG);
     PAWL_ASSERT(type < PAWL_COMMAND_TYPE_END);
     return type != PAWL_COMMAND_CONFIG && type != PAWL_COMMAND_TZ_DEFINE &&
-           type != PAWL_COMMAND_EXPIRE;
+           type != PAWL_COMMAND_EXPIRE && type != PAWL_COMMAND_TENANT_DRAIN;
 }
 
 static uint32_t retention_of(uint16_t type)
@@ -167,6 +167,28 @@ uint32_t pawl_idem_find(const struct pawl_core *core, const struct pawl_idem_key
         }
     }
     return 0;
+}
+
+bool pawl_core_key_find(const struct pawl_core *core,
+                        const struct pawl_command *like,
+                        uint64_t *ret_op)
+{
+    bool may_have_key = like->type >= PAWL_COMMAND_CONFIG && like->type < PAWL_COMMAND_TYPE_END &&
+                        pawl_idem_allowed(like->type);
+    if (!may_have_key || pawl_slice_empty(like->idempotency_key) ||
+        like->idempotency_key.bytes > PAWL_KEY_BYTES_MAX ||
+        tenant_of(like).bytes > PAWL_NAME_BYTES_MAX) {
+        return false;
+    }
+    struct pawl_idem_key key = pawl_idem_key(core, like);
+    uint32_t record = pawl_idem_find(core, &key);
+    if (record == 0) {
+        return false;
+    }
+    PAWL_ASSERT(pawl_idem_at(core, record)->op > 0);
+    PAWL_ASSERT(pawl_idem_at(core, record)->op <= core->state.op);
+    *ret_op = pawl_idem_at(core, record)->op;
+    return true;
 }
 
 bool pawl_idem_full(const struct pawl_core *core)

@@ -16,7 +16,7 @@
 
 /* What a plan found out, for apply. Which members count is the command's own business. */
 struct pawl_plan {
-    uint32_t slot;    /* of the budget, reservation, session or approval that was named */
+    uint32_t slot;    /* of the budget, reservation, approval, document or tenant that was named */
     uint32_t session; /* slot */
     int64_t expires_us;
     struct pawl_subject_path path; /* of RESERVE, DECIDE and EVENT; before the plan (core.c) */
@@ -97,11 +97,13 @@ uint16_t pawl_reserve_plan_extend(const struct pawl_core *core,
 void pawl_reserve_apply_extend(struct pawl_core *core,
                                const struct pawl_plan *plan,
                                struct pawl_result *result);
-/* Finds a reservation that is open and whose lease, with or without grace, has not ended:
- * OK with plan->slot, NOT_FOUND, GONE or RESERVATION_EXPIRED. */
+/* Finds a reservation that is open, whose tenant passes these gates, and whose lease, with or
+ * without grace, has not ended: OK with plan->slot, NOT_FOUND, GONE, TENANT_CLOSED,
+ * TENANT_SUSPENDED or RESERVATION_EXPIRED. */
 uint16_t pawl_reserve_find_open(const struct pawl_core *core,
                                 uint64_t id,
                                 bool with_grace,
+                                uint32_t tenant_gates,
                                 struct pawl_plan *plan);
 /* NOT_FOUND for an id that cannot have been given out yet, GONE for any other. */
 uint16_t pawl_reserve_missing(const struct pawl_core *core, uint64_t id);
@@ -127,10 +129,13 @@ void pawl_event_apply(struct pawl_core *core,
                       const struct pawl_plan *plan,
                       struct pawl_result *result);
 
-/* Carries the plan's bookings out. */
+/* Carries the plan's bookings out; and says how the budgets stand then. */
 void pawl_plan_book(struct pawl_core *core,
                     const struct pawl_plan *plan,
                     struct pawl_result *result);
+void pawl_plan_settle(struct pawl_core *core,
+                      const struct pawl_plan *plan,
+                      struct pawl_result *result);
 
 /* --- Overage (overage.c) ---------------------------------------------------------------------- */
 
@@ -146,6 +151,26 @@ uint16_t pawl_expire_plan(const struct pawl_core *core, const struct pawl_comman
 void pawl_expire_apply(struct pawl_core *core,
                        const struct pawl_command_expire *expire,
                        struct pawl_result *result);
+
+/* Gives every hold of an open reservation back and frees it. */
+void pawl_expire_give_back(struct pawl_core *core, uint32_t slot);
+
+/* --- Documents and tenants (document.c, tenant.c) --------------------------------------------- */
+
+uint16_t pawl_document_plan_put(const struct pawl_core *core,
+                                const struct pawl_command_document_put *put,
+                                struct pawl_plan *plan);
+void pawl_document_apply_put(struct pawl_core *core,
+                             const struct pawl_command_document_put *put,
+                             const struct pawl_plan *plan,
+                             struct pawl_result *result);
+uint16_t pawl_tenant_plan_drain(const struct pawl_core *core,
+                                const struct pawl_command_tenant_drain *drain,
+                                struct pawl_plan *plan);
+void pawl_tenant_apply_drain(struct pawl_core *core,
+                             const struct pawl_command_tenant_drain *drain,
+                             const struct pawl_plan *plan,
+                             struct pawl_result *result);
 
 /* --- Sessions and approvals (session.c, approval.c) ------------------------------------------- */
 

@@ -58,7 +58,8 @@ uint16_t pawl_core_quote(const struct pawl_core *core,
         struct pawl_subject_path path;
         pawl_subject_path(core, subject, &path);
         pawl_subject_guess(core, &path);
-        code = pawl_admit_gather(core, now_us, &path, phase, lines, unit_count, &admission);
+        code = pawl_admit_gather(core, now_us, &path, phase, lines, unit_count, PAWL_GATES_ALL,
+                                 &admission);
     }
     if (code == PAWL_RESULT_OK) {
         for (uint32_t i = 0; i < admission.row_count; i++) {

@@ -9,6 +9,7 @@
  *
  * An end is at most seven days ahead of now, whatever is asked for; a prolongation is cut there.
  */
+#include "core/document.h"
 #include "core/ops.h"
 #include "core/table.h"
 #include "core/timer.h"
@@ -27,6 +28,7 @@ uint16_t pawl_reserve_missing(const struct pawl_core *core, uint64_t id)
 uint16_t pawl_reserve_find_open(const struct pawl_core *core,
                                 uint64_t id,
                                 bool with_grace,
+                                uint32_t tenant_gates,
                                 struct pawl_plan *plan)
 {
     plan->slot = pawl_held_find(core, id);
@@ -36,6 +38,10 @@ uint16_t pawl_reserve_find_open(const struct pawl_core *core,
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->id == id);
     pawl_timer_prefetch(core, slot->timer);
+    uint16_t code = pawl_admit_tenant(core, pawl_held_tenant(core, slot), tenant_gates);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     int64_t end_ms = slot->expires_us / PAWL_TIMER_US_PER_MS + (with_grace ? slot->grace_ms : 0);
     PAWL_ASSERT(end_ms < pawl_held_due_ms(slot));
     if (slot->state != PAWL_RESERVATION_HELD ||
@@ -54,12 +60,18 @@ uint16_t pawl_reserve_plan_decide(const struct pawl_core *core,
     int64_t now_us = core->state.now_us;
     struct pawl_admission *admission = &plan->admission;
     PAWL_ASSERT(reserve->line_count >= 1);
+    uint32_t throttle = pawl_document_of_id(core, reserve->throttle);
+    if (reserve->throttle != 0 && throttle == 0) {
+        return PAWL_RESULT_INVALID_REQUEST;
+    }
     uint16_t code = pawl_admit_gather(core, now_us, &plan->path, reserve->phase, reserve->lines,
-                                      reserve->line_count, admission);
+                                      reserve->line_count, PAWL_GATES_ALL, admission);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
     PAWL_ASSERT(admission->row_count > 0);
+    admission->throttle = throttle;
+    admission->throttle_per_minute = reserve->throttle_per_minute;
     code = pawl_admit_check(core, now_us, admission, reserve->lines, PAWL_GATES_ALL, &plan->denial);
     if (code != PAWL_RESULT_OK) {
         return code;
@@ -96,7 +108,7 @@ uint16_t pawl_reserve_plan(const struct pawl_core *core,
                            struct pawl_plan *plan)
 {
     uint16_t code = pawl_reserve_plan_decide(core, reserve, plan);
-    if (code != PAWL_RESULT_OK) {
+    if (code != PAWL_RESULT_OK || reserve->dry_run) {
         return code;
     }
     struct pawl_held *held = &plan->held;
@@ -134,12 +146,30 @@ void pawl_plan_book(struct pawl_core *core,
     PAWL_ASSERT(result->delta_count == plan->booking_count);
 }
 
+void pawl_plan_settle(struct pawl_core *core,
+                      const struct pawl_plan *plan,
+                      struct pawl_result *result)
+{
+    PAWL_ASSERT(plan->booking_count <= PAWL_HOLDS_MAX);
+    for (uint32_t i = 0; i < plan->booking_count; i++) {
+        pawl_book_settled(core, &plan->bookings[i], result);
+    }
+    PAWL_ASSERT(result->delta_count == plan->booking_count);
+    PAWL_ASSERT(result->standing_count == plan->booking_count);
+}
+
 void pawl_reserve_apply(struct pawl_core *core,
                         const struct pawl_command_reserve *reserve,
                         const struct pawl_plan *plan,
                         struct pawl_result *result)
 {
+    if (reserve->dry_run) {
+        return;
+    }
     pawl_plan_book(core, plan, result);
+    if (plan->admission.throttle != 0) {
+        pawl_document_take(core, plan->admission.throttle);
+    }
     uint32_t at = pawl_held_store(core, core->state.op, &plan->held);
     struct pawl_reservation_slot *slot = pawl_reservation_edit(core, at);
     PAWL_ASSERT(slot->id == core->state.op);
@@ -151,6 +181,7 @@ void pawl_reserve_apply(struct pawl_core *core,
     slot->overage = reserve->overage;
     slot->on_expiry = reserve->on_expiry;
     slot->priority = reserve->priority;
+    slot->extensions_max = reserve->extensions_max;
     slot->timer = pawl_timer_add(core, pawl_held_due_ms(slot), PAWL_TIMER_RESERVATION, at);
     if (plan->session != 0) {
         struct pawl_session_slot *session = pawl_session_edit(core, plan->session);
@@ -205,7 +236,7 @@ uint16_t pawl_reserve_plan_grow(const struct pawl_core *core,
                                 const struct pawl_command_grow *grow,
                                 struct pawl_plan *plan)
 {
-    uint16_t code = pawl_reserve_find_open(core, grow->reservation, false, plan);
+    uint16_t code = pawl_reserve_find_open(core, grow->reservation, false, PAWL_GATES_TENANT, plan);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -257,12 +288,13 @@ uint16_t pawl_reserve_plan_extend(const struct pawl_core *core,
                                   const struct pawl_command_extend *extend,
                                   struct pawl_plan *plan)
 {
-    uint16_t code = pawl_reserve_find_open(core, extend->reservation, false, plan);
+    uint16_t code =
+        pawl_reserve_find_open(core, extend->reservation, false, PAWL_GATE_TENANT_CLOSED, plan);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
-    if (slot->extensions >= PAWL_EXTENSIONS_MAX) {
+    if (slot->extensions >= slot->extensions_max) {
         return PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED;
     }
     int64_t end_ms = slot->expires_us / PAWL_TIMER_US_PER_MS + extend->ttl_ms;
@@ -281,7 +313,7 @@ void pawl_reserve_apply_extend(struct pawl_core *core,
     PAWL_ASSERT(plan->expires_us >= slot->expires_us);
     slot->expires_us = plan->expires_us;
     slot->extensions++;
-    PAWL_ASSERT(slot->extensions <= PAWL_EXTENSIONS_MAX);
+    PAWL_ASSERT(slot->extensions <= slot->extensions_max);
     pawl_timer_cancel(core, slot->timer);
     slot->timer = pawl_timer_add(core, pawl_held_due_ms(slot), PAWL_TIMER_RESERVATION, plan->slot);
     PAWL_ASSERT(slot->timer != 0);

@@ -5,8 +5,9 @@
  * the slot then proves parent, level and texts. The first bytes of a value lie in the slot, so
  * that usual names need no second look.
  *
- * Invariant:
+ * Invariants:
  *   P1  no two live scopes have the same parent, level, name and value
+ *   P2  every scope of a level below the tenant's is in the list of its parent, once
  */
 #include "core/scope.h"
 
@@ -128,6 +129,11 @@ scope_add(struct pawl_core *core, uint32_t parent, uint64_t hash, const struct p
     if (key->value.bytes <= PAWL_SCOPE_INLINE_BYTES) {
         memcpy(slot->value_head, key->value.data, key->value.bytes);
     }
+    if (parent != 0 && key->level < PAWL_LEVEL_COUNT) {
+        struct pawl_scope_slot *above = pawl_scope_edit(core, parent);
+        slot->next_sibling = above->first_child;
+        above->first_child = scope;
+    }
     pawl_index_insert(core, PAWL_INDEX_SCOPE, (uint32_t)hash, scope);
     return scope;
 }
@@ -145,6 +151,26 @@ uint32_t pawl_scope_intern(struct pawl_core *core, const struct pawl_scope_name 
         PAWL_ASSERT(scope != 0);
     }
     PAWL_ASSERT(scope != 0);
+    return scope;
+}
+
+struct pawl_scope_name pawl_scope_of_tenant(struct pawl_slice tenant)
+{
+    PAWL_ASSERT(!pawl_slice_empty(tenant));
+    struct pawl_scope_name name = {.session = PAWL_SLICE_NONE};
+    name.levels[PAWL_LEVEL_TENANT] = tenant;
+    return name;
+}
+
+uint32_t pawl_scope_root(const struct pawl_core *core, uint32_t scope)
+{
+    const struct pawl_scope_slot *slot = pawl_scope_at(core, scope);
+    while (slot->parent != 0) {
+        scope = slot->parent;
+        slot = pawl_scope_at(core, scope);
+    }
+    PAWL_ASSERT(slot->live == 1);
+    PAWL_ASSERT(slot->level == PAWL_LEVEL_TENANT);
     return scope;
 }
 

@@ -112,6 +112,11 @@ uint32_t pawl_scope_find(const struct pawl_core *core, const struct pawl_scope_n
 uint32_t pawl_scope_intern(struct pawl_core *core, const struct pawl_scope_name *name);
 /* The hash again from what is stored; for audits. */
 uint64_t pawl_scope_hash_of(const struct pawl_core *core, uint32_t scope);
+/* The place of a tenant; its scope, or 0. */
+struct pawl_scope_name pawl_scope_of_tenant(struct pawl_slice tenant);
+uint32_t pawl_scope_tenant(const struct pawl_core *core, struct pawl_slice tenant);
+/* The scope of the tenant above this one. */
+uint32_t pawl_scope_root(const struct pawl_core *core, uint32_t scope);
 /* The place of a session. */
 struct pawl_scope_name pawl_scope_of_session(struct pawl_slice tenant, struct pawl_slice session);
 

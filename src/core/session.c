@@ -67,6 +67,11 @@ void pawl_session_move(struct pawl_core *core,
     }
 }
 
+static uint16_t admit_tenant(const struct pawl_core *core, struct pawl_slice tenant)
+{
+    return pawl_admit_tenant(core, pawl_scope_tenant(core, tenant), PAWL_GATE_TENANT_CLOSED);
+}
+
 /* --- SESSION_OPEN. ---------------------------------------------------------------------------- */
 
 /* Whether one of the caps' budgets was made before, by BUDGET_CREATE. */
@@ -94,6 +99,10 @@ uint16_t pawl_session_plan_open(const struct pawl_core *core,
 {
     const struct pawl_limits *limits = &core->state.limits;
     PAWL_ASSERT(open->cap_count <= PAWL_SESSION_CAPS_MAX);
+    uint16_t code = admit_tenant(core, open->tenant);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     struct pawl_scope_name place = pawl_scope_of_session(open->tenant, open->name);
     struct pawl_additions additions = {.string_count = 0};
     uint32_t scope = pawl_additions_scope(core, &additions, &place);
@@ -172,6 +181,10 @@ uint16_t pawl_session_plan_set(const struct pawl_core *core,
     if (plan->session == 0) {
         return PAWL_RESULT_NOT_FOUND;
     }
+    uint16_t code = admit_tenant(core, set->tenant);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     uint8_t state = pawl_session_at(core, plan->session)->state;
     PAWL_ASSERT(set->state != 0);
     PAWL_ASSERT(state != 0);
@@ -199,6 +212,10 @@ uint16_t pawl_session_plan_phase(const struct pawl_core *core,
     plan->session = pawl_subject_session(core, phase->tenant, phase->name);
     if (plan->session == 0) {
         return PAWL_RESULT_NOT_FOUND;
+    }
+    uint16_t code = admit_tenant(core, phase->tenant);
+    if (code != PAWL_RESULT_OK) {
+        return code;
     }
     struct pawl_additions additions = {.string_count = 0};
     pawl_additions_string(core, &additions, phase->phase);

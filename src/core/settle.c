@@ -2,7 +2,8 @@
 /*
  * settle.c: COMMIT, RELEASE and CORRECT, which end a reservation. Each hold is settled in the
  * window instance in which it was taken. Neither the state of a budget nor that of a session
- * hinders a settlement: what was used is owed, whatever was frozen, paused or closed meanwhile.
+ * hinders a settlement: what was used is owed, whatever was frozen, paused or closed meanwhile. Only
+ * a closed tenant owes nothing any more.
  *
  * CORRECT is for a reservation that expired and was booked at its hold: it puts the actual
  * amount in place of the hold, more or less, once. It books the truth, as BOOK_FULL does.
@@ -59,7 +60,8 @@ uint16_t pawl_settle_plan_commit(const struct pawl_core *core,
                                  const struct pawl_command_settle *settle,
                                  struct pawl_plan *plan)
 {
-    uint16_t code = pawl_reserve_find_open(core, settle->reservation, true, plan);
+    uint16_t code =
+        pawl_reserve_find_open(core, settle->reservation, true, PAWL_GATE_TENANT_CLOSED, plan);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -79,7 +81,8 @@ uint16_t pawl_settle_plan_release(const struct pawl_core *core,
                                   const struct pawl_command_release *release,
                                   struct pawl_plan *plan)
 {
-    uint16_t code = pawl_reserve_find_open(core, release->reservation, true, plan);
+    uint16_t code =
+        pawl_reserve_find_open(core, release->reservation, true, PAWL_GATE_TENANT_CLOSED, plan);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -113,8 +116,14 @@ uint16_t pawl_settle_plan_correct(const struct pawl_core *core,
     if (plan->slot == 0) {
         return pawl_reserve_missing(core, settle->reservation);
     }
+    uint16_t code =
+        pawl_admit_tenant(core, pawl_held_tenant(core, pawl_reservation_at(core, plan->slot)),
+                          PAWL_GATE_TENANT_CLOSED);
+    if (code != PAWL_RESULT_OK) {
+        return code;
+    }
     pawl_held_load(core, plan->slot, &plan->held);
-    uint16_t code = settle_lines(settle, plan);
+    code = settle_lines(settle, plan);
     if (code != PAWL_RESULT_OK) {
         return code;
     }
@@ -160,7 +169,7 @@ void pawl_settle_apply(struct pawl_core *core,
     for (uint32_t i = 0; i < plan->booking_count; i++) {
         PAWL_ASSERT(plan->bookings[i].holds == -1);
     }
-    pawl_plan_book(core, plan, result);
+    pawl_plan_settle(core, plan, result);
     result->id = slot->id;
     result->line_count = plan->held.line_count;
     for (uint32_t line = 0; line < plan->held.line_count; line++) {

@@ -18,6 +18,7 @@ _Static_assert(PAWL_NOW_US_MAX / 1000 + RETENTION_US_MAX / 1000 + 3 * PAWL_LEASE
 /* What the tables' directories have room for, with every hold and block that goes with it. */
 #define ENTRIES_MAX     ((UINT32_C(1) << 24) - 1)
 #define IDEMPOTENCY_MAX ((UINT32_C(1) << 27) - 1)
+#define DOCUMENTS_MAX   ((UINT32_C(1) << 21) - 1)
 
 static bool name_ok(struct pawl_slice text)
 {
@@ -114,6 +115,11 @@ static bool overage_ok(uint8_t overage)
     return overage >= PAWL_OVERAGE_REJECT && overage <= PAWL_OVERAGE_BOOK_FULL;
 }
 
+static bool overage_or_none_ok(uint8_t overage)
+{
+    return overage == 0 || overage_ok(overage);
+}
+
 static bool retention_ok(int64_t ttl_us)
 {
     return ttl_us > 0 && ttl_us <= RETENTION_US_MAX;
@@ -131,7 +137,8 @@ static bool config_ok(const struct pawl_config *config)
             return false;
         }
     }
-    if (config->idempotency_max == 0 || config->idempotency_max > IDEMPOTENCY_MAX) {
+    if (config->idempotency_max == 0 || config->idempotency_max > IDEMPOTENCY_MAX ||
+        config->documents_max == 0 || config->documents_max > DOCUMENTS_MAX) {
         return false;
     }
     return config->rules_version >= 1 && config->rules_version <= PAWL_RULES_VERSION &&
@@ -145,20 +152,24 @@ static bool create_ok(const struct pawl_command_budget_create *create)
     PAWL_ASSERT(create != NULL);
     return scope_name_ok(&create->scope) && name_or_none_ok(create->phase) &&
            create->unit != PAWL_UNIT_NONE && pawl_amount_valid(create->allocated) &&
-           pawl_amount_valid(create->overdraft_limit) && create->mode == PAWL_BUDGET_ENFORCE;
+           pawl_amount_valid(create->overdraft_limit) && create->mode == PAWL_BUDGET_ENFORCE &&
+           overage_or_none_ok(create->overage);
 }
 
 static bool fund_ok(const struct pawl_command_budget_fund *fund)
 {
     PAWL_ASSERT(fund != NULL);
     return fund->kind >= PAWL_FUND_CREDIT && fund->kind <= PAWL_FUND_REPAY_DEBT &&
-           pawl_amount_valid(fund->amount);
+           pawl_amount_valid(fund->amount) &&
+           (fund->kind == PAWL_FUND_RESET_SPENT ? pawl_amount_valid(fund->spent)
+                                                : fund->spent == 0);
 }
 
 static bool set_ok(const struct pawl_command_budget_set *set)
 {
     PAWL_ASSERT(set != NULL);
-    if (set->state > PAWL_BUDGET_CLOSED || (set->state == 0 && !set->set_overdraft_limit)) {
+    bool changes = set->state != 0 || set->set_overdraft_limit || set->overage != 0;
+    if (set->state > PAWL_BUDGET_CLOSED || !changes || !overage_or_none_ok(set->overage)) {
         return false;
     }
     return set->set_overdraft_limit ? pawl_amount_valid(set->overdraft_limit)
@@ -174,7 +185,9 @@ static bool reserve_ok(const struct pawl_command_reserve *reserve)
            reserve->grace_ms <= PAWL_LEASE_MS_MAX && overage_ok(reserve->overage) &&
            reserve->on_expiry >= PAWL_ON_EXPIRY_RELEASE &&
            reserve->on_expiry <= PAWL_ON_EXPIRY_SETTLE_AT_HOLD &&
-           reserve->priority <= PAWL_PRIORITY_BULK;
+           reserve->priority <= PAWL_PRIORITY_BULK &&
+           reserve->extensions_max <= PAWL_EXTENSIONS_MAX &&
+           (reserve->throttle != 0) == (reserve->throttle_per_minute != 0);
 }
 
 static bool event_ok(const struct pawl_command_event *event)
@@ -250,6 +263,31 @@ static bool approval_open_ok(const struct pawl_command_approval_open *open)
            open->line_count == 0;
 }
 
+/* A tenant's document has the tenant's name; the server's own belong to nobody. */
+static bool document_ok(const struct pawl_command_document_put *put)
+{
+    PAWL_ASSERT(put != NULL);
+    if (put->kind == 0 || put->kind >= PAWL_DOCUMENT_KIND_END || !name_ok(put->id) ||
+        put->state == 0 || put->body.bytes > PAWL_DOCUMENT_BYTES_MAX ||
+        (put->body.bytes > 0 && put->body.data == NULL)) {
+        return false;
+    }
+    if (put->kind == PAWL_DOCUMENT_SERVER) {
+        return pawl_slice_empty(put->tenant);
+    }
+    if (put->kind == PAWL_DOCUMENT_TENANT &&
+        (put->state > PAWL_TENANT_CLOSED || !pawl_slice_equal(put->id, put->tenant))) {
+        return false;
+    }
+    return name_ok(put->tenant);
+}
+
+static bool drain_ok(const struct pawl_command_tenant_drain *drain)
+{
+    PAWL_ASSERT(drain != NULL);
+    return name_ok(drain->tenant) && drain->max >= 1 && drain->max <= PAWL_EXPIRE_MAX;
+}
+
 static bool payload_ok(const struct pawl_command *command)
 {
     PAWL_ASSERT(command != NULL);
@@ -262,8 +300,9 @@ static bool payload_ok(const struct pawl_command *command)
         return fund_ok(&command->u.budget_fund);
     case PAWL_COMMAND_BUDGET_SET:
         return set_ok(&command->u.budget_set);
-    case PAWL_COMMAND_RESERVE:
     case PAWL_COMMAND_DECIDE:
+        return !command->u.reserve.dry_run && reserve_ok(&command->u.reserve);
+    case PAWL_COMMAND_RESERVE:
         return reserve_ok(&command->u.reserve);
     case PAWL_COMMAND_GROW:
         return lines_ok(command->u.grow.lines, command->u.grow.line_count, 1);
@@ -293,7 +332,9 @@ static bool payload_ok(const struct pawl_command *command)
     case PAWL_COMMAND_RELEASE:
         return true;
     case PAWL_COMMAND_DOCUMENT_PUT:
+        return document_ok(&command->u.document_put);
     case PAWL_COMMAND_TENANT_DRAIN:
+        return drain_ok(&command->u.tenant_drain);
     case PAWL_COMMAND_TYPE_END:
         break;
     }

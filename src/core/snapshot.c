@@ -14,6 +14,7 @@
  *   K2  restore(snapshot(state)) has the digest of state
  */
 #include "core/book.h"
+#include "core/document.h"
 #include "core/index.h"
 #include "core/ops.h"
 #include "core/table.h"
@@ -226,6 +227,16 @@ static bool keys_found(const struct pawl_core *core)
     return at == head;
 }
 
+static bool documents_found(const struct pawl_core *core)
+{
+    if (core->state.tables[PAWL_TABLE_DOCUMENT].slot_count < 2) {
+        return true;
+    }
+    const struct pawl_document_slot *slot = pawl_document_at(core, 1);
+    return slot->kind > 0 && slot->kind < PAWL_DOCUMENT_KIND_END && slot->name != 0 &&
+           pawl_document_find(core, slot->kind, pawl_string_text(core, slot->name)) == 1;
+}
+
 bool pawl_core_restore_end(struct pawl_core *core)
 {
     PAWL_ASSERT(core->memory.restoring);
@@ -238,7 +249,7 @@ bool pawl_core_restore_end(struct pawl_core *core)
     /* One look-up in each index: a state whose hashes were computed in another way looks sound and
      * would lose everything that is in it. */
     if (!scopes_found(core) || !windows_found(core) || !reservations_found(core) ||
-        !keys_found(core)) {
+        !keys_found(core) || !documents_found(core)) {
         return false;
     }
     core->memory.restoring = false;

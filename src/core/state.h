@@ -42,9 +42,11 @@ enum pawl_table_id {
     PAWL_TABLE_TIMER = 10,
     PAWL_TABLE_TIMER_RUN = 11,
     PAWL_TABLE_TIMER_NODE = 12,
-    PAWL_TABLE_BUCKET = 13, /* the first of one table for each index */
-    PAWL_TABLE_OVERFLOW = 18,
-    PAWL_TABLE_COUNT = 19
+    PAWL_TABLE_DOCUMENT = 13,
+    PAWL_TABLE_BODY = 14,
+    PAWL_TABLE_BUCKET = 15, /* the first of one table for each index */
+    PAWL_TABLE_OVERFLOW = 21,
+    PAWL_TABLE_COUNT = 22
 };
 
 enum pawl_index_id {
@@ -53,7 +55,8 @@ enum pawl_index_id {
     PAWL_INDEX_WINDOW = 2,
     PAWL_INDEX_RESERVATION = 3,
     PAWL_INDEX_IDEM = 4,
-    PAWL_INDEX_COUNT = 5
+    PAWL_INDEX_DOCUMENT = 5,
+    PAWL_INDEX_COUNT = 6
 };
 _Static_assert((int)PAWL_TABLE_BUCKET + (int)PAWL_INDEX_COUNT == (int)PAWL_TABLE_OVERFLOW,
                "a table of buckets for each index");
@@ -76,10 +79,11 @@ struct pawl_index {
 
 enum {
     PAWL_STRING_HEAD_BYTES = 56, /* of the text, in the first slot; the rest follows in the next */
-    PAWL_SCOPE_INLINE_BYTES = 32,
+    PAWL_SCOPE_INLINE_BYTES = 24,
     PAWL_LINES_INLINE = 4,
     PAWL_HOLDS_INLINE = 4,
     PAWL_HOLDS_BLOCK = 8,
+    PAWL_BODY_BYTES = 248, /* of a document's body, in one slot */
     PAWL_BUCKET_ENTRIES = 7,
     PAWL_TIMER_OPEN_RUNS = 256,
     PAWL_TZ_MAX = 1024 /* numbers of time zones: 1 .. PAWL_TZ_MAX */
@@ -100,9 +104,12 @@ struct pawl_scope_slot {
     uint32_t last_budget;
     uint32_t session;
     uint16_t value_bytes;
-    uint8_t level; /* enum pawl_level */
-    uint8_t live;  /* 1 */
-    uint32_t zero;
+    uint8_t level;        /* enum pawl_level */
+    uint8_t live;         /* 1 */
+    uint8_t tenant_state; /* of a tenant: enum pawl_tenant_state */
+    uint8_t zero[3];
+    uint32_t first_child; /* of the levels below; dimensions and sessions are in no such list */
+    uint32_t next_sibling;
     char value_head[PAWL_SCOPE_INLINE_BYTES]; /* of the value, so that most need no look-up */
 };
 _Static_assert(sizeof(struct pawl_scope_slot) == 64, "scope slot");
@@ -121,7 +128,7 @@ struct pawl_budget_slot {
     uint16_t unit;
     uint8_t state; /* enum pawl_budget_state; 0 is a free slot */
     uint8_t over_limit;
-    uint32_t scope;
+    uint32_t tenant; /* scope */
 
     int64_t overdraft_limit;
     int64_t window_start_us;
@@ -131,8 +138,13 @@ struct pawl_budget_slot {
     uint8_t window_period;
     uint8_t window_week_start;
     uint8_t mode;
-    uint16_t zero_a;
-    uint64_t zero_b[4];
+    uint8_t overage; /* enum pawl_overage; 0: none of its own */
+    uint8_t zero_a;
+    uint32_t scope;
+    uint32_t zero_b;
+    int64_t created_us;
+    int64_t updated_us;
+    uint64_t zero_c;
 };
 _Static_assert(sizeof(struct pawl_budget_slot) == 128, "budget slot");
 _Static_assert(offsetof(struct pawl_budget_slot, overdraft_limit) == 64, "budget's first line");
@@ -173,7 +185,8 @@ struct pawl_reservation_slot {
     uint8_t priority;
     uint16_t units[PAWL_LINES_INLINE];
     uint8_t hold_line[PAWL_HOLDS_INLINE];
-    uint32_t zero;
+    uint16_t extensions_max;
+    uint16_t zero;
     int64_t values[PAWL_LINES_INLINE];
     struct pawl_hold holds[PAWL_HOLDS_INLINE];
 };
@@ -234,6 +247,31 @@ struct pawl_approval_slot {
     uint32_t zero_b[3];
 };
 _Static_assert(sizeof(struct pawl_approval_slot) == 128, "approval slot");
+
+/* Kind and name are unique together, and found by an index; a document is never removed. */
+struct pawl_document_slot {
+    uint64_t version; /* the operation that wrote the body */
+    int64_t created_us;
+    int64_t updated_us;
+    uint32_t name;   /* string */
+    uint32_t tenant; /* string; 0: it belongs to none */
+    uint32_t body;   /* its first slot; 0: it is empty */
+    uint32_t body_bytes;
+    uint32_t minute; /* of UTC since 1970, in which … */
+    uint32_t taken;  /* … so many holds were taken under this document's throttle */
+    uint8_t kind;    /* enum pawl_document_kind; 0 is a free slot */
+    uint8_t state;
+    uint8_t zero_a[6];
+    uint64_t zero_b;
+};
+_Static_assert(sizeof(struct pawl_document_slot) == 64, "document slot");
+
+struct pawl_body_slot {
+    uint32_t next;
+    uint32_t live; /* 1 */
+    char text[PAWL_BODY_BYTES];
+};
+_Static_assert(sizeof(struct pawl_body_slot) == 256, "part of a body");
 
 struct pawl_zone_slot {
     uint32_t count;
@@ -302,6 +340,8 @@ struct pawl_limits { /* struct pawl_config without padding */
     uint32_t idempotency_max;
     uint32_t sessions_max;
     uint32_t approvals_max;
+    uint32_t documents_max;
+    uint32_t zero;
     int64_t idempotency_ttl_us;
     int64_t idempotency_settle_ttl_us;
     int64_t correction_ttl_us;
@@ -314,7 +354,7 @@ struct pawl_limits { /* struct pawl_config without padding */
 #define PAWL_STATE_MAGIC UINT64_C(0x3165746174536c77) /* "wlState1" */
 /* Raised with any change of these bytes, of a hash, or of the order in which slots are taken;
  * tests/unit/test_core_layout.c notices. */
-enum { PAWL_STATE_LAYOUT = 2 };
+enum { PAWL_STATE_LAYOUT = 3 };
 
 struct pawl_state {
     uint64_t magic;

@@ -10,6 +10,7 @@
  *                    16 budgets; a session; a timer
  *   BUDGET_CREATE    6 levels and a phase: 7 texts; 6 scopes; a budget
  *   RESERVE          a reservation with 60 holds in blocks; 64 windows that end; a timer
+ *   DOCUMENT_PUT     tenant and name: 2 texts; a scope; a document; a body in 67 slots
  * Every entry of an index can take one overflow bucket and split one bucket (index.c).
  *
  * While a snapshot runs, chunks that it has not handed out are copied before they change. What
@@ -26,6 +27,7 @@ enum {
     SCOPES_EACH = PAWL_LEVEL_COUNT,
     BUDGETS_EACH = PAWL_SESSION_CAPS_MAX,
     BLOCKS_EACH = (PAWL_HOLDS_MAX - PAWL_HOLDS_INLINE + PAWL_HOLDS_BLOCK - 1) / PAWL_HOLDS_BLOCK,
+    BODY_SLOTS_EACH = (PAWL_DOCUMENT_BYTES_MAX + PAWL_BODY_BYTES - 1) / PAWL_BODY_BYTES,
     UNUSED_SLOTS = 4, /* index 0 of a table, the gap before the heap */
     COPIES_EACH = 128 /* of chunks, while a snapshot runs; 8 MiB */
 };
@@ -72,6 +74,7 @@ static struct pawl_limits limits_of(const struct pawl_core *core)
         .idempotency_max = UINT32_MAX,
         .sessions_max = UINT32_MAX,
         .approvals_max = UINT32_MAX,
+        .documents_max = UINT32_MAX,
     };
 }
 
@@ -96,6 +99,8 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     /* Settled questions stay, as many as there may be open ones. */
     uint64_t approvals = growth(commands, 1, tables[PAWL_TABLE_APPROVAL].live_count,
                                 2 * (uint64_t)limits->approvals_max + 1);
+    uint64_t documents =
+        growth(commands, 1, tables[PAWL_TABLE_DOCUMENT].live_count, limits->documents_max);
     uint64_t windows = commands * PAWL_HOLDS_MAX;
     uint64_t timers = reservations + sessions + approvals;
     demand.slots[PAWL_TABLE_STRING] = strings * 2 * STRING_SLOTS; /* half a chunk may be skipped */
@@ -108,6 +113,10 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     demand.slots[PAWL_TABLE_IDEM] = records;
     demand.slots[PAWL_TABLE_SESSION] = sessions;
     demand.slots[PAWL_TABLE_APPROVAL] = approvals;
+    demand.slots[PAWL_TABLE_DOCUMENT] = documents;
+    demand.slots[PAWL_TABLE_BODY] =
+        growth(commands, BODY_SLOTS_EACH, tables[PAWL_TABLE_BODY].live_count,
+               (uint64_t)limits->documents_max * BODY_SLOTS_EACH);
     demand.slots[PAWL_TABLE_ZONE] =
         growth(commands, 1, tables[PAWL_TABLE_ZONE].live_count, PAWL_TZ_MAX);
     demand.slots[PAWL_TABLE_TIMER] = timers;
@@ -118,6 +127,7 @@ static struct demand demand_of(const struct pawl_core *core, uint64_t commands)
     demand_index(&demand, PAWL_INDEX_WINDOW, windows);
     demand_index(&demand, PAWL_INDEX_RESERVATION, reservations);
     demand_index(&demand, PAWL_INDEX_IDEM, records);
+    demand_index(&demand, PAWL_INDEX_DOCUMENT, documents);
     return demand;
 }
 

@@ -34,11 +34,14 @@ static inline uint32_t pawl_chunk_slot_bytes(enum pawl_table_id table)
         [PAWL_TABLE_TIMER] = sizeof(struct pawl_timer_entry_slot),
         [PAWL_TABLE_TIMER_RUN] = sizeof(struct pawl_timer_run_slot),
         [PAWL_TABLE_TIMER_NODE] = sizeof(struct pawl_timer_node_slot),
+        [PAWL_TABLE_DOCUMENT] = sizeof(struct pawl_document_slot),
+        [PAWL_TABLE_BODY] = sizeof(struct pawl_body_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_STRING] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_SCOPE] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_WINDOW] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_RESERVATION] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_BUCKET + PAWL_INDEX_IDEM] = sizeof(struct pawl_bucket_slot),
+        [PAWL_TABLE_BUCKET + PAWL_INDEX_DOCUMENT] = sizeof(struct pawl_bucket_slot),
         [PAWL_TABLE_OVERFLOW] = sizeof(struct pawl_bucket_slot),
     };
     PAWL_ASSERT(table < PAWL_TABLE_COUNT);
@@ -155,6 +158,8 @@ PAWL_TABLE_ACCESSORS(holds, PAWL_TABLE_HOLDS)
 PAWL_TABLE_ACCESSORS(idem, PAWL_TABLE_IDEM)
 PAWL_TABLE_ACCESSORS(session, PAWL_TABLE_SESSION)
 PAWL_TABLE_ACCESSORS(approval, PAWL_TABLE_APPROVAL)
+PAWL_TABLE_ACCESSORS(document, PAWL_TABLE_DOCUMENT)
+PAWL_TABLE_ACCESSORS(body, PAWL_TABLE_BODY)
 PAWL_TABLE_ACCESSORS(zone, PAWL_TABLE_ZONE)
 PAWL_TABLE_ACCESSORS(timer_entry, PAWL_TABLE_TIMER)
 PAWL_TABLE_ACCESSORS(timer_run, PAWL_TABLE_TIMER_RUN)

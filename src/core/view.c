@@ -23,13 +23,16 @@ bool pawl_core_budget(const struct pawl_core *core,
     PAWL_ASSERT(now_us >= core->state.now_us);
     const struct pawl_budget_slot *slot = pawl_budget_at(core, at);
     struct pawl_stand stand = pawl_stand_now(core, at, now_us);
+    const struct pawl_scope_slot *tenant = pawl_scope_at(core, slot->tenant);
     PAWL_ASSERT(stand.current);
+    PAWL_ASSERT(tenant->level == PAWL_LEVEL_TENANT);
+    bool closed = tenant->tenant_state == PAWL_TENANT_CLOSED;
     *ret_view = (struct pawl_budget_view){
         .id = budget,
         .scope = slot->scope,
         .unit = slot->unit,
         .mode = slot->mode,
-        .state = slot->state,
+        .state = closed ? (uint8_t)PAWL_BUDGET_CLOSED : slot->state,
         .window = pawl_budget_window(slot),
         .phase = pawl_string_text(core, slot->phase),
         .ordinal = stand.ordinal,
@@ -40,6 +43,10 @@ bool pawl_core_budget(const struct pawl_core *core,
         .overdraft_limit = slot->overdraft_limit,
         .remaining = pawl_stand_remaining(&stand),
         .over_limit = stand.over_limit,
+        .overage = slot->overage,
+        .created_us = slot->created_us,
+        .updated_us = slot->updated_us,
+        .tenant = pawl_string_text(core, tenant->value),
     };
     pawl_stand_bounds(core, &stand, now_us, &ret_view->window_start_us, &ret_view->window_end_us);
     PAWL_ASSERT(now_us < ret_view->window_end_us);
@@ -115,6 +122,9 @@ bool pawl_core_reservation(const struct pawl_core *core,
         .extensions = slot->extensions,
         .line_count = slot->line_count,
         .session = session_name(core, slot->session),
+        .tenant = pawl_string_text(core, pawl_scope_at(core, pawl_held_tenant(core, slot))->value),
+        .grace_ms = slot->grace_ms,
+        .extensions_max = slot->extensions_max,
     };
     for (uint32_t line = 0; line < held.line_count; line++) {
         ret_view->lines[line] =
@@ -238,6 +248,7 @@ void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_s
         .idempotency = tables[PAWL_TABLE_IDEM].live_count,
         .sessions = tables[PAWL_TABLE_SESSION].live_count,
         .approvals = tables[PAWL_TABLE_APPROVAL].live_count,
+        .documents = tables[PAWL_TABLE_DOCUMENT].live_count,
         .chunks_free = core->memory.free_count,
     };
     for (uint32_t table = 0; table < PAWL_TABLE_COUNT; table++) {

@@ -46,10 +46,19 @@ static bool type_folds(uint16_t type)
            type == PAWL_COMMAND_EVENT;
 }
 
-/* Refusals by the state of budgets and sessions; not those that say that the request is wrong. */
+/* Refusals by the state of tenants, budgets and sessions; not those that say that the request is
+ * wrong. */
 static bool code_folds(uint16_t code)
 {
-    return code >= PAWL_RESULT_BUDGET_FROZEN && code <= PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED;
+    return (code >= PAWL_RESULT_BUDGET_FROZEN && code <= PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED) ||
+           (code >= PAWL_RESULT_TENANT_CLOSED && code <= PAWL_RESULT_RATE_LIMITED);
+}
+
+/* A decision is remembered under its key whichever way it went, so the next one with the same key
+ * is answered from there. */
+static bool remembered(const struct pawl_command *command)
+{
+    return pawl_command_decides(command) && command->idempotency_key.bytes > 0;
 }
 
 void pawl_fold_remember(struct pawl_fold *fold,
@@ -59,7 +68,7 @@ void pawl_fold_remember(struct pawl_fold *fold,
                         int64_t next_due_us)
 {
     fold->active = false;
-    if (!type_folds(command->type) || !code_folds(result->code)) {
+    if (!type_folds(command->type) || !code_folds(result->code) || remembered(command)) {
         return;
     }
     PAWL_ASSERT(result->op > 0 && result->delta_count == 0);

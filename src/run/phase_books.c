@@ -34,6 +34,12 @@ static bool find_budget(const struct pawl_core *core,
     return pawl_core_budget_find(core, &scope, pawl_slice_str(phase), unit, &lifetime, ret_budget);
 }
 
+/* A phase without a cap of this unit is counted all the same. */
+static int64_t allocated_of(const struct pawl_phase_cap *cap)
+{
+    return cap->set ? cap->amount : PAWL_AMOUNT_MAX;
+}
+
 static void on_submitted(struct pawl_op *op)
 {
     (void)op; /* Looked at behind the flush. */
@@ -52,7 +58,7 @@ void pawl_run_phases_open(struct pawl_run *run, struct pawl_phase_opening *openi
                                     .phase = pawl_slice_str(phases->phases[i].name),
                                     .unit = pawl_cap_unit((enum pawl_run_cap_index)k),
                                     .window = {.kind = PAWL_WINDOW_LIFETIME},
-                                    .allocated = cap->set ? cap->amount : PAWL_AMOUNT_MAX,
+                                    .allocated = allocated_of(cap),
                                     .mode = PAWL_BUDGET_ENFORCE},
             };
             struct pawl_op *op = &opening->ops[opening->count++];
@@ -73,7 +79,8 @@ static void reset_spent(struct pawl_run *run, int phase, int unit, struct pawl_o
     struct pawl_command fund = {.type = PAWL_COMMAND_BUDGET_FUND,
                                 .u.budget_fund = {.budget = budget,
                                                   .kind = PAWL_FUND_RESET_SPENT,
-                                                  .amount = plan->before[unit]}};
+                                                  .amount = allocated_of(&plan->caps[unit]),
+                                                  .spent = plan->before[unit]}};
     *op = (struct pawl_op){.done = on_submitted};
     pawl_engine_submit(run->engine, &fund, op);
 }

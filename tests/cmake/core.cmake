@@ -5,6 +5,7 @@ add_executable(table_runner
   ${CMAKE_SOURCE_DIR}/tests/core/table_check.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_command.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_compare.c
+  ${CMAKE_SOURCE_DIR}/tests/core/table_document.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_parse.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_read.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_words.c
@@ -14,6 +15,7 @@ add_test(NAME tables/core COMMAND table_runner ${CMAKE_SOURCE_DIR}/tests/core)
 
 add_executable(random_walk
   ${CMAKE_SOURCE_DIR}/tests/core/random_walk.c
+  ${CMAKE_SOURCE_DIR}/tests/core/walk_check.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_world.c)
 target_link_libraries(random_walk PRIVATE pawl_core pawl_test_options)
 add_test(NAME core/random_walk COMMAND random_walk)

@@ -16,6 +16,7 @@
 #include "base/prng.h"
 
 #include "table.h"
+#include "walk_check.h"
 
 enum { RECENT_MAX = 24, LINES_DRAWN_MAX = 3 };
 
@@ -30,6 +31,7 @@ struct walk {
     uint64_t approvals[RECENT_MAX];
     struct pawl_tz_transition transitions[4];
     char key[32];
+    char body[PAWL_DOCUMENT_BYTES_MAX + 1];
     int failures;
 };
 
@@ -80,6 +82,8 @@ static void draw_levels(struct walk *walk, struct pawl_slice *ret_levels)
     ret_levels[PAWL_LEVEL_TENANT] = one_of(walk, tenants, 3);
     ret_levels[PAWL_LEVEL_WORKSPACE] = one_of(walk, places, 3);
     ret_levels[PAWL_LEVEL_AGENT] = one_of(walk, places, 2);
+    ret_levels[PAWL_LEVEL_TOOLSET] =
+        below(walk, 4) == 0 ? one_of(walk, places, 3) : PAWL_SLICE_NONE;
 }
 
 static void draw_subject(struct walk *walk, struct pawl_subject *ret_subject)
@@ -112,6 +116,21 @@ static uint64_t draw_budget(struct walk *walk)
     struct pawl_core_stats stats;
     pawl_core_stats(walk->world.core, &stats);
     return 1 + below(walk, stats.budgets + 1);
+}
+
+/* A budget that owes and has something left all the same, or nothing; 0: there is none. */
+static uint64_t find_owing(struct walk *walk, bool with_rest)
+{
+    uint32_t cursor = 0;
+    uint64_t budget = 0;
+    while (pawl_core_budget_next(walk->world.core, &cursor, &budget)) {
+        struct pawl_budget_view view;
+        if (pawl_core_budget(walk->world.core, budget, walk->now_us, &view) && view.debt > 0 &&
+            view.overdraft_limit > 0 && (view.remaining >= 0) == with_rest) {
+            return budget;
+        }
+    }
+    return 0;
 }
 
 static uint64_t draw_recent(struct walk *walk, const uint64_t *ids, uint32_t count)
@@ -155,9 +174,19 @@ static void draw_fund(struct walk *walk, struct pawl_command *command)
     command->u.budget_fund.budget = draw_budget(walk);
     command->u.budget_fund.kind = PAWL_FUND_CREDIT;
     command->u.budget_fund.amount = 10 * draw_amount(walk);
+    uint64_t owing = below(walk, 3) == 0 ? find_owing(walk, false) : 0;
+    if (owing != 0) {
+        command->u.budget_fund.budget = owing;
+        command->u.budget_fund.amount = 200;
+        return;
+    }
     if (below(walk, 2) == 0) {
         command->u.budget_fund.kind = (uint8_t)(1 + below(walk, 5));
         command->u.budget_fund.amount = draw_amount(walk);
+    }
+    if (command->u.budget_fund.kind == PAWL_FUND_RESET_SPENT) {
+        command->u.budget_fund.amount = (int64_t)below(walk, 200);
+        command->u.budget_fund.spent = draw_amount(walk);
     }
 }
 
@@ -166,9 +195,12 @@ static void draw_set(struct walk *walk, struct pawl_command *command)
     struct pawl_command_budget_set *set = &command->u.budget_set;
     command->type = PAWL_COMMAND_BUDGET_SET;
     set->budget = draw_budget(walk);
-    if (below(walk, 2) == 0) {
+    uint64_t owing = below(walk, 2) == 0 ? find_owing(walk, true) : 0;
+    bool owes = owing != 0;
+    set->budget = owes ? owing : set->budget;
+    if (owes || below(walk, 2) == 0) {
         set->set_overdraft_limit = true;
-        set->overdraft_limit = (int64_t)(below(walk, 3) / 2 * below(walk, 20));
+        set->overdraft_limit = owes ? 0 : (int64_t)(below(walk, 3) / 2 * below(walk, 20));
     } else {
         set->state = below(walk, 40) == 0 ? PAWL_BUDGET_CLOSED : (uint8_t)(1 + below(walk, 2));
     }
@@ -184,7 +216,12 @@ static void draw_reserve(struct walk *walk, struct pawl_command *command)
     reserve->ttl_ms = 1 + (int64_t)below(walk, below(walk, 3) == 0 ? 100000 : 3000);
     reserve->grace_ms = (int64_t)below(walk, 3) * 500;
     reserve->overage = (uint8_t)(1 + below(walk, 4));
-    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
+    reserve->extensions_max = below(walk, 2) == 0 ? PAWL_EXTENSIONS_MAX : (uint16_t)below(walk, 3);
+    reserve->dry_run = command->type == PAWL_COMMAND_RESERVE && below(walk, 12) == 0;
+    if (below(walk, 3) == 0) {
+        reserve->throttle = 1 + below(walk, 3);
+        reserve->throttle_per_minute = 1;
+    }
     reserve->on_expiry = (uint8_t)(1 + below(walk, 2));
 }
 
@@ -304,6 +341,47 @@ static void draw_approval(struct walk *walk, struct pawl_command *command)
     command->u.approval_answer.approved = below(walk, 3) != 0;
 }
 
+/* One tenant is never closed, or nothing would be left to happen. */
+static uint8_t draw_tenant_state(struct walk *walk, struct pawl_slice tenant)
+{
+    bool may_close = pawl_slice_equal_str(tenant, "zeta");
+    if (may_close && below(walk, 8) == 0) {
+        return PAWL_TENANT_CLOSED;
+    }
+    return below(walk, 12) == 0 ? PAWL_TENANT_SUSPENDED : PAWL_TENANT_ACTIVE;
+}
+
+static void draw_document(struct walk *walk, struct pawl_command *command)
+{
+    static const char *const ids[] = {"p1", "p2", "p3", "acme"};
+    struct pawl_command_document_put *put = &command->u.document_put;
+    struct pawl_document_view view;
+    uint64_t document = 0;
+    command->type = PAWL_COMMAND_DOCUMENT_PUT;
+    put->kind = (uint8_t)(1 + below(walk, PAWL_DOCUMENT_KIND_END - 1));
+    put->kind = below(walk, 3) == 0 ? PAWL_DOCUMENT_TENANT : put->kind;
+    put->tenant = put->kind == PAWL_DOCUMENT_SERVER ? PAWL_SLICE_NONE : one_of(walk, tenants, 3);
+    put->id = put->kind == PAWL_DOCUMENT_TENANT ? put->tenant : one_of(walk, ids, 4);
+    put->state = put->kind == PAWL_DOCUMENT_TENANT ? draw_tenant_state(walk, put->tenant) : 7;
+    put->body =
+        pawl_slice_of(walk->body, below(walk, below(walk, 8) == 0 ? sizeof(walk->body) : 600));
+    for (size_t i = 0; i < 8; i++) {
+        walk->body[i * 247] = (char)('a' + below(walk, 26));
+    }
+    if (pawl_core_document_find(walk->world.core, put->kind, put->id, &document) &&
+        pawl_core_document(walk->world.core, document, &view)) {
+        put->version = below(walk, 6) == 0 ? below(walk, 100) : view.version;
+    }
+}
+
+static void draw_drain(struct walk *walk, struct pawl_command *command)
+{
+    command->type = PAWL_COMMAND_TENANT_DRAIN;
+    command->u.tenant_drain.tenant = PAWL_SLICE("zeta");
+    command->u.tenant_drain.from = (uint32_t)below(walk, 3) / 2 * (uint32_t)below(walk, 30);
+    command->u.tenant_drain.max = (uint32_t)(1 + below(walk, 40));
+}
+
 static void draw_zone(struct walk *walk, struct pawl_command *command)
 {
     struct pawl_command_tz_define *define = &command->u.tz_define;
@@ -330,10 +408,14 @@ static void draw_command(struct walk *walk, struct pawl_command *ret_command)
         draw_by_id(walk, ret_command);
     } else if (draw < 68) {
         draw_event(walk, ret_command);
-    } else if (draw < 78) {
+    } else if (draw < 75) {
         ret_command->type = PAWL_COMMAND_EXPIRE;
         ret_command->u.expire.until_us = walk->now_us - (int64_t)below(walk, 2) * 100000;
         ret_command->u.expire.max = (uint32_t)(1 + below(walk, 5));
+    } else if (draw < 77) {
+        draw_document(walk, ret_command);
+    } else if (draw < 78) {
+        draw_drain(walk, ret_command);
     } else if (draw < 83) {
         draw_create(walk, ret_command);
     } else if (draw < 88) {
@@ -351,8 +433,9 @@ static void draw_command(struct walk *walk, struct pawl_command *ret_command)
     } else {
         ret_command->u.note.tenant = one_of(walk, tenants, 3);
     }
-    bool may_have_key =
-        ret_command->type != PAWL_COMMAND_EXPIRE && ret_command->type != PAWL_COMMAND_TZ_DEFINE;
+    bool may_have_key = ret_command->type != PAWL_COMMAND_EXPIRE &&
+                        ret_command->type != PAWL_COMMAND_TENANT_DRAIN &&
+                        ret_command->type != PAWL_COMMAND_TZ_DEFINE;
     if (may_have_key && below(walk, 2) == 0) {
         (void)snprintf(walk->key, sizeof(walk->key), "k%" PRIu64, below(walk, 30));
         ret_command->idempotency_key = pawl_slice_str(walk->key);
@@ -380,6 +463,17 @@ check_grant(struct walk *walk, const struct pawl_command *command, const struct 
     }
 }
 
+/* Lists find what is there, under any filter and however few scopes one call looks at. */
+static void check_walk(struct walk *walk)
+{
+    struct pawl_scope_name filter = {.session = PAWL_SLICE_NONE};
+    draw_levels(walk, filter.levels);
+    filter.levels[PAWL_LEVEL_TOOLSET] = one_of(walk, places, 2);
+    walk->failures += walk_check(walk->world.core, &filter, 1 + (uint32_t)below(walk, 4));
+    filter.levels[PAWL_LEVEL_WORKSPACE] = PAWL_SLICE_NONE;
+    walk->failures += walk_check(walk->world.core, &filter, 1 + (uint32_t)below(walk, 4));
+}
+
 static void run(struct walk *walk, const struct pawl_command *command)
 {
     struct pawl_result result;
@@ -390,7 +484,10 @@ static void run(struct walk *walk, const struct pawl_command *command)
         return;
     }
     check_grant(walk, command, &result);
-    if (command->type == PAWL_COMMAND_RESERVE) {
+    if (command->type == PAWL_COMMAND_BUDGET_CREATE) {
+        check_walk(walk);
+    }
+    if (command->type == PAWL_COMMAND_RESERVE && result.id != 0) {
         walk->reservations[walk->reservation_count % RECENT_MAX] = result.id;
         walk->reservation_count++;
     } else if (command->type == PAWL_COMMAND_APPROVAL_OPEN) {
@@ -404,13 +501,14 @@ static int run_walk(uint64_t seed, uint32_t steps)
     static struct walk walk;
     memset(&walk, 0, sizeof(walk));
     pawl_prng_seed(&walk.prng, seed);
+    memset(walk.body, 'x', sizeof(walk.body));
     walk.now_us = INT64_C(1767225600) * 1000000 + (int64_t)below(&walk, 100000000);
     table_world_init(&walk.world);
     struct pawl_command command = {
         .type = PAWL_COMMAND_CONFIG,
         .u.config = {.rules_version = PAWL_RULES_VERSION,
-                     .strings_max = 18,
-                     .scopes_max = 24,
+                     .strings_max = 20,
+                     .scopes_max = 30,
                      .budgets_max = 40,
                      .reservations_max = 25,
                      .idempotency_max = 60,
@@ -437,16 +535,13 @@ static int run_walk(uint64_t seed, uint32_t steps)
     return failures;
 }
 
-/* Every code but the three that no command of the ledger can end with here. */
+/* Every code but the two that no command of the ledger can end with here. */
 static int check_codes(void)
 {
     int missing = 0;
     for (uint32_t code = 0; code < PAWL_RESULT_COUNT; code++) {
         bool elsewhere = code == PAWL_RESULT_RESERVATION_FINALIZED || /* given from history */
-                         code == PAWL_RESULT_PRIORITY_FLOOR ||        /* no floors yet */
-                         code == PAWL_RESULT_TENANT_CLOSED ||         /* no documents yet */
-                         code == PAWL_RESULT_TENANT_SUSPENDED || code == PAWL_RESULT_RATE_LIMITED ||
-                         code == PAWL_RESULT_MAX_EXTENSIONS_EXCEEDED; /* a thousand in a row */
+                         code == PAWL_RESULT_PRIORITY_FLOOR;          /* no floors yet */
         if (codes_seen[code] == 0 && !elsewhere) {
             printf("random_walk: %s never came up\n", pawl_result_name((uint16_t)code));
             missing++;

@@ -119,7 +119,9 @@ enum table_object {
     TABLE_RESERVATION = 2,
     TABLE_SESSION = 3,
     TABLE_APPROVAL = 4,
-    TABLE_EVENT = 5
+    TABLE_EVENT = 5,
+    TABLE_DOCUMENT = 6,
+    TABLE_DECISION = 7 /* of a key, to be named by it */
 };
 
 struct table_name {

@@ -60,11 +60,33 @@ static void check_delta(const struct table_check *check,
         table_compare_amount(&in_unit, word, delta->spent);
     } else if (table_key_is(word, "debt")) {
         table_compare_amount(&in_unit, word, delta->debt);
+    } else if (table_key_is(word, "allocated")) {
+        table_compare_amount(&in_unit, word, delta->allocated);
     } else if (table_key_is(word, "ordinal")) {
         table_compare_count(check, word, delta->ordinal);
     } else {
         table_differs(check, word, "a key that deltas do not have");
     }
+}
+
+static void check_standing(const struct table_check *check,
+                           const struct table_word *word,
+                           const struct pawl_standing *standing,
+                           uint16_t unit)
+{
+    struct table_check in_unit = *check;
+    in_unit.unit = unit;
+    const struct table_fact facts[] = {
+        {.key = "allocated", .kind = TABLE_FACT_AMOUNT, .number = standing->allocated},
+        {.key = "reserved", .kind = TABLE_FACT_AMOUNT, .number = standing->reserved},
+        {.key = "spent", .kind = TABLE_FACT_AMOUNT, .number = standing->spent},
+        {.key = "debt", .kind = TABLE_FACT_AMOUNT, .number = standing->debt},
+        {.key = "overdraft", .kind = TABLE_FACT_AMOUNT, .number = standing->overdraft_limit},
+        {.key = "over_limit",
+         .kind = TABLE_FACT_TEXT,
+         .text = pawl_slice_str(standing->over_limit ? "yes" : "no")},
+    };
+    table_compare_fact(&in_unit, word, facts, PAWL_ARRAY_LEN(facts));
 }
 
 /* The delta of the budget that the word names. */
@@ -83,6 +105,21 @@ static const struct pawl_delta *delta_of(const struct table_check *check,
     return &none;
 }
 
+/* The standing that goes with a delta. */
+static const struct pawl_standing *standing_of(const struct table_check *check,
+                                               const struct table_word *word,
+                                               const struct pawl_result *result,
+                                               const struct pawl_delta *delta)
+{
+    static const struct pawl_standing none = {.allocated = 0};
+    if (result->standing_count != result->delta_count || delta < result->deltas ||
+        delta >= result->deltas + result->delta_count) {
+        table_differs(check, word, "no standing");
+        return &none;
+    }
+    return &result->standings[delta - result->deltas];
+}
+
 static void check_plain(const struct table_check *check,
                         const struct table_word *word,
                         const struct pawl_result *result)
@@ -93,6 +130,10 @@ static void check_plain(const struct table_check *check,
         table_compare_time(check, word, result->expires_us);
     } else if (table_key_is(word, "deltas")) {
         table_compare_count(check, word, result->delta_count);
+    } else if (table_key_is(word, "standings")) {
+        table_compare_count(check, word, result->standing_count);
+    } else if (table_key_is(word, "next")) {
+        table_compare_count(check, word, result->id);
     } else if (table_key_is(word, "lines")) {
         table_compare_count(check, word, result->line_count);
     } else if (table_key_is(word, "of")) {
@@ -114,7 +155,7 @@ static void check_row(const struct table_check *check,
     static const char *const kinds[] = {
         [PAWL_EXPIRED_RELEASED] = "released",       [PAWL_EXPIRED_SETTLED] = "settled",
         [PAWL_EXPIRED_SESSION] = "ended",           [PAWL_EXPIRED_APPROVAL] = "unanswered",
-        [PAWL_EXPIRED_UNCONFIRMED] = "unconfirmed",
+        [PAWL_EXPIRED_UNCONFIRMED] = "unconfirmed", [PAWL_EXPIRED_DRAINED] = "drained",
     };
     struct pawl_slice kind = word->key;
     struct pawl_slice object = pawl_slice_cut(&kind, ':');
@@ -160,7 +201,14 @@ static void check_flags(const struct table_check *check,
     }
 }
 
-enum section { SECTION_PLAIN, SECTION_CHARGED, SECTION_RELEASED, SECTION_DENIAL, SECTION_DELTA };
+enum section {
+    SECTION_PLAIN,
+    SECTION_CHARGED,
+    SECTION_RELEASED,
+    SECTION_DENIAL,
+    SECTION_DELTA,
+    SECTION_STANDING
+};
 
 /* A word without "=" begins a section, is a flag, or a row of an EXPIRE. */
 static enum section check_bare(const struct table_check *check,
@@ -181,6 +229,9 @@ static enum section check_bare(const struct table_check *check,
     }
     if (table_key_is(word, "delta")) {
         return SECTION_DELTA;
+    }
+    if (table_key_is(word, "standing")) {
+        return SECTION_STANDING;
     }
     if (!flag_of(word, flags)) {
         check_row(check, word, result, *rows);
@@ -206,7 +257,8 @@ void table_check_result(struct table_run *run,
     }
     for (uint32_t i = 1; i < step->expect_count; i++) {
         const struct table_word *word = &step->expected[i];
-        if (section == SECTION_DELTA && !word->has_value) {
+        bool of_budget = section == SECTION_DELTA || section == SECTION_STANDING;
+        if (of_budget && !word->has_value && !table_key_is(word, "standing")) {
             delta = delta_of(&check, word, result); /* "delta B1 reserved=… B2 reserved=…" */
         } else if (!word->has_value) {
             section = check_bare(&check, word, result, &rows, &flags, section);
@@ -218,6 +270,8 @@ void table_check_result(struct table_run *run,
             check_denial(&check, word, &result->denial);
         } else if (section == SECTION_DELTA && delta != NULL) {
             check_delta(&check, word, delta);
+        } else if (section == SECTION_STANDING && delta != NULL) {
+            check_standing(&check, word, standing_of(&check, word, result, delta), delta->unit);
         } else {
             check_plain(&check, word, result);
         }

@@ -60,6 +60,7 @@ verb_budget(struct table_run *run, const struct table_step *step, struct pawl_co
     create->scope.session = table_word_text(run, step, "session", NULL);
     create->phase = table_word_text(run, step, "phase", NULL);
     create->window = table_window(run, step);
+    create->overage = table_pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), 0);
     create->mode = table_find(step, "mode") != NULL ? PAWL_BUDGET_SHADOW : PAWL_BUDGET_ENFORCE;
     if (overdraft != NULL &&
         !table_amount(create->unit, overdraft->value, &create->overdraft_limit)) {
@@ -73,6 +74,12 @@ verb_fund(struct table_run *run, const struct table_step *step, struct pawl_comm
     command->type = PAWL_COMMAND_BUDGET_FUND;
     command->u.budget_fund.budget = table_named_id(run, step);
     command->u.budget_fund.amount = table_amount_of(run, step);
+    const struct table_name *name = table_name_find(run, table_word_at(step, 1));
+    const struct table_word *spent = table_find(step, "spent");
+    if (spent != NULL && !table_amount(name != NULL ? name->unit : PAWL_UNIT_TOKENS, spent->value,
+                                       &command->u.budget_fund.spent)) {
+        table_fail(run, step, "spent: no amount");
+    }
     command->u.budget_fund.kind = table_choice_of(step, funds, PAWL_ARRAY_LEN(funds));
 }
 
@@ -86,6 +93,8 @@ verb_set(struct table_run *run, const struct table_step *step, struct pawl_comma
     if (pawl_slice_equal_str(verb, "overdraft")) {
         set->set_overdraft_limit = true;
         set->overdraft_limit = table_amount_of(run, step);
+    } else if (pawl_slice_equal_str(verb, "overage")) {
+        set->overage = table_choice_of(step, overages, PAWL_ARRAY_LEN(overages));
     } else if (pawl_slice_equal_str(verb, "freeze")) {
         set->state = PAWL_BUDGET_FROZEN;
     } else {
@@ -104,12 +113,22 @@ verb_reserve(struct table_run *run, const struct table_step *step, struct pawl_c
     reserve->phase = table_word_text(run, step, "phase", NULL);
     reserve->ttl_ms = table_word_duration_ms(run, step, "ttl", 60000);
     reserve->grace_ms = table_word_duration_ms(run, step, "grace", 0);
-    reserve->extensions_max = PAWL_EXTENSIONS_MAX;
     reserve->overage =
         table_pick(run, step, "overage", overages, PAWL_ARRAY_LEN(overages), PAWL_OVERAGE_REJECT);
     reserve->on_expiry = table_pick(run, step, "on_expiry", expiries, PAWL_ARRAY_LEN(expiries),
                                     PAWL_ON_EXPIRY_RELEASE);
     reserve->priority = table_pick(run, step, "priority", NULL, 0, PAWL_PRIORITY_NORMAL);
+    const struct table_word *throttle = table_find(step, "throttle");
+    const struct table_name *document =
+        throttle != NULL ? table_name_find(run, throttle->value) : NULL;
+    reserve->throttle = document != NULL ? document->id : 0;
+    if (throttle != NULL && document == NULL) {
+        (void)pawl_slice_to_u64(throttle->value, &reserve->throttle);
+    }
+    reserve->throttle_per_minute = (uint32_t)table_word_number(run, step, "per_minute", 0);
+    reserve->extensions_max =
+        (uint16_t)table_word_number(run, step, "extensions", PAWL_EXTENSIONS_MAX);
+    reserve->dry_run = table_find(step, "dry_run") != NULL;
 }
 
 static void
@@ -164,18 +183,13 @@ static void
 verb_expire(struct table_run *run, const struct table_step *step, struct pawl_command *command)
 {
     const struct table_word *until = table_find(step, "until");
-    const struct table_word *max = table_find(step, "max");
     int64_t ahead_us = 0;
-    uint64_t most = 100;
     if (until != NULL && !table_duration_us(until->value, &ahead_us)) {
         table_fail(run, step, "until: no duration");
     }
-    if (max != NULL && !pawl_slice_to_u64(max->value, &most)) {
-        table_fail(run, step, "max: no number");
-    }
     command->type = PAWL_COMMAND_EXPIRE;
     command->u.expire.until_us = run->now_us + ahead_us;
-    command->u.expire.max = (uint32_t)most;
+    command->u.expire.max = (uint32_t)table_word_number(run, step, "max", 100);
 }
 
 /* Caps are amounts; "verify:usd=0.50" is one of a phase. */
@@ -353,15 +367,16 @@ static const struct {
     const char *name;
     verb_fn *build;
 } verbs[] = {
-    {"budget", verb_budget},   {"fund", verb_fund},      {"freeze", verb_set},
-    {"unfreeze", verb_set},    {"close", verb_set},      {"overdraft", verb_set},
-    {"reserve", verb_reserve}, {"decide", verb_reserve}, {"grow", verb_grow},
-    {"extend", verb_extend},   {"commit", verb_settle},  {"correct", verb_settle},
-    {"release", verb_release}, {"event", verb_event},    {"expire", verb_expire},
-    {"session", verb_session}, {"pause", verb_state},    {"resume", verb_state},
-    {"end", verb_state},       {"phase", verb_phase},    {"ask", verb_ask},
-    {"answer", verb_answer},   {"note", verb_note},      {"zone", verb_zone},
-    {"config", verb_config},
+    {"budget", verb_budget},       {"fund", verb_fund},         {"freeze", verb_set},
+    {"unfreeze", verb_set},        {"close", verb_set},         {"overdraft", verb_set},
+    {"reserve", verb_reserve},     {"decide", verb_reserve},    {"grow", verb_grow},
+    {"extend", verb_extend},       {"commit", verb_settle},     {"correct", verb_settle},
+    {"release", verb_release},     {"event", verb_event},       {"expire", verb_expire},
+    {"session", verb_session},     {"pause", verb_state},       {"resume", verb_state},
+    {"end", verb_state},           {"phase", verb_phase},       {"ask", verb_ask},
+    {"answer", verb_answer},       {"note", verb_note},         {"zone", verb_zone},
+    {"config", verb_config},       {"overage", verb_set},       {"document", table_verb_document},
+    {"tenant", table_verb_tenant}, {"drain", table_verb_drain},
 };
 
 bool table_command(struct table_run *run,

@@ -59,6 +59,11 @@ void table_compare_fact(const struct table_check *check,
                         const struct table_fact *facts,
                         size_t fact_count);
 
+/* What a document says; and state, walk, remembered: false if the verb is none of them
+ * (table_document.c). */
+void table_show_document(struct table_check *check, const struct table_name *name);
+bool table_check_many(struct table_check *check);
+
 const char *table_reason_name(uint8_t reason);
 /* Whether a table's word, in lower case, is the name of the code. */
 bool table_code_is(struct pawl_slice expected, uint16_t code);

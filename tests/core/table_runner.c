@@ -64,6 +64,10 @@ static void name_add(struct table_run *run,
     if (command->type == PAWL_COMMAND_BUDGET_CREATE) {
         name.object = TABLE_BUDGET;
         name.unit = command->u.budget_create.unit;
+    } else if (pawl_command_decides(command)) {
+        name.object = TABLE_DECISION;
+    } else if (command->type == PAWL_COMMAND_DOCUMENT_PUT) {
+        name.object = TABLE_DOCUMENT;
     } else if (command->type == PAWL_COMMAND_RESERVE) {
         name.object = TABLE_RESERVATION;
     } else if (command->type == PAWL_COMMAND_EVENT) {
@@ -162,7 +166,8 @@ static void run_command(struct table_run *run, const struct table_step *step)
     }
     table_apply(run, step, &command, &result);
     table_check_result(run, step, &result);
-    if (result.code == PAWL_RESULT_OK && !result.replayed) {
+    bool kept = pawl_command_decides(&command) && !pawl_slice_empty(command.idempotency_key);
+    if ((result.code == PAWL_RESULT_OK || kept) && !result.replayed) {
         name_add(run, step, &command, &result);
     }
 }

@@ -57,6 +57,19 @@ int64_t table_word_duration_ms(struct table_run *run,
     return us / 1000;
 }
 
+uint64_t table_word_number(struct table_run *run,
+                           const struct table_step *step,
+                           const char *key,
+                           uint64_t plain)
+{
+    const struct table_word *word = table_find(step, key);
+    uint64_t number = plain;
+    if (word != NULL && !pawl_slice_to_u64(word->value, &number)) {
+        table_fail(run, step, "%s: no number", key);
+    }
+    return number;
+}
+
 uint8_t table_pick(struct table_run *run,
                    const struct table_step *step,
                    const char *key,

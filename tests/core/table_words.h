@@ -8,9 +8,20 @@
 
 #include "table.h"
 
+/* Verbs about documents and tenants (table_document.c). */
+void table_verb_document(struct table_run *run,
+                         const struct table_step *step,
+                         struct pawl_command *command);
+void table_verb_tenant(struct table_run *run,
+                       const struct table_step *step,
+                       struct pawl_command *command);
+void table_verb_drain(struct table_run *run,
+                      const struct table_step *step,
+                      struct pawl_command *command);
+
 /* "x*129" is 129 times x; "-" is nothing; everything else is itself. */
 struct pawl_slice table_text(struct table_run *run, struct pawl_slice value);
-/* The text, or the duration, behind a key; `plain` when the step does not name it. */
+/* The text, duration or number behind a key; `plain` when the step does not name it. */
 struct pawl_slice table_word_text(struct table_run *run,
                                   const struct table_step *step,
                                   const char *key,
@@ -19,6 +30,10 @@ int64_t table_word_duration_ms(struct table_run *run,
                                const struct table_step *step,
                                const char *key,
                                int64_t plain);
+uint64_t table_word_number(struct table_run *run,
+                           const struct table_step *step,
+                           const char *key,
+                           uint64_t plain);
 /* The i-th word when it has no value, else the empty text. */
 struct pawl_slice table_word_at(const struct table_step *step, uint32_t i);
 

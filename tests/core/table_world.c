@@ -86,8 +86,8 @@ void table_log_add(struct table_log *log,
     pawl_buf_init(&buf, ENCODED_BYTES_MAX);
     struct table_record *record = &log->records[log->count];
     *record = (struct table_record){.now_us = now_us, .line = line, .code = result->code};
-    /* What has no shape has no encoding either; it is run again as a trivial refusal. */
-    if (result->code != PAWL_RESULT_INVALID_REQUEST) {
+    /* What does not fit has no encoding; it is run again as a trivial refusal. */
+    if (pawl_codec_command_fits(command)) {
         pawl_codec_encode_command(&buf, command);
         record->command = owned(&buf);
         pawl_buf_reset(&buf);
@@ -163,7 +163,11 @@ static void run_record(struct again *again, struct table_world *world, uint32_t 
             return;
         }
     }
-    if (trivialise && record->code != PAWL_RESULT_OK) {
+    /* A decision is remembered under its key whichever way it went, and what is no request lets the
+     * ledger forget no key. */
+    bool alike =
+        record->code != PAWL_RESULT_INVALID_REQUEST && !(known && pawl_command_decides(&command));
+    if (trivialise && record->code != PAWL_RESULT_OK && alike) {
         command = trivial(&command);
         known = false;
     }

@@ -434,6 +434,17 @@ draw_result_lists(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_
         delta->reserved = draw_i64(prng);
         delta->spent = draw_i64(prng);
         delta->debt = draw_i64(prng);
+        delta->allocated = draw_i64(prng);
+    }
+    result->standing_count = draw_bool(prng) ? result->delta_count : 0;
+    for (uint32_t i = 0; i < result->standing_count; i++) {
+        struct pawl_standing *standing = &result->standings[i];
+        standing->allocated = draw_i64(prng);
+        standing->reserved = draw_i64(prng);
+        standing->spent = draw_i64(prng);
+        standing->debt = draw_i64(prng);
+        standing->overdraft_limit = draw_i64(prng);
+        standing->over_limit = draw_bool(prng);
     }
     result->expired_count = (uint32_t)draw_length(prng, PAWL_EXPIRE_MAX);
     if (result->expired_count == 0) {
@@ -445,7 +456,7 @@ draw_result_lists(struct pawl_prng *prng, struct pawl_arena *arena, struct pawl_
     for (uint32_t i = 0; i < result->expired_count; i++) {
         expired[i].id = draw_u64(prng);
         expired[i].kind =
-            (uint8_t)pawl_prng_between(prng, PAWL_EXPIRED_RELEASED, PAWL_EXPIRED_UNCONFIRMED);
+            (uint8_t)pawl_prng_between(prng, PAWL_EXPIRED_RELEASED, PAWL_EXPIRED_DRAINED);
     }
     result->expired = expired;
 }

@@ -59,6 +59,14 @@ struct audit_counts audit_counts(const struct audit *audit)
 
 /* --- One record. ------------------------------------------------------------------------------ */
 
+/* Whether a decision with this code is remembered: that of a wrong request is not. */
+static bool decided(uint16_t code)
+{
+    return code != PAWL_RESULT_INVALID_REQUEST && code != PAWL_RESULT_IDEMPOTENCY_MISMATCH &&
+           code != PAWL_RESULT_UNIT_MISMATCH && code != PAWL_RESULT_LIMIT_REACHED &&
+           code != PAWL_RESULT_AMOUNT_OVERFLOW;
+}
+
 /* A5. Keys of the simulator are "k" and a number. */
 static void on_key(struct audit *audit, const struct pawl_record *record)
 {
@@ -72,7 +80,8 @@ static void on_key(struct audit *audit, const struct pawl_record *record)
         CHECK(record->result.original_op == first->op,
               "key %" PRIu64 " was used up at %" PRIu64 ", the repeat says %" PRIu64, number,
               first->op, record->result.original_op);
-    } else if (record->result.code == PAWL_RESULT_OK) {
+    } else if (record->result.code == PAWL_RESULT_OK ||
+               (pawl_command_decides(&record->command) && decided(record->result.code))) {
         CHECK(first->op == 0 || record->now_us - first->used_us >= KEY_US_MIN,
               "key %" PRIu64 " is applied twice", number);
         *first = (struct book_key){.op = record->op, .used_us = record->now_us};

@@ -48,7 +48,7 @@ void audit_learn_sessions(struct audit *audit, const struct pawl_core *core);
 
 /* For the summary. */
 struct audit_counts {
-    uint64_t grants, denials, settled, expired, replayed, overshoots, folded;
+    uint64_t grants, denials, settled, expired, drained, replayed, overshoots, folded;
     uint64_t by_code[PAWL_RESULT_COUNT];
 };
 struct audit_counts audit_counts(const struct audit *audit);

@@ -103,6 +103,19 @@ struct book_session *book_add_session(struct book *book)
     return session;
 }
 
+uint8_t *book_tenant(struct book *book, struct pawl_slice name)
+{
+    for (size_t i = 0; i < book->tenant_count; i++) {
+        if (book_is(&book->tenants[i].name, name)) {
+            return &book->tenants[i].state;
+        }
+    }
+    PAWL_ASSERT(book->tenant_count < BOOK_TENANTS_MAX);
+    struct book_tenant *tenant = &book->tenants[book->tenant_count++];
+    *tenant = (struct book_tenant){.name = book_name(name)};
+    return &tenant->state;
+}
+
 struct book_session *
 book_session(const struct book *book, struct pawl_slice tenant, struct pawl_slice name)
 {

@@ -87,7 +87,16 @@ struct book_key {
     int64_t used_us;
 };
 
+struct book_tenant {
+    struct book_name name;
+    uint8_t state;
+};
+
+enum { BOOK_TENANTS_MAX = 8 };
+
 struct book {
+    struct book_tenant tenants[BOOK_TENANTS_MAX];
+    size_t tenant_count;
     struct book_budget *budgets;
     size_t budget_count, budget_capacity;
     struct book_reservation *reservations; /* by id */
@@ -104,6 +113,8 @@ void book_free(struct book *book);
 struct book_name book_name(struct pawl_slice text);
 bool book_is(const struct book_name *name, struct pawl_slice text);
 
+/* Its state; NONE where nothing was said of it. */
+uint8_t *book_tenant(struct book *book, struct pawl_slice name);
 struct book_budget *book_add_budget(struct book *book);
 /* By number; NULL: there is none. */
 struct book_budget *book_budget(const struct book *book, uint64_t id);

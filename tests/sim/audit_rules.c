@@ -63,6 +63,50 @@ static void check_open(struct audit *audit, const struct pawl_subject *subject, 
           session->name.text);
 }
 
+/* --- Tenants. --------------------------------------------------------------------------------- */
+
+/* Nothing of a closed tenant changes, and one that is suspended takes no new holds. */
+static void check_tenant(struct audit *audit, struct pawl_slice tenant, bool holds)
+{
+    uint8_t state = *book_tenant(&audit->book, tenant);
+    CHECK(state != PAWL_TENANT_CLOSED, "something of a closed tenant changes");
+    CHECK(state != PAWL_TENANT_SUSPENDED || !holds, "a suspended tenant takes a hold");
+}
+
+static struct pawl_slice tenant_of(const struct book_budget *budget)
+{
+    return pawl_slice_str(budget->levels[PAWL_LEVEL_TENANT].text);
+}
+
+static struct pawl_slice tenant_holding(const struct audit *audit,
+                                        const struct book_reservation *reservation)
+{
+    return tenant_of(&audit->book.budgets[reservation->holds[0].budget]);
+}
+
+static void on_document(struct audit *audit, const struct pawl_command_document_put *put)
+{
+    if (put->kind == PAWL_DOCUMENT_TENANT) {
+        check_tenant(audit, put->tenant, false);
+        *book_tenant(&audit->book, put->tenant) = put->state;
+    }
+}
+
+/* A settled budget stands as the book has it. */
+static void check_standings(struct audit *audit, const struct pawl_result *result)
+{
+    for (uint32_t i = 0; i < result->standing_count; i++) {
+        const struct pawl_standing *standing = &result->standings[i];
+        struct book_budget *budget = book_budget(&audit->book, result->deltas[i].budget);
+        CHECK(budget != NULL, "an unknown budget stands");
+        const struct book_instance *instance = book_instance(budget, result->deltas[i].ordinal);
+        CHECK(standing->allocated == budget->allocated && standing->debt == budget->debt &&
+                  standing->reserved == instance->reserved && standing->spent == instance->spent &&
+                  standing->overdraft_limit == budget->overdraft_limit,
+              "budget %" PRIu64 " stands otherwise than it is told", budget->id);
+    }
+}
+
 /* --- Reservations. ---------------------------------------------------------------------------- */
 
 static void on_reserve(struct audit *audit,
@@ -72,6 +116,7 @@ static void on_reserve(struct audit *audit,
     struct book_reservation *reservation = book_reservation(&audit->book, result->id);
     CHECK(reservation->state == BOOK_NONE, "reservation %" PRIu64 " is made twice", result->id);
     check_open(audit, &reserve->subject, result->now_us);
+    check_tenant(audit, reserve->subject.levels[PAWL_LEVEL_TENANT], true);
     *reservation =
         (struct book_reservation){.state = BOOK_HELD,
                                   .overage = reserve->overage,
@@ -129,6 +174,7 @@ static void
 on_grow(struct audit *audit, const struct pawl_command_grow *grow, const struct pawl_result *result)
 {
     struct book_reservation *reservation = held(audit, grow->reservation, BOOK_HELD, "a growth");
+    check_tenant(audit, tenant_holding(audit, reservation), true);
     for (uint32_t i = 0; i < reservation->hold_count; i++) {
         struct book_hold *hold = &reservation->holds[i];
         int64_t more = line_value(grow->lines, grow->line_count, hold->unit);
@@ -186,6 +232,7 @@ static void on_commit(struct audit *audit,
                       const struct pawl_result *result)
 {
     struct book_reservation *reservation = held(audit, settle->reservation, BOOK_HELD, "a commit");
+    check_tenant(audit, tenant_holding(audit, reservation), false);
     CHECK(result->now_us / 1000 <= reservation->due_us / 1000, "a commit after lease and grace");
     for (uint32_t i = 0; i < reservation->hold_count; i++) {
         const struct book_hold *hold = &reservation->holds[i];
@@ -211,6 +258,7 @@ static void on_release(struct audit *audit,
 {
     struct book_reservation *reservation =
         held(audit, release->reservation, BOOK_HELD, "a release");
+    check_tenant(audit, tenant_holding(audit, reservation), false);
     for (uint32_t i = 0; i < reservation->hold_count; i++) {
         const struct book_hold *hold = &reservation->holds[i];
         const struct pawl_delta *delta = hold_delta(audit, hold, result);
@@ -228,6 +276,7 @@ static void on_correct(struct audit *audit,
 {
     struct book_reservation *reservation =
         held(audit, settle->reservation, BOOK_UNCONFIRMED, "a correction");
+    check_tenant(audit, tenant_holding(audit, reservation), false);
     for (uint32_t i = 0; i < reservation->hold_count; i++) {
         const struct book_hold *hold = &reservation->holds[i];
         const struct pawl_delta *delta = hold_delta(audit, hold, result);
@@ -244,6 +293,7 @@ static void on_event(struct audit *audit,
                      const struct pawl_result *result)
 {
     uint32_t bound = 0;
+    check_tenant(audit, event->subject.levels[PAWL_LEVEL_TENANT], false);
     for (size_t i = 0; i < audit->book.budget_count; i++) {
         struct book_budget *budget = &audit->book.budgets[i];
         int64_t actual = line_value(event->lines, event->line_count, budget->unit);
@@ -269,14 +319,8 @@ static void on_event(struct audit *audit,
 
 /* --- Time. ------------------------------------------------------------------------------------ */
 
-/* Results of EXPIRE have no deltas: what they did to the money is the auditor's own sum. */
-static void expire_hold(struct audit *audit, const struct pawl_expired *row, int64_t now_us)
+static void give_back(struct audit *audit, const struct book_reservation *reservation, bool settles)
 {
-    struct book_reservation *reservation = held(audit, row->id, BOOK_HELD, "an expiry");
-    bool settles = row->kind == PAWL_EXPIRED_SETTLED;
-    CHECK(settles == (reservation->on_expiry == PAWL_ON_EXPIRY_SETTLE_AT_HOLD),
-          "reservation %" PRIu64 " expires the other way", row->id);
-    CHECK(now_us > reservation->due_us, "reservation %" PRIu64 " expires early", row->id);
     for (uint32_t i = 0; i < reservation->hold_count; i++) {
         const struct book_hold *hold = &reservation->holds[i];
         struct book_instance *instance =
@@ -285,6 +329,17 @@ static void expire_hold(struct audit *audit, const struct pawl_expired *row, int
         instance->spent += settles ? hold->amount : 0;
         CHECK(instance->reserved >= 0, "an expiry gives back more than is held");
     }
+}
+
+/* Results of EXPIRE have no deltas: what they did to the money is the auditor's own sum. */
+static void expire_hold(struct audit *audit, const struct pawl_expired *row, int64_t now_us)
+{
+    struct book_reservation *reservation = held(audit, row->id, BOOK_HELD, "an expiry");
+    bool settles = row->kind == PAWL_EXPIRED_SETTLED;
+    CHECK(settles == (reservation->on_expiry == PAWL_ON_EXPIRY_SETTLE_AT_HOLD),
+          "reservation %" PRIu64 " expires the other way", row->id);
+    CHECK(now_us > reservation->due_us, "reservation %" PRIu64 " expires early", row->id);
+    give_back(audit, reservation, settles);
     reservation->state = settles ? BOOK_UNCONFIRMED : BOOK_EXPIRED;
     audit->counts.expired++;
 }
@@ -320,6 +375,32 @@ static void on_expire(struct audit *audit, const struct pawl_result *result)
     }
 }
 
+/* All rows are of the tenant, and where the pass is over nothing of it is held. */
+static void on_drain(struct audit *audit,
+                     const struct pawl_command_tenant_drain *drain,
+                     const struct pawl_result *result)
+{
+    CHECK(*book_tenant(&audit->book, drain->tenant) == PAWL_TENANT_CLOSED,
+          "a tenant is drained that is not closed");
+    for (uint32_t i = 0; i < result->expired_count; i++) {
+        struct book_reservation *reservation =
+            held(audit, result->expired[i].id, BOOK_HELD, "a drain");
+        CHECK(result->expired[i].kind == PAWL_EXPIRED_DRAINED &&
+                  pawl_slice_equal(tenant_holding(audit, reservation), drain->tenant),
+              "a drain takes what is not its tenant's");
+        give_back(audit, reservation, false);
+        reservation->state = BOOK_EXPIRED;
+    }
+    for (size_t i = 0; drain->from == 0 && !result->more_due && i < audit->book.reservation_count;
+         i++) {
+        const struct book_reservation *reservation = &audit->book.reservations[i];
+        CHECK(reservation->state != BOOK_HELD ||
+                  !pawl_slice_equal(tenant_holding(audit, reservation), drain->tenant),
+              "a drain leaves reservation %zu", i);
+    }
+    audit->counts.drained += result->expired_count;
+}
+
 /* --- Budgets, sessions, questions. ------------------------------------------------------------ */
 
 static void on_budget_create(struct audit *audit,
@@ -340,6 +421,9 @@ static void on_budget_create(struct audit *audit,
     budget->window_kind = create->window.kind;
     budget->allocated = create->allocated;
     budget->overdraft_limit = create->overdraft_limit;
+    check_tenant(audit, create->scope.levels[PAWL_LEVEL_TENANT], false);
+    const struct pawl_delta *delta = delta_of(result, budget->id);
+    CHECK(delta != NULL && delta->allocated == create->allocated, "another amount is allocated");
 }
 
 static void on_budget_fund(struct audit *audit,
@@ -349,30 +433,37 @@ static void on_budget_fund(struct audit *audit,
     struct book_budget *budget = book_budget(&audit->book, fund->budget);
     CHECK(budget != NULL && budget->state == PAWL_BUDGET_ACTIVE,
           "a budget is funded that cannot be");
+    check_tenant(audit, tenant_of(budget), false);
     const struct pawl_delta *delta = delta_of(result, fund->budget);
+    CHECK(delta != NULL && result->delta_count == 1, "funding does not say what it did");
+    int64_t before = budget->allocated;
+    int64_t paid = fund->amount < budget->debt ? fund->amount : budget->debt;
+    struct book_instance *instance = book(audit, budget, delta);
     switch ((enum pawl_fund_kind)fund->kind) {
     case PAWL_FUND_CREDIT:
         budget->allocated += fund->amount;
-        return;
+        break;
     case PAWL_FUND_DEBIT:
         budget->allocated -= fund->amount;
-        return;
+        break;
     case PAWL_FUND_RESET:
         budget->allocated = fund->amount;
-        return;
+        break;
     case PAWL_FUND_RESET_SPENT:
-        if (delta != NULL) {
-            CHECK(book(audit, budget, delta)->spent == fund->amount, "spent is not what was set");
-        }
-        return;
-    case PAWL_FUND_REPAY_DEBT: {
-        int64_t paid = fund->amount < budget->debt ? fund->amount : budget->debt;
-        CHECK((delta != NULL ? delta->debt : 0) == -paid, "another amount of debt is repaid");
-        budget->debt -= paid;
-        return;
+        budget->allocated = fund->amount;
+        CHECK(instance->spent == fund->spent, "spent is not what was set");
+        break;
+    case PAWL_FUND_REPAY_DEBT:
+        CHECK(delta->debt == -paid, "another amount of debt is repaid");
+        budget->allocated += fund->amount - paid;
+        break;
+    default:
+        audit_wrong(audit, "an unknown kind of funding was taken");
     }
-    }
-    audit_wrong(audit, "an unknown kind of funding was taken");
+    CHECK(delta->allocated == budget->allocated - before, "another amount is allocated");
+    CHECK(fund->kind == PAWL_FUND_REPAY_DEBT || delta->debt == 0, "funding touches debt");
+    CHECK(fund->kind == PAWL_FUND_RESET_SPENT || delta->spent == 0, "funding touches spent");
+    CHECK(delta->reserved == 0, "funding touches holds");
 }
 
 static void on_session_open(struct audit *audit,
@@ -380,6 +471,7 @@ static void on_session_open(struct audit *audit,
                             const struct pawl_result *result)
 {
     CHECK(book_session(&audit->book, open->tenant, open->name) == NULL, "a session opens twice");
+    check_tenant(audit, open->tenant, false);
     struct book_session *session = book_add_session(&audit->book);
     session->tenant = book_name(open->tenant);
     session->name = book_name(open->name);
@@ -437,7 +529,7 @@ static void on_approval_open(struct audit *audit,
 
 /* --- Any record. ------------------------------------------------------------------------------ */
 
-void audit_taken(struct audit *audit, const struct pawl_record *record)
+static void taken(struct audit *audit, const struct pawl_record *record)
 {
     const struct pawl_command *command = &record->command;
     const struct pawl_result *result = &record->result;
@@ -449,12 +541,18 @@ void audit_taken(struct audit *audit, const struct pawl_record *record)
         on_budget_fund(audit, &command->u.budget_fund, result);
         return;
     case PAWL_COMMAND_BUDGET_SET:
+        check_tenant(audit, tenant_of(book_budget(&audit->book, command->u.budget_set.budget)),
+                     false);
         if (command->u.budget_set.state != 0) {
             book_budget(&audit->book, command->u.budget_set.budget)->state =
                 command->u.budget_set.state;
         }
         return;
     case PAWL_COMMAND_RESERVE:
+        if (command->u.reserve.dry_run) {
+            CHECK(result->delta_count == 0 && result->id == 0, "a dry run holds something");
+            return;
+        }
         on_reserve(audit, &command->u.reserve, result);
         return;
     case PAWL_COMMAND_GROW:
@@ -463,6 +561,7 @@ void audit_taken(struct audit *audit, const struct pawl_record *record)
     case PAWL_COMMAND_EXTEND: {
         struct book_reservation *reservation =
             held(audit, command->u.extend.reservation, BOOK_HELD, "an extension");
+        check_tenant(audit, tenant_holding(audit, reservation), false);
         reservation->due_us = result->expires_us + reservation->grace_us;
         return;
     }
@@ -485,6 +584,7 @@ void audit_taken(struct audit *audit, const struct pawl_record *record)
         on_session_open(audit, &command->u.session_open, result);
         return;
     case PAWL_COMMAND_SESSION_SET:
+        check_tenant(audit, command->u.session_set.tenant, false);
         book_session(&audit->book, command->u.session_set.tenant, command->u.session_set.name)
             ->state = command->u.session_set.state;
         return;
@@ -494,19 +594,29 @@ void audit_taken(struct audit *audit, const struct pawl_record *record)
     case PAWL_COMMAND_APPROVAL_ANSWER:
         on_approval_answer(audit, &command->u.approval_answer);
         return;
+    case PAWL_COMMAND_DOCUMENT_PUT:
+        on_document(audit, &command->u.document_put);
+        return;
+    case PAWL_COMMAND_TENANT_DRAIN:
+        on_drain(audit, &command->u.tenant_drain, result);
+        return;
     case PAWL_COMMAND_CONFIG:
     case PAWL_COMMAND_TZ_DEFINE:
     case PAWL_COMMAND_DECIDE:
     case PAWL_COMMAND_SESSION_PHASE:
     case PAWL_COMMAND_NOTE:
-    case PAWL_COMMAND_DOCUMENT_PUT:
-    case PAWL_COMMAND_TENANT_DRAIN:
         CHECK(result->delta_count == 0, "money moved without a reason");
         return;
     case PAWL_COMMAND_TYPE_END:
         break;
     }
     audit_wrong(audit, "an unknown command was taken");
+}
+
+void audit_taken(struct audit *audit, const struct pawl_record *record)
+{
+    taken(audit, record);
+    check_standings(audit, &record->result);
 }
 
 /* A6. The numbers of a lifetime budget are known; of a window at least that it refuses rightly. */
@@ -516,6 +626,11 @@ void audit_refused(struct audit *audit, const struct pawl_record *record)
     const struct pawl_denial *denial = &result->denial;
     CHECK(result->delta_count == 0 && result->line_count == 0, "a refusal moved money");
     audit->counts.denials++;
+    if (result->code == PAWL_RESULT_TENANT_CLOSED && record->command.type == PAWL_COMMAND_RESERVE) {
+        struct pawl_slice tenant = record->command.u.reserve.subject.levels[PAWL_LEVEL_TENANT];
+        CHECK(*book_tenant(&audit->book, tenant) == PAWL_TENANT_CLOSED,
+              "a tenant is called closed that is not");
+    }
     bool funds =
         result->code == PAWL_RESULT_BUDGET_EXCEEDED || result->code == PAWL_RESULT_CAP_EXCEEDED;
     /* REJECT refuses a settlement above its hold whatever is left. */

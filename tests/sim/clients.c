@@ -177,6 +177,7 @@ static void want_hold(struct sim *sim, struct client *client)
     reserve->grace_ms = pawl_prng_one_in(prng, 2) ? 0 : pawl_prng_between(prng, 0, 5000);
     reserve->overage = draw_overage(prng);
     reserve->extensions_max = PAWL_EXTENSIONS_MAX;
+    reserve->dry_run = !decide && pawl_prng_one_in(prng, 20);
     reserve->on_expiry =
         (uint8_t)pawl_prng_between(prng, PAWL_ON_EXPIRY_RELEASE, PAWL_ON_EXPIRY_SETTLE_AT_HOLD);
     send_new(sim, client, &command);
@@ -318,6 +319,9 @@ static void fund_budget(struct sim *sim)
     int64_t last = pawl_prng_one_in(prng, 2) ? PAWL_FUND_REPAY_DEBT : PAWL_FUND_CREDIT;
     command.u.budget_fund.kind = (uint8_t)pawl_prng_between(prng, PAWL_FUND_CREDIT, last);
     command.u.budget_fund.amount = pawl_prng_between(prng, 0, 20000);
+    if (command.u.budget_fund.kind == PAWL_FUND_RESET_SPENT) {
+        command.u.budget_fund.spent = pawl_prng_between(prng, 0, 20000);
+    }
     send_new(sim, NULL, &command);
 }
 
@@ -404,9 +408,61 @@ static void steer_session(struct sim *sim)
     send_new(sim, NULL, &command);
 }
 
+/* Mostly suspends one for a while. One is closed now and then, and never the last one. */
+static void steer_tenant(struct sim *sim)
+{
+    struct pawl_prng *prng = &sim->prng;
+    const struct pawl_core *core = pawl_engine_core(sim->engine);
+    uint32_t tenant = (uint32_t)pawl_prng_below(prng, sim->tenant_count);
+    struct pawl_command command = {.type = PAWL_COMMAND_DOCUMENT_PUT};
+    struct pawl_command_document_put *put = &command.u.document_put;
+    struct pawl_document_view view = {.version = 0};
+    uint64_t document = 0;
+    put->kind = PAWL_DOCUMENT_TENANT;
+    put->tenant = pawl_slice_str(tenants[tenant]);
+    put->id = put->tenant;
+    if (pawl_core_document_find(core, put->kind, put->id, &document) &&
+        !pawl_core_document(core, document, &view)) {
+        program_fail("a document is found and is not there");
+    }
+    put->version = view.version;
+    put->state = (uint8_t)(pawl_prng_one_in(prng, 4) ? PAWL_TENANT_SUSPENDED : PAWL_TENANT_ACTIVE);
+    if (tenant > 0 && view.version != 0 && pawl_prng_one_in(prng, 10)) {
+        put->state = PAWL_TENANT_CLOSED;
+    }
+    static const char body[300] = "what is said of it";
+    put->body = pawl_slice_of(body, (size_t)pawl_prng_below(prng, sizeof(body)));
+    send_new(sim, NULL, &command);
+}
+
+/* What a tenant holds, in one pass or in a slice that begins somewhere. */
+static void drain_tenant(struct sim *sim, struct pawl_slice tenant)
+{
+    struct pawl_prng *prng = &sim->prng;
+    struct pawl_command command = {.type = PAWL_COMMAND_TENANT_DRAIN};
+    struct request *request = request_new(sim, NULL);
+    if (request == NULL) {
+        return;
+    }
+    bool whole = pawl_prng_one_in(prng, 2);
+    command.u.tenant_drain.tenant = tenant;
+    command.u.tenant_drain.from = whole ? 0 : (uint32_t)pawl_prng_below(prng, 40);
+    command.u.tenant_drain.max = whole ? PAWL_EXPIRE_MAX : 1 + (uint32_t)pawl_prng_below(prng, 20);
+    request->command = command;
+    send(request);
+}
+
 static void administer(struct sim *sim)
 {
     struct pawl_prng *prng = &sim->prng;
+    if (pawl_prng_one_in(prng, 25)) {
+        steer_tenant(sim);
+        return;
+    }
+    if (pawl_prng_one_in(prng, 25)) {
+        drain_tenant(sim, pawl_slice_str(tenants[pawl_prng_below(prng, sim->tenant_count)]));
+        return;
+    }
     if (sim->budgets_asked < sim->tenant_count * 2 ||
         (sim->budgets_asked < SIM_BUDGETS_MAX && pawl_prng_one_in(prng, 30))) {
         create_budget(sim);
@@ -432,6 +488,9 @@ static void note_made(struct sim *sim, const struct request *request)
     if (request->command.type == PAWL_COMMAND_BUDGET_CREATE &&
         sim->budget_count < SIM_BUDGETS_MAX) {
         sim->budgets[sim->budget_count++] = result->id;
+    } else if (request->command.type == PAWL_COMMAND_DOCUMENT_PUT &&
+               request->command.u.document_put.state == PAWL_TENANT_CLOSED) {
+        sim->closed = request->command.u.document_put.tenant;
     } else if (request->command.type == PAWL_COMMAND_APPROVAL_OPEN) {
         for (uint32_t i = 0; i < sim->session_count; i++) {
             struct sim_session *session = &sim->sessions[i];
@@ -447,8 +506,13 @@ static void note_hold(struct client *client, const struct request *request)
     const struct pawl_command *command = &request->command;
     const struct pawl_result *result = &request->op.result;
     bool ok = result->code == PAWL_RESULT_OK;
+    if (result->code == PAWL_RESULT_TENANT_CLOSED) {
+        client->tenant = 0; /* goes to the one that is never closed */
+        client->reservation = 0;
+        return;
+    }
     if (command->type == PAWL_COMMAND_RESERVE) {
-        client->reservation = ok ? result->id : 0;
+        client->reservation = ok ? result->id : 0; /* 0 of a dry run too */
         client->unconfirmed = false;
         client->line_count = command->u.reserve.line_count;
         memcpy(client->lines, command->u.reserve.lines, sizeof(client->lines));
@@ -536,6 +600,11 @@ void clients_act(struct sim *sim)
     struct pawl_prng *prng = &sim->prng;
     if (pawl_prng_one_in(prng, 6)) {
         clients_retry_one(sim);
+        return;
+    }
+    if (sim->closed.bytes > 0) {
+        drain_tenant(sim, sim->closed);
+        sim->closed = PAWL_SLICE_NONE;
         return;
     }
     if (sim->budgets_asked < sim->tenant_count || pawl_prng_one_in(prng, 15)) {

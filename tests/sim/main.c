@@ -117,10 +117,10 @@ static void print_summary(const struct sim *sim)
     const struct sim_counts *counts = &sim->counts;
     struct audit_counts audit = audit_counts(sim->audit);
     (void)printf("  %" PRIu64 " operations: %" PRIu64 " grants, %" PRIu64 " settled, %" PRIu64
-                 " expired, %" PRIu64 " refused (%" PRIu64 " folded), %" PRIu64 " repeats, %" PRIu64
-                 " overshoots booked\n",
+                 " expired, %" PRIu64 " drained, %" PRIu64 " refused (%" PRIu64 " folded), %" PRIu64
+                 " repeats, %" PRIu64 " overshoots booked\n",
                  audit_last_op(sim->audit), audit.grants, audit.settled, audit.expired,
-                 audit.denials, audit.folded, audit.replayed, audit.overshoots);
+                 audit.drained, audit.denials, audit.folded, audit.replayed, audit.overshoots);
     (void)printf("  %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " lost, %" PRIu64
                  " sent again, %" PRIu64 " sent twice; %" PRIu64 " kills, %" PRIu64
                  " power failures, %" PRIu64 " faults, %" PRIu64 " failed starts, %" PRIu64

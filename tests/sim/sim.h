@@ -91,6 +91,7 @@ struct sim {
     struct client clients[SIM_CLIENTS_MAX];
     struct sim_session sessions[SIM_SESSIONS_MAX];
     uint32_t session_count;
+    struct pawl_slice closed; /* a tenant that was closed and is to be drained */
     uint64_t budgets[SIM_BUDGETS_MAX];
     uint32_t budget_count;
     uint32_t budgets_asked; /* of the plan: created or on their way */

@@ -224,6 +224,18 @@ static void results_come_back_as_they_were(void **state)
             assert_int_equal(decoded.deltas[d].reserved, result.deltas[d].reserved);
             assert_int_equal(decoded.deltas[d].spent, result.deltas[d].spent);
             assert_int_equal(decoded.deltas[d].debt, result.deltas[d].debt);
+            assert_int_equal(decoded.deltas[d].allocated, result.deltas[d].allocated);
+        }
+        assert_int_equal(decoded.standing_count, result.standing_count);
+        for (uint32_t d = 0; d < result.standing_count; d++) {
+            const struct pawl_standing *a = &decoded.standings[d];
+            const struct pawl_standing *b = &result.standings[d];
+            assert_int_equal(a->allocated, b->allocated);
+            assert_int_equal(a->reserved, b->reserved);
+            assert_int_equal(a->spent, b->spent);
+            assert_int_equal(a->debt, b->debt);
+            assert_int_equal(a->overdraft_limit, b->overdraft_limit);
+            assert_int_equal(a->over_limit, b->over_limit);
         }
         pawl_codec_encode_result(&bench->second, &decoded);
         assert_int_equal(bench->first.bytes, bench->second.bytes);

@@ -18,8 +18,8 @@
 #include "core/state.h"
 #include "core_memory.h"
 
-enum { GOLDEN_LAYOUT = 2 };
-#define GOLDEN_DIGEST UINT64_C(0xf776728aff031cd5)
+enum { GOLDEN_LAYOUT = 3 };
+#define GOLDEN_DIGEST UINT64_C(0xb09ed0795c010e81)
 
 static struct pawl_slice text(const char *of)
 {
@@ -91,6 +91,26 @@ static void make_session(struct pawl_core *core)
                                                           .ttl_ms = 5000}});
 }
 
+/* One whose body fills two slots, and a tenant's. */
+static void make_documents(struct pawl_core *core)
+{
+    static const char body[300] = "{\"rules\":[]}";
+    (void)apply(core, 7,
+                (struct pawl_command){.type = PAWL_COMMAND_DOCUMENT_PUT,
+                                      .u.document_put = {.kind = PAWL_DOCUMENT_TENANT,
+                                                         .tenant = text("acme"),
+                                                         .id = text("acme"),
+                                                         .state = PAWL_TENANT_ACTIVE}});
+    (void)apply(
+        core, 7,
+        (struct pawl_command){.type = PAWL_COMMAND_DOCUMENT_PUT,
+                              .u.document_put = {.kind = PAWL_DOCUMENT_POLICY,
+                                                 .tenant = text("acme"),
+                                                 .id = text("policy-1"),
+                                                 .state = 1,
+                                                 .body = pawl_slice_of(body, sizeof(body))}});
+}
+
 static struct pawl_command reserve(const char *team, int64_t amount, const char *key)
 {
     struct pawl_command command = {
@@ -120,6 +140,7 @@ static struct pawl_core *worked(void)
     make_zone(core);
     make_budgets(core);
     make_session(core);
+    make_documents(core);
     uint64_t first = 0;
     for (uint32_t i = 0; i < 9; i++) {
         char key[] = "key-0";
