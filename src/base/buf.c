@@ -81,7 +81,9 @@ static bool make_room_or_flag(struct pawl_buf *buf, size_t more)
 
 void pawl_buf_append(struct pawl_buf *buf, const void *data, size_t bytes)
 {
-    if (bytes > 0 && make_room_or_flag(buf, bytes)) {
+    /* Mostly there is room: a buffer is grown a few times and appended to many. */
+    bool fits = !buf->overflowed && bytes <= buf->capacity - buf->bytes;
+    if (bytes > 0 && (fits || make_room_or_flag(buf, bytes))) {
         memcpy(buf->data + buf->bytes, data, bytes);
         buf->bytes += bytes;
     }

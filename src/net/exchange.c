@@ -11,6 +11,8 @@
  * On an exchange whose client is gone every function keeps its state and writes nothing.
  */
 #define _GNU_SOURCE
+#include <string.h>
+
 #include "base/assert.h"
 #include "net/server_priv.h"
 
@@ -116,68 +118,120 @@ static bool is_sent(const struct pawl_http_header *header)
     return !ours && !splits_lines(header->name) && !splits_lines(header->value);
 }
 
-static void
-append_headers(struct pawl_buf *out, const struct pawl_http_header *headers, size_t count)
+/* A head is written into room that was made for all of it: nothing in it grows on the way. */
+struct head {
+    char *at;
+};
+
+enum { HEAD_FIXED_BYTES = 256 }; /* status line, framing and Connection, and more than these */
+
+static void put(struct head *head, struct pawl_slice text)
+{
+    if (text.bytes > 0) {
+        memcpy(head->at, text.data, text.bytes);
+        head->at += text.bytes;
+    }
+}
+
+static void put_number(struct head *head, uint64_t value)
+{
+    char digits[20];
+    size_t start = sizeof(digits);
+    do {
+        digits[--start] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    put(head, pawl_slice_of(digits + start, sizeof(digits) - start));
+}
+
+static size_t
+head_bytes_max(const char *reason, const struct pawl_http_header *headers, size_t count)
+{
+    size_t bytes = HEAD_FIXED_BYTES + strlen(reason);
+    for (size_t i = 0; i < count; i++) {
+        bytes += headers[i].name.bytes + headers[i].value.bytes + sizeof(": \r\n") - 1;
+    }
+    return bytes;
+}
+
+static void put_headers(struct head *head, const struct pawl_http_header *headers, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (is_sent(&headers[i])) {
-            pawl_buf_append_slice(out, headers[i].name);
-            pawl_buf_append(out, ": ", 2);
-            pawl_buf_append_slice(out, headers[i].value);
-            pawl_buf_append(out, "\r\n", 2);
+            put(head, headers[i].name);
+            put(head, PAWL_SLICE(": "));
+            put(head, headers[i].value);
+            put(head, PAWL_SLICE("\r\n"));
         }
     }
 }
 
 /* content_length -1: not known. Decides the framing, and whether the connection goes on. */
-static void append_framing(struct pawl_http_exchange *exchange, int status, int64_t content_length)
+static void put_framing(struct head *head,
+                        struct pawl_http_exchange *exchange,
+                        int status,
+                        int64_t content_length)
 {
-    struct pawl_buf *out = &exchange->conn->output;
     bool never_has_body = status == 204 || status == 304;
     if (never_has_body) {
         exchange->framing = PAWL_FRAMING_NO_BODY;
     } else if (content_length >= 0) {
         exchange->framing = PAWL_FRAMING_LENGTH;
         exchange->left_bytes = (uint64_t)content_length;
-        pawl_buf_append_str(out, "Content-Length: ");
-        pawl_buf_append_i64(out, content_length);
-        pawl_buf_append(out, "\r\n", 2);
+        put(head, PAWL_SLICE("Content-Length: "));
+        put_number(head, (uint64_t)content_length);
+        put(head, PAWL_SLICE("\r\n"));
     } else if (exchange->version_1_0) {
         exchange->framing = PAWL_FRAMING_UNTIL_CLOSE;
         exchange->keep_alive = false;
     } else {
         exchange->framing = PAWL_FRAMING_CHUNKED;
-        pawl_buf_append_str(out, "Transfer-Encoding: chunked\r\n");
+        put(head, PAWL_SLICE("Transfer-Encoding: chunked\r\n"));
     }
     if (exchange->is_head) {
         exchange->framing = PAWL_FRAMING_NO_BODY;
     }
 }
 
+/* `body_bytes` is what will be appended behind it at once. */
 static void append_head(struct pawl_http_exchange *exchange,
                         int status,
                         const struct pawl_http_header *headers,
                         size_t header_count,
-                        int64_t content_length)
+                        int64_t content_length,
+                        size_t body_bytes)
 {
     PAWL_ASSERT(status >= 200 && status <= 999);
     struct pawl_buf *out = &exchange->conn->output;
     if (exchange->conn->server->draining) {
         exchange->keep_alive = false;
     }
-    pawl_buf_append_str(out, "HTTP/1.1 ");
-    pawl_buf_append_i64(out, status);
-    pawl_buf_append_byte(out, ' ');
-    pawl_buf_append_str(out, pawl_http_reason(status));
-    pawl_buf_append(out, "\r\n", 2);
-    append_headers(out, headers, header_count);
-    append_framing(exchange, status, content_length);
-    if (!exchange->keep_alive) {
-        pawl_buf_append_str(out, "Connection: close\r\n");
-    } else if (exchange->version_1_0) {
-        pawl_buf_append_str(out, "Connection: keep-alive\r\n");
+    const char *reason = pawl_http_reason(status);
+    size_t most = head_bytes_max(reason, headers, header_count);
+    char *room = out->overflowed ? NULL : pawl_buf_reserve(out, most + body_bytes);
+    if (room == NULL) {
+        /* No memory: the flag breaks the connection off, and nothing of the answer is sent. */
+        out->overflowed = true;
+        exchange->framing = PAWL_FRAMING_NO_BODY;
+        return;
     }
-    pawl_buf_append(out, "\r\n", 2);
+    struct head head = {.at = room};
+    put(&head, PAWL_SLICE("HTTP/1.1 "));
+    put_number(&head, (uint64_t)status);
+    put(&head, PAWL_SLICE(" "));
+    put(&head, pawl_slice_str(reason));
+    put(&head, PAWL_SLICE("\r\n"));
+    put_headers(&head, headers, header_count);
+    put_framing(&head, exchange, status, content_length);
+    if (!exchange->keep_alive) {
+        put(&head, PAWL_SLICE("Connection: close\r\n"));
+    } else if (exchange->version_1_0) {
+        put(&head, PAWL_SLICE("Connection: keep-alive\r\n"));
+    }
+    put(&head, PAWL_SLICE("\r\n"));
+    size_t bytes = (size_t)(head.at - room);
+    PAWL_ASSERT(bytes <= most);
+    pawl_buf_advance(out, bytes);
 }
 
 /* --- Answers -------------------------------------------------------------------------------- */
@@ -202,7 +256,7 @@ void pawl_http_reply(struct pawl_http_exchange *exchange,
     check(exchange);
     PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN);
     if (!exchange->is_gone) {
-        append_head(exchange, status, headers, header_count, (int64_t)body.bytes);
+        append_head(exchange, status, headers, header_count, (int64_t)body.bytes, body.bytes);
         if (exchange->framing == PAWL_FRAMING_LENGTH) {
             pawl_buf_append_slice(&exchange->conn->output, body);
         }
@@ -221,7 +275,7 @@ void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
     PAWL_ASSERT(content_length >= -1);
     exchange->state = PAWL_EXCHANGE_STREAMING;
     if (!exchange->is_gone) {
-        append_head(exchange, status, headers, header_count, content_length);
+        append_head(exchange, status, headers, header_count, content_length, 0);
         pawl_conn_touch(exchange->conn);
     }
 }

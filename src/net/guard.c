@@ -16,6 +16,8 @@
  */
 #include "net/guard.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/percent.h"
 
@@ -66,6 +68,36 @@ static bool all_class(struct pawl_slice slice, unsigned class)
         }
     }
     return true;
+}
+
+/* Whether one of eight bytes may be a control character: one below the space, or DEL. Tabs are
+ * among them. */
+static bool may_hold_control(const char *eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t high = ones << 7;
+    uint64_t word = 0;
+    memcpy(&word, eight, sizeof(word));
+    uint64_t del = word ^ (ones * 0x7f);
+    uint64_t below = (word - ones * ' ') & ~word;
+    uint64_t equal = (del - ones) & ~del;
+    return ((below | equal) & high) != 0;
+}
+
+/* The first byte that no line may hold, or SIZE_MAX. */
+static size_t find_control(struct pawl_slice text)
+{
+    size_t at = 0;
+    while (at < text.bytes) {
+        if (text.bytes - at >= 8 && !may_hold_control(text.data + at)) {
+            at += 8;
+        } else if (is_class(text.data[at], CLASS_VALUE)) {
+            at += 1;
+        } else {
+            return at;
+        }
+    }
+    return SIZE_MAX;
 }
 
 void pawl_guard_init(struct pawl_guard *guard, uint32_t header_count_max)
@@ -207,10 +239,9 @@ enum pawl_http_refusal pawl_guard_line(struct pawl_guard *guard, struct pawl_sli
         return PAWL_HTTP_REFUSAL_BARE_LF;
     }
     struct pawl_slice text = {line.data, line.bytes - 2};
-    for (size_t i = 0; i < text.bytes; i++) {
-        if (!is_class(text.data[i], CLASS_VALUE)) {
-            return text.data[i] == '\r' ? PAWL_HTTP_REFUSAL_BARE_CR : PAWL_HTTP_REFUSAL_CONTROL;
-        }
+    size_t bad = find_control(text);
+    if (bad != SIZE_MAX) {
+        return text.data[bad] == '\r' ? PAWL_HTTP_REFUSAL_BARE_CR : PAWL_HTTP_REFUSAL_CONTROL;
     }
     if (text.bytes == 0) {
         return check_empty_line(guard);

@@ -160,6 +160,15 @@ static void fail(struct pawl_conn *conn)
     ERR_clear_error();
 }
 
+/* Before a call whose failure is asked about: somebody else on this thread may have left errors, and
+ * SSL_get_error takes them for its own. To look is cheap, to clear is not. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 /* What a call of OpenSSL's that did nothing means. By T1 it wants to read only where nothing is
  * left of what came; one that does otherwise would wait for ever. */
 static void look_at(struct pawl_conn *conn, int result)
@@ -174,7 +183,7 @@ static void look_at(struct pawl_conn *conn, int result)
 
 static void shake_hands(struct pawl_conn *conn)
 {
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(conn->tls->ssl);
     if (result == 1) {
         pawl_conn_shook_hands(conn);
@@ -186,11 +195,13 @@ static void shake_hands(struct pawl_conn *conn)
 static void read_all(struct pawl_conn *conn)
 {
     char plain[RECORD_BYTES];
+    const struct pawl_tls_conn *tls = conn->tls;
     /* Taking bytes may end the connection, but not free it (C2). */
-    while (conn->state > PAWL_CONN_HANDSHAKE && conn->state < PAWL_CONN_LINGERING) {
+    while (conn->state > PAWL_CONN_HANDSHAKE && conn->state < PAWL_CONN_LINGERING &&
+           (tls->arrived.bytes > 0 || SSL_has_pending(tls->ssl) == 1)) {
         size_t got = 0;
-        ERR_clear_error();
-        int result = SSL_read_ex(conn->tls->ssl, plain, sizeof(plain), &got);
+        forget_errors();
+        int result = SSL_read_ex(tls->ssl, plain, sizeof(plain), &got);
         if (result != 1) {
             look_at(conn, result);
             return;
@@ -242,7 +253,6 @@ bool pawl_tls_seal(struct pawl_conn *conn)
     }
     PAWL_ASSERT(!tls->goodbye_said);
     size_t put = 0;
-    ERR_clear_error();
     if (SSL_write_ex(tls->ssl, conn->output.data + conn->output_sealed,
                      bytes < SEAL_BYTES ? bytes : SEAL_BYTES, &put) != 1) {
         tls->failed = true;
@@ -259,7 +269,6 @@ void pawl_tls_goodbye(struct pawl_conn *conn)
     struct pawl_tls_conn *tls = conn->tls;
     if (!tls->failed && !tls->goodbye_said && SSL_is_init_finished(tls->ssl) == 1) {
         tls->goodbye_said = true;
-        ERR_clear_error();
         (void)SSL_shutdown(tls->ssl);
         ERR_clear_error();
     }

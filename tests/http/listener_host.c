@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listener_host.c: a server of src/net on its own, for bench/http.py and the black-box tests of
+ * listener_host.c: a server of src/net on its own, for bench/net.py and the black-box tests of
  * listeners. It answers every request with the same JSON text and tells where it listens:
  *
  *     listener_host [--tls CERTIFICATE KEY] [--body BYTES] ADDRESS...
