@@ -160,8 +160,8 @@ static void fail(struct pawl_conn *conn)
     ERR_clear_error();
 }
 
-/* Before a call whose failure is asked about: somebody else on this thread may have left errors, and
- * SSL_get_error takes them for its own. To look is cheap, to clear is not. */
+/* Before a call whose failure is asked about: somebody else on this thread may have left errors,
+ * which SSL_get_error would take for its own. To look is cheap, to clear is not. */
 static void forget_errors(void)
 {
     if (ERR_peek_error() != 0) {
