@@ -178,6 +178,34 @@ static void guard_character_classes_follow_the_grammar(void **state)
 /* --- Chunks --------------------------------------------------------------------------------- */
 
 /* All at once and byte by byte must end alike. */
+/* Lines are looked at eight bytes at a time, so every byte stands at every place of two such groups,
+ * with a neighbour that is as small or as large as may be. */
+static void guard_finds_a_control_character_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const char neighbours[] = {' ', '\xff', '\t', '~'};
+    for (size_t n = 0; n < PAWL_ARRAY_LEN(neighbours); n++) {
+        for (size_t place = 0; place < 19; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char line[24];
+                memcpy(line, "X: ", 3);
+                memset(line + 3, neighbours[n], 19);
+                line[3 + place] = (char)byte;
+                memcpy(line + 22, "\r\n", 2);
+                struct pawl_guard guard;
+                pawl_guard_init(&guard, 8);
+                guard.request_line_seen = true;
+                bool bad = (byte < 0x20 && byte != '\t') || byte == 0x7f;
+                enum pawl_http_refusal wanted = !bad           ? PAWL_HTTP_REFUSAL_NONE
+                                                : byte == '\r' ? PAWL_HTTP_REFUSAL_BARE_CR
+                                                               : PAWL_HTTP_REFUSAL_CONTROL;
+                assert_int_equal(pawl_guard_line(&guard, pawl_slice_of(line, sizeof(line))),
+                                 wanted);
+            }
+        }
+    }
+}
+
 static enum pawl_http_refusal pass_chunks(struct pawl_slice body, uint64_t max, size_t *ret_used)
 {
     struct pawl_guard_chunks whole;
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test(guard_gives_each_bad_head_its_name),
         cmocka_unit_test(guard_reads_framing_and_expectation),
         cmocka_unit_test(guard_character_classes_follow_the_grammar),
+        cmocka_unit_test(guard_finds_a_control_character_wherever_it_stands),
         cmocka_unit_test(guard_finds_the_end_of_a_chunked_body),
         cmocka_unit_test(guard_refuses_every_other_chunk_framing),
         cmocka_unit_test(guard_ends_chunks_that_are_mostly_framing),
