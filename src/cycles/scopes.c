@@ -12,12 +12,6 @@
 static const struct pawl_slice level_names[PAWL_LEVEL_COUNT] = {
     {"tenant", 6}, {"workspace", 9}, {"app", 3}, {"workflow", 8}, {"agent", 5}, {"toolset", 7}};
 
-const char *pawl_level_name(enum pawl_level level)
-{
-    PAWL_ASSERT((unsigned)level < PAWL_LEVEL_COUNT);
-    return level_names[level].data;
-}
-
 bool pawl_unit_is_protocol(uint16_t unit)
 {
     return unit >= PAWL_UNIT_USD_MICROCENTS && unit <= PAWL_UNIT_RISK_POINTS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scopes.h: names of levels, scopes and units as they stand on the wire.
+ * scopes.h: scopes of subjects and names of units as they stand on the wire. Scopes as people write
+ * them, with their errors and patterns: registry/scopes.h.
  */
 #ifndef PAWL_CYCLES_SCOPES_H
 #define PAWL_CYCLES_SCOPES_H
@@ -20,8 +21,6 @@ enum {
     PAWL_SCOPE_PATH_BYTES = 1536
 };
 
-/* "tenant" … "toolset". */
-const char *pawl_level_name(enum pawl_level level);
 /* The units that the protocol knows; others are seen only natively. */
 bool pawl_unit_is_protocol(uint16_t unit);
 /* The protocol's name; "unit-64" for a custom one. */

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "cycles/cycles_priv.h"
 #include "cycles/scopes.h"
+#include "registry/scopes.h"
 
 enum { LEVEL_CHARACTERS_MAX = 128, DIMENSION_CHARACTERS_MAX = 256 };
 
