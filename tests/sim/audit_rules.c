@@ -114,6 +114,10 @@ static void on_reserve(struct audit *audit,
                        const struct pawl_result *result)
 {
     struct book_reservation *reservation = book_reservation(&audit->book, result->id);
+    if (reserve->dry_run) {
+        CHECK(result->delta_count == 0 && result->id == 0, "a dry run holds something");
+        return;
+    }
     CHECK(reservation->state == BOOK_NONE, "reservation %" PRIu64 " is made twice", result->id);
     check_open(audit, &reserve->subject, result->now_us);
     check_tenant(audit, reserve->subject.levels[PAWL_LEVEL_TENANT], true);
@@ -189,6 +193,16 @@ on_grow(struct audit *audit, const struct pawl_command_grow *grow, const struct 
               "growth takes budget %" PRIu64 " above its limit", budget->id); /* A1 */
         hold->amount += more;
     }
+}
+
+static void on_extend(struct audit *audit,
+                      const struct pawl_command_extend *extend,
+                      const struct pawl_result *result)
+{
+    struct book_reservation *reservation =
+        held(audit, extend->reservation, BOOK_HELD, "an extension");
+    check_tenant(audit, tenant_holding(audit, reservation), false);
+    reservation->due_us = result->expires_us + reservation->grace_us;
 }
 
 /* How much of a line may be charged: exactly the actual amount, or under the two capping policies
@@ -466,6 +480,14 @@ static void on_budget_fund(struct audit *audit,
     CHECK(delta->reserved == 0, "funding touches holds");
 }
 
+static void on_budget_set(struct audit *audit, const struct pawl_command_budget_set *set)
+{
+    struct book_budget *budget = book_budget(&audit->book, set->budget);
+    CHECK(budget != NULL && budget->state != PAWL_BUDGET_CLOSED, "a closed budget is set");
+    check_tenant(audit, tenant_of(budget), false);
+    budget->state = set->state != 0 ? set->state : budget->state;
+}
+
 static void on_session_open(struct audit *audit,
                             const struct pawl_command_session_open *open,
                             const struct pawl_result *result)
@@ -541,30 +563,17 @@ static void taken(struct audit *audit, const struct pawl_record *record)
         on_budget_fund(audit, &command->u.budget_fund, result);
         return;
     case PAWL_COMMAND_BUDGET_SET:
-        check_tenant(audit, tenant_of(book_budget(&audit->book, command->u.budget_set.budget)),
-                     false);
-        if (command->u.budget_set.state != 0) {
-            book_budget(&audit->book, command->u.budget_set.budget)->state =
-                command->u.budget_set.state;
-        }
+        on_budget_set(audit, &command->u.budget_set);
         return;
     case PAWL_COMMAND_RESERVE:
-        if (command->u.reserve.dry_run) {
-            CHECK(result->delta_count == 0 && result->id == 0, "a dry run holds something");
-            return;
-        }
         on_reserve(audit, &command->u.reserve, result);
         return;
     case PAWL_COMMAND_GROW:
         on_grow(audit, &command->u.grow, result);
         return;
-    case PAWL_COMMAND_EXTEND: {
-        struct book_reservation *reservation =
-            held(audit, command->u.extend.reservation, BOOK_HELD, "an extension");
-        check_tenant(audit, tenant_holding(audit, reservation), false);
-        reservation->due_us = result->expires_us + reservation->grace_us;
+    case PAWL_COMMAND_EXTEND:
+        on_extend(audit, &command->u.extend, result);
         return;
-    }
     case PAWL_COMMAND_COMMIT:
         on_commit(audit, &command->u.settle, result);
         return;
