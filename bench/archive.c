@@ -9,7 +9,7 @@
  * an idempotency key for each reservation, 300 bytes of document, 60 of settlement. One in a
  * thousand stays open, one in fifty expires, one in twenty is released.
  *
- *   bench_archive [lifecycles] [lag of commits] [directory] [agents] [rounds of lists]
+ *   bench_archive [lifecycles] [lag of commits] [directory] [agents]
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -28,7 +28,7 @@
 
 enum {
     BATCH_RECORDS = 64,
-    ROUNDS_MAX = 10000,
+    ROUNDS = 300,
     LIMIT = 50,
     TEXT_BYTES = 64,
     DOCUMENT_BYTES = 300,
@@ -50,7 +50,6 @@ struct bench {
     int64_t now_us;
     uint32_t agents;
     uint32_t lag;
-    uint32_t rounds;
     struct open_hold *holds; /* a ring of `lag` */
     char document[DOCUMENT_BYTES];
     pthread_mutex_t lock;
@@ -381,18 +380,18 @@ static int64_t ask(struct bench *bench,
 
 static void ask_all(struct bench *bench)
 {
-    static int64_t took_ns[ROUNDS_MAX];
+    static int64_t took_ns[ROUNDS];
     printf("%-50s %9s %9s %9s %5s\n", "list of 50", "p50 us", "p99 us", "max us", "rows");
     for (size_t i = 0; i < PAWL_ARRAY_LEN(shapes); i++) {
         uint32_t rows = 0;
         bool cut = false;
-        for (uint32_t round = 0; round < bench->rounds; round++) {
+        for (uint32_t round = 0; round < ROUNDS; round++) {
             struct pawl_archive_query query = query_of(bench, &shapes[i]);
             took_ns[round] = ask(bench, &query, &rows, &cut);
         }
-        qsort(took_ns, bench->rounds, sizeof(took_ns[0]), compare_ns);
-        printf("%-50s %9.1f %9.1f %9.1f %5u%s\n", shapes[i].name, (double)took_ns[bench->rounds / 2] / 1e3,
-               (double)took_ns[bench->rounds * 99 / 100] / 1e3, (double)took_ns[bench->rounds - 1] / 1e3, rows,
+        qsort(took_ns, ROUNDS, sizeof(took_ns[0]), compare_ns);
+        printf("%-50s %9.1f %9.1f %9.1f %5u%s\n", shapes[i].name, (double)took_ns[ROUNDS / 2] / 1e3,
+               (double)took_ns[ROUNDS * 99 / 100] / 1e3, (double)took_ns[ROUNDS - 1] / 1e3, rows,
                cut ? " (cut short)" : "");
         fflush(stdout);
     }
@@ -405,10 +404,8 @@ int main(int argc, char **argv)
     bench.lag = argc > 2 ? (uint32_t)atoi(argv[2]) : 20000;
     const char *directory = argc > 3 ? argv[3] : ".";
     bench.agents = argc > 4 ? (uint32_t)atoi(argv[4]) : 100000;
-    bench.rounds = argc > 5 ? (uint32_t)atoi(argv[5]) : 300;
     bench.holds = calloc(bench.lag > 0 ? bench.lag : 1, sizeof(bench.holds[0]));
-    PAWL_ASSERT(bench.holds != NULL && lifecycles >= 5 && bench.agents > 0 &&
-                bench.rounds <= ROUNDS_MAX);
+    PAWL_ASSERT(bench.holds != NULL && lifecycles >= 5 && bench.agents > 0);
     bench.now_us = start_us;
     memset(bench.document, 'x', sizeof(bench.document));
     pawl_prng_seed(&bench.prng, 1);
@@ -435,9 +432,7 @@ int main(int argc, char **argv)
     bench.archive->missing = false;
     pthread_mutex_unlock(&bench.archive->lock);
     feed(&bench, lifecycles);
-    if (bench.rounds > 0) {
-        ask_all(&bench);
-    }
+    ask_all(&bench);
     pawl_archive_close(bench.archive);
     pawl_buf_free(&bench.batch);
     free(bench.holds);

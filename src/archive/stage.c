@@ -10,7 +10,6 @@
 #include "archive/stage.h"
 
 #include <string.h>
-#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
@@ -285,13 +284,9 @@ static bool reserve_changes(struct pawl_archive_stage *stage)
     return true;
 }
 
-#include <stdio.h>
-#include <time.h>
-static double T[8];static double tc(void){struct timespec t;clock_gettime(CLOCK_THREAD_CPUTIME_ID,&t);return (double)t.tv_sec+(double)t.tv_nsec/1e9;}
-static size_t NC[8];
 void pawl_archive_stage_write(struct pawl_archive_stage *stage)
 {
-    double t=tc();write_rows(stage);T[6]+=tc()-t;
+    write_rows(stage);
     bool room = reserve_changes(stage);
     for (int shelf = 0; room && shelf < PAWL_ARCHIVE_SHELF_COUNT; shelf++) {
         size_t count = 0;
@@ -299,9 +294,8 @@ void pawl_archive_stage_write(struct pawl_archive_stage *stage)
             count += changes_of((enum pawl_archive_shelf)shelf, &stage->rows[i],
                                 &stage->changes[count]);
         }
-        t=tc();NC[shelf]+=count;pawl_archive_shelf_write(stage->db, (enum pawl_archive_shelf)shelf, stage->changes, count,
-                                 &stage->merge);T[shelf]+=tc()-t;
+        pawl_archive_shelf_write(stage->db, (enum pawl_archive_shelf)shelf, stage->changes, count,
+                                 &stage->merge);
     }
- if(getenv("PT"))fprintf(stderr,"rows %.2f st %.2f/%zu ex %.2f/%zu re %.2f/%zu sc %.2f/%zu fi %.2f/%zu key %.2f/%zu n=%u\n",T[6],T[0],NC[0],T[1],NC[1],T[2],NC[2],T[3],NC[3],T[4],NC[4],T[5],NC[5],stage->count);
     pawl_archive_stage_reset(stage);
 }

@@ -168,28 +168,21 @@ static void write_state(struct pawl_archive *archive, const struct pawl_archive_
 }
 
 /* Batches that follow the file's watermark, in order. A failure is in the connection. */
-#include <stdio.h>
-static double T[8];static double tc(void){struct timespec t;clock_gettime(CLOCK_THREAD_CPUTIME_ID,&t);return (double)t.tv_sec+(double)t.tv_nsec/1e9;}
-void pt(void);void pt(void){fprintf(stderr,"apply %.2f forget %.2f stage %.2f commit %.2f\n",T[0],T[1],T[2],T[3]);}
 static void write_items(struct pawl_archive *archive, const struct pawl_archive_item *first)
 {
     struct pawl_archive_db *db = &archive->db;
     const struct pawl_archive_item *last = first;
     archive->apply.made = 0;
     pawl_archive_db_run(db, pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_BEGIN_WRITE));
-    double t=tc();
     for (const struct pawl_archive_item *item = first; item != NULL; item = item->next) {
         apply_item(archive, item);
         last = item;
     }
-    T[0]+=tc()-t;t=tc();
     pawl_archive_forget(&archive->apply, &archive->forget, archive->options.keep_us,
                         FORGET_LEAST + 2 * (uint32_t)archive->apply.made);
-    T[1]+=tc()-t;t=tc();
     pawl_archive_stage_write(&archive->apply.stage);
-    T[2]+=tc()-t;t=tc();
     write_state(archive, last);
-    pawl_archive_db_run(db, pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_COMMIT));T[3]+=tc()-t;if(archive->closing)pt();
+    pawl_archive_db_run(db, pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_COMMIT));
     if (pawl_failed(db->err)) {
         pawl_archive_db_rollback(db);
     }
