@@ -7,6 +7,7 @@
  * would take them away.
  */
 #include "cycles/cycles_priv.h"
+#include "registry/filter.h"
 
 static bool copy_principal(struct pawl_call *call, const struct pawl_principal *found)
 {
@@ -15,6 +16,7 @@ static bool copy_principal(struct pawl_call *call, const struct pawl_principal *
     own->tenant = pawl_arena_copy(call->arena, found->tenant);
     own->key_id = pawl_arena_copy(call->arena, found->key_id);
     own->scope_filter = pawl_arena_copy(call->arena, found->scope_filter);
+    own->filter = pawl_filter_copy(found->filter, call->arena);
     if (!call->arena->overflowed) {
         return true;
     }

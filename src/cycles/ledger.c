@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/clock.h"
+#include "cycles/admin.h"
 #include "cycles/cycles_priv.h"
 #include "cycles/render.h"
 #include "cycles/subject.h"
@@ -28,14 +28,6 @@ const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_b
         return "CLOSED";
     }
     return view->state == PAWL_BUDGET_FROZEN ? "FROZEN" : "ACTIVE";
-}
-
-static void render_time(struct pawl_json_writer *writer, const char *name, int64_t us)
-{
-    char text[PAWL_CLOCK_TEXT_BYTES];
-    if (us > 0) {
-        pawl_json_member_str(writer, name, pawl_clock_format_utc(us, text));
-    }
 }
 
 static void render_amount(struct pawl_json_writer *writer,
@@ -78,9 +70,9 @@ void pawl_render_ledger(struct pawl_json_writer *writer,
     if (extra.rollover >= PAWL_ROLLOVER_NONE && extra.rollover <= PAWL_ROLLOVER_MAX) {
         pawl_json_member_str(writer, "rollover_policy", rollover_words[extra.rollover - 1]);
     }
-    render_time(writer, "period_start", extra.period_start_us);
-    render_time(writer, "period_end", extra.period_end_us);
-    render_time(writer, "created_at", view->created_us);
-    render_time(writer, "updated_at", view->updated_us);
+    pawl_admin_write_time(writer, "period_start", extra.period_start_us);
+    pawl_admin_write_time(writer, "period_end", extra.period_end_us);
+    pawl_admin_write_time(writer, "created_at", view->created_us);
+    pawl_admin_write_time(writer, "updated_at", view->updated_us);
     pawl_json_object_end(writer);
 }

@@ -159,8 +159,8 @@ bool pawl_registry_tenant_read(struct pawl_slice body,
     tenant->ttl_default_ms = read_number(&reader, "ttl_default_ms", PAWL_LEASE_MS_MAX, 0);
     tenant->ttl_max_ms = read_number(&reader, "ttl_max_ms", PAWL_LEASE_MS_MAX, 0);
     tenant->extensions_max = (int32_t)read_number(&reader, "extensions_max", INT32_MAX, -1);
-    tenant->suspended_us = read_number(&reader, "suspended_us", PAWL_AMOUNT_MAX, 0);
-    tenant->closed_us = read_number(&reader, "closed_us", PAWL_AMOUNT_MAX, 0);
+    tenant->suspended_us = read_number(&reader, "suspended_us", INT64_MAX, 0);
+    tenant->closed_us = read_number(&reader, "closed_us", INT64_MAX, 0);
     return !reader.damaged;
 }
 
@@ -196,8 +196,8 @@ bool pawl_registry_key_read(struct pawl_slice body,
     ret_key->metadata = read_raw(&reader, "metadata", PAWL_JSON_OBJECT);
     ret_key->scope_filter = read_raw(&reader, "scope_filter", PAWL_JSON_ARRAY);
     ret_key->permissions = (uint64_t)read_number(&reader, "permissions", all, 0);
-    ret_key->expires_us = read_number(&reader, "expires_us", PAWL_AMOUNT_MAX, 0);
-    ret_key->revoked_us = read_number(&reader, "revoked_us", PAWL_AMOUNT_MAX, 0);
+    ret_key->expires_us = read_number(&reader, "expires_us", INT64_MAX, 0);
+    ret_key->revoked_us = read_number(&reader, "revoked_us", INT64_MAX, 0);
     ret_key->revoked_reason = read_text(&reader, "revoked_reason");
     read_hash(&reader, ret_secret);
     return !reader.damaged;
@@ -243,8 +243,8 @@ bool pawl_registry_policy_read(struct pawl_slice body,
     policy->reservations_per_minute =
         read_number(&reader, "reservations_per_minute", PAWL_AMOUNT_MAX, 0);
     policy->commits_per_minute = read_number(&reader, "commits_per_minute", PAWL_AMOUNT_MAX, 0);
-    policy->effective_from_us = read_number(&reader, "effective_from_us", PAWL_AMOUNT_MAX, 0);
-    policy->effective_until_us = read_number(&reader, "effective_until_us", PAWL_AMOUNT_MAX, 0);
+    policy->effective_from_us = read_number(&reader, "effective_from_us", INT64_MAX, 0);
+    policy->effective_until_us = read_number(&reader, "effective_until_us", INT64_MAX, 0);
     return !reader.damaged;
 }
 
@@ -276,8 +276,8 @@ bool pawl_registry_budget_read(struct pawl_slice body,
 {
     struct reader reader = open_body(body, room, arena);
     ret_budget->rollover = (uint8_t)read_number(&reader, "rollover", PAWL_ROLLOVER_MAX, 0);
-    ret_budget->period_start_us = read_number(&reader, "period_start_us", PAWL_AMOUNT_MAX, 0);
-    ret_budget->period_end_us = read_number(&reader, "period_end_us", PAWL_AMOUNT_MAX, 0);
+    ret_budget->period_start_us = read_number(&reader, "period_start_us", INT64_MAX, 0);
+    ret_budget->period_end_us = read_number(&reader, "period_end_us", INT64_MAX, 0);
     ret_budget->metadata = read_raw(&reader, "metadata", PAWL_JSON_OBJECT);
     return !reader.damaged;
 }

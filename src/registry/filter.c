@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/arena.h"
 #include "base/assert.h"
 #include "base/json.h"
 #include "registry/scopes.h"
@@ -93,6 +92,24 @@ bool pawl_filter_read(struct pawl_slice array, struct pawl_scope_filter **ret_fi
     }
     *ret_filter = filter;
     return true;
+}
+
+const struct pawl_scope_filter *pawl_filter_copy(const struct pawl_scope_filter *filter,
+                                                 struct pawl_arena *arena)
+{
+    if (filter == NULL) {
+        return NULL;
+    }
+    size_t bytes = sizeof(*filter) + filter->count * sizeof(filter->entries[0]);
+    struct pawl_scope_filter *copy = pawl_arena_alloc(arena, bytes);
+    if (copy == NULL) {
+        return NULL;
+    }
+    memcpy(copy, filter, bytes);
+    for (uint32_t i = 0; i < copy->count; i++) {
+        copy->entries[i].value = pawl_arena_copy(arena, filter->entries[i].value);
+    }
+    return arena->overflowed ? NULL : copy;
 }
 
 bool pawl_filter_covers(const struct pawl_scope_filter *filter,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "core/command.h"
@@ -34,6 +35,10 @@ PAWL_MUST_CHECK bool pawl_filter_entry_read(struct pawl_slice text,
  * empty. false: not an array of entries. */
 PAWL_MUST_CHECK bool pawl_filter_read(struct pawl_slice array,
                                       struct pawl_scope_filter **ret_filter);
+/* A copy that lives as long as the arena; NULL of NULL, and without memory (see the arena's flag).
+ */
+const struct pawl_scope_filter *pawl_filter_copy(const struct pawl_scope_filter *filter,
+                                                 struct pawl_arena *arena);
 bool pawl_filter_covers(const struct pawl_scope_filter *filter,
                         const struct pawl_slice levels[static PAWL_LEVEL_COUNT]);
 

@@ -263,6 +263,8 @@ PAWL_MUST_CHECK bool pawl_registry_policy_next(const struct pawl_registry *regis
  * for the call and may be those of a view. What is longer than a document may be is answered
  * INVALID_REQUEST by the ledger. --------------------------------------------------------------- */
 
+/* What stands beside the next change in the journal; borrowed until then. */
+void pawl_registry_note(struct pawl_registry *registry, struct pawl_slice note);
 void pawl_registry_put_tenant(struct pawl_registry *registry,
                               const struct pawl_tenant *tenant,
                               struct pawl_op *op);

@@ -65,6 +65,7 @@ struct pawl_registry {
     bool admin_set;
     uint64_t admin_version;
     struct registry_secret admin;
+    struct pawl_slice note;  /* beside the next change; borrowed */
     struct pawl_buf body;    /* for what is read or written just now */
     struct pawl_arena arena; /* likewise */
 };

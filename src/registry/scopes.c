@@ -17,7 +17,7 @@ static const char *const level_names[PAWL_LEVEL_COUNT] = {"tenant",   "workspace
 
 const char *pawl_level_name(enum pawl_level level)
 {
-    PAWL_ASSERT(level < PAWL_LEVEL_COUNT);
+    PAWL_ASSERT((unsigned)level < PAWL_LEVEL_COUNT);
     return level_names[level];
 }
 

@@ -145,6 +145,7 @@ static void submit(struct pawl_registry *registry, const struct put *put, struct
     struct pawl_slice id = pawl_slice_str(id_room);
     struct pawl_command command = {
         .type = PAWL_COMMAND_DOCUMENT_PUT,
+        .metadata = registry->note,
         .u.document_put = {.kind = put->kind,
                            .tenant = put->tenant,
                            .id = id,
@@ -153,7 +154,13 @@ static void submit(struct pawl_registry *registry, const struct put *put, struct
                            .body = body},
     };
     pawl_engine_submit(registry->engine, &command, op);
+    registry->note = PAWL_SLICE_NONE;
     pawl_registry_refresh(registry, put->kind, id);
+}
+
+void pawl_registry_note(struct pawl_registry *registry, struct pawl_slice note)
+{
+    registry->note = note;
 }
 
 void pawl_registry_put_tenant(struct pawl_registry *registry,

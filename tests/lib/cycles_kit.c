@@ -33,6 +33,12 @@ uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange)
     return 0;
 }
 
+pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
+{
+    (void)exchange;
+    return 0;
+}
+
 void pawl_http_reply(struct pawl_http_exchange *exchange,
                      int status,
                      const struct pawl_http_header *headers,

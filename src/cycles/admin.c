@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin.c: see admin.h. The kept answer lies in the call's arena: the server has one buffer for
+ * bodies, and others are answered before this one may leave.
+ */
+#include "cycles/admin.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/money.h"
+#include "cycles/cycles_priv.h"
+#include "cycles/document.h"
+#include "cycles/times.h"
+#include "net/peer.h"
+
+const char *const pawl_admin_tenant_states[] = {"ACTIVE", "SUSPENDED", "CLOSED", NULL};
+const char *const pawl_admin_directions[] = {"asc", "desc", NULL};
+
+uint8_t pawl_admin_word(const struct pawl_value *value)
+{
+    return value->present ? (uint8_t)(value->number + 1) : 0;
+}
+
+/* --- Times ------------------------------------------------------------------------------------ */
+
+bool pawl_admin_time(struct pawl_call *call,
+                     const char *field,
+                     const struct pawl_value *value,
+                     int64_t *ret_us)
+{
+    *ret_us = 0;
+    if (!value->present || (pawl_time_parse_us(value->text, ret_us) && *ret_us > 0)) {
+        return true;
+    }
+    pawl_body_refuse(call, field, "it must be a time from 1970 on, like \"2026-06-15T12:00:00Z\"");
+    return false;
+}
+
+void pawl_admin_write_time(struct pawl_json_writer *writer, const char *key, int64_t us)
+{
+    char utc[PAWL_CLOCK_TEXT_BYTES]; /* 2026-11-22T02:19:08Z */
+    char text[PAWL_CLOCK_TEXT_BYTES + 8];
+    if (us == 0) {
+        return;
+    }
+    size_t bytes = strlen(pawl_clock_format_utc(us, utc));
+    PAWL_ASSERT(us > 0 && bytes > 1);
+    (void)snprintf(text, sizeof(text), "%.*s.%03dZ", (int)(bytes - 1), utc,
+                   (int)(us % PAWL_US_PER_SECOND / PAWL_US_PER_MS));
+    pawl_json_member_str(writer, key, text);
+}
+
+/* --- Who -------------------------------------------------------------------------------------- */
+
+bool pawl_admin_may_change(struct pawl_call *call)
+{
+    pid_t pid = pawl_http_exchange_peer_pid(call->exchange);
+    if (pid <= 0 || !pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME)) {
+        return true;
+    }
+    pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
+                     "limits are changed by a person, and this came from inside of a run, where an "
+                     "agent could do it. Say it again in another terminal");
+    return false;
+}
+
+bool pawl_admin_body_tenant(struct pawl_call *call,
+                            const struct pawl_value *tenant_id,
+                            struct pawl_slice *ret_tenant)
+{
+    struct pawl_tenant tenant;
+    if (call->principal.kind == PAWL_PRINCIPAL_TENANT) {
+        if (tenant_id->present) {
+            pawl_body_refuse(call, "tenant_id",
+                             "a tenant's key is for its own tenant, and names none");
+            return false;
+        }
+        *ret_tenant = call->principal.tenant;
+        return true;
+    }
+    if (!tenant_id->present) {
+        pawl_body_refuse(call, "tenant_id", "it is missing; the administrator says whose it is");
+        return false;
+    }
+    if (!pawl_registry_tenant(pawl_call_registry(call), tenant_id->text, &tenant)) {
+        pawl_body_refuse(call, "tenant_id", "there is no tenant of this id");
+        return false;
+    }
+    *ret_tenant = tenant_id->text;
+    return true;
+}
+
+bool pawl_admin_may_touch(struct pawl_call *call, const struct pawl_place *place)
+{
+    const struct pawl_principal *who = &call->principal;
+    if (who->kind != PAWL_PRINCIPAL_TENANT) {
+        return true;
+    }
+    if (!pawl_slice_equal(who->tenant, place->levels[PAWL_LEVEL_TENANT])) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the scope is another tenant's");
+        return false;
+    }
+    if (!pawl_principal_covers(who, place->levels)) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
+                         "the key's scope filter does not let it touch this scope");
+        return false;
+    }
+    return true;
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+struct kept {
+    int status; /* 0: an error */
+    enum pawl_error error;
+    struct pawl_slice text; /* the body, or the message */
+};
+
+static void keep(struct pawl_call *call, int status, enum pawl_error error, struct pawl_slice text)
+{
+    struct kept *kept = pawl_arena_alloc(call->arena, sizeof(*kept));
+    call->state = NULL;
+    if (kept != NULL) {
+        *kept = (struct kept){status, error, pawl_arena_copy(call->arena, text)};
+        call->state = kept->text.bytes > 0 ? kept : NULL;
+    }
+}
+
+void pawl_admin_keep(struct pawl_call *call, int status)
+{
+    struct pawl_buf *out = &call->cycles->out;
+    PAWL_ASSERT(call->cycles->writer.depth == 0);
+    keep(call, status, PAWL_ERROR_INTERNAL_ERROR,
+         out->overflowed ? PAWL_SLICE_NONE : pawl_buf_slice(out));
+}
+
+static void send_kept(struct pawl_call *call)
+{
+    const struct kept *kept = call->state;
+    if (kept == NULL) {
+        pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the answer takes too much memory");
+    } else if (kept->status == 0) {
+        pawl_call_refuse(call, kept->error, "%.*s", (int)kept->text.bytes, kept->text.data);
+    } else {
+        pawl_call_reply_bytes(call, kept->status, PAWL_SLICE("application/json"), kept->text);
+    }
+}
+
+void pawl_admin_reply_read(struct pawl_call *call, int status)
+{
+    pawl_admin_keep(call, status);
+    pawl_call_barrier(call, send_kept);
+}
+
+void pawl_admin_refuse_read(struct pawl_call *call, enum pawl_error error, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    keep(call, 0, error, pawl_slice_str(message));
+    pawl_call_barrier(call, send_kept);
+}
+
+void pawl_admin_refuse_result(struct pawl_call *call)
+{
+    switch (call->op.result.code) {
+    case PAWL_RESULT_ALREADY_EXISTS:
+        pawl_call_refuse(call, PAWL_ERROR_DUPLICATE_RESOURCE, "there is one already");
+        break;
+    case PAWL_RESULT_NOT_FOUND:
+        pawl_call_refuse(call, PAWL_ERROR_BUDGET_NOT_FOUND, "there is no such budget");
+        break;
+    case PAWL_RESULT_INVALID_REQUEST: /* everything else was looked at before */
+        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                         "what it says is more than %d bytes together", PAWL_DOCUMENT_BYTES_MAX);
+        break;
+    default:
+        pawl_call_refuse_result(call, &call->op.result);
+        break;
+    }
+}
+
+void pawl_admin_send_kept(struct pawl_call *call)
+{
+    if (call->op.result.code == PAWL_RESULT_OK) {
+        send_kept(call);
+    } else {
+        pawl_admin_refuse_result(call);
+    }
+}
+
+bool pawl_admin_note(struct pawl_call *call,
+                     const struct pawl_value *reason,
+                     const struct pawl_value *metadata,
+                     struct pawl_slice *ret_note)
+{
+    struct pawl_json_writer *writer = pawl_document_begin(call);
+    pawl_json_member_str(writer, "operation", call->route->operation);
+    pawl_json_member_str(writer, "request_id", call->request_id);
+    pawl_json_member_str(writer, "trace_id", call->trace_id);
+    pawl_document_add(call, writer, "reason", reason);
+    pawl_document_add(call, writer, "metadata", metadata);
+    return pawl_document_end(call, ret_note);
+}
+
+struct pawl_op *pawl_admin_put(struct pawl_call *call)
+{
+    static const struct pawl_value absent = {.node = PAWL_JSON_NONE};
+    struct pawl_slice note = PAWL_SLICE_NONE;
+    bool written = pawl_admin_note(call, &absent, &absent, &note);
+    PAWL_ASSERT(written); /* nothing in it is the client's */
+    pawl_registry_note(pawl_call_registry(call), note);
+    return pawl_call_op(call, pawl_admin_send_kept);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin_page.c: see admin_page.h. One row more than the page is kept, which says whether there is
+ * more.
+ */
+#include "cycles/admin_page.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/little.h"
+#include "base/money.h"
+#include "cycles/cursor.h"
+
+/* --- Order ------------------------------------------------------------------------------------ */
+
+static int compare_numbers(const struct pawl_page_key *a, const struct pawl_page_key *b)
+{
+    pawl_i128 left =
+        a->divisor == 0 ? 0 : (pawl_i128)a->number * (b->divisor == 0 ? 1 : b->divisor);
+    pawl_i128 right =
+        b->divisor == 0 ? 0 : (pawl_i128)b->number * (a->divisor == 0 ? 1 : a->divisor);
+    return left < right ? -1 : left > right;
+}
+
+static int compare(const struct pawl_page_key *a, const struct pawl_page_key *b)
+{
+    int order = compare_numbers(a, b);
+    if (order == 0) {
+        order = pawl_slice_compare(a->text, b->text);
+    }
+    return order != 0 ? order : a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Whether a comes before b on the page. */
+static bool is_before(const struct pawl_page *page,
+                      const struct pawl_page_key *a,
+                      const struct pawl_page_key *b)
+{
+    int order = compare(a, b);
+    return page->descending ? order > 0 : order < 0;
+}
+
+/* --- The heap: the row that comes last is at 0 ------------------------------------------------ */
+
+static void swap(struct pawl_page_row *a, struct pawl_page_row *b)
+{
+    struct pawl_page_row kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void sift_up(struct pawl_page *page, uint32_t at)
+{
+    while (at > 0) {
+        uint32_t parent = (at - 1) / 2;
+        if (!is_before(page, &page->rows[parent].key, &page->rows[at].key)) {
+            return;
+        }
+        swap(&page->rows[parent], &page->rows[at]);
+        at = parent;
+    }
+}
+
+static void sift_down(struct pawl_page *page, uint32_t count)
+{
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t largest = at;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
+            if (is_before(page, &page->rows[largest].key, &page->rows[child].key)) {
+                largest = child;
+            }
+        }
+        if (largest == at) {
+            return;
+        }
+        swap(&page->rows[largest], &page->rows[at]);
+        at = largest;
+    }
+}
+
+static void put(struct pawl_page *page, struct pawl_page_row *row, const struct pawl_page_key *key)
+{
+    PAWL_ASSERT(key->text.bytes <= PAWL_PAGE_TEXT_BYTES_MAX);
+    if (row->room_bytes < key->text.bytes) {
+        size_t bytes = (key->text.bytes + 63) / 64 * 64;
+        row->room = pawl_arena_alloc(page->arena, bytes);
+        row->room_bytes = row->room != NULL ? bytes : 0;
+    }
+    row->key = *key;
+    if (row->room_bytes < key->text.bytes) {
+        row->key.text = PAWL_SLICE_NONE; /* the arena's flag is up, and is looked at in the end */
+        return;
+    }
+    if (key->text.bytes > 0) {
+        memcpy(row->room, key->text.data, key->text.bytes);
+    }
+    row->key.text = pawl_slice_of(row->room, key->text.bytes);
+}
+
+void pawl_page_offer(struct pawl_page *page, const struct pawl_page_key *key)
+{
+    if (page->after && !is_before(page, &page->last, key)) {
+        return;
+    }
+    if (page->count <= page->limit) {
+        put(page, &page->rows[page->count], key);
+        sift_up(page, page->count++);
+    } else if (is_before(page, key, &page->rows[0].key)) {
+        put(page, &page->rows[0], key);
+        sift_down(page, page->count);
+    }
+}
+
+uint32_t pawl_page_end(struct pawl_page *page)
+{
+    for (uint32_t left = page->count; left > 1; left--) {
+        swap(&page->rows[0], &page->rows[left - 1]);
+        sift_down(page, left - 1);
+    }
+    return page->count < page->limit ? page->count : page->limit;
+}
+
+/* --- Cursors ---------------------------------------------------------------------------------- */
+
+/* id, number, divisor, text */
+enum { PLACE_BYTES = 24 };
+
+/* false: refused. */
+static bool read_cursor(struct pawl_call *call, struct pawl_page *page, struct pawl_slice text)
+{
+    struct pawl_slice place = PAWL_SLICE_NONE;
+    if (!pawl_cursor_take(call, page->binding, text, &place)) {
+        return false;
+    }
+    PAWL_ASSERT(place.bytes >= PLACE_BYTES); /* nobody else makes one that is taken */
+    page->after = true;
+    page->last.id = pawl_load_little_64(place.data);
+    page->last.number = (int64_t)pawl_load_little_64(place.data + 8);
+    page->last.divisor = (int64_t)pawl_load_little_64(place.data + 16);
+    page->last.text = pawl_slice_sub(place, PLACE_BYTES, SIZE_MAX);
+    return true;
+}
+
+bool pawl_page_begin(struct pawl_call *call,
+                     const struct pawl_shape *shape,
+                     const struct pawl_value *values,
+                     const struct pawl_page_fields *fields,
+                     bool descending,
+                     struct pawl_page *page)
+{
+    const struct pawl_value *limit = &values[fields->limit];
+    const struct pawl_value *cursor = &values[fields->cursor];
+    *page = (struct pawl_page){.arena = call->arena, .descending = descending};
+    if (values[fields->sort_dir].present) {
+        page->descending = values[fields->sort_dir].number == 1;
+    } else if (values[fields->sort_by].present) {
+        page->descending = true;
+    }
+    page->limit = !limit->present                               ? PAWL_PAGE_ROWS_DEFAULT
+                  : limit->number > (int64_t)PAWL_PAGE_ROWS_MAX ? PAWL_PAGE_ROWS_MAX
+                                                                : (uint32_t)limit->number;
+    uint64_t free = UINT64_C(1) << fields->cursor | UINT64_C(1) << fields->limit;
+    page->call = call;
+    page->binding = pawl_cursor_binding(call, shape, values, free);
+    if (cursor->present && !read_cursor(call, page, cursor->text)) {
+        return false;
+    }
+    page->rows = pawl_call_alloc(call, (page->limit + 1) * sizeof(page->rows[0]));
+    return page->rows != NULL;
+}
+
+void pawl_page_write(const struct pawl_page *page, struct pawl_json_writer *writer)
+{
+    bool more = page->count > page->limit;
+    if (more) {
+        const struct pawl_page_key *last = &page->rows[page->limit - 1].key;
+        struct pawl_buf place;
+        pawl_buf_init(&place, PLACE_BYTES + PAWL_PAGE_TEXT_BYTES_MAX);
+        pawl_buf_put_u64(&place, last->id);
+        pawl_buf_put_i64(&place, last->number);
+        pawl_buf_put_i64(&place, last->divisor);
+        pawl_buf_append_slice(&place, last->text);
+        PAWL_ASSERT(!place.overflowed);
+        pawl_json_member_string(
+            writer, "next_cursor",
+            pawl_cursor_make(page->call, page->binding, pawl_buf_slice(&place)));
+        pawl_buf_free(&place);
+    }
+    pawl_json_member_bool(writer, "has_more", more);
+}
+
+bool pawl_page_contains(struct pawl_slice text, struct pawl_slice part)
+{
+    for (size_t at = 0; at + part.bytes <= text.bytes; at++) {
+        if (pawl_slice_equal_nocase(pawl_slice_sub(text, at, part.bytes), part)) {
+            return true;
+        }
+    }
+    return false;
+}
