@@ -88,9 +88,8 @@ static void flush(struct bench *bench)
         return;
     }
     pawl_record_batch_end(&bench->batch);
-    struct pawl_journal_batch batch = {.first_op = bench->first_op,
-                                       .last_op = bench->op,
-                                       .blob = pawl_buf_slice(&bench->batch)};
+    struct pawl_journal_batch batch = {
+        .first_op = bench->first_op, .last_op = bench->op, .blob = pawl_buf_slice(&bench->batch)};
     struct pawl_archive_stats stats;
     pawl_archive_stats(bench->archive, &stats);
     while (stats.queued_bytes > (UINT64_C(128) << 20)) {
@@ -102,8 +101,7 @@ static void flush(struct bench *bench)
     bench->in_batch = 0;
 }
 
-static void
-put(struct bench *bench, const struct pawl_command *command, struct pawl_result *result)
+static void put(struct bench *bench, const struct pawl_command *command, struct pawl_result *result)
 {
     if (bench->in_batch == 0) {
         pawl_record_batch_begin(&bench->batch);
@@ -141,8 +139,8 @@ static struct open_hold reserve(struct bench *bench)
     command.metadata = pawl_slice_of(bench->document, DOCUMENT_BYTES);
     struct pawl_command_reserve *body = &command.u.reserve;
     body->line_count = 1;
-    body->lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS,
-                                          (int64_t)(1000 + draw(bench, 10000000))};
+    body->lines[0] =
+        (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, (int64_t)(1000 + draw(bench, 10000000))};
     body->ttl_ms = 60000 + (int64_t)draw(bench, 4) * 60000;
     body->overage = PAWL_OVERAGE_REJECT;
     body->on_expiry = PAWL_ON_EXPIRY_RELEASE;
@@ -179,8 +177,7 @@ static void end(struct bench *bench, struct open_hold hold)
         command.u.settle.lines[0] = charged;
         result.line_count = 1;
         result.charged[0] = charged;
-        result.released[0] =
-            (struct pawl_amount){charged.unit, hold.amount - charged.value};
+        result.released[0] = (struct pawl_amount){charged.unit, hold.amount - charged.value};
     }
     put(bench, &command, &result);
 }
@@ -279,9 +276,7 @@ static const struct shape shapes[] = {
      .ascending = true,
      .levels = {[PAWL_LEVEL_WORKSPACE] = "team-7"}},
     {.name = "reserved", .sort = PAWL_ARCHIVE_BY_RESERVED},
-    {.name = "reserved, EXPIRED",
-     .sort = PAWL_ARCHIVE_BY_RESERVED,
-     .status = PAWL_ARCHIVE_EXPIRED},
+    {.name = "reserved, EXPIRED", .sort = PAWL_ARCHIVE_BY_RESERVED, .status = PAWL_ARCHIVE_EXPIRED},
     {.name = "reserved, workspace",
      .sort = PAWL_ARCHIVE_BY_RESERVED,
      .levels = {[PAWL_LEVEL_WORKSPACE] = "team-7"}},

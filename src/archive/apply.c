@@ -17,8 +17,7 @@ static int64_t in_ms(int64_t us)
     return us / PAWL_US_PER_MS;
 }
 
-int64_t
-pawl_archive_key_hash(struct pawl_hash_key hash_key, uint32_t tenant, struct pawl_slice key)
+int64_t pawl_archive_key_hash(struct pawl_hash_key hash_key, uint32_t tenant, struct pawl_slice key)
 {
     struct pawl_hash_key own = {hash_key.k0 ^ tenant, hash_key.k1};
     return (int64_t)(pawl_hash_sip(own, key) >> 1 | 1);
@@ -47,8 +46,7 @@ static void apply_reserve(struct pawl_archive_apply *apply, const struct pawl_re
         .reserved = reserve->lines[0].value,
         .created_ms = in_ms(record->now_us),
         .expires_ms = in_ms(record->result.expires_us),
-        .key_hash =
-            key.bytes > 0 ? pawl_archive_key_hash(apply->hash_key, ids.tenant, key) : 0,
+        .key_hash = key.bytes > 0 ? pawl_archive_key_hash(apply->hash_key, ids.tenant, key) : 0,
     };
     apply->made++;
 }

@@ -208,8 +208,8 @@ void pawl_archive_feed(struct pawl_archive *archive, const struct pawl_journal_b
     PAWL_ASSERT(batch->first_op > 0 && batch->first_op <= batch->last_op);
     pthread_mutex_lock(&archive->lock);
     if (!archive->missing && batch->last_op > archive->fed_op) {
-        archive->missing = archive->broken || batch->first_op != archive->fed_op + 1 ||
-                           !enqueue(archive, batch);
+        archive->missing =
+            archive->broken || batch->first_op != archive->fed_op + 1 || !enqueue(archive, batch);
     }
     pthread_mutex_unlock(&archive->lock);
 }

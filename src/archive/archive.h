@@ -58,10 +58,10 @@ bool pawl_archive_turn(struct pawl_archive *archive, struct pawl_engine *engine)
 /* --- Queries ---------------------------------------------------------------------------------- */
 
 enum pawl_archive_status { /* in the order of their names, in which lists sort them */
-    PAWL_ARCHIVE_ACTIVE = 1,
-    PAWL_ARCHIVE_COMMITTED = 2,
-    PAWL_ARCHIVE_EXPIRED = 3,
-    PAWL_ARCHIVE_RELEASED = 4
+                           PAWL_ARCHIVE_ACTIVE = 1,
+                           PAWL_ARCHIVE_COMMITTED = 2,
+                           PAWL_ARCHIVE_EXPIRED = 3,
+                           PAWL_ARCHIVE_RELEASED = 4
 };
 
 enum pawl_archive_sort {

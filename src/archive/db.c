@@ -119,7 +119,8 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
         "SELECT key, leaf FROM place WHERE key<=?1 ORDER BY key DESC LIMIT 1",
     [PAWL_ARCHIVE_SQL_PLACE_BEFORE] =
         "SELECT key, leaf FROM place WHERE key<?1 ORDER BY key DESC LIMIT 1",
-    [PAWL_ARCHIVE_SQL_PLACE_AFTER] = "SELECT key, leaf FROM place WHERE key>?1 ORDER BY key LIMIT 1",
+    [PAWL_ARCHIVE_SQL_PLACE_AFTER] =
+        "SELECT key, leaf FROM place WHERE key>?1 ORDER BY key LIMIT 1",
     [PAWL_ARCHIVE_SQL_PLACE_INSERT] = "INSERT INTO place(key, leaf) VALUES(?1, ?2)",
     [PAWL_ARCHIVE_SQL_PLACE_DELETE] = "DELETE FROM place WHERE key=?1",
     [PAWL_ARCHIVE_SQL_LEAF_GET] = "SELECT entries FROM leaf WHERE id=?1",

@@ -93,8 +93,7 @@ void pawl_archive_db_done(sqlite3_stmt *statement);
 void pawl_archive_db_run(struct pawl_archive_db *db, sqlite3_stmt *statement);
 
 /* Texts and blobs are borrowed until the statement is done. */
-static inline void
-pawl_archive_bind(sqlite3_stmt *statement, int index, int64_t value)
+static inline void pawl_archive_bind(sqlite3_stmt *statement, int index, int64_t value)
 {
     int code = sqlite3_bind_int64(statement, index, value);
     PAWL_ASSERT(code == SQLITE_OK);
@@ -104,9 +103,9 @@ pawl_archive_bind(sqlite3_stmt *statement, int index, int64_t value)
 static inline void
 pawl_archive_bind_text(sqlite3_stmt *statement, int index, struct pawl_slice text)
 {
-    int code = text.bytes == 0 ? sqlite3_bind_null(statement, index)
-                               : sqlite3_bind_text(statement, index, text.data, (int)text.bytes,
-                                                   SQLITE_STATIC);
+    int code = text.bytes == 0
+                   ? sqlite3_bind_null(statement, index)
+                   : sqlite3_bind_text(statement, index, text.data, (int)text.bytes, SQLITE_STATIC);
     PAWL_ASSERT(code == SQLITE_OK);
 }
 

@@ -30,8 +30,7 @@ void pawl_archive_walk_begin(struct pawl_archive_walk *walk,
 static void advance(struct pawl_archive_walk *walk, struct pawl_archive_strand *strand)
 {
     strand->head = pawl_archive_cursor_next(&strand->cursor);
-    while (strand->head == NULL && strand->segments_left > 0 &&
-           pawl_ok(walk->search->db->err)) {
+    while (strand->head == NULL && strand->segments_left > 0 && pawl_ok(walk->search->db->err)) {
         uint64_t segment = strand->cursor.segment;
         strand->segments_left--;
         pawl_archive_cursor_open(&strand->cursor, walk->search->db, strand->shelf,

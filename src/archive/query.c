@@ -17,14 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/scopes.h"
 #include "archive/apply.h"
+#include "archive/scopes.h"
 
 enum {
-    GATHER_MAX = 10000,   /* reservations that are fetched and sorted */
+    GATHER_MAX = 10000,    /* reservations that are fetched and sorted */
     GATHER_WORK = 1000000, /* of one try */
-    STRANDS_MAX = 64,     /* scopes that are merged */
-    PATHS_MAX = 2000      /* scopes that are sorted by their path */
+    STRANDS_MAX = 64,      /* scopes that are merged */
+    PATHS_MAX = 2000       /* scopes that are sorted by their path */
 };
 
 /* --- What is allowed. ------------------------------------------------------------------------- */
@@ -59,17 +59,16 @@ static bool needs_row(const struct pawl_archive_query *query)
            query->idempotency_key.bytes > 0;
 }
 
-static bool allows_row(struct pawl_archive_search *search,
-                       uint64_t op,
-                       const struct pawl_archive_image *row)
+static bool
+allows_row(struct pawl_archive_search *search, uint64_t op, const struct pawl_archive_image *row)
 {
     const struct pawl_archive_query *query = search->query;
     bool finalized = bounded(query->finalized_from_ms, query->finalized_to_ms);
     return (query->status == 0 || row->status == query->status) &&
            within(row->expires_ms, query->expires_from_ms, query->expires_to_ms) &&
-           (!finalized || (row->finalized_ms != 0 &&
-                           within(row->finalized_ms, query->finalized_from_ms,
-                                  query->finalized_to_ms))) &&
+           (!finalized ||
+            (row->finalized_ms != 0 &&
+             within(row->finalized_ms, query->finalized_from_ms, query->finalized_to_ms))) &&
            (query->idempotency_key.bytes == 0 ||
             pawl_archive_row_has_key(search->db, op, query->idempotency_key));
 }
@@ -119,7 +118,8 @@ static uint64_t first_since(struct pawl_archive_search *search, int64_t ms)
     return low;
 }
 
-static uint64_t edge_op(struct pawl_archive_search *search, enum pawl_archive_sql which, int64_t from)
+static uint64_t
+edge_op(struct pawl_archive_search *search, enum pawl_archive_sql which, int64_t from)
 {
     uint64_t op = 0;
     sqlite3_stmt *row = pawl_archive_db_get(search->db, which);
@@ -237,8 +237,7 @@ static bool try_to_gather(struct gather *gather)
     struct pawl_archive_search *search = gather->search;
     const struct pawl_archive_query *query = search->query;
     const struct pawl_archive_scope_set *set = &search->set;
-    bool by_time =
-        query->sort == PAWL_ARCHIVE_BY_CREATED || query->sort == PAWL_ARCHIVE_BY_STATUS;
+    bool by_time = query->sort == PAWL_ARCHIVE_BY_CREATED || query->sort == PAWL_ARCHIVE_BY_STATUS;
     if (query->idempotency_key.bytes > 0) {
         int64_t hash =
             pawl_archive_key_hash(search->hash_key, search->tenant, query->idempotency_key);
@@ -246,8 +245,8 @@ static bool try_to_gather(struct gather *gather)
         (void)gather_range(gather, PAWL_ARCHIVE_SHELF_KEY, hash, hash);
         return true;
     }
-    bool merged = query->sort == PAWL_ARCHIVE_BY_CREATED && set->count <= STRANDS_MAX &&
-                  !needs_row(query);
+    bool merged =
+        query->sort == PAWL_ARCHIVE_BY_CREATED && set->count <= STRANDS_MAX && !needs_row(query);
     if (set->listed && !merged && query->sort != PAWL_ARCHIVE_BY_SCOPE && gather_scopes(gather)) {
         return true;
     }
@@ -271,10 +270,9 @@ static bool try_to_gather(struct gather *gather)
            gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, 0, INT64_MAX);
 }
 
-static void
-set_order(struct pawl_archive_search *search,
-          const struct pawl_archive_image *row,
-          struct pawl_archive_found *found)
+static void set_order(struct pawl_archive_search *search,
+                      const struct pawl_archive_image *row,
+                      struct pawl_archive_found *found)
 {
     switch ((enum pawl_archive_sort)search->query->sort) {
     case PAWL_ARCHIVE_BY_CREATED:
@@ -355,9 +353,8 @@ static bool gathered(struct pawl_archive_search *search)
 /* --- Walking. --------------------------------------------------------------------------------- */
 
 /* Takes what is allowed until there is enough or the work's limit is met. */
-static void take(struct pawl_archive_search *search,
-                 struct pawl_archive_walk *walk,
-                 struct pawl_slice path)
+static void
+take(struct pawl_archive_search *search, struct pawl_archive_walk *walk, struct pawl_slice path)
 {
     bool by_row = needs_row(search->query);
     const struct pawl_archive_entry *entry = NULL;
@@ -479,8 +476,8 @@ static void walk_path(struct pawl_archive_search *search, const struct path *pat
     }
     if (!search->stopped && search->db->work > search->work_max) {
         /* Behind all of this scope. */
-        search->stand = (struct pawl_archive_found){
-            .op = ascending ? PAWL_ARCHIVE_OP_MAX : 1, .path = path->text};
+        search->stand = (struct pawl_archive_found){.op = ascending ? PAWL_ARCHIVE_OP_MAX : 1,
+                                                    .path = path->text};
         search->stopped = true;
     }
 }
@@ -528,8 +525,8 @@ static void walk_all_paths(struct pawl_archive_search *search)
 {
     const struct pawl_archive_query *query = search->query;
     bool ascending = query->ascending;
-    sqlite3_stmt *scopes = pawl_archive_db_get(
-        search->db, ascending ? PAWL_ARCHIVE_SQL_SCOPE_UP : PAWL_ARCHIVE_SQL_SCOPE_DOWN);
+    sqlite3_stmt *scopes = pawl_archive_db_get(search->db, ascending ? PAWL_ARCHIVE_SQL_SCOPE_UP
+                                                                     : PAWL_ARCHIVE_SQL_SCOPE_DOWN);
     /* In UTF-8 no byte is 0xff. */
     struct pawl_slice from = query->after.op != 0 ? pawl_slice_str(query->after.text)
                              : ascending          ? PAWL_SLICE("t")

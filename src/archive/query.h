@@ -35,11 +35,11 @@ enum {
 /* Scopes that the levels of a query allow. */
 struct pawl_archive_scope_memo; /* scopes that were looked at */
 struct pawl_archive_scope_set {
-    bool any;           /* no level is asked for */
-    bool listed;        /* `scopes` are all of them; else each is looked up when it comes */
-    uint32_t count;     /* of `scopes` */
-    uint32_t *scopes;   /* the arena's */
-    uint32_t *memo;     /* the arena's: scope << 1 | allowed, by hash; 0: free */
+    bool any;         /* no level is asked for */
+    bool listed;      /* `scopes` are all of them; else each is looked up when it comes */
+    uint32_t count;   /* of `scopes` */
+    uint32_t *scopes; /* the arena's */
+    uint32_t *memo;   /* the arena's: scope << 1 | allowed, by hash; 0: free */
     uint32_t memo_count;
     uint32_t memo_slots;
 };

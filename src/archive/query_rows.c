@@ -30,8 +30,8 @@ bool pawl_archive_row_has_key(struct pawl_archive_db *db, uint64_t op, struct pa
     sqlite3_stmt *get = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_ROW_TEXTS);
     pawl_archive_bind(get, 1, (int64_t)op);
     db->work += PAWL_ARCHIVE_WORK_ROW;
-    bool equal = pawl_archive_db_step(db, get) &&
-                 pawl_slice_equal(pawl_archive_column_text(get, 12), key);
+    bool equal =
+        pawl_archive_db_step(db, get) && pawl_slice_equal(pawl_archive_column_text(get, 12), key);
     pawl_archive_db_done(get);
     return equal;
 }

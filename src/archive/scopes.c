@@ -27,8 +27,8 @@ struct pawl_slice pawl_archive_lower(struct pawl_slice text, char out[static PAW
 struct pawl_slice pawl_archive_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
                                     char out[static PAWL_ARCHIVE_PATH_BYTES])
 {
-    static const char *const names[PAWL_LEVEL_COUNT] = {"tenant:",   "workspace:", "app:",
-                                                        "workflow:", "agent:",     "toolset:"};
+    static const char *const names[PAWL_LEVEL_COUNT] = {
+        "tenant:", "workspace:", "app:", "workflow:", "agent:", "toolset:"};
     size_t bytes = 0;
     for (int i = 0; i < PAWL_LEVEL_COUNT; i++) {
         if (pawl_slice_empty(levels[i])) {

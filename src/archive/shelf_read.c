@@ -38,8 +38,7 @@ static uint32_t first_above(const struct pawl_archive_cursor *cursor,
                             const struct pawl_archive_entry *key)
 {
     uint32_t at = first_from(cursor, key);
-    bool equal =
-        at < cursor->count && pawl_archive_entry_compare(&cursor->entries[at], key) == 0;
+    bool equal = at < cursor->count && pawl_archive_entry_compare(&cursor->entries[at], key) == 0;
     return equal ? at + 1 : at;
 }
 
@@ -62,8 +61,8 @@ void pawl_archive_cursor_open(struct pawl_archive_cursor *cursor,
     uint8_t key[PAWL_ARCHIVE_PLACE_BYTES];
     pawl_archive_place_key(shelf, segment, ascending ? low : high, key);
     db->work += PAWL_ARCHIVE_WORK_SEEK;
-    bool found = pawl_archive_place_find(db, PAWL_ARCHIVE_SQL_PLACE_AT, shelf, segment, key,
-                                         &cursor->place);
+    bool found =
+        pawl_archive_place_find(db, PAWL_ARCHIVE_SQL_PLACE_AT, shelf, segment, key, &cursor->place);
     if (!found && ascending) {
         found = pawl_archive_place_find(db, PAWL_ARCHIVE_SQL_PLACE_AFTER, shelf, segment, key,
                                         &cursor->place);

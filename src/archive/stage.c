@@ -62,8 +62,8 @@ static bool grow(struct pawl_archive_stage *stage)
     if (rows != NULL) {
         stage->rows = rows;
     }
-    uint32_t *slots = rows != NULL ? pawl_alloc_zeroed(2 * (size_t)capacity, sizeof(slots[0]))
-                                   : NULL;
+    uint32_t *slots =
+        rows != NULL ? pawl_alloc_zeroed(2 * (size_t)capacity, sizeof(slots[0])) : NULL;
     if (slots == NULL) {
         pawl_archive_db_fail(stage->db, PAWL_ERR(MEMORY), "no memory for a transaction");
         return false;
@@ -291,8 +291,8 @@ void pawl_archive_stage_write(struct pawl_archive_stage *stage)
     for (int shelf = 0; room && shelf < PAWL_ARCHIVE_SHELF_COUNT; shelf++) {
         size_t count = 0;
         for (uint32_t i = 0; i < stage->count; i++) {
-            count += changes_of((enum pawl_archive_shelf)shelf, &stage->rows[i],
-                                &stage->changes[count]);
+            count +=
+                changes_of((enum pawl_archive_shelf)shelf, &stage->rows[i], &stage->changes[count]);
         }
         pawl_archive_shelf_write(stage->db, (enum pawl_archive_shelf)shelf, stage->changes, count,
                                  &stage->merge);

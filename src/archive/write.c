@@ -149,8 +149,7 @@ static void apply_item(struct pawl_archive *archive, const struct pawl_archive_i
         pawl_archive_db_fail(&archive->db, PAWL_ERR(PROTOCOL), "a batch cannot be read");
         return;
     }
-    while (pawl_ok(archive->db.err) &&
-           pawl_record_batch_next(&cursor, archive->scratch, &record)) {
+    while (pawl_ok(archive->db.err) && pawl_record_batch_next(&cursor, archive->scratch, &record)) {
         pawl_archive_apply(&archive->apply, &record);
     }
     if (cursor.left > 0) {
