@@ -2,8 +2,8 @@
 /*
  * apply.c: what each durable record means for a reservation's row. A record holds the command and
  * its result, so nothing is decided here again; what was refused, repeated or only asked changes
- * nothing. A reservation that is not here (it is from before the journal's beginning, or was removed
- * since it is long over) is left alone.
+ * nothing. A reservation that is not here (it is from before the journal's beginning, or was
+ * removed since it is long over) is left alone.
  *
  * A reservation of several units shows its first line; a server's has one.
  */

@@ -26,7 +26,8 @@ int64_t
 pawl_archive_key_hash(struct pawl_hash_key hash_key, uint32_t tenant, struct pawl_slice key);
 
 /* forget.c: stages the removal of rows that are over for longer than `keep_us`, and removes scopes
- * that have none. Looks at `max` rows at most; `*cursor` is where it goes on, 0 in the beginning. */
+ * that have none. Looks at `max` rows at most; `*cursor` is where it goes on, 0 in the beginning.
+ * */
 struct pawl_archive_forget {
     uint64_t op;
     uint32_t scope;

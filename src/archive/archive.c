@@ -6,8 +6,9 @@
  * broken, a batch is left out, and so are all that follow, until pawl_archive_turn has read back
  * what is missing and the newest batch fits on to it again.
  *
- * The first turn compares the file with the journal: the batch at the file's watermark must be there
- * with the same hash, or the file is another journal's, or from the future, and is made again.
+ * The first turn compares the file with the journal: the batch at the file's watermark must be
+ * there with the same hash, or the file is another journal's, or from the future, and is made
+ * again.
  */
 #define _GNU_SOURCE
 #include "archive/archive.h"

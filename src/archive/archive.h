@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * archive.h: the read model of a server's reservations: one SQLite file, filled from durable batches
- * on a thread of its own, outside the path of any answer. From it come lists, what a reservation
- * that is over was, and whose it is. The journal is the truth: the file may lag, and it may be
- * removed and is then made again from the journal.
+ * archive.h: the read model of a server's reservations: one SQLite file, filled from durable
+ * batches on a thread of its own, outside the path of any answer. From it come lists, what a
+ * reservation that is over was, and whose it is. The journal is the truth: the file may lag, and it
+ * may be removed and is then made again from the journal.
  *
  * The engine's thread only copies a batch's bytes into a queue; decoding and writing are the
  * archive's thread's. Where the queue is full, batches are left out and read back from the journal
@@ -11,8 +11,8 @@
  * bounded.
  *
  * A query waits until the file has the operation that it needs, for a while, and runs on a second
- * thread with a connection of its own. It reads sorted entries and never a whole table, and its work
- * has a limit: a query that comes there answers with what it has, and where to go on.
+ * thread with a connection of its own. It reads sorted entries and never a whole table, and its
+ * work has a limit: a query that comes there answers with what it has, and where to go on.
  *
  * A disk that fails makes the archive answer BROKEN; it tries again every second. A file that is
  * damaged, of another version or not this journal's is renamed to "PATH.aside" and made again.

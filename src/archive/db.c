@@ -2,9 +2,9 @@
 /*
  * db.c: opening the file, its schema, its statements.
  *
- * The archive is a cache of the journal: `synchronous=NORMAL` is enough, since what a power cut takes
- * from it is fed again from the watermark on. Whatever is not of this version goes: it is cheaper to
- * read the journal again than to keep code for every shape that there was.
+ * The archive is a cache of the journal: `synchronous=NORMAL` is enough, since what a power cut
+ * takes from it is fed again from the watermark on. Whatever is not of this version goes: it is
+ * cheaper to read the journal again than to keep code for every shape that there was.
  *
  * Rows lie in a table by operation. What finds them lies in leaves (shelf.h), because an index of
  * SQLite's costs a search for each row and each index, which is more than all the rest together.

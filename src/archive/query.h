@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * query.h: one query, from its filters to its rows. All of it runs on the reader's thread inside one
- * read transaction.
+ * query.h: one query, from its filters to its rows. All of it runs on the reader's thread inside
+ * one read transaction.
  *
  *   query.c         which way is taken
  *   pick.c          entries in order, from one shelf or merged from several places

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stage.c: see stage.h. Rows are written in two passes, changed ones first, so that new ones, which
- * are in the order of their numbers, go to the end of the table one behind the other. Then one shelf
- * after the other gets its changes.
+ * are in the order of their numbers, go to the end of the table one behind the other. Then one
+ * shelf after the other gets its changes.
  *
  * Failure: kept in the connection. Ownership: of its arrays, which stay as large as the largest
  * transaction wanted them.

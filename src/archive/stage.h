@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stage.h: the rows that a transaction touches, as they were and as they will be. What is written
- * follows from the difference, once, at the end: a reservation that was made, extended and committed
- * in one transaction is one row and one entry on each shelf.
+ * follows from the difference, once, at the end: a reservation that was made, extended and
+ * committed in one transaction is one row and one entry on each shelf.
  */
 #ifndef PAWL_ARCHIVE_STAGE_H
 #define PAWL_ARCHIVE_STAGE_H

@@ -3,13 +3,13 @@
  * write.c: the writer's thread: batches from the queue into the file, many in one transaction, with
  * the watermark in it.
  *
- * A transaction costs as much as the rows of several requests, so a few of them come together first,
- * unless somebody waits for them. When more comes than can be written, the queue grows, and with it
- * the transactions, which makes each row cheaper.
+ * A transaction costs as much as the rows of several requests, so a few of them come together
+ * first, unless somebody waits for them. When more comes than can be written, the queue grows, and
+ * with it the transactions, which makes each row cheaper.
  *
  * Failure: the file is closed, what was queued is forgotten, and after a second it is opened again;
- * what is missing is read back then. A file that is damaged is put aside and made again, a few times:
- * a disk that damages every file is broken.
+ * what is missing is read back then. A file that is damaged is put aside and made again, a few
+ * times: a disk that damages every file is broken.
  */
 #include <string.h>
 #include <time.h>
@@ -25,8 +25,8 @@ enum {
     FORGET_LEAST = 64 /* rows that are looked at in each transaction, and two for each new one */
 };
 
-/* By real time, as pthreads have it: a clock that steps makes a wait longer or shorter, nothing else;
- * what is waited for is looked at again by boot time. */
+/* By real time, as pthreads have it: a clock that steps makes a wait longer or shorter, nothing
+ * else; what is waited for is looked at again by boot time. */
 void pawl_archive_wait_until(struct pawl_archive *archive, pthread_cond_t *cond, int64_t until_us)
 {
     struct pawl_clock clock = pawl_clock_os();

@@ -23,6 +23,8 @@ enum { LINE_BYTES = 1024 };
 
 static int log_fd = STDERR_FILENO;
 static enum pawl_log_level log_level = PAWL_LOG_WARN;
+static pawl_log_writer_fn *log_writer;
+static void *log_writer_arg;
 
 static const char *const prefixes[] = {
     [PAWL_LOG_ERROR] = "pawl: error: ",
@@ -37,9 +39,16 @@ void pawl_log_set(int fd, enum pawl_log_level level)
     log_level = level;
 }
 
+void pawl_log_set_writer(pawl_log_writer_fn *writer, void *arg, enum pawl_log_level level)
+{
+    log_writer = writer;
+    log_writer_arg = arg;
+    log_level = level;
+}
+
 bool pawl_log_enabled(enum pawl_log_level level)
 {
-    return log_fd >= 0 && level <= log_level;
+    return (log_fd >= 0 || log_writer != NULL) && level <= log_level;
 }
 
 static void clean(char *text, size_t bytes)
@@ -74,9 +83,14 @@ void pawl_log(enum pawl_log_level level, const char *format, ...)
             memcpy(line + bytes - (sizeof(cut) - 1), cut, sizeof(cut) - 1);
         }
         clean(line, bytes);
-        line[bytes] = '\n';
-        ssize_t written = write(log_fd, line, bytes + 1);
-        (void)written;
+        if (log_writer != NULL) {
+            line[bytes] = '\0';
+            log_writer(log_writer_arg, level, line + prefix);
+        } else {
+            line[bytes] = '\n';
+            ssize_t written = write(log_fd, line, bytes + 1);
+            (void)written;
+        }
     }
     errno = saved_errno;
 }

@@ -3,9 +3,9 @@
  * cmd_verify.c: `pawl verify [RUN]`: proves that a run's journal is whole: every hash of the chain,
  * the witness beside it, and a replay in which each result must come out again.
  *
- * Without RUN it goes through all runs, and the ledger of limits across runs. Of what is at work, a
- * run or an authority, it reads a copy that the owner makes between two commits: all that was
- * acknowledged so far is in it.
+ * Without RUN it goes through all runs, the ledger of limits across runs, and a server's. Of what
+ * is at work, a run, an authority or a server, it reads a copy that the owner makes between two
+ * commits: all that was acknowledged so far is in it.
  * Damage in one does not keep it from the others.
  */
 #define _GNU_SOURCE
@@ -19,6 +19,8 @@
 #include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/open.h"
+#include "cli/server_copy.h"
+#include "cli/server_dir.h"
 #include "engine/engine.h"
 #include "journal/copy.h"
 #include "lending/authority.h"
@@ -28,6 +30,7 @@
 #include "run/datadir.h"
 #include "run/live.h"
 #include "run/rundir.h"
+#include "server/place.h"
 
 enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000 };
 enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
@@ -35,7 +38,7 @@ enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
 static const struct pawl_cli_option options[] = {
     {OPTION_EXPECT, 0, "expect", "OP:HASH", "the journal must have this hash at that operation"},
     {OPTION_JSON, 0, "json", NULL, "one object a line"},
-    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where runs are kept, or a server's ledger"},
 };
 
 struct verification {
@@ -129,7 +132,9 @@ tell_text(const struct verification *v, const char *id, const struct pawl_verify
     printf("%s  ok: operations %" PRIu64 " to %" PRIu64 " in %" PRIu64 " commits%s%s\n    %" PRIu64
            ":%s\n",
            id, report->first_op, report->last_op, report->batches,
-           v->live ? ", as of now; the run goes on" : "",
+           !v->live                    ? ""
+           : strcmp(id, "server") == 0 ? ", as of now; the server goes on"
+                                       : ", as of now; the run goes on",
            report->results_compared ? gone : " (results from other rules were not compared)",
            report->last_op, hash_text(&report->hash, hash));
 }
@@ -306,6 +311,49 @@ static void verify_authority(struct verification *v)
     }
 }
 
+/* --- A server -------------------------------------------------------------------------------- */
+
+static void verify_server(struct verification *v, const char *dir)
+{
+    struct pawl_errmsg msg = {""};
+    struct pawl_server_copy copy;
+    struct pawl_verify_report report = {0};
+    pawl_err err = pawl_server_copy_open(dir, &copy, &msg);
+    if (pawl_failed(err)) {
+        int status = err.code == PAWL_ERR_UNREACHABLE ? PAWL_EXIT_UNREACHABLE : PAWL_EXIT_REFUSED;
+        v->status = pawl_cli_error(v->call, status, "server: %s", msg.text);
+        return;
+    }
+    v->live = copy.live;
+    v->alive += copy.live;
+    v->options.dir = copy.journal;
+    err = pawl_engine_verify(&v->options, &report, &msg);
+    pawl_server_copy_close(&copy);
+    tell(v, "server", &report, err, &msg);
+    v->live = false;
+}
+
+/* A directory that is a server's alone: there are no runs in it. */
+static int verify_server_alone(struct verification *v)
+{
+    if (v->call->operand_count == 1 && strcmp(v->call->operands[0], "server") != 0) {
+        return pawl_cli_usage_error(v->call, "%s is a server's: there are no runs in it",
+                                    v->dir.path);
+    }
+    verify_server(v, v->dir.path);
+    return v->status;
+}
+
+/* The one that is beside the runs, if there ever was one. */
+static void verify_server_beside(struct verification *v)
+{
+    char dir[PAWL_PATH_BYTES];
+    struct pawl_errmsg msg = {""};
+    if (pawl_ok(pawl_datadir_path(&v->dir, "server", dir, &msg)) && pawl_place_is_servers(dir)) {
+        verify_server(v, dir);
+    }
+}
+
 static int run_verify(const struct pawl_cli_call *call)
 {
     struct verification v = {.call = call,
@@ -315,16 +363,25 @@ static int run_verify(const struct pawl_cli_call *call)
     v.options.progress = show_progress;
     v.options.arg = &v;
     const char *expect = pawl_cli_value(call, OPTION_EXPECT);
-    if (expect != NULL && call->operand_count == 0) {
-        return pawl_cli_usage_error(call, "--expect needs a RUN");
-    }
     if (expect != NULL && !parse_expect(expect, &v.options)) {
         return pawl_cli_usage_error(call, "--expect takes OP:HASH as this command prints it");
     }
     struct pawl_errmsg msg = {""};
     pawl_err err = pawl_datadir_resolve(pawl_cli_value(call, OPTION_DATA_DIR), &v.dir, &msg);
+    if (pawl_ok(err) && pawl_place_is_servers(v.dir.path)) {
+        return verify_server_alone(&v);
+    }
+    if (expect != NULL && call->operand_count == 0) {
+        return pawl_cli_usage_error(call, "--expect needs a RUN");
+    }
     if (pawl_ok(err)) {
         err = pawl_datadir_check(&v.dir, &msg);
+    }
+    if (err.code == PAWL_ERR_NOT_FOUND && call->operand_count == 0) {
+        verify_server_beside(&v);
+        if (v.verified > 0 || v.status != PAWL_EXIT_OK) {
+            return v.status;
+        }
     }
     if (err.code == PAWL_ERR_NOT_FOUND) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", v.dir.path);
@@ -332,6 +389,9 @@ static int run_verify(const struct pawl_cli_call *call)
     char id[PAWL_RUN_ID_BYTES];
     if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "authority") == 0) {
         verify_authority(&v);
+    } else if (pawl_ok(err) && call->operand_count == 1 &&
+               strcmp(call->operands[0], "server") == 0) {
+        verify_server_beside(&v);
     } else if (pawl_ok(err) && call->operand_count == 1) {
         err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
         if (err.code == PAWL_ERR_NOT_FOUND) { /* A name stands in the history alone. */
@@ -348,6 +408,7 @@ static int run_verify(const struct pawl_cli_call *call)
     } else if (pawl_ok(err)) {
         err = pawl_datadir_runs(&v.dir, verify_run, &v, &msg);
         verify_authority(&v);
+        verify_server_beside(&v);
     }
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
@@ -365,11 +426,13 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .summary = "prove that nothing recorded was altered or lost",
     .text =
         "Reads the journal of RUN (or of every run; 'authority' is the ledger of limits across\n"
-        "runs), up to now where it is at work, checks its chain of hashes and the witness beside\n"
-        "it, and replays every operation: each must give the result that was recorded. The last\n"
-        "line, OP:HASH, can be kept elsewhere and given to --expect later.",
+        "runs, 'server' that of 'pawl serve'), up to now where it is at work, checks its chain\n"
+        "of hashes and the witness beside it, and replays every operation: each must give the\n"
+        "result that was recorded. The last line, OP:HASH, can be kept elsewhere and given to\n"
+        "--expect later.",
     .examples = "  pawl verify\n"
-                "  pawl verify last --expect 42:9f86d081...",
+                "  pawl verify last --expect 42:9f86d081...\n"
+                "  pawl verify --data-dir /var/lib/pawl",
     .options = options,
     .option_count = PAWL_ARRAY_LEN(options),
     .operands_max = 1,

@@ -31,6 +31,8 @@ const struct pawl_cli_command *const pawl_cli_commands[] = {
     &pawl_cli_command_reservation,
     &pawl_cli_command_decide,
     &pawl_cli_command_debit,
+    &pawl_cli_command_serve,
+    &pawl_cli_command_backup,
     &pawl_cli_command_verify,
     &pawl_cli_command_authority,
     &pawl_cli_command_hook,

@@ -28,6 +28,8 @@ extern const struct pawl_cli_command pawl_cli_command_rule;
 extern const struct pawl_cli_command pawl_cli_command_reservation;
 extern const struct pawl_cli_command pawl_cli_command_decide;
 extern const struct pawl_cli_command pawl_cli_command_debit;
+extern const struct pawl_cli_command pawl_cli_command_serve;
+extern const struct pawl_cli_command pawl_cli_command_backup;
 extern const struct pawl_cli_command pawl_cli_command_verify;
 extern const struct pawl_cli_command pawl_cli_command_authority;
 extern const struct pawl_cli_command pawl_cli_command_complete;

@@ -291,9 +291,9 @@ ask_slots(const struct pawl_core *core, const struct pawl_command *command, stru
     }
 }
 
-/* Whether the answer is kept under the command's key. A refusal is not, because the same request may
- * be granted later; but a decision is an answer to a question, and what it says of funds and states
- * is its answer, whichever way it went. */
+/* Whether the answer is kept under the command's key. A refusal is not, because the same request
+ * may be granted later; but a decision is an answer to a question, and what it says of funds and
+ * states is its answer, whichever way it went. */
 static bool answer_is_kept(const struct pawl_command *command, uint16_t code)
 {
     PAWL_ASSERT(code < PAWL_RESULT_COUNT);

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/slice.h"
 #include "core/command.h"
+#include "registry/scopes.h" /* names of levels */
 
 enum {
     PAWL_UNIT_TEXT_BYTES = 16,

@@ -53,8 +53,8 @@ struct pawl_engine_options {
      */
     void (*durable)(void *arg, const struct pawl_record *record);
     void *durable_arg;
-    /* The same, a batch at a time and as it lies in the journal: for who reads it on a thread of its
-     * own. Borrowed for the call. NULL: nobody. */
+    /* The same, a batch at a time and as it lies in the journal: for who reads it on a thread of
+     * its own. Borrowed for the call. NULL: nobody. */
     void (*durable_batch)(void *arg, const struct pawl_journal_batch *batch);
     void *durable_batch_arg;
     /* While the journal is replayed at the start, now and then. NULL: nobody. */

@@ -3,8 +3,8 @@
  * lender_priv.h: what the parts of the lender share: limits.c knows the limits, limit_change.c
  * changes them, lender.c lends on them.
  */
-#ifndef PAWL_SERVER_LENDER_PRIV_H
-#define PAWL_SERVER_LENDER_PRIV_H
+#ifndef PAWL_LENDING_LENDER_PRIV_H
+#define PAWL_LENDING_LENDER_PRIV_H
 
 #include "lending/lender.h"
 

@@ -257,9 +257,9 @@ static pawl_err read_variable(struct pawl_serve_options *options,
             nearest.found = near;
         }
     }
-    pawl_errmsg_set(msg, "$%s: there is no such option%s%s", given,
+    pawl_errmsg_set(msg, "$%s: there is no such option%s%s%s", given,
                     nearest.found != NULL ? "; did you mean $" : "",
-                    nearest.found != NULL ? nearest.found : "");
+                    nearest.found != NULL ? nearest.found : "", nearest.found != NULL ? "?" : "");
     return PAWL_ERR(INVALID);
 }
 

@@ -64,8 +64,9 @@ static void take_key(void *arg, uint32_t line, const char *path)
     const char *near = NULL;
     int id = find_option(path, &near);
     if (id == PAWL_SERVE_OPTION_COUNT) {
-        (void)snprintf(message, sizeof(message), "there is no such option%s%s",
-                       near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+        (void)snprintf(message, sizeof(message), "there is no such option%s%s%s",
+                       near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                       near != NULL ? "?" : "");
         tell(reader, line, path, message);
     } else if ((reader->seen >> id & 1) != 0) {
         tell(reader, line, path, "is there twice");

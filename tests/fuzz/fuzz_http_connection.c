@@ -6,7 +6,8 @@
  * Properties of every input:
  *   - the server hands out the requests that the reader finds, as many and in that order, up to the
  *     first that ends the connection;
- *   - what the client reads is an answer to each, in order and each whole, then at most one refusal,
+ *   - what the client reads is an answer to each, in order and each whole, then at most one
+ * refusal,
  *     and a refusal if and only if the reader refuses;
  *   - when the client is gone the connection is, too.
  * The first byte chooses how the pieces are cut, the second how the owner answers: at once, in a

@@ -178,8 +178,8 @@ static void guard_character_classes_follow_the_grammar(void **state)
 /* --- Chunks --------------------------------------------------------------------------------- */
 
 /* All at once and byte by byte must end alike. */
-/* Lines are looked at eight bytes at a time, so every byte stands at every place of two such groups,
- * with a neighbour that is as small or as large as may be. */
+/* Lines are looked at eight bytes at a time, so every byte stands at every place of two such
+ * groups, with a neighbour that is as small or as large as may be. */
 static void guard_finds_a_control_character_wherever_it_stands(void **state)
 {
     (void)state;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listen.c: where the server can be had. An address of --listen serves everything; one of
+ * --listen-runtime or --listen-admin its plane. Where nothing is said of --listen, the default
+ * address serves the planes that have none of their own.
+ *
+ * The socket in the data directory is the administrator's door, for the server's own user, who
+ * could read and replace all that is there anyway. Except from inside of a run: an agent must not
+ * set its own limits (control.c of lending's socket has the same rule).
+ */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "net/peer.h"
+#include "server/server_priv.h"
+
+/* --- Doors ----------------------------------------------------------------------------------- */
+
+static void handle(void *arg, struct pawl_http_exchange *exchange)
+{
+    struct pawl_serve *serve = arg;
+    uint32_t tag = pawl_http_exchange_listener(exchange);
+    uint32_t door = tag & (PAWL_PLANE_ALL | PAWL_DOOR_TRUSTED);
+    PAWL_ASSERT(serve->magic == PAWL_SERVE_MAGIC);
+    if ((door & PAWL_DOOR_TRUSTED) != 0) {
+        pid_t pid = pawl_http_exchange_peer_pid(exchange);
+        if (pid > 0 && pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME)) {
+            door &= ~(uint32_t)PAWL_DOOR_TRUSTED;
+        }
+    }
+    pawl_cycles_serve(serve->cycles, exchange, door);
+}
+
+static void
+refuse(void *arg, const struct pawl_http_refused *refused, struct pawl_http_refusal_answer *answer)
+{
+    struct pawl_serve *serve = arg;
+    PAWL_ASSERT(serve->magic == PAWL_SERVE_MAGIC);
+    pawl_cycles_refusal(serve->cycles, refused, answer);
+}
+
+static uint32_t ms_of(const struct pawl_serve *serve, enum pawl_serve_option_id id)
+{
+    int64_t ms = pawl_serve_number(serve->said, id);
+    PAWL_ASSERT(ms >= 0 && ms <= UINT32_MAX);
+    return (uint32_t)ms;
+}
+
+static pawl_err make_server(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    const struct pawl_serve_options *said = serve->said;
+    struct pawl_http_server_options options = {.loop = &serve->loop,
+                                               .limits = PAWL_HTTP_LIMITS_DEFAULT,
+                                               .handler = handle,
+                                               .refusal = refuse,
+                                               .arg = serve};
+    struct pawl_http_limits *limits = &options.limits;
+    limits->head_bytes_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_HEAD);
+    limits->body_bytes_max = (uint64_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_BODY);
+    limits->connection_count_max =
+        (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_CONNECTIONS);
+    limits->head_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_HEAD_TIMEOUT);
+    limits->body_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_BODY_TIMEOUT);
+    limits->idle_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_IDLE_TIMEOUT);
+    limits->write_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_WRITE_TIMEOUT);
+    pawl_err err = pawl_http_server_new(&options, &serve->http);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory for a server");
+    }
+    return err;
+}
+
+/* --- Addresses ------------------------------------------------------------------------------- */
+
+/* As a client would write it: every address is this machine's as well. */
+static void url_of(const struct pawl_serve *serve,
+                   const struct pawl_serve_address *address,
+                   uint16_t port,
+                   char out[static PAWL_SERVE_URL_BYTES])
+{
+    const char *host = address->host;
+    if (address->is_unix) {
+        (void)snprintf(out, PAWL_SERVE_URL_BYTES, "unix:%s", address->host);
+        return;
+    }
+    if (strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0) {
+        host = "127.0.0.1";
+    } else if (strcmp(host, "::") == 0) {
+        host = "::1";
+    }
+    bool is_v6 = strchr(host, ':') != NULL;
+    (void)snprintf(out, PAWL_SERVE_URL_BYTES, "%s://%s%s%s:%u",
+                   serve->tls != NULL ? "https" : "http", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+                   (unsigned)port);
+}
+
+static pawl_err
+listen_at(struct pawl_serve *serve, const char *text, uint32_t planes, struct pawl_errmsg *msg)
+{
+    struct pawl_serve_address address;
+    char form[PAWL_SERVE_URL_BYTES];
+    char url[PAWL_SERVE_URL_BYTES];
+    uint16_t port = 0;
+    pawl_err err = pawl_serve_address_parse(text, &address, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    bool is_v6 = !address.is_unix && strchr(address.host, ':') != NULL;
+    (void)(address.is_unix ? snprintf(form, sizeof(form), "unix:%s", address.host)
+                           : snprintf(form, sizeof(form), "%s%s%s:%u", is_v6 ? "[" : "",
+                                      address.host, is_v6 ? "]" : "", (unsigned)address.port));
+    struct pawl_http_listen listen = {
+        .address = form, .tag = planes, .tls = address.is_unix ? NULL : serve->tls};
+    err = pawl_http_server_listen(serve->http, &listen, &port, msg);
+    if (pawl_failed(err)) {
+        pawl_errmsg_wrap(msg, "cannot listen at %.200s", text);
+        return err;
+    }
+    url_of(serve, &address, port, url);
+    size_t used = strlen(serve->addresses);
+    (void)snprintf(serve->addresses + used, sizeof(serve->addresses) - used, "%s%s",
+                   used > 0 ? " " : "", url);
+    if (serve->url[0] == '\0' && (planes & PAWL_PLANE_RUNTIME) != 0) {
+        memcpy(serve->url, url, sizeof(serve->url));
+    }
+    return PAWL_OK;
+}
+
+static pawl_err listen_to_list(struct pawl_serve *serve,
+                               enum pawl_serve_option_id id,
+                               uint32_t planes,
+                               struct pawl_errmsg *msg)
+{
+    const struct pawl_serve_value *value = &serve->said->values[id];
+    pawl_err err = PAWL_OK;
+    for (uint32_t i = 0; i < value->count && planes != PAWL_PLANE_BASE && pawl_ok(err); i++) {
+        err = listen_at(serve, value->texts[i], planes, msg);
+    }
+    return err;
+}
+
+/* In the data directory, whose path may be longer than a socket's may. */
+static pawl_err listen_locally(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    char address[64];
+    (void)snprintf(address, sizeof(address), "unix:/proc/self/fd/%d/" PAWL_PLACE_SOCKET,
+                   serve->place.dir_fd);
+    struct pawl_http_listen listen = {
+        .address = address, .tag = PAWL_PLANE_ALL | PAWL_DOOR_TRUSTED, .same_user_only = true};
+    pawl_err err = pawl_http_server_listen(serve->http, &listen, NULL, msg);
+    if (err.code == PAWL_ERR_EXISTS) {
+        pawl_errmsg_set(msg, "%.400s/" PAWL_PLACE_SOCKET " is no socket; move it away",
+                        serve->place.dir);
+    }
+    return err;
+}
+
+pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    const struct pawl_serve_value *values = serve->said->values;
+    uint32_t planes = PAWL_PLANE_ALL;
+    if (values[PAWL_SERVE_OPT_LISTEN].origin == PAWL_SERVE_FROM_DEFAULT) {
+        planes &= values[PAWL_SERVE_OPT_LISTEN_RUNTIME].count > 0 ? ~(uint32_t)PAWL_PLANE_RUNTIME
+                                                                  : UINT32_MAX;
+        planes &= values[PAWL_SERVE_OPT_LISTEN_ADMIN].count > 0 ? ~(uint32_t)PAWL_PLANE_GOVERNANCE
+                                                                : UINT32_MAX;
+    }
+    pawl_err err = make_server(serve, msg);
+    if (pawl_ok(err)) {
+        err = listen_locally(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = listen_to_list(serve, PAWL_SERVE_OPT_LISTEN, planes, msg);
+    }
+    if (pawl_ok(err)) {
+        err = listen_to_list(serve, PAWL_SERVE_OPT_LISTEN_RUNTIME,
+                             PAWL_PLANE_BASE | PAWL_PLANE_RUNTIME, msg);
+    }
+    if (pawl_ok(err)) {
+        err = listen_to_list(serve, PAWL_SERVE_OPT_LISTEN_ADMIN,
+                             PAWL_PLANE_BASE | PAWL_PLANE_GOVERNANCE, msg);
+    }
+    return err;
+}
+
+/* --- The first line -------------------------------------------------------------------------- */
+
+static void tell_listening_as_json(const struct pawl_serve *serve)
+{
+    struct pawl_buf line;
+    struct pawl_json_writer json;
+    struct pawl_slice rest = pawl_slice_str(serve->addresses);
+    pawl_buf_init(&line, 16 << 10);
+    pawl_json_writer_init(&json, &line);
+    pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "event", "listening");
+    pawl_json_key(&json, "addresses");
+    pawl_json_array_begin(&json);
+    while (rest.bytes > 0) {
+        pawl_json_put_string(&json, pawl_slice_cut(&rest, ' '));
+    }
+    pawl_json_array_end(&json);
+    pawl_json_member_str(&json, "data_dir", serve->place.dir);
+    pawl_json_member_i64(&json, "pid", getpid());
+    pawl_json_object_end(&json);
+    if (!line.overflowed) {
+        printf("%s\n", pawl_buf_cstr(&line));
+    }
+    pawl_buf_free(&line);
+}
+
+void pawl_serve_tell_start(struct pawl_serve *serve)
+{
+    if (isatty(STDOUT_FILENO) == 1) {
+        printf("pawl serve: listening at %s; the ledger is in %s\n", serve->addresses,
+               serve->place.dir);
+    } else {
+        tell_listening_as_json(serve);
+    }
+    if (serve->admin_key[0] != '\0') {
+        printf("the administrator's key, which is shown only now: %s\n", serve->admin_key);
+        explicit_bzero(serve->admin_key, sizeof(serve->admin_key));
+    }
+    pawl_serve_tell_quick_start(serve);
+    (void)fflush(stdout);
+}

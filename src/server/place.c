@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * place.c: see place.h. FORMAT is written to a file of its own and renamed into place, so a reader
+ * finds all of it or none; the lock goes with the process, whatever becomes of it.
+ */
+#define _GNU_SOURCE
+#include "server/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/file_os.h"
+#include "base/slice.h"
+
+static const char format_prefix[] = "pawl-server ";
+
+static pawl_err from_errno(const char *path, struct pawl_errmsg *msg)
+{
+    int error_number = errno;
+    pawl_errmsg_set(msg, "%.400s: %s", path, strerror(error_number));
+    return pawl_err_from_errno(error_number);
+}
+
+pawl_err pawl_place_path(const struct pawl_place *place,
+                         const char *name,
+                         char out[static PAWL_PLACE_PATH_BYTES],
+                         struct pawl_errmsg *msg)
+{
+    int bytes = snprintf(out, PAWL_PLACE_PATH_BYTES, "%s/%s", place->dir, name);
+    if (bytes < 0 || bytes >= PAWL_PLACE_PATH_BYTES) {
+        pawl_errmsg_set(msg, "the path is too long: %.200s...", place->dir);
+        return PAWL_ERR(LIMIT);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err set_dir(struct pawl_place *place, const char *dir, struct pawl_errmsg *msg)
+{
+    char here[PAWL_PLACE_PATH_BYTES] = "";
+    if (dir[0] != '/' && getcwd(here, sizeof(here)) == NULL) {
+        return from_errno("the working directory", msg);
+    }
+    int bytes =
+        snprintf(place->dir, sizeof(place->dir), "%s%s%s", here, here[0] != '\0' ? "/" : "", dir);
+    if (bytes < 0 || (size_t)bytes >= sizeof(place->dir)) {
+        pawl_errmsg_set(msg, "the path is too long: %.200s...", dir);
+        return PAWL_ERR(LIMIT);
+    }
+    for (size_t end = (size_t)bytes; end > 1 && place->dir[end - 1] == '/'; end--) {
+        place->dir[end - 1] = '\0';
+    }
+    return PAWL_OK;
+}
+
+/* --- FORMAT ---------------------------------------------------------------------------------- */
+
+/* Its first line; empty where there is none. */
+static struct pawl_slice read_format(const char *dir, char *text, size_t bytes)
+{
+    char path[PAWL_PLACE_PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "%s/FORMAT", dir);
+    int fd = length > 0 && (size_t)length < sizeof(path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = fd >= 0 ? read(fd, text, bytes) : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    struct pawl_slice rest = pawl_slice_of(text, got > 0 ? (size_t)got : 0);
+    return pawl_slice_cut(&rest, '\n');
+}
+
+bool pawl_place_is_servers(const char *dir)
+{
+    char text[64];
+    return pawl_slice_starts_with(read_format(dir, text, sizeof(text)),
+                                  pawl_slice_str(format_prefix));
+}
+
+static pawl_err judge_format(const char *dir, struct pawl_slice first, struct pawl_errmsg *msg)
+{
+    uint64_t version = 0;
+    struct pawl_slice prefix = pawl_slice_str(format_prefix);
+    if (pawl_slice_starts_with(first, PAWL_SLICE("pawl "))) {
+        pawl_errmsg_set(msg,
+                        "%.300s is where runs are kept; a server wants a directory of its own, "
+                        "such as %.100s/server",
+                        dir, dir);
+        return PAWL_ERR(CORRUPT);
+    }
+    if (!pawl_slice_starts_with(first, prefix) ||
+        !pawl_slice_to_u64(pawl_slice_sub(first, prefix.bytes, first.bytes), &version)) {
+        pawl_errmsg_set(msg, "%.400s/FORMAT is not a server's; use another data directory", dir);
+        return PAWL_ERR(CORRUPT);
+    }
+    if (version > PAWL_PLACE_FORMAT) {
+        pawl_errmsg_set(msg,
+                        "%.300s/FORMAT says %u: a newer pawl keeps its ledger there; this one "
+                        "knows %d",
+                        dir, (unsigned)version, PAWL_PLACE_FORMAT);
+        return PAWL_ERR(VERSION);
+    }
+    return PAWL_OK;
+}
+
+/* A directory without FORMAT is ours to take only where nothing is in it: it could be anybody's. */
+static pawl_err check_is_empty(const char *dir, struct pawl_errmsg *msg)
+{
+    DIR *entries = opendir(dir);
+    char other[NAME_MAX + 1] = "";
+    if (entries == NULL) {
+        return from_errno(dir, msg);
+    }
+    for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        const char *name = entry->d_name;
+        bool ours = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+                    strcmp(name, PAWL_PLACE_LOCK) == 0 || strcmp(name, "FORMAT.new") == 0 ||
+                    strcmp(name, "FORMAT") == 0 || strcmp(name, "lost+found") == 0;
+        if (!ours) {
+            (void)snprintf(other, sizeof(other), "%s", name);
+        }
+    }
+    (void)closedir(entries);
+    if (other[0] != '\0') {
+        pawl_errmsg_set(msg,
+                        "%.300s is not empty ('%.100s' is in it) and no server's; use another "
+                        "data directory",
+                        dir, other);
+        return PAWL_ERR(EXISTS);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err write_format(const struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    int fd = openat(place->dir_fd, "FORMAT.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool written =
+        fd >= 0 && dprintf(fd, "%s%d\n", format_prefix, PAWL_PLACE_FORMAT) > 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        written = close(fd) == 0 && written;
+    }
+    if (!written || renameat(place->dir_fd, "FORMAT.new", place->dir_fd, "FORMAT") != 0) {
+        return from_errno(place->dir, msg);
+    }
+    return pawl_directory_sync(place->dir, msg);
+}
+
+static pawl_err check_format(struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    char text[64];
+    struct pawl_slice first = read_format(place->dir, text, sizeof(text));
+    place->fresh = pawl_slice_empty(first);
+    if (!place->fresh) {
+        return judge_format(place->dir, first, msg);
+    }
+    pawl_err err = check_is_empty(place->dir, msg);
+    return pawl_ok(err) ? write_format(place, msg) : err;
+}
+
+pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg)
+{
+    char text[64];
+    struct stat found;
+    struct pawl_slice first = read_format(dir, text, sizeof(text));
+    if (!pawl_slice_empty(first)) {
+        return judge_format(dir, first, msg);
+    }
+    if (stat(dir, &found) != 0) {
+        return errno == ENOENT ? PAWL_OK : from_errno(dir, msg);
+    }
+    return check_is_empty(dir, msg);
+}
+
+/* --- The lock -------------------------------------------------------------------------------- */
+
+static pawl_err tell_holder(const struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    char text[32] = "";
+    ssize_t bytes = pread(place->lock_fd, text, sizeof(text) - 1, 0);
+    struct pawl_slice rest = pawl_slice_of(text, bytes > 0 ? (size_t)bytes : 0);
+    struct pawl_slice pid = pawl_slice_cut(&rest, '\n');
+    uint64_t number = 0;
+    bool known = pawl_slice_to_u64(pid, &number);
+    pawl_errmsg_set(msg, "a server has %.300s already%s%.*s", place->dir, known ? ": process " : "",
+                    known ? (int)pid.bytes : 0, pid.data);
+    return PAWL_ERR(LOCKED);
+}
+
+static pawl_err take_lock(struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    place->lock_fd = openat(place->dir_fd, PAWL_PLACE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (place->lock_fd < 0) {
+        return from_errno(place->dir, msg);
+    }
+    if (flock(place->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK ? tell_holder(place, msg) : from_errno(place->dir, msg);
+    }
+    /* For whoever comes second; it does without where the disk is full. */
+    (void)(ftruncate(place->lock_fd, 0) == 0 && dprintf(place->lock_fd, "%d\n", (int)getpid()) > 0);
+    return PAWL_OK;
+}
+
+/* With the directories above it. */
+static pawl_err make_dir(const struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PLACE_PATH_BYTES];
+    memcpy(path, place->dir, sizeof(path));
+    for (char *c = path + 1; *c != '\0'; c++) {
+        if (*c == '/') {
+            *c = '\0';
+            if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+                return from_errno(path, msg);
+            }
+            *c = '/';
+        }
+    }
+    return mkdir(path, 0700) == 0 || errno == EEXIST ? PAWL_OK : from_errno(path, msg);
+}
+
+pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct pawl_errmsg *msg)
+{
+    *ret_place = (struct pawl_place){.dir_fd = -1, .lock_fd = -1};
+    pawl_err err = set_dir(ret_place, dir, msg);
+    if (pawl_ok(err)) {
+        err = make_dir(ret_place, msg);
+    }
+    if (pawl_ok(err)) {
+        ret_place->dir_fd = open(ret_place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        err = ret_place->dir_fd >= 0 ? PAWL_OK : from_errno(ret_place->dir, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_place_look(ret_place->dir, msg); /* before a file is made in it */
+    }
+    if (pawl_ok(err)) {
+        err = take_lock(ret_place, msg);
+    }
+    if (pawl_ok(err)) {
+        err = check_format(ret_place, msg);
+    }
+    if (pawl_failed(err)) {
+        pawl_place_close(ret_place);
+    }
+    return err;
+}
+
+void pawl_place_close(struct pawl_place *place)
+{
+    if (place->dir_fd >= 0) {
+        (void)close(place->dir_fd);
+    }
+    if (place->lock_fd >= 0) {
+        (void)close(place->lock_fd);
+    }
+    place->dir_fd = -1;
+    place->lock_fd = -1;
+}

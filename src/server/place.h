@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * place.h: a server's data directory: its paths, its format, its lock (docs/SERVER.md, Files).
+ * Whoever has the lock may open the journal.
+ */
+#ifndef PAWL_SERVER_PLACE_H
+#define PAWL_SERVER_PLACE_H
+
+#include <stdbool.h>
+
+#include "base/attrs.h"
+#include "base/err.h"
+
+enum { PAWL_PLACE_PATH_BYTES = 4096, PAWL_PLACE_FORMAT = 1 };
+
+#define PAWL_PLACE_JOURNAL "journal"
+#define PAWL_PLACE_ARCHIVE "archive.db"
+#define PAWL_PLACE_SOCKET  "pawl.sock"
+#define PAWL_PLACE_LOCK    "lock"
+
+struct pawl_place {
+    char dir[PAWL_PLACE_PATH_BYTES]; /* absolute */
+    int dir_fd;                      /* -1: not open */
+    int lock_fd;                     /* -1: not ours */
+    bool fresh;                      /* there was no ledger in it */
+};
+
+/* Whether a server's ledger is in the directory: its FORMAT says so. */
+bool pawl_place_is_servers(const char *dir);
+/* Makes the directory (0700) with its FORMAT if need be, and takes the lock. LOCKED: another server
+ * has it, whose process the message names. CORRUPT: it is somebody else's; VERSION: a newer
+ * pawl's. On failure nothing is open. */
+PAWL_MUST_CHECK pawl_err pawl_place_open(const char *dir,
+                                         struct pawl_place *ret_place,
+                                         struct pawl_errmsg *msg);
+/* The same without changing anything: for `--check`. */
+PAWL_MUST_CHECK pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg);
+/* The path of a name inside. LIMIT: it is too long. */
+PAWL_MUST_CHECK pawl_err pawl_place_path(const struct pawl_place *place,
+                                         const char *name,
+                                         char out[static PAWL_PLACE_PATH_BYTES],
+                                         struct pawl_errmsg *msg);
+void pawl_place_close(struct pawl_place *place);
+
+#endif

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.c: the life of the process; server.h has its order. Whatever was opened is closed in the
+ * opposite order, wherever it failed.
+ *
+ * The end: at the first signal readiness goes false, nothing new is accepted, what is open is
+ * answered, for a while; at the second signal, or when the while is over, what is open is cut.
+ * Either way the ledger is closed as it should be, and that is what the exit status tells.
+ */
+#define _GNU_SOURCE
+#include "server/server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "journal/copy.h"
+#include "server/log.h"
+#include "server/notify.h"
+#include "server/server_priv.h"
+
+enum {
+    ARCHIVE_MS = 1000,
+    PROGRESS_US = 1000000,
+    EXTEND_US = 30 * 1000000,
+    FDS_BESIDE_CONNECTIONS = 128
+};
+
+static struct pawl_serve *checked(void *data)
+{
+    struct pawl_serve *serve = data;
+    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
+    return serve;
+}
+
+/* --- The engine ------------------------------------------------------------------------------ */
+
+static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
+{
+    (void)arg;
+    pawl_log(PAWL_LOG_ERROR,
+             "the journal cannot be written, so nothing more is acknowledged (%s): "
+             "%s",
+             pawl_err_name(err), msg->text);
+    pawl_notify_stopping("the journal cannot be written");
+    pawl_serve_log_flush();
+    _exit(EXIT_FAILURE); /* nothing is closed, for that would try again */
+}
+
+static void on_engine_wake(void *arg)
+{
+    (void)uv_async_send(&checked(arg)->wake);
+}
+
+static void on_archive_answer(void *arg)
+{
+    (void)uv_async_send(&checked(arg)->archive_wake);
+}
+
+static void on_progress(void *arg, uint64_t op, uint64_t last_op)
+{
+    struct pawl_serve *serve = checked(arg);
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t now_us = clock.boot_us(clock.arg);
+    char status[80];
+    if (serve->progress_at_us == 0) {
+        serve->progress_at_us = now_us; /* a short replay is not worth a word */
+    }
+    if (now_us - serve->progress_at_us < PROGRESS_US) {
+        return;
+    }
+    serve->progress_at_us = now_us;
+    serve->progress_shown = true;
+    (void)snprintf(status, sizeof(status), "replaying operation %" PRIu64 " of %" PRIu64, op,
+                   last_op);
+    pawl_log(PAWL_LOG_INFO, "%s", status);
+    pawl_notify_starting(status, EXTEND_US);
+}
+
+static struct pawl_config config_of(const struct pawl_serve_options *said)
+{
+    struct pawl_config config = pawl_engine_default_config();
+    config.strings_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_NAMES);
+    config.scopes_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_SCOPES);
+    config.budgets_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_BUDGETS);
+    config.reservations_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_RESERVATIONS);
+    config.idempotency_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_IDEMPOTENCY);
+    config.documents_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_DOCUMENTS);
+    config.idempotency_ttl_us = pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_KEYS) * PAWL_US_PER_MS;
+    config.idempotency_settle_ttl_us =
+        pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_SETTLED) * PAWL_US_PER_MS;
+    return config;
+}
+
+/* Maxima are part of the ledger: other ones would give other answers to the same commands. */
+static void tell_other_maxima(const struct pawl_serve *serve, const struct pawl_config *asked)
+{
+    const struct pawl_config *has = pawl_core_config(pawl_engine_core(serve->engine));
+    const struct {
+        enum pawl_serve_option_id option;
+        int64_t asked;
+        int64_t has;
+    } rows[] = {
+        {PAWL_SERVE_OPT_MAX_BUDGETS, asked->budgets_max, has->budgets_max},
+        {PAWL_SERVE_OPT_MAX_SCOPES, asked->scopes_max, has->scopes_max},
+        {PAWL_SERVE_OPT_MAX_NAMES, asked->strings_max, has->strings_max},
+        {PAWL_SERVE_OPT_MAX_RESERVATIONS, asked->reservations_max, has->reservations_max},
+        {PAWL_SERVE_OPT_MAX_IDEMPOTENCY, asked->idempotency_max, has->idempotency_max},
+        {PAWL_SERVE_OPT_MAX_DOCUMENTS, asked->documents_max, has->documents_max},
+        {PAWL_SERVE_OPT_KEEP_KEYS, asked->idempotency_ttl_us / PAWL_US_PER_MS,
+         has->idempotency_ttl_us / PAWL_US_PER_MS},
+        {PAWL_SERVE_OPT_KEEP_SETTLED, asked->idempotency_settle_ttl_us / PAWL_US_PER_MS,
+         has->idempotency_settle_ttl_us / PAWL_US_PER_MS},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        if (rows[i].asked != rows[i].has &&
+            serve->said->values[rows[i].option].origin != PAWL_SERVE_FROM_DEFAULT) {
+            pawl_log(PAWL_LOG_WARN, "%s has no effect: the ledger was made with %" PRId64,
+                     pawl_serve_option_table[rows[i].option].flag, rows[i].has);
+        }
+    }
+}
+
+static struct pawl_engine_options engine_options(struct pawl_serve *serve,
+                                                 struct pawl_journal *journal,
+                                                 const struct pawl_config *config)
+{
+    const struct pawl_serve_options *said = serve->said;
+    return (struct pawl_engine_options){
+        .journal = journal,
+        .dir = serve->journal_dir,
+        .clock = pawl_clock_os(),
+        .accept_clock = pawl_serve_number(said, PAWL_SERVE_OPT_ACCEPT_CLOCK) == 1,
+        .commit_mode = pawl_serve_number(said, PAWL_SERVE_OPT_COMMIT) == 1 ? PAWL_COMMIT_THREAD
+                                                                           : PAWL_COMMIT_INLINE,
+        .wake = on_engine_wake,
+        .wake_arg = serve,
+        .durable_batch = pawl_serve_on_batch,
+        .durable_batch_arg = serve,
+        .progress = on_progress,
+        .progress_arg = serve,
+        .fatal = on_fatal,
+        .fatal_arg = serve,
+        .config = config,
+        .checkpoint_every_ops = (uint64_t)pawl_serve_number(said, PAWL_SERVE_OPT_CHECKPOINT),
+        .retention = {.age_us =
+                          pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_JOURNAL) * PAWL_US_PER_MS,
+                      .bytes_max = pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_JOURNAL_BYTES)},
+        .keep_answers = true,
+    };
+}
+
+static pawl_err open_engine(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    struct pawl_config config = config_of(serve->said);
+    struct pawl_journal *journal = NULL;
+    struct pawl_journal_sqlite_options options = {
+        .dir = serve->journal_dir,
+        .allow_any_filesystem = serve->options->allow_any_filesystem ||
+                                pawl_serve_number(serve->said, PAWL_SERVE_OPT_ANY_FILESYSTEM) == 1,
+        .segment_bytes_max = pawl_serve_number(serve->said, PAWL_SERVE_OPT_SEGMENT_BYTES),
+    };
+    pawl_err err = pawl_place_path(&serve->place, PAWL_PLACE_JOURNAL, serve->journal_dir, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    if (mkdir(serve->journal_dir, 0700) != 0 && errno != EEXIST) {
+        pawl_errmsg_set(msg, "%.400s: %s", serve->journal_dir, strerror(errno));
+        return pawl_err_from_errno(errno);
+    }
+    err = pawl_journal_sqlite_open(&options, &journal, msg);
+    if (err.code == PAWL_ERR_NOT_FOUND) {
+        options.create = true;
+        err = pawl_journal_sqlite_open(&options, &journal, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_engine_options engine = engine_options(serve, journal, &config);
+    err = pawl_engine_open(&engine, &serve->engine, msg);
+    if (pawl_ok(err)) {
+        tell_other_maxima(serve, &config);
+    }
+    if (err.code == PAWL_ERR_CLOCK) {
+        pawl_errmsg_wrap(msg, "the clock (--accept-clock goes on all the same)");
+    }
+    return err;
+}
+
+/* --- What stands on it ----------------------------------------------------------------------- */
+
+static pawl_err open_archive(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PLACE_PATH_BYTES];
+    pawl_err err = pawl_place_path(&serve->place, PAWL_PLACE_ARCHIVE, path, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    struct pawl_archive_options options = {
+        .path = path,
+        .keep_us = pawl_serve_number(serve->said, PAWL_SERVE_OPT_KEEP_ARCHIVE) * PAWL_US_PER_MS,
+        .wake = on_archive_answer,
+        .wake_arg = serve};
+    return pawl_archive_open(&options, &serve->archive, msg);
+}
+
+static pawl_err open_cycles(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    struct pawl_cycles_options options = {.engine = serve->engine,
+                                          .registry = serve->registry,
+                                          .archive = serve->archive,
+                                          .clock = pawl_clock_os(),
+                                          .turn_wanted = pawl_serve_want_turn,
+                                          .turn_arg = serve,
+                                          .observe = pawl_serve_observe,
+                                          .observe_arg = serve,
+                                          .other = pawl_serve_other,
+                                          .other_arg = serve};
+    pawl_err err = pawl_cycles_new(&options, &serve->cycles);
+    if (pawl_failed(err)) {
+        pawl_errmsg_set(msg, "no memory for the protocol's tables");
+    }
+    return err;
+}
+
+static pawl_err open_tls(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    struct pawl_tls_server_options options = {
+        .certificate_file = pawl_serve_text(serve->said, PAWL_SERVE_OPT_TLS_CERT),
+        .key_file = pawl_serve_text(serve->said, PAWL_SERVE_OPT_TLS_KEY)};
+    return options.certificate_file != NULL ? pawl_tls_server_new(&options, &serve->tls, msg)
+                                            : PAWL_OK;
+}
+
+/* As many connections as are to be had need as many descriptors. */
+static void raise_descriptors(const struct pawl_serve *serve)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)pawl_serve_number(serve->said, PAWL_SERVE_OPT_MAX_CONNECTIONS) +
+                    FDS_BESIDE_CONNECTIONS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        pawl_log(PAWL_LOG_WARN,
+                 "%llu file descriptors are allowed, %llu would be needed for "
+                 "max-connections",
+                 (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+    }
+}
+
+static void tell_memory(const struct pawl_serve *serve)
+{
+    struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
+    char text[400] = "";
+    size_t used = 0;
+    int64_t sum = pawl_server_memory(serve->said, rows);
+    for (size_t i = 0; i < PAWL_SERVER_MEMORY_ROWS && used < sizeof(text); i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %" PRId64 " MiB",
+                                 i > 0 ? ", " : "", rows[i].table,
+                                 rows[i].rows_max * rows[i].row_bytes >> 20);
+    }
+    pawl_log(PAWL_LOG_INFO, "memory when every maximum is reached: %" PRId64 " MiB (%s)", sum >> 20,
+             text);
+}
+
+/* --- The end --------------------------------------------------------------------------------- */
+
+static void stop(struct pawl_serve *serve)
+{
+    serve->stopped = true;
+    uv_stop(&serve->loop);
+}
+
+static void on_drained(void *arg)
+{
+    stop(checked(arg));
+}
+
+static void on_drain_time(uv_timer_t *timer)
+{
+    struct pawl_serve *serve = checked(timer->data);
+    pawl_log(PAWL_LOG_WARN, "%u requests are cut: they took longer than drain-timeout",
+             (unsigned)pawl_cycles_open_count(serve->cycles));
+    stop(serve);
+}
+
+static void on_end_signal(uv_signal_t *handle, int number)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+    if (serve->ending) {
+        pawl_log(PAWL_LOG_WARN, "%s again: ending at once", name);
+        stop(serve);
+        return;
+    }
+    serve->ending = true;
+    pawl_log(PAWL_LOG_INFO, "%s: ending; %u requests are open", name,
+             (unsigned)pawl_cycles_open_count(serve->cycles));
+    pawl_notify_stopping("answering what is open");
+    pawl_cycles_drain(serve->cycles);
+    pawl_http_server_drain(serve->http, on_drained, serve);
+    (void)uv_timer_start(&serve->drain_timer, on_drain_time,
+                         (uint64_t)pawl_serve_number(serve->said, PAWL_SERVE_OPT_DRAIN_TIMEOUT), 0);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_errmsg msg = {""};
+    (void)number;
+    pawl_notify_reloading();
+    if (pawl_failed(pawl_serve_log_reopen(&msg))) {
+        pawl_log(PAWL_LOG_ERROR, "SIGHUP: %s; the old one stays", msg.text);
+    }
+    if (serve->tls == NULL) {
+        pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened anew");
+    } else if (pawl_failed(pawl_tls_server_reload(serve->tls, &msg))) {
+        pawl_log(PAWL_LOG_ERROR, "SIGHUP: %s; the old certificate stays", msg.text);
+    } else {
+        pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened and the certificate read anew");
+    }
+    pawl_notify_ready(serve->addresses);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    pawl_notify_alive();
+}
+
+/* --- The loop's handles ---------------------------------------------------------------------- */
+
+static void start_handles(struct pawl_serve *serve)
+{
+    uv_loop_t *loop = &serve->loop;
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&serve->wake,        (uv_handle_t *)&serve->archive_wake,
+        (uv_handle_t *)&serve->due_timer,   (uv_handle_t *)&serve->archive_timer,
+        (uv_handle_t *)&serve->drain_timer, (uv_handle_t *)&serve->watchdog,
+        (uv_handle_t *)&serve->term,        (uv_handle_t *)&serve->interrupt,
+        (uv_handle_t *)&serve->hangup};
+    int failures = 0;
+    failures += uv_async_init(loop, &serve->wake, pawl_serve_on_wake) != 0;
+    failures += uv_async_init(loop, &serve->archive_wake, pawl_serve_on_archive_wake) != 0;
+    failures += uv_timer_init(loop, &serve->due_timer) != 0;
+    failures += uv_timer_init(loop, &serve->archive_timer) != 0;
+    failures += uv_timer_init(loop, &serve->drain_timer) != 0;
+    failures += uv_timer_init(loop, &serve->watchdog) != 0;
+    failures += uv_signal_init(loop, &serve->term) != 0;
+    failures += uv_signal_init(loop, &serve->interrupt) != 0;
+    failures += uv_signal_init(loop, &serve->hangup) != 0;
+    PAWL_ASSERT(failures == 0); /* at the start of a process there is room for all of them */
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(handles); i++) {
+        handles[i]->data = serve;
+    }
+    serve->due_at_us = INT64_MAX;
+}
+
+static void start_serving(struct pawl_serve *serve)
+{
+    uint64_t watchdog_ms = pawl_notify_watchdog_ms();
+    (void)uv_timer_start(&serve->archive_timer, pawl_serve_on_archive_timer, 0, ARCHIVE_MS);
+    if (watchdog_ms > 0) {
+        (void)uv_timer_start(&serve->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+    }
+    (void)uv_signal_start(&serve->term, on_end_signal, SIGTERM);
+    (void)uv_signal_start(&serve->interrupt, on_end_signal, SIGINT);
+    (void)uv_signal_start(&serve->hangup, on_hangup, SIGHUP);
+    pawl_serve_drains_look(serve);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    struct pawl_serve *serve = arg;
+    if (handle->data == serve && uv_is_closing(handle) == 0) {
+        uv_close(handle, NULL);
+    }
+}
+
+/* Requests that are still open are answered into the void, by the engine's flush or the archive's
+ * end. */
+static void close_all(struct pawl_serve *serve)
+{
+    if (serve->http != NULL) {
+        pawl_http_server_close(serve->http);
+    }
+    if (serve->engine != NULL) {
+        pawl_engine_flush(serve->engine);
+    }
+    if (serve->archive != NULL) {
+        pawl_archive_close(serve->archive);
+        serve->archive = NULL;
+    }
+    if (serve->turn != NULL) {
+        pawl_turn_close(serve->turn);
+        serve->turn = NULL;
+    }
+    if (serve->has_loop) {
+        uv_walk(&serve->loop, close_handle, serve);
+        (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
+    }
+    if (serve->cycles != NULL) {
+        pawl_cycles_free(serve->cycles);
+    }
+    if (serve->registry != NULL) {
+        pawl_registry_close(serve->registry);
+    }
+    if (serve->engine != NULL) {
+        pawl_engine_close(serve->engine);
+    }
+    pawl_tls_server_free(serve->tls);
+    if (serve->has_loop) {
+        (void)uv_loop_close(&serve->loop);
+    }
+    pawl_place_close(&serve->place);
+}
+
+/* --- From the beginning ---------------------------------------------------------------------- */
+
+static pawl_err open_ledger(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    pawl_err err = open_engine(serve, msg);
+    if (pawl_ok(err)) {
+        pawl_copy_remove_left(serve->place.dir);
+        err = pawl_registry_open(serve->engine, &serve->registry, msg);
+    }
+    if (pawl_ok(err)) {
+        err = open_archive(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = open_cycles(serve, msg);
+    }
+    return err;
+}
+
+static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    pawl_err err = open_tls(serve, msg);
+    if (pawl_ok(err)) {
+        err = pawl_place_open(serve->options->data_dir, &serve->place, msg);
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
+    if (uv_loop_init(&serve->loop) != 0) {
+        pawl_errmsg_set(msg, "cannot make an event loop");
+        return PAWL_ERR(MEMORY);
+    }
+    serve->has_loop = true;
+    start_handles(serve);
+    raise_descriptors(serve);
+    tell_memory(serve);
+    /* Before the HTTP server's own turn: answers leave in the turn in which they are durable. */
+    err = pawl_turn_new(&serve->loop, pawl_serve_turn, serve, &serve->turn);
+    if (pawl_ok(err)) {
+        err = open_ledger(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_serve_first_key(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_serve_quick_start(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_serve_listen(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        start_serving(serve);
+        pawl_serve_tell_start(serve);
+        pawl_notify_ready(serve->addresses);
+        (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
+    }
+    return err;
+}
+
+pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl_errmsg *msg)
+{
+    struct pawl_clock clock = pawl_clock_os();
+    struct pawl_serve *serve = pawl_alloc_zeroed(1, sizeof(*serve));
+    struct pawl_metrics *metrics = pawl_alloc_zeroed(1, sizeof(*metrics));
+    pawl_err err = PAWL_ERR(MEMORY);
+    if (serve == NULL || metrics == NULL) {
+        pawl_errmsg_set(msg, "no memory to start");
+    } else {
+        serve->magic = PAWL_SERVE_MAGIC;
+        serve->options = options;
+        serve->said = options->said;
+        serve->metrics = metrics;
+        serve->started_us = clock.real_us(clock.arg);
+        serve->place = (struct pawl_place){.dir_fd = -1, .lock_fd = -1};
+        err = pawl_serve_log_open(options->said, msg);
+        if (pawl_ok(err)) {
+            err = serve_until_told(serve, msg);
+            close_all(serve);
+            if (pawl_ok(err)) {
+                pawl_log(PAWL_LOG_INFO, "the ledger is closed");
+            }
+            pawl_serve_log_close();
+        }
+    }
+    pawl_free(metrics);
+    pawl_free(serve);
+    return err;
+}
+
+pawl_err pawl_server_check(const struct pawl_server_options *options, struct pawl_errmsg *msg)
+{
+    char key[PAWL_ADMIN_KEY_BYTES];
+    struct pawl_serve *serve = pawl_alloc_zeroed(1, sizeof(*serve));
+    if (serve == NULL) {
+        pawl_errmsg_set(msg, "no memory");
+        return PAWL_ERR(MEMORY);
+    }
+    serve->said = options->said;
+    pawl_err err = pawl_place_look(options->data_dir, msg);
+    if (pawl_ok(err)) {
+        err = open_tls(serve, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_serve_read_admin_key(options, key, msg);
+        explicit_bzero(key, sizeof(key));
+    }
+    pawl_tls_server_free(serve->tls);
+    pawl_free(serve);
+    return err;
+}

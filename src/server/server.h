@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.h: the process of `pawl serve`: from options to an exit status.
+ *
+ *   place ─► log ─► engine (replay) ─► registry, archive ─► first key, quick start ─► listeners
+ *   … the loop … signal ─► drain ─► everything is closed, the last of it the lock
+ *
+ * Nothing listens before the ledger is whole. What fails on the way is told, and nothing is left.
+ * A journal that cannot be written ends the process at once: what is not on disk was acknowledged
+ * to nobody, and a start replays what is.
+ */
+#ifndef PAWL_SERVER_SERVER_H
+#define PAWL_SERVER_SERVER_H
+
+#include "base/err.h"
+#include "server/options.h"
+
+struct pawl_server_options {
+    const struct pawl_serve_options *said; /* checked */
+    const char *data_dir;                  /* resolved */
+    const char *admin_key;                 /* of $PAWL_ADMIN_KEY; NULL: it is not set */
+    const char *version;
+    bool allow_any_filesystem; /* besides what the options say */
+};
+
+/* Serves until it is told to end. PAWL_OK: it ended as asked. Errors, with the reason: those of
+ * place.h; CORRUPT, VERSION, CLOCK, UNSUPPORTED of the journal; INVALID, EXISTS, PERMISSION,
+ * NOT_FOUND of addresses, certificates and the administrator's key. */
+PAWL_MUST_CHECK pawl_err pawl_server_main(const struct pawl_server_options *options,
+                                          struct pawl_errmsg *msg);
+
+/* What can be found out without starting: the data directory, certificates, the key's file. */
+PAWL_MUST_CHECK pawl_err pawl_server_check(const struct pawl_server_options *options,
+                                           struct pawl_errmsg *msg);
+
+/* What the maxima come to in memory when all are reached: "budgets 2,000,000 …", a line each. */
+struct pawl_server_memory_row {
+    const char *table;
+    int64_t rows_max;
+    int64_t row_bytes;
+};
+enum { PAWL_SERVER_MEMORY_ROWS = 6 };
+/* Returns the sum. */
+int64_t pawl_server_memory(const struct pawl_serve_options *options,
+                           struct pawl_server_memory_row ret_rows[static PAWL_SERVER_MEMORY_ROWS]);
+
+/* The administrator's key is a word of 16 to 512 visible characters. */
+enum { PAWL_ADMIN_KEY_BYTES = 513 };
+
+#endif

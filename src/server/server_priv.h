@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server_priv.h: the inside of the server, shared by its files:
+ *
+ *   server.c    life: opening, the end, signals
+ *   turn.c      what is done at the end of a turn, and when there is nothing to do
+ *   listen.c    addresses, doors, the first line
+ *   first.c     the administrator's key
+ *   quick.c     the quick start
+ *   control.c   the host's own paths: metrics, a copy of the journal
+ *   scrape.c    what metrics tell beside what was counted
+ *   drains.c    holds of closed tenants
+ *   memory.c    what the maxima come to
+ */
+#ifndef PAWL_SERVER_SERVER_PRIV_H
+#define PAWL_SERVER_SERVER_PRIV_H
+
+#include <uv.h>
+
+#include "archive/archive.h"
+#include "cycles/call.h"
+#include "cycles/cycles.h"
+#include "engine/engine.h"
+#include "net/loop.h"
+#include "net/server.h"
+#include "net/tls.h"
+#include "registry/registry.h"
+#include "server/metrics.h"
+#include "server/place.h"
+#include "server/server.h"
+
+enum { PAWL_SERVE_MAGIC = 0x73727665, PAWL_SERVE_URL_BYTES = 300 };
+enum { PAWL_SERVE_TENANT_BYTES = 32 };
+
+struct pawl_serve_drains {
+    bool wanted;                          /* a tenant may have been closed since the last look */
+    bool looking;                         /* a look goes through the open reservations */
+    bool submitted;                       /* a slice is on its way */
+    uint32_t cursor;                      /* of the look */
+    char tenant[PAWL_NAME_BYTES_MAX + 1]; /* whose holds go back; "": nobody's */
+    uint32_t from;
+    struct pawl_op op;
+};
+
+struct pawl_serve {
+    uint32_t magic;
+    const struct pawl_server_options *options;
+    const struct pawl_serve_options *said;
+    struct pawl_place place;
+    char journal_dir[PAWL_PLACE_PATH_BYTES];
+    struct pawl_engine *engine;
+    struct pawl_registry *registry;
+    struct pawl_archive *archive;
+    struct pawl_cycles *cycles;
+    struct pawl_tls_server *tls; /* NULL: plain */
+    struct pawl_http_server *http;
+    struct pawl_metrics *metrics;
+    int64_t started_us; /* real time */
+
+    uv_loop_t loop;
+    bool has_loop;
+    struct pawl_turn *turn;
+    uv_async_t wake;         /* a commit or a checkpoint's slice has ended */
+    uv_async_t archive_wake; /* a query was answered */
+    uv_timer_t due_timer;
+    int64_t due_at_us; /* what due_timer is set to, in the ledger's time */
+    uv_timer_t archive_timer;
+    uv_timer_t watchdog;
+    uv_timer_t drain_timer;
+    uv_signal_t term;
+    uv_signal_t interrupt;
+    uv_signal_t hangup;
+    bool archive_busy; /* it has more to read back */
+    bool ending;
+    bool stopped;
+    struct pawl_serve_drains drains;
+
+    /* While the journal is replayed. */
+    int64_t progress_at_us;
+    bool progress_shown;
+
+    /* Of the first line. */
+    char url[PAWL_SERVE_URL_BYTES]; /* the first address that clients can use */
+    char addresses[2048];           /* all, a blank between two */
+
+    /* Told once, and wiped then. */
+    char admin_key[PAWL_SECRET_BYTES];  /* "": none was made */
+    char tenant_key[PAWL_SECRET_BYTES]; /* of the quick start; "": none was made */
+    const char *quick_word;             /* why there was none; NULL: nothing to say */
+};
+
+/* --- turn.c --- */
+
+void pawl_serve_want_turn(void *serve);
+void pawl_serve_turn(void *serve);
+void pawl_serve_on_wake(uv_async_t *handle);
+void pawl_serve_on_archive_wake(uv_async_t *handle);
+void pawl_serve_on_archive_timer(uv_timer_t *timer);
+/* The engine's and cycles' hooks. */
+void pawl_serve_on_batch(void *serve, const struct pawl_journal_batch *batch);
+void pawl_serve_observe(void *serve, const struct pawl_cycles_seen *seen);
+
+/* --- listen.c --- */
+
+PAWL_MUST_CHECK pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg);
+/* The first line on stdout, then what is told once. */
+void pawl_serve_tell_start(struct pawl_serve *serve);
+
+/* --- first.c, quick.c --- */
+
+/* The key of the environment or of the file into the registry; one of our own where there is none
+ * yet. Durable when it returns. */
+PAWL_MUST_CHECK pawl_err pawl_serve_first_key(struct pawl_serve *serve, struct pawl_errmsg *msg);
+/* Reads the key's file; "": none was named. */
+PAWL_MUST_CHECK pawl_err pawl_serve_read_admin_key(const struct pawl_server_options *options,
+                                                   char out[static PAWL_ADMIN_KEY_BYTES],
+                                                   struct pawl_errmsg *msg);
+PAWL_MUST_CHECK pawl_err pawl_serve_quick_start(struct pawl_serve *serve, struct pawl_errmsg *msg);
+void pawl_serve_tell_quick_start(struct pawl_serve *serve);
+/* One operation, carried through to the disk; for the start, when nobody else is there. */
+struct pawl_serve_wait {
+    struct pawl_op op;
+    bool done;
+};
+void pawl_serve_wait_init(struct pawl_serve_wait *wait);
+PAWL_MUST_CHECK pawl_err pawl_serve_wait(struct pawl_serve *serve,
+                                         struct pawl_serve_wait *wait,
+                                         const char *what,
+                                         struct pawl_errmsg *msg);
+
+/* --- control.c, scrape.c --- */
+
+bool pawl_serve_other(void *serve, struct pawl_call *call);
+/* Tags of listeners beside a set of planes and PAWL_DOOR_TRUSTED. */
+enum { PAWL_SERVE_DOOR_LOCAL = 512 };
+void pawl_serve_scrape(struct pawl_serve *serve, struct pawl_buf *out);
+
+/* --- drains.c --- */
+
+void pawl_serve_drains_look(struct pawl_serve *serve);
+/* One slice. true: there is more to do. */
+bool pawl_serve_drains_turn(struct pawl_serve *serve);
+
+#endif

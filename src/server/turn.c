@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * turn.c: the end of a turn. Every request of a turn is in one batch; the commit is here, between
+ * the reading of requests and the writing of answers, and the timer is set to what is due next:
+ * expiry, a checkpoint's slice, what was written lazily. Nothing is due without a timer, so an idle
+ * server sleeps.
+ */
+#define _GNU_SOURCE
+#include "base/assert.h"
+#include "base/clock.h"
+#include "server/log.h"
+#include "server/server_priv.h"
+
+static struct pawl_serve *checked(void *data)
+{
+    struct pawl_serve *serve = data;
+    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
+    return serve;
+}
+
+void pawl_serve_want_turn(void *arg)
+{
+    struct pawl_serve *serve = checked(arg);
+    if (serve->turn != NULL) {
+        pawl_turn_request(serve->turn);
+    }
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    struct pawl_serve *serve = checked(timer->data);
+    serve->due_at_us = INT64_MAX;
+    pawl_engine_tick(serve->engine);
+    pawl_serve_want_turn(serve);
+}
+
+static void set_timer(struct pawl_serve *serve)
+{
+    int64_t due_us = pawl_engine_next_due_us(serve->engine);
+    if (due_us == serve->due_at_us || uv_is_closing((uv_handle_t *)&serve->due_timer) != 0) {
+        return;
+    }
+    serve->due_at_us = due_us;
+    if (due_us == INT64_MAX) {
+        (void)uv_timer_stop(&serve->due_timer);
+        return;
+    }
+    int64_t wait_us = due_us - pawl_engine_now_us(serve->engine);
+    uint64_t wait_ms = wait_us > 0 ? (uint64_t)(wait_us / PAWL_US_PER_MS) + 1 : 0;
+    uv_update_time(&serve->loop); /* a commit may have been long */
+    (void)uv_timer_start(&serve->due_timer, on_due, wait_ms, 0);
+}
+
+void pawl_serve_turn(void *arg)
+{
+    struct pawl_serve *serve = checked(arg);
+    pawl_cycles_turn(serve->cycles);
+    pawl_engine_turn(serve->engine);
+    if (serve->archive_busy) {
+        serve->archive_busy = pawl_archive_turn(serve->archive, serve->engine);
+    }
+    bool more = pawl_serve_drains_turn(serve);
+    if ((more || serve->archive_busy) && !serve->stopped) {
+        pawl_serve_want_turn(serve);
+    }
+    set_timer(serve);
+    pawl_serve_log_flush();
+}
+
+void pawl_serve_on_wake(uv_async_t *handle)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    pawl_engine_collect(serve->engine);
+    pawl_serve_want_turn(serve);
+}
+
+void pawl_serve_on_archive_wake(uv_async_t *handle)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    pawl_archive_collect(serve->archive);
+    pawl_serve_want_turn(serve);
+}
+
+/* Now and then, and at once where there is more. */
+void pawl_serve_on_archive_timer(uv_timer_t *timer)
+{
+    struct pawl_serve *serve = checked(timer->data);
+    serve->archive_busy = pawl_archive_turn(serve->archive, serve->engine);
+    if (serve->archive_busy) {
+        pawl_serve_want_turn(serve);
+    }
+}
+
+/* --- What happened --------------------------------------------------------------------------- */
+
+void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch)
+{
+    struct pawl_serve *serve = checked(arg);
+    struct pawl_engine_stats stats = {0};
+    if (serve->engine != NULL) { /* else it is being opened */
+        pawl_engine_stats(serve->engine, &stats);
+    }
+    pawl_metrics_count_batch(serve->metrics, batch->last_op - batch->first_op + 1,
+                             batch->blob.bytes, stats.commit_us);
+    if (serve->archive != NULL) {
+        pawl_archive_feed(serve->archive, batch);
+    }
+}
+
+void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen)
+{
+    struct pawl_serve *serve = checked(arg);
+    pawl_metrics_count_request(serve->metrics, seen->operation, seen->status, seen->error,
+                               seen->us);
+    if (strcmp(seen->operation, "updateTenant") == 0 && seen->status == 200) {
+        pawl_serve_drains_look(serve);
+    }
+    if (pawl_serve_log_request(seen)) {
+        pawl_serve_want_turn(serve);
+    }
+}
