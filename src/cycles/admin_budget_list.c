@@ -223,8 +223,8 @@ static void consider(struct pawl_call *call, struct list *list, uint64_t budget)
     }
     size_t bytes = pawl_core_scope_path(core, view.scope, list->path, sizeof(list->path));
     struct pawl_slice path = pawl_slice_of(list->path, bytes);
-    if (bytes < sizeof(list->path) && bytes <= PAWL_PAGE_TEXT_BYTES_MAX &&
-        passes_texts(list, &view, path) && passes_key(call, path)) {
+    if (bytes <= PAWL_PAGE_TEXT_BYTES_MAX && passes_texts(list, &view, path) &&
+        passes_key(call, path)) {
         offer(core, list, &view, path);
     }
 }

@@ -163,7 +163,7 @@ static struct pawl_slice write_caps(const struct pawl_call *call, const struct p
     struct pawl_buf out;
     struct pawl_json_writer writer;
     bool said = false;
-    pawl_buf_init(&out, PAWL_DOCUMENT_BYTES_MAX * 4);
+    pawl_buf_init(&out, (size_t)PAWL_DOCUMENT_BYTES_MAX * 4);
     pawl_json_writer_init(&writer, &out);
     pawl_json_object_begin(&writer);
     for (uint32_t i = 0; i < CAPS_FIELDS; i++) {

@@ -93,7 +93,10 @@ static void read_hash(struct reader *reader, struct registry_secret *ret_secret)
     for (size_t i = 0; !reader->damaged && i < sizeof(ret_secret->hash); i++) {
         int high = pawl_hex_digit(digits.data[2 * i]);
         int low = pawl_hex_digit(digits.data[2 * i + 1]);
-        reader->damaged = high < 0 || low < 0;
+        if (high < 0 || low < 0) {
+            reader->damaged = true;
+            return;
+        }
         ret_secret->hash[i] = (unsigned char)(high << 4 | low);
     }
 }

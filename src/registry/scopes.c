@@ -104,6 +104,7 @@ static bool check_value(struct pawl_slice value, struct pawl_errmsg *msg)
 static bool check_order(int before, enum pawl_level level, struct pawl_errmsg *msg)
 {
     if ((int)level <= before) {
+        PAWL_ASSERT(before >= 0);
         pawl_errmsg_set(msg,
                         "%s cannot stand behind %s: the order is tenant, workspace, app, "
                         "workflow, agent, toolset",
