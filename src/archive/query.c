@@ -384,7 +384,7 @@ static void walk_status(struct pawl_archive_search *search)
     bool by_op = query->sort == PAWL_ARCHIVE_BY_CREATED;
     struct pawl_archive_walk walk;
     pawl_archive_walk_begin(&walk, search, query->ascending, by_op);
-    for (uint8_t status = PAWL_ARCHIVE_ACTIVE; status <= PAWL_ARCHIVE_RELEASED; status++) {
+    for (int status = PAWL_ARCHIVE_ACTIVE; status <= PAWL_ARCHIVE_RELEASED; status++) {
         uint64_t low = search->op_low;
         uint64_t high = search->op_high;
         bool passed = !by_op && after->op != 0 && status != after->number &&

@@ -55,9 +55,12 @@ static bool parse_time(const char *text, int64_t *ret_ms)
     int hours = 0;
     int minutes = 0;
     if (*rest == '+' || *rest == '-') {
-        if (sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2) {
+        static const char digits[] = "0123456789";
+        if (strspn(rest + 1, digits) != 2 || rest[3] != ':' || strspn(rest + 4, digits) != 2) {
             return false;
         }
+        hours = (rest[1] - '0') * 10 + rest[2] - '0';
+        minutes = (rest[4] - '0') * 10 + rest[5] - '0';
         shift_s = (int64_t)(hours * 3600 + minutes * 60) * (*rest == '-' ? -1 : 1);
     }
     *ret_ms = ((int64_t)timegm(&parts) - shift_s) * 1000;

@@ -77,7 +77,10 @@ static pawl_err copy_file(struct backup *backup, const char *name, struct pawl_e
 static pawl_err copy_all(struct backup *backup, struct pawl_errmsg *msg)
 {
     DIR *entries = fdopendir(dup(backup->from_fd));
-    pawl_err err = entries != NULL ? PAWL_OK : from_errno("the journal", msg);
+    if (entries == NULL) {
+        return from_errno("the journal", msg);
+    }
+    pawl_err err = PAWL_OK;
     while (pawl_ok(err)) {
         const struct dirent *entry = readdir(entries);
         if (entry == NULL) {

@@ -72,7 +72,7 @@ static int put_period(struct pawl_budget *budget)
 static int run_create(const struct pawl_cli_call *call)
 {
     struct pawl_budget budget;
-    struct pawl_amount allocated;
+    struct pawl_amount allocated = {.unit = PAWL_UNIT_NONE};
     int status = pawl_budget_open(call, &budget);
     if (status == PAWL_EXIT_OK) {
         status = pawl_ask_take_amount(call, &allocated);

@@ -13,7 +13,7 @@ static int run_decide(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
     struct pawl_ask_subject subject;
-    struct pawl_amount amount;
+    struct pawl_amount amount = {.unit = PAWL_UNIT_NONE};
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
         status = pawl_spend_begin(&ask, "/v1/decide", "estimate", &subject, &amount);
@@ -87,7 +87,7 @@ static int run_debit(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
     struct pawl_ask_subject subject;
-    struct pawl_amount amount;
+    struct pawl_amount amount = {.unit = PAWL_UNIT_NONE};
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
         status = pawl_spend_begin(&ask, "/v1/events", "actual", &subject, &amount);

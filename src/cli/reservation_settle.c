@@ -39,7 +39,7 @@ static bool send(struct pawl_ask *ask, enum pawl_plane plane, int *status)
 static int run_commit(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
-    struct pawl_amount amount;
+    struct pawl_amount amount = {.unit = PAWL_UNIT_NONE};
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
         status = pawl_ask_take_amount(call, &amount);

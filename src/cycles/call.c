@@ -163,8 +163,8 @@ struct pawl_slice pawl_cycles_date(struct pawl_cycles *cycles)
         (void)pawl_clock_format_utc(us, utc);
         int month = (utc[5] - '0') * 10 + (utc[6] - '0');
         (void)snprintf(cycles->date, sizeof(cycles->date), "%.3s, %.2s %.3s %.4s %.8s GMT",
-                       days + 3 * (second / 86400 % 7), utc + 8, months + 3 * (month - 1), utc,
-                       utc + 11);
+                       days + 3 * (second / 86400 % 7), utc + 8,
+                       months + (size_t)3 * (size_t)(month - 1), utc, utc + 11);
         cycles->date_s = second;
     }
     return pawl_slice_str(cycles->date);

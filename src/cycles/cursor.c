@@ -48,7 +48,7 @@ static size_t from_text(struct pawl_slice text, unsigned char out[static PAWL_CU
     unsigned held = 0;
     unsigned bits = 0;
     size_t at = 0;
-    if (text.bytes > PAWL_CURSOR_BYTES_MAX * 2) {
+    if (text.bytes > (size_t)PAWL_CURSOR_BYTES_MAX * 2) {
         return 0;
     }
     for (size_t i = 0; i < text.bytes; i++) {

@@ -72,8 +72,8 @@ void pawl_cycles_free(struct pawl_cycles *cycles);
 
 /* Handler and refusal of an HTTP server whose `arg` is the pawl_cycles. A listener's tag is its
  * door; net's own refusals get the protocol's form and headers. */
-void pawl_cycles_handle(void *cycles, struct pawl_http_exchange *exchange);
-void pawl_cycles_refusal(void *cycles,
+void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange);
+void pawl_cycles_refusal(void *arg,
                          const struct pawl_http_refused *refused,
                          struct pawl_http_refusal_answer *answer);
 /* The same as handle, by whatever door. It says what the listener serves: a set of enum pawl_plane

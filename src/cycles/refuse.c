@@ -96,7 +96,7 @@ static void say_when(struct pawl_call *call, const struct pawl_result *result)
     int64_t seconds = left_us > 0 ? (left_us + PAWL_US_PER_SECOND - 1) / PAWL_US_PER_SECOND : 1;
     pawl_call_retry_after(call, seconds);
     struct pawl_slice at = pawl_arena_printf(
-        call->arena, "%lld", (long long)(result->now_us / PAWL_US_PER_SECOND + seconds));
+        call->arena, "%lld", (long long)result->now_us / PAWL_US_PER_SECOND + seconds);
     if (at.bytes > 0) {
         pawl_call_header(call, PAWL_SLICE("X-RateLimit-Reset"), at);
         pawl_call_header(call, PAWL_SLICE("X-RateLimit-Remaining"), PAWL_SLICE("0"));

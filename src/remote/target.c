@@ -86,7 +86,7 @@ pawl_err pawl_target_choose(const char *flag,
     static const char *const variables[] = {"PAWL_SERVER", "CYCLES_BASE_URL"};
     static const char *const names[] = {"$PAWL_SERVER", "$CYCLES_BASE_URL"};
     struct pawl_target target = {.from = ""};
-    pawl_err err = PAWL_OK;
+    pawl_err err;
     const char *said = flag;
     target.from = flag != NULL ? "--server" : "";
     for (size_t i = 0; i < PAWL_ARRAY_LEN(variables) && said == NULL; i++) {

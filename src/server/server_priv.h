@@ -91,14 +91,14 @@ struct pawl_serve {
 
 /* --- turn.c --- */
 
-void pawl_serve_want_turn(void *serve);
-void pawl_serve_turn(void *serve);
+void pawl_serve_want_turn(void *arg);
+void pawl_serve_turn(void *arg);
 void pawl_serve_on_wake(uv_async_t *handle);
 void pawl_serve_on_archive_wake(uv_async_t *handle);
 void pawl_serve_on_archive_timer(uv_timer_t *timer);
 /* The engine's and cycles' hooks. */
-void pawl_serve_on_batch(void *serve, const struct pawl_journal_batch *batch);
-void pawl_serve_observe(void *serve, const struct pawl_cycles_seen *seen);
+void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch);
+void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen);
 
 /* --- listen.c --- */
 
