@@ -2,8 +2,8 @@
 /*
  * settle.c: COMMIT, RELEASE and CORRECT, which end a reservation. Each hold is settled in the
  * window instance in which it was taken. Neither the state of a budget nor that of a session
- * hinders a settlement: what was used is owed, whatever was frozen, paused or closed meanwhile.
- * Only a closed tenant owes nothing any more.
+ * hinders a settlement: what was used is owed, whatever was frozen, paused or closed
+ * meanwhile. Only a closed tenant owes nothing any more.
  *
  * CORRECT is for a reservation that expired and was booked at its hold: it puts the actual
  * amount in place of the hold, more or less, once. It books the truth, as BOOK_FULL does.

@@ -215,8 +215,8 @@ static void consider(struct pawl_call *call, struct list *list, uint64_t budget)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
     struct pawl_budget_view view;
-    if (!pawl_core_budget(core, budget, call->now_us, &view) || !pawl_budget_is_shown(&view) ||
-        !passes_numbers(list, &view) ||
+    if (!pawl_core_budget(core, budget, pawl_core_now_us(core), &view) ||
+        !pawl_budget_is_shown(&view) || !passes_numbers(list, &view) ||
         (list->values[LIST_STATUS].present &&
          pawl_budget_state(core, &view) != pawl_admin_word(&list->values[LIST_STATUS]))) {
         return;

@@ -268,7 +268,7 @@ static void walk_on(struct pawl_call *call)
             finish(call);
             return;
         }
-        if (budget != 0 && pawl_core_budget(core, budget, call->now_us, &view) &&
+        if (budget != 0 && pawl_core_budget(core, budget, pawl_core_now_us(core), &view) &&
             is_asked_for(call, all, &view) && !gather(call, all, &view, &before)) {
             finish(call);
             return;

@@ -69,7 +69,8 @@ static bool say_budget(const struct pawl_core *core,
     const struct pawl_denial *denial = &result->denial;
     struct pawl_budget_view view;
     char unit[PAWL_UNIT_TEXT_BYTES];
-    if (denial->budget == 0 || !pawl_core_budget(core, denial->budget, result->now_us, &view)) {
+    if (denial->budget == 0 ||
+        !pawl_core_budget(core, denial->budget, pawl_core_now_us(core), &view)) {
         return false;
     }
     (void)pawl_core_scope_path(core, view.scope, path, PAWL_SCOPE_PATH_BYTES);

@@ -92,7 +92,7 @@ static void refuse_unit(struct pawl_call *call, const struct pawl_subject *subje
     struct pawl_buf out;
     char path[PAWL_SCOPE_PATH_BYTES] = "";
     char name[PAWL_UNIT_TEXT_BYTES];
-    (void)pawl_core_quote(core, call->now_us, subject, PAWL_SLICE_NONE, units,
+    (void)pawl_core_quote(core, pawl_core_now_us(core), subject, PAWL_SLICE_NONE, units,
                           PAWL_ARRAY_LEN(units), quotes, NULL);
     pawl_buf_init(&out, DETAILS_BYTES_MAX);
     pawl_json_writer_init(&writer, &out);
@@ -103,7 +103,8 @@ static void refuse_unit(struct pawl_call *call, const struct pawl_subject *subje
     for (size_t i = 0; i < PAWL_ARRAY_LEN(units); i++) {
         if (quotes[i].bound) {
             pawl_json_put_str(&writer, pawl_unit_name(units[i]));
-            if (path[0] == '\0' && pawl_core_budget(core, quotes[i].budget, call->now_us, &view)) {
+            if (path[0] == '\0' &&
+                pawl_core_budget(core, quotes[i].budget, pawl_core_now_us(core), &view)) {
                 (void)pawl_core_scope_path(core, view.scope, path, sizeof(path));
             }
         }

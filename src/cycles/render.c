@@ -222,7 +222,7 @@ static bool is_outshone(const struct pawl_core *core,
     struct pawl_budget_view other;
     for (uint32_t j = 0; j < result->standing_count; j++) {
         if (j == i || result->deltas[j].unit != view->unit ||
-            !pawl_core_budget(core, result->deltas[j].budget, result->now_us, &other) ||
+            !pawl_core_budget(core, result->deltas[j].budget, pawl_core_now_us(core), &other) ||
             other.scope != view->scope || other.phase.bytes > 0) {
             continue;
         }
@@ -237,7 +237,8 @@ static bool is_outshone(const struct pawl_core *core,
     return false;
 }
 
-/* How the budgets stood right after the operation, as the record says it. */
+/* How the budgets stood right after the operation, as the record says it. The ledger is asked for
+ * their scopes only, and cannot be asked about a time that is past. */
 static void render_balances(struct pawl_json_writer *writer, const struct pawl_done *done)
 {
     const struct pawl_core *core = pawl_engine_core(done->engine);
@@ -250,7 +251,7 @@ static void render_balances(struct pawl_json_writer *writer, const struct pawl_d
     for (uint32_t i = 0; i < result->standing_count; i++) {
         struct pawl_balance balance = {.unit = result->deltas[i].unit,
                                        .standing = result->standings[i]};
-        if (pawl_core_budget(core, result->deltas[i].budget, result->now_us, &view) &&
+        if (pawl_core_budget(core, result->deltas[i].budget, pawl_core_now_us(core), &view) &&
             pawl_balance_is_shown(core, &view, path, &balance.path) &&
             (result->standing_count == 1 || !is_outshone(core, result, i, &view))) {
             pawl_render_balance(writer, &balance);

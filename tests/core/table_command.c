@@ -128,7 +128,7 @@ verb_reserve(struct table_run *run, const struct table_step *step, struct pawl_c
     reserve->throttle_per_minute = (uint32_t)table_word_number(run, step, "per_minute", 0);
     reserve->extensions_max =
         (uint16_t)table_word_number(run, step, "extensions", PAWL_EXTENSIONS_MAX);
-    reserve->dry_run = table_find(step, "dry_run") != NULL;
+    reserve->dry_run = table_has(step, "dry_run");
 }
 
 static void

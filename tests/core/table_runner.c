@@ -165,11 +165,11 @@ static void run_command(struct table_run *run, const struct table_step *step)
         return;
     }
     table_apply(run, step, &command, &result);
-    table_check_result(run, step, &result);
     bool kept = pawl_command_decides(&command) && !pawl_slice_empty(command.idempotency_key);
     if ((result.code == PAWL_RESULT_OK || kept) && !result.replayed) {
         name_add(run, step, &command, &result);
     }
+    table_check_result(run, step, &result);
 }
 
 static void run_step(struct table_run *run, struct table_step *step)

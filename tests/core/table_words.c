@@ -57,6 +57,16 @@ int64_t table_word_duration_ms(struct table_run *run,
     return us / 1000;
 }
 
+bool table_has(const struct table_step *step, const char *word)
+{
+    for (uint32_t i = 1; i < step->word_count; i++) {
+        if (!step->words[i].has_value && pawl_slice_equal_str(step->words[i].key, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t table_word_number(struct table_run *run,
                            const struct table_step *step,
                            const char *key,

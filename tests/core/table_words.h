@@ -34,6 +34,8 @@ uint64_t table_word_number(struct table_run *run,
                            const struct table_step *step,
                            const char *key,
                            uint64_t plain);
+/* Whether the word stands in the step without a value. */
+bool table_has(const struct table_step *step, const char *word);
 /* The i-th word when it has no value, else the empty text. */
 struct pawl_slice table_word_at(const struct table_step *step, uint32_t i);
 

@@ -99,6 +99,7 @@ static void a_commit_charges_and_shows_how_the_budgets_stand(void **state)
     (void)snprintf(first, sizeof(first), "%s", cycles_kit_body(kit));
     /* A repeat says the same, whatever happened since. */
     char other[ID_BYTES];
+    cycles_kit_advance(kit, 5000);
     reserve(kit, 200, "", other);
     cycles_kit_restart(kit);
     assert_int_equal(post(kit, id, "commit", NULL, commit_of("c", 40)), 200);
