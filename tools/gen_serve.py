@@ -16,8 +16,8 @@ import gate
 PAGE = "docs/OPERATING.md"
 OPTIONS = "src/server/options.def"
 METRICS = "src/server/metrics.def"
-OPTION = re.compile(r'^PAWL_SERVE_OPTION\((\w+), "([a-z-]+)", (?:"(\w+)"|NULL), (\w+), (\d+), (\d+),
-'
+OPTION = re.compile(r'^PAWL_SERVE_OPTION\((\w+), "([a-z-]+)", (?:"(\w+)"|NULL), (\w+), '
+                    r'(\d+), (\d+), '
                     r'"([^"]*)", "([^"]*)", ([AEF]), "([^"]+)"\)$')
 METRIC = re.compile(r'^PAWL_METRIC\((\w+), "([a-z_]+)", (COUNTER|GAUGE|HISTOGRAM), "([a-z,]*)", '
                     r'"([^"]+)"\)$')
@@ -52,9 +52,8 @@ def option_cells(row):
 
 def metric_cells(row):
     _, name, kind, labels, text = row
-    return (f"`{name}`", kind.lower(), ", ".join(f"`{label}`" for label in labels.split(",") if
-    label),
-            text)
+    words = ", ".join(f"`{label}`" for label in labels.split(",") if label)
+    return (f"`{name}`", kind.lower(), words, text)
 
 
 def metric_findings(rows):
