@@ -154,11 +154,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
     if (!pawl_record_batch_open(batch->blob, &cursor)) {
         return out_of_order(pawl_core_op(core), msg);
     }
-    if (cursor.rules_version != PAWL_RULES_VERSION) {
-        pawl_errmsg_set(msg,
-                        "operation %" PRIu64 " was computed under rules %" PRIu32
-                        ", this pawl has %u: use the pawl that wrote it",
-                        batch->first_op, cursor.rules_version, PAWL_RULES_VERSION);
+    if (!pawl_record_batch_ours(&cursor, msg)) {
         return PAWL_ERR(VERSION);
     }
     struct pawl_record record;
@@ -239,7 +235,7 @@ static pawl_err restore_newest(struct pawl_replay *replay,
             *ret_op = row.op;
             return PAWL_OK;
         }
-        if (err.code == PAWL_ERR_MEMORY) {
+        if (err.code == PAWL_ERR_MEMORY || err.code == PAWL_ERR_VERSION) {
             pawl_errmsg_set(msg, "%s", why.text);
             return err;
         }
@@ -247,6 +243,16 @@ static pawl_err restore_newest(struct pawl_replay *replay,
     }
     *ret_op = 0;
     return PAWL_OK;
+}
+
+/* Where it is that cannot be read any more. */
+static pawl_err name_place(pawl_err err, const char *dir, struct pawl_errmsg *msg)
+{
+    if (err.code == PAWL_ERR_VERSION && msg != NULL) {
+        struct pawl_errmsg why = *msg;
+        pawl_errmsg_set(msg, "%s: %s", dir, why.text);
+    }
+    return err;
 }
 
 pawl_err pawl_replay_journal(struct pawl_replay *replay,
@@ -259,7 +265,7 @@ pawl_err pawl_replay_journal(struct pawl_replay *replay,
     uint64_t op = 0;
     pawl_err err = restore_newest(replay, journal, files, dir, &op, msg);
     if (pawl_failed(err) || head.last_op == op) {
-        return err;
+        return name_place(err, dir, msg);
     }
     if (op + 1 < head.first_op) {
         pawl_errmsg_set(msg,
@@ -274,5 +280,5 @@ pawl_err pawl_replay_journal(struct pawl_replay *replay,
     if (pawl_ok(err) && pawl_core_op(replay->ledger->core) != head.last_op) {
         err = out_of_order(pawl_core_op(replay->ledger->core), msg);
     }
-    return err;
+    return name_place(err, dir, msg);
 }

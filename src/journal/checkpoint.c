@@ -245,7 +245,10 @@ static pawl_err read_header(struct reader *reader,
     }
     if (rules != sink->rules_version ||
         bytes_load(header + AT_CHUNK_BYTES, 4) != sink->chunk_bytes) {
-        pawl_errmsg_set(msg, "the checkpoint %s was written under rules %" PRIu64 ", not %" PRIu32,
+        pawl_errmsg_set(msg,
+                        "the checkpoint %s was written under rules %" PRIu64
+                        ", this pawl has %" PRIu32
+                        ": use the pawl that wrote it, or move the journal away",
                         row->file, rules, sink->rules_version);
         return PAWL_ERR(VERSION);
     }

@@ -13,6 +13,7 @@
  */
 #include "journal/record.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -104,6 +105,19 @@ bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *r
         .left = count,
         .rules_version = bytes_load_u32(blob.data + AT_RULES)};
     return true;
+}
+
+bool pawl_record_batch_ours(const struct pawl_record_cursor *cursor, struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(cursor->left > 0);
+    if (cursor->rules_version == PAWL_RULES_VERSION) {
+        return true;
+    }
+    pawl_errmsg_set(msg,
+                    "the journal was written under rules %" PRIu32 ", this pawl has %u: use the"
+                    " pawl that wrote it, or move the journal away",
+                    cursor->rules_version, PAWL_RULES_VERSION);
+    return false;
 }
 
 /* Cuts the next record off, without its length. */

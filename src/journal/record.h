@@ -11,6 +11,7 @@
 
 #include "base/attrs.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "core/codec.h"
 #include "core/command.h"
 #include "core/result.h"
@@ -48,6 +49,10 @@ struct pawl_record_cursor {
 };
 PAWL_MUST_CHECK bool pawl_record_batch_open(struct pawl_slice blob,
                                             struct pawl_record_cursor *ret_cursor);
+/* Whether the batch was recorded under the rules of this code. Others can have other records, too;
+ * then the message says which, and what to do. */
+PAWL_MUST_CHECK bool pawl_record_batch_ours(const struct pawl_record_cursor *cursor,
+                                            struct pawl_errmsg *msg);
 /* false at the end (left == 0) or on damage (left > 0). */
 PAWL_MUST_CHECK bool pawl_record_batch_next(struct pawl_record_cursor *cursor,
                                             struct pawl_codec_scratch *scratch,

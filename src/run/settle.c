@@ -52,6 +52,8 @@ struct feeding {
     uint64_t watermark;
     struct pawl_codec_scratch *scratch;
     bool damaged;
+    bool foreign; /* recorded by another version; msg says what to do */
+    struct pawl_errmsg *msg;
 };
 
 static bool feed_batch(void *arg, const struct pawl_journal_batch *batch)
@@ -61,6 +63,10 @@ static bool feed_batch(void *arg, const struct pawl_journal_batch *batch)
     struct pawl_record record;
     if (!pawl_record_batch_open(batch->blob, &cursor)) {
         feeding->damaged = true;
+        return false;
+    }
+    if (!pawl_record_batch_ours(&cursor, feeding->msg)) {
+        feeding->foreign = true;
         return false;
     }
     while (pawl_record_batch_next(&cursor, feeding->scratch, &record)) {
@@ -80,7 +86,7 @@ static pawl_err feed(const struct pawl_datadir *dir,
 {
     char path[PAWL_PATH_BYTES];
     struct pawl_journal *journal = NULL;
-    struct feeding feeding = {.scratch = pawl_alloc(sizeof(*feeding.scratch))};
+    struct feeding feeding = {.scratch = pawl_alloc(sizeof(*feeding.scratch)), .msg = msg};
     pawl_err err = feeding.scratch == NULL ? PAWL_ERR(MEMORY)
                                            : pawl_datadir_path(dir, "history.db", path, msg);
     if (pawl_ok(err)) {
@@ -108,6 +114,7 @@ static pawl_err feed(const struct pawl_datadir *dir,
         pawl_errmsg_set(msg, "a batch of the journal cannot be read");
         err = PAWL_ERR(CORRUPT);
     }
+    err = pawl_ok(err) && feeding.foreign ? PAWL_ERR(VERSION) : err;
     if (journal != NULL) {
         *ret_last_op = journal->ops->head(journal).last_op;
         journal->ops->close(journal);

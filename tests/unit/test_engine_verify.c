@@ -201,7 +201,8 @@ static void a_result_that_replay_does_not_give_is_refused(void **state)
 static void records_of_other_rules_are_refused(void **state)
 {
     (void)state;
-    expect_refusal(spoil_rules, PAWL_ERR_VERSION, "use the pawl that wrote it");
+    expect_refusal(spoil_rules, PAWL_ERR_VERSION,
+                   "use the pawl that wrote it, or move the journal away");
 }
 
 static void time_that_goes_back_is_refused(void **state)
