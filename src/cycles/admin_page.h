@@ -22,7 +22,7 @@ enum {
     PAWL_PAGE_ROWS_DEFAULT = 50,
     PAWL_PAGE_ROWS_MAX = 1000,      /* what asks for more gets so many */
     PAWL_PAGE_TEXT_BYTES_MAX = 900, /* the longest path of six levels, and any name */
-    PAWL_PAGE_STEPS = 2000          /* rows that are looked at in one turn */
+    PAWL_PAGE_STEPS = 400           /* rows that are looked at in one turn */
 };
 
 /* Ordered by the ratio number/divisor (by number where the divisors are 1), then text, then id. */
