@@ -14,13 +14,15 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
 import count as counting  # noqa: E402
+import governance  # noqa: E402
 import ledger  # noqa: E402
 import options as saying  # noqa: E402
 import process  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
-SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger}
+SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
+          "governance": governance}
 
 
 def wanted(names, suite, title):
