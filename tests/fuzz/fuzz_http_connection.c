@@ -4,8 +4,8 @@
  * reader that gets them in one piece and knows of no sockets.
  *
  * Properties of every input:
- *   - the server hands out the requests that the reader finds, as many and in that order, up to the
- *     first that ends the connection;
+ *   - the server hands out the requests that the reader finds, as many and in that order, up to
+ *     the first that ends the connection;
  *   - what the client reads is an answer to each, in order and each whole, then at most one
  * refusal,
  *     and a refusal if and only if the reader refuses;
