@@ -48,6 +48,8 @@ TEST = (
     Stage("http", TESTS, 600, "tests/http/run.py --build build/werror", ("build",), WAITS),
     Stage("run", TESTS, 900, "tests/run/run.py --pawl build/werror/bin/pawl", ("build",), WAITS),
     Stage("cli", TESTS, 300, "tests/cli/run.py --pawl build/werror/bin/pawl", ("build",)),
+    Stage("serve", TESTS, 600, "tests/serve/run.py --pawl build/werror/bin/pawl", ("build",),
+          WAITS),
     Stage("sdk", TESTS, 900, "tests/sdk/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("agents", TESTS, 900, "tests/agents/run.py --pawl build/werror/bin/pawl", ("build",)),
     build("asan"),

@@ -459,6 +459,7 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
     }
     serve->has_loop = true;
     start_handles(serve);
+    (void)umask(077); /* whatever SQLite makes is for this user alone */
     raise_descriptors(serve);
     tell_memory(serve);
     /* Before the HTTP server's own turn: answers leave in the turn in which they are durable. */

@@ -47,7 +47,7 @@ class Server:
     """A server that has said where it listens."""
 
     def __init__(self, process, patience_s=PATIENCE_S):
-        self.process = process
+        self.process, self.read = process, b""
         line = self.line(patience_s)
         assert line, f"no first line; {process.stderr.read()}"
         self.first = json.loads(line)
@@ -56,9 +56,15 @@ class Server:
 
     def line(self, patience_s=PATIENCE_S):
         """The next line of stdout; empty at its end."""
-        ready, _, _ = select.select([self.process.stdout], [], [], patience_s)
-        assert ready, "nothing was said"
-        return self.process.stdout.readline()
+        while b"\n" not in self.read:
+            ready, _, _ = select.select([self.process.stdout], [], [], patience_s)
+            assert ready, "nothing was said"
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                return ""
+            self.read += more
+        line, self.read = self.read.split(b"\n", 1)
+        return line.decode() + "\n"
 
     def connect(self, url=None):
         url = url or self.url
@@ -86,11 +92,7 @@ class Server:
     def wait(self):
         """Its exit status, what it still said, and its log."""
         out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
-
-    def log(self):
-        """The log's lines so far as objects; only after wait has been called elsewhere."""
-        return [json.loads(line) for line in self.process.stderr.read().splitlines()]
+        return self.process.returncode, self.read.decode() + out, err
 
 
 class World:

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of the ledger over restarts: backups and what they restore, verification of a server
+at work, damage, closed tenants, leases that end, the archive made again.
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+
+from world import ADMIN, balance, commit_body, patience, quick_start, reserve_body
+
+
+def stop(server):
+    server.signal(signal.SIGTERM)
+    status, _, err = server.wait()
+    assert status == 0, err
+
+
+def a_backup_of_a_server_at_work_restores(world):
+    server, key = quick_start(world, "--checkpoint-every", "1000")
+    kept = server.ask("POST", "/v1/reservations", reserve_body("kept", 700, ttl_ms=600_000),
+                      key=key).json
+    target = world.path("backup")
+    done = world.tell("backup", target, "--data-dir", world.data)
+    assert done.returncode == 0 and "the server goes on" in done.stdout, done
+    assert not [name for name in os.listdir(world.data) if name.startswith("copy-")]
+    server.ask("POST", "/v1/reservations", reserve_body("later", 900), key=key)
+    again = world.tell("backup", target, "--data-dir", world.data)
+    assert again.returncode == 1 and "has a ledger already" in again.stderr, again
+    done = world.tell("verify", "--data-dir", target)
+    assert done.returncode == 0 and "server  ok: operations 1 to" in done.stdout, done
+    restored = world.start(data=target)
+    assert balance(restored, key)["reserved"]["amount"] == 700
+    path = f"/v1/reservations/{kept['reservation_id']}/commit"
+    assert restored.ask("POST", path, commit_body("c", 600), key=key).status == 200
+    assert balance(restored, key)["spent"]["amount"] == 600
+    assert balance(server, key)["reserved"]["amount"] == 1600
+    stop(restored)
+    stop(server)
+    done = world.tell("backup", world.path("cold"), "--data-dir", world.data)
+    assert done.returncode == 0 and "goes on with it" in done.stdout, done
+    done = world.tell("verify", "--data-dir", world.path("cold"))
+    assert done.returncode == 0, done
+    done = world.tell("backup", world.path("none"), "--data-dir", world.path("nowhere"))
+    assert done.returncode == 1 and "no server's ledger" in done.stderr, done
+
+
+def verify_sees_live_and_stopped_and_damage(world):
+    server, key = quick_start(world)
+    server.ask("POST", "/v1/reservations", reserve_body("a"), key=key)
+    done = world.tell("verify", "--data-dir", world.data)
+    assert done.returncode == 0 and "as of now; the server goes on" in done.stdout, done
+    live = re.search(r"\d+:[0-9a-f]{64}", done.stdout).group(0)
+    server.ask("POST", "/v1/reservations", reserve_body("b"), key=key)
+    stop(server)
+    done = world.tell("verify", "--data-dir", world.data, "--expect", live)
+    assert done.returncode == 0, done
+    wrong = live[:-1] + ("0" if live[-1] != "0" else "1")
+    done = world.tell("verify", "--data-dir", world.data, "--expect", wrong)
+    assert done.returncode == 4, done
+    segment = pathlib.Path(world.data, "journal/journal-000001.db")
+    data = bytearray(segment.read_bytes())
+    place = data.find(b"quickstart")
+    data[place] ^= 1
+    segment.write_bytes(bytes(data))
+    done = world.tell("verify", "--data-dir", world.data)
+    assert done.returncode == 4, done
+
+
+def the_default_place_is_found_by_all(world):
+    """Without a word `pawl serve` and the commands beside it mean the same directory."""
+    env = {"PAWL_DATA_DIR": world.path("state")}
+    where = world.path("state/server")
+    server = world.start(data=where)
+    done = world.tell("tenant", "list", "--json", env=env)
+    assert done.returncode == 0, done
+    done = world.tell("verify", env=env)
+    assert done.returncode == 0 and "server  ok" in done.stdout, done
+    done = world.tell("backup", world.path("b"), env=env)
+    assert done.returncode == 0, done
+    stop(server)
+
+
+def a_closed_tenant_gives_back_what_it_holds(world):
+    server, key = quick_start(world)
+    for i in range(30):
+        answer = server.ask("POST", "/v1/reservations",
+                            reserve_body(f"k{i}", 100, ttl_ms=3_600_000), key=key)
+        assert answer.status == 200, answer
+    answer = server.ask("PATCH", "/v1/admin/tenants/quickstart", {"status": "CLOSED"}, admin=ADMIN)
+    assert answer.status == 200, answer
+    with patience("the drain") as tick:
+        while 'pawl_ledger_rows{table="reservations"} 0\n' not in server.ask(
+                "GET", "/metrics").text:
+            tick()
+    stop(server)
+    done = world.tell("verify", "--data-dir", world.data)
+    assert done.returncode == 0, done
+
+
+def leases_end_by_themselves(world):
+    server, key = quick_start(world)
+    body = reserve_body("short", 100, ttl_ms=1000, grace_period_ms=0)
+    assert server.ask("POST", "/v1/reservations", body, key=key).status == 200
+    with patience("the end of the lease") as tick:
+        while balance(server, key)["reserved"]["amount"] > 0:
+            tick()
+
+
+def the_archive_is_made_again(world):
+    server, key = quick_start(world)
+    ids = [server.ask("POST", "/v1/reservations", reserve_body(f"k{i}", 100), key=key)
+           .json["reservation_id"] for i in range(20)]
+    stop(server)
+    for file in pathlib.Path(world.data).glob("archive.db*"):
+        file.unlink()
+    server = world.start()
+    answer = server.ask("GET", "/v1/reservations?tenant=quickstart&limit=50", key=key)
+    assert answer.status == 200, answer
+    assert sorted(row["reservation_id"] for row in answer.json["reservations"]) == sorted(ids)
+    stop(server)
+
+
+def a_directory_can_be_moved(world):
+    server, key = quick_start(world)
+    server.ask("POST", "/v1/reservations", reserve_body("a", 100, ttl_ms=600_000), key=key)
+    stop(server)
+    shutil.move(world.data, world.path("moved"))
+    server = world.start(data=world.path("moved"))
+    assert balance(server, key)["reserved"]["amount"] == 100
+    stop(server)
+
+
+TESTS = {
+    "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
+    "verify sees a live ledger, a stopped one, and damage": verify_sees_live_and_stopped_and_damage,
+    "the default place is found by all commands": the_default_place_is_found_by_all,
+    "a closed tenant gives back what it holds": a_closed_tenant_gives_back_what_it_holds,
+    "leases end by themselves": leases_end_by_themselves,
+    "the archive is made again": the_archive_is_made_again,
+    "a directory can be moved": a_directory_can_be_moved,
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be said to a server: flags, variables, a file; which is stronger; what is wrong."""
+import os
+import pathlib
+import re
+import subprocess
+
+from world import ADMIN
+
+
+def checked(world, *options, env=None, data=None):
+    """What `--check` says applies: {option: (value, from)}, and its exit status."""
+    done = subprocess.run(world.command(["--check", *options], listen=False, data=data),
+                          capture_output=True, text=True, check=False,
+                          env=world.environment(**(env or {})))
+    table = {}
+    for line in done.stdout.split("\n\n", 1)[0].splitlines()[1:]:
+        cells = re.split(r"\s{2,}", line.strip())
+        if len(cells) == 3:
+            table[cells[0]] = (cells[1], cells[2])
+    return table, done
+
+
+def flag_variable_file_default(world):
+    """A flag is stronger than a variable, that than the file, that than the default."""
+    file = pathlib.Path(world.path("serve.yaml"))
+    file.write_text("max-budgets: 10\nmax_scopes: 20\nmax-names: 30\n", encoding="utf-8")
+    env = {"PAWL_SERVE_MAX_BUDGETS": "11", "PAWL_SERVE_MAX_SCOPES": "21"}
+    table, done = checked(world, "--config", str(file), "--max-budgets", "12", env=env)
+    assert done.returncode == 0 and "the configuration is good" in done.stdout, done
+    assert table["max-budgets"] == ("12", "a flag"), table
+    assert table["max-scopes"] == ("21", "$PAWL_SERVE_MAX_SCOPES"), table
+    assert table["max-names"] == ("30", "line 3 of the file"), table
+    assert table["max-reservations"] == ("4M", "default"), table
+    assert not os.path.exists(world.data), "a check makes nothing"
+
+
+def a_list_is_replaced_whole(world):
+    file = pathlib.Path(world.path("serve.yaml"))
+    file.write_text("listen:\n  - 127.0.0.1:1\n  - unix:/a\n", encoding="utf-8")
+    _, done = checked(world, "--config", str(file))
+    assert re.search(r"listen +127\.0\.0\.1:1 .*\n +unix:/a ", done.stdout), done.stdout
+    _, done = checked(world, "--config", str(file), "--listen", ":2", "--listen", "[::1]:3")
+    assert re.search(r"listen +:2 .*\n +\[::1\]:3 ", done.stdout), done.stdout
+    assert "unix:/a" not in done.stdout
+
+
+def what_is_misspelt_is_told(world):
+    for options, env, words in (
+            (["--lisen", ":1"], {}, "no option --lisen; did you mean --listen\\?"),
+            (["--listen", "nowhere"], {}, "--listen 'nowhere' is no address"),
+            (["--listen", "::1:80"], {}, "is no address"),
+            (["--max-budgets", "0"], {}, "--max-budgets takes a whole number between 1 and"),
+            (["--commit", "often"], {}, "--commit takes one of inline, thread, not 'often'"),
+            (["--keep-journal", "1h"], {}, "keep-journal must not be shorter than keep-settle"),
+            (["--keep-idempotency", "8d"], {}, "keep-settlements must not be shorter than"),
+            (["--segment-bytes", "12"], {}, "--segment-bytes takes a size between 1M and 16G"),
+            (["--drain-timeout", "soon"], {}, "--drain-timeout takes a time between"),
+            (["--tls-cert", "/x"], {}, "TLS needs both, tls-cert and tls-key"),
+            ([], {"PAWL_SERVE_LISTN": ":1"}, r"\$PAWL_SERVE_LISTN: there is no such option; did "
+                                             r"you mean \$PAWL_SERVE_LISTEN\?"),
+            ([], {"PAWL_SERVE_MAX_BUDGETS": "x"}, r"\$PAWL_SERVE_MAX_BUDGETS: takes a whole"),
+            (["--config", "/nowhere.yaml"], {}, "/nowhere.yaml: .*No such file")):
+        status, err = world.fail(*options, env=env, listen=False)
+        assert status == 2 and re.search(words, err), (options, status, err)
+        assert "See 'pawl serve --help'" in err
+    assert not os.path.exists(world.data)
+
+
+def a_file_is_told_by_its_line(world):
+    file = pathlib.Path(world.path("serve.yaml"))
+    for text, words in (
+            ("listen: 127.0.0.1:0\nmax-budgts: 3\n", ":2: max-budgts: there is no such option; did "
+                                                     "you mean max-budgets\\?"),
+            ("log-level: loud\n", ":1: log-level: takes one of error, warn, info, debug"),
+            ("metrics: off\nmetrics: open\n", ":2: metrics: is there twice"),
+            ("accept-clock: yes\n", ":1: accept-clock: there is no such option"),
+            ("- a\n- b\n", ":1: a list holds texts and stands behind a key"),
+            ("listen: [a: 1]\n", "a list holds texts and nothing else"),
+            ("metrics: [open\n", "this is no YAML")):
+        file.write_text(text, encoding="utf-8")
+        status, err = world.fail("--config", str(file), listen=False)
+        assert status == 2 and re.search(words, err), (text, err)
+
+
+def a_check_looks_at_what_will_be_needed(world):
+    os.mkdir(world.data)
+    pathlib.Path(world.data, "letters.txt").write_text("private", encoding="utf-8")
+    _, done = checked(world)
+    assert done.returncode == 1 and "is not empty ('letters.txt' is in it)" in done.stderr, done
+    _, done = checked(world, data=world.path("new"), env={"PAWL_ADMIN_KEY": "short"})
+    assert done.returncode == 1 and "one word of 16 to 512" in done.stderr, done
+    _, done = checked(world, "--tls-cert", "/no.pem", "--tls-key", "/no.pem",
+                      data=world.path("new"))
+    assert done.returncode == 1 and "/no.pem" in done.stderr, done
+
+
+def maxima_belong_to_the_ledger(world):
+    """They bind from the first start on; others are told to have no effect later."""
+    server = world.start("--max-budgets", "1", "--log-format", "json")
+    server.signal(15)
+    server.wait()
+    server = world.start("--max-budgets", "5")
+    metrics = server.ask("GET", "/metrics").text
+    assert '\npawl_ledger_rows_max{table="budgets"} 1\n' in metrics, metrics
+    for scope, status in (("tenant:one", 201), ("tenant:two", 503)):
+        tenant = scope[7:]
+        made = server.ask("POST", "/v1/admin/tenants", {"tenant_id": tenant, "name": tenant},
+                          admin=ADMIN)
+        assert made.status == 201, made
+        answer = server.ask("POST", "/v1/admin/budgets", {
+            "tenant_id": tenant, "scope": scope, "unit": "USD_MICROCENTS",
+            "allocated": {"unit": "USD_MICROCENTS", "amount": 5}}, admin=ADMIN)
+        assert answer.status == status, answer
+    server.signal(15)
+    _, _, err = server.wait()
+    assert "max-budgets has no effect: the ledger was made with 1" in err, err
+
+
+TESTS = {
+    "a flag is stronger than a variable, a variable than the file": flag_variable_file_default,
+    "a list is replaced whole": a_list_is_replaced_whole,
+    "what is misspelt or out of range is told": what_is_misspelt_is_told,
+    "what is wrong in a file is told by its line": a_file_is_told_by_its_line,
+    "a check looks at what will be needed": a_check_looks_at_what_will_be_needed,
+    "maxima belong to the ledger": maxima_belong_to_the_ledger,
+}

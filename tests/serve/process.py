@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of the process: starts and their failures, keys, the quick start, doors, signals, ends
+under load, kills, and what the service manager hears.
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import threading
+import time
+
+from world import ADMIN, PATIENCE_S, Answer, balance, patience, quick_start, reserve_body
+
+LOADERS = 4
+
+
+# --- Starts ---------------------------------------------------------------------------------------
+
+def a_start_makes_a_place(world):
+    server = world.start()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url), server.first
+    assert server.first == {"event": "listening", "addresses": [server.url],
+                            "data_dir": world.data, "pid": server.process.pid}
+    assert server.ask("GET", "/actuator/health/readiness").status == 200
+    mode = stat.S_IMODE(os.stat(world.data).st_mode)
+    assert mode == 0o700, oct(mode)
+    for name in os.listdir(world.data):
+        mode = stat.S_IMODE(os.stat(os.path.join(world.data, name)).st_mode)
+        assert mode & 0o077 == 0, (name, oct(mode))
+    assert pathlib.Path(world.data, "FORMAT").read_text(encoding="utf-8") == "pawl-server 1\n"
+    server.signal(signal.SIGTERM)
+    status, out, _ = server.wait()
+    assert status == 0 and out == "", (status, out)
+    assert not os.path.exists(os.path.join(world.data, "pawl.sock"))
+
+
+def a_second_server_is_told_whose_it_is(world):
+    server = world.start()
+    status, err = world.fail()
+    assert status == 1 and f"already: process {server.process.pid}" in err, err
+    assert server.ask("GET", "/actuator/health").status == 200
+
+
+def a_place_that_is_not_ours_is_left_alone(world):
+    os.mkdir(world.data)
+    pathlib.Path(world.data, "FORMAT").write_text("pawl 1\n", encoding="utf-8")
+    status, err = world.fail()
+    assert status == 4 and "is where runs are kept; a server wants" in err, err
+    pathlib.Path(world.data, "FORMAT").write_text("pawl-server 9\n", encoding="utf-8")
+    status, err = world.fail()
+    assert status == 1 and "a newer pawl keeps its ledger there" in err, err
+    assert os.listdir(world.data) == ["FORMAT"]
+
+
+def an_address_that_is_taken_names_its_holder(world):
+    server = world.start()
+    port = server.url.rsplit(":", 1)[1]
+    status, err = world.fail("--listen", f"127.0.0.1:{port}", listen=False,
+                             data=world.path("other"))
+    assert status == 1 and "cannot listen at 127.0.0.1" in err, err
+
+
+def damage_is_told_by_its_status(world):
+    server = world.start()
+    server.signal(signal.SIGTERM)
+    server.wait()
+    segment = pathlib.Path(world.data, "journal/journal-000001.db")
+    data = bytearray(segment.read_bytes())
+    for at in range(100, len(data), 512):
+        data[at] ^= 0x55
+    segment.write_bytes(bytes(data))
+    status, err = world.fail()
+    assert status == 4, (status, err)
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+def introspect(server, key):
+    return server.ask("GET", "/v1/auth/introspect", admin=key).status
+
+
+def a_key_is_made_and_shown_once(world):
+    server = world.start(env={"PAWL_ADMIN_KEY": ""})
+    key = re.search(r"shown only now: (pawl_admin_\w+)\n", server.line()).group(1)
+    assert introspect(server, key) == 200
+    assert introspect(server, key + "x") == 401
+    server.signal(signal.SIGTERM)
+    assert server.wait()[0] == 0
+    again = world.start(env={"PAWL_ADMIN_KEY": ""})
+    assert introspect(again, key) == 200
+    again.signal(signal.SIGTERM)
+    status, out, err = again.wait()
+    assert status == 0 and out == "" and key not in err, out
+    for path in pathlib.Path(world.data).rglob("*"):
+        assert not path.is_file() or key.encode() not in path.read_bytes(), path
+
+
+def a_given_key_replaces_the_stored_one(world):
+    file = pathlib.Path(world.path("key"))
+    file.write_text("another-administrators-key\n", encoding="utf-8")
+    file.chmod(0o600)
+    server = world.start()
+    assert introspect(server, ADMIN) == 200
+    server.signal(signal.SIGTERM)
+    server.wait()
+    server = world.start("--admin-key-file", str(file))
+    assert introspect(server, "another-administrators-key") == 200
+    assert introspect(server, ADMIN) == 401
+    server.signal(signal.SIGTERM)
+    _, _, err = server.wait()
+    assert "replaces the one that was stored" in err, err
+    file.write_text("two words are no key", encoding="utf-8")
+    status, err = world.fail("--admin-key-file", str(file))
+    assert status == 1 and "one word of 16 to 512 visible characters" in err, err
+
+
+# --- The quick start ------------------------------------------------------------------------------
+
+def the_pasted_line_works(world):
+    server, key = quick_start(world)
+    line = next(line for line in server.quick.splitlines() if line.strip().startswith("curl"))
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S, env=world.environment())
+    answer = json.loads(done.stdout)
+    assert answer["decision"] == "ALLOW" and answer["reserved"]["amount"] == 500_000, done
+    row = balance(server, key)
+    assert row["allocated"]["amount"] == 1_000_000_000 and row["reserved"]["amount"] == 500_000
+    base = re.search(r"export CYCLES_BASE_URL=(\S+)", server.quick).group(1)
+    assert base == server.url
+
+
+def a_second_quick_start_changes_nothing(world):
+    server, key = quick_start(world)
+    server.signal(signal.SIGTERM)
+    server.wait()
+    server = world.start("--quickstart")
+    assert "nothing was made" in server.line()
+    assert balance(server, key)["allocated"]["amount"] == 1_000_000_000
+    server.signal(signal.SIGTERM)
+    status, out, _ = server.wait()
+    assert status == 0 and "curl" not in out, out
+
+
+# --- Doors ----------------------------------------------------------------------------------------
+
+def the_local_socket_needs_no_key(world):
+    server = world.start()
+    path = os.path.join(world.data, "pawl.sock")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    body = {"tenant_id": "acme", "name": "Acme"}
+    assert server.ask("POST", "/v1/admin/tenants", body).status == 401
+    assert server.ask("POST", "/v1/admin/tenants", body, url="unix:" + path).status == 201
+    done = world.tell("tenant", "list", "--data-dir", world.data, "--json")
+    assert done.returncode == 0 and "acme" in done.stdout, done
+
+
+def an_agent_inside_of_a_run_is_nobody_there(world):
+    """From inside of `pawl run` the same socket asks for the administrator's key."""
+    world.start()
+    script = ("import http.client, socket, sys\n"
+              "c = http.client.HTTPConnection('localhost'); s = socket.socket(socket.AF_UNIX)\n"
+              "s.connect(sys.argv[1]); c.sock = s\n"
+              "c.request('GET', '/v1/admin/tenants'); print('answer', c.getresponse().status)\n")
+    path = os.path.join(world.data, "pawl.sock")
+    done = world.tell("run", "--quiet", "--no-card", "--data-dir", world.path("runs"), "--",
+                      "python3", "-c", script, path)
+    assert "answer 401" in done.stdout, done
+    outside = subprocess.run(["python3", "-c", script, path], capture_output=True, text=True,
+                             check=False, timeout=PATIENCE_S)
+    assert "answer 200" in outside.stdout, outside
+
+
+def planes_have_ports_of_their_own(world):
+    server = world.start("--listen-admin", "127.0.0.1:0", "--listen-runtime", "127.0.0.1:0",
+                         listen=False)
+    runtime, admin = server.addresses
+    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=runtime).status == 404
+    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=admin).status == 200
+    assert server.ask("GET", "/v1/reservations", url=admin).status == 404
+    assert server.ask("GET", "/v1/reservations", url=runtime).status == 401
+    assert server.ask("GET", "/metrics", url=runtime).status == 404
+    assert server.ask("GET", "/metrics", url=admin).status == 200
+    for url in (runtime, admin):
+        assert server.ask("GET", "/actuator/health", url=url).status == 200
+
+
+def a_unix_socket_for_clients_wants_a_key(world):
+    path = world.path("clients.sock")
+    server = world.start("--listen", "unix:" + path)
+    url = "unix:" + path
+    assert url in server.addresses
+    assert server.ask("GET", "/v1/admin/tenants", url=url).status == 401
+    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=url).status == 200
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+def make_certificate(world, name):
+    cert, key = world.path("cert.pem"), world.path("key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
+                    "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def served_certificate(server):
+    port = int(server.url.rsplit(":", 1)[1])
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=PATIENCE_S)
+
+
+def sighup_reads_the_certificate_anew(world):
+    cert, key = make_certificate(world, "one")
+    server = world.start("--tls-cert", cert, "--tls-key", key)
+    assert server.url.startswith("https://")
+    first = served_certificate(server)
+    assert first.strip() == pathlib.Path(cert).read_text(encoding="utf-8").strip()
+    context = ssl.create_default_context(cafile=cert)
+    port = int(server.url.rsplit(":", 1)[1])
+    kept = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE_S, context=context)
+    kept.request("GET", "/actuator/health")
+    assert Answer(kept.getresponse()).status == 200
+    make_certificate(world, "two")
+    server.signal(signal.SIGHUP)
+    with patience("the new certificate") as tick:
+        while served_certificate(server) == first:
+            tick()
+    kept.request("GET", "/actuator/health")
+    assert Answer(kept.getresponse()).status == 200, "what was open goes on"
+    second = served_certificate(server)
+    pathlib.Path(cert).write_text("no certificate", encoding="utf-8")
+    server.signal(signal.SIGHUP)
+    line = ""
+    while "the old certificate stays" not in line:
+        line = server.process.stderr.readline()
+        assert line, "it was not told"
+    assert served_certificate(server) == second
+
+
+# --- Ends -----------------------------------------------------------------------------------------
+
+class Load:
+    """Threads that reserve as fast as they can, and know what was acknowledged."""
+
+    def __init__(self, server, key, name):
+        self.acknowledged, self.sent, self.broken = {}, 0, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(server, key, f"{name}-{i}"))
+                        for i in range(LOADERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, server, key, name):
+        count = 0
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = server.connect()
+            while True:
+                count += 1
+                word = f"{name}-{count}"
+                with self.lock:
+                    self.sent += 1
+                answer = server.ask("POST", "/v1/reservations",
+                                    reserve_body(word, 10, ttl_ms=3_600_000), key=key,
+                                    connection=connection)
+                with self.lock:
+                    if answer.status == 200:
+                        self.acknowledged[word] = answer.json["reservation_id"]
+                    else:
+                        self.broken.append(answer)
+                if answer.headers.get("connection") == "close":
+                    return
+
+    def await_some(self, count):
+        with patience("load") as tick:
+            while len(self.acknowledged) < count:
+                tick()
+                time.sleep(0.005)  # lets the threads run; what is waited for is the count
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+        assert not self.broken, self.broken[:3]
+
+
+def compare(server, key, loads):
+    """All that was acknowledged is there, and nothing that was not sent; repeats say the same."""
+    acknowledged = sum(len(load.acknowledged) for load in loads)
+    sent = sum(load.sent for load in loads)
+    held = balance(server, key)["reserved"]["amount"] // 10
+    assert acknowledged <= held <= sent, (acknowledged, held, sent)
+    connection = server.connect()
+    for load in loads:
+        for word, reservation in list(load.acknowledged.items())[-25:]:
+            answer = server.ask("POST", "/v1/reservations",
+                                reserve_body(word, 10, ttl_ms=3_600_000), key=key,
+                                connection=connection)
+            assert answer.status == 200 and answer.json["reservation_id"] == reservation, answer
+    assert balance(server, key)["reserved"]["amount"] // 10 == held
+
+
+def sigterm_under_load_answers_what_is_open(world):
+    server, key = quick_start(world)
+    load = Load(server, key, "drain")
+    load.await_some(200)
+    server.signal(signal.SIGTERM)
+    load.join()
+    status, _, err = server.wait()
+    assert status == 0 and "SIGTERM: ending" in err and "the ledger is closed" in err, err
+    again = world.start()
+    # Whoever was answered was answered whole; what was sent and not read is a client's each.
+    compare(again, key, [load])
+
+
+def half_a_request(server):
+    """A request whose body does not come."""
+    port = int(server.url.rsplit(":", 1)[1])
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    client.sendall(b"POST /v1/reservations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    with patience("the connection") as tick:
+        while "\npawl_connections 2\n" not in server.ask("GET", "/metrics").text:
+            tick()
+    return client
+
+
+def an_end_waits_only_so_long(world):
+    server = world.start("--drain-timeout", "300ms")
+    client = half_a_request(server)
+    server.signal(signal.SIGTERM)
+    status, _, err = server.wait()
+    assert status == 0 and "are cut: they took longer than drain-timeout" in err, err
+    client.close()
+
+
+def a_second_signal_ends_at_once(world):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server = world.start()
+        client = half_a_request(server)
+        server.signal(number)
+        line = ""
+        while ": ending; " not in line:
+            line = server.process.stderr.readline()
+            assert line, "it was not told"
+        server.signal(number)
+        status, _, err = server.wait()
+        assert status == 0 and "again: ending at once" in err, err
+        client.close()
+
+
+def kills_under_load_lose_nothing(world):
+    """kill -9 again and again: what was acknowledged is there, and nothing twice."""
+    for mode in ("inline", "thread"):
+        data = world.path(mode)
+        server, key = quick_start(world, "--commit", mode, "--checkpoint-every", "1000", data=data)
+        loads = []
+        for count in (150, 400, 700):
+            load = Load(server, key, f"{mode}-{count}")
+            load.await_some(count)
+            server.signal(signal.SIGKILL)
+            server.process.wait()
+            load.join()
+            loads.append(load)
+            server = world.start("--commit", mode, "--checkpoint-every", "1000", data=data)
+            compare(server, key, loads)
+        server.signal(signal.SIGTERM)
+        assert server.wait()[0] == 0
+        done = world.tell("verify", "--data-dir", data)
+        assert done.returncode == 0 and "server  ok" in done.stdout, done
+
+
+# --- The service manager --------------------------------------------------------------------------
+
+def the_service_manager_is_told(world):
+    path = world.path("notify")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(path)
+    manager.settimeout(PATIENCE_S)
+    server = world.start(env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
+    heard = manager.recv(4096).decode()
+    assert heard.startswith("READY=1\n") and server.url in heard, heard
+    while heard != "WATCHDOG=1\n":
+        heard = manager.recv(4096).decode()
+    server.signal(signal.SIGHUP)
+    while not heard.startswith("RELOADING=1\nMONOTONIC_USEC="):
+        heard = manager.recv(4096).decode()
+    while not heard.startswith("READY=1\n"):
+        heard = manager.recv(4096).decode()
+    server.signal(signal.SIGTERM)
+    while not heard.startswith("STOPPING=1\n"):
+        heard = manager.recv(4096).decode()
+    assert server.wait()[0] == 0
+    manager.close()
+
+
+TESTS = {
+    "a start makes a place of its own": a_start_makes_a_place,
+    "a second server is told whose the directory is": a_second_server_is_told_whose_it_is,
+    "a directory that is not a server's is left alone": a_place_that_is_not_ours_is_left_alone,
+    "an address that is taken is told": an_address_that_is_taken_names_its_holder,
+    "damage has an exit status of its own": damage_is_told_by_its_status,
+    "an administrator's key is made and shown once": a_key_is_made_and_shown_once,
+    "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
+    "the quick start's line works when it is pasted": the_pasted_line_works,
+    "a second quick start changes nothing": a_second_quick_start_changes_nothing,
+    "the local socket needs no key": the_local_socket_needs_no_key,
+    "an agent inside of a run is nobody there": an_agent_inside_of_a_run_is_nobody_there,
+    "planes have ports of their own": planes_have_ports_of_their_own,
+    "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
+    "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
+    "SIGTERM under load answers what is open": sigterm_under_load_answers_what_is_open,
+    "an end waits only so long": an_end_waits_only_so_long,
+    "a second signal ends at once": a_second_signal_ends_at_once,
+    "kills under load lose nothing": kills_under_load_lose_nothing,
+    "the service manager is told": the_service_manager_is_told,
+}
