@@ -175,6 +175,13 @@ const struct pawl_cli_value_row pawl_cli_server_values[] = {
           "reservations:create|reservations:commit|reservations:release|reservations:extend|"
           "reservations:list|balances:read|budgets:read|budgets:write|policies:read|"
           "policies:write|webhooks:read|webhooks:write|events:read|admin:read|admin:write"),
+    WORDS("serve", "MODE", "inline|thread"),
+    WORDS("serve", "WHO", "open|admin|off"),
+    WORDS("serve", "FORM", "auto|text|json"),
+    WORDS("serve", "LEVEL", "error|warn|info|debug"),
+    WORDS("serve", "WHICH", "none|errors|all"),
+    OWN("serve", "ADDRESS"),
+    OWN("serve", "BYTES"),
     OWN(NULL, "URL"),
     OWN(NULL, "SECRET"),
     OWN(NULL, "TEXT"),

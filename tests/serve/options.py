@@ -7,6 +7,8 @@ import subprocess
 
 from world import ADMIN
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def checked(world, *options, env=None, data=None):
     """What `--check` says applies: {option: (value, from)}, and its exit status."""
@@ -117,7 +119,20 @@ def maxima_belong_to_the_ledger(world):
     assert "max-budgets has no effect: the ledger was made with 1" in err, err
 
 
+def completions_know_the_choices(world):
+    """What the shells offer is what options.def takes."""
+    table = (ROOT / "src/server/options.def").read_text(encoding="utf-8")
+    rows = re.findall(r'^PAWL_SERVE_OPTION\(\w+, "([a-z-]+)", "\w+", CHOICE, 0, 0, "\w+", '
+                      r'"([^"]+)"', table, re.M)
+    assert len(rows) >= 5, rows
+    for flag, choices in rows:
+        done = world.tell("complete", "--", "serve", "--" + flag, "")
+        offered = [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]
+        assert offered == choices.split("|"), (flag, done.stdout)
+
+
 TESTS = {
+    "completions know the choices": completions_know_the_choices,
     "a flag is stronger than a variable, a variable than the file": flag_variable_file_default,
     "a list is replaced whole": a_list_is_replaced_whole,
     "what is misspelt or out of range is told": what_is_misspelt_is_told,
