@@ -18,7 +18,7 @@ int64_t pawl_server_memory(const struct pawl_serve_options *options,
         {"budgets", PAWL_SERVE_OPT_MAX_BUDGETS, 208},           /* budget, window, index */
         {"scopes", PAWL_SERVE_OPT_MAX_SCOPES, 80},              /* scope, index */
         {"names", PAWL_SERVE_OPT_MAX_NAMES, 96},                /* text in slots of 64, index */
-        {"reservations", PAWL_SERVE_OPT_MAX_RESERVATIONS, 296}, /* with a block of holds, timer */
+        {"reservations", PAWL_SERVE_OPT_MAX_RESERVATIONS, 216}, /* over at most four budgets */
         {"idempotency keys", PAWL_SERVE_OPT_MAX_IDEMPOTENCY, 80},
         {"documents", PAWL_SERVE_OPT_MAX_DOCUMENTS, 768}, /* a key's; at most 17 KiB */
     };
