@@ -26,7 +26,8 @@ struct pawl_codec_scratch {
 PAWL_MUST_CHECK bool pawl_codec_command_fits(const struct pawl_command *command);
 /* Appends. The command must fit. A buffer without room gets its flag and nothing else. */
 void pawl_codec_encode_command(struct pawl_buf *out, const struct pawl_command *command);
-/* Consumes from *bytes what it read. false: not an encoding of ours. */
+/* Consumes from *bytes what it read. false: not an encoding of ours. Then, and of a result's lists
+ * beyond their counts, what is in the output is anybody's guess. */
 PAWL_MUST_CHECK bool pawl_codec_decode_command(struct pawl_slice *bytes,
                                                struct pawl_codec_scratch *scratch,
                                                struct pawl_command *ret_command);

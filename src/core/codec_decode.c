@@ -7,7 +7,7 @@
  * Values that the ledger judges (states, kinds, amounts) pass as they are, because a refused
  * command is in the journal too.
  *
- * Failure: false, and the output is left alone. Ownership: texts borrow from the bytes, lists from
+ * Failure: false, and the output is of no use. Ownership: texts borrow from the bytes, lists from
  * the scratch.
  */
 #include "base/assert.h"

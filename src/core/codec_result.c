@@ -319,25 +319,25 @@ bool pawl_codec_decode_result(struct pawl_slice *bytes,
                               struct pawl_result *ret_result)
 {
     struct reader reader = reader_of(*bytes);
-    struct pawl_result result = {.code = take_u16(&reader)};
+    pawl_result_clear(ret_result);
+    ret_result->code = take_u16(&reader);
     unsigned parts = take_u16(&reader);
-    if (reader.bad || result.code >= PAWL_RESULT_COUNT ||
+    if (reader.bad || ret_result->code >= PAWL_RESULT_COUNT ||
         (parts & ~(unsigned)RESULT_PARTS_ALL) != 0) {
         return false;
     }
-    result.replayed = (parts & PART_REPLAYED) != 0;
-    result.over_limit = (parts & PART_OVER_LIMIT) != 0;
-    result.more_due = (parts & PART_MORE_DUE) != 0;
-    result.op = take(&reader, 8);
-    result.now_us = take_i64(&reader);
-    result.original_op = take_number(&reader, parts & PART_ORIGINAL_OP);
-    result.id = take_number(&reader, parts & PART_ID);
-    result.expires_us = (int64_t)take_number(&reader, parts & PART_EXPIRES);
-    take_result_lists(&reader, parts, scratch, &result);
+    ret_result->replayed = (parts & PART_REPLAYED) != 0;
+    ret_result->over_limit = (parts & PART_OVER_LIMIT) != 0;
+    ret_result->more_due = (parts & PART_MORE_DUE) != 0;
+    ret_result->op = take(&reader, 8);
+    ret_result->now_us = take_i64(&reader);
+    ret_result->original_op = take_number(&reader, parts & PART_ORIGINAL_OP);
+    ret_result->id = take_number(&reader, parts & PART_ID);
+    ret_result->expires_us = (int64_t)take_number(&reader, parts & PART_EXPIRES);
+    take_result_lists(&reader, parts, scratch, ret_result);
     if (reader.bad) {
         return false;
     }
     reader_consume(&reader, bytes);
-    *ret_result = result;
     return true;
 }

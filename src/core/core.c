@@ -383,29 +383,6 @@ static void answer_repeat(const struct pawl_core *core,
     result->id = slot->id;
 }
 
-/* All but the deltas and standings, of which only what is within their counts is ever written: they
- * are nearly all of the structure. */
-static void result_clear(struct pawl_result *result)
-{
-    result->code = PAWL_RESULT_OK;
-    result->replayed = false;
-    result->over_limit = false;
-    result->more_due = false;
-    result->op = 0;
-    result->original_op = 0;
-    result->now_us = 0;
-    result->id = 0;
-    result->expires_us = 0;
-    result->line_count = 0;
-    result->delta_count = 0;
-    result->standing_count = 0;
-    memset(result->charged, 0, sizeof(result->charged));
-    memset(result->released, 0, sizeof(result->released));
-    result->denial = (struct pawl_denial){.budget = 0};
-    result->expired_count = 0;
-    result->expired = NULL;
-}
-
 void pawl_core_apply(struct pawl_core *core,
                      int64_t now_us,
                      const struct pawl_command *command,
@@ -417,7 +394,7 @@ void pawl_core_apply(struct pawl_core *core,
     PAWL_ASSERT(now_us <= PAWL_NOW_US_MAX);
     core->state.op++;
     core->state.now_us = now_us;
-    result_clear(ret_result);
+    pawl_result_clear(ret_result);
     ret_result->op = core->state.op;
     ret_result->now_us = now_us;
     ret_result->code = pawl_shape_check(command);

@@ -38,6 +38,12 @@ uint16_t pawl_reserve_find_open(const struct pawl_core *core,
     const struct pawl_reservation_slot *slot = pawl_reservation_at(core, plan->slot);
     PAWL_ASSERT(slot->id == id);
     pawl_timer_prefetch(core, slot->timer);
+    /* The tenant is known by a budget; all of them are asked for at once. */
+    for (uint32_t i = 0; i < slot->hold_count && i < PAWL_HOLDS_INLINE; i++) {
+        const struct pawl_budget_slot *budget = pawl_budget_at(core, slot->holds[i].budget);
+        __builtin_prefetch(budget, 1);
+        __builtin_prefetch(&budget->overdraft_limit);
+    }
     uint16_t code = pawl_admit_tenant(core, pawl_held_tenant(core, slot), tenant_gates);
     if (code != PAWL_RESULT_OK) {
         return code;

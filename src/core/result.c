@@ -5,6 +5,8 @@
  */
 #include "core/result.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/attrs.h"
 
@@ -85,4 +87,25 @@ int pawl_result_precedence(uint16_t code)
         }
     }
     PAWL_UNREACHABLE();
+}
+
+void pawl_result_clear(struct pawl_result *result)
+{
+    result->code = PAWL_RESULT_OK;
+    result->replayed = false;
+    result->over_limit = false;
+    result->more_due = false;
+    result->op = 0;
+    result->original_op = 0;
+    result->now_us = 0;
+    result->id = 0;
+    result->expires_us = 0;
+    result->line_count = 0;
+    result->delta_count = 0;
+    result->standing_count = 0;
+    memset(result->charged, 0, sizeof(result->charged));
+    memset(result->released, 0, sizeof(result->released));
+    result->denial = (struct pawl_denial){.budget = 0};
+    result->expired_count = 0;
+    result->expired = NULL;
 }

@@ -109,4 +109,8 @@ struct pawl_result {
     const struct pawl_expired *expired; /* EXPIRE: in order of their deadlines */
 };
 
+/* Makes it an empty OK. The rows of deltas and standings are left as they are, since only what is
+ * within the counts is ever read, and they are nearly all of the structure. */
+void pawl_result_clear(struct pawl_result *result);
+
 #endif

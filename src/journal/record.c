@@ -140,21 +140,18 @@ static bool decode_body(struct pawl_slice body,
                         struct pawl_record *ret_record)
 {
     PAWL_ASSERT(body.bytes >= RECORD_HEADER_BYTES);
-    struct pawl_record record = {.op = bytes_load(body.data + AT_OP, 8),
-                                 .now_us = (int64_t)bytes_load(body.data + AT_NOW, 8),
-                                 .repeats = bytes_load_u32(body.data + AT_REPEATS)};
+    ret_record->op = bytes_load(body.data + AT_OP, 8);
+    ret_record->now_us = (int64_t)bytes_load(body.data + AT_NOW, 8);
+    ret_record->repeats = bytes_load_u32(body.data + AT_REPEATS);
     struct pawl_slice rest =
         pawl_slice_of(body.data + RECORD_HEADER_BYTES, body.bytes - RECORD_HEADER_BYTES);
-    if (record.op == 0 || !pawl_codec_decode_command(&rest, scratch, &record.command)) {
+    if (ret_record->op == 0 || !pawl_codec_decode_command(&rest, scratch, &ret_record->command)) {
         return false;
     }
-    record.result_bytes = rest;
-    if (!pawl_codec_decode_result(&rest, scratch, &record.result) || rest.bytes != 0 ||
-        record.result.op != record.op || record.result.now_us != record.now_us) {
-        return false;
-    }
-    *ret_record = record;
-    return true;
+    ret_record->result_bytes = rest;
+    return pawl_codec_decode_result(&rest, scratch, &ret_record->result) && rest.bytes == 0 &&
+           ret_record->result.op == ret_record->op &&
+           ret_record->result.now_us == ret_record->now_us;
 }
 
 bool pawl_record_batch_next(struct pawl_record_cursor *cursor,

@@ -15,12 +15,13 @@ add_test(NAME tables/core COMMAND table_runner ${CMAKE_SOURCE_DIR}/tests/core)
 
 add_executable(random_walk
   ${CMAKE_SOURCE_DIR}/tests/core/random_walk.c
+  ${CMAKE_SOURCE_DIR}/tests/core/random_draw.c
   ${CMAKE_SOURCE_DIR}/tests/core/walk_check.c
   ${CMAKE_SOURCE_DIR}/tests/core/table_world.c)
 target_link_libraries(random_walk PRIVATE pawl_core pawl_test_options)
 add_test(NAME core/random_walk COMMAND random_walk)
 
-foreach(module api layout table index timer scope civil)
+foreach(module api layout table index timer scope civil walk)
   pawl_unit_test(core_${module} core)
 endforeach()
 

@@ -309,6 +309,53 @@ static void damaged_bytes_are_refused_or_are_another_encoding(void **state)
     bench_free(bench);
 }
 
+/* J8: what is not given is not there, and what is there is given. */
+static void parts_of_new_fields_have_one_form(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(1);
+    struct pawl_result result = {.op = 5,
+                                 .delta_count = 1,
+                                 .deltas = {{.budget = 3, .allocated = -2}},
+                                 .standing_count = 1,
+                                 .standings = {{.allocated = 6, .over_limit = true}}};
+    pawl_codec_encode_result(&bench->first, &result);
+    char *bytes = bench->first.data;
+    size_t standing = 2 + 2 + 8 + 8 + 1 + (8 + 4 + 2 + 1 + 8);
+    assert_int_equal(bench->first.bytes, standing + 1 + 8);
+    assert_int_equal(bytes[2], (char)128);     /* deltas … */
+    assert_int_equal(bytes[3], 4);             /* … and standings */
+    assert_int_equal(bytes[standing - 9], 8);  /* allocated, of the delta */
+    assert_int_equal(bytes[standing], 8 | 32); /* allocated and over its limit */
+    struct pawl_slice whole = pawl_buf_slice(&bench->first);
+    assert_true(decode_anything(bench, whole, true));
+    bytes[standing] = 8 | 32 | 64; /* a bit that means nothing */
+    assert_false(decode_anything(bench, whole, true));
+    bytes[standing] = 8 | 32;
+    bytes[standing + 1] = 0; /* allocated is said to be there and is zero */
+    assert_false(decode_anything(bench, whole, true));
+    bytes[standing + 1] = 6;
+    bytes[2] = 0; /* standings without deltas */
+    assert_false(decode_anything(bench, whole, true));
+
+    struct pawl_command reserve = {.type = PAWL_COMMAND_RESERVE,
+                                   .u.reserve = {.throttle = 7, .throttle_per_minute = 2}};
+    bench_reset(bench);
+    pawl_codec_encode_command(&bench->first, &reserve);
+    whole = pawl_buf_slice(&bench->first);
+    char *throttle = bench->first.data + whole.bytes - 12;
+    assert_int_equal(throttle[-1], 1);
+    assert_true(decode_anything(bench, whole, false));
+    throttle[0] = 0;
+    assert_true(decode_anything(bench, whole, false)); /* nonsense, for the ledger to refuse */
+    throttle[8] = 0;
+    assert_false(decode_anything(bench, whole, false)); /* given, and nothing is */
+    throttle[8] = 2;
+    throttle[-1] = 2;
+    assert_false(decode_anything(bench, whole, false));
+    bench_free(bench);
+}
+
 static void random_bytes_are_survived(void **state)
 {
     (void)state;
@@ -362,6 +409,11 @@ static void what_is_too_long_does_not_fit(void **state)
     struct pawl_command tz = {.type = PAWL_COMMAND_TZ_DEFINE,
                               .u.tz_define.transition_count = PAWL_TZ_TRANSITIONS_MAX + 1};
     assert_false(pawl_codec_command_fits(&tz));
+    struct pawl_command put = {.type = PAWL_COMMAND_DOCUMENT_PUT};
+    put.u.document_put.body = pawl_slice_of(text, PAWL_DOCUMENT_BYTES_MAX);
+    assert_true(pawl_codec_command_fits(&put));
+    put.u.document_put.body.bytes++;
+    assert_false(pawl_codec_command_fits(&put));
     struct pawl_command unknown = {.type = PAWL_COMMAND_TYPE_END};
     assert_false(pawl_codec_command_fits(&unknown));
     unknown.type = 0;
@@ -410,6 +462,7 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_documentation),
         cmocka_unit_test(results_come_back_as_they_were),
         cmocka_unit_test(damaged_bytes_are_refused_or_are_another_encoding),
+        cmocka_unit_test(parts_of_new_fields_have_one_form),
         cmocka_unit_test(random_bytes_are_survived),
         cmocka_unit_test(what_is_too_long_does_not_fit),
         cmocka_unit_test(a_full_buffer_gets_its_flag_and_nothing_else),

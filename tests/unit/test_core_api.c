@@ -167,6 +167,20 @@ static void what_is_not_there_is_not_read(void **state)
     assert_false(pawl_core_session(core, PAWL_SLICE("acme"), PAWL_SLICE("R1"), &session));
     assert_false(pawl_core_session(core, PAWL_SLICE_NONE, PAWL_SLICE("R1"), &session));
     assert_false(pawl_core_approval(core, 1, &approval));
+    struct pawl_document_view document;
+    uint32_t cursor = 0;
+    char body[8];
+    assert_false(pawl_core_document(core, 0, &document));
+    assert_false(pawl_core_document(core, 1, &document));
+    assert_false(pawl_core_document_next(core, &cursor, &id));
+    assert_int_equal(pawl_core_document_body(core, 1, body, sizeof(body)), 0);
+    assert_false(pawl_core_document_find(core, PAWL_DOCUMENT_KEY, PAWL_SLICE("k"), &id));
+    assert_false(pawl_core_document_find(core, 0, PAWL_SLICE("k"), &id));
+    assert_false(pawl_core_document_find(core, PAWL_DOCUMENT_KIND_END, PAWL_SLICE("k"), &id));
+    assert_false(pawl_core_document_find(core, PAWL_DOCUMENT_KEY, PAWL_SLICE_NONE, &id));
+    assert_int_equal(pawl_core_tenant_state(core, PAWL_SLICE("acme")), PAWL_TENANT_NONE);
+    assert_int_equal(pawl_core_tenant_state(core, PAWL_SLICE("nobody")), PAWL_TENANT_NONE);
+    assert_int_equal(pawl_core_tenant_state(core, PAWL_SLICE_NONE), PAWL_TENANT_NONE);
     assert_false(
         pawl_core_budget_find(core, &scope, PAWL_SLICE_NONE, PAWL_UNIT_TOKENS, &lifetime, &id));
     scope.session = PAWL_SLICE_NONE;
@@ -177,6 +191,55 @@ static void what_is_not_there_is_not_read(void **state)
         pawl_core_budget_find(core, &scope, PAWL_SLICE_NONE, PAWL_UNIT_CREDITS, &lifetime, &id));
     assert_true(
         pawl_core_budget_find(core, &scope, PAWL_SLICE_NONE, PAWL_UNIT_TOKENS, &lifetime, &id));
+    memory_free(core);
+}
+
+static void a_body_is_cut_to_its_buffer(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(100);
+    char text[600];
+    char out[600];
+    memset(text, 'x', sizeof(text));
+    memcpy(text + 246, "seam", 4); /* where the second slot begins */
+    struct pawl_command put = {.type = PAWL_COMMAND_DOCUMENT_PUT,
+                               .u.document_put = {.kind = PAWL_DOCUMENT_KEY,
+                                                  .tenant = PAWL_SLICE("acme"),
+                                                  .id = PAWL_SLICE("k"),
+                                                  .state = 1,
+                                                  .body = pawl_slice_of(text, sizeof(text))}};
+    struct pawl_result result = apply(core, &put);
+    assert_int_equal(result.code, PAWL_RESULT_OK);
+    assert_int_equal(pawl_core_document_body(core, result.id, out, sizeof(out)), sizeof(text));
+    assert_memory_equal(out, text, sizeof(text));
+    memset(out, '-', sizeof(out));
+    assert_int_equal(pawl_core_document_body(core, result.id, out, 250), sizeof(text));
+    assert_memory_equal(out, text, 250);
+    assert_int_equal(out[250], '-');
+    assert_int_equal(pawl_core_document_body(core, result.id, NULL, 0), sizeof(text));
+    memory_free(core);
+}
+
+static void keys_are_asked_for_with_any_command(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(100);
+    struct pawl_command reserve = reserve_command();
+    uint64_t op = 0;
+    (void)create(core, "web", PAWL_UNIT_TOKENS);
+    assert_false(pawl_core_key_find(core, &reserve, &op));
+    struct pawl_result result = apply(core, &reserve);
+    assert_int_equal(result.code, PAWL_RESULT_OK);
+    reserve.u.reserve.line_count = 0; /* The payload does not matter. */
+    reserve.payload_hash[0] = 99;
+    assert_true(pawl_core_key_find(core, &reserve, &op));
+    assert_int_equal(op, result.op);
+    reserve.idempotency_key = PAWL_SLICE_NONE;
+    assert_false(pawl_core_key_find(core, &reserve, &op));
+    struct pawl_command expire = {.type = PAWL_COMMAND_EXPIRE, .idempotency_key = PAWL_SLICE("k")};
+    assert_false(pawl_core_key_find(core, &expire, &op));
+    expire.type = PAWL_COMMAND_TYPE_END;
+    assert_false(pawl_core_key_find(core, &expire, &op));
     memory_free(core);
 }
 
@@ -382,6 +445,8 @@ int main(void)
         cmocka_unit_test(every_command_has_a_name),
         cmocka_unit_test(cursors_go_over_everything_once),
         cmocka_unit_test(what_is_not_there_is_not_read),
+        cmocka_unit_test(a_body_is_cut_to_its_buffer),
+        cmocka_unit_test(keys_are_asked_for_with_any_command),
         cmocka_unit_test(a_path_is_cut_to_its_buffer),
         cmocka_unit_test(a_quote_may_be_asked_for_without_the_denial),
         cmocka_unit_test(a_quote_for_a_subject_that_cannot_be_is_refused),
