@@ -425,7 +425,9 @@ static void dispatch(const struct pawl_history_context *context)
         apply_session_set(context);
         break;
     case PAWL_COMMAND_RESERVE:
-        apply_reserve(context);
+        if (!context->record->command.u.reserve.dry_run) {
+            apply_reserve(context);
+        }
         break;
     case PAWL_COMMAND_GROW:
         apply_grow(context);
