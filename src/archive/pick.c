@@ -91,10 +91,13 @@ static bool heap_reserve(struct pawl_archive_walk *walk)
     if (walk->count < walk->capacity) {
         return true;
     }
+    struct pawl_arena *arena = walk->search->arena;
     uint32_t capacity = walk->capacity == 0 ? 16 : 2 * walk->capacity;
+    size_t bytes = capacity * sizeof(struct pawl_archive_strand *);
+    size_t old_bytes = walk->capacity * sizeof(struct pawl_archive_strand *);
     struct pawl_archive_strand **heap =
-        pawl_arena_resize(walk->search->arena, walk->heap, walk->capacity * sizeof(heap[0]),
-                          capacity * sizeof(heap[0]));
+        walk->heap == NULL ? pawl_arena_alloc(arena, bytes)
+                           : pawl_arena_resize(arena, walk->heap, old_bytes, bytes);
     if (heap == NULL) {
         return false;
     }
