@@ -61,9 +61,14 @@ static int choose_target(struct pawl_ask *ask)
     }
     /* What is said here counts more than the environment. */
     (void)snprintf(url, sizeof(url), "unix:%s", path);
-    return pawl_ok(pawl_target_choose(local ? url : server, path, &ask->target, &msg))
-               ? PAWL_CLI_GO_ON
-               : pawl_cli_usage_error(ask->call, "%s", msg.text);
+    if (pawl_failed(pawl_target_choose(local ? url : server, path, &ask->target, &msg))) {
+        return pawl_cli_usage_error(ask->call, "%s", msg.text);
+    }
+    if (local) {
+        ask->target.from = "--data-dir";
+        ask->target.door = PAWL_DOOR_OWN;
+    }
+    return PAWL_CLI_GO_ON;
 }
 
 static void make_idempotency_key(char out[static PAWL_ASK_KEY_WORD_BYTES])
@@ -147,7 +152,7 @@ void pawl_ask_close(struct pawl_ask *ask)
 static const struct pawl_key *
 pick(const struct pawl_ask *ask, enum pawl_plane plane, bool *ret_admin)
 {
-    return pawl_keys_pick(&ask->keys, plane, ask->target.socket[0] != '\0', ret_admin);
+    return pawl_keys_pick(&ask->keys, plane, ask->target.door, ret_admin);
 }
 
 bool pawl_ask_is_admin(const struct pawl_ask *ask, enum pawl_plane plane)

@@ -276,7 +276,7 @@ static const struct pawl_cli_command create_command = {
     .summary = "make a tenant",
     .text =
         "TENANT is its id for good: 3 to 64 small letters, digits and dashes. One that is there\n"
-        "already stays as it is, so a script may say it each time.",
+        "already, under the same name, stays as it is, so a script may say it each time.",
     .examples = "  pawl tenant create acme --name \"Acme Corp\"\n"
                 "  pawl tenant create acme --overage overdraft --max-ttl 2h",
     .options = create_options,

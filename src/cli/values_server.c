@@ -84,7 +84,7 @@ static void ask(struct pawl_cli_offers *offers, const struct source *source)
         struct pawl_remote_request request = {
             .method = "GET",
             .path = pawl_slice_str(source->path),
-            .key = pawl_keys_pick(&keys, source->plane, target.socket[0] != '\0', &admin),
+            .key = pawl_keys_pick(&keys, source->plane, target.door, &admin),
         };
         if (pawl_ok(pawl_remote_send(remote, &request, &answer, &msg)) && answer.status == 200) {
             offer_rows(offers, source, pawl_buf_slice(&answer.body));

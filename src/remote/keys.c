@@ -100,8 +100,10 @@ void pawl_keys_close(struct pawl_keys *keys)
     explicit_bzero(keys, sizeof(*keys));
 }
 
-const struct pawl_key *
-pawl_keys_pick(const struct pawl_keys *keys, enum pawl_plane plane, bool is_local, bool *ret_admin)
+const struct pawl_key *pawl_keys_pick(const struct pawl_keys *keys,
+                                      enum pawl_plane plane,
+                                      enum pawl_door door,
+                                      bool *ret_admin)
 {
     const struct pawl_key *tenant = keys->tenant.secret[0] != '\0' ? &keys->tenant : NULL;
     const struct pawl_key *admin = keys->admin.secret[0] != '\0' ? &keys->admin : NULL;
@@ -109,7 +111,7 @@ pawl_keys_pick(const struct pawl_keys *keys, enum pawl_plane plane, bool is_loca
         *ret_admin = keys->file.is_admin;
         return &keys->file;
     }
-    bool may_admin = admin != NULL || is_local;
+    bool may_admin = admin != NULL || door != PAWL_DOOR_PUBLIC;
     bool admin_first = plane == PAWL_PLANE_ADMIN || plane == PAWL_PLANE_ADMIN_OR_TENANT;
     if (plane == PAWL_PLANE_TENANT) {
         may_admin = may_admin && tenant == NULL;
@@ -118,7 +120,7 @@ pawl_keys_pick(const struct pawl_keys *keys, enum pawl_plane plane, bool is_loca
     }
     *ret_admin = may_admin && (admin_first || tenant == NULL);
     if (*ret_admin) {
-        return is_local ? NULL : admin;
+        return door == PAWL_DOOR_OWN ? NULL : admin;
     }
     return tenant;
 }

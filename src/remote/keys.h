@@ -14,6 +14,7 @@
 
 #include "base/attrs.h"
 #include "base/err.h"
+#include "remote/target.h"
 
 enum { PAWL_KEY_BYTES = 513, PAWL_KEY_PREFIX_BYTES = 16 };
 
@@ -44,10 +45,12 @@ PAWL_MUST_CHECK pawl_err pawl_keys_open(const char *key_file,
                                         struct pawl_keys *ret_keys,
                                         struct pawl_errmsg *msg);
 void pawl_keys_close(struct pawl_keys *keys);
-/* The key to show, or NULL for none: there is none that fits, or the target is a local socket,
- * where nobody is asked for the administrator's. *ret_admin: it is done as the administrator. */
-const struct pawl_key *
-pawl_keys_pick(const struct pawl_keys *keys, enum pawl_plane plane, bool is_local, bool *ret_admin);
+/* The key to show, or NULL for none: there is none that fits, or the door knows the administrator
+ * without one. *ret_admin: it is done as the administrator. */
+const struct pawl_key *pawl_keys_pick(const struct pawl_keys *keys,
+                                      enum pawl_plane plane,
+                                      enum pawl_door door,
+                                      bool *ret_admin);
 /* As much of a key as may be shown: "cyc_live_a1b...", or "..." for what is too short. */
 const char *pawl_key_prefix(const struct pawl_key *key, char out[static PAWL_KEY_PREFIX_BYTES]);
 

@@ -5,6 +5,7 @@
  */
 #include "remote/target.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -101,6 +102,9 @@ pawl_err pawl_target_choose(const char *flag,
     } else {
         err = set_socket(pawl_slice_str(local_socket), &target, msg);
     }
+    target.door = said == NULL               ? PAWL_DOOR_OWN
+                  : target.socket[0] != '\0' ? PAWL_DOOR_SOCKET
+                                             : PAWL_DOOR_PUBLIC;
     if (pawl_ok(err)) {
         *ret_target = target;
     }

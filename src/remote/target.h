@@ -7,14 +7,19 @@
 #ifndef PAWL_REMOTE_TARGET_H
 #define PAWL_REMOTE_TARGET_H
 
-#include <stdbool.h>
-
 #include "base/attrs.h"
 #include "base/err.h"
 
 enum { PAWL_TARGET_BYTES = 4096 };
 
+enum pawl_door {
+    PAWL_DOOR_PUBLIC, /* TCP: who does not show a key is nobody */
+    PAWL_DOOR_SOCKET, /* a Unix socket that was named: it may know its user, or want a key */
+    PAWL_DOOR_OWN     /* that of a data directory: its user is the administrator */
+};
+
 struct pawl_target {
+    enum pawl_door door;
     char url[PAWL_TARGET_BYTES];    /* "https://host:7878": no path, no slash at its end */
     char socket[PAWL_TARGET_BYTES]; /* a Unix socket's path; "": there is none, it is TCP */
     const char *from;               /* "--server", "$PAWL_SERVER"; "": nobody named one. Static */

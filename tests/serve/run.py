@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
+import commands  # noqa: E402
 import count as counting  # noqa: E402
 import governance  # noqa: E402
 import ledger  # noqa: E402
@@ -22,7 +23,7 @@ import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
-          "governance": governance}
+          "governance": governance, "commands": commands}
 
 
 def wanted(names, suite, title):

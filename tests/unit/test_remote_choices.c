@@ -80,14 +80,18 @@ static void what_is_said_nearest_counts(void **state)
     assert_true(pawl_ok(pawl_target_choose(NULL, "/local/pawl.sock", &target, &msg)));
     assert_string_equal(pawl_target_name(&target), "/local/pawl.sock");
     assert_string_equal(target.from, "");
+    assert_int_equal(target.door, PAWL_DOOR_OWN);
     assert_int_equal(setenv("CYCLES_BASE_URL", "http://cycles", 1), 0);
     assert_true(pawl_ok(pawl_target_choose(NULL, "/local", &target, &msg)));
     assert_string_equal(pawl_target_name(&target), "http://cycles");
+    assert_int_equal(target.door, PAWL_DOOR_PUBLIC);
     assert_int_equal(setenv("PAWL_SERVER", "http://pawl", 1), 0);
     assert_true(pawl_ok(pawl_target_choose(NULL, "/local", &target, &msg)));
     assert_string_equal(target.from, "$PAWL_SERVER");
     assert_true(pawl_ok(pawl_target_choose("http://flag", "/local", &target, &msg)));
     assert_string_equal(target.url, "http://flag");
+    assert_true(pawl_ok(pawl_target_choose("unix:/s", "/local", &target, &msg)));
+    assert_int_equal(target.door, PAWL_DOOR_SOCKET);
     assert_int_equal(setenv("PAWL_SERVER", "", 1), 0);
     assert_true(pawl_ok(pawl_target_choose(NULL, "/local", &target, &msg)));
     assert_string_equal(target.from, "$CYCLES_BASE_URL");
@@ -100,25 +104,27 @@ static void the_key_that_fits_is_shown(void **state)
     static const struct {
         bool tenant;
         bool admin;
-        bool local;
+        enum pawl_door door;
         enum pawl_plane plane;
         const char *shown; /* "": none */
         bool as_admin;
     } rows[] = {
-        {true, true, false, PAWL_PLANE_TENANT, "cyc_live_t", false},
-        {true, true, false, PAWL_PLANE_ADMIN, "a", true},
-        {true, true, false, PAWL_PLANE_TENANT_OR_ADMIN, "cyc_live_t", false},
-        {true, true, false, PAWL_PLANE_ADMIN_OR_TENANT, "a", true},
-        {true, false, false, PAWL_PLANE_ADMIN_OR_TENANT, "cyc_live_t", false},
-        {false, true, false, PAWL_PLANE_TENANT_OR_ADMIN, "a", true},
-        {false, true, false, PAWL_PLANE_TENANT, "a", true},
-        {true, false, false, PAWL_PLANE_ADMIN, "cyc_live_t", false},
-        {false, false, false, PAWL_PLANE_ADMIN, "", false},
-        {true, true, true, PAWL_PLANE_ADMIN, "", true},
-        {true, true, true, PAWL_PLANE_ADMIN_OR_TENANT, "", true},
-        {true, true, true, PAWL_PLANE_TENANT_OR_ADMIN, "cyc_live_t", false},
-        {true, false, true, PAWL_PLANE_TENANT, "cyc_live_t", false},
-        {false, false, true, PAWL_PLANE_TENANT_OR_ADMIN, "", true},
+        {true, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_TENANT, "cyc_live_t", false},
+        {true, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_ADMIN, "a", true},
+        {true, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_TENANT_OR_ADMIN, "cyc_live_t", false},
+        {true, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_ADMIN_OR_TENANT, "a", true},
+        {true, false, PAWL_DOOR_PUBLIC, PAWL_PLANE_ADMIN_OR_TENANT, "cyc_live_t", false},
+        {false, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_TENANT_OR_ADMIN, "a", true},
+        {false, true, PAWL_DOOR_PUBLIC, PAWL_PLANE_TENANT, "a", true},
+        {true, false, PAWL_DOOR_PUBLIC, PAWL_PLANE_ADMIN, "cyc_live_t", false},
+        {false, false, PAWL_DOOR_PUBLIC, PAWL_PLANE_ADMIN, "", false},
+        {true, true, PAWL_DOOR_OWN, PAWL_PLANE_ADMIN, "", true},
+        {true, true, PAWL_DOOR_OWN, PAWL_PLANE_ADMIN_OR_TENANT, "", true},
+        {true, true, PAWL_DOOR_OWN, PAWL_PLANE_TENANT_OR_ADMIN, "cyc_live_t", false},
+        {true, false, PAWL_DOOR_OWN, PAWL_PLANE_TENANT, "cyc_live_t", false},
+        {false, false, PAWL_DOOR_OWN, PAWL_PLANE_TENANT_OR_ADMIN, "", true},
+        {true, true, PAWL_DOOR_SOCKET, PAWL_PLANE_ADMIN, "a", true},
+        {false, false, PAWL_DOOR_SOCKET, PAWL_PLANE_ADMIN, "", true},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
         struct pawl_keys keys;
@@ -128,7 +134,7 @@ static void the_key_that_fits_is_shown(void **state)
         assert_int_equal(rows[i].tenant ? setenv("PAWL_KEY", "cyc_live_t", 1) : 0, 0);
         assert_int_equal(rows[i].admin ? setenv("PAWL_ADMIN_KEY", "a\n", 1) : 0, 0);
         assert_true(pawl_ok(pawl_keys_open(NULL, &keys, &msg)));
-        const struct pawl_key *key = pawl_keys_pick(&keys, rows[i].plane, rows[i].local, &as_admin);
+        const struct pawl_key *key = pawl_keys_pick(&keys, rows[i].plane, rows[i].door, &as_admin);
         print_message("row %zu\n", i);
         assert_string_equal(key != NULL ? key->secret : "", rows[i].shown);
         assert_int_equal(as_admin, rows[i].as_admin);
