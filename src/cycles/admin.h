@@ -51,14 +51,6 @@ PAWL_MUST_CHECK bool pawl_admin_may_touch(struct pawl_call *call, const struct p
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
-/* Keeps what was written to pawl_call_json, for a continuation. Without memory for it, that will
- * say so. */
-void pawl_admin_keep(struct pawl_call *call, int status);
-/* Keeps it and sends it when all that was applied so far is durable. */
-void pawl_admin_reply_read(struct pawl_call *call, int status);
-/* An error that follows from the ledger's state. */
-void pawl_admin_refuse_read(struct pawl_call *call, enum pawl_error error, const char *format, ...)
-    PAWL_PRINTF(3, 4);
 /* The continuation of a change: what was kept, or why the ledger refused. The handler begins with
  * nothing kept, and keeps something before it returns if it sees that the change was made. */
 void pawl_admin_send_kept(struct pawl_call *call);

@@ -48,7 +48,7 @@ static void keep_budget(struct pawl_call *call, uint64_t budget, int status)
     struct pawl_budget_view view;
     if (pawl_core_budget(core, budget, pawl_core_now_us(core), &view)) {
         pawl_budget_write(call, pawl_call_json(call), &view);
-        pawl_admin_keep(call, status);
+        pawl_call_keep(call, status);
     }
 }
 
@@ -93,8 +93,8 @@ struct pawl_budget_named *pawl_budget_named(struct pawl_call *call)
     named->budget = find_at(call, &named->place, named->unit);
     if (named->budget == 0 ||
         !pawl_core_budget(core, named->budget, pawl_core_now_us(core), &named->view)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_BUDGET_NOT_FOUND,
-                               "there is no budget at this scope in this unit");
+        pawl_call_refuse_read(call, PAWL_ERROR_BUDGET_NOT_FOUND,
+                              "there is no budget at this scope in this unit");
         return NULL;
     }
     return named;
@@ -105,7 +105,7 @@ void pawl_cycles_lookup_budget(struct pawl_call *call)
     const struct pawl_budget_named *named = pawl_budget_named(call);
     if (named != NULL) {
         pawl_budget_write(call, pawl_call_json(call), &named->view);
-        pawl_admin_reply_read(call, 200);
+        pawl_call_reply_read(call, 200);
     }
 }
 
@@ -278,8 +278,8 @@ void pawl_cycles_create_budget(struct pawl_call *call)
         return;
     }
     if (is_suspended(call, place.levels[PAWL_LEVEL_TENANT])) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_SUSPENDED,
-                               "the tenant is suspended and gets no budgets");
+        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_SUSPENDED,
+                              "the tenant is suspended and gets no budgets");
         return;
     }
     create(call, &command, &place, said ? &extra : NULL);
@@ -338,7 +338,7 @@ void pawl_cycles_update_budget(struct pawl_call *call)
         pawl_call_submit(call, &command, pawl_admin_send_kept);
     } else {
         pawl_budget_write(call, pawl_call_json(call), &named->view);
-        pawl_admin_reply_read(call, 200);
+        pawl_call_reply_read(call, 200);
         return;
     }
     keep_budget(call, named->budget, 200);
@@ -364,7 +364,7 @@ static void set_state(struct pawl_call *call, uint8_t state)
     }
     uint8_t before = pawl_budget_state(pawl_engine_core(pawl_call_engine(call)), &named->view);
     if (before == state) {
-        pawl_admin_refuse_read(
+        pawl_call_refuse_read(
             call,
             state == PAWL_BUDGET_FROZEN ? PAWL_ERROR_BUDGET_FROZEN : PAWL_ERROR_STATE_CONFLICT,
             "the budget is %s already", state == PAWL_BUDGET_FROZEN ? "frozen" : "active");

@@ -50,8 +50,8 @@ static const struct pawl_field list_fields[] = {
 static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
 
 struct list {
+    struct pawl_page page; /* first */
     struct pawl_value values[LIST_FIELDS];
-    struct pawl_page page;
     struct pawl_slice prefix; /* lower case */
     int64_t least;            /* of FRACTION */
     int64_t most;
@@ -240,24 +240,13 @@ static bool next(const struct pawl_core *core, struct list *list, uint64_t *ret_
     return pawl_core_budget_next(core, &list->cursor, ret_budget);
 }
 
-static void reply_list(struct pawl_call *call, struct list *list)
+static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
-    struct pawl_json_writer *writer = pawl_call_json(call);
-    uint32_t count = pawl_page_end(&list->page);
-    pawl_json_object_begin(writer);
-    pawl_json_key(writer, "ledgers");
-    pawl_json_array_begin(writer);
-    for (uint32_t i = 0; i < count; i++) {
-        struct pawl_budget_view view;
-        if (pawl_core_budget(core, list->page.rows[i].key.id, pawl_core_now_us(core), &view)) {
-            pawl_budget_write(call, writer, &view);
-        }
+    struct pawl_budget_view view;
+    if (pawl_core_budget(core, id, pawl_core_now_us(core), &view)) {
+        pawl_budget_write(call, writer, &view);
     }
-    pawl_json_array_end(writer);
-    pawl_page_write(&list->page, writer);
-    pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
 }
 
 /* Whether the rows come in the page's order: then it is complete when it is full. */
@@ -266,23 +255,23 @@ static bool is_in_order(const struct list *list)
     return list->order == BY_CREATED && !list->of_tenant && !list->page.descending;
 }
 
-static void list_on(struct pawl_call *call)
+static bool list_step(struct pawl_call *call)
 {
     struct list *list = call->state;
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
-    for (uint32_t i = 0; i < PAWL_PAGE_STEPS; i++) {
-        uint64_t budget = 0;
-        bool full = is_in_order(list) && list->page.count > list->page.limit;
-        if (full || !next(core, list, &budget)) {
-            reply_list(call, list);
-            return;
-        }
-        if (budget != 0) {
-            consider(call, list, budget);
-        }
+    uint64_t budget = 0;
+    bool full = is_in_order(list) && list->page.count > list->page.limit;
+    if (full || !next(core, list, &budget)) {
+        return false;
     }
-    pawl_call_later(call, list_on);
+    if (budget != 0) {
+        consider(call, list, budget);
+    }
+    return true;
 }
+
+static const struct pawl_page_kind page_kind = {
+    .rows = "ledgers", .step = list_step, .write = list_write};
 
 /* Whose: the key's own, or those of a tenant, or all. */
 static void take_tenant(struct pawl_call *call, struct list *list)
@@ -316,5 +305,5 @@ void pawl_cycles_list_budgets(struct pawl_call *call)
         list->cursor = (uint32_t)list->page.last.id; /* nothing before it is looked at again */
     }
     call->state = list;
-    list_on(call);
+    pawl_page_walk(call, &page_kind);
 }

@@ -194,7 +194,7 @@ void pawl_cycles_create_api_key(struct pawl_call *call)
                           pawl_admin_put(call));
     if (pawl_registry_key(pawl_call_registry(call), key.id, call->now_us, &seen)) {
         write_new(pawl_call_json(call), &seen, secret);
-        pawl_admin_keep(call, 201);
+        pawl_call_keep(call, 201);
     }
 }
 
@@ -206,7 +206,7 @@ static void put(struct pawl_call *call, const struct pawl_key *key)
     pawl_registry_put_key(pawl_call_registry(call), key, PAWL_SLICE_NONE, pawl_admin_put(call));
     if (pawl_registry_key(pawl_call_registry(call), call->params[0], call->now_us, &seen)) {
         write_key(pawl_call_json(call), &seen);
-        pawl_admin_keep(call, 200);
+        pawl_call_keep(call, 200);
     }
 }
 
@@ -216,7 +216,7 @@ static bool find(struct pawl_call *call, struct pawl_key *ret_key)
     if (pawl_registry_key(pawl_call_registry(call), call->params[0], call->now_us, ret_key)) {
         return true;
     }
-    pawl_admin_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such key");
+    pawl_call_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such key");
     return false;
 }
 
@@ -235,12 +235,12 @@ void pawl_cycles_update_api_key(struct pawl_call *call)
         return;
     }
     if (is_tenant_closed(call, &key)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
     } else if (key.state != PAWL_KEY_ACTIVE) {
         bool revoked = key.state == PAWL_KEY_REVOKED;
-        pawl_admin_refuse_read(call, revoked ? PAWL_ERROR_KEY_REVOKED : PAWL_ERROR_KEY_EXPIRED,
-                               "the key is %s and is not changed any more",
-                               revoked ? "revoked" : "past its time");
+        pawl_call_refuse_read(call, revoked ? PAWL_ERROR_KEY_REVOKED : PAWL_ERROR_KEY_EXPIRED,
+                              "the key is %s and is not changed any more",
+                              revoked ? "revoked" : "past its time");
     } else if (take_said(call, values, &key)) {
         put(call, &key);
     }
@@ -258,11 +258,11 @@ void pawl_cycles_revoke_api_key(struct pawl_call *call)
         return;
     }
     if (is_tenant_closed(call, &key)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
         return;
     }
     if (key.state == PAWL_KEY_REVOKED) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_KEY_REVOKED, "the key is revoked already");
+        pawl_call_refuse_read(call, PAWL_ERROR_KEY_REVOKED, "the key is revoked already");
         return;
     }
     key.state = PAWL_KEY_REVOKED;
@@ -297,8 +297,8 @@ static const struct pawl_field list_fields[] = {
 static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
 
 struct list {
+    struct pawl_page page; /* first */
     struct pawl_value values[LIST_FIELDS];
-    struct pawl_page page;
     uint32_t cursor;
 };
 
@@ -338,41 +338,30 @@ static void offer(struct list *list, const struct pawl_key *key)
     pawl_page_offer(&list->page, &row);
 }
 
-static void reply_list(struct pawl_call *call, struct list *list)
+static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id)
 {
-    struct pawl_json_writer *writer = pawl_call_json(call);
-    uint32_t count = pawl_page_end(&list->page);
-    pawl_json_object_begin(writer);
-    pawl_json_key(writer, "keys");
-    pawl_json_array_begin(writer);
-    for (uint32_t i = 0; i < count; i++) {
-        struct pawl_key key;
-        uint32_t cursor = (uint32_t)list->page.rows[i].key.id - 1;
-        if (pawl_registry_key_next(pawl_call_registry(call), &cursor, call->now_us, &key)) {
-            write_key(writer, &key);
-        }
+    struct pawl_key key;
+    uint32_t cursor = (uint32_t)id - 1;
+    if (pawl_registry_key_next(pawl_call_registry(call), &cursor, call->now_us, &key)) {
+        write_key(writer, &key);
     }
-    pawl_json_array_end(writer);
-    pawl_page_write(&list->page, writer);
-    pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
 }
 
-static void list_on(struct pawl_call *call)
+static bool list_step(struct pawl_call *call)
 {
     struct list *list = call->state;
     struct pawl_key key;
-    for (uint32_t i = 0; i < PAWL_PAGE_STEPS; i++) {
-        if (!pawl_registry_key_next(pawl_call_registry(call), &list->cursor, call->now_us, &key)) {
-            reply_list(call, list);
-            return;
-        }
-        if (is_listed(list, &key)) {
-            offer(list, &key);
-        }
+    if (!pawl_registry_key_next(pawl_call_registry(call), &list->cursor, call->now_us, &key)) {
+        return false;
     }
-    pawl_call_later(call, list_on);
+    if (is_listed(list, &key)) {
+        offer(list, &key);
+    }
+    return true;
 }
+
+static const struct pawl_page_kind page_kind = {
+    .rows = "keys", .step = list_step, .write = list_write};
 
 void pawl_cycles_list_api_keys(struct pawl_call *call)
 {
@@ -384,7 +373,7 @@ void pawl_cycles_list_api_keys(struct pawl_call *call)
         return;
     }
     call->state = list;
-    list_on(call);
+    pawl_page_walk(call, &page_kind);
 }
 
 /* --- Looked at -------------------------------------------------------------------------------- */
@@ -427,5 +416,5 @@ void pawl_cycles_validate_api_key(struct pawl_call *call)
                                                                      : "TENANT_CLOSED");
     }
     pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
+    pawl_call_reply_read(call, 200);
 }

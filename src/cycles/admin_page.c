@@ -13,6 +13,8 @@
 #include "base/money.h"
 #include "cycles/cursor.h"
 
+enum { STEPS_A_TURN = 400 }; /* rows that are looked at in one turn */
+
 /* --- Order ------------------------------------------------------------------------------------ */
 
 static int compare_numbers(const struct pawl_page_key *a, const struct pawl_page_key *b)
@@ -114,7 +116,8 @@ void pawl_page_offer(struct pawl_page *page, const struct pawl_page_key *key)
     }
 }
 
-uint32_t pawl_page_end(struct pawl_page *page)
+/* Sorts what was kept; rows[0 .. return value - 1] are the page. */
+static uint32_t end_page(struct pawl_page *page)
 {
     for (uint32_t left = page->count; left > 1; left--) {
         swap(&page->rows[0], &page->rows[left - 1]);
@@ -125,8 +128,7 @@ uint32_t pawl_page_end(struct pawl_page *page)
 
 /* --- Cursors ---------------------------------------------------------------------------------- */
 
-/* id, number, divisor, text */
-enum { PLACE_BYTES = 24 };
+enum { PLACE_BYTES = 24 }; /* id, number, divisor; the text follows */
 
 /* false: refused. */
 static bool read_cursor(struct pawl_call *call, struct pawl_page *page, struct pawl_slice text)
@@ -172,24 +174,57 @@ bool pawl_page_begin(struct pawl_call *call,
     return page->rows != NULL;
 }
 
-void pawl_page_write(const struct pawl_page *page, struct pawl_json_writer *writer)
+/* --- The walk --------------------------------------------------------------------------------- */
+
+static struct pawl_slice write_cursor(const struct pawl_page *page)
 {
-    bool more = page->count > page->limit;
-    if (more) {
-        const struct pawl_page_key *last = &page->rows[page->limit - 1].key;
-        struct pawl_buf place;
-        pawl_buf_init(&place, PLACE_BYTES + PAWL_PAGE_TEXT_BYTES_MAX);
-        pawl_buf_put_u64(&place, last->id);
-        pawl_buf_put_i64(&place, last->number);
-        pawl_buf_put_i64(&place, last->divisor);
-        pawl_buf_append_slice(&place, last->text);
-        PAWL_ASSERT(!place.overflowed);
-        pawl_json_member_string(
-            writer, "next_cursor",
-            pawl_cursor_make(page->call, page->binding, pawl_buf_slice(&place)));
-        pawl_buf_free(&place);
+    const struct pawl_page_key *last = &page->rows[page->limit - 1].key;
+    struct pawl_buf place;
+    pawl_buf_init(&place, PLACE_BYTES + PAWL_PAGE_TEXT_BYTES_MAX);
+    pawl_buf_put_u64(&place, last->id);
+    pawl_buf_put_i64(&place, last->number);
+    pawl_buf_put_i64(&place, last->divisor);
+    pawl_buf_append_slice(&place, last->text);
+    PAWL_ASSERT(!place.overflowed);
+    struct pawl_slice cursor = pawl_cursor_make(page->call, page->binding, pawl_buf_slice(&place));
+    pawl_buf_free(&place);
+    return cursor;
+}
+
+static void reply(struct pawl_call *call, struct pawl_page *page)
+{
+    struct pawl_json_writer *writer = pawl_call_json(call);
+    uint32_t count = end_page(page);
+    pawl_json_object_begin(writer);
+    pawl_json_key(writer, page->kind->rows);
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < count; i++) {
+        page->kind->write(call, writer, page->rows[i].key.id);
     }
-    pawl_json_member_bool(writer, "has_more", more);
+    pawl_json_array_end(writer);
+    pawl_cursor_write(writer, page->count > page->limit ? write_cursor(page) : PAWL_SLICE_NONE);
+    pawl_json_object_end(writer);
+    pawl_call_reply_read(call, 200);
+}
+
+static void walk_on(struct pawl_call *call)
+{
+    struct pawl_page *page = call->state;
+    PAWL_ASSERT(page->call == call && page->kind != NULL);
+    for (uint32_t i = 0; i < STEPS_A_TURN; i++) {
+        if (!page->kind->step(call)) {
+            reply(call, page);
+            return;
+        }
+    }
+    pawl_call_later(call, walk_on);
+}
+
+void pawl_page_walk(struct pawl_call *call, const struct pawl_page_kind *kind)
+{
+    struct pawl_page *page = call->state;
+    page->kind = kind;
+    walk_on(call);
 }
 
 bool pawl_page_contains(struct pawl_slice text, struct pawl_slice part)

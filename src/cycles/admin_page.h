@@ -20,9 +20,8 @@
 
 enum {
     PAWL_PAGE_ROWS_DEFAULT = 50,
-    PAWL_PAGE_ROWS_MAX = 1000,      /* what asks for more gets so many */
-    PAWL_PAGE_TEXT_BYTES_MAX = 900, /* the longest path of six levels, and any name */
-    PAWL_PAGE_STEPS = 400           /* rows that are looked at in one turn */
+    PAWL_PAGE_ROWS_MAX = 1000,     /* what asks for more gets so many */
+    PAWL_PAGE_TEXT_BYTES_MAX = 900 /* the longest path of six levels, and any name */
 };
 
 /* Ordered by the ratio number/divisor (by number where the divisors are 1), then text, then id. */
@@ -39,6 +38,16 @@ struct pawl_page_row {
     size_t room_bytes;
 };
 
+/* What a list is of. The handler's state (call->state) begins with its page. */
+struct pawl_page_kind {
+    const char *rows; /* "tenants": the array of the answer */
+    /* Looks at the next one there is, and offers it where it is listed. false: there are no more, or
+     * none that this page could show. */
+    bool (*step)(struct pawl_call *call);
+    /* Writes the one that was offered under this id, where it is still there. */
+    void (*write)(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id);
+};
+
 struct pawl_page {
     struct pawl_call *call;
     struct pawl_arena *arena;
@@ -47,6 +56,7 @@ struct pawl_page {
     bool after; /* begins behind `last` */
     struct pawl_page_key last;
     uint64_t binding; /* of order and filters */
+    const struct pawl_page_kind *kind;
     uint32_t count;
     struct pawl_page_row *rows; /* limit + 1 of them */
 };
@@ -82,10 +92,8 @@ PAWL_MUST_CHECK bool pawl_page_begin(struct pawl_call *call,
                                      struct pawl_page *page);
 /* The key is borrowed for the call. */
 void pawl_page_offer(struct pawl_page *page, const struct pawl_page_key *key);
-/* Sorts what was kept; rows[0 .. return value - 1] are the page. */
-uint32_t pawl_page_end(struct pawl_page *page);
-/* next_cursor, where there is more, and has_more. After pawl_page_end. */
-void pawl_page_write(const struct pawl_page *page, struct pawl_json_writer *writer);
+/* Walks what there is, a piece a turn, and answers. The kind is static. */
+void pawl_page_walk(struct pawl_call *call, const struct pawl_page_kind *kind);
 
 /* Whether `text` has `part` in it, whatever the case of ASCII letters; everything has an empty one.
  */

@@ -291,8 +291,8 @@ static bool check_name(struct pawl_call *call, const struct pawl_policy_rule *po
         pawl_slice_equal(other.id, policy->id)) {
         return true;
     }
-    pawl_admin_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
-                           "the tenant has a policy of this name already");
+    pawl_call_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
+                          "the tenant has a policy of this name already");
     return false;
 }
 
@@ -304,7 +304,7 @@ static void put(struct pawl_call *call, const struct pawl_policy_rule *policy, i
     pawl_registry_put_policy(registry, policy, pawl_admin_put(call));
     if (pawl_registry_policy(registry, id, &seen)) {
         write_policy(pawl_call_json(call), &seen);
-        pawl_admin_keep(call, status);
+        pawl_call_keep(call, status);
     }
 }
 
@@ -326,8 +326,8 @@ void pawl_cycles_create_policy(struct pawl_call *call)
     }
     if (pawl_registry_policy_count(pawl_call_registry(call), policy.tenant) >=
         PAWL_POLICIES_PER_TENANT_MAX) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_LEDGER_FULL, "a tenant has at most %d policies",
-                               PAWL_POLICIES_PER_TENANT_MAX);
+        pawl_call_refuse_read(call, PAWL_ERROR_LEDGER_FULL, "a tenant has at most %d policies",
+                              PAWL_POLICIES_PER_TENANT_MAX);
         return;
     }
     put(call, &policy, 201);
@@ -342,7 +342,7 @@ void pawl_cycles_update_policy(struct pawl_call *call)
         return;
     }
     if (!pawl_registry_policy(pawl_call_registry(call), call->params[0], &policy)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such policy");
+        pawl_call_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such policy");
         return;
     }
     if (who->kind == PAWL_PRINCIPAL_TENANT &&
@@ -383,9 +383,9 @@ static const struct pawl_field list_fields[] = {
 static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
 
 struct list {
+    struct pawl_page page; /* first */
     struct pawl_value values[LIST_FIELDS];
     struct pawl_slice tenant;
-    struct pawl_page page;
     uint32_t cursor;
 };
 
@@ -401,42 +401,31 @@ static bool is_listed(const struct pawl_call *call,
            (call->principal.filter == NULL || covers(call, policy->pattern));
 }
 
-static void reply_list(struct pawl_call *call, struct list *list)
+static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id)
 {
-    struct pawl_json_writer *writer = pawl_call_json(call);
-    uint32_t count = pawl_page_end(&list->page);
-    pawl_json_object_begin(writer);
-    pawl_json_key(writer, "policies");
-    pawl_json_array_begin(writer);
-    for (uint32_t i = 0; i < count; i++) {
-        struct pawl_policy_rule policy;
-        uint32_t cursor = (uint32_t)list->page.rows[i].key.id - 1;
-        if (pawl_registry_policy_next(pawl_call_registry(call), &cursor, &policy)) {
-            write_policy(writer, &policy);
-        }
+    struct pawl_policy_rule policy;
+    uint32_t cursor = (uint32_t)id - 1;
+    if (pawl_registry_policy_next(pawl_call_registry(call), &cursor, &policy)) {
+        write_policy(writer, &policy);
     }
-    pawl_json_array_end(writer);
-    pawl_page_write(&list->page, writer);
-    pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
 }
 
-static void list_on(struct pawl_call *call)
+static bool list_step(struct pawl_call *call)
 {
     struct list *list = call->state;
     struct pawl_policy_rule policy;
-    for (uint32_t i = 0; i < PAWL_PAGE_STEPS; i++) {
-        if (!pawl_registry_policy_next(pawl_call_registry(call), &list->cursor, &policy)) {
-            reply_list(call, list);
-            return;
-        }
-        if (is_listed(call, list, &policy)) {
-            struct pawl_page_key row = {.divisor = 1, .id = list->cursor};
-            pawl_page_offer(&list->page, &row);
-        }
+    if (!pawl_registry_policy_next(pawl_call_registry(call), &list->cursor, &policy)) {
+        return false;
     }
-    pawl_call_later(call, list_on);
+    if (is_listed(call, list, &policy)) {
+        struct pawl_page_key row = {.divisor = 1, .id = list->cursor};
+        pawl_page_offer(&list->page, &row);
+    }
+    return true;
 }
+
+static const struct pawl_page_kind page_kind = {
+    .rows = "policies", .step = list_step, .write = list_write};
 
 void pawl_cycles_list_policies(struct pawl_call *call)
 {
@@ -454,6 +443,6 @@ void pawl_cycles_list_policies(struct pawl_call *call)
     list->tenant = admin ? list->values[LIST_TENANT].text : call->principal.tenant;
     if (pawl_page_begin(call, &list_shape, list->values, &fields, false, &list->page)) {
         call->state = list;
-        list_on(call);
+        pawl_page_walk(call, &page_kind);
     }
 }

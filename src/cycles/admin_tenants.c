@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "cycles/admin.h"
 #include "cycles/admin_page.h"
+#include "cycles/cycles_priv.h"
 
 static const char *const expiry_policies[] = {"AUTO_RELEASE", "MANUAL_CLEANUP", "GRACE_ONLY", NULL};
 
@@ -144,7 +145,7 @@ static void put(struct pawl_call *call, const struct pawl_tenant *tenant, int st
     pawl_registry_put_tenant(registry, tenant, pawl_admin_put(call));
     if (pawl_registry_tenant(registry, id, &seen)) {
         write_tenant(pawl_call_json(call), &seen);
-        pawl_admin_keep(call, status);
+        pawl_call_keep(call, status);
     }
 }
 
@@ -154,12 +155,12 @@ static void answer_existing(struct pawl_call *call,
 {
     if (!pawl_slice_equal(tenant->name, values[TENANT_NAME].text) ||
         !pawl_slice_equal(tenant->parent, values[TENANT_PARENT].text)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
-                               "there is a tenant of this id, with another name or parent");
+        pawl_call_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
+                              "there is a tenant of this id, with another name or parent");
         return;
     }
     write_tenant(pawl_call_json(call), tenant);
-    pawl_admin_reply_read(call, 200);
+    pawl_call_reply_read(call, 200);
 }
 
 void pawl_cycles_create_tenant(struct pawl_call *call)
@@ -191,11 +192,11 @@ void pawl_cycles_get_tenant(struct pawl_call *call)
 {
     struct pawl_tenant tenant;
     if (!pawl_registry_tenant(pawl_call_registry(call), call->params[0], &tenant)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
+        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
         return;
     }
     write_tenant(pawl_call_json(call), &tenant);
-    pawl_admin_reply_read(call, 200);
+    pawl_call_reply_read(call, 200);
 }
 
 static void take_state(struct pawl_call *call, uint8_t state, struct pawl_tenant *tenant)
@@ -211,6 +212,15 @@ static void take_state(struct pawl_call *call, uint8_t state, struct pawl_tenant
     }
 }
 
+/* The host drains it. Told again, since that may have been broken off. */
+static void tell_closed(const struct pawl_call *call)
+{
+    const struct pawl_cycles_options *options = &call->cycles->options;
+    if (options->tenant_closed != NULL) {
+        options->tenant_closed(options->tenant_closed_arg);
+    }
+}
+
 void pawl_cycles_update_tenant(struct pawl_call *call)
 {
     struct pawl_value values[UPDATE_FIELDS];
@@ -219,23 +229,26 @@ void pawl_cycles_update_tenant(struct pawl_call *call)
         return;
     }
     if (!pawl_registry_tenant(pawl_call_registry(call), call->params[0], &tenant)) {
-        pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
+        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
         return;
     }
     uint8_t state = pawl_admin_word(&values[TENANT_STATUS]);
     if (tenant.state == PAWL_TENANT_CLOSED) {
         if (state != PAWL_TENANT_CLOSED) {
-            pawl_admin_refuse_read(call, PAWL_ERROR_TENANT_CLOSED,
-                                   "the tenant is closed, for good");
+            pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
             return;
         }
         write_tenant(pawl_call_json(call), &tenant);
-        pawl_admin_reply_read(call, 200);
+        tell_closed(call);
+        pawl_call_reply_read(call, 200);
         return;
     }
     take_terms(call, values, &tenant);
     take_state(call, state, &tenant);
     put(call, &tenant, 200);
+    if (state == PAWL_TENANT_CLOSED) {
+        tell_closed(call);
+    }
 }
 
 /* --- Listed ----------------------------------------------------------------------------------- */
@@ -264,8 +277,8 @@ static const struct pawl_field list_fields[] = {
 static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
 
 struct list {
+    struct pawl_page page; /* first */
     struct pawl_value values[LIST_FIELDS];
-    struct pawl_page page;
     uint32_t cursor;
 };
 
@@ -294,41 +307,30 @@ static void offer(struct list *list, const struct pawl_tenant *tenant)
     pawl_page_offer(&list->page, &key); /* as they were made is by their place */
 }
 
-static void reply_list(struct pawl_call *call, struct list *list)
+static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id)
 {
-    struct pawl_json_writer *writer = pawl_call_json(call);
-    uint32_t count = pawl_page_end(&list->page);
-    pawl_json_object_begin(writer);
-    pawl_json_key(writer, "tenants");
-    pawl_json_array_begin(writer);
-    for (uint32_t i = 0; i < count; i++) {
-        struct pawl_tenant tenant;
-        uint32_t cursor = (uint32_t)list->page.rows[i].key.id - 1;
-        if (pawl_registry_tenant_next(pawl_call_registry(call), &cursor, &tenant)) {
-            write_tenant(writer, &tenant);
-        }
+    struct pawl_tenant tenant;
+    uint32_t cursor = (uint32_t)id - 1;
+    if (pawl_registry_tenant_next(pawl_call_registry(call), &cursor, &tenant)) {
+        write_tenant(writer, &tenant);
     }
-    pawl_json_array_end(writer);
-    pawl_page_write(&list->page, writer);
-    pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
 }
 
-static void list_on(struct pawl_call *call)
+static bool list_step(struct pawl_call *call)
 {
     struct list *list = call->state;
     struct pawl_tenant tenant;
-    for (uint32_t i = 0; i < PAWL_PAGE_STEPS; i++) {
-        if (!pawl_registry_tenant_next(pawl_call_registry(call), &list->cursor, &tenant)) {
-            reply_list(call, list);
-            return;
-        }
-        if (is_listed(list, &tenant)) {
-            offer(list, &tenant);
-        }
+    if (!pawl_registry_tenant_next(pawl_call_registry(call), &list->cursor, &tenant)) {
+        return false;
     }
-    pawl_call_later(call, list_on);
+    if (is_listed(list, &tenant)) {
+        offer(list, &tenant);
+    }
+    return true;
 }
+
+static const struct pawl_page_kind page_kind = {
+    .rows = "tenants", .step = list_step, .write = list_write};
 
 void pawl_cycles_list_tenants(struct pawl_call *call)
 {
@@ -340,5 +342,5 @@ void pawl_cycles_list_tenants(struct pawl_call *call)
         return;
     }
     call->state = list;
-    list_on(call);
+    pawl_page_walk(call, &page_kind);
 }

@@ -216,14 +216,11 @@ static bool is_asked_for(const struct pawl_call *call,
                          const struct pawl_budget_view *view)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
-    struct pawl_slice levels[PAWL_LEVEL_COUNT];
     struct pawl_slice path;
     char text[PAWL_SCOPE_PATH_BYTES];
     return pawl_balance_is_shown(core, view, text, &path) &&
            (all->unit == 0 || all->unit == view->unit) &&
-           pawl_slice_starts_with(path, all->prefix) &&
-           (pawl_slice_empty(call->principal.scope_filter) ||
-            (pawl_path_levels(path, levels) && pawl_principal_covers(&call->principal, levels)));
+           pawl_slice_starts_with(path, all->prefix) && pawl_subject_covers_path(call, path);
 }
 
 /* Takes a budget into its scope's rows; false: the page is full. */
@@ -307,12 +304,9 @@ static void finish(struct pawl_call *call)
         }
     }
     pawl_json_array_end(writer);
-    if (cursor.bytes > 0) {
-        pawl_json_member_string(writer, "next_cursor", cursor);
-    }
-    pawl_json_member_bool(writer, "has_more", cursor.bytes > 0);
+    pawl_cursor_write(writer, cursor);
     pawl_json_object_end(writer);
-    pawl_call_reply_durable(call);
+    pawl_call_reply_read(call, 200);
 }
 
 void pawl_cycles_get_balances(struct pawl_call *call)

@@ -258,25 +258,3 @@ void pawl_call_reply_bytes(struct pawl_call *call,
 {
     pawl_call_send(call_checked(call), status, NULL, content_type, body);
 }
-
-static void on_durable(struct pawl_call *call)
-{
-    const struct pawl_slice *body = call->state;
-    pawl_call_send(call, 200, NULL, PAWL_SLICE("application/json"), *body);
-}
-
-void pawl_call_reply_durable(struct pawl_call *call)
-{
-    struct pawl_slice *body = pawl_call_alloc(call, sizeof(*body));
-    PAWL_ASSERT(call->cycles->writer.depth == 0);
-    if (body == NULL) {
-        return;
-    }
-    *body = pawl_arena_copy(call->arena, pawl_buf_slice(&call->cycles->out));
-    if (call->arena->overflowed || call->cycles->out.overflowed) {
-        pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the answer takes too much memory");
-        return;
-    }
-    call->state = body;
-    pawl_call_barrier(call, on_durable);
-}

@@ -117,9 +117,6 @@ void pawl_call_retry_after(struct pawl_call *call, int64_t seconds);
 struct pawl_json_writer *pawl_call_json(struct pawl_call *call);
 /* Sends what was written there. */
 void pawl_call_reply(struct pawl_call *call, int status);
-/* The same with status 200 when all that was applied so far is durable: for reads of the ledger,
- * which are made at once. */
-void pawl_call_reply_durable(struct pawl_call *call);
 /* Sends other bytes, or none. */
 void pawl_call_reply_bytes(struct pawl_call *call,
                            int status,
@@ -135,6 +132,19 @@ void pawl_call_refuse_with(struct pawl_call *call,
                            ...) PAWL_PRINTF(4, 5);
 /* What the ledger refused, with the numbers behind it (docs/CYCLES.md). result->code is not OK. */
 void pawl_call_refuse_result(struct pawl_call *call, const struct pawl_result *result);
+
+/* --- Answers that wait for the disk (kept.c) -------------------------------------------------- */
+
+/* Keeps what was written to pawl_call_json, for a continuation. Without memory for it, that will
+ * say so. */
+void pawl_call_keep(struct pawl_call *call, int status);
+/* Keeps it and sends it when all that was applied so far is durable. */
+void pawl_call_reply_read(struct pawl_call *call, int status);
+/* An error that follows from the ledger's state. */
+void pawl_call_refuse_read(struct pawl_call *call, enum pawl_error error, const char *format, ...)
+    PAWL_PRINTF(3, 4);
+/* Sends what was kept: a continuation. */
+void pawl_call_send_kept(struct pawl_call *call);
 
 /* Whether the caller is the administrator, by key or by door; else it was refused. For the host's
  * own paths; routes are checked before their handlers run. */

@@ -143,3 +143,11 @@ bool pawl_cursor_take(struct pawl_call *call,
                      "from page to page");
     return false;
 }
+
+void pawl_cursor_write(struct pawl_json_writer *writer, struct pawl_slice cursor)
+{
+    if (cursor.bytes > 0) {
+        pawl_json_member_string(writer, "next_cursor", cursor);
+    }
+    pawl_json_member_bool(writer, "has_more", cursor.bytes > 0);
+}

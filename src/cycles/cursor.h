@@ -28,4 +28,7 @@ PAWL_MUST_CHECK bool pawl_cursor_take(struct pawl_call *call,
                                       struct pawl_slice text,
                                       struct pawl_slice *ret_place);
 
+/* The end of a page: next_cursor, where it is not empty, and has_more. */
+void pawl_cursor_write(struct pawl_json_writer *writer, struct pawl_slice cursor);
+
 #endif

@@ -69,5 +69,5 @@ void pawl_cycles_introspect(struct pawl_call *call)
         }
     }
     pawl_json_object_end(writer);
-    pawl_admin_reply_read(call, 200);
+    pawl_call_reply_read(call, 200);
 }

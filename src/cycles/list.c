@@ -241,15 +241,6 @@ static bool take_query(struct pawl_call *call, const struct pawl_value *values, 
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
-/* A key with a scope filter sees what that covers. */
-static bool is_visible(const struct pawl_call *call, struct pawl_slice scope_path)
-{
-    struct pawl_slice levels[PAWL_LEVEL_COUNT];
-    return pawl_slice_empty(call->principal.scope_filter) ||
-           (pawl_path_levels(scope_path, levels) &&
-            pawl_principal_covers(&call->principal, levels));
-}
-
 static void render_list(struct pawl_call *call, const struct list *list)
 {
     struct pawl_json_writer *writer = pawl_call_json(call);
@@ -258,15 +249,12 @@ static void render_list(struct pawl_call *call, const struct list *list)
     pawl_json_key(writer, "reservations");
     pawl_json_array_begin(writer);
     for (uint32_t i = 0; i < list->request.row_count; i++) {
-        if (is_visible(call, list->request.rows[i].scope_path)) {
+        if (pawl_subject_covers_path(call, list->request.rows[i].scope_path)) {
             pawl_render_row(writer, call, &list->request.rows[i], list->parts);
         }
     }
     pawl_json_array_end(writer);
-    if (cursor.bytes > 0) {
-        pawl_json_member_string(writer, "next_cursor", cursor);
-    }
-    pawl_json_member_bool(writer, "has_more", cursor.bytes > 0);
+    pawl_cursor_write(writer, cursor);
     pawl_json_object_end(writer);
 }
 
@@ -292,7 +280,7 @@ static void answer_one(struct pawl_call *call, const struct list *list)
                          "the reservation is no longer held, and no longer in the archive");
     } else if (!admin && !pawl_slice_equal(row->tenant, call->principal.tenant)) {
         pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
-    } else if (!is_visible(call, row->scope_path)) {
+    } else if (!pawl_subject_covers_path(call, row->scope_path)) {
         pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
     } else if (row->status == PAWL_ARCHIVE_EXPIRED) {
         pawl_call_refuse(call, PAWL_ERROR_RESERVATION_EXPIRED, "the reservation expired");
@@ -376,7 +364,7 @@ static bool find_by_key(struct pawl_call *call, struct list *list)
     list->request.row_count = matches(&list->query, &row) ? 1 : 0;
     list->request.rows = &row;
     render_list(call, list);
-    pawl_call_reply_durable(call);
+    pawl_call_reply_read(call, 200);
     return true;
 }
 
@@ -409,7 +397,7 @@ void pawl_cycles_get_reservation(struct pawl_call *call)
     if (pawl_row_of_open(call, reservation, &row, &refused)) {
         pawl_render_row(pawl_call_json(call), call, &row,
                         PAWL_ROW_METADATA | PAWL_ROW_COMMITTED_METADATA);
-        pawl_call_reply_durable(call);
+        pawl_call_reply_read(call, 200);
         return;
     }
     struct list *list = refused ? NULL : pawl_call_alloc(call, sizeof(*list));

@@ -25,7 +25,8 @@ void pawl_render_amount(struct pawl_json_writer *writer,
     pawl_json_object_end(writer);
 }
 
-void pawl_render_scope_list(struct pawl_json_writer *writer, struct pawl_slice path)
+/* Every scope on the way, the tenant's first. */
+static void render_affected(struct pawl_json_writer *writer, struct pawl_slice path)
 {
     pawl_json_key(writer, "affected_scopes");
     pawl_json_array_begin(writer);
@@ -36,6 +37,11 @@ void pawl_render_scope_list(struct pawl_json_writer *writer, struct pawl_slice p
     }
     pawl_json_put_string(writer, path);
     pawl_json_array_end(writer);
+}
+
+void pawl_render_scope_list(struct pawl_json_writer *writer, struct pawl_slice path)
+{
+    render_affected(writer, path);
     pawl_json_member_string(writer, "scope_path", path);
 }
 
@@ -117,14 +123,7 @@ void pawl_render_decide(struct pawl_json_writer *writer, const struct pawl_done 
     }
     char path[PAWL_SCOPE_PATH_BYTES];
     size_t bytes = pawl_levels_path(done->command->u.reserve.subject.levels, path);
-    pawl_json_key(writer, "affected_scopes");
-    pawl_json_array_begin(writer);
-    for (size_t at = 0; at <= bytes; at++) {
-        if (at == bytes || path[at] == '/') {
-            pawl_json_put_string(writer, pawl_slice_of(path, at));
-        }
-    }
-    pawl_json_array_end(writer);
+    render_affected(writer, pawl_slice_of(path, bytes));
     pawl_json_object_end(writer);
 }
 

@@ -126,6 +126,13 @@ bool pawl_subject_covered(struct pawl_call *call,
     return false;
 }
 
+bool pawl_subject_covers_path(const struct pawl_call *call, struct pawl_slice path)
+{
+    struct pawl_slice levels[PAWL_LEVEL_COUNT];
+    return pawl_slice_empty(call->principal.scope_filter) ||
+           (pawl_path_levels(path, levels) && pawl_principal_covers(&call->principal, levels));
+}
+
 bool pawl_subject_take(struct pawl_call *call,
                        const struct pawl_value *values,
                        struct pawl_subject *ret_subject)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * drains.c: what a closed tenant still holds is given back, a slice a turn, so that others do not
- * wait for it. At a start and after each change of a tenant the open reservations are looked
+ * wait for it. At a start and when a tenant was closed the open reservations are looked
  * through; whoever is closed and holds something is drained, and the look goes on behind that. So a
  * drain that a crash broke off needs no memory of its own.
  */

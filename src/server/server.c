@@ -212,6 +212,11 @@ static pawl_err open_archive(struct pawl_serve *serve, struct pawl_errmsg *msg)
     return pawl_archive_open(&options, &serve->archive, msg);
 }
 
+static void on_tenant_closed(void *arg)
+{
+    pawl_serve_drains_look(checked(arg));
+}
+
 static pawl_err open_cycles(struct pawl_serve *serve, struct pawl_errmsg *msg)
 {
     struct pawl_cycles_options options = {.engine = serve->engine,
@@ -222,6 +227,8 @@ static pawl_err open_cycles(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                           .turn_arg = serve,
                                           .observe = pawl_serve_observe,
                                           .observe_arg = serve,
+                                          .tenant_closed = on_tenant_closed,
+                                          .tenant_closed_arg = serve,
                                           .other = pawl_serve_other,
                                           .other_arg = serve};
     pawl_err err = pawl_cycles_new(&options, &serve->cycles);

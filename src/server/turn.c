@@ -112,9 +112,6 @@ void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen)
     struct pawl_serve *serve = checked(arg);
     pawl_metrics_count_request(serve->metrics, seen->operation, seen->status, seen->error,
                                seen->us);
-    if (strcmp(seen->operation, "updateTenant") == 0 && seen->status == 200) {
-        pawl_serve_drains_look(serve);
-    }
     if (pawl_serve_log_request(seen)) {
         pawl_serve_want_turn(serve);
     }
