@@ -110,7 +110,7 @@ static void begin_from(struct pawl_archive *archive, const struct state *state)
 
 pawl_err pawl_archive_open_file(struct pawl_archive *archive, struct pawl_errmsg *msg)
 {
-    struct state state;
+    struct state state = {.op = 0};
     pawl_err err = open_and_read(archive, &state);
     if (wants_setting_aside(err)) {
         err = pawl_archive_db_set_aside(archive->path, msg);
@@ -297,7 +297,7 @@ static void mend(struct pawl_archive *archive)
         return;
     }
     pthread_mutex_unlock(&archive->lock);
-    struct state state;
+    struct state state = {.op = 0};
     pawl_archive_db_close(&archive->db);
     err = open_and_read(archive, &state);
     pthread_mutex_lock(&archive->lock);

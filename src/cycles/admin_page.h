@@ -41,8 +41,8 @@ struct pawl_page_row {
 /* What a list is of. The handler's state (call->state) begins with its page. */
 struct pawl_page_kind {
     const char *rows; /* "tenants": the array of the answer */
-    /* Looks at the next one there is, and offers it where it is listed. false: there are no more, or
-     * none that this page could show. */
+    /* Looks at the next one there is, and offers it where it is listed. false: there are no more,
+     * or none that this page could show. */
     bool (*step)(struct pawl_call *call);
     /* Writes the one that was offered under this id, where it is still there. */
     void (*write)(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id);

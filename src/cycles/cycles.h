@@ -58,8 +58,8 @@ struct pawl_cycles_options {
     /* Once for every answered request. NULL: nobody. */
     void (*observe)(void *arg, const struct pawl_cycles_seen *seen);
     void *observe_arg;
-    /* A tenant was closed, or told to be once more: the host gives back what it holds. NULL: nobody.
-     */
+    /* A tenant was closed, or told to be once more: the host gives back what it holds. NULL:
+     * nobody. */
     void (*tenant_closed)(void *arg);
     void *tenant_closed_arg;
     /* A path that is in no route: the host's own, like metrics. It answers through call.h and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kept.c: answers that are rendered now and leave when what they tell of is durable. They lie in the
- * call's arena meanwhile: the server has one buffer for bodies, and others are answered before.
+ * kept.c: answers that are rendered now and leave when what they tell of is durable. They lie in
+ * the call's arena meanwhile: the server has one buffer for bodies, and others are answered before.
  */
 #include <stdarg.h>
 #include <stdio.h>
