@@ -378,6 +378,14 @@ int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *metho
     return read_answer(ask) ? PAWL_EXIT_OK : pawl_ask_tell_odd(ask);
 }
 
+int pawl_ask_send_change(struct pawl_ask *ask, enum pawl_plane plane, const char *hint)
+{
+    if (!ask->has_body) {
+        return pawl_cli_usage_error(ask->call, "say what is to change%s", hint);
+    }
+    return pawl_ask_send(ask, plane, "PATCH");
+}
+
 /* --- A question to the user ------------------------------------------------------------------ */
 
 int pawl_ask_confirm(const struct pawl_ask *ask, const char *format, ...)

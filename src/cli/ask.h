@@ -121,6 +121,9 @@ void pawl_ask_put_list(struct pawl_ask *ask, const char *key, int option);
 /* Sends, waits, and reads. Returns PAWL_EXIT_OK for an answer of 2xx, which ask->json then is; of
  * anything else it is told what it means: REFUSED, or UNREACHABLE. */
 int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *method);
+/* The same as PATCH, whose body has to say something: else "say what is to change" is told, and
+ * `hint` behind it. */
+int pawl_ask_send_change(struct pawl_ask *ask, enum pawl_plane plane, const char *hint);
 /* Something is there that cannot be an answer of such a server. Returns the status. */
 int pawl_ask_tell_odd(const struct pawl_ask *ask);
 /* On a terminal, asks whether it is meant; --yes says so, and without a terminal it has to be said.

@@ -17,19 +17,22 @@
 
 enum { TABLE_ROWS_MAX = 10000, CURSOR_BYTES = 4096 };
 
-int pawl_ask_list_path(struct pawl_ask *ask, const char *path, const char *fields)
+/* The path, and what is sorted by. */
+static int begin(struct pawl_ask *ask, const struct pawl_ask_list *list)
 {
     char word[PAWL_ASK_CELL_BYTES];
     const char *sort = NULL;
     bool desc = pawl_cli_has(ask->call, PAWL_ASK_DESC);
-    int status = pawl_ask_take_word(ask->call, PAWL_ASK_SORT, fields, word, &sort);
+    int status = list->sorts != NULL
+                     ? pawl_ask_take_word(ask->call, PAWL_ASK_SORT, list->sorts, word, &sort)
+                     : PAWL_CLI_GO_ON;
     if (status != PAWL_CLI_GO_ON) {
         return status;
     }
     if (desc && sort == NULL) {
         return pawl_cli_usage_error(ask->call, "--desc goes with --sort");
     }
-    pawl_ask_path(ask, path);
+    pawl_ask_path(ask, list->path);
     pawl_ask_query(ask, "sort_by", sort);
     pawl_ask_query(ask, "sort_dir", sort == NULL ? NULL : desc ? "desc" : "asc");
     return PAWL_CLI_GO_ON;
@@ -80,10 +83,8 @@ static int take_page(struct pawl_ask *ask,
     }
     uint32_t node = pawl_json_first(json, rows);
     for (; node != PAWL_JSON_NONE && list->count < limit; node = pawl_json_next(json, node)) {
-        if (list->wanted == NULL || list->wanted(ask, node)) {
-            print_row(ask, list, table, node);
-            list->count++;
-        }
+        print_row(ask, list, table, node);
+        list->count++;
     }
     bool more = pawl_json_bool_or(json, pawl_json_get(json, 0, "has_more"), false);
     struct pawl_slice next =
@@ -103,7 +104,7 @@ static void ask_for_page(struct pawl_ask *ask,
 {
     char page[24];
     uint64_t left = limit - list->count;
-    bool last = left < (uint64_t)list->page && list->wanted == NULL;
+    bool last = left < (uint64_t)list->page;
     (void)snprintf(page, sizeof(page), "%" PRIu64, last ? left : (uint64_t)list->page);
     ask->path.bytes = path_bytes;
     pawl_ask_query(ask, "limit", page);
@@ -119,7 +120,7 @@ static void show_progress(const struct pawl_ask_list *list, bool shown)
     }
 }
 
-int pawl_ask_list(struct pawl_ask *ask, struct pawl_ask_list *list)
+static int print_all(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     char cursor[CURSOR_BYTES] = "";
     uint64_t limit = 0;
@@ -159,5 +160,22 @@ int pawl_ask_list(struct pawl_ask *ask, struct pawl_ask_list *list)
     } else if (status == PAWL_EXIT_OK && cut && list->count == limit) {
         fprintf(stderr, "These are the first %d; --limit or --json shows more.\n", TABLE_ROWS_MAX);
     }
+    return status;
+}
+
+int pawl_ask_list(const struct pawl_cli_call *call, struct pawl_ask_list *list)
+{
+    struct pawl_ask ask;
+    int status = pawl_ask_open(call, &ask);
+    if (status == PAWL_EXIT_OK) {
+        status = begin(&ask, list);
+    }
+    if (status == PAWL_CLI_GO_ON && list->filters != NULL) {
+        status = list->filters(&ask, list);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        status = print_all(&ask, list);
+    }
+    pawl_ask_close(&ask);
     return status;
 }

@@ -9,6 +9,11 @@
 
 struct pawl_ask_list {
     enum pawl_plane plane;
+    const char *path;
+    const char
+        *sorts; /* "name|status": what it is sorted by, in the protocol's words; NULL: nothing */
+    /* Puts the filters into the query; NULL: there are none. Returns PAWL_CLI_GO_ON or a status. */
+    int (*filters)(struct pawl_ask *ask, struct pawl_ask_list *list);
     const char *rows; /* "tenants": where they stand in an answer */
     const char *id;   /* "tenant_id": what --quiet prints; NULL: there is no --quiet */
     int page;         /* how many the server gives at once */
@@ -17,8 +22,7 @@ struct pawl_ask_list {
     const char *const *lackable;
     const char *none; /* what is told, on stderr, where there is nothing */
     void (*row)(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t node);
-    bool (*wanted)(struct pawl_ask *ask, uint32_t node); /* NULL: all of them */
-    uint64_t count;                                      /* comes back: how many were printed */
+    uint64_t count; /* how many were printed */
 };
 
 #define PAWL_ASK_LIST_OPTIONS(fields)                                                              \
@@ -28,10 +32,7 @@ struct pawl_ask_list {
         PAWL_ASK_DESC, 0, "desc", NULL, "with --sort: the last one first"                          \
     }
 
-/* Begins a list: its path, and what is sorted by. `fields` are "name|status", in the protocol's own
- * words. Returns PAWL_CLI_GO_ON or a status. */
-int pawl_ask_list_path(struct pawl_ask *ask, const char *path, const char *fields);
-/* Asks for page after page of the path that is set, and prints them. */
-int pawl_ask_list(struct pawl_ask *ask, struct pawl_ask_list *list);
+/* The whole command: asks for page after page, and prints them. Returns its status. */
+int pawl_ask_list(const struct pawl_cli_call *call, struct pawl_ask_list *list);
 
 #endif

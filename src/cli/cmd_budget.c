@@ -111,13 +111,10 @@ static int run_update(const struct pawl_cli_call *call)
     if (status == PAWL_EXIT_OK) {
         pawl_budget_path(&budget, PAWL_BUDGETS_PATH);
         status = put_settings(&budget);
-        if (status == PAWL_CLI_GO_ON && !budget.ask.has_body) {
-            status = pawl_cli_usage_error(call, "say what is to change: --overdraft, --overage or "
-                                                "--metadata; 'pawl budget fund' changes how much "
-                                                "there is");
-        }
         if (status == PAWL_CLI_GO_ON) {
-            status = pawl_ask_send(&budget.ask, PAWL_BUDGETS_PLANE, "PATCH");
+            status = pawl_ask_send_change(&budget.ask, PAWL_BUDGETS_PLANE,
+                                          ": --overdraft, --overage or --metadata; 'pawl budget "
+                                          "fund' changes how much there is");
         }
         if (status == PAWL_EXIT_OK) {
             pawl_budget_print(&budget.ask, NULL);
@@ -208,9 +205,10 @@ static int take_used(const struct pawl_cli_call *call, char out[static PAWL_ASK_
     return PAWL_CLI_GO_ON;
 }
 
-static int put_filters(struct pawl_ask *ask)
+static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     const struct pawl_cli_call *call = ask->call;
+    (void)list;
     char word[PAWL_ASK_CELL_BYTES];
     char used[PAWL_ASK_CELL_BYTES];
     char path[PAWL_ASK_CELL_BYTES];
@@ -244,9 +242,11 @@ static int put_filters(struct pawl_ask *ask)
 
 static int run_list(const struct pawl_cli_call *call)
 {
-    struct pawl_ask ask;
     struct pawl_ask_list list = {
         .plane = PAWL_BUDGETS_PLANE,
+        .path = PAWL_BUDGETS_PATH,
+        .sorts = "tenant_id|scope|unit|status|commit_overage_policy|utilization|debt",
+        .filters = put_filters,
         .rows = "ledgers",
         .id = "ledger_id",
         .page = 100,
@@ -256,20 +256,7 @@ static int run_list(const struct pawl_cli_call *call)
         .none = "No budgets; 'pawl budget create TENANT --usd 100' makes one.",
         .row = put_row,
     };
-    int status = pawl_ask_open(call, &ask);
-    if (status == PAWL_EXIT_OK) {
-        status = pawl_ask_list_path(
-            &ask, PAWL_BUDGETS_PATH,
-            "tenant_id|scope|unit|status|commit_overage_policy|utilization|debt");
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = put_filters(&ask);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_list(&ask, &list);
-    }
-    pawl_ask_close(&ask);
-    return status;
+    return pawl_ask_list(call, &list);
 }
 
 /* --- The commands ---------------------------------------------------------------------------- */

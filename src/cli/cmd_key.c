@@ -132,11 +132,10 @@ static int run_update(const struct pawl_cli_call *call)
         pawl_ask_path(&ask, PATH);
         pawl_ask_segment(&ask, call->operands[0]);
         status = put_settings(&ask);
-        if (status == PAWL_CLI_GO_ON && !ask.has_body) {
-            status = pawl_cli_usage_error(call, "say what is to change, such as --permission "
-                                                "budgets:read");
+        if (status == PAWL_CLI_GO_ON) {
+            status =
+                pawl_ask_send_change(&ask, PAWL_PLANE_ADMIN, ", such as --permission budgets:read");
         }
-        status = status == PAWL_CLI_GO_ON ? pawl_ask_send(&ask, PAWL_PLANE_ADMIN, "PATCH") : status;
         if (status == PAWL_EXIT_OK) {
             print_key(&ask, 0, "is changed");
         }
@@ -186,13 +185,28 @@ static void put_row(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t
     pawl_cli_table_cell(table, pawl_ask_texts(ask, node, "scope_filter", text));
 }
 
-static int run_list(const struct pawl_cli_call *call)
+static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
-    struct pawl_ask ask;
     char word[PAWL_ASK_CELL_BYTES];
     const char *state = NULL;
+    (void)list;
+    int status =
+        pawl_ask_take_word(ask->call, OPTION_STATUS, "ACTIVE|REVOKED|EXPIRED", word, &state);
+    if (status == PAWL_CLI_GO_ON) {
+        pawl_ask_query(ask, "tenant_id", pawl_cli_value(ask->call, OPTION_TENANT));
+        pawl_ask_query(ask, "status", state);
+        pawl_ask_query(ask, "search", pawl_cli_value(ask->call, OPTION_SEARCH));
+    }
+    return status;
+}
+
+static int run_list(const struct pawl_cli_call *call)
+{
     struct pawl_ask_list list = {
         .plane = PAWL_PLANE_ADMIN,
+        .path = PATH,
+        .sorts = "key_id|name|tenant_id|status|created_at|expires_at",
+        .filters = put_filters,
         .rows = "keys",
         .id = "key_id",
         .page = 100,
@@ -202,22 +216,7 @@ static int run_list(const struct pawl_cli_call *call)
         .none = "No keys; 'pawl key create TENANT --name ci' makes one.",
         .row = put_row,
     };
-    int status = pawl_ask_open(call, &ask);
-    if (status == PAWL_EXIT_OK) {
-        status =
-            pawl_ask_list_path(&ask, PATH, "key_id|name|tenant_id|status|created_at|expires_at");
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_take_word(call, OPTION_STATUS, "ACTIVE|REVOKED|EXPIRED", word, &state);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        pawl_ask_query(&ask, "tenant_id", pawl_cli_value(call, OPTION_TENANT));
-        pawl_ask_query(&ask, "status", state);
-        pawl_ask_query(&ask, "search", pawl_cli_value(call, OPTION_SEARCH));
-        status = pawl_ask_list(&ask, &list);
-    }
-    pawl_ask_close(&ask);
-    return status;
+    return pawl_ask_list(call, &list);
 }
 
 static int run_show(const struct pawl_cli_call *call)

@@ -161,9 +161,10 @@ static void put_row(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t
 }
 
 /* The administrator has to name the tenant; a tenant's key is one. */
-static int put_filters(struct pawl_ask *ask)
+static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     const struct pawl_cli_call *call = ask->call;
+    (void)list;
     char word[PAWL_ASK_CELL_BYTES];
     char since[PAWL_ASK_CELL_BYTES];
     char until[PAWL_ASK_CELL_BYTES];
@@ -196,9 +197,11 @@ static int put_filters(struct pawl_ask *ask)
 
 static int run_list(const struct pawl_cli_call *call)
 {
-    struct pawl_ask ask;
     struct pawl_ask_list list = {
         .plane = PAWL_PLANE_TENANT_OR_ADMIN,
+        .path = PAWL_RESERVATIONS_PATH,
+        .sorts = "reservation_id|tenant|scope_path|status|reserved|created_at_ms|expires_at_ms",
+        .filters = put_filters,
         .rows = "reservations",
         .id = "reservation_id",
         .page = 200,
@@ -208,20 +211,7 @@ static int run_list(const struct pawl_cli_call *call)
         .none = "No reservations are like that.",
         .row = put_row,
     };
-    int status = pawl_ask_open(call, &ask);
-    if (status == PAWL_EXIT_OK) {
-        status = pawl_ask_list_path(
-            &ask, PAWL_RESERVATIONS_PATH,
-            "reservation_id|tenant|scope_path|status|reserved|created_at_ms|expires_at_ms");
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = put_filters(&ask);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_list(&ask, &list);
-    }
-    pawl_ask_close(&ask);
-    return status;
+    return pawl_ask_list(call, &list);
 }
 
 /* --- The commands ---------------------------------------------------------------------------- */

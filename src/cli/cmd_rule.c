@@ -261,11 +261,8 @@ static int change(const struct pawl_cli_call *call, const char *state)
         pawl_ask_put_text(&ask, "status", state);
         status = put_settings(&ask);
     }
-    if (status == PAWL_CLI_GO_ON && !ask.has_body) {
-        status = pawl_cli_usage_error(call, "say what is to change, such as --priority 10");
-    }
     if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_send(&ask, PLANE, "PATCH");
+        status = pawl_ask_send_change(&ask, PLANE, ", such as --priority 10");
         if (status == PAWL_EXIT_OK) {
             print_rule(&ask);
         }
@@ -311,14 +308,29 @@ static void put_row(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t
     pawl_cli_table_cell(table, settings(ask, node, text));
 }
 
-static int run_list(const struct pawl_cli_call *call)
+static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
-    struct pawl_ask ask;
     char word[PAWL_ASK_CELL_BYTES];
     const char *state = NULL;
-    const char *tenant = pawl_cli_value(call, OPTION_TENANT);
+    const char *tenant = pawl_cli_value(ask->call, OPTION_TENANT);
+    int status = pawl_ask_take_word(ask->call, OPTION_STATUS, "ACTIVE|DISABLED", word, &state);
+    if (status == PAWL_CLI_GO_ON && tenant == NULL && pawl_ask_is_admin(ask, list->plane)) {
+        status =
+            pawl_cli_usage_error(ask->call, "the administrator has to say whose: --tenant acme");
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        pawl_ask_query(ask, "tenant_id", tenant);
+        pawl_ask_query(ask, "status", state);
+    }
+    return status;
+}
+
+static int run_list(const struct pawl_cli_call *call)
+{
     struct pawl_ask_list list = {
         .plane = PLANE,
+        .path = PATH,
+        .filters = put_filters,
         .rows = "policies",
         .id = "policy_id",
         .page = 100,
@@ -328,21 +340,7 @@ static int run_list(const struct pawl_cli_call *call)
         .none = "No rules; 'pawl rule create tenant:acme --max-tokens 4096' makes one.",
         .row = put_row,
     };
-    int status = pawl_ask_open(call, &ask);
-    if (status == PAWL_EXIT_OK) {
-        pawl_ask_path(&ask, PATH);
-        status = pawl_ask_take_word(call, OPTION_STATUS, "ACTIVE|DISABLED", word, &state);
-    }
-    if (status == PAWL_CLI_GO_ON && tenant == NULL && pawl_ask_is_admin(&ask, PLANE)) {
-        status = pawl_cli_usage_error(call, "the administrator has to say whose: --tenant acme");
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        pawl_ask_query(&ask, "tenant_id", tenant);
-        pawl_ask_query(&ask, "status", state);
-        status = pawl_ask_list(&ask, &list);
-    }
-    pawl_ask_close(&ask);
-    return status;
+    return pawl_ask_list(call, &list);
 }
 
 /* --- The commands ---------------------------------------------------------------------------- */

@@ -151,10 +151,9 @@ static int run_update(const struct pawl_cli_call *call)
         pawl_ask_path(&ask, PATH);
         pawl_ask_segment(&ask, call->operands[0]);
         status = put_settings(&ask);
-        if (status == PAWL_CLI_GO_ON && !ask.has_body) {
-            status = pawl_cli_usage_error(call, "say what is to change, such as --max-ttl 2h");
+        if (status == PAWL_CLI_GO_ON) {
+            status = pawl_ask_send_change(&ask, PAWL_PLANE_ADMIN, ", such as --max-ttl 2h");
         }
-        status = status == PAWL_CLI_GO_ON ? pawl_ask_send(&ask, PAWL_PLANE_ADMIN, "PATCH") : status;
         if (status == PAWL_EXIT_OK) {
             print_tenant(&ask, "is changed");
         }
@@ -222,13 +221,33 @@ static void put_row(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t
     pawl_cli_table_cell(table, pawl_ask_time(ask, node, "created_at", text));
 }
 
-static int run_list(const struct pawl_cli_call *call)
+static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
-    struct pawl_ask ask;
+    const char *search = pawl_cli_value(ask->call, OPTION_SEARCH);
+    const char *parent = pawl_cli_value(ask->call, OPTION_PARENT);
     char word[PAWL_ASK_CELL_BYTES];
     const char *state = NULL;
+    int status =
+        pawl_ask_take_word(ask->call, OPTION_STATUS, "ACTIVE|SUSPENDED|CLOSED", word, &state);
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
+    }
+    pawl_ask_query(ask, "status", state);
+    pawl_ask_query(ask, "search", search);
+    pawl_ask_query(ask, "parent_tenant_id", parent);
+    if (state != NULL || search != NULL || parent != NULL) {
+        list->none = "No tenant is like that.";
+    }
+    return PAWL_CLI_GO_ON;
+}
+
+static int run_list(const struct pawl_cli_call *call)
+{
     struct pawl_ask_list list = {
         .plane = PAWL_PLANE_ADMIN,
+        .path = PATH,
+        .sorts = "tenant_id|name|status|created_at",
+        .filters = put_filters,
         .rows = "tenants",
         .id = "tenant_id",
         .page = 100,
@@ -238,26 +257,7 @@ static int run_list(const struct pawl_cli_call *call)
         .none = "No tenants; 'pawl tenant create acme' makes one.",
         .row = put_row,
     };
-    int status = pawl_ask_open(call, &ask);
-    if (status == PAWL_EXIT_OK) {
-        status = pawl_ask_list_path(&ask, PATH, "tenant_id|name|status|created_at");
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_take_word(call, OPTION_STATUS, "ACTIVE|SUSPENDED|CLOSED", word, &state);
-    }
-    if (status == PAWL_CLI_GO_ON) {
-        const char *search = pawl_cli_value(call, OPTION_SEARCH);
-        const char *parent = pawl_cli_value(call, OPTION_PARENT);
-        pawl_ask_query(&ask, "status", state);
-        pawl_ask_query(&ask, "search", search);
-        pawl_ask_query(&ask, "parent_tenant_id", parent);
-        if (state != NULL || search != NULL || parent != NULL) {
-            list.none = "No tenant is like that.";
-        }
-        status = pawl_ask_list(&ask, &list);
-    }
-    pawl_ask_close(&ask);
-    return status;
+    return pawl_ask_list(call, &list);
 }
 
 /* --- The commands ---------------------------------------------------------------------------- */
