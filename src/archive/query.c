@@ -21,10 +21,7 @@
 #include "archive/scopes.h"
 
 enum {
-    GATHER_MAX = 10000,    /* reservations that are fetched and sorted */
-    GATHER_WORK = 1000000, /* of one try */
-    STRANDS_MAX = 64,      /* scopes that are merged */
-    PATHS_MAX = 2000       /* scopes that are sorted by their path */
+    PATHS_MAX = 2000 /* scopes that are sorted by their path */
 };
 
 /* --- What is allowed. ------------------------------------------------------------------------- */
@@ -34,13 +31,14 @@ static bool within(int64_t value, int64_t from, int64_t to)
     return value >= from && value <= to;
 }
 
-static bool bounded(int64_t from, int64_t to)
+bool pawl_archive_bounded(int64_t from, int64_t to)
 {
     return from != INT64_MIN || to != INT64_MAX;
 }
 
 /* By the entry alone. */
-static bool allows_entry(struct pawl_archive_search *search, const struct pawl_archive_entry *entry)
+bool pawl_archive_allows_entry(struct pawl_archive_search *search,
+                               const struct pawl_archive_entry *entry)
 {
     uint64_t op = pawl_archive_entry_op(entry);
     uint8_t status = pawl_archive_entry_status(entry);
@@ -51,19 +49,20 @@ static bool allows_entry(struct pawl_archive_search *search, const struct pawl_a
 }
 
 /* Whether walking has to look at rows; the shelf of the order has its own bounds. */
-static bool needs_row(const struct pawl_archive_query *query)
+bool pawl_archive_needs_row(const struct pawl_archive_query *query)
 {
-    return (bounded(query->expires_from_ms, query->expires_to_ms) &&
+    return (pawl_archive_bounded(query->expires_from_ms, query->expires_to_ms) &&
             query->sort != PAWL_ARCHIVE_BY_EXPIRES) ||
-           bounded(query->finalized_from_ms, query->finalized_to_ms) ||
+           pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms) ||
            query->idempotency_key.bytes > 0;
 }
 
-static bool
-allows_row(struct pawl_archive_search *search, uint64_t op, const struct pawl_archive_image *row)
+bool pawl_archive_allows_row(struct pawl_archive_search *search,
+                             uint64_t op,
+                             const struct pawl_archive_image *row)
 {
     const struct pawl_archive_query *query = search->query;
-    bool finalized = bounded(query->finalized_from_ms, query->finalized_to_ms);
+    bool finalized = pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms);
     return (query->status == 0 || row->status == query->status) &&
            within(row->expires_ms, query->expires_from_ms, query->expires_to_ms) &&
            (!finalized ||
@@ -75,8 +74,8 @@ allows_row(struct pawl_archive_search *search, uint64_t op, const struct pawl_ar
 
 /* --- Where it begins. ------------------------------------------------------------------------- */
 
-static bool is_behind(const struct pawl_archive_search *search,
-                      const struct pawl_archive_found *found)
+bool pawl_archive_is_behind(const struct pawl_archive_search *search,
+                            const struct pawl_archive_found *found)
 {
     const struct pawl_archive_place *after = &search->query->after;
     if (after->op == 0) {
@@ -158,196 +157,9 @@ static bool find_range(struct pawl_archive_search *search)
     return search->op_low <= search->op_high;
 }
 
-static struct pawl_archive_entry bound(uint32_t group, int64_t number, uint64_t op)
+struct pawl_archive_entry pawl_archive_bound(uint32_t group, int64_t number, uint64_t op)
 {
     return (struct pawl_archive_entry){.group = group, .number = number, .op_status = op << 8};
-}
-
-/* --- Gathering. ------------------------------------------------------------------------------- */
-
-struct gather {
-    struct pawl_archive_search *search;
-    struct pawl_archive_found *found; /* the arena's: GATHER_MAX */
-    uint32_t count;
-    uint64_t work_max;
-    bool failed; /* too many */
-    struct pawl_archive_cursor cursor;
-};
-
-/* What one shelf has between two keys. */
-static void gather_between(struct gather *gather,
-                           enum pawl_archive_shelf shelf,
-                           const struct pawl_archive_entry *low,
-                           const struct pawl_archive_entry *high)
-{
-    struct pawl_archive_search *search = gather->search;
-    uint64_t last = pawl_archive_segment(search->op_high);
-    for (uint64_t segment = pawl_archive_segment(search->op_low);
-         segment <= last && !gather->failed && pawl_ok(search->db->err); segment++) {
-        const struct pawl_archive_entry *entry = NULL;
-        pawl_archive_cursor_open(&gather->cursor, search->db, shelf, segment, low, high, true);
-        while (!gather->failed && (entry = pawl_archive_cursor_next(&gather->cursor)) != NULL) {
-            bool allowed = allows_entry(search, entry);
-            if (allowed && gather->count < GATHER_MAX) {
-                gather->found[gather->count] =
-                    (struct pawl_archive_found){.op = pawl_archive_entry_op(entry)};
-            }
-            gather->count += allowed ? 1 : 0;
-            gather->failed = gather->count > GATHER_MAX || search->db->work > gather->work_max;
-        }
-    }
-}
-
-static void gather_begin(struct gather *gather)
-{
-    gather->count = 0;
-    gather->failed = false;
-    gather->work_max = gather->search->db->work + GATHER_WORK;
-}
-
-static bool gather_range(struct gather *gather,
-                         enum pawl_archive_shelf shelf,
-                         int64_t number_from,
-                         int64_t number_to)
-{
-    uint32_t group = gather->search->tenant;
-    struct pawl_archive_entry low = bound(group, number_from, 0);
-    struct pawl_archive_entry high = bound(group, number_to, PAWL_ARCHIVE_OP_MAX);
-    gather_begin(gather);
-    gather_between(gather, shelf, &low, &high);
-    return !gather->failed;
-}
-
-static bool gather_scopes(struct gather *gather)
-{
-    const struct pawl_archive_scope_set *set = &gather->search->set;
-    gather_begin(gather);
-    for (uint32_t i = 0; i < set->count && !gather->failed; i++) {
-        struct pawl_archive_entry low = bound(set->scopes[i], 0, gather->search->op_low);
-        struct pawl_archive_entry high = bound(set->scopes[i], 0, gather->search->op_high);
-        gather_between(gather, PAWL_ARCHIVE_SHELF_SCOPE, &low, &high);
-        gather->failed = gather->failed || gather->search->db->work > gather->work_max;
-    }
-    return !gather->failed;
-}
-
-/* Whatever order is asked for, some ways are in it already and need no collecting. */
-static bool try_to_gather(struct gather *gather)
-{
-    struct pawl_archive_search *search = gather->search;
-    const struct pawl_archive_query *query = search->query;
-    const struct pawl_archive_scope_set *set = &search->set;
-    bool by_time = query->sort == PAWL_ARCHIVE_BY_CREATED || query->sort == PAWL_ARCHIVE_BY_STATUS;
-    if (query->idempotency_key.bytes > 0) {
-        int64_t hash =
-            pawl_archive_key_hash(search->hash_key, search->tenant, query->idempotency_key);
-        /* The rest of a page is not looked for elsewhere: this is all there is. */
-        (void)gather_range(gather, PAWL_ARCHIVE_SHELF_KEY, hash, hash);
-        return true;
-    }
-    bool merged =
-        query->sort == PAWL_ARCHIVE_BY_CREATED && set->count <= STRANDS_MAX && !needs_row(query);
-    if (set->listed && !merged && query->sort != PAWL_ARCHIVE_BY_SCOPE && gather_scopes(gather)) {
-        return true;
-    }
-    if (query->status != 0 && !by_time &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, query->status, query->status)) {
-        return true;
-    }
-    if (bounded(query->finalized_from_ms, query->finalized_to_ms) &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_FINALIZED, query->finalized_from_ms,
-                     query->finalized_to_ms)) {
-        return true;
-    }
-    if (bounded(query->expires_from_ms, query->expires_to_ms) &&
-        query->sort != PAWL_ARCHIVE_BY_EXPIRES &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_EXPIRES, query->expires_from_ms,
-                     query->expires_to_ms)) {
-        return true;
-    }
-    bool few_operations = search->op_high - search->op_low < GATHER_MAX;
-    return few_operations && !by_time &&
-           gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, 0, INT64_MAX);
-}
-
-static void set_order(struct pawl_archive_search *search,
-                      const struct pawl_archive_image *row,
-                      struct pawl_archive_found *found)
-{
-    switch ((enum pawl_archive_sort)search->query->sort) {
-    case PAWL_ARCHIVE_BY_CREATED:
-        return;
-    case PAWL_ARCHIVE_BY_EXPIRES:
-        found->number = row->expires_ms;
-        return;
-    case PAWL_ARCHIVE_BY_RESERVED:
-        found->number = row->reserved;
-        return;
-    case PAWL_ARCHIVE_BY_SCOPE:
-        found->path = pawl_archive_scope_path(search->db, search->arena, row->scope);
-        return;
-    case PAWL_ARCHIVE_BY_STATUS:
-        found->number = row->status;
-        return;
-    }
-    PAWL_UNREACHABLE();
-}
-
-static int compare_found(const void *a, const void *b)
-{
-    const struct pawl_archive_found *one = a;
-    const struct pawl_archive_found *other = b;
-    int order = one->number < other->number ? -1 : one->number > other->number;
-    if (order == 0) {
-        order = pawl_slice_compare(one->path, other->path);
-    }
-    return order != 0 ? order : one->op < other->op ? -1 : one->op > other->op;
-}
-
-/* Leaves in `found` what is allowed and lies behind the last page, in order. */
-static void sort_gathered(struct gather *gather)
-{
-    struct pawl_archive_search *search = gather->search;
-    uint32_t wanted = search->query->limit + 1;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < gather->count && pawl_ok(search->db->err); i++) {
-        struct pawl_archive_found found = gather->found[i];
-        struct pawl_archive_image row;
-        if (!pawl_archive_row_get(search->db, found.op, &row) ||
-            !allows_row(search, found.op, &row)) {
-            continue;
-        }
-        set_order(search, &row, &found);
-        if (is_behind(search, &found)) {
-            gather->found[kept++] = found;
-        }
-    }
-    if (kept > 1) {
-        qsort(gather->found, kept, sizeof(gather->found[0]), compare_found);
-    }
-    for (uint32_t i = 0; i < kept && search->found_count < wanted; i++) {
-        search->found[search->found_count++] =
-            gather->found[search->query->ascending ? i : kept - 1 - i];
-    }
-}
-
-static bool gathered(struct pawl_archive_search *search)
-{
-    struct gather *gather = pawl_arena_alloc(search->arena, sizeof(*gather));
-    struct pawl_archive_found *found =
-        pawl_arena_alloc(search->arena, GATHER_MAX * sizeof(found[0]));
-    if (gather == NULL || found == NULL) {
-        return true; /* the arena's flag says it */
-    }
-    gather->search = search;
-    gather->found = found;
-    if (!try_to_gather(gather)) {
-        return false;
-    }
-    /* Of one key there may be more than can be sorted; nobody makes that by using keys. */
-    gather->count = gather->count > GATHER_MAX ? GATHER_MAX : gather->count;
-    sort_gathered(gather);
-    return true;
 }
 
 /* --- Walking. --------------------------------------------------------------------------------- */
@@ -356,17 +168,17 @@ static bool gathered(struct pawl_archive_search *search)
 static void
 take(struct pawl_archive_search *search, struct pawl_archive_walk *walk, struct pawl_slice path)
 {
-    bool by_row = needs_row(search->query);
+    bool by_row = pawl_archive_needs_row(search->query);
     const struct pawl_archive_entry *entry = NULL;
     while (search->found_count <= search->query->limit && !search->stopped &&
            (entry = pawl_archive_walk_next(walk)) != NULL) {
         struct pawl_archive_found found = {
             .op = pawl_archive_entry_op(entry), .number = entry->number, .path = path};
-        bool allowed = allows_entry(search, entry);
+        bool allowed = pawl_archive_allows_entry(search, entry);
         if (allowed && by_row) {
             struct pawl_archive_image row;
             allowed = pawl_archive_row_get(search->db, found.op, &row) &&
-                      allows_row(search, found.op, &row);
+                      pawl_archive_allows_row(search, found.op, &row);
         }
         if (allowed) {
             search->found[search->found_count++] = found;
@@ -396,8 +208,8 @@ static void walk_status(struct pawl_archive_search *search)
         if ((query->status != 0 && query->status != status) || passed || low > high) {
             continue;
         }
-        struct pawl_archive_entry low_entry = bound(search->tenant, status, low);
-        struct pawl_archive_entry high_entry = bound(search->tenant, status, high);
+        struct pawl_archive_entry low_entry = pawl_archive_bound(search->tenant, status, low);
+        struct pawl_archive_entry high_entry = pawl_archive_bound(search->tenant, status, high);
         pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_STATUS, &low_entry, &high_entry,
                               pawl_archive_segment(low), pawl_archive_segment(high));
     }
@@ -409,8 +221,10 @@ static void walk_few_scopes(struct pawl_archive_search *search)
     struct pawl_archive_walk walk;
     pawl_archive_walk_begin(&walk, search, search->query->ascending, true);
     for (uint32_t i = 0; i < search->set.count; i++) {
-        struct pawl_archive_entry low = bound(search->set.scopes[i], 0, search->op_low);
-        struct pawl_archive_entry high = bound(search->set.scopes[i], 0, search->op_high);
+        struct pawl_archive_entry low =
+            pawl_archive_bound(search->set.scopes[i], 0, search->op_low);
+        struct pawl_archive_entry high =
+            pawl_archive_bound(search->set.scopes[i], 0, search->op_high);
         pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_SCOPE, &low, &high,
                               pawl_archive_segment(search->op_low),
                               pawl_archive_segment(search->op_high));
@@ -426,12 +240,12 @@ static void walk_number(struct pawl_archive_search *search,
 {
     const struct pawl_archive_place *after = &search->query->after;
     bool ascending = search->query->ascending;
-    struct pawl_archive_entry low = bound(search->tenant, from, 0);
-    struct pawl_archive_entry high = bound(search->tenant, to, PAWL_ARCHIVE_OP_MAX);
+    struct pawl_archive_entry low = pawl_archive_bound(search->tenant, from, 0);
+    struct pawl_archive_entry high = pawl_archive_bound(search->tenant, to, PAWL_ARCHIVE_OP_MAX);
     if (after->op != 0 && ascending && after->number >= from) {
-        low = bound(search->tenant, after->number, after->op + 1);
+        low = pawl_archive_bound(search->tenant, after->number, after->op + 1);
     } else if (after->op != 0 && !ascending && after->number <= to) {
-        high = bound(search->tenant, after->number, after->op - 1);
+        high = pawl_archive_bound(search->tenant, after->number, after->op - 1);
     }
     struct pawl_archive_walk walk;
     pawl_archive_walk_begin(&walk, search, ascending, false);
@@ -466,8 +280,8 @@ static void walk_path(struct pawl_archive_search *search, const struct path *pat
     first = path->first_segment > first ? path->first_segment : first;
     last = path->last_segment < last ? path->last_segment : last;
     if (low <= high && first <= last) {
-        struct pawl_archive_entry low_entry = bound(path->scope, 0, low);
-        struct pawl_archive_entry high_entry = bound(path->scope, 0, high);
+        struct pawl_archive_entry low_entry = pawl_archive_bound(path->scope, 0, low);
+        struct pawl_archive_entry high_entry = pawl_archive_bound(path->scope, 0, high);
         struct pawl_archive_walk walk;
         pawl_archive_walk_begin(&walk, search, ascending, true);
         pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_SCOPE, &low_entry, &high_entry, first,
@@ -556,7 +370,7 @@ static void walk_shelves(struct pawl_archive_search *search)
     const struct pawl_archive_scope_set *set = &search->set;
     switch ((enum pawl_archive_sort)query->sort) {
     case PAWL_ARCHIVE_BY_CREATED:
-        if (set->listed && set->count <= STRANDS_MAX) {
+        if (set->listed && set->count <= PAWL_ARCHIVE_STRANDS_MAX) {
             walk_few_scopes(search);
         } else {
             walk_status(search);
@@ -616,7 +430,7 @@ static void search_list(struct pawl_archive_search *search)
     if ((search->set.listed && search->set.count == 0) || search->arena->overflowed) {
         return;
     }
-    if (!gathered(search)) {
+    if (!pawl_archive_gather(search)) {
         walk_shelves(search);
     }
 }

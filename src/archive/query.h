@@ -3,7 +3,8 @@
  * query.h: one query, from its filters to its rows. All of it runs on the reader's thread inside
  * one read transaction.
  *
- *   query.c         which way is taken
+ *   query.c         which way is taken, and walking
+ *   query_gather.c  the other one: collecting and sorting
  *   pick.c          entries in order, from one shelf or merged from several places
  *   query_scopes.c  filters on levels, as sets of scopes
  *   query_rows.c    the rows of what was found
@@ -29,6 +30,7 @@ enum {
     PAWL_ARCHIVE_WORK_ROW = 200,
     PAWL_ARCHIVE_WORK_MAX = 20000000
 };
+enum { PAWL_ARCHIVE_STRANDS_MAX = 64 }; /* scopes that are merged */
 
 #define PAWL_ARCHIVE_OP_MAX (UINT64_MAX >> 8)
 
@@ -73,6 +75,25 @@ struct pawl_archive_search {
 PAWL_MUST_CHECK bool pawl_archive_query_run(struct pawl_archive_db *db,
                                             const struct pawl_archive_query *query,
                                             struct pawl_archive_request *request);
+
+/* What both ways ask: whether an entry, or a row, is allowed; whether rows have to be looked at at
+ * all; whether it lies behind the last page; and the entry that is the bound of a range. */
+bool pawl_archive_allows_entry(struct pawl_archive_search *search,
+                               const struct pawl_archive_entry *entry);
+bool pawl_archive_allows_row(struct pawl_archive_search *search,
+                             uint64_t op,
+                             const struct pawl_archive_image *row);
+bool pawl_archive_needs_row(const struct pawl_archive_query *query);
+bool pawl_archive_is_behind(const struct pawl_archive_search *search,
+                            const struct pawl_archive_found *found);
+struct pawl_archive_entry pawl_archive_bound(uint32_t group, int64_t number, uint64_t op);
+/* Whether a range of times bounds anything. */
+bool pawl_archive_bounded(int64_t from, int64_t to);
+
+/* --- query_gather.c --------------------------------------------------------------------------- */
+
+/* false: no filter allows few enough; nothing was found then. */
+bool pawl_archive_gather(struct pawl_archive_search *search);
 
 /* --- query_scopes.c --------------------------------------------------------------------------- */
 

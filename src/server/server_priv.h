@@ -2,7 +2,8 @@
 /*
  * server_priv.h: the inside of the server, shared by its files:
  *
- *   server.c    life: opening, the end, signals
+ *   server.c    life: opening, closing
+ *   handles.c   signals and timers, the end
  *   turn.c      what is done at the end of a turn, and when there is nothing to do
  *   listen.c    addresses, doors, the first line
  *   first.c     the administrator's key
@@ -88,6 +89,13 @@ struct pawl_serve {
     char tenant_key[PAWL_SECRET_BYTES]; /* of the quick start; "": none was made */
     const char *quick_word;             /* why there was none; NULL: nothing to say */
 };
+
+/* --- handles.c --- */
+
+void pawl_serve_handles_init(struct pawl_serve *serve);
+void pawl_serve_handles_start(struct pawl_serve *serve);
+/* For uv_walk: closes those that are the server's own (`arg`). */
+void pawl_serve_handle_close(uv_handle_t *handle, void *arg);
 
 /* --- turn.c --- */
 

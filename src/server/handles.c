@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handles.c: the loop's handles: signals, timers, and the wakes of other threads.
+ *
+ * The end: at the first signal readiness goes false, nothing new is accepted, what is open is
+ * answered, for a while; at the second signal, or when the while is over, what is open is cut.
+ * Either way the ledger is closed as it should be, and that is what the exit status tells.
+ */
+#define _GNU_SOURCE
+#include "base/assert.h"
+#include "base/log.h"
+#include "server/log.h"
+#include "server/notify.h"
+#include "server/server_priv.h"
+
+enum { ARCHIVE_MS = 1000 };
+
+static struct pawl_serve *checked(void *data)
+{
+    struct pawl_serve *serve = data;
+    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
+    return serve;
+}
+
+static void stop(struct pawl_serve *serve)
+{
+    serve->stopped = true;
+    uv_stop(&serve->loop);
+}
+
+static void on_drained(void *arg)
+{
+    stop(checked(arg));
+}
+
+static void on_drain_time(uv_timer_t *timer)
+{
+    struct pawl_serve *serve = checked(timer->data);
+    pawl_log(PAWL_LOG_WARN, "%u requests are cut: they took longer than drain-timeout",
+             (unsigned)pawl_cycles_open_count(serve->cycles));
+    stop(serve);
+}
+
+static void on_end_signal(uv_signal_t *handle, int number)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+    if (serve->ending) {
+        pawl_log(PAWL_LOG_WARN, "%s again: ending at once", name);
+        stop(serve);
+        return;
+    }
+    serve->ending = true;
+    pawl_log(PAWL_LOG_INFO, "%s: ending; %u requests are open", name,
+             (unsigned)pawl_cycles_open_count(serve->cycles));
+    pawl_notify_stopping("answering what is open");
+    pawl_cycles_drain(serve->cycles);
+    pawl_http_server_drain(serve->http, on_drained, serve);
+    (void)uv_timer_start(&serve->drain_timer, on_drain_time,
+                         (uint64_t)pawl_serve_number(serve->said, PAWL_SERVE_OPT_DRAIN_TIMEOUT), 0);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_errmsg msg = {""};
+    (void)number;
+    pawl_notify_reloading();
+    if (pawl_failed(pawl_serve_log_reopen(&msg))) {
+        pawl_log(PAWL_LOG_ERROR, "SIGHUP: %s; the old one stays", msg.text);
+    }
+    if (serve->tls == NULL) {
+        pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened anew");
+    } else if (pawl_failed(pawl_tls_server_reload(serve->tls, &msg))) {
+        pawl_log(PAWL_LOG_ERROR, "SIGHUP: %s; the old certificate stays", msg.text);
+    } else {
+        pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened and the certificate read anew");
+    }
+    pawl_notify_ready(serve->addresses);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    pawl_notify_alive();
+}
+
+/* --- The loop's handles ---------------------------------------------------------------------- */
+
+void pawl_serve_handles_init(struct pawl_serve *serve)
+{
+    uv_loop_t *loop = &serve->loop;
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&serve->wake,        (uv_handle_t *)&serve->archive_wake,
+        (uv_handle_t *)&serve->due_timer,   (uv_handle_t *)&serve->archive_timer,
+        (uv_handle_t *)&serve->drain_timer, (uv_handle_t *)&serve->watchdog,
+        (uv_handle_t *)&serve->term,        (uv_handle_t *)&serve->interrupt,
+        (uv_handle_t *)&serve->hangup};
+    int failures = 0;
+    failures += uv_async_init(loop, &serve->wake, pawl_serve_on_wake) != 0;
+    failures += uv_async_init(loop, &serve->archive_wake, pawl_serve_on_archive_wake) != 0;
+    failures += uv_timer_init(loop, &serve->due_timer) != 0;
+    failures += uv_timer_init(loop, &serve->archive_timer) != 0;
+    failures += uv_timer_init(loop, &serve->drain_timer) != 0;
+    failures += uv_timer_init(loop, &serve->watchdog) != 0;
+    failures += uv_signal_init(loop, &serve->term) != 0;
+    failures += uv_signal_init(loop, &serve->interrupt) != 0;
+    failures += uv_signal_init(loop, &serve->hangup) != 0;
+    PAWL_ASSERT(failures == 0); /* at the start of a process there is room for all of them */
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(handles); i++) {
+        handles[i]->data = serve;
+    }
+    serve->due_at_us = INT64_MAX;
+}
+
+void pawl_serve_handles_start(struct pawl_serve *serve)
+{
+    uint64_t watchdog_ms = pawl_notify_watchdog_ms();
+    (void)uv_timer_start(&serve->archive_timer, pawl_serve_on_archive_timer, 0, ARCHIVE_MS);
+    if (watchdog_ms > 0) {
+        (void)uv_timer_start(&serve->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+    }
+    (void)uv_signal_start(&serve->term, on_end_signal, SIGTERM);
+    (void)uv_signal_start(&serve->interrupt, on_end_signal, SIGINT);
+    (void)uv_signal_start(&serve->hangup, on_hangup, SIGHUP);
+    pawl_serve_drains_look(serve);
+}
+
+void pawl_serve_handle_close(uv_handle_t *handle, void *arg)
+{
+    struct pawl_serve *serve = arg;
+    if (handle->data == serve && uv_is_closing(handle) == 0) {
+        uv_close(handle, NULL);
+    }
+}
