@@ -78,6 +78,21 @@ bool pawl_result_remembered(uint16_t code)
     return row_of(code)->remembered != 0;
 }
 
+bool pawl_result_decides(uint16_t code)
+{
+    switch (code) {
+    case PAWL_RESULT_INVALID_REQUEST:
+    case PAWL_RESULT_IDEMPOTENCY_MISMATCH:
+    case PAWL_RESULT_UNIT_MISMATCH:
+    case PAWL_RESULT_LIMIT_REACHED:
+    case PAWL_RESULT_AMOUNT_OVERFLOW:
+    case PAWL_RESULT_STATE_CONFLICT:
+        return false;
+    default:
+        return true;
+    }
+}
+
 int pawl_result_precedence(uint16_t code)
 {
     PAWL_ASSERT(code < PAWL_RESULT_COUNT);

@@ -23,6 +23,9 @@ enum pawl_result_code {
 
 /* Columns of the table. `code` must be one of the enum. */
 const char *pawl_result_name(uint16_t code);
+/* Of a command that spends or would: whether this says if it may be spent, as opposed to an error
+ * of the request or a full ledger. */
+PAWL_MUST_CHECK bool pawl_result_decides(uint16_t code);
 const char *pawl_result_wire(uint16_t code);
 const char *pawl_result_meaning(uint16_t code);
 int pawl_result_http(uint16_t code);

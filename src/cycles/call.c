@@ -201,7 +201,9 @@ static void tell_observer(const struct pawl_call *call, int status, const char *
         .tenant = call->principal.tenant,
         .key_id = call->principal.key_id,
         .request_id = call->request_id,
-        .trace_id = call->trace_id};
+        .trace_id = call->trace_id,
+        .asked = call->asked,
+        .result = call->asked != NULL ? &call->op.result : NULL};
     options->observe(options->observe_arg, &seen);
 }
 

@@ -81,6 +81,9 @@ struct pawl_call {
     uint32_t extra_count;
     pawl_call_fn *then;
     void *state; /* the handler's, for its continuation */
+    /* What the ledger was asked, with its result in op: for whoever counts. NULL: nothing that
+     * spends, or not yet. */
+    const struct pawl_command *asked;
     struct pawl_call *next;
     struct pawl_op op; /* op.result is the command's, in the continuation; not zeroed before */
 };

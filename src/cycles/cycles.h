@@ -44,6 +44,9 @@ struct pawl_cycles_seen {
     struct pawl_slice key_id; /* likewise; "admin" of the administrator */
     const char *request_id;
     const char *trace_id;
+    /* Of an operation that the ledger answered: what it was asked, and its answer. Else NULL. */
+    const struct pawl_command *asked;
+    const struct pawl_result *result;
 };
 
 struct pawl_cycles_options {

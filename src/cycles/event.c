@@ -105,6 +105,6 @@ void pawl_cycles_create_event(struct pawl_call *call)
     command->idempotency_key = values[EVENT_KEY].text;
     pawl_canon_hash(call, &event_shape, values, command->payload_hash);
     if (write_document(call, values, terms.policy, &command->metadata)) {
-        pawl_call_submit(call, command, on_booked);
+        pawl_operation_submit(call, on_booked);
     }
 }

@@ -30,6 +30,13 @@ pawl_operation_new(struct pawl_call *call, uint16_t type, int status, pawl_rende
     return operation;
 }
 
+void pawl_operation_submit(struct pawl_call *call, pawl_call_fn *then)
+{
+    const struct pawl_operation *operation = call->state;
+    call->asked = &operation->command;
+    pawl_call_submit(call, &operation->command, then);
+}
+
 bool pawl_operation_read(struct pawl_call *call, uint64_t op, const struct pawl_record **ret_record)
 {
     struct pawl_cycles *cycles = call->cycles;

@@ -138,33 +138,17 @@ static void ask(struct pawl_call *call,
     command->idempotency_key = values[RESERVE_KEY].text;
     pawl_canon_hash(call, shape, values, command->payload_hash);
     if (write_document(call, values, metadata, &terms, operation->caps, &command->metadata)) {
-        pawl_call_submit(call, command, then);
+        pawl_operation_submit(call, then);
     }
 }
 
 /* --- Answers -------------------------------------------------------------------------------- */
 
-/* Whether the ledger's answer is a decision, as opposed to an error of the request. */
-static bool is_decision(uint16_t code)
-{
-    switch (code) {
-    case PAWL_RESULT_INVALID_REQUEST:
-    case PAWL_RESULT_IDEMPOTENCY_MISMATCH:
-    case PAWL_RESULT_UNIT_MISMATCH:
-    case PAWL_RESULT_LIMIT_REACHED:
-    case PAWL_RESULT_AMOUNT_OVERFLOW:
-    case PAWL_RESULT_STATE_CONFLICT:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static void on_decided(struct pawl_call *call)
 {
     const struct pawl_operation *operation = call->state;
     const struct pawl_command_reserve *reserve = &operation->command.u.reserve;
-    if (is_decision(call->op.result.code)) {
+    if (pawl_result_decides(call->op.result.code)) {
         pawl_operation_answer(call);
     } else {
         pawl_operation_refuse(call, &reserve->subject, reserve->lines[0].unit);

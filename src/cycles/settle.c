@@ -87,7 +87,7 @@ static void submit(struct pawl_call *call,
     command->idempotency_key = key->text;
     pawl_canon_hash(call, shape, values, command->payload_hash);
     if (pawl_document_end(call, &command->metadata)) {
-        pawl_call_submit(call, command, on_settled);
+        pawl_operation_submit(call, on_settled);
     }
 }
 

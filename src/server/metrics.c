@@ -76,6 +76,70 @@ void pawl_metrics_count_request(
     }
 }
 
+static void add_amounts(struct pawl_metrics *metrics,
+                        enum pawl_metric_amount what,
+                        const struct pawl_amount *amounts,
+                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t unit = amounts[i].unit < PAWL_UNIT_BUILTIN_COUNT ? amounts[i].unit : 0;
+        metrics->amounts[what][unit] += (uint64_t)pawl_max_i64(amounts[i].value, 0);
+    }
+}
+
+static void count_asked(struct pawl_metrics *metrics,
+                        const char *operation,
+                        const struct pawl_result *result,
+                        const struct pawl_amount *lines,
+                        uint32_t line_count,
+                        bool moves)
+{
+    if (result->code == PAWL_RESULT_OK || !pawl_result_decides(result->code)) {
+        return;
+    }
+    find_series(metrics->denials, operation, pawl_result_name(result->code), 0)->seconds.sum++;
+    if (moves) {
+        add_amounts(metrics, PAWL_METRIC_DENIED, lines, line_count);
+    }
+}
+
+void pawl_metrics_count_answer(struct pawl_metrics *metrics,
+                               const char *operation,
+                               const struct pawl_command *command,
+                               const struct pawl_result *result)
+{
+    const struct pawl_command_reserve *reserve = &command->u.reserve;
+    const struct pawl_command_event *event = &command->u.event;
+    bool granted = result->code == PAWL_RESULT_OK;
+    if (result->replayed) {
+        return;
+    }
+    switch (command->type) {
+    case PAWL_COMMAND_DECIDE:
+        count_asked(metrics, operation, result, NULL, 0, false);
+        return;
+    case PAWL_COMMAND_RESERVE:
+        count_asked(metrics, operation, result, reserve->lines, reserve->line_count,
+                    !reserve->dry_run);
+        if (granted && !reserve->dry_run) {
+            add_amounts(metrics, PAWL_METRIC_HELD, reserve->lines, reserve->line_count);
+        }
+        return;
+    case PAWL_COMMAND_EVENT:
+        count_asked(metrics, operation, result, event->lines, event->line_count, true);
+        break;
+    case PAWL_COMMAND_COMMIT:
+    case PAWL_COMMAND_RELEASE:
+        break;
+    default:
+        return;
+    }
+    if (granted) {
+        add_amounts(metrics, PAWL_METRIC_SETTLED, result->charged, result->line_count);
+        add_amounts(metrics, PAWL_METRIC_RELEASED, result->released, result->line_count);
+    }
+}
+
 void pawl_metrics_count_batch(struct pawl_metrics *metrics,
                               uint64_t operations,
                               uint64_t bytes,
@@ -168,6 +232,40 @@ static void put_histogram(struct pawl_metrics_writer *writer,
     pawl_buf_printf(out, "\n%s_count%s%.*s%s %" PRIu64 "\n", name, open, bare, labels, shut, count);
 }
 
+static void put_counts(struct pawl_metrics_writer *writer,
+                       enum pawl_metric_id id,
+                       const char *label,
+                       const struct pawl_metric_series series[static PAWL_METRIC_SERIES_MAX])
+{
+    char labels[160];
+    put_head(writer, id);
+    for (size_t i = 0; i < PAWL_METRIC_SERIES_MAX; i++) {
+        if (series[i].operation != NULL) {
+            (void)snprintf(labels, sizeof(labels), "operation=\"%s\",%s=\"%s\"",
+                           series[i].operation, label, series[i].error);
+            pawl_metrics_put_labeled(writer, id, labels, (int64_t)series[i].seconds.sum);
+        }
+    }
+}
+
+static void put_amounts(struct pawl_metrics_writer *writer, const struct pawl_metrics *metrics)
+{
+    static const char *const names[PAWL_METRIC_AMOUNT_COUNT] = {"held", "settled", "released",
+                                                                "denied"};
+    char labels[80];
+    put_head(writer, PAWL_METRIC_ID_AMOUNTS);
+    for (size_t what = 0; what < PAWL_METRIC_AMOUNT_COUNT; what++) {
+        for (uint16_t unit = 0; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+            if (metrics->amounts[what][unit] > 0) {
+                (void)snprintf(labels, sizeof(labels), "what=\"%s\",unit=\"%s\"", names[what],
+                               unit > 0 ? pawl_unit_name(unit) : "CUSTOM");
+                pawl_metrics_put_labeled(writer, PAWL_METRIC_ID_AMOUNTS, labels,
+                                         (int64_t)metrics->amounts[what][unit]);
+            }
+        }
+    }
+}
+
 void pawl_metrics_put_counted(struct pawl_metrics_writer *writer,
                               const struct pawl_metrics *metrics)
 {
@@ -181,16 +279,9 @@ void pawl_metrics_put_counted(struct pawl_metrics_writer *writer,
             put_histogram(writer, PAWL_METRIC_ID_REQUEST_SECONDS, labels, &at->seconds, true);
         }
     }
-    put_head(writer, PAWL_METRIC_ID_REFUSALS);
-    for (size_t i = 0; i < PAWL_METRIC_SERIES_MAX; i++) {
-        const struct pawl_metric_series *at = &metrics->refusals[i];
-        if (at->operation != NULL) {
-            (void)snprintf(labels, sizeof(labels), "operation=\"%s\",error=\"%s\"", at->operation,
-                           at->error);
-            pawl_metrics_put_labeled(writer, PAWL_METRIC_ID_REFUSALS, labels,
-                                     (int64_t)at->seconds.sum);
-        }
-    }
+    put_counts(writer, PAWL_METRIC_ID_REFUSALS, "error", metrics->refusals);
+    put_counts(writer, PAWL_METRIC_ID_DENIALS, "reason", metrics->denials);
+    put_amounts(writer, metrics);
     put_histogram(writer, PAWL_METRIC_ID_COMMIT_SECONDS, "", &metrics->commit_seconds, true);
     put_histogram(writer, PAWL_METRIC_ID_BATCH_OPERATIONS, "", &metrics->batch_operations, false);
     pawl_metrics_put(writer, PAWL_METRIC_ID_WRITTEN_BYTES, (int64_t)metrics->written_bytes);

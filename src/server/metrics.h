@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/money.h"
+#include "core/command.h"
+#include "core/result.h"
 
 enum pawl_metric_kind { PAWL_METRIC_COUNTER, PAWL_METRIC_GAUGE, PAWL_METRIC_HISTOGRAM };
 
@@ -29,7 +32,7 @@ struct pawl_metric_histogram {
     uint64_t sum;
 };
 
-/* Of an operation and a status, or an operation and an error. */
+/* Of an operation and a status, or an operation and an error or a reason. */
 struct pawl_metric_series {
     const char *operation; /* static; NULL: a free place */
     const char *error;     /* static; NULL: of `status` */
@@ -37,9 +40,21 @@ struct pawl_metric_series {
     struct pawl_metric_histogram seconds; /* of `status`; of an error only `sum`, the count */
 };
 
+/* What happened to amounts. */
+enum pawl_metric_amount {
+    PAWL_METRIC_HELD,
+    PAWL_METRIC_SETTLED,
+    PAWL_METRIC_RELEASED,
+    PAWL_METRIC_DENIED,
+    PAWL_METRIC_AMOUNT_COUNT
+};
+
 struct pawl_metrics {
     struct pawl_metric_series requests[PAWL_METRIC_SERIES_MAX];
     struct pawl_metric_series refusals[PAWL_METRIC_SERIES_MAX];
+    struct pawl_metric_series denials[PAWL_METRIC_SERIES_MAX];
+    /* By unit; units that are defined at run time are together under number 0. */
+    uint64_t amounts[PAWL_METRIC_AMOUNT_COUNT][PAWL_UNIT_BUILTIN_COUNT];
     struct pawl_metric_histogram commit_seconds;
     struct pawl_metric_histogram batch_operations;
     uint64_t written_bytes;
@@ -48,6 +63,11 @@ struct pawl_metrics {
 /* `operation` and `error` are static texts, one address each; `error` NULL: none. */
 void pawl_metrics_count_request(
     struct pawl_metrics *metrics, const char *operation, int status, const char *error, int64_t us);
+/* What the ledger answered to a command that spends or would; others are not counted. */
+void pawl_metrics_count_answer(struct pawl_metrics *metrics,
+                               const char *operation,
+                               const struct pawl_command *command,
+                               const struct pawl_result *result);
 void pawl_metrics_count_batch(struct pawl_metrics *metrics,
                               uint64_t operations,
                               uint64_t bytes,

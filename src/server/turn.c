@@ -112,6 +112,9 @@ void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen)
     struct pawl_serve *serve = checked(arg);
     pawl_metrics_count_request(serve->metrics, seen->operation, seen->status, seen->error,
                                seen->us);
+    if (seen->asked != NULL) {
+        pawl_metrics_count_answer(serve->metrics, seen->operation, seen->asked, seen->result);
+    }
     if (pawl_serve_log_request(seen)) {
         pawl_serve_want_turn(serve);
     }

@@ -97,6 +97,11 @@ def metrics_count(world):
     assert counts['operation="commitReservation",status="200"'] == 1, counts
     assert now["pawl_refusals_total"]['operation="createReservation",error="BUDGET_EXCEEDED"'] == 3
     assert now["pawl_refusals_total"]['operation="getBalances",error="UNAUTHORIZED"'] == 1, now
+    assert now["pawl_denials_total"] == {
+        'operation="createReservation",reason="BUDGET_EXCEEDED"': 3}, now
+    assert now["pawl_ledger_amount_total"] == {
+        f'what="{what}",unit="USD_MICROCENTS"': amount for what, amount in (
+            ("held", 500), ("settled", 300), ("released", 200), ("denied", 3 * 10**12))}, now
     assert now["pawl_ledger_rows"]['table="budgets"'] == 1
     assert now["pawl_ledger_rows"]['table="reservations"'] == 0
     assert now["pawl_ledger_rows"]['table="documents"'] == 3  # tenant, key, administrator

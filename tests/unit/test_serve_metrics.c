@@ -116,11 +116,48 @@ static void what_finds_no_place_is_counted_as_other(void **state)
     pawl_free(metrics);
 }
 
+static void denials_and_amounts_are_the_ledgers_own_answers(void **state)
+{
+    (void)state;
+    static const char create[] = "createReservation";
+    static const char commit[] = "commitReservation";
+    struct pawl_metrics *metrics = fresh();
+    struct pawl_command command = {.type = PAWL_COMMAND_RESERVE};
+    struct pawl_result result = {.code = PAWL_RESULT_OK};
+    command.u.reserve.line_count = 1;
+    command.u.reserve.lines[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, 500};
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    result.replayed = true; /* a repeat holds nothing */
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    result = (struct pawl_result){.code = PAWL_RESULT_BUDGET_EXCEEDED};
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    command.u.reserve.dry_run = true; /* denied, but nothing was to be spent */
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    result.code = PAWL_RESULT_OK;
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    command.u.reserve.dry_run = false;
+    result.code = PAWL_RESULT_IDEMPOTENCY_MISMATCH; /* an error, no denial */
+    pawl_metrics_count_answer(metrics, create, &command, &result);
+    command = (struct pawl_command){.type = PAWL_COMMAND_COMMIT};
+    result = (struct pawl_result){.code = PAWL_RESULT_OK, .line_count = 1};
+    result.charged[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, 300};
+    result.released[0] = (struct pawl_amount){PAWL_UNIT_USD_MICROCENTS, 200};
+    pawl_metrics_count_answer(metrics, commit, &command, &result);
+    expect(metrics, "pawl_denials_total{operation=\"createReservation\","
+                    "reason=\"BUDGET_EXCEEDED\"} 2\n");
+    expect(metrics, "{what=\"held\",unit=\"USD_MICROCENTS\"} 500\n");
+    expect(metrics, "{what=\"settled\",unit=\"USD_MICROCENTS\"} 300\n");
+    expect(metrics, "{what=\"released\",unit=\"USD_MICROCENTS\"} 200\n");
+    expect(metrics, "{what=\"denied\",unit=\"USD_MICROCENTS\"} 500\n");
+    pawl_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_at_a_bound_is_below_it),
         cmocka_unit_test(errors_are_counted_by_their_code),
+        cmocka_unit_test(denials_and_amounts_are_the_ledgers_own_answers),
         cmocka_unit_test(batches_are_counted),
         cmocka_unit_test(what_finds_no_place_is_counted_as_other),
     };
