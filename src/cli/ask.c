@@ -111,6 +111,11 @@ static int take_options(struct pawl_ask *ask, int64_t *ret_timeout_ms)
     return PAWL_CLI_GO_ON;
 }
 
+const char *pawl_ask_tenant(const struct pawl_cli_call *call, int option)
+{
+    return call->operand_count > 0 ? call->operands[0] : pawl_cli_value(call, option);
+}
+
 int pawl_ask_open(const struct pawl_cli_call *call, struct pawl_ask *ask)
 {
     struct pawl_errmsg msg = {""};
@@ -173,6 +178,7 @@ void pawl_ask_path(struct pawl_ask *ask, const char *path)
     ask->is_keyed = false;
     ask->is_repeatable = false;
     ask->may_miss = false;
+    ask->is_aside = false;
 }
 
 void pawl_ask_segment(struct pawl_ask *ask, const char *text)
@@ -363,6 +369,10 @@ int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *metho
         .repeatable = ask->is_keyed || ask->is_repeatable || strcmp(method, "POST") != 0,
     };
     pawl_err err = pawl_remote_send(ask->remote, &request, &ask->answer, &msg);
+    if (ask->is_aside &&
+        (pawl_failed(err) || ask->answer.status < 200 || ask->answer.status > 299)) {
+        return PAWL_EXIT_REFUSED;
+    }
     if (pawl_failed(err)) {
         bool ours = err.code == PAWL_ERR_INVALID || err.code == PAWL_ERR_LIMIT ||
                     err.code == PAWL_ERR_MEMORY || err.code == PAWL_ERR_NOT_FOUND;
@@ -375,7 +385,10 @@ int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *metho
     if (ask->answer.status < 200 || ask->answer.status > 299) {
         return tell(ask, plane, key);
     }
-    return read_answer(ask) ? PAWL_EXIT_OK : pawl_ask_tell_odd(ask);
+    if (read_answer(ask)) {
+        return PAWL_EXIT_OK;
+    }
+    return ask->is_aside ? PAWL_EXIT_REFUSED : pawl_ask_tell_odd(ask);
 }
 
 int pawl_ask_send_change(struct pawl_ask *ask, enum pawl_plane plane, const char *hint)

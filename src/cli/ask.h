@@ -91,7 +91,11 @@ struct pawl_ask {
     bool is_keyed;      /* the body has its idempotency key */
     bool is_repeatable; /* a POST that does no more the second time */
     bool may_miss;      /* a 404 is told to nobody: REFUSED, with answer.status saying so */
+    bool is_aside;      /* nothing that goes wrong is told: the command can do without */
 };
+
+/* The tenant of a list: its operand, else its option. NULL: neither. */
+const char *pawl_ask_tenant(const struct pawl_cli_call *call, int option);
 
 /* Reads the options above; nothing is sent yet. Returns PAWL_EXIT_OK or another status, told. To be
  * closed in either case. */

@@ -21,7 +21,7 @@ static int run_decide(const struct pawl_cli_call *call)
     if (status == PAWL_CLI_GO_ON) {
         status = pawl_ask_send(&ask, PAWL_PLANE_TENANT, "POST");
         if (status == PAWL_EXIT_OK) {
-            status = pawl_spend_print_decision(&ask);
+            status = pawl_spend_print_decision(&ask, amount.unit);
         }
     }
     pawl_ask_close(&ask);

@@ -189,11 +189,12 @@ static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     char word[PAWL_ASK_CELL_BYTES];
     const char *state = NULL;
+    const char *tenant = pawl_ask_tenant(ask->call, OPTION_TENANT);
     (void)list;
     int status =
         pawl_ask_take_word(ask->call, OPTION_STATUS, "ACTIVE|REVOKED|EXPIRED", word, &state);
     if (status == PAWL_CLI_GO_ON) {
-        pawl_ask_query(ask, "tenant_id", pawl_cli_value(ask->call, OPTION_TENANT));
+        pawl_ask_query(ask, "tenant_id", tenant);
         pawl_ask_query(ask, "status", state);
         pawl_ask_query(ask, "search", pawl_cli_value(ask->call, OPTION_SEARCH));
     }
@@ -284,13 +285,14 @@ static const struct pawl_cli_option list_options[] = {
 
 static const struct pawl_cli_command list_command = {
     .name = "key list",
-    .operands = "",
+    .operands = "[TENANT]",
     .summary = "the keys there are, without their secrets",
     .text = "Lists all of them, or those that the options leave.",
-    .examples = "  pawl key list --tenant acme\n"
+    .examples = "  pawl key list acme\n"
                 "  pawl key list --status active --sort expires_at",
     .options = list_options,
     .option_count = PAWL_ARRAY_LEN(list_options),
+    .operands_max = 1,
     .run = run_list,
 };
 

@@ -72,7 +72,7 @@ static int run_create(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
     struct pawl_ask_subject subject;
-    struct pawl_amount amount;
+    struct pawl_amount amount = {.unit = PAWL_UNIT_NONE};
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
         status = pawl_spend_begin(&ask, PAWL_RESERVATIONS_PATH, "estimate", &subject, &amount);
@@ -83,7 +83,7 @@ static int run_create(const struct pawl_cli_call *call)
     if (status == PAWL_CLI_GO_ON) {
         status = pawl_ask_send(&ask, PAWL_PLANE_TENANT, "POST");
         if (status == PAWL_EXIT_OK && pawl_cli_has(call, OPTION_DRY_RUN)) {
-            status = pawl_spend_print_decision(&ask);
+            status = pawl_spend_print_decision(&ask, amount.unit);
         } else if (status == PAWL_EXIT_OK) {
             print_held(&ask);
         }

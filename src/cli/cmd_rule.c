@@ -312,11 +312,11 @@ static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     char word[PAWL_ASK_CELL_BYTES];
     const char *state = NULL;
-    const char *tenant = pawl_cli_value(ask->call, OPTION_TENANT);
+    const char *tenant = pawl_ask_tenant(ask->call, OPTION_TENANT);
     int status = pawl_ask_take_word(ask->call, OPTION_STATUS, "ACTIVE|DISABLED", word, &state);
     if (status == PAWL_CLI_GO_ON && tenant == NULL && pawl_ask_is_admin(ask, list->plane)) {
-        status =
-            pawl_cli_usage_error(ask->call, "the administrator has to say whose: --tenant acme");
+        status = pawl_cli_usage_error(ask->call,
+                                      "the administrator has to say whose: pawl rule list acme");
     }
     if (status == PAWL_CLI_GO_ON) {
         pawl_ask_query(ask, "tenant_id", tenant);
@@ -400,13 +400,14 @@ static const struct pawl_cli_option list_options[] = {
 
 static const struct pawl_cli_command list_command = {
     .name = "rule list",
-    .operands = "",
+    .operands = "[TENANT]",
     .summary = "the rules of a tenant, and what they set",
     .text = "Lists all of a tenant, or those that the options leave.",
-    .examples = "  pawl rule list --tenant acme\n"
-                "  pawl rule list --tenant acme --status active --json",
+    .examples = "  pawl rule list acme\n"
+                "  pawl rule list acme --status active --json",
     .options = list_options,
     .option_count = PAWL_ARRAY_LEN(list_options),
+    .operands_max = 1,
     .run = run_list,
 };
 

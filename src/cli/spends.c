@@ -2,6 +2,9 @@
 /* spends.c: see spends.h. */
 #include "cli/spends.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "cli/ask_read.h"
 
@@ -115,7 +118,70 @@ void pawl_spend_print_balances(struct pawl_ask *ask)
     }
 }
 
-int pawl_spend_print_decision(struct pawl_ask *ask)
+/* --- Why not ---------------------------------------------------------------------------------- */
+
+enum { WHY_SCOPES_MAX = 16 }; /* a path has six levels, and a dimension each may add one */
+
+/* GET /v1/balances of one scope, "tenant:acme/agent:bot". false: it is no such path. */
+static bool ask_balances(struct pawl_ask *ask, const char *scope)
+{
+    char name[PAWL_ASK_CELL_BYTES];
+    char value[PAWL_ASK_CELL_BYTES];
+    struct pawl_slice rest = pawl_slice_str(scope);
+    pawl_ask_path(ask, "/v1/balances");
+    ask->is_aside = true;
+    while (!pawl_slice_empty(rest)) {
+        struct pawl_slice level = pawl_slice_cut(&rest, '/');
+        struct pawl_slice word = pawl_slice_cut(&level, ':');
+        if (pawl_slice_empty(word) || pawl_slice_empty(level)) {
+            return false;
+        }
+        pawl_ask_query(ask, pawl_cli_plain(word, name, sizeof(name)),
+                       pawl_cli_plain(level, value, sizeof(value)));
+    }
+    return true;
+}
+
+static void print_balance_of(struct pawl_ask *ask, const char *scope, const char *unit)
+{
+    char text[PAWL_ASK_CELL_BYTES];
+    char cells[4][PAWL_REMOTE_WORDS_BYTES];
+    uint32_t node = pawl_json_first_element(&ask->json, pawl_json_get(&ask->json, 0, "balances"));
+    for (; node != PAWL_JSON_NONE; node = pawl_json_next(&ask->json, node)) {
+        uint32_t left = pawl_json_get(&ask->json, node, "remaining");
+        if (strcmp(pawl_ask_text(ask, node, "scope_path", text), scope) != 0 ||
+            strcmp(pawl_ask_text(ask, left, "unit", text), unit) != 0) {
+            continue;
+        }
+        printf("  %s: %s in all, %s spent, %s held, %s left\n", scope,
+               pawl_ask_amount(ask, node, "allocated", cells[0]),
+               pawl_ask_amount(ask, node, "spent", cells[1]),
+               pawl_ask_amount(ask, node, "reserved", cells[2]),
+               pawl_ask_amount(ask, node, "remaining", cells[3]));
+    }
+}
+
+/* A DENY names the scopes that were looked at, and has no numbers: they are asked for. */
+static void explain_denial(struct pawl_ask *ask, uint16_t unit)
+{
+    char scopes[WHY_SCOPES_MAX][PAWL_ASK_CELL_BYTES];
+    size_t count = 0;
+    uint32_t node =
+        pawl_json_first_element(&ask->json, pawl_json_get(&ask->json, 0, "affected_scopes"));
+    for (; node != PAWL_JSON_NONE && count < WHY_SCOPES_MAX;
+         node = pawl_json_next(&ask->json, node)) {
+        (void)pawl_cli_plain(pawl_json_string(&ask->json, node, &ask->arena), scopes[count++],
+                             PAWL_ASK_CELL_BYTES);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (ask_balances(ask, scopes[i]) &&
+            pawl_ask_send(ask, PAWL_PLANE_TENANT, "GET") == PAWL_EXIT_OK) {
+            print_balance_of(ask, scopes[i], pawl_unit_name(unit));
+        }
+    }
+}
+
+int pawl_spend_print_decision(struct pawl_ask *ask, uint16_t unit)
 {
     char text[PAWL_ASK_CELL_BYTES];
     char reason[PAWL_ASK_CELL_BYTES];
@@ -134,6 +200,9 @@ int pawl_spend_print_decision(struct pawl_ask *ask)
         pawl_spend_print_balances(ask);
         pawl_ask_print_field("again in",
                              retry_ms > 0 ? pawl_duration_format_ms(retry_ms, span) : "");
+        if (denied) {
+            explain_denial(ask, unit);
+        }
     }
     return denied ? PAWL_EXIT_REFUSED : PAWL_EXIT_OK;
 }

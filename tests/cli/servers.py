@@ -481,7 +481,7 @@ def rules_are_made_of_what_was_said(cli):
         expect(cli("rule", "update", "pol_1", **there), 2, err="say what is to change")
     with server((200, {"policies": [rule], "has_more": False})) as held:
         there = {"PAWL_SERVER": held.url, "PAWL_ADMIN_KEY": ADMIN_KEY}
-        expect(cli("rule", "list", **there), 2, err="--tenant acme")
+        expect(cli("rule", "list", **there), 2, err="pawl rule list acme")
         expect(cli("rule", "list", "--tenant", "acme", **there), 0, out="max tokens 4,096, holds")
     expect(cli("policy", "--help"), 0, out="`pawl rule`")
 

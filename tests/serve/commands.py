@@ -74,7 +74,9 @@ def a_refusal_has_its_numbers_and_its_status(world):
     told = (r"too little is left \(BUDGET_EXCEEDED\)\n  tenant:acme: \$10\.00 in all, "
             r"\$9\.20 spent, \$0\.50 held, \$1\.00 asked for, \$0\.30 would fit\n")
     shell("reservation create --usd 1", status=1, err=told)
-    assert shell("decide --usd 1", status=1).startswith("DENY: BUDGET_EXCEEDED")
+    assert shell("decide --usd 1", status=1) == (
+        "DENY: BUDGET_EXCEEDED\n"
+        "  tenant:acme: $10.00 in all, $9.20 spent, $0.50 held, $0.30 left\n")
     assert shell("decide --usd 1 --quiet", status=1) == "DENY\n"
     assert shell("decide --usd 0.30").startswith("ALLOW")
     assert shell("reservation create --dry-run --usd 1", status=1).startswith("DENY")
@@ -151,7 +153,7 @@ def keys_do_what_they_may_and_end(world):
     reader = shell("key create acme --name reader -p balances:read -p reservations:list").strip()
     shell("reservation list", PAWL_KEY=reader)
     shell("reservation create --usd 1", PAWL_KEY=reader, status=1, err="FORBIDDEN; with the key")
-    ids = {row["name"]: row["key_id"] for row in shell.rows("key list --tenant acme")}
+    ids = {row["name"]: row["key_id"] for row in shell.rows("key list acme")}
     shell(f"key update {ids['reader']} -p reservations:create --description more")
     shell("reservation create --usd 1", PAWL_KEY=reader)
     shown = shell(f"key show {ids['reader']}")
@@ -178,7 +180,7 @@ def rules_bind_holds(world):
     assert shell("decide --usd 1 --agent bot").startswith("ALLOW\n")
     shell(f"rule enable {rule}")
     shell(f"rule update {rule} --max-tokens 7 --priority 3")
-    assert "max tokens 7" in shell("rule list --tenant acme")
+    assert "max tokens 7" in shell("rule list acme")
     slow = shell("rule create -q tenant:acme --holds-per-minute 1 --priority 9").strip()
     shell("reservation create --usd 0.01")
     shell("reservation create --usd 0.01", status=1, err=r"LIMIT_EXCEEDED")
