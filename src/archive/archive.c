@@ -176,10 +176,11 @@ void pawl_archive_drop_queue(struct pawl_archive *archive)
     archive->queued_bytes = 0;
 }
 
-/* With the lock. false: no room or no memory. */
+/* With the lock. false: no room or no memory. An empty queue has room for any batch. */
 static bool enqueue(struct pawl_archive *archive, const struct pawl_journal_batch *batch)
 {
-    if (archive->queued_bytes + batch->blob.bytes > archive->options.queue_bytes_max) {
+    if (archive->queued_bytes > 0 &&
+        archive->queued_bytes + batch->blob.bytes > archive->options.queue_bytes_max) {
         return false;
     }
     struct pawl_archive_item *item = pawl_alloc(sizeof(*item) + batch->blob.bytes);
@@ -269,8 +270,9 @@ static bool take_batch(void *arg, const struct pawl_journal_batch *batch)
     pthread_mutex_lock(&archive->lock);
     /* The writer may have begun anew meanwhile. */
     if (batch->first_op == archive->fed_op + 1 && !archive->broken && !archive->set_aside_wanted) {
-        reading->bytes += batch->blob.bytes;
-        more = enqueue(archive, batch) && reading->bytes < READ_BACK_BYTES;
+        bool taken = enqueue(archive, batch);
+        reading->bytes += taken ? batch->blob.bytes : 0;
+        more = taken && reading->bytes < READ_BACK_BYTES;
     }
     pthread_mutex_unlock(&archive->lock);
     return more;
@@ -325,7 +327,8 @@ bool pawl_archive_turn(struct pawl_archive *archive, struct pawl_engine *engine)
     } else if (archive->fed_op >= durable_op) {
         archive->missing = false;
     }
-    bool more = pawl_ok(err) && has_room(archive);
+    /* Where not even one batch fitted, the writer wakes the host when it has written. */
+    bool more = pawl_ok(err) && reading.bytes > 0 && has_room(archive);
     pthread_mutex_unlock(&archive->lock);
     return more;
 }

@@ -78,6 +78,7 @@ void pawl_serve_on_archive_wake(uv_async_t *handle)
 {
     struct pawl_serve *serve = checked(handle->data);
     pawl_archive_collect(serve->archive);
+    serve->archive_busy = true; /* it may have room now for what it misses */
     pawl_serve_want_turn(serve);
 }
 

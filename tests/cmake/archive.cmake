@@ -5,3 +5,4 @@ target_link_libraries(pawl_archivekit PUBLIC pawl_archive pawl_testkit)
 
 pawl_unit_test(archive_lists archivekit)
 pawl_unit_test(archive_plans archive)
+pawl_unit_test(archive_life archivekit enginekit)
