@@ -49,9 +49,9 @@ int pawl_spend_begin(struct pawl_ask *ask,
                      struct pawl_amount *ret_amount);
 /* "metrics", of the options above; nothing where none was given. */
 int pawl_spend_put_metrics(struct pawl_ask *ask);
-/* ALLOW, its caps, or DENY with the reason, of a decision that holds nothing. For people, a DENY has
- * the numbers of the budgets in `unit` below it, where the key may read them. Returns the status:
- * REFUSED of a DENY. */
+/* ALLOW, its caps, or DENY with the reason, of a decision that holds nothing. For people, a DENY
+ * has the numbers of the budgets in `unit` below it, where the key may read them. Returns the
+ * status: REFUSED of a DENY. */
 int pawl_spend_print_decision(struct pawl_ask *ask, uint16_t unit);
 /* "max_tokens 4096", where the answer has caps. */
 void pawl_spend_print_caps(struct pawl_ask *ask);
