@@ -3,9 +3,10 @@
 """fuzz.py [--seconds N] [--seed N] [TARGET…]: runs the libFuzzer programs of build/fuzz.
 
 The seconds are shared between the targets, two of which run at a time. New inputs are collected
-in build/fuzz/corpus/TARGET, on top of what tests/fuzz/corpus/TARGET holds; an input that breaks
-something goes to build/fuzz/crashes. When that happens: fix the bug and copy the input, under a
-name that tells the bug, to tests/fuzz/corpus/TARGET, where every test run feeds it again.
+in build/fuzz/corpus/TARGET, on top of what tests/fuzz/corpus/TARGET holds; words that it should try
+are in tests/fuzz/TARGET.dict, where there is one. An input that breaks something goes to
+build/fuzz/crashes. When that happens: fix the bug and copy the input, under a name that tells the
+bug, to tests/fuzz/corpus/TARGET, where every test run feeds it again.
 """
 import argparse
 import concurrent.futures
@@ -33,6 +34,8 @@ def fuzz(program, seconds, seed):
                "-rss_limit_mb=2048", "-print_final_stats=1",
                f"-artifact_prefix={crashes}/{name}-", str(found)]
     command += [str(stored)] if stored.is_dir() else []
+    words = gate.ROOT / "tests" / "fuzz" / f"{name}.dict"
+    command += [f"-dict={words}"] if words.is_file() else []
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, check=False)
     output = result.stdout.decode(errors="replace")

@@ -33,21 +33,22 @@ uint8_t pawl_budget_state(const struct pawl_core *core, const struct pawl_budget
 
 void pawl_budget_write(struct pawl_call *call,
                        struct pawl_json_writer *writer,
-                       const struct pawl_budget_view *view)
+                       const struct pawl_budget_view *view,
+                       bool with_metadata)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
     char path[PAWL_SCOPE_PATH_BYTES];
     (void)pawl_core_scope_path(core, view->scope, path, sizeof(path));
-    pawl_render_ledger(writer, call, view, pawl_slice_str(path));
+    pawl_render_ledger(writer, call, view, pawl_slice_str(path), with_metadata);
 }
 
 /* Keeps the budget as it is now for the answer. */
-static void keep_budget(struct pawl_call *call, uint64_t budget, int status)
+static void keep_budget(struct pawl_call *call, uint64_t budget, bool with_metadata, int status)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
     struct pawl_budget_view view;
     if (pawl_core_budget(core, budget, pawl_core_now_us(core), &view)) {
-        pawl_budget_write(call, pawl_call_json(call), &view);
+        pawl_budget_write(call, pawl_call_json(call), &view, with_metadata);
         pawl_call_keep(call, status);
     }
 }
@@ -65,22 +66,24 @@ static uint64_t find_at(struct pawl_call *call, const struct pawl_place *place, 
     return found ? budget : 0;
 }
 
+enum { NAMED_SCOPE, NAMED_UNIT, NAMED_TENANT, NAMED_INCLUDE, NAMED_FIELDS };
+static const struct pawl_field named_fields[] = {
+    [NAMED_SCOPE] = {PAWL_FIELD("scope"), .type = PAWL_FIELD_STRING, .required = true},
+    [NAMED_UNIT] = {PAWL_FIELD("unit"), .type = PAWL_FIELD_WORD, .required = true,
+                    .words = pawl_unit_words},
+    [NAMED_TENANT] = {PAWL_FIELD("tenant_id"), .type = PAWL_FIELD_STRING},
+    [NAMED_INCLUDE] = {PAWL_FIELD("include"), .type = PAWL_FIELD_STRING}};
+const struct pawl_shape pawl_budget_shape = PAWL_SHAPE(named_fields);
+
 struct pawl_budget_named *pawl_budget_named(struct pawl_call *call)
 {
-    enum { SCOPE, UNIT, TENANT, FIELDS };
-    static const struct pawl_field fields[] = {
-        [SCOPE] = {PAWL_FIELD("scope"), .type = PAWL_FIELD_STRING, .required = true},
-        [UNIT] = {PAWL_FIELD("unit"), .type = PAWL_FIELD_WORD, .required = true,
-                  .words = pawl_unit_words},
-        [TENANT] = {PAWL_FIELD("tenant_id"), .type = PAWL_FIELD_STRING}};
-    static const struct pawl_shape shape = PAWL_SHAPE(fields);
-    struct pawl_value values[FIELDS];
+    struct pawl_value values[NAMED_FIELDS];
     struct pawl_errmsg msg = {""};
     struct pawl_budget_named *named = pawl_call_alloc(call, sizeof(*named));
-    if (named == NULL || !pawl_query_read(call, &shape, values)) {
+    if (named == NULL || !pawl_query_read(call, &pawl_budget_shape, values)) {
         return NULL;
     }
-    if (!pawl_place_read(values[SCOPE].text, &named->place, &msg)) {
+    if (!pawl_place_read(values[NAMED_SCOPE].text, &named->place, &msg)) {
         pawl_body_refuse(call, "scope", "%s", msg.text);
         return NULL;
     }
@@ -88,8 +91,9 @@ struct pawl_budget_named *pawl_budget_named(struct pawl_call *call)
         return NULL;
     }
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
-    named->unit = pawl_admin_word(&values[UNIT]);
-    named->tenant_id = values[TENANT];
+    named->unit = pawl_admin_word(&values[NAMED_UNIT]);
+    named->tenant_id = values[NAMED_TENANT];
+    named->with_metadata = pawl_ledger_includes_metadata(values[NAMED_INCLUDE].text);
     named->budget = find_at(call, &named->place, named->unit);
     if (named->budget == 0 ||
         !pawl_core_budget(core, named->budget, pawl_core_now_us(core), &named->view)) {
@@ -104,7 +108,7 @@ void pawl_cycles_lookup_budget(struct pawl_call *call)
 {
     const struct pawl_budget_named *named = pawl_budget_named(call);
     if (named != NULL) {
-        pawl_budget_write(call, pawl_call_json(call), &named->view);
+        pawl_budget_write(call, pawl_call_json(call), &named->view, named->with_metadata);
         pawl_call_reply_read(call, 200);
     }
 }
@@ -143,7 +147,7 @@ static const struct pawl_field new_fields[] = {
     [NEW_START] = {PAWL_FIELD("period_start"), .type = PAWL_FIELD_STRING},
     [NEW_END] = {PAWL_FIELD("period_end"), .type = PAWL_FIELD_STRING},
     [NEW_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
-static const struct pawl_shape new_shape = PAWL_SHAPE(new_fields);
+const struct pawl_shape pawl_budget_create_shape = PAWL_SHAPE(new_fields);
 
 /* An amount's unit must be the budget's. false: refused. */
 static bool check_unit(struct pawl_call *call,
@@ -242,7 +246,14 @@ static void create(struct pawl_call *call,
     uint16_t unit = command->u.budget_create.unit;
     if (extra == NULL || find_at(call, place, unit) != 0) {
         pawl_call_submit(call, command, pawl_admin_send_kept);
-        keep_budget(call, find_at(call, place, unit), 201);
+        keep_budget(call, find_at(call, place, unit), false, 201);
+        return;
+    }
+    if (!pawl_registry_budget_has_room(pawl_call_registry(call))) {
+        pawl_call_retry_after(call, 1);
+        pawl_call_refuse_read(
+            call, PAWL_ERROR_LEDGER_FULL,
+            "the ledger has no room for what is said of the budget (--max-documents)");
         return;
     }
     struct pawl_op *first = pawl_call_alloc(call, sizeof(*first));
@@ -261,7 +272,7 @@ static void create(struct pawl_call *call,
     pawl_registry_note(pawl_call_registry(call), command->metadata);
     pawl_registry_put_budget(pawl_call_registry(call), place->levels[PAWL_LEVEL_TENANT], budget,
                              extra, second);
-    keep_budget(call, budget, 201);
+    keep_budget(call, budget, false, 201);
 }
 
 void pawl_cycles_create_budget(struct pawl_call *call)
@@ -271,7 +282,7 @@ void pawl_cycles_create_budget(struct pawl_call *call)
     struct pawl_budget_extra extra = {.version = 0};
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_CREATE};
     bool said = false;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &new_shape, values) ||
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_create_shape, values) ||
         !take_new(call, values, &place, &command.u.budget_create) ||
         !take_extra(call, values, &extra, &said) ||
         !pawl_admin_note(call, &absent, &absent, &command.metadata)) {
@@ -298,23 +309,24 @@ static void set_metadata(struct pawl_call *call,
                              named->budget, &extra, pawl_admin_put(call));
 }
 
+enum { SET_OVERDRAFT, SET_OVERAGE, SET_METADATA, SET_FIELDS, SET_SLOT = SET_FIELDS };
+static const struct pawl_field set_fields[] = {
+    [SET_OVERDRAFT] = {PAWL_FIELD("overdraft_limit"), .type = PAWL_FIELD_RECORD,
+                       .inner = &pawl_amount_shape, .slot = SET_SLOT},
+    [SET_OVERAGE] = {PAWL_FIELD("commit_overage_policy"), .type = PAWL_FIELD_WORD,
+                     .words = pawl_overage_words},
+    [SET_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
+const struct pawl_shape pawl_budget_update_shape = PAWL_SHAPE(set_fields);
+
 void pawl_cycles_update_budget(struct pawl_call *call)
 {
-    enum { OVERDRAFT, OVERAGE, METADATA, FIELDS, SLOT = FIELDS };
-    static const struct pawl_field fields[] = {
-        [OVERDRAFT] = {PAWL_FIELD("overdraft_limit"), .type = PAWL_FIELD_RECORD,
-                       .inner = &pawl_amount_shape, .slot = SLOT},
-        [OVERAGE] = {PAWL_FIELD("commit_overage_policy"), .type = PAWL_FIELD_WORD,
-                     .words = pawl_overage_words},
-        [METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
-    static const struct pawl_shape shape = PAWL_SHAPE(fields);
-    struct pawl_value values[SLOT + PAWL_AMOUNT_FIELD_COUNT];
+    struct pawl_value values[SET_SLOT + PAWL_AMOUNT_FIELD_COUNT];
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_SET};
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_update_shape, values)) {
         return;
     }
     const struct pawl_budget_named *named = pawl_budget_named(call);
-    if (named == NULL || !check_unit(call, "overdraft_limit", &values[SLOT], named->unit) ||
+    if (named == NULL || !check_unit(call, "overdraft_limit", &values[SET_SLOT], named->unit) ||
         !pawl_admin_note(call, &absent, &absent, &command.metadata)) {
         return;
     }
@@ -324,38 +336,39 @@ void pawl_cycles_update_budget(struct pawl_call *call)
     }
     command.u.budget_set = (struct pawl_command_budget_set){
         .budget = named->budget,
-        .set_overdraft_limit = values[OVERDRAFT].present,
-        .overdraft_limit = values[SLOT + PAWL_AMOUNT_AMOUNT].number,
-        .overage = pawl_admin_word(&values[OVERAGE])};
-    bool sets = values[OVERDRAFT].present || values[OVERAGE].present;
-    if (values[METADATA].present && sets) {
+        .set_overdraft_limit = values[SET_OVERDRAFT].present,
+        .overdraft_limit = values[SET_SLOT + PAWL_AMOUNT_AMOUNT].number,
+        .overage = pawl_admin_word(&values[SET_OVERAGE])};
+    bool sets = values[SET_OVERDRAFT].present || values[SET_OVERAGE].present;
+    if (values[SET_METADATA].present && sets) {
         first->done = on_first_of_two;
         pawl_engine_submit(pawl_call_engine(call), &command, first);
-        set_metadata(call, named, &values[METADATA]); /* refused for the same reasons */
-    } else if (values[METADATA].present) {
-        set_metadata(call, named, &values[METADATA]);
+        set_metadata(call, named, &values[SET_METADATA]); /* refused for the same reasons */
+    } else if (values[SET_METADATA].present) {
+        set_metadata(call, named, &values[SET_METADATA]);
     } else if (sets) {
         pawl_call_submit(call, &command, pawl_admin_send_kept);
     } else {
-        pawl_budget_write(call, pawl_call_json(call), &named->view);
+        pawl_budget_write(call, pawl_call_json(call), &named->view, named->with_metadata);
         pawl_call_reply_read(call, 200);
         return;
     }
-    keep_budget(call, named->budget, 200);
+    keep_budget(call, named->budget, named->with_metadata, 200);
 }
 
 /* --- Frozen and unfrozen ---------------------------------------------------------------------- */
 
+enum { STATE_REASON, STATE_METADATA, STATE_FIELDS };
+static const struct pawl_field state_fields[] = {
+    [STATE_REASON] = {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 512},
+    [STATE_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
+const struct pawl_shape pawl_budget_state_shape = PAWL_SHAPE(state_fields);
+
 static void set_state(struct pawl_call *call, uint8_t state)
 {
-    enum { REASON, METADATA, FIELDS };
-    static const struct pawl_field fields[] = {
-        [REASON] = {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 512},
-        [METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
-    static const struct pawl_shape shape = PAWL_SHAPE(fields);
-    struct pawl_value values[FIELDS];
+    struct pawl_value values[STATE_FIELDS];
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_SET};
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_state_shape, values)) {
         return;
     }
     const struct pawl_budget_named *named = pawl_budget_named(call);
@@ -370,13 +383,13 @@ static void set_state(struct pawl_call *call, uint8_t state)
             "the budget is %s already", state == PAWL_BUDGET_FROZEN ? "frozen" : "active");
         return;
     }
-    if (!pawl_admin_note(call, &values[REASON], &values[METADATA], &command.metadata)) {
+    if (!pawl_admin_note(call, &values[STATE_REASON], &values[STATE_METADATA], &command.metadata)) {
         return;
     }
     command.u.budget_set =
         (struct pawl_command_budget_set){.budget = named->budget, .state = state};
     pawl_call_submit(call, &command, pawl_admin_send_kept);
-    keep_budget(call, named->budget, 200);
+    keep_budget(call, named->budget, named->with_metadata, 200);
 }
 
 void pawl_cycles_freeze_budget(struct pawl_call *call)

@@ -18,13 +18,15 @@ uint8_t pawl_budget_state(const struct pawl_core *core, const struct pawl_budget
 /* A BudgetLedger. */
 void pawl_budget_write(struct pawl_call *call,
                        struct pawl_json_writer *writer,
-                       const struct pawl_budget_view *view);
+                       const struct pawl_budget_view *view,
+                       bool with_metadata);
 
 /* The budget that the parameters scope and unit of the query name. */
 struct pawl_budget_named {
     struct pawl_place place;
     uint16_t unit;
     struct pawl_value tenant_id; /* of the query */
+    bool with_metadata;          /* likewise: include=metadata */
     uint64_t budget;             /* 0: there is none */
     struct pawl_budget_view view;
 };

@@ -9,6 +9,7 @@
 #include "base/money.h"
 #include "cycles/admin_budget.h"
 #include "cycles/admin_page.h"
+#include "cycles/ledger.h"
 #include "cycles/scopes.h"
 
 /* Of fractions in the query: parts of it. */
@@ -28,6 +29,7 @@ enum {
     LIST_DIRECTION,
     LIST_CURSOR,
     LIST_LIMIT,
+    LIST_INCLUDE,
     LIST_FIELDS
 };
 enum { BY_TENANT, BY_SCOPE, BY_UNIT, BY_STATUS, BY_OVERAGE, BY_UTILIZATION, BY_DEBT, BY_CREATED };
@@ -46,8 +48,9 @@ static const struct pawl_field list_fields[] = {
     [LIST_SORT] = {PAWL_FIELD("sort_by"), .type = PAWL_FIELD_WORD, .words = orders},
     [LIST_DIRECTION] = PAWL_PAGE_FIELD_DIRECTION,
     [LIST_CURSOR] = PAWL_PAGE_FIELD_CURSOR,
-    [LIST_LIMIT] = PAWL_PAGE_FIELD_LIMIT};
-static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
+    [LIST_LIMIT] = PAWL_PAGE_FIELD_LIMIT,
+    [LIST_INCLUDE] = {PAWL_FIELD("include"), .type = PAWL_FIELD_STRING}};
+const struct pawl_shape pawl_budgets_shape = PAWL_SHAPE(list_fields);
 
 struct list {
     struct pawl_page page; /* first */
@@ -57,6 +60,7 @@ struct list {
     int64_t most;
     int64_t order;
     bool of_tenant;
+    bool with_metadata;
     struct pawl_scope_name filter;
     struct pawl_budget_walk walk; /* of one tenant … */
     uint32_t cursor;              /* … or of all */
@@ -243,9 +247,10 @@ static bool next(const struct pawl_core *core, struct list *list, uint64_t *ret_
 static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, uint64_t id)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
+    const struct list *list = call->state;
     struct pawl_budget_view view;
     if (pawl_core_budget(core, id, pawl_core_now_us(core), &view)) {
-        pawl_budget_write(call, writer, &view);
+        pawl_budget_write(call, writer, &view, list->with_metadata);
     }
 }
 
@@ -290,16 +295,17 @@ static void take_tenant(struct pawl_call *call, struct list *list)
 void pawl_cycles_list_budgets(struct pawl_call *call)
 {
     static const struct pawl_page_fields fields = {LIST_SORT, LIST_DIRECTION, LIST_CURSOR,
-                                                   LIST_LIMIT};
+                                                   LIST_LIMIT, UINT64_C(1) << LIST_INCLUDE};
     struct list *list = pawl_call_alloc(call, sizeof(*list));
-    if (list == NULL || !pawl_query_read(call, &list_shape, list->values) ||
+    if (list == NULL || !pawl_query_read(call, &pawl_budgets_shape, list->values) ||
         !read_bounds(call, list) ||
-        !pawl_page_begin(call, &list_shape, list->values, &fields, false, &list->page)) {
+        !pawl_page_begin(call, &pawl_budgets_shape, list->values, &fields, false, &list->page)) {
         return;
     }
     const struct pawl_value *sort = &list->values[LIST_SORT];
     list->order = sort->present ? sort->number : BY_CREATED;
     list->prefix = pawl_level_value_lower(list->values[LIST_PREFIX].text, call->arena);
+    list->with_metadata = pawl_ledger_includes_metadata(list->values[LIST_INCLUDE].text);
     take_tenant(call, list);
     if (is_in_order(list) && list->page.after) {
         list->cursor = (uint32_t)list->page.last.id; /* nothing before it is looked at again */

@@ -101,7 +101,7 @@ static const struct pawl_field fund_fields[] = {
     [FUND_REASON] = {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 512},
     [FUND_KEY] = {PAWL_FIELD("idempotency_key"), .type = PAWL_FIELD_STRING, .min = 1, .max = 256},
     [FUND_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
-static const struct pawl_shape fund_shape = PAWL_SHAPE(fund_fields);
+const struct pawl_shape pawl_budget_fund_shape = PAWL_SHAPE(fund_fields);
 
 /* The administrator says whose budget it is, as a second look. false: refused. */
 static bool check_tenant(struct pawl_call *call, const struct pawl_budget_named *named)
@@ -140,7 +140,7 @@ void pawl_cycles_fund_budget(struct pawl_call *call)
 {
     struct pawl_value values[FUND_VALUES];
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_FUND};
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &fund_shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_fund_shape, values)) {
         return;
     }
     if (values[FUND_KEY].present && !pawl_key_take(call, &values[FUND_KEY])) {
@@ -155,7 +155,7 @@ void pawl_cycles_fund_budget(struct pawl_call *call)
     *kind = fund_kinds[values[FUND_OPERATION].number];
     if (values[FUND_KEY].present) {
         command.idempotency_key = values[FUND_KEY].text;
-        pawl_canon_hash(call, &fund_shape, values, command.payload_hash);
+        pawl_canon_hash(call, &pawl_budget_fund_shape, values, command.payload_hash);
     }
     bool sets_spent = *kind == PAWL_FUND_RESET_SPENT;
     command.u.budget_fund = (struct pawl_command_budget_fund){

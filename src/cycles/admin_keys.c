@@ -84,10 +84,10 @@ static const struct pawl_field create_fields[] = {
     SAID_FIELDS,
     [KEY_TENANT] = {PAWL_FIELD("tenant_id"), .type = PAWL_FIELD_STRING},
     [KEY_EXPIRES] = {PAWL_FIELD("expires_at"), .type = PAWL_FIELD_STRING}};
-static const struct pawl_shape create_shape = PAWL_SHAPE(create_fields);
+const struct pawl_shape pawl_key_create_shape = PAWL_SHAPE(create_fields);
 static const struct pawl_field update_fields[] = {
     [KEY_NAME] = {PAWL_FIELD("name"), .type = PAWL_FIELD_STRING, .max = 256}, SAID_FIELDS};
-static const struct pawl_shape update_shape = PAWL_SHAPE(update_fields);
+const struct pawl_shape pawl_key_update_shape = PAWL_SHAPE(update_fields);
 
 static bool take_permissions(struct pawl_call *call, uint32_t list, uint64_t *ret_permissions)
 {
@@ -180,7 +180,7 @@ void pawl_cycles_create_api_key(struct pawl_call *call)
     char id[PAWL_SECRET_BYTES];
     struct pawl_key key = {.state = PAWL_KEY_ACTIVE, .permissions = pawl_permission_defaults()};
     struct pawl_key seen;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &create_shape, values) ||
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_key_create_shape, values) ||
         !pawl_admin_body_tenant(call, &values[KEY_TENANT], &key.tenant) ||
         !take_said(call, values, &key) ||
         !take_expiry(call, &values[KEY_EXPIRES], &key.expires_us)) {
@@ -230,7 +230,7 @@ void pawl_cycles_update_api_key(struct pawl_call *call)
 {
     struct pawl_value values[UPDATE_FIELDS];
     struct pawl_key key;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &update_shape, values) ||
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_key_update_shape, values) ||
         !find(call, &key)) {
         return;
     }
@@ -246,14 +246,15 @@ void pawl_cycles_update_api_key(struct pawl_call *call)
     }
 }
 
+static const struct pawl_field revoke_fields[] = {
+    {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 512}};
+const struct pawl_shape pawl_key_revoke_shape = PAWL_SHAPE(revoke_fields);
+
 void pawl_cycles_revoke_api_key(struct pawl_call *call)
 {
-    static const struct pawl_field fields[] = {
-        {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 512}};
-    static const struct pawl_shape shape = PAWL_SHAPE(fields);
     struct pawl_value reason;
     struct pawl_key key;
-    if (!pawl_admin_may_change(call) || !pawl_query_read(call, &shape, &reason) ||
+    if (!pawl_admin_may_change(call) || !pawl_query_read(call, &pawl_key_revoke_shape, &reason) ||
         !find(call, &key)) {
         return;
     }
@@ -294,7 +295,7 @@ static const struct pawl_field list_fields[] = {
     [LIST_DIRECTION] = PAWL_PAGE_FIELD_DIRECTION,
     [LIST_CURSOR] = PAWL_PAGE_FIELD_CURSOR,
     [LIST_LIMIT] = PAWL_PAGE_FIELD_LIMIT};
-static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
+const struct pawl_shape pawl_keys_shape = PAWL_SHAPE(list_fields);
 
 struct list {
     struct pawl_page page; /* first */
@@ -366,10 +367,10 @@ static const struct pawl_page_kind page_kind = {
 void pawl_cycles_list_api_keys(struct pawl_call *call)
 {
     static const struct pawl_page_fields fields = {LIST_SORT, LIST_DIRECTION, LIST_CURSOR,
-                                                   LIST_LIMIT};
+                                                   LIST_LIMIT, 0};
     struct list *list = pawl_call_alloc(call, sizeof(*list));
-    if (list == NULL || !pawl_query_read(call, &list_shape, list->values) ||
-        !pawl_page_begin(call, &list_shape, list->values, &fields, true, &list->page)) {
+    if (list == NULL || !pawl_query_read(call, &pawl_keys_shape, list->values) ||
+        !pawl_page_begin(call, &pawl_keys_shape, list->values, &fields, true, &list->page)) {
         return;
     }
     call->state = list;
@@ -378,20 +379,21 @@ void pawl_cycles_list_api_keys(struct pawl_call *call)
 
 /* --- Looked at -------------------------------------------------------------------------------- */
 
+static const struct pawl_field check_fields[] = {
+    {PAWL_FIELD("key_secret"), .type = PAWL_FIELD_STRING, .required = true}};
+const struct pawl_shape pawl_key_check_shape = PAWL_SHAPE(check_fields);
+
 void pawl_cycles_validate_api_key(struct pawl_call *call)
 {
     static const char *const why[] = {[PAWL_AUTH_UNKNOWN] = "NOT_FOUND",
                                       [PAWL_AUTH_REVOKED] = "REVOKED",
                                       [PAWL_AUTH_EXPIRED] = "EXPIRED"};
-    static const struct pawl_field fields[] = {
-        {PAWL_FIELD("key_secret"), .type = PAWL_FIELD_STRING, .required = true}};
-    static const struct pawl_shape shape = PAWL_SHAPE(fields);
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_value secret;
     struct pawl_principal who = {.kind = PAWL_PRINCIPAL_NONE};
     struct pawl_tenant tenant = {.state = PAWL_TENANT_ACTIVE};
     struct pawl_key key = {.expires_us = 0};
-    if (!pawl_body_read(call, &shape, &secret)) {
+    if (!pawl_body_read(call, &pawl_key_check_shape, &secret)) {
         return;
     }
     enum pawl_auth auth = pawl_registry_key_check(registry, secret.text, call->now_us, &who);

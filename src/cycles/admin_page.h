@@ -64,6 +64,7 @@ struct pawl_page {
 /* Where the parameters of paging stand among a query's. */
 struct pawl_page_fields {
     uint32_t sort_by, sort_dir, cursor, limit;
+    uint64_t free; /* others that may change from page to page, a bit each */
 };
 /* Fields of a query that has them. */
 #define PAWL_PAGE_FIELD_CURSOR                                                                     \

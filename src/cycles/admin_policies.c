@@ -150,12 +150,12 @@ static const struct pawl_field create_fields[] = {
     SAID_FIELDS,
     [POLICY_TENANT] = {PAWL_FIELD("tenant_id"), .type = PAWL_FIELD_STRING},
     [POLICY_PATTERN] = {PAWL_FIELD("scope_pattern"), .type = PAWL_FIELD_STRING, .required = true}};
-static const struct pawl_shape create_shape = PAWL_SHAPE(create_fields);
+const struct pawl_shape pawl_policy_create_shape = PAWL_SHAPE(create_fields);
 static const struct pawl_field update_fields[] = {
     [POLICY_NAME] = {PAWL_FIELD("name"), .type = PAWL_FIELD_STRING, .max = 256},
     SAID_FIELDS,
     [POLICY_STATUS] = {PAWL_FIELD("status"), .type = PAWL_FIELD_WORD, .words = policy_states}};
-static const struct pawl_shape update_shape = PAWL_SHAPE(update_fields);
+const struct pawl_shape pawl_policy_update_shape = PAWL_SHAPE(update_fields);
 
 /* Empty where they say nothing. */
 static struct pawl_slice write_caps(const struct pawl_call *call, const struct pawl_value *values)
@@ -313,7 +313,7 @@ void pawl_cycles_create_policy(struct pawl_call *call)
     struct pawl_value values[POLICY_VALUES];
     char id[PAWL_SECRET_BYTES];
     struct pawl_policy_rule policy = {.enabled = true, .extensions_max = -1};
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &create_shape, values) ||
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_policy_create_shape, values) ||
         !pawl_admin_body_tenant(call, &values[POLICY_TENANT], &policy.tenant) ||
         !take_said(call, values, &policy)) {
         return;
@@ -338,7 +338,7 @@ void pawl_cycles_update_policy(struct pawl_call *call)
     struct pawl_value values[POLICY_VALUES];
     struct pawl_policy_rule policy;
     const struct pawl_principal *who = &call->principal;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &update_shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_policy_update_shape, values)) {
         return;
     }
     if (!pawl_registry_policy(pawl_call_registry(call), call->params[0], &policy)) {
@@ -380,7 +380,7 @@ static const struct pawl_field list_fields[] = {
     [LIST_DIRECTION] = PAWL_PAGE_FIELD_DIRECTION,
     [LIST_CURSOR] = PAWL_PAGE_FIELD_CURSOR,
     [LIST_LIMIT] = PAWL_PAGE_FIELD_LIMIT};
-static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
+const struct pawl_shape pawl_policies_shape = PAWL_SHAPE(list_fields);
 
 struct list {
     struct pawl_page page; /* first */
@@ -430,9 +430,9 @@ static const struct pawl_page_kind page_kind = {
 void pawl_cycles_list_policies(struct pawl_call *call)
 {
     static const struct pawl_page_fields fields = {LIST_SORT, LIST_DIRECTION, LIST_CURSOR,
-                                                   LIST_LIMIT};
+                                                   LIST_LIMIT, 0};
     struct list *list = pawl_call_alloc(call, sizeof(*list));
-    if (list == NULL || !pawl_query_read(call, &list_shape, list->values)) {
+    if (list == NULL || !pawl_query_read(call, &pawl_policies_shape, list->values)) {
         return;
     }
     bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
@@ -441,7 +441,7 @@ void pawl_cycles_list_policies(struct pawl_call *call)
         return;
     }
     list->tenant = admin ? list->values[LIST_TENANT].text : call->principal.tenant;
-    if (pawl_page_begin(call, &list_shape, list->values, &fields, false, &list->page)) {
+    if (pawl_page_begin(call, &pawl_policies_shape, list->values, &fields, false, &list->page)) {
         call->state = list;
         pawl_page_walk(call, &page_kind);
     }

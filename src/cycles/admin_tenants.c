@@ -108,8 +108,8 @@ static const struct pawl_field update_fields[] = {
     TERMS_FIELDS,
     [TENANT_STATUS] = {PAWL_FIELD("status"), .type = PAWL_FIELD_WORD,
                        .words = pawl_admin_tenant_states}};
-static const struct pawl_shape update_shape = PAWL_SHAPE(update_fields);
-static const struct pawl_shape create_shape = PAWL_SHAPE(create_fields);
+const struct pawl_shape pawl_tenant_update_shape = PAWL_SHAPE(update_fields);
+const struct pawl_shape pawl_tenant_create_shape = PAWL_SHAPE(create_fields);
 
 /* What both operations may say, onto what is there. */
 static void take_terms(const struct pawl_call *call,
@@ -168,7 +168,7 @@ void pawl_cycles_create_tenant(struct pawl_call *call)
     struct pawl_value values[CREATE_FIELDS];
     struct pawl_tenant tenant = {.extensions_max = -1, .state = PAWL_TENANT_ACTIVE};
     struct pawl_tenant seen;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &create_shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_tenant_create_shape, values)) {
         return;
     }
     if (!tenant_id_ok(values[TENANT_ID].text)) {
@@ -225,7 +225,7 @@ void pawl_cycles_update_tenant(struct pawl_call *call)
 {
     struct pawl_value values[UPDATE_FIELDS];
     struct pawl_tenant tenant;
-    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &update_shape, values)) {
+    if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_tenant_update_shape, values)) {
         return;
     }
     if (!pawl_registry_tenant(pawl_call_registry(call), call->params[0], &tenant)) {
@@ -274,7 +274,7 @@ static const struct pawl_field list_fields[] = {
     [LIST_DIRECTION] = PAWL_PAGE_FIELD_DIRECTION,
     [LIST_CURSOR] = PAWL_PAGE_FIELD_CURSOR,
     [LIST_LIMIT] = PAWL_PAGE_FIELD_LIMIT};
-static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
+const struct pawl_shape pawl_tenants_shape = PAWL_SHAPE(list_fields);
 
 struct list {
     struct pawl_page page; /* first */
@@ -335,10 +335,10 @@ static const struct pawl_page_kind page_kind = {
 void pawl_cycles_list_tenants(struct pawl_call *call)
 {
     static const struct pawl_page_fields fields = {LIST_SORT, LIST_DIRECTION, LIST_CURSOR,
-                                                   LIST_LIMIT};
+                                                   LIST_LIMIT, 0};
     struct list *list = pawl_call_alloc(call, sizeof(*list));
-    if (list == NULL || !pawl_query_read(call, &list_shape, list->values) ||
-        !pawl_page_begin(call, &list_shape, list->values, &fields, true, &list->page)) {
+    if (list == NULL || !pawl_query_read(call, &pawl_tenants_shape, list->values) ||
+        !pawl_page_begin(call, &pawl_tenants_shape, list->values, &fields, true, &list->page)) {
         return;
     }
     call->state = list;

@@ -60,7 +60,7 @@ static const struct pawl_field balances_fields[] = {
     [BALANCES_LIMIT] = {PAWL_FIELD("limit"), .type = PAWL_FIELD_INTEGER, .min = 1,
                         .max = PAWL_AMOUNT_MAX},
     [BALANCES_CURSOR] = TEXT("cursor")};
-static const struct pawl_shape balances_shape = PAWL_SHAPE(balances_fields);
+const struct pawl_shape pawl_balances_shape = PAWL_SHAPE(balances_fields);
 
 struct balances_row {
     struct pawl_slice path;
@@ -295,7 +295,7 @@ static void finish(struct pawl_call *call)
     for (uint32_t i = 0; i < all->count; i++) {
         const struct balances_row *row = &all->rows[i];
         if (all->ledgers) {
-            pawl_render_ledger(writer, call, &row->view, row->path);
+            pawl_render_ledger(writer, call, &row->view, row->path, false);
         } else {
             pawl_render_balance(writer,
                                 &(struct pawl_balance){.path = row->path,
@@ -313,7 +313,7 @@ void pawl_cycles_get_balances(struct pawl_call *call)
 {
     const uint64_t free = UINT64_C(1) << BALANCES_LIMIT | UINT64_C(1) << BALANCES_CURSOR;
     struct pawl_value values[BALANCES_FIELD_COUNT];
-    if (!pawl_query_read(call, &balances_shape, values)) {
+    if (!pawl_query_read(call, &pawl_balances_shape, values)) {
         return;
     }
     struct balances *all = pawl_call_alloc(call, sizeof(*all));
@@ -321,7 +321,7 @@ void pawl_cycles_get_balances(struct pawl_call *call)
         return;
     }
     call->state = all;
-    all->binding = pawl_cursor_binding(call, &balances_shape, values, free);
+    all->binding = pawl_cursor_binding(call, &pawl_balances_shape, values, free);
     if (!take_form(call, values, all) || !names_own_tenant(call, &values[PAWL_LEVEL_TENANT]) ||
         !names_own_tenant(call, &values[BALANCES_TENANT_ID]) || !take_levels(call, values, all) ||
         !take_cursor(call, &values[BALANCES_CURSOR], all)) {

@@ -132,10 +132,14 @@ static bool find_route(struct pawl_call *call, uint32_t planes)
     return false;
 }
 
-static bool is_json_type(struct pawl_slice type)
+/* None, JSON's, and the one that curl -d says where it is not told another: what counts then is
+ * whether the body is JSON. Whoever says any other type means something else. */
+static bool may_be_json(struct pawl_slice type)
 {
     struct pawl_slice name = pawl_slice_trim(pawl_slice_cut(&type, ';'));
-    return pawl_slice_empty(name) || pawl_slice_equal_nocase(name, PAWL_SLICE("application/json"));
+    return pawl_slice_empty(name) ||
+           pawl_slice_equal_nocase(name, PAWL_SLICE("application/json")) ||
+           pawl_slice_equal_nocase(name, PAWL_SLICE("application/x-www-form-urlencoded"));
 }
 
 /* false: refused. */
@@ -147,7 +151,7 @@ static bool read_body(struct pawl_call *call)
         (call->route->body == PAWL_BODY_OPTIONAL && pawl_slice_empty(text))) {
         return true;
     }
-    if (!is_json_type(call->headers[PAWL_CALL_HEADER_TYPE])) {
+    if (!may_be_json(call->headers[PAWL_CALL_HEADER_TYPE])) {
         pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
                          "Content-Type is not application/json, which is what this takes");
         return false;

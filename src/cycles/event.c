@@ -44,7 +44,7 @@ static const struct pawl_field event_fields[] = {
     [EVENT_CLIENT_TIME] = {PAWL_FIELD("client_time_ms"), .type = PAWL_FIELD_INTEGER,
                            .max = PAWL_AMOUNT_MAX},
     [EVENT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
-static const struct pawl_shape event_shape = PAWL_SHAPE(event_fields);
+const struct pawl_shape pawl_event_shape = PAWL_SHAPE(event_fields);
 
 static void on_booked(struct pawl_call *call)
 {
@@ -82,7 +82,8 @@ static bool write_document(struct pawl_call *call,
 void pawl_cycles_create_event(struct pawl_call *call)
 {
     struct pawl_value values[EVENT_VALUE_COUNT];
-    if (!pawl_body_read(call, &event_shape, values) || !pawl_key_take(call, &values[EVENT_KEY])) {
+    if (!pawl_body_read(call, &pawl_event_shape, values) ||
+        !pawl_key_take(call, &values[EVENT_KEY])) {
         return;
     }
     struct pawl_operation *operation =
@@ -103,7 +104,7 @@ void pawl_cycles_create_event(struct pawl_call *call)
                         overage->present ? 0 : event->lines[0].unit, call->now_us, &terms);
     event->overage = overage->present ? (uint8_t)(overage->number + 1) : terms.overage;
     command->idempotency_key = values[EVENT_KEY].text;
-    pawl_canon_hash(call, &event_shape, values, command->payload_hash);
+    pawl_canon_hash(call, &pawl_event_shape, values, command->payload_hash);
     if (write_document(call, values, terms.policy, &command->metadata)) {
         pawl_operation_submit(call, on_booked);
     }

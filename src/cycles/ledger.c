@@ -30,6 +30,16 @@ const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_b
     return view->state == PAWL_BUDGET_FROZEN ? "FROZEN" : "ACTIVE";
 }
 
+bool pawl_ledger_includes_metadata(struct pawl_slice include)
+{
+    while (include.bytes > 0) {
+        if (pawl_slice_equal_str(pawl_slice_trim(pawl_slice_cut(&include, ',')), "metadata")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void render_amount(struct pawl_json_writer *writer,
                           const char *name,
                           const struct pawl_budget_view *view,
@@ -41,7 +51,8 @@ static void render_amount(struct pawl_json_writer *writer,
 void pawl_render_ledger(struct pawl_json_writer *writer,
                         struct pawl_call *call,
                         const struct pawl_budget_view *view,
-                        struct pawl_slice path)
+                        struct pawl_slice path,
+                        bool with_metadata)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
     struct pawl_budget_extra extra;
@@ -72,6 +83,10 @@ void pawl_render_ledger(struct pawl_json_writer *writer,
     }
     pawl_admin_write_time(writer, "period_start", extra.period_start_us);
     pawl_admin_write_time(writer, "period_end", extra.period_end_us);
+    if (with_metadata && extra.metadata.bytes > 0) {
+        pawl_json_key(writer, "metadata");
+        pawl_json_put_raw(writer, extra.metadata);
+    }
     pawl_admin_write_time(writer, "created_at", view->created_us);
     pawl_admin_write_time(writer, "updated_at", view->updated_us);
     pawl_json_object_end(writer);

@@ -78,7 +78,7 @@ static const struct pawl_field list_fields[] = {
     [LIST_INCLUDE] = TEXT("include"),
     [LIST_LIMIT] = {PAWL_FIELD("limit"), .type = PAWL_FIELD_INTEGER, .min = 1, .max = LIMIT_MAX},
     [LIST_CURSOR] = TEXT("cursor")};
-static const struct pawl_shape list_shape = PAWL_SHAPE(list_fields);
+const struct pawl_shape pawl_reservations_shape = PAWL_SHAPE(list_fields);
 
 /* In call->state. */
 struct list {
@@ -222,7 +222,7 @@ static bool take_query(struct pawl_call *call, const struct pawl_value *values, 
         UINT64_C(1) << LIST_INCLUDE | UINT64_C(1) << LIST_LIMIT | UINT64_C(1) << LIST_CURSOR;
     init_query(query);
     list->parts = parts_of(values[LIST_INCLUDE].text);
-    list->binding = pawl_cursor_binding(call, &list_shape, values, free);
+    list->binding = pawl_cursor_binding(call, &pawl_reservations_shape, values, free);
     query->status = values[LIST_STATUS].present ? status_of_word[values[LIST_STATUS].number] : 0;
     query->sort = sort_of_word[values[LIST_SORT_BY].number];
     query->ascending = values[LIST_SORT_DIR].number == 1;
@@ -373,7 +373,7 @@ static bool find_by_key(struct pawl_call *call, struct list *list)
 void pawl_cycles_list_reservations(struct pawl_call *call)
 {
     struct pawl_value values[LIST_FIELD_COUNT];
-    if (!pawl_query_read(call, &list_shape, values)) {
+    if (!pawl_query_read(call, &pawl_reservations_shape, values)) {
         return;
     }
     struct list *list = pawl_call_alloc(call, sizeof(*list));

@@ -52,7 +52,7 @@ static const struct pawl_field reserve_fields[] = {
     [RESERVE_DRY_RUN] = {PAWL_FIELD("dry_run"), .type = PAWL_FIELD_BOOL},
     [RESERVE_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT},
     [RESERVE_OBSERVE_MODE] = {PAWL_FIELD("observe_mode"), .type = PAWL_FIELD_IGNORED}};
-static const struct pawl_shape reserve_shape = PAWL_SHAPE(reserve_fields);
+const struct pawl_shape pawl_reserve_shape = PAWL_SHAPE(reserve_fields);
 
 /* The same places, of which decide has fewer. */
 static const struct pawl_field decide_fields[] = {
@@ -65,7 +65,7 @@ static const struct pawl_field decide_fields[] = {
     [RESERVE_ESTIMATE] = {PAWL_FIELD("estimate"), .type = PAWL_FIELD_RECORD, .required = true,
                           .inner = &pawl_amount_shape, .slot = RESERVE_ESTIMATE_AT},
     [RESERVE_TTL] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
-static const struct pawl_shape decide_shape = PAWL_SHAPE(decide_fields);
+const struct pawl_shape pawl_decide_shape = PAWL_SHAPE(decide_fields);
 enum { DECIDE_METADATA = RESERVE_TTL };
 
 /* --- The command ---------------------------------------------------------------------------- */
@@ -169,7 +169,7 @@ static void on_reserved(struct pawl_call *call)
 void pawl_cycles_create_reservation(struct pawl_call *call)
 {
     struct pawl_value values[RESERVE_VALUE_COUNT];
-    if (!pawl_body_read(call, &reserve_shape, values)) {
+    if (!pawl_body_read(call, &pawl_reserve_shape, values)) {
         return;
     }
     struct pawl_operation *operation =
@@ -184,7 +184,7 @@ void pawl_cycles_create_reservation(struct pawl_call *call)
     grace->number = grace->present ? grace->number : GRACE_MS_DEFAULT;
     grace->present = true;
     operation->command.u.reserve.dry_run = dry_run->truth;
-    ask(call, &reserve_shape, values, &values[RESERVE_METADATA],
+    ask(call, &pawl_reserve_shape, values, &values[RESERVE_METADATA],
         dry_run->truth ? on_decided : on_reserved);
 }
 
@@ -194,9 +194,9 @@ void pawl_cycles_decide(struct pawl_call *call)
     for (uint32_t i = 0; i < RESERVE_FIELD_COUNT; i++) {
         values[i] = (struct pawl_value){.node = PAWL_JSON_NONE};
     }
-    if (!pawl_body_read(call, &decide_shape, values) ||
+    if (!pawl_body_read(call, &pawl_decide_shape, values) ||
         pawl_operation_new(call, PAWL_COMMAND_DECIDE, 200, pawl_render_decide) == NULL) {
         return;
     }
-    ask(call, &decide_shape, values, &values[DECIDE_METADATA], on_decided);
+    ask(call, &pawl_decide_shape, values, &values[DECIDE_METADATA], on_decided);
 }

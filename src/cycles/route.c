@@ -8,10 +8,13 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/percent.h"
+#include "cycles/body.h"
 #include "cycles/cycles.h"
 #include "registry/registry.h"
 
-#define PAWL_ROUTE(verb, pattern, in_plane, asks, needs, takes, called, function)                  \
+const struct pawl_shape pawl_none_shape = {.fields = NULL, .count = 0};
+
+#define PAWL_ROUTE(verb, pattern, in_plane, asks, needs, takes, called, function, said, asked)     \
     {.method_name = #verb,                                                                         \
      .path = (pattern),                                                                            \
      .operation = (called),                                                                        \
@@ -22,7 +25,9 @@
      .who = PAWL_WHO_##asks,                                                                       \
      .body = PAWL_BODY_##takes,                                                                    \
      .permission = PAWL_PERMISSION_##needs,                                                        \
-     .handler = pawl_cycles_##function},
+     .handler = pawl_cycles_##function,                                                            \
+     .fields = &pawl_##said##_shape,                                                               \
+     .query = &pawl_##asked##_shape},
 
 static const struct pawl_cycles_route rows[] = {
 #include "cycles/route.def"

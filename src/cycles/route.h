@@ -16,6 +16,7 @@
 #include "base/slice.h"
 
 struct pawl_call;
+struct pawl_shape;
 
 enum { PAWL_ROUTE_PARAMS_MAX = 2 };
 
@@ -46,10 +47,14 @@ struct pawl_cycles_route {
     uint8_t body;       /* enum pawl_route_body */
     int16_t permission; /* enum pawl_permission; -1: none */
     void (*handler)(struct pawl_call *call);
+    const struct pawl_shape *fields; /* of the body; without any where there is none */
+    const struct pawl_shape *query;  /* of the query string, likewise */
 };
 
-#define PAWL_ROUTE(method, path, plane, who, permission, body, operation, handler)                 \
-    void pawl_cycles_##handler(struct pawl_call *call);
+#define PAWL_ROUTE(method, path, plane, who, permission, body, operation, handler, fields, query)  \
+    void pawl_cycles_##handler(struct pawl_call *call);                                            \
+    extern const struct pawl_shape pawl_##fields##_shape;                                          \
+    extern const struct pawl_shape pawl_##query##_shape;
 #include "cycles/route.def"
 #undef PAWL_ROUTE
 

@@ -112,14 +112,14 @@ static const struct pawl_field commit_fields[] = {
     [COMMIT_METRICS] = {PAWL_FIELD("metrics"), .type = PAWL_FIELD_RECORD,
                         .inner = &pawl_metrics_shape, .slot = COMMIT_METRICS_AT},
     [COMMIT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
-static const struct pawl_shape commit_shape = PAWL_SHAPE(commit_fields);
+const struct pawl_shape pawl_commit_shape = PAWL_SHAPE(commit_fields);
 
 void pawl_cycles_commit_reservation(struct pawl_call *call)
 {
     struct pawl_value values[COMMIT_VALUE_COUNT];
     uint64_t reservation = 0;
-    if (!pawl_body_read(call, &commit_shape, values) || !pawl_key_take(call, &values[COMMIT_KEY]) ||
-        !pawl_operation_id(call, &reservation)) {
+    if (!pawl_body_read(call, &pawl_commit_shape, values) ||
+        !pawl_key_take(call, &values[COMMIT_KEY]) || !pawl_operation_id(call, &reservation)) {
         return;
     }
     struct pawl_operation *operation =
@@ -137,7 +137,7 @@ void pawl_cycles_commit_reservation(struct pawl_call *call)
                                  values + COMMIT_METRICS_AT);
     }
     pawl_document_add(call, writer, "metadata", &values[COMMIT_METADATA]);
-    submit(call, &commit_shape, values, &values[COMMIT_KEY]);
+    submit(call, &pawl_commit_shape, values, &values[COMMIT_KEY]);
 }
 
 /* --- Release -------------------------------------------------------------------------------- */
@@ -148,13 +148,13 @@ static const struct pawl_field release_fields[] = {
     [RELEASE_KEY] = {PAWL_FIELD("idempotency_key"), .type = PAWL_FIELD_STRING, .required = true,
                      .min = 1, .max = 256},
     [RELEASE_REASON] = {PAWL_FIELD("reason"), .type = PAWL_FIELD_STRING, .max = 256}};
-static const struct pawl_shape release_shape = PAWL_SHAPE(release_fields);
+const struct pawl_shape pawl_release_shape = PAWL_SHAPE(release_fields);
 
 void pawl_cycles_release_reservation(struct pawl_call *call)
 {
     struct pawl_value values[RELEASE_FIELD_COUNT];
     uint64_t reservation = 0;
-    if (!pawl_body_read(call, &release_shape, values) ||
+    if (!pawl_body_read(call, &pawl_release_shape, values) ||
         !pawl_key_take(call, &values[RELEASE_KEY]) || !pawl_operation_id(call, &reservation)) {
         return;
     }
@@ -166,7 +166,7 @@ void pawl_cycles_release_reservation(struct pawl_call *call)
     operation->command.u.release.reservation = reservation;
     struct pawl_json_writer *writer = pawl_document_begin(call);
     pawl_document_add(call, writer, "reason", &values[RELEASE_REASON]);
-    submit(call, &release_shape, values, &values[RELEASE_KEY]);
+    submit(call, &pawl_release_shape, values, &values[RELEASE_KEY]);
 }
 
 /* --- Extend --------------------------------------------------------------------------------- */
@@ -179,14 +179,14 @@ static const struct pawl_field extend_fields[] = {
     [EXTEND_BY] = {PAWL_FIELD("extend_by_ms"), .type = PAWL_FIELD_INTEGER, .required = true,
                    .min = 1, .max = EXTEND_MS_MAX},
     [EXTEND_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
-static const struct pawl_shape extend_shape = PAWL_SHAPE(extend_fields);
+const struct pawl_shape pawl_extend_shape = PAWL_SHAPE(extend_fields);
 
 void pawl_cycles_extend_reservation(struct pawl_call *call)
 {
     struct pawl_value values[EXTEND_FIELD_COUNT];
     uint64_t reservation = 0;
-    if (!pawl_body_read(call, &extend_shape, values) || !pawl_key_take(call, &values[EXTEND_KEY]) ||
-        !pawl_operation_id(call, &reservation)) {
+    if (!pawl_body_read(call, &pawl_extend_shape, values) ||
+        !pawl_key_take(call, &values[EXTEND_KEY]) || !pawl_operation_id(call, &reservation)) {
         return;
     }
     struct pawl_operation *operation =
@@ -198,5 +198,5 @@ void pawl_cycles_extend_reservation(struct pawl_call *call)
     operation->command.u.extend.ttl_ms = values[EXTEND_BY].number;
     struct pawl_json_writer *writer = pawl_document_begin(call);
     pawl_document_add(call, writer, "metadata", &values[EXTEND_METADATA]);
-    submit(call, &extend_shape, values, &values[EXTEND_KEY]);
+    submit(call, &pawl_extend_shape, values, &values[EXTEND_KEY]);
 }

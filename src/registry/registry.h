@@ -277,6 +277,9 @@ void pawl_registry_put_policy(struct pawl_registry *registry,
                               const struct pawl_policy_rule *policy,
                               struct pawl_op *op);
 
+/* Whether there is room in the ledger for what is kept of one more budget: to be asked before the
+ * budget is made, since it cannot be unmade. Says no a little early where names are scarce. */
+bool pawl_registry_budget_has_room(const struct pawl_registry *registry);
 void pawl_registry_put_budget(struct pawl_registry *registry,
                               struct pawl_slice tenant,
                               uint64_t budget,

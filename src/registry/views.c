@@ -212,6 +212,19 @@ void pawl_registry_put_policy(struct pawl_registry *registry,
            op);
 }
 
+/* Names that a budget may bring: its levels', and its document's. */
+enum { NAMES_OF_A_BUDGET = PAWL_LEVEL_COUNT + 1 };
+
+bool pawl_registry_budget_has_room(const struct pawl_registry *registry)
+{
+    const struct pawl_core *core = pawl_engine_core(registry->engine);
+    const struct pawl_config *config = pawl_core_config(core);
+    struct pawl_core_stats stats;
+    pawl_core_stats(core, &stats);
+    return stats.documents < config->documents_max &&
+           stats.strings + NAMES_OF_A_BUDGET <= config->strings_max;
+}
+
 void pawl_registry_put_budget(struct pawl_registry *registry,
                               struct pawl_slice tenant,
                               uint64_t budget,

@@ -166,9 +166,15 @@ void cycles_kit_put_policy(struct cycles_kit *kit, const struct pawl_policy_rule
 
 void cycles_kit_open(struct cycles_kit *kit, uint64_t seed)
 {
+    cycles_kit_open_small(kit, seed, 0);
+}
+
+void cycles_kit_open_small(struct cycles_kit *kit, uint64_t seed, uint32_t documents_max)
+{
     struct pawl_op op = {.done = on_done};
     *kit = (struct cycles_kit){0};
     kit_init(&kit->kit, seed);
+    kit->kit.documents_max = documents_max;
     kit->kit.durable = on_record;
     kit->kit.wake_arg = kit;
     kit->archive = cycles_archive_new();

@@ -49,6 +49,8 @@ struct cycles_kit {
 #define CYCLES_KIT_GLOBEX "cyc_live_globexglobexglobexglobexglob00"
 #define CYCLES_KIT_ADMIN  "adm_live_0123456789012345678901234567"
 void cycles_kit_open(struct cycles_kit *kit, uint64_t seed);
+/* The same with room for so many documents, of which five are taken by those. */
+void cycles_kit_open_small(struct cycles_kit *kit, uint64_t seed, uint32_t documents_max);
 void cycles_kit_free(struct cycles_kit *kit);
 /* The process goes and comes back; what was answered is still there. */
 void cycles_kit_restart(struct cycles_kit *kit);

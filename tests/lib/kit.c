@@ -71,6 +71,9 @@ pawl_err kit_try_open(struct kit *kit)
         config.idempotency_ttl_us = kit->idempotency_ttl_us;
         config.idempotency_settle_ttl_us = kit->idempotency_ttl_us;
     }
+    if (kit->documents_max != 0) {
+        config.documents_max = kit->documents_max;
+    }
     const struct pawl_files *files = kit->files != NULL ? kit->files : disk_files(kit->disk);
     struct pawl_engine_options options = {.journal = journal,
                                           .dir = KIT_DIR,

@@ -32,6 +32,7 @@ struct kit {
     uint64_t checkpoint_every;
     int64_t segment_bytes;
     int64_t idempotency_ttl_us; /* 0: the default */
+    uint32_t documents_max;     /* likewise, of the ledger that is made */
     struct pawl_journal_retention retention;
     const struct pawl_files *files; /* NULL: the disk's */
     void (*wake)(void *arg);

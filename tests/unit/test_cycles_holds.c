@@ -245,6 +245,28 @@ static void decide_answers_every_state_of_a_budget_with_200(void **state)
     assert_int_equal(reserve(kit, "k1", 600, ""), 200);
 }
 
+static void a_decision_is_remembered_whichever_way_it_went(void **state)
+{
+    struct cycles_kit *kit = *state;
+    (void)cycles_kit_send(kit, "POST", "/v1/decide", NULL, body_of("d1", "bot", 601, ""));
+    assert_string_equal(cycles_kit_text(kit, "decision"), "DENY");
+    assert_int_equal(reserve(kit, "k1", 601, ",\"dry_run\":true"), 200);
+    assert_string_equal(cycles_kit_text(kit, "decision"), "DENY");
+    (void)cycles_kit_send(
+        kit, "POST",
+        "/v1/admin/budgets/fund?tenant_id=acme&unit=USD_MICROCENTS&"
+        "scope=tenant:acme/agent:bot",
+        "X-Admin-API-Key: " CYCLES_KIT_ADMIN "\n",
+        "{\"operation\":\"CREDIT\",\"amount\":{\"unit\":\"USD_MICROCENTS\",\"amount\":1000}}");
+    assert_int_equal(kit->exchange.status, 200);
+    (void)cycles_kit_send(kit, "POST", "/v1/decide", NULL, body_of("d1", "bot", 601, ""));
+    assert_string_equal(cycles_kit_text(kit, "decision"), "DENY");
+    assert_int_equal(reserve(kit, "k1", 601, ",\"dry_run\":true"), 200);
+    assert_string_equal(cycles_kit_text(kit, "decision"), "DENY");
+    (void)cycles_kit_send(kit, "POST", "/v1/decide", NULL, body_of("d2", "bot", 601, ""));
+    assert_string_equal(cycles_kit_text(kit, "decision"), "ALLOW");
+}
+
 static void caps_of_a_policy_are_said_and_said_again(void **state)
 {
     struct cycles_kit *kit = *state;
@@ -358,6 +380,7 @@ int main(void)
         CASE(a_scope_without_a_budget_is_404_and_a_wrong_unit_400),
         CASE(a_dry_run_holds_nothing_and_denies_with_200),
         CASE(decide_answers_every_state_of_a_budget_with_200),
+        CASE(a_decision_is_remembered_whichever_way_it_went),
         CASE(caps_of_a_policy_are_said_and_said_again),
         CASE(a_policys_rate_limit_is_429_with_the_time_to_wait),
         CASE(a_closed_tenant_takes_nothing_and_says_so),

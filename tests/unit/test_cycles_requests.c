@@ -245,6 +245,9 @@ static void what_is_not_json_is_refused(void **state)
     }
     (void)cycles_kit_send(kit, "POST", "/v1/reservations", KEY "Content-Type: text/plain\n", BODY);
     assert_error(kit, 400, "INVALID_REQUEST");
+    (void)cycles_kit_send(kit, "POST", "/v1/reservations",
+                          KEY "Content-Type: application/x-www-form-urlencoded\n", "a=b&c=d");
+    assert_error(kit, 400, "INVALID_REQUEST");
 }
 
 static void what_a_client_may_send_besides_is_taken(void **state)
@@ -264,6 +267,10 @@ static void what_a_client_may_send_besides_is_taken(void **state)
     }
     assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations",
                                      KEY "content-type: application/json; charset=utf-8\n", BODY),
+                     200);
+    /* As curl -d says it. */
+    assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations",
+                                     KEY "Content-Type: application/x-www-form-urlencoded\n", BODY),
                      200);
 }
 
