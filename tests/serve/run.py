@@ -18,12 +18,13 @@ import count as counting  # noqa: E402
 import governance  # noqa: E402
 import ledger  # noqa: E402
 import options as saying  # noqa: E402
+import probes  # noqa: E402
 import process  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
-          "governance": governance, "commands": commands}
+          "governance": governance, "commands": commands, "probes": probes}
 
 
 def wanted(names, suite, title):

@@ -116,6 +116,148 @@ static void metadata_of_a_budget_is_shown_to_who_asks_for_it(void **state)
     expect_number("ledgers.0.allocated.amount", 5);
 }
 
+/* --- Policies ------------------------------------------------------------------------------- */
+
+static void make_policy(const char *body)
+{
+    expect(201, "POST", "/v1/admin/policies", ACME, body);
+}
+
+static void reserve(int status, const char *key, const char *amount, const char *more)
+{
+    char body[512];
+    (void)snprintf(body, sizeof(body),
+                   "{\"idempotency_key\":\"%s\",\"subject\":{\"agent\":\"bot\"},"
+                   "\"action\":{\"kind\":\"llm\",\"name\":\"m\"},\"estimate\":"
+                   "{\"unit\":\"USD_MICROCENTS\",\"amount\":%s}%s}",
+                   key, amount, more);
+    expect(status, "POST", "/v1/reservations", ACME, body);
+}
+
+/* Of the reservation that was answered last: /v1/reservations/{id}/WHAT. */
+static const char *at_last(const char *what)
+{
+    static char id[64];
+    static char target[128];
+    if (cycles_kit_text(&kit, "reservation_id")[0] != '\0') {
+        (void)snprintf(id, sizeof(id), "%s", cycles_kit_text(&kit, "reservation_id"));
+    }
+    (void)snprintf(target, sizeof(target), "/v1/reservations/%s/%s", id, what);
+    return target;
+}
+
+static void policy_sets_the_lease_where_the_request_says_none_and_bounds_it(void **state)
+{
+    (void)state;
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 1000);
+    make_policy("{\"name\":\"p\",\"scope_pattern\":\"agent:bot\",\"reservation_ttl_override\":"
+                "{\"default_ttl_ms\":5000,\"max_ttl_ms\":20000,\"max_extensions\":1}}");
+    reserve(200, "k1", "1", "");
+    expect_number("remaining_ttl_ms", 5000);
+    reserve(200, "k2", "1", ",\"ttl_ms\":7000");
+    expect_number("remaining_ttl_ms", 7000);
+    reserve(200, "k3", "1", ",\"ttl_ms\":60000");
+    expect_number("remaining_ttl_ms", 20000);
+    const char *extend = at_last("extend");
+    expect(200, "POST", extend, ACME, "{\"idempotency_key\":\"x1\",\"extend_by_ms\":1000}");
+    expect_number("remaining_ttl_ms", 21000);
+    expect_error(409, "MAX_EXTENSIONS_EXCEEDED", "POST", extend, ACME,
+                 "{\"idempotency_key\":\"x2\",\"extend_by_ms\":1000}");
+}
+
+static void terms_of_a_hold_are_those_of_its_beginning(void **state)
+{
+    (void)state;
+    char target[128];
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 1000);
+    make_policy("{\"name\":\"p\",\"scope_pattern\":\"*\",\"commit_overage_policy\":\"REJECT\"}");
+    (void)snprintf(target, sizeof(target), "/v1/admin/policies/%s",
+                   cycles_kit_text(&kit, "policy_id"));
+    reserve(200, "k1", "10", "");
+    const char *commit = at_last("commit");
+    expect(200, "PATCH", target, ACME, "{\"commit_overage_policy\":\"ALLOW_IF_AVAILABLE\"}");
+    expect_error(409, "BUDGET_EXCEEDED", "POST", commit, ACME,
+                 "{\"idempotency_key\":\"c\",\"actual\":" USD("11") "}");
+    /* What the request says itself is stronger, and a hold after the change has the new terms. */
+    expect(200, "POST", commit, ACME, "{\"idempotency_key\":\"c\",\"actual\":" USD("10") "}");
+    reserve(200, "k2", "10", ",\"overage_policy\":\"REJECT\"");
+    expect_error(409, "BUDGET_EXCEEDED", "POST", at_last("commit"), ACME,
+                 "{\"idempotency_key\":\"c\",\"actual\":" USD("11") "}");
+    reserve(200, "k3", "10", "");
+    expect(200, "POST", at_last("commit"), ACME,
+           "{\"idempotency_key\":\"c\",\"actual\":" USD("11") "}");
+    expect_number("charged.amount", 11);
+}
+
+static void policys_overage_decides_debits_and_debts(void **state)
+{
+    (void)state;
+    static const char debit[] = "{\"idempotency_key\":\"%s\",\"subject\":{\"agent\":\"bot\"},"
+                                "\"action\":{\"kind\":\"a\",\"name\":\"b\"},\"actual\":"
+                                "{\"unit\":\"USD_MICROCENTS\",\"amount\":%d}}";
+    char body[512];
+    expect(201, "POST", "/v1/admin/budgets", ACME,
+           "{\"scope\":\"tenant:acme\",\"unit\":\"USD_MICROCENTS\",\"allocated\":" USD(
+               "100") ",\"overdraft_limit\":" USD("50") "}");
+    make_policy("{\"name\":\"p\",\"scope_pattern\":\"*\",\"commit_overage_policy\":"
+                "\"ALLOW_WITH_OVERDRAFT\"}");
+    (void)snprintf(body, sizeof(body), debit, "e1", 151);
+    expect_error(409, "OVERDRAFT_LIMIT_EXCEEDED", "POST", "/v1/events", ACME, body);
+    (void)snprintf(body, sizeof(body), debit, "e2", 150);
+    expect(201, "POST", "/v1/events", ACME, body);
+    expect_number("balances.0.debt.amount", 50);
+    expect_number("balances.0.remaining.amount", -50);
+}
+
+static void first_policy_that_says_something_of_a_term_counts_for_it(void **state)
+{
+    (void)state;
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 1000);
+    make_policy("{\"name\":\"wide\",\"scope_pattern\":\"*\",\"priority\":9,\"caps\":"
+                "{\"max_tokens\":9},\"effective_until\":\"2026-09-21T14:14:20Z\"}");
+    make_policy("{\"name\":\"narrow\",\"scope_pattern\":\"agent:bot\",\"priority\":1,\"caps\":"
+                "{\"max_tokens\":1},\"reservation_ttl_override\":{\"default_ttl_ms\":3000}}");
+    reserve(200, "k1", "1", "");
+    expect_number("caps.max_tokens", 9);
+    expect_number("remaining_ttl_ms", 3000); /* of which the first says nothing */
+    cycles_kit_advance(&kit, 60000);
+    reserve(200, "k2", "1", "");
+    expect_number("caps.max_tokens", 1); /* the first is no longer in force */
+}
+
+/* The minute is full; only new holds are told so. */
+static void rate_limit_never_holds_up_what_is_settled(void **state)
+{
+    (void)state;
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 1000);
+    make_policy("{\"name\":\"p\",\"scope_pattern\":\"*\",\"rate_limits\":"
+                "{\"max_reservations_per_minute\":2,\"max_commits_per_minute\":2}}");
+    reserve(200, "k1", "1", "");
+    (void)at_last("");
+    reserve(200, "k2", "1", "");
+    char commit[128];
+    (void)snprintf(commit, sizeof(commit), "%s", at_last("commit"));
+    reserve(429, "k3", "1", "");
+    reserve(200, "k2", "1", ""); /* a repeat is no new one */
+    expect(200, "POST", at_last("extend"), ACME,
+           "{\"idempotency_key\":\"x\",\"extend_by_ms\":1000}");
+    for (int i = 0; i < 5; i++) { /* more than the policy's commits of a minute */
+        char body[300];
+        (void)snprintf(body, sizeof(body),
+                       "{\"idempotency_key\":\"e%d\",\"subject\":{\"agent\":\"bot\"},\"action\":"
+                       "{\"kind\":\"a\",\"name\":\"b\"},\"actual\":" USD("1") "}",
+                       i);
+        expect(201, "POST", "/v1/events", ACME, body);
+    }
+    expect(200, "POST", commit, ACME, "{\"idempotency_key\":\"c\",\"actual\":" USD("1") "}");
+    reserve(429, "k4", "1", "");
+    reserve(200, "k5", "1", ",\"dry_run\":true");
+    expect_text("decision", "DENY");
+    expect_text("reason_code", "LIMIT_EXCEEDED");
+    cycles_kit_advance(&kit, 60000);
+    reserve(200, "k6", "1", "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -123,6 +265,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(budget_is_made_with_all_that_is_said_of_it_or_not_at_all),
         TEST(metadata_of_a_budget_is_shown_to_who_asks_for_it),
+        TEST(policy_sets_the_lease_where_the_request_says_none_and_bounds_it),
+        TEST(terms_of_a_hold_are_those_of_its_beginning),
+        TEST(policys_overage_decides_debits_and_debts),
+        TEST(first_policy_that_says_something_of_a_term_counts_for_it),
+        TEST(rate_limit_never_holds_up_what_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

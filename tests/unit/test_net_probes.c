@@ -3,13 +3,15 @@
  * test_net_probes.c: requests that two programs may read differently, over a real socket. Each
  * probe must be refused and its connection closed, and no handler may see anything of it, nor of
  * what is smuggled behind it; as the first request of a connection and behind another one in the
- * same piece, in the clear and over TLS.
+ * same piece, in the clear (by TCP and by a Unix socket) and over TLS.
  */
 #define _GNU_SOURCE
 #include "test_net_secure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/attrs.h"
 
@@ -121,12 +123,17 @@ static void check_refused(const struct probe *probe,
     }
 }
 
-static void try_plain(struct world *world, struct service *service, bool behind)
+/* `path` NULL: by TCP. */
+static void try_plain(struct world *world, struct service *service, const char *path, bool behind)
 {
     for (size_t i = 0; i < PAWL_ARRAY_LEN(probes); i++) {
         struct wire wire;
         service->request_count = 0;
-        wire_connect(&wire, world, service->port);
+        if (path != NULL) {
+            wire_connect_unix(&wire, world, path);
+        } else {
+            wire_connect(&wire, world, service->port);
+        }
         if (behind) {
             wire_send(&wire, before);
         }
@@ -168,8 +175,8 @@ static void server_refuses_every_probe(void **state)
     world_open(&world);
     service_open(&service, &world, limits_default());
     service.answer_at_once = true;
-    try_plain(&world, &service, false);
-    try_plain(&world, &service, true);
+    try_plain(&world, &service, NULL, false);
+    try_plain(&world, &service, NULL, true);
     /* And it still serves. */
     struct wire wire;
     service.request_count = 0;
@@ -181,6 +188,27 @@ static void server_refuses_every_probe(void **state)
     wire_close(&wire);
     service_close(&service);
     world_close(&world);
+}
+
+static void server_refuses_every_probe_over_a_unix_socket(void **state)
+{
+    (void)state;
+    struct world world;
+    struct service service;
+    struct pawl_errmsg msg;
+    char folder[] = "/tmp/pawl_probes_XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/s", folder);
+    world_open(&world);
+    service_open(&service, &world, limits_default());
+    service.answer_at_once = true;
+    assert_true(pawl_ok(pawl_http_server_listen_unix(service.server, path, &msg)));
+    try_plain(&world, &service, path, false);
+    try_plain(&world, &service, path, true);
+    service_close(&service);
+    world_close(&world);
+    assert_int_equal(rmdir(folder), 0); /* the socket went with its server */
 }
 
 static void server_refuses_every_probe_over_tls(void **state)
@@ -198,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_refuses_every_probe),
+        cmocka_unit_test(server_refuses_every_probe_over_a_unix_socket),
         cmocka_unit_test(server_refuses_every_probe_over_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
