@@ -49,8 +49,8 @@ struct bench {
 int64_t bench_ns(void);
 /* A query that allows everything of the largest tenant. */
 struct pawl_archive_query bench_query(void);
-/* Asks and waits; ends the program when the answer is none. Returns how long it took in
- * nanoseconds. The caller releases. */
+/* Asks and waits; ends the program when the answer is none. Returns the processor's time of the
+ * archive's reader, in nanoseconds: neighbours on the machine do not count. The caller releases. */
 int64_t bench_ask(struct bench *bench,
                   const struct pawl_archive_query *query,
                   uint64_t needs_op,

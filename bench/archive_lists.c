@@ -155,8 +155,9 @@ void bench_lists(struct bench *bench)
     static struct times first;
     static struct times deep;
     double worst_ms = 0;
-    (void)printf("%-48s %26s %26s\n%-48s %8s %8s %8s %8s %8s %8s\n", "pages of 50, ms",
-                 "first page", "from anywhere", "", "p50", "p99", "rows", "p50", "p99", "short");
+    (void)printf("%-48s %26s %26s\n%-48s %8s %8s %8s %8s %8s %8s\n",
+                 "pages of 50, ms of the reader's processor time", "first page", "from anywhere",
+                 "", "p50", "p99", "rows", "p50", "p99", "short");
     for (uint8_t sort = 0; sort < PAWL_ARRAY_LEN(sort_names); sort++) {
         for (size_t i = 0; i < 2 * PAWL_ARRAY_LEN(filters); i++) {
             char name[64];

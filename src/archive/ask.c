@@ -179,7 +179,7 @@ static bool run(struct pawl_archive *archive,
     struct pawl_archive_db *db = &archive->reader_db;
     pthread_mutex_lock(&archive->reading);
     bool done = (db->sqlite != NULL || pawl_ok(pawl_archive_db_open(db, archive->path))) &&
-                pawl_archive_query_run(db, &waiting->query, waiting->request);
+                pawl_archive_query_run(db, &waiting->query, &pawl_archive_limits, waiting->request);
     if (!done) {
         *ret_why = db->msg;
         *ret_spoiled = db->err.code == PAWL_ERR_CORRUPT;

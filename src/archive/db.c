@@ -110,7 +110,7 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_LEVEL_INSERT] =
         "INSERT INTO level(tenant, level, value, scope) VALUES(?1, ?2, ?3, ?4)",
     [PAWL_ARCHIVE_SQL_LEVEL_SCOPES] =
-        "SELECT scope FROM level WHERE tenant=?1 AND level=?2 AND value=?3 LIMIT ?4",
+        "SELECT scope FROM level WHERE tenant=?1 AND level=?2 AND value=?3 ORDER BY scope LIMIT ?4",
     [PAWL_ARCHIVE_SQL_LEVEL_HAS] =
         "SELECT 1 FROM level WHERE tenant=?1 AND level=?2 AND value=?3 AND scope=?4",
     [PAWL_ARCHIVE_SQL_LEVEL_DELETE] = "DELETE FROM level WHERE scope=?1",

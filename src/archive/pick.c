@@ -133,6 +133,24 @@ void pawl_archive_walk_add(struct pawl_archive_walk *walk,
     }
 }
 
+void pawl_archive_walk_skip(struct pawl_archive_walk *walk, uint64_t segment)
+{
+    uint32_t count = walk->count;
+    walk->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct pawl_archive_strand *strand = walk->heap[i];
+        if (strand->cursor.segment == segment) {
+            strand->cursor.ended = true;
+            advance(walk, strand);
+        }
+        if (strand->head != NULL) {
+            walk->heap[walk->count] = strand;
+            walk->count++;
+            sift_up(walk, walk->count - 1);
+        }
+    }
+}
+
 const struct pawl_archive_entry *pawl_archive_walk_next(struct pawl_archive_walk *walk)
 {
     if (walk->count == 0 || pawl_failed(walk->search->db->err)) {

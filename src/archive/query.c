@@ -1,27 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * query.c: which way a query takes. There are two, and neither looks at a whole table:
+ * query.c: which ways a query takes. There are two, and neither looks at a whole table:
  *
- *   gather  where some filter allows few reservations, all that it allows are collected, looked at,
- *           and sorted. Each filter that has a shelf is tried until it has too many.
  *   walk    the shelf of the order that is asked for is followed from where the last page ended,
  *           until there are enough. What is looked at on the way are entries, some ten nanoseconds
- *           each, which know status and scope.
+ *           each, which know status and scope; what they do not know is sieved.
+ *   gather  where some filter allows few reservations, all that it allows are collected, looked at,
+ *           and sorted. Each filter that has a shelf is tried until it has too many.
  *
- * Both are bounded: gathering by GATHER_MAX, walking by PAWL_ARCHIVE_WORK_MAX. A walk that comes
- * there, since what it looks for lies far away in that order, answers with what it has and goes on
- * from where it stands with the next page.
+ * A list whose filters let many through is found by a short walk, so that comes first. If it was
+ * not enough, little is let through in that order, and maybe little at all: gathering is tried, and
+ * given up soon. Then the walk goes on. Its work has a limit too: where what it looks for lies far
+ * away, the page has what was found, maybe nothing, and the next one goes on from there.
  */
 #include "archive/query.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "archive/apply.h"
 #include "archive/scopes.h"
 
-enum {
-    PATHS_MAX = 2000 /* scopes that are sorted by their path */
+/* About a millisecond for each try; some 20 at the most for the last walk. */
+const struct pawl_archive_limits pawl_archive_limits = {
+    .work_first = 100000,
+    .work_max = 2000000,
+    .gather_work = 100000,
+    .gather_rows = 1000,
+    .strands = 64,
+    .paths = 1000,
+    .scopes_few = 128,
+    .scopes_many = 20000,
+    .scopes_looks = 256,
+    .spots = 1 << 16,
+    .spots_work = 300000,
+    .rows_looks = 64,
 };
 
 /* --- What is allowed. ------------------------------------------------------------------------- */
@@ -48,15 +60,6 @@ bool pawl_archive_allows_entry(struct pawl_archive_search *search,
            pawl_archive_scope_set_has(search, entry->scope);
 }
 
-/* Whether walking has to look at rows; the shelf of the order has its own bounds. */
-bool pawl_archive_needs_row(const struct pawl_archive_query *query)
-{
-    return (pawl_archive_bounded(query->expires_from_ms, query->expires_to_ms) &&
-            query->sort != PAWL_ARCHIVE_BY_EXPIRES) ||
-           pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms) ||
-           query->idempotency_key.bytes > 0;
-}
-
 bool pawl_archive_allows_row(struct pawl_archive_search *search,
                              uint64_t op,
                              const struct pawl_archive_image *row)
@@ -77,13 +80,13 @@ bool pawl_archive_allows_row(struct pawl_archive_search *search,
 bool pawl_archive_is_behind(const struct pawl_archive_search *search,
                             const struct pawl_archive_found *found)
 {
-    const struct pawl_archive_place *after = &search->query->after;
+    const struct pawl_archive_found *after = &search->after;
     if (after->op == 0) {
         return true;
     }
     int order = 0;
     if (search->query->sort == PAWL_ARCHIVE_BY_SCOPE) {
-        order = pawl_slice_compare(found->path, pawl_slice_str(after->text));
+        order = pawl_slice_compare(found->path, after->path);
     } else if (search->query->sort != PAWL_ARCHIVE_BY_CREATED) {
         order = found->number < after->number ? -1 : found->number > after->number;
     }
@@ -133,22 +136,11 @@ edge_op(struct pawl_archive_search *search, enum pawl_archive_sql which, int64_t
     return op;
 }
 
-/* The operations that can be meant; false: none. */
-static bool find_range(struct pawl_archive_search *search)
+/* By creation `after` bounds the operations. false: there are none left. */
+static bool narrow(struct pawl_archive_search *search)
 {
     const struct pawl_archive_query *query = search->query;
-    search->op_low = edge_op(search, PAWL_ARCHIVE_SQL_ROW_FROM, 0);
-    search->op_high = edge_op(search, PAWL_ARCHIVE_SQL_ROW_LAST, INT64_MAX);
-    if (search->op_low == 0) {
-        return false;
-    }
-    if (query->created_to_ms != INT64_MAX) {
-        search->op_high = first_since(search, query->created_to_ms + 1) - 1;
-    }
-    if (query->created_from_ms != INT64_MIN && search->op_low <= search->op_high) {
-        search->op_low = first_since(search, query->created_from_ms);
-    }
-    uint64_t after = query->after.op;
+    uint64_t after = search->after.op;
     if (query->sort == PAWL_ARCHIVE_BY_CREATED && after != 0 && query->ascending) {
         search->op_low = after + 1 > search->op_low ? after + 1 : search->op_low;
     } else if (query->sort == PAWL_ARCHIVE_BY_CREATED && after != 0) {
@@ -157,244 +149,38 @@ static bool find_range(struct pawl_archive_search *search)
     return search->op_low <= search->op_high;
 }
 
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The operations that can be meant; false: none. What is open or has expired was not finalized;
+ * nothing expires or is finalized before it was made. */
+static bool find_range(struct pawl_archive_search *search)
+{
+    const struct pawl_archive_query *query = search->query;
+    bool finalized = pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms);
+    bool never_final =
+        query->status == PAWL_ARCHIVE_ACTIVE || query->status == PAWL_ARCHIVE_EXPIRED;
+    int64_t created_to_ms =
+        lesser(query->created_to_ms, lesser(query->expires_to_ms, query->finalized_to_ms));
+    search->op_low = edge_op(search, PAWL_ARCHIVE_SQL_ROW_FROM, 0);
+    search->op_high = edge_op(search, PAWL_ARCHIVE_SQL_ROW_LAST, INT64_MAX);
+    if (search->op_low == 0 || (finalized && never_final)) {
+        return false;
+    }
+    if (created_to_ms != INT64_MAX) {
+        search->op_high = first_since(search, created_to_ms + 1) - 1;
+    }
+    if (query->created_from_ms != INT64_MIN && search->op_low <= search->op_high) {
+        search->op_low = first_since(search, query->created_from_ms);
+    }
+    return narrow(search);
+}
+
 struct pawl_archive_entry pawl_archive_bound(uint32_t group, int64_t number, uint64_t op)
 {
     return (struct pawl_archive_entry){.group = group, .number = number, .op_status = op << 8};
-}
-
-/* --- Walking. --------------------------------------------------------------------------------- */
-
-/* Takes what is allowed until there is enough or the work's limit is met. */
-static void
-take(struct pawl_archive_search *search, struct pawl_archive_walk *walk, struct pawl_slice path)
-{
-    bool by_row = pawl_archive_needs_row(search->query);
-    const struct pawl_archive_entry *entry = NULL;
-    while (search->found_count <= search->query->limit && !search->stopped &&
-           (entry = pawl_archive_walk_next(walk)) != NULL) {
-        struct pawl_archive_found found = {
-            .op = pawl_archive_entry_op(entry), .number = entry->number, .path = path};
-        bool allowed = pawl_archive_allows_entry(search, entry);
-        if (allowed && by_row) {
-            struct pawl_archive_image row;
-            allowed = pawl_archive_row_get(search->db, found.op, &row) &&
-                      pawl_archive_allows_row(search, found.op, &row);
-        }
-        if (allowed) {
-            search->found[search->found_count++] = found;
-        }
-        search->stand = found;
-        search->stopped = search->db->work > search->work_max;
-    }
-}
-
-/* The statuses that can be meant, each through all segments. */
-static void walk_status(struct pawl_archive_search *search)
-{
-    const struct pawl_archive_query *query = search->query;
-    const struct pawl_archive_place *after = &query->after;
-    bool by_op = query->sort == PAWL_ARCHIVE_BY_CREATED;
-    struct pawl_archive_walk walk;
-    pawl_archive_walk_begin(&walk, search, query->ascending, by_op);
-    for (int status = PAWL_ARCHIVE_ACTIVE; status <= PAWL_ARCHIVE_RELEASED; status++) {
-        uint64_t low = search->op_low;
-        uint64_t high = search->op_high;
-        bool passed = !by_op && after->op != 0 && status != after->number &&
-                      (status < after->number) == query->ascending;
-        if (!by_op && after->op != 0 && status == after->number) {
-            low = query->ascending && after->op + 1 > low ? after->op + 1 : low;
-            high = !query->ascending && after->op - 1 < high ? after->op - 1 : high;
-        }
-        if ((query->status != 0 && query->status != status) || passed || low > high) {
-            continue;
-        }
-        struct pawl_archive_entry low_entry = pawl_archive_bound(search->tenant, status, low);
-        struct pawl_archive_entry high_entry = pawl_archive_bound(search->tenant, status, high);
-        pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_STATUS, &low_entry, &high_entry,
-                              pawl_archive_segment(low), pawl_archive_segment(high));
-    }
-    take(search, &walk, PAWL_SLICE_NONE);
-}
-
-static void walk_few_scopes(struct pawl_archive_search *search)
-{
-    struct pawl_archive_walk walk;
-    pawl_archive_walk_begin(&walk, search, search->query->ascending, true);
-    for (uint32_t i = 0; i < search->set.count; i++) {
-        struct pawl_archive_entry low =
-            pawl_archive_bound(search->set.scopes[i], 0, search->op_low);
-        struct pawl_archive_entry high =
-            pawl_archive_bound(search->set.scopes[i], 0, search->op_high);
-        pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_SCOPE, &low, &high,
-                              pawl_archive_segment(search->op_low),
-                              pawl_archive_segment(search->op_high));
-    }
-    take(search, &walk, PAWL_SLICE_NONE);
-}
-
-/* By a number: every segment has its own order, so all of them are merged. */
-static void walk_number(struct pawl_archive_search *search,
-                        enum pawl_archive_shelf shelf,
-                        int64_t from,
-                        int64_t to)
-{
-    const struct pawl_archive_place *after = &search->query->after;
-    bool ascending = search->query->ascending;
-    struct pawl_archive_entry low = pawl_archive_bound(search->tenant, from, 0);
-    struct pawl_archive_entry high = pawl_archive_bound(search->tenant, to, PAWL_ARCHIVE_OP_MAX);
-    if (after->op != 0 && ascending && after->number >= from) {
-        low = pawl_archive_bound(search->tenant, after->number, after->op + 1);
-    } else if (after->op != 0 && !ascending && after->number <= to) {
-        high = pawl_archive_bound(search->tenant, after->number, after->op - 1);
-    }
-    struct pawl_archive_walk walk;
-    pawl_archive_walk_begin(&walk, search, ascending, false);
-    uint64_t last = pawl_archive_segment(search->op_high);
-    for (uint64_t segment = pawl_archive_segment(search->op_low); segment <= last; segment++) {
-        pawl_archive_walk_add(&walk, shelf, &low, &high, segment, segment);
-    }
-    take(search, &walk, PAWL_SLICE_NONE);
-}
-
-/* --- By scope. -------------------------------------------------------------------------------- */
-
-struct path {
-    struct pawl_slice text;
-    uint32_t scope;
-    uint64_t first_segment;
-    uint64_t last_segment;
-};
-
-static void walk_path(struct pawl_archive_search *search, const struct path *path)
-{
-    const struct pawl_archive_place *after = &search->query->after;
-    bool ascending = search->query->ascending;
-    uint64_t low = search->op_low;
-    uint64_t high = search->op_high;
-    if (after->op != 0 && pawl_slice_equal_str(path->text, after->text)) {
-        low = ascending && after->op + 1 > low ? after->op + 1 : low;
-        high = !ascending && after->op - 1 < high ? after->op - 1 : high;
-    }
-    uint64_t first = pawl_archive_segment(low);
-    uint64_t last = pawl_archive_segment(high);
-    first = path->first_segment > first ? path->first_segment : first;
-    last = path->last_segment < last ? path->last_segment : last;
-    if (low <= high && first <= last) {
-        struct pawl_archive_entry low_entry = pawl_archive_bound(path->scope, 0, low);
-        struct pawl_archive_entry high_entry = pawl_archive_bound(path->scope, 0, high);
-        struct pawl_archive_walk walk;
-        pawl_archive_walk_begin(&walk, search, ascending, true);
-        pawl_archive_walk_add(&walk, PAWL_ARCHIVE_SHELF_SCOPE, &low_entry, &high_entry, first,
-                              last);
-        take(search, &walk, path->text);
-    }
-    if (!search->stopped && search->db->work > search->work_max) {
-        /* Behind all of this scope. */
-        search->stand = (struct pawl_archive_found){.op = ascending ? PAWL_ARCHIVE_OP_MAX : 1,
-                                                    .path = path->text};
-        search->stopped = true;
-    }
-}
-
-static bool enough(const struct pawl_archive_search *search)
-{
-    return search->found_count > search->query->limit || search->stopped ||
-           search->arena->overflowed || pawl_failed(search->db->err);
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    return pawl_slice_compare(((const struct path *)a)->text, ((const struct path *)b)->text);
-}
-
-/* The scopes are known: those behind the last page, in the order of their paths. */
-static void walk_listed_paths(struct pawl_archive_search *search)
-{
-    const struct pawl_archive_scope_set *set = &search->set;
-    const struct pawl_archive_query *query = search->query;
-    struct pawl_slice after = pawl_slice_str(query->after.text);
-    struct path *paths =
-        pawl_arena_alloc(search->arena, (set->count > 0 ? set->count : 1) * sizeof(paths[0]));
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < set->count && !search->arena->overflowed; i++) {
-        struct path path = {
-            .text = pawl_archive_scope_path(search->db, search->arena, set->scopes[i]),
-            .scope = set->scopes[i],
-            .last_segment = UINT64_MAX,
-        };
-        int order = query->after.op == 0 ? 0 : pawl_slice_compare(path.text, after);
-        if (order == 0 || (order > 0) == query->ascending) {
-            paths[count++] = path;
-        }
-    }
-    if (count > 1) {
-        qsort(paths, count, sizeof(paths[0]), compare_paths);
-    }
-    for (uint32_t i = 0; i < count && !enough(search); i++) {
-        walk_path(search, &paths[query->ascending ? i : count - 1 - i]);
-    }
-}
-
-static void walk_all_paths(struct pawl_archive_search *search)
-{
-    const struct pawl_archive_query *query = search->query;
-    bool ascending = query->ascending;
-    sqlite3_stmt *scopes = pawl_archive_db_get(search->db, ascending ? PAWL_ARCHIVE_SQL_SCOPE_UP
-                                                                     : PAWL_ARCHIVE_SQL_SCOPE_DOWN);
-    /* In UTF-8 no byte is 0xff. */
-    struct pawl_slice from = query->after.op != 0 ? pawl_slice_str(query->after.text)
-                             : ascending          ? PAWL_SLICE("t")
-                                                  : PAWL_SLICE("\xff");
-    pawl_archive_bind(scopes, 1, search->tenant);
-    pawl_archive_bind_text(scopes, 2, from);
-    while (!enough(search) && pawl_archive_db_step(search->db, scopes)) {
-        struct path path = {
-            .scope = (uint32_t)sqlite3_column_int64(scopes, 0),
-            .first_segment = (uint64_t)sqlite3_column_int64(scopes, 2),
-            .last_segment = (uint64_t)sqlite3_column_int64(scopes, 3),
-        };
-        search->db->work += PAWL_ARCHIVE_WORK_ROW;
-        bool allowed = pawl_archive_scope_set_has(search, path.scope);
-        if (allowed || search->db->work > search->work_max) {
-            path.text = pawl_arena_copy(search->arena, pawl_archive_column_text(scopes, 1));
-            path.first_segment = allowed ? path.first_segment : UINT64_MAX; /* nothing of it */
-            walk_path(search, &path);
-        }
-    }
-    pawl_archive_db_done(scopes);
-}
-
-static void walk_shelves(struct pawl_archive_search *search)
-{
-    const struct pawl_archive_query *query = search->query;
-    const struct pawl_archive_scope_set *set = &search->set;
-    switch ((enum pawl_archive_sort)query->sort) {
-    case PAWL_ARCHIVE_BY_CREATED:
-        if (set->listed && set->count <= PAWL_ARCHIVE_STRANDS_MAX) {
-            walk_few_scopes(search);
-        } else {
-            walk_status(search);
-        }
-        return;
-    case PAWL_ARCHIVE_BY_STATUS:
-        walk_status(search);
-        return;
-    case PAWL_ARCHIVE_BY_EXPIRES:
-        walk_number(search, PAWL_ARCHIVE_SHELF_EXPIRES, query->expires_from_ms,
-                    query->expires_to_ms);
-        return;
-    case PAWL_ARCHIVE_BY_RESERVED:
-        walk_number(search, PAWL_ARCHIVE_SHELF_RESERVED, INT64_MIN, INT64_MAX);
-        return;
-    case PAWL_ARCHIVE_BY_SCOPE:
-        if (set->listed && set->count <= PATHS_MAX) {
-            walk_listed_paths(search);
-        } else {
-            walk_all_paths(search);
-        }
-        return;
-    }
-    PAWL_UNREACHABLE();
 }
 
 /* --- The whole. ------------------------------------------------------------------------------- */
@@ -403,6 +189,9 @@ static void walk_shelves(struct pawl_archive_search *search)
 static bool find_tenant(struct pawl_archive_search *search)
 {
     char text[PAWL_NAME_BYTES_MAX];
+    if (search->query->tenant.bytes > sizeof(text)) {
+        return false;
+    }
     sqlite3_stmt *find = pawl_archive_db_get(search->db, PAWL_ARCHIVE_SQL_TENANT_FIND);
     pawl_archive_bind_text(find, 1, pawl_archive_lower(search->query->tenant, text));
     bool found = pawl_archive_db_step(search->db, find);
@@ -421,8 +210,18 @@ static bool find_tenant(struct pawl_archive_search *search)
     return found;
 }
 
+static void walk(struct pawl_archive_search *search, uint64_t work)
+{
+    search->stopped = false;
+    search->work_max = search->db->work + work;
+    pawl_archive_walk(search);
+}
+
+/* The ways, those first that are sure to be short. A walk that was given up is gone on with, from
+ * where it stood. */
 static void search_list(struct pawl_archive_search *search)
 {
+    const struct pawl_archive_query *query = search->query;
     if (!find_tenant(search) || !find_range(search)) {
         return;
     }
@@ -430,8 +229,31 @@ static void search_list(struct pawl_archive_search *search)
     if ((search->set.listed && search->set.count == 0) || search->arena->overflowed) {
         return;
     }
-    if (!pawl_archive_gather(search)) {
-        walk_shelves(search);
+    if (query->idempotency_key.bytes > 0) {
+        (void)pawl_archive_gather(search, PAWL_ARCHIVE_GATHER_KEY);
+        return;
+    }
+    if (search->set.listed && pawl_archive_gather(search, PAWL_ARCHIVE_GATHER_SCOPES)) {
+        return;
+    }
+    walk(search, search->limits->work_first);
+    if (!search->stopped || search->found_count > query->limit || search->arena->overflowed) {
+        return;
+    }
+    uint32_t found_count = search->found_count;
+    search->found_count = 0;
+    if (pawl_archive_gather(search, PAWL_ARCHIVE_GATHER_OTHERS)) {
+        search->stopped = false;
+        return;
+    }
+    search->found_count = found_count;
+    search->after = search->stand;
+    search->stopped = false;
+    if (query->sort == PAWL_ARCHIVE_BY_SCOPE) {
+        pawl_archive_spots_make(search);
+    }
+    if (narrow(search)) {
+        walk(search, search->limits->work_max);
     }
 }
 
@@ -480,13 +302,21 @@ static void run(struct pawl_archive_search *search, struct pawl_archive_request 
 
 bool pawl_archive_query_run(struct pawl_archive_db *db,
                             const struct pawl_archive_query *query,
+                            const struct pawl_archive_limits *limits,
                             struct pawl_archive_request *request)
 {
     struct pawl_arena arena;
-    struct pawl_archive_search search = {.db = db, .query = query, .arena = &arena};
+    struct pawl_archive_search search = {
+        .db = db,
+        .query = query,
+        .limits = limits,
+        .arena = &arena,
+        .after = {.op = query->after.op,
+                  .number = query->after.number,
+                  .path = pawl_slice_str(query->after.text)},
+    };
     pawl_arena_init(&arena, (size_t)64 << 20);
     db->work = 0;
-    search.work_max = PAWL_ARCHIVE_WORK_MAX;
     pawl_archive_db_run(db, pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_BEGIN_READ));
     if (pawl_ok(db->err)) {
         run(&search, request);

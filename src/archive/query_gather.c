@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * query_gather.c: the way of few reservations: all that one filter allows are collected from its
- * shelf, looked at, and sorted. Each filter that has a shelf is tried until it has too many; the
- * caller walks then (query.c).
+ * shelf, looked at, and sorted. Each filter that has a shelf is tried until it has too many
+ * (query.c says when).
  */
 #include <stdlib.h>
 
 #include "archive/apply.h"
 #include "archive/query.h"
 
-enum {
-    GATHER_MAX = 10000,   /* reservations that are fetched and sorted */
-    GATHER_WORK = 1000000 /* of one try */
-};
-
 struct gather {
     struct pawl_archive_search *search;
-    struct pawl_archive_found *found; /* the arena's: GATHER_MAX */
+    struct pawl_archive_found *found; /* the arena's: rows_max */
     uint32_t count;
+    uint32_t rows_max;
+    bool by_key; /* there is no other way to the rest */
     uint64_t work_max;
     bool failed; /* too many */
     struct pawl_archive_cursor cursor;
@@ -37,12 +34,13 @@ static void gather_between(struct gather *gather,
         pawl_archive_cursor_open(&gather->cursor, search->db, shelf, segment, low, high, true);
         while (!gather->failed && (entry = pawl_archive_cursor_next(&gather->cursor)) != NULL) {
             bool allowed = pawl_archive_allows_entry(search, entry);
-            if (allowed && gather->count < GATHER_MAX) {
+            if (allowed && gather->count < gather->rows_max) {
                 gather->found[gather->count] =
                     (struct pawl_archive_found){.op = pawl_archive_entry_op(entry)};
             }
             gather->count += allowed ? 1 : 0;
-            gather->failed = gather->count > GATHER_MAX || search->db->work > gather->work_max;
+            gather->failed =
+                gather->count > gather->rows_max || search->db->work > gather->work_max;
         }
     }
 }
@@ -51,7 +49,9 @@ static void gather_begin(struct gather *gather)
 {
     gather->count = 0;
     gather->failed = false;
-    gather->work_max = gather->search->db->work + GATHER_WORK;
+    gather->work_max = gather->by_key
+                           ? UINT64_MAX
+                           : gather->search->db->work + gather->search->limits->gather_work;
 }
 
 static bool gather_range(struct gather *gather,
@@ -82,43 +82,42 @@ static bool gather_scopes(struct gather *gather)
     return !gather->failed;
 }
 
-/* Whatever order is asked for, some ways are in it already and need no collecting. */
-static bool try_to_gather(struct gather *gather)
+static void gather_key(struct gather *gather)
 {
-    struct pawl_archive_search *search = gather->search;
+    const struct pawl_archive_search *search = gather->search;
+    int64_t hash =
+        pawl_archive_key_hash(search->hash_key, search->tenant, search->query->idempotency_key);
+    (void)gather_range(gather, PAWL_ARCHIVE_SHELF_KEY, hash, hash);
+    /* Of one key there may be more than can be sorted; nobody makes that by using keys. */
+    gather->count = gather->count > gather->rows_max ? gather->rows_max : gather->count;
+}
+
+/* What is merged by operation, or walked by scope, needs no collecting. */
+static bool try_scopes(struct gather *gather)
+{
+    const struct pawl_archive_search *search = gather->search;
+    bool merged = search->query->sort == PAWL_ARCHIVE_BY_CREATED &&
+                  search->set.count <= search->limits->strands;
+    return !merged && search->query->sort != PAWL_ARCHIVE_BY_SCOPE && gather_scopes(gather);
+}
+
+static bool try_others(struct gather *gather)
+{
+    const struct pawl_archive_search *search = gather->search;
     const struct pawl_archive_query *query = search->query;
-    const struct pawl_archive_scope_set *set = &search->set;
     bool by_time = query->sort == PAWL_ARCHIVE_BY_CREATED || query->sort == PAWL_ARCHIVE_BY_STATUS;
-    if (query->idempotency_key.bytes > 0) {
-        int64_t hash =
-            pawl_archive_key_hash(search->hash_key, search->tenant, query->idempotency_key);
-        /* The rest of a page is not looked for elsewhere: this is all there is. */
-        (void)gather_range(gather, PAWL_ARCHIVE_SHELF_KEY, hash, hash);
-        return true;
-    }
-    bool merged = query->sort == PAWL_ARCHIVE_BY_CREATED &&
-                  set->count <= PAWL_ARCHIVE_STRANDS_MAX && !pawl_archive_needs_row(query);
-    if (set->listed && !merged && query->sort != PAWL_ARCHIVE_BY_SCOPE && gather_scopes(gather)) {
-        return true;
-    }
-    if (query->status != 0 && !by_time &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, query->status, query->status)) {
-        return true;
-    }
-    if (pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms) &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_FINALIZED, query->finalized_from_ms,
-                     query->finalized_to_ms)) {
-        return true;
-    }
-    if (pawl_archive_bounded(query->expires_from_ms, query->expires_to_ms) &&
-        query->sort != PAWL_ARCHIVE_BY_EXPIRES &&
-        gather_range(gather, PAWL_ARCHIVE_SHELF_EXPIRES, query->expires_from_ms,
-                     query->expires_to_ms)) {
-        return true;
-    }
-    bool few_operations = search->op_high - search->op_low < GATHER_MAX;
-    return few_operations && !by_time &&
-           gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, 0, INT64_MAX);
+    bool few_operations = search->op_high - search->op_low < gather->rows_max;
+    return (query->status != 0 && !by_time &&
+            gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, query->status, query->status)) ||
+           (pawl_archive_bounded(query->finalized_from_ms, query->finalized_to_ms) &&
+            gather_range(gather, PAWL_ARCHIVE_SHELF_FINALIZED, query->finalized_from_ms,
+                         query->finalized_to_ms)) ||
+           (pawl_archive_bounded(query->expires_from_ms, query->expires_to_ms) &&
+            query->sort != PAWL_ARCHIVE_BY_EXPIRES &&
+            gather_range(gather, PAWL_ARCHIVE_SHELF_EXPIRES, query->expires_from_ms,
+                         query->expires_to_ms)) ||
+           (few_operations && !by_time &&
+            gather_range(gather, PAWL_ARCHIVE_SHELF_STATUS, 0, INT64_MAX));
 }
 
 static void set_order(struct pawl_archive_search *search,
@@ -182,21 +181,35 @@ static void sort_gathered(struct gather *gather)
     }
 }
 
-bool pawl_archive_gather(struct pawl_archive_search *search)
+bool pawl_archive_gather(struct pawl_archive_search *search, enum pawl_archive_gather_by by)
 {
+    enum { KEY_ROWS_MAX = 10000 };
+    uint32_t rows_max =
+        by == PAWL_ARCHIVE_GATHER_KEY ? (uint32_t)KEY_ROWS_MAX : search->limits->gather_rows;
     struct gather *gather = pawl_arena_alloc(search->arena, sizeof(*gather));
     struct pawl_archive_found *found =
-        pawl_arena_alloc(search->arena, GATHER_MAX * sizeof(found[0]));
+        pawl_arena_alloc(search->arena, (size_t)rows_max * sizeof(found[0]));
+    bool done = true;
     if (gather == NULL || found == NULL) {
         return true; /* the arena's flag says it */
     }
     gather->search = search;
     gather->found = found;
-    if (!try_to_gather(gather)) {
-        return false;
+    gather->rows_max = rows_max;
+    gather->by_key = by == PAWL_ARCHIVE_GATHER_KEY;
+    switch (by) {
+    case PAWL_ARCHIVE_GATHER_KEY:
+        gather_key(gather);
+        break;
+    case PAWL_ARCHIVE_GATHER_SCOPES:
+        done = try_scopes(gather);
+        break;
+    case PAWL_ARCHIVE_GATHER_OTHERS:
+        done = try_others(gather);
+        break;
     }
-    /* Of one key there may be more than can be sorted; nobody makes that by using keys. */
-    gather->count = gather->count > GATHER_MAX ? GATHER_MAX : gather->count;
-    sort_gathered(gather);
-    return true;
+    if (done) {
+        sort_gathered(gather);
+    }
+    return done;
 }

@@ -3,13 +3,18 @@
  * query_scopes.c: filters on levels, as sets of scopes. A scope is one way through the levels, so
  * whether a reservation fits follows from its scope alone, whichever levels are asked for.
  *
- * The scopes of the level that has the fewest are listed and looked at for the other levels. Where
- * even these are too many, each scope is looked up when it is met, and remembered.
+ * Where a level has few scopes they are listed at once. Else each scope is looked up when it is
+ * met, and remembered. When that was done often, little is let through, and the scopes of each
+ * level are listed after all, if they are not too many: what is not on every list is not allowed,
+ * and what is on all is looked up for those levels that have no list.
  */
 #include "archive/query.h"
 #include "archive/scopes.h"
 
-enum { LIST_FEW = 128, LIST_MAX = 20000, MEMO_FIRST = 1024 };
+enum { MEMO_FIRST = 1024 };
+
+/* What is known of a scope, in the two lowest bits of a memo. */
+enum known { UNKNOWN = 0, NOT = 1, MAYBE = 2, ALLOWED = 3 };
 
 /* --- Remembering. ----------------------------------------------------------------------------- */
 
@@ -17,7 +22,7 @@ static uint32_t *memo_slot(const struct pawl_archive_scope_set *set, uint32_t sc
 {
     uint32_t mask = set->memo_slots - 1;
     uint32_t at = (uint32_t)pawl_hash_mix(scope) & mask;
-    while (set->memo[at] != 0 && set->memo[at] >> 1 != scope) {
+    while (set->memo[at] != 0 && set->memo[at] >> 2 != scope) {
         at = (at + 1) & mask;
     }
     return &set->memo[at];
@@ -37,21 +42,27 @@ static void memo_grow(struct pawl_archive_search *search)
     set->memo_slots = slots;
     for (uint32_t i = 0; i < old.memo_slots; i++) {
         if (old.memo[i] != 0) {
-            *memo_slot(set, old.memo[i] >> 1) = old.memo[i];
+            *memo_slot(set, old.memo[i] >> 2) = old.memo[i];
         }
     }
 }
 
-static void remember(struct pawl_archive_search *search, uint32_t scope, bool allowed)
+static void remember(struct pawl_archive_search *search, uint32_t scope, enum known known)
 {
     struct pawl_archive_scope_set *set = &search->set;
     if (2 * (set->memo_count + 1) > set->memo_slots) {
         memo_grow(search);
     }
     if (2 * (set->memo_count + 1) <= set->memo_slots) {
-        *memo_slot(set, scope) = scope << 1 | allowed;
-        set->memo_count++;
+        uint32_t *slot = memo_slot(set, scope);
+        set->memo_count += *slot == 0 ? 1 : 0;
+        *slot = scope << 2 | known;
     }
+}
+
+static enum known what_is_known(const struct pawl_archive_scope_set *set, uint32_t scope)
+{
+    return set->memo_slots > 0 ? (enum known)(*memo_slot(set, scope) & 3) : UNKNOWN;
 }
 
 /* --- Looking up. ------------------------------------------------------------------------------ */
@@ -70,18 +81,30 @@ level_has(struct pawl_archive_search *search, int level, struct pawl_slice value
     return found;
 }
 
-/* All levels but `except`. */
-static bool fits(struct pawl_archive_search *search, uint32_t scope, int except)
+/* The levels of these bits. */
+static bool fits(struct pawl_archive_search *search, uint32_t scope, uint32_t levels)
 {
     for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
         char text[PAWL_NAME_BYTES_MAX];
-        struct pawl_slice value = pawl_archive_lower(search->query->levels[i], text);
-        if (i != except && value.bytes > 0 && !level_has(search, i, value, scope)) {
+        if ((levels >> i & 1) != 0 &&
+            !level_has(search, i, pawl_archive_lower(search->query->levels[i], text), scope)) {
             return false;
         }
     }
     return true;
 }
+
+/* Those that are asked for. */
+static uint32_t levels_of(const struct pawl_archive_query *query)
+{
+    uint32_t levels = 0;
+    for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
+        levels |= pawl_slice_empty(query->levels[i]) ? 0 : UINT32_C(1) << i;
+    }
+    return levels;
+}
+
+static void list_many(struct pawl_archive_search *search);
 
 bool pawl_archive_scope_set_has(struct pawl_archive_search *search, uint32_t scope)
 {
@@ -89,25 +112,31 @@ bool pawl_archive_scope_set_has(struct pawl_archive_search *search, uint32_t sco
     if (set->any) {
         return true;
     }
-    if (set->memo_slots > 0) {
-        uint32_t known = *memo_slot(set, scope);
-        if (known != 0) {
-            return (known & 1) != 0;
-        }
+    enum known known = what_is_known(set, scope);
+    if (known == UNKNOWN && !set->many_tried && set->looks >= search->limits->scopes_looks) {
+        list_many(search);
+        known = what_is_known(set, scope);
     }
-    if (set->listed) {
+    if (known == NOT || known == ALLOWED) {
+        return known == ALLOWED;
+    }
+    if (known == UNKNOWN && set->others_are_not) {
         return false;
     }
-    bool allowed = fits(search, scope, -1);
-    remember(search, scope, allowed);
+    bool allowed = fits(search, scope, set->levels_left);
+    set->looks++;
+    remember(search, scope, allowed ? ALLOWED : NOT);
     return allowed;
 }
 
 /* --- Listing. --------------------------------------------------------------------------------- */
 
-/* The scopes of one level, if there are at most `max`. */
-static bool
-list_level(struct pawl_archive_search *search, int level, uint32_t max, uint32_t *ret_count)
+/* The scopes of one level, ascending, if there are at most `max`. */
+static bool list_level(struct pawl_archive_search *search,
+                       int level,
+                       uint32_t max,
+                       uint32_t *ret_scopes,
+                       uint32_t *ret_count)
 {
     char text[PAWL_NAME_BYTES_MAX];
     uint32_t count = 0;
@@ -118,49 +147,115 @@ list_level(struct pawl_archive_search *search, int level, uint32_t max, uint32_t
     pawl_archive_bind(list, 4, max + 1);
     while (count <= max && pawl_archive_db_step(search->db, list)) {
         if (count < max) {
-            search->set.scopes[count] = (uint32_t)sqlite3_column_int64(list, 0);
+            ret_scopes[count] = (uint32_t)sqlite3_column_int64(list, 0);
         }
         count++;
     }
     pawl_archive_db_done(list);
-    search->db->work += PAWL_ARCHIVE_WORK_SEEK + 20 * (uint64_t)count;
+    search->db->work += PAWL_ARCHIVE_WORK_SEEK + PAWL_ARCHIVE_WORK_SCOPE * (uint64_t)count;
     *ret_count = count < max ? count : max;
     return count <= max;
 }
 
-/* The first level that has at most `max`, narrowed by the others. */
-static bool list_up_to(struct pawl_archive_search *search, uint32_t max)
+/* Leaves in the first what is in both; returns how many. */
+static uint32_t
+keep_common(uint32_t *scopes, uint32_t count, const uint32_t *others, uint32_t other_count)
+{
+    uint32_t kept = 0;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        while (at < other_count && others[at] < scopes[i]) {
+            at++;
+        }
+        if (at < other_count && others[at] == scopes[i]) {
+            scopes[kept++] = scopes[i];
+        }
+    }
+    return kept;
+}
+
+static void remember_all(struct pawl_archive_search *search, enum known known)
 {
     struct pawl_archive_scope_set *set = &search->set;
-    for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (what_is_known(set, set->scopes[i]) == UNKNOWN) {
+            remember(search, set->scopes[i], known);
+        }
+    }
+}
+
+/* The first level that has at most so many, narrowed by the others. */
+static void list_few(struct pawl_archive_search *search)
+{
+    struct pawl_archive_scope_set *set = &search->set;
+    uint32_t levels = levels_of(search->query);
+    for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT && !set->listed; i++) {
         uint32_t count = 0;
-        if (pawl_slice_empty(search->query->levels[i]) || !list_level(search, i, max, &count)) {
+        if ((levels >> i & 1) == 0 ||
+            !list_level(search, i, search->limits->scopes_few, set->scopes, &count)) {
             continue;
         }
         for (uint32_t j = 0; j < count; j++) {
-            if (fits(search, set->scopes[j], i)) {
+            if (fits(search, set->scopes[j], levels & ~(UINT32_C(1) << i))) {
                 set->scopes[set->count++] = set->scopes[j];
-                remember(search, set->scopes[set->count - 1], true);
             }
         }
-        return true;
+        set->listed = true;
     }
-    return false;
+    if (set->listed) {
+        remember_all(search, ALLOWED);
+        set->others_are_not = true;
+    }
+}
+
+/* Every level that has a list. */
+static void list_many(struct pawl_archive_search *search)
+{
+    struct pawl_archive_scope_set *set = &search->set;
+    uint32_t max = search->limits->scopes_many;
+    uint32_t *scopes = pawl_arena_alloc(search->arena, (size_t)max * sizeof(scopes[0]));
+    uint32_t *others = pawl_arena_alloc(search->arena, (size_t)max * sizeof(others[0]));
+    set->many_tried = true;
+    if (scopes == NULL || others == NULL) {
+        return; /* the arena's flag says it */
+    }
+    uint32_t levels = levels_of(search->query);
+    bool first = true;
+    for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
+        uint32_t count = 0;
+        if ((levels >> i & 1) == 0 || !list_level(search, i, max, others, &count)) {
+            continue;
+        }
+        set->levels_left &= ~(UINT32_C(1) << i);
+        if (first) {
+            uint32_t *list = scopes;
+            scopes = others;
+            others = list;
+            set->count = count;
+        } else {
+            set->count = keep_common(scopes, set->count, others, count);
+        }
+        first = false;
+    }
+    if (!first) {
+        set->scopes = scopes;
+        set->listed = set->levels_left == 0;
+        set->others_are_not = true;
+        remember_all(search, set->listed ? ALLOWED : MAYBE);
+    }
 }
 
 void pawl_archive_scope_set_make(struct pawl_archive_search *search)
 {
     struct pawl_archive_scope_set *set = &search->set;
-    *set = (struct pawl_archive_scope_set){.any = true};
-    for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
-        set->any = set->any && pawl_slice_empty(search->query->levels[i]);
-    }
+    *set = (struct pawl_archive_scope_set){.levels_left = levels_of(search->query)};
+    set->any = set->levels_left == 0;
     if (set->any) {
         return;
     }
-    set->scopes = pawl_arena_alloc(search->arena, LIST_MAX * sizeof(set->scopes[0]));
-    if (set->scopes == NULL) {
-        return; /* the arena's flag says it */
+    set->scopes =
+        pawl_arena_alloc(search->arena, search->limits->scopes_few * sizeof(set->scopes[0]));
+    if (set->scopes != NULL) { /* else the arena's flag says it */
+        list_few(search);
     }
-    set->listed = list_up_to(search, LIST_FEW) || list_up_to(search, LIST_MAX);
 }

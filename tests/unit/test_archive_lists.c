@@ -37,6 +37,7 @@ struct fixture {
     struct pawl_archive_apply apply;
     struct pawl_archive_forget forget;
     int64_t keep_us;
+    struct pawl_archive_limits limits;
 };
 
 /* --- Fixture. --------------------------------------------------------------------------------- */
@@ -68,6 +69,7 @@ static struct fixture *begin(uint64_t of_seed)
     (void)snprintf(fixture->path, sizeof(fixture->path), "%s/archive.db", fixture->folder);
     fixture->model = model_new(of_seed);
     fixture->keep_us = INT64_C(1) << 50;
+    fixture->limits = pawl_archive_limits;
     assert_true(pawl_ok(pawl_archive_db_open(&fixture->writer, fixture->path)));
     assert_true(pawl_ok(pawl_archive_db_open(&fixture->reader, fixture->path)));
     fixture->apply.db = &fixture->writer;
@@ -140,7 +142,7 @@ static void ask(struct fixture *fixture,
                 struct pawl_archive_request *ret_request)
 {
     *ret_request = (struct pawl_archive_request){.answer = PAWL_ARCHIVE_FOUND};
-    if (!pawl_archive_query_run(&fixture->reader, query, ret_request)) {
+    if (!pawl_archive_query_run(&fixture->reader, query, &fixture->limits, ret_request)) {
         describe(query);
         fail_msg("%s", fixture->reader.msg.text);
     }
@@ -148,6 +150,30 @@ static void ask(struct fixture *fixture,
         describe(query);
         fail_msg("%u rows", ret_request->row_count);
     }
+}
+
+/* The product's limits, or such as make each way be given up where a small history would not. */
+static void draw_limits(struct fixture *fixture)
+{
+    struct pawl_prng *prng = &fixture->model->prng;
+    if (pawl_prng_one_in(prng, 3)) {
+        fixture->limits = pawl_archive_limits;
+        return;
+    }
+    fixture->limits = (struct pawl_archive_limits){
+        .work_first = pawl_prng_below(prng, 6000),
+        .work_max = pawl_prng_one_in(prng, 2) ? 2000000 : pawl_prng_below(prng, 6000),
+        .gather_work = pawl_prng_below(prng, 20000),
+        .gather_rows = 1 + (uint32_t)pawl_prng_below(prng, 300),
+        .strands = (uint32_t)pawl_prng_below(prng, 40),
+        .paths = (uint32_t)pawl_prng_below(prng, 40),
+        .scopes_few = 1 + (uint32_t)pawl_prng_below(prng, 30),
+        .scopes_many = 1 + (uint32_t)pawl_prng_below(prng, 400),
+        .scopes_looks = (uint32_t)pawl_prng_below(prng, 30),
+        .spots = (uint32_t)pawl_prng_below(prng, 200),
+        .spots_work = pawl_prng_below(prng, 50000),
+        .rows_looks = (uint32_t)pawl_prng_below(prng, 30),
+    };
 }
 
 /* The list from its beginning to its end is the model's. */
@@ -160,6 +186,7 @@ static void compare(struct fixture *fixture, struct pawl_archive_query query)
     uint32_t empty = 0;
     struct pawl_archive_request request;
     do {
+        draw_limits(fixture);
         query.limit = 1 + (uint32_t)pawl_prng_below(&model->prng,
                                                     pawl_prng_one_in(&model->prng, 4) ? 1000 : 20);
         ask(fixture, &query, &request);
@@ -281,6 +308,7 @@ static void walk_while_it_changes(struct fixture *fixture, struct pawl_archive_q
     uint32_t pages = 0;
     struct pawl_archive_request request;
     do {
+        draw_limits(fixture);
         query.limit = 1 + (uint32_t)pawl_prng_below(&model->prng, 40);
         ask(fixture, &query, &request);
         for (uint32_t i = 0; i < request.row_count; i++) {
