@@ -100,10 +100,11 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_SCOPE_INSERT] =
         "INSERT INTO scope(tenant, path, first_segment, last_segment) VALUES(?1, ?2, ?3, ?3)",
     [PAWL_ARCHIVE_SQL_SCOPE_REACH] = "UPDATE scope SET last_segment=?2 WHERE id=?1",
-    [PAWL_ARCHIVE_SQL_SCOPE_UP] = "SELECT id, path, first_segment, last_segment FROM scope"
-                                  " WHERE tenant=?1 AND path>=?2 ORDER BY path",
-    [PAWL_ARCHIVE_SQL_SCOPE_DOWN] = "SELECT id, path, first_segment, last_segment FROM scope"
-                                    " WHERE tenant=?1 AND path<=?2 ORDER BY path DESC",
+    /* The index of (tenant, path) has both. */
+    [PAWL_ARCHIVE_SQL_SCOPE_UP] =
+        "SELECT id, path FROM scope WHERE tenant=?1 AND path>=?2 ORDER BY path",
+    [PAWL_ARCHIVE_SQL_SCOPE_DOWN] =
+        "SELECT id, path FROM scope WHERE tenant=?1 AND path<=?2 ORDER BY path DESC",
     [PAWL_ARCHIVE_SQL_SCOPE_NEXT] =
         "SELECT id, last_segment FROM scope WHERE id>?1 ORDER BY id LIMIT ?2",
     [PAWL_ARCHIVE_SQL_SCOPE_DELETE] = "DELETE FROM scope WHERE id=?1",

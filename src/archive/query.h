@@ -31,7 +31,8 @@ enum {
     PAWL_ARCHIVE_WORK_SEEK = 250,
     PAWL_ARCHIVE_WORK_LEAF = 150,
     PAWL_ARCHIVE_WORK_ROW = 200,
-    PAWL_ARCHIVE_WORK_SCOPE = 20 /* in a list of them */
+    PAWL_ARCHIVE_WORK_SCOPE = 20, /* in a list of them, … */
+    PAWL_ARCHIVE_WORK_PATH = 40   /* … and in the order of their paths */
 };
 
 /* Where one way is given up for another. Whatever they are, the list is the same; a test draws

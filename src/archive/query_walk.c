@@ -129,17 +129,27 @@ static void walk_segments(struct pawl_archive_search *search,
 }
 
 /* Whether anything of the scope can be on the list. */
-static bool is_worth(struct pawl_archive_search *search, const struct path *path)
+static bool is_worth(struct pawl_archive_search *search, uint32_t scope)
 {
     bool spot = search->spots == NULL;
-    uint64_t first = pawl_archive_segment(search->op_low);
     uint64_t last = pawl_archive_segment(search->op_high);
-    first = path->first_segment > first ? path->first_segment : first;
-    last = path->last_segment < last ? path->last_segment : last;
-    for (uint64_t segment = first; segment <= last && !spot; segment++) {
-        spot = pawl_archive_spots_has(search, path->scope, segment);
+    for (uint64_t segment = pawl_archive_segment(search->op_low); segment <= last && !spot;
+         segment++) {
+        spot = pawl_archive_spots_has(search, scope, segment);
     }
-    return spot && pawl_archive_scope_set_has(search, path->scope);
+    return spot && pawl_archive_scope_set_has(search, scope);
+}
+
+static void find_segments(struct pawl_archive_search *search, struct path *path)
+{
+    sqlite3_stmt *get = pawl_archive_db_get(search->db, PAWL_ARCHIVE_SQL_SCOPE_GET);
+    pawl_archive_bind(get, 1, path->scope);
+    search->db->work += PAWL_ARCHIVE_WORK_ROW;
+    if (pawl_archive_db_step(search->db, get)) {
+        path->first_segment = (uint64_t)sqlite3_column_int64(get, 1);
+        path->last_segment = (uint64_t)sqlite3_column_int64(get, 2);
+    }
+    pawl_archive_db_done(get);
 }
 
 static void walk_path(struct pawl_archive_search *search, const struct path *path)
@@ -237,17 +247,16 @@ static void walk_all_paths(struct pawl_archive_search *search)
     pawl_archive_bind_text(scopes, 2, from);
     while (!enough(search) && inside && pawl_archive_db_step(search->db, scopes)) {
         struct pawl_slice text = pawl_archive_column_text(scopes, 1);
-        struct path path = {
-            .scope = (uint32_t)sqlite3_column_int64(scopes, 0),
-            .first_segment = (uint64_t)sqlite3_column_int64(scopes, 2),
-            .last_segment = (uint64_t)sqlite3_column_int64(scopes, 3),
-        };
-        search->db->work += PAWL_ARCHIVE_WORK_ROW;
+        struct path path = {.scope = (uint32_t)sqlite3_column_int64(scopes, 0),
+                            .first_segment = UINT64_MAX}; /* nothing of it */
+        search->db->work += PAWL_ARCHIVE_WORK_PATH;
         inside = pawl_slice_starts_with(text, beginning);
-        bool allowed = inside && is_worth(search, &path);
+        bool allowed = inside && is_worth(search, path.scope);
+        if (allowed) {
+            find_segments(search, &path);
+        }
         if (allowed || (inside && search->db->work > search->work_max)) {
             path.text = pawl_arena_copy(search->arena, text);
-            path.first_segment = allowed ? path.first_segment : UINT64_MAX; /* nothing of it */
             walk_path(search, &path);
         }
     }
