@@ -132,6 +132,12 @@ PAWL_MUST_CHECK bool pawl_core_budget_walk(const struct pawl_core *core,
                                            uint32_t steps_max,
                                            struct pawl_budget_walk *walk,
                                            uint64_t *ret_budget);
+/* Where a walk of the budget's tenant stands when it has come to this budget: what it would come
+ * to next comes next. What is made meanwhile changes the order of nothing that was there, so a list
+ * of pages has each of those once. false: there is no such budget. */
+PAWL_MUST_CHECK bool pawl_core_budget_walk_at(const struct pawl_core *core,
+                                              uint64_t budget,
+                                              struct pawl_budget_walk *ret_walk);
 /* "tenant:acme/workspace:web"; names and values percent-encode what is outside [A-Za-z0-9_.-],
  * and the first byte of a dimension's name that is also a level's. Writes at most `bytes` with a
  * NUL, returns the length that the whole path has. */

@@ -13,6 +13,7 @@
  *
  * Of a dimension or a session there is one scope, with nothing below.
  */
+#include "core/ops.h"
 #include "core/scope.h"
 #include "core/table.h"
 
@@ -202,5 +203,18 @@ bool pawl_core_budget_walk(const struct pawl_core *core,
     walk->scope = place.scope;
     walk->budget = budget;
     *ret_budget = pawl_id_make(0, budget);
+    return true;
+}
+
+bool pawl_core_budget_walk_at(const struct pawl_core *core,
+                              uint64_t budget,
+                              struct pawl_budget_walk *ret_walk)
+{
+    uint32_t at = pawl_budget_of_id(core, budget);
+    if (at == 0) {
+        return false;
+    }
+    *ret_walk = (struct pawl_budget_walk){.scope = pawl_budget_at(core, at)->scope, .budget = at};
+    PAWL_ASSERT(ret_walk->scope != 0);
     return true;
 }

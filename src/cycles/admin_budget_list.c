@@ -2,8 +2,10 @@
 /*
  * admin_budget_list.c: budgets listed, filtered and sorted, over any number of them. Of one tenant
  * the tree of its scopes is walked, and of all the table; a piece a turn either way, and what is
- * kept is one page. A budget that is made or changed while a list is under way may be on it or not;
- * each row is as it stands when the answer is written.
+ * kept is one page. A list without an order has that of the walk, so a page begins where the last
+ * one ended and is complete when it is full; with one, each page looks at all there are. A budget
+ * that is made or changed while a list is under way may be on it or not; each row is as it stands
+ * when the answer is written.
  */
 #include "base/assert.h"
 #include "base/money.h"
@@ -64,6 +66,7 @@ struct list {
     struct pawl_scope_name filter;
     struct pawl_budget_walk walk; /* of one tenant … */
     uint32_t cursor;              /* … or of all */
+    int64_t walked;               /* budgets that were offered in the walk's own order */
     char path[PAWL_SCOPE_PATH_BYTES];
 };
 
@@ -178,6 +181,12 @@ static bool passes_key(const struct pawl_call *call, struct pawl_slice path)
 
 /* --- Order ------------------------------------------------------------------------------------ */
 
+/* Whether the rows come in the page's order: then it is complete when it is full. */
+static bool is_in_order(const struct list *list)
+{
+    return list->order == BY_CREATED && !list->page.descending;
+}
+
 static void offer(const struct pawl_core *core,
                   struct list *list,
                   const struct pawl_budget_view *view,
@@ -209,7 +218,8 @@ static void offer(const struct pawl_core *core,
     case BY_DEBT:
         key.number = view->debt;
         break;
-    default: /* as they were made */
+    default: /* as they are walked, or the newest first */
+        key.number = is_in_order(list) ? ++list->walked : 0;
         break;
     }
     pawl_page_offer(&list->page, &key);
@@ -254,12 +264,6 @@ static void list_write(struct pawl_call *call, struct pawl_json_writer *writer, 
     }
 }
 
-/* Whether the rows come in the page's order: then it is complete when it is full. */
-static bool is_in_order(const struct list *list)
-{
-    return list->order == BY_CREATED && !list->of_tenant && !list->page.descending;
-}
-
 static bool list_step(struct pawl_call *call)
 {
     struct list *list = call->state;
@@ -292,6 +296,19 @@ static void take_tenant(struct pawl_call *call, struct list *list)
     list->filter.levels[PAWL_LEVEL_TENANT] = tenant;
 }
 
+/* Nothing before the last page's end is looked at again. false: refused. */
+static bool go_on(struct pawl_call *call, struct list *list)
+{
+    const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
+    list->page.after = false;
+    list->cursor = (uint32_t)list->page.last.id;
+    if (list->of_tenant && !pawl_core_budget_walk_at(core, list->page.last.id, &list->walk)) {
+        pawl_body_refuse(call, "cursor", "the budget that it ends with is not there");
+        return false;
+    }
+    return true;
+}
+
 void pawl_cycles_list_budgets(struct pawl_call *call)
 {
     static const struct pawl_page_fields fields = {LIST_SORT, LIST_DIRECTION, LIST_CURSOR,
@@ -307,8 +324,8 @@ void pawl_cycles_list_budgets(struct pawl_call *call)
     list->prefix = pawl_level_value_lower(list->values[LIST_PREFIX].text, call->arena);
     list->with_metadata = pawl_ledger_includes_metadata(list->values[LIST_INCLUDE].text);
     take_tenant(call, list);
-    if (is_in_order(list) && list->page.after) {
-        list->cursor = (uint32_t)list->page.last.id; /* nothing before it is looked at again */
+    if (is_in_order(list) && list->page.after && !go_on(call, list)) {
+        return;
     }
     call->state = list;
     pawl_page_walk(call, &page_kind);

@@ -237,9 +237,8 @@ uint64_t cycles_kit_budget(struct cycles_kit *kit, const char *path, uint16_t un
 
 static void play(struct cycles_kit *kit)
 {
-    uint32_t turns = 0;
-    while (!kit->exchange.answered) {
-        PAWL_ASSERT(turns++ < TURNS_MAX);
+    for (kit->turns = 0; !kit->exchange.answered; kit->turns++) {
+        PAWL_ASSERT(kit->turns < TURNS_MAX);
         pawl_cycles_turn(kit->cycles);
         pawl_engine_turn(kit->kit.engine);
         pawl_engine_flush(kit->kit.engine);

@@ -41,6 +41,7 @@ struct cycles_kit {
     bool archive_behind; /* it answers BEHIND */
     uint32_t observed;   /* requests that the observer was told of */
     int observed_status;
+    uint32_t turns; /* of the loop, until the last answer */
 };
 
 /* An empty ledger with the tenants "acme" and "globex", and a key for each: the secrets are

@@ -105,11 +105,46 @@ static void every_budget_of_a_tenant_is_found_once(void **state)
     memory_free(core);
 }
 
+/* From any budget a walk goes on as the one that came to it, also when others were made since. */
+static void a_walk_goes_on_behind_any_budget(void **state)
+{
+    (void)state;
+    enum { ALL = WORKSPACES * AGENTS };
+    static uint64_t order[ALL];
+    uint64_t wanted = 0;
+    uint32_t count = 0;
+    struct pawl_core *core = crowded(&wanted);
+    struct pawl_scope_name filter = {.levels = {[PAWL_LEVEL_TENANT] = PAWL_SLICE("acme")}};
+    struct pawl_budget_walk walk = {0};
+    uint64_t budget = 0;
+    while (pawl_core_budget_walk(core, &filter, 1, &walk, &budget)) {
+        if (budget != 0) {
+            assert_true(count < ALL);
+            order[count++] = budget;
+        }
+    }
+    assert_int_equal(count, ALL);
+    uint64_t made_first = create(core, "w33", "new");
+    (void)create(core, "a-new-one", "new");
+    for (uint32_t i = 0; i + 1 < ALL; i += 997) {
+        assert_true(pawl_core_budget_walk_at(core, order[i], &walk));
+        budget = 0;
+        while (budget == 0 || budget >= made_first) {
+            assert_true(pawl_core_budget_walk(core, &filter, 1, &walk, &budget));
+        }
+        assert_int_equal(budget, order[i + 1]);
+    }
+    assert_false(pawl_core_budget_walk_at(core, made_first + 2, &walk));
+    assert_false(pawl_core_budget_walk_at(core, 0, &walk));
+    memory_free(core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_with_all_levels_given_is_found_at_once),
         cmocka_unit_test(every_budget_of_a_tenant_is_found_once),
+        cmocka_unit_test(a_walk_goes_on_behind_any_budget),
     };
     return cmocka_run_group_tests_name("core_walk", tests, NULL, NULL);
 }
