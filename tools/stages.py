@@ -50,6 +50,8 @@ TEST = (
     Stage("cli", TESTS, 300, "tests/cli/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("serve", TESTS, 600, "tests/serve/run.py --pawl build/werror/bin/pawl", ("build",),
           WAITS),
+    Stage("cycles", TESTS, 900, "tests/cycles/run.py --pawl build/werror/bin/pawl", ("build",),
+          WAITS),
     Stage("sdk", TESTS, 900, "tests/sdk/run.py --pawl build/werror/bin/pawl", ("build",)),
     Stage("agents", TESTS, 900, "tests/agents/run.py --pawl build/werror/bin/pawl", ("build",)),
     build("asan"),
@@ -61,6 +63,9 @@ TEST = (
 
 NIGHTLY = (
     Stage("deps", STEP, 1200, "tools/deps.sh nightly"),
+    build("werror"),
+    Stage("cycles-long", TESTS, 3600, "tests/cycles/run.py --pawl build/werror/bin/pawl --long",
+          ("build",), WAITS),
     build("tsan"),
     Stage("unit-tsan", TESTS, 1800, "tools/ctest_count.py tsan", ("build-tsan",)),
     Stage("clang-tidy-deep", TESTS, 1800, "tools/clang_tidy.py --deep build/tsan",

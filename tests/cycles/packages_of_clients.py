@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The official Python client and the protocol's fuzzer, at the exact versions of
-python/requirements.txt.
+python/requirements.txt, and programs that use them.
 """
+import contextlib
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
 import packages
+from tenants import Server
 
 HERE = pathlib.Path(__file__).resolve().parent
-SCENARIO_SECONDS_MAX = 180
+PROGRAM_SECONDS_MAX = 180
 
 
 def python():
@@ -25,17 +28,43 @@ def python():
     return packages.install(packages.cache_dir("cycles", requirements), steps) / "venv/bin/python"
 
 
-def scenario(interpreter, name, tenant, url, home, **env):
-    """Runs one of python/scenarios.py; what it printed."""
-    return run([interpreter, HERE / "python/scenarios.py", name], tenant, url, home, **env)
+class Official:
+    """Runs programs of python/ as a tenant of a server, with a home of their own: there the client
+    keeps its journal."""
+
+    def __init__(self, interpreter, home):
+        self.interpreter, self.home = interpreter, home
+
+    def run(self, words, tenant, url=None, status=0, **env):
+        """What the program printed."""
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("CYCLES_", "PAWL_"))}
+        environment |= {"CYCLES_BASE_URL": url or tenant.server.url, "CYCLES_API_KEY": tenant.key,
+                        "CYCLES_TENANT": tenant.name, "HOME": str(self.home),
+                        "PYTHONDONTWRITEBYTECODE": "1", **env}
+        done = subprocess.run([self.interpreter, *words], env=environment, capture_output=True,
+                              text=True, check=False, timeout=PROGRAM_SECONDS_MAX, cwd=self.home)
+        assert done.returncode == status, done.stdout[-4000:] + done.stderr[-8000:]
+        return done.stdout
+
+    def ask(self, program, scenario, tenant, url=None, **env):
+        """What a scenario of python/`program`.py says that it knows."""
+        return json.loads(self.run([self.program(program), scenario], tenant, url, **env))
+
+    @staticmethod
+    def program(name):
+        return HERE / f"python/{name}.py"
 
 
-def run(command, tenant, url, home, **env):
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("CYCLES_", "PAWL_"))}
-    environment |= {"CYCLES_BASE_URL": url, "CYCLES_API_KEY": tenant.key,
-                    "CYCLES_TENANT": tenant.name, "HOME": str(home), **env}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False,
-                          timeout=SCENARIO_SECONDS_MAX)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return done.stdout
+@contextlib.contextmanager
+def surroundings(count, options, suite):
+    """(Official, Server) for the tests of a suite; (None, None) and a skip without a registry."""
+    try:
+        interpreter = python()
+    except packages.Unreachable as why:
+        count.skip(f"{suite}: the official Python client",
+                   f"its registry cannot be reached: {why}")
+        yield None, None
+        return
+    with Server(options.pawl) as server:
+        yield Official(interpreter, server.folder), server

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A proxy that misbehaves as networks do. It speaks HTTP/1.1, one request a connection at a time,
-and asks `fault(method, path, body)` what to do with each:
+and asks `fault(method, path, body)` what to do with each POST:
 
   None         pass on, answer
   "drop"       pass on, let the server do it, and close without an answer
@@ -40,7 +40,10 @@ class Proxy:
     def url(self):
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
         self.server.shutdown()
         self.server.server_close()
 
@@ -56,7 +59,8 @@ class Proxy:
 
     def handle(self, request):
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
-        fault = self.fault(request.command, request.path, body)
+        asked = self.fault and request.command == "POST"
+        fault = self.fault(request.command, request.path, body) if asked else None
         self.counts[fault] = self.counts.get(fault, 0) + 1
         request.close_connection = True
         if fault == "refuse":

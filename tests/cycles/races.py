@@ -5,7 +5,7 @@ had.
 import random
 import threading
 
-from world import DOLLAR, Server
+from tenants import DOLLAR, Server
 
 CLIENTS = 200
 
@@ -33,7 +33,7 @@ def together(count, work):
 
 def race_for_one(server):
     """Each tries until it is refused; no two have the same cent."""
-    tenant = server.tenant("race-one", usd=DOLLAR)
+    tenant = server.tenant("race-one", DOLLAR)
     amount = 700_001
 
     def work(_):
@@ -41,7 +41,7 @@ def race_for_one(server):
         while True:
             answer = caller.post("/v1/reservations", tenant.reserve_body(amount))
             if answer.status == 409:
-                assert answer.body["error"] == "BUDGET_EXCEEDED", answer.body
+                assert answer.json["error"] == "BUDGET_EXCEEDED", answer.json
                 return granted
             answer.want(200)
             granted += 1
@@ -55,7 +55,7 @@ def race_for_one(server):
 def race_and_settle(server, seed):
     """Reserve, commit another amount, release or debit, all at once, over a shared parent and
     children: no balance falls below zero and every sum is what the answers said."""
-    tenant = server.tenant("race-all", usd=20 * DOLLAR)
+    tenant = server.tenant("race-all", 20 * DOLLAR)
     names = [f"agent-{index}" for index in range(8)]
     for name in names:
         server.budget(tenant.name, f"tenant:{tenant.name}/agent:{name}", 3 * DOLLAR)
@@ -73,14 +73,14 @@ def race_and_settle(server, seed):
                     "action": {"kind": "tool.call", "name": "a-tool"},
                     "actual": {"unit": "USD_MICROCENTS", "amount": hold},
                     "overage_policy": "REJECT"})
-                assert answer.status in (201, 409), answer.body
+                assert answer.status in (201, 409), answer.json
                 spent[name] += hold if answer.status == 201 else 0
                 continue
             answer = caller.post("/v1/reservations", tenant.reserve_body(hold, subject=subject))
             if answer.status != 200:
-                assert answer.status == 409, answer.body
+                assert answer.status == 409, answer.json
                 continue
-            way = f"/v1/reservations/{answer.body['reservation_id']}"
+            way = f"/v1/reservations/{answer.json['reservation_id']}"
             if draw.random() < 0.2:
                 caller.post(f"{way}/release", {"idempotency_key": "r"}).want(200)
                 continue
@@ -106,7 +106,7 @@ def race_and_settle(server, seed):
 
 def race_for_a_key(server):
     """One key from many at once: one hold, and the same answer for all."""
-    tenant = server.tenant("race-key", usd=DOLLAR)
+    tenant = server.tenant("race-key", DOLLAR)
 
     def work(_):
         return tenant.caller().post("/v1/reservations",

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--pawl PROGRAM] [--seed N] [--seconds N] [SUITE…]: the Cycles protocol as its clients
-and its worst days see it: the official Python client, a proxy that loses answers, many clients at
-once, kills, and everything that the protocol's own description allows to be sent.
+"""run.py [--pawl PROGRAM] [--seed N] [--long | --seconds N] [SUITE…]: the Cycles protocol as its
+clients and its worst days see it: the official Python client, a proxy that loses answers, many
+clients at once, kills, and everything that the protocol's own description allows to be sent.
 
 The client and the fuzzer are installed at exact versions into a cache outside the repository. Where
-the registry cannot be reached their suites are skipped by name.
+the registry cannot be reached their suites are skipped by name. Suites are the files beside this
+one; what starts servers is that of `tests/serve`.
 """
 import argparse
 import pathlib
 import random
+import signal
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/lib"))
-import count as counting  # noqa: E402
+sys.path[1:1] = [str(ROOT / "tests/lib"), str(ROOT / "tests/serve")]
+sys.dont_write_bytecode = True
 
 import clients  # noqa: E402
+import count as counting  # noqa: E402
 import faults  # noqa: E402
 import histories  # noqa: E402
 import kills  # noqa: E402
@@ -25,20 +28,26 @@ import schema  # noqa: E402
 
 SUITES = {"races": races.run, "histories": histories.run, "clients": clients.run,
           "faults": faults.run, "kills": kills.run, "schema": schema.run}
+SECONDS, SECONDS_LONG = 12, 600
 
 
 def main():
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--pawl", default=ROOT / "build/werror/bin/pawl", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--seconds", type=float, default=20, help="for kills, and for the fuzzer")
+    parser.add_argument("--long", action="store_true", help=f"as --seconds {SECONDS_LONG}")
+    parser.add_argument("--seconds", type=float, default=SECONDS,
+                        help="for each of kills, histories and the fuzzer")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     options = parser.parse_args()
-    options.pawl = options.pawl.resolve()
+    if options.long:
+        options.seconds = SECONDS_LONG
     unknown = set(options.suites) - set(SUITES)
     if unknown:
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
-    print(f"seed {options.seed}; reproduce with --seed {options.seed}", flush=True)
+    print(f"seed {options.seed}; repeat with --seed {options.seed}", flush=True)
     count = counting.Count()
     for name, suite in SUITES.items():
         if not options.suites or name in options.suites:

@@ -4,13 +4,11 @@ and their outcomes, and those to whatever a fuzzer draws from it.
 """
 import json
 import os
-import pathlib
 import re
 import subprocess
 
-import packages
-import packages_of_clients as official
-from world import DOLLAR, ROOT, Server
+import packages_of_clients
+from tenants import DOLLAR, ROOT, Caller, usd
 
 DESCRIPTIONS = ROOT / "tests/fixtures/cycles"
 RUNTIME = DESCRIPTIONS / "cycles-protocol-v0.yaml"
@@ -19,7 +17,6 @@ CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,"
           "response_headers_conformance,response_schema_conformance,ignored_auth")
 # Not served: signed evidence, which the protocol leaves open.
 NOT_SERVED = "/v1/(evidence|\\.well-known)"
-
 
 
 class Walk:
@@ -33,18 +30,14 @@ class Walk:
         where = described or re.sub(r"/reservations/[^/?]+", "/reservations/{reservation_id}",
                                     path.split("?")[0])
         self.exchanges.append({"method": method, "path": where, "status": answer.status,
-                               "body": answer.body})
+                               "body": answer.json})
         for header in ("X-Request-Id", "X-Cycles-Trace-Id"):
-            assert answer.headers[header], (path, header)
+            assert answer.headers[header.lower()], (path, header)
         return answer.want(status)
 
 
-def usd(amount):
-    return {"unit": "USD_MICROCENTS", "amount": amount}
-
-
 def walk_runtime(server, exchanges):
-    tenant = server.tenant("walk", usd=DOLLAR)
+    tenant = server.tenant("walk", DOLLAR)
     server.budget("walk", "tenant:walk/agent:frozen", DOLLAR)
     server.budget("walk", "tenant:walk/agent:owing", 100, overdraft_limit=usd(1000))
     walk = Walk(tenant.caller(), exchanges)
@@ -102,7 +95,7 @@ def walk_runtime(server, exchanges):
                   "?from=2020-01-01T00:00:00Z&expires_from="):
         walk(200, "GET", f"/v1/reservations{query}")
     walk(400, "GET", "/v1/reservations?limit=0")
-    Walk(type(tenant.kept)(server.port, {}), exchanges)(401, "GET", "/v1/balances?tenant=walk")
+    Walk(Caller(server), exchanges)(401, "GET", "/v1/balances?tenant=walk")
 
 
 def walk_governance(server, exchanges):
@@ -155,52 +148,46 @@ def walk_governance(server, exchanges):
     walk(200, "GET", f"{keys}?tenant_id=gov")
     walk(200, "PATCH", f"{keys}/{key['key_id']}", {"name": "l"}, described=one_key)
     walk(200, "GET", "/v1/auth/introspect")
-    Walk(type(walk.caller)(server.port, {"X-Cycles-API-Key": key["key_secret"]}), exchanges)(
-        200, "GET", "/v1/auth/introspect")
+    Walk(Caller(server, key=key["key_secret"]), exchanges)(200, "GET", "/v1/auth/introspect")
     walk(200, "DELETE", f"{keys}/{key['key_id']}?reason=done", described=one_key)
     walk(200, "PATCH", "/v1/admin/tenants/gov", {"status": "CLOSED"}, described=one)
     walk(409, "POST", f"{budgets}/fund{at}&tenant_id=gov",
          {"operation": "CREDIT", "amount": usd(1), "idempotency_key": "late"})
 
 
-def conform(interpreter, description, exchanges):
+def conform(official, description, exchanges):
     lines = "\n".join(json.dumps(row) for row in exchanges)
-    done = subprocess.run([interpreter, official.HERE / "python/conform.py", description],
+    done = subprocess.run([official.interpreter, official.program("conform"), description],
                           input=lines, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and not done.stdout, done.stdout[:6000] + done.stderr
 
 
-def fuzz(interpreter, server, options, home):
-    tenant = server.tenant("fuzzed", usd=DOLLAR)
-    server.budget("fuzzed", "tenant:fuzzed", 1_000_000, unit="TOKENS")
-    environment = {**os.environ, "CYCLES_TENANT": tenant.name, "PAWL_SEED": str(options.seed),
-                   "SCHEMATHESIS_HOOKS": "hooks",
-                   "PYTHONPATH": str(official.HERE / "python"), "HOME": str(home)}
-    command = [interpreter.parent / "schemathesis", "run", RUNTIME, "--url", server.url,
-               "--header", f"X-Cycles-API-Key: {tenant.key}", "--checks", CHECKS,
-               "--exclude-path-regex", NOT_SERVED, "--seed", str(options.seed),
-               "--max-time", str(max(1, int(options.seconds))), "--phases",
-               "examples,coverage,fuzzing", "--continue-on-failure", "--warnings", "off",
-               "--generation-database", "none", "--request-timeout", "10"]
-    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True,
-                          check=False, timeout=600)
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
-    print("\n".join(done.stdout.splitlines()[-12:]))
+def fuzz(official, server, options):
+    tenant = server.tenant("fuzzed", 1_000_000 * DOLLAR)
+    server.budget("fuzzed", "tenant:fuzzed", 1 << 50, unit="TOKENS")
+    python = packages_of_clients.HERE / "python"
+    said = official.run([
+        "-m", "schemathesis.cli", "--config-file", python / "schemathesis.toml", "run", RUNTIME,
+        "--url", server.url, "--header", f"X-Cycles-API-Key: {tenant.key}", "--checks", CHECKS,
+        "--exclude-path-regex", NOT_SERVED, "--seed", str(options.seed),
+        "--max-time", str(max(1, int(options.seconds))), "--phases", "examples,coverage,fuzzing",
+        "--continue-on-failure", "--warnings", "off", "--generation-database", "none",
+        "--request-timeout", "10", "--no-color"], tenant, PAWL_SEED=str(options.seed),
+        SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=str(python))
+    tested = re.search(r"(\d+) generated", said)
+    assert tested and int(tested.group(1)) > 100, said[-4000:]
+    print(f"{tested.group(1)} requests of the fuzzer's", flush=True)
 
 
 def run(count, options):
-    try:
-        interpreter = official.python()
-    except packages.Unreachable as why:
-        count.skip("schema: the protocol's fuzzer", f"its registry cannot be reached: {why}")
-        return
-    with Server(options.pawl) as server:
-        home = pathlib.Path(server.folder.name)
+    with packages_of_clients.surroundings(count, options, "schema") as (official, server):
+        if official is None:
+            return
         for name, walk, description in (("runtime", walk_runtime, RUNTIME),
                                         ("governance", walk_governance, GOVERNANCE)):
             with count.test(f"schema: every answer of a walk through the {name} plane conforms"):
                 exchanges = []
                 walk(server, exchanges)
-                conform(interpreter, description, exchanges)
+                conform(official, description, exchanges)
         with count.test("schema: whatever the protocol's description allows is answered by it"):
-            fuzz(interpreter, server, options, home)
+            fuzz(official, server, options)

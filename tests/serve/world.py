@@ -31,6 +31,11 @@ class Answer:
     def __repr__(self):
         return f"{self.status} {self.text}"
 
+    def want(self, status):
+        """The body, of an answer that has this status."""
+        assert self.status == status, f"{self} instead of {status}"
+        return self.json
+
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """conform.py DESCRIPTION < EXCHANGES: checks recorded answers against an OpenAPI description.
 
-Each line of the input is {"method", "path" (of the description), "status", "body"}. Prints what does
-not conform, a line each: a status that the description does not have, a body that its schema does
-not allow (objects are closed as they are written), or a null anywhere.
+Each line of the input is {"method", "path" (of the description), "status", "body"}. Prints what
+does not conform, a line each: a status that the description does not have, a body that its schema
+does not allow (objects are closed as they are written), or a null anywhere.
 """
 import json
 import sys
