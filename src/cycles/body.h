@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/slice.h"
 #include "cycles/call.h"
@@ -106,6 +107,8 @@ void pawl_field_refuse(struct pawl_call *call,
                        const char *path,
                        const struct pawl_field *field,
                        struct pawl_slice received);
+/* What it takes, in words: "an integer from 0 to 100". */
+void pawl_field_say(const struct pawl_field *field, struct pawl_buf *out);
 /* The index of the word, or -1. */
 int64_t pawl_field_word(const struct pawl_field *field, struct pawl_slice text);
 

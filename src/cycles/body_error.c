@@ -53,7 +53,7 @@ static void say_count(int64_t min, int64_t max, const char *what, struct pawl_bu
     }
 }
 
-static void say_wanted(const struct pawl_field *field, struct pawl_buf *out)
+void pawl_field_say(const struct pawl_field *field, struct pawl_buf *out)
 {
     switch (field->type) {
     case PAWL_FIELD_STRING:
@@ -129,7 +129,7 @@ void pawl_field_refuse(struct pawl_call *call,
     struct pawl_buf wanted;
     struct pawl_slice shown = cut(received);
     pawl_buf_init(&wanted, WORDS_BYTES_MAX);
-    say_wanted(field, &wanted);
+    pawl_field_say(field, &wanted);
     const char *words = pawl_buf_cstr(&wanted);
     words = words != NULL ? words : "another value";
     struct pawl_slice details = details_of(call, path, words, shown);

@@ -16,3 +16,8 @@ add_library(pawl_cyclesdraw STATIC ${CMAKE_SOURCE_DIR}/tests/fuzz/cycles_draw.c)
 target_include_directories(pawl_cyclesdraw PUBLIC ${CMAKE_SOURCE_DIR}/tests/fuzz)
 target_link_libraries(pawl_cyclesdraw PUBLIC pawl_cycles PRIVATE pawl_test_options)
 pawl_fuzz_test(cycles cycleskit cyclesdraw)
+
+# docs/API.md is what the server is compiled of.
+add_executable(api_reference ${CMAKE_SOURCE_DIR}/tools/api_reference.c)
+target_link_libraries(api_reference PRIVATE pawl_cycles pawl_options)
+add_test(NAME docs/api COMMAND api_reference --check ${CMAKE_SOURCE_DIR}/docs/API.md)

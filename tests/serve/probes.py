@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that two programs may read differently, at a running server: by TCP, by TLS and by its
-Unix socket each one is refused in the protocol's form, its connection closed, and nothing of what is
-smuggled behind it is done. The same list as tests/unit/test_net_probes.c has, in short.
+Unix socket each one is refused in the protocol's form, its connection closed, and nothing of what
+is smuggled behind it is done. The same list as tests/unit/test_net_probes.c has, in short.
 """
 import json
 import re

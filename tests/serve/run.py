@@ -20,11 +20,13 @@ import ledger  # noqa: E402
 import options as saying  # noqa: E402
 import probes  # noqa: E402
 import process  # noqa: E402
+import reference  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
-          "governance": governance, "commands": commands, "probes": probes}
+          "governance": governance, "commands": commands, "probes": probes,
+          "reference": reference}
 
 
 def wanted(names, suite, title):

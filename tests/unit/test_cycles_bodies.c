@@ -325,7 +325,7 @@ static void faults_of_a_commit_are_told_one_after_the_other(void **state)
     expect_error(route, 409, "BUDGET_EXCEEDED");
     assert_int_equal(cycles_kit_send(&kit, "POST", target, ACME, good), 200);
     (void)snprintf(repeat, sizeof(repeat), "%s", cycles_kit_body(&kit));
-    /* What is over says so before the unit; a repeat goes before everything, a closed tenant too. */
+    /* What is over says so before the unit; a repeat goes before all, a closed tenant too. */
     (void)cycles_kit_send(&kit, "POST", target, ACME, wrong_unit);
     expect_error(route, 409, "RESERVATION_FINALIZED");
     assert_int_equal(
