@@ -237,11 +237,12 @@ static void walk_all_paths(struct pawl_archive_search *search)
     sqlite3_stmt *scopes = pawl_archive_db_get(search->db, ascending ? PAWL_ARCHIVE_SQL_SCOPE_UP
                                                                      : PAWL_ARCHIVE_SQL_SCOPE_DOWN);
     struct pawl_slice beginning = common_beginning(search);
-    /* In UTF-8 no byte is 0xff. */
-    struct pawl_slice from = search->after.op != 0 ? search->after.path
-                             : ascending           ? beginning
-                                                   : pawl_arena_printf(search->arena, "%.*s\xff",
-                                                                       (int)beginning.bytes, beginning.data);
+    struct pawl_slice from = search->after.path;
+    if (search->after.op == 0 && ascending) {
+        from = beginning;
+    } else if (search->after.op == 0) { /* in UTF-8 no byte is 0xff */
+        from = pawl_arena_printf(search->arena, "%.*s\xff", (int)beginning.bytes, beginning.data);
+    }
     bool inside = true;
     pawl_archive_bind(scopes, 1, search->tenant);
     pawl_archive_bind_text(scopes, 2, from);

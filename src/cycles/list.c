@@ -381,7 +381,9 @@ void pawl_cycles_list_reservations(struct pawl_call *call)
         return;
     }
     call->state = list;
-    if (take_query(call, values, list) && (!values[LIST_KEY].present || !find_by_key(call, list))) {
+    /* What is open is the newest of its key, so it is on no later page. */
+    bool by_key = values[LIST_KEY].present && !values[LIST_CURSOR].present;
+    if (take_query(call, values, list) && (!by_key || !find_by_key(call, list))) {
         ask_archive(call);
     }
 }

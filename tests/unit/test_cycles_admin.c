@@ -466,58 +466,6 @@ static void list_of_budgets_has_each_once_in_every_order(void **state)
     }
 }
 
-static int number_in(const char *text)
-{
-    uint64_t value = 0;
-    assert_true(pawl_slice_to_u64(pawl_slice_str(text), &value));
-    return (int)value;
-}
-
-/* Each budget that was there throughout is on the pages once, and no page looks at all of them. */
-static void list_of_a_tenants_budgets_goes_on_where_it_was(void **state)
-{
-    (void)state;
-    enum { MANY = 3000, PAGES = MANY / 100 };
-    static uint8_t seen[2 * MANY];
-    char cursor[2500] = "";
-    int made = 0;
-    int count = 0;
-    memset(seen, 0, sizeof(seen));
-    for (; made < MANY; made++) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "tenant:acme/workspace:w%d/agent:a%d", made % 7, made);
-        (void)cycles_kit_budget(&kit, path, PAWL_UNIT_TOKENS, 1);
-    }
-    do {
-        char target[3000];
-        (void)snprintf(target, sizeof(target), "/v1/admin/budgets?limit=100%s%s",
-                       cursor[0] != '\0' ? "&cursor=" : "", cursor);
-        expect(200, "GET", target, ACME, NULL);
-        assert_true(kit.turns <= 2);
-        for (int i = 0; i < 100; i++) {
-            char at[64];
-            (void)snprintf(at, sizeof(at), "ledgers.%d.scope", i);
-            const char *scope = cycles_kit_text(&kit, at);
-            const char *number = strstr(scope, "agent:a");
-            if (number != NULL) {
-                int agent = number_in(number + strlen("agent:a"));
-                assert_in_range(agent, 0, made - 1);
-                assert_int_equal(seen[agent]++, 0);
-                count += agent < MANY ? 1 : 0;
-            }
-        }
-        (void)snprintf(cursor, sizeof(cursor), "%s", cycles_kit_text(&kit, "next_cursor"));
-        char path[64];
-        (void)snprintf(path, sizeof(path), "tenant:acme/workspace:w%d/agent:a%d", made % 9, made);
-        (void)cycles_kit_budget(&kit, path, PAWL_UNIT_TOKENS, 1);
-        made++;
-        if (made % 10 == 0) {
-            cycles_kit_restart(&kit);
-        }
-    } while (cursor[0] != '\0');
-    assert_int_equal(count, MANY);
-}
-
 static void list_of_budgets_is_sorted_by_use_as_a_fraction(void **state)
 {
     (void)state;
@@ -836,7 +784,6 @@ int main(void)
         TEST(each_funding_operation_moves_what_its_table_says),
         TEST(repeat_of_a_funding_key_gets_the_first_answer),
         TEST(list_of_budgets_has_each_once_in_every_order),
-        TEST(list_of_a_tenants_budgets_goes_on_where_it_was),
         TEST(list_of_budgets_is_sorted_by_use_as_a_fraction),
         TEST(list_is_refused_what_it_cannot_mean),
         TEST(lists_of_tenants_and_keys_are_filtered_and_sorted),
