@@ -18,6 +18,14 @@ struct gone_question {
     bool mismatch;
 };
 
+/* A closed tenant refuses whatever had become of what it held; only repeats stand before that. */
+static bool is_closed(const struct pawl_call *call, const struct pawl_archive_row *row)
+{
+    struct pawl_slice tenant = row != NULL ? row->tenant : call->principal.tenant;
+    const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
+    return tenant.bytes > 0 && pawl_core_tenant_state(core, tenant) == PAWL_TENANT_CLOSED;
+}
+
 static void refuse(struct pawl_call *call, const struct pawl_archive_row *row, bool mismatch)
 {
     bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
@@ -26,6 +34,9 @@ static void refuse(struct pawl_call *call, const struct pawl_archive_row *row, b
     } else if (mismatch) {
         pawl_call_refuse(call, PAWL_ERROR_IDEMPOTENCY_MISMATCH, "%s",
                          pawl_result_meaning(PAWL_RESULT_IDEMPOTENCY_MISMATCH));
+    } else if (is_closed(call, row)) {
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_CLOSED, "%s",
+                         pawl_result_meaning(PAWL_RESULT_TENANT_CLOSED));
     } else if (row != NULL && row->status == PAWL_ARCHIVE_COMMITTED) {
         pawl_call_refuse(call, PAWL_ERROR_RESERVATION_FINALIZED,
                          "the reservation was committed already");

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """run.py [--pawl PROGRAM] [--seed N] [--long | --seconds N] [SUITE…]: the Cycles protocol as its
 clients and its worst days see it: the official Python client, a proxy that loses answers, many
-clients at once, kills, and everything that the protocol's own description allows to be sent.
+clients at once, kills, all that the protocol's own description allows to be sent; and the pages
+for who writes a client.
 
 The client and the fuzzer are installed at exact versions into a cache outside the repository. Where
 the registry cannot be reached their suites are skipped by name. Suites are the files beside this
@@ -23,11 +24,14 @@ import count as counting  # noqa: E402
 import faults  # noqa: E402
 import histories  # noqa: E402
 import kills  # noqa: E402
+import lifecycle  # noqa: E402
+import pages  # noqa: E402
 import races  # noqa: E402
 import schema  # noqa: E402
 
 SUITES = {"races": races.run, "histories": histories.run, "clients": clients.run,
-          "faults": faults.run, "kills": kills.run, "schema": schema.run}
+          "faults": faults.run, "kills": kills.run, "schema": schema.run, "pages": pages.run,
+          "lifecycle": lifecycle.run}
 SECONDS, SECONDS_LONG = 12, 600
 
 

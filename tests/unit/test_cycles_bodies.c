@@ -333,6 +333,9 @@ static void faults_of_a_commit_are_told_one_after_the_other(void **state)
         200);
     assert_int_equal(cycles_kit_send(&kit, "POST", target, ACME, good), 200);
     assert_string_equal(cycles_kit_body(&kit), repeat);
+    /* The end of the tenant goes before what had become of the reservation. */
+    (void)cycles_kit_send(&kit, "POST", target, ACME, wrong_unit);
+    expect_error(route, 409, "TENANT_CLOSED");
     /* Another payload under a used key goes before the tenant's end. */
     send(pawl_route_at(3), ACME, PAWL_SLICE(RESERVE("6", "")));
     expect_error(pawl_route_at(3), 409, "IDEMPOTENCY_MISMATCH");
