@@ -107,6 +107,10 @@ static pawl_err start_threads(struct pawl_archive *archive)
             pthread_join(archive->writer, NULL);
         }
     }
+    if (failure == 0) {
+        (void)pthread_setname_np(archive->writer, "archive-writer");
+        (void)pthread_setname_np(archive->reader, "archive-reader");
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pawl_err_from_errno(failure);
 }

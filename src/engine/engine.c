@@ -97,19 +97,19 @@ static pawl_err start_workers(struct pawl_engine *engine, struct pawl_errmsg *ms
 {
     const struct pawl_engine_options *options = &engine->options;
     bool commits = options->commit_mode == PAWL_COMMIT_THREAD && !options->single_threaded;
-    pawl_err err =
-        pawl_worker_open(&engine->journal_worker, commits, options->wake, options->wake_arg, msg);
+    pawl_err err = pawl_worker_open(&engine->journal_worker, "journal", commits, options->wake,
+                                    options->wake_arg, msg);
     if (pawl_failed(err)) {
         return err;
     }
-    err = pawl_worker_open(&engine->side_worker, !options->single_threaded, options->wake,
-                           options->wake_arg, msg);
+    err = pawl_worker_open(&engine->side_worker, "checkpoint", !options->single_threaded,
+                           options->wake, options->wake_arg, msg);
     if (pawl_failed(err)) {
         pawl_worker_close(&engine->journal_worker);
         return err;
     }
-    err = pawl_worker_open(&engine->witness_worker, !options->single_threaded, options->wake,
-                           options->wake_arg, msg);
+    err = pawl_worker_open(&engine->witness_worker, "witness", !options->single_threaded,
+                           options->wake, options->wake_arg, msg);
     if (pawl_failed(err)) {
         pawl_worker_close(&engine->journal_worker);
         pawl_worker_close(&engine->side_worker);

@@ -57,7 +57,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static int start_thread(struct pawl_worker *worker)
+static int start_thread(struct pawl_worker *worker, const char *name)
 {
     sigset_t all;
     sigset_t before;
@@ -67,10 +67,14 @@ static int start_thread(struct pawl_worker *worker)
         failed = pthread_create(&worker->thread, NULL, thread_main, worker);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
+    if (failed == 0) {
+        (void)pthread_setname_np(worker->thread, name);
+    }
     return failed;
 }
 
 pawl_err pawl_worker_open(struct pawl_worker *worker,
+                          const char *name,
                           bool threaded,
                           void (*wake)(void *arg),
                           void *wake_arg,
@@ -87,7 +91,7 @@ pawl_err pawl_worker_open(struct pawl_worker *worker,
     if (!threaded) {
         return PAWL_OK;
     }
-    failed = start_thread(worker);
+    failed = start_thread(worker, name);
     if (failed != 0) {
         pawl_errmsg_set(msg, "cannot start a thread: %s", strerror(failed));
         worker->threaded = false;

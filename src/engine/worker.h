@@ -39,7 +39,9 @@ struct pawl_worker {
     pthread_cond_t done;
 };
 
+/* The thread is called `name`, at most 15 bytes, where threads are listed. */
 PAWL_MUST_CHECK pawl_err pawl_worker_open(struct pawl_worker *worker,
+                                          const char *name,
                                           bool threaded,
                                           void (*wake)(void *arg),
                                           void *wake_arg,
