@@ -121,7 +121,7 @@ static struct pawl_arena_block *block_for(struct pawl_arena *arena, size_t bytes
     return block;
 }
 
-void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes)
+void *pawl_arena_alloc_bare(struct pawl_arena *arena, size_t bytes)
 {
     size_t rounded = 0;
     if (arena->overflowed) {
@@ -140,8 +140,16 @@ void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes)
     block->used += rounded;
     arena->used_bytes += rounded;
     UNPOISON(memory, bytes);
-    memset(memory, 0, bytes);
     PAWL_ASSERT(block->used <= block->capacity && arena->used_bytes <= arena->max_bytes);
+    return memory;
+}
+
+void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes)
+{
+    void *memory = pawl_arena_alloc_bare(arena, bytes);
+    if (memory != NULL) {
+        memset(memory, 0, bytes);
+    }
     return memory;
 }
 

@@ -34,6 +34,8 @@ void pawl_arena_init(struct pawl_arena *arena, size_t max_bytes);
 /* Zeroed, aligned to 16. NULL, and overflowed set, when the maximum or memory is reached. 0
  * bytes give a pointer that may not be read through. */
 void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes);
+/* The same, but what is in it is anything: for what is written before it is read. */
+void *pawl_arena_alloc_bare(struct pawl_arena *arena, size_t bytes);
 /* Changes an allocation's size, keeping its content; what is new is zero. In place where it is
  * the latest one of its block, so that an array grown by doubling does not leave its earlier
  * selves behind; else a new allocation with a copy. The old pointer is dead unless NULL is

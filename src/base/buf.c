@@ -21,6 +21,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/little.h"
 
 enum { CAPACITY_FIRST = 256, DECIMAL_BYTES = 20 };
 
@@ -66,8 +67,7 @@ static bool make_room(struct pawl_buf *buf, size_t more)
     return true;
 }
 
-/* Room for an append, or the flag. */
-static bool make_room_or_flag(struct pawl_buf *buf, size_t more)
+static bool grow_or_flag(struct pawl_buf *buf, size_t more)
 {
     if (buf->overflowed) {
         return false;
@@ -79,11 +79,22 @@ static bool make_room_or_flag(struct pawl_buf *buf, size_t more)
     return true;
 }
 
+/* Whether `more` bytes fit as it is. Mostly they do: a buffer is grown a few times and appended
+ * to many. */
+static inline bool fits(const struct pawl_buf *buf, size_t more)
+{
+    return !buf->overflowed && more <= buf->capacity - buf->bytes && buf->data != NULL;
+}
+
+/* Room for an append, or the flag. */
+static inline bool make_room_or_flag(struct pawl_buf *buf, size_t more)
+{
+    return fits(buf, more) || grow_or_flag(buf, more);
+}
+
 void pawl_buf_append(struct pawl_buf *buf, const void *data, size_t bytes)
 {
-    /* Mostly there is room: a buffer is grown a few times and appended to many. */
-    bool fits = !buf->overflowed && bytes <= buf->capacity - buf->bytes;
-    if (bytes > 0 && (fits || make_room_or_flag(buf, bytes))) {
+    if (bytes > 0 && make_room_or_flag(buf, bytes)) {
         memcpy(buf->data + buf->bytes, data, bytes);
         buf->bytes += bytes;
     }
@@ -108,12 +119,20 @@ void pawl_buf_append_byte(struct pawl_buf *buf, char byte)
 
 void pawl_buf_append_u64(struct pawl_buf *buf, uint64_t value)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     char digits[DECIMAL_BYTES];
     size_t start = sizeof(digits);
-    do {
-        digits[--start] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
+    while (value >= 10) {
+        start -= 2;
+        memcpy(digits + start, pairs + 2 * (value % 100), 2);
+        value /= 100;
+    }
+    if (value > 0 || start == sizeof(digits)) {
+        digits[--start] = (char)('0' + value);
+    }
     pawl_buf_append(buf, digits + start, sizeof(digits) - start);
 }
 
@@ -163,7 +182,7 @@ void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...)
 
 char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes)
 {
-    if (buf->overflowed || !make_room(buf, bytes)) {
+    if (!fits(buf, bytes) && (buf->overflowed || !make_room(buf, bytes))) {
         return NULL;
     }
     return buf->data + buf->bytes;
@@ -198,15 +217,14 @@ const char *pawl_buf_cstr(struct pawl_buf *buf)
 }
 
 /* The `bytes` low bytes of a value, the lowest first, whatever the machine's order. */
-static void put_little(struct pawl_buf *buf, uint64_t value, size_t bytes)
+static inline void put_little(struct pawl_buf *buf, uint64_t value, size_t bytes)
 {
-    if (!make_room_or_flag(buf, bytes)) {
-        return;
+    if (make_room_or_flag(buf, bytes)) {
+        unsigned char little[8];
+        pawl_store_little_64(little, value);
+        memcpy(buf->data + buf->bytes, little, bytes);
+        buf->bytes += bytes;
     }
-    for (size_t i = 0; i < bytes; i++) {
-        buf->data[buf->bytes + i] = (char)(unsigned char)(value >> (8 * i));
-    }
-    buf->bytes += bytes;
 }
 
 void pawl_buf_put_u8(struct pawl_buf *buf, uint8_t value)

@@ -35,6 +35,19 @@ bool pawl_json_scan_number(struct pawl_json_scan *scan);
 /* "true", "false" or "null". */
 bool pawl_json_scan_word(struct pawl_json_scan *scan, struct pawl_slice word);
 
+/* Of eight bytes as they lie in memory: the high bit of every byte that a string cannot hold as it
+ * is, or that is not ASCII. Exact for the lowest such byte of the word; bytes above it may be
+ * marked wrongly, since the subtractions borrow from them. */
+static inline uint64_t pawl_json_not_plain(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t quote = word ^ (ones * '"');
+    uint64_t backslash = word ^ (ones * '\\');
+    uint64_t hits = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                    ((word - ones * 0x20) & ~word) | word;
+    return hits & (ones << 7);
+}
+
 /* --- json_text.c. A text is what stands between the quotes of a string that was checked. ----- */
 
 struct pawl_json_text {

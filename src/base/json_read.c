@@ -297,7 +297,7 @@ static bool reader_begin(struct reader *reader)
     uint32_t capacity = guess < NODES_FIRST_MAX ? (uint32_t)guess : NODES_FIRST_MAX;
     reader->capacity = capacity < reader->limits.nodes_max ? capacity : reader->limits.nodes_max;
     reader->nodes =
-        pawl_arena_alloc(reader->arena, reader->capacity * sizeof(struct pawl_json_node));
+        pawl_arena_alloc_bare(reader->arena, reader->capacity * sizeof(struct pawl_json_node));
     if (reader->nodes == NULL) {
         fail(reader, PAWL_JSON_NO_MEMORY);
         return false;

@@ -19,9 +19,6 @@
 #include "base/percent.h"
 #include "base/utf8.h"
 
-#define ONES      UINT64_C(0x0101010101010101)
-#define HIGH_BITS UINT64_C(0x8080808080808080)
-
 bool pawl_json_scan_fail(struct pawl_json_scan *scan,
                          enum pawl_json_error error,
                          const unsigned char *at)
@@ -42,24 +39,13 @@ static bool is_plain(unsigned char byte)
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* The high bit of every byte that is not plain. Exact for the lowest such byte of the word;
- * bytes above it may be marked wrongly, since the subtractions borrow from them. */
-static uint64_t not_plain(uint64_t word)
-{
-    uint64_t quote = word ^ (ONES * '"');
-    uint64_t backslash = word ^ (ONES * '\\');
-    uint64_t hits = ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) |
-                    ((word - ONES * 0x20) & ~word) | word;
-    return hits & HIGH_BITS;
-}
-
 /* Steps over words of plain bytes, and to the first other one where a word has any. */
 static const unsigned char *skip_words(const unsigned char *at, const unsigned char *end)
 {
     for (; end - at >= 8; at += 8) {
         uint64_t word = 0;
         memcpy(&word, at, sizeof(word));
-        uint64_t hits = not_plain(word);
+        uint64_t hits = pawl_json_not_plain(word);
         if (hits != 0) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
             return at + __builtin_ctzll(hits) / 8;

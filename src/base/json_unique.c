@@ -64,18 +64,24 @@ static void sort(const struct pawl_json *json, struct entry *entries, size_t cou
 }
 
 /* The first key in document order that repeats an earlier one, or NONE. Keys of different
- * lengths differ, unless one of them has escapes: that settles most pairs. */
+ * lengths differ, unless one of them has escapes: that settles most pairs, and a first byte most
+ * others. */
 static uint32_t find_by_pairs(const struct pawl_json *json, uint32_t object)
 {
-    struct pawl_json_text seen[PAIRS_MAX];
+    uint32_t seen[PAIRS_MAX];
     uint32_t count = 0;
-    for (uint32_t member = pawl_json_first(json, object); member != PAWL_JSON_NONE;
+    for (uint32_t member = object + 2; member != PAWL_JSON_NONE;
          member = json->nodes[member].next) {
-        struct pawl_json_text key = pawl_json_text_of(json, json->nodes[member].key);
+        uint32_t key = json->nodes[member].key;
+        const struct pawl_json_node *node = &json->nodes[key];
+        char first = json->text.data[node->start + 1]; /* the quote, of an empty key */
         for (uint32_t i = 0; i < count; i++) {
-            bool may_match = key.raw.bytes == seen[i].raw.bytes || key.escaped || seen[i].escaped;
-            if (may_match && pawl_json_text_compare(key, seen[i]) == 0) {
-                return json->nodes[member].key;
+            const struct pawl_json_node *other = &json->nodes[seen[i]];
+            bool may_match = (node->end - node->start == other->end - other->start &&
+                              json->text.data[other->start + 1] == first) ||
+                             node->escaped || other->escaped;
+            if (may_match && same_key(json, key, seen[i])) {
+                return key;
             }
         }
         PAWL_ASSERT(count < PAIRS_MAX);

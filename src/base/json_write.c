@@ -13,10 +13,15 @@
  */
 #include "base/json.h"
 
+#include <string.h>
+
 #include "base/assert.h"
+#include "base/json_priv.h"
 #include "base/utf8.h"
 
 enum { LEVELS = 128, CLEAN_BYTES_MAX = 256 };
+
+#define SPACES UINT64_C(0x20202020202020)
 
 _Static_assert(sizeof(((struct pawl_json_writer *)0)->is_object) * 8 == LEVELS,
                "one bit for each level");
@@ -136,19 +141,43 @@ static void append_escaped(struct pawl_buf *out, unsigned char byte)
     pawl_buf_append(out, escape, bytes);
 }
 
+/* Copies a text of which every byte can be copied as it is. false: there is another one, and
+ * `out` holds anything. */
+static inline bool copy_plain(const char *text, size_t bytes, char *out)
+{
+    uint64_t hits = 0;
+    uint64_t word = 0;
+    size_t at = 0;
+    for (; at + sizeof(word) <= bytes; at += sizeof(word)) {
+        memcpy(&word, text + at, sizeof(word));
+        hits |= pawl_json_not_plain(word);
+        memcpy(out + at, &word, sizeof(word));
+    }
+    /* The rest as one word, filled up with what is plain. */
+    size_t left = bytes - at;
+    if (left >= sizeof(uint32_t)) {
+        uint32_t low = 0;
+        uint32_t high = 0;
+        memcpy(&low, text + at, sizeof(low));
+        memcpy(&high, text + bytes - sizeof(high), sizeof(high));
+        hits |= pawl_json_not_plain((uint64_t)high << 32 | low);
+        memcpy(out + at, &low, sizeof(low));
+        memcpy(out + bytes - sizeof(high), &high, sizeof(high));
+    } else {
+        for (; at < bytes; at++) {
+            hits |= pawl_json_not_plain(SPACES << 8 | (unsigned char)text[at]);
+            out[at] = text[at];
+        }
+    }
+    return hits == 0;
+}
+
 /* A text of which every byte can be copied, in one piece. false: it was not appended. */
-static bool append_quoted_clean(struct pawl_buf *out, struct pawl_slice text)
+static inline bool append_quoted_clean(struct pawl_buf *out, struct pawl_slice text)
 {
     char *room = text.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, text.bytes + 2) : NULL;
-    if (room == NULL) {
+    if (room == NULL || !copy_plain(text.data, text.bytes, room + 1)) {
         return false;
-    }
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80) {
-            return false;
-        }
-        room[i + 1] = (char)byte;
     }
     room[0] = '"';
     room[text.bytes + 1] = '"';
@@ -156,10 +185,28 @@ static bool append_quoted_clean(struct pawl_buf *out, struct pawl_slice text)
     return true;
 }
 
+/* The same of a key, with the comma in front of it and the colon behind. */
+static inline bool append_key_clean(struct pawl_buf *out, struct pawl_slice key, bool comma)
+{
+    char *room = key.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, key.bytes + 4) : NULL;
+    if (room == NULL) {
+        return false;
+    }
+    room[0] = ',';
+    room += comma;
+    if (!copy_plain(key.data, key.bytes, room + 1)) {
+        return false;
+    }
+    room[0] = '"';
+    memcpy(room + 1 + key.bytes, "\":", 2);
+    pawl_buf_advance(out, key.bytes + 3 + comma);
+    return true;
+}
+
 static void append_quoted(struct pawl_buf *out, struct pawl_slice text)
 {
     if (append_quoted_clean(out, text)) {
-        return; /* as all keys, and nearly all values that are not long */
+        return; /* as nearly all values that are not long */
     }
     pawl_buf_append_byte(out, '"');
     struct pawl_slice rest = text;
@@ -179,13 +226,17 @@ void pawl_json_key_slice(struct pawl_json_writer *writer, struct pawl_slice key)
 {
     PAWL_ASSERT(bit_get(writer->is_object, writer->depth));
     PAWL_ASSERT(!writer->after_key);
-    if (bit_get(writer->has_member, writer->depth)) {
+    bool comma = bit_get(writer->has_member, writer->depth);
+    bit_set(writer->has_member, writer->depth, true);
+    writer->after_key = true;
+    if (append_key_clean(writer->out, key, comma)) {
+        return; /* as all of our own */
+    }
+    if (comma) {
         pawl_buf_append_byte(writer->out, ',');
     }
-    bit_set(writer->has_member, writer->depth, true);
     append_quoted(writer->out, key);
     pawl_buf_append_byte(writer->out, ':');
-    writer->after_key = true;
 }
 
 void pawl_json_key(struct pawl_json_writer *writer, const char *key)

@@ -19,4 +19,12 @@ static inline uint64_t pawl_load_little_64(const void *at)
     return value;
 }
 
+static inline void pawl_store_little_64(void *at, uint64_t value)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    memcpy(at, &value, sizeof(value));
+}
+
 #endif

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * canon.c: the canonical form is written into a buffer, each piece with its type and length, so
- * that no two different bodies have the same bytes, and hashed twice with keys of the ledger's own,
- * which stay the same for good: a repeat may come days and restarts later.
+ * that no two different bodies have the same bytes, and hashed with a key of the ledger's own,
+ * which stays the same for good: a repeat may come days and restarts later.
  */
 #include "cycles/canon.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
+#include "base/little.h"
 #include "core/core.h"
 #include "cycles/cycles_priv.h"
 #include "engine/engine.h"
 
 enum { TAG_ABSENT = 0, TAG_TEXT = 1, TAG_NUMBER = 2, TAG_TRUE = 3, TAG_FALSE = 4, TAG_NULL = 5 };
 enum { TAG_ARRAY = 6, TAG_OBJECT = 7, TAG_RECORD = 8 };
+
+enum { FEW_MEMBERS = 12, TEXT_HEAD_BYTES = 5, WORD_BYTES = 8 };
 
 struct canon {
     struct pawl_buf *out;
@@ -29,9 +33,16 @@ struct canon_member {
 
 static void put_text(struct canon *canon, uint8_t tag, struct pawl_slice text)
 {
-    pawl_buf_put_u8(canon->out, tag);
-    pawl_buf_put_u32(canon->out, (uint32_t)text.bytes);
-    pawl_buf_append_slice(canon->out, text);
+    char *room = pawl_buf_reserve(canon->out, TEXT_HEAD_BYTES + text.bytes);
+    PAWL_ASSERT(room != NULL); /* a body is smaller, and grows by a few bytes for each value */
+    uint8_t length[8];
+    pawl_store_little_64(length, text.bytes);
+    room[0] = (char)tag;
+    memcpy(room + 1, length, TEXT_HEAD_BYTES - 1);
+    if (text.bytes > 0) {
+        memcpy(room + TEXT_HEAD_BYTES, text.data, text.bytes);
+    }
+    pawl_buf_advance(canon->out, TEXT_HEAD_BYTES + text.bytes);
 }
 
 /* --- JSON of the client's own --------------------------------------------------------------- */
@@ -43,6 +54,23 @@ static int compare_members(const void *a, const void *b)
     const struct canon_member *first = a;
     const struct canon_member *second = b;
     return pawl_slice_compare(first->key, second->key);
+}
+
+/* By key. Few are put in their places one by one. */
+static void sort_members(struct canon_member *members, uint32_t count)
+{
+    if (count > FEW_MEMBERS) {
+        qsort(members, count, sizeof(*members), compare_members);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        struct canon_member member = members[i];
+        uint32_t at = i;
+        for (; at > 0 && pawl_slice_compare(member.key, members[at - 1].key) < 0; at--) {
+            members[at] = members[at - 1];
+        }
+        members[at] = member;
+    }
 }
 
 static void put_object(struct canon *canon, uint32_t node)
@@ -60,9 +88,7 @@ static void put_object(struct canon *canon, uint32_t node)
             .node = at};
     }
     PAWL_ASSERT(i == count);
-    if (count > 1) {
-        qsort(members, count, sizeof(*members), compare_members);
-    }
+    sort_members(members, count);
     pawl_buf_put_u8(canon->out, TAG_OBJECT);
     pawl_buf_put_u32(canon->out, count);
     for (i = 0; i < count; i++) {
@@ -175,7 +201,9 @@ void pawl_canon_hash(struct pawl_call *call,
     pawl_buf_put_u8(out, call->principal.kind);
     put_text(&canon, TAG_TEXT, call->principal.tenant);
     put_fields(&canon, shape, values, 0);
+    /* As whole words: the form ends by itself, so zeros behind it say nothing. */
+    pawl_buf_put_u64(out, 0);
     PAWL_ASSERT(!out->overflowed); /* a body is smaller, and grows by a few bytes for each value */
-    ret_hash[0] = pawl_hash_sip(key, pawl_buf_slice(out));
-    ret_hash[1] = pawl_hash_sip((struct pawl_hash_key){~key.k1, key.k0}, pawl_buf_slice(out));
+    pawl_hash_sip_pair(key, (const uint64_t *)(const void *)out->data, out->bytes / WORD_BYTES,
+                       ret_hash);
 }

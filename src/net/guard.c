@@ -184,6 +184,31 @@ static enum pawl_http_refusal check_expect(struct pawl_guard *guard, struct pawl
     return PAWL_HTTP_REFUSAL_NONE;
 }
 
+/* Whether a name is one that is given in lower case. */
+static bool is_named(struct pawl_slice name, struct pawl_slice wanted)
+{
+    return name.bytes == wanted.bytes && pawl_slice_equal_nocase(name, wanted);
+}
+
+/* The headers of which the guard must know what they say. */
+static enum pawl_http_refusal
+check_named(struct pawl_guard *guard, struct pawl_slice name, struct pawl_slice value)
+{
+    if (is_named(name, PAWL_SLICE("host"))) {
+        return check_host(guard, value);
+    }
+    if (is_named(name, PAWL_SLICE("content-length"))) {
+        return check_length(guard, value);
+    }
+    if (is_named(name, PAWL_SLICE("transfer-encoding"))) {
+        return check_coding(guard, value);
+    }
+    if (is_named(name, PAWL_SLICE("expect"))) {
+        return check_expect(guard, value);
+    }
+    return PAWL_HTTP_REFUSAL_NONE;
+}
+
 static enum pawl_http_refusal check_header_line(struct pawl_guard *guard, struct pawl_slice line)
 {
     if (line.data[0] == ' ' || line.data[0] == '\t') {
@@ -202,19 +227,7 @@ static enum pawl_http_refusal check_header_line(struct pawl_guard *guard, struct
     if (!all_class(name, CLASS_TOKEN)) {
         return PAWL_HTTP_REFUSAL_HEADER_NAME;
     }
-    if (pawl_slice_equal_nocase(name, PAWL_SLICE("host"))) {
-        return check_host(guard, value);
-    }
-    if (pawl_slice_equal_nocase(name, PAWL_SLICE("content-length"))) {
-        return check_length(guard, value);
-    }
-    if (pawl_slice_equal_nocase(name, PAWL_SLICE("transfer-encoding"))) {
-        return check_coding(guard, value);
-    }
-    if (pawl_slice_equal_nocase(name, PAWL_SLICE("expect"))) {
-        return check_expect(guard, value);
-    }
-    return PAWL_HTTP_REFUSAL_NONE;
+    return check_named(guard, name, value);
 }
 
 static enum pawl_http_refusal check_empty_line(struct pawl_guard *guard)
