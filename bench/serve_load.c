@@ -31,6 +31,8 @@ struct options {
     uint32_t warm_up_ms;
     uint32_t server_pid;
     uint64_t seed;
+    uint64_t count;  /* of requests; 0: by time */
+    uint64_t due_ms; /* from the start; 0: leases of a minute */
     struct shape shape;
     enum work work;
     const char *keys;
@@ -58,6 +60,8 @@ struct load {
     struct held held[ID_SLOTS];
     uint32_t shown;
     bool answered; /* with --show: once was enough */
+    uint64_t begun; /* requests */
+    uint64_t start_ns;
 };
 
 _Noreturn void load_die(const char *what)
@@ -74,6 +78,8 @@ static _Noreturn void usage(int status)
         "  --request=FILE     instead: this request, byte for byte\n"
         "  --connections=N    64\n"
         "  --seconds=N        measured, 5\n"
+        "  --count=N          instead: so many requests, all of them measured\n"
+        "  --due-in=SECONDS   all leases end together, so long after the start\n"
         "  --warm-up-ms=N     before that, 1000\n"
         "  --server-pid=PID   whose processor time is counted\n"
         "  --keys=FILE        tenants and their keys, as --setup wrote them\n"
@@ -153,6 +159,12 @@ static void set_option(struct options *options, int letter, const char *value)
     case 'S':
         options->seed = number_of(value, 0, UINT64_MAX);
         break;
+    case 'N':
+        options->count = number_of(value, 1, UINT32_MAX);
+        break;
+    case 'D':
+        options->due_ms = number_of(value, 10, 9000) * 1000;
+        break;
     case 'o':
         options->show = true;
         break;
@@ -185,6 +197,8 @@ static void read_options(struct options *options, int argc, char **argv)
         {"depth", required_argument, NULL, 'd'},
         {"tenants", required_argument, NULL, 't'},
         {"seed", required_argument, NULL, 'S'},
+        {"count", required_argument, NULL, 'N'},
+        {"due-in", required_argument, NULL, 'D'},
         {"show", no_argument, NULL, 'o'},
         {"setup", no_argument, NULL, 'm'},
         {"prefix", required_argument, NULL, 'x'},
@@ -217,12 +231,28 @@ static void read_options(struct options *options, int argc, char **argv)
 
 /* --- Requests and answers. -------------------------------------------------------------------- */
 
+/* What is left until all leases end, without the grace that follows them. */
+static uint32_t lease_ms(const struct load *load)
+{
+    if (load->options.due_ms == 0) {
+        return LOAD_LEASE_MS;
+    }
+    uint64_t gone_ms = (load_now_ns() - load->start_ns) / 1000000;
+    if (gone_ms + 2 * LOAD_GRACE_MS > load->options.due_ms) {
+        errno = ETIME;
+        load_die("--due-in: the leases end before all are made");
+    }
+    return (uint32_t)(load->options.due_ms - gone_ms) - LOAD_GRACE_MS;
+}
+
 static size_t next_request(void *arg, uint32_t connection, uint32_t step, char *out)
 {
     struct load *load = arg;
-    if (load->options.show && load->answered) {
+    bool enough = load->options.count > 0 && load->begun == load->options.count;
+    if ((load->options.show && load->answered) || enough) {
         return 0;
     }
+    load->begun++;
     const struct held *held = &load->held[connection];
     struct filling filling = {
         .prng = &load->keys,
@@ -232,6 +262,7 @@ static size_t next_request(void *arg, uint32_t connection, uint32_t step, char *
         .per_workspace = load->options.shape.depth > 1 ? 1000 : 1,
         .reservation = held->id,
         .reservation_bytes = held->id_bytes,
+        .lease_ms = lease_ms(load),
     };
     return load_template_fill(&load->templates[step], &filling, out);
 }
@@ -400,11 +431,13 @@ int main(int argc, char **argv)
         return 0;
     }
     make_ready(&load);
+    load.start_ns = load_now_ns();
+    bool timed = !options->show && options->count == 0;
     struct drive drive = {
         .port = options->port,
         .connections = options->show ? 1 : options->connections,
-        .warm_up_ns = options->show ? 0 : (uint64_t)options->warm_up_ms * 1000000,
-        .measure_ns = options->show ? 0 : (uint64_t)options->seconds * 1000000000,
+        .warm_up_ns = timed ? (uint64_t)options->warm_up_ms * 1000000 : 0,
+        .measure_ns = timed ? (uint64_t)options->seconds * 1000000000 : 0,
         .server_pid = options->server_pid,
         .next = next_request,
         .done = on_done,

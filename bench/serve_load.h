@@ -68,6 +68,7 @@ enum field {
     FIELD_WORKFLOW,    /* $f */
     FIELD_AGENT,       /* $a */
     FIELD_RESERVATION, /* $r */
+    FIELD_LEASE,       /* $l: milliseconds, seven characters with spaces in front */
     FIELD_COUNT
 };
 
@@ -97,7 +98,10 @@ struct filling {
     uint32_t per_workspace; /* scopes */
     const char *reservation;
     uint32_t reservation_bytes;
+    uint32_t lease_ms; /* below 10,000,000; grace comes on top */
 };
+
+enum { LOAD_LEASE_MS = 60000, LOAD_GRACE_MS = 5000 };
 
 enum work { WORK_RESERVE, WORK_LIFECYCLE, WORK_DECIDE, WORK_BALANCES, WORK_EVENT, WORK_COUNT };
 extern const char *const work_names[WORK_COUNT];

@@ -16,7 +16,7 @@
 #include "base/assert.h"
 #include "serve_load.h"
 
-enum { UUID_BYTES = 36, DIGITS = 6, TENANT_BYTES = 10, TEXT_BYTES_MAX = 4096 };
+enum { UUID_BYTES = 36, DIGITS = 6, TENANT_BYTES = 10, LEASE_BYTES = 7, TEXT_BYTES_MAX = 4096 };
 
 const char *const work_names[WORK_COUNT] = {
     [WORK_RESERVE] = "reserve",   [WORK_LIFECYCLE] = "lifecycle", [WORK_DECIDE] = "decide",
@@ -60,6 +60,7 @@ const char *const work_names[WORK_COUNT] = {
 static const char field_letters[FIELD_COUNT] = {
     [FIELD_KEY] = 'i', [FIELD_TENANT] = 't',   [FIELD_SECRET] = 's', [FIELD_WORKSPACE] = 'w',
     [FIELD_APP] = 'p', [FIELD_WORKFLOW] = 'f', [FIELD_AGENT] = 'a',  [FIELD_RESERVATION] = 'r',
+    [FIELD_LEASE] = 'l',
 };
 
 static enum field field_of(char letter)
@@ -85,6 +86,8 @@ static uint32_t width_of(enum field field)
     case FIELD_WORKFLOW:
     case FIELD_AGENT:
         return DIGITS;
+    case FIELD_LEASE:
+        return LEASE_BYTES;
     case FIELD_NONE:
     case FIELD_SECRET:
     case FIELD_RESERVATION:
@@ -194,6 +197,18 @@ static char *put_digits(char *out, uint32_t number)
     return out + DIGITS;
 }
 
+/* Space in front of a number is none of its digits. */
+static char *put_lease(char *out, uint32_t ms)
+{
+    PAWL_ASSERT(ms > 0 && ms < 10000000);
+    uint32_t at = LEASE_BYTES;
+    for (; ms > 0; ms /= 10) {
+        out[--at] = (char)('0' + ms % 10);
+    }
+    memset(out, ' ', at);
+    return out + LEASE_BYTES;
+}
+
 /* The levels above an agent hold ten of the next each. */
 static char *put_field(const struct filling *filling, enum field field, const char *key, char *out)
 {
@@ -214,6 +229,8 @@ static char *put_field(const struct filling *filling, enum field field, const ch
         return put_digits(out, filling->scope);
     case FIELD_RESERVATION:
         return put(out, filling->reservation, filling->reservation_bytes);
+    case FIELD_LEASE:
+        return put_lease(out, filling->lease_ms);
     case FIELD_NONE:
     case FIELD_COUNT:
         break;
@@ -247,7 +264,7 @@ static void cut_reserve(struct template *out, const char *subject)
     (void)snprintf(body, sizeof(body),
                    "{\"idempotency_key\":\"$i\",%s," ACTION
                    ",\"estimate\":{\"unit\":\"USD_MICROCENTS\",\"amount\":1250000},"
-                   "\"ttl_ms\":60000,\"grace_period_ms\":5000,"
+                   "\"ttl_ms\":$l,\"grace_period_ms\":5000,"
                    "\"overage_policy\":\"ALLOW_IF_AVAILABLE\"," METADATA "}",
                    subject);
     load_template_cut(out, "reserve", "POST /v1/reservations HTTP/1.1\r\n" HEAD_POST, body);
