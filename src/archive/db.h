@@ -62,7 +62,7 @@ enum pawl_archive_sql {
 struct pawl_archive_db {
     sqlite3 *sqlite; /* NULL: closed */
     sqlite3_stmt *statements[PAWL_ARCHIVE_SQL_COUNT];
-    uint64_t work; /* since a query began, in about ten nanoseconds; see query.h */
+    uint64_t work; /* since a query began, in some twenty nanoseconds; see query.h */
     pawl_err err;  /* the first failure; while there is one nothing is done any more */
     struct pawl_errmsg msg;
 };

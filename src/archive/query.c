@@ -3,7 +3,7 @@
  * query.c: which ways a query takes. There are two, and neither looks at a whole table:
  *
  *   walk    the shelf of the order that is asked for is followed from where the last page ended,
- *           until there are enough. What is looked at on the way are entries, some ten nanoseconds
+ *           until there are enough. What is looked at on the way are entries, some twenty nanoseconds
  *           each, which know status and scope; what they do not know is sieved.
  *   gather  where some filter allows few reservations, all that it allows are collected, looked at,
  *           and sorted. Each filter that has a shelf is tried until it has too many.
@@ -20,7 +20,7 @@
 #include "archive/apply.h"
 #include "archive/scopes.h"
 
-/* About a millisecond for each try; some 20 at the most for the last walk. */
+/* One or two milliseconds for each try; some 40 at the most for the last walk. */
 const struct pawl_archive_limits pawl_archive_limits = {
     .work_first = 100000,
     .work_max = 2000000,
@@ -33,7 +33,7 @@ const struct pawl_archive_limits pawl_archive_limits = {
     .scopes_looks = 256,
     .spots = 1 << 16,
     .spots_work = 300000,
-    .rows_looks = 64,
+    .rows_looks = 256,
 };
 
 /* --- What is allowed. ------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 
-/* What things cost, in about ten nanoseconds. */
+/* What things cost, in some twenty nanoseconds. */
 enum {
     PAWL_ARCHIVE_WORK_ENTRY = 1,
     PAWL_ARCHIVE_WORK_SEEK = 250,

@@ -17,6 +17,7 @@ import commands  # noqa: E402
 import count as counting  # noqa: E402
 import governance  # noqa: E402
 import ledger  # noqa: E402
+import lists  # noqa: E402
 import options as saying  # noqa: E402
 import probes  # noqa: E402
 import process  # noqa: E402
@@ -26,7 +27,7 @@ import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
           "governance": governance, "commands": commands, "probes": probes,
-          "reference": reference}
+          "reference": reference, "lists": lists}
 
 
 def wanted(names, suite, title):
