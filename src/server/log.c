@@ -2,7 +2,13 @@
 /*
  * log.c: see log.h. There is one log for the process, as there is one pawl_log; its descriptor
  * stands still over a reopening (dup2), so threads that write lines need no lock. A line goes out
- * in one write, and what cannot be written is lost: a log must not stop the ledger.
+ * in one write, and what cannot be written at once is lost and counted: a log must not stop the
+ * ledger, also where nobody reads the pipe that it goes into.
+ *
+ * stderr may be shared with a shell, so its own O_NONBLOCK is not ours to set. A pipe or a terminal
+ * is opened once more by its name under /proc, which gives a description of our own; a socket (the
+ * system journal's) is written with a flag; where neither is possible, poll is asked before each
+ * piece that a pipe takes whole.
  */
 #define _GNU_SOURCE
 #include "server/log.h"
@@ -10,8 +16,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -23,8 +34,13 @@ enum { REQUESTS_NONE, REQUESTS_ERRORS, REQUESTS_ALL };
 enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_JSON };
 enum { LINE_BYTES_MAX = 8 << 10, LINES_BYTES_MAX = 1 << 20, FLUSH_BYTES = 64 << 10 };
 
+/* How a write is kept from waiting. */
+enum way { WAY_PLAIN, WAY_SOCKET, WAY_ASK };
+
 static struct {
     int fd;
+    enum way way;
+    bool own; /* the descriptor is ours to close */
     bool json;
     int64_t requests;
     const char *path; /* NULL: stderr */
@@ -33,19 +49,53 @@ static struct {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
+/* From any thread. */
+static _Atomic uint64_t lines_lost;
+static _Atomic bool torn; /* the last thing that was written is half a line */
+
+uint64_t pawl_serve_log_lost(void)
+{
+    return atomic_load_explicit(&lines_lost, memory_order_relaxed);
+}
+
+static ssize_t write_some(const char *data, size_t bytes)
+{
+    struct pollfd ask = {.fd = out.fd, .events = POLLOUT};
+    if (out.way == WAY_SOCKET) {
+        return send(out.fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (out.way == WAY_PLAIN) {
+        return write(out.fd, data, bytes);
+    }
+    if (poll(&ask, 1, 0) != 1 || (ask.revents & POLLOUT) == 0) {
+        return 0;
+    }
+    return write(out.fd, data, bytes < PIPE_BUF ? bytes : PIPE_BUF);
+}
+
+/* What is not taken at once is lost; of a line that was begun, so is its rest. */
 static void write_out(const char *data, size_t bytes)
 {
+    uint64_t lost = 0;
+    if (atomic_load(&torn) && write_some("\n", 1) == 1) {
+        atomic_store(&torn, false);
+    }
     while (bytes > 0) {
-        ssize_t written = write(out.fd, data, bytes);
+        ssize_t written = write_some(data, bytes);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
-            return;
+            break;
         }
         data += written;
         bytes -= (size_t)written;
+        atomic_store(&torn, data[-1] != '\n');
     }
+    for (size_t i = 0; i < bytes; i++) {
+        lost += data[i] == '\n';
+    }
+    atomic_fetch_add_explicit(&lines_lost, lost, memory_order_relaxed);
 }
 
 /* "2026-11-29T02:43:44.123456Z" */
@@ -102,19 +152,48 @@ static void on_line(void *arg, enum pawl_log_level level, const char *text)
 
 static int open_file(const char *path, struct pawl_errmsg *msg)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0) {
         pawl_errmsg_set(msg, "the log %.300s: %s", path, strerror(errno));
     }
     return fd;
 }
 
+/* stderr, in a way that never waits. */
+static void take_stderr(void)
+{
+    struct stat seen;
+    out.fd = STDERR_FILENO;
+    out.own = false;
+    out.way = WAY_PLAIN;
+    if (fstat(STDERR_FILENO, &seen) != 0 || S_ISREG(seen.st_mode)) {
+        return;
+    }
+    if (S_ISSOCK(seen.st_mode)) {
+        out.way = WAY_SOCKET;
+        return;
+    }
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) {
+        out.fd = fd;
+        out.own = true;
+    } else {
+        out.way = WAY_ASK;
+    }
+}
+
 pawl_err pawl_serve_log_open(const struct pawl_serve_options *options, struct pawl_errmsg *msg)
 {
     out.path = pawl_serve_text(options, PAWL_SERVE_OPT_LOG_FILE);
-    out.fd = out.path != NULL ? open_file(out.path, msg) : STDERR_FILENO;
-    if (out.fd < 0) {
-        return pawl_err_from_errno(errno);
+    if (out.path == NULL) {
+        take_stderr();
+    } else {
+        out.fd = open_file(out.path, msg);
+        if (out.fd < 0) {
+            return pawl_err_from_errno(errno);
+        }
+        out.own = true;
+        out.way = WAY_PLAIN;
     }
     int64_t format = pawl_serve_number(options, PAWL_SERVE_OPT_LOG_FORMAT);
     out.json = format == FORMAT_JSON || (format == FORMAT_AUTO && isatty(out.fd) != 1);
@@ -149,10 +228,12 @@ void pawl_serve_log_close(void)
     pawl_serve_log_flush();
     pawl_buf_free(&out.lines);
     pawl_log_set_writer(NULL, NULL, PAWL_LOG_WARN);
-    if (out.path != NULL) {
+    if (out.own) {
         (void)close(out.fd);
     }
     out.fd = STDERR_FILENO;
+    out.own = false;
+    out.way = WAY_PLAIN;
     out.path = NULL;
 }
 

@@ -4,7 +4,8 @@
  * request. Text for people or one JSON object a line; to stderr or to a file that is opened anew at
  * SIGHUP. Keys, headers and bodies never come here.
  *
- * Lines of requests are collected and leave once a turn of the loop; all others leave at once.
+ * Lines of requests are collected and leave once a turn of the loop; all others leave at once. What
+ * cannot be written without waiting is lost, and counted.
  */
 #ifndef PAWL_SERVER_LOG_H
 #define PAWL_SERVER_LOG_H
@@ -21,6 +22,8 @@ PAWL_MUST_CHECK pawl_err pawl_serve_log_reopen(struct pawl_errmsg *msg);
 /* true: there is something to flush. */
 bool pawl_serve_log_request(const struct pawl_cycles_seen *seen);
 void pawl_serve_log_flush(void);
+/* Lines that were. From any thread. */
+uint64_t pawl_serve_log_lost(void);
 void pawl_serve_log_close(void);
 
 #endif

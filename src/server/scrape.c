@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "server/log.h"
 #include "server/server_priv.h"
 
 /* --- The process ----------------------------------------------------------------------------- */
@@ -68,6 +69,7 @@ static void put_process(const struct pawl_serve *serve, struct pawl_metrics_writ
     (void)getrusage(RUSAGE_SELF, &usage);
     (void)getrlimit(RLIMIT_NOFILE, &files);
     read_memory(&virtual_bytes, &resident_bytes);
+    pawl_metrics_put(writer, PAWL_METRIC_ID_LOG_LINES_LOST, (int64_t)pawl_serve_log_lost());
     pawl_metrics_put_us(writer, PAWL_METRIC_ID_CPU_SECONDS,
                         us_of(&usage.ru_utime) + us_of(&usage.ru_stime));
     pawl_metrics_put(writer, PAWL_METRIC_ID_RESIDENT_BYTES, resident_bytes);

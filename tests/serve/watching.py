@@ -193,6 +193,32 @@ def sighup_opens_the_log_anew(world):
     assert os.stat(log).st_mode & 0o077 == 0
 
 
+def nobody_reads_the_log(world):
+    """A pipe that is full holds nothing up, and what is lost is counted."""
+    server, key = quick_start(world, "--log-requests", "all", "--log-format", "json")
+    connection = server.connect()
+    requests = 1500  # some 400 bytes each; a pipe holds 64 KiB
+    for _ in range(requests):
+        answer = server.ask("GET", "/v1/balances?tenant=quickstart", key=key, connection=connection)
+        assert answer.status == 200, answer
+    _, samples = parse(server.ask("GET", "/metrics", admin=ADMIN).text)
+    lost = samples["pawl_log_lines_lost_total"][None]
+    assert 0 < lost < requests, lost
+    # Read again, it goes on with a whole line.
+    os.set_blocking(server.process.stderr.fileno(), False)
+    while server.process.stderr.buffer.raw.read(1 << 20):
+        pass
+    server.ask("GET", "/v1/balances?tenant=nobody", key=key, connection=connection)
+    read = b""
+    with patience("a line") as tick:
+        while b"tenant=nobody" not in read and b"403" not in read:
+            tick()
+            read += server.process.stderr.buffer.raw.read(1 << 20) or b""
+    whole = [line for line in read.split(b"\n") if line.startswith(b"{")]
+    assert json.loads(whole[-1])["status"] == 403, read
+    os.set_blocking(server.process.stderr.fileno(), True)
+
+
 TESTS = {
     "metrics are what the table says": metrics_are_what_the_table_says,
     "metrics count what happened": metrics_count,
@@ -200,4 +226,5 @@ TESTS = {
     "a request has a line, without secrets": a_line_for_each_request,
     "a log has levels and forms": a_log_has_levels_and_forms,
     "SIGHUP opens the log anew": sighup_opens_the_log_anew,
+    "a log that nobody reads holds nothing up": nobody_reads_the_log,
 }
