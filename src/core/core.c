@@ -66,64 +66,6 @@ int64_t pawl_core_next_due_us(const struct pawl_core *core)
     return timer.due_ms * 1000;
 }
 
-/* --- CONFIG. ---------------------------------------------------------------------------------- */
-
-const struct pawl_config *pawl_core_config(const struct pawl_core *core)
-{
-    PAWL_ASSERT(core->state.limits.configured == 1);
-    PAWL_ASSERT(core->config.budgets_max == core->state.limits.budgets_max);
-    return &core->config;
-}
-
-void pawl_core_config_from_limits(struct pawl_core *core)
-{
-    const struct pawl_limits *limits = &core->state.limits;
-    PAWL_ASSERT(limits->shard <= UINT16_MAX);
-    PAWL_ASSERT(limits->configured == 1);
-    core->config = (struct pawl_config){
-        .rules_version = limits->rules_version,
-        .strings_max = limits->strings_max,
-        .scopes_max = limits->scopes_max,
-        .budgets_max = limits->budgets_max,
-        .reservations_max = limits->reservations_max,
-        .idempotency_max = limits->idempotency_max,
-        .sessions_max = limits->sessions_max,
-        .approvals_max = limits->approvals_max,
-        .documents_max = limits->documents_max,
-        .idempotency_ttl_us = limits->idempotency_ttl_us,
-        .idempotency_settle_ttl_us = limits->idempotency_settle_ttl_us,
-        .correction_ttl_us = limits->correction_ttl_us,
-        .hash_key = {limits->hash_key[0], limits->hash_key[1]},
-        .id_key = {limits->id_key[0], limits->id_key[1]},
-        .shard = (uint16_t)limits->shard,
-    };
-}
-
-static void config_apply(struct pawl_core *core, const struct pawl_config *config)
-{
-    PAWL_ASSERT(core->state.limits.configured == 0);
-    PAWL_ASSERT(core->state.tables[PAWL_TABLE_SCOPE].slot_count == 0);
-    core->state.limits = (struct pawl_limits){
-        .rules_version = config->rules_version,
-        .strings_max = config->strings_max,
-        .scopes_max = config->scopes_max,
-        .budgets_max = config->budgets_max,
-        .reservations_max = config->reservations_max,
-        .idempotency_max = config->idempotency_max,
-        .sessions_max = config->sessions_max,
-        .approvals_max = config->approvals_max,
-        .documents_max = config->documents_max,
-        .idempotency_ttl_us = config->idempotency_ttl_us,
-        .idempotency_settle_ttl_us = config->idempotency_settle_ttl_us,
-        .correction_ttl_us = config->correction_ttl_us,
-        .hash_key = {config->hash_key.k0, config->hash_key.k1},
-        .id_key = {config->id_key.k0, config->id_key.k1},
-        .shard = config->shard,
-        .configured = 1,
-    };
-    pawl_core_config_from_limits(core);
-}
-
 /* --- The two halves, by type. ----------------------------------------------------------------- */
 
 static uint16_t plan_command(const struct pawl_core *core,
@@ -132,7 +74,7 @@ static uint16_t plan_command(const struct pawl_core *core,
 {
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_CONFIG:
-        return core->state.limits.configured != 0 ? PAWL_RESULT_STATE_CONFLICT : PAWL_RESULT_OK;
+        return pawl_config_plan(core, &command->u.config);
     case PAWL_COMMAND_TZ_DEFINE:
         return pawl_zone_plan(core, &command->u.tz_define);
     case PAWL_COMMAND_BUDGET_CREATE:
@@ -188,7 +130,7 @@ static void apply_command(struct pawl_core *core,
 {
     switch ((enum pawl_command_type)command->type) {
     case PAWL_COMMAND_CONFIG:
-        config_apply(core, &command->u.config);
+        pawl_config_apply(core, &command->u.config);
         return;
     case PAWL_COMMAND_TZ_DEFINE:
         pawl_zone_apply(core, &command->u.tz_define);

@@ -224,7 +224,10 @@ uint32_t pawl_approval_of_id(const struct pawl_core *core, uint64_t id);
 /* Nobody answered in time. */
 void pawl_approval_expire(struct pawl_core *core, uint32_t approval);
 
-/* --- Configuration (core.c) ------------------------------------------------------------------- */
+/* --- Configuration (config.c) ----------------------------------------------------------------- */
+
+uint16_t pawl_config_plan(const struct pawl_core *core, const struct pawl_config *config);
+void pawl_config_apply(struct pawl_core *core, const struct pawl_config *config);
 
 /* Makes core->config anew from the state; after a restore. */
 void pawl_core_config_from_limits(struct pawl_core *core);

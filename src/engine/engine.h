@@ -63,7 +63,7 @@ struct pawl_engine_options {
     /* Must not return, except in tests: then the engine is poisoned and answers nothing more. */
     void (*fatal)(void *arg, pawl_err err, const struct pawl_errmsg *msg);
     void *fatal_arg;
-    /* The maxima of a new ledger; ignored when the journal has one. NULL: defaults. */
+    /* Of a new ledger; ignored when the journal has one (pawl_engine_configure). NULL: defaults. */
     const struct pawl_config *config;
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
     /* How long the journal's segments are kept. Zero: 30 days or 20 GiB, whichever comes first. */
@@ -87,6 +87,12 @@ void pawl_engine_close(struct pawl_engine *engine);
 
 /* The defaults, with fresh random keys. */
 struct pawl_config pawl_engine_default_config(void);
+
+/* Other maxima, or times of keys, from now on; it is in the journal with the next batch. All else
+ * of `config` is as pawl_core_config has it. false: the ledger refused, since more is in use, or
+ * keys are remembered for longer; or without memory. */
+PAWL_MUST_CHECK bool pawl_engine_configure(struct pawl_engine *engine,
+                                           const struct pawl_config *config);
 
 struct pawl_authority *pawl_engine_authority(struct pawl_engine *engine);
 

@@ -123,6 +123,26 @@ static void keep_answers(struct pawl_engine *engine)
     engine->options.retention.needed_us = settle_us > other_us ? settle_us : other_us;
 }
 
+bool pawl_engine_configure(struct pawl_engine *engine, const struct pawl_config *config)
+{
+    struct pawl_command command = {.type = PAWL_COMMAND_CONFIG};
+    int64_t needed_us = engine->options.retention.needed_us;
+    uint64_t op = pawl_core_op(engine->ledger.core);
+    command.u.config = *config;
+    pawl_engine_apply_own(engine, &command);
+    if (pawl_core_op(engine->ledger.core) == op || engine->own_code != PAWL_RESULT_OK) {
+        return false;
+    }
+    if (engine->options.keep_answers) {
+        keep_answers(engine);
+        /* Keys from before are remembered as they were. */
+        if (engine->options.retention.needed_us < needed_us) {
+            engine->options.retention.needed_us = needed_us;
+        }
+    }
+    return true;
+}
+
 pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
     struct pawl_journal_head head = engine->journal->ops->head(engine->journal);

@@ -91,33 +91,90 @@ static struct pawl_config config_of(const struct pawl_serve_options *said)
     return config;
 }
 
-/* Maxima are part of the ledger: other ones would give other answers to the same commands. */
-static void tell_other_maxima(const struct pawl_serve *serve, const struct pawl_config *asked)
+/* A maximum, or a time that keys are remembered, of an option. */
+struct maximum {
+    enum pawl_serve_option_id option;
+    int64_t asked;
+    int64_t has;
+    int64_t used;   /* of a maximum */
+    uint32_t *rows; /* where it goes; or … */
+    int64_t *us;
+};
+
+enum { MAXIMA = 8 };
+
+static void list_maxima(const struct pawl_config *asked,
+                        const struct pawl_config *has,
+                        const struct pawl_core_stats *used,
+                        struct pawl_config *wanted,
+                        struct maximum ret_maxima[static MAXIMA])
 {
-    const struct pawl_config *has = pawl_core_config(pawl_engine_core(serve->engine));
-    const struct {
-        enum pawl_serve_option_id option;
-        int64_t asked;
-        int64_t has;
-    } rows[] = {
-        {PAWL_SERVE_OPT_MAX_BUDGETS, asked->budgets_max, has->budgets_max},
-        {PAWL_SERVE_OPT_MAX_SCOPES, asked->scopes_max, has->scopes_max},
-        {PAWL_SERVE_OPT_MAX_NAMES, asked->strings_max, has->strings_max},
-        {PAWL_SERVE_OPT_MAX_RESERVATIONS, asked->reservations_max, has->reservations_max},
-        {PAWL_SERVE_OPT_MAX_IDEMPOTENCY, asked->idempotency_max, has->idempotency_max},
-        {PAWL_SERVE_OPT_MAX_DOCUMENTS, asked->documents_max, has->documents_max},
-        {PAWL_SERVE_OPT_KEEP_KEYS, asked->idempotency_ttl_us / PAWL_US_PER_MS,
-         has->idempotency_ttl_us / PAWL_US_PER_MS},
-        {PAWL_SERVE_OPT_KEEP_SETTLED, asked->idempotency_settle_ttl_us / PAWL_US_PER_MS,
-         has->idempotency_settle_ttl_us / PAWL_US_PER_MS},
+    const struct maximum maxima[MAXIMA] = {
+        {PAWL_SERVE_OPT_MAX_BUDGETS, asked->budgets_max, has->budgets_max, used->budgets,
+         &wanted->budgets_max, NULL},
+        {PAWL_SERVE_OPT_MAX_SCOPES, asked->scopes_max, has->scopes_max, used->scopes,
+         &wanted->scopes_max, NULL},
+        {PAWL_SERVE_OPT_MAX_NAMES, asked->strings_max, has->strings_max, used->strings,
+         &wanted->strings_max, NULL},
+        {PAWL_SERVE_OPT_MAX_RESERVATIONS, asked->reservations_max, has->reservations_max,
+         used->reservations, &wanted->reservations_max, NULL},
+        {PAWL_SERVE_OPT_MAX_IDEMPOTENCY, asked->idempotency_max, has->idempotency_max,
+         used->idempotency, &wanted->idempotency_max, NULL},
+        {PAWL_SERVE_OPT_MAX_DOCUMENTS, asked->documents_max, has->documents_max, used->documents,
+         &wanted->documents_max, NULL},
+        {PAWL_SERVE_OPT_KEEP_KEYS, asked->idempotency_ttl_us, has->idempotency_ttl_us, 0, NULL,
+         &wanted->idempotency_ttl_us},
+        {PAWL_SERVE_OPT_KEEP_SETTLED, asked->idempotency_settle_ttl_us,
+         has->idempotency_settle_ttl_us, 0, NULL, &wanted->idempotency_settle_ttl_us},
     };
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        if (rows[i].asked != rows[i].has &&
-            serve->said->values[rows[i].option].origin != PAWL_SERVE_FROM_DEFAULT) {
-            pawl_log(PAWL_LOG_WARN, "%s has no effect: the ledger was made with %" PRId64,
-                     pawl_serve_option_table[rows[i].option].flag, rows[i].has);
+    memcpy(ret_maxima, maxima, sizeof(maxima));
+}
+
+/* What was said to this start and is not the ledger's yet becomes it; what was not said stays as it
+ * is there, since it may have been said to an earlier one. */
+static pawl_err
+take_maxima(struct pawl_serve *serve, const struct pawl_config *asked, struct pawl_errmsg *msg)
+{
+    const struct pawl_core *core = pawl_engine_core(serve->engine);
+    struct pawl_config wanted = *pawl_core_config(core);
+    struct pawl_core_stats used;
+    struct maximum maxima[MAXIMA];
+    const char *shorter = NULL;
+    bool differs = false;
+    pawl_core_stats(core, &used);
+    list_maxima(asked, pawl_core_config(core), &used, &wanted, maxima);
+    for (size_t i = 0; i < MAXIMA; i++) {
+        const struct maximum *at = &maxima[i];
+        const char *flag = pawl_serve_option_table[at->option].flag;
+        if (at->asked == at->has ||
+            serve->said->values[at->option].origin == PAWL_SERVE_FROM_DEFAULT) {
+            continue;
         }
+        if (at->asked < at->used) {
+            pawl_errmsg_set(msg, "%s %" PRId64 " is less than the ledger has: %" PRId64, flag,
+                            at->asked, at->used);
+            return PAWL_ERR(INVALID);
+        }
+        if (at->rows != NULL) {
+            *at->rows = (uint32_t)at->asked;
+        } else {
+            *at->us = at->asked;
+            shorter = at->asked < at->has ? flag : shorter;
+        }
+        differs = true;
     }
+    if (!differs || pawl_engine_configure(serve->engine, &wanted)) {
+        return PAWL_OK;
+    }
+    if (shorter == NULL) {
+        pawl_errmsg_set(msg, "no memory to change the ledger's maxima");
+        return PAWL_ERR(MEMORY);
+    }
+    pawl_errmsg_set(msg,
+                    "%s is shorter than keys are remembered for already, which was promised; go "
+                    "on with the former, and say it again when the last of them is over",
+                    shorter);
+    return PAWL_ERR(INVALID);
 }
 
 static struct pawl_engine_options engine_options(struct pawl_serve *serve,
@@ -178,7 +235,7 @@ static pawl_err open_engine(struct pawl_serve *serve, struct pawl_errmsg *msg)
     struct pawl_engine_options engine = engine_options(serve, journal, &config);
     err = pawl_engine_open(&engine, &serve->engine, msg);
     if (pawl_ok(err)) {
-        tell_other_maxima(serve, &config);
+        err = take_maxima(serve, &config, msg);
     }
     if (err.code == PAWL_ERR_CLOCK) {
         pawl_errmsg_wrap(msg, "the clock (--accept-clock goes on all the same)");

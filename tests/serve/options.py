@@ -5,7 +5,7 @@ import pathlib
 import re
 import subprocess
 
-from world import ADMIN
+from world import ADMIN, quick_start, reserve_body
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -97,26 +97,58 @@ def a_check_looks_at_what_will_be_needed(world):
     assert done.returncode == 1 and "/no.pem" in done.stderr, done
 
 
-def maxima_belong_to_the_ledger(world):
-    """They bind from the first start on; others are told to have no effect later."""
-    server = world.start("--max-budgets", "1", "--log-format", "json")
+def limit_of(server, table):
+    text = server.ask("GET", "/metrics").text
+    return int(re.search(rf'\npawl_ledger_rows_max{{table="{table}"}} (\d+)\n', text).group(1))
+
+
+def make_budget(server, tenant):
+    made = server.ask("POST", "/v1/admin/tenants", {"tenant_id": tenant, "name": tenant},
+                      admin=ADMIN)
+    assert made.status in (200, 201), made
+    return server.ask("POST", "/v1/admin/budgets", {
+        "tenant_id": tenant, "scope": "tenant:" + tenant, "unit": "USD_MICROCENTS",
+        "allocated": {"unit": "USD_MICROCENTS", "amount": 5}}, admin=ADMIN).status
+
+
+def stopped(server):
     server.signal(15)
-    server.wait()
-    server = world.start("--max-budgets", "5")
-    metrics = server.ask("GET", "/metrics").text
-    assert '\npawl_ledger_rows_max{table="budgets"} 1\n' in metrics, metrics
-    for scope, status in (("tenant:one", 201), ("tenant:two", 503)):
-        tenant = scope[7:]
-        made = server.ask("POST", "/v1/admin/tenants", {"tenant_id": tenant, "name": tenant},
-                          admin=ADMIN)
-        assert made.status == 201, made
-        answer = server.ask("POST", "/v1/admin/budgets", {
-            "tenant_id": tenant, "scope": scope, "unit": "USD_MICROCENTS",
-            "allocated": {"unit": "USD_MICROCENTS", "amount": 5}}, admin=ADMIN)
-        assert answer.status == status, answer
-    server.signal(15)
-    _, _, err = server.wait()
-    assert "max-budgets has no effect: the ledger was made with 1" in err, err
+    code, _, err = server.wait()
+    assert code == 0, err
+
+
+def maxima_are_raised_by_a_later_start(world):
+    """What a start says is the ledger's from then on; what it does not say stays."""
+    server = world.start("--max-budgets", "1")
+    assert make_budget(server, "one") == 201 and make_budget(server, "two") == 503
+    stopped(server)
+    server = world.start("--max-budgets", "3")
+    assert limit_of(server, "budgets") == 3
+    assert make_budget(server, "two") == 201
+    stopped(server)
+    server = world.start()
+    assert limit_of(server, "budgets") == 3, "it is the ledger's"
+    stopped(server)
+    code, err = world.fail("--max-budgets", "1")
+    assert code != 0 and "max-budgets 1 is less than the ledger has: 2" in err, err
+    server = world.start("--max-budgets", "2")
+    assert limit_of(server, "budgets") == 2 and make_budget(server, "three") == 503
+    stopped(server)
+    done = world.tell("verify", "--data-dir", world.data)
+    assert done.returncode == 0, done
+
+
+def keys_are_kept_longer_by_a_later_start(world):
+    server, key = quick_start(world, "--keep-idempotency", "1h")
+    first = server.ask("POST", "/v1/reservations", reserve_body("k"), key=key)
+    assert first.status == 200, first
+    stopped(server)
+    code, err = world.fail("--keep-idempotency", "10m")
+    assert code != 0 and "keep-idempotency is shorter than keys are remembered" in err, err
+    server = world.start("--keep-idempotency", "2h")
+    again = server.ask("POST", "/v1/reservations", reserve_body("k"), key=key)
+    assert again.json["reservation_id"] == first.json["reservation_id"], again
+    stopped(server)
 
 
 def completions_know_the_choices(world):
@@ -138,5 +170,6 @@ TESTS = {
     "what is misspelt or out of range is told": what_is_misspelt_is_told,
     "what is wrong in a file is told by its line": a_file_is_told_by_its_line,
     "a check looks at what will be needed": a_check_looks_at_what_will_be_needed,
-    "maxima belong to the ledger": maxima_belong_to_the_ledger,
+    "maxima are raised by a later start": maxima_are_raised_by_a_later_start,
+    "keys are kept longer by a later start": keys_are_kept_longer_by_a_later_start,
 }
