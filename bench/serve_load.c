@@ -59,7 +59,7 @@ struct load {
     struct pawl_prng keys;   /* never the same again: a key that was used is a repeat */
     struct held held[ID_SLOTS];
     uint32_t shown;
-    bool answered; /* with --show: once was enough */
+    bool answered;  /* with --show: once was enough */
     uint64_t begun; /* requests */
     uint64_t start_ns;
 };

@@ -58,9 +58,9 @@ const char *const work_names[WORK_COUNT] = {
 /* --- Templates. ------------------------------------------------------------------------------- */
 
 static const char field_letters[FIELD_COUNT] = {
-    [FIELD_KEY] = 'i', [FIELD_TENANT] = 't',   [FIELD_SECRET] = 's', [FIELD_WORKSPACE] = 'w',
-    [FIELD_APP] = 'p', [FIELD_WORKFLOW] = 'f', [FIELD_AGENT] = 'a',  [FIELD_RESERVATION] = 'r',
-    [FIELD_LEASE] = 'l',
+    [FIELD_KEY] = 'i',       [FIELD_TENANT] = 't',      [FIELD_SECRET] = 's',
+    [FIELD_WORKSPACE] = 'w', [FIELD_APP] = 'p',         [FIELD_WORKFLOW] = 'f',
+    [FIELD_AGENT] = 'a',     [FIELD_RESERVATION] = 'r', [FIELD_LEASE] = 'l',
 };
 
 static enum field field_of(char letter)

@@ -33,7 +33,8 @@ enum pawl_json_type pawl_json_type(const struct pawl_json *json, uint32_t node)
 
 bool pawl_json_is(const struct pawl_json *json, uint32_t node, enum pawl_json_type type)
 {
-    return node != PAWL_JSON_NONE && pawl_json_type(json, node) == type;
+    const struct pawl_json_node *found = node_at(json, node);
+    return found != NULL && (enum pawl_json_type)found->type == type;
 }
 
 uint32_t pawl_json_first(const struct pawl_json *json, uint32_t node)
@@ -147,13 +148,16 @@ uint32_t pawl_json_path(const struct pawl_json *json, uint32_t node, const char 
 struct pawl_slice
 pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena)
 {
-    if (!pawl_json_is(json, node, PAWL_JSON_STRING)) {
+    const struct pawl_json_node *found = node_at(json, node);
+    if (found == NULL || found->type != PAWL_JSON_STRING) {
         return PAWL_SLICE_NONE;
     }
-    struct pawl_json_text text = pawl_json_text_of(json, node);
-    if (!text.escaped) {
-        return text.raw;
+    if (!found->escaped) { /* as nearly all are */
+        PAWL_ASSERT(found->start + 2 <= found->end && found->end <= json->text.bytes);
+        return pawl_slice_of(json->text.data + found->start + 1,
+                             (size_t)(found->end - found->start - 2));
     }
+    struct pawl_json_text text = pawl_json_text_of(json, node);
     /* Decoding never lengthens: the shortest escape of an n-byte character has n bytes more. */
     char *out = pawl_arena_alloc(arena, text.raw.bytes);
     if (out == NULL) {

@@ -63,28 +63,34 @@ static void sort(const struct pawl_json *json, struct entry *entries, size_t cou
     }
 }
 
-/* The first key in document order that repeats an earlier one, or NONE. Keys of different
- * lengths differ, unless one of them has escapes: that settles most pairs, and a first byte most
- * others. */
+/* The same number for keys that are the same and have no escapes: from length and both ends. */
+static uint64_t mark_of(const struct pawl_json *json, const struct pawl_json_node *key)
+{
+    uint64_t first = (unsigned char)json->text.data[key->start + 1]; /* the quote, of "" */
+    uint64_t last = (unsigned char)json->text.data[key->end - 2];
+    return (key->end - key->start) << 16 | first << 8 | last;
+}
+
+/* The first key in document order that repeats an earlier one, or NONE. Nearly all pairs are told
+ * apart by their marks, where neither has escapes. */
 static uint32_t find_by_pairs(const struct pawl_json *json, uint32_t object)
 {
+    uint64_t marks[PAIRS_MAX];
     uint32_t seen[PAIRS_MAX];
     uint32_t count = 0;
+    bool escaped = false;
     for (uint32_t member = object + 2; member != PAWL_JSON_NONE;
          member = json->nodes[member].next) {
         uint32_t key = json->nodes[member].key;
-        const struct pawl_json_node *node = &json->nodes[key];
-        char first = json->text.data[node->start + 1]; /* the quote, of an empty key */
+        uint64_t mark = mark_of(json, &json->nodes[key]);
+        escaped = escaped || json->nodes[key].escaped;
         for (uint32_t i = 0; i < count; i++) {
-            const struct pawl_json_node *other = &json->nodes[seen[i]];
-            bool may_match = (node->end - node->start == other->end - other->start &&
-                              json->text.data[other->start + 1] == first) ||
-                             node->escaped || other->escaped;
-            if (may_match && same_key(json, key, seen[i])) {
+            if ((marks[i] == mark || escaped) && same_key(json, key, seen[i])) {
                 return key;
             }
         }
         PAWL_ASSERT(count < PAIRS_MAX);
+        marks[count] = mark;
         seen[count++] = key;
     }
     return PAWL_JSON_NONE;

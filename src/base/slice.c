@@ -33,7 +33,7 @@ bool pawl_slice_equal_nocase(struct pawl_slice a, struct pawl_slice b)
         return false;
     }
     for (size_t i = 0; i < a.bytes; i++) {
-        if (lower(a.data[i]) != lower(b.data[i])) {
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {
             return false;
         }
     }

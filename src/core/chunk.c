@@ -119,11 +119,11 @@ uint32_t pawl_chunk_shortage(const struct pawl_core *core, enum pawl_table_id ta
 {
     const struct pawl_table *counts = &core->state.tables[table];
     uint64_t per_chunk = pawl_chunk_slots(table);
-    uint64_t needed = (counts->slot_count + slots + per_chunk - 1) / per_chunk;
     uint64_t there = core->memory.ref_count[table];
-    if (needed <= there) {
-        return 0;
+    if (counts->slot_count + slots <= there * per_chunk) {
+        return 0; /* mostly, and without a division */
     }
+    uint64_t needed = (counts->slot_count + slots + per_chunk - 1) / per_chunk;
     uint64_t pages = (needed + PAWL_PAGE_REFS - 1) / PAWL_PAGE_REFS;
     PAWL_ASSERT(pages <= PAWL_PAGES_MAX);
     PAWL_ASSERT(pages >= core->memory.page_count[table]);

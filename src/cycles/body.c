@@ -177,7 +177,8 @@ static const struct pawl_field *find_field(const struct pawl_shape *shape, struc
 {
     for (uint32_t i = 0; i < shape->count; i++) {
         const struct pawl_field *field = &shape->fields[i];
-        if (field->name_bytes == name.bytes && memcmp(field->name, name.data, name.bytes) == 0) {
+        if (field->name_bytes == name.bytes && field->name[0] == *name.data &&
+            memcmp(field->name, name.data, name.bytes) == 0) {
             return field;
         }
     }

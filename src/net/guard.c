@@ -89,8 +89,10 @@ static size_t find_control(struct pawl_slice text)
 {
     size_t at = 0;
     while (at < text.bytes) {
-        if (text.bytes - at >= 8 && !may_hold_control(text.data + at)) {
-            at += 8;
+        /* The last eight bytes go once more with what is left of fewer. */
+        size_t from = text.bytes - at >= 8 || text.bytes < 8 ? at : text.bytes - 8;
+        if (text.bytes >= 8 && !may_hold_control(text.data + from)) {
+            at = from + 8;
         } else if (is_class(text.data[at], CLASS_VALUE)) {
             at += 1;
         } else {
