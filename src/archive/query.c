@@ -3,8 +3,8 @@
  * query.c: which ways a query takes. There are two, and neither looks at a whole table:
  *
  *   walk    the shelf of the order that is asked for is followed from where the last page ended,
- *           until there are enough. What is looked at on the way are entries, some twenty nanoseconds
- *           each, which know status and scope; what they do not know is sieved.
+ *           until there are enough. What is looked at on the way are entries, some twenty
+ *           nanoseconds each, which know status and scope; what they do not know is sieved.
  *   gather  where some filter allows few reservations, all that it allows are collected, looked at,
  *           and sorted. Each filter that has a shelf is tried until it has too many.
  *

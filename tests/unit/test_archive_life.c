@@ -271,7 +271,7 @@ static void what_is_durable_is_found(void **state)
     (void)state;
     struct world world;
     begin(&world);
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 25; i++) {
         work(&world, 3);
         uint32_t rows = 0;
         (void)read_all(&world, &rows);
@@ -290,7 +290,7 @@ static void a_queue_that_overflowed_is_caught_up(void **state)
     close_archive(&world);
     world.queue_bytes_max = 2000; /* a few batches */
     open_archive(&world);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 3; i++) {
         turn(&world);
         world.was_missing = false;
         work(&world, 300);
@@ -401,7 +401,7 @@ static void a_damaged_file_is_put_aside_and_made_again(void **state)
     work(&world, 600);
     check_all(&world);
     uint32_t aside = 0;
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 16; i++) {
         close_archive(&world);
         off_t pages = file_bytes(world.path) / PAGE_BYTES;
         assert_true(pages > 20);
@@ -425,7 +425,7 @@ static void a_damaged_file_is_put_aside_and_made_again(void **state)
     char name[80];
     (void)snprintf(name, sizeof(name), "%s.aside", world.path);
     assert_int_equal(access(name, F_OK), 0);
-    assert_true(aside >= 12);
+    assert_true(aside >= 6);
     finish(&world);
 }
 

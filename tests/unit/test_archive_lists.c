@@ -214,7 +214,7 @@ static void every_filter_alone_in_every_order(void **state)
 {
     (void)state;
     struct fixture *fixture = begin(seed);
-    write_many(fixture, 1500);
+    write_many(fixture, 800);
     const struct model_row *like = &fixture->model->rows[fixture->model->count / 2];
     struct pawl_archive_query queries[48];
     uint32_t count = 0;
@@ -260,9 +260,9 @@ static void many_filters_together(void **state)
 {
     (void)state;
     struct fixture *fixture = begin(seed + 1);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 8; round++) {
         write_many(fixture, 400);
-        for (int i = 0; i < 150; i++) {
+        for (int i = 0; i < 100; i++) {
             compare(fixture, model_draw_query(fixture->model));
         }
     }
@@ -276,7 +276,7 @@ static void with_a_scope_for_nearly_each_reservation(void **state)
     fixture->model->scope_values = 60;
     for (int round = 0; round < 4; round++) {
         write_many(fixture, 900);
-        for (int i = 0; i < 150; i++) {
+        for (int i = 0; i < 80; i++) {
             compare(fixture, model_draw_query(fixture->model));
         }
     }
@@ -289,7 +289,7 @@ static void in_one_segment(void **state)
     struct fixture *fixture = begin(seed + 3);
     fixture->model->op_jump = 3;
     write_many(fixture, 4000);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 120; i++) {
         compare(fixture, model_draw_query(fixture->model));
     }
     finish(fixture);
@@ -345,7 +345,7 @@ static void pages_while_rows_come_and_change(void **state)
     (void)state;
     struct fixture *fixture = begin(seed + 4);
     write_many(fixture, 800);
-    while (fixture->model->count < MODEL_ROWS_MAX - 400) {
+    while (fixture->model->count < MODEL_ROWS_MAX / 2) {
         walk_while_it_changes(fixture, model_draw_query(fixture->model));
         struct pawl_archive_query query = model_all();
         query.sort = (uint8_t)pawl_prng_below(&fixture->model->prng, PAWL_ARCHIVE_BY_STATUS + 1);
@@ -360,7 +360,7 @@ static void what_is_over_for_long_enough_goes(void **state)
     (void)state;
     struct fixture *fixture = begin(seed + 5);
     fixture->keep_us = 5 * PAWL_US_PER_SECOND;
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 5; round++) {
         write_many(fixture, 600);
         /* Until everything that was there was looked at. */
         int64_t before_ms = (fixture->model->now_us - fixture->keep_us) / PAWL_US_PER_MS;
