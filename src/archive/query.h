@@ -138,7 +138,7 @@ enum pawl_archive_gather_by {
     PAWL_ARCHIVE_GATHER_SCOPES,
     PAWL_ARCHIVE_GATHER_OTHERS /* status, times, or the operations themselves */
 };
-/* false: it allows too many; nothing was found then. */
+/* Adds what comes behind `after` to what was found. false: it allows too many; then nothing was. */
 bool pawl_archive_gather(struct pawl_archive_search *search, enum pawl_archive_gather_by by);
 
 /* --- query_spots.c ---------------------------------------------------------------------------- */
