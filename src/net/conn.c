@@ -472,8 +472,8 @@ void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait)
         pawl_conn_refuse(conn, PAWL_HTTP_REFUSAL_BODY_TIMEOUT);
         return;
     case PAWL_WAIT_WRITE: {
-        size_t left = uv_stream_get_write_queue_size(&conn->uv.stream);
-        if (left < conn->write_left_bytes) {
+        size_t left = pawl_conn_untaken_bytes(conn);
+        if (left + PAWL_HTTP_WRITE_STEP_BYTES <= conn->write_left_bytes) {
             conn->write_left_bytes = left;
             pawl_server_wait(conn->server, conn, PAWL_WAIT_WRITE);
             return;

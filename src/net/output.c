@@ -9,6 +9,9 @@
  * makes the connection `broken`; it is closed at the end of the turn (C3).
  */
 #define _GNU_SOURCE
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "base/assert.h"
 #include "net/server_priv.h"
 
@@ -19,6 +22,19 @@ void pawl_output_keep_small(struct pawl_buf *buf)
     } else {
         pawl_buf_reset(buf);
     }
+}
+
+/* The kernel's buffer is large, and says that it has room long after the peer took something. */
+size_t pawl_conn_untaken_bytes(const struct pawl_conn *conn)
+{
+    uv_os_fd_t fd = -1;
+    int in_kernel = 0;
+    size_t queued = uv_stream_get_write_queue_size(&conn->uv.stream);
+    if (uv_fileno(&conn->uv.handle, &fd) != 0 || ioctl(fd, SIOCOUTQ, &in_kernel) != 0 ||
+        in_kernel < 0) {
+        return queued;
+    }
+    return queued + (size_t)in_kernel;
 }
 
 static void break_off(struct pawl_conn *conn)
@@ -62,7 +78,7 @@ static void queue_rest(struct pawl_conn *conn, struct pawl_buf *out, size_t star
     }
     conn->writing = true;
     if (conn->state == PAWL_CONN_ANSWERING || conn->state == PAWL_CONN_ENDED) {
-        conn->write_left_bytes = uv_stream_get_write_queue_size(&conn->uv.stream);
+        conn->write_left_bytes = pawl_conn_untaken_bytes(conn);
         pawl_server_wait(conn->server, conn, PAWL_WAIT_WRITE);
     }
 }

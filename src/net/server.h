@@ -55,6 +55,9 @@ typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange
 /* So much of a body, or its rest, has to come in each body_timeout_ms: one that drips holds its
  * connection as long as it likes otherwise. */
 #define PAWL_HTTP_BODY_STEP_BYTES 16384
+/* So much of an answer that waits to be sent, or its rest, a peer has to take in each
+ * write_timeout_ms, for the same reason. */
+#define PAWL_HTTP_WRITE_STEP_BYTES 16384
 
 struct pawl_http_limits {
     uint32_t head_bytes_max;       /* request line and headers; 431 */
@@ -68,7 +71,7 @@ struct pawl_http_limits {
     uint32_t body_timeout_ms;        /* for each PAWL_HTTP_BODY_STEP_BYTES of a body; 408 */
     uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
     uint32_t write_queue_bytes_high; /* reply_write says "pause" above this */
-    uint32_t write_timeout_ms;       /* a peer that takes nothing for this long is gone */
+    uint32_t write_timeout_ms; /* for each PAWL_HTTP_WRITE_STEP_BYTES that a peer takes; closes */
 };
 
 #define PAWL_HTTP_LIMITS_DEFAULT                                                                   \

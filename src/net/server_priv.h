@@ -232,6 +232,8 @@ void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait);
 
 /* --- output.c ------------------------------------------------------------------------------- */
 
+/* Of what was written, what the peer has not taken: ours and the kernel's. */
+size_t pawl_conn_untaken_bytes(const struct pawl_conn *conn);
 /* Writes what is collected, as far as the socket takes it, and leaves the rest to libuv. */
 void pawl_conn_flush(struct pawl_conn *conn);
 size_t pawl_conn_queued_bytes(const struct pawl_conn *conn);

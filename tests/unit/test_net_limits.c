@@ -161,6 +161,81 @@ static void server_gives_up_on_a_client_that_takes_nothing(void **state)
     fixture_close(&f);
 }
 
+/* A client that reads so many bytes each time. */
+struct sipper {
+    uv_timer_t timer;
+    int fd;
+    size_t sip_bytes;
+    size_t taken_bytes;
+};
+
+static void on_sip(uv_timer_t *timer)
+{
+    static char sip[65536];
+    struct sipper *sipper = timer->data;
+    ssize_t bytes = recv(sipper->fd, sip, sipper->sip_bytes, MSG_DONTWAIT);
+    sipper->taken_bytes += bytes > 0 ? (size_t)bytes : 0;
+}
+
+static void sip_begin(struct sipper *sipper, struct fixture *f, size_t bytes)
+{
+    *sipper = (struct sipper){.fd = f->wire.fd, .sip_bytes = bytes};
+    sipper->timer.data = sipper;
+    assert_int_equal(uv_timer_init(&f->world.loop, &sipper->timer), 0);
+    assert_int_equal(uv_timer_start(&sipper->timer, on_sip, 5, 5), 0);
+}
+
+/* One byte now and then is not enough. */
+static void server_gives_up_on_a_client_that_sips(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sipper sipper;
+    struct pawl_http_limits limits = limits_default();
+    limits.write_timeout_ms = 100;
+    fixture_open(&f, limits);
+    wire_pause(&f.wire, true);
+    wire_send(&f.wire, GET("/"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    struct pawl_http_exchange *exchange = service_take(&f.service);
+    pawl_http_reply_begin(exchange, 200, NULL, 0, -1);
+    static char piece[100000];
+    while (pawl_http_reply_write(exchange, pawl_slice_of(piece, sizeof(piece)))) {
+        uv_run(&f.world.loop, UV_RUN_NOWAIT);
+    }
+    sip_begin(&sipper, &f, 256); /* 5 KB in each 100 ms */
+    WAIT_UNTIL(&f.world, f.service.gone_count == 1);
+    uv_close((uv_handle_t *)&sipper.timer, NULL);
+    pawl_http_reply_abort(exchange);
+    WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 0);
+    fixture_close(&f);
+}
+
+/* One that is slow and goes on taking gets all of it, though the kernel does not say for a while
+ * that it has room for more. */
+static void server_goes_on_with_a_client_that_is_slow(void **state)
+{
+    (void)state;
+    enum { ANSWER_BYTES = 12000000 };
+    struct fixture f;
+    struct sipper sipper;
+    struct pawl_http_limits limits = limits_default();
+    limits.write_timeout_ms = 100;
+    fixture_open(&f, limits);
+    wire_pause(&f.wire, true);
+    wire_send(&f.wire, GET("/"));
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    char *answer = calloc(1, ANSWER_BYTES);
+    assert_non_null(answer);
+    pawl_http_reply(service_take(&f.service), 200, NULL, 0, pawl_slice_of(answer, ANSWER_BYTES));
+    free(answer);
+    sip_begin(&sipper, &f, 30000);
+    WAIT_UNTIL(&f.world, sipper.taken_bytes > ANSWER_BYTES);
+    assert_int_equal(pawl_http_server_connection_count(f.service.server), 1);
+    uv_close((uv_handle_t *)&sipper.timer, NULL);
+    fixture_close(&f);
+}
+
 /* An answer may take as long as it likes: none of the times above runs while one is awaited. */
 static void server_waits_for_its_owner_without_limit(void **state)
 {
@@ -487,6 +562,8 @@ int main(void)
         cmocka_unit_test(server_gives_time_to_a_body_that_keeps_coming),
         cmocka_unit_test(server_closes_idle_connections_without_a_word),
         cmocka_unit_test(server_gives_up_on_a_client_that_takes_nothing),
+        cmocka_unit_test(server_gives_up_on_a_client_that_sips),
+        cmocka_unit_test(server_goes_on_with_a_client_that_is_slow),
         cmocka_unit_test(server_waits_for_its_owner_without_limit),
         cmocka_unit_test(server_names_the_limit_of_the_head),
         cmocka_unit_test(server_lets_a_refused_sender_read_the_refusal),
