@@ -174,9 +174,8 @@ passes_texts(const struct list *list, const struct pawl_budget_view *view, struc
 /* Whether the key's filter covers the scope; a path that is none of levels is not shown at all. */
 static bool passes_key(const struct pawl_call *call, struct pawl_slice path)
 {
-    struct pawl_place place;
-    return pawl_place_read(path, &place, NULL) &&
-           pawl_principal_covers(&call->principal, place.levels);
+    struct pawl_slice levels[PAWL_LEVEL_COUNT];
+    return pawl_path_levels(path, levels) && pawl_principal_covers(&call->principal, levels);
 }
 
 /* --- Order ------------------------------------------------------------------------------------ */

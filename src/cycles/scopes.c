@@ -9,9 +9,6 @@
 
 #include "base/assert.h"
 
-static const struct pawl_slice level_names[PAWL_LEVEL_COUNT] = {
-    {"tenant", 6}, {"workspace", 9}, {"app", 3}, {"workflow", 8}, {"agent", 5}, {"toolset", 7}};
-
 bool pawl_unit_is_protocol(uint16_t unit)
 {
     return unit >= PAWL_UNIT_USD_MICROCENTS && unit <= PAWL_UNIT_RISK_POINTS;
@@ -76,34 +73,15 @@ size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
         if (bytes > 0) {
             out[bytes++] = '/';
         }
-        memcpy(out + bytes, level_names[level].data, level_names[level].bytes);
-        bytes += level_names[level].bytes;
+        struct pawl_slice name = pawl_slice_str(pawl_level_name((enum pawl_level)level));
+        memcpy(out + bytes, name.data, name.bytes);
+        bytes += name.bytes;
         out[bytes++] = ':';
         memcpy(out + bytes, value.data, value.bytes);
         bytes += value.bytes;
     }
     PAWL_ASSERT(bytes < PAWL_SCOPE_PATH_BYTES);
     return bytes;
-}
-
-bool pawl_path_levels(struct pawl_slice path, struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT])
-{
-    uint32_t level = 0;
-    for (uint32_t i = 0; i < PAWL_LEVEL_COUNT; i++) {
-        ret_levels[i] = PAWL_SLICE_NONE;
-    }
-    while (path.bytes > 0) {
-        struct pawl_slice value = pawl_slice_cut(&path, '/');
-        struct pawl_slice kind = pawl_slice_cut(&value, ':');
-        while (level < PAWL_LEVEL_COUNT && !pawl_slice_equal(kind, level_names[level])) {
-            level++;
-        }
-        if (level == PAWL_LEVEL_COUNT || value.bytes == 0) {
-            return false;
-        }
-        ret_levels[level++] = value;
-    }
-    return true;
 }
 
 bool pawl_path_is_of_levels(struct pawl_slice path)

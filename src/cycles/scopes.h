@@ -37,9 +37,5 @@ size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
                         char out[static PAWL_SCOPE_PATH_BYTES]);
 /* Whether every segment names a level: the path is no dimension's and no session's. */
 bool pawl_path_is_of_levels(struct pawl_slice path);
-/* The levels that a path names, as slices of it; false: it has a segment that names none, or they
- * are not in order. */
-PAWL_MUST_CHECK bool pawl_path_levels(struct pawl_slice path,
-                                      struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT]);
 
 #endif

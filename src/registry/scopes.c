@@ -114,6 +114,36 @@ static bool check_order(int before, enum pawl_level level, struct pawl_errmsg *m
     return true;
 }
 
+/* The next step of a path, behind those before it; the value is not looked at. */
+static bool next_step(struct pawl_slice *rest,
+                      int *before,
+                      enum pawl_level *ret_level,
+                      struct pawl_slice *ret_value,
+                      struct pawl_errmsg *msg)
+{
+    if (!read_step(pawl_slice_cut(rest, '/'), ret_level, ret_value, msg) ||
+        !check_order(*before, *ret_level, msg)) {
+        return false;
+    }
+    *before = (int)*ret_level;
+    return true;
+}
+
+bool pawl_path_levels(struct pawl_slice path, struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT])
+{
+    int before = -1;
+    memset(ret_levels, 0, PAWL_LEVEL_COUNT * sizeof(ret_levels[0]));
+    while (path.bytes > 0) {
+        enum pawl_level level = PAWL_LEVEL_TENANT;
+        struct pawl_slice value = PAWL_SLICE_NONE;
+        if (!next_step(&path, &before, &level, &value, NULL) || value.bytes == 0) {
+            return false;
+        }
+        ret_levels[level] = value;
+    }
+    return true;
+}
+
 bool pawl_place_read(struct pawl_slice text, struct pawl_place *ret_place, struct pawl_errmsg *msg)
 {
     size_t used = 0;
@@ -128,17 +158,15 @@ bool pawl_place_read(struct pawl_slice text, struct pawl_place *ret_place, struc
     while (rest.bytes > 0) {
         enum pawl_level level = PAWL_LEVEL_TENANT;
         struct pawl_slice value = PAWL_SLICE_NONE;
-        struct pawl_slice segment = pawl_slice_cut(&rest, '/');
-        if (!read_step(segment, &level, &value, msg) || !check_order(before, level, msg) ||
-            !check_value(value, msg)) {
+        bool first = before < 0;
+        if (!next_step(&rest, &before, &level, &value, msg) || !check_value(value, msg)) {
             return false;
         }
-        if (before < 0 && level != PAWL_LEVEL_TENANT) {
+        if (first && level != PAWL_LEVEL_TENANT) {
             pawl_errmsg_set(msg, "a scope begins with its tenant: \"tenant:acme/%.*s\"",
                             (int)(text.bytes < 64 ? text.bytes : 64), text.data);
             return false;
         }
-        before = (int)level;
         ret_place->levels[level] = keep_lower(value, ret_place->room, &used);
     }
     PAWL_ASSERT(used <= sizeof(ret_place->room));

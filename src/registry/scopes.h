@@ -42,6 +42,12 @@ struct pawl_place {
 PAWL_MUST_CHECK bool
 pawl_place_read(struct pawl_slice text, struct pawl_place *ret_place, struct pawl_errmsg *msg);
 
+/* The levels of a path that the ledger wrote, as slices of it: as pawl_place_read, for values that
+ * requests may have and scopes of budgets may not ("-x"), and for paths without a tenant. false: it
+ * has a segment that names no level (a dimension, a session), or they are not in order. */
+PAWL_MUST_CHECK bool pawl_path_levels(struct pawl_slice path,
+                                      struct pawl_slice ret_levels[static PAWL_LEVEL_COUNT]);
+
 struct pawl_pattern_step {
     uint8_t level;           /* enum pawl_level */
     struct pawl_slice value; /* lower case; empty: any */

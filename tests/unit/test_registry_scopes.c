@@ -236,9 +236,30 @@ static void permission_defaults_are_those_of_a_spender(void **state)
     }
 }
 
+static void a_path_of_the_ledgers_is_read_without_judging_its_values(void **state)
+{
+    (void)state;
+    struct pawl_slice levels[PAWL_LEVEL_COUNT];
+    static const char *const none[] = {
+        "tenant:acme/dimension:x", "agent:a/tenant:b", "tenant:a/tenant:b", "tenant:", "tenant",
+        "tenant:a//agent:b",       "session:1"};
+    assert_true(pawl_path_levels(PAWL_SLICE("tenant:acme/agent:-x"), levels));
+    assert_true(pawl_slice_equal_str(levels[PAWL_LEVEL_TENANT], "acme"));
+    assert_true(pawl_slice_equal_str(levels[PAWL_LEVEL_AGENT], "-x"));
+    assert_int_equal(levels[PAWL_LEVEL_APP].bytes, 0);
+    assert_true(pawl_path_levels(PAWL_SLICE("app:a"), levels));
+    assert_int_equal(levels[PAWL_LEVEL_TENANT].bytes, 0);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(none); i++) {
+        if (pawl_path_levels(pawl_slice_str(none[i]), levels)) {
+            fail_msg("%s is taken", none[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_of_the_ledgers_is_read_without_judging_its_values),
         cmocka_unit_test(place_is_read),
         cmocka_unit_test(place_of_another_form_is_refused_with_the_reason),
         cmocka_unit_test(pattern_binds_whose_scopes_it_fits),
