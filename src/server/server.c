@@ -7,6 +7,7 @@
 #include "server/server.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -428,6 +429,13 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
     return err;
 }
 
+/* A file that may not grow is an error of its write, which is told, and no silent death. */
+static void ignore_file_size_signal(void)
+{
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGXFSZ, &ignored, NULL);
+}
+
 pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl_errmsg *msg)
 {
     struct pawl_clock clock = pawl_clock_os();
@@ -443,6 +451,7 @@ pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl
         serve->metrics = metrics;
         serve->started_us = clock.real_us(clock.arg);
         serve->place = (struct pawl_place){.dir_fd = -1, .lock_fd = -1};
+        ignore_file_size_signal();
         err = pawl_serve_log_open(options->said, msg);
         if (pawl_ok(err)) {
             err = serve_until_told(serve, msg);

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import commands  # noqa: E402
 import count as counting  # noqa: E402
+import disk  # noqa: E402
 import governance  # noqa: E402
 import ledger  # noqa: E402
 import lists  # noqa: E402
@@ -27,7 +28,7 @@ import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
           "governance": governance, "commands": commands, "probes": probes,
-          "reference": reference, "lists": lists}
+          "reference": reference, "disk": disk, "lists": lists}
 
 
 def wanted(names, suite, title):
