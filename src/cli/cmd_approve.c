@@ -182,7 +182,7 @@ static int read_ended(const struct pawl_cli_call *call, const char *id, struct e
     if (status != PAWL_EXIT_OK || history == NULL) {
         return status;
     }
-    pawl_cli_settle_run(call, &dir, history, id);
+    (void)pawl_cli_settle_run(call, &dir, history, id);
     struct pawl_history_filter itself = {.limit = 1, .id_prefix = pawl_slice_str(id)};
     struct pawl_history_filter after = {.limit = 1, .resumed_from = pawl_slice_str(id)};
     pawl_err err = pawl_history_runs(history, &itself, take_run, ended, &msg);

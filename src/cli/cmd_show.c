@@ -349,10 +349,12 @@ static int run_show(const struct pawl_cli_call *call)
     struct page page = {.json = pawl_cli_has(call, OPTION_JSON),
                         .now_us = clock.real_us(clock.arg)};
     char id[PAWL_RUN_ID_BYTES];
+    bool told_already = false; /* why there is nothing to show */
     pawl_err err = pawl_cli_find_run(&dir, history, call->operands[0], id, &msg);
     if (pawl_ok(err)) {
-        pawl_cli_settle_run(call, &dir, history, id);
+        bool told = !pawl_cli_settle_run(call, &dir, history, id);
         err = show(&page, history, id, &msg);
+        told_already = told && err.code == PAWL_ERR_NOT_FOUND;
         if (pawl_ok(err)) {
             struct pawl_cli_more more = {.dir = &dir,
                                          .data_dir = pawl_cli_value(call, OPTION_DATA_DIR),
@@ -365,6 +367,9 @@ static int run_show(const struct pawl_cli_call *call)
     }
     struct pawl_errmsg closing_msg = {""};
     pawl_err closing = pawl_history_close(history, &closing_msg);
+    if (told_already) {
+        return PAWL_EXIT_REFUSED;
+    }
     if (pawl_failed(err) || pawl_failed(closing)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s",
                               pawl_failed(err) ? msg.text : closing_msg.text);

@@ -98,7 +98,7 @@ void pawl_cli_settle_before(const struct pawl_cli_call *call, const char *data_d
     (void)pawl_failed(pawl_history_close(history, &ignored)); /* It was only read. */
 }
 
-void pawl_cli_settle_run(const struct pawl_cli_call *call,
+bool pawl_cli_settle_run(const struct pawl_cli_call *call,
                          const struct pawl_datadir *dir,
                          struct pawl_history *history,
                          const char *id)
@@ -109,7 +109,9 @@ void pawl_cli_settle_run(const struct pawl_cli_call *call,
     if (!pawl_history_is_read_only(history) &&
         pawl_failed(pawl_settle_run(dir, history, id, &outcome, &msg))) {
         tell_trouble(&copy, id, &msg);
+        return false;
     }
+    return true;
 }
 
 /* --- Which run is meant ---------------------------------------------------------------------- */

@@ -37,7 +37,8 @@ PAWL_MUST_CHECK pawl_err pawl_cli_settle_all(const struct pawl_cli_call *call,
 /* Before something is shown in which a run that was killed may have its part. What cannot be done
  * is told, and no reason not to go on. */
 void pawl_cli_settle_before(const struct pawl_cli_call *call, const char *data_dir);
-void pawl_cli_settle_run(const struct pawl_cli_call *call,
+/* The same of one run. false: something could not be done, and was told. */
+bool pawl_cli_settle_run(const struct pawl_cli_call *call,
                          const struct pawl_datadir *dir,
                          struct pawl_history *history,
                          const char *id);

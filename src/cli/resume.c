@@ -37,7 +37,7 @@ static int make(const struct pawl_cli_call *call,
     struct pawl_errmsg closing = {""};
     pawl_err err = pawl_cli_find_run(&dir, history, text, id, &msg);
     if (pawl_ok(err)) {
-        pawl_cli_settle_run(call, &dir, history, id);
+        (void)pawl_cli_settle_run(call, &dir, history, id);
         struct pawl_resume_request request = {
             .dir = &dir,
             .history = history,

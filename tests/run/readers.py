@@ -112,6 +112,23 @@ def first_run(world):
     assert status == 125 and "/proc/pawl" in stderr and "--data-dir" in stderr, stderr
 
 
+def unreadable_run(world):
+    """A run whose journal cannot be read is told of by that, once, and not as one without calls."""
+    killed_run(world)
+    for path in pathlib.Path(world.data).glob("history.db*"):
+        path.unlink()
+    run = next(pathlib.Path(world.data, "runs").glob("run_*"))
+    for path in run.rglob("*.db"):
+        with open(path, "r+b") as file:
+            file.write(b"no journal of ours".ljust(4096))
+    for path in run.rglob("*.db-*"):
+        path.unlink()
+    done = world.tell("show", run.name)
+    told = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and len(told) == 1 and run.name in told[0], done
+    assert "recorded anything" not in done.stderr, done
+
+
 def one_settled(world):
     """`pawl show` settles the run that it shows, `pawl runs` every one."""
     killed_run(world)
@@ -187,6 +204,7 @@ def verified_when_killed(world):
 
 def tests(world):
     yield "one run is settled for one that is shown", one_settled
+    yield "a run that cannot be read is told of once", unreadable_run
     yield "a directory without permission to write", permissions
     yield "a read-only mount", mount
     yield "a place where nothing can be made", first_run

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A disk that takes nothing more. The size of files is limited for the process (RLIMIT_FSIZE), which
-a write sees as it sees a full disk: an error, at any byte of it.
+"""A disk that takes nothing more. The size of files is limited for the process (RLIMIT_FSIZE): a
+write sees that as it sees a full disk, an error at any byte of it.
 """
 import http.client
 import resource
