@@ -13,7 +13,7 @@ from proxy import Proxy
 from tenants import DOLLAR
 from world import patience
 
-LIFECYCLES = 40
+LIFECYCLES = 25
 KINDS = ("drop", "error", "refuse", "duplicate", "slow")
 KILLS = 4
 # Attempts that come soon, and enough of them.

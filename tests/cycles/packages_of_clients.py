@@ -35,7 +35,7 @@ class Official:
     def __init__(self, interpreter, home):
         self.interpreter, self.home = interpreter, home
 
-    def run(self, words, tenant, url=None, status=0, **env):
+    def run(self, words, tenant, url=None, status=0, seconds=PROGRAM_SECONDS_MAX, **env):
         """What the program printed."""
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("CYCLES_", "PAWL_"))}
@@ -43,7 +43,7 @@ class Official:
                         "CYCLES_TENANT": tenant.name, "HOME": str(self.home),
                         "PYTHONDONTWRITEBYTECODE": "1", **env}
         done = subprocess.run([self.interpreter, *words], env=environment, capture_output=True,
-                              text=True, check=False, timeout=PROGRAM_SECONDS_MAX, cwd=self.home)
+                              text=True, check=False, timeout=seconds, cwd=self.home)
         assert done.returncode == status, done.stdout[-4000:] + done.stderr[-8000:]
         return done.stdout
 

@@ -4,19 +4,26 @@ and their outcomes, and those to whatever a fuzzer draws from it.
 """
 import json
 import os
+import pathlib
 import re
 import subprocess
 
 import packages_of_clients
 from tenants import DOLLAR, ROOT, Caller, usd
+from world import ADMIN
 
 DESCRIPTIONS = ROOT / "tests/fixtures/cycles"
 RUNTIME = DESCRIPTIONS / "cycles-protocol-v0.yaml"
 GOVERNANCE = DESCRIPTIONS / "cycles-governance-admin-v0.1.25.yaml"
-CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,"
-          "response_headers_conformance,response_schema_conformance,ignored_auth")
-# Not served: signed evidence, which the protocol leaves open.
-NOT_SERVED = "/v1/(evidence|\\.well-known)"
+CHECKS = ("not_a_server_error,content_type_conformance,response_headers_conformance,"
+          "response_schema_conformance")
+# Held against the runtime plane only. Of a governed tenant that is closed the description has a
+# 409 in its prose and not in its list, and the fuzzer does not know two keys from one.
+CHECKS_RUNTIME = f"{CHECKS},status_code_conformance,ignored_auth,unsupported_method"
+# Not served: signed evidence, which the protocol leaves open, and what is planned of governance.
+NOT_SERVED = (r"/v1/(evidence|\.well-known|webhooks|events$|balances|admin/"
+              r"(webhooks|events|audit|overview|config|.*/bulk-action))")
+NOT_SERVED_RUNTIME = r"/v1/(evidence|\.well-known)"
 
 
 class Walk:
@@ -162,21 +169,24 @@ def conform(official, description, exchanges):
     assert done.returncode == 0 and not done.stdout, done.stdout[:6000] + done.stderr
 
 
-def fuzz(official, server, options):
-    tenant = server.tenant("fuzzed", 1_000_000 * DOLLAR)
-    server.budget("fuzzed", "tenant:fuzzed", 1 << 50, unit="TOKENS")
+def fuzz(official, server, options, name, description, checks, without, key=None):
+    tenant = server.tenant(f"fuzzed-{name}", 1_000_000 * DOLLAR)
+    server.budget(tenant.name, f"tenant:{tenant.name}", 1 << 50, unit="TOKENS")
     python = packages_of_clients.HERE / "python"
-    said = official.run([
-        "-m", "schemathesis.cli", "--config-file", python / "schemathesis.toml", "run", RUNTIME,
-        "--url", server.url, "--header", f"X-Cycles-API-Key: {tenant.key}", "--checks", CHECKS,
-        "--exclude-path-regex", NOT_SERVED, "--seed", str(options.seed),
+    official.run([
+        "-m", "schemathesis.cli", "--config-file", python / "schemathesis.toml", "run",
+        description, "--url", server.url, "--header", key or f"X-Cycles-API-Key: {tenant.key}",
+        "--checks", checks, "--exclude-path-regex", without, "--seed", str(options.seed),
         "--max-time", str(max(1, int(options.seconds))), "--phases", "examples,coverage,fuzzing",
         "--continue-on-failure", "--warnings", "off", "--generation-database", "none",
-        "--request-timeout", "10", "--no-color"], tenant, PAWL_SEED=str(options.seed),
+        "--request-timeout", "10", "--no-color"], tenant,
+        seconds=120 + 2 * options.seconds, PAWL_SEED=str(options.seed),
         SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=str(python))
-    tested = re.search(r"(\d+) generated", said)
-    assert tested and int(tested.group(1)) > 100, said[-4000:]
-    print(f"{tested.group(1)} requests of the fuzzer's", flush=True)
+    answers = json.loads(pathlib.Path(official.home, "answers.json").read_text(encoding="utf-8"))
+    good = {where: times for where, times in answers.items() if where.split()[2][0] == "2"}
+    print(f"{sum(answers.values())} requests, {sum(good.values())} of {len(good)} operations done",
+          flush=True)
+    assert len(good) > 4 and sum(good.values()) > 10, answers
 
 
 def run(count, options):
@@ -189,5 +199,8 @@ def run(count, options):
                 exchanges = []
                 walk(server, exchanges)
                 conform(official, description, exchanges)
-        with count.test("schema: whatever the protocol's description allows is answered by it"):
-            fuzz(official, server, options)
+        with count.test("schema: what the runtime plane's description allows is answered by it"):
+            fuzz(official, server, options, "runtime", RUNTIME, CHECKS_RUNTIME, NOT_SERVED_RUNTIME)
+        with count.test("schema: what the governance plane's allows is answered by it"):
+            fuzz(official, server, options, "governance", GOVERNANCE, CHECKS, NOT_SERVED,
+                 f"X-Admin-API-Key: {ADMIN}")
