@@ -99,6 +99,8 @@ need_test() {
     need libsodium-dev library libsodium
     need nodejs program node
     need npm program npm
+    need curl program curl
+    need openssl program openssl
     need procps program ps
     want zsh program zsh
     want fish program fish

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks for the fuzzer. What it draws is about tenants, budgets and reservations that are not there,
-so most of it would be refused at the door; half of it is put about those that are. How often each
+"""Hooks for the fuzzer. What it draws is about tenants, budgets and reservations that do not exist,
+so most of it would be refused at the door; half of it is put about those that do. How often each
 operation was answered with what is left behind in answers.json.
 """
 import atexit
