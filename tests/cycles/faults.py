@@ -15,7 +15,7 @@ from world import patience
 
 LIFECYCLES = 25
 KINDS = ("drop", "error", "refuse", "duplicate", "slow")
-KILLS = 4
+KILLS = 3
 # Attempts that come soon, and enough of them.
 EAGER = {"CYCLES_READ_TIMEOUT": "1", "CYCLES_RETRY_INITIAL_DELAY": "0.05",
          "CYCLES_RETRY_FLUSH_TIMEOUT": "60", "CYCLES_RETRY_MAX_ATTEMPTS": "8"}
@@ -98,14 +98,14 @@ def killed_server(official, server, seed):
     tenant, said, draw = server.tenant("killed-server", 10 * DOLLAR), [], random.Random(seed)
 
     def work():
-        said.append(official.ask("agents", "lifecycles", tenant, LIFECYCLES="600",
+        said.append(official.ask("agents", "lifecycles", tenant, LIFECYCLES="300",
                                  TTL_MS="2000", **EAGER))
 
     client = threading.Thread(target=work)
     client.start()
     with patience("the client's work") as tick:
         for kill in range(KILLS):
-            wanted = (kill + 1) * draw.randrange(15_000, 30_000)  # all of it is some 240,000
+            wanted = (kill + 1) * draw.randrange(7_000, 15_000)  # all of it is some 75,000
             while tenant.balance()["spent"] < wanted:
                 assert client.is_alive(), said
                 tick()

@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--long", action="store_true", help=f"as --seconds {SECONDS_LONG}")
     parser.add_argument("--seconds", type=float, default=SECONDS,
-                        help="for each of kills, histories and the fuzzer")
+                        help="of kills; histories and the fuzzer have their share")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     options = parser.parse_args()
     if options.long:
