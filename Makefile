@@ -52,6 +52,7 @@ bench: ## Build and run the benchmarks; they print numbers, nothing fails
 	@echo "== gateway" && bench/gateway.py --build build/bench
 	@echo "== calls" && bench/calls.py --build build/bench
 	@echo "== serve" && bench/serve.py --build build/bench
+	@echo "== million" && bench/million.py --quick --build build/bench
 
 sim: ## Run the simulator; SEED=42 repeats one run
 	@tools/deps.sh --check test
