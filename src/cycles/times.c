@@ -34,7 +34,7 @@ static int days_in(int year, int month)
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* Since 1970-01-01; the year is 1970 or later. */
+/* Since 1970-01-01, negative before it; the year is 1 or later. */
 static int64_t days_before(int year, int month, int day)
 {
     int64_t before = year - 1;
@@ -96,9 +96,9 @@ bool pawl_time_parse_us(struct pawl_slice text, int64_t *ret_us)
     bool shaped = text.bytes > 19 && text.data[4] == '-' && text.data[7] == '-' &&
                   (text.data[10] == 'T' || text.data[10] == 't' || text.data[10] == ' ') &&
                   text.data[13] == ':' && text.data[16] == ':';
-    if (!shaped || year < 1970 || month < 1 || month > 12 || day < 1 ||
-        day > days_in(year, month) || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-        second < 0 || second > 60 || !fraction(text, &at, &us) || !offset(text, at, &east_s)) {
+    if (!shaped || year < 1 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
+        hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 ||
+        !fraction(text, &at, &us) || !offset(text, at, &east_s)) {
         return false;
     }
     int64_t seconds = days_before(year, month, day) * 86400 + hour * INT64_C(3600) +
