@@ -136,6 +136,7 @@ static bool is_worth(struct pawl_archive_search *search, uint32_t scope)
     for (uint64_t segment = pawl_archive_segment(search->op_low); segment <= last && !spot;
          segment++) {
         spot = pawl_archive_spots_has(search, scope, segment);
+        search->db->work += PAWL_ARCHIVE_WORK_ENTRY;
     }
     return spot && pawl_archive_scope_set_has(search, scope);
 }
