@@ -7,9 +7,8 @@ import shutil
 import threading
 
 import packages_of_clients
-from tenants import DOLLAR, ROOT, usd
+from tenants import DOLLAR, usd
 
-LIVE_SUITE = ROOT / "tests/fixtures/cycles/runcycles-0.5.3/test_live_server.py.txt"
 LISTED = ("decorator", "streaming", "async", "dry_run", "programmatic")
 PROCESSES, WORKERS = 3, 4
 
@@ -26,8 +25,7 @@ def shown(tenant, reservation):
 def live_suite(official, server):
     """The client's own integration tests. They skip themselves where no server is told to them."""
     tenant = server.tenant("live-suite", DOLLAR)
-    suite = pathlib.Path(shutil.copy(LIVE_SUITE, official.home)).rename(
-        pathlib.Path(official.home, LIVE_SUITE.stem))
+    suite = pathlib.Path(shutil.copy(official.live_suite, official.home))
     said = official.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", suite], tenant)
     wanted = len(re.findall(r"^def test_", suite.read_text(encoding="utf-8"), re.M))
     assert wanted and f"{wanted} passed in" in said, said

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -16,24 +17,30 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM_SECONDS_MAX = 180
 
 
-def python():
-    """The interpreter of an environment that has them; packages.Unreachable without a registry."""
+def installed():
+    """The folder that has them; packages.Unreachable without a registry. Beside an environment with
+    the packages lies the client's source distribution, which alone has its own tests."""
     requirements = HERE / "python/requirements.txt"
+    client = re.search(r"^runcycles==\S+", requirements.read_text(encoding="utf-8"), re.M).group()
 
-    def steps(work):
+    def steps(_):
+        pip = ["venv/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
         yield [sys.executable, "-m", "venv", "--copies", "venv"]
-        yield ["venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-               "--only-binary", ":all:", "-r", str(requirements)]
+        yield [*pip, "install", "--only-binary", ":all:", "-r", str(requirements)]
+        yield [*pip, "download", "--no-deps", "--no-binary", "runcycles", "-d", "sources", client]
+        yield ["sh", "-c", "tar -xzf sources/*.tar.gz --strip-components=1 -C sources"]
 
-    return packages.install(packages.cache_dir("cycles", requirements), steps) / "venv/bin/python"
+    return packages.install(packages.cache_dir("cycles-2", requirements), steps)
 
 
 class Official:
     """Runs programs of python/ as a tenant of a server, with a home of their own: there the client
     keeps its journal."""
 
-    def __init__(self, interpreter, home):
-        self.interpreter, self.home = interpreter, home
+    def __init__(self, folder, home):
+        self.folder, self.home = folder, home
+        self.interpreter = folder / "venv/bin/python"
+        self.live_suite = folder / "sources/tests/integration/test_live_server.py"
 
     def run(self, words, tenant, url=None, status=0, seconds=PROGRAM_SECONDS_MAX, **env):
         """What the program printed."""
@@ -60,11 +67,11 @@ class Official:
 def surroundings(count, options, suite):
     """(Official, Server) for the tests of a suite; (None, None) and a skip without a registry."""
     try:
-        interpreter = python()
+        folder = installed()
     except packages.Unreachable as why:
         count.skip(f"{suite}: the official Python client",
                    f"its registry cannot be reached: {why}")
         yield None, None
         return
     with Server(options.pawl) as server:
-        yield Official(interpreter, server.folder), server
+        yield Official(folder, server.folder), server

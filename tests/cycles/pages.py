@@ -83,7 +83,7 @@ def refused(page, interpreter):
 
 def run(count, options):
     try:
-        interpreter = clients.python()
+        interpreter = clients.installed() / "venv/bin/python"
     except packages.Unreachable as why:
         interpreter = None
         count.skip("pages: the quick start for Python", f"its registry cannot be reached: {why}")

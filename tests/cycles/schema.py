@@ -181,7 +181,7 @@ class Fuzz(threading.Thread):
         super().__init__()
         tenant = server.tenant(f"fuzzed-{name}", 1_000_000 * DOLLAR)
         server.budget(tenant.name, f"tenant:{tenant.name}", 1 << 50, unit="TOKENS")
-        self.official = packages_of_clients.Official(official.interpreter,
+        self.official = packages_of_clients.Official(official.folder,
                                                      tempfile.mkdtemp(dir=official.home))
         self.tenant, self.more, self.broken = tenant, more, None
         self.seed, self.examples = options.seed, int(options.seconds * EXAMPLES_PER_SECOND) + 1
