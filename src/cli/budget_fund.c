@@ -123,7 +123,7 @@ static const struct pawl_cli_option fund_options[] = {
     {OPTION_REPAY_DEBT, 0, "repay-debt", NULL, "so much of its debt is paid"},
     PAWL_ASK_AMOUNT_OPTIONS,
     {OPTION_SPENT, 0, "spent", "AMOUNT", "with --reset-spent: what counts as spent already"},
-    {OPTION_REASON, 0, "reason", "TEXT", "kept in the audit log"},
+    {OPTION_REASON, 0, "reason", "TEXT", "kept in the journal"},
     PAWL_ASK_IDEMPOTENCY_OPTION,
     PAWL_ASK_OPTIONS,
 };
@@ -178,7 +178,7 @@ static int run_unfreeze(const struct pawl_cli_call *call)
 
 static const struct pawl_cli_option freeze_options[] = {
     PAWL_ASK_UNIT_OPTION,
-    {OPTION_REASON, 0, "reason", "TEXT", "kept in the audit log"},
+    {OPTION_REASON, 0, "reason", "TEXT", "kept in the journal"},
     PAWL_ASK_QUIET_OPTION,
     PAWL_ASK_OPTIONS,
 };

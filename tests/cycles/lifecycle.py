@@ -132,6 +132,14 @@ def more_than_was_held(server):
     assert answer["charged"]["amount"] == 150 and row == (120, 30, 0), (answer, row)
     _, answer, name, row = costs_more("ALLOW_WITH_OVERDRAFT", 409, overdraft_limit=usd(29))
     assert answer["error"] == "OVERDRAFT_LIMIT_EXCEEDED" and row == (0, 0, 100), (answer, row)
+    for agent, more in {"default": {}, "zero": {"overdraft_limit": usd(0)}}.items():  # as ALLOW_IF_AVAILABLE
+        server.budget("overage", f"tenant:overage/agent:{agent}", 120, **more)
+        made = hold(tenant, 100, levels={"agent": agent}, overage_policy="ALLOW_WITH_OVERDRAFT")
+        answer = commit(tenant, made["reservation_id"], 150).want(200)
+        row = stands(tenant, agent=agent)
+        assert answer["charged"]["amount"] == row["spent"] == 120 and row["debt"] == 0, row
+        said = hold(tenant, 0, 409, levels={"agent": agent})
+        assert said["error"] == "OVERDRAFT_LIMIT_EXCEEDED", said
 
 
 def expired_and_over(server):
@@ -167,6 +175,9 @@ def events(server):
     event(tenant, 0, "again", levels={"agent": "capped"}).want(201)
     said, row = debit("beyond", 151, "ALLOW_WITH_OVERDRAFT", 409, overdraft_limit=usd(50))
     assert said["error"] == "OVERDRAFT_LIMIT_EXCEEDED" and row == (0, 0), (said, row)
+    for agent, more in {"default": {}, "zero": {"overdraft_limit": usd(0)}}.items():
+        said, row = debit(agent, 150, "ALLOW_WITH_OVERDRAFT", 201, **more)
+        assert said["charged"]["amount"] == 100 and row == (100, 0), (said, row)
 
 
 def keys(server):
