@@ -33,8 +33,10 @@ static int take_flags(const struct pawl_cli_call *call, struct pawl_serve_option
         enum pawl_serve_option_id id = (enum pawl_serve_option_id)(given->option->id - 1);
         const char *text = given->value != NULL ? given->value : "yes";
         if (pawl_failed(pawl_serve_options_set(said, id, text, PAWL_SERVE_FROM_FLAG, &msg))) {
-            return pawl_cli_usage_error(call, "--%s %s, not '%s'", given->option->name, msg.text,
-                                        text);
+            bool named = pawl_serve_option_table[id].type == PAWL_SERVE_LIST;
+            return named ? pawl_cli_usage_error(call, "--%s %s", given->option->name, msg.text)
+                         : pawl_cli_usage_error(call, "--%s %s, not '%s'", given->option->name,
+                                                msg.text, text);
         }
     }
     return PAWL_CLI_GO_ON;

@@ -145,6 +145,9 @@ pawl_err pawl_serve_first_key(struct pawl_serve *serve, struct pawl_errmsg *msg)
                        strrchr(secret, '_') + 1);
         explicit_bzero(secret, sizeof(secret));
         err = set_key(serve, serve->admin_key, msg);
+        if (pawl_failed(err)) {
+            explicit_bzero(serve->admin_key, sizeof(serve->admin_key));
+        }
     }
     explicit_bzero(given, sizeof(given));
     return err;

@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "net/peer.h"
 #include "server/server_priv.h"
 
@@ -79,26 +80,53 @@ static pawl_err make_server(struct pawl_serve *serve, struct pawl_errmsg *msg)
 
 /* --- Addresses ------------------------------------------------------------------------------- */
 
-/* As a client would write it: every address is this machine's as well. */
+/* What the kernel opened: "*" is every address. */
+static const char *host_of(const struct pawl_serve_address *address)
+{
+    return strcmp(address->host, "*") == 0 ? "0.0.0.0" : address->host;
+}
+
+/* Every address is this machine's as well. */
+static const char *client_host_of(const struct pawl_serve_address *address)
+{
+    const char *host = host_of(address);
+    if (strcmp(host, "0.0.0.0") == 0) {
+        return "127.0.0.1";
+    }
+    return strcmp(host, "::") == 0 ? "::1" : host;
+}
+
 static void url_of(const struct pawl_serve *serve,
                    const struct pawl_serve_address *address,
+                   const char *host,
                    uint16_t port,
                    char out[static PAWL_SERVE_URL_BYTES])
 {
-    const char *host = address->host;
     if (address->is_unix) {
         (void)snprintf(out, PAWL_SERVE_URL_BYTES, "unix:%s", address->host);
         return;
-    }
-    if (strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0) {
-        host = "127.0.0.1";
-    } else if (strcmp(host, "::") == 0) {
-        host = "::1";
     }
     bool is_v6 = strchr(host, ':') != NULL;
     (void)snprintf(out, PAWL_SERVE_URL_BYTES, "%s://%s%s%s:%u",
                    serve->tls != NULL ? "https" : "http", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
                    (unsigned)port);
+}
+
+/* Once, whatever the number of such addresses. */
+static void
+warn_of_plain(struct pawl_serve *serve, const struct pawl_serve_address *address, const char *url)
+{
+    const char *host = address->host;
+    bool loopback =
+        strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+    if (serve->told_plain || serve->tls != NULL || address->is_unix || loopback) {
+        return;
+    }
+    serve->told_plain = true;
+    pawl_log(PAWL_LOG_WARN,
+             "%s is open to other machines without TLS, so keys can be read on the way; give "
+             "tls-cert and tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS",
+             url);
 }
 
 static pawl_err
@@ -120,15 +148,15 @@ listen_at(struct pawl_serve *serve, const char *text, uint32_t planes, struct pa
         .address = form, .tag = planes, .tls = address.is_unix ? NULL : serve->tls};
     err = pawl_http_server_listen(serve->http, &listen, &port, msg);
     if (pawl_failed(err)) {
-        pawl_errmsg_wrap(msg, "cannot listen at %.200s", text);
-        return err;
+        return err; /* the message names the address */
     }
-    url_of(serve, &address, port, url);
+    url_of(serve, &address, host_of(&address), port, url);
+    warn_of_plain(serve, &address, url);
     size_t used = strlen(serve->addresses);
     (void)snprintf(serve->addresses + used, sizeof(serve->addresses) - used, "%s%s",
                    used > 0 ? " " : "", url);
     if (serve->url[0] == '\0' && (planes & PAWL_PLANE_RUNTIME) != 0) {
-        memcpy(serve->url, url, sizeof(serve->url));
+        url_of(serve, &address, client_host_of(&address), port, serve->url);
     }
     return PAWL_OK;
 }
@@ -216,6 +244,14 @@ static void tell_listening_as_json(const struct pawl_serve *serve)
     pawl_buf_free(&line);
 }
 
+void pawl_serve_tell_admin_key(struct pawl_serve *serve)
+{
+    if (serve->admin_key[0] != '\0') {
+        printf("the administrator's key, which is shown only now: %s\n", serve->admin_key);
+        explicit_bzero(serve->admin_key, sizeof(serve->admin_key));
+    }
+}
+
 void pawl_serve_tell_start(struct pawl_serve *serve)
 {
     if (isatty(STDOUT_FILENO) == 1) {
@@ -224,10 +260,7 @@ void pawl_serve_tell_start(struct pawl_serve *serve)
     } else {
         tell_listening_as_json(serve);
     }
-    if (serve->admin_key[0] != '\0') {
-        printf("the administrator's key, which is shown only now: %s\n", serve->admin_key);
-        explicit_bzero(serve->admin_key, sizeof(serve->admin_key));
-    }
+    pawl_serve_tell_admin_key(serve);
     pawl_serve_tell_quick_start(serve);
     (void)fflush(stdout);
 }

@@ -85,10 +85,10 @@ pawl_err pawl_serve_quick_start(struct pawl_serve *serve, struct pawl_errmsg *ms
     int64_t now_us = pawl_engine_now_us(serve->engine);
     pawl_err err = make_tenant(serve, now_us, msg);
     if (pawl_ok(err)) {
-        err = make_key(serve, now_us, msg);
+        err = make_budget(serve, msg);
     }
     if (pawl_ok(err)) {
-        err = make_budget(serve, msg);
+        err = make_key(serve, now_us, msg); /* the last, since only a whole start tells it */
     }
     if (pawl_failed(err)) {
         pawl_errmsg_wrap(msg, "quickstart");

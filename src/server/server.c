@@ -388,6 +388,22 @@ static pawl_err open_ledger(struct pawl_serve *serve, struct pawl_errmsg *msg)
     return err;
 }
 
+/* Keys are stored as hashes, so one that was made must be told, even if the start ends here. That
+ * is why what fails for reasons outside, the addresses, comes before. */
+static pawl_err make_first(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    pawl_err err = pawl_serve_first_key(serve, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    err = pawl_serve_quick_start(serve, msg);
+    if (pawl_failed(err)) {
+        pawl_serve_tell_admin_key(serve);
+        (void)fflush(stdout);
+    }
+    return err;
+}
+
 static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *msg)
 {
     pawl_err err = open_tls(serve, msg);
@@ -412,13 +428,10 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
         err = open_ledger(serve, msg);
     }
     if (pawl_ok(err)) {
-        err = pawl_serve_first_key(serve, msg);
+        err = pawl_serve_listen(serve, msg); /* nobody is accepted before the loop runs */
     }
     if (pawl_ok(err)) {
-        err = pawl_serve_quick_start(serve, msg);
-    }
-    if (pawl_ok(err)) {
-        err = pawl_serve_listen(serve, msg);
+        err = make_first(serve, msg);
     }
     if (pawl_ok(err)) {
         pawl_serve_handles_start(serve);

@@ -2,10 +2,11 @@
 /*
  * server.h: the process of `pawl serve`: from options to an exit status.
  *
- *   place ─► log ─► engine (replay) ─► registry, archive ─► first key, quick start ─► listeners
+ *   place ─► log ─► engine (replay) ─► registry, archive ─► listeners ─► first key, quick start
  *   … the loop … signal ─► drain ─► everything is closed, the last of it the lock
  *
- * Nothing listens before the ledger is whole. What fails on the way is told, and nothing is left.
+ * Nothing listens before the ledger is whole, and no key is made before all addresses are had: it
+ * could be told to nobody. What fails on the way is told, and nothing is left.
  * A journal that cannot be written ends the process at once: what is not on disk was acknowledged
  * to nobody, and a start replays what is.
  */

@@ -81,8 +81,9 @@ struct pawl_serve {
     bool progress_shown;
 
     /* Of the first line. */
-    char url[PAWL_SERVE_URL_BYTES]; /* the first address that clients can use */
-    char addresses[2048];           /* all, a blank between two */
+    char url[PAWL_SERVE_URL_BYTES]; /* the first address, as a client of this machine writes it */
+    char addresses[2048];           /* all, as they were opened, a blank between two */
+    bool told_plain;                /* that keys are readable on the way */
 
     /* Told once, and wiped then. */
     char admin_key[PAWL_SECRET_BYTES];  /* "": none was made */
@@ -113,6 +114,8 @@ void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen);
 PAWL_MUST_CHECK pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg);
 /* The first line on stdout, then what is told once. */
 void pawl_serve_tell_start(struct pawl_serve *serve);
+/* The key that this start made, if it made one, and forgets it. */
+void pawl_serve_tell_admin_key(struct pawl_serve *serve);
 
 /* --- first.c, quick.c --- */
 

@@ -66,6 +66,7 @@ def what_is_misspelt_is_told(world):
         status, err = world.fail(*options, env=env, listen=False)
         assert status == 2 and re.search(words, err), (options, status, err)
         assert "See 'pawl serve --help'" in err
+        assert not re.search(r"'nowhere'.*'nowhere'", err), err
     assert not os.path.exists(world.data)
 
 

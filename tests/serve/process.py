@@ -64,7 +64,51 @@ def an_address_that_is_taken_names_its_holder(world):
     port = server.url.rsplit(":", 1)[1]
     status, err = world.fail("--listen", f"127.0.0.1:{port}", listen=False,
                              data=world.path("other"))
-    assert status == 1 and "cannot listen at 127.0.0.1" in err, err
+    assert status == 1 and f"cannot listen on 127.0.0.1:{port}: " in err, err
+    assert err.count("cannot listen") == 1, err
+
+
+def no_key_is_lost_to_a_taken_address(world):
+    """A start that cannot listen has made none, so the next one makes and tells them."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, err = world.fail("--quickstart", "--listen",
+                                 f"127.0.0.1:{taken.getsockname()[1]}", listen=False)
+    assert status == 1 and "cannot listen on" in err, err
+    server = world.start("--quickstart", env={"PAWL_ADMIN_KEY": ""})
+    text = ""
+    while "curl" not in text:
+        line = server.line()
+        assert line, text
+        text += line
+    admin = re.search(r"shown only now: (pawl_admin_\w+)\n", text).group(1)
+    key = re.search(r"export CYCLES_API_KEY=(\S+)", text).group(1)
+    assert introspect(server, admin) == 200
+    assert balance(server, key)["allocated"]["amount"] == 1_000_000_000
+
+
+def a_quick_start_that_fails_tells_the_administrators_key(world):
+    """There is room for the tenant alone; the administrator's key was made before."""
+    done = subprocess.run(world.command(["--quickstart", "--max-documents", "2"]),
+                          capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+                          env=world.environment())
+    assert done.returncode == 1 and "quickstart" in done.stderr, done
+    admin = re.search(r"shown only now: (pawl_admin_\w+)\n", done.stdout).group(1)
+    server = world.start("--max-documents", "9", env={"PAWL_ADMIN_KEY": ""})
+    assert introspect(server, admin) == 200
+
+
+def every_address_is_called_so(world):
+    """And that keys can be read on the way is said once."""
+    server = world.start("--listen", "0.0.0.0:0", "--listen", ":0", listen=False)
+    assert all(re.fullmatch(r"http://0\.0\.0\.0:\d+", url) for url in server.addresses)
+    assert len(server.addresses) == 2
+    server.signal(signal.SIGTERM)
+    _, _, err = server.wait()
+    assert err.count("without TLS") == 1, err
+    server = world.start()
+    server.signal(signal.SIGTERM)
+    _, _, err = server.wait()
+    assert "without TLS" not in err, err
 
 
 def damage_is_told_by_its_status(world):
@@ -404,6 +448,10 @@ TESTS = {
     "a second server is told whose the directory is": a_second_server_is_told_whose_it_is,
     "a directory that is not a server's is left alone": a_place_that_is_not_ours_is_left_alone,
     "an address that is taken is told": an_address_that_is_taken_names_its_holder,
+    "no key is lost to an address that is taken": no_key_is_lost_to_a_taken_address,
+    "a quick start that fails tells the administrator's key":
+        a_quick_start_that_fails_tells_the_administrators_key,
+    "every address is called so, and told without TLS": every_address_is_called_so,
     "damage has an exit status of its own": damage_is_told_by_its_status,
     "an administrator's key is made and shown once": a_key_is_made_and_shown_once,
     "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
