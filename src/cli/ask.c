@@ -7,14 +7,13 @@
 #include "cli/ask.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/percent.h"
 #include "base/prng.h"
-#include "run/datadir.h"
+#include "cli/server_dir.h"
 
 #define SOCKET_NAME "pawl.sock"
 
@@ -36,14 +35,7 @@ static pawl_err local_socket(const struct pawl_cli_call *call,
                              char out[static PAWL_PATH_BYTES],
                              struct pawl_errmsg *msg)
 {
-    struct pawl_datadir dir;
-    const char *said = pawl_cli_value(call, PAWL_ASK_DATA_DIR);
-    const char *variable = getenv("PAWL_SERVE_DATA_DIR");
-    said = said != NULL ? said : variable != NULL && variable[0] != '\0' ? variable : NULL;
-    pawl_err err = pawl_datadir_resolve(said, &dir, msg);
-    return pawl_ok(err) ? pawl_datadir_path(
-                              &dir, said != NULL ? SOCKET_NAME : "server/" SOCKET_NAME, out, msg)
-                        : err;
+    return pawl_cli_server_path(pawl_cli_value(call, PAWL_ASK_DATA_DIR), SOCKET_NAME, out, msg);
 }
 
 static int choose_target(struct pawl_ask *ask)

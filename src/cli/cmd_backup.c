@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -20,13 +21,14 @@
 #include "cli/commands.h"
 #include "cli/server_copy.h"
 #include "cli/server_dir.h"
+#include "journal/journal.h"
 #include "server/place.h"
 
 enum { OPTION_DATA_DIR = 1, OPTION_JSON };
 enum { CHUNK_BYTES = 1 << 22 };
 
 static const struct pawl_cli_option options[] = {
-    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "where the server's ledger is kept"},
+    {OPTION_DATA_DIR, 0, "data-dir", "DIR", "the server's ledger (else $PAWL_SERVE_DATA_DIR)"},
     {OPTION_JSON, 0, "json", NULL, "what was copied, as an object"},
 };
 
@@ -37,6 +39,7 @@ struct backup {
     int to_fd;
     int64_t bytes;
     uint32_t files;
+    struct pawl_journal_head head; /* of what was copied */
 };
 
 static pawl_err from_errno(const char *what, struct pawl_errmsg *msg)
@@ -99,6 +102,27 @@ static pawl_err copy_all(struct backup *backup, struct pawl_errmsg *msg)
 }
 
 /* --- The place ------------------------------------------------------------------------------- */
+
+/* Whether `to`, or what there is of its path, is `dir` or lies in it. */
+static bool lies_in(const char *to, const char *dir)
+{
+    char path[PAWL_PATH_BYTES];
+    char there[PAWL_PATH_BYTES];
+    char real[PAWL_PATH_BYTES];
+    char *slash = path;
+    bool found =
+        realpath(dir, real) != NULL && pawl_slice_copy_str(pawl_slice_str(to), path, sizeof(path));
+    while (found && realpath(path, there) == NULL) {
+        slash = strrchr(path, '/');
+        if (errno != ENOENT || slash == path) {
+            return false;
+        }
+        (void)snprintf(slash != NULL ? slash : path, 2, "%s", slash != NULL ? "" : ".");
+    }
+    size_t bytes = strlen(real);
+    return found && strncmp(there, real, bytes) == 0 &&
+           (there[bytes] == '\0' || there[bytes] == '/');
+}
 
 /* A server's directory like any other, and nobody's before. */
 static pawl_err make_place(struct backup *backup, struct pawl_errmsg *msg)
@@ -168,26 +192,49 @@ static pawl_err back_up(struct backup *backup, const char *journal, struct pawl_
     return err;
 }
 
+/* Where the copy ends, to be kept elsewhere: what `pawl verify --expect` takes. */
+static pawl_err read_head(struct backup *backup, struct pawl_errmsg *msg)
+{
+    struct pawl_journal *journal = NULL;
+    struct pawl_journal_sqlite_options open = {.dir = backup->journal, .read_only = true};
+    pawl_err err = pawl_journal_sqlite_open(&open, &journal, msg);
+    if (pawl_ok(err)) {
+        backup->head = journal->ops->head(journal);
+        journal->ops->close(journal);
+    }
+    return err;
+}
+
 /* --- The command ----------------------------------------------------------------------------- */
 
-static void tell(const struct pawl_cli_call *call, const struct backup *backup, bool live)
+static void
+tell(const struct pawl_cli_call *call, const struct backup *backup, const char *from, bool live)
 {
+    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1] = "";
     struct pawl_buf line;
     struct pawl_json_writer json;
+    for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
+        (void)snprintf(hash + 2 * i, 3, "%02x", backup->head.hash.bytes[i]);
+    }
     if (!pawl_cli_has(call, OPTION_JSON)) {
-        printf("%u files, %" PRId64 " MiB%s\n'pawl verify --data-dir %s' proves that it is whole; "
+        printf("%s: %u files, %" PRId64 " MiB%s\n    %" PRIu64
+               ":%s\n'pawl verify --data-dir %s' proves that it is whole; "
                "'pawl serve --data-dir %s' goes on with it\n",
-               (unsigned)backup->files, (backup->bytes + (1 << 20) - 1) >> 20,
-               live ? ", as of now; the server goes on" : "", backup->to, backup->to);
+               from, (unsigned)backup->files, (backup->bytes + (1 << 20) - 1) >> 20,
+               live ? ", as of now; the server goes on" : "", backup->head.last_op, hash,
+               backup->to, backup->to);
         return;
     }
     pawl_buf_init(&line, 1 << 14);
     pawl_json_writer_init(&json, &line);
     pawl_json_object_begin(&json);
+    pawl_json_member_str(&json, "from", from);
     pawl_json_member_str(&json, "backup", backup->to);
     pawl_json_member_i64(&json, "files", backup->files);
     pawl_json_member_i64(&json, "bytes", backup->bytes);
     pawl_json_member_bool(&json, "live", live);
+    pawl_json_member_i64(&json, "last_op", (int64_t)backup->head.last_op);
+    pawl_json_member_str(&json, "hash", hash);
     pawl_json_object_end(&json);
     pawl_cli_print_line(&line);
 }
@@ -199,6 +246,11 @@ static int run_backup(const struct pawl_cli_call *call)
     struct pawl_errmsg msg = {""};
     struct backup backup = {.to = call->operands[0], .from_fd = -1, .to_fd = -1};
     pawl_err err = pawl_cli_server_dir(pawl_cli_value(call, OPTION_DATA_DIR), dir, &msg);
+    if (pawl_ok(err) && lies_in(backup.to, dir)) {
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED,
+                              "%s is in the server's own directory, %s; a backup wants another one",
+                              backup.to, dir);
+    }
     if (pawl_ok(err)) {
         err = pawl_server_copy_open(dir, &copy, &msg);
     }
@@ -213,7 +265,12 @@ static int run_backup(const struct pawl_cli_call *call)
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
     }
-    tell(call, &backup, live);
+    err = read_head(&backup, &msg);
+    if (pawl_failed(err)) {
+        return pawl_cli_error(call, PAWL_EXIT_CORRUPT, "%s is copied as it is; it is damaged: %s",
+                              dir, msg.text);
+    }
+    tell(call, &backup, dir, live);
     return PAWL_EXIT_OK;
 }
 
@@ -223,7 +280,9 @@ const struct pawl_cli_command pawl_cli_command_backup = {
     .summary = "copy a server's ledger while it works",
     .text = "Copies the ledger of 'pawl serve' into DIR, which is made or empty: all that was\n"
             "acknowledged up to now. The server goes on meanwhile. A restore is 'pawl serve\n"
-            "--data-dir DIR', or putting the directory back in its place.",
+            "--data-dir DIR', or putting the directory back in its place. The ledger is that of\n"
+            "--data-dir, of $PAWL_SERVE_DATA_DIR, or the one beside the runs. The line OP:HASH\n"
+            "says where the copy ends; kept elsewhere, 'pawl verify --expect' takes it.",
     .examples = "  pawl backup /backup/pawl-$(date +%F)\n"
                 "  pawl backup --data-dir /var/lib/pawl /srv/backup/pawl",
     .options = options,

@@ -344,12 +344,18 @@ static int verify_server_alone(struct verification *v)
     return v->status;
 }
 
-/* The one that is beside the runs, if there ever was one. */
-static void verify_server_beside(struct verification *v)
+/* The one that `pawl serve` means, too; under --data-dir the one beside those runs. `named`: by
+ * whoever typed, so that it has to be there. */
+static void verify_server_beside(struct verification *v, bool named)
 {
     char dir[PAWL_PATH_BYTES];
     struct pawl_errmsg msg = {""};
-    if (pawl_ok(pawl_datadir_path(&v->dir, "server", dir, &msg)) && pawl_place_is_servers(dir)) {
+    bool said = pawl_cli_has(v->call, OPTION_DATA_DIR);
+    pawl_err err = said ? pawl_datadir_path(&v->dir, "server", dir, &msg)
+                        : pawl_cli_server_dir(NULL, dir, &msg);
+    if (pawl_failed(err)) {
+        v->status = pawl_cli_error(v->call, PAWL_EXIT_REFUSED, "server: %s", msg.text);
+    } else if (named || pawl_place_is_servers(dir)) {
         verify_server(v, dir);
     }
 }
@@ -374,11 +380,15 @@ static int run_verify(const struct pawl_cli_call *call)
     if (expect != NULL && call->operand_count == 0) {
         return pawl_cli_usage_error(call, "--expect needs a RUN");
     }
+    if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "server") == 0) {
+        verify_server_beside(&v, true); /* There need not be runs. */
+        return v.status;
+    }
     if (pawl_ok(err)) {
         err = pawl_datadir_check(&v.dir, &msg);
     }
     if (err.code == PAWL_ERR_NOT_FOUND && call->operand_count == 0) {
-        verify_server_beside(&v);
+        verify_server_beside(&v, false);
         if (v.verified > 0 || v.status != PAWL_EXIT_OK) {
             return v.status;
         }
@@ -389,9 +399,6 @@ static int run_verify(const struct pawl_cli_call *call)
     char id[PAWL_RUN_ID_BYTES];
     if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "authority") == 0) {
         verify_authority(&v);
-    } else if (pawl_ok(err) && call->operand_count == 1 &&
-               strcmp(call->operands[0], "server") == 0) {
-        verify_server_beside(&v);
     } else if (pawl_ok(err) && call->operand_count == 1) {
         err = pawl_datadir_find(&v.dir, call->operands[0], id, &msg);
         if (err.code == PAWL_ERR_NOT_FOUND) { /* A name stands in the history alone. */
@@ -408,7 +415,7 @@ static int run_verify(const struct pawl_cli_call *call)
     } else if (pawl_ok(err)) {
         err = pawl_datadir_runs(&v.dir, verify_run, &v, &msg);
         verify_authority(&v);
-        verify_server_beside(&v);
+        verify_server_beside(&v, false);
     }
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);
@@ -426,7 +433,8 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .summary = "prove that nothing recorded was altered or lost",
     .text =
         "Reads the journal of RUN (or of every run; 'authority' is the ledger of limits across\n"
-        "runs, 'server' that of 'pawl serve'), up to now where it is at work, checks its chain\n"
+        "runs, 'server' that of 'pawl serve', $PAWL_SERVE_DATA_DIR or beside the runs), up to now "
+        "where it is at work, checks its chain\n"
         "of hashes and the witness beside it, and replays every operation: each must give the\n"
         "result that was recorded. The last line, OP:HASH, can be kept elsewhere and given to\n"
         "--expect later.",

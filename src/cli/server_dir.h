@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server_dir.h: where a server's ledger is when nobody says where: "server" in the data directory
- * of runs. So `pawl serve` and the commands that ask it find each other without a word.
+ * server_dir.h: where a server's ledger is when no option says where: $PAWL_SERVE_DATA_DIR, else
+ * "server" in the data directory of runs. So `pawl serve` and the commands that ask it find each
+ * other without a word.
  */
 #ifndef PAWL_CLI_SERVER_DIR_H
 #define PAWL_CLI_SERVER_DIR_H

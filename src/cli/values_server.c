@@ -6,14 +6,13 @@
  */
 #define _GNU_SOURCE
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "cli/server_dir.h"
 #include "cli/values.h"
 #include "remote/remote.h"
-#include "run/datadir.h"
 
 enum { GLANCE_MS = 500, ARENA_BYTES = 16 << 20, NODES_MAX = 200000, TEXT_BYTES = 160 };
 
@@ -28,15 +27,11 @@ struct source {
 
 static bool find_server(const struct pawl_cli_offers *offers, struct pawl_target *target)
 {
-    struct pawl_datadir dir;
     struct pawl_errmsg msg = {""};
     char socket[PAWL_PATH_BYTES];
-    const char *variable = getenv("PAWL_SERVE_DATA_DIR");
-    const char *said = offers->data_dir != NULL ? offers->data_dir : variable;
+    const char *said = offers->data_dir;
     said = said != NULL && said[0] != '\0' ? said : NULL;
-    if (pawl_failed(pawl_datadir_resolve(said, &dir, &msg)) ||
-        pawl_failed(pawl_datadir_path(&dir, said != NULL ? "pawl.sock" : "server/pawl.sock", socket,
-                                      &msg)) ||
+    if (pawl_failed(pawl_cli_server_path(said, "pawl.sock", socket, &msg)) ||
         pawl_failed(pawl_target_choose(NULL, socket, target, &msg))) {
         return false;
     }

@@ -142,7 +142,13 @@ static pawl_err verify_end(struct verify *verify)
     struct pawl_witness witness;
     pawl_err err =
         pawl_witness_check(verify->files, options->dir, verify->journal, &witness, verify->msg);
-    if (pawl_ok(err) && options->expect_op > 0 && !verify->expect_seen) {
+    if (pawl_ok(err) && options->expect_op > verify->head.last_op) {
+        pawl_errmsg_set(verify->msg,
+                        "it ends at operation %" PRIu64 ", before operation %" PRIu64
+                        ": what came between is lost, or it is another journal",
+                        verify->head.last_op, options->expect_op);
+        err = PAWL_ERR(CORRUPT);
+    } else if (pawl_ok(err) && options->expect_op > 0 && !verify->expect_seen) {
         pawl_errmsg_set(verify->msg,
                         "this is not the journal that ended with that hash at operation %" PRIu64,
                         options->expect_op);

@@ -2,6 +2,7 @@
 """What becomes of the ledger over restarts: backups and what they restore, verification of a server
 at work, damage, closed tenants, leases that end, the archive made again.
 """
+import json
 import os
 import pathlib
 import re
@@ -24,12 +25,15 @@ def a_backup_of_a_server_at_work_restores(world):
     target = world.path("backup")
     done = world.tell("backup", target, "--data-dir", world.data)
     assert done.returncode == 0 and "the server goes on" in done.stdout, done
+    head = re.search(r"^    (\d+:[0-9a-f]{64})$", done.stdout, re.M).group(1)
+    assert done.stdout.startswith(f"{world.data}: "), done
     assert not [name for name in os.listdir(world.data) if name.startswith("copy-")]
     server.ask("POST", "/v1/reservations", reserve_body("later", 900), key=key)
     again = world.tell("backup", target, "--data-dir", world.data)
     assert again.returncode == 1 and "has a ledger already" in again.stderr, again
     done = world.tell("verify", "--data-dir", target)
     assert done.returncode == 0 and "server  ok: operations 1 to" in done.stdout, done
+    assert head in done.stdout, (head, done)
     restored = world.start(data=target)
     assert balance(restored, key)["reserved"]["amount"] == 700
     path = f"/v1/reservations/{kept['reservation_id']}/commit"
@@ -40,6 +44,10 @@ def a_backup_of_a_server_at_work_restores(world):
     stop(server)
     done = world.tell("backup", world.path("cold"), "--data-dir", world.data)
     assert done.returncode == 0 and "goes on with it" in done.stdout, done
+    for inside in ("", "/b", "/journal/x/y", "/../data/b"):
+        done = world.tell("backup", f"{world.data}{inside}", "--data-dir", world.data)
+        assert done.returncode == 1 and "the server's own directory" in done.stderr, done
+    assert not os.path.exists(f"{world.data}/b")
     done = world.tell("verify", "--data-dir", world.path("cold"))
     assert done.returncode == 0, done
     done = world.tell("backup", world.path("none"), "--data-dir", world.path("nowhere"))
@@ -56,6 +64,10 @@ def verify_sees_live_and_stopped_and_damage(world):
     stop(server)
     done = world.tell("verify", "--data-dir", world.data, "--expect", live)
     assert done.returncode == 0, done
+    ahead = f"999999:{live.split(':')[1]}"
+    done = world.tell("verify", "--data-dir", world.data, "--expect", ahead)
+    assert done.returncode == 4 and re.search(
+        r"ends at operation \d+, before operation 999999", done.stderr), done
     wrong = live[:-1] + ("0" if live[-1] != "0" else "1")
     done = world.tell("verify", "--data-dir", world.data, "--expect", wrong)
     assert done.returncode == 4, done
@@ -79,6 +91,25 @@ def the_default_place_is_found_by_all(world):
     assert done.returncode == 0 and "server  ok" in done.stdout, done
     done = world.tell("backup", world.path("b"), env=env)
     assert done.returncode == 0, done
+    stop(server)
+
+
+def the_variable_of_the_server_is_obeyed(world):
+    """$PAWL_SERVE_DATA_DIR moves a server, and backup and verify follow it, with no run there."""
+    server, _ = quick_start(world)
+    env = {"PAWL_DATA_DIR": world.path("state"), "PAWL_SERVE_DATA_DIR": world.data}
+    for words in (["verify"], ["verify", "server"]):
+        done = world.tell(*words, env=env)
+        assert done.returncode == 0 and "server  ok" in done.stdout, done
+    done = world.tell("backup", world.path("b"), "--json", env=env)
+    assert done.returncode == 0, done
+    told = json.loads(done.stdout)
+    assert told["from"] == world.data and told["live"], told
+    head = f"{told['last_op']}:{told['hash']}"
+    done = world.tell("verify", "--data-dir", told["backup"], "--expect", head)
+    assert done.returncode == 0 and head in done.stdout, done
+    done = world.tell("verify", "server", "--data-dir", world.path("state"))
+    assert done.returncode == 1 and "no server's ledger in" in done.stderr, done
     stop(server)
 
 
@@ -133,6 +164,7 @@ def a_directory_can_be_moved(world):
 
 
 TESTS = {
+    "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
     "verify sees a live ledger, a stopped one, and damage": verify_sees_live_and_stopped_and_damage,
     "the default place is found by all commands": the_default_place_is_found_by_all,

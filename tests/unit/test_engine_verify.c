@@ -59,8 +59,10 @@ static void verification_proves_a_sound_directory_and_changes_nothing(void **sta
     assert_true(pawl_ok(pawl_engine_verify(&options, &report, &kit.msg)));
     options.expect_hash.bytes[0] ^= 1;
     assert_int_equal(pawl_engine_verify(&options, &report, &kit.msg).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(kit.msg.text, "not the journal"));
     options.expect_op++;
     assert_int_equal(pawl_engine_verify(&options, &report, &kit.msg).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(kit.msg.text, "it ends at operation"));
     kit_free(&kit);
 }
 
