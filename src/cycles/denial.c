@@ -2,12 +2,15 @@
 /*
  * denial.c: what a budget refused, as people and programs read it. `limit_kind` tells the refusals
  * apart that the protocol's code has in common: "spent" (it is used up), "held" (it would fit once
- * what others hold came back), "frozen", "closed", "over_limit", "debt", "session", "rate",
- * "ledger".
+ * what others hold came back), "hold" (a commit above its own hold, whose policy is REJECT),
+ * "frozen", "closed", "over_limit", "debt", "overdraft" (it would owe too much), "session", "rate",
+ * "ledger". `asked` is always the whole amount of the request, `fits` what would have passed in its
+ * place.
  */
 #include "cycles/denial.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/buf.h"
@@ -17,10 +20,38 @@
 
 enum { DETAILS_BYTES_MAX = 4096 };
 
-static const char *limit_kind(const struct pawl_result *result)
+/* A refusal, read with what was asked. */
+struct refusal {
+    uint16_t code;
+    bool of_commit;
+    struct pawl_denial denial;
+};
+
+/* The record of an overdraft that does not suffice has what the commit needs beyond its hold; the
+ * hold is the rest of what it says. */
+static void read_refusal(const struct pawl_result *result,
+                         const struct pawl_command *asked,
+                         struct refusal *ret)
 {
-    const struct pawl_denial *denial = &result->denial;
-    switch (result->code) {
+    *ret = (struct refusal){
+        .code = result->code,
+        .of_commit = asked != NULL && asked->type == PAWL_COMMAND_COMMIT,
+        .denial = result->denial,
+    };
+    if (ret->of_commit && ret->denial.budget != 0 &&
+        ret->code == PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED) {
+        PAWL_ASSERT(asked->u.settle.line_count == 1);
+        int64_t hold = asked->u.settle.lines[0].value - ret->denial.asked;
+        PAWL_ASSERT(hold >= 0);
+        ret->denial.asked += hold;
+        ret->denial.fits += hold;
+    }
+}
+
+static const char *limit_kind(const struct refusal *refusal)
+{
+    const struct pawl_denial *denial = &refusal->denial;
+    switch (refusal->code) {
     case PAWL_RESULT_BUDGET_FROZEN:
         return "frozen";
     case PAWL_RESULT_BUDGET_CLOSED:
@@ -28,8 +59,9 @@ static const char *limit_kind(const struct pawl_result *result)
     case PAWL_RESULT_OVER_LIMIT:
         return "over_limit";
     case PAWL_RESULT_DEBT_OUTSTANDING:
-    case PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED:
         return "debt";
+    case PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED:
+        return "overdraft";
     case PAWL_RESULT_RATE_LIMITED:
         return "rate";
     case PAWL_RESULT_LIMIT_REACHED:
@@ -40,6 +72,9 @@ static const char *limit_kind(const struct pawl_result *result)
     case PAWL_RESULT_CAP_EXCEEDED:
         return "session";
     default:
+        if (refusal->of_commit) {
+            return "hold";
+        }
         return denial->limit - denial->spent - denial->debt >= denial->asked ? "held" : "spent";
     }
 }
@@ -62,11 +97,11 @@ static const char *window_name(const struct pawl_window *window)
 
 /* The budget that refused; false: none did. */
 static bool say_budget(const struct pawl_core *core,
-                       const struct pawl_result *result,
+                       const struct refusal *refusal,
                        struct pawl_json_writer *writer,
                        char path[static PAWL_SCOPE_PATH_BYTES])
 {
-    const struct pawl_denial *denial = &result->denial;
+    const struct pawl_denial *denial = &refusal->denial;
     struct pawl_budget_view view;
     char unit[PAWL_UNIT_TEXT_BYTES];
     if (denial->budget == 0 ||
@@ -89,43 +124,90 @@ static bool say_budget(const struct pawl_core *core,
     return true;
 }
 
-static void
-say_message(const struct pawl_result *result, const char *path, struct pawl_denial_words *words)
+/* The policy that takes no more in this minute; empty: it is not there. */
+static struct pawl_slice throttle_name(const struct pawl_core *core,
+                                       const struct pawl_command *asked)
+{
+    struct pawl_document_view view;
+    bool found = asked != NULL && asked->type == PAWL_COMMAND_RESERVE &&
+                 asked->u.reserve.throttle != 0 &&
+                 pawl_core_document(core, asked->u.reserve.throttle, &view);
+    return found ? view.name : PAWL_SLICE_NONE;
+}
+
+/* Of a policy's minute. */
+static void say_rate(const struct pawl_result *result,
+                     struct pawl_slice policy,
+                     struct pawl_json_writer *writer,
+                     struct pawl_denial_words *words)
 {
     const struct pawl_denial *denial = &result->denial;
-    const char *meaning = pawl_result_meaning(result->code);
-    char unit[PAWL_UNIT_TEXT_BYTES];
+    char span[PAWL_CLOCK_TEXT_BYTES];
+    int64_t left_us = pawl_max_i64(denial->resets_at_us - result->now_us, 1);
+    int64_t left_s = (left_us + PAWL_US_PER_SECOND - 1) / PAWL_US_PER_SECOND;
+    PAWL_ASSERT(policy.bytes > 0);
+    pawl_json_member_string(writer, "policy_id", policy);
+    pawl_json_member_i64(writer, "limit_per_minute", denial->limit);
+    pawl_json_member_i64(writer, "taken", denial->spent);
+    pawl_json_member_i64(writer, "resets_at_ms", denial->resets_at_us / PAWL_US_PER_MS);
+    (void)snprintf(words->message, sizeof(words->message),
+                   "policy %.*s takes at most %lld hold%s a minute; again in %s", (int)policy.bytes,
+                   policy.data, (long long)denial->limit, denial->limit == 1 ? "" : "s",
+                   pawl_duration_format_ms(left_s * 1000, span));
+}
+
+static void
+say_message(const struct refusal *refusal, const char *path, struct pawl_denial_words *words)
+{
+    const struct pawl_denial *denial = &refusal->denial;
+    const char *meaning = pawl_result_meaning(refusal->code);
+    char room[PAWL_UNIT_TEXT_BYTES];
     if (path[0] == '\0') {
         (void)snprintf(words->message, sizeof(words->message), "%s", meaning);
         return;
     }
+    const char *unit = pawl_unit_text(denial->unit, room);
+    if (strcmp(limit_kind(refusal), "hold") == 0) {
+        (void)snprintf(words->message, sizeof(words->message),
+                       "the hold is %lld %s and its overage policy is REJECT; %lld were asked for",
+                       (long long)denial->fits, unit, (long long)denial->asked);
+        return;
+    }
     (void)snprintf(words->message, sizeof(words->message),
                    "%s: %s: its limit is %lld %s, %lld are spent, %lld held; %lld were asked for",
-                   path, meaning, (long long)denial->limit, pawl_unit_text(denial->unit, unit),
-                   (long long)denial->spent, (long long)denial->held, (long long)denial->asked);
+                   path, meaning, (long long)denial->limit, unit, (long long)denial->spent,
+                   (long long)denial->held, (long long)denial->asked);
 }
 
 void pawl_denial_say(const struct pawl_core *core,
                      const struct pawl_result *result,
+                     const struct pawl_command *asked,
                      struct pawl_arena *arena,
                      struct pawl_denial_words *ret_words)
 {
     struct pawl_json_writer writer;
     struct pawl_buf out;
+    struct refusal refusal;
     char path[PAWL_SCOPE_PATH_BYTES] = "";
+    struct pawl_slice throttle = throttle_name(core, asked);
     PAWL_ASSERT(result->code != PAWL_RESULT_OK);
+    read_refusal(result, asked, &refusal);
     pawl_buf_init(&out, DETAILS_BYTES_MAX);
     pawl_json_writer_init(&writer, &out);
     pawl_json_object_begin(&writer);
     pawl_json_member_str(&writer, "reason", pawl_result_name(result->code));
-    bool by_budget = say_budget(core, result, &writer, path);
+    bool by_budget = say_budget(core, &refusal, &writer, path);
     if (by_budget || result->denial.session != 0 || result->code == PAWL_RESULT_RATE_LIMITED ||
         result->code == PAWL_RESULT_LIMIT_REACHED) {
-        pawl_json_member_str(&writer, "limit_kind", limit_kind(result));
+        pawl_json_member_str(&writer, "limit_kind", limit_kind(&refusal));
+    }
+    if (result->code == PAWL_RESULT_RATE_LIMITED && throttle.bytes > 0) {
+        say_rate(result, throttle, &writer, ret_words);
+    } else {
+        say_message(&refusal, path, ret_words);
     }
     pawl_json_object_end(&writer);
     ret_words->details =
         out.overflowed ? PAWL_SLICE_NONE : pawl_arena_copy(arena, pawl_buf_slice(&out));
     pawl_buf_free(&out);
-    say_message(result, path, ret_words);
 }

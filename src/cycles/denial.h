@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "core/command.h"
 #include "core/core.h"
 #include "core/result.h"
 
@@ -18,9 +19,11 @@ struct pawl_denial_words {
     struct pawl_slice details; /* a JSON object of the arena's, or empty */
 };
 
-/* result->code is not OK. */
+/* result->code is not OK. `asked` is the command that was refused; NULL: it is not at hand, and the
+ * refusal is no commit's and no rate's. */
 void pawl_denial_say(const struct pawl_core *core,
                      const struct pawl_result *result,
+                     const struct pawl_command *asked,
                      struct pawl_arena *arena,
                      struct pawl_denial_words *ret_words);
 

@@ -107,7 +107,8 @@ void pawl_call_refuse_result(struct pawl_call *call, const struct pawl_result *r
 {
     PAWL_ASSERT(result->code != PAWL_RESULT_OK);
     struct pawl_denial_words words;
-    pawl_denial_say(pawl_engine_core(pawl_call_engine(call)), result, call->arena, &words);
+    pawl_denial_say(pawl_engine_core(pawl_call_engine(call)), result, call->asked, call->arena,
+                    &words);
     if (result->code == PAWL_RESULT_RATE_LIMITED || result->code == PAWL_RESULT_LIMIT_REACHED) {
         say_when(call, result);
     }

@@ -7,6 +7,7 @@
  * the payload's hash, so another tenant's key never meets a repeat.
  */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "cycles/body.h"
 #include "cycles/canon.h"
 #include "cycles/cycles_priv.h"
@@ -44,6 +45,25 @@ static void refuse_unit(struct pawl_call *call, const struct pawl_command *comma
                           "actual is in %s, the reservation in %s", requested, expected);
 }
 
+/* A lease that has ended is not prolonged, but what it held may be settled in its grace. */
+static void refuse_late(struct pawl_call *call, const struct pawl_command *command)
+{
+    const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
+    struct pawl_reservation_view view;
+    char until[PAWL_CLOCK_TEXT_BYTES];
+    if (command->type == PAWL_COMMAND_EXTEND &&
+        pawl_core_reservation(core, command->u.extend.reservation, &view)) {
+        int64_t end_ms = view.expires_us / PAWL_US_PER_MS + view.grace_ms;
+        if (call->op.result.now_us / PAWL_US_PER_MS <= end_ms) {
+            pawl_call_refuse(call, PAWL_ERROR_RESERVATION_EXPIRED,
+                             "the lease has ended; it can still be settled until %s",
+                             pawl_clock_format_utc(end_ms * PAWL_US_PER_MS, until));
+            return;
+        }
+    }
+    pawl_call_refuse_result(call, &call->op.result);
+}
+
 static void on_settled(struct pawl_call *call)
 {
     const struct pawl_operation *operation = call->state;
@@ -62,6 +82,9 @@ static void on_settled(struct pawl_call *call)
         } else {
             pawl_gone_refuse(call, reservation, true);
         }
+        return;
+    case PAWL_RESULT_RESERVATION_EXPIRED:
+        refuse_late(call, command);
         return;
     case PAWL_RESULT_UNIT_MISMATCH:
         refuse_unit(call, command);

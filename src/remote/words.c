@@ -188,7 +188,7 @@ static void add_numbers(struct reading *reading, int64_t now_ms, struct line *li
 }
 
 /* Where the numbers follow, a few words in place of a message that has them in microcents. */
-static const char *phrase_of(struct reading *reading)
+static const char *phrase_of(struct reading *reading, char out[static PAWL_REFUSAL_BYTES])
 {
     static const struct {
         const char *kind;
@@ -198,10 +198,20 @@ static const char *phrase_of(struct reading *reading)
                 {"frozen", "the budget is frozen"},
                 {"closed", "the budget is closed"},
                 {"over_limit", "the budget is over its limit until it is funded"},
-                {"debt", "the budget has debts"}};
-    uint32_t kind = pawl_json_get(&reading->json, reading->details, "limit_kind");
+                {"debt", "the budget has debts"},
+                {"overdraft", "it would owe more than the overdraft limit"}};
+    const struct pawl_json *json = &reading->json;
+    uint32_t kind = pawl_json_get(json, reading->details, "limit_kind");
+    int64_t hold = 0;
+    if (pawl_json_string_is(json, kind, "hold") &&
+        pawl_json_i64(json, pawl_json_get(json, reading->details, "fits"), &hold)) {
+        char amount[PAWL_REMOTE_WORDS_BYTES];
+        (void)snprintf(out, PAWL_REFUSAL_BYTES, "the hold is %s and its overage policy is REJECT",
+                       pawl_remote_amount(reading->unit, hold, amount));
+        return out;
+    }
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        if (pawl_json_string_is(&reading->json, kind, rows[i].kind)) {
+        if (pawl_json_string_is(json, kind, rows[i].kind)) {
             return rows[i].words;
         }
     }
@@ -229,7 +239,8 @@ bool pawl_refusal_read(struct pawl_slice body, int64_t now_ms, struct pawl_refus
         add_mismatch(&reading, &line);
         if (line.used == 0) {
             add_numbers(&reading, now_ms, &line);
-            const char *phrase = line.used > 0 ? phrase_of(&reading) : NULL;
+            char room[PAWL_REFUSAL_BYTES];
+            const char *phrase = line.used > 0 ? phrase_of(&reading, room) : NULL;
             if (phrase != NULL) {
                 (void)pawl_slice_copy_str(pawl_slice_str(phrase), ret_refusal->words,
                                           sizeof(ret_refusal->words));

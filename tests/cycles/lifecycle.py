@@ -99,8 +99,10 @@ def the_lease(server):
     assert over["error"] == "MAX_EXTENSIONS_EXCEEDED", over
     # The same refusal until the lease is over, which refuses for another reason.
     with patience("the end of the lease") as tick:
-        while act(tenant, made["reservation_id"], "extend", "m", extend_by_ms=1).status != 410:
+        while (late := act(tenant, made["reservation_id"], "extend", "m",
+                           extend_by_ms=1)).status != 410:
             tick()
+    assert late.json["message"].startswith("the lease has ended; it can still be settled until 2")
     commit(tenant, made["reservation_id"], ACTUAL).want(200)
 
 
@@ -118,6 +120,10 @@ def more_than_was_held(server):
 
     made, answer, name, row = costs_more("REJECT", 409)
     assert answer["error"] == "BUDGET_EXCEEDED" and row == (0, 0, 100), (answer, row)
+    details = answer["details"]
+    assert (details["limit_kind"], details["asked"], details["fits"]) == ("hold", 150, 100), answer
+    assert answer["message"].startswith("the hold is 100 USD_MICROCENTS and its overage policy is "
+                                        "REJECT"), answer
     commit(tenant, made, 90, "less").want(200)
     _, answer, name, row = costs_more("ALLOW_IF_AVAILABLE", 200)
     assert answer["charged"]["amount"] == 120 and row == (120, 0, 0), (answer, row)
@@ -130,9 +136,12 @@ def more_than_was_held(server):
     hold(tenant, 10, levels={"agent": name})
     _, answer, name, row = costs_more("ALLOW_WITH_OVERDRAFT", 200, overdraft_limit=usd(30))
     assert answer["charged"]["amount"] == 150 and row == (120, 30, 0), (answer, row)
-    _, answer, name, row = costs_more("ALLOW_WITH_OVERDRAFT", 409, overdraft_limit=usd(29))
+    made, answer, name, row = costs_more("ALLOW_WITH_OVERDRAFT", 409, overdraft_limit=usd(29))
     assert answer["error"] == "OVERDRAFT_LIMIT_EXCEEDED" and row == (0, 0, 100), (answer, row)
-    for agent, more in {"default": {}, "zero": {"overdraft_limit": usd(0)}}.items():  # as ALLOW_IF_AVAILABLE
+    details = answer["details"]
+    assert (details["limit_kind"], details["asked"], details["fits"]) == ("overdraft", 150, 149)
+    commit(tenant, made, 149, "fits").want(200)
+    for agent, more in {"default": {}, "zero": {"overdraft_limit": usd(0)}}.items():
         server.budget("overage", f"tenant:overage/agent:{agent}", 120, **more)
         made = hold(tenant, 100, levels={"agent": agent}, overage_policy="ALLOW_WITH_OVERDRAFT")
         answer = commit(tenant, made["reservation_id"], 150).want(200)
@@ -140,6 +149,28 @@ def more_than_was_held(server):
         assert answer["charged"]["amount"] == row["spent"] == 120 and row["debt"] == 0, row
         said = hold(tenant, 0, 409, levels={"agent": agent})
         assert said["error"] == "OVERDRAFT_LIMIT_EXCEEDED", said
+
+
+def too_many_a_minute(server):
+    """The refusal says which policy it was, its number, and when there may be more."""
+    tenant = server.tenant("rated", DOLLAR)
+    policy = server.admin().post("/v1/admin/policies", {
+        "tenant_id": "rated", "name": "two", "scope_pattern": "tenant:rated",
+        "rate_limits": {"max_reservations_per_minute": 2}}).want(201)["policy_id"]
+
+    def ask(key):
+        return tenant.kept.post("/v1/reservations", tenant.reserve_body(1, key))
+
+    answers = []
+    while not answers or answers[-1].status != 429:  # a minute may end in between
+        assert len(answers) < 6, answers
+        answers.append(ask(f"r{len(answers)}"))
+    said = answers[-1].json
+    assert (said["error"], said["details"]["limit_kind"]) == ("LIMIT_EXCEEDED", "rate"), said
+    details = said["details"]
+    assert details["policy_id"] == policy and details["limit_per_minute"] == 2, said
+    assert details["taken"] == 2 and details["resets_at_ms"] % 60_000 == 0, said
+    assert said["message"].startswith(f"policy {policy} takes at most 2 holds a minute; again in ")
 
 
 def expired_and_over(server):
@@ -237,6 +268,7 @@ TESTS = {"each step moves a budget as the table says": the_table,
          "a dry run and a decision hold nothing": questions_hold_nothing,
          "a lease is prolonged as often as allowed, and settled in its grace": the_lease,
          "what costs more than its hold, by overage policy": more_than_was_held,
+         "holds beyond a policy's rate": too_many_a_minute,
          "an expired hold, a second commit": expired_and_over,
          "an event, by overage policy": events,
          "keys, over a kill and with another API key": keys,

@@ -80,6 +80,10 @@ def a_refusal_has_its_numbers_and_its_status(world):
     assert shell("decide --usd 1 --quiet", status=1) == "DENY\n"
     assert shell("decide --usd 0.30").startswith("ALLOW")
     assert shell("reservation create --dry-run --usd 1", status=1).startswith("DENY")
+    strict = shell("reservation create -q --usd 0.20 --overage reject").strip()
+    shell(f"reservation commit {strict} --usd 0.21", status=1,
+          err=r"the hold is \$0\.20 and its overage policy is REJECT \(BUDGET_EXCEEDED\)")
+    shell(f"reservation release {strict}")
     shell("debit --usd 1 --overage reject", status=1, err="BUDGET_EXCEEDED")
     assert "$0.30 of $1.00 is charged" in shell("debit --usd 1 --overage available")
     shell("reservation create --tokens 5", status=1,

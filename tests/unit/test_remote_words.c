@@ -59,6 +59,10 @@ static void refusals_are_read(void **state)
          "too little is left as long as others hold so much",
          "tenant:a: 10 tokens in all, 1 token spent, 8 tokens held, 3 tokens asked for, 1 token "
          "would fit, resets in 1m"},
+        {"{\"error\":\"X\",\"message\":\"m\",\"details\":{\"limit_kind\":\"hold\",\"unit\":"
+         "\"USD_MICROCENTS\",\"scope\":\"tenant:a\",\"asked\":51000000,\"fits\":50000000}}",
+         "the hold is $0.50 and its overage policy is REJECT",
+         "tenant:a: $0.51 asked for, $0.50 would fit"},
         {"{\"error\":\"X\",\"message\":\"m\",\"details\":{\"limit_kind\":\"new\",\"unit\":"
          "\"USD_MICROCENTS\",\"limit\":100000000}}",
          "m", "$1.00 in all"},
