@@ -89,6 +89,21 @@ bool pawl_admin_body_tenant(struct pawl_call *call,
     return true;
 }
 
+bool pawl_admin_leases_fit(struct pawl_call *call,
+                           const char *field,
+                           int64_t usual_ms,
+                           int64_t largest_ms)
+{
+    PAWL_ASSERT(usual_ms >= 0);
+    PAWL_ASSERT(largest_ms >= 0);
+    if (largest_ms == 0 || usual_ms <= largest_ms) {
+        return true;
+    }
+    pawl_body_refuse(call, field, "it is %lld, and the largest lease would be %lld",
+                     (long long)usual_ms, (long long)largest_ms);
+    return false;
+}
+
 bool pawl_admin_may_touch(struct pawl_call *call, const struct pawl_place *place)
 {
     const struct pawl_principal *who = &call->principal;

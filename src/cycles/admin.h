@@ -46,6 +46,12 @@ PAWL_MUST_CHECK bool pawl_admin_may_change(struct pawl_call *call);
 PAWL_MUST_CHECK bool pawl_admin_body_tenant(struct pawl_call *call,
                                             const struct pawl_value *tenant_id,
                                             struct pawl_slice *ret_tenant);
+/* The usual lease must not be longer than the largest one; 0: not set. `field` is the usual one's
+ * name. false: refused. */
+PAWL_MUST_CHECK bool pawl_admin_leases_fit(struct pawl_call *call,
+                                           const char *field,
+                                           int64_t usual_ms,
+                                           int64_t largest_ms);
 /* Whether the caller may touch the place: the key's tenant and scope filter. false: refused. */
 PAWL_MUST_CHECK bool pawl_admin_may_touch(struct pawl_call *call, const struct pawl_place *place);
 

@@ -144,8 +144,8 @@ static const struct pawl_field new_fields[] = {
                      .words = pawl_overage_words},
     [NEW_ROLLOVER] = {PAWL_FIELD("rollover_policy"), .type = PAWL_FIELD_WORD,
                       .words = pawl_budget_rollovers},
-    [NEW_START] = {PAWL_FIELD("period_start"), .type = PAWL_FIELD_STRING},
-    [NEW_END] = {PAWL_FIELD("period_end"), .type = PAWL_FIELD_STRING},
+    [NEW_START] = {PAWL_FIELD("period_start"), .type = PAWL_FIELD_STRING, .time = true},
+    [NEW_END] = {PAWL_FIELD("period_end"), .type = PAWL_FIELD_STRING, .time = true},
     [NEW_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .max = 15000}};
 const struct pawl_shape pawl_budget_create_shape = PAWL_SHAPE(new_fields);
 

@@ -83,7 +83,7 @@ static const struct pawl_field create_fields[] = {
     [KEY_NAME] = {PAWL_FIELD("name"), .type = PAWL_FIELD_STRING, .required = true, .max = 256},
     SAID_FIELDS,
     [KEY_TENANT] = {PAWL_FIELD("tenant_id"), .type = PAWL_FIELD_STRING},
-    [KEY_EXPIRES] = {PAWL_FIELD("expires_at"), .type = PAWL_FIELD_STRING}};
+    [KEY_EXPIRES] = {PAWL_FIELD("expires_at"), .type = PAWL_FIELD_STRING, .time = true}};
 const struct pawl_shape pawl_key_create_shape = PAWL_SHAPE(create_fields);
 static const struct pawl_field update_fields[] = {
     [KEY_NAME] = {PAWL_FIELD("name"), .type = PAWL_FIELD_STRING, .max = 256}, SAID_FIELDS};

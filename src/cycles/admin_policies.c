@@ -142,8 +142,8 @@ enum {
                     .inner = &ttl_shape, .slot = TTL_SLOT},                                        \
     [POLICY_RATES] = {PAWL_FIELD("rate_limits"), .type = PAWL_FIELD_RECORD, .inner = &rate_shape,  \
                       .slot = RATE_SLOT},                                                          \
-    [POLICY_FROM] = {PAWL_FIELD("effective_from"), .type = PAWL_FIELD_STRING},                     \
-    [POLICY_UNTIL] = {PAWL_FIELD("effective_until"), .type = PAWL_FIELD_STRING}
+    [POLICY_FROM] = {PAWL_FIELD("effective_from"), .type = PAWL_FIELD_STRING, .time = true},       \
+    [POLICY_UNTIL] = {PAWL_FIELD("effective_until"), .type = PAWL_FIELD_STRING, .time = true}
 
 static const struct pawl_field create_fields[] = {
     [POLICY_NAME] = {PAWL_FIELD("name"), .type = PAWL_FIELD_STRING, .required = true, .max = 256},
@@ -220,6 +220,11 @@ take_said(struct pawl_call *call, const struct pawl_value *values, struct pawl_p
         policy->overage = pawl_admin_word(&values[POLICY_OVERAGE]);
     }
     take_records(call, values, policy);
+    if (values[POLICY_TTL].present &&
+        !pawl_admin_leases_fit(call, "reservation_ttl_override.default_ttl_ms",
+                               policy->ttl_default_ms, policy->ttl_max_ms)) {
+        return false;
+    }
     if ((values[POLICY_FROM].present &&
          !pawl_admin_time(call, "effective_from", &values[POLICY_FROM],
                           &policy->effective_from_us)) ||

@@ -111,10 +111,9 @@ static const struct pawl_field update_fields[] = {
 const struct pawl_shape pawl_tenant_update_shape = PAWL_SHAPE(update_fields);
 const struct pawl_shape pawl_tenant_create_shape = PAWL_SHAPE(create_fields);
 
-/* What both operations may say, onto what is there. */
-static void take_terms(const struct pawl_call *call,
-                       const struct pawl_value *values,
-                       struct pawl_tenant *tenant)
+/* What both operations may say, onto what is there. false: refused. */
+static bool
+take_terms(struct pawl_call *call, const struct pawl_value *values, struct pawl_tenant *tenant)
 {
     if (values[TENANT_NAME].present) {
         tenant->name = values[TENANT_NAME].text;
@@ -134,6 +133,10 @@ static void take_terms(const struct pawl_call *call,
     if (values[TENANT_EXTENSIONS].present) {
         tenant->extensions_max = (int32_t)values[TENANT_EXTENSIONS].number;
     }
+    /* Who says nothing of leases may change the rest of what was made by other rules. */
+    return (!values[TENANT_TTL_DEFAULT].present && !values[TENANT_TTL_MAX].present) ||
+           pawl_admin_leases_fit(call, "default_reservation_ttl_ms", tenant->ttl_default_ms,
+                                 tenant->ttl_max_ms);
 }
 
 /* Puts it, and answers with what is there then. */
@@ -181,11 +184,17 @@ void pawl_cycles_create_tenant(struct pawl_call *call)
         answer_existing(call, values, &seen);
         return;
     }
+    if (values[TENANT_PARENT].text.bytes > 0 &&
+        !pawl_registry_tenant(pawl_call_registry(call), values[TENANT_PARENT].text, &seen)) {
+        pawl_body_refuse(call, "parent_tenant_id", "there is no tenant of this id");
+        return;
+    }
     tenant.id = values[TENANT_ID].text;
     tenant.parent = values[TENANT_PARENT].text;
     tenant.expiry_policy = pawl_admin_word(&values[TENANT_EXPIRY]);
-    take_terms(call, values, &tenant);
-    put(call, &tenant, 201);
+    if (take_terms(call, values, &tenant)) {
+        put(call, &tenant, 201);
+    }
 }
 
 void pawl_cycles_get_tenant(struct pawl_call *call)
@@ -243,7 +252,9 @@ void pawl_cycles_update_tenant(struct pawl_call *call)
         pawl_call_reply_read(call, 200);
         return;
     }
-    take_terms(call, values, &tenant);
+    if (!take_terms(call, values, &tenant)) {
+        return;
+    }
     take_state(call, state, &tenant);
     put(call, &tenant, 200);
     if (state == PAWL_TENANT_CLOSED) {

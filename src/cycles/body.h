@@ -49,6 +49,7 @@ struct pawl_field {
     uint16_t name_bytes;
     uint8_t type; /* enum pawl_field_type */
     bool required;
+    bool time; /* STRING: the handler reads it as a time; here it is for the words alone */
     int64_t min;
     int64_t max;
     int64_t item_max;               /* STRINGS, MAP; 0: any */

@@ -57,7 +57,7 @@ void pawl_field_say(const struct pawl_field *field, struct pawl_buf *out)
 {
     switch (field->type) {
     case PAWL_FIELD_STRING:
-        pawl_buf_append_str(out, "a string");
+        pawl_buf_append_str(out, field->time ? "a time (RFC 3339)" : "a string");
         say_count(field->min, field->max, "characters", out);
         return;
     case PAWL_FIELD_INTEGER:

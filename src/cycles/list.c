@@ -58,6 +58,11 @@ static const char *const direction_words[] = {"desc", "asc", NULL};
         PAWL_FIELD(name), .type = PAWL_FIELD_STRING                                                \
     }
 
+#define TIME(name)                                                                                 \
+    {                                                                                              \
+        PAWL_FIELD(name), .type = PAWL_FIELD_STRING, .time = true                                  \
+    }
+
 static const struct pawl_field list_fields[] = {
     [PAWL_LEVEL_TENANT] = TEXT("tenant"),
     [PAWL_LEVEL_WORKSPACE] = TEXT("workspace"),
@@ -65,12 +70,12 @@ static const struct pawl_field list_fields[] = {
     [PAWL_LEVEL_WORKFLOW] = TEXT("workflow"),
     [PAWL_LEVEL_AGENT] = TEXT("agent"),
     [PAWL_LEVEL_TOOLSET] = TEXT("toolset"),
-    [LIST_FROM] = TEXT("from"),
-    [LIST_TO] = TEXT("to"),
-    [LIST_EXPIRES_FROM] = TEXT("expires_from"),
-    [LIST_EXPIRES_TO] = TEXT("expires_to"),
-    [LIST_FINALIZED_FROM] = TEXT("finalized_from"),
-    [LIST_FINALIZED_TO] = TEXT("finalized_to"),
+    [LIST_FROM] = TIME("from"),
+    [LIST_TO] = TIME("to"),
+    [LIST_EXPIRES_FROM] = TIME("expires_from"),
+    [LIST_EXPIRES_TO] = TIME("expires_to"),
+    [LIST_FINALIZED_FROM] = TIME("finalized_from"),
+    [LIST_FINALIZED_TO] = TIME("finalized_to"),
     [LIST_KEY] = {PAWL_FIELD("idempotency_key"), .type = PAWL_FIELD_STRING, .max = 256},
     [LIST_STATUS] = {PAWL_FIELD("status"), .type = PAWL_FIELD_WORD, .words = status_words},
     [LIST_SORT_BY] = {PAWL_FIELD("sort_by"), .type = PAWL_FIELD_WORD, .words = sort_words},

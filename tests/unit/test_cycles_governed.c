@@ -258,6 +258,37 @@ static void rate_limit_never_holds_up_what_is_settled(void **state)
     reserve(200, "k6", "1", "");
 }
 
+/* A usual lease is never longer than the largest one, whichever of the two is changed; and what a
+ * tenant is under must be there. */
+static void what_does_not_fit_together_is_refused(void **state)
+{
+    (void)state;
+    static const char *const tenants[] = {
+        "{\"tenant_id\":\"abc\",\"name\":\"x\",\"parent_tenant_id\":\"nobody\"}",
+        "{\"tenant_id\":\"abc\",\"name\":\"x\",\"parent_tenant_id\":\"abc\"}",
+        "{\"tenant_id\":\"abc\",\"name\":\"x\",\"default_reservation_ttl_ms\":2001,"
+        "\"max_reservation_ttl_ms\":2000}",
+    };
+    const char *tenant = "/v1/admin/tenants/abc";
+    for (size_t i = 0; i < sizeof(tenants) / sizeof(tenants[0]); i++) {
+        expect_error(400, "INVALID_REQUEST", "POST", "/v1/admin/tenants", ADMIN, tenants[i]);
+    }
+    expect_error(404, "TENANT_NOT_FOUND", "GET", tenant, ADMIN, NULL);
+    expect(201, "POST", "/v1/admin/tenants", ADMIN,
+           "{\"tenant_id\":\"abc\",\"name\":\"x\",\"parent_tenant_id\":\"acme\","
+           "\"default_reservation_ttl_ms\":2000,\"max_reservation_ttl_ms\":2000}");
+    expect_error(400, "INVALID_REQUEST", "PATCH", tenant, ADMIN,
+                 "{\"default_reservation_ttl_ms\":2001}");
+    expect_error(400, "INVALID_REQUEST", "PATCH", tenant, ADMIN,
+                 "{\"max_reservation_ttl_ms\":1999}");
+    expect(200, "PATCH", tenant, ADMIN,
+           "{\"default_reservation_ttl_ms\":3000,\"max_reservation_ttl_ms\":3000}");
+    expect_number("default_reservation_ttl_ms", 3000);
+    expect_error(400, "INVALID_REQUEST", "POST", "/v1/admin/policies", ACME,
+                 "{\"name\":\"p\",\"scope_pattern\":\"tenant:acme\","
+                 "\"reservation_ttl_override\":{\"default_ttl_ms\":2001,\"max_ttl_ms\":2000}}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -269,6 +300,7 @@ int main(void)
         TEST(terms_of_a_hold_are_those_of_its_beginning),
         TEST(policys_overage_decides_debits_and_debts),
         TEST(first_policy_that_says_something_of_a_term_counts_for_it),
+        TEST(what_does_not_fit_together_is_refused),
         TEST(rate_limit_never_holds_up_what_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
