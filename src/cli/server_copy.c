@@ -90,6 +90,11 @@ pawl_server_copy_open(const char *dir, struct pawl_server_copy *ret_copy, struct
     char lock[PAWL_PATH_BYTES];
     *ret_copy = (struct pawl_server_copy){.lock_fd = -1};
     if (!pawl_place_is_servers(dir)) {
+        if (access(dir, R_OK | X_OK) != 0 && errno == EACCES) {
+            pawl_errmsg_set(
+                msg, "%.400s: permission denied; run this as the server's user, or as root", dir);
+            return PAWL_ERR(PERMISSION);
+        }
         pawl_errmsg_set(msg, "there is no server's ledger in %.400s", dir);
         return PAWL_ERR(NOT_FOUND);
     }

@@ -6,9 +6,7 @@
  * budget, put right behind it in the same batch: the answer waits for both.
  */
 #include "cycles/admin_budget.h"
-
-#include "base/assert.h"
-#include "base/money.h"
+#include "cycles/denial.h"
 #include "cycles/ledger.h"
 #include "cycles/scopes.h"
 
@@ -250,7 +248,7 @@ static void create(struct pawl_call *call,
         return;
     }
     if (!pawl_registry_budget_has_room(pawl_call_registry(call))) {
-        pawl_call_retry_after(call, 1);
+        pawl_call_retry_after(call, PAWL_DENIAL_RETRY_FULL_S);
         pawl_call_refuse_read(
             call, PAWL_ERROR_LEDGER_FULL,
             "the ledger has no room for what is said of the budget (--max-documents)");

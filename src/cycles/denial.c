@@ -124,6 +124,63 @@ static bool say_budget(const struct pawl_core *core,
     return true;
 }
 
+/* --- The ledger itself ----------------------------------------------------------------------- */
+
+struct table {
+    const char *name;
+    const char *option; /* of `pawl serve` */
+    uint32_t used;
+    uint32_t most;
+    bool at_once; /* one operation may need several */
+    bool comes_back;
+};
+
+enum { TABLES = 6, AT_ONCE_MAX = 32 };
+
+/* The full one: false if none is, which is the case when one operation needs more than there can
+ * be, or memory is short. */
+static bool full_table(const struct pawl_core *core, struct table *ret_table)
+{
+    const struct pawl_config *most = pawl_core_config(core);
+    struct pawl_core_stats used;
+    pawl_core_stats(core, &used);
+    const struct table tables[TABLES] = {
+        {"budgets", "max-budgets", used.budgets, most->budgets_max, false, false},
+        {"documents", "max-documents", used.documents, most->documents_max, false, false},
+        {"idempotency keys", "max-idempotency", used.idempotency, most->idempotency_max, false,
+         false},
+        {"open reservations", "max-reservations", used.reservations, most->reservations_max, false,
+         true},
+        {"scopes", "max-scopes", used.scopes, most->scopes_max, true, false},
+        {"names", "max-names", used.strings, most->strings_max, true, false},
+    };
+    for (size_t i = 0; i < TABLES; i++) {
+        uint32_t left = tables[i].used < tables[i].most ? tables[i].most - tables[i].used : 0;
+        uint32_t few = tables[i].at_once ? tables[i].most / 8 : 0;
+        few = few < AT_ONCE_MAX ? few : AT_ONCE_MAX;
+        if (left <= few) {
+            *ret_table = tables[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_table(const struct table *table,
+                      struct pawl_json_writer *writer,
+                      struct pawl_denial_words *words)
+{
+    pawl_json_member_str(writer, "table", table->name);
+    pawl_json_member_i64(writer, "used", table->used);
+    pawl_json_member_i64(writer, "maximum", table->most);
+    words->retry_s = table->comes_back ? PAWL_DENIAL_RETRY_S : PAWL_DENIAL_RETRY_FULL_S;
+    (void)snprintf(words->message, sizeof(words->message), "%s: %s, %lu of %lu (%s)",
+                   pawl_result_meaning(PAWL_RESULT_LIMIT_REACHED), table->name,
+                   (unsigned long)table->used, (unsigned long)table->most, table->option);
+}
+
+/* --- Words ----------------------------------------------------------------------------------- */
+
 /* The policy that takes no more in this minute; empty: it is not there. */
 static struct pawl_slice throttle_name(const struct pawl_core *core,
                                        const struct pawl_command *asked)
@@ -190,6 +247,8 @@ void pawl_denial_say(const struct pawl_core *core,
     struct refusal refusal;
     char path[PAWL_SCOPE_PATH_BYTES] = "";
     struct pawl_slice throttle = throttle_name(core, asked);
+    struct table table;
+    bool of_ledger = result->code == PAWL_RESULT_LIMIT_REACHED;
     PAWL_ASSERT(result->code != PAWL_RESULT_OK);
     read_refusal(result, asked, &refusal);
     pawl_buf_init(&out, DETAILS_BYTES_MAX);
@@ -198,13 +257,17 @@ void pawl_denial_say(const struct pawl_core *core,
     pawl_json_member_str(&writer, "reason", pawl_result_name(result->code));
     bool by_budget = say_budget(core, &refusal, &writer, path);
     if (by_budget || result->denial.session != 0 || result->code == PAWL_RESULT_RATE_LIMITED ||
-        result->code == PAWL_RESULT_LIMIT_REACHED) {
+        of_ledger) {
         pawl_json_member_str(&writer, "limit_kind", limit_kind(&refusal));
     }
     if (result->code == PAWL_RESULT_RATE_LIMITED && throttle.bytes > 0) {
         say_rate(result, throttle, &writer, ret_words);
     } else {
         say_message(&refusal, path, ret_words);
+    }
+    ret_words->retry_s = of_ledger ? PAWL_DENIAL_RETRY_S : 0;
+    if (of_ledger && full_table(core, &table)) {
+        say_table(&table, &writer, ret_words);
     }
     pawl_json_object_end(&writer);
     ret_words->details =

@@ -87,10 +87,6 @@ void pawl_call_refuse_with(struct pawl_call *call,
 /* When a policy's minute is over. */
 static void say_when(struct pawl_call *call, const struct pawl_result *result)
 {
-    if (result->code == PAWL_RESULT_LIMIT_REACHED) {
-        pawl_call_retry_after(call, 1);
-        return;
-    }
     int64_t reset_us = result->denial.resets_at_us;
     int64_t left_us = reset_us - result->now_us;
     int64_t seconds = left_us > 0 ? (left_us + PAWL_US_PER_SECOND - 1) / PAWL_US_PER_SECOND : 1;
@@ -109,8 +105,10 @@ void pawl_call_refuse_result(struct pawl_call *call, const struct pawl_result *r
     struct pawl_denial_words words;
     pawl_denial_say(pawl_engine_core(pawl_call_engine(call)), result, call->asked, call->arena,
                     &words);
-    if (result->code == PAWL_RESULT_RATE_LIMITED || result->code == PAWL_RESULT_LIMIT_REACHED) {
+    if (result->code == PAWL_RESULT_RATE_LIMITED) {
         say_when(call, result);
+    } else if (words.retry_s > 0) {
+        pawl_call_retry_after(call, words.retry_s);
     }
     send_error(call, pawl_result_http(result->code), pawl_result_wire(result->code), words.message,
                words.details);

@@ -135,7 +135,8 @@ struct pawl_http_listen {
     const char *address;
     uint32_t tag;       /* the owner's; pawl_http_exchange_listener gives it back */
     uint32_t unix_mode; /* of the socket's file; 0 is 0600 */
-    /* As that of the server, for this one. On a Unix socket the system always tells. */
+    /* As that of the server, for this one. On a Unix socket the system always tells, and root may
+     * come in, too. */
     bool same_user_only;
     struct pawl_tls_server *tls; /* net/tls.h; borrowed until the server is gone. NULL is plain */
 };

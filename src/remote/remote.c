@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "remote/remote.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,9 +219,13 @@ static void tell(const struct pawl_remote *remote,
     const char *doubt = changes && attempt->phase != PAWL_HTTP_PHASE_CONNECT
                             ? "; what was asked for may have been done"
                             : "";
+    const char *socket = remote->target->socket;
     switch (attempt->err.code) {
     case PAWL_ERR_UNREACHABLE:
-        if (remote->target->from[0] == '\0') {
+        if (socket[0] != '\0' && access(socket, W_OK) != 0 && errno == EACCES) {
+            pawl_errmsg_set(
+                msg, "%.300s: permission denied; run this as the server's user, or as root", name);
+        } else if (remote->target->from[0] == '\0') {
             pawl_errmsg_set(msg,
                             "no server answers on this machine (%.200s): 'pawl serve' starts one, "
                             "--server or $PAWL_SERVER names one elsewhere",

@@ -122,6 +122,12 @@ def maxima_are_raised_by_a_later_start(world):
     """What a start says is the ledger's from then on; what it does not say stays."""
     server = world.start("--max-budgets", "1")
     assert make_budget(server, "one") == 201 and make_budget(server, "two") == 503
+    told = server.ask("POST", "/v1/admin/budgets", {
+        "tenant_id": "two", "scope": "tenant:two", "unit": "USD_MICROCENTS",
+        "allocated": {"unit": "USD_MICROCENTS", "amount": 5}}, admin=ADMIN)
+    assert told.json["message"].endswith("is reached: budgets, 1 of 1 (max-budgets)"), told
+    assert told.json["details"]["maximum"] == 1, told
+    assert int(told.headers["retry-after"]) >= 60, told.headers
     stopped(server)
     server = world.start("--max-budgets", "3")
     assert limit_of(server, "budgets") == 3

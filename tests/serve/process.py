@@ -221,6 +221,26 @@ def an_agent_inside_of_a_run_is_nobody_there(world):
     assert "answer 200" in outside.stdout, outside
 
 
+def root_is_let_in_and_others_are_told(world):
+    """A service runs as a user of its own; whoever looks after the machine is root."""
+    if os.geteuid() != 0:
+        print("not root: no other users to be")
+        return
+    os.chmod(world.folder.name, 0o777)
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    world.start(**nobody)
+    done = world.tell("tenant", "list", "--data-dir", world.data)
+    assert done.returncode == 0, done
+    other = world.path("roots")
+    world.start(data=other)
+    for words in (("tenant", "list"), ("backup", world.path("copy"))):
+        done = subprocess.run([world.pawl, *words, "--data-dir", other], capture_output=True,
+                              text=True, check=False, timeout=PATIENCE_S,
+                              env=world.environment(), **nobody)
+        assert done.returncode != 0, done
+        assert "permission denied; run this as the server's user, or as root" in done.stderr, done
+
+
 def planes_have_ports_of_their_own(world):
     server = world.start("--listen-admin", "127.0.0.1:0", "--listen-runtime", "127.0.0.1:0",
                          listen=False)
@@ -459,6 +479,7 @@ TESTS = {
     "a second quick start changes nothing": a_second_quick_start_changes_nothing,
     "the local socket needs no key": the_local_socket_needs_no_key,
     "an agent inside of a run is nobody there": an_agent_inside_of_a_run_is_nobody_there,
+    "root is let in, and others are told": root_is_let_in_and_others_are_told,
     "planes have ports of their own": planes_have_ports_of_their_own,
     "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
     "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
