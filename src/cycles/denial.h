@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * denial.h: a refusal of the ledger's in words and numbers. The numbers are the record's own, so a
- * refusal says the same whenever it is read. Which maximum was reached is not in the record: that is
- * read from the tables as they are.
+ * refusal says the same whenever it is read. Which maximum was reached is not in the record; the
+ * tables tell it as they are.
  */
 #ifndef PAWL_CYCLES_DENIAL_H
 #define PAWL_CYCLES_DENIAL_H
