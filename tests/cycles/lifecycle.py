@@ -106,6 +106,24 @@ def the_lease(server):
     commit(tenant, made["reservation_id"], ACTUAL).want(200)
 
 
+def the_lease_where_nobody_says_anything(server):
+    """A minute, an hour at most, ten extensions: docs/CYCLES.md, docs/API.md."""
+    tenant = server.tenant("plain", DOLLAR)
+
+    def lasts(**more):
+        made = hold(tenant, **more)
+        row = tenant.kept.get(f"/v1/reservations/{made['reservation_id']}").want(200)
+        return made["reservation_id"], row["expires_at_ms"] - row["created_at_ms"]
+
+    assert lasts()[1] == 60_000
+    made, ms = lasts(ttl_ms=24 * 3600 * 1000)
+    assert ms == 3600 * 1000, ms
+    for number in range(10):
+        act(tenant, made, "extend", f"e{number}", extend_by_ms=1000).want(200)
+    over = act(tenant, made, "extend", "e10", extend_by_ms=1000).want(409)
+    assert over["error"] == "MAX_EXTENSIONS_EXCEEDED", over
+
+
 def more_than_was_held(server):
     """Holds of 100 that cost 150, where 120 are allocated."""
     tenant = server.tenant("overage")
@@ -267,6 +285,7 @@ TESTS = {"each step moves a budget as the table says": the_table,
          "a step touches all budgets on the way, or none": all_or_none,
          "a dry run and a decision hold nothing": questions_hold_nothing,
          "a lease is prolonged as often as allowed, and settled in its grace": the_lease,
+         "a lease where nobody says anything": the_lease_where_nobody_says_anything,
          "what costs more than its hold, by overage policy": more_than_was_held,
          "holds beyond a policy's rate": too_many_a_minute,
          "an expired hold, a second commit": expired_and_over,

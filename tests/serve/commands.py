@@ -187,7 +187,8 @@ def rules_bind_holds(world):
     assert "max tokens 7" in shell("rule list acme")
     slow = shell("rule create -q tenant:acme --holds-per-minute 1 --priority 9").strip()
     shell("reservation create --usd 0.01")
-    shell("reservation create --usd 0.01", status=1, err=r"LIMIT_EXCEEDED")
+    shell("reservation create --usd 0.01", status=1,
+          err=rf"policy {slow} takes at most 1 hold a minute; again in \d+[ms] \(LIMIT_EXCEEDED\)")
     shell(f"rule disable {slow}")
 
 
@@ -201,6 +202,8 @@ def tenants_pause_and_end(world):
     shell("reservation create --usd 1")
     shell("tenant update acme --ttl 5m --max-extensions 3 --overage reject")
     assert re.search(r"ttl +5m\n.*extensions +3\n", shell("tenant show acme"), re.S)
+    shell("tenant update acme --max-ttl 4m", status=1, err="the largest lease would be 240000")
+    shell("tenant create sub --parent nosuch", status=1, err="parent_tenant_id: there is no tenant")
     shell("tenant close acme", status=2, err="say --yes")
     shell("tenant close acme --yes")
     assert "acme  CLOSED\n" in shell("tenant show acme")
