@@ -62,7 +62,24 @@ static int read_all(const struct pawl_cli_call *call, struct pawl_serve_options 
 
 /* --- --check --------------------------------------------------------------------------------- */
 
-static void print_options(const struct pawl_serve_options *said, const char *data_dir)
+/* Whether a ledger that is there keeps its own where nothing is said. */
+static bool is_ledgers(enum pawl_serve_option_id id)
+{
+    static const enum pawl_serve_option_id ids[] = {
+        PAWL_SERVE_OPT_MAX_BUDGETS,     PAWL_SERVE_OPT_MAX_SCOPES,
+        PAWL_SERVE_OPT_MAX_NAMES,       PAWL_SERVE_OPT_MAX_RESERVATIONS,
+        PAWL_SERVE_OPT_MAX_IDEMPOTENCY, PAWL_SERVE_OPT_MAX_DOCUMENTS,
+        PAWL_SERVE_OPT_KEEP_KEYS,       PAWL_SERVE_OPT_KEEP_SETTLED};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(ids); i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+print_options(const struct pawl_serve_options *said, const char *data_dir, bool has_ledger)
 {
     static const struct pawl_cli_column columns[] = {
         {"OPTION", false, 0}, {"VALUE", false, 0}, {"FROM", false, 0}};
@@ -74,6 +91,12 @@ static void print_options(const struct pawl_serve_options *said, const char *dat
         if (id == PAWL_SERVE_OPT_CHECK || (value->count == 0 && id != PAWL_SERVE_OPT_DATA_DIR)) {
             continue;
         }
+        if (has_ledger && is_ledgers(id) && value->origin == PAWL_SERVE_FROM_DEFAULT) {
+            pawl_cli_table_cell(table, pawl_serve_option_table[i].flag);
+            pawl_cli_table_cell(table, "-");
+            pawl_cli_table_cell(table, "as the ledger has it");
+            continue;
+        }
         for (uint32_t k = 0; k < value->count || k == 0; k++) {
             pawl_cli_table_cell(table, k == 0 ? pawl_serve_option_table[i].flag : "");
             pawl_cli_table_cell(table, id == PAWL_SERVE_OPT_DATA_DIR ? data_dir : value->texts[k]);
@@ -83,10 +106,26 @@ static void print_options(const struct pawl_serve_options *said, const char *dat
     pawl_cli_table_print(table, stdout);
 }
 
-static void print_memory(const struct pawl_serve_options *said)
+static bool says_every_maximum(const struct pawl_serve_options *said)
 {
+    bool all = true;
+    for (int i = 0; i < PAWL_SERVE_OPTION_COUNT; i++) {
+        enum pawl_serve_option_id id = (enum pawl_serve_option_id)i;
+        all = all && (!is_ledgers(id) || said->values[i].origin != PAWL_SERVE_FROM_DEFAULT);
+    }
+    return all;
+}
+
+/* To read the ledger's own maxima it would have to be replayed, which a start does. */
+static void print_memory(const struct pawl_serve_options *said, bool has_ledger)
+{
+    if (has_ledger && !says_every_maximum(said)) {
+        puts("\nWhat is not said stays as the ledger in the data directory has it; the log of a "
+             "start\nand pawl_ledger_rows_max of /metrics tell its maxima.");
+        return;
+    }
     struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
-    int64_t sum = pawl_server_memory(said, rows);
+    int64_t sum = pawl_server_memory(said, NULL, rows);
     puts("\nMemory when every maximum is reached; it is taken as rows come:");
     for (size_t i = 0; i < PAWL_SERVER_MEMORY_ROWS; i++) {
         printf("  %-18s%10" PRId64 " x %4" PRId64 " bytes  %6" PRId64 " MiB\n", rows[i].table,
@@ -98,8 +137,9 @@ static void print_memory(const struct pawl_serve_options *said)
 static int check(const struct pawl_cli_call *call, const struct pawl_server_options *server)
 {
     struct pawl_errmsg msg = {""};
-    print_options(server->said, server->data_dir);
-    print_memory(server->said);
+    bool has_ledger = pawl_server_has_ledger(server);
+    print_options(server->said, server->data_dir, has_ledger);
+    print_memory(server->said, has_ledger);
     pawl_err err = pawl_server_check(server, &msg);
     if (pawl_failed(err)) {
         (void)fflush(stdout);

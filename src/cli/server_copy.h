@@ -19,8 +19,8 @@ struct pawl_server_copy {
     int lock_fd;                   /* else the lock */
 };
 
-/* NOT_FOUND: there is no server's ledger in the directory. PERMISSION: it is another user's. UNREACHABLE: a server has the lock and
- * does not answer. */
+/* NOT_FOUND: there is no server's ledger in the directory. PERMISSION: it is another user's.
+ * UNREACHABLE: a server has the lock and does not answer. */
 PAWL_MUST_CHECK pawl_err pawl_server_copy_open(const char *dir,
                                                struct pawl_server_copy *ret_copy,
                                                struct pawl_errmsg *msg);

@@ -176,6 +176,23 @@ pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg)
     return check_is_empty(dir, msg);
 }
 
+/* Of the directories above the nearest that is there counts: the others would be made in it. */
+pawl_err pawl_place_may_write(const char *dir, struct pawl_errmsg *msg)
+{
+    struct pawl_place place;
+    char *path = place.dir;
+    pawl_err err = set_dir(&place, dir, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    while (access(path, F_OK) != 0 && errno == ENOENT && strcmp(path, "/") != 0) {
+        char *slash = strrchr(path, '/');
+        PAWL_ASSERT(slash != NULL);
+        slash[slash == path ? 1 : 0] = '\0';
+    }
+    return access(path, W_OK | X_OK) == 0 ? PAWL_OK : from_errno(path, msg);
+}
+
 /* --- The lock -------------------------------------------------------------------------------- */
 
 static pawl_err tell_holder(const struct pawl_place *place, struct pawl_errmsg *msg)

@@ -35,6 +35,9 @@ PAWL_MUST_CHECK pawl_err pawl_place_open(const char *dir,
                                          struct pawl_errmsg *msg);
 /* The same without changing anything: for `--check`. */
 PAWL_MUST_CHECK pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg);
+/* Whether this user could make the directory, or write in it: PERMISSION, or what else is in the
+ * way. For `--check`, too. */
+PAWL_MUST_CHECK pawl_err pawl_place_may_write(const char *dir, struct pawl_errmsg *msg);
 /* The path of a name inside. LIMIT: it is too long. */
 PAWL_MUST_CHECK pawl_err pawl_place_path(const struct pawl_place *place,
                                          const char *name,

@@ -320,13 +320,15 @@ static void tell_memory(const struct pawl_serve *serve)
     struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
     char text[400] = "";
     size_t used = 0;
-    int64_t sum = pawl_server_memory(serve->said, rows);
+    const struct pawl_config *config = pawl_core_config(pawl_engine_core(serve->engine));
+    int64_t sum = pawl_server_memory(serve->said, config, rows);
     for (size_t i = 0; i < PAWL_SERVER_MEMORY_ROWS && used < sizeof(text); i++) {
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %" PRId64 " MiB",
-                                 i > 0 ? ", " : "", rows[i].table,
-                                 rows[i].rows_max * rows[i].row_bytes >> 20);
+        used += (size_t)snprintf(
+            text + used, sizeof(text) - used, "%s%" PRId64 " %s %" PRId64 " MiB", i > 0 ? ", " : "",
+            rows[i].rows_max, rows[i].table, rows[i].rows_max * rows[i].row_bytes >> 20);
     }
-    pawl_log(PAWL_LOG_INFO, "memory when every maximum is reached: %" PRId64 " MiB (%s)", sum >> 20,
+    pawl_log(PAWL_LOG_INFO,
+             "memory when every maximum of the ledger is reached: %" PRId64 " MiB (%s)", sum >> 20,
              text);
 }
 
@@ -421,13 +423,13 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
     pawl_serve_handles_init(serve);
     (void)umask(077); /* whatever SQLite makes is for this user alone */
     raise_descriptors(serve);
-    tell_memory(serve);
     /* Before the HTTP server's own turn: answers leave in the turn in which they are durable. */
     err = pawl_turn_new(&serve->loop, pawl_serve_turn, serve, &serve->turn);
     if (pawl_ok(err)) {
         err = open_ledger(serve, msg);
     }
     if (pawl_ok(err)) {
+        tell_memory(serve);
         err = pawl_serve_listen(serve, msg); /* nobody is accepted before the loop runs */
     }
     if (pawl_ok(err)) {
@@ -480,6 +482,11 @@ pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl
     return err;
 }
 
+bool pawl_server_has_ledger(const struct pawl_server_options *options)
+{
+    return pawl_place_is_servers(options->data_dir);
+}
+
 pawl_err pawl_server_check(const struct pawl_server_options *options, struct pawl_errmsg *msg)
 {
     char key[PAWL_ADMIN_KEY_BYTES];
@@ -490,6 +497,9 @@ pawl_err pawl_server_check(const struct pawl_server_options *options, struct paw
     }
     serve->said = options->said;
     pawl_err err = pawl_place_look(options->data_dir, msg);
+    if (pawl_ok(err)) {
+        err = pawl_place_may_write(options->data_dir, msg);
+    }
     if (pawl_ok(err)) {
         err = open_tls(serve, msg);
     }

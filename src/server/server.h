@@ -34,6 +34,9 @@ PAWL_MUST_CHECK pawl_err pawl_server_main(const struct pawl_server_options *opti
 PAWL_MUST_CHECK pawl_err pawl_server_check(const struct pawl_server_options *options,
                                            struct pawl_errmsg *msg);
 
+/* Whether a ledger is in the directory: its own maxima apply then, unless others are said. */
+PAWL_MUST_CHECK bool pawl_server_has_ledger(const struct pawl_server_options *options);
+
 /* What the maxima come to in memory when all are reached: "budgets 2,000,000 …", a line each. */
 struct pawl_server_memory_row {
     const char *table;
@@ -41,8 +44,10 @@ struct pawl_server_memory_row {
     int64_t row_bytes;
 };
 enum { PAWL_SERVER_MEMORY_ROWS = 6 };
-/* Returns the sum. */
+struct pawl_config;
+/* Returns the sum. The maxima are the ledger's `config`, or the options' where it is NULL. */
 int64_t pawl_server_memory(const struct pawl_serve_options *options,
+                           const struct pawl_config *config,
                            struct pawl_server_memory_row ret_rows[static PAWL_SERVER_MEMORY_ROWS]);
 
 /* The administrator's key is a word of 16 to 512 visible characters. */

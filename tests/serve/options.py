@@ -98,6 +98,18 @@ def a_check_looks_at_what_will_be_needed(world):
     assert done.returncode == 1 and "/no.pem" in done.stderr, done
 
 
+def a_check_tells_where_nothing_can_be_made(world):
+    folder = world.path("locked")
+    os.mkdir(folder)
+    os.chmod(folder, 0o555)
+    os.chmod(world.folder.name, 0o755)
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(world.command(["--check"], data=folder + "/a/b"), capture_output=True,
+                          text=True, check=False, env=world.environment(), **nobody)
+    assert done.returncode == 1 and f"{folder}: Permission denied" in done.stderr, done
+    assert "is good" not in done.stdout, done
+
+
 def limit_of(server, table):
     text = server.ask("GET", "/metrics").text
     return int(re.search(rf'\npawl_ledger_rows_max{{table="{table}"}} (\d+)\n', text).group(1))
@@ -135,7 +147,13 @@ def maxima_are_raised_by_a_later_start(world):
     stopped(server)
     server = world.start()
     assert limit_of(server, "budgets") == 3, "it is the ledger's"
-    stopped(server)
+    table, done = checked(world, "--max-scopes", "7")
+    assert table["max-budgets"] == ("-", "as the ledger has it"), table
+    assert table["max-scopes"] == ("7", "a flag"), table
+    assert "2000000" not in done.stdout and "as the ledger in the data directory" in done.stdout
+    server.signal(15)
+    _, _, log = server.wait()
+    assert re.search(r"maximum of the ledger is reached: .*\(3 budgets 0 MiB, ", log), log
     code, err = world.fail("--max-budgets", "1")
     assert code != 0 and "max-budgets 1 is less than the ledger has: 2" in err, err
     server = world.start("--max-budgets", "2")
@@ -177,6 +195,7 @@ TESTS = {
     "what is misspelt or out of range is told": what_is_misspelt_is_told,
     "what is wrong in a file is told by its line": a_file_is_told_by_its_line,
     "a check looks at what will be needed": a_check_looks_at_what_will_be_needed,
+    "a check tells where nothing can be made": a_check_tells_where_nothing_can_be_made,
     "maxima are raised by a later start": maxima_are_raised_by_a_later_start,
     "keys are kept longer by a later start": keys_are_kept_longer_by_a_later_start,
 }
