@@ -55,7 +55,7 @@ static int take_limit(const struct pawl_ask *ask, uint64_t *ret_limit)
 }
 
 static void print_row(struct pawl_ask *ask,
-                      const struct pawl_ask_list *list,
+                      struct pawl_ask_list *list,
                       struct pawl_cli_table *table,
                       uint32_t node)
 {
@@ -63,7 +63,10 @@ static void print_row(struct pawl_ask *ask,
     if (table != NULL) {
         list->row(ask, table, node);
     } else if (pawl_cli_has(ask->call, PAWL_ASK_QUIET)) {
-        puts(pawl_ask_text(ask, node, list->id, id));
+        if (strcmp(pawl_ask_text(ask, node, list->id, id), list->last) != 0) {
+            puts(id);
+        }
+        memcpy(list->last, id, sizeof(id));
     } else {
         pawl_ask_print_json(ask, node);
     }
@@ -156,7 +159,8 @@ static int print_all(struct pawl_ask *ask, struct pawl_ask_list *list)
         (void)fflush(stdout);
     }
     if (status == PAWL_EXIT_OK && list->count == 0 && !raw) {
-        fprintf(stderr, "%s\n", list->none);
+        bool like = list->filtered && list->none_like != NULL;
+        fprintf(stderr, "%s\n", like ? list->none_like : list->none);
     } else if (status == PAWL_EXIT_OK && cut && list->count == limit) {
         fprintf(stderr, "These are the first %d; --limit or --json shows more.\n", TABLE_ROWS_MAX);
     }
@@ -171,7 +175,9 @@ int pawl_ask_list(const struct pawl_cli_call *call, struct pawl_ask_list *list)
         status = begin(&ask, list);
     }
     if (status == PAWL_CLI_GO_ON && list->filters != NULL) {
+        size_t bytes = ask.path.bytes;
         status = list->filters(&ask, list);
+        list->filtered = ask.path.bytes > bytes;
     }
     if (status == PAWL_CLI_GO_ON) {
         status = print_all(&ask, list);

@@ -20,9 +20,12 @@ struct pawl_ask_list {
     const struct pawl_cli_column *columns;
     size_t column_count;
     const char *const *lackable;
-    const char *none; /* what is told, on stderr, where there is nothing */
+    const char *none;      /* what is told, on stderr, where there is nothing */
+    const char *none_like; /* the same where filters were given; NULL: `none` as well */
     void (*row)(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t node);
     uint64_t count; /* how many were printed */
+    bool filtered;
+    char last[PAWL_ASK_CELL_BYTES]; /* what --quiet printed last: it is not said twice in a row */
 };
 
 #define PAWL_ASK_LIST_OPTIONS(fields)                                                              \

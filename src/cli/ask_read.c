@@ -40,6 +40,34 @@ const char *pawl_ask_texts(struct pawl_ask *ask,
     return out;
 }
 
+const char *pawl_ask_pairs(struct pawl_ask *ask,
+                           uint32_t node,
+                           const char *key,
+                           char out[static PAWL_ASK_CELL_BYTES])
+{
+    const struct pawl_json *json = &ask->json;
+    uint32_t pairs = pawl_json_get(json, node, key);
+    size_t used = 0;
+    out[0] = '\0';
+    if (!pawl_json_is(json, pairs, PAWL_JSON_OBJECT)) {
+        return out;
+    }
+    for (uint32_t at = pawl_json_first(json, pairs);
+         at != PAWL_JSON_NONE && used < PAWL_ASK_CELL_BYTES - 2; at = pawl_json_next(json, at)) {
+        bool text = pawl_json_is(json, at, PAWL_JSON_STRING);
+        struct pawl_slice name = pawl_json_string(json, json->nodes[at].key, &ask->arena);
+        struct pawl_slice value =
+            text ? pawl_json_string(json, at, &ask->arena) : pawl_json_raw(json, at);
+        const struct pawl_slice parts[] = {used > 0 ? PAWL_SLICE(", ") : PAWL_SLICE_NONE, name,
+                                           PAWL_SLICE("="), value};
+        for (size_t i = 0; i < PAWL_ARRAY_LEN(parts) && used < PAWL_ASK_CELL_BYTES - 2; i++) {
+            (void)pawl_cli_plain(parts[i], out + used, PAWL_ASK_CELL_BYTES - used);
+            used += strlen(out + used);
+        }
+    }
+    return out;
+}
+
 /* "2026-11-22T02:19:08.123Z", "2026-11-22T02:19:08+01:00". */
 static bool parse_time(const char *text, int64_t *ret_ms)
 {

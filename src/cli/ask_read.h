@@ -18,6 +18,11 @@ const char *pawl_ask_texts(struct pawl_ask *ask,
                            uint32_t node,
                            const char *key,
                            char out[static PAWL_ASK_CELL_BYTES]);
+/* The members of an object as "team=web, n=3", as they are typed behind --metadata. */
+const char *pawl_ask_pairs(struct pawl_ask *ask,
+                           uint32_t node,
+                           const char *key,
+                           char out[static PAWL_ASK_CELL_BYTES]);
 /* A time, of either plane, in the local time zone: "2026-11-22 02:19"; and milliseconds. */
 const char *pawl_ask_time(struct pawl_ask *ask,
                           uint32_t node,

@@ -189,8 +189,10 @@ static int take_text(const struct pawl_cli_call *call,
                         : pawl_money_parse_count(slice, ret_amount);
     return good ? PAWL_CLI_GO_ON
                 : pawl_cli_usage_error(call, "--%s takes %s, not '%s'", option,
-                                       dollars ? "dollars, such as 20 or 12.50"
-                                               : "a whole number, such as 500 or 10M",
+                                       dollars
+                                           ? "dollars, such as 20 or 12.50, 90,071,992.54 at most"
+                                           : "a whole number, such as 500 or 10M, "
+                                             "9,007,199,254,740,991 at most",
                                        text);
 }
 

@@ -46,6 +46,7 @@ int pawl_budget_each(struct pawl_budget *budget, pawl_budget_fn *fn, void *arg, 
         }
         budget->unit = units[i];
         pawl_budget_path(budget, PAWL_BUDGETS_PATH "/lookup");
+        pawl_ask_query(&budget->ask, "include", "metadata");
         budget->ask.may_miss = true;
         *ret_status = pawl_ask_send(&budget->ask, PAWL_BUDGETS_PLANE, "GET");
         if (*ret_status == PAWL_EXIT_OK) {
@@ -92,38 +93,45 @@ int pawl_budget_find_unit(struct pawl_budget *budget)
 
 /* --- Printing -------------------------------------------------------------------------------- */
 
+/* value / whole in parts of `of`, PERCENT_MAX at most. */
+static int64_t share(int64_t value, int64_t whole, int64_t of, bool ceil)
+{
+    int64_t parts = 0;
+    value = pawl_max_i64(value, 0);
+    bool fits = ceil ? pawl_money_mul_div_ceil(value, of, whole, &parts)
+                     : pawl_money_mul_div_floor(value, of, whole, &parts);
+    return fits ? pawl_min_i64(parts, PERCENT_MAX) : PERCENT_MAX;
+}
+
 const char *pawl_budget_used(struct pawl_ask *ask,
                              uint32_t node,
                              bool bar,
                              char out[static PAWL_ASK_CELL_BYTES])
 {
     int64_t allocated = pawl_ask_count(ask, node, "allocated", 0);
-    int64_t left = pawl_ask_count(ask, node, "remaining", 0);
+    int64_t spent = pawl_ask_count(ask, node, "spent", 0);
     int64_t gone = 0;
-    int64_t percent = PERCENT_MAX;
     size_t used = 0;
     out[0] = '\0';
     if (allocated <= 0) {
         return out;
     }
-    /* What is held counts, since it is not to be had; a started percent is one. */
-    if (!pawl_money_sub(allocated, left, &gone)) {
+    if (!pawl_money_add(spent, pawl_ask_count(ask, node, "reserved", 0), &gone)) {
         gone = INT64_MAX;
     }
-    if (!pawl_money_mul_div_ceil(pawl_max_i64(gone, 0), 100, allocated, &percent)) {
-        percent = PERCENT_MAX;
-    }
     if (bar) {
-        int64_t full = pawl_min_i64((percent * BAR + 99) / 100, BAR);
-        bool utf8 = pawl_cli_speaks_utf8();
+        static const char *const cells[2][3] = {{"#", "=", "."}, {"█", "▒", "░"}};
+        int64_t full = share(spent, allocated, BAR, false);
+        int64_t held = gone > spent ? share(gone, allocated, BAR, true) : full;
         for (int i = 0; i < BAR; i++) {
-            const char *cell = i < full ? (utf8 ? "█" : "#") : (utf8 ? "░" : ".");
+            const char *cell = cells[pawl_cli_speaks_utf8()][i < full ? 0 : i < held ? 1 : 2];
             used += (size_t)snprintf(out + used, PAWL_ASK_CELL_BYTES - used, "%s", cell);
         }
         out[used++] = ' ';
     }
+    /* Rounded down: at least P is shown of just those that --used P lists. */
     (void)snprintf(out + used, PAWL_ASK_CELL_BYTES - used, "%*" PRId64 "%%", bar ? 3 : 0,
-                   pawl_min_i64(percent, PERCENT_MAX));
+                   share(spent, allocated, 100, false));
     return out;
 }
 
@@ -157,6 +165,7 @@ static void print_card(struct pawl_ask *ask)
     pawl_ask_print_field("overage", pawl_ask_text(ask, 0, "commit_overage_policy", text));
     pawl_ask_print_field("begins", pawl_ask_time(ask, 0, "period_start", text));
     pawl_ask_print_field("ends", pawl_ask_time(ask, 0, "period_end", text));
+    pawl_ask_print_field("metadata", pawl_ask_pairs(ask, 0, "metadata", text));
 }
 
 void pawl_budget_print(struct pawl_ask *ask, const char *what)
@@ -165,7 +174,7 @@ void pawl_budget_print(struct pawl_ask *ask, const char *what)
     if (pawl_cli_has(ask->call, PAWL_ASK_JSON)) {
         pawl_ask_print_json(ask, 0);
     } else if (pawl_cli_has(ask->call, PAWL_ASK_QUIET)) {
-        puts(pawl_ask_text(ask, 0, "ledger_id", text));
+        puts(pawl_ask_text(ask, 0, "scope", text));
     } else {
         if (what != NULL) {
             printf("%s ", what);

@@ -30,7 +30,8 @@ void pawl_budget_path(struct pawl_budget *budget, const char *path);
 typedef void pawl_budget_fn(struct pawl_budget *budget, void *arg);
 int pawl_budget_each(struct pawl_budget *budget, pawl_budget_fn *fn, void *arg, int *ret_status);
 
-/* "[####------]  42%", how much of it is used; "" of a budget of nothing. */
+/* "####==....  42%": spent of allocated, as --used and the sort by utilization have it; the bar
+ * shows what is held behind what is spent. "" of a budget of nothing. */
 const char *pawl_budget_used(struct pawl_ask *ask,
                              uint32_t node,
                              bool bar,

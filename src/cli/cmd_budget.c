@@ -248,12 +248,13 @@ static int run_list(const struct pawl_cli_call *call)
         .sorts = "tenant_id|scope|unit|status|commit_overage_policy|utilization|debt",
         .filters = put_filters,
         .rows = "ledgers",
-        .id = "ledger_id",
+        .id = "scope",
         .page = 100,
         .columns = columns,
         .column_count = PAWL_ARRAY_LEN(columns),
         .lackable = lackable,
         .none = "No budgets; 'pawl budget create TENANT --usd 100' makes one.",
+        .none_like = "No budget is like that.",
         .row = put_row,
     };
     return pawl_ask_list(call, &list);
@@ -305,7 +306,8 @@ static const struct pawl_cli_option list_options[] = {
     {PAWL_ASK_SCOPE, 's', "scope", "SCOPE", "only those that begin so"},
     PAWL_ASK_UNIT_OPTION,
     {OPTION_STATUS, 0, "status", "STATE", "only those: active, frozen, closed"},
-    {OPTION_USED, 0, "used", "PERCENT", "only those of which so much is spent, or more"},
+    {OPTION_USED, 0, "used", "PERCENT",
+     "only those of which so much or more is spent; what is held is not"},
     {OPTION_OVER_LIMIT, 0, "over-limit", NULL, "only those over their limit"},
     {OPTION_DEBT, 0, "debt", NULL, "only those with a debt"},
     {OPTION_SEARCH, 0, "search", "TEXT", "only those with this in the tenant or the scope"},
@@ -318,7 +320,9 @@ static const struct pawl_cli_command list_command = {
     .name = "budget list",
     .operands = "",
     .summary = "budgets, and what is left of each",
-    .text = "Lists all of them, or those that the options leave.",
+    .text = "Lists all of them, or those that the options leave. USED is what is spent of what is\n"
+            "allocated, full in its bar; what is held is shaded, and not in the percentage.\n"
+            "--quiet prints scopes, as all commands take them.",
     .examples = "  pawl budget list --tenant acme\n"
                 "  pawl budget list --used 80% --sort utilization --desc\n"
                 "  pawl budget list --scope tenant:acme/workspace:web --json",

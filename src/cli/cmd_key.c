@@ -35,6 +35,16 @@ enum {
             "only scopes with this in them: workspace:eng, agent:*; may be repeated"               \
     }
 
+/* As registry/permission.def has them; tests/serve/commands.py has a key made with each. */
+#define PERMISSIONS_TEXT                                                                           \
+    "The usual permissions are reservations:create, reservations:commit,\n"                        \
+    "reservations:release, reservations:extend, reservations:list, balances:read,\n"               \
+    "budgets:read, budgets:write, policies:read and policies:write. Others are webhooks:read,\n"   \
+    "webhooks:write, events:read, admin:read, admin:write, admin:tenants:read,\n"                  \
+    "admin:tenants:write, admin:budgets:read, admin:budgets:write, admin:policies:read,\n"         \
+    "admin:policies:write, admin:apikeys:read, admin:apikeys:write, admin:webhooks:read,\n"        \
+    "admin:webhooks:write, admin:events:read and admin:audit:read."
+
 static void print_card(struct pawl_ask *ask, uint32_t node)
 {
     char text[PAWL_ASK_CELL_BYTES];
@@ -51,6 +61,7 @@ static void print_card(struct pawl_ask *ask, uint32_t node)
     pawl_ask_print_field("expires", pawl_ask_time(ask, node, "expires_at", text));
     pawl_ask_print_field("revoked", pawl_ask_time(ask, node, "revoked_at", text));
     pawl_ask_print_field("reason", pawl_ask_text(ask, node, "revoked_reason", text));
+    pawl_ask_print_field("metadata", pawl_ask_pairs(ask, node, "metadata", text));
 }
 
 static void print_key(struct pawl_ask *ask, uint32_t node, const char *what)
@@ -69,8 +80,40 @@ static void print_key(struct pawl_ask *ask, uint32_t node, const char *what)
 
 /* --- Making and changing --------------------------------------------------------------------- */
 
+static bool is_permission(const char *word)
+{
+    static const char *const names[] = {
+#define PAWL_PERMISSION(NAME, number, text, by_default) (text),
+#include "registry/permission.def"
+#undef PAWL_PERMISSION
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_permissions(const struct pawl_cli_call *call)
+{
+    for (size_t i = 0; i < call->given_count; i++) {
+        const struct pawl_cli_given *given = &call->given[i];
+        if (given->option->id == OPTION_PERMISSION && given->value[0] != '\0' &&
+            !is_permission(given->value)) {
+            return pawl_cli_usage_error(call, "'%s' is no permission. %s", given->value,
+                                        PERMISSIONS_TEXT);
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}
+
 static int put_settings(struct pawl_ask *ask)
 {
+    int status = check_permissions(ask->call);
+    if (status != PAWL_CLI_GO_ON) {
+        return status;
+    }
     pawl_ask_put_text(ask, "name", pawl_cli_value(ask->call, OPTION_NAME));
     pawl_ask_put_text(ask, "description", pawl_cli_value(ask->call, OPTION_DESCRIPTION));
     pawl_ask_put_list(ask, "permissions", OPTION_PERMISSION);
@@ -215,6 +258,7 @@ static int run_list(const struct pawl_cli_call *call)
         .column_count = PAWL_ARRAY_LEN(columns),
         .lackable = lackable,
         .none = "No keys; 'pawl key create TENANT --name ci' makes one.",
+        .none_like = "No key is like that.",
         .row = put_row,
     };
     return pawl_ask_list(call, &list);
@@ -263,7 +307,7 @@ static const struct pawl_cli_command create_command = {
     .summary = "make a key; its secret is printed once",
     .text =
         "The secret stands alone on stdout, everything else goes to stderr. The server keeps no\n"
-        "copy: who loses it makes another key.",
+        "copy: who loses it makes another key.\n\n" PERMISSIONS_TEXT,
     .examples = "  pawl key create acme --name ci > acme.key\n"
                 "  pawl key create acme --name reader -p balances:read -p reservations:list\n"
                 "  pawl key create acme --name eng --scope-filter workspace:eng --expires 90d",
@@ -323,7 +367,8 @@ static const struct pawl_cli_command update_command = {
     .operands = "KEY",
     .summary = "change what a key may do",
     .text = "What is not named stays; permissions and filters that are named replace all of those\n"
-            "it had. --scope-filter '' takes the filters away. Its end cannot be moved.",
+            "it had. --scope-filter '' takes the filters away. Its end cannot be "
+            "moved.\n\n" PERMISSIONS_TEXT,
     .examples = "  pawl key update key_0001 -p reservations:list -p balances:read\n"
                 "  pawl key update key_0001 --scope-filter ''",
     .options = update_options,

@@ -48,13 +48,26 @@ static void print_held(struct pawl_ask *ask)
     }
 }
 
+/* Unlike other times it may be none: "0", "0s". */
+static int take_grace(const struct pawl_cli_call *call, int64_t *ret_ms)
+{
+    const char *text = pawl_cli_value(call, OPTION_GRACE);
+    size_t zeros = text != NULL ? strspn(text, "0") : 0;
+    if (zeros > 0 && (text[zeros] == '\0' || strcmp(text + zeros, "ms") == 0 ||
+                      (strchr("smhd", text[zeros]) != NULL && text[zeros + 1] == '\0'))) {
+        *ret_ms = 0;
+        return PAWL_CLI_GO_ON;
+    }
+    return pawl_ask_take_ms(call, OPTION_GRACE, ret_ms);
+}
+
 static int put_lease(struct pawl_ask *ask)
 {
     int64_t ttl_ms = -1;
     int64_t grace_ms = -1;
     int status = pawl_ask_take_ms(ask->call, OPTION_TTL, &ttl_ms);
     if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_take_ms(ask->call, OPTION_GRACE, &grace_ms);
+        status = take_grace(ask->call, &grace_ms);
     }
     if (ttl_ms >= 0) {
         pawl_json_member_i64(pawl_ask_body(ask), "ttl_ms", ttl_ms);
@@ -111,6 +124,7 @@ static void print_card(struct pawl_ask *ask)
     pawl_ask_print_field("expires", pawl_ask_time(ask, 0, "expires_at_ms", text));
     pawl_ask_print_field("ended", pawl_ask_time(ask, 0, "finalized_at_ms", text));
     pawl_ask_print_field("its key", pawl_ask_text(ask, 0, "idempotency_key", text));
+    pawl_ask_print_field("metadata", pawl_ask_pairs(ask, 0, "metadata", text));
 }
 
 static int run_show(const struct pawl_cli_call *call)

@@ -203,10 +203,11 @@ static void print_rule(struct pawl_ask *ask)
 /* --- The verbs ------------------------------------------------------------------------------- */
 
 /* Whose it is: said, or the pattern's own beginning, "tenant:acme/...". */
-static const char *tenant_of(const struct pawl_cli_call *call, char out[static PAWL_ASK_CELL_BYTES])
+static const char *
+tenant_of(const struct pawl_cli_call *call, const char *whole, char out[static PAWL_ASK_CELL_BYTES])
 {
     const char *said = pawl_cli_value(call, OPTION_TENANT);
-    struct pawl_slice pattern = pawl_slice_str(call->operands[0]);
+    struct pawl_slice pattern = pawl_slice_str(whole);
     struct pawl_slice first = pawl_slice_cut(&pattern, '/');
     if (said == NULL && pawl_slice_starts_with(first, PAWL_SLICE("tenant:"))) {
         first = pawl_slice_sub(first, sizeof("tenant:") - 1, first.bytes);
@@ -216,18 +217,30 @@ static const char *tenant_of(const struct pawl_cli_call *call, char out[static P
     return said;
 }
 
+/* "acme" alone, or in front of a slash, is tenant:acme, as in a scope; "*" is all of a tenant. */
+static const char *pattern_of(const struct pawl_cli_call *call,
+                              char out[static PAWL_ASK_CELL_BYTES])
+{
+    const char *said = call->operands[0];
+    size_t first = strcspn(said, "/");
+    bool bare = first > 0 && memchr(said, ':', first) == NULL && memchr(said, '*', first) == NULL;
+    (void)snprintf(out, PAWL_ASK_CELL_BYTES, "%s%s", bare ? "tenant:" : "", said);
+    return out;
+}
+
 static int run_create(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
     char text[PAWL_ASK_CELL_BYTES];
+    char typed[PAWL_ASK_CELL_BYTES];
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
-        const char *pattern = call->operands[0];
+        const char *pattern = pattern_of(call, typed);
         const char *name = pawl_cli_value(call, OPTION_NAME);
         pawl_ask_path(&ask, PATH);
         status = PAWL_CLI_GO_ON;
         if (pawl_ask_is_admin(&ask, PLANE)) {
-            const char *tenant = tenant_of(call, text);
+            const char *tenant = tenant_of(call, pattern, text);
             pawl_ask_put_text(&ask, "tenant_id", tenant);
             status = tenant != NULL ? status
                                     : pawl_cli_usage_error(call, "say whose: --tenant, or a "
@@ -338,6 +351,7 @@ static int run_list(const struct pawl_cli_call *call)
         .column_count = PAWL_ARRAY_LEN(columns),
         .lackable = lackable,
         .none = "No rules; 'pawl rule create tenant:acme --max-tokens 4096' makes one.",
+        .none_like = "No rule is like that.",
         .row = put_row,
     };
     return pawl_ask_list(call, &list);
@@ -360,8 +374,9 @@ static int run_list(const struct pawl_cli_call *call)
         {OPTION_TTL, 0, "ttl", "TIME", "how long a hold lasts where its request does not say"},    \
         {OPTION_MAX_TTL, 0, "max-ttl", "TIME", "how long a hold may last"},                        \
         {OPTION_MAX_EXTENSIONS, 0, "max-extensions", "N", "how often a hold may be extended"},     \
-        {OPTION_HOLDS, 0, "holds-per-minute", "N", "more new holds than that are refused"},        \
-        {OPTION_COMMITS, 0, "commits-per-minute", "N", "kept beside it; no commit is refused"},    \
+        {OPTION_HOLDS, 0, "holds-per-minute", "N", "more new holds than that are refused (429)"},  \
+        {OPTION_COMMITS, 0, "commits-per-minute", "N",                                             \
+         "bounds new holds as well: the smaller counts"},                                          \
         {OPTION_FROM, 0, "from", "TIME", "when it begins to count: 2h, or a date"},                \
     {                                                                                              \
         OPTION_UNTIL, 0, "until", "TIME", "when it ends"                                           \
@@ -378,8 +393,9 @@ static const struct pawl_cli_command create_command = {
     .name = "rule create",
     .operands = "PATTERN",
     .summary = "apply something to the scopes that fit a pattern",
-    .text = "PATTERN is a scope (tenant:acme), all below one (tenant:acme/*), or ends in any of a\n"
-            "kind (tenant:acme/agent:*). Quote it: shells know '*' as well.",
+    .text =
+        "PATTERN is a scope (tenant:acme, or acme alone), all below one (tenant:acme/*), or ends\n"
+        "in any of a kind (tenant:acme/agent:*). Quote it: shells know '*' as well.",
     .examples = "  pawl rule create 'tenant:acme/*' --holds-per-minute 60\n"
                 "  pawl rule create 'tenant:acme/agent:*' --max-tokens 4096 --deny-tool shell\n"
                 "  pawl rule create tenant:acme --overage reject --max-ttl 5m --priority 10",

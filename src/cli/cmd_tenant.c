@@ -57,6 +57,7 @@ static void print_card(struct pawl_ask *ask)
     pawl_ask_print_field("created", pawl_ask_time(ask, 0, "created_at", text));
     pawl_ask_print_field("suspended", pawl_ask_time(ask, 0, "suspended_at", text));
     pawl_ask_print_field("closed", pawl_ask_time(ask, 0, "closed_at", text));
+    pawl_ask_print_field("metadata", pawl_ask_pairs(ask, 0, "metadata", text));
 }
 
 static void print_tenant(struct pawl_ask *ask, const char *what)
@@ -223,6 +224,7 @@ static void put_row(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t
 
 static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
+    (void)list;
     const char *search = pawl_cli_value(ask->call, OPTION_SEARCH);
     const char *parent = pawl_cli_value(ask->call, OPTION_PARENT);
     char word[PAWL_ASK_CELL_BYTES];
@@ -235,9 +237,6 @@ static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
     pawl_ask_query(ask, "status", state);
     pawl_ask_query(ask, "search", search);
     pawl_ask_query(ask, "parent_tenant_id", parent);
-    if (state != NULL || search != NULL || parent != NULL) {
-        list->none = "No tenant is like that.";
-    }
     return PAWL_CLI_GO_ON;
 }
 
@@ -255,6 +254,7 @@ static int run_list(const struct pawl_cli_call *call)
         .column_count = PAWL_ARRAY_LEN(columns),
         .lackable = lackable,
         .none = "No tenants; 'pawl tenant create acme' makes one.",
+        .none_like = "No tenant is like that.",
         .row = put_row,
     };
     return pawl_ask_list(call, &list);

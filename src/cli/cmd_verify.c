@@ -433,11 +433,10 @@ const struct pawl_cli_command pawl_cli_command_verify = {
     .summary = "prove that nothing recorded was altered or lost",
     .text =
         "Reads the journal of RUN (or of every run; 'authority' is the ledger of limits across\n"
-        "runs, 'server' that of 'pawl serve', $PAWL_SERVE_DATA_DIR or beside the runs), up to now "
-        "where it is at work, checks its chain\n"
-        "of hashes and the witness beside it, and replays every operation: each must give the\n"
-        "result that was recorded. The last line, OP:HASH, can be kept elsewhere and given to\n"
-        "--expect later.",
+        "runs, 'server' that of 'pawl serve', in $PAWL_SERVE_DATA_DIR or beside the runs), up to\n"
+        "now where it is at work, checks its chain of hashes and the witness beside it, and\n"
+        "replays every operation: each must give the result that was recorded. The last line,\n"
+        "OP:HASH, can be kept elsewhere and given to --expect later.",
     .examples = "  pawl verify\n"
                 "  pawl verify last --expect 42:9f86d081...\n"
                 "  pawl verify --data-dir /var/lib/pawl",

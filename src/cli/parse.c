@@ -215,6 +215,11 @@ int pawl_cli_run(const struct pawl_cli_command *command, int argc, char **argv)
         return pawl_cli_run(verb, argc - 1, argv + 1);
     }
     struct pawl_cli_call call = {.command = command};
+    if (command->run == NULL && argc > 1 && argv[1][0] != '-') {
+        call.operands = argv + 1; /* Also where --help comes behind it. */
+        call.operand_count = 1;
+        return tell_verbs(&call);
+    }
     int status = parse(&call, argc, argv);
     if (status != PAWL_CLI_GO_ON) {
         return status;

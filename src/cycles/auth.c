@@ -106,7 +106,8 @@ bool pawl_call_authenticate(struct pawl_call *call)
     pawl_call_refuse(call,
                      route->plane == PAWL_PLANE_GOVERNANCE ? PAWL_ERROR_INSUFFICIENT_PERMISSIONS
                                                            : PAWL_ERROR_FORBIDDEN,
-                     "the key has no permission %s", route->permission_name);
+                     "the key has no permission %s",
+                     pawl_permission_name((enum pawl_permission)route->permission));
     return false;
 }
 

@@ -42,7 +42,7 @@ pawl_remote_number(struct pawl_slice unit, int64_t amount, char out[static PAWL_
     char text[PAWL_MONEY_TEXT_BYTES];
     bool dollars = pawl_unit_from_name(unit) == PAWL_UNIT_USD_MICROCENTS;
     (void)snprintf(out, PAWL_REMOTE_WORDS_BYTES, "%s",
-                   dollars ? pawl_money_format_usd_short(amount, text)
+                   dollars ? pawl_money_format_usd(amount, text)
                            : pawl_money_format_count(amount, text));
     return out;
 }

@@ -67,6 +67,15 @@ def a_server_is_set_up_and_spent_from(world):
     assert server.ask("GET", "/v1/reservations", key=shell.env["PAWL_KEY"]).json["reservations"]
 
 
+def what_would_fit_is_told_to_the_last_digit(world):
+    _, shell = local(world)
+    shell("budget create tenant:acme/agent:thin --usd 0.00019999")
+    shell("reservation create --usd 0.0002 --agent thin", status=1,
+          err=r"\$0\.0002 asked for, \$0\.00019999 would fit\n")
+    assert "left         $0.00019999\n" in shell("budget show tenant:acme/agent:thin")
+    shell("reservation create --usd 0.00019999 --agent thin")
+
+
 def a_refusal_has_its_numbers_and_its_status(world):
     _, shell = local(world)
     shell("debit --usd 9.20")
@@ -97,6 +106,9 @@ def a_refusal_has_its_numbers_and_its_status(world):
 
 def holds_are_lengthened_and_given_back(world):
     _, shell = local(world)
+    brief = shell("reservation create -q --usd 1 --ttl 1s --grace 0s --metadata n=1").strip()
+    assert "metadata     n=1\n" in shell(f"reservation show {brief}")
+    shell(f"reservation release {brief}", PAWL_KEY="")
     first, second = (shell("reservation create -q --usd 1 --ttl 1m").strip() for _ in range(2))
     before, = shell.rows(f"reservation show {first}")
     assert "held until " in shell(f"reservation extend {first} --by 30s")
@@ -108,7 +120,7 @@ def holds_are_lengthened_and_given_back(world):
     budget, = shell.rows("budget show acme")
     assert budget["remaining"] == usd(10), budget
     states = shell.rows("reservation list --status released --since 1h")
-    assert {row["reservation_id"] for row in states} == {first, second}, states
+    assert {row["reservation_id"] for row in states} == {brief, first, second}, states
     assert shell("reservation list --tenant acme -q --status active", PAWL_KEY="") == ""
 
 
@@ -150,6 +162,39 @@ def budgets_are_funded_frozen_and_changed(world):
     assert [row["unit"] for row in shell.rows("budget list --status frozen")] == ["USD_MICROCENTS"]
     shell("budget unfreeze acme -u usd")
     assert shell("budget list --status frozen -q") == ""
+    assert shell("budget list --unit usd -q") == "tenant:acme\n"
+    assert shell("budget list -q").splitlines() == ["tenant:acme"], "two budgets of one scope"
+    assert re.search(r"metadata +team=web\n", shell("budget show acme -u usd"))
+    row, = shell.rows("budget show acme -u usd")
+    assert row["metadata"] == {"team": "web"}, row
+    for words in ("--search zzz", "--debt", "--status frozen", "--unit credits", "--tenant nobody"):
+        shell(f"budget list {words}", err=r"\ANo budget is like that\.\n\Z")
+    shell("rule list nobody", err=r"\ANo rule is like that\.\n\Z")
+    shell("key list nobody", err=r"\ANo key is like that\.\n\Z")
+    shell("budget create acme --usd 100000000", status=2, err=r"90,071,992\.54 at most")
+
+
+def what_is_used_is_what_is_spent(world):
+    """The column, the filter and the order have one share: spent of allocated, without what is
+    held, and rounded down: 79.5 % is not 80 %."""
+    _, shell = local(world)
+    for agent, spent, held in (("a", 3, 1), ("b", 0, 9), ("c", 7.95, 0), ("d", 8, 0)):
+        shell(f"budget create tenant:acme/agent:{agent} --usd 10")
+        shell("budget fund acme --credit --usd 20")
+        if spent:
+            shell(f"debit --usd {spent} --agent {agent}")
+        if held:
+            shell(f"reservation create --usd {held} --agent {agent}")
+    shown = {scope[-1]: (bar, int(percent)) for scope, bar, percent in re.findall(
+        r"^(\S+agent:\w) .* ([#=.]{10}) +(\d+)%", shell("budget list", LC_ALL="C"), re.M)}
+    assert shown == {"a": ("###=......", 30), "b": ("=========.", 0), "c": ("#######...", 79),
+                     "d": ("########..", 80)}, shown
+    for percent in (1, 30, 31, 79, 80, 81):
+        listed = shell(f"budget list -q --used {percent} --search agent:")
+        assert {scope[-1] for scope in listed.split()} == {
+            agent for agent, (_, used) in shown.items() if used >= percent}, (percent, listed)
+    order = shell("budget list -q --search agent: --sort utilization --desc").split()
+    assert [scope[-1] for scope in order] == ["d", "c", "a", "b"], order
 
 
 def keys_do_what_they_may_and_end(world):
@@ -170,6 +215,21 @@ def keys_do_what_they_may_and_end(world):
     shell(f"key revoke {ids['reader']} --yes --reason lost")
     shell("reservation list", PAWL_KEY=reader, status=1, err="of .PAWL_KEY: .*was revoked")
     assert shell("key list --status revoked -q").strip() == ids["reader"]
+    told = shell("key create --help").split("The usual permissions are ")[1]
+    names = set(re.findall(r"[a-z]+(?::[a-z]+)+", told.split("Options:")[0]))
+    assert len(names) == 27, names
+    every = [word for name in sorted(names) for word in ("-p", name)]
+    shell("key create acme --name every", *every)
+    row, = shell.rows("key list --search every")
+    assert set(row["permissions"]) == names, row
+    shell("key create acme --name odd -p nothing", status=2,
+          err=r"'nothing' is no permission\. The usual permissions are reservations:create, (.|\n)*"
+              r"admin:audit:read")
+    some = shell("key create acme --name some -p balances:read --metadata of=test").strip()
+    shell("reservation create --usd 1", PAWL_KEY=some, status=1,
+          err="has no permission reservations:create")
+    some = shell("key list --search some -q").strip()
+    assert "metadata     of=test\n" in shell(f"key show {some}")
 
 
 def rules_bind_holds(world):
@@ -190,6 +250,20 @@ def rules_bind_holds(world):
     shell("reservation create --usd 0.01", status=1,
           err=rf"policy {slow} takes at most 1 hold a minute; again in \d+[ms] \(LIMIT_EXCEEDED\)")
     shell(f"rule disable {slow}")
+    bare = shell.rows("rule create acme --name slow --commits-per-minute 2 --priority 9")[0]
+    assert bare["scope_pattern"] == "tenant:acme", bare
+    held = []
+    while (done := world.tell("reservation", "create", "-q", "--usd", "0.01",
+                              env=shell.env)).returncode == 0:
+        held.append(done.stdout.strip())
+        assert len(held) <= 4, "two in a minute, and perhaps two in the next"
+    assert len(held) >= 2 and "LIMIT_EXCEEDED" in done.stderr, (held, done)
+    for one in held:
+        shell(f"reservation commit {one} --usd 0.01")
+    shell(f"rule disable {bare['policy_id']}")
+    row, = shell.rows("rule create", "acme/agent:*", "--max-tokens", "1", "--name", "brief")
+    assert row["scope_pattern"] == "tenant:acme/agent:*", row
+    shell("tenant frob --help", status=2, err="there is no 'frob', only create")
 
 
 def tenants_pause_and_end(world):
@@ -200,8 +274,9 @@ def tenants_pause_and_end(world):
     shell(f"reservation commit {held} --usd 0.50")
     shell("tenant resume acme")
     shell("reservation create --usd 1")
-    shell("tenant update acme --ttl 5m --max-extensions 3 --overage reject")
-    assert re.search(r"ttl +5m\n.*extensions +3\n", shell("tenant show acme"), re.S)
+    shell("tenant update acme --ttl 5m --max-extensions 3 --overage reject --metadata team=web")
+    assert re.search(r"ttl +5m\n.*extensions +3\n.*metadata +team=web\n",
+                     shell("tenant show acme"), re.S)
     shell("tenant update acme --max-ttl 4m", status=1, err="the largest lease would be 240000")
     shell("tenant create sub --parent nosuch", status=1, err="parent_tenant_id: there is no tenant")
     shell("tenant close acme", status=2, err="say --yes")
@@ -286,8 +361,9 @@ def many_at_once_spend_no_more_than_there_is(world):
 
 
 TESTS = {function.__name__.replace("_", " "): function for function in (
+    what_would_fit_is_told_to_the_last_digit,
     a_server_is_set_up_and_spent_from, a_refusal_has_its_numbers_and_its_status,
     holds_are_lengthened_and_given_back, what_is_said_twice_with_one_key_is_done_once,
     budgets_are_funded_frozen_and_changed, keys_do_what_they_may_and_end, rules_bind_holds,
-    tenants_pause_and_end, lists_come_whole_and_in_order,
+    what_is_used_is_what_is_spent, tenants_pause_and_end, lists_come_whole_and_in_order,
     the_way_to_a_server_is_said_in_many_ways, many_at_once_spend_no_more_than_there_is)}

@@ -23,6 +23,8 @@ static void amounts_have_their_units(void **state)
     } rows[] = {
         {"USD_MICROCENTS", 1250000000, "$12.50", "$12.50"},
         {"USD_MICROCENTS", -300000000, "-$3.00", "-$3.00"},
+        {"USD_MICROCENTS", 19999, "$0.00019999", "$0.00019999"}, /* nothing is rounded */
+        {"USD_MICROCENTS", 1, "$0.00000001", "$0.00000001"},
         {"TOKENS", 5000, "5,000 tokens", "5,000"},
         {"TOKENS", 1, "1 token", "1"},
         {"CREDITS", 0, "0 credits", "0"},
