@@ -109,11 +109,10 @@ static bool lies_in(const char *to, const char *dir)
     char path[PAWL_PATH_BYTES];
     char there[PAWL_PATH_BYTES];
     char real[PAWL_PATH_BYTES];
-    char *slash = path;
     bool found =
         realpath(dir, real) != NULL && pawl_slice_copy_str(pawl_slice_str(to), path, sizeof(path));
     while (found && realpath(path, there) == NULL) {
-        slash = strrchr(path, '/');
+        char *slash = strrchr(path, '/');
         if (errno != ENOENT || slash == path) {
             return false;
         }
