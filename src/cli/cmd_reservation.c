@@ -125,6 +125,7 @@ static void print_card(struct pawl_ask *ask)
     pawl_ask_print_field("ended", pawl_ask_time(ask, 0, "finalized_at_ms", text));
     pawl_ask_print_field("its key", pawl_ask_text(ask, 0, "idempotency_key", text));
     pawl_ask_print_field("metadata", pawl_ask_pairs(ask, 0, "metadata", text));
+    pawl_ask_print_field("at commit", pawl_ask_pairs(ask, 0, "committed_metadata", text));
 }
 
 static int run_show(const struct pawl_cli_call *call)
