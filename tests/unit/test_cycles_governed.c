@@ -86,7 +86,7 @@ static void budget_is_made_with_all_that_is_said_of_it_or_not_at_all(void **stat
         503, "LIMIT_EXCEEDED", "POST", "/v1/admin/budgets", ACME,
         "{\"scope\":\"tenant:acme/agent:a\",\"unit\":\"USD_MICROCENTS\",\"allocated\":" USD(
             "5") ",\"metadata\":{\"a\":1}}");
-    assert_true(cycles_kit_header_is(&kit, "Retry-After: 1"));
+    assert_true(cycles_kit_header_is(&kit, "Retry-After: 60"));
     expect(404, "GET", "/v1/admin/budgets/lookup" AT("tenant:acme/agent:a"), ACME, NULL);
     /* Of one that nothing is said of nothing is kept. */
     expect(201, "POST", "/v1/admin/budgets", ACME,
