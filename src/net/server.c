@@ -226,3 +226,13 @@ size_t pawl_http_server_connection_count(const struct pawl_http_server *server)
 {
     return server->conn_count;
 }
+
+size_t pawl_http_server_request_count(const struct pawl_http_server *server)
+{
+    size_t count = 0;
+    PAWL_ASSERT(server->magic == PAWL_SERVER_MAGIC);
+    for (const struct pawl_conn *conn = server->conns; conn != NULL; conn = conn->next) {
+        count += conn->state >= PAWL_CONN_HEAD && conn->state <= PAWL_CONN_ENDED ? 1 : 0;
+    }
+    return count;
+}

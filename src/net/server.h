@@ -165,6 +165,8 @@ void pawl_http_server_drain(struct pawl_http_server *server, void (*done)(void *
  * run its close callbacks and every exchange was answered. */
 void pawl_http_server_close(struct pawl_http_server *server);
 size_t pawl_http_server_connection_count(const struct pawl_http_server *server);
+/* Of which a request is under way: from its first byte to the last one of its answer. Walks all. */
+size_t pawl_http_server_request_count(const struct pawl_http_server *server);
 
 /* --- One exchange ------------------------------------------------------------------------- */
 

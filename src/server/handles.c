@@ -37,7 +37,7 @@ static void on_drain_time(uv_timer_t *timer)
 {
     struct pawl_serve *serve = checked(timer->data);
     pawl_log(PAWL_LOG_WARN, "%u requests are cut: they took longer than drain-timeout",
-             (unsigned)pawl_cycles_open_count(serve->cycles));
+             (unsigned)pawl_http_server_request_count(serve->http));
     stop(serve);
 }
 
@@ -52,7 +52,7 @@ static void on_end_signal(uv_signal_t *handle, int number)
     }
     serve->ending = true;
     pawl_log(PAWL_LOG_INFO, "%s: ending; %u requests are open", name,
-             (unsigned)pawl_cycles_open_count(serve->cycles));
+             (unsigned)pawl_http_server_request_count(serve->http));
     pawl_notify_stopping("answering what is open");
     pawl_cycles_drain(serve->cycles);
     pawl_http_server_drain(serve->http, on_drained, serve);

@@ -223,20 +223,60 @@ static pawl_err take_lock(struct pawl_place *place, struct pawl_errmsg *msg)
 }
 
 /* With the directories above it. */
-static pawl_err make_dir(const struct pawl_place *place, struct pawl_errmsg *msg)
+static pawl_err make_dir(struct pawl_place *place, struct pawl_errmsg *msg)
 {
     char path[PAWL_PLACE_PATH_BYTES];
+    size_t bytes = strlen(place->dir);
     memcpy(path, place->dir, sizeof(path));
-    for (char *c = path + 1; *c != '\0'; c++) {
-        if (*c == '/') {
-            *c = '\0';
-            if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-                return from_errno(path, msg);
-            }
-            *c = '/';
+    for (size_t at = 1; at <= bytes; at++) {
+        if (place->dir[at] != '/' && at < bytes) {
+            continue;
         }
+        path[at] = '\0';
+        if (mkdir(path, 0700) == 0) {
+            place->made_at = place->made_at == 0 ? (uint32_t)at : place->made_at;
+        } else if (errno != EEXIST) {
+            return from_errno(path, msg);
+        }
+        path[at] = place->dir[at];
     }
-    return mkdir(path, 0700) == 0 || errno == EEXIST ? PAWL_OK : from_errno(path, msg);
+    return PAWL_OK;
+}
+
+/* Whether what this start made was all there is, and is no more. */
+static bool unmake_files(const struct pawl_place *place)
+{
+    struct pawl_errmsg msg;
+    if (unlinkat(place->dir_fd, PAWL_PLACE_JOURNAL, AT_REMOVEDIR) != 0 && errno != ENOENT) {
+        return false; /* it has a journal */
+    }
+    if (pawl_failed(check_is_empty(place->dir, &msg))) {
+        return false;
+    }
+    (void)unlinkat(place->dir_fd, "FORMAT.new", 0);
+    (void)unlinkat(place->dir_fd, "FORMAT", 0);
+    (void)unlinkat(place->dir_fd, PAWL_PLACE_LOCK, 0); /* we have it, so nobody else is here */
+    return true;
+}
+
+void pawl_place_discard(struct pawl_place *place)
+{
+    char path[PAWL_PLACE_PATH_BYTES];
+    bool ours = place->fresh && place->dir_fd >= 0 && place->lock_fd >= 0;
+    if ((ours && !unmake_files(place)) || place->made_at == 0) {
+        return;
+    }
+    memcpy(path, place->dir, sizeof(path));
+    size_t bytes = strlen(path);
+    while (bytes >= place->made_at) {
+        if (rmdir(path) != 0 && errno != ENOENT) {
+            return; /* not empty, for example */
+        }
+        char *slash = strrchr(path, '/');
+        PAWL_ASSERT(slash != NULL);
+        *slash = '\0';
+        bytes = (size_t)(slash - path);
+    }
 }
 
 pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct pawl_errmsg *msg)
@@ -260,6 +300,7 @@ pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct p
         err = check_format(ret_place, msg);
     }
     if (pawl_failed(err)) {
+        pawl_place_discard(ret_place);
         pawl_place_close(ret_place);
     }
     return err;

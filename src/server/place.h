@@ -7,6 +7,7 @@
 #define PAWL_SERVER_PLACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attrs.h"
 #include "base/err.h"
@@ -23,6 +24,7 @@ struct pawl_place {
     int dir_fd;                      /* -1: not open */
     int lock_fd;                     /* -1: not ours */
     bool fresh;                      /* there was no ledger in it */
+    uint32_t made_at; /* bytes of `dir` up to the first directory that was made; 0: none was */
 };
 
 /* Whether a server's ledger is in the directory: its FORMAT says so. */
@@ -43,6 +45,9 @@ PAWL_MUST_CHECK pawl_err pawl_place_path(const struct pawl_place *place,
                                          const char *name,
                                          char out[static PAWL_PLACE_PATH_BYTES],
                                          struct pawl_errmsg *msg);
+/* Takes back what opening made, directories too, where nothing but that is there: for a start that
+ * failed before it had a ledger. The journal must be closed. */
+void pawl_place_discard(struct pawl_place *place);
 void pawl_place_close(struct pawl_place *place);
 
 #endif

@@ -336,7 +336,7 @@ static void tell_memory(const struct pawl_serve *serve)
 
 /* Requests that are still open are answered into the void, by the engine's flush or the archive's
  * end. */
-static void close_all(struct pawl_serve *serve)
+static void close_all(struct pawl_serve *serve, bool failed)
 {
     if (serve->http != NULL) {
         pawl_http_server_close(serve->http);
@@ -368,6 +368,9 @@ static void close_all(struct pawl_serve *serve)
     pawl_tls_server_free(serve->tls);
     if (serve->has_loop) {
         (void)uv_loop_close(&serve->loop);
+    }
+    if (failed) {
+        pawl_place_discard(&serve->place);
     }
     pawl_place_close(&serve->place);
 }
@@ -470,7 +473,7 @@ pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl
         err = pawl_serve_log_open(options->said, msg);
         if (pawl_ok(err)) {
             err = serve_until_told(serve, msg);
-            close_all(serve);
+            close_all(serve, pawl_failed(err));
             if (pawl_ok(err)) {
                 pawl_log(PAWL_LOG_INFO, "the ledger is closed");
             }

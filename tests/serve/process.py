@@ -13,6 +13,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -109,6 +110,33 @@ def every_address_is_called_so(world):
     server.signal(signal.SIGTERM)
     _, _, err = server.wait()
     assert "without TLS" not in err, err
+
+
+def a_refused_start_leaves_nothing(world):
+    """Of what it made; what was there stays."""
+    if not os.path.ismount("/dev/shm"):
+        print("no /dev/shm: no file system to be refused")
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        for data in (memory + "/a/b", memory):
+            status, err = world.fail(data=data, env={"PAWL_ALLOW_ANY_FS": ""})
+            assert status == 1 and "is on tmpfs" in err, err
+            assert os.listdir(memory) == [], os.listdir(memory)
+        os.mkdir(memory + "/a")
+        status, err = world.fail(data=memory + "/a/b", env={"PAWL_ALLOW_ANY_FS": ""})
+        assert status == 1 and os.listdir(memory) == ["a"] and os.listdir(memory + "/a") == [], err
+
+
+def a_failed_start_keeps_its_ledger(world):
+    server = world.start()
+    server.signal(signal.SIGTERM)
+    server.wait()
+    before = sorted(os.listdir(world.data))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, err = world.fail("--listen", f"127.0.0.1:{taken.getsockname()[1]}", listen=False)
+    assert status == 1 and "cannot listen on" in err, err
+    assert sorted(os.listdir(world.data)) == before
+    assert introspect(world.start(env={"PAWL_ADMIN_KEY": ""}), ADMIN) == 200
 
 
 def damage_is_told_by_its_status(world):
@@ -399,7 +427,8 @@ def an_end_waits_only_so_long(world):
     client = half_a_request(server)
     server.signal(signal.SIGTERM)
     status, _, err = server.wait()
-    assert status == 0 and "are cut: they took longer than drain-timeout" in err, err
+    assert status == 0 and ": ending; 1 requests are open" in err, err
+    assert "\"1 requests are cut: they took longer than drain-timeout" in err, err
     client.close()
 
 
@@ -472,6 +501,8 @@ TESTS = {
     "a quick start that fails tells the administrator's key":
         a_quick_start_that_fails_tells_the_administrators_key,
     "every address is called so, and told without TLS": every_address_is_called_so,
+    "a refused start leaves nothing": a_refused_start_leaves_nothing,
+    "a failed start keeps its ledger": a_failed_start_keeps_its_ledger,
     "damage has an exit status of its own": damage_is_told_by_its_status,
     "an administrator's key is made and shown once": a_key_is_made_and_shown_once,
     "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
