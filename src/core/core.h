@@ -270,6 +270,11 @@ struct pawl_core_stats {
 };
 void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_stats);
 
+/* The oldest operation of which somebody may still ask the record: the first of all that made a
+ * reservation which is open, or answered a key that is remembered. The next operation where there
+ * is none. It never goes back. Goes through all reservations. */
+uint64_t pawl_core_needed_op(const struct pawl_core *core);
+
 /* --- Digest and checkpoint -------------------------------------------------------------------- */
 
 /* Of the whole state. Expensive. */

@@ -237,6 +237,27 @@ static uint64_t timer_share(const struct pawl_core *core)
     return sizeof(struct pawl_timer_node_slot) + share;
 }
 
+uint64_t pawl_core_needed_op(const struct pawl_core *core)
+{
+    uint64_t needed = core->state.op + 1;
+    uint32_t slots = core->state.tables[PAWL_TABLE_RESERVATION].slot_count;
+    for (uint32_t at = 1; at < slots; at++) {
+        const struct pawl_reservation_slot *slot = pawl_reservation_at(core, at);
+        if (slot->state != 0 && slot->id < needed) {
+            needed = slot->id;
+        }
+    }
+    for (uint32_t i = 0; i < PAWL_RETENTION_COUNT; i++) {
+        /* Each queue is in the order of its operations. */
+        uint32_t head = core->state.idem_queues[i].head;
+        if (head != 0 && pawl_idem_at(core, head)->op < needed) {
+            needed = pawl_idem_at(core, head)->op;
+        }
+    }
+    PAWL_ASSERT(needed > 0);
+    return needed;
+}
+
 void pawl_core_stats(const struct pawl_core *core, struct pawl_core_stats *ret_stats)
 {
     const struct pawl_table *tables = core->state.tables;

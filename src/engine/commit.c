@@ -50,6 +50,22 @@ static pawl_err retire_job(void *arg, struct pawl_errmsg *msg)
                                         engine->retire_now_us, &engine->retired, msg);
 }
 
+/* Looks for the oldest record that is needed, once a segment could go but for that, and says
+ * whether it is a later one than was known. Going through the reservations takes a while where
+ * there are a million; so as long as the one that was the oldest is held, it is still. */
+static bool needs_less(struct pawl_engine *engine)
+{
+    struct pawl_journal_retention *retention = &engine->options.retention;
+    struct pawl_reservation_view view;
+    uint64_t known = retention->needed_op;
+    PAWL_ASSERT(engine->options.keep_answers && known > 0);
+    if (!pawl_core_reservation(engine->ledger.core, known, &view)) {
+        retention->needed_op = pawl_core_needed_op(engine->ledger.core);
+    }
+    PAWL_ASSERT(retention->needed_op >= known);
+    return retention->needed_op > known;
+}
+
 void pawl_engine_look_at_retention(struct pawl_engine *engine)
 {
     engine->retire_due = !engine->options.retention.keep_all;
@@ -193,7 +209,8 @@ bool pawl_engine_finish_job(struct pawl_engine *engine)
         pawl_engine_look_at_retention(engine);
         break;
     case JOB_RETIRE:
-        engine->retire_due = engine->retired; /* Then perhaps the next one. */
+        engine->retire_due = engine->retired == PAWL_JOURNAL_REMOVED || /* Perhaps the next one. */
+                             (engine->retired == PAWL_JOURNAL_NEEDED && needs_less(engine));
         break;
     case JOB_NONE:
         break;

@@ -68,8 +68,8 @@ struct pawl_engine_options {
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
     /* How long the journal's segments are kept. Zero: 30 days or 20 GiB, whichever comes first. */
     struct pawl_journal_retention retention;
-    /* No segment goes from which a repeat of a key that is remembered would be answered, whatever
-     * the size of all of them. */
+    /* No segment goes from which a repeat of a key that is remembered would be answered, or that
+     * has the record of a reservation that is open, whatever the size of all of them. */
     bool keep_answers;
     /* Where checkpoints and the witness go; NULL: the machine's files. */
     const struct pawl_files *files;

@@ -108,9 +108,9 @@ struct pawl_engine {
     uint64_t durable_op;
     struct pawl_journal_hash durable_hash;
     uint32_t commits_since_tidy;
-    bool retire_due;       /* whether a segment has been kept long enough is to be looked at */
-    bool retired;          /* of JOB_RETIRE: one was removed */
-    int64_t retire_now_us; /* of JOB_RETIRE */
+    bool retire_due; /* whether a segment has been kept long enough is to be looked at */
+    enum pawl_journal_retired retired; /* of JOB_RETIRE */
+    int64_t retire_now_us;             /* of JOB_RETIRE */
 
     /* Those who wait, in the order in which they asked. */
     struct pawl_op *waiting_first;

@@ -114,13 +114,17 @@ static pawl_err begin_ledger(struct pawl_engine *engine, struct pawl_errmsg *msg
     return PAWL_OK;
 }
 
-/* A repeat is answered from the record of the first one, as long as its key is remembered. */
+/* A repeat is answered from the record of the first one, as long as its key is remembered, and what
+ * a hold is for is read from its record, as long as it is open. */
 static void keep_answers(struct pawl_engine *engine)
 {
     const struct pawl_config *config = pawl_core_config(engine->ledger.core);
     int64_t settle_us = config->idempotency_settle_ttl_us;
     int64_t other_us = config->idempotency_ttl_us;
     engine->options.retention.needed_us = settle_us > other_us ? settle_us : other_us;
+    if (engine->options.retention.needed_op == 0) {
+        engine->options.retention.needed_op = 1; /* until it is looked for */
+    }
 }
 
 bool pawl_engine_configure(struct pawl_engine *engine, const struct pawl_config *config)

@@ -56,10 +56,17 @@ struct pawl_journal_checkpoint {
 /* How long segments are kept: until they are older or all of them are larger than this, and the
  * checkpoints cover them (J15). */
 struct pawl_journal_retention {
-    bool keep_all;     /* nothing is ever removed */
-    int64_t age_us;    /* since the segment's last operation; 0: 30 days */
-    int64_t bytes_max; /* of all segments; 0: 20 GiB */
-    int64_t needed_us; /* whatever the size, a segment whose last operation is younger stays */
+    bool keep_all;      /* nothing is ever removed */
+    int64_t age_us;     /* since the segment's last operation; 0: 30 days */
+    int64_t bytes_max;  /* of all segments; 0: 20 GiB */
+    int64_t needed_us;  /* whatever the size, a segment whose last operation is younger stays */
+    uint64_t needed_op; /* likewise one that has this operation or a later one; 0: none is needed */
+};
+
+enum pawl_journal_retired {
+    PAWL_JOURNAL_KEPT,
+    PAWL_JOURNAL_NEEDED, /* kept because of `needed_op` alone */
+    PAWL_JOURNAL_REMOVED /* gone, and another one may have to go */
 };
 
 struct pawl_journal;
@@ -93,12 +100,12 @@ struct pawl_journal_ops {
                        struct pawl_journal_checkpoint *ret_checkpoint);
     /* Housekeeping between batches, when the engine is idle. */
     pawl_err (*idle)(struct pawl_journal *journal, struct pawl_errmsg *msg);
-    /* Removes the oldest segment if it has been kept long enough at `now_us` of the ledger's time.
-     * `*ret_removed`: it is gone, and another one may have to go. */
+    /* Removes the oldest segment if it has been kept long enough at `now_us` of the ledger's
+     * time. */
     pawl_err (*retire)(struct pawl_journal *journal,
                        const struct pawl_journal_retention *retention,
                        int64_t now_us,
-                       bool *ret_removed,
+                       enum pawl_journal_retired *ret_retired,
                        struct pawl_errmsg *msg);
     void (*close)(struct pawl_journal *journal);
 };

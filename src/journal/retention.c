@@ -144,10 +144,10 @@ static pawl_err remove_oldest(struct sqlite_journal *journal, struct pawl_errmsg
 pawl_err pawl_journal_retire(struct sqlite_journal *journal,
                              const struct pawl_journal_retention *retention,
                              int64_t now_us,
-                             bool *ret_removed,
+                             enum pawl_journal_retired *ret_retired,
                              struct pawl_errmsg *msg)
 {
-    *ret_removed = false;
+    *ret_retired = PAWL_JOURNAL_KEPT;
     if (retention->keep_all || journal->place_count < 2 || !is_covered(journal)) {
         return PAWL_OK;
     }
@@ -159,7 +159,13 @@ pawl_err pawl_journal_retire(struct sqlite_journal *journal,
         (retention->needed_us > 0 && !is_older(journal, retention->needed_us, now_us))) {
         return PAWL_OK;
     }
+    if (retention->needed_op > 0 && end_of_oldest(journal) >= retention->needed_op) {
+        *ret_retired = PAWL_JOURNAL_NEEDED;
+        return PAWL_OK;
+    }
     pawl_err err = remove_oldest(journal, msg);
-    *ret_removed = pawl_ok(err);
+    if (pawl_ok(err)) {
+        *ret_retired = PAWL_JOURNAL_REMOVED;
+    }
     return err;
 }

@@ -224,13 +224,13 @@ static pawl_err sqlite_idle(struct pawl_journal *base, struct pawl_errmsg *msg)
 static pawl_err sqlite_retire(struct pawl_journal *base,
                               const struct pawl_journal_retention *retention,
                               int64_t now_us,
-                              bool *ret_removed,
+                              enum pawl_journal_retired *ret_retired,
                               struct pawl_errmsg *msg)
 {
     struct sqlite_journal *journal = journal_of(base);
     pawl_err err = refuse_if_poisoned(journal, msg);
     if (pawl_ok(err)) {
-        err = latch(journal, pawl_journal_retire(journal, retention, now_us, ret_removed, msg));
+        err = latch(journal, pawl_journal_retire(journal, retention, now_us, ret_retired, msg));
     }
     return err;
 }

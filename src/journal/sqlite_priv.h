@@ -52,7 +52,7 @@ PAWL_MUST_CHECK pawl_err pawl_journal_begin_segment(struct sqlite_journal *journ
 PAWL_MUST_CHECK pawl_err pawl_journal_retire(struct sqlite_journal *journal,
                                              const struct pawl_journal_retention *retention,
                                              int64_t now_us,
-                                             bool *ret_removed,
+                                             enum pawl_journal_retired *ret_retired,
                                              struct pawl_errmsg *msg);
 /* CORRUPT: a segment at `place` does not follow one that ends with this operation and hash. */
 PAWL_MUST_CHECK pawl_err pawl_journal_check_continues(const struct sqlite_journal *journal,

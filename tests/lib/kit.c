@@ -93,6 +93,7 @@ pawl_err kit_try_open(struct kit *kit)
                                           .config = &config,
                                           .checkpoint_every_ops = kit->checkpoint_every,
                                           .retention = kit->retention,
+                                          .keep_answers = kit->keep_answers,
                                           .files = files,
                                           .single_threaded = !kit->threads};
     return pawl_engine_open(&options, &kit->engine, &kit->msg);

@@ -34,6 +34,7 @@ struct kit {
     int64_t idempotency_ttl_us; /* 0: the default */
     uint32_t documents_max;     /* likewise, of the ledger that is made */
     struct pawl_journal_retention retention;
+    bool keep_answers;
     const struct pawl_files *files; /* NULL: the disk's */
     void (*wake)(void *arg);
     void *wake_arg;

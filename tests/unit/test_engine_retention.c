@@ -163,6 +163,88 @@ static void what_repeats_are_answered_from_stays_whatever_its_size(void **state)
     kit_free(&kit);
 }
 
+/* A ledger whose keys are remembered for so long, where any segment may go that nobody needs. */
+static void begin_needy(struct kit *kit, int64_t key_us)
+{
+    kit_init(kit, 1);
+    kit->segment_bytes = SEGMENT_BYTES;
+    kit->checkpoint_every = NEVER;
+    kit->idempotency_ttl_us = key_us;
+    kit->keep_answers = true;
+    kit->retention = (struct pawl_journal_retention){.bytes_max = 1};
+    kit_open(kit);
+    struct pawl_command budget = kit_budget("acme", USD, 1000000);
+    kit_must(kit, &budget);
+}
+
+static bool can_read(struct kit *kit, uint64_t op)
+{
+    static struct pawl_codec_scratch scratch;
+    struct pawl_record record;
+    return pawl_ok(pawl_engine_original(kit->engine, op, &scratch, &record, &kit->msg));
+}
+
+/* What a hold is for is read from its record when it is shown, and settled with a filtered key. */
+static void the_record_of_an_open_hold_stays_however_old_it_is(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin_needy(&kit, 60 * PAWL_US_PER_SECOND);
+    struct pawl_command reserve = kit_reserve("acme", USD, 5);
+    reserve.u.reserve.ttl_ms = 3600000;
+    uint64_t held = kit_must(&kit, &reserve);
+    fill(&kit, 3);
+    pawl_clock_manual_advance(&kit.time, 600 * PAWL_US_PER_SECOND);
+    fill(&kit, 5);
+    checkpoint(&kit);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_int_equal(oldest(&kit), 1);
+    assert_true(can_read(&kit, held));
+    struct pawl_command release = kit_release(held);
+    kit_must(&kit, &release);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_in_range(oldest(&kit), 3, 5);
+    assert_false(can_read(&kit, held));
+    assert_sound(&kit);
+    kit_free(&kit);
+}
+
+/* Shorter times are for keys to come. Those from before keep theirs, over a restart too. */
+static void the_record_of_a_remembered_key_stays_when_times_get_shorter(void **state)
+{
+    (void)state;
+    struct kit kit;
+    begin_needy(&kit, 180 * PAWL_US_PER_SECOND);
+    struct pawl_command reserve = kit_reserve("acme", USD, 5);
+    reserve.idempotency_key = PAWL_SLICE("once");
+    uint64_t op = kit_must(&kit, &reserve);
+    struct pawl_command release = kit_release(op);
+    kit_must(&kit, &release);
+    fill(&kit, 3);
+    pawl_clock_manual_advance(&kit.time, 127 * PAWL_US_PER_SECOND);
+    struct pawl_config config = *pawl_core_config(pawl_engine_core(kit.engine));
+    config.idempotency_ttl_us = config.idempotency_settle_ttl_us = 60 * PAWL_US_PER_SECOND;
+    assert_true(pawl_engine_configure(kit.engine, &config));
+    kit_close(&kit);
+    kit_open(&kit);
+    fill(&kit, 5);
+    checkpoint(&kit);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_true(kit_run(&kit, &reserve).replayed);
+    assert_true(can_read(&kit, op));
+    pawl_clock_manual_advance(&kit.time, 60 * PAWL_US_PER_SECOND);
+    reserve.idempotency_key = PAWL_SLICE("another");
+    kit_must(&kit, &reserve); /* forgets what is over */
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_in_range(oldest(&kit), 3, 5);
+    assert_sound(&kit);
+    kit_free(&kit);
+}
+
 static void segments_go_by_age(void **state)
 {
     (void)state;
@@ -390,6 +472,8 @@ int main(void)
         cmocka_unit_test(segments_go_by_size_behind_two_checkpoints),
         cmocka_unit_test(only_what_both_checkpoints_cover_goes),
         cmocka_unit_test(what_repeats_are_answered_from_stays_whatever_its_size),
+        cmocka_unit_test(the_record_of_an_open_hold_stays_however_old_it_is),
+        cmocka_unit_test(the_record_of_a_remembered_key_stays_when_times_get_shorter),
         cmocka_unit_test(segments_go_by_age),
         cmocka_unit_test(the_defaults_are_thirty_days_and_more_than_a_few_segments),
         cmocka_unit_test(the_newest_segment_stays_and_so_does_everything_on_request),
