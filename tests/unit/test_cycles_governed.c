@@ -266,8 +266,8 @@ static void what_does_not_fit_together_is_refused(void **state)
     static const char *const tenants[] = {
         "{\"tenant_id\":\"abc\",\"name\":\"x\",\"parent_tenant_id\":\"nobody\"}",
         "{\"tenant_id\":\"abc\",\"name\":\"x\",\"parent_tenant_id\":\"abc\"}",
-        "{\"tenant_id\":\"abc\",\"name\":\"x\",\"default_reservation_ttl_ms\":2001,"
-        "\"max_reservation_ttl_ms\":2000}",
+        ("{\"tenant_id\":\"abc\",\"name\":\"x\",\"default_reservation_ttl_ms\":2001,"
+         "\"max_reservation_ttl_ms\":2000}"),
     };
     const char *tenant = "/v1/admin/tenants/abc";
     for (size_t i = 0; i < sizeof(tenants) / sizeof(tenants[0]); i++) {
