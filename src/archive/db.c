@@ -73,20 +73,20 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_STATE_SET] = "UPDATE state SET op=?1, hash=?2, rows=?3 WHERE id=1",
 
     [PAWL_ARCHIVE_SQL_ROW_INSERT] =
-        "INSERT INTO reservation(" ROW_COLUMNS ", key, document, settlement)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-    [PAWL_ARCHIVE_SQL_ROW_GET] = "SELECT " ROW_COLUMNS " FROM reservation WHERE op=?1",
+        ("INSERT INTO reservation(" ROW_COLUMNS ", key, document, settlement)"
+         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"),
+    [PAWL_ARCHIVE_SQL_ROW_GET] = ("SELECT " ROW_COLUMNS " FROM reservation WHERE op=?1"),
     [PAWL_ARCHIVE_SQL_ROW_TEXTS] =
-        "SELECT " ROW_COLUMNS ", key, document, settlement FROM reservation WHERE op=?1",
+        ("SELECT " ROW_COLUMNS ", key, document, settlement FROM reservation WHERE op=?1"),
     [PAWL_ARCHIVE_SQL_ROW_UPDATE] =
-        "UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
-        " finalized_ms=?6, extensions=?7 WHERE op=?1",
+        ("UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
+         " finalized_ms=?6, extensions=?7 WHERE op=?1"),
     [PAWL_ARCHIVE_SQL_ROW_SETTLE] =
-        "UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
-        " finalized_ms=?6, extensions=?7, settlement=?8 WHERE op=?1",
+        ("UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
+         " finalized_ms=?6, extensions=?7, settlement=?8 WHERE op=?1"),
     [PAWL_ARCHIVE_SQL_ROW_DELETE] = "DELETE FROM reservation WHERE op=?1",
     [PAWL_ARCHIVE_SQL_ROW_FROM] =
-        "SELECT " ROW_COLUMNS " FROM reservation WHERE op>=?1 ORDER BY op LIMIT ?2",
+        ("SELECT " ROW_COLUMNS " FROM reservation WHERE op>=?1 ORDER BY op LIMIT ?2"),
     [PAWL_ARCHIVE_SQL_ROW_LAST] =
         "SELECT op FROM reservation WHERE op<=?1 ORDER BY op DESC LIMIT 1",
 

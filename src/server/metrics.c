@@ -255,10 +255,10 @@ static void put_amounts(struct pawl_metrics_writer *writer, const struct pawl_me
     char labels[80];
     put_head(writer, PAWL_METRIC_ID_AMOUNTS);
     for (size_t what = 0; what < PAWL_METRIC_AMOUNT_COUNT; what++) {
-        for (uint16_t unit = 0; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
+        for (int unit = 0; unit < PAWL_UNIT_BUILTIN_COUNT; unit++) {
             if (metrics->amounts[what][unit] > 0) {
                 (void)snprintf(labels, sizeof(labels), "what=\"%s\",unit=\"%s\"", names[what],
-                               unit > 0 ? pawl_unit_name(unit) : "CUSTOM");
+                               unit > 0 ? pawl_unit_name((uint16_t)unit) : "CUSTOM");
                 pawl_metrics_put_labeled(writer, PAWL_METRIC_ID_AMOUNTS, labels,
                                          (int64_t)metrics->amounts[what][unit]);
             }
