@@ -48,12 +48,7 @@ struct pawl_archive_query bench_query(void)
 {
     return (struct pawl_archive_query){
         .tenant = PAWL_SLICE("tenant-0"),
-        .created_from_ms = INT64_MIN,
-        .created_to_ms = INT64_MAX,
-        .expires_from_ms = INT64_MIN,
-        .expires_to_ms = INT64_MAX,
-        .finalized_from_ms = INT64_MIN,
-        .finalized_to_ms = INT64_MAX,
+        PAWL_ARCHIVE_EVER,
         .limit = LIMIT,
     };
 }

@@ -97,6 +97,11 @@ struct pawl_archive_query {
     struct pawl_archive_place after;
 };
 
+/* Fields of an initializer: every range is open. */
+#define PAWL_ARCHIVE_EVER                                                                          \
+    .created_from_ms = INT64_MIN, .created_to_ms = INT64_MAX, .expires_from_ms = INT64_MIN,        \
+    .expires_to_ms = INT64_MAX, .finalized_from_ms = INT64_MIN, .finalized_to_ms = INT64_MAX
+
 struct pawl_archive_row {
     uint64_t op; /* the reservation's operation */
     struct pawl_slice tenant;

@@ -22,6 +22,7 @@
 #include "cli/server_copy.h"
 #include "cli/server_dir.h"
 #include "journal/journal.h"
+#include "journal/witness.h"
 #include "server/place.h"
 
 enum { OPTION_DATA_DIR = 1, OPTION_JSON };
@@ -209,12 +210,10 @@ static pawl_err read_head(struct backup *backup, struct pawl_errmsg *msg)
 static void
 tell(const struct pawl_cli_call *call, const struct backup *backup, const char *from, bool live)
 {
-    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1] = "";
+    char hash[PAWL_JOURNAL_HASH_TEXT_BYTES];
     struct pawl_buf line;
     struct pawl_json_writer json;
-    for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
-        (void)snprintf(hash + 2 * i, 3, "%02x", backup->head.hash.bytes[i]);
-    }
+    (void)pawl_journal_hash_format(&backup->head.hash, hash);
     if (!pawl_cli_has(call, OPTION_JSON)) {
         printf("%s: %u files, %" PRId64 " MiB%s\n    %" PRIu64
                ":%s\n'pawl verify --data-dir %s' proves that it is whole; "

@@ -23,6 +23,7 @@
 #include "cli/server_dir.h"
 #include "engine/engine.h"
 #include "journal/copy.h"
+#include "journal/witness.h"
 #include "lending/authority.h"
 #include "lending/contact.h"
 #include "lending/wire.h"
@@ -52,15 +53,6 @@ struct verification {
     uint32_t verified;
     uint32_t alive;
 };
-
-static const char *hash_text(const struct pawl_journal_hash *hash,
-                             char out[static 2 * PAWL_JOURNAL_HASH_BYTES + 1])
-{
-    for (size_t i = 0; i < PAWL_JOURNAL_HASH_BYTES; i++) {
-        snprintf(out + 2 * i, 3, "%02x", hash->bytes[i]);
-    }
-    return out;
-}
 
 /* "OP:64 hex digits", as this command prints it. */
 static bool parse_expect(const char *text, struct pawl_verify_options *options_out)
@@ -95,7 +87,7 @@ static void tell_json(const struct verification *v,
                       const struct pawl_verify_report *report,
                       const char *problem)
 {
-    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    char hash[PAWL_JOURNAL_HASH_TEXT_BYTES];
     struct pawl_buf line;
     pawl_buf_init(&line, 1 << 14);
     struct pawl_json_writer json;
@@ -109,7 +101,7 @@ static void tell_json(const struct verification *v,
         pawl_json_member_i64(&json, "first_op", (int64_t)report->first_op);
         pawl_json_member_i64(&json, "last_op", (int64_t)report->last_op);
         pawl_json_member_i64(&json, "batches", (int64_t)report->batches);
-        pawl_json_member_str(&json, "hash", hash_text(&report->hash, hash));
+        pawl_json_member_str(&json, "hash", pawl_journal_hash_format(&report->hash, hash));
         pawl_json_member_i64(&json, "replayed_from_op", (int64_t)report->replayed_from_op);
         pawl_json_member_bool(&json, "results_compared", report->results_compared);
     }
@@ -123,7 +115,7 @@ static void tell_json(const struct verification *v,
 static void
 tell_text(const struct verification *v, const char *id, const struct pawl_verify_report *report)
 {
-    char hash[2 * PAWL_JOURNAL_HASH_BYTES + 1];
+    char hash[PAWL_JOURNAL_HASH_TEXT_BYTES];
     char gone[64] = "";
     if (report->replayed_from_op > 1) {
         snprintf(gone, sizeof(gone), " (results were compared from operation %" PRIu64 " on)",
@@ -136,7 +128,7 @@ tell_text(const struct verification *v, const char *id, const struct pawl_verify
            : strcmp(id, "server") == 0 ? ", as of now; the server goes on"
                                        : ", as of now; the run goes on",
            report->results_compared ? gone : " (results from other rules were not compared)",
-           report->last_op, hash_text(&report->hash, hash));
+           report->last_op, pawl_journal_hash_format(&report->hash, hash));
 }
 
 static void tell(struct verification *v,

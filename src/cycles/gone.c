@@ -68,14 +68,7 @@ void pawl_gone_refuse(struct pawl_call *call, uint64_t reservation, bool mismatc
     if (question == NULL) {
         return;
     }
-    const struct pawl_archive_query query = {.op = reservation,
-                                             .created_from_ms = INT64_MIN,
-                                             .created_to_ms = INT64_MAX,
-                                             .expires_from_ms = INT64_MIN,
-                                             .expires_to_ms = INT64_MAX,
-                                             .finalized_from_ms = INT64_MIN,
-                                             .finalized_to_ms = INT64_MAX,
-                                             .limit = 1};
+    const struct pawl_archive_query query = {.op = reservation, PAWL_ARCHIVE_EVER, .limit = 1};
     question->mismatch = mismatch;
     question->request.done = on_answer;
     question->request.arg = call;

@@ -96,17 +96,6 @@ struct list {
 
 /* --- The query ------------------------------------------------------------------------------ */
 
-static void init_query(struct pawl_archive_query *query)
-{
-    query->created_from_ms = INT64_MIN;
-    query->created_to_ms = INT64_MAX;
-    query->expires_from_ms = INT64_MIN;
-    query->expires_to_ms = INT64_MAX;
-    query->finalized_from_ms = INT64_MIN;
-    query->finalized_to_ms = INT64_MAX;
-    query->limit = LIMIT_DEFAULT;
-}
-
 /* One bound; a lower one rounds up to a millisecond, an upper one down. false: refused. */
 static bool take_bound(struct pawl_call *call,
                        const struct pawl_value *value,
@@ -225,7 +214,7 @@ static bool take_query(struct pawl_call *call, const struct pawl_value *values, 
     struct pawl_archive_query *query = &list->query;
     const uint64_t free =
         UINT64_C(1) << LIST_INCLUDE | UINT64_C(1) << LIST_LIMIT | UINT64_C(1) << LIST_CURSOR;
-    init_query(query);
+    *query = (struct pawl_archive_query){PAWL_ARCHIVE_EVER, .limit = LIMIT_DEFAULT};
     list->parts = parts_of(values[LIST_INCLUDE].text);
     list->binding = pawl_cursor_binding(call, &pawl_reservations_shape, values, free);
     query->status = values[LIST_STATUS].present ? status_of_word[values[LIST_STATUS].number] : 0;
@@ -411,9 +400,7 @@ void pawl_cycles_get_reservation(struct pawl_call *call)
     if (list == NULL) {
         return;
     }
-    init_query(&list->query);
-    list->query.op = reservation;
-    list->query.limit = 1;
+    list->query = (struct pawl_archive_query){.op = reservation, PAWL_ARCHIVE_EVER, .limit = 1};
     list->one = true;
     call->state = list;
     ask_archive(call);

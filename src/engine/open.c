@@ -130,7 +130,6 @@ static void keep_answers(struct pawl_engine *engine)
 bool pawl_engine_configure(struct pawl_engine *engine, const struct pawl_config *config)
 {
     struct pawl_command command = {.type = PAWL_COMMAND_CONFIG};
-    int64_t needed_us = engine->options.retention.needed_us;
     uint64_t op = pawl_core_op(engine->ledger.core);
     command.u.config = *config;
     pawl_engine_apply_own(engine, &command);
@@ -138,11 +137,7 @@ bool pawl_engine_configure(struct pawl_engine *engine, const struct pawl_config 
         return false;
     }
     if (engine->options.keep_answers) {
-        keep_answers(engine);
-        /* Keys from before are remembered as they were. */
-        if (engine->options.retention.needed_us < needed_us) {
-            engine->options.retention.needed_us = needed_us;
-        }
+        keep_answers(engine); /* keys from before hold their records by needed_op */
     }
     return true;
 }

@@ -15,13 +15,6 @@
 
 enum { ARCHIVE_MS = 1000 };
 
-static struct pawl_serve *checked(void *data)
-{
-    struct pawl_serve *serve = data;
-    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
-    return serve;
-}
-
 static void stop(struct pawl_serve *serve)
 {
     serve->stopped = true;
@@ -30,12 +23,12 @@ static void stop(struct pawl_serve *serve)
 
 static void on_drained(void *arg)
 {
-    stop(checked(arg));
+    stop(pawl_serve_of(arg));
 }
 
 static void on_drain_time(uv_timer_t *timer)
 {
-    struct pawl_serve *serve = checked(timer->data);
+    struct pawl_serve *serve = pawl_serve_of(timer->data);
     pawl_log(PAWL_LOG_WARN, "%u requests are cut: they took longer than drain-timeout",
              (unsigned)pawl_http_server_request_count(serve->http));
     stop(serve);
@@ -43,7 +36,7 @@ static void on_drain_time(uv_timer_t *timer)
 
 static void on_end_signal(uv_signal_t *handle, int number)
 {
-    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(handle->data);
     const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
     if (serve->ending) {
         pawl_log(PAWL_LOG_WARN, "%s again: ending at once", name);
@@ -62,7 +55,7 @@ static void on_end_signal(uv_signal_t *handle, int number)
 
 static void on_hangup(uv_signal_t *handle, int number)
 {
-    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(handle->data);
     struct pawl_errmsg msg = {""};
     (void)number;
     pawl_notify_reloading();

@@ -26,13 +26,6 @@
 
 enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000, FDS_BESIDE_CONNECTIONS = 128 };
 
-static struct pawl_serve *checked(void *data)
-{
-    struct pawl_serve *serve = data;
-    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
-    return serve;
-}
-
 /* --- The engine ------------------------------------------------------------------------------ */
 
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
@@ -49,17 +42,17 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 
 static void on_engine_wake(void *arg)
 {
-    (void)uv_async_send(&checked(arg)->wake);
+    (void)uv_async_send(&pawl_serve_of(arg)->wake);
 }
 
 static void on_archive_answer(void *arg)
 {
-    (void)uv_async_send(&checked(arg)->archive_wake);
+    (void)uv_async_send(&pawl_serve_of(arg)->archive_wake);
 }
 
 static void on_progress(void *arg, uint64_t op, uint64_t last_op)
 {
-    struct pawl_serve *serve = checked(arg);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     struct pawl_clock clock = pawl_clock_os();
     int64_t now_us = clock.boot_us(clock.arg);
     char status[80];
@@ -263,7 +256,7 @@ static pawl_err open_archive(struct pawl_serve *serve, struct pawl_errmsg *msg)
 
 static void on_tenant_closed(void *arg)
 {
-    pawl_serve_drains_look(checked(arg));
+    pawl_serve_drains_look(pawl_serve_of(arg));
 }
 
 static pawl_err open_cycles(struct pawl_serve *serve, struct pawl_errmsg *msg)

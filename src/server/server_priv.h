@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "archive/archive.h"
+#include "base/assert.h"
 #include "cycles/call.h"
 #include "cycles/cycles.h"
 #include "engine/engine.h"
@@ -90,6 +91,14 @@ struct pawl_serve {
     char tenant_key[PAWL_SECRET_BYTES]; /* of the quick start; "": none was made */
     const char *quick_word;             /* why there was none; NULL: nothing to say */
 };
+
+/* Of a callback's argument. */
+static inline struct pawl_serve *pawl_serve_of(void *arg)
+{
+    struct pawl_serve *serve = arg;
+    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
+    return serve;
+}
 
 /* --- handles.c --- */
 

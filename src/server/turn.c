@@ -11,16 +11,9 @@
 #include "server/log.h"
 #include "server/server_priv.h"
 
-static struct pawl_serve *checked(void *data)
-{
-    struct pawl_serve *serve = data;
-    PAWL_ASSERT(serve != NULL && serve->magic == PAWL_SERVE_MAGIC);
-    return serve;
-}
-
 void pawl_serve_want_turn(void *arg)
 {
-    struct pawl_serve *serve = checked(arg);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     if (serve->turn != NULL) {
         pawl_turn_request(serve->turn);
     }
@@ -28,7 +21,7 @@ void pawl_serve_want_turn(void *arg)
 
 static void on_due(uv_timer_t *timer)
 {
-    struct pawl_serve *serve = checked(timer->data);
+    struct pawl_serve *serve = pawl_serve_of(timer->data);
     serve->due_at_us = INT64_MAX;
     pawl_engine_tick(serve->engine);
     pawl_serve_want_turn(serve);
@@ -53,7 +46,7 @@ static void set_timer(struct pawl_serve *serve)
 
 void pawl_serve_turn(void *arg)
 {
-    struct pawl_serve *serve = checked(arg);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     pawl_cycles_turn(serve->cycles);
     pawl_engine_turn(serve->engine);
     if (serve->archive_busy) {
@@ -69,14 +62,14 @@ void pawl_serve_turn(void *arg)
 
 void pawl_serve_on_wake(uv_async_t *handle)
 {
-    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(handle->data);
     pawl_engine_collect(serve->engine);
     pawl_serve_want_turn(serve);
 }
 
 void pawl_serve_on_archive_wake(uv_async_t *handle)
 {
-    struct pawl_serve *serve = checked(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(handle->data);
     pawl_archive_collect(serve->archive);
     serve->archive_busy = true; /* it may have room now for what it misses */
     pawl_serve_want_turn(serve);
@@ -85,7 +78,7 @@ void pawl_serve_on_archive_wake(uv_async_t *handle)
 /* Now and then, and at once where there is more. */
 void pawl_serve_on_archive_timer(uv_timer_t *timer)
 {
-    struct pawl_serve *serve = checked(timer->data);
+    struct pawl_serve *serve = pawl_serve_of(timer->data);
     serve->archive_busy = pawl_archive_turn(serve->archive, serve->engine);
     if (serve->archive_busy) {
         pawl_serve_want_turn(serve);
@@ -96,7 +89,7 @@ void pawl_serve_on_archive_timer(uv_timer_t *timer)
 
 void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch)
 {
-    struct pawl_serve *serve = checked(arg);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     struct pawl_engine_stats stats = {0};
     if (serve->engine != NULL) { /* else it is being opened */
         pawl_engine_stats(serve->engine, &stats);
@@ -110,7 +103,7 @@ void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch)
 
 void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen)
 {
-    struct pawl_serve *serve = checked(arg);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     pawl_metrics_count_request(serve->metrics, seen->operation, seen->status, seen->error,
                                seen->us);
     if (seen->asked != NULL) {

@@ -300,14 +300,8 @@ void model_forget(struct model *model, int64_t before_ms)
 
 struct pawl_archive_query model_all(void)
 {
-    return (struct pawl_archive_query){.tenant = pawl_slice_str(tenants[0]),
-                                       .created_from_ms = INT64_MIN,
-                                       .created_to_ms = INT64_MAX,
-                                       .expires_from_ms = INT64_MIN,
-                                       .expires_to_ms = INT64_MAX,
-                                       .finalized_from_ms = INT64_MIN,
-                                       .finalized_to_ms = INT64_MAX,
-                                       .limit = 1000};
+    return (struct pawl_archive_query){
+        .tenant = pawl_slice_str(tenants[0]), PAWL_ARCHIVE_EVER, .limit = 1000};
 }
 
 /* Bounds about a value that some row has. */
