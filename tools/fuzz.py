@@ -9,7 +9,9 @@ build/fuzz/crashes. When that happens: fix the bug and copy the input, under a n
 bug, to tests/fuzz/corpus/TARGET, where every test run feeds it again.
 """
 import argparse
+import base64
 import concurrent.futures
+import pathlib
 import random
 import re
 import subprocess
@@ -20,6 +22,10 @@ import gate
 BUILD = gate.ROOT / "build" / "fuzz"
 SECONDS_MIN = 3
 PARALLEL = 2
+# What broke, in the words of our assertions, of libFuzzer and of the sanitizers.
+WHY = re.compile(r"^pawl: bug: .*|^==\d+== ?ERROR: .*|^.*: runtime error: .*", re.M)
+INPUT = re.compile(r"^artifact_prefix=.*Test unit written to (.+)$", re.M)
+INPUT_BYTES_MAX = 4096  # that a log should hold: it is all that is left of another machine
 
 
 def fuzz(program, seconds, seed):
@@ -45,6 +51,18 @@ def fuzz(program, seconds, seed):
     return name, survived, int(runs.group(1)) if runs else 0, output
 
 
+def tell(name, runs, output):
+    """Why it broke first, and last the input: a log may be cut at either end."""
+    why = WHY.search(output)
+    print(f"FAIL {name}: {runs} runs: {why.group(0) if why else 'see below'}", flush=True)
+    print("\n".join(output.split("\n")[-80:]))
+    written = INPUT.search(output)
+    path = pathlib.Path(written.group(1)) if written else None
+    if path is not None and path.is_file() and path.stat().st_size <= INPUT_BYTES_MAX:
+        print(f"the input, `base64 -d` makes a file of it:\n"
+              f"{base64.b64encode(path.read_bytes()).decode()}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
@@ -60,12 +78,12 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         for name, survived, runs, output in pool.map(
                 lambda program: fuzz(program, each, options.seed), programs):
-            print(f"{'ok' if survived else 'FAIL'} {name}: {runs} runs", flush=True)
             if survived:
+                print(f"ok {name}: {runs} runs", flush=True)
                 passed += 1
                 continue
             failed += 1
-            print("\n".join(output.split("\n")[-80:]))
+            tell(name, runs, output)
             print(f"reproduce: tools/fuzz.py --seconds {options.seconds} --seed {options.seed} "
                   f"{name}, or the program with the input named above")
     if not programs:

@@ -234,6 +234,38 @@ def run_fuzz_replay(counter):
                 assert status == expected or (expected is None and status < 0), status
 
 
+FUZZ_TARGET = """#!/bin/bash
+for argument; do
+    case $argument in -artifact_prefix=*) prefix=${argument#*=};; esac
+done
+echo "stat::number_of_executed_units: 7"
+[[ $0 == *_good ]] && exit 0
+echo "pawl: bug: x.c:1: f: a == b does not hold" >&2
+printf odd > "${prefix}crash-1"
+echo "artifact_prefix='$prefix'; Test unit written to ${prefix}crash-1" >&2
+exit 77
+"""
+
+
+def run_fuzz(counter):
+    """tools/fuzz.py over targets that are pretended."""
+    program = (f"import pathlib, sys\nsys.path[:0] = [{str(TOOLS)!r}]\nimport gate, fuzz\n"
+               "fuzz.BUILD = pathlib.Path.cwd() / 'build'\nsys.exit(fuzz.main())\n")
+    with planted.tree({"run.py": program, "build/bin/fuzz_good": FUZZ_TARGET,
+                       "build/bin/fuzz_odd": FUZZ_TARGET}) as root:
+        for path in (root / "build/bin").iterdir():
+            path.chmod(0o755)
+        with counter.test("fuzz tells what broke first, and the input itself"):
+            status, output = planted.run(sys.executable, "-B", "run.py", "--seed=5", cwd=root)
+            assert status == 1 and output.endswith("1 passed, 1 failed\n"), output
+            assert "ok good: 7 runs\n" in output, output
+            assert "FAIL odd: 7 runs: pawl: bug: x.c:1: f: a == b does not hold\n" in output, output
+            assert "\nb2Rk\n" in output and "--seed 5 odd" in output, output
+        with counter.test("fuzz passes where all targets survive"):
+            status, output = planted.run(sys.executable, "-B", "run.py", "good", cwd=root)
+            assert status == 0 and output.endswith("1 passed, 0 failed\n"), output
+
+
 def run_deps(counter):
     """On a machine that is pretended: nothing installed, and only these programs on the path."""
     stub = "#!/bin/bash\n"
@@ -325,4 +357,5 @@ def run(counter):
     run_packages(counter)
     run_count_helpers(counter)
     run_fuzz_replay(counter)
+    run_fuzz(counter)
     run_deps(counter)
