@@ -7,6 +7,7 @@
  *
  * There is one form: lower case, and the last character's unused bit is 0.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -70,17 +71,24 @@ const char *pawl_engine_id_format(const struct pawl_engine *engine,
     return out;
 }
 
+/* What a character is worth, and one more, so that those which are no digit are 0. */
+static const unsigned char worth[UCHAR_MAX + 1] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['g'] = 17, ['h'] = 18, ['j'] = 19, ['k'] = 20, ['m'] = 21, ['n'] = 22, ['p'] = 23, ['q'] = 24,
+    ['r'] = 25, ['s'] = 26, ['t'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30, ['y'] = 31, ['z'] = 32};
+
 static bool read_digits(struct pawl_slice text, unsigned char out[static ID_BYTES])
 {
     unsigned bits = 0;
     unsigned bit_count = 0;
     size_t used = 0;
     for (size_t i = 0; i < text.bytes; i++) {
-        const char *digit = text.data[i] != '\0' ? strchr(digits, text.data[i]) : NULL;
-        if (digit == NULL) {
+        unsigned digit = worth[(unsigned char)text.data[i]];
+        if (digit == 0) {
             return false;
         }
-        bits = (bits << 5 | (unsigned)(digit - digits)) & 0xfff;
+        bits = (bits << 5 | (digit - 1)) & 0xfff;
         bit_count += 5;
         if (bit_count >= 8 && used < ID_BYTES) {
             bit_count -= 8;
