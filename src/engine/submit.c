@@ -9,7 +9,8 @@
 #include "base/assert.h"
 #include "engine/engine_priv.h"
 
-/* Commands that memory is asked for at once: to count the worst of one takes a tenth of its time. */
+/* Commands that memory is asked for at once: to work out the worst of one costs as much as a tenth
+ * of it. */
 enum { SUPPLY_AHEAD = 16 };
 
 /* While a snapshot runs each command may copy what it changes, and one EXPIRE changes as much as
