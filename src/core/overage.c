@@ -41,6 +41,13 @@ capped(const struct pawl_core *core, enum pawl_overage policy, const struct pawl
            (policy == PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT && overdraft_of(core, row) == 0);
 }
 
+/* What the budget would pay of an overage at most: what remains, and what it may owe. */
+static int64_t payable(const struct pawl_core *core, const struct pawl_admission_row *row)
+{
+    int64_t more = overdraft_of(core, row) - row->stand.debt;
+    return not_below_zero(pawl_stand_remaining(&row->stand)) + not_below_zero(more);
+}
+
 /* How much of the overage is charged: all of it, or what the capped budgets have left. */
 static int64_t overage_charged(const struct pawl_core *core,
                                enum pawl_overage policy,
@@ -65,6 +72,7 @@ static int64_t overage_charged(const struct pawl_core *core,
     return charged;
 }
 
+/* The budget of this row refuses; `fits` is what all of the line's together would have taken. */
 static uint16_t refuse(const struct pawl_core *core,
                        const struct pawl_admission_row *row,
                        int64_t asked,
@@ -75,7 +83,8 @@ static uint16_t refuse(const struct pawl_core *core,
     PAWL_ASSERT(code != PAWL_RESULT_OK);
     PAWL_ASSERT(row->stand.unit == plan->lines[row->line].unit);
     pawl_admit_denial(core, core->state.now_us, &plan->admission, row, asked, &plan->denial);
-    plan->denial.fits = not_below_zero(fits);
+    PAWL_ASSERT(fits >= 0 && fits < asked);
+    plan->denial.fits = fits;
     return code;
 }
 
@@ -90,6 +99,20 @@ static bool in_range(const struct pawl_core *core,
     PAWL_ASSERT(debt >= 0);
     PAWL_ASSERT(debt <= charged);
     return pawl_stand_can_grow(&row->stand, charged) && pawl_stand_can_grow(&present, debt);
+}
+
+/* The largest overage that no budget of the line refuses as more than it may owe. */
+static int64_t
+fits_overdraft(const struct pawl_core *core, uint32_t line, const struct pawl_admission *admission)
+{
+    int64_t fits = PAWL_AMOUNT_MAX;
+    for (uint32_t i = 0; i < admission->row_count; i++) {
+        const struct pawl_admission_row *row = &admission->rows[i];
+        if (row->line == line && !capped(core, PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT, row)) {
+            fits = least(fits, payable(core, row));
+        }
+    }
+    return fits;
 }
 
 /* The booking of one row: `used` of what is covered, and `charged` of the overage. */
@@ -123,8 +146,8 @@ static uint16_t plan_row(const struct pawl_core *core,
     bool owes = policy == PAWL_OVERAGE_ALLOW_WITH_OVERDRAFT && !capped(core, policy, row);
     int64_t debt = owes ? shortfall : 0;
     if (owes && debt > 0 && debt > overdraft_of(core, row) - row->stand.debt) {
-        int64_t fits = not_below_zero(remaining) + overdraft_of(core, row) - row->stand.debt;
-        return refuse(core, row, overage, fits, PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED, plan);
+        return refuse(core, row, overage, fits_overdraft(core, row->line, &plan->admission),
+                      PAWL_RESULT_OVERDRAFT_LIMIT_EXCEEDED, plan);
     }
     if (!in_range(core, row, charged, debt)) {
         return PAWL_RESULT_AMOUNT_OVERFLOW;
@@ -142,18 +165,23 @@ static uint16_t check_reject(const struct pawl_core *core,
                              int64_t overage,
                              struct pawl_plan *plan)
 {
+    const struct pawl_admission_row *refusing = NULL;
+    bool of_event = plan->slot == 0;
+    int64_t fits = of_event ? overage : covered;
     PAWL_ASSERT(overage > 0);
     PAWL_ASSERT(line < plan->held.line_count);
     for (uint32_t i = 0; i < plan->admission.row_count; i++) {
         const struct pawl_admission_row *row = &plan->admission.rows[i];
-        int64_t remaining = pawl_stand_remaining(&row->stand);
-        bool of_event = plan->slot == 0;
-        if (row->line == line && (!of_event || overage > remaining)) {
-            return refuse(core, row, covered + overage, of_event ? remaining : covered,
-                          pawl_admit_funds_code(row->stand.unit), plan);
+        int64_t remaining = not_below_zero(pawl_stand_remaining(&row->stand));
+        if (row->line != line || (of_event && overage <= remaining)) {
+            continue;
         }
+        refusing = refusing != NULL ? refusing : row;
+        fits = of_event ? least(fits, remaining) : fits;
     }
-    return PAWL_RESULT_OK;
+    return refusing == NULL ? PAWL_RESULT_OK
+                            : refuse(core, refusing, covered + overage, fits,
+                                     pawl_admit_funds_code(refusing->stand.unit), plan);
 }
 
 /* Decides about one line and appends the bookings of its rows. */
