@@ -238,6 +238,9 @@ static void read_request(struct pawl_slice text, struct request *request)
     request->route = own ? NULL : route;
     request->method = pawl_slice_str(route->method_name);
     read_flags(flags, request);
+    if (!pawl_slice_equal_str(request->method, route->method_name)) {
+        request->route = NULL; /* another operation's path, perhaps: HEAD is a GET */
+    }
     if (own) {
         pawl_buf_append_slice(&request->target, word);
     } else {
