@@ -11,7 +11,6 @@
  */
 #include "archive/shelf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -38,6 +37,25 @@ void pawl_archive_place_key(enum pawl_archive_shelf shelf,
     put_big(ret_key + 5, entry->group, 4);
     put_big(ret_key + 9, (uint64_t)entry->number ^ (UINT64_C(1) << 63), 8);
     put_big(ret_key + 17, pawl_archive_entry_op(entry), 8);
+}
+
+static uint64_t get_big(const uint8_t *data, unsigned bytes)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < bytes; i++) {
+        value = value << 8 | data[i];
+    }
+    return value;
+}
+
+/* What the key was made of; without scope and status. */
+static struct pawl_archive_entry entry_of_key(const uint8_t key[static PAWL_ARCHIVE_PLACE_BYTES])
+{
+    return (struct pawl_archive_entry){
+        .group = (uint32_t)get_big(key + 5, 4),
+        .number = (int64_t)(get_big(key + 9, 8) ^ (UINT64_C(1) << 63)),
+        .op_status = get_big(key + 17, 8) << 8,
+    };
 }
 
 bool pawl_archive_place_is_of(const uint8_t key[static PAWL_ARCHIVE_PLACE_BYTES],
@@ -73,6 +91,24 @@ bool pawl_archive_place_find(struct pawl_archive_db *db,
     return found;
 }
 
+uint32_t pawl_archive_entries_from(const struct pawl_archive_entry *entries,
+                                   uint32_t from,
+                                   uint32_t count,
+                                   const struct pawl_archive_entry *key)
+{
+    uint32_t low = from;
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (pawl_archive_entry_compare(&entries[middle], key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 uint32_t
 pawl_archive_leaf_load(struct pawl_archive_db *db,
                        int64_t leaf,
@@ -103,10 +139,12 @@ pawl_archive_leaf_load(struct pawl_archive_db *db,
 void pawl_archive_merge_free(struct pawl_archive_merge *merge)
 {
     pawl_free(merge->entries);
+    pawl_free(merge->changes);
     *merge = (struct pawl_archive_merge){.entries = NULL};
 }
 
-static bool merge_reserve(struct pawl_archive_merge *merge, size_t count)
+/* Room for so many entries of a leaf and its changes. */
+static bool reserve_entries(struct pawl_archive_merge *merge, size_t count)
 {
     if (count <= merge->capacity) {
         return true;
@@ -121,31 +159,46 @@ static bool merge_reserve(struct pawl_archive_merge *merge, size_t count)
     return true;
 }
 
-/* Old entries and changes, both sorted, into `merge`. Returns how many are there then. */
+/* Room to sort so many changes. */
+static bool reserve_changes(struct pawl_archive_merge *merge, size_t count)
+{
+    if (count <= merge->change_capacity) {
+        return true;
+    }
+    struct pawl_archive_change *changes =
+        pawl_realloc(merge->changes, 2 * count * sizeof(changes[0]));
+    if (changes == NULL) {
+        return false;
+    }
+    merge->changes = changes;
+    merge->change_capacity = 2 * count;
+    return true;
+}
+
+/* Old entries and changes, both sorted, into `merge`. Returns how many are there then. What lies
+ * between two changes is copied at once. */
 static size_t merge_into(struct pawl_archive_merge *merge,
                          const struct pawl_archive_entry *old,
-                         size_t old_count,
+                         uint32_t old_count,
                          const struct pawl_archive_change *changes,
                          size_t change_count)
 {
     size_t count = 0;
-    size_t at = 0;
+    uint32_t at = 0;
     for (size_t i = 0; i < change_count; i++) {
-        int order = 1;
-        while (at < old_count &&
-               (order = pawl_archive_entry_compare(&old[at], &changes[i].entry)) < 0) {
-            merge->entries[count++] = old[at++];
-        }
-        if (at < old_count && order == 0) {
+        uint32_t upto = pawl_archive_entries_from(old, at, old_count, &changes[i].entry);
+        memcpy(merge->entries + count, old + at, (upto - at) * sizeof(old[0]));
+        count += upto - at;
+        at = upto;
+        if (at < old_count && pawl_archive_entry_compare(&old[at], &changes[i].entry) == 0) {
             at++;
         }
         if (!changes[i].remove) {
             merge->entries[count++] = changes[i].entry;
         }
     }
-    while (at < old_count) {
-        merge->entries[count++] = old[at++];
-    }
+    memcpy(merge->entries + count, old + at, (old_count - at) * sizeof(old[0]));
+    count += old_count - at;
     PAWL_ASSERT(count <= merge->capacity);
     return count;
 }
@@ -191,20 +244,14 @@ static void find_target(struct pawl_archive_db *db,
 static size_t
 count_for(const struct target *target, const struct pawl_archive_change *changes, size_t count)
 {
-    uint8_t key[PAWL_ARCHIVE_PLACE_BYTES];
+    struct pawl_archive_entry next = {.number = 0};
     size_t mine = 0;
-    while (mine < count) {
-        const struct pawl_archive_entry *entry = &changes[mine].entry;
-        uint64_t segment = pawl_archive_segment(pawl_archive_entry_op(entry));
-        if (segment != target->segment) {
-            break;
-        }
-        if (!target->is_last) {
-            pawl_archive_place_key(target->shelf, segment, entry, key);
-            if (memcmp(key, target->next.key, sizeof(key)) >= 0) {
-                break;
-            }
-        }
+    if (!target->is_last) {
+        next = entry_of_key(target->next.key);
+    }
+    while (mine < count &&
+           pawl_archive_segment(pawl_archive_entry_op(&changes[mine].entry)) == target->segment &&
+           (target->is_last || pawl_archive_entry_compare(&changes[mine].entry, &next) < 0)) {
         mine++;
     }
     return mine;
@@ -282,18 +329,6 @@ static bool comes_behind(const struct target *target, const struct pawl_archive_
             pawl_archive_entry_compare(&first->entry, &target->old[target->old_count - 1]) > 0);
 }
 
-static int compare_changes(const void *a, const void *b)
-{
-    const struct pawl_archive_change *one = a;
-    const struct pawl_archive_change *other = b;
-    uint64_t one_segment = pawl_archive_segment(pawl_archive_entry_op(&one->entry));
-    uint64_t other_segment = pawl_archive_segment(pawl_archive_entry_op(&other->entry));
-    if (one_segment != other_segment) {
-        return one_segment < other_segment ? -1 : 1;
-    }
-    return pawl_archive_entry_compare(&one->entry, &other->entry);
-}
-
 void pawl_archive_shelf_write(struct pawl_archive_db *db,
                               enum pawl_archive_shelf shelf,
                               struct pawl_archive_change *changes,
@@ -301,15 +336,17 @@ void pawl_archive_shelf_write(struct pawl_archive_db *db,
                               struct pawl_archive_merge *merge)
 {
     struct target target;
-    if (count > 1) {
-        qsort(changes, count, sizeof(changes[0]), compare_changes);
-    }
     size_t at = 0;
+    if (!reserve_changes(merge, count)) {
+        pawl_archive_db_fail(db, PAWL_ERR(MEMORY), "no memory to sort entries");
+        return;
+    }
+    pawl_archive_changes_sort(changes, merge->changes, count);
     while (at < count && pawl_ok(db->err)) {
         find_target(db, shelf, &changes[at].entry, &target);
         size_t mine = count_for(&target, &changes[at], count - at);
         PAWL_ASSERT(mine > 0 || pawl_failed(db->err));
-        if (!merge_reserve(merge, target.old_count + mine)) {
+        if (!reserve_entries(merge, target.old_count + mine)) {
             pawl_archive_db_fail(db, PAWL_ERR(MEMORY), "no memory to merge entries");
         }
         if (pawl_ok(db->err)) {

@@ -103,6 +103,11 @@ bool pawl_archive_place_find(struct pawl_archive_db *db,
                              uint64_t segment,
                              const uint8_t key[static PAWL_ARCHIVE_PLACE_BYTES],
                              struct pawl_archive_leaf_place *ret_place);
+/* The first of sorted entries, from `from` on, that is not below `key`. */
+uint32_t pawl_archive_entries_from(const struct pawl_archive_entry *entries,
+                                   uint32_t from,
+                                   uint32_t count,
+                                   const struct pawl_archive_entry *key);
 /* How many entries the leaf has; 0 after a failure. */
 uint32_t
 pawl_archive_leaf_load(struct pawl_archive_db *db,
@@ -116,10 +121,17 @@ struct pawl_archive_change {
     bool remove; /* else it is put there, or in the place of one with the same key */
 };
 
-/* Room that the merges need; grows to what the largest wanted. */
+/* shelf_sort.c: by segment and key. `room` is for as many. */
+void pawl_archive_changes_sort(struct pawl_archive_change *changes,
+                               struct pawl_archive_change *room,
+                               size_t count);
+
+/* Room that sorting and merging need; grows to what the largest wanted. */
 struct pawl_archive_merge {
     struct pawl_archive_entry *entries; /* owned */
     size_t capacity;
+    struct pawl_archive_change *changes; /* owned */
+    size_t change_capacity;
 };
 void pawl_archive_merge_free(struct pawl_archive_merge *merge);
 

@@ -20,17 +20,7 @@ static void load(struct pawl_archive_cursor *cursor)
 static uint32_t first_from(const struct pawl_archive_cursor *cursor,
                            const struct pawl_archive_entry *key)
 {
-    uint32_t low = 0;
-    uint32_t high = cursor->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pawl_archive_entry_compare(&cursor->entries[middle], key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return pawl_archive_entries_from(cursor->entries, 0, cursor->count, key);
 }
 
 /* The first entry above `key`. */
