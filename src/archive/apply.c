@@ -31,14 +31,14 @@ static void apply_reserve(struct pawl_archive_apply *apply, const struct pawl_re
     }
     struct pawl_archive_scope_ids ids =
         pawl_archive_scope_of(&apply->scopes, apply->db, reserve->subject.levels, record->op);
-    struct pawl_archive_staged *row = pawl_archive_stage_add(&apply->stage, record->op);
+    struct pawl_slice key = record->command.idempotency_key;
+    struct pawl_archive_text text = {record->op, key, record->command.metadata};
+    struct pawl_archive_staged *row = pawl_archive_stage_add(&apply->stage, &text);
     if (row == NULL) {
         return;
     }
-    struct pawl_slice key = record->command.idempotency_key;
-    row->key = key;
-    row->document = record->command.metadata;
     row->now = (struct pawl_archive_image){
+        .op = record->op,
         .tenant = ids.tenant,
         .scope = ids.scope,
         .status = PAWL_ARCHIVE_ACTIVE,
@@ -89,16 +89,24 @@ static void apply_extend(struct pawl_archive_apply *apply, const struct pawl_rec
     }
 }
 
-static void settle(struct pawl_archive_staged *row,
+static void settle_text(struct pawl_archive_apply *apply,
+                        struct pawl_archive_staged *row,
+                        const struct pawl_record *record)
+{
+    struct pawl_archive_text text = {record->op, PAWL_SLICE_NONE, record->command.metadata};
+    if (text.document.bytes > 0) {
+        pawl_archive_stage_settle(&apply->stage, row, &text);
+    }
+}
+
+static void settle(struct pawl_archive_apply *apply,
+                   struct pawl_archive_staged *row,
                    const struct pawl_record *record,
                    enum pawl_archive_status status)
 {
     row->now.status = (uint8_t)status;
     row->now.finalized_ms = in_ms(record->now_us);
-    if (record->command.metadata.bytes > 0) {
-        row->settlement = record->command.metadata;
-        row->settled = true;
-    }
+    settle_text(apply, row, record);
 }
 
 static void apply_commit(struct pawl_archive_apply *apply, const struct pawl_record *record)
@@ -108,7 +116,7 @@ static void apply_commit(struct pawl_archive_apply *apply, const struct pawl_rec
         find_in(apply, record->command.u.settle.reservation, PAWL_ARCHIVE_ACTIVE);
     if (row != NULL) {
         row->now.committed = amount_of(result->charged, result->line_count, row->now.unit, 0);
-        settle(row, record, PAWL_ARCHIVE_COMMITTED);
+        settle(apply, row, record, PAWL_ARCHIVE_COMMITTED);
     }
 }
 
@@ -117,7 +125,7 @@ static void apply_release(struct pawl_archive_apply *apply, const struct pawl_re
     struct pawl_archive_staged *row =
         find_in(apply, record->command.u.release.reservation, PAWL_ARCHIVE_ACTIVE);
     if (row != NULL) {
-        settle(row, record, PAWL_ARCHIVE_RELEASED);
+        settle(apply, row, record, PAWL_ARCHIVE_RELEASED);
     }
 }
 
@@ -130,10 +138,7 @@ static void apply_correct(struct pawl_archive_apply *apply, const struct pawl_re
     if (row != NULL) {
         row->now.committed =
             amount_of(result->charged, result->line_count, row->now.unit, row->now.committed);
-        if (record->command.metadata.bytes > 0) {
-            row->settlement = record->command.metadata;
-            row->settled = true;
-        }
+        settle_text(apply, row, record);
     }
 }
 

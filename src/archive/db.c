@@ -6,8 +6,9 @@
  * takes from it is fed again from the watermark on. Whatever is not of this version goes: it is
  * cheaper to read the journal again than to keep code for every shape that there was.
  *
- * Rows lie in a table by operation. What finds them lies in leaves (shelf.h), because an index of
- * SQLite's costs a search for each row and each index, which is more than all the rest together.
+ * Rows lie in blocks and their texts in packs (rows.h), what finds them in leaves (shelf.h): a
+ * statement for each row, and an index of SQLite's, which costs a search for each row, would be
+ * more than all the rest together.
  *
  * Failure: the first one is kept in the connection and nothing is done after it. Ownership: of the
  * connection and its statements.
@@ -19,13 +20,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/attrs.h"
 #include "base/prng.h"
 #include "journal/files.h"
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_vfs.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 20000, HASH_KEY_BYTES = 16 };
+enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 20000, HASH_KEY_BYTES = 16 };
 
 /* Debian builds SQLite with secure_delete, which writes zeros over what goes. 32 MiB of pages are
  * kept in memory by each connection, and the log is copied into the file when it has as many. */
@@ -41,12 +43,8 @@ static const char schema[] =
     "CREATE TABLE state("
     " id INTEGER PRIMARY KEY, op INTEGER NOT NULL, hash BLOB NOT NULL, rows INTEGER NOT NULL,"
     " hash_key BLOB NOT NULL);"
-    "CREATE TABLE reservation("
-    " op INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, scope INTEGER NOT NULL,"
-    " status INTEGER NOT NULL, unit INTEGER NOT NULL, reserved INTEGER NOT NULL,"
-    " committed INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " finalized_ms INTEGER NOT NULL, extensions INTEGER NOT NULL, key_hash INTEGER NOT NULL,"
-    " key TEXT, document TEXT, settlement TEXT);"
+    "CREATE TABLE block(id INTEGER PRIMARY KEY, rows BLOB NOT NULL);"
+    "CREATE TABLE pack(op INTEGER PRIMARY KEY, texts BLOB NOT NULL);"
     "CREATE TABLE tenant(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     /* Segments are those of shelf.h; `last_segment` is at least that of its last reservation. */
     "CREATE TABLE scope("
@@ -58,12 +56,8 @@ static const char schema[] =
     "CREATE INDEX level_by_scope ON level(scope);"
     "CREATE TABLE place(key BLOB PRIMARY KEY, leaf INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE leaf(id INTEGER PRIMARY KEY, entries BLOB NOT NULL);"
-    "PRAGMA user_version=1;";
-_Static_assert(SCHEMA_VERSION == 1, "the last line of the schema says its version");
-
-#define ROW_COLUMNS                                                                                \
-    "op, tenant, scope, status, unit, reserved, committed, created_ms, expires_ms, finalized_ms,"  \
-    " extensions, key_hash"
+    "PRAGMA user_version=2;";
+_Static_assert(SCHEMA_VERSION == 2, "the last line of the schema says its version");
 
 static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -72,23 +66,15 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_STATE_GET] = "SELECT op, hash, rows, hash_key FROM state WHERE id=1",
     [PAWL_ARCHIVE_SQL_STATE_SET] = "UPDATE state SET op=?1, hash=?2, rows=?3 WHERE id=1",
 
-    [PAWL_ARCHIVE_SQL_ROW_INSERT] =
-        ("INSERT INTO reservation(" ROW_COLUMNS ", key, document, settlement)"
-         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"),
-    [PAWL_ARCHIVE_SQL_ROW_GET] = ("SELECT " ROW_COLUMNS " FROM reservation WHERE op=?1"),
-    [PAWL_ARCHIVE_SQL_ROW_TEXTS] =
-        ("SELECT " ROW_COLUMNS ", key, document, settlement FROM reservation WHERE op=?1"),
-    [PAWL_ARCHIVE_SQL_ROW_UPDATE] =
-        ("UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
-         " finalized_ms=?6, extensions=?7 WHERE op=?1"),
-    [PAWL_ARCHIVE_SQL_ROW_SETTLE] =
-        ("UPDATE reservation SET status=?2, reserved=?3, committed=?4, expires_ms=?5,"
-         " finalized_ms=?6, extensions=?7, settlement=?8 WHERE op=?1"),
-    [PAWL_ARCHIVE_SQL_ROW_DELETE] = "DELETE FROM reservation WHERE op=?1",
-    [PAWL_ARCHIVE_SQL_ROW_FROM] =
-        ("SELECT " ROW_COLUMNS " FROM reservation WHERE op>=?1 ORDER BY op LIMIT ?2"),
-    [PAWL_ARCHIVE_SQL_ROW_LAST] =
-        "SELECT op FROM reservation WHERE op<=?1 ORDER BY op DESC LIMIT 1",
+    [PAWL_ARCHIVE_SQL_BLOCK_GET] = "SELECT id, rows FROM block WHERE id=?1",
+    [PAWL_ARCHIVE_SQL_BLOCK_FROM] = "SELECT id, rows FROM block WHERE id>=?1 ORDER BY id LIMIT 1",
+    [PAWL_ARCHIVE_SQL_BLOCK_LAST] =
+        "SELECT id, rows FROM block WHERE id<=?1 ORDER BY id DESC LIMIT 1",
+    [PAWL_ARCHIVE_SQL_BLOCK_PUT] = "REPLACE INTO block(id, rows) VALUES(?1, ?2)",
+    [PAWL_ARCHIVE_SQL_BLOCK_DELETE] = "DELETE FROM block WHERE id=?1",
+    [PAWL_ARCHIVE_SQL_PACK_AT] = "SELECT op, texts FROM pack WHERE op<=?1 ORDER BY op DESC LIMIT 1",
+    [PAWL_ARCHIVE_SQL_PACK_PUT] = "REPLACE INTO pack(op, texts) VALUES(?1, ?2)",
+    [PAWL_ARCHIVE_SQL_PACK_DELETE] = "DELETE FROM pack WHERE op=?1",
 
     [PAWL_ARCHIVE_SQL_TENANT_FIND] = "SELECT id FROM tenant WHERE name=?1",
     [PAWL_ARCHIVE_SQL_TENANT_NAME] = "SELECT name FROM tenant WHERE id=?1",
@@ -145,6 +131,21 @@ void pawl_archive_db_fail(struct pawl_archive_db *db, pawl_err err, const char *
         db->err = err;
         pawl_errmsg_set(&db->msg, "archive: %s", text);
     }
+}
+
+void *pawl_archive_db_room(
+    struct pawl_archive_db *db, void *array, size_t *capacity, size_t wanted, size_t each)
+{
+    if (array != NULL && wanted <= *capacity) {
+        return array;
+    }
+    void *larger = pawl_realloc(array, 2 * wanted * each);
+    if (larger == NULL) {
+        pawl_archive_db_fail(db, PAWL_ERR(MEMORY), "no memory for a transaction");
+    } else {
+        *capacity = 2 * wanted;
+    }
+    return larger;
 }
 
 /* Keeps what the connection said last. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/assert.h"
+#include "base/attrs.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -21,15 +22,15 @@ enum pawl_archive_sql {
     PAWL_ARCHIVE_SQL_COMMIT,
     PAWL_ARCHIVE_SQL_STATE_GET,
     PAWL_ARCHIVE_SQL_STATE_SET,
-    /* Rows. */
-    PAWL_ARCHIVE_SQL_ROW_INSERT,
-    PAWL_ARCHIVE_SQL_ROW_GET,
-    PAWL_ARCHIVE_SQL_ROW_TEXTS,
-    PAWL_ARCHIVE_SQL_ROW_UPDATE,
-    PAWL_ARCHIVE_SQL_ROW_SETTLE,
-    PAWL_ARCHIVE_SQL_ROW_DELETE,
-    PAWL_ARCHIVE_SQL_ROW_FROM,
-    PAWL_ARCHIVE_SQL_ROW_LAST,
+    /* Rows and texts (rows.h). */
+    PAWL_ARCHIVE_SQL_BLOCK_GET,
+    PAWL_ARCHIVE_SQL_BLOCK_FROM,
+    PAWL_ARCHIVE_SQL_BLOCK_LAST,
+    PAWL_ARCHIVE_SQL_BLOCK_PUT,
+    PAWL_ARCHIVE_SQL_BLOCK_DELETE,
+    PAWL_ARCHIVE_SQL_PACK_AT,
+    PAWL_ARCHIVE_SQL_PACK_PUT,
+    PAWL_ARCHIVE_SQL_PACK_DELETE,
     /* Tenants and scopes. */
     PAWL_ARCHIVE_SQL_TENANT_FIND,
     PAWL_ARCHIVE_SQL_TENANT_NAME,
@@ -80,6 +81,11 @@ void pawl_archive_db_close(struct pawl_archive_db *db);
 PAWL_MUST_CHECK pawl_err pawl_archive_db_set_aside(const char *path, struct pawl_errmsg *msg);
 /* Keeps a failure, unless there was one before. */
 void pawl_archive_db_fail(struct pawl_archive_db *db, pawl_err err, const char *text);
+/* An array with room for `wanted` elements of `each` bytes: the one that it was given, or one that
+ * is twice as large as is wanted and has what was in it. NULL: no memory, which is kept as a failure,
+ * and the old one is as it was. */
+PAWL_MUST_CHECK void *pawl_archive_db_room(
+    struct pawl_archive_db *db, void *array, size_t *capacity, size_t wanted, size_t each);
 /* Ends a transaction that failed; closing would do it too. */
 void pawl_archive_db_rollback(struct pawl_archive_db *db);
 

@@ -25,23 +25,27 @@ static uint32_t find_rows(struct pawl_archive_apply *apply,
                           uint32_t max,
                           uint64_t *ret_ops)
 {
+    struct pawl_archive_block block;
     uint32_t count = 0;
     uint32_t looked = 0;
     bool young = false;
-    sqlite3_stmt *rows = pawl_archive_db_get(apply->db, PAWL_ARCHIVE_SQL_ROW_FROM);
-    pawl_archive_bind(rows, 1, (int64_t)forget->op);
-    pawl_archive_bind(rows, 2, max);
-    while (!young && pawl_archive_db_step(apply->db, rows)) {
-        struct pawl_archive_image image;
-        uint64_t op = pawl_archive_image_load(rows, &image);
-        looked++;
-        young = image.created_ms >= before_ms;
-        if (!young && is_due(&image, before_ms)) {
-            ret_ops[count++] = op;
+    while (!young && looked < max &&
+           pawl_archive_block_from(apply->db, pawl_archive_block_of(forget->op), &block)) {
+        for (uint32_t i = 0; i < block.count && !young && looked < max; i++) {
+            const struct pawl_archive_image *row = &block.rows[i];
+            if (row->op >= forget->op) {
+                looked++;
+                forget->op = row->op + 1;
+                young = row->created_ms >= before_ms;
+                if (!young && is_due(row, before_ms)) {
+                    ret_ops[count++] = row->op;
+                }
+            }
         }
-        forget->op = op + 1;
+        if (looked < max) {
+            forget->op = (block.number + 1) << PAWL_ARCHIVE_BLOCK_BITS;
+        }
     }
-    pawl_archive_db_done(rows);
     if (young || looked < max) {
         forget->op = 0;
     }
@@ -60,17 +64,10 @@ static void remove_scope(struct pawl_archive_db *db, uint32_t scope)
 }
 
 /* The segment of the oldest row that is not staged for removal is no earlier than this. */
-static uint64_t first_segment(struct pawl_archive_db *db, uint64_t fallback)
+static uint64_t first_segment(struct pawl_archive_db *db)
 {
-    uint64_t segment = fallback;
-    sqlite3_stmt *oldest = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_ROW_FROM);
-    pawl_archive_bind(oldest, 1, 0);
-    pawl_archive_bind(oldest, 2, 1);
-    if (pawl_archive_db_step(db, oldest)) {
-        segment = pawl_archive_segment((uint64_t)sqlite3_column_int64(oldest, 0));
-        pawl_archive_db_done(oldest);
-    }
-    return segment;
+    struct pawl_archive_image oldest;
+    return pawl_archive_row_from(db, 0, &oldest) ? pawl_archive_segment(oldest.op) : 0;
 }
 
 static void forget_scopes(struct pawl_archive_apply *apply,
@@ -78,7 +75,7 @@ static void forget_scopes(struct pawl_archive_apply *apply,
                           uint32_t max,
                           uint32_t *scratch)
 {
-    uint64_t live_from = first_segment(apply->db, 0);
+    uint64_t live_from = first_segment(apply->db);
     uint32_t count = 0;
     uint32_t looked = 0;
     sqlite3_stmt *scopes = pawl_archive_db_get(apply->db, PAWL_ARCHIVE_SQL_SCOPE_NEXT);

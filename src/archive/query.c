@@ -101,39 +101,18 @@ static uint64_t first_since(struct pawl_archive_search *search, int64_t ms)
 {
     uint64_t low = search->op_low;
     uint64_t high = search->op_high + 1;
-    sqlite3_stmt *from = pawl_archive_db_get(search->db, PAWL_ARCHIVE_SQL_ROW_FROM);
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        pawl_archive_bind(from, 1, (int64_t)middle);
-        pawl_archive_bind(from, 2, 1);
+        struct pawl_archive_image row;
         search->db->work += PAWL_ARCHIVE_WORK_ROW;
-        bool found = pawl_archive_db_step(search->db, from);
-        struct pawl_archive_image row = {.created_ms = INT64_MAX};
-        uint64_t op = found ? pawl_archive_image_load(from, &row) : high;
-        pawl_archive_db_done(from);
-        if (op >= high || row.created_ms >= ms) {
+        bool found = pawl_archive_row_from(search->db, middle, &row);
+        if (!found || row.op >= high || row.created_ms >= ms) {
             high = middle;
         } else {
-            low = op + 1;
+            low = row.op + 1;
         }
     }
     return low;
-}
-
-static uint64_t
-edge_op(struct pawl_archive_search *search, enum pawl_archive_sql which, int64_t from)
-{
-    uint64_t op = 0;
-    sqlite3_stmt *row = pawl_archive_db_get(search->db, which);
-    pawl_archive_bind(row, 1, from);
-    if (which == PAWL_ARCHIVE_SQL_ROW_FROM) {
-        pawl_archive_bind(row, 2, 1);
-    }
-    if (pawl_archive_db_step(search->db, row)) {
-        op = (uint64_t)sqlite3_column_int64(row, 0);
-        pawl_archive_db_done(row);
-    }
-    return op;
 }
 
 /* By creation `after` bounds the operations. false: there are none left. */
@@ -164,11 +143,14 @@ static bool find_range(struct pawl_archive_search *search)
         query->status == PAWL_ARCHIVE_ACTIVE || query->status == PAWL_ARCHIVE_EXPIRED;
     int64_t created_to_ms =
         lesser(query->created_to_ms, lesser(query->expires_to_ms, query->finalized_to_ms));
-    search->op_low = edge_op(search, PAWL_ARCHIVE_SQL_ROW_FROM, 0);
-    search->op_high = edge_op(search, PAWL_ARCHIVE_SQL_ROW_LAST, INT64_MAX);
-    if (search->op_low == 0 || (finalized && never_final)) {
+    struct pawl_archive_image first;
+    struct pawl_archive_image last;
+    if ((finalized && never_final) || !pawl_archive_row_from(search->db, 0, &first) ||
+        !pawl_archive_row_last(search->db, &last)) {
         return false;
     }
+    search->op_low = first.op;
+    search->op_high = last.op;
     if (created_to_ms != INT64_MAX) {
         search->op_high = first_since(search, created_to_ms + 1) - 1;
     }

@@ -200,9 +200,9 @@ void pawl_archive_walk_skip(struct pawl_archive_walk *walk, uint64_t segment);
 /* --- query_rows.c ----------------------------------------------------------------------------- */
 
 /* A row without texts; false: there is none. */
-bool pawl_archive_row_get(struct pawl_archive_db *db,
-                          uint64_t op,
-                          struct pawl_archive_image *ret_image);
+bool pawl_archive_row_look(struct pawl_archive_db *db,
+                           uint64_t op,
+                           struct pawl_archive_image *ret_image);
 /* Whether the row's idempotency key is this one. */
 bool pawl_archive_row_has_key(struct pawl_archive_db *db, uint64_t op, struct pawl_slice key);
 /* The path of a scope, in the arena. Empty after a failure. */

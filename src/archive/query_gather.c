@@ -163,7 +163,7 @@ static void sort_gathered(struct gather *gather)
     for (uint32_t i = 0; i < gather->count && pawl_ok(search->db->err); i++) {
         struct pawl_archive_found found = gather->found[i];
         struct pawl_archive_image row;
-        if (!pawl_archive_row_get(search->db, found.op, &row) ||
+        if (!pawl_archive_row_look(search->db, found.op, &row) ||
             !pawl_archive_allows_row(search, found.op, &row)) {
             continue;
         }

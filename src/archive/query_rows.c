@@ -10,29 +10,21 @@
 /* A thousand rows with the largest documents. */
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
-bool pawl_archive_row_get(struct pawl_archive_db *db,
-                          uint64_t op,
-                          struct pawl_archive_image *ret_image)
+bool pawl_archive_row_look(struct pawl_archive_db *db,
+                           uint64_t op,
+                           struct pawl_archive_image *ret_image)
 {
-    sqlite3_stmt *get = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_ROW_GET);
-    pawl_archive_bind(get, 1, (int64_t)op);
     db->work += PAWL_ARCHIVE_WORK_ROW;
-    bool found = pawl_archive_db_step(db, get);
-    if (found) {
-        (void)pawl_archive_image_load(get, ret_image);
-    }
-    pawl_archive_db_done(get);
-    return found;
+    return pawl_archive_row_get(db, op, ret_image);
 }
 
 bool pawl_archive_row_has_key(struct pawl_archive_db *db, uint64_t op, struct pawl_slice key)
 {
-    sqlite3_stmt *get = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_ROW_TEXTS);
-    pawl_archive_bind(get, 1, (int64_t)op);
+    struct pawl_archive_text text;
     db->work += PAWL_ARCHIVE_WORK_ROW;
-    bool equal =
-        pawl_archive_db_step(db, get) && pawl_slice_equal(pawl_archive_column_text(get, 12), key);
-    pawl_archive_db_done(get);
+    pawl_archive_text_get(db, op, &text);
+    bool equal = pawl_slice_equal(text.key, key);
+    pawl_archive_text_done(db);
     return equal;
 }
 
@@ -63,18 +55,30 @@ tenant_name(struct pawl_archive_db *db, struct pawl_arena *arena, uint32_t tenan
     return name;
 }
 
+/* Copies an operation's texts. */
+static struct pawl_archive_text
+copy_text(struct pawl_archive_db *db, struct pawl_arena *arena, uint64_t op)
+{
+    struct pawl_archive_text text = {.op = op};
+    if (op != 0) {
+        pawl_archive_text_get(db, op, &text);
+        text.key = pawl_arena_copy(arena, text.key);
+        text.document = pawl_arena_copy(arena, text.document);
+        pawl_archive_text_done(db);
+    }
+    return text;
+}
+
 static bool fill_row(struct pawl_archive_db *db,
                      struct pawl_arena *arena,
                      uint64_t op,
                      struct pawl_archive_row *ret_row)
 {
     struct pawl_archive_image image;
-    sqlite3_stmt *get = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_ROW_TEXTS);
-    pawl_archive_bind(get, 1, (int64_t)op);
-    if (!pawl_archive_db_step(db, get)) {
+    if (!pawl_archive_row_get(db, op, &image)) {
         return false;
     }
-    (void)pawl_archive_image_load(get, &image);
+    struct pawl_archive_text text = copy_text(db, arena, op);
     *ret_row = (struct pawl_archive_row){
         .op = op,
         .status = image.status,
@@ -85,13 +89,12 @@ static bool fill_row(struct pawl_archive_db *db,
         .expires_ms = image.expires_ms,
         .finalized_ms = image.finalized_ms,
         .extensions = image.extensions,
-        .idempotency_key = pawl_arena_copy(arena, pawl_archive_column_text(get, 12)),
-        .document = pawl_arena_copy(arena, pawl_archive_column_text(get, 13)),
-        .committed_document = pawl_arena_copy(arena, pawl_archive_column_text(get, 14)),
+        .idempotency_key = text.key,
+        .document = text.document,
+        .committed_document = copy_text(db, arena, image.settlement_op).document,
+        .tenant = tenant_name(db, arena, image.tenant),
+        .scope_path = pawl_archive_scope_path(db, arena, image.scope),
     };
-    pawl_archive_db_done(get);
-    ret_row->tenant = tenant_name(db, arena, image.tenant);
-    ret_row->scope_path = pawl_archive_scope_path(db, arena, image.scope);
     return true;
 }
 

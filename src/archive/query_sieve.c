@@ -118,7 +118,7 @@ static uint64_t *make_bits(struct pawl_archive_search *search,
 static bool look_at_row(struct pawl_archive_search *search, uint64_t op)
 {
     struct pawl_archive_image row;
-    return pawl_archive_row_get(search->db, op, &row) && pawl_archive_allows_row(search, op, &row);
+    return pawl_archive_row_look(search->db, op, &row) && pawl_archive_allows_row(search, op, &row);
 }
 
 static bool has_none(struct pawl_archive_search *search,

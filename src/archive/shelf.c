@@ -143,38 +143,6 @@ void pawl_archive_merge_free(struct pawl_archive_merge *merge)
     *merge = (struct pawl_archive_merge){.entries = NULL};
 }
 
-/* Room for so many entries of a leaf and its changes. */
-static bool reserve_entries(struct pawl_archive_merge *merge, size_t count)
-{
-    if (count <= merge->capacity) {
-        return true;
-    }
-    struct pawl_archive_entry *entries =
-        pawl_realloc(merge->entries, 2 * count * sizeof(entries[0]));
-    if (entries == NULL) {
-        return false;
-    }
-    merge->entries = entries;
-    merge->capacity = 2 * count;
-    return true;
-}
-
-/* Room to sort so many changes. */
-static bool reserve_changes(struct pawl_archive_merge *merge, size_t count)
-{
-    if (count <= merge->change_capacity) {
-        return true;
-    }
-    struct pawl_archive_change *changes =
-        pawl_realloc(merge->changes, 2 * count * sizeof(changes[0]));
-    if (changes == NULL) {
-        return false;
-    }
-    merge->changes = changes;
-    merge->change_capacity = 2 * count;
-    return true;
-}
-
 /* Old entries and changes, both sorted, into `merge`. Returns how many are there then. What lies
  * between two changes is copied at once. */
 static size_t merge_into(struct pawl_archive_merge *merge,
@@ -337,18 +305,18 @@ void pawl_archive_shelf_write(struct pawl_archive_db *db,
 {
     struct target target;
     size_t at = 0;
-    if (!reserve_changes(merge, count)) {
-        pawl_archive_db_fail(db, PAWL_ERR(MEMORY), "no memory to sort entries");
+    if (count == 0) {
         return;
     }
-    pawl_archive_changes_sort(changes, merge->changes, count);
+    pawl_archive_changes_sort(db, changes, count, merge);
     while (at < count && pawl_ok(db->err)) {
         find_target(db, shelf, &changes[at].entry, &target);
         size_t mine = count_for(&target, &changes[at], count - at);
         PAWL_ASSERT(mine > 0 || pawl_failed(db->err));
-        if (!reserve_entries(merge, target.old_count + mine)) {
-            pawl_archive_db_fail(db, PAWL_ERR(MEMORY), "no memory to merge entries");
-        }
+        struct pawl_archive_entry *entries =
+            pawl_archive_db_room(db, merge->entries, &merge->capacity, target.old_count + mine,
+                                 sizeof(merge->entries[0]));
+        merge->entries = entries != NULL ? entries : merge->entries;
         if (pawl_ok(db->err)) {
             size_t merged = merge_into(merge, target.old, target.old_count, &changes[at], mine);
             write_pieces(db, &target, merge->entries, merged, comes_behind(&target, &changes[at]));

@@ -121,11 +121,6 @@ struct pawl_archive_change {
     bool remove; /* else it is put there, or in the place of one with the same key */
 };
 
-/* shelf_sort.c: by segment and key. `room` is for as many. */
-void pawl_archive_changes_sort(struct pawl_archive_change *changes,
-                               struct pawl_archive_change *room,
-                               size_t count);
-
 /* Room that sorting and merging need; grows to what the largest wanted. */
 struct pawl_archive_merge {
     struct pawl_archive_entry *entries; /* owned */
@@ -134,6 +129,12 @@ struct pawl_archive_merge {
     size_t change_capacity;
 };
 void pawl_archive_merge_free(struct pawl_archive_merge *merge);
+
+/* shelf_sort.c: by segment and key. */
+void pawl_archive_changes_sort(struct pawl_archive_db *db,
+                               struct pawl_archive_change *changes,
+                               size_t count,
+                               struct pawl_archive_merge *merge);
 
 /* Sorts the changes and carries them out. No two may have the same key. Inside a transaction. */
 void pawl_archive_shelf_write(struct pawl_archive_db *db,

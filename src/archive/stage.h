@@ -12,36 +12,14 @@
 #include <stdint.h>
 
 #include "archive/db.h"
+#include "archive/rows.h"
 #include "archive/shelf.h"
 
-/* A row without its texts. */
-struct pawl_archive_image {
-    uint32_t tenant;
-    uint32_t scope;
-    uint8_t status; /* enum pawl_archive_status */
-    uint16_t unit;
-    uint32_t extensions;
-    int64_t reserved;
-    int64_t committed;
-    int64_t created_ms;
-    int64_t expires_ms;
-    int64_t finalized_ms;
-    int64_t key_hash; /* 0: no key */
-};
-
-/* From a statement's columns, which begin with those of ROW_GET; returns the operation. */
-uint64_t pawl_archive_image_load(sqlite3_stmt *row, struct pawl_archive_image *ret_image);
-
 struct pawl_archive_staged {
-    uint64_t op;
     bool existed; /* before this transaction */
     bool removed;
-    bool settled; /* `settlement` is to be written */
     struct pawl_archive_image before;
     struct pawl_archive_image now;
-    struct pawl_slice key; /* texts are borrowed from the batch; of new rows only, … */
-    struct pawl_slice document;
-    struct pawl_slice settlement; /* … but this one */
 };
 
 struct pawl_archive_stage {
@@ -51,8 +29,15 @@ struct pawl_archive_stage {
     uint32_t capacity;
     uint32_t *slots; /* owned: number in `rows` + 1, found by operation; 0: free */
     uint32_t slot_count;
+    struct pawl_archive_text *texts; /* owned; new ones by operation, borrowed from the batches */
+    size_t text_count;
+    size_t text_capacity;
+    struct pawl_archive_pack pack;
+    struct pawl_archive_block block;     /* the one that was looked into last; no rows: none */
     struct pawl_archive_change *changes; /* owned: of one shelf */
     size_t change_capacity;
+    uint64_t *gone; /* owned: operations whose texts go, while they are written */
+    size_t gone_capacity;
     struct pawl_archive_merge merge;
     uint64_t row_count; /* in the file, with what is staged */
 };
@@ -64,8 +49,13 @@ void pawl_archive_stage_reset(struct pawl_archive_stage *stage);
 /* The row of a reservation, or NULL: there is none, or a failure (kept in the connection). Good
  * until the next find or add. */
 struct pawl_archive_staged *pawl_archive_stage_find(struct pawl_archive_stage *stage, uint64_t op);
-/* A new row; NULL: no memory. */
-struct pawl_archive_staged *pawl_archive_stage_add(struct pawl_archive_stage *stage, uint64_t op);
+/* A new row behind all others, and its texts; NULL: no memory. */
+struct pawl_archive_staged *pawl_archive_stage_add(struct pawl_archive_stage *stage,
+                                                   const struct pawl_archive_text *text);
+/* The text that a later operation brought, in the place of one that came before it. */
+void pawl_archive_stage_settle(struct pawl_archive_stage *stage,
+                               struct pawl_archive_staged *row,
+                               const struct pawl_archive_text *text);
 /* Writes the difference and forgets it. Inside a transaction. */
 void pawl_archive_stage_write(struct pawl_archive_stage *stage);
 

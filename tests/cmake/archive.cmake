@@ -5,4 +5,5 @@ target_link_libraries(pawl_archivekit PUBLIC pawl_archive pawl_testkit)
 
 pawl_unit_test(archive_lists archivekit)
 pawl_unit_test(archive_plans archive)
+pawl_unit_test(archive_rows archive)
 pawl_unit_test(archive_life archivekit enginekit)

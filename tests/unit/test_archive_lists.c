@@ -355,6 +355,41 @@ static void pages_while_rows_come_and_change(void **state)
     finish(fixture);
 }
 
+/* How many texts the file has; each has 16 bytes before it, with its lengths. */
+static uint32_t texts_in_file(struct fixture *fixture)
+{
+    uint32_t count = 0;
+    sqlite3_stmt *packs = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(fixture->reader.sqlite, "SELECT texts FROM pack", -1, &packs, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(packs) == SQLITE_ROW) {
+        const char *data = sqlite3_column_blob(packs, 0);
+        size_t bytes = (size_t)sqlite3_column_bytes(packs, 0);
+        for (size_t at = 0; at < bytes; count++) {
+            uint32_t lengths[2];
+            memcpy(lengths, data + at + 8, sizeof(lengths));
+            at += 16 + lengths[0] + lengths[1];
+            assert_true(at <= bytes);
+        }
+    }
+    assert_int_equal(sqlite3_finalize(packs), SQLITE_OK);
+    return count;
+}
+
+static uint32_t texts_in_model(const struct model *model)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < model->count; i++) {
+        const struct pawl_archive_row *row = &model->rows[i].row;
+        if (!model->rows[i].gone) {
+            count += row->idempotency_key.bytes + row->document.bytes > 0 ? 1 : 0;
+            count += row->committed_document.bytes > 0 ? 1 : 0;
+        }
+    }
+    return count;
+}
+
 static void what_is_over_for_long_enough_goes(void **state)
 {
     (void)state;
@@ -378,6 +413,7 @@ static void what_is_over_for_long_enough_goes(void **state)
     }
     assert_true(left < fixture->model->count / 2);
     assert_int_equal(fixture->apply.stage.row_count, left);
+    assert_int_equal(texts_in_file(fixture), texts_in_model(fixture->model));
     finish(fixture);
 }
 

@@ -94,9 +94,9 @@ static void nobody_collects_statistics(void **state)
 static void a_planted_one_is_seen(void **state)
 {
     static const char *const planted[] = {
-        "SELECT op FROM reservation WHERE status=1",
-        "SELECT op FROM reservation WHERE op>1 ORDER BY expires_ms",
-        "SELECT a.op FROM reservation a JOIN reservation b ON a.reserved=b.committed",
+        "SELECT id FROM scope WHERE last_segment=1",
+        "SELECT id FROM scope WHERE id>1 ORDER BY last_segment",
+        "SELECT a.id FROM scope a JOIN scope b ON a.first_segment=b.last_segment",
     };
     for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
         int steps = 0;
