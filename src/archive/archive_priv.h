@@ -51,7 +51,8 @@ struct pawl_archive {
     bool closing;
     bool broken;
     bool set_aside_wanted;
-    uint32_t urgent; /* requests that wait for the writer */
+    uint32_t urgent;  /* requests that wait for the writer */
+    int64_t asked_us; /* when the last one came, of boot time; 0: never */
     char why[sizeof(((struct pawl_errmsg *)NULL)->text)];
     uint64_t op; /* in the file */
     struct pawl_journal_hash hash;

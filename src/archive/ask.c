@@ -89,14 +89,16 @@ void pawl_archive_ask(struct pawl_archive *archive,
     request->more = false;
     request->memory = NULL;
     request->last = (struct pawl_archive_place){.op = 0};
+    int64_t now_us = pawl_archive_now_us();
     pthread_mutex_lock(&archive->lock);
+    archive->asked_us = now_us;
     if (waiting == NULL) {
         request->why = "out of memory";
         answer(archive, request, PAWL_ARCHIVE_BROKEN);
     } else {
         waiting->request = request;
         waiting->needs_op = needs_op;
-        waiting->until_us = pawl_archive_now_us() + (int64_t)timeout_ms * PAWL_US_PER_MS;
+        waiting->until_us = now_us + (int64_t)timeout_ms * PAWL_US_PER_MS;
         if (archive->waiting_last == NULL) {
             archive->waiting_first = waiting;
         } else {

@@ -5,8 +5,9 @@
  *
  * Rows are looked at in the order of their creation, and when one is too young to be over for long
  * enough the look begins again with the oldest: those that were left are few, leases do not live as
- * long as what is kept. Scopes are looked at in the order of their numbers; one whose last segment
- * lies before every row has none.
+ * long as what is kept. Scopes are looked at in the order of their numbers, all of them each time
+ * that the oldest row has come to another segment; one whose last segment lies before every row has
+ * none.
  */
 #include "archive/apply.h"
 #include "archive/archive.h"
@@ -75,7 +76,12 @@ static void forget_scopes(struct pawl_archive_apply *apply,
                           uint32_t max,
                           uint32_t *scratch)
 {
-    uint64_t live_from = first_segment(apply->db);
+    if (forget->scope == 0) {
+        forget->segment = first_segment(apply->db);
+    }
+    if (forget->segment == forget->swept) {
+        return;
+    }
     uint32_t count = 0;
     uint32_t looked = 0;
     sqlite3_stmt *scopes = pawl_archive_db_get(apply->db, PAWL_ARCHIVE_SQL_SCOPE_NEXT);
@@ -84,12 +90,13 @@ static void forget_scopes(struct pawl_archive_apply *apply,
     while (pawl_archive_db_step(apply->db, scopes)) {
         looked++;
         forget->scope = (uint32_t)sqlite3_column_int64(scopes, 0);
-        if ((uint64_t)sqlite3_column_int64(scopes, 1) < live_from) {
+        if ((uint64_t)sqlite3_column_int64(scopes, 1) < forget->segment) {
             scratch[count++] = forget->scope;
         }
     }
     if (looked < max) {
         forget->scope = 0;
+        forget->swept = forget->segment;
     }
     for (uint32_t i = 0; i < count; i++) {
         remove_scope(apply->db, scratch[i]);

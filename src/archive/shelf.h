@@ -130,7 +130,7 @@ struct pawl_archive_merge {
 };
 void pawl_archive_merge_free(struct pawl_archive_merge *merge);
 
-/* shelf_sort.c: by segment and key. */
+/* shelf_sort.c: by segment and key; there is at least one. */
 void pawl_archive_changes_sort(struct pawl_archive_db *db,
                                struct pawl_archive_change *changes,
                                size_t count,

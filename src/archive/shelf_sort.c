@@ -1,74 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shelf_sort.c: the changes of a transaction in the order of a shelf. It is a merge sort from below
- * with the comparison inside of it: qsort, which calls for each comparison, took more than the half of
- * all that shelves cost. Changes come in the order of operations, which for some shelves is nearly
- * theirs: runs that follow each other are copied as they are.
+ * shelf_sort.c: the changes of a transaction in the order of a shelf, byte by byte from the lowest
+ * one (a radix sort). The changes of one transaction have most bytes of their keys in common, those
+ * are passed over, and what is left costs a dozen instructions a change and byte: a tenth of what
+ * qsort needs, which was more than the half of all that shelves cost.
  */
 #include <string.h>
 
 #include "archive/shelf.h"
-#include "base/money.h"
 
-enum { RUN = 8 }; /* sorted by insertion first */
+enum { KEY_WORDS = 3, BYTE_VALUES = 256 };
 
-/* Segment, group and number as one number. */
-static pawl_u128 key_of(const struct pawl_archive_change *change)
+/* A word of the key, the lowest one first. */
+static uint64_t word_of(const struct pawl_archive_entry *entry, unsigned word)
 {
-    const struct pawl_archive_entry *entry = &change->entry;
-    uint64_t segment = pawl_archive_segment(pawl_archive_entry_op(entry));
-    uint64_t number = (uint64_t)entry->number ^ (UINT64_C(1) << 63);
-    return (pawl_u128)(segment << 32 | entry->group) << 64 | number;
+    uint64_t op = pawl_archive_entry_op(entry);
+    switch (word) {
+    case 0:
+        return op;
+    case 1:
+        return (uint64_t)entry->number ^ (UINT64_C(1) << 63);
+    default:
+        return pawl_archive_segment(op) << 32 | entry->group;
+    }
 }
 
-static bool is_before(const struct pawl_archive_change *a, const struct pawl_archive_change *b)
+/* Bits of the word in which not all are the same. */
+static uint64_t differing(const struct pawl_archive_change *changes, size_t count, unsigned word)
 {
-    pawl_u128 a_key = key_of(a);
-    pawl_u128 b_key = key_of(b);
-    return a_key < b_key ||
-           (a_key == b_key && pawl_archive_entry_op(&a->entry) < pawl_archive_entry_op(&b->entry));
-}
-
-static void sort_run(struct pawl_archive_change *changes, size_t count)
-{
+    uint64_t first = word_of(&changes[0].entry, word);
+    uint64_t bits = 0;
     for (size_t i = 1; i < count; i++) {
-        struct pawl_archive_change change = changes[i];
-        size_t at = i;
-        while (at > 0 && is_before(&change, &changes[at - 1])) {
-            changes[at] = changes[at - 1];
-            at--;
-        }
-        changes[at] = change;
+        bits |= first ^ word_of(&changes[i].entry, word);
     }
+    return bits;
 }
 
-/* Two runs, the second one behind the first. */
-static void merge_runs(const struct pawl_archive_change *runs,
-                       size_t first_count,
-                       size_t count,
-                       struct pawl_archive_change *out)
+/* By one byte; what has the same one stays in its order. */
+static void sort_by_byte(const struct pawl_archive_change *from,
+                         struct pawl_archive_change *to,
+                         size_t count,
+                         unsigned word,
+                         unsigned shift)
 {
-    const struct pawl_archive_change *a = runs;
-    const struct pawl_archive_change *a_end = runs + first_count;
-    const struct pawl_archive_change *b = a_end;
-    const struct pawl_archive_change *b_end = runs + count;
-    if (b == b_end || is_before(&b[-1], b)) {
-        memcpy(out, runs, count * sizeof(out[0]));
-        return;
+    size_t places[BYTE_VALUES] = {0};
+    size_t place = 0;
+    for (size_t i = 0; i < count; i++) {
+        places[word_of(&from[i].entry, word) >> shift & (BYTE_VALUES - 1)]++;
     }
-    while (a < a_end && b < b_end) {
-        bool second = is_before(b, a);
-        *out++ = *(second ? b : a);
-        b += second ? 1 : 0;
-        a += second ? 0 : 1;
+    for (size_t i = 0; i < BYTE_VALUES; i++) {
+        size_t of_byte = places[i];
+        places[i] = place;
+        place += of_byte;
     }
-    memcpy(out, a, (size_t)(a_end - a) * sizeof(out[0]));
-    memcpy(out + (a_end - a), b, (size_t)(b_end - b) * sizeof(out[0]));
-}
-
-static size_t lesser(size_t a, size_t b)
-{
-    return a < b ? a : b;
+    for (size_t i = 0; i < count; i++) {
+        to[places[word_of(&from[i].entry, word) >> shift & (BYTE_VALUES - 1)]++] = from[i];
+    }
 }
 
 void pawl_archive_changes_sort(struct pawl_archive_db *db,
@@ -76,6 +63,7 @@ void pawl_archive_changes_sort(struct pawl_archive_db *db,
                                size_t count,
                                struct pawl_archive_merge *merge)
 {
+    PAWL_ASSERT(count > 0);
     struct pawl_archive_change *room = pawl_archive_db_room(
         db, merge->changes, &merge->change_capacity, count, sizeof(changes[0]));
     if (room == NULL) {
@@ -84,17 +72,16 @@ void pawl_archive_changes_sort(struct pawl_archive_db *db,
     merge->changes = room;
     struct pawl_archive_change *from = changes;
     struct pawl_archive_change *to = room;
-    for (size_t at = 0; at < count; at += RUN) {
-        sort_run(changes + at, lesser(RUN, count - at));
-    }
-    for (size_t width = RUN; width < count; width *= 2) {
-        for (size_t at = 0; at < count; at += 2 * width) {
-            size_t left = count - at;
-            merge_runs(from + at, lesser(width, left), lesser(2 * width, left), to + at);
+    for (unsigned word = 0; word < KEY_WORDS; word++) {
+        uint64_t bits = differing(from, count, word);
+        for (unsigned shift = 0; shift < 64; shift += 8) {
+            if ((bits >> shift & (BYTE_VALUES - 1)) != 0) {
+                sort_by_byte(from, to, count, word, shift);
+                struct pawl_archive_change *sorted = to;
+                to = from;
+                from = sorted;
+            }
         }
-        struct pawl_archive_change *sorted = to;
-        to = from;
-        from = sorted;
     }
     if (from != changes) {
         memcpy(changes, from, count * sizeof(changes[0]));

@@ -75,8 +75,7 @@ static void remove_texts(struct pawl_archive_stage *stage)
 
 /* --- Rows. ------------------------------------------------------------------------------------ */
 
-/* The staged rows in the order of their operations, as changes that have their numbers for scopes.
- * Most are in order already. */
+/* The staged rows in the order of their operations, as changes that have their numbers for scopes. */
 static void sort_rows(struct pawl_archive_stage *stage)
 {
     for (uint32_t i = 0; i < stage->count; i++) {
@@ -191,6 +190,9 @@ static size_t changes_of(enum pawl_archive_shelf shelf,
 
 void pawl_archive_stage_write(struct pawl_archive_stage *stage)
 {
+    if (stage->count == 0) {
+        return;
+    }
     struct pawl_archive_change *changes =
         pawl_archive_db_room(stage->db, stage->changes, &stage->change_capacity,
                              (size_t)stage->count * CHANGES_OF_ROW, sizeof(changes[0]));

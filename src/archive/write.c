@@ -3,9 +3,11 @@
  * write.c: the writer's thread: batches from the queue into the file, many in one transaction, with
  * the watermark in it.
  *
- * A transaction costs as much as the rows of several requests, so a few of them come together
- * first, unless somebody waits for them. When more comes than can be written, the queue grows, and
- * with it the transactions, which makes each row cheaper.
+ * A transaction costs as much as the rows of several requests, and the more rows it has, the more
+ * of them meet in a leaf, which is written once for all. So they come together first, for half a
+ * second where nobody lists: what was gathered then takes a list that comes tens of milliseconds
+ * to wait for, once, since the next ones find short gatherings. Nothing is gathered while somebody
+ * waits. When more comes than can be written, the queue grows, and with it the transactions.
  *
  * Failure: the file is closed, what was queued is forgotten, and after a second it is opened again;
  * what is missing is read back then. A file that is damaged is put aside and made again, a few
@@ -19,7 +21,9 @@
 #include "base/clock.h"
 
 enum {
-    GATHER_US = 20000, /* nobody sees a row so much later */
+    GATHER_US = 500000,       /* nobody looks */
+    GATHER_LISTED_US = 20000, /* somebody did, not longer ago than LISTED_US */
+    LISTED_US = 10000000,
     RETRY_US = 1000000,
     TRANSACTION_BYTES = 16 << 20,
     FORGET_LEAST = 64 /* rows that are looked at in each transaction, and two for each new one */
@@ -195,7 +199,9 @@ static void gather(struct pawl_archive *archive)
     while (archive->first == NULL && !archive->set_aside_wanted && !archive->closing) {
         pthread_cond_wait(&archive->work, &archive->lock);
     }
-    int64_t until_us = pawl_archive_now_us() + GATHER_US;
+    int64_t now_us = pawl_archive_now_us();
+    bool listed = archive->asked_us != 0 && now_us - archive->asked_us < LISTED_US;
+    int64_t until_us = now_us + (listed ? GATHER_LISTED_US : GATHER_US);
     while (archive->urgent == 0 && !archive->set_aside_wanted && !archive->closing &&
            archive->queued_bytes < TRANSACTION_BYTES && pawl_archive_now_us() < until_us) {
         pawl_archive_wait_until(archive, &archive->work, until_us);

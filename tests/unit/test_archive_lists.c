@@ -390,6 +390,23 @@ static uint32_t texts_in_model(const struct model *model)
     return count;
 }
 
+/* Scopes that end before the segment of the oldest row. */
+static int scopes_left_over(struct fixture *fixture)
+{
+    struct pawl_archive_image oldest;
+    sqlite3_stmt *count = NULL;
+    assert_true(pawl_archive_row_from(&fixture->reader, 0, &oldest));
+    assert_int_equal(sqlite3_prepare_v2(fixture->reader.sqlite,
+                                        "SELECT count(*) FROM scope WHERE last_segment<?1", -1,
+                                        &count, NULL),
+                     SQLITE_OK);
+    pawl_archive_bind(count, 1, (int64_t)pawl_archive_segment(oldest.op));
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int left = sqlite3_column_int(count, 0);
+    assert_int_equal(sqlite3_finalize(count), SQLITE_OK);
+    return left;
+}
+
 static void what_is_over_for_long_enough_goes(void **state)
 {
     (void)state;
@@ -414,6 +431,12 @@ static void what_is_over_for_long_enough_goes(void **state)
     assert_true(left < fixture->model->count / 2);
     assert_int_equal(fixture->apply.stage.row_count, left);
     assert_int_equal(texts_in_file(fixture), texts_in_model(fixture->model));
+    write_many(fixture, 600);
+    for (int i = 0; i < 100; i++) {
+        write_steps(fixture, 0);
+    }
+    assert_true(fixture->forget.swept > 0);
+    assert_int_equal(scopes_left_over(fixture), 0);
     finish(fixture);
 }
 
