@@ -82,8 +82,8 @@ PAWL_MUST_CHECK pawl_err pawl_archive_db_set_aside(const char *path, struct pawl
 /* Keeps a failure, unless there was one before. */
 void pawl_archive_db_fail(struct pawl_archive_db *db, pawl_err err, const char *text);
 /* An array with room for `wanted` elements of `each` bytes: the one that it was given, or one that
- * is twice as large as is wanted and has what was in it. NULL: no memory, which is kept as a failure,
- * and the old one is as it was. */
+ * is twice as large as is wanted and has what was in it. NULL: no memory, which is kept as a
+ * failure, and the old one is as it was. */
 PAWL_MUST_CHECK void *pawl_archive_db_room(
     struct pawl_archive_db *db, void *array, size_t *capacity, size_t wanted, size_t each);
 /* Ends a transaction that failed; closing would do it too. */

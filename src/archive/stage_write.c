@@ -75,7 +75,7 @@ static void remove_texts(struct pawl_archive_stage *stage)
 
 /* --- Rows. ------------------------------------------------------------------------------------ */
 
-/* The staged rows in the order of their operations, as changes that have their numbers for scopes. */
+/* The staged rows in the order of their operations, as changes with their numbers for scopes. */
 static void sort_rows(struct pawl_archive_stage *stage)
 {
     for (uint32_t i = 0; i < stage->count; i++) {
