@@ -17,6 +17,8 @@
  *       beyond all slices always has a slice that it can be put down to
  *   W4  what is kept for the run's last call is in its slices before any other call is let through,
  *       and no other call gets it
+ *   W5  nothing is drawn before the ledger, durably, has the unit's budget: whoever settles the run
+ *       asks for draws that nobody wrote down only where that tells him that there may be some
  *
  * A run without limits has a borrower, too, which lends nothing and asks nobody, and costs a word
  * with its host at each reserve: whether that has changed.

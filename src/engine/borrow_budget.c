@@ -85,6 +85,15 @@ static void bind_again(struct pawl_borrow_unit *unit)
     fund_lifted(unit, view.spent + view.reserved + rest, freely);
 }
 
+static void on_bound(struct pawl_op *op)
+{
+    struct pawl_borrow_unit *unit = op->arg;
+    PAWL_ASSERT(unit->borrower->open_ops > 0 && !unit->durable);
+    unit->borrower->open_ops--;
+    unit->durable = op->result.code == PAWL_RESULT_OK;
+    pawl_borrow_send_draw(unit);
+}
+
 static void bind(struct pawl_borrow_unit *unit)
 {
     struct pawl_borrower *borrower = unit->borrower;
@@ -100,7 +109,9 @@ static void bind(struct pawl_borrow_unit *unit)
         (struct pawl_dimension){PAWL_SLICE(PAWL_LENT_DIMENSION), PAWL_SLICE(PAWL_LENT_VALUE)};
     unit->bound = true;
     if (unit->budget == 0) {
-        (void)submit(borrower, &create);
+        borrower->open_ops++;
+        unit->bind_op = (struct pawl_op){.done = on_bound, .arg = unit}; /* not lazy: W5 */
+        pawl_engine_submit(borrower->options.engine, &create, &unit->bind_op);
         bool there = pawl_core_budget_find(pawl_engine_core(borrower->options.engine), scope,
                                            PAWL_SLICE_NONE, unit->unit, &lifetime, &unit->budget);
         PAWL_ASSERT(there || pawl_engine_poisoned(borrower->options.engine));

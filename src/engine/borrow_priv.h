@@ -52,11 +52,13 @@ struct pawl_borrow_unit {
     bool bound;      /* there is a limit in this unit */
     bool lifted;     /* there was one: the budget is open wide */
     uint64_t budget; /* 0: not made */
+    struct pawl_op bind_op;
+    bool durable; /* … is the budget: the lender may be asked (W5) */
     struct pawl_borrow_slice *first;
     uint64_t number;  /* of the draw under way, else of the last one */
     bool unanswered;  /* … which must be asked again before another */
     uint32_t under;   /* … the newest limit that bound when it was first asked */
-    bool drawing;     /* … is under way */
+    bool drawing;     /* … is under way, or waits for the budget to be durable */
     bool telling;     /* a slice is being settled or prolonged */
     int64_t assigned; /* spent, as far as it was put down to slices that are not open */
     int64_t told;     /* of it, what the lender has confirmed */
@@ -167,6 +169,8 @@ void pawl_borrow_set_reach(struct pawl_borrower *borrower, const struct pawl_len
 
 /* Asks for at least so much; nothing while a question is under way. */
 void pawl_borrow_draw(struct pawl_borrow_unit *unit, int64_t at_least);
+/* The unit's budget has become durable: what is to be drawn is asked for. */
+void pawl_borrow_send_draw(struct pawl_borrow_unit *unit);
 /* What was spent of a slice, as it is put down now; of the last open one all the rest. */
 int64_t pawl_borrow_spent_of(const struct pawl_borrow_slice *wanted);
 /* A limit has come since it was drawn. */

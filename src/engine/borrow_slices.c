@@ -54,7 +54,15 @@ void pawl_borrow_draw(struct pawl_borrow_unit *unit, int64_t at_least)
         .done = on_drawn,
         .arg = unit,
     };
-    borrower->options.link.ask(borrower->options.link.arg, &unit->draw_ask);
+    pawl_borrow_send_draw(unit);
+}
+
+void pawl_borrow_send_draw(struct pawl_borrow_unit *unit)
+{
+    const struct pawl_lender_link *link = &unit->borrower->options.link;
+    if (unit->drawing && unit->durable) {
+        link->ask(link->arg, &unit->draw_ask);
+    }
 }
 
 /* Half of its time, or the end of its window, so that nothing is carried over from one window into

@@ -371,7 +371,7 @@ static bool give_back(struct world *world, struct run *run, struct pawl_lent *le
         memcpy(settle.slice, lent->slices[i].slice, sizeof(settle.slice));
         (void)tell(world, run, settle);
     }
-    bool was_drawn = true;
+    bool was_drawn = lent->bound[USD];
     for (uint64_t number = 1; was_drawn || number <= lent->last_number[USD]; number++) {
         struct pawl_lend_request again = {
             .kind = PAWL_LEND_DRAW, .unit = USD, .number = number, .at_least = 1, .want = 1};
