@@ -30,7 +30,7 @@ pawl_archive_key_hash(struct pawl_hash_key hash_key, uint32_t tenant, struct paw
  * */
 struct pawl_archive_forget {
     uint64_t op;
-    uint32_t scope;
+    uint64_t reaches; /* of which scopes are looked at next */
     uint64_t segment; /* scopes that end before it are looked for since the look began, … */
     uint64_t swept;   /* … and there are none that end before this one */
 };

@@ -41,6 +41,7 @@ static void release(struct pawl_archive *archive)
     pawl_archive_db_close(&archive->reader_db);
     pawl_archive_stage_free(&archive->apply.stage);
     pawl_free(archive->apply.scopes.slots);
+    pawl_free(archive->apply.scopes.reached.scopes);
     pawl_free(archive->scratch);
     pawl_free(archive->path);
     pthread_cond_destroy(&archive->work);

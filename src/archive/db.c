@@ -27,7 +27,7 @@
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_vfs.h"
 
-enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 20000, HASH_KEY_BYTES = 16 };
+enum { SCHEMA_VERSION = 3, BUSY_TIMEOUT_MS = 20000, HASH_KEY_BYTES = 16 };
 
 /* Debian builds SQLite with secure_delete, which writes zeros over what goes. 32 MiB of pages are
  * kept in memory by each connection, and the log is copied into the file when it has as many. */
@@ -46,18 +46,17 @@ static const char schema[] =
     "CREATE TABLE block(id INTEGER PRIMARY KEY, rows BLOB NOT NULL);"
     "CREATE TABLE pack(op INTEGER PRIMARY KEY, texts BLOB NOT NULL);"
     "CREATE TABLE tenant(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    /* Segments are those of shelf.h; `last_segment` is at least that of its last reservation. */
     "CREATE TABLE scope("
-    " id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, path TEXT NOT NULL,"
-    " first_segment INTEGER NOT NULL, last_segment INTEGER NOT NULL, UNIQUE(tenant, path));"
+    " id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, path TEXT NOT NULL, UNIQUE(tenant, path));"
+    "CREATE TABLE reach(id INTEGER PRIMARY KEY, segments BLOB NOT NULL);"
     "CREATE TABLE level("
     " tenant INTEGER NOT NULL, level INTEGER NOT NULL, value TEXT NOT NULL,"
     " scope INTEGER NOT NULL, PRIMARY KEY(tenant, level, value, scope)) WITHOUT ROWID;"
     "CREATE INDEX level_by_scope ON level(scope);"
     "CREATE TABLE place(key BLOB PRIMARY KEY, leaf INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE leaf(id INTEGER PRIMARY KEY, entries BLOB NOT NULL);"
-    "PRAGMA user_version=2;";
-_Static_assert(SCHEMA_VERSION == 2, "the last line of the schema says its version");
+    "PRAGMA user_version=3;";
+_Static_assert(SCHEMA_VERSION == 3, "the last line of the schema says its version");
 
 static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -79,20 +78,14 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_TENANT_FIND] = "SELECT id FROM tenant WHERE name=?1",
     [PAWL_ARCHIVE_SQL_TENANT_NAME] = "SELECT name FROM tenant WHERE id=?1",
     [PAWL_ARCHIVE_SQL_TENANT_INSERT] = "INSERT INTO tenant(name) VALUES(?1)",
-    [PAWL_ARCHIVE_SQL_SCOPE_FIND] =
-        "SELECT id, last_segment FROM scope WHERE tenant=?1 AND path=?2",
-    [PAWL_ARCHIVE_SQL_SCOPE_GET] =
-        "SELECT path, first_segment, last_segment FROM scope WHERE id=?1",
-    [PAWL_ARCHIVE_SQL_SCOPE_INSERT] =
-        "INSERT INTO scope(tenant, path, first_segment, last_segment) VALUES(?1, ?2, ?3, ?3)",
-    [PAWL_ARCHIVE_SQL_SCOPE_REACH] = "UPDATE scope SET last_segment=?2 WHERE id=?1",
+    [PAWL_ARCHIVE_SQL_SCOPE_FIND] = "SELECT id FROM scope WHERE tenant=?1 AND path=?2",
+    [PAWL_ARCHIVE_SQL_SCOPE_GET] = "SELECT path FROM scope WHERE id=?1",
+    [PAWL_ARCHIVE_SQL_SCOPE_INSERT] = "INSERT INTO scope(tenant, path) VALUES(?1, ?2)",
     /* The index of (tenant, path) has both. */
     [PAWL_ARCHIVE_SQL_SCOPE_UP] =
         "SELECT id, path FROM scope WHERE tenant=?1 AND path>=?2 ORDER BY path",
     [PAWL_ARCHIVE_SQL_SCOPE_DOWN] =
         "SELECT id, path FROM scope WHERE tenant=?1 AND path<=?2 ORDER BY path DESC",
-    [PAWL_ARCHIVE_SQL_SCOPE_NEXT] =
-        "SELECT id, last_segment FROM scope WHERE id>?1 ORDER BY id LIMIT ?2",
     [PAWL_ARCHIVE_SQL_SCOPE_DELETE] = "DELETE FROM scope WHERE id=?1",
     [PAWL_ARCHIVE_SQL_LEVEL_INSERT] =
         "INSERT INTO level(tenant, level, value, scope) VALUES(?1, ?2, ?3, ?4)",
@@ -101,6 +94,12 @@ static const char *const texts[PAWL_ARCHIVE_SQL_COUNT] = {
     [PAWL_ARCHIVE_SQL_LEVEL_HAS] =
         "SELECT 1 FROM level WHERE tenant=?1 AND level=?2 AND value=?3 AND scope=?4",
     [PAWL_ARCHIVE_SQL_LEVEL_DELETE] = "DELETE FROM level WHERE scope=?1",
+
+    [PAWL_ARCHIVE_SQL_REACH_GET] = "SELECT id, segments FROM reach WHERE id=?1",
+    [PAWL_ARCHIVE_SQL_REACH_FROM] =
+        "SELECT id, segments FROM reach WHERE id>=?1 ORDER BY id LIMIT 1",
+    [PAWL_ARCHIVE_SQL_REACH_PUT] = "REPLACE INTO reach(id, segments) VALUES(?1, ?2)",
+    [PAWL_ARCHIVE_SQL_REACH_DELETE] = "DELETE FROM reach WHERE id=?1",
 
     [PAWL_ARCHIVE_SQL_PLACE_AT] =
         "SELECT key, leaf FROM place WHERE key<=?1 ORDER BY key DESC LIMIT 1",

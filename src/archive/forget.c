@@ -71,37 +71,49 @@ static uint64_t first_segment(struct pawl_archive_db *db)
     return pawl_archive_row_from(db, 0, &oldest) ? pawl_archive_segment(oldest.op) : 0;
 }
 
-static void forget_scopes(struct pawl_archive_apply *apply,
-                          struct pawl_archive_forget *forget,
-                          uint32_t max,
-                          uint32_t *scratch)
+/* Removes those of 64 that end before the segment; returns whether there were any. */
+static bool
+thin_out(struct pawl_archive_db *db, struct pawl_archive_reaches *reaches, uint64_t segment)
 {
-    if (forget->scope == 0) {
+    bool any = false;
+    for (uint32_t i = 0; i < PAWL_ARCHIVE_REACH_SCOPES; i++) {
+        struct pawl_archive_reach *reach = &reaches->of[i];
+        if (reach->end_segment != 0 && reach->end_segment <= segment) {
+            remove_scope(db, (uint32_t)reaches->number * PAWL_ARCHIVE_REACH_SCOPES + i);
+            *reach = (struct pawl_archive_reach){.end_segment = 0};
+            any = true;
+        }
+    }
+    if (any) {
+        pawl_archive_reaches_put(db, reaches);
+    }
+    return any;
+}
+
+static void
+forget_scopes(struct pawl_archive_apply *apply, struct pawl_archive_forget *forget, uint32_t max)
+{
+    struct pawl_archive_reaches reaches;
+    bool more = true;
+    bool any = false;
+    if (forget->reaches == 0) {
         forget->segment = first_segment(apply->db);
     }
     if (forget->segment == forget->swept) {
         return;
     }
-    uint32_t count = 0;
-    uint32_t looked = 0;
-    sqlite3_stmt *scopes = pawl_archive_db_get(apply->db, PAWL_ARCHIVE_SQL_SCOPE_NEXT);
-    pawl_archive_bind(scopes, 1, forget->scope);
-    pawl_archive_bind(scopes, 2, max);
-    while (pawl_archive_db_step(apply->db, scopes)) {
-        looked++;
-        forget->scope = (uint32_t)sqlite3_column_int64(scopes, 0);
-        if ((uint64_t)sqlite3_column_int64(scopes, 1) < forget->segment) {
-            scratch[count++] = forget->scope;
+    for (uint32_t looked = 0; more && looked < max; looked += PAWL_ARCHIVE_REACH_SCOPES) {
+        more = pawl_archive_reaches_from(apply->db, forget->reaches, &reaches);
+        if (more) {
+            any = thin_out(apply->db, &reaches, forget->segment) || any;
+            forget->reaches = reaches.number + 1;
         }
     }
-    if (looked < max) {
-        forget->scope = 0;
+    if (!more) {
+        forget->reaches = 0;
         forget->swept = forget->segment;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        remove_scope(apply->db, scratch[i]);
-    }
-    if (count > 0) {
+    if (any) {
         pawl_archive_scopes_forget(&apply->scopes);
     }
 }
@@ -112,20 +124,17 @@ void pawl_archive_forget(struct pawl_archive_apply *apply,
                          uint32_t max)
 {
     enum { MAX = 4096 };
-    union {
-        uint64_t ops[MAX];
-        uint32_t scopes[MAX];
-    } scratch;
+    uint64_t ops[MAX];
     int64_t before_ms = (apply->now_us - keep_us) / PAWL_US_PER_MS;
     uint32_t looks = max < MAX ? max : MAX;
     if (looks == 0 || pawl_failed(apply->db->err)) {
         return;
     }
-    /* Nothing of this transaction is in the tables yet: its scopes are newer than any that go. */
-    forget_scopes(apply, forget, looks, scratch.scopes);
-    uint32_t count = find_rows(apply, forget, before_ms, looks, scratch.ops);
+    PAWL_ASSERT(apply->scopes.reached.count == 0); /* what scopes reached was written before */
+    forget_scopes(apply, forget, looks);
+    uint32_t count = find_rows(apply, forget, before_ms, looks, ops);
     for (uint32_t i = 0; i < count; i++) {
-        struct pawl_archive_staged *row = pawl_archive_stage_find(&apply->stage, scratch.ops[i]);
+        struct pawl_archive_staged *row = pawl_archive_stage_find(&apply->stage, ops[i]);
         if (row != NULL) {
             row->removed = true;
         }

@@ -6,6 +6,7 @@
  * the order of their paths.
  */
 #include "archive/query.h"
+#include "archive/reach.h"
 
 #include <stdlib.h>
 
@@ -143,14 +144,12 @@ static bool is_worth(struct pawl_archive_search *search, uint32_t scope)
 
 static void find_segments(struct pawl_archive_search *search, struct path *path)
 {
-    sqlite3_stmt *get = pawl_archive_db_get(search->db, PAWL_ARCHIVE_SQL_SCOPE_GET);
-    pawl_archive_bind(get, 1, path->scope);
+    struct pawl_archive_reach reach = pawl_archive_reach_get(search->db, path->scope);
     search->db->work += PAWL_ARCHIVE_WORK_ROW;
-    if (pawl_archive_db_step(search->db, get)) {
-        path->first_segment = (uint64_t)sqlite3_column_int64(get, 1);
-        path->last_segment = (uint64_t)sqlite3_column_int64(get, 2);
+    if (reach.end_segment != 0) {
+        path->first_segment = reach.first_segment;
+        path->last_segment = reach.end_segment - 1;
     }
-    pawl_archive_db_done(get);
 }
 
 static void walk_path(struct pawl_archive_search *search, const struct path *path)

@@ -54,6 +54,7 @@ struct pawl_slice pawl_archive_path(const struct pawl_slice levels[static PAWL_L
 void pawl_archive_scopes_forget(struct pawl_archive_scopes *scopes)
 {
     memset(scopes->slots, 0, PAWL_ARCHIVE_SCOPE_SLOTS * sizeof(scopes->slots[0]));
+    scopes->reached.count = 0;
 }
 
 static uint32_t tenant_of(struct pawl_archive_db *db, struct pawl_slice name)
@@ -76,13 +77,11 @@ static uint32_t tenant_of(struct pawl_archive_db *db, struct pawl_slice name)
 static uint32_t make_scope(struct pawl_archive_db *db,
                            uint32_t tenant,
                            struct pawl_slice path,
-                           const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
-                           uint64_t segment)
+                           const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
 {
     sqlite3_stmt *insert = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_SCOPE_INSERT);
     pawl_archive_bind(insert, 1, tenant);
     pawl_archive_bind_text(insert, 2, path);
-    pawl_archive_bind(insert, 3, (int64_t)segment);
     pawl_archive_db_run(db, insert);
     int64_t scope = sqlite3_last_insert_rowid(db->sqlite);
     for (int i = PAWL_LEVEL_TENANT + 1; i < PAWL_LEVEL_COUNT; i++) {
@@ -100,25 +99,23 @@ static uint32_t make_scope(struct pawl_archive_db *db,
     return (uint32_t)scope;
 }
 
-/* From the tables; the slot's last segment too. */
-static void look_up(struct pawl_archive_db *db,
-                    struct pawl_slice path,
-                    const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
-                    uint64_t segment,
-                    struct pawl_archive_scope_slot *slot)
+/* From the tables. */
+static struct pawl_archive_scope_ids
+look_up(struct pawl_archive_db *db,
+        struct pawl_slice path,
+        const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
 {
-    slot->ids.tenant = tenant_of(db, levels[PAWL_LEVEL_TENANT]);
+    struct pawl_archive_scope_ids ids = {.tenant = tenant_of(db, levels[PAWL_LEVEL_TENANT])};
     sqlite3_stmt *find = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_SCOPE_FIND);
-    pawl_archive_bind(find, 1, slot->ids.tenant);
+    pawl_archive_bind(find, 1, ids.tenant);
     pawl_archive_bind_text(find, 2, path);
     if (pawl_archive_db_step(db, find)) {
-        slot->ids.scope = (uint32_t)sqlite3_column_int64(find, 0);
-        slot->last_segment = (uint32_t)sqlite3_column_int64(find, 1);
+        ids.scope = (uint32_t)sqlite3_column_int64(find, 0);
         pawl_archive_db_done(find);
     } else {
-        slot->ids.scope = make_scope(db, slot->ids.tenant, path, levels, segment);
-        slot->last_segment = (uint32_t)segment;
+        ids.scope = make_scope(db, ids.tenant, path, levels);
     }
+    return ids;
 }
 
 struct pawl_archive_scope_ids
@@ -133,16 +130,14 @@ pawl_archive_scope_of(struct pawl_archive_scopes *scopes,
     uint64_t segment = pawl_archive_segment(op);
     struct pawl_archive_scope_slot *slot =
         &scopes->slots[hash >> 1 & (PAWL_ARCHIVE_SCOPE_SLOTS - 1)];
-    if (slot->path_hash != hash) {
-        look_up(db, path, levels, segment, slot);
+    bool known = slot->path_hash == hash;
+    if (!known) {
+        slot->ids = look_up(db, path, levels);
         slot->path_hash = pawl_ok(db->err) ? hash : 0;
     }
-    if (slot->last_segment < segment) {
-        sqlite3_stmt *reach = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_SCOPE_REACH);
-        pawl_archive_bind(reach, 1, slot->ids.scope);
-        pawl_archive_bind(reach, 2, (int64_t)segment);
-        pawl_archive_db_run(db, reach);
-        slot->last_segment = (uint32_t)segment;
+    if (!known || slot->segment < segment) {
+        pawl_archive_reached_add(&scopes->reached, db, slot->ids.scope, segment);
+        slot->segment = (uint32_t)segment;
     }
     return slot->ids;
 }

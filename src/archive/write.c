@@ -181,6 +181,7 @@ static void write_items(struct pawl_archive *archive, const struct pawl_archive_
         apply_item(archive, item);
         last = item;
     }
+    pawl_archive_reached_write(&archive->apply.scopes.reached, db);
     pawl_archive_forget(&archive->apply, &archive->forget, archive->options.keep_us,
                         FORGET_LEAST + 2 * (uint32_t)archive->apply.made);
     pawl_archive_stage_write(&archive->apply.stage);

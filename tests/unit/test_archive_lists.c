@@ -86,6 +86,7 @@ static void finish(struct fixture *fixture)
     char command[64];
     pawl_archive_stage_free(&fixture->apply.stage);
     pawl_free(fixture->apply.scopes.slots);
+    pawl_free(fixture->apply.scopes.reached.scopes);
     pawl_archive_db_close(&fixture->writer);
     pawl_archive_db_close(&fixture->reader);
     model_free(fixture->model);
@@ -104,6 +105,7 @@ static void write_steps(struct fixture *fixture, uint32_t steps)
         model_step(fixture->model, &record);
         pawl_archive_apply(&fixture->apply, &record);
     }
+    pawl_archive_reached_write(&fixture->apply.scopes.reached, db);
     pawl_archive_forget(&fixture->apply, &fixture->forget, fixture->keep_us, FORGET_LOOKS);
     pawl_archive_stage_write(&fixture->apply.stage);
     pawl_archive_db_run(db, pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_COMMIT));
@@ -390,21 +392,36 @@ static uint32_t texts_in_model(const struct model *model)
     return count;
 }
 
-/* Scopes that end before the segment of the oldest row. */
-static int scopes_left_over(struct fixture *fixture)
+/* Scopes whose reservations all lie before the segment of the oldest row; `*ret_scopes` is how many
+ * have some, which is how many there are. */
+static uint32_t scopes_left_over(struct fixture *fixture, uint32_t *ret_scopes)
 {
     struct pawl_archive_image oldest;
-    sqlite3_stmt *count = NULL;
+    struct pawl_archive_reaches reaches;
+    uint32_t left = 0;
+    *ret_scopes = 0;
     assert_true(pawl_archive_row_from(&fixture->reader, 0, &oldest));
-    assert_int_equal(sqlite3_prepare_v2(fixture->reader.sqlite,
-                                        "SELECT count(*) FROM scope WHERE last_segment<?1", -1,
-                                        &count, NULL),
-                     SQLITE_OK);
-    pawl_archive_bind(count, 1, (int64_t)pawl_archive_segment(oldest.op));
-    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
-    int left = sqlite3_column_int(count, 0);
-    assert_int_equal(sqlite3_finalize(count), SQLITE_OK);
+    for (uint64_t number = 0; pawl_archive_reaches_from(&fixture->reader, number, &reaches);
+         number = reaches.number + 1) {
+        for (size_t i = 0; i < PAWL_ARCHIVE_REACH_SCOPES; i++) {
+            uint32_t end = reaches.of[i].end_segment;
+            *ret_scopes += end != 0 ? 1 : 0;
+            left += end != 0 && end <= pawl_archive_segment(oldest.op) ? 1 : 0;
+        }
+    }
     return left;
+}
+
+static uint32_t scopes_in_file(struct fixture *fixture)
+{
+    sqlite3_stmt *count = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(fixture->reader.sqlite, "SELECT count(*) FROM scope", -1, &count, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    uint32_t scopes = (uint32_t)sqlite3_column_int(count, 0);
+    assert_int_equal(sqlite3_finalize(count), SQLITE_OK);
+    return scopes;
 }
 
 static void what_is_over_for_long_enough_goes(void **state)
@@ -436,7 +453,9 @@ static void what_is_over_for_long_enough_goes(void **state)
         write_steps(fixture, 0);
     }
     assert_true(fixture->forget.swept > 0);
-    assert_int_equal(scopes_left_over(fixture), 0);
+    uint32_t scopes = 0;
+    assert_int_equal(scopes_left_over(fixture, &scopes), 0);
+    assert_int_equal(scopes, scopes_in_file(fixture));
     finish(fixture);
 }
 

@@ -94,9 +94,9 @@ static void nobody_collects_statistics(void **state)
 static void a_planted_one_is_seen(void **state)
 {
     static const char *const planted[] = {
-        "SELECT id FROM scope WHERE last_segment=1",
-        "SELECT id FROM scope WHERE id>1 ORDER BY last_segment",
-        "SELECT a.id FROM scope a JOIN scope b ON a.first_segment=b.last_segment",
+        "SELECT id FROM scope WHERE path>1",
+        "SELECT id FROM scope WHERE id>1 ORDER BY path",
+        "SELECT a.id FROM scope a JOIN scope b ON a.path=b.path AND a.tenant<b.tenant",
     };
     for (size_t i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
         int steps = 0;
