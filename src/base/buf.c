@@ -21,9 +21,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/little.h"
 
-enum { CAPACITY_FIRST = 256, DECIMAL_BYTES = 20 };
+enum { CAPACITY_FIRST = 256 };
 
 void pawl_buf_init(struct pawl_buf *buf, size_t max_bytes)
 {
@@ -67,36 +68,16 @@ static bool make_room(struct pawl_buf *buf, size_t more)
     return true;
 }
 
-static bool grow_or_flag(struct pawl_buf *buf, size_t more)
+char *pawl_buf_grow(struct pawl_buf *buf, size_t bytes)
 {
-    if (buf->overflowed) {
-        return false;
-    }
-    if (!make_room(buf, more)) {
-        buf->overflowed = true;
-        return false;
-    }
-    return true;
-}
-
-/* Whether `more` bytes fit as it is. Mostly they do: a buffer is grown a few times and appended
- * to many. */
-static inline bool fits(const struct pawl_buf *buf, size_t more)
-{
-    return !buf->overflowed && more <= buf->capacity - buf->bytes && buf->data != NULL;
-}
-
-/* Room for an append, or the flag. */
-static inline bool make_room_or_flag(struct pawl_buf *buf, size_t more)
-{
-    return fits(buf, more) || grow_or_flag(buf, more);
+    return !buf->overflowed && make_room(buf, bytes) ? buf->data + buf->bytes : NULL;
 }
 
 void pawl_buf_append(struct pawl_buf *buf, const void *data, size_t bytes)
 {
-    if (bytes > 0 && make_room_or_flag(buf, bytes)) {
-        memcpy(buf->data + buf->bytes, data, bytes);
-        buf->bytes += bytes;
+    char *room = bytes > 0 ? pawl_buf_extend(buf, bytes) : NULL;
+    if (room != NULL) {
+        memcpy(room, data, bytes);
     }
 }
 
@@ -112,50 +93,35 @@ void pawl_buf_append_str(struct pawl_buf *buf, const char *text)
 
 void pawl_buf_append_byte(struct pawl_buf *buf, char byte)
 {
-    if (make_room_or_flag(buf, 1)) {
-        buf->data[buf->bytes++] = byte;
+    char *room = pawl_buf_extend(buf, 1);
+    if (room != NULL) {
+        *room = byte;
     }
 }
 
 void pawl_buf_append_u64(struct pawl_buf *buf, uint64_t value)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-    char digits[DECIMAL_BYTES];
-    size_t start = sizeof(digits);
-    while (value >= 10) {
-        start -= 2;
-        memcpy(digits + start, pairs + 2 * (value % 100), 2);
-        value /= 100;
+    size_t bytes = pawl_decimal_bytes(value);
+    char *room = pawl_buf_extend(buf, bytes);
+    if (room != NULL) {
+        pawl_decimal_put(value, bytes, room);
     }
-    if (value > 0 || start == sizeof(digits)) {
-        digits[--start] = (char)('0' + value);
-    }
-    pawl_buf_append(buf, digits + start, sizeof(digits) - start);
 }
 
+/* Sign and digits go in whole or not at all. */
 void pawl_buf_append_i64(struct pawl_buf *buf, int64_t value)
 {
-    if (value >= 0) {
-        pawl_buf_append_u64(buf, (uint64_t)value);
-        return;
-    }
-    /* Sign and digits go in whole or not at all: room for both first. */
-    if (make_room_or_flag(buf, 1)) {
-        size_t before = buf->bytes;
-        pawl_buf_append_byte(buf, '-');
-        pawl_buf_append_u64(buf, UINT64_C(0) - (uint64_t)value);
-        if (buf->overflowed) {
-            buf->bytes = before;
-        }
+    size_t bytes = pawl_decimal_bytes_i64(value);
+    char *room = pawl_buf_extend(buf, bytes);
+    if (room != NULL) {
+        pawl_decimal_put_i64(value, bytes, room);
     }
 }
 
 void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...)
 {
-    if (!make_room_or_flag(buf, 0)) {
+    if (pawl_buf_reserve(buf, 0) == NULL) {
+        buf->overflowed = true;
         return;
     }
     va_list arguments;
@@ -169,7 +135,8 @@ void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...)
     }
     size_t bytes = (size_t)length;
     if (bytes >= room) {
-        if (!make_room_or_flag(buf, bytes)) {
+        if (pawl_buf_reserve(buf, bytes) == NULL) {
+            buf->overflowed = true;
             return;
         }
         va_start(arguments, format);
@@ -177,20 +144,6 @@ void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...)
         va_end(arguments);
         PAWL_ASSERT(again == length);
     }
-    buf->bytes += bytes;
-}
-
-char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes)
-{
-    if (!fits(buf, bytes) && (buf->overflowed || !make_room(buf, bytes))) {
-        return NULL;
-    }
-    return buf->data + buf->bytes;
-}
-
-void pawl_buf_advance(struct pawl_buf *buf, size_t bytes)
-{
-    PAWL_ASSERT(bytes <= buf->capacity - buf->bytes);
     buf->bytes += bytes;
 }
 
@@ -219,11 +172,11 @@ const char *pawl_buf_cstr(struct pawl_buf *buf)
 /* The `bytes` low bytes of a value, the lowest first, whatever the machine's order. */
 static inline void put_little(struct pawl_buf *buf, uint64_t value, size_t bytes)
 {
-    if (make_room_or_flag(buf, bytes)) {
+    char *room = pawl_buf_extend(buf, bytes);
+    if (room != NULL) {
         unsigned char little[8];
         pawl_store_little_64(little, value);
-        memcpy(buf->data + buf->bytes, little, bytes);
-        buf->bytes += bytes;
+        memcpy(room, little, bytes);
     }
 }
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/attrs.h"
 #include "base/slice.h"
 
@@ -46,8 +47,11 @@ void pawl_buf_printf(struct pawl_buf *buf, const char *format, ...) PAWL_PRINTF(
 /* Room for `bytes` more at the end, for a reader to fill, then `pawl_buf_advance` by what was
  * filled. NULL when the maximum or memory does not allow it; that sets no flag, since "full"
  * is an ordinary answer to a reader, who stops until somebody consumes. */
-char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes);
-void pawl_buf_advance(struct pawl_buf *buf, size_t bytes);
+static inline char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes);
+static inline void pawl_buf_advance(struct pawl_buf *buf, size_t bytes);
+/* Makes the content `bytes` longer, at least one, for a writer who fills them at once: an append of
+ * what is composed in place. NULL: it was not, and the flag is set. */
+static inline char *pawl_buf_extend(struct pawl_buf *buf, size_t bytes);
 /* Drops bytes from the front, at most what is there; the rest moves down, so a reader should
  * consume what it can at once rather than byte by byte. */
 void pawl_buf_consume(struct pawl_buf *buf, size_t bytes);
@@ -58,6 +62,39 @@ const char *pawl_buf_cstr(struct pawl_buf *buf);
 static inline struct pawl_slice pawl_buf_slice(const struct pawl_buf *buf)
 {
     return (struct pawl_slice){buf->data, buf->bytes};
+}
+
+/* --- In line, since a buffer is grown a few times and appended to many ------------------------ */
+
+/* What is left to do where the room may not be there. */
+char *pawl_buf_grow(struct pawl_buf *buf, size_t bytes);
+
+/* Whether `more` bytes fit as it is. Not the last byte of all: so an empty one never has room. */
+static inline bool pawl_buf_fits(const struct pawl_buf *buf, size_t more)
+{
+    return !buf->overflowed && more < buf->capacity - buf->bytes;
+}
+
+static inline char *pawl_buf_reserve(struct pawl_buf *buf, size_t bytes)
+{
+    return pawl_buf_fits(buf, bytes) ? buf->data + buf->bytes : pawl_buf_grow(buf, bytes);
+}
+
+static inline void pawl_buf_advance(struct pawl_buf *buf, size_t bytes)
+{
+    PAWL_ASSERT(bytes <= buf->capacity - buf->bytes);
+    buf->bytes += bytes;
+}
+
+static inline char *pawl_buf_extend(struct pawl_buf *buf, size_t bytes)
+{
+    char *room = pawl_buf_reserve(buf, bytes);
+    if (room == NULL) {
+        buf->overflowed = true;
+        return NULL;
+    }
+    buf->bytes += bytes;
+    return room;
 }
 
 /* Little-endian fixed-width fields, for the journal's records. */

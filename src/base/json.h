@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/assert.h"
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/slice.h"
@@ -159,12 +160,14 @@ bool pawl_json_bool_or(const struct pawl_json *json, uint32_t node, bool fallbac
  * writer writes one value; init it again for the next. No white space is written. Running out
  * of room is the buffer's sticky flag. ------------------------------------------------------- */
 
+enum pawl_json_next { PAWL_JSON_NEXT_ELEMENT, PAWL_JSON_NEXT_KEY, PAWL_JSON_NEXT_VALUE };
+
 struct pawl_json_writer {
     struct pawl_buf *out; /* borrowed */
     uint32_t depth;
-    bool after_key;
-    uint64_t has_member[2]; /* one bit a level */
-    uint64_t is_object[2];
+    uint8_t next; /* enum pawl_json_next: an element or the document, a key, its value */
+    bool comma;   /* stands in front of what comes next */
+    uint8_t behind[PAWL_JSON_DEPTH_MAX]; /* of each level: what comes next when it has ended */
 };
 
 void pawl_json_writer_init(struct pawl_json_writer *writer, struct pawl_buf *out);
@@ -183,6 +186,8 @@ void pawl_json_put_bool(struct pawl_json_writer *writer, bool value);
 void pawl_json_put_null(struct pawl_json_writer *writer);
 /* Bytes that are JSON already: one value, not empty. They are copied unseen. */
 void pawl_json_put_raw(struct pawl_json_writer *writer, struct pawl_slice json);
+/* Room for such a value, which the caller fills at once. NULL: none, and the flag is set. */
+char *pawl_json_put_room(struct pawl_json_writer *writer, size_t bytes);
 
 /* key + value in one call. */
 void pawl_json_member_str(struct pawl_json_writer *writer, const char *key, const char *text);
@@ -191,5 +196,28 @@ void pawl_json_member_string(struct pawl_json_writer *writer,
                              struct pawl_slice text);
 void pawl_json_member_i64(struct pawl_json_writer *writer, const char *key, int64_t value);
 void pawl_json_member_bool(struct pawl_json_writer *writer, const char *key, bool value);
+
+/* The same where key, or key and text, are literals that need no escape: they are copied as one
+ * piece with their quotes. For what every answer has. */
+#define PAWL_JSON_KEY(writer, key)                                                                 \
+    pawl_json_put_piece((writer), PAWL_JSON_NEXT_VALUE, PAWL_SLICE("\"" key "\":"))
+#define PAWL_JSON_MEMBER(writer, key, text)                                                        \
+    pawl_json_put_piece((writer), PAWL_JSON_NEXT_KEY, PAWL_SLICE("\"" key "\":\"" text "\""))
+
+/* A piece of an object that begins with a key, and what comes behind it. */
+static inline void pawl_json_put_piece(struct pawl_json_writer *writer,
+                                       enum pawl_json_next next,
+                                       struct pawl_slice piece)
+{
+    PAWL_ASSERT(writer->next == PAWL_JSON_NEXT_KEY);
+    bool comma = writer->comma;
+    writer->next = (uint8_t)next;
+    writer->comma = next == PAWL_JSON_NEXT_KEY;
+    char *room = pawl_buf_extend(writer->out, comma + piece.bytes);
+    if (room != NULL) {
+        *room = ',';
+        memcpy(room + comma, piece.data, piece.bytes);
+    }
+}
 
 #endif

@@ -12,6 +12,10 @@
 #ifndef PAWL_BASE_JSON_PRIV_H
 #define PAWL_BASE_JSON_PRIV_H
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/json.h"
 
 /* --- json_token.c. A scan stands on a byte of the text; each function below begins at `at` and
@@ -47,6 +51,19 @@ static inline uint64_t pawl_json_not_plain(uint64_t word)
                     ((word - ones * 0x20) & ~word) | word;
     return hits & (ones << 7);
 }
+
+#if defined(__SSE2__)
+
+/* The same of sixteen: ones in every byte that is such a one. Exact for all of them. */
+static inline __m128i pawl_json_not_plain_block(__m128i block)
+{
+    __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
+    /* As signed numbers, both control characters and bytes beyond ASCII are less. */
+    return _mm_or_si128(hits, _mm_cmplt_epi8(block, _mm_set1_epi8(' ')));
+}
+
+#endif
 
 /* --- json_text.c. A text is what stands between the quotes of a string that was checked. ----- */
 

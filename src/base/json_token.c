@@ -11,10 +11,6 @@
  */
 #include "base/json_priv.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/money.h"
 #include "base/percent.h"
 #include "base/utf8.h"
@@ -62,15 +58,9 @@ static const unsigned char *skip_words(const unsigned char *at, const unsigned c
 /* The same by blocks of sixteen, and what is left by words. */
 static const unsigned char *skip_blocks(const unsigned char *at, const unsigned char *end)
 {
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(' ');
     for (; end - at >= 16; at += 16) {
         __m128i block = _mm_loadu_si128((const void *)at);
-        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash));
-        /* As signed numbers, both control characters and bytes beyond ASCII are less. */
-        hits = _mm_or_si128(hits, _mm_cmplt_epi8(block, space));
-        int mask = _mm_movemask_epi8(hits);
+        int mask = _mm_movemask_epi8(pawl_json_not_plain_block(block));
         if (mask != 0) {
             return at + __builtin_ctz((unsigned)mask);
         }

@@ -4,8 +4,9 @@
  * whatever bytes a string holds, what comes out is valid UTF-8 without control characters.
  * The one exception is NUL, which is written as an escape and which LEDGER refuses.
  *
- * W1  depth < LEVELS; bit d of is_object and has_member describes level d. Level 0 is the
- *     document itself: it holds one value.
+ * W1  depth < PAWL_JSON_DEPTH_MAX. Level 0 is the document itself: it holds one value. What stands
+ *     in a container that has ended is nobody's business any more, so one `comma` is enough for
+ *     all levels.
  * W2  a value stands at level 0, in an array, or directly behind a key; anything else is a
  *     bug of the caller's and asserts.
  *
@@ -16,86 +17,108 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/json_priv.h"
 #include "base/utf8.h"
 
-enum { LEVELS = 128, CLEAN_BYTES_MAX = 256 };
+enum { CLEAN_BYTES_MAX = 256 };
 
-#define SPACES UINT64_C(0x20202020202020)
-
-_Static_assert(sizeof(((struct pawl_json_writer *)0)->is_object) * 8 == LEVELS,
-               "one bit for each level");
-
-static bool bit_get(const uint64_t bits[static 2], uint32_t level)
-{
-    return (bits[level / 64] >> (level % 64) & 1) != 0;
-}
-
-static void bit_set(uint64_t bits[static 2], uint32_t level, bool value)
-{
-    uint64_t mask = UINT64_C(1) << (level % 64);
-    bits[level / 64] = value ? bits[level / 64] | mask : bits[level / 64] & ~mask;
-}
+#define SPACES UINT64_C(0x2020202020202020)
 
 void pawl_json_writer_init(struct pawl_json_writer *writer, struct pawl_buf *out)
 {
-    *writer = (struct pawl_json_writer){.out = out};
+    writer->out = out; /* not the whole of it: a level's place is written when it begins */
+    writer->depth = 0;
+    writer->next = PAWL_JSON_NEXT_ELEMENT;
+    writer->comma = false;
 }
 
-/* Whatever must stand in front of a value. */
-static void before_value(struct pawl_json_writer *writer)
+/* The place of a value is taken. Whether a comma stands in front of it. */
+static inline bool take_place(struct pawl_json_writer *writer)
 {
-    uint32_t level = writer->depth;
-    if (bit_get(writer->is_object, level)) {
-        PAWL_ASSERT(writer->after_key);
-        writer->after_key = false;
-        return;
+    bool comma = writer->comma;
+    writer->comma = true;
+    if (writer->next == PAWL_JSON_NEXT_VALUE) {
+        writer->next = PAWL_JSON_NEXT_KEY;
+        return false;
     }
-    PAWL_ASSERT(!writer->after_key);
-    if (bit_get(writer->has_member, level)) {
-        PAWL_ASSERT(level > 0);
-        pawl_buf_append_byte(writer->out, ',');
-    }
-    bit_set(writer->has_member, level, true);
+    PAWL_ASSERT(writer->next == PAWL_JSON_NEXT_ELEMENT);
+    PAWL_ASSERT(!comma || writer->depth > 0);
+    return comma;
 }
 
-static void begin(struct pawl_json_writer *writer, bool object)
+/* The same of a key. */
+static inline bool take_key_place(struct pawl_json_writer *writer)
 {
-    before_value(writer);
-    PAWL_ASSERT(writer->depth + 1 < LEVELS);
-    writer->depth++;
-    bit_set(writer->is_object, writer->depth, object);
-    bit_set(writer->has_member, writer->depth, false);
-    pawl_buf_append_byte(writer->out, object ? '{' : '[');
+    PAWL_ASSERT(writer->next == PAWL_JSON_NEXT_KEY);
+    bool comma = writer->comma;
+    writer->next = PAWL_JSON_NEXT_VALUE;
+    writer->comma = false;
+    return comma;
 }
 
-static void end(struct pawl_json_writer *writer, bool object)
+static inline char *value_room(struct pawl_json_writer *writer, size_t bytes)
+{
+    bool comma = take_place(writer);
+    char *room = pawl_buf_extend(writer->out, comma + bytes);
+    if (room == NULL) {
+        return NULL;
+    }
+    *room = ',';
+    return room + comma;
+}
+
+char *pawl_json_put_room(struct pawl_json_writer *writer, size_t bytes)
+{
+    PAWL_ASSERT(bytes > 0);
+    return value_room(writer, bytes);
+}
+
+/* A value that is JSON as it is. */
+static inline void put_value(struct pawl_json_writer *writer, const char *text, size_t bytes)
+{
+    char *room = value_room(writer, bytes);
+    if (room != NULL) {
+        memcpy(room, text, bytes);
+    }
+}
+
+static inline void begin(struct pawl_json_writer *writer, char bracket, enum pawl_json_next next)
+{
+    PAWL_ASSERT(writer->depth + 1 < PAWL_JSON_DEPTH_MAX);
+    put_value(writer, &bracket, 1);
+    writer->behind[++writer->depth] = writer->next;
+    writer->next = (uint8_t)next;
+    writer->comma = false;
+}
+
+static inline void end(struct pawl_json_writer *writer, char bracket, enum pawl_json_next next)
 {
     PAWL_ASSERT(writer->depth > 0);
-    PAWL_ASSERT(bit_get(writer->is_object, writer->depth) == object);
-    PAWL_ASSERT(!writer->after_key);
-    writer->depth--;
-    pawl_buf_append_byte(writer->out, object ? '}' : ']');
+    PAWL_ASSERT(writer->next == next);
+    writer->next = writer->behind[writer->depth--];
+    writer->comma = true;
+    pawl_buf_append_byte(writer->out, bracket);
 }
 
 void pawl_json_object_begin(struct pawl_json_writer *writer)
 {
-    begin(writer, true);
+    begin(writer, '{', PAWL_JSON_NEXT_KEY);
 }
 
 void pawl_json_object_end(struct pawl_json_writer *writer)
 {
-    end(writer, true);
+    end(writer, '}', PAWL_JSON_NEXT_KEY);
 }
 
 void pawl_json_array_begin(struct pawl_json_writer *writer)
 {
-    begin(writer, false);
+    begin(writer, '[', PAWL_JSON_NEXT_ELEMENT);
 }
 
 void pawl_json_array_end(struct pawl_json_writer *writer)
 {
-    end(writer, false);
+    end(writer, ']', PAWL_JSON_NEXT_ELEMENT);
 }
 
 /* How many bytes at the front of `text` can be copied as they are. */
@@ -141,74 +164,101 @@ static void append_escaped(struct pawl_buf *out, unsigned char byte)
     pawl_buf_append(out, escape, bytes);
 }
 
-/* Copies a text of which every byte can be copied as it is. false: there is another one, and
- * `out` holds anything. */
-static inline bool copy_plain(const char *text, size_t bytes, char *out)
+static inline uint64_t copy_word(const char *text, char *out)
 {
-    uint64_t hits = 0;
     uint64_t word = 0;
-    size_t at = 0;
-    for (; at + sizeof(word) <= bytes; at += sizeof(word)) {
-        memcpy(&word, text + at, sizeof(word));
-        hits |= pawl_json_not_plain(word);
-        memcpy(out + at, &word, sizeof(word));
-    }
-    /* The rest as one word, filled up with what is plain. */
-    size_t left = bytes - at;
-    if (left >= sizeof(uint32_t)) {
-        uint32_t low = 0;
-        uint32_t high = 0;
-        memcpy(&low, text + at, sizeof(low));
-        memcpy(&high, text + bytes - sizeof(high), sizeof(high));
-        hits |= pawl_json_not_plain((uint64_t)high << 32 | low);
-        memcpy(out + at, &low, sizeof(low));
-        memcpy(out + bytes - sizeof(high), &high, sizeof(high));
-    } else {
-        for (; at < bytes; at++) {
-            hits |= pawl_json_not_plain(SPACES << 8 | (unsigned char)text[at]);
-            out[at] = text[at];
-        }
+    memcpy(&word, text, sizeof(word));
+    memcpy(out, &word, sizeof(word));
+    return pawl_json_not_plain(word);
+}
+
+/* Eight bytes and more; the last word may overlap the one before it. */
+static inline bool copy_plain_words(const char *text, size_t bytes, char *out)
+{
+    size_t last = bytes - sizeof(uint64_t);
+    uint64_t hits = copy_word(text + last, out + last);
+    for (size_t at = 0; at < last; at += sizeof(uint64_t)) {
+        hits |= copy_word(text + at, out + at);
     }
     return hits == 0;
 }
 
-/* A text of which every byte can be copied, in one piece. false: it was not appended. */
-static inline bool append_quoted_clean(struct pawl_buf *out, struct pawl_slice text)
+#if defined(__SSE2__)
+
+static inline __m128i copy_block(const char *text, char *out)
 {
-    char *room = text.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, text.bytes + 2) : NULL;
-    if (room == NULL || !copy_plain(text.data, text.bytes, room + 1)) {
-        return false;
-    }
-    room[0] = '"';
-    room[text.bytes + 1] = '"';
-    pawl_buf_advance(out, text.bytes + 2);
-    return true;
+    __m128i block = _mm_loadu_si128((const void *)text);
+    _mm_storeu_si128((void *)out, block);
+    return pawl_json_not_plain_block(block);
 }
 
-/* The same of a key, with the comma in front of it and the colon behind. */
-static inline bool append_key_clean(struct pawl_buf *out, struct pawl_slice key, bool comma)
+/* The same by blocks of sixteen where there are as many. */
+static inline bool copy_plain_blocks(const char *text, size_t bytes, char *out)
 {
-    char *room = key.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, key.bytes + 4) : NULL;
+    if (bytes < sizeof(__m128i)) {
+        return copy_plain_words(text, bytes, out);
+    }
+    size_t last = bytes - sizeof(__m128i);
+    __m128i hits = copy_block(text + last, out + last);
+    for (size_t at = 0; at < last; at += sizeof(__m128i)) {
+        hits = _mm_or_si128(hits, copy_block(text + at, out + at));
+    }
+    return _mm_movemask_epi8(hits) == 0;
+}
+
+#else
+
+static inline bool copy_plain_blocks(const char *text, size_t bytes, char *out)
+{
+    return copy_plain_words(text, bytes, out);
+}
+
+#endif
+
+/* Copies a text of which every byte can be copied as it is. false: there is another one, and
+ * `out` holds anything. */
+static inline bool copy_plain(const char *text, size_t bytes, char *out)
+{
+    if (bytes >= sizeof(uint64_t)) {
+        return copy_plain_blocks(text, bytes, out);
+    }
+    uint64_t word = SPACES;
+    for (size_t at = 0; at < bytes; at++) {
+        word = word << 8 | (unsigned char)text[at];
+        out[at] = text[at];
+    }
+    return pawl_json_not_plain(word) == 0;
+}
+
+/* What stands around a string: the comma in front of it, and a key's colon behind it. */
+struct around {
+    bool comma;
+    bool colon;
+};
+
+/* A text of which every byte can be copied, in one piece. false: it was not appended. */
+static inline bool append_clean(struct pawl_buf *out, struct pawl_slice text, struct around around)
+{
+    size_t bytes = around.comma + 2 + text.bytes + around.colon;
+    char *room = text.bytes <= CLEAN_BYTES_MAX ? pawl_buf_reserve(out, bytes) : NULL;
     if (room == NULL) {
         return false;
     }
-    room[0] = ',';
-    room += comma;
-    if (!copy_plain(key.data, key.bytes, room + 1)) {
+    *room = ',';
+    char *quote = room + around.comma;
+    if (!copy_plain(text.data, text.bytes, quote + 1)) {
         return false;
     }
-    room[0] = '"';
-    memcpy(room + 1 + key.bytes, "\":", 2);
-    pawl_buf_advance(out, key.bytes + 3 + comma);
+    *quote = '"';
+    quote[text.bytes + 1] = '"';
+    room[bytes - 1] = around.colon ? ':' : '"';
+    pawl_buf_advance(out, bytes);
     return true;
 }
 
-static void append_quoted(struct pawl_buf *out, struct pawl_slice text)
+static void append_piecewise(struct pawl_buf *out, struct pawl_slice text, struct around around)
 {
-    if (append_quoted_clean(out, text)) {
-        return; /* as nearly all values that are not long */
-    }
-    pawl_buf_append_byte(out, '"');
+    pawl_buf_append(out, around.comma ? ",\"" : "\"", (size_t)around.comma + 1);
     struct pawl_slice rest = text;
     while (rest.bytes > 0) {
         size_t clean = clean_prefix(rest);
@@ -219,24 +269,20 @@ static void append_quoted(struct pawl_buf *out, struct pawl_slice text)
             rest = pawl_slice_sub(rest, 1, SIZE_MAX);
         }
     }
-    pawl_buf_append_byte(out, '"');
+    pawl_buf_append(out, "\":", (size_t)around.colon + 1);
+}
+
+static inline void append_string(struct pawl_buf *out, struct pawl_slice text, struct around around)
+{
+    if (!append_clean(out, text, around)) { /* as nearly all that are not long */
+        append_piecewise(out, text, around);
+    }
 }
 
 void pawl_json_key_slice(struct pawl_json_writer *writer, struct pawl_slice key)
 {
-    PAWL_ASSERT(bit_get(writer->is_object, writer->depth));
-    PAWL_ASSERT(!writer->after_key);
-    bool comma = bit_get(writer->has_member, writer->depth);
-    bit_set(writer->has_member, writer->depth, true);
-    writer->after_key = true;
-    if (append_key_clean(writer->out, key, comma)) {
-        return; /* as all of our own */
-    }
-    if (comma) {
-        pawl_buf_append_byte(writer->out, ',');
-    }
-    append_quoted(writer->out, key);
-    pawl_buf_append_byte(writer->out, ':');
+    append_string(writer->out, key,
+                  (struct around){.comma = take_key_place(writer), .colon = true});
 }
 
 void pawl_json_key(struct pawl_json_writer *writer, const char *key)
@@ -246,8 +292,7 @@ void pawl_json_key(struct pawl_json_writer *writer, const char *key)
 
 void pawl_json_put_string(struct pawl_json_writer *writer, struct pawl_slice text)
 {
-    before_value(writer);
-    append_quoted(writer->out, text);
+    append_string(writer->out, text, (struct around){.comma = take_place(writer)});
 }
 
 void pawl_json_put_str(struct pawl_json_writer *writer, const char *text)
@@ -257,27 +302,27 @@ void pawl_json_put_str(struct pawl_json_writer *writer, const char *text)
 
 void pawl_json_put_i64(struct pawl_json_writer *writer, int64_t value)
 {
-    before_value(writer);
-    pawl_buf_append_i64(writer->out, value);
+    size_t bytes = pawl_decimal_bytes_i64(value);
+    char *room = value_room(writer, bytes);
+    if (room != NULL) {
+        pawl_decimal_put_i64(value, bytes, room);
+    }
 }
 
 void pawl_json_put_bool(struct pawl_json_writer *writer, bool value)
 {
-    before_value(writer);
-    pawl_buf_append_str(writer->out, value ? "true" : "false");
+    put_value(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
 void pawl_json_put_null(struct pawl_json_writer *writer)
 {
-    before_value(writer);
-    pawl_buf_append_str(writer->out, "null");
+    put_value(writer, "null", 4);
 }
 
 void pawl_json_put_raw(struct pawl_json_writer *writer, struct pawl_slice json)
 {
     PAWL_ASSERT(json.bytes > 0);
-    before_value(writer);
-    pawl_buf_append_slice(writer->out, json);
+    put_value(writer, json.data, json.bytes);
 }
 
 void pawl_json_member_str(struct pawl_json_writer *writer, const char *key, const char *text)

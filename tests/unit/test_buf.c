@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_buf.c: growing buffers never pass their maximum and never hold a text with a hole. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -102,6 +104,30 @@ static void a_number_or_a_format_that_does_not_fit_leaves_no_part(void **state)
     pawl_buf_reset(&buf);
     pawl_buf_printf(&buf, "%s", "1234");
     assert_string_equal(pawl_buf_cstr(&buf), "1234");
+    pawl_buf_free(&buf);
+}
+
+static void numbers_of_every_length_have_all_their_digits(void **state)
+{
+    (void)state;
+    char expected[32];
+    struct pawl_buf buf;
+    pawl_buf_init(&buf, 32);
+    uint64_t power = 1;
+    for (int digits = 1; digits <= 20; digits++) {
+        const uint64_t values[] = {power - 1, power, power + 1, power * 9};
+        for (size_t i = 0; i < PAWL_ARRAY_LEN(values); i++) {
+            pawl_buf_reset(&buf);
+            pawl_buf_append_u64(&buf, values[i]);
+            (void)snprintf(expected, sizeof(expected), "%" PRIu64, values[i]);
+            assert_string_equal(pawl_buf_cstr(&buf), expected);
+            pawl_buf_reset(&buf);
+            pawl_buf_append_i64(&buf, (int64_t)values[i]);
+            (void)snprintf(expected, sizeof(expected), "%" PRId64, (int64_t)values[i]);
+            assert_string_equal(pawl_buf_cstr(&buf), expected);
+        }
+        power *= 10;
+    }
     pawl_buf_free(&buf);
 }
 
@@ -238,6 +264,7 @@ int main(void)
         cmocka_unit_test(exactly_the_maximum_fits_and_one_more_sets_the_flag),
         cmocka_unit_test(after_an_overflow_nothing_more_goes_in_until_reset),
         cmocka_unit_test(a_number_or_a_format_that_does_not_fit_leaves_no_part),
+        cmocka_unit_test(numbers_of_every_length_have_all_their_digits),
         cmocka_unit_test(printf_grows_for_long_text),
         cmocka_unit_test(growth_is_geometric),
         cmocka_unit_test(reserve_is_for_readers_and_full_is_no_error),
