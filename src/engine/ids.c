@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/little.h"
 #include "engine/engine.h"
 
 enum {
@@ -20,7 +21,12 @@ enum {
     CHECK_BYTES = 8,
     ID_BYTES = SHARD_BYTES + OP_BYTES + CHECK_BYTES,
     DIGITS = (ID_BYTES * 8 + 4) / 5,
-    UNUSED_BITS = DIGITS * 5 - ID_BYTES * 8
+    /* Five bytes are eight digits. Groups are read and written as words, so that there is room
+     * behind the last one; what an id does not use of it is 0. */
+    GROUP_BYTES = 5,
+    GROUP_DIGITS = 8,
+    GROUPS = (ID_BYTES + GROUP_BYTES - 1) / GROUP_BYTES,
+    ROOM = (GROUPS - 1) * GROUP_BYTES + (int)sizeof(uint64_t)
 };
 
 static const char prefix[4] = {'r', 's', 'v', '_'};
@@ -30,43 +36,41 @@ static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 _Static_assert(sizeof(prefix) + DIGITS + 1 <= PAWL_ID_TEXT_BYTES, "an id fits its buffer");
 _Static_assert(sizeof(digits) == 33, "base 32");
 
-static void store_big(unsigned char *at, uint64_t value, size_t bytes)
+static void store_big_64(unsigned char *at, uint64_t value)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        at[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
-    }
+    pawl_store_little_64(at, __builtin_bswap64(value));
 }
 
-static uint64_t load_big(const unsigned char *at, size_t bytes)
+static uint64_t load_big_64(const unsigned char *at)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        value = value << 8 | at[i];
-    }
-    return value;
+    return __builtin_bswap64(pawl_load_little_64(at));
 }
 
-static void
-make_id(const struct pawl_config *config, uint64_t op, unsigned char out[static ID_BYTES])
+static void make_id(const struct pawl_config *config, uint64_t op, unsigned char out[static ROOM])
 {
-    store_big(out, config->shard, SHARD_BYTES);
-    store_big(out + SHARD_BYTES, op, OP_BYTES);
+    out[0] = (unsigned char)(config->shard >> 8);
+    out[1] = (unsigned char)config->shard;
+    store_big_64(out + SHARD_BYTES, op);
     struct pawl_slice named = pawl_slice_of((const char *)out, SHARD_BYTES + OP_BYTES);
-    store_big(out + SHARD_BYTES + OP_BYTES, pawl_hash_sip(config->id_key, named), CHECK_BYTES);
+    store_big_64(out + SHARD_BYTES + OP_BYTES, pawl_hash_sip(config->id_key, named));
 }
 
 const char *pawl_engine_id_format(const struct pawl_engine *engine,
                                   uint64_t op,
                                   char out[static PAWL_ID_TEXT_BYTES])
 {
-    unsigned char id[ID_BYTES + 1] = {0};
+    unsigned char id[ROOM] = {0};
+    char text[GROUPS * GROUP_DIGITS];
     make_id(pawl_core_config(pawl_engine_core(engine)), op, id);
-    memcpy(out, prefix, sizeof(prefix));
-    for (size_t i = 0; i < DIGITS; i++) {
-        size_t bit = i * 5;
-        unsigned pair = (unsigned)id[bit / 8] << 8 | id[bit / 8 + 1];
-        out[sizeof(prefix) + i] = digits[pair >> (11 - bit % 8) & 31];
+    for (size_t group = 0; group < GROUPS; group++) {
+        uint64_t bits = load_big_64(id + group * GROUP_BYTES);
+        for (size_t i = 0; i < GROUP_DIGITS; i++) {
+            text[group * GROUP_DIGITS + i] = digits[bits >> 59];
+            bits <<= 5;
+        }
     }
+    memcpy(out, prefix, sizeof(prefix));
+    memcpy(out + sizeof(prefix), text, DIGITS);
     out[sizeof(prefix) + DIGITS] = '\0';
     return out;
 }
@@ -78,38 +82,37 @@ static const unsigned char worth[UCHAR_MAX + 1] = {
     ['g'] = 17, ['h'] = 18, ['j'] = 19, ['k'] = 20, ['m'] = 21, ['n'] = 22, ['p'] = 23, ['q'] = 24,
     ['r'] = 25, ['s'] = 26, ['t'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30, ['y'] = 31, ['z'] = 32};
 
-static bool read_digits(struct pawl_slice text, unsigned char out[static ID_BYTES])
+/* false: a character is no digit, or the last one's unused bit is set. */
+static bool read_digits(const char *text, unsigned char out[static ROOM])
 {
-    unsigned bits = 0;
-    unsigned bit_count = 0;
-    size_t used = 0;
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned digit = worth[(unsigned char)text.data[i]];
-        if (digit == 0) {
-            return false;
+    char padded[GROUPS * GROUP_DIGITS];
+    memset(padded, digits[0], sizeof(padded));
+    memcpy(padded, text, DIGITS);
+    for (size_t group = 0; group < GROUPS; group++) {
+        uint64_t bits = 0;
+        for (size_t i = 0; i < GROUP_DIGITS; i++) {
+            unsigned digit = worth[(unsigned char)padded[group * GROUP_DIGITS + i]];
+            if (digit == 0) {
+                return false;
+            }
+            bits = bits << 5 | (digit - 1);
         }
-        bits = (bits << 5 | (digit - 1)) & 0xfff;
-        bit_count += 5;
-        if (bit_count >= 8 && used < ID_BYTES) {
-            bit_count -= 8;
-            out[used++] = (unsigned char)(bits >> bit_count);
-        }
+        store_big_64(out + group * GROUP_BYTES, bits << (64 - 5 * GROUP_DIGITS));
     }
-    PAWL_ASSERT(text.bytes != DIGITS || used == ID_BYTES);
-    return (bits & ((1U << UNUSED_BITS) - 1)) == 0;
+    return out[ID_BYTES] == 0;
 }
 
 bool pawl_engine_id_parse(const struct pawl_engine *engine,
                           struct pawl_slice text,
                           uint64_t *ret_op)
 {
-    unsigned char given[ID_BYTES] = {0};
-    unsigned char genuine[ID_BYTES];
+    unsigned char given[ROOM];
+    unsigned char genuine[ROOM];
     if (text.bytes != sizeof(prefix) + DIGITS || memcmp(text.data, prefix, sizeof(prefix)) != 0 ||
-        !read_digits(pawl_slice_sub(text, sizeof(prefix), DIGITS), given)) {
+        !read_digits(text.data + sizeof(prefix), given)) {
         return false;
     }
-    uint64_t op = load_big(given + SHARD_BYTES, OP_BYTES);
+    uint64_t op = load_big_64(given + SHARD_BYTES);
     make_id(pawl_core_config(pawl_engine_core(engine)), op, genuine);
     /* In constant time, so that nobody finds the check byte by byte. */
     unsigned different = 0;
