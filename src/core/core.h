@@ -110,6 +110,17 @@ PAWL_MUST_CHECK bool pawl_core_budget(const struct pawl_core *core,
                                       uint64_t budget,
                                       int64_t now_us,
                                       struct pawl_budget_view *ret_view);
+/* Where a budget is, which never changes. */
+struct pawl_budget_place {
+    uint32_t scope;
+    uint16_t unit;
+    uint8_t window; /* enum pawl_window_kind */
+    bool has_phase;
+    bool of_levels; /* the scope: no dimension's, no session's */
+};
+PAWL_MUST_CHECK bool pawl_core_budget_place(const struct pawl_core *core,
+                                            uint64_t budget,
+                                            struct pawl_budget_place *ret_place);
 PAWL_MUST_CHECK bool pawl_core_budget_find(const struct pawl_core *core,
                                            const struct pawl_scope_name *scope,
                                            struct pawl_slice phase,
@@ -191,6 +202,9 @@ struct pawl_reservation_view {
 PAWL_MUST_CHECK bool pawl_core_reservation(const struct pawl_core *core,
                                            uint64_t reservation,
                                            struct pawl_reservation_view *ret_view);
+/* Until when a reservation is held; false: it is not. */
+PAWL_MUST_CHECK bool
+pawl_core_lease(const struct pawl_core *core, uint64_t reservation, int64_t *ret_expires_us);
 /* Open ones in slot order; start with 0. */
 PAWL_MUST_CHECK bool pawl_core_reservation_next(const struct pawl_core *core,
                                                 uint32_t *cursor,

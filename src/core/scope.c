@@ -230,49 +230,55 @@ struct path_writer {
     size_t length; /* of the whole path, also of what does not fit */
 };
 
-static void path_byte(struct path_writer *writer, char byte)
+static void path_put(struct path_writer *writer, const char *text, size_t bytes)
 {
-    PAWL_ASSERT(byte != 0);
-    if (writer->length + 1 < writer->bytes) {
-        writer->out[writer->length] = byte;
+    size_t room = writer->bytes > writer->length ? writer->bytes - writer->length - 1 : 0;
+    size_t fitting = bytes < room ? bytes : room;
+    PAWL_ASSERT(bytes > 0);
+    if (fitting > 0) {
+        memcpy(writer->out + writer->length, text, fitting);
     }
-    writer->length++;
-}
-
-static void path_plain(struct path_writer *writer, struct pawl_slice text)
-{
-    PAWL_ASSERT(text.bytes > 0);
-    for (size_t i = 0; i < text.bytes; i++) {
-        path_byte(writer, text.data[i]);
-    }
+    writer->length += bytes;
 }
 
 static void path_escaped(struct path_writer *writer, char byte)
 {
     static const char digits[] = "0123456789ABCDEF";
-    path_byte(writer, '%');
-    path_byte(writer, digits[(unsigned char)byte >> 4]);
-    path_byte(writer, digits[(unsigned char)byte & 15]);
+    PAWL_ASSERT(byte != 0);
+    const char escape[] = {'%', digits[(unsigned char)byte >> 4], digits[(unsigned char)byte & 15]};
+    path_put(writer, escape, sizeof(escape));
+}
+
+/* Whether it stands for itself in a path: [A-Za-z0-9_.-]. */
+static bool path_plain(char byte)
+{
+    static const uint64_t plain[4] = {UINT64_C(0x03ff600000000000), UINT64_C(0x07fffffe87fffffe)};
+    unsigned char at = (unsigned char)byte;
+    return (plain[at / 64] >> (at % 64) & 1) != 0;
 }
 
 static void path_encoded(struct path_writer *writer, struct pawl_slice text)
 {
     PAWL_ASSERT(text.bytes > 0);
     PAWL_ASSERT(text.bytes <= PAWL_VALUE_BYTES_MAX);
-    for (size_t i = 0; i < text.bytes; i++) {
-        char byte = text.data[i];
-        bool plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-                     (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
-        if (plain) {
-            path_byte(writer, byte);
-        } else {
-            path_escaped(writer, byte);
+    size_t from = 0; /* of what stands for itself and was not put yet */
+    for (size_t i = 0; i <= text.bytes; i++) {
+        if (i < text.bytes && path_plain(text.data[i])) {
+            continue;
         }
+        if (i > from) {
+            path_put(writer, text.data + from, i - from);
+        }
+        if (i < text.bytes) {
+            path_escaped(writer, text.data[i]);
+        }
+        from = i + 1;
     }
 }
 
-static const char *const level_names[] = {"tenant", "workspace", "app", "workflow",
-                                          "agent",  "toolset",   "",    "session"};
+static const struct pawl_slice level_names[] = {{"tenant", 6},   {"workspace", 9}, {"app", 3},
+                                                {"workflow", 8}, {"agent", 5},     {"toolset", 7},
+                                                {"", 0},         {"session", 7}};
 _Static_assert(PAWL_ARRAY_LEN(level_names) == PAWL_LEVEL_SESSION + 1, "a name for each level");
 
 /* A dimension may have the name of a level, and clients have one called "session". Its first byte
@@ -281,7 +287,7 @@ static void path_dimension(struct path_writer *writer, struct pawl_slice name)
 {
     PAWL_ASSERT(name.bytes > 0);
     for (size_t level = 0; level < PAWL_ARRAY_LEN(level_names); level++) {
-        if (pawl_slice_equal(name, pawl_slice_str(level_names[level]))) {
+        if (pawl_slice_equal(name, level_names[level])) {
             path_escaped(writer, name.data[0]);
             name = pawl_slice_sub(name, 1, name.bytes - 1);
             break;
@@ -300,14 +306,15 @@ size_t pawl_core_scope_path(const struct pawl_core *core, uint32_t scope, char *
         const struct pawl_scope_slot *slot = pawl_scope_at(core, chain[i]);
         PAWL_ASSERT(slot->level < PAWL_ARRAY_LEN(level_names));
         if (i > 0) {
-            path_byte(&writer, '/');
+            path_put(&writer, "/", 1);
         }
         if (slot->level == PAWL_LEVEL_DIMENSION) {
             path_dimension(&writer, pawl_string_text(core, slot->name));
         } else {
-            path_plain(&writer, pawl_slice_str(level_names[slot->level]));
+            const struct pawl_slice *name = &level_names[slot->level];
+            path_put(&writer, name->data, name->bytes);
         }
-        path_byte(&writer, ':');
+        path_put(&writer, ":", 1);
         path_encoded(&writer, pawl_string_text(core, slot->value));
     }
     if (bytes > 0) {

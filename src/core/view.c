@@ -53,6 +53,26 @@ bool pawl_core_budget(const struct pawl_core *core,
     return true;
 }
 
+bool pawl_core_budget_place(const struct pawl_core *core,
+                            uint64_t budget,
+                            struct pawl_budget_place *ret_place)
+{
+    uint32_t at = pawl_budget_of_id(core, budget);
+    if (at == 0) {
+        return false;
+    }
+    const struct pawl_budget_slot *slot = pawl_budget_at(core, at);
+    PAWL_ASSERT(slot->scope != 0);
+    *ret_place = (struct pawl_budget_place){
+        .scope = slot->scope,
+        .unit = slot->unit,
+        .window = slot->window_kind,
+        .has_phase = slot->phase != 0,
+        .of_levels = pawl_scope_at(core, slot->scope)->level < PAWL_LEVEL_COUNT,
+    };
+    return true;
+}
+
 bool pawl_core_budget_find(const struct pawl_core *core,
                            const struct pawl_scope_name *scope,
                            struct pawl_slice phase,
@@ -130,6 +150,17 @@ bool pawl_core_reservation(const struct pawl_core *core,
         ret_view->lines[line] =
             (struct pawl_amount){.unit = held.units[line], .value = held.values[line]};
     }
+    return true;
+}
+
+bool pawl_core_lease(const struct pawl_core *core, uint64_t reservation, int64_t *ret_expires_us)
+{
+    uint32_t at = pawl_held_find(core, reservation);
+    if (at == 0 || pawl_reservation_at(core, at)->state != PAWL_RESERVATION_HELD) {
+        return false;
+    }
+    PAWL_ASSERT(pawl_reservation_at(core, at)->id == reservation);
+    *ret_expires_us = pawl_reservation_at(core, at)->expires_us;
     return true;
 }
 

@@ -216,11 +216,16 @@ static bool is_asked_for(const struct pawl_call *call,
                          const struct pawl_budget_view *view)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
-    struct pawl_slice path;
+    struct pawl_budget_place place;
     char text[PAWL_SCOPE_PATH_BYTES];
-    return pawl_balance_is_shown(core, view, text, &path) &&
-           (all->unit == 0 || all->unit == view->unit) &&
-           pawl_slice_starts_with(path, all->prefix) && pawl_subject_covers_path(call, path);
+    if (!pawl_core_budget_place(core, view->id, &place) || !pawl_balance_is_shown(&place) ||
+        (all->unit != 0 && all->unit != view->unit)) {
+        return false;
+    }
+    size_t bytes = pawl_core_scope_path(core, view->scope, text, sizeof(text));
+    PAWL_ASSERT(bytes < sizeof(text));
+    struct pawl_slice path = pawl_slice_of(text, bytes);
+    return pawl_slice_starts_with(path, all->prefix) && pawl_subject_covers_path(call, path);
 }
 
 /* Takes a budget into its scope's rows; false: the page is full. */

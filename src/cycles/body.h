@@ -46,6 +46,7 @@ struct pawl_shape;
 
 struct pawl_field {
     const char *name;
+    const char *quoted; /* the same with quotes and colon, for a writer */
     uint16_t name_bytes;
     uint8_t type; /* enum pawl_field_type */
     bool required;
@@ -58,7 +59,7 @@ struct pawl_field {
     uint16_t slot;                  /* RECORD */
 };
 
-#define PAWL_FIELD(text) .name = (text), .name_bytes = sizeof(text) - 1
+#define PAWL_FIELD(text) .name = (text), .quoted = "\"" text "\":", .name_bytes = sizeof(text) - 1
 
 struct pawl_shape {
     const struct pawl_field *fields;

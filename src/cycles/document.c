@@ -16,8 +16,10 @@ struct pawl_json_writer *pawl_document_begin(struct pawl_call *call)
     pawl_buf_reset(&cycles->document);
     pawl_json_writer_init(writer, &cycles->document);
     pawl_json_object_begin(writer);
-    pawl_json_member_i64(writer, "v", PAWL_DOCUMENT_FORMAT);
-    pawl_json_member_string(writer, "key", call->principal.key_id);
+    PAWL_JSON_KEY(writer, "v");
+    pawl_json_put_i64(writer, PAWL_DOCUMENT_FORMAT);
+    PAWL_JSON_KEY(writer, "key");
+    pawl_json_put_string(writer, call->principal.key_id);
     return writer;
 }
 
@@ -41,8 +43,11 @@ void pawl_document_add_record(struct pawl_call *call,
     pawl_json_key(writer, name);
     pawl_json_object_begin(writer);
     for (uint32_t i = 0; i < shape->count; i++) {
-        if (shape->fields[i].type != PAWL_FIELD_IGNORED) {
-            pawl_document_add(call, writer, shape->fields[i].name, &values[i]);
+        const struct pawl_field *field = &shape->fields[i];
+        if (values[i].present && field->type != PAWL_FIELD_IGNORED) {
+            pawl_json_put_piece(writer, PAWL_JSON_NEXT_VALUE,
+                                pawl_slice_of(field->quoted, (size_t)field->name_bytes + 3));
+            pawl_json_put_raw(writer, pawl_json_raw(&call->body, values[i].node));
         }
     }
     pawl_json_object_end(writer);

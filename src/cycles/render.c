@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "cycles/denial.h"
 #include "engine/engine.h"
 
@@ -13,22 +14,52 @@ _Static_assert((int)PAWL_RENDER_ID_BYTES >= (int)PAWL_ID_TEXT_BYTES, "an id fits
 
 /* --- Parts ---------------------------------------------------------------------------------- */
 
+#define AMOUNT_TEXT(unit) "{\"unit\":\"" unit "\",\"amount\":"
+#define AMOUNT_OF(unit)                                                                            \
+    {                                                                                              \
+        AMOUNT_TEXT(unit), sizeof(AMOUNT_TEXT(unit)) - 1                                           \
+    }
+
+/* The most frequent value of all: {"unit":…,"amount":…}, composed in place for the protocol's
+ * units. */
+static void put_amount(struct pawl_json_writer *writer, struct pawl_amount amount)
+{
+    static const struct pawl_slice heads[] = {[PAWL_UNIT_USD_MICROCENTS] =
+                                                  AMOUNT_OF("USD_MICROCENTS"),
+                                              [PAWL_UNIT_TOKENS] = AMOUNT_OF("TOKENS"),
+                                              [PAWL_UNIT_CREDITS] = AMOUNT_OF("CREDITS"),
+                                              [PAWL_UNIT_RISK_POINTS] = AMOUNT_OF("RISK_POINTS")};
+    char unit[PAWL_UNIT_TEXT_BYTES];
+    struct pawl_slice head =
+        amount.unit < PAWL_ARRAY_LEN(heads) ? heads[amount.unit] : PAWL_SLICE_NONE;
+    if (head.bytes == 0) {
+        pawl_json_object_begin(writer);
+        pawl_json_member_str(writer, "unit", pawl_unit_text(amount.unit, unit));
+        pawl_json_member_i64(writer, "amount", amount.value);
+        pawl_json_object_end(writer);
+        return;
+    }
+    size_t number = pawl_decimal_bytes_i64(amount.value);
+    char *room = pawl_json_put_room(writer, head.bytes + number + 1);
+    if (room != NULL) {
+        memcpy(room, head.data, head.bytes);
+        pawl_decimal_put_i64(amount.value, number, room + head.bytes);
+        room[head.bytes + number] = '}';
+    }
+}
+
 void pawl_render_amount(struct pawl_json_writer *writer,
                         const char *name,
                         struct pawl_amount amount)
 {
-    char unit[PAWL_UNIT_TEXT_BYTES];
     pawl_json_key(writer, name);
-    pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "unit", pawl_unit_text(amount.unit, unit));
-    pawl_json_member_i64(writer, "amount", amount.value);
-    pawl_json_object_end(writer);
+    put_amount(writer, amount);
 }
 
 /* Every scope on the way, the tenant's first. */
 static void render_affected(struct pawl_json_writer *writer, struct pawl_slice path)
 {
-    pawl_json_key(writer, "affected_scopes");
+    PAWL_JSON_KEY(writer, "affected_scopes");
     pawl_json_array_begin(writer);
     for (size_t at = 0; at < path.bytes; at++) {
         if (path.data[at] == '/') {
@@ -42,7 +73,8 @@ static void render_affected(struct pawl_json_writer *writer, struct pawl_slice p
 void pawl_render_scope_list(struct pawl_json_writer *writer, struct pawl_slice path)
 {
     render_affected(writer, path);
-    pawl_json_member_string(writer, "scope_path", path);
+    PAWL_JSON_KEY(writer, "scope_path");
+    pawl_json_put_string(writer, path);
 }
 
 void pawl_render_scopes(struct pawl_json_writer *writer,
@@ -64,7 +96,7 @@ struct pawl_slice pawl_render_event_id(const struct pawl_engine *engine,
 static void render_caps(struct pawl_json_writer *writer, struct pawl_slice caps)
 {
     if (caps.bytes > 0) {
-        pawl_json_key(writer, "caps");
+        PAWL_JSON_KEY(writer, "caps");
         pawl_json_put_raw(writer, caps);
     }
 }
@@ -72,12 +104,21 @@ static void render_caps(struct pawl_json_writer *writer, struct pawl_slice caps)
 /* What is left of a lease; nothing of one that is over. */
 static int64_t remaining_ms(const struct pawl_done *done, uint64_t reservation)
 {
-    struct pawl_reservation_view view;
+    int64_t expires_us = 0;
     int64_t now_ms = done->now_us / PAWL_US_PER_MS;
-    bool open = pawl_core_reservation(pawl_engine_core(done->engine), reservation, &view) &&
-                view.state == PAWL_RESERVATION_HELD && now_ms <= view.expires_us / PAWL_US_PER_MS;
+    bool open = pawl_core_lease(pawl_engine_core(done->engine), reservation, &expires_us) &&
+                now_ms <= expires_us / PAWL_US_PER_MS;
     int64_t left_ms = done->result->expires_us / PAWL_US_PER_MS - now_ms;
     return open && left_ms > 0 ? left_ms : 0;
+}
+
+static void
+render_lease(struct pawl_json_writer *writer, const struct pawl_done *done, uint64_t reservation)
+{
+    PAWL_JSON_KEY(writer, "expires_at_ms");
+    pawl_json_put_i64(writer, done->result->expires_us / PAWL_US_PER_MS);
+    PAWL_JSON_KEY(writer, "remaining_ttl_ms");
+    pawl_json_put_i64(writer, remaining_ms(done, reservation));
 }
 
 /* --- Decisions ------------------------------------------------------------------------------ */
@@ -107,9 +148,13 @@ static void render_reason(struct pawl_json_writer *writer, const struct pawl_res
 
 static void render_decision(struct pawl_json_writer *writer, const struct pawl_done *done)
 {
-    bool allowed = done->result->code == PAWL_RESULT_OK;
-    const char *granted = done->caps.bytes > 0 ? "ALLOW_WITH_CAPS" : "ALLOW";
-    pawl_json_member_str(writer, "decision", allowed ? granted : "DENY");
+    if (done->result->code != PAWL_RESULT_OK) {
+        PAWL_JSON_MEMBER(writer, "decision", "DENY");
+    } else if (done->caps.bytes > 0) {
+        PAWL_JSON_MEMBER(writer, "decision", "ALLOW_WITH_CAPS");
+    } else {
+        PAWL_JSON_MEMBER(writer, "decision", "ALLOW");
+    }
 }
 
 void pawl_render_decide(struct pawl_json_writer *writer, const struct pawl_done *done)
@@ -136,8 +181,8 @@ void pawl_render_reserve(struct pawl_json_writer *writer, const struct pawl_done
     render_decision(writer, done);
     if (!reserve->dry_run) {
         PAWL_ASSERT(result->code == PAWL_RESULT_OK);
-        pawl_json_member_str(writer, "reservation_id",
-                             pawl_engine_id_format(done->engine, result->id, id));
+        PAWL_JSON_KEY(writer, "reservation_id");
+        pawl_json_put_str(writer, pawl_engine_id_format(done->engine, result->id, id));
     }
     pawl_render_scopes(writer, reserve->subject.levels);
     if (result->code != PAWL_RESULT_OK) {
@@ -145,10 +190,10 @@ void pawl_render_reserve(struct pawl_json_writer *writer, const struct pawl_done
         pawl_json_object_end(writer);
         return;
     }
-    pawl_render_amount(writer, "reserved", reserve->lines[0]);
+    PAWL_JSON_KEY(writer, "reserved");
+    put_amount(writer, reserve->lines[0]);
     if (!reserve->dry_run) {
-        pawl_json_member_i64(writer, "expires_at_ms", result->expires_us / PAWL_US_PER_MS);
-        pawl_json_member_i64(writer, "remaining_ttl_ms", remaining_ms(done, result->id));
+        render_lease(writer, done, result->id);
     }
     render_caps(writer, done->caps);
     pawl_json_object_end(writer);
@@ -156,18 +201,9 @@ void pawl_render_reserve(struct pawl_json_writer *writer, const struct pawl_done
 
 /* --- Settlements ---------------------------------------------------------------------------- */
 
-bool pawl_balance_is_shown(const struct pawl_core *core,
-                           const struct pawl_budget_view *view,
-                           char out[static PAWL_SCOPE_PATH_BYTES],
-                           struct pawl_slice *ret_path)
+bool pawl_balance_is_shown(const struct pawl_budget_place *place)
 {
-    if (!pawl_unit_is_protocol(view->unit) || view->phase.bytes > 0) {
-        return false;
-    }
-    size_t bytes = pawl_core_scope_path(core, view->scope, out, PAWL_SCOPE_PATH_BYTES);
-    PAWL_ASSERT(bytes < PAWL_SCOPE_PATH_BYTES);
-    *ret_path = pawl_slice_of(out, bytes);
-    return pawl_path_is_of_levels(*ret_path);
+    return pawl_unit_is_protocol(place->unit) && !place->has_phase && place->of_levels;
 }
 
 static int64_t remaining_of(const struct pawl_standing *standing)
@@ -193,18 +229,25 @@ void pawl_render_balance(struct pawl_json_writer *writer, const struct pawl_bala
     const struct pawl_standing *standing = &balance->standing;
     uint16_t unit = balance->unit;
     pawl_json_object_begin(writer);
-    pawl_json_member_string(writer, "scope", balance->path);
-    pawl_json_member_string(writer, "scope_path", balance->path);
-    pawl_render_amount(writer, "remaining", (struct pawl_amount){unit, remaining_of(standing)});
-    pawl_render_amount(writer, "reserved", (struct pawl_amount){unit, standing->reserved});
-    pawl_render_amount(writer, "spent", (struct pawl_amount){unit, standing->spent});
-    pawl_render_amount(writer, "allocated", (struct pawl_amount){unit, standing->allocated});
+    PAWL_JSON_KEY(writer, "scope");
+    pawl_json_put_string(writer, balance->path);
+    PAWL_JSON_KEY(writer, "scope_path");
+    pawl_json_put_string(writer, balance->path);
+    PAWL_JSON_KEY(writer, "remaining");
+    put_amount(writer, (struct pawl_amount){unit, remaining_of(standing)});
+    PAWL_JSON_KEY(writer, "reserved");
+    put_amount(writer, (struct pawl_amount){unit, standing->reserved});
+    PAWL_JSON_KEY(writer, "spent");
+    put_amount(writer, (struct pawl_amount){unit, standing->spent});
+    PAWL_JSON_KEY(writer, "allocated");
+    put_amount(writer, (struct pawl_amount){unit, standing->allocated});
     if (standing->debt > 0) {
-        pawl_render_amount(writer, "debt", (struct pawl_amount){unit, standing->debt});
+        PAWL_JSON_KEY(writer, "debt");
+        put_amount(writer, (struct pawl_amount){unit, standing->debt});
     }
     if (standing->overdraft_limit > 0) {
-        pawl_render_amount(writer, "overdraft_limit",
-                           (struct pawl_amount){unit, standing->overdraft_limit});
+        PAWL_JSON_KEY(writer, "overdraft_limit");
+        put_amount(writer, (struct pawl_amount){unit, standing->overdraft_limit});
     }
     if (standing->over_limit) {
         pawl_json_member_bool(writer, "is_over_limit", true);
@@ -213,22 +256,20 @@ void pawl_render_balance(struct pawl_json_writer *writer, const struct pawl_bala
 }
 
 /* Whether another budget of the same scope and unit is shown in the place of number `i`. */
-static bool is_outshone(const struct pawl_core *core,
-                        const struct pawl_result *result,
-                        uint32_t i,
-                        const struct pawl_budget_view *view)
+static bool is_outshone(const struct pawl_budget_place *places,
+                        const struct pawl_standing *standings,
+                        uint32_t count,
+                        uint32_t i)
 {
-    struct pawl_budget_view other;
-    for (uint32_t j = 0; j < result->standing_count; j++) {
-        if (j == i || result->deltas[j].unit != view->unit ||
-            !pawl_core_budget(core, result->deltas[j].budget, pawl_core_now_us(core), &other) ||
-            other.scope != view->scope || other.phase.bytes > 0) {
+    for (uint32_t j = 0; j < count; j++) {
+        if (j == i || places[j].scope != places[i].scope || places[j].unit != places[i].unit ||
+            !pawl_balance_is_shown(&places[j])) {
             continue;
         }
-        bool before = pawl_balance_before(other.window.kind, &result->standings[j],
-                                          view->window.kind, &result->standings[i]);
-        bool behind = pawl_balance_before(view->window.kind, &result->standings[i],
-                                          other.window.kind, &result->standings[j]);
+        bool before =
+            pawl_balance_before(places[j].window, &standings[j], places[i].window, &standings[i]);
+        bool behind =
+            pawl_balance_before(places[i].window, &standings[i], places[j].window, &standings[j]);
         if (before || (!behind && j < i)) {
             return true;
         }
@@ -242,19 +283,27 @@ static void render_balances(struct pawl_json_writer *writer, const struct pawl_d
 {
     const struct pawl_core *core = pawl_engine_core(done->engine);
     const struct pawl_result *result = done->result;
-    struct pawl_budget_view view;
+    uint32_t count = result->standing_count;
+    struct pawl_budget_place places[PAWL_HOLDS_MAX];
     char path[PAWL_SCOPE_PATH_BYTES];
-    PAWL_ASSERT(result->standing_count <= result->delta_count);
-    pawl_json_key(writer, "balances");
-    pawl_json_array_begin(writer);
-    for (uint32_t i = 0; i < result->standing_count; i++) {
-        struct pawl_balance balance = {.unit = result->deltas[i].unit,
-                                       .standing = result->standings[i]};
-        if (pawl_core_budget(core, result->deltas[i].budget, pawl_core_now_us(core), &view) &&
-            pawl_balance_is_shown(core, &view, path, &balance.path) &&
-            (result->standing_count == 1 || !is_outshone(core, result, i, &view))) {
-            pawl_render_balance(writer, &balance);
+    PAWL_ASSERT(count <= result->delta_count && count <= PAWL_HOLDS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!pawl_core_budget_place(core, result->deltas[i].budget, &places[i])) {
+            places[i] = (struct pawl_budget_place){.unit = PAWL_UNIT_NONE}; /* never shown */
         }
+    }
+    PAWL_JSON_KEY(writer, "balances");
+    pawl_json_array_begin(writer);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!pawl_balance_is_shown(&places[i]) ||
+            is_outshone(places, result->standings, count, i)) {
+            continue;
+        }
+        size_t bytes = pawl_core_scope_path(core, places[i].scope, path, sizeof(path));
+        PAWL_ASSERT(bytes < sizeof(path));
+        pawl_render_balance(writer, &(struct pawl_balance){.path = pawl_slice_of(path, bytes),
+                                                           .unit = result->deltas[i].unit,
+                                                           .standing = result->standings[i]});
     }
     pawl_json_array_end(writer);
 }
@@ -264,10 +313,12 @@ void pawl_render_commit(struct pawl_json_writer *writer, const struct pawl_done 
     const struct pawl_result *result = done->result;
     PAWL_ASSERT(result->line_count == 1);
     pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "status", "COMMITTED");
-    pawl_render_amount(writer, "charged", result->charged[0]);
+    PAWL_JSON_MEMBER(writer, "status", "COMMITTED");
+    PAWL_JSON_KEY(writer, "charged");
+    put_amount(writer, result->charged[0]);
     if (result->released[0].value > 0) {
-        pawl_render_amount(writer, "released", result->released[0]);
+        PAWL_JSON_KEY(writer, "released");
+        put_amount(writer, result->released[0]);
     }
     render_balances(writer, done);
     pawl_json_object_end(writer);
@@ -277,8 +328,9 @@ void pawl_render_release(struct pawl_json_writer *writer, const struct pawl_done
 {
     PAWL_ASSERT(done->result->line_count >= 1);
     pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "status", "RELEASED");
-    pawl_render_amount(writer, "released", done->result->released[0]);
+    PAWL_JSON_MEMBER(writer, "status", "RELEASED");
+    PAWL_JSON_KEY(writer, "released");
+    put_amount(writer, done->result->released[0]);
     render_balances(writer, done);
     pawl_json_object_end(writer);
 }
@@ -286,10 +338,8 @@ void pawl_render_release(struct pawl_json_writer *writer, const struct pawl_done
 void pawl_render_extend(struct pawl_json_writer *writer, const struct pawl_done *done)
 {
     pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "status", "ACTIVE");
-    pawl_json_member_i64(writer, "expires_at_ms", done->result->expires_us / PAWL_US_PER_MS);
-    pawl_json_member_i64(writer, "remaining_ttl_ms",
-                         remaining_ms(done, done->command->u.extend.reservation));
+    PAWL_JSON_MEMBER(writer, "status", "ACTIVE");
+    render_lease(writer, done, done->command->u.extend.reservation);
     pawl_json_object_end(writer);
 }
 
@@ -300,10 +350,11 @@ void pawl_render_event(struct pawl_json_writer *writer, const struct pawl_done *
     char id[PAWL_RENDER_ID_BYTES];
     PAWL_ASSERT(result->line_count == 1);
     pawl_json_object_begin(writer);
-    pawl_json_member_str(writer, "status", "APPLIED");
+    PAWL_JSON_MEMBER(writer, "status", "APPLIED");
     pawl_json_member_string(writer, "event_id", pawl_render_event_id(done->engine, result->op, id));
     if (result->charged[0].value < event->lines[0].value) {
-        pawl_render_amount(writer, "charged", result->charged[0]);
+        PAWL_JSON_KEY(writer, "charged");
+        put_amount(writer, result->charged[0]);
     }
     render_balances(writer, done);
     pawl_json_object_end(writer);

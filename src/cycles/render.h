@@ -56,12 +56,8 @@ struct pawl_balance {
 };
 /* One row: an object. */
 void pawl_render_balance(struct pawl_json_writer *writer, const struct pawl_balance *balance);
-/* Whether the protocol shows the budget at all: one of its units, no phase, a scope of levels. The
- * path goes to `out`. */
-PAWL_MUST_CHECK bool pawl_balance_is_shown(const struct pawl_core *core,
-                                           const struct pawl_budget_view *view,
-                                           char out[static PAWL_SCOPE_PATH_BYTES],
-                                           struct pawl_slice *ret_path);
+/* Whether the protocol shows the budget at all: one of its units, no phase, a scope of levels. */
+PAWL_MUST_CHECK bool pawl_balance_is_shown(const struct pawl_budget_place *place);
 /* Of several budgets of one scope and unit the protocol shows one: that without a window, else the
  * one with the least left. Whether `a` goes before `b`. */
 bool pawl_balance_before(uint8_t window_a,

@@ -83,9 +83,3 @@ size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
     PAWL_ASSERT(bytes < PAWL_SCOPE_PATH_BYTES);
     return bytes;
 }
-
-bool pawl_path_is_of_levels(struct pawl_slice path)
-{
-    struct pawl_slice levels[PAWL_LEVEL_COUNT];
-    return pawl_path_levels(path, levels);
-}

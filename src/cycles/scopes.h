@@ -35,7 +35,5 @@ struct pawl_slice pawl_level_value_lower(struct pawl_slice value, struct pawl_ar
 /* "tenant:acme/agent:bot": all levels that are given. Returns its length. */
 size_t pawl_levels_path(const struct pawl_slice levels[static PAWL_LEVEL_COUNT],
                         char out[static PAWL_SCOPE_PATH_BYTES]);
-/* Whether every segment names a level: the path is no dimension's and no session's. */
-bool pawl_path_is_of_levels(struct pawl_slice path);
 
 #endif

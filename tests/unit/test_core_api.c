@@ -243,6 +243,44 @@ static void keys_are_asked_for_with_any_command(void **state)
     memory_free(core);
 }
 
+static void a_lease_is_there_while_it_is_held(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(100);
+    struct pawl_command reserve = reserve_command();
+    int64_t expires_us = -1;
+    (void)create(core, "web", PAWL_UNIT_TOKENS);
+    assert_false(pawl_core_lease(core, 1, &expires_us));
+    struct pawl_result held = apply(core, &reserve);
+    assert_true(pawl_core_lease(core, held.id, &expires_us));
+    assert_int_equal(expires_us, held.expires_us);
+    struct pawl_command release = {.type = PAWL_COMMAND_RELEASE,
+                                   .idempotency_key = PAWL_SLICE("release"),
+                                   .u.release.reservation = held.id};
+    assert_int_equal(apply(core, &release).code, PAWL_RESULT_OK);
+    assert_false(pawl_core_lease(core, held.id, &expires_us));
+    memory_free(core);
+}
+
+static void a_budgets_place_is_what_its_view_says(void **state)
+{
+    (void)state;
+    struct pawl_core *core = memory_configured(100);
+    struct pawl_budget_view view;
+    struct pawl_budget_place place;
+    uint64_t id = create(core, "web", PAWL_UNIT_CREDITS);
+    assert_true(pawl_core_budget(core, id, now_us, &view));
+    assert_true(pawl_core_budget_place(core, id, &place));
+    assert_int_equal(place.scope, view.scope);
+    assert_int_equal(place.unit, PAWL_UNIT_CREDITS);
+    assert_int_equal(place.window, view.window.kind);
+    assert_false(place.has_phase);
+    assert_true(place.of_levels);
+    assert_false(pawl_core_budget_place(core, 0, &place));
+    assert_false(pawl_core_budget_place(core, id + 1, &place));
+    memory_free(core);
+}
+
 static void a_path_is_cut_to_its_buffer(void **state)
 {
     (void)state;
@@ -447,6 +485,8 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_not_read),
         cmocka_unit_test(a_body_is_cut_to_its_buffer),
         cmocka_unit_test(keys_are_asked_for_with_any_command),
+        cmocka_unit_test(a_lease_is_there_while_it_is_held),
+        cmocka_unit_test(a_budgets_place_is_what_its_view_says),
         cmocka_unit_test(a_path_is_cut_to_its_buffer),
         cmocka_unit_test(a_quote_may_be_asked_for_without_the_denial),
         cmocka_unit_test(a_quote_for_a_subject_that_cannot_be_is_refused),
