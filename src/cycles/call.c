@@ -16,6 +16,11 @@
 #include "cycles/cycles_priv.h"
 #include "engine/engine.h"
 
+enum {
+    CONTENT_TYPE_BYTES_MAX = 128,
+    USUAL_BYTES_MAX = 256 + CONTENT_TYPE_BYTES_MAX + PAWL_NAME_BYTES_MAX
+};
+
 static struct pawl_call *call_checked(void *data)
 {
     struct pawl_call *call = data;
@@ -167,7 +172,7 @@ struct pawl_slice pawl_cycles_date(struct pawl_cycles *cycles)
                        months + (size_t)3 * (size_t)(month - 1), utc, utc + 11);
         cycles->date_s = second;
     }
-    return pawl_slice_str(cycles->date);
+    return pawl_slice_of(cycles->date, sizeof(cycles->date) - 1);
 }
 
 void pawl_call_header(struct pawl_call *call, struct pawl_slice name, struct pawl_slice value)
@@ -207,29 +212,51 @@ static void tell_observer(const struct pawl_call *call, int status, const char *
     options->observe(options->observe_arg, &seen);
 }
 
+static char *put(char *at, struct pawl_slice text)
+{
+    memcpy(at, text.data, text.bytes);
+    return at + text.bytes;
+}
+
+/* The headers of every answer as they are sent; returns their length. Nothing in them is a
+ * client's but the trace id, which was checked. */
+static size_t
+put_usual(struct pawl_call *call, struct pawl_slice content_type, char out[static USUAL_BYTES_MAX])
+{
+    struct pawl_slice tenant = call->principal.tenant;
+    PAWL_ASSERT(content_type.bytes <= CONTENT_TYPE_BYTES_MAX &&
+                tenant.bytes <= PAWL_NAME_BYTES_MAX);
+    char *at = put(out, PAWL_SLICE("Date: "));
+    at = put(at, pawl_cycles_date(call->cycles));
+    at = put(at, PAWL_SLICE("\r\nX-Request-Id: "));
+    at = put(at, pawl_slice_of(call->request_id, PAWL_CALL_REQUEST_ID_BYTES - 1));
+    at = put(at, PAWL_SLICE("\r\nX-Cycles-Trace-Id: "));
+    at = put(at, pawl_slice_of(call->trace_id, PAWL_CALL_TRACE_ID_BYTES - 1));
+    if (content_type.bytes > 0) {
+        at = put(at, PAWL_SLICE("\r\nContent-Type: "));
+        at = put(at, content_type);
+    }
+    if (tenant.bytes > 0) {
+        at = put(at, PAWL_SLICE("\r\nX-Cycles-Tenant: "));
+        at = put(at, tenant);
+    }
+    at = put(at, PAWL_SLICE("\r\n"));
+    PAWL_ASSERT(at <= out + USUAL_BYTES_MAX);
+    return (size_t)(at - out);
+}
+
 void pawl_call_send(struct pawl_call *call,
                     int status,
                     const char *error,
                     struct pawl_slice content_type,
                     struct pawl_slice body)
 {
-    struct pawl_http_header headers[5 + PAWL_CALL_EXTRA_HEADERS_MAX] = {
-        {PAWL_SLICE("Date"), pawl_cycles_date(call_checked(call)->cycles)},
-        {PAWL_SLICE("X-Request-Id"), pawl_slice_str(call->request_id)},
-        {PAWL_SLICE("X-Cycles-Trace-Id"), pawl_slice_str(call->trace_id)}};
-    size_t count = 3;
-    if (body.bytes > 0) {
-        headers[count++] = (struct pawl_http_header){PAWL_SLICE("Content-Type"), content_type};
-    }
-    if (call->principal.tenant.bytes > 0) {
-        headers[count++] =
-            (struct pawl_http_header){PAWL_SLICE("X-Cycles-Tenant"), call->principal.tenant};
-    }
-    for (uint32_t i = 0; i < call->extra_count; i++) {
-        headers[count++] = call->extra[i];
-    }
+    char usual[USUAL_BYTES_MAX];
+    size_t bytes =
+        put_usual(call_checked(call), body.bytes > 0 ? content_type : PAWL_SLICE_NONE, usual);
     tell_observer(call, status, error);
-    pawl_http_reply(call->exchange, status, headers, count, body);
+    pawl_http_reply_lines(call->exchange, status, pawl_slice_of(usual, bytes), call->extra,
+                          call->extra_count, body);
     close_call(call);
 }
 

@@ -55,7 +55,7 @@ enum pawl_call_header {
 };
 
 enum {
-    PAWL_CALL_REQUEST_ID_BYTES = 32, /* "req_" and 24 hexadecimal digits, NUL */
+    PAWL_CALL_REQUEST_ID_BYTES = 29, /* "req_" and 24 hexadecimal digits, NUL */
     PAWL_CALL_TRACE_ID_BYTES = 33,   /* 32 hexadecimal digits, NUL */
     PAWL_CALL_EXTRA_HEADERS_MAX = 4
 };

@@ -21,7 +21,7 @@ enum {
     PAWL_CYCLES_BODY_BYTES_MAX = 64 << 20, /* of an answer */
     PAWL_CYCLES_NODES_MAX = 65536,         /* of a request's JSON */
     PAWL_CYCLES_ARCHIVE_WAIT_MS = 5000,
-    PAWL_CYCLES_DATE_BYTES = 32,
+    PAWL_CYCLES_DATE_BYTES = 30,             /* "Sun, 22 Nov 2026 02:19:08 GMT", NUL */
     PAWL_CYCLES_CANON_BYTES_MAX = 128 << 20, /* a body has at most 64 MiB, see canon.c */
     PAWL_CYCLES_DOCUMENT_BYTES_MAX = 256 * 1024
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "net/server_priv.h"
 
 static void check(const struct pawl_http_exchange *exchange)
@@ -135,44 +136,63 @@ static void put(struct head *head, struct pawl_slice text)
 
 static void put_number(struct head *head, uint64_t value)
 {
-    char digits[20];
-    size_t start = sizeof(digits);
-    do {
-        digits[--start] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    put(head, pawl_slice_of(digits + start, sizeof(digits) - start));
+    size_t bytes = pawl_decimal_bytes(value);
+    pawl_decimal_put(value, bytes, head->at);
+    head->at += bytes;
 }
 
-static size_t
-head_bytes_max(const char *reason, const struct pawl_http_header *headers, size_t count)
+/* The head of an answer as its owner wants it. */
+struct answer {
+    int status;
+    struct pawl_slice lines; /* headers as they are sent */
+    const struct pawl_http_header *headers;
+    size_t header_count;
+    int64_t content_length; /* -1: not known */
+};
+
+static size_t head_bytes_max(const struct answer *answer, struct pawl_slice reason)
 {
-    size_t bytes = HEAD_FIXED_BYTES + strlen(reason);
-    for (size_t i = 0; i < count; i++) {
-        bytes += headers[i].name.bytes + headers[i].value.bytes + sizeof(": \r\n") - 1;
+    size_t bytes = HEAD_FIXED_BYTES + reason.bytes + answer->lines.bytes;
+    for (size_t i = 0; i < answer->header_count; i++) {
+        const struct pawl_http_header *header = &answer->headers[i];
+        bytes += header->name.bytes + header->value.bytes + sizeof(": \r\n") - 1;
     }
     return bytes;
 }
 
-static void put_headers(struct head *head, const struct pawl_http_header *headers, size_t count)
+static void put_status(struct head *head, int status, struct pawl_slice reason)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (is_sent(&headers[i])) {
-            put(head, headers[i].name);
+    if (status == 200) { /* as nearly always */
+        put(head, PAWL_SLICE("HTTP/1.1 200 OK\r\n"));
+        return;
+    }
+    put(head, PAWL_SLICE("HTTP/1.1 "));
+    put_number(head, (uint64_t)status);
+    put(head, PAWL_SLICE(" "));
+    put(head, reason);
+    put(head, PAWL_SLICE("\r\n"));
+}
+
+static void put_headers(struct head *head, const struct answer *answer)
+{
+    put(head, answer->lines);
+    for (size_t i = 0; i < answer->header_count; i++) {
+        const struct pawl_http_header *header = &answer->headers[i];
+        if (is_sent(header)) {
+            put(head, header->name);
             put(head, PAWL_SLICE(": "));
-            put(head, headers[i].value);
+            put(head, header->value);
             put(head, PAWL_SLICE("\r\n"));
         }
     }
 }
 
-/* content_length -1: not known. Decides the framing, and whether the connection goes on. */
-static void put_framing(struct head *head,
-                        struct pawl_http_exchange *exchange,
-                        int status,
-                        int64_t content_length)
+/* Decides the framing, and whether the connection goes on. */
+static void
+put_framing(struct head *head, struct pawl_http_exchange *exchange, const struct answer *answer)
 {
-    bool never_has_body = status == 204 || status == 304;
+    bool never_has_body = answer->status == 204 || answer->status == 304;
+    int64_t content_length = answer->content_length;
     if (never_has_body) {
         exchange->framing = PAWL_FRAMING_NO_BODY;
     } else if (content_length >= 0) {
@@ -194,21 +214,17 @@ static void put_framing(struct head *head,
 }
 
 /* `body_bytes` is what will be appended behind it at once. */
-static void append_head(struct pawl_http_exchange *exchange,
-                        int status,
-                        const struct pawl_http_header *headers,
-                        size_t header_count,
-                        int64_t content_length,
-                        size_t body_bytes)
+static void
+append_head(struct pawl_http_exchange *exchange, const struct answer *answer, size_t body_bytes)
 {
-    PAWL_ASSERT(status >= 200 && status <= 999);
+    PAWL_ASSERT(answer->status >= 200 && answer->status <= 999);
     struct pawl_buf *out = &exchange->conn->output;
     if (exchange->conn->server->draining) {
         exchange->keep_alive = false;
     }
-    const char *reason = pawl_http_reason(status);
-    size_t most = head_bytes_max(reason, headers, header_count);
-    char *room = out->overflowed ? NULL : pawl_buf_reserve(out, most + body_bytes);
+    struct pawl_slice reason = pawl_slice_str(pawl_http_reason(answer->status));
+    size_t most = head_bytes_max(answer, reason);
+    char *room = pawl_buf_reserve(out, most + body_bytes);
     if (room == NULL) {
         /* No memory: the flag breaks the connection off, and nothing of the answer is sent. */
         out->overflowed = true;
@@ -216,13 +232,9 @@ static void append_head(struct pawl_http_exchange *exchange,
         return;
     }
     struct head head = {.at = room};
-    put(&head, PAWL_SLICE("HTTP/1.1 "));
-    put_number(&head, (uint64_t)status);
-    put(&head, PAWL_SLICE(" "));
-    put(&head, pawl_slice_str(reason));
-    put(&head, PAWL_SLICE("\r\n"));
-    put_headers(&head, headers, header_count);
-    put_framing(&head, exchange, status, content_length);
+    put_status(&head, answer->status, reason);
+    put_headers(&head, answer);
+    put_framing(&head, exchange, answer);
     if (!exchange->keep_alive) {
         put(&head, PAWL_SLICE("Connection: close\r\n"));
     } else if (exchange->version_1_0) {
@@ -247,21 +259,47 @@ static void end(struct pawl_http_exchange *exchange)
     pawl_conn_touch(conn);
 }
 
+static void
+reply(struct pawl_http_exchange *exchange, const struct answer *answer, struct pawl_slice body)
+{
+    check(exchange);
+    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN);
+    if (!exchange->is_gone) {
+        append_head(exchange, answer, body.bytes);
+        if (exchange->framing == PAWL_FRAMING_LENGTH) {
+            pawl_buf_append_slice(&exchange->conn->output, body);
+        }
+    }
+    end(exchange);
+}
+
 void pawl_http_reply(struct pawl_http_exchange *exchange,
                      int status,
                      const struct pawl_http_header *headers,
                      size_t header_count,
                      struct pawl_slice body)
 {
-    check(exchange);
-    PAWL_ASSERT(exchange->state == PAWL_EXCHANGE_OPEN);
-    if (!exchange->is_gone) {
-        append_head(exchange, status, headers, header_count, (int64_t)body.bytes, body.bytes);
-        if (exchange->framing == PAWL_FRAMING_LENGTH) {
-            pawl_buf_append_slice(&exchange->conn->output, body);
-        }
-    }
-    end(exchange);
+    const struct answer answer = {.status = status,
+                                  .headers = headers,
+                                  .header_count = header_count,
+                                  .content_length = (int64_t)body.bytes};
+    reply(exchange, &answer, body);
+}
+
+void pawl_http_reply_lines(struct pawl_http_exchange *exchange,
+                           int status,
+                           struct pawl_slice lines,
+                           const struct pawl_http_header *headers,
+                           size_t header_count,
+                           struct pawl_slice body)
+{
+    PAWL_ASSERT(lines.bytes > 0 && lines.data[lines.bytes - 1] == '\n');
+    const struct answer answer = {.status = status,
+                                  .lines = lines,
+                                  .headers = headers,
+                                  .header_count = header_count,
+                                  .content_length = (int64_t)body.bytes};
+    reply(exchange, &answer, body);
 }
 
 void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
@@ -275,7 +313,11 @@ void pawl_http_reply_begin(struct pawl_http_exchange *exchange,
     PAWL_ASSERT(content_length >= -1);
     exchange->state = PAWL_EXCHANGE_STREAMING;
     if (!exchange->is_gone) {
-        append_head(exchange, status, headers, header_count, content_length, 0);
+        const struct answer answer = {.status = status,
+                                      .headers = headers,
+                                      .header_count = header_count,
+                                      .content_length = content_length};
+        append_head(exchange, &answer, 0);
         pawl_conn_touch(exchange->conn);
     }
 }

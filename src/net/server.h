@@ -197,6 +197,14 @@ void pawl_http_reply(struct pawl_http_exchange *exchange,
                      const struct pawl_http_header *headers,
                      size_t header_count,
                      struct pawl_slice body);
+/* The same with header lines in front of the headers, each with its end: they are sent as they are,
+ * by whoever made every byte of them. */
+void pawl_http_reply_lines(struct pawl_http_exchange *exchange,
+                           int status,
+                           struct pawl_slice lines,
+                           const struct pawl_http_header *headers,
+                           size_t header_count,
+                           struct pawl_slice body);
 /* A stream: `content_length` when it is known, else -1 for chunked coding (HTTP/1.0 clients get
  * an answer that ends with the connection). */
 void pawl_http_reply_begin(struct pawl_http_exchange *exchange,

@@ -45,9 +45,25 @@ void pawl_http_reply(struct pawl_http_exchange *exchange,
                      size_t header_count,
                      struct pawl_slice body)
 {
+    pawl_http_reply_lines(exchange, status, PAWL_SLICE_NONE, headers, header_count, body);
+}
+
+void pawl_http_reply_lines(struct pawl_http_exchange *exchange,
+                           int status,
+                           struct pawl_slice lines,
+                           const struct pawl_http_header *headers,
+                           size_t header_count,
+                           struct pawl_slice body)
+{
     PAWL_ASSERT(!exchange->answered);
     exchange->answered = true;
     exchange->status = status;
+    while (lines.bytes > 0) {
+        struct pawl_slice line = pawl_slice_cut(&lines, '\n');
+        PAWL_ASSERT(pawl_slice_ends_with(line, PAWL_SLICE("\r")));
+        pawl_buf_append(&exchange->head, line.data, line.bytes - 1);
+        pawl_buf_append_str(&exchange->head, "\n");
+    }
     for (size_t i = 0; i < header_count; i++) {
         pawl_buf_append_slice(&exchange->head, headers[i].name);
         pawl_buf_append_str(&exchange->head, ": ");

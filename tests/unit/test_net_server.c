@@ -199,6 +199,21 @@ static void server_writes_the_headers_it_is_given(void **state)
     fixture_close(&f);
 }
 
+static void server_writes_lines_before_headers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    const struct pawl_http_header header = {PAWL_SLICE("X-Last"), PAWL_SLICE("z")};
+    struct pawl_http_exchange *exchange = fixture_next_exchange(&f, GET("/"));
+    pawl_http_reply_lines(exchange, 200, PAWL_SLICE("X-A: a\r\nX-B: b\r\n"), &header, 1,
+                          PAWL_SLICE("yes"));
+    WAIT_UNTIL(&f.world, wire_has(&f.wire, "\r\n\r\nyes"));
+    assert_string_equal(wire_text(&f.wire), "HTTP/1.1 200 OK\r\nX-A: a\r\nX-B: b\r\nX-Last: z\r\n"
+                                            "Content-Length: 3\r\n\r\nyes");
+    fixture_close(&f);
+}
+
 static void server_gives_no_body_where_none_may_be(void **state)
 {
     (void)state;
@@ -366,6 +381,7 @@ int main(void)
         cmocka_unit_test(server_asks_for_a_body_that_waits_to_be_asked_for),
         cmocka_unit_test(server_does_not_ask_for_a_body_that_is_too_large),
         cmocka_unit_test(server_writes_the_headers_it_is_given),
+        cmocka_unit_test(server_writes_lines_before_headers),
         cmocka_unit_test(server_gives_no_body_where_none_may_be),
         cmocka_unit_test(server_streams_in_chunks),
         cmocka_unit_test(server_streams_a_known_length_and_keeps_to_it),
