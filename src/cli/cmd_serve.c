@@ -54,9 +54,6 @@ static int read_all(const struct pawl_cli_call *call, struct pawl_serve_options 
     if (pawl_ok(err) && file != NULL) {
         err = pawl_serve_options_read_file(said, file, &msg);
     }
-    if (pawl_ok(err)) {
-        err = pawl_serve_options_check(said, &msg);
-    }
     return pawl_ok(err) ? PAWL_CLI_GO_ON : pawl_cli_usage_error(call, "%s", msg.text);
 }
 
@@ -120,8 +117,9 @@ static bool says_every_maximum(const struct pawl_serve_options *said)
 static void print_memory(const struct pawl_serve_options *said, bool has_ledger)
 {
     if (has_ledger && !says_every_maximum(said)) {
-        puts("\nWhat is not said stays as the ledger in the data directory has it; the log of a "
-             "start\nand pawl_ledger_rows_max of /metrics tell its maxima.");
+        puts("\nWhat is not said stays as the ledger in the data directory has it, and a start "
+             "compares\nwhat is said with that; its log and pawl_ledger_rows_max of /metrics tell "
+             "the maxima.");
         return;
     }
     struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
@@ -168,6 +166,13 @@ static int serve(const struct pawl_cli_call *call, const struct pawl_serve_optio
                                          .allow_any_filesystem =
                                              pawl_datadir_allows_any_filesystem()};
     pawl_err err = pawl_cli_server_dir(pawl_serve_text(said, PAWL_SERVE_OPT_DATA_DIR), dir, &msg);
+    if (pawl_ok(err)) {
+        static const struct pawl_serve_kept unknown = {.keys_ms = 0};
+        bool has_ledger = pawl_server_has_ledger(&server);
+        if (pawl_failed(pawl_serve_options_check(said, has_ledger ? &unknown : NULL, &msg))) {
+            return pawl_cli_usage_error(call, "%s", msg.text);
+        }
+    }
     if (pawl_ok(err) && pawl_serve_number(said, PAWL_SERVE_OPT_CHECK) == 1) {
         return check(call, &server);
     }

@@ -319,24 +319,65 @@ const char *pawl_serve_origin_text(const struct pawl_serve_options *options,
 
 /* --- Together -------------------------------------------------------------------------------- */
 
-pawl_err pawl_serve_options_check(const struct pawl_serve_options *options, struct pawl_errmsg *msg)
+enum { ORIGIN_BYTES = 80 };
+
+struct time_in_force {
+    const char *flag;
+    int64_t ms; /* 0: not known */
+    bool said;
+    char text[PAWL_CLOCK_TEXT_BYTES];
+    char from[ORIGIN_BYTES];
+};
+
+/* `kept_ms`: the ledger's, 0: not known, -1: it has none. */
+static struct time_in_force
+time_of(const struct pawl_serve_options *options, enum pawl_serve_option_id id, int64_t kept_ms)
+{
+    char origin[ORIGIN_BYTES];
+    struct time_in_force found = {
+        .flag = pawl_serve_option_table[id].flag,
+        .said = options->values[id].origin != PAWL_SERVE_FROM_DEFAULT,
+    };
+    bool is_ledgers = !found.said && kept_ms >= 0;
+    found.ms = is_ledgers ? kept_ms : pawl_serve_number(options, id);
+    (void)pawl_duration_format_ms(found.ms, found.text);
+    (void)snprintf(found.from, sizeof(found.from), "%s",
+                   is_ledgers ? "as the ledger has it"
+                              : pawl_serve_origin_text(options, id, origin, sizeof(origin)));
+    return found;
+}
+
+static pawl_err compare_times(const struct time_in_force *longer,
+                              const struct time_in_force *shorter,
+                              const char *why,
+                              struct pawl_errmsg *msg)
+{
+    bool known = longer->ms > 0 && shorter->ms > 0;
+    if (!known || (!longer->said && !shorter->said) || longer->ms >= shorter->ms) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg, "%s must not be shorter than %s: %s (%s) and %s (%s)%s", longer->flag,
+                    shorter->flag, longer->text, longer->from, shorter->text, shorter->from, why);
+    return PAWL_ERR(INVALID);
+}
+
+pawl_err pawl_serve_options_check(const struct pawl_serve_options *options,
+                                  const struct pawl_serve_kept *kept,
+                                  struct pawl_errmsg *msg)
 {
     bool cert = pawl_serve_text(options, PAWL_SERVE_OPT_TLS_CERT) != NULL;
     bool key = pawl_serve_text(options, PAWL_SERVE_OPT_TLS_KEY) != NULL;
-    int64_t kept = pawl_serve_number(options, PAWL_SERVE_OPT_KEEP_KEYS);
-    int64_t settled = pawl_serve_number(options, PAWL_SERVE_OPT_KEEP_SETTLED);
     if (cert != key) {
         pawl_errmsg_set(msg, "TLS needs both, tls-cert and tls-key");
         return PAWL_ERR(INVALID);
     }
-    if (kept > settled) {
-        pawl_errmsg_set(msg, "keep-settlements must not be shorter than keep-idempotency");
-        return PAWL_ERR(INVALID);
-    }
-    if (pawl_serve_number(options, PAWL_SERVE_OPT_KEEP_JOURNAL) < settled) {
-        pawl_errmsg_set(msg, "keep-journal must not be shorter than keep-settlements: repeated "
-                             "requests are answered from the journal");
-        return PAWL_ERR(INVALID);
-    }
-    return PAWL_OK;
+    struct time_in_force keys =
+        time_of(options, PAWL_SERVE_OPT_KEEP_KEYS, kept != NULL ? kept->keys_ms : -1);
+    struct time_in_force settled =
+        time_of(options, PAWL_SERVE_OPT_KEEP_SETTLED, kept != NULL ? kept->settled_ms : -1);
+    struct time_in_force journal = time_of(options, PAWL_SERVE_OPT_KEEP_JOURNAL, -1);
+    pawl_err err = compare_times(&settled, &keys, "", msg);
+    return pawl_ok(err) ? compare_times(&journal, &settled,
+                                        ": repeated requests are answered from the journal", msg)
+                        : err;
 }

@@ -87,8 +87,16 @@ PAWL_MUST_CHECK pawl_err pawl_serve_options_read_variables(struct pawl_serve_opt
 PAWL_MUST_CHECK pawl_err pawl_serve_options_read_file(struct pawl_serve_options *options,
                                                       const char *path,
                                                       struct pawl_errmsg *msg);
-/* What makes no sense together. */
+/* What a ledger keeps of the times where nothing is said to a start; 0: not known yet. */
+struct pawl_serve_kept {
+    int64_t keys_ms;    /* keep-idempotency */
+    int64_t settled_ms; /* keep-settlements */
+};
+/* What makes no sense together, as it will be in force: what was said over what the ledger keeps
+ * over the defaults. `kept`: NULL: there is no ledger. Two times of which nothing was said are
+ * good, and nothing is compared with one that is not known. */
 PAWL_MUST_CHECK pawl_err pawl_serve_options_check(const struct pawl_serve_options *options,
+                                                  const struct pawl_serve_kept *kept,
                                                   struct pawl_errmsg *msg);
 
 /* NULL: it has no value. */

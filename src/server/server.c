@@ -135,6 +135,12 @@ take_maxima(struct pawl_serve *serve, const struct pawl_config *asked, struct pa
     struct maximum maxima[MAXIMA];
     const char *shorter = NULL;
     bool differs = false;
+    struct pawl_serve_kept kept = {.keys_ms = wanted.idempotency_ttl_us / PAWL_US_PER_MS,
+                                   .settled_ms = wanted.idempotency_settle_ttl_us / PAWL_US_PER_MS};
+    pawl_err err = pawl_serve_options_check(serve->said, &kept, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
     pawl_core_stats(core, &used);
     list_maxima(asked, pawl_core_config(core), &used, &wanted, maxima);
     for (size_t i = 0; i < MAXIMA; i++) {

@@ -17,7 +17,7 @@
 #include "server/options.h"
 
 struct pawl_server_options {
-    const struct pawl_serve_options *said; /* checked */
+    const struct pawl_serve_options *said; /* checked, as far as the ledger is not needed for it */
     const char *data_dir;                  /* resolved */
     const char *admin_key;                 /* of $PAWL_ADMIN_KEY; NULL: it is not set */
     const char *version;

@@ -176,6 +176,24 @@ def keys_are_kept_longer_by_a_later_start(world):
     stopped(server)
 
 
+def times_are_compared_with_the_ledgers(world):
+    """What is said is compared with what will be in force beside it."""
+    stopped(world.start("--keep-settlements", "20d"))
+    table, done = checked(world, "--keep-idempotency", "10d")
+    assert done.returncode == 0 and table["keep-settlements"][1] == "as the ledger has it", done
+    assert re.search(r"a start compares\swhat is said with that", done.stdout), done
+    stopped(world.start("--keep-idempotency", "10d"))
+    for option, words in (
+            ("--keep-settlements=24h", "1d (a flag) and 10d (as the ledger has it)"),
+            ("--keep-idempotency=21d", "20d (as the ledger has it) and 21d (a flag)"),
+            ("--keep-journal=15d", "15d (a flag) and 20d (as the ledger has it)")):
+        code, err = world.fail(option)
+        assert code == 1 and words in err, (option, code, err)
+    code, err = world.fail("--keep-idempotency", "9d", "--keep-settlements", "8d", listen=False)
+    assert code == 2 and "8d (a flag) and 9d (a flag)" in err, (code, err)
+    stopped(world.start())
+
+
 def completions_know_the_choices(world):
     """What the shells offer is what options.def takes."""
     table = (ROOT / "src/server/options.def").read_text(encoding="utf-8")
@@ -198,4 +216,5 @@ TESTS = {
     "a check tells where nothing can be made": a_check_tells_where_nothing_can_be_made,
     "maxima are raised by a later start": maxima_are_raised_by_a_later_start,
     "keys are kept longer by a later start": keys_are_kept_longer_by_a_later_start,
+    "times are compared with the ledger's": times_are_compared_with_the_ledgers,
 }

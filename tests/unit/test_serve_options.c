@@ -40,8 +40,59 @@ static void every_default_is_what_its_option_takes(void **state)
             assert_string_not_equal(option->flag, pawl_serve_option_table[k].flag);
         }
     }
-    assert_true(pawl_ok(pawl_serve_options_check(&options, &msg)));
+    assert_true(pawl_ok(pawl_serve_options_check(&options, NULL, &msg)));
     pawl_serve_options_free(&options);
+}
+
+/* What is said stands over what the ledger keeps, that over the default. */
+static void times_are_compared_as_they_will_be_in_force(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 * 1000, DAY = 24 * HOUR };
+    static const struct pawl_serve_kept unknown = {0};
+    static const struct pawl_serve_kept longer = {.keys_ms = DAY, .settled_ms = 20 * DAY};
+    static const struct pawl_serve_kept keys = {.keys_ms = 10 * (int64_t)DAY,
+                                                .settled_ms = 20 * DAY};
+    static const struct pawl_serve_kept journal = {.keys_ms = DAY, .settled_ms = 40 * (int64_t)DAY};
+    static const struct {
+        enum pawl_serve_option_id id;
+        const char *text;
+        const struct pawl_serve_kept *kept;
+        const char *words; /* NULL: it is good */
+    } rows[] = {
+        {PAWL_SERVE_OPT_KEEP_KEYS, "10d", NULL,
+         "keep-settlements must not be shorter than keep-idempotency: 7d (default) and 10d (a "
+         "flag)"},
+        {PAWL_SERVE_OPT_KEEP_KEYS, "10d", &unknown, NULL},
+        {PAWL_SERVE_OPT_KEEP_KEYS, "10d", &longer, NULL},
+        {PAWL_SERVE_OPT_KEEP_KEYS, "30d", &longer,
+         "keep-settlements must not be shorter than keep-idempotency: 20d (as the ledger has it) "
+         "and 30d (a flag)"},
+        {PAWL_SERVE_OPT_KEEP_SETTLED, "24h", &longer, NULL},
+        {PAWL_SERVE_OPT_KEEP_SETTLED, "24h", &keys,
+         "keep-settlements must not be shorter than keep-idempotency: 1d (a flag) and 10d (as the "
+         "ledger has it)"},
+        {PAWL_SERVE_OPT_KEEP_SETTLED, "31d", &longer,
+         "keep-journal must not be shorter than keep-settlements: 30d (default) and 31d (a flag): "
+         "repeated requests are answered from the journal"},
+        {PAWL_SERVE_OPT_KEEP_JOURNAL, "1d", &unknown, NULL},
+        {PAWL_SERVE_OPT_KEEP_JOURNAL, "39d", &journal,
+         "keep-journal must not be shorter than keep-settlements: 39d (a flag) and 40d (as the "
+         "ledger has it): repeated requests are answered from the journal"},
+        /* What an earlier start was told goes on where this one is told nothing of it. */
+        {PAWL_SERVE_OPT_KEEP_KEYS, "12h", &journal, NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pawl_serve_options options;
+        struct pawl_errmsg msg = {""};
+        pawl_serve_options_init(&options);
+        assert_true(pawl_ok(pawl_serve_options_set(&options, rows[i].id, rows[i].text,
+                                                   PAWL_SERVE_FROM_FLAG, &msg)));
+        pawl_err err = pawl_serve_options_check(&options, rows[i].kept, &msg);
+        assert_int_equal(pawl_ok(err), rows[i].words == NULL);
+        assert_string_equal(msg.text, rows[i].words != NULL ? rows[i].words : "");
+        pawl_serve_options_free(&options);
+    }
 }
 
 static void numbers_are_read_by_their_type(void **state)
@@ -162,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_default_is_what_its_option_takes),
+        cmocka_unit_test(times_are_compared_as_they_will_be_in_force),
         cmocka_unit_test(numbers_are_read_by_their_type),
         cmocka_unit_test(a_stronger_origin_wins_whichever_is_read_first),
         cmocka_unit_test(a_list_has_an_end),
