@@ -18,6 +18,7 @@
 #include "archive_bench.h"
 #include "base/assert.h"
 #include "base/attrs.h"
+#include "journal/sqlite_memory.h"
 
 enum { LAG = 20000, WAIT_MS = 120000, ROUNDS_MAX = 10000, LIMIT = 50 };
 
@@ -146,6 +147,7 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     char path[4000];
+    pawl_sqlite_count_no_memory(); /* as pawl does */
     uint32_t lifecycles = argc > 1 ? number(argv[1], 1000, 100000000) : 1000000;
     bench.rounds = argc > 2 ? number(argv[2], 1, ROUNDS_MAX) : 200;
     bench.only = argc > 3 && argv[3][0] != '\0' ? argv[3] : NULL;

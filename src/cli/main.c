@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "journal/sqlite_memory.h"
 #include "run/wrap.h"
 
 static int unknown_command(const char *name)
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
         pawl_cli_print_help(stderr);
         return PAWL_EXIT_USAGE;
     }
+    pawl_sqlite_count_no_memory();
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         name = "help";
