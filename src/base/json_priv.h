@@ -2,6 +2,7 @@
 /*
  * json_priv.h: what the files of the JSON module share. Nobody else includes it.
  *
+ *   json_plain.h   the stretches of a string that stand for themselves
  *   json_token.c   one string, number or word at a position
  *   json_read.c    structure: the loop over values, the node array, the limits
  *   json_unique.c  duplicate keys of a whole document
@@ -12,58 +13,32 @@
 #ifndef PAWL_BASE_JSON_PRIV_H
 #define PAWL_BASE_JSON_PRIV_H
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/json.h"
 
-/* --- json_token.c. A scan stands on a byte of the text; each function below begins at `at` and
- * on success leaves it behind the token. On failure `error` says why and `at` where. ---------- */
+/* --- json_token.c. Each scan begins at `at` and gives the byte behind the token; or NULL, and
+ * `error` says why and `error_at` where. ---------------------------------------------------- */
 
 struct pawl_json_scan {
-    const unsigned char *at;
-    const unsigned char *end;
+    const unsigned char *end; /* of the text */
     enum pawl_json_profile profile;
     enum pawl_json_error error;
+    const unsigned char *error_at;
 };
 
-/* Sets the error at a position; always false, to be returned. */
-bool pawl_json_scan_fail(struct pawl_json_scan *scan,
-                         enum pawl_json_error error,
-                         const unsigned char *at);
-/* `at` is on the opening quote. */
-bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped);
-/* `at` is on a minus or a digit. */
-bool pawl_json_scan_number(struct pawl_json_scan *scan);
+/* Sets the error at a position; always NULL, to be returned. */
+const unsigned char *pawl_json_scan_fail(struct pawl_json_scan *scan,
+                                         enum pawl_json_error error,
+                                         const unsigned char *at);
+/* At a byte that does not belong there: SYNTAX, or TRUNCATED at the end of the text. */
+const unsigned char *pawl_json_scan_fail_at(struct pawl_json_scan *scan, const unsigned char *at);
+/* `at` is in a string, not within an escape; what is before it has none. */
+const unsigned char *
+pawl_json_scan_string(struct pawl_json_scan *scan, const unsigned char *at, bool *ret_escaped);
+/* `start` is on a minus or a digit. */
+const unsigned char *pawl_json_scan_number(struct pawl_json_scan *scan, const unsigned char *start);
 /* "true", "false" or "null". */
-bool pawl_json_scan_word(struct pawl_json_scan *scan, struct pawl_slice word);
-
-/* Of eight bytes as they lie in memory: the high bit of every byte that a string cannot hold as it
- * is, or that is not ASCII. Exact for the lowest such byte of the word; bytes above it may be
- * marked wrongly, since the subtractions borrow from them. */
-static inline uint64_t pawl_json_not_plain(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t quote = word ^ (ones * '"');
-    uint64_t backslash = word ^ (ones * '\\');
-    uint64_t hits = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                    ((word - ones * 0x20) & ~word) | word;
-    return hits & (ones << 7);
-}
-
-#if defined(__SSE2__)
-
-/* The same of sixteen: ones in every byte that is such a one. Exact for all of them. */
-static inline __m128i pawl_json_not_plain_block(__m128i block)
-{
-    __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-                                _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
-    /* As signed numbers, both control characters and bytes beyond ASCII are less. */
-    return _mm_or_si128(hits, _mm_cmplt_epi8(block, _mm_set1_epi8(' ')));
-}
-
-#endif
+const unsigned char *
+pawl_json_scan_word(struct pawl_json_scan *scan, const unsigned char *at, struct pawl_slice word);
 
 /* --- json_text.c. A text is what stands between the quotes of a string that was checked. ----- */
 

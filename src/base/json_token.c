@@ -1,89 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json_token.c: the smallest pieces of a JSON text. Strings are nearly all of a body's bytes
- * (prompts, base64 images), so their plain stretches are passed sixteen bytes at a time, and eight
- * at a time near the end or where the compiler knows no such registers; what is not plain (a quote,
- * a backslash, a control character, a byte of UTF-8) goes one by one. Nothing is copied or decoded
- * here; a token is checked and stepped over.
+ * json_token.c: the smallest pieces of a JSON text. Nothing is copied or decoded here; a token is
+ * checked and stepped over. Plain stretches of strings are passed in blocks (json_plain.h); what is
+ * not plain (a quote, a backslash, a control character, a byte of UTF-8) goes one by one.
  *
  * What LEDGER and BODY refuse beyond the grammar is refused here as well: lone surrogates, NUL, and
  * under LEDGER numbers that are not plain integers of the exact range.
  */
+#include "base/json_plain.h"
 #include "base/json_priv.h"
-
 #include "base/money.h"
 #include "base/percent.h"
 #include "base/utf8.h"
 
-bool pawl_json_scan_fail(struct pawl_json_scan *scan,
-                         enum pawl_json_error error,
-                         const unsigned char *at)
+const unsigned char *pawl_json_scan_fail(struct pawl_json_scan *scan,
+                                         enum pawl_json_error error,
+                                         const unsigned char *at)
 {
     scan->error = error;
-    scan->at = at;
-    return false;
+    scan->error_at = at;
+    return NULL;
 }
 
-/* Fails at `at`, which is either the end of the text or a byte that does not belong there. */
-static bool fail_at(struct pawl_json_scan *scan, const unsigned char *at)
+const unsigned char *pawl_json_scan_fail_at(struct pawl_json_scan *scan, const unsigned char *at)
 {
     return pawl_json_scan_fail(scan, at == scan->end ? PAWL_JSON_TRUNCATED : PAWL_JSON_SYNTAX, at);
-}
-
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/* Steps over words of plain bytes, and to the first other one where a word has any. */
-static const unsigned char *skip_words(const unsigned char *at, const unsigned char *end)
-{
-    for (; end - at >= 8; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, at, sizeof(word));
-        uint64_t hits = pawl_json_not_plain(word);
-        if (hits != 0) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            return at + __builtin_ctzll(hits) / 8;
-#else
-            return at;
-#endif
-        }
-    }
-    return at;
-}
-
-#if defined(__SSE2__)
-
-/* The same by blocks of sixteen, and what is left by words. */
-static const unsigned char *skip_blocks(const unsigned char *at, const unsigned char *end)
-{
-    for (; end - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const void *)at);
-        int mask = _mm_movemask_epi8(pawl_json_not_plain_block(block));
-        if (mask != 0) {
-            return at + __builtin_ctz((unsigned)mask);
-        }
-    }
-    return skip_words(at, end);
-}
-
-#else
-
-static const unsigned char *skip_blocks(const unsigned char *at, const unsigned char *end)
-{
-    return skip_words(at, end);
-}
-
-#endif
-
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
-{
-    at = skip_blocks(at, end);
-    while (at < end && is_plain(*at)) {
-        at++;
-    }
-    return at;
 }
 
 size_t pawl_json_plain_bytes(struct pawl_slice text)
@@ -92,7 +33,7 @@ size_t pawl_json_plain_bytes(struct pawl_slice text)
         return 0;
     }
     const unsigned char *start = (const unsigned char *)text.data;
-    return (size_t)(skip_plain(start, start + text.bytes) - start);
+    return (size_t)(pawl_json_skip_plain(start, start + text.bytes) - start);
 }
 
 static struct pawl_slice rest_of(const unsigned char *at, const unsigned char *end)
@@ -100,8 +41,9 @@ static struct pawl_slice rest_of(const unsigned char *at, const unsigned char *e
     return pawl_slice_of((const char *)at, (size_t)(end - at));
 }
 
-/* The four digits of a \u escape whose backslash is at `at`. */
-static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint32_t *ret_unit)
+/* The four digits of a \u escape whose backslash is at `at`. Gives what is behind them. */
+static const unsigned char *
+scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint32_t *ret_unit)
 {
     uint32_t unit = 0;
     for (int i = 2; i < 6; i++) {
@@ -115,40 +57,43 @@ static bool scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint
         unit = unit * 16 + (uint32_t)digit;
     }
     *ret_unit = unit;
-    return true;
+    return at + 6;
 }
 
-/* A \u escape outside FORWARD: not NUL, and a surrogate only as half of a pair. */
-static bool scan_unicode_strict(struct pawl_json_scan *scan, uint32_t unit)
+/* A \u escape. Outside FORWARD it is not NUL, and a surrogate only as half of a pair. */
+static const unsigned char *scan_unicode(struct pawl_json_scan *scan, const unsigned char *start)
 {
-    const unsigned char *start = scan->at;
+    uint32_t unit = 0;
+    uint32_t second = 0;
+    const unsigned char *at = scan_unit(scan, start, &unit);
+    if (at == NULL || scan->profile == PAWL_JSON_FORWARD) {
+        return at;
+    }
     if (unit == 0) {
         return pawl_json_scan_fail(scan, PAWL_JSON_NUL, start);
     }
-    scan->at = start + 6;
     if (unit < 0xd800 || unit > 0xdfff) {
-        return true;
+        return at;
     }
-    uint32_t second = 0;
-    bool followed =
-        unit < 0xdc00 && scan->end - scan->at >= 2 && scan->at[0] == '\\' && scan->at[1] == 'u';
-    if (followed && !scan_unit(scan, scan->at, &second)) {
-        return false;
+    if (unit < 0xdc00 && scan->end - at >= 2 && at[0] == '\\' && at[1] == 'u') {
+        at = scan_unit(scan, at, &second);
+        if (at == NULL) {
+            return NULL;
+        }
     }
     if (second < 0xdc00 || second > 0xdfff) {
         return pawl_json_scan_fail(scan, PAWL_JSON_SURROGATE, start);
     }
-    scan->at += 6;
-    return true;
+    return at;
 }
 
 /* `at` is on a backslash. */
-static bool scan_escape(struct pawl_json_scan *scan)
+static const unsigned char *scan_escape(struct pawl_json_scan *scan, const unsigned char *at)
 {
-    if (scan->end - scan->at < 2) {
+    if (scan->end - at < 2) {
         return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
     }
-    switch (scan->at[1]) {
+    switch (at[1]) {
     case '"':
     case '\\':
     case '/':
@@ -157,66 +102,51 @@ static bool scan_escape(struct pawl_json_scan *scan)
     case 'n':
     case 'r':
     case 't':
-        scan->at += 2;
-        return true;
-    case 'u': {
-        uint32_t unit = 0;
-        if (!scan_unit(scan, scan->at, &unit)) {
-            return false;
-        }
-        if (scan->profile != PAWL_JSON_FORWARD) {
-            return scan_unicode_strict(scan, unit);
-        }
-        scan->at += 6;
-        return true;
-    }
+        return at + 2;
+    case 'u':
+        return scan_unicode(scan, at);
     default:
-        return pawl_json_scan_fail(scan, PAWL_JSON_ESCAPE, scan->at);
+        return pawl_json_scan_fail(scan, PAWL_JSON_ESCAPE, at);
     }
 }
 
 /* `at` is on a byte beyond ASCII: steps over all characters up to the next byte of ASCII. Where
  * there is one there are usually more. */
-static bool scan_characters(struct pawl_json_scan *scan)
+static const unsigned char *scan_characters(struct pawl_json_scan *scan, const unsigned char *at)
 {
-    while (scan->at < scan->end && *scan->at >= 0x80) {
-        size_t length = pawl_utf8_length(rest_of(scan->at, scan->end));
+    while (at < scan->end && *at >= 0x80) {
+        size_t length = pawl_utf8_length(rest_of(at, scan->end));
         if (length == 0) {
-            return pawl_json_scan_fail(scan, PAWL_JSON_UTF8, scan->at);
+            return pawl_json_scan_fail(scan, PAWL_JSON_UTF8, at);
         }
-        scan->at += length;
+        at += length;
     }
-    return true;
+    return at;
 }
 
-bool pawl_json_scan_string(struct pawl_json_scan *scan, bool *ret_escaped)
+const unsigned char *
+pawl_json_scan_string(struct pawl_json_scan *scan, const unsigned char *at, bool *ret_escaped)
 {
     bool escaped = false;
-    scan->at++;
-    for (;;) {
-        scan->at = skip_plain(scan->at, scan->end);
-        if (scan->at == scan->end) {
-            return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, scan->end);
+    while (at != NULL) {
+        at = pawl_json_skip_plain(at, scan->end);
+        if (at == scan->end) {
+            return pawl_json_scan_fail(scan, PAWL_JSON_TRUNCATED, at);
         }
-        unsigned char byte = *scan->at;
-        if (byte == '"') {
-            scan->at++;
+        if (*at == '"') {
             *ret_escaped = escaped;
-            return true;
+            return at + 1;
         }
-        if (byte == '\\') {
+        if (*at == '\\') {
             escaped = true;
-            if (!scan_escape(scan)) {
-                return false;
-            }
-        } else if (byte < 0x20) {
-            return pawl_json_scan_fail(scan, PAWL_JSON_CONTROL, scan->at);
+            at = scan_escape(scan, at);
+        } else if (*at >= 0x80) {
+            at = scan_characters(scan, at);
         } else {
-            if (!scan_characters(scan)) {
-                return false;
-            }
+            return pawl_json_scan_fail(scan, PAWL_JSON_CONTROL, at);
         }
     }
+    return NULL;
 }
 
 static const unsigned char *skip_digits(const unsigned char *at, const unsigned char *end)
@@ -227,21 +157,33 @@ static const unsigned char *skip_digits(const unsigned char *at, const unsigned 
     return at;
 }
 
-/* Digits of an integer without leading zeros, at most PAWL_AMOUNT_MAX. */
-static bool in_range(const unsigned char *at, const unsigned char *end)
+/* What LEDGER refuses of a number from `start` to `end` that begins with an integer up to
+ * `whole_end`. */
+static const unsigned char *check_ledger(struct pawl_json_scan *scan,
+                                         const unsigned char *start,
+                                         const unsigned char *whole_end,
+                                         const unsigned char *end)
 {
+    bool negative = *start == '-';
+    const unsigned char *digits = start + negative;
     uint64_t value = 0;
-    return pawl_slice_to_u64(rest_of(at, end), &value) && value <= (uint64_t)PAWL_AMOUNT_MAX;
+    if (end != whole_end || (negative && *digits == '0')) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_NOT_INTEGER, start);
+    }
+    if (!pawl_slice_to_u64(rest_of(digits, whole_end), &value) ||
+        value > (uint64_t)PAWL_AMOUNT_MAX) {
+        return pawl_json_scan_fail(scan, PAWL_JSON_RANGE, start);
+    }
+    return end;
 }
 
-bool pawl_json_scan_number(struct pawl_json_scan *scan)
+const unsigned char *pawl_json_scan_number(struct pawl_json_scan *scan, const unsigned char *start)
 {
-    const unsigned char *start = scan->at;
     const unsigned char *end = scan->end;
     const unsigned char *digits = start + (*start == '-');
     const unsigned char *at = skip_digits(digits, end);
     if (at == digits) {
-        return fail_at(scan, at);
+        return pawl_json_scan_fail_at(scan, at);
     }
     if (*digits == '0' && at - digits > 1) {
         return pawl_json_scan_fail(scan, PAWL_JSON_SYNTAX, digits + 1);
@@ -251,7 +193,7 @@ bool pawl_json_scan_number(struct pawl_json_scan *scan)
         const unsigned char *fraction = at + 1;
         at = skip_digits(fraction, end);
         if (at == fraction) {
-            return fail_at(scan, at);
+            return pawl_json_scan_fail_at(scan, at);
         }
     }
     if (at < end && (*at == 'e' || *at == 'E')) {
@@ -260,29 +202,19 @@ bool pawl_json_scan_number(struct pawl_json_scan *scan)
         const unsigned char *exponent = at;
         at = skip_digits(exponent, end);
         if (at == exponent) {
-            return fail_at(scan, at);
+            return pawl_json_scan_fail_at(scan, at);
         }
     }
-    if (scan->profile == PAWL_JSON_LEDGER) {
-        bool minus_zero = digits > start && *digits == '0';
-        if (at != whole_end || minus_zero) {
-            return pawl_json_scan_fail(scan, PAWL_JSON_NOT_INTEGER, start);
-        }
-        if (!in_range(digits, whole_end)) {
-            return pawl_json_scan_fail(scan, PAWL_JSON_RANGE, start);
-        }
-    }
-    scan->at = at;
-    return true;
+    return scan->profile == PAWL_JSON_LEDGER ? check_ledger(scan, start, whole_end, at) : at;
 }
 
-bool pawl_json_scan_word(struct pawl_json_scan *scan, struct pawl_slice word)
+const unsigned char *
+pawl_json_scan_word(struct pawl_json_scan *scan, const unsigned char *at, struct pawl_slice word)
 {
-    for (size_t i = 0; i < word.bytes; i++) {
-        if (scan->at == scan->end || *scan->at != (unsigned char)word.data[i]) {
-            return fail_at(scan, scan->at);
+    for (size_t i = 0; i < word.bytes; i++, at++) {
+        if (at == scan->end || *at != (unsigned char)word.data[i]) {
+            return pawl_json_scan_fail_at(scan, at);
         }
-        scan->at++;
     }
-    return true;
+    return at;
 }

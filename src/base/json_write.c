@@ -18,7 +18,7 @@
 
 #include "base/assert.h"
 #include "base/decimal.h"
-#include "base/json_priv.h"
+#include "base/json_plain.h"
 #include "base/utf8.h"
 
 enum { CLEAN_BYTES_MAX = 256 };

@@ -203,6 +203,10 @@ static const struct read_case cases[] = {
     CASE("[{\"a\":{\"b\":1,\"b\":1}}]", DUPLICATE, FINE, 13),
     CASE("{\"a\":{\"a\":1},\"b\":{\"a\":1}}", FINE, FINE, 0),
     CASE("{\"a\":1,\"A\":2,\"aa\":3,\"\":4}", FINE, FINE, 0),
+    /* Keys as long, with the same ends; and of two objects the outer one's. */
+    CASE("{\"axb\":1,\"ayb\":2}", FINE, FINE, 0),
+    CASE("{\"axb\":1,\"ayb\":2,\"axb\":3}", DUPLICATE, FINE, 17),
+    CASE("{\"a\":{\"b\":1,\"b\":1},\"a\":1}", DUPLICATE, FINE, 19),
 };
 
 static void each_profile_takes_and_refuses_what_it_should(void **state)
@@ -363,6 +367,31 @@ static void nodes_are_limited_exactly(void **state)
     }
 }
 
+/* A limit that is met at a token hides what is wrong with the token, and nothing before it. */
+static void of_two_errors_the_first_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        struct pawl_json_limits limits;
+        enum pawl_json_error error;
+        uint64_t offset;
+    } rows[] = {
+        {"[1,x]", {8, 2}, PAWL_JSON_SYNTAX, 3},
+        {"[1,01]", {8, 2}, PAWL_JSON_TOO_MANY_NODES, 3},
+        {"[1,\"\x01\"]", {8, 2}, PAWL_JSON_TOO_MANY_NODES, 3},
+        {"{\"a\":1,\"\x01\":1}", {8, 3}, PAWL_JSON_TOO_MANY_NODES, 7},
+        {"[[]]", {1, 1}, PAWL_JSON_DEPTH, 1},
+        {"{\"a\":1,\"a\":1,}", {8, 100}, PAWL_JSON_SYNTAX, 13},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct outcome got =
+            outcome_of(pawl_slice_str(rows[i].text), PAWL_JSON_LEDGER, rows[i].limits);
+        assert_int_equal(got.error, rows[i].error);
+        assert_int_equal(got.offset, rows[i].offset);
+    }
+}
+
 static void memory_follows_the_nodes_and_not_the_text(void **state)
 {
     (void)state;
@@ -506,6 +535,7 @@ int main(void)
         cmocka_unit_test(plain_bytes_end_at_the_first_that_stands_for_more),
         cmocka_unit_test(depth_is_limited_exactly),
         cmocka_unit_test(nodes_are_limited_exactly),
+        cmocka_unit_test(of_two_errors_the_first_is_said),
         cmocka_unit_test(memory_follows_the_nodes_and_not_the_text),
         cmocka_unit_test(a_duplicate_is_found_in_objects_of_any_size),
         cmocka_unit_test(the_first_repetition_is_the_one_reported),
