@@ -142,8 +142,14 @@ struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t no
 /* A string decoded into the arena (or the raw bytes themselves where nothing is escaped). Lone
  * surrogates become U+FFFD; \u0000 becomes a NUL byte, which FORWARD lets in. Empty for anything
  * else, and when the arena is full (see its flag). */
-struct pawl_slice
+static inline struct pawl_slice
 pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena);
+/* The same, for what has escapes or is no string. */
+struct pawl_slice
+pawl_json_string_decoded(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena);
+/* The key of a member, which has to be one, decoded likewise. */
+static inline struct pawl_slice
+pawl_json_key_of(const struct pawl_json *json, uint32_t member, struct pawl_arena *arena);
 /* Whether it is a string that says this, after decoding. */
 bool pawl_json_string_is(const struct pawl_json *json, uint32_t node, const char *text);
 /* A plain integer within int64 (no fraction, no exponent, not "-0"); false, with *ret_value left
@@ -154,6 +160,29 @@ PAWL_MUST_CHECK bool pawl_json_i64(const struct pawl_json *json, uint32_t node, 
  * exponent does not. */
 int64_t pawl_json_count_or(const struct pawl_json *json, uint32_t node, int64_t fallback);
 bool pawl_json_bool_or(const struct pawl_json *json, uint32_t node, bool fallback);
+
+static inline struct pawl_slice
+pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena)
+{
+    if (node < json->count) {
+        const struct pawl_json_node *found = &json->nodes[node];
+        if (found->type == PAWL_JSON_STRING && !found->escaped) { /* as nearly all are */
+            return pawl_slice_of(json->text.data + found->start + 1,
+                                 (size_t)(found->end - found->start - 2));
+        }
+    }
+    return pawl_json_string_decoded(json, node, arena);
+}
+
+static inline struct pawl_slice
+pawl_json_key_of(const struct pawl_json *json, uint32_t member, struct pawl_arena *arena)
+{
+    const struct pawl_json_node *key = &json->nodes[json->nodes[member].key];
+    if (!key->escaped) {
+        return pawl_slice_of(json->text.data + key->start + 1, (size_t)(key->end - key->start - 2));
+    }
+    return pawl_json_string_decoded(json, json->nodes[member].key, arena);
+}
 
 /* --- Writing. Commas and nesting are kept by the writer; a wrong call order asserts (a value
  * without its key, a second document, an end that fits no begin, more than 127 levels). One

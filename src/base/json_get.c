@@ -146,16 +146,10 @@ uint32_t pawl_json_path(const struct pawl_json *json, uint32_t node, const char 
 }
 
 struct pawl_slice
-pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena)
+pawl_json_string_decoded(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena)
 {
-    const struct pawl_json_node *found = node_at(json, node);
-    if (found == NULL || found->type != PAWL_JSON_STRING) {
+    if (!pawl_json_is(json, node, PAWL_JSON_STRING)) {
         return PAWL_SLICE_NONE;
-    }
-    if (!found->escaped) { /* as nearly all are */
-        PAWL_ASSERT(found->start + 2 <= found->end && found->end <= json->text.bytes);
-        return pawl_slice_of(json->text.data + found->start + 1,
-                             (size_t)(found->end - found->start - 2));
     }
     struct pawl_json_text text = pawl_json_text_of(json, node);
     /* Decoding never lengthens: the shortest escape of an n-byte character has n bytes more. */
@@ -190,16 +184,16 @@ bool pawl_json_string_is(const struct pawl_json *json, uint32_t node, const char
 
 bool pawl_json_i64(const struct pawl_json *json, uint32_t node, int64_t *ret_value)
 {
-    if (!pawl_json_is(json, node, PAWL_JSON_NUMBER)) {
+    const struct pawl_json_node *found = node_at(json, node);
+    if (found == NULL || found->type != PAWL_JSON_NUMBER) {
         return false;
     }
-    struct pawl_slice digits = pawl_json_raw(json, node);
-    bool negative = digits.data[0] == '-';
-    if (negative) {
-        digits = pawl_slice_sub(digits, 1, SIZE_MAX);
-    }
+    const char *digits = json->text.data + found->start;
+    size_t negative = *digits == '-';
+    struct pawl_slice plain =
+        pawl_slice_of(digits + negative, (size_t)(found->end - found->start) - negative);
     uint64_t value = 0;
-    if (!pawl_slice_to_u64(digits, &value) || (negative && value == 0) ||
+    if (!pawl_slice_to_u64(plain, &value) || (negative && value == 0) ||
         value > (uint64_t)INT64_MAX + negative) {
         return false;
     }

@@ -155,10 +155,11 @@ bool pawl_slice_copy_str(struct pawl_slice slice, char *out, size_t out_bytes)
 
 bool pawl_slice_to_u64(struct pawl_slice slice, uint64_t *ret_value)
 {
+    enum { DIGITS_SURE = 19 }; /* so many cannot overflow */
     uint64_t value = 0;
     for (size_t i = 0; i < slice.bytes; i++) {
         unsigned digit = (unsigned)(unsigned char)slice.data[i] - '0';
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10) {
+        if (digit > 9 || (i >= DIGITS_SURE && value > (UINT64_MAX - digit) / 10)) {
             return false;
         }
         value = value * 10 + digit;
