@@ -8,13 +8,23 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Eight bytes, which need not be aligned. */
+/* Bytes that need not be aligned. */
 static inline uint64_t pawl_load_little_64(const void *at)
 {
     uint64_t value = 0;
     memcpy(&value, at, sizeof(value));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
+static inline uint32_t pawl_load_little_32(const void *at)
+{
+    uint32_t value = 0;
+    memcpy(&value, at, sizeof(value));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap32(value);
 #endif
     return value;
 }

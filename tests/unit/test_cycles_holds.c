@@ -134,6 +134,62 @@ static void a_repeat_is_the_first_answer_but_for_the_time_left(void **state)
     assert_int_equal(cycles_kit_number(kit, "remaining_ttl_ms"), 0);
 }
 
+/* Members that differ late, early, in length alone; with a text that is long; one spelt oddly. */
+static const char *const members[] = {
+    "\"a\":1",
+    "\"b\":\"1\"",
+    "\"ab\":{\"y\":1,\"x\":2}",
+    "\"abab\":[\"x\",{\"y\":1}]",
+    "\"tokens_input\":7",
+    "\"tokens_output\":7",
+    "\"tokens_in\":8",
+    "\"tokens_i\":9",
+    "\"tokens\":9",
+    "\"\":null",
+    "\"\xc3\xa9\":false",
+    "\"\\u00e8\":true",
+    "\"note\":\""
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123"
+    "\"",
+    "\"z\":-1.50e3",
+};
+
+/* So many of them, from the given one on; in the place of `other` a value that is not there. */
+static const char *metadata_of(size_t count, size_t first, size_t other)
+{
+    static char text[BODY_BYTES];
+    size_t bytes = (size_t)snprintf(text, sizeof(text), ",\"metadata\":{");
+    for (size_t i = 0; i < count; i++) {
+        size_t member = (first + i) % count;
+        const char *value = strchr(members[member], ':') + 1;
+        bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s%.*s%s", i > 0 ? "," : "",
+                                  (int)(value - members[member]), members[member],
+                                  member == other ? "\"other\"" : value);
+    }
+    (void)snprintf(text + bytes, sizeof(text) - bytes, "}");
+    return text;
+}
+
+static void members_of_metadata_may_come_in_any_order(void **state)
+{
+    struct cycles_kit *kit = *state;
+    char key[] = "k0";
+    char first[BODY_BYTES];
+    for (size_t count = 1; count <= PAWL_ARRAY_LEN(members); count++) {
+        key[1]++;
+        assert_int_equal(reserve(kit, key, 1, metadata_of(count, 0, SIZE_MAX)), 200);
+        keep_body(kit, first);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(reserve(kit, key, 1, metadata_of(count, i, SIZE_MAX)), 200);
+            assert_string_equal(cycles_kit_body(kit), first);
+            (void)reserve(kit, key, 1, metadata_of(count, 0, i));
+            assert_error(kit, 409, "IDEMPOTENCY_MISMATCH");
+        }
+    }
+}
+
 static void another_payload_under_the_same_key_is_a_mismatch(void **state)
 {
     struct cycles_kit *kit = *state;
@@ -373,6 +429,7 @@ int main(void)
         CASE(a_hold_is_granted_with_a_closed_body),
         CASE(a_subject_without_a_tenant_is_the_keys),
         CASE(a_repeat_is_the_first_answer_but_for_the_time_left),
+        CASE(members_of_metadata_may_come_in_any_order),
         CASE(another_payload_under_the_same_key_is_a_mismatch),
         CASE(a_request_that_failed_does_not_use_up_its_key),
         CASE(keys_of_tenants_are_their_own),

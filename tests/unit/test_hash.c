@@ -113,6 +113,40 @@ static void the_first_of_a_pair_is_siphash(void **state)
     }
 }
 
+/* `openssl mac -macopt c-rounds:1 -macopt d-rounds:3 -macopt size:8 -macopt hexkey:0001..0f
+ * -in FILE SIPHASH`, of a file of the bytes 0, 1, 2 and so on. */
+static void the_first_of_a_long_pair_is_siphash_1_3(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t words;
+        uint64_t expected;
+    } rows[] = {{0, UINT64_C(0xabac0158050fc4dc)},
+                {1, UINT64_C(0x369095118d299a8e)},
+                {2, UINT64_C(0xcc4fdd1a7d908b66)},
+                {3, UINT64_C(0xf464aeb267349c8c)},
+                {8, UINT64_C(0xf17997ec4b4a6065)}};
+    const struct pawl_hash_key key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+    uint64_t words[8];
+    unsigned char bytes[sizeof(words)];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (unsigned char)i;
+    }
+    memcpy(words, bytes, sizeof(words));
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        uint64_t pair[2];
+        uint64_t other[2];
+        pawl_hash_sip_pair_long(key, words, rows[i].words, pair);
+        assert_true(pair[0] == rows[i].expected);
+        if (rows[i].words > 0) {
+            words[rows[i].words - 1] ^= UINT64_C(1) << 63;
+            pawl_hash_sip_pair_long(key, words, rows[i].words, other);
+            words[rows[i].words - 1] ^= UINT64_C(1) << 63;
+            assert_true(pair[0] != other[0] && pair[1] != other[1] && pair[0] != pair[1]);
+        }
+    }
+}
+
 int main(void)
 {
     struct pawl_prng prng;
@@ -124,6 +158,7 @@ int main(void)
         cmocka_unit_test_prestate(siphash_agrees_with_libsodium_at_every_length, &prng),
         cmocka_unit_test_prestate(siphash_in_parts_is_siphash_of_the_whole, &prng),
         cmocka_unit_test_prestate(the_first_of_a_pair_is_siphash, &prng),
+        cmocka_unit_test(the_first_of_a_long_pair_is_siphash_1_3),
         cmocka_unit_test(the_mixer_is_splitmix64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
