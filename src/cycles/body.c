@@ -3,8 +3,9 @@
  * body.c: reading an object by its shape: each member is looked up among the fields, checked, and
  * decoded into its place. What is missing is found by a second look over the fields.
  *
- * Records lie at most a few levels deep, as the shapes do, so reading them may recurse. Bodies are
- * small and their fields few: comparing names one by one is faster than any table.
+ * Records lie at most a few levels deep, as the shapes do, so reading them may recurse. A field is
+ * looked for from the one behind the last found: who writes them in the order of the shape, as
+ * clients that are made from the protocol do, has each found at once.
  */
 #include "cycles/body.h"
 
@@ -54,7 +55,7 @@ static bool take_text(struct body_reader *reader,
                       int64_t max,
                       struct pawl_slice *ret_text)
 {
-    if (!pawl_json_is(reader->json, node, PAWL_JSON_STRING)) {
+    if (reader->json->nodes[node].type != PAWL_JSON_STRING) {
         return false;
     }
     *ret_text = pawl_json_string(reader->json, node, reader->call->arena);
@@ -173,16 +174,32 @@ static bool refuse_unknown(struct body_reader *reader,
     return false;
 }
 
-static const struct pawl_field *find_field(const struct pawl_shape *shape, struct pawl_slice name)
+enum { FIELDS_MAX = 64 };
+
+/* An object under way. */
+struct body_object {
+    const struct body_path *outer;
+    const struct pawl_shape *shape;
+    struct pawl_value *values; /* of this shape's fields */
+    uint64_t present;          /* a bit for each field that is there */
+    uint32_t next;             /* the field to look at first */
+};
+
+/* Its index, or the shape's count. */
+static uint32_t find_field(const struct pawl_shape *shape, uint32_t first, struct pawl_slice name)
 {
-    for (uint32_t i = 0; i < shape->count; i++) {
-        const struct pawl_field *field = &shape->fields[i];
+    if (name.data == NULL) {
+        return shape->count; /* the arena is full, and the call refused for it */
+    }
+    for (uint32_t i = 0, at = first; i < shape->count; i++) {
+        const struct pawl_field *field = &shape->fields[at];
         if (field->name_bytes == name.bytes && field->name[0] == *name.data &&
             memcmp(field->name, name.data, name.bytes) == 0) {
-            return field;
+            return at;
         }
+        at = at + 1 < shape->count ? at + 1 : 0;
     }
-    return NULL;
+    return shape->count;
 }
 
 static bool read_object(struct body_reader *reader,
@@ -191,57 +208,33 @@ static bool read_object(struct body_reader *reader,
                         uint32_t node,
                         uint32_t slot);
 
-static bool read_member(struct body_reader *reader,
-                        const struct body_path *outer,
-                        const struct pawl_shape *shape,
-                        uint32_t node,
-                        uint32_t slot)
+static bool read_member(struct body_reader *reader, struct body_object *object, uint32_t node)
 {
-    uint32_t key = reader->json->nodes[node].key;
-    struct body_path path = {.outer = outer,
-                             .name = pawl_json_string(reader->json, key, reader->call->arena)};
-    const struct pawl_field *field = find_field(shape, path.name);
-    if (field == NULL) {
+    const struct pawl_json *json = reader->json;
+    struct body_path path = {.outer = object->outer,
+                             .name = pawl_json_key_of(json, node, reader->call->arena)};
+    const struct pawl_shape *shape = object->shape;
+    uint32_t index = find_field(shape, object->next, path.name);
+    if (index == shape->count) {
         return refuse_unknown(reader, &path, shape);
     }
-    bool is_null = reader->json->nodes[node].type == PAWL_JSON_NULL;
+    object->next = index + 1 < shape->count ? index + 1 : 0;
+    const struct pawl_field *field = &shape->fields[index];
+    bool is_null = json->nodes[node].type == PAWL_JSON_NULL;
     if (is_null && !field->required) {
         return true;
     }
-    struct pawl_value *value = &reader->values[slot + (uint32_t)(field - shape->fields)];
+    struct pawl_value *value = &object->values[index];
+    *value = (struct pawl_value){.present = true, .node = node};
     if (is_null || !take(reader, field, node, value)) {
-        return refuse_at(reader, &path, field, pawl_json_raw(reader->json, node));
+        return refuse_at(reader, &path, field, pawl_json_raw(json, node));
     }
-    value->present = true;
-    value->node = node;
+    object->present |= UINT64_C(1) << index;
     return field->type != PAWL_FIELD_RECORD ||
            read_object(reader, &path, field->inner, node, field->slot);
 }
 
-static bool read_object(struct body_reader *reader,
-                        const struct body_path *outer,
-                        const struct pawl_shape *shape,
-                        uint32_t node,
-                        uint32_t slot)
-{
-    for (uint32_t at = pawl_json_first(reader->json, node); at != PAWL_JSON_NONE;
-         at = pawl_json_next(reader->json, at)) {
-        if (!read_member(reader, outer, shape, at, slot)) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < shape->count; i++) {
-        const struct pawl_field *field = &shape->fields[i];
-        if (field->required && !reader->values[slot + i].present) {
-            struct body_path path = {.outer = outer,
-                                     .name = pawl_slice_of(field->name, field->name_bytes)};
-            return refuse_at(reader, &path, field, PAWL_SLICE_NONE);
-        }
-    }
-    return true;
-}
-
-/* All absent, also those of records that are not there. */
+/* All that the shape has is absent, also what is in its records. */
 static void clear(const struct pawl_shape *shape, struct pawl_value *values, uint32_t slot)
 {
     for (uint32_t i = 0; i < shape->count; i++) {
@@ -250,6 +243,44 @@ static void clear(const struct pawl_shape *shape, struct pawl_value *values, uin
             clear(shape->fields[i].inner, values, shape->fields[i].slot);
         }
     }
+}
+
+/* Of the fields that are not there. false: one has to be. */
+static bool clear_absent(struct body_reader *reader, const struct body_object *object)
+{
+    const struct pawl_shape *shape = object->shape;
+    uint64_t all = UINT64_MAX >> (FIELDS_MAX - shape->count);
+    for (uint64_t absent = all & ~object->present; absent != 0; absent &= absent - 1) {
+        int i = __builtin_ctzll(absent);
+        const struct pawl_field *field = &shape->fields[i];
+        if (field->required) {
+            struct body_path path = {.outer = object->outer,
+                                     .name = pawl_slice_of(field->name, field->name_bytes)};
+            return refuse_at(reader, &path, field, PAWL_SLICE_NONE);
+        }
+        object->values[i] = (struct pawl_value){.node = PAWL_JSON_NONE};
+        if (field->type == PAWL_FIELD_RECORD) {
+            clear(field->inner, reader->values, field->slot);
+        }
+    }
+    return true;
+}
+
+static bool read_object(struct body_reader *reader,
+                        const struct body_path *outer,
+                        const struct pawl_shape *shape,
+                        uint32_t node,
+                        uint32_t slot)
+{
+    PAWL_ASSERT(shape->count > 0 && shape->count <= FIELDS_MAX);
+    struct body_object object = {.outer = outer, .shape = shape, .values = reader->values + slot};
+    for (uint32_t at = pawl_json_first(reader->json, node); at != PAWL_JSON_NONE;
+         at = reader->json->nodes[at].next) {
+        if (!read_member(reader, &object, at)) {
+            return false;
+        }
+    }
+    return clear_absent(reader, &object);
 }
 
 bool pawl_body_read(struct pawl_call *call,
@@ -261,7 +292,6 @@ bool pawl_body_read(struct pawl_call *call,
     static const struct pawl_json nothing = {.nodes = &empty, .count = 1};
     struct body_reader reader = {
         .call = call, .json = call->has_body ? &call->body : &nothing, .values = values};
-    clear(shape, values, 0);
     return read_object(&reader, NULL, shape, 0, 0);
 }
 
