@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * slice.c: comparing, cutting and searching borrowed bytes. The core uses it too, so it asks
- * nothing of the system beyond mem* functions. An empty slice may have a NULL pointer, which
+ * nothing of the system beyond mem* functions. What is asked of each byte of a head is asked of
+ * eight or sixteen at once. An empty slice may have a NULL pointer, which
  * memcmp and memcpy must not see even for zero bytes: every call is guarded by a length.
  */
 #include "base/slice.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+static const uint64_t ones = UINT64_C(0x0101010101010101);
 
 static unsigned char lower(char byte)
 {
     unsigned char value = (unsigned char)byte;
     return value >= 'A' && value <= 'Z' ? (unsigned char)(value - 'A' + 'a') : value;
+}
+
+static bool is_control(char byte)
+{
+    return (unsigned char)byte < ' ' || byte == 0x7f;
 }
 
 static bool is_blank(char byte)
@@ -27,15 +39,44 @@ bool pawl_slice_equal_str(struct pawl_slice a, const char *b)
     return pawl_slice_equal(a, pawl_slice_str(b));
 }
 
+static uint64_t word_at(const char *eight)
+{
+    uint64_t word;
+    memcpy(&word, eight, sizeof(word));
+    return word;
+}
+
+/* Eight bytes, the letters of ASCII among them in lower case. */
+static uint64_t lower_word(uint64_t word)
+{
+    uint64_t low = word & (ones * 0x7f);
+    uint64_t from_a = low + ones * (0x80 - 'A'); /* the high bit of each: it is no less than 'A' */
+    uint64_t past_z = low + ones * (0x7f - 'Z'); /* it is more than 'Z' */
+    uint64_t capital = from_a & ~past_z & ~word & (ones * 0x80);
+    return word | capital >> 2; /* 0x20, which makes the letter small */
+}
+
 bool pawl_slice_equal_nocase(struct pawl_slice a, struct pawl_slice b)
 {
+    size_t at = 0;
     if (a.bytes != b.bytes) {
         return false;
     }
-    for (size_t i = 0; i < a.bytes; i++) {
-        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {
+    if (a.bytes < 8) {
+        while (at < a.bytes && lower(a.data[at]) == lower(b.data[at])) {
+            at++;
+        }
+        return at == a.bytes;
+    }
+    while (at < a.bytes) {
+        /* The last eight go once more with what is left of fewer. */
+        size_t from = a.bytes - at >= 8 ? at : a.bytes - 8;
+        uint64_t left = word_at(a.data + from);
+        uint64_t right = word_at(b.data + from);
+        if (left != right && lower_word(left) != lower_word(right)) {
             return false;
         }
+        at = from + 8;
     }
     return true;
 }
@@ -70,6 +111,66 @@ size_t pawl_slice_find_byte(struct pawl_slice haystack, char byte)
     }
     const char *hit = memchr(haystack.data, (unsigned char)byte, haystack.bytes);
     return hit != NULL ? (size_t)(hit - haystack.data) : SIZE_MAX;
+}
+
+/* False: none of the eight bytes is a control character. */
+static bool may_hold_control(uint64_t word)
+{
+    uint64_t del = word ^ (ones * 0x7f);
+    uint64_t hits = ((word - ones * ' ') & ~word) | ((del - ones) & ~del);
+    return (hits & (ones * 0x80)) != 0;
+}
+
+/* Of sixteen bytes, a bit for each that is a control character. */
+#if defined(__SSE2__)
+
+static unsigned controls_of(const char *sixteen)
+{
+    __m128i block = _mm_loadu_si128((const void *)sixteen);
+    __m128i below = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
+    __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(below, del));
+}
+
+#else
+
+static unsigned controls_of(const char *sixteen)
+{
+    unsigned bits = 0;
+    if (!may_hold_control(word_at(sixteen)) && !may_hold_control(word_at(sixteen + 8))) {
+        return 0;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        bits |= (unsigned)is_control(sixteen[i]) << i;
+    }
+    return bits;
+}
+
+#endif
+
+size_t pawl_slice_find_control(struct pawl_slice text)
+{
+    size_t at = 0;
+    if (text.bytes < 16) {
+        if (text.bytes >= 8 && !may_hold_control(word_at(text.data)) &&
+            !may_hold_control(word_at(text.data + text.bytes - 8))) {
+            return SIZE_MAX;
+        }
+        while (at < text.bytes && !is_control(text.data[at])) {
+            at++;
+        }
+        return at < text.bytes ? at : SIZE_MAX;
+    }
+    while (at < text.bytes) {
+        /* The last sixteen go once more with what is left of fewer. */
+        size_t from = text.bytes - at >= 16 ? at : text.bytes - 16;
+        unsigned bits = controls_of(text.data + from);
+        if (bits != 0) {
+            return from + (size_t)__builtin_ctz(bits);
+        }
+        at = from + 16;
+    }
+    return SIZE_MAX;
 }
 
 size_t pawl_slice_find(struct pawl_slice haystack, struct pawl_slice needle)

@@ -48,6 +48,8 @@ int pawl_slice_compare(struct pawl_slice a, struct pawl_slice b);
 /* Index of the first needle, or SIZE_MAX. An empty needle is found at 0. */
 size_t pawl_slice_find(struct pawl_slice haystack, struct pawl_slice needle);
 size_t pawl_slice_find_byte(struct pawl_slice haystack, char byte);
+/* Index of the first control character, one below the space or DEL; or SIZE_MAX. */
+size_t pawl_slice_find_control(struct pawl_slice text);
 /* The part from `start`, `bytes` long; both are clamped to what is there. */
 struct pawl_slice pawl_slice_sub(struct pawl_slice slice, size_t start, size_t bytes);
 /* Without leading and trailing spaces and tabs. */

@@ -43,6 +43,47 @@ static void nocase_folds_ascii_letters_only(void **state)
     assert_false(pawl_slice_equal_nocase(PAWL_SLICE("\xc4"), PAWL_SLICE("\xe4")));
 }
 
+/* By words, of which the last overlaps the one before: a difference counts wherever it is. */
+static void nocase_sees_every_byte_at_every_length(void **state)
+{
+    (void)state;
+    char small[40];
+    char other[40];
+    for (size_t bytes = 1; bytes <= sizeof(small); bytes++) {
+        for (int byte = 0; byte < 256; byte++) {
+            size_t at = (size_t)byte % bytes;
+            bool letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+            memset(small, 'q', sizeof(small));
+            memset(other, 'Q', sizeof(other));
+            small[at] = (char)byte;
+            other[at] = (char)(byte ^ 0x20);
+            assert_int_equal(
+                pawl_slice_equal_nocase(pawl_slice_of(small, bytes), pawl_slice_of(other, bytes)),
+                letter);
+        }
+    }
+}
+
+static void control_characters_are_found_at_every_place(void **state)
+{
+    (void)state;
+    char text[50];
+    for (size_t bytes = 0; bytes <= sizeof(text); bytes++) {
+        memset(text, '~', sizeof(text));
+        assert_true(pawl_slice_find_control(pawl_slice_of(text, bytes)) == SIZE_MAX);
+        for (size_t at = 0; at < bytes; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                text[at] = (char)byte;
+                size_t found = pawl_slice_find_control(pawl_slice_of(text, bytes));
+                assert_true(found == (byte < ' ' || byte == 0x7f ? at : SIZE_MAX));
+            }
+            text[at] = ' ';
+        }
+    }
+    assert_int_equal(pawl_slice_find_control(PAWL_SLICE("one\ttwo\r")), 3);
+    assert_true(pawl_slice_find_control(PAWL_SLICE_NONE) == SIZE_MAX);
+}
+
 static void prefixes_and_suffixes_may_be_empty_or_everything(void **state)
 {
     (void)state;
@@ -182,6 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_needs_the_same_bytes_and_length),
         cmocka_unit_test(nocase_folds_ascii_letters_only),
+        cmocka_unit_test(nocase_sees_every_byte_at_every_length),
+        cmocka_unit_test(control_characters_are_found_at_every_place),
         cmocka_unit_test(prefixes_and_suffixes_may_be_empty_or_everything),
         cmocka_unit_test(order_is_by_unsigned_bytes_and_then_length),
         cmocka_unit_test(find_gives_the_first_hit_or_size_max),
