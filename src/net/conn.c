@@ -183,28 +183,29 @@ static void enter_body(struct pawl_conn *conn, bool more_is_here)
 {
     pawl_conn_move(conn, PAWL_CONN_BODY);
     conn->body_step_bytes = 0;
-    pawl_server_wait(conn->server, conn, PAWL_WAIT_BODY);
     if (conn->reader.guard.expects_continue && !more_is_here) {
         pawl_buf_append_str(&conn->output, "HTTP/1.1 100 Continue\r\n\r\n");
         pawl_conn_touch(conn);
     }
 }
 
-/* A body may take long, if it keeps coming. */
-static void go_on_with_body(struct pawl_conn *conn, size_t bytes)
+/* A body may take long, if it keeps coming. True when it has earned a new wait. */
+static bool go_on_with_body(struct pawl_conn *conn, size_t bytes)
 {
     conn->body_step_bytes += bytes;
-    if (conn->body_step_bytes >= PAWL_HTTP_BODY_STEP_BYTES) {
-        conn->body_step_bytes = 0;
-        pawl_server_wait(conn->server, conn, PAWL_WAIT_BODY);
+    if (conn->body_step_bytes < PAWL_HTTP_BODY_STEP_BYTES) {
+        return false;
     }
+    conn->body_step_bytes = 0;
+    return true;
 }
 
-/* Feeds the reader until a request is whole, and hands it out. Returns the bytes taken; what
- * is left belongs to later requests. */
+/* Feeds the reader until a request is whole. Returns the bytes taken; what is left belongs to later
+ * requests. Most requests come whole, and wait for nothing on the way. */
 static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
 {
     size_t used = 0;
+    bool waits_anew = false;
     while (used < bytes && conn->state <= PAWL_CONN_BODY) {
         size_t fed = pawl_reader_feed(&conn->reader, pawl_slice_of(data + used, bytes - used));
         used += fed;
@@ -212,7 +213,7 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
         if (conn->state == PAWL_CONN_IDLE &&
             (read != PAWL_READER_HEAD || pawl_reader_head_begun(&conn->reader))) {
             pawl_conn_move(conn, PAWL_CONN_HEAD);
-            pawl_server_wait(conn->server, conn, PAWL_WAIT_HEAD);
+            waits_anew = true;
         }
         bool head_done = read == PAWL_READER_BODY || read == PAWL_READER_COMPLETE;
         if (read == PAWL_READER_REFUSED) {
@@ -223,9 +224,14 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
             return used;
         } else if (read == PAWL_READER_BODY && conn->state == PAWL_CONN_HEAD) {
             enter_body(conn, used < bytes);
+            waits_anew = true;
         } else if (read == PAWL_READER_BODY) {
-            go_on_with_body(conn, fed);
+            waits_anew = go_on_with_body(conn, fed) || waits_anew;
         }
+    }
+    if (waits_anew && conn->state <= PAWL_CONN_BODY) {
+        pawl_server_wait(conn->server, conn,
+                         conn->state == PAWL_CONN_BODY ? PAWL_WAIT_BODY : PAWL_WAIT_HEAD);
     }
     return used;
 }
