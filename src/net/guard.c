@@ -2,8 +2,8 @@
 /*
  * guard.c: see guard.h for why there is one.
  *
- * A line is judged when it is complete, by one pass over its bytes with a table of
- * character classes and then by its form. The order of the checks decides which name a
+ * A line is judged when it is complete, by one pass over its bytes for what no line may hold and
+ * then by its form, with a table of character classes. The order of the checks decides which name a
  * refusal gets, never whether there is one.
  *
  * Invariants:
@@ -16,7 +16,9 @@
  */
 #include "net/guard.h"
 
-#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/assert.h"
 #include "base/percent.h"
@@ -70,36 +72,35 @@ static bool all_class(struct pawl_slice slice, unsigned class)
     return true;
 }
 
-/* Whether one of eight bytes may be a control character: one below the space, or DEL. Tabs are
- * among them. */
-static bool may_hold_control(const char *eight)
+/* So many bytes in front, and perhaps more, are letters, digits or '-': what nearly every name is
+ * made of, and tokens all. */
+static size_t plain_name_bytes(struct pawl_slice line)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t high = ones << 7;
-    uint64_t word = 0;
-    memcpy(&word, eight, sizeof(word));
-    uint64_t del = word ^ (ones * 0x7f);
-    uint64_t below = (word - ones * ' ') & ~word;
-    uint64_t equal = (del - ones) & ~del;
-    return ((below | equal) & high) != 0;
+#if defined(__SSE2__)
+    if (line.bytes >= 16) {
+        __m128i block = _mm_loadu_si128((const void *)line.data);
+        __m128i letter = _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+        __m128i digit = _mm_sub_epi8(block, _mm_set1_epi8('0'));
+        __m128i plain = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
+        plain =
+            _mm_or_si128(plain, _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter));
+        plain = _mm_or_si128(plain, _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit));
+        return (size_t)__builtin_ctz(~(unsigned)_mm_movemask_epi8(plain));
+    }
+#endif
+    (void)line;
+    return 0;
 }
 
 /* The first byte that no line may hold, or SIZE_MAX. */
 static size_t find_control(struct pawl_slice text)
 {
-    size_t at = 0;
-    while (at < text.bytes) {
-        /* The last eight bytes go once more with what is left of fewer. */
-        size_t from = text.bytes - at >= 8 || text.bytes < 8 ? at : text.bytes - 8;
-        if (text.bytes >= 8 && !may_hold_control(text.data + from)) {
-            at = from + 8;
-        } else if (is_class(text.data[at], CLASS_VALUE)) {
-            at += 1;
-        } else {
-            return at;
-        }
+    size_t at = pawl_slice_find_control(text);
+    while (at != SIZE_MAX && text.data[at] == '\t') {
+        size_t next = pawl_slice_find_control(pawl_slice_sub(text, at + 1, text.bytes));
+        at = next == SIZE_MAX ? SIZE_MAX : at + 1 + next;
     }
-    return SIZE_MAX;
+    return at;
 }
 
 void pawl_guard_init(struct pawl_guard *guard, uint32_t header_count_max)
@@ -139,6 +140,8 @@ static enum pawl_http_refusal check_request_line(struct pawl_guard *guard, struc
     if (method.bytes == 0 || !all_class(method, CLASS_TOKEN)) {
         return PAWL_HTTP_REFUSAL_REQUEST_LINE;
     }
+    guard->first = method;
+    guard->second = target;
     enum pawl_http_refusal refusal = check_version(guard, rest);
     if (refusal == PAWL_HTTP_REFUSAL_NONE && pawl_slice_equal_str(method, "CONNECT")) {
         refusal = PAWL_HTTP_REFUSAL_METHOD;
@@ -220,16 +223,16 @@ static enum pawl_http_refusal check_header_line(struct pawl_guard *guard, struct
         return PAWL_HTTP_REFUSAL_HEADER_COUNT;
     }
     guard->header_count += 1;
-    size_t colon = pawl_slice_find_byte(line, ':');
-    if (colon == 0 || colon == SIZE_MAX) {
+    size_t colon = plain_name_bytes(line);
+    while (colon < line.bytes && is_class(line.data[colon], CLASS_TOKEN)) {
+        colon++;
+    }
+    if (colon == 0 || colon == line.bytes || line.data[colon] != ':') {
         return PAWL_HTTP_REFUSAL_HEADER_NAME;
     }
-    struct pawl_slice name = {line.data, colon};
-    struct pawl_slice value = pawl_slice_trim(pawl_slice_sub(line, colon + 1, line.bytes));
-    if (!all_class(name, CLASS_TOKEN)) {
-        return PAWL_HTTP_REFUSAL_HEADER_NAME;
-    }
-    return check_named(guard, name, value);
+    guard->first = pawl_slice_of(line.data, colon);
+    guard->second = pawl_slice_trim(pawl_slice_sub(line, colon + 1, line.bytes));
+    return check_named(guard, guard->first, guard->second);
 }
 
 static enum pawl_http_refusal check_empty_line(struct pawl_guard *guard)

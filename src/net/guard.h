@@ -5,8 +5,8 @@
  * A parser that forgives lets two programs see two different requests in the same bytes. The
  * llhttp that distributions package forgives a CR without LF, folded headers and a missing
  * Host. So every line of a head, and every byte of a chunked body's framing, passes here first. The
- * guard keeps no headers and decodes nothing: it says yes or no, and where the message ends;
- * then the parser must come to the same end (reader.c).
+ * guard keeps no headers and decodes nothing: it says yes or no, how a line divides, and where the
+ * message ends; then the parser must come to the same end (reader.c).
  *
  * It refuses, besides what the grammar of RFC 9112 refuses: trailers, CONNECT, transfer codings
  * other than a single "chunked", and anything that states the body's length twice, even when
@@ -37,6 +37,10 @@ struct pawl_guard {
     bool chunked;
     bool expects_continue;
     uint64_t content_length;
+    /* Of the line that passed last, slices of it: the method and the target, or a header's name and
+     * its value without the white space around it. */
+    struct pawl_slice first;
+    struct pawl_slice second;
 };
 
 void pawl_guard_init(struct pawl_guard *guard, uint32_t header_count_max);

@@ -2,15 +2,18 @@
 /*
  * reader.c: one request from bytes.
  *
- * The head is gathered line by line, each line judged by the guard as it completes, and handed
- * to llhttp in one piece when the empty line came. From then on the buffer does not
- * move, so the request's slices point into it and nothing is copied again. The body goes
+ * The head is gathered in one buffer, each line judged by the guard as it completes, and the
+ * places of its parts are kept. When the empty line came, llhttp gets the head in one piece. From
+ * then on the buffer does not move, so the request's slices point into it and nothing is copied
+ * again. What llhttp makes of the head is compared and not used, but for two questions of
+ * connections: keep-alive and upgrade. The body goes
  * through guard and llhttp piece by piece into a buffer that doubles: a large Content-Length
  * promises nothing and reserves nothing.
  *
  * Invariants:
  *   R1  llhttp sees no byte that the guard has not passed.
- *   R2  COMPLETE only when the guard and llhttp ended the message at the same byte.
+ *   R2  COMPLETE only when the guard and llhttp ended the message at the same byte, and found as
+ *       many headers in it and as long a target.
  *   R3  head and body never grow past the limits; memory that one large request needed
  *       is given back when the next one begins.
  * Failure: REFUSED with a row of refusal.h, memory included; the state is final until reset.
@@ -22,6 +25,8 @@
 #include "base/assert.h"
 
 enum {
+    HEAD_STEP_BYTES = 1024, /* copied at once; a body's first bytes may be among them */
+    LINES_FIRST = 16,
     HEAD_KEEP_BYTES = 16 * 1024, /* larger buffers are not kept for the next request */
     BODY_KEEP_BYTES = 16 * 1024,
     BODY_RESERVE_BYTES = 1 << 20 /* at once, for a body that says that it is so long */
@@ -36,46 +41,16 @@ static struct pawl_reader *reader_of(llhttp_t *parser)
 
 static int on_url(llhttp_t *parser, const char *at, size_t bytes)
 {
-    struct pawl_slice *target = &reader_of(parser)->request.target;
-    if (target->bytes == 0) {
-        target->data = at;
-    }
-    target->bytes += bytes;
+    (void)at;
+    reader_of(parser)->parser_target_bytes += bytes;
     return 0;
 }
 
-/* A span may come in several calls; its bytes lie side by side in the head. */
-static int on_header_field(llhttp_t *parser, const char *at, size_t bytes)
+static int on_header_value_complete(llhttp_t *parser)
 {
     struct pawl_reader *reader = reader_of(parser);
-    if (reader->headers_complete) {
-        return -1; /* a trailer, which the guard would have refused */
-    }
-    if (reader->in_value || reader->header_count == 0) {
-        if (reader->header_count == reader->guard.header_count) {
-            return -1;
-        }
-        reader->in_value = false;
-        reader->header_count += 1;
-        reader->headers[reader->header_count - 1].name.data = at;
-    }
-    reader->headers[reader->header_count - 1].name.bytes += bytes;
-    return 0;
-}
-
-static int on_header_value(llhttp_t *parser, const char *at, size_t bytes)
-{
-    struct pawl_reader *reader = reader_of(parser);
-    if (reader->headers_complete || reader->header_count == 0) {
-        return -1;
-    }
-    struct pawl_slice *value = &reader->headers[reader->header_count - 1].value;
-    reader->in_value = true;
-    if (value->bytes == 0) {
-        value->data = at;
-    }
-    value->bytes += bytes;
-    return 0;
+    reader->parser_header_count += 1;
+    return reader->headers_complete ? -1 : 0; /* a trailer, which the guard would have refused */
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -108,8 +83,7 @@ static int on_message_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t settings = {.on_url = on_url,
-                                           .on_header_field = on_header_field,
-                                           .on_header_value = on_header_value,
+                                           .on_header_value_complete = on_header_value_complete,
                                            .on_headers_complete = on_headers_complete,
                                            .on_body = on_body,
                                            .on_message_complete = on_message_complete};
@@ -149,11 +123,13 @@ void pawl_reader_reset(struct pawl_reader *reader)
     reader->headers_complete = false;
     reader->message_complete = false;
     reader->head_known = false;
-    reader->in_value = false;
     reader->keep_alive = false;
     reader->line_start = 0;
-    reader->headers = NULL;
-    reader->header_count = 0;
+    reader->lines = NULL;
+    reader->line_count = 0;
+    reader->line_room = 0;
+    reader->parser_header_count = 0;
+    reader->parser_target_bytes = 0;
     reader->request = (struct pawl_http_request){0};
     empty(&reader->head, HEAD_KEEP_BYTES);
     empty(&reader->body, BODY_KEEP_BYTES);
@@ -194,16 +170,30 @@ static void split_target(struct pawl_http_request *request)
     }
 }
 
-static void finish_head(struct pawl_reader *reader)
+static struct pawl_slice slice_of(const struct pawl_reader *reader, struct pawl_reader_span span)
+{
+    return pawl_slice_of(reader->head.data + span.at, span.bytes);
+}
+
+/* Makes the request of the lines. False: no memory. */
+static bool finish_head(struct pawl_reader *reader)
 {
     struct pawl_http_request *request = &reader->request;
-    for (size_t i = 0; i < reader->header_count; i++) {
-        reader->headers[i].value = pawl_slice_trim(reader->headers[i].value);
+    size_t count = reader->line_count - 1;
+    struct pawl_http_header *headers =
+        pawl_arena_alloc_bare(reader->arena, count * sizeof(*headers));
+    if (headers == NULL) {
+        return false;
     }
-    request->headers = reader->headers;
-    request->header_count = reader->header_count;
-    request->method =
-        pawl_slice_str(llhttp_method_name((llhttp_method_t)llhttp_get_method(&reader->parser)));
+    for (size_t i = 0; i < count; i++) {
+        const struct pawl_reader_line *line = &reader->lines[i + 1];
+        headers[i].name = slice_of(reader, line->first);
+        headers[i].value = slice_of(reader, line->second);
+    }
+    request->headers = headers;
+    request->header_count = count;
+    request->method = slice_of(reader, reader->lines[0].first);
+    request->target = slice_of(reader, reader->lines[0].second);
     split_target(request);
     if (request->upgrade) {
         /* An offer of HTTP/2 in clear text may be ignored, and some clients make it with
@@ -214,6 +204,7 @@ static void finish_head(struct pawl_reader *reader)
             upgrade == NULL || !pawl_slice_equal_nocase(upgrade->value, PAWL_SLICE("h2c"));
     }
     reader->head_known = true;
+    return true;
 }
 
 static void complete(struct pawl_reader *reader)
@@ -222,27 +213,31 @@ static void complete(struct pawl_reader *reader)
     reader->state = PAWL_READER_COMPLETE;
 }
 
+/* Whether the parser sees in the head what the guard has seen. */
+static bool parser_agrees(struct pawl_reader *reader, bool has_body)
+{
+    llhttp_errno_t err = llhttp_execute(&reader->parser, reader->head.data, reader->head.bytes);
+    return err == (has_body ? HPE_OK : HPE_PAUSED) && reader->headers_complete &&
+           reader->message_complete == !has_body &&
+           reader->parser_header_count == reader->line_count - 1 &&
+           reader->parser_target_bytes == reader->lines[0].second.bytes;
+}
+
 /* The guard saw the end of the head: the parser's turn. */
 static void parse_head(struct pawl_reader *reader)
 {
     const struct pawl_guard *guard = &reader->guard;
     bool has_body = guard->chunked || guard->content_length > 0;
-    reader->headers =
-        pawl_arena_alloc(reader->arena, guard->header_count * sizeof(*reader->headers));
-    if (reader->headers == NULL) {
+    if (!parser_agrees(reader, has_body)) {
+        refuse(reader, llhttp_get_errno(&reader->parser) == HPE_INVALID_METHOD
+                           ? PAWL_HTTP_REFUSAL_METHOD
+                           : PAWL_HTTP_REFUSAL_PARSER);
+        return;
+    }
+    if (!finish_head(reader)) {
         refuse(reader, PAWL_HTTP_REFUSAL_MEMORY);
         return;
     }
-    llhttp_errno_t err = llhttp_execute(&reader->parser, reader->head.data, reader->head.bytes);
-    bool agreed = err == (has_body ? HPE_OK : HPE_PAUSED) && reader->headers_complete &&
-                  reader->message_complete == !has_body &&
-                  reader->header_count == guard->header_count && reader->request.target.bytes > 0;
-    if (!agreed) {
-        refuse(reader,
-               err == HPE_INVALID_METHOD ? PAWL_HTTP_REFUSAL_METHOD : PAWL_HTTP_REFUSAL_PARSER);
-        return;
-    }
-    finish_head(reader);
     if (!has_body) {
         complete(reader);
         return;
@@ -263,35 +258,90 @@ static void parse_head(struct pawl_reader *reader)
     pawl_guard_chunks_init(&reader->chunks, reader->limits->body_bytes_max);
 }
 
+static struct pawl_reader_span span_of(const struct pawl_reader *reader, struct pawl_slice part)
+{
+    return (struct pawl_reader_span){.at = (uint32_t)(part.data - reader->head.data),
+                                     .bytes = (uint32_t)part.bytes};
+}
+
+static bool make_room_for_line(struct pawl_reader *reader)
+{
+    size_t room = reader->line_room > 0 ? reader->line_room * 2 : LINES_FIRST;
+    struct pawl_reader_line *lines =
+        reader->lines == NULL
+            ? pawl_arena_alloc_bare(reader->arena, room * sizeof(*lines))
+            : pawl_arena_resize(reader->arena, reader->lines, reader->line_room * sizeof(*lines),
+                                room * sizeof(*lines));
+    if (lines == NULL) {
+        refuse(reader, PAWL_HTTP_REFUSAL_MEMORY);
+        return false;
+    }
+    reader->lines = lines;
+    reader->line_room = room;
+    return true;
+}
+
+/* Keeps where the parts of the line are that has passed. */
+static void keep_line(struct pawl_reader *reader)
+{
+    if (reader->line_count < reader->line_room || make_room_for_line(reader)) {
+        reader->lines[reader->line_count++] = (struct pawl_reader_line){
+            span_of(reader, reader->guard.first), span_of(reader, reader->guard.second)};
+    }
+}
+
+static void judge_line(struct pawl_reader *reader, struct pawl_slice line)
+{
+    struct pawl_guard *guard = &reader->guard;
+    enum pawl_http_refusal refusal = pawl_guard_line(guard, line);
+    if (refusal != PAWL_HTTP_REFUSAL_NONE) {
+        refuse(reader, refusal);
+    } else if (guard->request_line_seen && !guard->ended) {
+        keep_line(reader);
+    }
+}
+
+/* Judges the lines that are whole with `piece` bytes more, which lie behind the head's. Returns how
+ * many of them belong to it, and makes them its own. */
+static size_t take_lines(struct pawl_reader *reader, size_t piece)
+{
+    struct pawl_buf *head = &reader->head;
+    size_t before = head->bytes;
+    size_t at = before;
+    const char *lf;
+    while (reader->state == PAWL_READER_HEAD && !reader->guard.ended &&
+           (lf = memchr(head->data + at, '\n', before + piece - at)) != NULL) {
+        at = (size_t)(lf - head->data) + 1;
+        judge_line(reader, pawl_slice_of(head->data + reader->line_start, at - reader->line_start));
+        reader->line_start = at;
+        if (reader->state == PAWL_READER_HEAD && !reader->guard.request_line_seen) {
+            /* An empty line before the request is nobody's. */
+            pawl_buf_reset(head);
+            reader->line_start = 0;
+            return at - before;
+        }
+    }
+    size_t taken = reader->guard.ended ? at - before : piece;
+    pawl_buf_advance(head, taken);
+    return taken;
+}
+
 static size_t feed_head(struct pawl_reader *reader, struct pawl_slice bytes)
 {
     size_t used = 0;
     while (used < bytes.bytes && reader->state == PAWL_READER_HEAD) {
-        const char *start = bytes.data + used;
-        const char *lf = memchr(start, '\n', bytes.bytes - used);
-        size_t piece = lf != NULL ? (size_t)(lf - start) + 1 : bytes.bytes - used;
-        bool too_large = piece > reader->head.max_bytes - reader->head.bytes;
-        pawl_buf_append(&reader->head, start, piece);
-        if (reader->head.overflowed) {
-            refuse(reader, too_large ? PAWL_HTTP_REFUSAL_HEAD_BYTES : PAWL_HTTP_REFUSAL_MEMORY);
+        size_t room = reader->head.max_bytes - reader->head.bytes;
+        size_t piece = bytes.bytes - used < HEAD_STEP_BYTES ? bytes.bytes - used : HEAD_STEP_BYTES;
+        piece = piece < room ? piece : room;
+        char *end = piece > 0 ? pawl_buf_reserve(&reader->head, piece) : NULL;
+        if (end == NULL) {
+            refuse(reader, piece == 0 ? PAWL_HTTP_REFUSAL_HEAD_BYTES : PAWL_HTTP_REFUSAL_MEMORY);
             break;
         }
-        used += piece;
-        if (lf == NULL) {
-            break;
-        }
-        struct pawl_slice line = {reader->head.data + reader->line_start,
-                                  reader->head.bytes - reader->line_start};
-        reader->line_start = reader->head.bytes;
-        enum pawl_http_refusal refusal = pawl_guard_line(&reader->guard, line);
-        if (refusal != PAWL_HTTP_REFUSAL_NONE) {
-            refuse(reader, refusal);
-        } else if (reader->guard.ended) {
+        memcpy(end, bytes.data + used, piece);
+        used += take_lines(reader, piece);
+        if (reader->state == PAWL_READER_HEAD && reader->guard.ended) {
             parse_head(reader);
-        } else if (!reader->guard.request_line_seen) {
-            /* An empty line before the request is nobody's. */
-            pawl_buf_reset(&reader->head);
-            reader->line_start = 0;
         }
     }
     return used;

@@ -27,11 +27,23 @@ enum pawl_reader_state {
     PAWL_READER_REFUSED   /* see `refusal` */
 };
 
+/* Part of the head, which moves while it grows. */
+struct pawl_reader_span {
+    uint32_t at;
+    uint32_t bytes;
+};
+
+/* The request line's method and target, or a header's name and value. */
+struct pawl_reader_line {
+    struct pawl_reader_span first;
+    struct pawl_reader_span second;
+};
+
 struct pawl_reader {
     enum pawl_reader_state state;
     enum pawl_http_refusal refusal;
     const struct pawl_http_limits *limits; /* borrowed */
-    struct pawl_arena *arena;              /* borrowed; holds the array of headers */
+    struct pawl_arena *arena;              /* borrowed; holds the lines and the headers */
     struct pawl_guard guard;
     struct pawl_guard_chunks chunks;
     uint64_t body_left_bytes; /* of a body with Content-Length */
@@ -39,13 +51,15 @@ struct pawl_reader {
     bool headers_complete; /* llhttp said so */
     bool message_complete;
     bool head_known; /* `request` has all but its body */
-    bool in_value;   /* the last span was a header's value */
     bool keep_alive;
     struct pawl_buf head;
     struct pawl_buf body;
-    size_t line_start; /* of the incomplete last line of `head` */
-    struct pawl_http_header *headers;
-    size_t header_count;
+    size_t line_start;              /* of the incomplete last line of `head` */
+    struct pawl_reader_line *lines; /* of the arena: the request line and the headers */
+    size_t line_count;
+    size_t line_room;
+    size_t parser_header_count; /* as llhttp counts */
+    size_t parser_target_bytes;
     struct pawl_http_request request; /* valid when COMPLETE, until reset */
 };
 
