@@ -73,8 +73,8 @@ uint32_t pawl_cycles_open_count(const struct pawl_cycles *cycles)
 
 /* --- A request ------------------------------------------------------------------------------ */
 
-/* One walk over the headers; of a name that comes twice the first counts. */
-static void find_headers(struct pawl_call *call)
+/* Which of ours a header is, or COUNT. Its length leaves one or two that it may be. */
+static enum pawl_call_header header_of(struct pawl_slice name)
 {
     static const struct pawl_slice names[PAWL_CALL_HEADER_COUNT] = {
         [PAWL_CALL_HEADER_KEY] = {"x-cycles-api-key", 16},
@@ -83,13 +83,38 @@ static void find_headers(struct pawl_call *call)
         [PAWL_CALL_HEADER_TRACEPARENT] = {"traceparent", 11},
         [PAWL_CALL_HEADER_TRACE_ID] = {"x-cycles-trace-id", 17},
         [PAWL_CALL_HEADER_TYPE] = {"content-type", 12}};
+    enum pawl_call_header which = PAWL_CALL_HEADER_COUNT;
+    switch (name.bytes) {
+    case 11:
+        which = PAWL_CALL_HEADER_TRACEPARENT;
+        break;
+    case 12:
+        which = PAWL_CALL_HEADER_TYPE;
+        break;
+    case 15:
+        which = PAWL_CALL_HEADER_ADMIN_KEY;
+        break;
+    case 16:
+        which = PAWL_CALL_HEADER_KEY;
+        break;
+    case 17:
+        which = name.data[2] == 'c' || name.data[2] == 'C' ? PAWL_CALL_HEADER_TRACE_ID
+                                                           : PAWL_CALL_HEADER_IDEMPOTENCY;
+        break;
+    default:
+        return PAWL_CALL_HEADER_COUNT;
+    }
+    return pawl_slice_equal_nocase(name, names[which]) ? which : PAWL_CALL_HEADER_COUNT;
+}
+
+/* One walk over the headers; of a name that comes twice the first counts. */
+static void find_headers(struct pawl_call *call)
+{
     for (size_t i = 0; i < call->request->header_count; i++) {
         const struct pawl_http_header *header = &call->request->headers[i];
-        for (size_t name = 0; name < PAWL_CALL_HEADER_COUNT; name++) {
-            if (header->name.bytes == names[name].bytes && call->headers[name].bytes == 0 &&
-                pawl_slice_equal_nocase(header->name, names[name])) {
-                call->headers[name] = header->value;
-            }
+        enum pawl_call_header which = header_of(header->name);
+        if (which < PAWL_CALL_HEADER_COUNT && call->headers[which].bytes == 0) {
+            call->headers[which] = header->value;
         }
     }
 }

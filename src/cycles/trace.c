@@ -6,16 +6,28 @@
  */
 #include <string.h>
 
+#include "base/little.h"
 #include "cycles/cycles_priv.h"
 
 enum { TRACE_DIGITS = 32, TRACEPARENT_BYTES = 55 };
 
-static void put_hex(uint64_t value, int digits, char *out)
+/* Eight digits at once: each goes into a byte of its own, and all become characters together. */
+static void put_hex(uint32_t value, char out[static 8])
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        out[i] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t digits = value;
+    digits = (digits | digits << 16) & UINT64_C(0x0000ffff0000ffff);
+    digits = (digits | digits << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits | digits << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    uint64_t letters = (digits + ones * 6) >> 4 & ones; /* 1 in the byte of a digit from 10 on */
+    uint64_t text = digits + ones * '0' + letters * ('a' - '0' - 10);
+    pawl_store_little_64(out, __builtin_bswap64(text));
+}
+
+static void put_hex_16(uint64_t value, char out[static 16])
+{
+    put_hex((uint32_t)(value >> 32), out);
+    put_hex((uint32_t)value, out + 8);
 }
 
 /* Lower-case digits that are not all zero. */
@@ -49,8 +61,8 @@ static bool traceparent_is_valid(struct pawl_slice text)
 void pawl_trace_request_id(struct pawl_prng *prng, char out[static PAWL_CALL_REQUEST_ID_BYTES])
 {
     memcpy(out, "req_", 4);
-    put_hex(pawl_prng_next(prng), 16, out + 4);
-    put_hex(pawl_prng_next(prng), 8, out + 20);
+    put_hex_16(pawl_prng_next(prng), out + 4);
+    put_hex((uint32_t)pawl_prng_next(prng), out + 20);
     out[28] = '\0';
 }
 
@@ -64,8 +76,8 @@ void pawl_trace_id(struct pawl_prng *prng,
     } else if (trace_id.bytes == TRACE_DIGITS && is_id(trace_id)) {
         memcpy(out, trace_id.data, TRACE_DIGITS);
     } else {
-        put_hex(pawl_prng_next(prng), 16, out);
-        put_hex(pawl_prng_next(prng) | 1, 16, out + 16);
+        put_hex_16(pawl_prng_next(prng), out);
+        put_hex_16(pawl_prng_next(prng) | 1, out + 16);
     }
     out[TRACE_DIGITS] = '\0';
 }
