@@ -69,31 +69,36 @@ copy_text(struct pawl_archive_db *db, struct pawl_arena *arena, uint64_t op)
     return text;
 }
 
+/* `block` is the one that was looked into last, or has no rows: neighbours are of one. */
 static bool fill_row(struct pawl_archive_db *db,
                      struct pawl_arena *arena,
                      uint64_t op,
+                     struct pawl_archive_block *block,
                      struct pawl_archive_row *ret_row)
 {
-    struct pawl_archive_image image;
-    if (!pawl_archive_row_get(db, op, &image)) {
+    if (block->count == 0 || block->number != pawl_archive_block_of(op)) {
+        (void)pawl_archive_block_get(db, pawl_archive_block_of(op), block);
+    }
+    const struct pawl_archive_image *image = pawl_archive_block_row(block, op);
+    if (image == NULL) {
         return false;
     }
     struct pawl_archive_text text = copy_text(db, arena, op);
     *ret_row = (struct pawl_archive_row){
         .op = op,
-        .status = image.status,
-        .unit = image.unit,
-        .reserved = image.reserved,
-        .committed = image.committed,
-        .created_ms = image.created_ms,
-        .expires_ms = image.expires_ms,
-        .finalized_ms = image.finalized_ms,
-        .extensions = image.extensions,
+        .status = image->status,
+        .unit = image->unit,
+        .reserved = image->reserved,
+        .committed = image->committed,
+        .created_ms = image->created_ms,
+        .expires_ms = image->expires_ms,
+        .finalized_ms = image->finalized_ms,
+        .extensions = image->extensions,
         .idempotency_key = text.key,
         .document = text.document,
-        .committed_document = copy_text(db, arena, image.settlement_op).document,
-        .tenant = tenant_name(db, arena, image.tenant),
-        .scope_path = pawl_archive_scope_path(db, arena, image.scope),
+        .committed_document = copy_text(db, arena, image->settlement_op).document,
+        .tenant = tenant_name(db, arena, image->tenant),
+        .scope_path = pawl_archive_scope_path(db, arena, image->scope),
     };
     return true;
 }
@@ -112,9 +117,10 @@ bool pawl_archive_rows_answer(struct pawl_archive_db *db,
     request->memory = arena;
     struct pawl_archive_row *rows =
         pawl_arena_alloc(arena, (count > 0 ? count : 1) * sizeof(rows[0]));
+    struct pawl_archive_block block = {.count = 0};
     uint32_t filled = 0;
     for (uint32_t i = 0; i < count && !arena->overflowed; i++) {
-        filled += fill_row(db, arena, found[i].op, &rows[filled]) ? 1U : 0U;
+        filled += fill_row(db, arena, found[i].op, &block, &rows[filled]) ? 1U : 0U;
     }
     request->rows = rows;
     request->row_count = filled;
