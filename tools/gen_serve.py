@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""gen_serve.py [--check] [--root DIR]: the tables of docs/OPERATING.md from src/server/*.def.
+"""gen_serve.py [--check] [--root DIR]: the tables of docs/OPERATING.md from the code's.
 
-Options and metrics are described in the code and nowhere else. Without an option the tables are
-written between their marks; with --check the page is compared, and so are the tables' own rules: a
-name used twice, a line that is no row, a metric whose name does not end as its kind does.
+Options, metrics and the ledger's maxima are described in the code and nowhere else. Without an
+option the tables are written between their marks; with --check the page is compared, and so are the
+tables' own rules: a name used twice, a line that is no row, a metric whose name does not end as its
+kind does, a maximum that no option sets.
 """
 import argparse
 import pathlib
@@ -16,11 +17,14 @@ import gate
 PAGE = "docs/OPERATING.md"
 OPTIONS = "src/server/options.def"
 METRICS = "src/server/metrics.def"
+MAXIMA = "src/core/maxima.def"
 OPTION = re.compile(r'^PAWL_SERVE_OPTION\((\w+), "([a-z-]+)", (?:"(\w+)"|NULL), (\w+), '
                     r'(\d+), (\d+), '
                     r'"([^"]*)", "([^"]*)", ([AEF]), "([^"]+)"\)$')
 METRIC = re.compile(r'^PAWL_METRIC\((\w+), "([a-z_]+)", (COUNTER|GAUGE|HISTOGRAM), "([a-z,]*)", '
                     r'"([^"]+)"\)$')
+MAXIMUM = re.compile(r'^PAWL_MAXIMUM\((\w+), +"([a-z]+)", +"([^"]+)", +\w+, +\w+, +(\d+), '
+                     r'(?:true|false), +(?:true|false), +"([^"]+)"\)$')
 
 
 def parse(path, text, word, row):
@@ -56,6 +60,17 @@ def metric_cells(row):
     return (f"`{name}`", kind.lower(), words, text)
 
 
+def maximum_cells(row):
+    _, _, words, row_bytes, note = row
+    return (words, row_bytes, note)
+
+
+def maximum_findings(rows, said):
+    options = {(row[0], row[1]) for row in said}
+    return [f"{MAXIMA}: no option max-{name} of {OPTIONS} is MAX_{ident}"
+            for ident, name, _, _, _ in rows if ("MAX_" + ident, "max-" + name) not in options]
+
+
 def metric_findings(rows):
     findings = []
     for _, name, kind, _, _ in rows:
@@ -85,7 +100,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--root", type=pathlib.Path, default=gate.ROOT)
     options = parser.parse_args()
-    paths = [options.root / name for name in (OPTIONS, METRICS, PAGE)]
+    paths = [options.root / name for name in (OPTIONS, METRICS, MAXIMA, PAGE)]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         return gate.finish("serve", 0, "rows", [f"{path} is not there" for path in missing])
@@ -93,18 +108,21 @@ def main():
                            OPTION)
     counted, more = parse(METRICS, paths[1].read_text(encoding="utf-8"), "PAWL_METRIC", METRIC)
     findings += more + metric_findings(counted)
-    old = page = paths[2].read_text(encoding="utf-8")
+    bounded, more = parse(MAXIMA, paths[2].read_text(encoding="utf-8"), "PAWL_MAXIMUM", MAXIMUM)
+    findings += more + maximum_findings(bounded, said)
+    old = page = paths[3].read_text(encoding="utf-8")
     for mark, head, rows in (
             ("options", ("flag", "elsewhere", "default", ""), map(option_cells, said)),
-            ("metrics", ("metric", "kind", "labels", ""), map(metric_cells, counted))):
+            ("metrics", ("metric", "kind", "labels", ""), map(metric_cells, counted)),
+            ("maxima", ("rows", "bytes each, about", "note"), map(maximum_cells, bounded))):
         page = page and fill(page, mark, table(head, rows))
     if page is None:
         findings.append(f"{PAGE} has no marks for its tables")
     elif options.check and page != old:
         findings.append(f"{PAGE}: not what the tables say; run tools/gen_serve.py")
     elif not options.check and not findings:
-        paths[2].write_text(page, encoding="utf-8")
-    return gate.finish("serve", len(said) + len(counted), "rows", findings)
+        paths[3].write_text(page, encoding="utf-8")
+    return gate.finish("serve", len(said) + len(counted) + len(bounded), "rows", findings)
 
 
 if __name__ == "__main__":

@@ -63,10 +63,11 @@ static int read_all(const struct pawl_cli_call *call, struct pawl_serve_options 
 static bool is_ledgers(enum pawl_serve_option_id id)
 {
     static const enum pawl_serve_option_id ids[] = {
-        PAWL_SERVE_OPT_MAX_BUDGETS,     PAWL_SERVE_OPT_MAX_SCOPES,
-        PAWL_SERVE_OPT_MAX_NAMES,       PAWL_SERVE_OPT_MAX_RESERVATIONS,
-        PAWL_SERVE_OPT_MAX_IDEMPOTENCY, PAWL_SERVE_OPT_MAX_DOCUMENTS,
-        PAWL_SERVE_OPT_KEEP_KEYS,       PAWL_SERVE_OPT_KEEP_SETTLED};
+#define PAWL_MAXIMUM(id, name, words, most, used, row_bytes, at_once, comes_back, note)            \
+    PAWL_SERVE_OPT_MAX_##id,
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
+        PAWL_SERVE_OPT_KEEP_KEYS, PAWL_SERVE_OPT_KEEP_SETTLED};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(ids); i++) {
         if (ids[i] == id) {
             return true;

@@ -245,6 +245,15 @@ struct pawl_config {
     uint16_t shard;
 };
 
+/* The tables that have a maximum which a host may set. */
+enum pawl_maximum {
+#define PAWL_MAXIMUM(id, name, words, most, used, row_bytes, at_once, comes_back, note)            \
+    PAWL_MAXIMUM_##id,
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
+    PAWL_MAXIMUM_COUNT
+};
+
 struct pawl_tz_transition {
     int64_t at_s;     /* first second, UTC, of the offset */
     int32_t offset_s; /* local = UTC + offset */

@@ -135,7 +135,7 @@ struct table {
     bool comes_back;
 };
 
-enum { TABLES = 6, AT_ONCE_MAX = 32 };
+enum { AT_ONCE_MAX = 32 };
 
 /* The full one: false if none is, which is the case when one operation needs more than there can
  * be, or memory is short. */
@@ -144,17 +144,13 @@ static bool full_table(const struct pawl_core *core, struct table *ret_table)
     const struct pawl_config *most = pawl_core_config(core);
     struct pawl_core_stats used;
     pawl_core_stats(core, &used);
-    const struct table tables[TABLES] = {
-        {"budgets", "max-budgets", used.budgets, most->budgets_max, false, false},
-        {"documents", "max-documents", used.documents, most->documents_max, false, false},
-        {"idempotency keys", "max-idempotency", used.idempotency, most->idempotency_max, false,
-         false},
-        {"open reservations", "max-reservations", used.reservations, most->reservations_max, false,
-         true},
-        {"scopes", "max-scopes", used.scopes, most->scopes_max, true, false},
-        {"names", "max-names", used.strings, most->strings_max, true, false},
+    const struct table tables[PAWL_MAXIMUM_COUNT] = {
+#define PAWL_MAXIMUM(id, name, words, most_member, in_use, row_bytes, at_once, comes_back, note)   \
+    {words, "max-" name, used.in_use, most->most_member, at_once, comes_back},
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
     };
-    for (size_t i = 0; i < TABLES; i++) {
+    for (size_t i = 0; i < PAWL_MAXIMUM_COUNT; i++) {
         uint32_t left = tables[i].used < tables[i].most ? tables[i].most - tables[i].used : 0;
         uint32_t few = tables[i].at_once ? tables[i].most / 8 : 0;
         few = few < AT_ONCE_MAX ? few : AT_ONCE_MAX;

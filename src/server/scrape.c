@@ -141,12 +141,10 @@ static void put_ledger(const struct pawl_serve *serve, struct pawl_metrics_write
         uint32_t rows;
         uint32_t rows_max;
     } tables[] = {
-        {"table=\"budgets\"", stats.budgets, config->budgets_max},
-        {"table=\"reservations\"", stats.reservations, config->reservations_max},
-        {"table=\"idempotency\"", stats.idempotency, config->idempotency_max},
-        {"table=\"documents\"", stats.documents, config->documents_max},
-        {"table=\"scopes\"", stats.scopes, config->scopes_max},
-        {"table=\"names\"", stats.strings, config->strings_max},
+#define PAWL_MAXIMUM(id, name, words, most, used, row_bytes, at_once, comes_back, note)            \
+    {"table=\"" name "\"", stats.used, config->most},
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(tables); i++) {
         pawl_metrics_put_labeled(writer, PAWL_METRIC_ID_LEDGER_ROWS, tables[i].labels,

@@ -73,12 +73,10 @@ static void on_progress(void *arg, uint64_t op, uint64_t last_op)
 static struct pawl_config config_of(const struct pawl_serve_options *said)
 {
     struct pawl_config config = pawl_engine_default_config();
-    config.strings_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_NAMES);
-    config.scopes_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_SCOPES);
-    config.budgets_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_BUDGETS);
-    config.reservations_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_RESERVATIONS);
-    config.idempotency_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_IDEMPOTENCY);
-    config.documents_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_DOCUMENTS);
+#define PAWL_MAXIMUM(id, name, words, most, used, row_bytes, at_once, comes_back, note)            \
+    config.most = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_##id);
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
     config.idempotency_ttl_us = pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_KEYS) * PAWL_US_PER_MS;
     config.idempotency_settle_ttl_us =
         pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_SETTLED) * PAWL_US_PER_MS;
@@ -95,7 +93,7 @@ struct maximum {
     int64_t *us;
 };
 
-enum { MAXIMA = 8 };
+enum { MAXIMA = PAWL_MAXIMUM_COUNT + 2 };
 
 static void list_maxima(const struct pawl_config *asked,
                         const struct pawl_config *has,
@@ -104,18 +102,10 @@ static void list_maxima(const struct pawl_config *asked,
                         struct maximum ret_maxima[static MAXIMA])
 {
     const struct maximum maxima[MAXIMA] = {
-        {PAWL_SERVE_OPT_MAX_BUDGETS, asked->budgets_max, has->budgets_max, used->budgets,
-         &wanted->budgets_max, NULL},
-        {PAWL_SERVE_OPT_MAX_SCOPES, asked->scopes_max, has->scopes_max, used->scopes,
-         &wanted->scopes_max, NULL},
-        {PAWL_SERVE_OPT_MAX_NAMES, asked->strings_max, has->strings_max, used->strings,
-         &wanted->strings_max, NULL},
-        {PAWL_SERVE_OPT_MAX_RESERVATIONS, asked->reservations_max, has->reservations_max,
-         used->reservations, &wanted->reservations_max, NULL},
-        {PAWL_SERVE_OPT_MAX_IDEMPOTENCY, asked->idempotency_max, has->idempotency_max,
-         used->idempotency, &wanted->idempotency_max, NULL},
-        {PAWL_SERVE_OPT_MAX_DOCUMENTS, asked->documents_max, has->documents_max, used->documents,
-         &wanted->documents_max, NULL},
+#define PAWL_MAXIMUM(id, name, words, most, in_use, row_bytes, at_once, comes_back, note)          \
+    {PAWL_SERVE_OPT_MAX_##id, asked->most, has->most, used->in_use, &wanted->most, NULL},
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
         {PAWL_SERVE_OPT_KEEP_KEYS, asked->idempotency_ttl_us, has->idempotency_ttl_us, 0, NULL,
          &wanted->idempotency_ttl_us},
         {PAWL_SERVE_OPT_KEEP_SETTLED, asked->idempotency_settle_ttl_us,

@@ -14,6 +14,7 @@
 #define PAWL_SERVER_SERVER_H
 
 #include "base/err.h"
+#include "core/command.h"
 #include "server/options.h"
 
 struct pawl_server_options {
@@ -43,8 +44,7 @@ struct pawl_server_memory_row {
     int64_t rows_max;
     int64_t row_bytes;
 };
-enum { PAWL_SERVER_MEMORY_ROWS = 6 };
-struct pawl_config;
+enum { PAWL_SERVER_MEMORY_ROWS = PAWL_MAXIMUM_COUNT };
 /* Returns the sum. The maxima are the ledger's `config`, or the options' where it is NULL. */
 int64_t pawl_server_memory(const struct pawl_serve_options *options,
                            const struct pawl_config *config,

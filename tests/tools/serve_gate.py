@@ -15,13 +15,16 @@ import planted  # noqa: E402
 GATE = planted.ROOT / "tools" / "gen_serve.py"
 OPTIONS = "src/server/options.def"
 METRICS = "src/server/metrics.def"
+MAXIMA = "src/core/maxima.def"
 PAGE = "docs/OPERATING.md"
 LISTEN = 'PAWL_SERVE_OPTION(LISTEN, "listen", "ADDRESS", LIST, 0, 0, "a:1", "", A, "be there")\n'
 CHECK = 'PAWL_SERVE_OPTION(CHECK, "check", NULL, SWITCH, 0, 1, "no", "", F, "only look")\n'
 READY = 'PAWL_METRIC(READY, "pawl_ready", GAUGE, "", "whether it is")\n'
 TAKEN = 'PAWL_METRIC(TAKEN, "pawl_taken_total", COUNTER, "who,how", "what was taken")\n'
-MARKS = "<!-- options -->\n<!-- /options -->\n<!-- metrics -->\n<!-- /metrics -->\n"
-SOUND = {OPTIONS: LISTEN + CHECK, METRICS: READY + TAKEN, PAGE: MARKS}
+ROWS = 'PAWL_SERVE_OPTION(MAX_ROWS, "max-rows", "N", COUNT, 1, 9, "5", "", A, "rows at most")\n'
+ROW = 'PAWL_MAXIMUM(ROWS, "rows", "long rows", rows_max, rows, 81, true, false, "one a line")\n'
+MARKS = "".join(f"<!-- {mark} -->\n<!-- /{mark} -->\n" for mark in ("options", "metrics", "maxima"))
+SOUND = {OPTIONS: LISTEN + CHECK + ROWS, METRICS: READY + TAKEN, MAXIMA: ROW, PAGE: MARKS}
 
 PLANTED = (
     ("an option that is no row", {OPTIONS: LISTEN.replace(", A,", ", X,")}, "options.def:1: not a"),
@@ -33,6 +36,9 @@ PLANTED = (
      "only counters end"),
     ("a name without its beginning", {METRICS: READY.replace("pawl_ready", "ready")},
      "begins with neither"),
+    ("a maximum that is no row", {MAXIMA: ROW.replace("81", "many")}, "maxima.def:1: not a"),
+    ("a maximum that no option sets", {MAXIMA: ROW.replace('"rows"', '"lines"')},
+     "no option max-lines"),
     ("a page without marks", {PAGE: "nothing\n"}, "no marks"),
 )
 
@@ -55,6 +61,7 @@ def main():
             page = (root / PAGE).read_text(encoding="utf-8")
             assert "| `--listen ADDRESS` | `$PAWL_SERVE_LISTEN`, file | `a:1` | be there |" in page
             assert "| `pawl_taken_total` | counter | `who`, `how` | what was taken |" in page, page
+            assert "| long rows | 81 | one a line |" in page, page
             (root / PAGE).write_text(page.replace("only look", "look"), encoding="utf-8")
             planted.expect_finding(*check(root), "run tools/gen_serve.py")
     with counter.test("serve refuses an empty tree"), planted.tree({}) as root:
