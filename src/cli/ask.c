@@ -146,7 +146,7 @@ void pawl_ask_close(struct pawl_ask *ask)
     pawl_keys_close(&ask->keys);
 }
 
-static const struct pawl_key *
+static const struct pawl_credential *
 pick(const struct pawl_ask *ask, enum pawl_plane plane, bool *ret_admin)
 {
     return pawl_keys_pick(&ask->keys, plane, ask->target.door, ret_admin);
@@ -271,7 +271,7 @@ int pawl_ask_tell_odd(const struct pawl_ask *ask)
 /* 401: who asked is not known. */
 static int tell_unknown_key(const struct pawl_ask *ask,
                             enum pawl_plane plane,
-                            const struct pawl_key *key,
+                            const struct pawl_credential *key,
                             const struct pawl_refusal *refusal)
 {
     char prefix[PAWL_KEY_PREFIX_BYTES];
@@ -295,7 +295,7 @@ static int tell_unknown_key(const struct pawl_ask *ask,
 
 /* The reason, on a line of its own the numbers, and what to name to whoever runs the server. */
 static int tell_refusal(const struct pawl_ask *ask,
-                        const struct pawl_key *key,
+                        const struct pawl_credential *key,
                         const struct pawl_refusal *refusal)
 {
     int http = ask->answer.status;
@@ -319,7 +319,8 @@ static int tell_refusal(const struct pawl_ask *ask,
     return status;
 }
 
-static int tell(const struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_key *key)
+static int
+tell(const struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_credential *key)
 {
     struct pawl_refusal refusal;
     struct pawl_clock clock = pawl_clock_os();
@@ -344,7 +345,7 @@ int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *metho
 {
     bool admin = false;
     struct pawl_errmsg msg = {""};
-    const struct pawl_key *key = pick(ask, plane, &admin);
+    const struct pawl_credential *key = pick(ask, plane, &admin);
     if (ask->has_body) {
         pawl_json_object_end(&ask->writer);
         ask->has_body = false;

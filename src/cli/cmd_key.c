@@ -4,12 +4,11 @@
  * is shown once, when it is made, and alone on its line, so that it can be sent into a file without
  * passing a screen. The protocol has no way to ask for one key; it is searched for.
  */
-#include <string.h>
-
 #include "cli/ask_list.h"
 #include "cli/ask_read.h"
 #include "cli/ask_values.h"
 #include "cli/commands.h"
+#include "registry/registry.h"
 
 #define PATH "/v1/admin/api-keys"
 
@@ -82,17 +81,8 @@ static void print_key(struct pawl_ask *ask, uint32_t node, const char *what)
 
 static bool is_permission(const char *word)
 {
-    static const char *const names[] = {
-#define PAWL_PERMISSION(NAME, number, text, by_default) (text),
-#include "registry/permission.def"
-#undef PAWL_PERMISSION
-    };
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        if (strcmp(names[i], word) == 0) {
-            return true;
-        }
-    }
-    return false;
+    enum pawl_permission found;
+    return pawl_permission_from_name(pawl_slice_str(word), &found);
 }
 
 static int check_permissions(const struct pawl_cli_call *call)

@@ -22,7 +22,7 @@ enum {
 };
 
 /* A header's value, without blanks around it. */
-static bool take(struct pawl_slice text, struct pawl_key *key)
+static bool take(struct pawl_slice text, struct pawl_credential *key)
 {
     while (text.bytes > 0 && strchr(" \t\r\n", text.data[text.bytes - 1]) != NULL) {
         text.bytes--;
@@ -43,7 +43,7 @@ static bool is_tenants(const char *secret)
     return strncmp(secret, "cyc_", 4) == 0;
 }
 
-static pawl_err read_file(const char *path, struct pawl_key *key, struct pawl_errmsg *msg)
+static pawl_err read_file(const char *path, struct pawl_credential *key, struct pawl_errmsg *msg)
 {
     struct pawl_buf text;
     pawl_buf_init(&text, KEY_FILE_BYTES_MAX);
@@ -63,8 +63,10 @@ static pawl_err read_file(const char *path, struct pawl_key *key, struct pawl_er
     return err;
 }
 
-static pawl_err
-read_variable(const char *name, const char *shown, struct pawl_key *key, struct pawl_errmsg *msg)
+static pawl_err read_variable(const char *name,
+                              const char *shown,
+                              struct pawl_credential *key,
+                              struct pawl_errmsg *msg)
 {
     const char *value = getenv(name);
     if (key->secret[0] != '\0' || value == NULL || value[0] == '\0') {
@@ -100,13 +102,13 @@ void pawl_keys_close(struct pawl_keys *keys)
     explicit_bzero(keys, sizeof(*keys));
 }
 
-const struct pawl_key *pawl_keys_pick(const struct pawl_keys *keys,
-                                      enum pawl_plane plane,
-                                      enum pawl_door door,
-                                      bool *ret_admin)
+const struct pawl_credential *pawl_keys_pick(const struct pawl_keys *keys,
+                                             enum pawl_plane plane,
+                                             enum pawl_door door,
+                                             bool *ret_admin)
 {
-    const struct pawl_key *tenant = keys->tenant.secret[0] != '\0' ? &keys->tenant : NULL;
-    const struct pawl_key *admin = keys->admin.secret[0] != '\0' ? &keys->admin : NULL;
+    const struct pawl_credential *tenant = keys->tenant.secret[0] != '\0' ? &keys->tenant : NULL;
+    const struct pawl_credential *admin = keys->admin.secret[0] != '\0' ? &keys->admin : NULL;
     if (keys->file.secret[0] != '\0') {
         *ret_admin = keys->file.is_admin;
         return &keys->file;
@@ -125,7 +127,8 @@ const struct pawl_key *pawl_keys_pick(const struct pawl_keys *keys,
     return tenant;
 }
 
-const char *pawl_key_prefix(const struct pawl_key *key, char out[static PAWL_KEY_PREFIX_BYTES])
+const char *pawl_key_prefix(const struct pawl_credential *key,
+                            char out[static PAWL_KEY_PREFIX_BYTES])
 {
     PAWL_ASSERT(key != NULL);
     int shown = key->is_admin ? ADMIN_SHOWN : TENANT_SHOWN;

@@ -18,16 +18,16 @@
 
 enum { PAWL_KEY_BYTES = 513, PAWL_KEY_PREFIX_BYTES = 16 };
 
-struct pawl_key {
+struct pawl_credential {
     char secret[PAWL_KEY_BYTES]; /* "": there is none */
     bool is_admin;
     const char *from; /* "--key-file", "$CYCLES_API_KEY". Static */
 };
 
 struct pawl_keys {
-    struct pawl_key file;   /* stands in for both others */
-    struct pawl_key tenant; /* $PAWL_KEY, else $CYCLES_API_KEY */
-    struct pawl_key admin;  /* $PAWL_ADMIN_KEY */
+    struct pawl_credential file;   /* stands in for both others */
+    struct pawl_credential tenant; /* $PAWL_KEY, else $CYCLES_API_KEY */
+    struct pawl_credential admin;  /* $PAWL_ADMIN_KEY */
 };
 
 /* Who may do something: a tenant's key, the administrator, or both; of both the one named first is
@@ -47,11 +47,12 @@ PAWL_MUST_CHECK pawl_err pawl_keys_open(const char *key_file,
 void pawl_keys_close(struct pawl_keys *keys);
 /* The key to show, or NULL for none: there is none that fits, or the door knows the administrator
  * without one. *ret_admin: it is done as the administrator. */
-const struct pawl_key *pawl_keys_pick(const struct pawl_keys *keys,
-                                      enum pawl_plane plane,
-                                      enum pawl_door door,
-                                      bool *ret_admin);
+const struct pawl_credential *pawl_keys_pick(const struct pawl_keys *keys,
+                                             enum pawl_plane plane,
+                                             enum pawl_door door,
+                                             bool *ret_admin);
 /* As much of a key as may be shown: "cyc_live_a1b...", or "..." for what is too short. */
-const char *pawl_key_prefix(const struct pawl_key *key, char out[static PAWL_KEY_PREFIX_BYTES]);
+const char *pawl_key_prefix(const struct pawl_credential *key,
+                            char out[static PAWL_KEY_PREFIX_BYTES]);
 
 #endif

@@ -34,11 +34,11 @@ struct pawl_remote_options {
 
 struct pawl_remote_request {
     const char *method;
-    struct pawl_slice path;        /* "/v1/decide", with its query */
-    struct pawl_slice body;        /* JSON; empty: none */
-    const struct pawl_key *key;    /* NULL: none is shown */
-    struct pawl_slice idempotency; /* also goes into a header; empty: there is none */
-    bool repeatable;               /* doing it twice does no more than doing it once */
+    struct pawl_slice path;            /* "/v1/decide", with its query */
+    struct pawl_slice body;            /* JSON; empty: none */
+    const struct pawl_credential *key; /* NULL: none is shown */
+    struct pawl_slice idempotency;     /* also goes into a header; empty: there is none */
+    bool repeatable;                   /* doing it twice does no more than doing it once */
 };
 
 enum { PAWL_REMOTE_ID_BYTES = 80, PAWL_REMOTE_ANSWER_MAX = 32 << 20 };

@@ -134,7 +134,8 @@ static void the_key_that_fits_is_shown(void **state)
         assert_int_equal(rows[i].tenant ? setenv("PAWL_KEY", "cyc_live_t", 1) : 0, 0);
         assert_int_equal(rows[i].admin ? setenv("PAWL_ADMIN_KEY", "a\n", 1) : 0, 0);
         assert_true(pawl_ok(pawl_keys_open(NULL, &keys, &msg)));
-        const struct pawl_key *key = pawl_keys_pick(&keys, rows[i].plane, rows[i].door, &as_admin);
+        const struct pawl_credential *key =
+            pawl_keys_pick(&keys, rows[i].plane, rows[i].door, &as_admin);
         print_message("row %zu\n", i);
         assert_string_equal(key != NULL ? key->secret : "", rows[i].shown);
         assert_int_equal(as_admin, rows[i].as_admin);
@@ -147,9 +148,9 @@ static void most_of_a_key_stays_hidden(void **state)
 {
     (void)state;
     char out[PAWL_KEY_PREFIX_BYTES];
-    struct pawl_key tenant = {.secret = "cyc_live_abcdefghijklmnopqrstuvwxyz012345"};
-    struct pawl_key admin = {.secret = "0123456789abcdef0123456789abcdef", .is_admin = true};
-    struct pawl_key small = {.secret = "cyc_live_abc"};
+    struct pawl_credential tenant = {.secret = "cyc_live_abcdefghijklmnopqrstuvwxyz012345"};
+    struct pawl_credential admin = {.secret = "0123456789abcdef0123456789abcdef", .is_admin = true};
+    struct pawl_credential small = {.secret = "cyc_live_abc"};
     assert_string_equal(pawl_key_prefix(&tenant, out), "cyc_live_abc...");
     assert_string_equal(pawl_key_prefix(&admin, out), "012...");
     assert_string_equal(pawl_key_prefix(&small, out), "...");
