@@ -150,7 +150,7 @@ class Server:
             took = time.monotonic() - started
             print(f"  {shape.name}: {made['budgets']} budgets made in {took:.1f} s",
                   file=sys.stderr)
-        self.move_archive()
+        self.arrange_threads()
 
     def wait(self):
         until = time.monotonic() + START_SECONDS_MAX
@@ -168,9 +168,13 @@ class Server:
         for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
             yield task.name, (task / "comm").read_text(encoding="utf-8").strip()
 
-    def move_archive(self):
-        """The threads of the archive go to the load's core, without precedence over it."""
+    def arrange_threads(self):
+        """The threads of the archive go to the load's core, without precedence over it. The one
+        that syncs goes before the loop: of two with one precedence (chrt -f) neither interrupts
+        the other, so a sync would begin only where the loop has nothing to do."""
         for thread, name in self.threads():
+            if name == "journal" and self.bench.options.realtime:
+                subprocess.run(["chrt", "-f", "-p", "11", thread], check=True)
             if name.startswith("archive"):
                 subprocess.run(["taskset", "-pc", str(1 % os.cpu_count()), thread],
                                stdout=subprocess.DEVNULL, check=True)
