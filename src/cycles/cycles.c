@@ -73,7 +73,8 @@ uint32_t pawl_cycles_open_count(const struct pawl_cycles *cycles)
 
 /* --- A request ------------------------------------------------------------------------------ */
 
-/* Which of ours a header is, or COUNT. Its length leaves one or two that it may be. */
+/* Which of ours a header is, or COUNT. Lengths, of which no more than two are the same, come first:
+ * hardly any other header is compared with a name. */
 static enum pawl_call_header header_of(struct pawl_slice name)
 {
     static const struct pawl_slice names[PAWL_CALL_HEADER_COUNT] = {
@@ -83,28 +84,12 @@ static enum pawl_call_header header_of(struct pawl_slice name)
         [PAWL_CALL_HEADER_TRACEPARENT] = {"traceparent", 11},
         [PAWL_CALL_HEADER_TRACE_ID] = {"x-cycles-trace-id", 17},
         [PAWL_CALL_HEADER_TYPE] = {"content-type", 12}};
-    enum pawl_call_header which = PAWL_CALL_HEADER_COUNT;
-    switch (name.bytes) {
-    case 11:
-        which = PAWL_CALL_HEADER_TRACEPARENT;
-        break;
-    case 12:
-        which = PAWL_CALL_HEADER_TYPE;
-        break;
-    case 15:
-        which = PAWL_CALL_HEADER_ADMIN_KEY;
-        break;
-    case 16:
-        which = PAWL_CALL_HEADER_KEY;
-        break;
-    case 17:
-        which = name.data[2] == 'c' || name.data[2] == 'C' ? PAWL_CALL_HEADER_TRACE_ID
-                                                           : PAWL_CALL_HEADER_IDEMPOTENCY;
-        break;
-    default:
-        return PAWL_CALL_HEADER_COUNT;
+    for (size_t which = 0; which < PAWL_CALL_HEADER_COUNT; which++) {
+        if (names[which].bytes == name.bytes && pawl_slice_equal_nocase(name, names[which])) {
+            return (enum pawl_call_header)which;
+        }
     }
-    return pawl_slice_equal_nocase(name, names[which]) ? which : PAWL_CALL_HEADER_COUNT;
+    return PAWL_CALL_HEADER_COUNT;
 }
 
 /* One walk over the headers; of a name that comes twice the first counts. */
