@@ -14,8 +14,7 @@
 #include "base/percent.h"
 #include "base/prng.h"
 #include "cli/server_dir.h"
-
-#define SOCKET_NAME "pawl.sock"
+#include "server/place.h"
 
 enum {
     TIMEOUT_MS = 30000,
@@ -35,7 +34,8 @@ static pawl_err local_socket(const struct pawl_cli_call *call,
                              char out[static PAWL_PATH_BYTES],
                              struct pawl_errmsg *msg)
 {
-    return pawl_cli_server_path(pawl_cli_value(call, PAWL_ASK_DATA_DIR), SOCKET_NAME, out, msg);
+    return pawl_cli_server_path(pawl_cli_value(call, PAWL_ASK_DATA_DIR), PAWL_PLACE_SOCKET, out,
+                                msg);
 }
 
 static int choose_target(struct pawl_ask *ask)

@@ -13,6 +13,7 @@
 #include "cli/server_dir.h"
 #include "cli/values.h"
 #include "remote/remote.h"
+#include "server/place.h"
 
 enum { GLANCE_MS = 500, ARENA_BYTES = 16 << 20, NODES_MAX = 200000, TEXT_BYTES = 160 };
 
@@ -31,7 +32,7 @@ static bool find_server(const struct pawl_cli_offers *offers, struct pawl_target
     char socket[PAWL_PATH_BYTES];
     const char *said = offers->data_dir;
     said = said != NULL && said[0] != '\0' ? said : NULL;
-    if (pawl_failed(pawl_cli_server_path(said, "pawl.sock", socket, &msg)) ||
+    if (pawl_failed(pawl_cli_server_path(said, PAWL_PLACE_SOCKET, socket, &msg)) ||
         pawl_failed(pawl_target_choose(NULL, socket, target, &msg))) {
         return false;
     }
