@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/streams.h"
 #include "journal/sqlite_memory.h"
 #include "run/wrap.h"
 
@@ -42,6 +43,7 @@ static int misplaced_option(const char *name)
 int main(int argc, char **argv)
 {
     int wrapped = PAWL_EXIT_OK;
+    pawl_cli_streams_begin();
     if (pawl_wrap_enter(argv, &wrapped)) {
         return wrapped;
     }
@@ -60,10 +62,5 @@ int main(int argc, char **argv)
     if (command == NULL) {
         return name[0] == '-' ? misplaced_option(name) : unknown_command(name);
     }
-    int status = pawl_cli_run(command, argc - 1, argv + 1);
-    if (fflush(stdout) != 0 && status == PAWL_EXIT_OK) {
-        fputs("pawl: the output could not be written\n", stderr);
-        return PAWL_EXIT_REFUSED;
-    }
-    return status;
+    return pawl_cli_streams_end(pawl_cli_run(command, argc - 1, argv + 1));
 }

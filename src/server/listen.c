@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -252,6 +253,18 @@ void pawl_serve_tell_admin_key(struct pawl_serve *serve)
     }
 }
 
+/* Keys are kept as hashes, so those that went nowhere are good for nothing. */
+static void tell_lost_output(bool has_admin_key, bool has_tenant_key)
+{
+    pawl_log(has_admin_key || has_tenant_key ? PAWL_LOG_ERROR : PAWL_LOG_WARN,
+             "stdout could not be written%s%s",
+             has_admin_key ? "; the administrator's key that was made is lost: start again with "
+                             "--admin-key-file or $PAWL_ADMIN_KEY, which replaces it"
+                           : "",
+             has_tenant_key ? "; the quick start's key is lost: 'pawl key create' makes another"
+                            : "");
+}
+
 void pawl_serve_tell_start(struct pawl_serve *serve)
 {
     if (isatty(STDOUT_FILENO) == 1) {
@@ -260,7 +273,13 @@ void pawl_serve_tell_start(struct pawl_serve *serve)
     } else {
         tell_listening_as_json(serve);
     }
+    bool has_admin_key = serve->admin_key[0] != '\0';
+    bool has_tenant_key = serve->tenant_key[0] != '\0';
     pawl_serve_tell_admin_key(serve);
     pawl_serve_tell_quick_start(serve);
-    (void)fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        tell_lost_output(has_admin_key, has_tenant_key);
+        __fpurge(stdout); /* told, so the end is none that failed */
+        clearerr(stdout);
+    }
 }

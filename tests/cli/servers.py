@@ -349,6 +349,27 @@ def tenants_are_made_changed_and_closed(cli):
         assert held.asked[-1]["body"] == {"status": "CLOSED"}
 
 
+def output_that_cannot_be_written_is_told(cli):
+    """A stdout that is full or closed is an error; a reader that has had enough is none."""
+    def tell(words, where):
+        return subprocess.run(["bash", "-c", f'"$@" {where}', "bash", cli.pawl, *words.split()],
+                              capture_output=True, text=True, check=False, timeout=60,
+                              env={**os.environ, "HOME": cli.home, "PAWL_SERVER": held.url})
+
+    with server((200, {"tenants": [TENANT], "has_more": False})) as held:
+        for words in ("tenant list", "tenant list --json", "tenant list --quiet", "help"):
+            for where in (">/dev/full", ">&-", "<&- >&-"):
+                expect(tell(words, where), 1, err=r"\Apawl: the output could not be written\n\Z")
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run([cli.pawl, *words.split()], stdout=writer, check=False,
+                                  stderr=subprocess.PIPE, timeout=60,
+                                  env={**os.environ, "HOME": cli.home, "PAWL_SERVER": held.url})
+            os.close(writer)
+            assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b""), (words, done)
+        expect(tell("tenant list -q", "<&- 2>&-"), 0, out=r"\Aacme\n\Z")
+
+
 def what_cannot_be_undone_is_asked_for_on_a_terminal(cli):
     for answer, status, requests in (("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0)):
         with server((200, {**TENANT, "status": "CLOSED"})) as held:
@@ -595,7 +616,8 @@ TESTS = (the_server_is_found, a_server_that_is_not_there_is_told, what_is_no_suc
          a_key_that_is_not_taken_is_named_by_its_beginning, refusals_are_told_in_dollars,
          a_denial_is_a_status, a_broken_connection_repeats_with_the_same_key,
          amounts_and_subjects_are_sent_as_the_protocol_has_them, a_tenants_own_key_says_whose,
-         tenants_are_made_changed_and_closed, what_cannot_be_undone_is_asked_for_on_a_terminal,
+         tenants_are_made_changed_and_closed, output_that_cannot_be_written_is_told,
+         what_cannot_be_undone_is_asked_for_on_a_terminal,
          the_secret_of_a_key_stands_alone, budgets_are_made_found_and_shown,
          rules_are_made_of_what_was_said, lists_are_fetched_page_by_page,
          holds_are_made_and_settled, ids_are_completed_where_a_server_answers)

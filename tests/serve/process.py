@@ -17,7 +17,8 @@ import tempfile
 import threading
 import time
 
-from world import ADMIN, PATIENCE_S, Answer, balance, patience, quick_start, reserve_body
+from world import (ADMIN, PATIENCE_S, Answer, UnixConnection, balance, patience, quick_start,
+                   reserve_body)
 
 LOADERS = 4
 
@@ -172,6 +173,54 @@ def a_key_is_made_and_shown_once(world):
     assert status == 0 and out == "" and key not in err, out
     for path in pathlib.Path(world.data).rglob("*"):
         assert not path.is_file() or key.encode() not in path.read_bytes(), path
+
+
+def end_when_it_answers(world, process):
+    """What a server says that listens at the socket "door" and tells nobody so."""
+    world.started.append(process)
+    with patience("an answer") as tick:
+        while True:
+            tick()
+            with contextlib.suppress(OSError):
+                connection = UnixConnection(world.path("door"))
+                connection.request("GET", "/actuator/health")
+                if Answer(connection.getresponse()).status == 200:
+                    connection.close()
+                    break
+            time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=PATIENCE_S)
+
+
+def closed_streams_are_no_files_of_the_ledger(world):
+    """What would be said on stdout or stderr goes into no file that has their descriptor."""
+    door = "unix:" + world.path("door")
+    for i, closed in enumerate(("<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-")):
+        data = world.path(f"data{i}")
+        command = world.command(["--quickstart", "--listen", door], listen=False, data=data)
+        process = subprocess.Popen(["bash", "-c", f'exec "$@" {closed}', "bash", *command],
+                                   env=world.environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = end_when_it_answers(world, process)
+        assert process.returncode == 0, (closed, process.returncode, err)
+        assert ("shown only now" in out) == (">&-" not in closed.replace("2>&-", "")), out
+        for path in pathlib.Path(data).rglob("*"):
+            if path.is_file():
+                kept = path.read_bytes()
+                assert b"pawl_admin_" not in kept and b"SIGTERM" not in kept, (closed, path)
+
+
+def a_key_that_nobody_saw_is_told(world):
+    with open("/dev/full", "wb") as full:
+        command = world.command(["--quickstart", "--listen", "unix:" + world.path("door")],
+                                listen=False)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=full,
+                                   stderr=subprocess.PIPE, text=True, env=world.environment())
+    _, err = end_when_it_answers(world, process)
+    line = next(line for line in err.splitlines() if "stdout could not be written" in line)
+    assert json.loads(line)["level"] == "error", line
+    assert "administrator's key that was made is lost: start again with --admin-key-file" in line
+    assert "'pawl key create' makes another" in line, line
 
 
 def a_given_key_replaces_the_stored_one(world):
@@ -505,6 +554,8 @@ TESTS = {
     "a failed start keeps its ledger": a_failed_start_keeps_its_ledger,
     "damage has an exit status of its own": damage_is_told_by_its_status,
     "an administrator's key is made and shown once": a_key_is_made_and_shown_once,
+    "closed streams are no files of the ledger": closed_streams_are_no_files_of_the_ledger,
+    "a key that nobody saw is told": a_key_that_nobody_saw_is_told,
     "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
     "the quick start's line works when it is pasted": the_pasted_line_works,
     "a second quick start changes nothing": a_second_quick_start_changes_nothing,
