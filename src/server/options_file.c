@@ -21,6 +21,10 @@ struct file_reader {
     struct pawl_errmsg *msg;
     uint64_t seen; /* a bit for each option */
     bool failed;
+    /* The key that was read last. */
+    int key; /* PAWL_SERVE_OPTION_COUNT: none */
+    uint32_t key_line;
+    uint32_t key_values;
 };
 _Static_assert(PAWL_SERVE_OPTION_COUNT <= 64, "a bit for each option");
 
@@ -57,12 +61,21 @@ static int find_option(const char *key, const char **ret_near)
     return PAWL_SERVE_OPTION_COUNT;
 }
 
+static void end_key(struct file_reader *reader)
+{
+    if (reader->key != PAWL_SERVE_OPTION_COUNT && reader->key_values == 0) {
+        tell(reader, reader->key_line, pawl_serve_option_table[reader->key].flag, "is empty");
+    }
+    reader->key = PAWL_SERVE_OPTION_COUNT;
+}
+
 static void take_key(void *arg, uint32_t line, const char *path)
 {
     struct file_reader *reader = arg;
     char message[160];
     const char *near = NULL;
     int id = find_option(path, &near);
+    end_key(reader);
     if (id == PAWL_SERVE_OPTION_COUNT) {
         (void)snprintf(message, sizeof(message), "there is no such option%s%s%s",
                        near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -72,6 +85,9 @@ static void take_key(void *arg, uint32_t line, const char *path)
         tell(reader, line, path, "is there twice");
     } else {
         reader->seen |= UINT64_C(1) << id;
+        reader->key = id;
+        reader->key_line = line;
+        reader->key_values = 0;
     }
 }
 
@@ -83,6 +99,11 @@ static void take_field(void *arg, uint32_t line, const char *path, struct pawl_s
     char value[4096];
     int id = find_option(path, &near);
     if (reader->failed || id == PAWL_SERVE_OPTION_COUNT) {
+        return;
+    }
+    reader->key_values++;
+    if (reader->key_values > 1 && pawl_serve_option_table[id].type != PAWL_SERVE_LIST) {
+        tell(reader, line, path, "takes one value, not a list");
         return;
     }
     if (memchr(text.data, '\0', text.bytes) != NULL ||
@@ -105,7 +126,8 @@ pawl_err pawl_serve_options_read_file(struct pawl_serve_options *options,
                                       struct pawl_errmsg *msg)
 {
     struct pawl_buf text;
-    struct file_reader reader = {.options = options, .path = path, .msg = msg};
+    struct file_reader reader = {
+        .options = options, .path = path, .msg = msg, .key = PAWL_SERVE_OPTION_COUNT};
     struct pawl_yaml_reader yaml = {.what = "configuration",
                                     .example = "data-dir: /var/lib/pawl",
                                     .lists = true,
@@ -120,6 +142,7 @@ pawl_err pawl_serve_options_read_file(struct pawl_serve_options *options,
     } else {
         bool read = pawl_yaml_read(&yaml, pawl_buf_slice(&text));
         PAWL_ASSERT(read || reader.failed);
+        end_key(&reader);
         err = reader.failed ? PAWL_ERR(INVALID) : PAWL_OK;
     }
     pawl_buf_free(&text);

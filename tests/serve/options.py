@@ -80,6 +80,9 @@ def a_file_is_told_by_its_line(world):
             ("accept-clock: yes\n", ":1: accept-clock: there is no such option"),
             ("- a\n- b\n", ":1: a list holds texts and stands behind a key"),
             ("listen: [a: 1]\n", "a list holds texts and nothing else"),
+            ("max-budgets: [1, 2]\n", ":1: max-budgets: takes one value, not a list"),
+            ("metrics: open\nlisten: []\nlog-level: info\n", ":2: listen: is empty"),
+            ("listen: []\n", ":1: listen: is empty"),
             ("metrics: [open\n", "this is no YAML")):
         file.write_text(text, encoding="utf-8")
         status, err = world.fail("--config", str(file), listen=False)
