@@ -39,6 +39,7 @@ struct pawl_cycles_seen {
     struct pawl_slice path;
     int status;
     const char *error;        /* the code on the wire; NULL: none */
+    const char *refusal;      /* the name of net's refusal (net/refusal.h); NULL: none */
     int64_t us;               /* from the handler's beginning to the answer; 0 for net's refusals */
     struct pawl_slice tenant; /* whose key it was, or empty */
     struct pawl_slice key_id; /* likewise; "admin" of the administrator */

@@ -25,6 +25,7 @@ static void tell_refused(struct pawl_cycles *cycles,
     struct pawl_cycles_seen seen = {.operation = "none",
                                     .status = refused->status,
                                     .error = refusal_wire(refused->status),
+                                    .refusal = refused->name,
                                     .request_id = request_id,
                                     .trace_id = trace_id};
     if (refused->request != NULL) {

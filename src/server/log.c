@@ -258,6 +258,9 @@ static void write_json(struct pawl_buf *line, const struct pawl_cycles_seen *see
     if (seen->error != NULL) {
         pawl_json_member_str(&json, "error", seen->error);
     }
+    if (seen->refusal != NULL) {
+        pawl_json_member_str(&json, "refusal", seen->refusal);
+    }
     pawl_json_member_i64(&json, "us", seen->us);
     pawl_json_object_end(&json);
 }
@@ -279,7 +282,11 @@ static void write_text(struct pawl_buf *line, const struct pawl_cycles_seen *see
     append_plain(line, pawl_slice_empty(seen->method) ? PAWL_SLICE("-") : seen->method, 32);
     pawl_buf_append_byte(line, ' ');
     append_plain(line, pawl_slice_empty(seen->path) ? PAWL_SLICE("-") : seen->path, 256);
-    pawl_buf_printf(line, " %s %" PRId64 "us ", seen->error != NULL ? seen->error : "-", seen->us);
+    pawl_buf_printf(line, " %s", seen->error != NULL ? seen->error : "-");
+    if (seen->refusal != NULL) {
+        pawl_buf_printf(line, "/%s", seen->refusal);
+    }
+    pawl_buf_printf(line, " %" PRId64 "us ", seen->us);
     append_plain(line, pawl_slice_empty(seen->tenant) ? PAWL_SLICE("-") : seen->tenant, 128);
     pawl_buf_printf(line, " %s", seen->request_id);
 }

@@ -7,8 +7,9 @@ import os
 import pathlib
 import re
 import signal
+import socket
 
-from world import ADMIN, commit_body, patience, quick_start, reserve_body
+from world import ADMIN, PATIENCE_S, commit_body, patience, quick_start, reserve_body
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"\\\n]*",?)*)\})? ([0-9]+(?:\.[0-9]+)?)')
@@ -173,6 +174,25 @@ def a_log_has_levels_and_forms(world):
     assert "pawl: SIGTERM: ending; 0 requests are open\n" in err, err
 
 
+def a_line_says_why_a_request_could_not_be_read(world):
+    """What was refused before it was a request is told by the names of the answer's details."""
+    for form, pattern in (("json", r'"error":"INVALID_REQUEST","refusal":"{}"'),
+                          ("text", r" - - INVALID_REQUEST/{} 0us ")):
+        server = world.start("--log-format", form, data=world.path(form))
+        for head in (b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", server.connect().port)) as client:
+                client.settimeout(PATIENCE_S)
+                client.sendall(head)
+                while client.recv(4096):
+                    pass
+        server.ask("GET", "/nowhere")
+        server.signal(signal.SIGTERM)
+        _, _, err = server.wait()
+        for name in ("host_missing", "request_line"):
+            assert re.search(pattern.format(name), err), err
+        assert err.count("refusal") == (2 if form == "json" else 0), err
+
+
 def sighup_opens_the_log_anew(world):
     log = world.path("serve.log")
     server = world.start("--log-file", log, "--log-requests", "all")
@@ -225,6 +245,7 @@ TESTS = {
     "metrics are for whom it is said": metrics_are_for_whom_it_is_said,
     "a request has a line, without secrets": a_line_for_each_request,
     "a log has levels and forms": a_log_has_levels_and_forms,
+    "a line says why a request could not be read": a_line_says_why_a_request_could_not_be_read,
     "SIGHUP opens the log anew": sighup_opens_the_log_anew,
     "a log that nobody reads holds nothing up": nobody_reads_the_log,
 }
