@@ -79,6 +79,11 @@ static int take_options(struct pawl_ask *ask, int64_t *ret_timeout_ms)
     const char *timeout = pawl_cli_value(call, PAWL_ASK_TIMEOUT);
     const char *word = pawl_cli_value(call, PAWL_ASK_IDEMPOTENCY_KEY);
     *ret_timeout_ms = TIMEOUT_MS;
+    for (size_t i = 0; i < call->operand_count; i++) {
+        if (call->operands[i][0] == '\0') { /* "$id" of a command that failed */
+            return pawl_cli_usage_error(call, "an argument is empty: %s", call->command->operands);
+        }
+    }
     if (pawl_cli_has(call, PAWL_ASK_KEY)) {
         return pawl_cli_usage_error(
             call, "--key is not taken: any user of this machine could read the key in the list of "
@@ -214,6 +219,21 @@ void pawl_ask_put_text(struct pawl_ask *ask, const char *key, const char *text)
     }
 }
 
+/* Whether one of the first `count` options of the call has the same name before its '='. */
+static bool
+is_named_before(const struct pawl_cli_call *call, size_t count, int option, struct pawl_slice name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (call->given[i].option->id == option) {
+            struct pawl_slice other = pawl_slice_str(call->given[i].value);
+            if (pawl_slice_equal(pawl_slice_cut(&other, '='), name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int pawl_ask_put_pairs(struct pawl_ask *ask, const char *key, int option)
 {
     const struct pawl_cli_call *call = ask->call;
@@ -233,6 +253,9 @@ int pawl_ask_put_pairs(struct pawl_ask *ask, const char *key, int option)
         if (equals == NULL || equals == text) {
             status = pawl_cli_usage_error(call, "--%s takes NAME=VALUE, not '%s'",
                                           call->given[i].option->name, text);
+        } else if (is_named_before(call, i, option, pawl_slice_of(text, (size_t)(equals - text)))) {
+            status = pawl_cli_usage_error(call, "--%s has %.*s twice", call->given[i].option->name,
+                                          (int)(equals - text), text);
         } else {
             pawl_json_key_slice(json, pawl_slice_of(text, (size_t)(equals - text)));
             pawl_json_put_str(json, equals + 1);
@@ -276,13 +299,19 @@ static int tell_unknown_key(const struct pawl_ask *ask,
 {
     char prefix[PAWL_KEY_PREFIX_BYTES];
     const char *name = pawl_target_name(&ask->target);
+    bool admin = plane == PAWL_PLANE_ADMIN;
+    if (key != NULL && admin && !key->is_admin) {
+        return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
+                              "%s asks for the administrator's key: --key-file FILE, "
+                              "$PAWL_ADMIN_KEY; the key %s of %s is a tenant's",
+                              name, pawl_key_prefix(key, prefix), key->from);
+    }
     if (key != NULL) {
         return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
                               "%s does not take the %s key %s of %s: %s", name,
                               key->is_admin ? "administrator's" : "tenant's",
                               pawl_key_prefix(key, prefix), key->from, refusal->words);
     }
-    bool admin = plane == PAWL_PLANE_ADMIN;
     bool either = plane == PAWL_PLANE_ADMIN_OR_TENANT || plane == PAWL_PLANE_TENANT_OR_ADMIN;
     return pawl_cli_error(
         ask->call, PAWL_EXIT_REFUSED, "%s asks for %s key: --key-file FILE%s%s%s", name,

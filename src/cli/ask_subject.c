@@ -105,6 +105,18 @@ const char *pawl_ask_scope_path(const struct pawl_ask_subject *subject,
     return out;
 }
 
+/* A scope that is an operand has no options beside it. */
+static int tell_whose(const struct pawl_cli_call *call)
+{
+    for (size_t i = 0; i < call->command->option_count; i++) {
+        if (strcmp(call->command->options[i].name, "scope") == 0) {
+            return pawl_cli_usage_error(call, "say whose: --tenant or --scope");
+        }
+    }
+    return pawl_cli_usage_error(call, "say whose: a scope begins with its tenant, as in "
+                                      "tenant:acme/agent:bot; or set $CYCLES_TENANT");
+}
+
 int pawl_ask_fill_tenant(struct pawl_ask *ask,
                          enum pawl_plane plane,
                          struct pawl_ask_subject *subject)
@@ -118,7 +130,7 @@ int pawl_ask_fill_tenant(struct pawl_ask *ask,
         return PAWL_CLI_GO_ON;
     }
     if (pawl_ask_is_admin(ask, plane)) {
-        return pawl_cli_usage_error(ask->call, "say whose: --tenant or --scope");
+        return tell_whose(ask->call);
     }
     pawl_ask_path(ask, "/v1/auth/introspect");
     int status = pawl_ask_send(ask, plane, "GET");
@@ -126,9 +138,7 @@ int pawl_ask_fill_tenant(struct pawl_ask *ask,
         return status;
     }
     subject->levels[0] = pawl_ask_text(ask, 0, "tenant_id", subject->tenant);
-    return subject->tenant[0] != '\0'
-               ? PAWL_CLI_GO_ON
-               : pawl_cli_usage_error(ask->call, "say whose: --tenant or --scope");
+    return subject->tenant[0] != '\0' ? PAWL_CLI_GO_ON : tell_whose(ask->call);
 }
 
 int pawl_ask_put_subject(struct pawl_ask *ask, const struct pawl_ask_subject *subject)

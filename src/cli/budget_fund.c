@@ -157,7 +157,7 @@ static int freeze(const struct pawl_cli_call *call, const char *path)
         pawl_budget_path(&budget, path);
         (void)pawl_ask_body(&budget.ask);
         pawl_ask_put_text(&budget.ask, "reason", pawl_cli_value(call, OPTION_REASON));
-        status = pawl_ask_send(&budget.ask, PAWL_BUDGETS_PLANE, "POST");
+        status = pawl_ask_send(&budget.ask, PAWL_PLANE_ADMIN, "POST");
         if (status == PAWL_EXIT_OK) {
             pawl_budget_print(&budget.ask, NULL);
         }

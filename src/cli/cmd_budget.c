@@ -112,7 +112,7 @@ static int run_update(const struct pawl_cli_call *call)
         pawl_budget_path(&budget, PAWL_BUDGETS_PATH);
         status = put_settings(&budget);
         if (status == PAWL_CLI_GO_ON) {
-            status = pawl_ask_send_change(&budget.ask, PAWL_BUDGETS_PLANE,
+            status = pawl_ask_send_change(&budget.ask, PAWL_PLANE_ADMIN,
                                           ": --overdraft, --overage or --metadata; 'pawl budget "
                                           "fund' changes how much there is");
         }

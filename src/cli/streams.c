@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * streams.c: stdin, stdout and stderr, as a command finds and leaves them. A descriptor that is
- * closed at the start would be taken by the first file that is opened, and what is meant for people,
- * keys among it, would go into that file. So its place is taken by /dev/null in the direction that
- * nobody uses: reading and writing fail as they would have.
+ * closed at the start would be taken by the first file that is opened, and what is meant for
+ * people, keys among it, would go into that file. So its place is taken by /dev/null in the
+ * direction that nobody uses: reading and writing fail as they would have.
  */
 #include "cli/streams.h"
 

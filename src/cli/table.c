@@ -54,18 +54,32 @@ void pawl_cli_print_line(struct pawl_buf *line)
     pawl_buf_free(line);
 }
 
+/* Bytes of a control character at the beginning of the text, as UTF-8 has it: C0, DEL, C1, and what
+ * changes the direction of a line, by which one column could pass for another. 0: it is none. */
+static size_t control_bytes(const unsigned char *c)
+{
+    if (c[0] < 0x20 || c[0] == 0x7f) {
+        return 1;
+    }
+    if ((c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) || (c[0] == 0xd8 && c[1] == 0x9c)) {
+        return 2;
+    }
+    bool marks = c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f);
+    bool embeds = c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae;
+    bool isolates = c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9;
+    return marks || embeds || isolates ? 3 : 0;
+}
+
 const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes)
 {
     pawl_slice_copy_str(text, out, out_bytes);
     for (unsigned char *c = (unsigned char *)out; *c != '\0'; c++) {
-        /* C0, DEL, and the second byte of C1 as UTF-8 has it. */
+        size_t bytes = control_bytes(c);
         if (*c == '\n' || *c == '\t') {
             *c = ' ';
-        } else if (*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        } else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
-            c[0] = '?';
-            c[1] = '?';
+        } else if (bytes > 0) {
+            memset(c, '?', bytes);
+            c += bytes - 1;
         }
     }
     return out;

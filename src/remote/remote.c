@@ -209,6 +209,15 @@ void pawl_remote_answer_free(struct pawl_remote_answer *answer)
     pawl_buf_free(&answer->body);
 }
 
+/* libcurl speaks of "localhost port 80" where it means a socket. */
+static const char *why_unreachable(const char *socket, const struct attempt *attempt)
+{
+    if (socket[0] == '\0') {
+        return attempt->why.text;
+    }
+    return access(socket, F_OK) != 0 ? strerror(errno) : "nobody listens at the socket";
+}
+
 static void tell(const struct pawl_remote *remote,
                  const struct pawl_remote_request *request,
                  const struct attempt *attempt,
@@ -232,7 +241,7 @@ static void tell(const struct pawl_remote *remote,
                             name);
         } else {
             pawl_errmsg_set(msg, "no server answers at %.200s (%s): %.160s", name,
-                            remote->target->from, attempt->why.text);
+                            remote->target->from, why_unreachable(socket, attempt));
         }
         break;
     case PAWL_ERR_TIMEOUT:

@@ -146,6 +146,8 @@ static void add_mismatch(struct reading *reading, struct line *line)
     for (const char *before = " counts "; node != PAWL_JSON_NONE; before = " and ") {
         struct pawl_slice unit = pawl_json_string(json, node, &reading->arena);
         if (line->used == 0) {
+            /* Of a reservation there is none. */
+            scope = scope.bytes > 0 ? scope : PAWL_SLICE("it");
             add(line, "%.*s", (int)scope.bytes, scope.data);
         }
         add(line, "%s%s", before, pawl_remote_unit_word(unit, text));

@@ -274,11 +274,12 @@ def a_table_is_cut_to_the_width_of_the_terminal(cli):
 def what_a_terminal_might_obey_is_not_shown(cli):
     with tempfile.TemporaryDirectory() as data:
         here = {"PAWL_DATA_DIR": data}
-        expect(cli("run", "--no-card", "--quiet", "--", "true", "a\x1b[2Jb\nc\u009bd", **here), 0)
+        word = "a\x1b[2Jb\nc\u009bd\u202ee\u2066f"
+        expect(cli("run", "--no-card", "--quiet", "--", "true", word, **here), 0)
         for done in (cli("runs", **here), cli("show", "last", **here)):
-            expect(done, 0, out=r"true '?a\?\[2Jb c\?\?d")
+            expect(done, 0, out=r"true '?a\?\[2Jb c\?\?d\?{3}e\?{3}f")
         row = json.loads(cli("runs", "--json", **here).stdout)
-        assert row["argv"][1] == "a\x1b[2Jb\nc\u009bd", row
+        assert row["argv"][1] == word, row
 
 
 def a_history_that_lost_rows_comes_back(cli):

@@ -133,6 +133,12 @@ def a_server_that_is_not_there_is_told(cli):
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         expect(cli("budget", "list", "--server", url), 3, err=rf"no server answers at {url}")
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as left:
+        left.bind(folder + "/left.sock")
+        for name, why in (("none", "No such file or directory"),
+                          ("left", "nobody listens at the socket")):
+            expect(cli("tenant", "list", "--server", f"unix:{folder}/{name}.sock"), 3,
+                   err=rf"no server answers at {folder}/{name}\.sock \(--server\): {why}\n")
     for bad in ("localhost:7878", "ftp://host", "http://", "unix:", "/run/pawl.sock", ""):
         expect(cli("budget", "list", "--server", bad), 2, err=r"--server takes|socket is empty")
     expect(cli("budget", "list", "--server", "localhost:7878"), 2,
@@ -191,6 +197,9 @@ def a_key_that_is_not_taken_is_named_by_its_beginning(cli):
         expect(done, 1, err=r"administrator's key adm\.\.\. of \$PAWL_ADMIN_KEY")
         expect(cli("tenant", "list", *where), 1,
                err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY\n")
+        expect(cli("tenant", "list", *where, CYCLES_API_KEY=TENANT_KEY), 1,
+               err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY; the key "
+                   r"cyc_live_aB3\.\.\. of \$CYCLES_API_KEY is a tenant's\n")
         expect(cli("decide", "--usd", "1", "--tenant", "a", *where), 1,
                err=r"asks for a tenant's key: --key-file FILE, \$PAWL_KEY or \$CYCLES_API_KEY\n")
     with server((403, error("FORBIDDEN", "not yours"))) as held:
@@ -215,6 +224,10 @@ def refusals_are_told_in_dollars(cli):
     with server((400, unit)) as held:
         expect(cli("debit", "--usd", "1", "--tenant", "acme", "--server", held.url), 1,
                err=r"\n  tenant:acme counts tokens and credits, not dollars\n")
+    del unit["details"]["scope"]  # of a reservation
+    with server((400, unit)) as held:
+        expect(cli("reservation", "commit", "rsv_1", "--usd", "1", "--server", held.url), 1,
+               err=r"\n  it counts tokens and credits, not dollars\n")
     with server((429, error("LIMIT_EXCEEDED", "too many"), ("Retry-After", "7"))) as held:
         expect(cli("decide", "--usd", "1", "--tenant", "a", "--server", held.url), 1,
                err=r"too many \(LIMIT_EXCEEDED\)\n  again in 7 s\n")
@@ -302,9 +315,16 @@ def amounts_and_subjects_are_sent_as_the_protocol_has_them(cli):
                 ("--usd", "1", "--scope", "agent:a/tenant:b"), ("--usd", "1", "--scope", "a//b"),
                 ("--usd", "1", "--scope", "a", "--tenant", "b"),
                 ("--usd", "1", "--dimension", "x"), ("--usd", "1", "--timeout", "0s"),
+                ("--usd", "1", "--dimension", "x=1", "--dimension", "x=2"),
                 ("--usd", "1", "--json", "--quiet")):
         expect(cli("debit", "--tenant", "acme", *bad), 2)
     expect(cli("debit", "--usd", "1", "--scope", "tenat:acme"), 2, err="did you mean 'tenant'")
+    expect(cli("debit", "--usd", "1", "--tenant", "acme", "--tag", "a", "--metadata", "a=1",
+               "--dimension", "x=1", "--metadata", "a=2"), 2, err="--metadata has a twice\n")
+    for words in ("reservation commit {} --usd 1", "tenant show {}", "key revoke {} --yes",
+                  "budget fund {} --credit --usd 1"):
+        expect(cli(*(word.replace("{}", "") for word in words.split())), 2,
+               err="an argument is empty: (RESERVATION|TENANT|KEY|SCOPE)\n")
 
 
 def a_tenants_own_key_says_whose(cli):
@@ -319,7 +339,10 @@ def a_tenants_own_key_says_whose(cli):
         assert held.asked[-1]["body"]["subject"] == {"tenant": "acme", "agent": "bot"}
         expect(cli("decide", "--usd", "1", CYCLES_TENANT="other", PAWL_KEY=TENANT_KEY, **there), 0)
         assert held.asked[-1]["body"]["subject"] == {"tenant": "other"}
-        expect(cli("decide", "--usd", "1", PAWL_ADMIN_KEY=ADMIN_KEY, **there), 2, err="say whose")
+        expect(cli("decide", "--usd", "1", PAWL_ADMIN_KEY=ADMIN_KEY, **there), 2,
+               err="say whose: --tenant or --scope\n")
+        expect(cli("budget", "create", "agent:bot", "--usd", "1", PAWL_ADMIN_KEY=ADMIN_KEY,
+                   **there), 2, err="say whose: a scope begins with its tenant, as in tenant:acme/")
 
 
 # --- Tenants, keys, budgets, rules ----------------------------------------------------------------

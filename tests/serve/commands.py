@@ -139,7 +139,7 @@ def what_is_said_twice_with_one_key_is_done_once(world):
 
 
 def budgets_are_funded_frozen_and_changed(world):
-    _, shell = local(world)
+    server, shell = local(world)
     shell("budget create acme --tokens 1M --overage reject")
     shell("budget freeze acme", status=2, err="has 2 budgets")
     shell("debit --usd 4")
@@ -160,6 +160,9 @@ def budgets_are_funded_frozen_and_changed(world):
     assert row["debt"] == usd(1.5), row
     shell("budget fund acme --repay-debt --usd 1.50")
     assert shell.rows("budget list --debt") == []
+    for verb in ("freeze", "unfreeze", "update --overdraft 1"):
+        shell(f"budget {verb} acme -u usd --server", server.url, status=1,
+              err=r"asks for the administrator's key: .*; the key cyc_.* of \$PAWL_KEY is a ten")
     shell("budget freeze acme -u usd --reason stop")
     shell("reservation create --usd 0.01", status=1, err="the budget is frozen")
     assert [row["unit"] for row in shell.rows("budget list --status frozen")] == ["USD_MICROCENTS"]
