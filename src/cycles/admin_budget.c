@@ -95,8 +95,8 @@ struct pawl_budget_named *pawl_budget_named(struct pawl_call *call)
     named->budget = find_at(call, &named->place, named->unit);
     if (named->budget == 0 ||
         !pawl_core_budget(core, named->budget, pawl_core_now_us(core), &named->view)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_BUDGET_NOT_FOUND,
-                              "there is no budget at this scope in this unit");
+        pawl_call_refuse(call, PAWL_ERROR_BUDGET_NOT_FOUND,
+                         "there is no budget at this scope in this unit");
         return NULL;
     }
     return named;
@@ -249,9 +249,8 @@ static void create(struct pawl_call *call,
     }
     if (!pawl_registry_budget_has_room(pawl_call_registry(call))) {
         pawl_call_retry_after(call, PAWL_DENIAL_RETRY_FULL_S);
-        pawl_call_refuse_read(
-            call, PAWL_ERROR_LEDGER_FULL,
-            "the ledger has no room for what is said of the budget (--max-documents)");
+        pawl_call_refuse(call, PAWL_ERROR_LEDGER_FULL,
+                         "the ledger has no room for what is said of the budget (--max-documents)");
         return;
     }
     struct pawl_op *first = pawl_call_alloc(call, sizeof(*first));
@@ -287,8 +286,8 @@ void pawl_cycles_create_budget(struct pawl_call *call)
         return;
     }
     if (is_suspended(call, place.levels[PAWL_LEVEL_TENANT])) {
-        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_SUSPENDED,
-                              "the tenant is suspended and gets no budgets");
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_SUSPENDED,
+                         "the tenant is suspended and gets no budgets");
         return;
     }
     create(call, &command, &place, said ? &extra : NULL);
@@ -375,7 +374,7 @@ static void set_state(struct pawl_call *call, uint8_t state)
     }
     uint8_t before = pawl_budget_state(pawl_engine_core(pawl_call_engine(call)), &named->view);
     if (before == state) {
-        pawl_call_refuse_read(
+        pawl_call_refuse(
             call,
             state == PAWL_BUDGET_FROZEN ? PAWL_ERROR_BUDGET_FROZEN : PAWL_ERROR_STATE_CONFLICT,
             "the budget is %s already", state == PAWL_BUDGET_FROZEN ? "frozen" : "active");

@@ -216,7 +216,7 @@ static bool find(struct pawl_call *call, struct pawl_key *ret_key)
     if (pawl_registry_key(pawl_call_registry(call), call->params[0], call->now_us, ret_key)) {
         return true;
     }
-    pawl_call_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such key");
+    pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND, "there is no such key");
     return false;
 }
 
@@ -235,12 +235,12 @@ void pawl_cycles_update_api_key(struct pawl_call *call)
         return;
     }
     if (is_tenant_closed(call, &key)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
     } else if (key.state != PAWL_KEY_ACTIVE) {
         bool revoked = key.state == PAWL_KEY_REVOKED;
-        pawl_call_refuse_read(call, revoked ? PAWL_ERROR_KEY_REVOKED : PAWL_ERROR_KEY_EXPIRED,
-                              "the key is %s and is not changed any more",
-                              revoked ? "revoked" : "past its time");
+        pawl_call_refuse(call, revoked ? PAWL_ERROR_KEY_REVOKED : PAWL_ERROR_KEY_EXPIRED,
+                         "the key is %s and is not changed any more",
+                         revoked ? "revoked" : "past its time");
     } else if (take_said(call, values, &key)) {
         put(call, &key);
     }
@@ -259,11 +259,11 @@ void pawl_cycles_revoke_api_key(struct pawl_call *call)
         return;
     }
     if (is_tenant_closed(call, &key)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
         return;
     }
     if (key.state == PAWL_KEY_REVOKED) {
-        pawl_call_refuse_read(call, PAWL_ERROR_KEY_REVOKED, "the key is revoked already");
+        pawl_call_refuse(call, PAWL_ERROR_KEY_REVOKED, "the key is revoked already");
         return;
     }
     key.state = PAWL_KEY_REVOKED;

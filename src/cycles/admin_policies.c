@@ -296,8 +296,8 @@ static bool check_name(struct pawl_call *call, const struct pawl_policy_rule *po
         pawl_slice_equal(other.id, policy->id)) {
         return true;
     }
-    pawl_call_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
-                          "the tenant has a policy of this name already");
+    pawl_call_refuse(call, PAWL_ERROR_DUPLICATE_RESOURCE,
+                     "the tenant has a policy of this name already");
     return false;
 }
 
@@ -331,8 +331,8 @@ void pawl_cycles_create_policy(struct pawl_call *call)
     }
     if (pawl_registry_policy_count(pawl_call_registry(call), policy.tenant) >=
         PAWL_POLICIES_PER_TENANT_MAX) {
-        pawl_call_refuse_read(call, PAWL_ERROR_LEDGER_FULL, "a tenant has at most %d policies",
-                              PAWL_POLICIES_PER_TENANT_MAX);
+        pawl_call_refuse(call, PAWL_ERROR_LEDGER_FULL, "a tenant has at most %d policies",
+                         PAWL_POLICIES_PER_TENANT_MAX);
         return;
     }
     put(call, &policy, 201);
@@ -347,7 +347,7 @@ void pawl_cycles_update_policy(struct pawl_call *call)
         return;
     }
     if (!pawl_registry_policy(pawl_call_registry(call), call->params[0], &policy)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_NOT_FOUND, "there is no such policy");
+        pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND, "there is no such policy");
         return;
     }
     if (who->kind == PAWL_PRINCIPAL_TENANT &&

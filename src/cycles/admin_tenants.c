@@ -158,8 +158,8 @@ static void answer_existing(struct pawl_call *call,
 {
     if (!pawl_slice_equal(tenant->name, values[TENANT_NAME].text) ||
         !pawl_slice_equal(tenant->parent, values[TENANT_PARENT].text)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_DUPLICATE_RESOURCE,
-                              "there is a tenant of this id, with another name or parent");
+        pawl_call_refuse(call, PAWL_ERROR_DUPLICATE_RESOURCE,
+                         "there is a tenant of this id, with another name or parent");
         return;
     }
     write_tenant(pawl_call_json(call), tenant);
@@ -201,7 +201,7 @@ void pawl_cycles_get_tenant(struct pawl_call *call)
 {
     struct pawl_tenant tenant;
     if (!pawl_registry_tenant(pawl_call_registry(call), call->params[0], &tenant)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
         return;
     }
     write_tenant(pawl_call_json(call), &tenant);
@@ -238,13 +238,13 @@ void pawl_cycles_update_tenant(struct pawl_call *call)
         return;
     }
     if (!pawl_registry_tenant(pawl_call_registry(call), call->params[0], &tenant)) {
-        pawl_call_refuse_read(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_NOT_FOUND, "there is no such tenant");
         return;
     }
     uint8_t state = pawl_admin_word(&values[TENANT_STATUS]);
     if (tenant.state == PAWL_TENANT_CLOSED) {
         if (state != PAWL_TENANT_CLOSED) {
-            pawl_call_refuse_read(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+            pawl_call_refuse(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
             return;
         }
         write_tenant(pawl_call_json(call), &tenant);

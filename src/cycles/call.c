@@ -104,6 +104,7 @@ static void want_turn(struct pawl_cycles *cycles)
 static void on_answered(struct pawl_op *op)
 {
     struct pawl_call *call = call_checked(op->arg);
+    call->waited = true;
     call->then(call);
 }
 

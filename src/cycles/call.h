@@ -7,8 +7,8 @@
  *   handler ─► reads the body ─► submit(command, then) … then ─► reply
  *
  * Whatever an answer tells of the ledger waits until it is durable: of a change through submit (or
- * pawl_call_op for the registry's), of a read through barrier. Errors that need no ledger are
- * answered at once.
+ * pawl_call_op for the registry's), of a read through barrier. An error waits by itself for all
+ * that it could tell of, what a key may included, unless the call has waited already.
  *
  * Texts of the request and of the arena live until the answer. The continuation runs on the loop,
  * never inside submit or barrier.
@@ -63,6 +63,7 @@ enum {
 struct pawl_call {
     uint32_t magic;
     bool trusted; /* it came through the administrator's own door */
+    bool waited;  /* what it looked at is on disk: its operation was answered */
     struct pawl_cycles *cycles;
     struct pawl_http_exchange *exchange;
     const struct pawl_http_request *request;
@@ -138,14 +139,18 @@ void pawl_call_refuse_result(struct pawl_call *call, const struct pawl_result *r
 
 /* --- Answers that wait for the disk (kept.c) -------------------------------------------------- */
 
+/* Whether a call that has not waited yet could tell of something that is not on disk. */
+PAWL_MUST_CHECK bool pawl_call_must_wait(const struct pawl_call *call);
+/* Keeps an error and sends it when all that was applied so far is durable. */
+void pawl_call_keep_error(struct pawl_call *call,
+                          enum pawl_error error,
+                          const char *message,
+                          struct pawl_slice details);
 /* Keeps what was written to pawl_call_json, for a continuation. Without memory for it, that will
  * say so. */
 void pawl_call_keep(struct pawl_call *call, int status);
 /* Keeps it and sends it when all that was applied so far is durable. */
 void pawl_call_reply_read(struct pawl_call *call, int status);
-/* An error that follows from the ledger's state. */
-void pawl_call_refuse_read(struct pawl_call *call, enum pawl_error error, const char *format, ...)
-    PAWL_PRINTF(3, 4);
 /* Sends what was kept: a continuation. */
 void pawl_call_send_kept(struct pawl_call *call);
 

@@ -54,6 +54,7 @@ static void on_answer(struct pawl_archive_request *request)
     const struct gone_question *question = call->state;
     struct pawl_archive_row row = {0};
     bool found = request->answer == PAWL_ARCHIVE_FOUND && request->row_count == 1;
+    call->waited = false; /* the tenant is looked at now */
     if (found) {
         row.status = request->rows[0].status;
         row.tenant = pawl_arena_copy(call->arena, request->rows[0].tenant);

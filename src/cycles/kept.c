@@ -3,24 +3,25 @@
  * kept.c: answers that are rendered now and leave when what they tell of is durable. They lie in
  * the call's arena meanwhile: the server has one buffer for bodies, and others are answered before.
  */
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "cycles/cycles_priv.h"
+#include "engine/engine.h"
 
 struct kept {
     int status; /* 0: an error */
     enum pawl_error error;
     struct pawl_slice text; /* the body, or the message */
+    struct pawl_slice details;
 };
 
-static void keep(struct pawl_call *call, int status, enum pawl_error error, struct pawl_slice text)
+static void keep(struct pawl_call *call, struct kept what)
 {
     struct kept *kept = pawl_arena_alloc(call->arena, sizeof(*kept));
     call->state = NULL;
     if (kept != NULL) {
-        *kept = (struct kept){status, error, pawl_arena_copy(call->arena, text)};
+        *kept = what;
+        kept->text = pawl_arena_copy(call->arena, what.text);
+        kept->details = pawl_arena_copy(call->arena, what.details);
         call->state = kept->text.bytes > 0 ? kept : NULL;
     }
 }
@@ -29,8 +30,8 @@ void pawl_call_keep(struct pawl_call *call, int status)
 {
     struct pawl_buf *out = &call->cycles->out;
     PAWL_ASSERT(call->cycles->writer.depth == 0);
-    keep(call, status, PAWL_ERROR_INTERNAL_ERROR,
-         out->overflowed ? PAWL_SLICE_NONE : pawl_buf_slice(out));
+    keep(call, (struct kept){.status = status, .text = pawl_buf_slice(out)});
+    call->state = out->overflowed ? NULL : call->state;
 }
 
 void pawl_call_send_kept(struct pawl_call *call)
@@ -39,7 +40,8 @@ void pawl_call_send_kept(struct pawl_call *call)
     if (kept == NULL) {
         pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the answer takes too much memory");
     } else if (kept->status == 0) {
-        pawl_call_refuse(call, kept->error, "%.*s", (int)kept->text.bytes, kept->text.data);
+        pawl_call_refuse_with(call, kept->error, kept->details, "%.*s", (int)kept->text.bytes,
+                              kept->text.data);
     } else {
         pawl_call_reply_bytes(call, kept->status, PAWL_SLICE("application/json"), kept->text);
     }
@@ -51,13 +53,17 @@ void pawl_call_reply_read(struct pawl_call *call, int status)
     pawl_call_barrier(call, pawl_call_send_kept);
 }
 
-void pawl_call_refuse_read(struct pawl_call *call, enum pawl_error error, const char *format, ...)
+bool pawl_call_must_wait(const struct pawl_call *call)
 {
-    char message[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
-    keep(call, 0, error, pawl_slice_str(message));
+    const struct pawl_engine *engine = pawl_call_engine(call);
+    return !call->waited && pawl_core_op(pawl_engine_core(engine)) > pawl_engine_durable_op(engine);
+}
+
+void pawl_call_keep_error(struct pawl_call *call,
+                          enum pawl_error error,
+                          const char *message,
+                          struct pawl_slice details)
+{
+    keep(call, (struct kept){.error = error, .text = pawl_slice_str(message), .details = details});
     pawl_call_barrier(call, pawl_call_send_kept);
 }

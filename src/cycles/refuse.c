@@ -60,6 +60,20 @@ static void send_error(struct pawl_call *call,
                    pawl_buf_slice(&call->cycles->out));
 }
 
+/* A refusal tells of the ledger as an answer does: whose key it is and what it may, what is there
+ * and what is not. So it does not leave before that is on disk (J7). */
+static void refuse(struct pawl_call *call,
+                   enum pawl_error error,
+                   const char *message,
+                   struct pawl_slice details)
+{
+    if (pawl_call_must_wait(call)) {
+        pawl_call_keep_error(call, error, message, details);
+    } else {
+        send_error(call, pawl_error_status(error), pawl_error_wire(error), message, details);
+    }
+}
+
 void pawl_call_refuse(struct pawl_call *call, enum pawl_error error, const char *format, ...)
 {
     char message[MESSAGE_BYTES];
@@ -67,7 +81,7 @@ void pawl_call_refuse(struct pawl_call *call, enum pawl_error error, const char 
     va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    send_error(call, pawl_error_status(error), pawl_error_wire(error), message, PAWL_SLICE_NONE);
+    refuse(call, error, message, PAWL_SLICE_NONE);
 }
 
 void pawl_call_refuse_with(struct pawl_call *call,
@@ -81,7 +95,7 @@ void pawl_call_refuse_with(struct pawl_call *call,
     va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    send_error(call, pawl_error_status(error), pawl_error_wire(error), message, details);
+    refuse(call, error, message, details);
 }
 
 /* When a policy's minute is over. */

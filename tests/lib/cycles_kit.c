@@ -134,6 +134,11 @@ static void on_done(struct pawl_op *op)
     PAWL_ASSERT(op->result.code == PAWL_RESULT_OK);
 }
 
+static void on_any(struct pawl_op *op)
+{
+    (void)op;
+}
+
 static void make_tenant(struct cycles_kit *kit, const char *id, const char *key, const char *secret)
 {
     struct pawl_op tenant_op = {.done = on_done};
@@ -251,11 +256,19 @@ uint64_t cycles_kit_budget(struct cycles_kit *kit, const char *path, uint16_t un
 
 /* --- Requests ------------------------------------------------------------------------------- */
 
+static bool is_early(const struct cycles_kit *kit)
+{
+    const struct pawl_engine *engine = kit->kit.engine;
+    return kit->exchange.answered &&
+           pawl_core_op(pawl_engine_core(engine)) > pawl_engine_durable_op(engine);
+}
+
 static void play(struct cycles_kit *kit)
 {
     for (kit->turns = 0; !kit->exchange.answered; kit->turns++) {
         PAWL_ASSERT(kit->turns < TURNS_MAX);
         pawl_cycles_turn(kit->cycles);
+        kit->early = is_early(kit);
         pawl_engine_turn(kit->kit.engine);
         pawl_engine_flush(kit->kit.engine);
         cycles_archive_collect(kit->archive, kit->archive_behind);
@@ -277,10 +290,18 @@ static void read_answer(struct cycles_kit *kit)
 int cycles_kit_send_bytes(struct cycles_kit *kit, const struct pawl_http_request *request)
 {
     uint32_t observed = kit->observed;
+    struct pawl_op other = {.done = on_any};
+    const struct pawl_command note = {.type = PAWL_COMMAND_NOTE,
+                                      .u.note = {.tenant = PAWL_SLICE("acme"), .kind = 1}};
     exchange_reset(&kit->exchange);
     kit->exchange.request = *request;
+    if (kit->beside) {
+        pawl_engine_submit(kit->kit.engine, &note, &other);
+    }
     pawl_cycles_serve(kit->cycles, &kit->exchange, kit->door);
+    kit->early = is_early(kit);
     play(kit);
+    pawl_engine_flush(kit->kit.engine);
     PAWL_ASSERT(kit->observed == observed + 1);
     read_answer(kit);
     return kit->exchange.status;

@@ -37,6 +37,11 @@ static int close_kit(void **state)
     return 0;
 }
 
+static void on_changed(struct pawl_op *op)
+{
+    (void)op;
+}
+
 static void assert_error(struct cycles_kit *kit, int status, const char *code)
 {
     assert_int_equal(kit->exchange.status, status);
@@ -44,6 +49,39 @@ static void assert_error(struct cycles_kit *kit, int status, const char *code)
     assert_true(cycles_kit_text(kit, "message")[0] != '\0');
     assert_int_equal(strlen(cycles_kit_text(kit, "request_id")), 28);
     assert_int_equal(strlen(cycles_kit_text(kit, "trace_id")), 32);
+}
+
+/* A key's change that a crash would take back is told to nobody, by no refusal either. */
+static void what_a_key_may_not_is_told_when_it_is_on_disk(void **state)
+{
+    static const char asked[] = "{\"idempotency_key\":\"d\"," SUBJECT "," ACTION "," AMOUNT "}";
+    static const struct change {
+        uint8_t state;
+        uint64_t without; /* this permission */
+        struct pawl_slice filter;
+        int status;
+        const char *error;
+    } changes[] = {{PAWL_KEY_ACTIVE, 0, {"[\"workspace:w\"]", 15}, 403, "FORBIDDEN"},
+                   {PAWL_KEY_ACTIVE,
+                    UINT64_C(1) << PAWL_PERMISSION_RESERVATIONS_CREATE,
+                    {NULL, 0},
+                    403,
+                    "FORBIDDEN"},
+                   {PAWL_KEY_REVOKED, 0, {NULL, 0}, 401, "UNAUTHORIZED"}};
+    struct cycles_kit *kit = *state;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(changes); i++) {
+        struct pawl_op op = {.done = on_changed};
+        struct pawl_key key;
+        assert_true(pawl_registry_key(kit->registry, PAWL_SLICE("key_acme"), KIT_START_US, &key));
+        key.state = changes[i].state;
+        key.permissions = pawl_permission_defaults() & ~changes[i].without;
+        key.scope_filter = changes[i].filter;
+        pawl_registry_put_key(kit->registry, &key, PAWL_SLICE_NONE, &op);
+        (void)cycles_kit_send(kit, "POST", "/v1/decide", KEY, asked);
+        assert_error(kit, changes[i].status, changes[i].error);
+        assert_false(kit->early);
+        assert_int_equal(op.result.code, PAWL_RESULT_OK);
+    }
 }
 
 static void a_path_that_is_not_there_is_404(void **state)
@@ -369,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_path_that_is_not_there_is_404),
+        CASE(what_a_key_may_not_is_told_when_it_is_on_disk),
         CASE(a_method_that_is_not_there_is_405_and_says_which_are),
         CASE(probes_need_no_key_and_readiness_ends_with_the_drain),
         CASE(a_listener_serves_its_planes_only),
