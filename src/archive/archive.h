@@ -15,7 +15,8 @@
  * work has a limit: a query that comes there answers with what it has, and where to go on.
  *
  * A disk that fails makes the archive answer BROKEN; it tries again every second. A file that is
- * damaged, of another version or not this journal's is renamed to "PATH.aside" and made again.
+ * damaged, of another version or not this journal's is renamed to "PATH.aside" and made again, and
+ * so is one that somebody removed or replaced meanwhile.
  *
  * All functions but pawl_archive_open are for the thread of the engine.
  */

@@ -172,6 +172,30 @@ static struct pawl_archive_waiting *cut(struct pawl_archive *archive, int64_t *r
     return NULL;
 }
 
+/* Whether the file that has the name is the one that is written. Somebody may have removed it or
+ * put another in its place while both threads work: then the name leads to less than the writer
+ * has, and a list of that would be a list of what is missing. */
+static bool has(struct pawl_archive_db *db, uint64_t op)
+{
+    sqlite3_stmt *get = pawl_archive_db_get(db, PAWL_ARCHIVE_SQL_STATE_GET);
+    bool found = false;
+    if (pawl_archive_db_step(db, get)) {
+        found = (uint64_t)sqlite3_column_int64(get, 0) >= op;
+        pawl_archive_db_done(get);
+    }
+    if (!found && pawl_ok(db->err)) {
+        pawl_archive_db_fail(db, PAWL_ERR(CORRUPT), "the file is not the one that is written");
+    }
+    return found;
+}
+
+static bool open_to_read(struct pawl_archive *archive)
+{
+    struct pawl_archive_db *db = &archive->reader_db;
+    return db->sqlite != NULL ||
+           pawl_ok(pawl_archive_db_open(db, archive->path, PAWL_ARCHIVE_DB_THERE));
+}
+
 /* Without the lock. The words of a failure are copied, since the connection is opened anew. */
 static bool run(struct pawl_archive *archive,
                 const struct pawl_archive_waiting *waiting,
@@ -180,7 +204,7 @@ static bool run(struct pawl_archive *archive,
 {
     struct pawl_archive_db *db = &archive->reader_db;
     pthread_mutex_lock(&archive->reading);
-    bool done = (db->sqlite != NULL || pawl_ok(pawl_archive_db_open(db, archive->path))) &&
+    bool done = open_to_read(archive) && has(db, waiting->needs_op) &&
                 pawl_archive_query_run(db, &waiting->query, &pawl_archive_limits, waiting->request);
     if (!done) {
         *ret_why = db->msg;

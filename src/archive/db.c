@@ -225,12 +225,17 @@ static void prepare_all(struct pawl_archive_db *db)
     }
 }
 
-pawl_err pawl_archive_db_open(struct pawl_archive_db *db, const char *path)
+pawl_err
+pawl_archive_db_open(struct pawl_archive_db *db, const char *path, enum pawl_archive_db_file file)
 {
     *db = (struct pawl_archive_db){.err = PAWL_OK};
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    flags |= file == PAWL_ARCHIVE_DB_MADE ? SQLITE_OPEN_CREATE : 0;
     int code = sqlite3_open_v2(path, &db->sqlite, flags, pawl_sqlite_vfs());
-    if (code != SQLITE_OK) {
+    if (code != SQLITE_OK && file == PAWL_ARCHIVE_DB_THERE && access(path, F_OK) != 0 &&
+        errno == ENOENT) {
+        pawl_archive_db_fail(db, PAWL_ERR(CORRUPT), "the file is gone");
+    } else if (code != SQLITE_OK) {
         db->err = pawl_sqlite_err(db->sqlite, code, "open", path, &db->msg);
     } else {
         code = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);

@@ -73,9 +73,16 @@ struct pawl_archive_db {
 /* The text of a statement, for the test of plans. */
 const char *pawl_archive_sql_text(enum pawl_archive_sql which);
 
-/* Makes the file if need be. CORRUPT or VERSION: it wants setting aside. After a failure it is
- * closed, and `err` and `msg` say why. */
-PAWL_MUST_CHECK pawl_err pawl_archive_db_open(struct pawl_archive_db *db, const char *path);
+enum pawl_archive_db_file {
+    PAWL_ARCHIVE_DB_MADE, /* made if need be */
+    PAWL_ARCHIVE_DB_THERE /* somebody writes it: where there is none it was taken away */
+};
+
+/* CORRUPT or VERSION: it wants setting aside. After a failure it is closed, and `err` and `msg` say
+ * why. */
+PAWL_MUST_CHECK pawl_err pawl_archive_db_open(struct pawl_archive_db *db,
+                                              const char *path,
+                                              enum pawl_archive_db_file file);
 /* Closed already: nothing. */
 void pawl_archive_db_close(struct pawl_archive_db *db);
 /* Renames a closed file to "PATH.aside" and removes what lies beside it. What cannot be renamed is

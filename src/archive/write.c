@@ -86,7 +86,7 @@ static bool wants_setting_aside(pawl_err err)
 /* Without the lock: it may take as long as the disk does. */
 static pawl_err open_and_read(struct pawl_archive *archive, struct state *ret_state)
 {
-    pawl_err err = pawl_archive_db_open(&archive->db, archive->path);
+    pawl_err err = pawl_archive_db_open(&archive->db, archive->path, PAWL_ARCHIVE_DB_MADE);
     if (pawl_ok(err) && !read_state(&archive->db, ret_state)) {
         err = archive->db.err;
         pawl_archive_db_close(&archive->db);

@@ -393,6 +393,44 @@ static void damage(struct world *world, off_t at, size_t bytes)
     assert_int_equal(fclose(file), 0);
 }
 
+/* Somebody removes or replaces the file of a server that works. What it is asked then is answered
+ * from a file that has what the journal has, and never from an empty or an older one. */
+static void a_file_that_goes_under_the_writer_is_made_again(void **state)
+{
+    (void)state;
+    enum { ALONE, WITH_ITS_LOG, REPLACED, CASES };
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    for (int which = 0; which < CASES; which++) {
+        struct world world;
+        char name[96];
+        char command[256];
+        begin(&world);
+        work(&world, 40);
+        close_archive(&world);
+        (void)snprintf(command, sizeof(command), "cp %s %s.copy", world.path, world.path);
+        assert_int_equal(system(command), 0);
+        open_archive(&world);
+        turn(&world);
+        work(&world, 40);
+        while (stats_of(&world).op < pawl_engine_durable_op(world.kit.engine)) {
+            turn(&world); /* nobody has asked yet: the reader has not opened it */
+        }
+        for (int i = 0; i < (which == ALONE ? 1 : 3); i++) {
+            (void)snprintf(name, sizeof(name), "%s%s", world.path, endings[i]);
+            assert_int_equal(unlink(name), 0);
+        }
+        if (which == REPLACED) {
+            (void)snprintf(name, sizeof(name), "%s.copy", world.path);
+            assert_int_equal(rename(name, world.path), 0);
+        }
+        check_all(&world);
+        assert_int_equal(stats_of(&world).set_aside, 1);
+        work(&world, 40);
+        check_all(&world);
+        finish(&world);
+    }
+}
+
 static void a_damaged_file_is_put_aside_and_made_again(void **state)
 {
     (void)state;
@@ -567,6 +605,7 @@ int main(void)
         cmocka_unit_test(a_restart_goes_on_where_it_was),
         cmocka_unit_test(a_crash_loses_nothing),
         cmocka_unit_test(a_file_that_is_gone_is_made_again),
+        cmocka_unit_test(a_file_that_goes_under_the_writer_is_made_again),
         cmocka_unit_test(a_damaged_file_is_put_aside_and_made_again),
         cmocka_unit_test(a_file_of_another_version_is_made_again),
         cmocka_unit_test(a_file_from_the_future_is_not_trusted),

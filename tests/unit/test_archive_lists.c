@@ -70,8 +70,10 @@ static struct fixture *begin(uint64_t of_seed)
     fixture->model = model_new(of_seed);
     fixture->keep_us = INT64_C(1) << 50;
     fixture->limits = pawl_archive_limits;
-    assert_true(pawl_ok(pawl_archive_db_open(&fixture->writer, fixture->path)));
-    assert_true(pawl_ok(pawl_archive_db_open(&fixture->reader, fixture->path)));
+    assert_true(
+        pawl_ok(pawl_archive_db_open(&fixture->writer, fixture->path, PAWL_ARCHIVE_DB_MADE)));
+    assert_true(
+        pawl_ok(pawl_archive_db_open(&fixture->reader, fixture->path, PAWL_ARCHIVE_DB_MADE)));
     fixture->apply.db = &fixture->writer;
     fixture->apply.hash_key = read_key(&fixture->writer);
     fixture->apply.scopes.key = fixture->apply.hash_key;

@@ -28,7 +28,7 @@ static int begin(void **state)
     (void)snprintf(fixture.folder, sizeof(fixture.folder), "/tmp/pawl-archive-XXXXXX");
     assert_non_null(mkdtemp(fixture.folder));
     (void)snprintf(fixture.path, sizeof(fixture.path), "%s/archive.db", fixture.folder);
-    assert_true(pawl_ok(pawl_archive_db_open(&fixture.db, fixture.path)));
+    assert_true(pawl_ok(pawl_archive_db_open(&fixture.db, fixture.path, PAWL_ARCHIVE_DB_MADE)));
     *state = &fixture;
     return 0;
 }
