@@ -190,6 +190,21 @@ static void note_step(struct pawl_engine *engine, int64_t step_us)
     pawl_engine_apply_own(engine, &note);
 }
 
+/* When nothing has been recorded for too long. */
+static int64_t alive_due_us(const struct pawl_engine *engine)
+{
+    int64_t every_us = engine->options.alive_every_us;
+    return every_us > 0 ? pawl_core_now_us(engine->ledger.core) + every_us : INT64_MAX;
+}
+
+static void note_alive(struct pawl_engine *engine)
+{
+    const struct pawl_command note = {
+        .type = PAWL_COMMAND_NOTE,
+        .u.note = {.tenant = PAWL_SLICE("pawl"), .kind = PAWL_ENGINE_NOTE_ALIVE}};
+    pawl_engine_apply_own(engine, &note);
+}
+
 int64_t pawl_engine_now_us(struct pawl_engine *engine)
 {
     return pawl_slew_now_us(&engine->slew);
@@ -209,6 +224,9 @@ void pawl_engine_tick(struct pawl_engine *engine)
         struct pawl_command expire = {.type = PAWL_COMMAND_EXPIRE,
                                       .u.expire = {.until_us = now_us, .max = PAWL_EXPIRE_MAX}};
         pawl_engine_apply_own(engine, &expire);
+    }
+    if (!engine->poisoned && alive_due_us(engine) <= now_us) {
+        note_alive(engine);
     }
 }
 
@@ -230,6 +248,8 @@ int64_t pawl_engine_next_due_us(const struct pawl_engine *engine)
     int64_t due_us = pawl_core_next_due_us(engine->ledger.core);
     int64_t files_us = pawl_snapshot_next_due_us(engine);
     due_us = files_us < due_us ? files_us : due_us;
+    int64_t alive_us = alive_due_us(engine);
+    due_us = alive_us < due_us ? alive_us : due_us;
     bool lazy = engine->job == JOB_NONE && engine->slots[engine->collecting].first_op != 0;
     due_us = lazy && engine->lazy_due_us < due_us ? engine->lazy_due_us : due_us;
     int64_t now_us = engine->slew.now_us;

@@ -27,7 +27,11 @@
 struct pawl_engine;
 
 /* Kinds of NOTE from here on are the engine's own. */
-enum { PAWL_ENGINE_NOTE_FIRST = 0xff00, PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00 };
+enum {
+    PAWL_ENGINE_NOTE_FIRST = 0xff00,
+    PAWL_ENGINE_NOTE_CLOCK_STEP = 0xff00,
+    PAWL_ENGINE_NOTE_ALIVE = 0xff01
+};
 
 enum pawl_commit_mode {
     PAWL_COMMIT_INLINE, /* in pawl_engine_turn: fewest switches, holds the loop for one sync */
@@ -66,6 +70,9 @@ struct pawl_engine_options {
     /* Of a new ledger; ignored when the journal has one (pawl_engine_configure). NULL: defaults. */
     const struct pawl_config *config;
     uint64_t checkpoint_every_ops; /* 0: 200,000 */
+    /* After so long without a command a tick records one of its own, so that the journal's end is
+     * not far from the clock as long as the process is there. 0: never. */
+    int64_t alive_every_us;
     /* How long the journal's segments are kept. Zero: 30 days or 20 GiB, whichever comes first. */
     struct pawl_journal_retention retention;
     /* No segment goes from which a repeat of a key that is remembered would be answered, or that

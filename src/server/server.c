@@ -26,6 +26,9 @@
 
 enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000, FDS_BESIDE_CONNECTIONS = 128 };
 
+/* An idle server comes back, however long nobody has asked it for anything. */
+#define ALIVE_EVERY_US (INT64_C(3600) * PAWL_US_PER_SECOND)
+
 /* --- The engine ------------------------------------------------------------------------------ */
 
 static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
@@ -189,6 +192,7 @@ static struct pawl_engine_options engine_options(struct pawl_serve *serve,
         .fatal_arg = serve,
         .config = config,
         .checkpoint_every_ops = (uint64_t)pawl_serve_number(said, PAWL_SERVE_OPT_CHECKPOINT),
+        .alive_every_us = ALIVE_EVERY_US,
         .retention = {.age_us =
                           pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_JOURNAL) * PAWL_US_PER_MS,
                       .bytes_max = pawl_serve_number(said, PAWL_SERVE_OPT_KEEP_JOURNAL_BYTES)},

@@ -92,6 +92,7 @@ pawl_err kit_try_open(struct kit *kit)
                                           .fatal_arg = kit,
                                           .config = &config,
                                           .checkpoint_every_ops = kit->checkpoint_every,
+                                          .alive_every_us = kit->alive_every_us,
                                           .retention = kit->retention,
                                           .keep_answers = kit->keep_answers,
                                           .files = files,

@@ -30,6 +30,7 @@ struct kit {
     bool threads; /* false: single_threaded */
     bool accept_clock;
     uint64_t checkpoint_every;
+    int64_t alive_every_us;
     int64_t segment_bytes;
     int64_t idempotency_ttl_us; /* 0: the default */
     uint32_t documents_max;     /* likewise, of the ledger that is made */

@@ -388,6 +388,41 @@ static void a_clock_far_from_the_journal_needs_a_word(void **state)
     kit_free(&kit);
 }
 
+/* The journal's end says when somebody last asked for something, unless it also says that the
+ * process was there: an idle one would not come back after a day, and one that was started with
+ * the word would need it again. */
+static void an_idle_ledger_keeps_up_with_the_clock(void **state)
+{
+    (void)state;
+    const int64_t hour_us = INT64_C(3600) * PAWL_US_PER_SECOND;
+    struct kit kit;
+    kit_begin(&kit, 18, 1000000);
+    kit_close(&kit);
+    kit.alive_every_us = hour_us;
+    kit.accept_clock = true;
+    kit.time.real_us += 100 * hour_us;
+    kit_open(&kit);
+    pawl_engine_tick(kit.engine);
+    pawl_engine_turn(kit.engine);
+    kit.accept_clock = false;
+    kit_crash(&kit, true);
+    kit_open(&kit);
+    uint64_t op = pawl_engine_durable_op(kit.engine);
+    for (int64_t passed_us = 0; passed_us < 30 * hour_us;) {
+        int64_t wait_us = pawl_engine_next_due_us(kit.engine) - pawl_engine_now_us(kit.engine);
+        assert_in_range(wait_us, 1, hour_us);
+        pawl_clock_manual_advance(&kit.time, wait_us);
+        passed_us += wait_us;
+        pawl_engine_tick(kit.engine);
+        pawl_engine_turn(kit.engine);
+    }
+    /* As many as there were hours, and no more. */
+    assert_in_range(pawl_engine_durable_op(kit.engine) - op, 29, 31);
+    kit_crash(&kit, true);
+    kit_open(&kit);
+    kit_free(&kit);
+}
+
 /* --- The witness. ----------------------------------------------------------------------------- */
 
 static uint64_t witness_op(struct kit *kit)
@@ -461,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_lease_that_ran_out_while_nobody_was_there_expires_at_the_next_tick),
         cmocka_unit_test(a_step_of_the_clock_is_a_record),
         cmocka_unit_test(a_clock_far_from_the_journal_needs_a_word),
+        cmocka_unit_test(an_idle_ledger_keeps_up_with_the_clock),
         cmocka_unit_test(the_witness_is_a_second_behind_at_most_and_exact_at_the_end),
         cmocka_unit_test(a_journal_that_ends_before_its_witness_is_refused),
     };
