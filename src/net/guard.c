@@ -242,7 +242,8 @@ static enum pawl_http_refusal check_empty_line(struct pawl_guard *guard)
         return guard->blank_count <= BLANK_LINES_MAX ? PAWL_HTTP_REFUSAL_NONE
                                                      : PAWL_HTTP_REFUSAL_REQUEST_LINE;
     }
-    if (!guard->host_seen) {
+    /* HTTP/1.0 has no such header, and some balancers' checks send none. */
+    if (!guard->host_seen && !guard->version_1_0) {
         return PAWL_HTTP_REFUSAL_HOST_MISSING;
     }
     guard->ended = true;

@@ -81,7 +81,7 @@ static const struct head_case heads[] = {
     AFTER_HOST("no colon", HEADER_NAME),
     AFTER_HOST("X(: a", HEADER_NAME),
     CASE("GET / HTTP/1.1\r\n\r\n", HOST_MISSING),
-    CASE("GET / HTTP/1.0\r\n\r\n", HOST_MISSING),
+    CASE("GET / HTTP/1.0\r\n\r\n", NONE),
     AFTER_HOST("hOST: a", HOST_REPEATED),
     CASE("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", HOST_INVALID),
     CASE("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", HOST_INVALID),
