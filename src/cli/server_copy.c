@@ -84,6 +84,24 @@ static pawl_err ask_server(struct pawl_server_copy *copy, struct pawl_errmsg *ms
     return path_in(copy->dir, name, copy->journal, msg);
 }
 
+/* The lock of a server's directory, held; its place may be one that cannot be written, such as a
+ * snapshot. *ret_fd is -1 where there is none: then no server can be there, and none was. */
+static pawl_err open_lock(const char *path, int *ret_fd, struct pawl_errmsg *msg)
+{
+    *ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret_fd < 0 && (errno == EROFS || errno == EACCES)) {
+        *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (*ret_fd < 0 && errno == ENOENT) {
+            return PAWL_OK;
+        }
+    }
+    if (*ret_fd < 0) {
+        pawl_errmsg_set(msg, "%.400s: %s", path, strerror(errno));
+        return pawl_err_from_errno(errno);
+    }
+    return PAWL_OK;
+}
+
 pawl_err
 pawl_server_copy_open(const char *dir, struct pawl_server_copy *ret_copy, struct pawl_errmsg *msg)
 {
@@ -103,12 +121,11 @@ pawl_server_copy_open(const char *dir, struct pawl_server_copy *ret_copy, struct
     if (pawl_failed(err)) {
         return err;
     }
-    ret_copy->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (ret_copy->lock_fd < 0) {
-        pawl_errmsg_set(msg, "%.400s: %s", lock, strerror(errno));
-        return pawl_err_from_errno(errno);
+    err = open_lock(lock, &ret_copy->lock_fd, msg);
+    if (pawl_failed(err)) {
+        return err;
     }
-    if (flock(ret_copy->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+    if (ret_copy->lock_fd < 0 || flock(ret_copy->lock_fd, LOCK_EX | LOCK_NB) == 0) {
         return path_in(dir, PAWL_PLACE_JOURNAL, ret_copy->journal, msg);
     }
     (void)close(ret_copy->lock_fd);

@@ -283,7 +283,8 @@ static pawl_err open_into(struct sqlite_journal *journal,
         return PAWL_ERR(INVALID);
     }
     pawl_err err = PAWL_OK;
-    if (!options->allow_any_filesystem) {
+    /* What is only read, a backup say, can lie anywhere. */
+    if (!options->allow_any_filesystem && !options->read_only) {
         err = journal->segments.files->ops->check(journal->segments.files->arg,
                                                   journal->segments.dir, msg);
     }

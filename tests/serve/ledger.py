@@ -8,6 +8,8 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
+import tempfile
 
 from world import ADMIN, balance, commit_body, patience, quick_start, reserve_body
 
@@ -52,6 +54,43 @@ def a_backup_of_a_server_at_work_restores(world):
     assert done.returncode == 0, done
     done = world.tell("backup", world.path("none"), "--data-dir", world.path("nowhere"))
     assert done.returncode == 1 and "no server's ledger" in done.stderr, done
+
+
+def a_backup_may_lie_on_any_file_system(world):
+    """Network and memory file systems are refused to a server, and good for copies."""
+    strict = {"PAWL_ALLOW_ANY_FS": ""}
+    server, key = quick_start(world)
+    server.ask("POST", "/v1/reservations", reserve_body("a"), key=key).want(200)
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="pawl-backup-") as folder:
+        to = os.path.join(folder, "copy")
+        done = world.tell("backup", "--data-dir", world.data, to, env=strict)
+        assert done.returncode == 0 and "proves that it is whole" in done.stdout, done
+        head = re.search(r"\d+:[0-9a-f]{64}", done.stdout).group()
+        done = world.tell("verify", "--data-dir", to, "--expect", head, env=strict)
+        assert done.returncode == 0 and head in done.stdout, done
+        status, err = world.fail(data=to, env=strict)
+        assert status == 1 and "choose another data directory" in err, (status, err)
+
+
+def a_backup_that_cannot_be_written_is_proved(world):
+    """As on a snapshot, or read by another user: with a log beside the journal and without."""
+    server, key = quick_start(world)
+    server.ask("POST", "/v1/reservations", reserve_body("a"), key=key).want(200)
+    live, cold = world.path("live"), world.path("cold")
+    assert world.tell("backup", "--data-dir", world.data, live).returncode == 0
+    stop(server)
+    assert world.tell("backup", "--data-dir", world.data, cold).returncode == 0
+    os.chmod(world.folder.name, 0o755)
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    for folder in (live, cold):
+        for path in (*pathlib.Path(folder).rglob("*"), pathlib.Path(folder)):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        assert os.path.exists(f"{folder}/journal/journal-000001.db-wal") == (folder == live)
+        done = subprocess.run([world.pawl, "verify", "--data-dir", folder], capture_output=True,
+                              text=True, check=False, timeout=60, env=world.environment(), **nobody)
+        assert done.returncode == 0 and "server  ok: operations 1 to" in done.stdout, done
+        for path in (pathlib.Path(folder), *pathlib.Path(folder).rglob("*")):
+            path.chmod(0o700)
 
 
 def verify_sees_live_and_stopped_and_damage(world):
@@ -166,6 +205,8 @@ def a_directory_can_be_moved(world):
 TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
+    "a backup may lie on any file system": a_backup_may_lie_on_any_file_system,
+    "a backup that cannot be written is proved": a_backup_that_cannot_be_written_is_proved,
     "verify sees a live ledger, a stopped one, and damage": verify_sees_live_and_stopped_and_damage,
     "the default place is found by all commands": the_default_place_is_found_by_all,
     "a closed tenant gives back what it holds": a_closed_tenant_gives_back_what_it_holds,
