@@ -172,6 +172,7 @@ const struct pawl_cli_value_row pawl_cli_server_values[] = {
           "reservations:list|balances:read|budgets:read|budgets:write|policies:read|"
           "policies:write|webhooks:read|webhooks:write|events:read|admin:read|admin:write"),
     WORDS("serve", "MODE", "inline|thread"),
+    WORDS("serve", "BITS", "0600|0660|0666"),
     WORDS("serve", "WHO", "open|admin|off"),
     WORDS("serve", "FORM", "auto|text|json"),
     WORDS("serve", "LEVEL", "error|warn|info|debug"),

@@ -130,6 +130,15 @@ warn_of_plain(struct pawl_serve *serve, const struct pawl_serve_address *address
              url);
 }
 
+/* Of the clients' sockets, which ask for a key; the administrator's stays its user's. */
+static uint32_t socket_mode(const struct pawl_serve *serve)
+{
+    static const uint32_t modes[] = {0600, 0660, 0666}; /* as options.def has the choices */
+    int64_t choice = pawl_serve_number(serve->said, PAWL_SERVE_OPT_SOCKET_MODE);
+    PAWL_ASSERT(choice >= 0 && choice < (int64_t)PAWL_ARRAY_LEN(modes));
+    return modes[choice];
+}
+
 static pawl_err
 listen_at(struct pawl_serve *serve, const char *text, uint32_t planes, struct pawl_errmsg *msg)
 {
@@ -145,8 +154,10 @@ listen_at(struct pawl_serve *serve, const char *text, uint32_t planes, struct pa
     (void)(address.is_unix ? snprintf(form, sizeof(form), "unix:%s", address.host)
                            : snprintf(form, sizeof(form), "%s%s%s:%u", is_v6 ? "[" : "",
                                       address.host, is_v6 ? "]" : "", (unsigned)address.port));
-    struct pawl_http_listen listen = {
-        .address = form, .tag = planes, .tls = address.is_unix ? NULL : serve->tls};
+    struct pawl_http_listen listen = {.address = form,
+                                      .tag = planes,
+                                      .tls = address.is_unix ? NULL : serve->tls,
+                                      .unix_mode = socket_mode(serve)};
     err = pawl_http_server_listen(serve->http, &listen, &port, msg);
     if (pawl_failed(err)) {
         return err; /* the message names the address */

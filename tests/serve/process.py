@@ -339,6 +339,14 @@ def a_unix_socket_for_clients_wants_a_key(world):
     assert url in server.addresses
     assert server.ask("GET", "/v1/admin/tenants", url=url).status == 401
     assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=url).status == 200
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    for mode in (0o660, 0o666):
+        path = world.path(f"{mode:o}.sock")
+        world.start("--listen-runtime", "unix:" + path, "--socket-mode", f"{mode:04o}",
+                    data=world.path(f"{mode:o}"))
+        assert stat.S_IMODE(os.stat(path).st_mode) == mode
+        door = os.stat(os.path.join(world.path(f"{mode:o}"), "pawl.sock"))
+        assert stat.S_IMODE(door.st_mode) == 0o600
 
 
 # --- TLS ------------------------------------------------------------------------------------------

@@ -193,6 +193,19 @@ def a_line_says_why_a_request_could_not_be_read(world):
         assert err.count("refusal") == (2 if form == "json" else 0), err
 
 
+def a_balancers_old_check_is_answered(world):
+    """HTTP/1.0 without a Host, as HAProxy asks by default."""
+    server = world.start()
+    for method, end in (("GET", b'{"status":"UP"}'), ("HEAD", b"\r\n\r\n")):
+        with socket.create_connection(("127.0.0.1", server.connect().port)) as client:
+            client.settimeout(PATIENCE_S)
+            client.sendall(f"{method} /actuator/health/readiness HTTP/1.0\r\n\r\n".encode())
+            told = b""
+            while more := client.recv(4096):
+                told += more
+        assert told.startswith(b"HTTP/1.1 200 ") and told.endswith(end), told
+
+
 def sighup_opens_the_log_anew(world):
     log = world.path("serve.log")
     server = world.start("--log-file", log, "--log-requests", "all")
@@ -246,6 +259,7 @@ TESTS = {
     "a request has a line, without secrets": a_line_for_each_request,
     "a log has levels and forms": a_log_has_levels_and_forms,
     "a line says why a request could not be read": a_line_says_why_a_request_could_not_be_read,
+    "a balancer's old check is answered": a_balancers_old_check_is_answered,
     "SIGHUP opens the log anew": sighup_opens_the_log_anew,
     "a log that nobody reads holds nothing up": nobody_reads_the_log,
 }
