@@ -92,13 +92,13 @@ static enum pawl_call_header header_of(struct pawl_slice name)
     return PAWL_CALL_HEADER_COUNT;
 }
 
-/* One walk over the headers; of a name that comes twice the first counts. */
+/* One walk over the headers; of a name that comes twice the first counts, empty or not. */
 static void find_headers(struct pawl_call *call)
 {
     for (size_t i = 0; i < call->request->header_count; i++) {
         const struct pawl_http_header *header = &call->request->headers[i];
         enum pawl_call_header which = header_of(header->name);
-        if (which < PAWL_CALL_HEADER_COUNT && call->headers[which].bytes == 0) {
+        if (which < PAWL_CALL_HEADER_COUNT && call->headers[which].data == NULL) {
             call->headers[which] = header->value;
         }
     }

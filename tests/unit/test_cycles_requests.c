@@ -174,6 +174,7 @@ static void without_a_valid_key_it_is_401(void **state)
     struct cycles_kit *kit = *state;
     static const char *const headers[] = {"", "X-Cycles-API-Key: \n",
                                           "X-Cycles-API-Key: nonsense\n",
+                                          "X-Cycles-API-Key: \n" KEY, /* the first counts */
                                           ADMIN /* which reserves nothing */};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(headers); i++) {
         (void)cycles_kit_send(kit, "POST", "/v1/reservations", headers[i], BODY);
