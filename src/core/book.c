@@ -29,12 +29,14 @@ static bool instance_ended(const struct pawl_budget_slot *slot, int64_t now_us)
 
 bool pawl_stand_in_order(const struct pawl_core *core, const struct pawl_stand *stand)
 {
+    int64_t overdraft_limit = pawl_budget_at(core, stand->budget)->overdraft_limit;
     int64_t free_of_debt = stand->allocated - stand->spent - stand->reserved;
     PAWL_ASSERT(stand->debt >= 0);
-    if (free_of_debt - stand->debt >= 0) {
-        return true;
+    if (stand->debt <= overdraft_limit) {
+        return free_of_debt >= 0;
     }
-    return free_of_debt >= 0 && stand->debt <= pawl_budget_at(core, stand->budget)->overdraft_limit;
+    /* A debt that no overdraft allows any more has a gate of its own. */
+    return overdraft_limit == 0 && free_of_debt - stand->debt >= 0;
 }
 
 void pawl_stand_roll(const struct pawl_core *core, struct pawl_stand *stand)

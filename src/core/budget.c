@@ -252,8 +252,9 @@ static void reset_spent(struct pawl_core *core,
         .spent = fund->spent - stand->spent,
     };
     PAWL_ASSERT(fund->spent >= 0);
-    pawl_book(core, &booking, NULL);
+    /* The new amount first: by the old one the budget may be in order in between. */
     pawl_budget_edit(core, stand->budget)->allocated = fund->amount;
+    pawl_book(core, &booking, NULL);
     pawl_book_settle_limit(core, stand->budget);
     PAWL_ASSERT(pawl_budget_at(core, stand->budget)->spent == fund->spent);
 }
@@ -283,6 +284,7 @@ static void fund_budget(struct pawl_core *core,
     case PAWL_FUND_DEBIT:
         pawl_budget_edit(core, budget)->allocated -= fund->amount;
         PAWL_ASSERT(pawl_budget_at(core, budget)->allocated >= 0);
+        pawl_book_settle_limit(core, budget);
         return;
     case PAWL_FUND_RESET:
         pawl_budget_edit(core, budget)->allocated = fund->amount;

@@ -38,7 +38,7 @@
 #include "core/result.h"
 
 /* Raised whenever the same command could give another result or state than before. */
-#define PAWL_RULES_VERSION 2u
+#define PAWL_RULES_VERSION 3u
 
 enum { PAWL_CHUNK_BYTES = 65536 };
 

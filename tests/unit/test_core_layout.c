@@ -5,7 +5,9 @@
  * core/state.h, or an older checkpoint would be read as something that it is not.
  *
  * When the golden digest moves: raise PAWL_STATE_LAYOUT, then set both constants below to what the
- * test prints. If the results of commands moved too, PAWL_RULES_VERSION is to be raised too.
+ * test prints. If the results of commands moved too, PAWL_RULES_VERSION is to be raised too. A new
+ * PAWL_RULES_VERSION stands in the state's configuration: where nothing but that has changed, the
+ * digest alone is set.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +21,7 @@
 #include "core_memory.h"
 
 enum { GOLDEN_LAYOUT = 3 };
-#define GOLDEN_DIGEST UINT64_C(0xb09ed0795c010e81)
+#define GOLDEN_DIGEST UINT64_C(0x7b9b083507550046)
 
 static struct pawl_slice text(const char *of)
 {
