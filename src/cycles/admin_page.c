@@ -164,9 +164,10 @@ bool pawl_page_begin(struct pawl_call *call,
     page->limit = !limit->present                               ? PAWL_PAGE_ROWS_DEFAULT
                   : limit->number > (int64_t)PAWL_PAGE_ROWS_MAX ? PAWL_PAGE_ROWS_MAX
                                                                 : (uint32_t)limit->number;
-    uint64_t free = fields->free | UINT64_C(1) << fields->cursor | UINT64_C(1) << fields->limit;
+    uint64_t free = fields->free | UINT64_C(1) << fields->cursor | UINT64_C(1) << fields->limit |
+                    UINT64_C(1) << fields->sort_dir;
     page->call = call;
-    page->binding = pawl_cursor_binding(call, shape, values, free);
+    page->binding = pawl_cursor_binding(call, shape, values, free, page->descending);
     if (cursor->present && !read_cursor(call, page, cursor->text)) {
         return false;
     }

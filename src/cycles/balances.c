@@ -326,7 +326,7 @@ void pawl_cycles_get_balances(struct pawl_call *call)
         return;
     }
     call->state = all;
-    all->binding = pawl_cursor_binding(call, &pawl_balances_shape, values, free);
+    all->binding = pawl_cursor_binding(call, &pawl_balances_shape, values, free, false);
     if (!take_form(call, values, all) || !names_own_tenant(call, &values[PAWL_LEVEL_TENANT]) ||
         !names_own_tenant(call, &values[BALANCES_TENANT_ID]) || !take_levels(call, values, all) ||
         !take_cursor(call, &values[BALANCES_CURSOR], all)) {

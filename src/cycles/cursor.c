@@ -85,12 +85,14 @@ static void add_text(struct pawl_hash_sip *state, struct pawl_slice text)
 uint64_t pawl_cursor_binding(struct pawl_call *call,
                              const struct pawl_shape *shape,
                              const struct pawl_value *values,
-                             uint64_t free)
+                             uint64_t free,
+                             bool descending)
 {
     struct pawl_hash_sip state;
     pawl_hash_sip_init(&state, key_of(call));
     add_text(&state, pawl_slice_str(call->route->operation));
     pawl_hash_sip_add(&state, &call->principal.kind, sizeof(call->principal.kind));
+    pawl_hash_sip_add(&state, &descending, sizeof(descending));
     add_text(&state, call->principal.tenant);
     for (uint32_t i = 0; i < shape->count; i++) {
         if ((free >> i & 1) == 0) {

@@ -12,11 +12,13 @@
 enum { PAWL_CURSOR_BYTES_MAX = 1024 };
 
 /* What a list was asked for, from its query's values. `free` has a bit for each field that may
- * change from page to page (cursor, limit, projections). */
+ * change from page to page (cursor, limit, projections) and for the direction's: what counts is
+ * where the list goes, be it said or the default. */
 uint64_t pawl_cursor_binding(struct pawl_call *call,
                              const struct pawl_shape *shape,
                              const struct pawl_value *values,
-                             uint64_t free);
+                             uint64_t free,
+                             bool descending);
 /* `place` has at most PAWL_CURSOR_BYTES_MAX bytes. The text is the arena's; empty without
  * memory. */
 struct pawl_slice

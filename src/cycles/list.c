@@ -212,14 +212,15 @@ static bool take_cursor(struct pawl_call *call, struct pawl_slice text, struct l
 static bool take_query(struct pawl_call *call, const struct pawl_value *values, struct list *list)
 {
     struct pawl_archive_query *query = &list->query;
-    const uint64_t free =
-        UINT64_C(1) << LIST_INCLUDE | UINT64_C(1) << LIST_LIMIT | UINT64_C(1) << LIST_CURSOR;
+    const uint64_t free = UINT64_C(1) << LIST_INCLUDE | UINT64_C(1) << LIST_LIMIT |
+                          UINT64_C(1) << LIST_CURSOR | UINT64_C(1) << LIST_SORT_DIR;
     *query = (struct pawl_archive_query){PAWL_ARCHIVE_EVER, .limit = LIMIT_DEFAULT};
     list->parts = parts_of(values[LIST_INCLUDE].text);
-    list->binding = pawl_cursor_binding(call, &pawl_reservations_shape, values, free);
     query->status = values[LIST_STATUS].present ? status_of_word[values[LIST_STATUS].number] : 0;
     query->sort = sort_of_word[values[LIST_SORT_BY].number];
     query->ascending = values[LIST_SORT_DIR].number == 1;
+    list->binding =
+        pawl_cursor_binding(call, &pawl_reservations_shape, values, free, !query->ascending);
     query->idempotency_key = values[LIST_KEY].text;
     if (values[LIST_LIMIT].present) {
         query->limit = (uint32_t)values[LIST_LIMIT].number;

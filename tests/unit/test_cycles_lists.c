@@ -187,6 +187,29 @@ static void a_cursor_fits_its_own_order_and_filters_alone(void **state)
     }
 }
 
+/* The order is the same where its direction is said and where it is the default. */
+static void a_cursor_knows_the_default_direction(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {"", "&sort_by=reserved", "&agent=one"};
+    char cursor[CURSOR_BYTES];
+    char said[64];
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 100000);
+    reserve("k0", "one", true);
+    reserve("k1", "one", true);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(queries); i++) {
+        (void)snprintf(said, sizeof(said), "%s&sort_dir=desc", queries[i]);
+        assert_int_equal(list(queries[i], "", ACME), 200);
+        take_cursor(cursor);
+        assert_int_equal(list(said, cursor, ACME), 200);
+        assert_int_equal(list(said, "", ACME), 200);
+        take_cursor(cursor);
+        assert_int_equal(list(queries[i], cursor, ACME), 200);
+        (void)snprintf(said, sizeof(said), "%s&sort_dir=asc", queries[i]);
+        assert_int_equal(list(said, cursor, ACME), 400);
+    }
+}
+
 static void a_damaged_cursor_is_refused(void **state)
 {
     (void)state;
@@ -243,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(list_of_a_tenants_budgets_goes_on_where_it_was),
         CASE(a_cursor_fits_its_own_order_and_filters_alone),
+        CASE(a_cursor_knows_the_default_direction),
         CASE(a_damaged_cursor_is_refused),
         CASE(a_page_of_a_key_goes_on_behind_the_last_one),
     };
