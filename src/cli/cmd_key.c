@@ -42,7 +42,8 @@ enum {
     "webhooks:write, events:read, admin:read, admin:write, admin:tenants:read,\n"                  \
     "admin:tenants:write, admin:budgets:read, admin:budgets:write, admin:policies:read,\n"         \
     "admin:policies:write, admin:apikeys:read, admin:apikeys:write, admin:webhooks:read,\n"        \
-    "admin:webhooks:write, admin:events:read and admin:audit:read."
+    "admin:webhooks:write, admin:events:read, admin:audit:read, decide and events:create: the\n"   \
+    "last two ask and book, and reservations:create has both."
 
 static void print_card(struct pawl_ask *ask, uint32_t node)
 {

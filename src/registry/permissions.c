@@ -48,8 +48,8 @@ uint64_t pawl_permission_defaults(void)
     return set;
 }
 
-/* The administrator's permission for the same things, where there is one. */
-static uint64_t granular_of(enum pawl_permission permission)
+/* Another permission that the same things are in, where there is one. */
+static uint64_t wider_of(enum pawl_permission permission)
 {
     switch ((int)permission) {
     case PAWL_PERMISSION_BUDGETS_READ:
@@ -66,6 +66,9 @@ static uint64_t granular_of(enum pawl_permission permission)
         return BIT(ADMIN_WEBHOOKS_WRITE);
     case PAWL_PERMISSION_EVENTS_READ:
         return BIT(ADMIN_EVENTS_READ);
+    case PAWL_PERMISSION_DECIDE:
+    case PAWL_PERMISSION_EVENTS_CREATE:
+        return BIT(RESERVATIONS_CREATE);
     default:
         return 0;
     }
@@ -83,7 +86,7 @@ bool pawl_principal_may(const struct pawl_principal *principal, enum pawl_permis
     } else if (pawl_slice_ends_with(name, PAWL_SLICE(":write"))) {
         enough |= BIT(ADMIN_WRITE);
     }
-    return (principal->permissions & (enough | granular_of(permission))) != 0;
+    return (principal->permissions & (enough | wider_of(permission))) != 0;
 }
 
 bool pawl_principal_covers(const struct pawl_principal *principal,

@@ -37,7 +37,7 @@ enum pawl_permission {
 #define PAWL_PERMISSION(NAME, number, text, by_default) PAWL_PERMISSION_##NAME = (number),
 #include "registry/permission.def"
 #undef PAWL_PERMISSION
-    PAWL_PERMISSION_COUNT = 27
+    PAWL_PERMISSION_COUNT = 29
 };
 
 /* "reservations:create"; static text. */

@@ -222,15 +222,15 @@ def keys_do_what_they_may_and_end(world):
     shell("reservation list", PAWL_KEY=reader, status=1, err="of .PAWL_KEY: .*was revoked")
     assert shell("key list --status revoked -q").strip() == ids["reader"]
     told = shell("key create --help").split("The usual permissions are ")[1]
-    names = set(re.findall(r"[a-z]+(?::[a-z]+)+", told.split("Options:")[0]))
-    assert len(names) == 27, names
+    names = {"decide", *re.findall(r"[a-z]+(?::[a-z]+)+", told.split("Options:")[0])}
+    assert len(names) == 29, names
     every = [word for name in sorted(names) for word in ("-p", name)]
     shell("key create acme --name every", *every)
     row, = shell.rows("key list --search every")
     assert set(row["permissions"]) == names, row
     shell("key create acme --name odd -p nothing", status=2,
           err=r"'nothing' is no permission\. The usual permissions are reservations:create, (.|\n)*"
-              r"admin:audit:read")
+              r"admin:audit:read, decide and events:create")
     some = shell("key create acme --name some -p balances:read --metadata of=test").strip()
     shell("reservation create --usd 1", PAWL_KEY=some, status=1,
           err="has no permission reservations:create")

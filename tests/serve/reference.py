@@ -43,7 +43,7 @@ def documented():
         statuses = [int(number) for number in re.findall(r"\b[1-5]\d\d\b", answer.split("[")[0])]
         operations[name.strip("`")] = (method, path, statuses, re.search(r"\[(\w+)\]",
                                                                          answer).group(1))
-        assert who and (permission == "" or ":" in permission), line
+        assert who and re.fullmatch(r"(`[a-z]+(:[a-z]+)?`)?", permission), line
     return operations, tables(text, "## Objects of answers")
 
 

@@ -218,6 +218,12 @@ static void permission_wildcards_reach_as_far_as_the_protocol_says(void **state)
     assert_false(may("admin:write", PAWL_PERMISSION_RESERVATIONS_CREATE));
     assert_true(may("admin:budgets:write", PAWL_PERMISSION_BUDGETS_WRITE));
     assert_false(may("admin:budgets:write", PAWL_PERMISSION_POLICIES_WRITE));
+    assert_true(may("reservations:create", PAWL_PERMISSION_DECIDE));
+    assert_true(may("reservations:create", PAWL_PERMISSION_EVENTS_CREATE));
+    assert_false(may("decide", PAWL_PERMISSION_RESERVATIONS_CREATE));
+    assert_false(may("decide", PAWL_PERMISSION_EVENTS_CREATE));
+    assert_false(may("events:create", PAWL_PERMISSION_RESERVATIONS_CREATE));
+    assert_false(may("admin:write", PAWL_PERMISSION_EVENTS_CREATE));
 }
 
 static void permission_defaults_are_those_of_a_spender(void **state)
