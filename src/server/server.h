@@ -50,7 +50,7 @@ int64_t pawl_server_memory(const struct pawl_serve_options *options,
                            const struct pawl_config *config,
                            struct pawl_server_memory_row ret_rows[static PAWL_SERVER_MEMORY_ROWS]);
 
-/* The administrator's key is a word of 16 to 512 visible characters. */
+/* The administrator's key is a word of 12 to 512 visible characters. */
 enum { PAWL_ADMIN_KEY_BYTES = 513 };
 
 #endif

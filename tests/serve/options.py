@@ -95,7 +95,7 @@ def a_check_looks_at_what_will_be_needed(world):
     _, done = checked(world)
     assert done.returncode == 1 and "is not empty ('letters.txt' is in it)" in done.stderr, done
     _, done = checked(world, data=world.path("new"), env={"PAWL_ADMIN_KEY": "short"})
-    assert done.returncode == 1 and "one word of 16 to 512" in done.stderr, done
+    assert done.returncode == 1 and "one word of 12 to 512" in done.stderr, done
     _, done = checked(world, "--tls-cert", "/no.pem", "--tls-key", "/no.pem",
                       data=world.path("new"))
     assert done.returncode == 1 and "/no.pem" in done.stderr, done

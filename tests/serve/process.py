@@ -237,9 +237,13 @@ def a_given_key_replaces_the_stored_one(world):
     server.signal(signal.SIGTERM)
     _, _, err = server.wait()
     assert "replaces the one that was stored" in err, err
-    file.write_text("two words are no key", encoding="utf-8")
-    status, err = world.fail("--admin-key-file", str(file))
-    assert status == 1 and "one word of 16 to 512 visible characters" in err, err
+    for text in ("two words are no key", "eleven-char"):
+        file.write_text(text, encoding="utf-8")
+        status, err = world.fail("--admin-key-file", str(file))
+        assert status == 1 and "one word of 12 to 512 visible characters" in err, (text, err)
+    file.write_text("twelve-chars", encoding="utf-8")
+    server = world.start("--admin-key-file", str(file))
+    assert introspect(server, "twelve-chars") == 200
 
 
 # --- The quick start ------------------------------------------------------------------------------
