@@ -143,7 +143,9 @@ void pawl_cycles_fund_budget(struct pawl_call *call)
     if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_fund_shape, values)) {
         return;
     }
-    if (values[FUND_KEY].present && !pawl_key_take(call, &values[FUND_KEY])) {
+    /* A key in the header alone is not passed over: who repeats under it would fund twice. */
+    if (values[FUND_KEY].present ? !pawl_key_take(call, &values[FUND_KEY])
+                                 : !pawl_body_key_agrees(call, PAWL_SLICE_NONE)) {
         return;
     }
     const struct pawl_budget_named *named = pawl_budget_named(call);
