@@ -24,7 +24,7 @@ enum {
     PAWL_DIMENSIONS_MAX = 16,
     PAWL_METADATA_BYTES_MAX = 16384,
     PAWL_DOCUMENT_BYTES_MAX = 16384, /* a document's body */
-    PAWL_KEY_BYTES_MAX = 256,        /* an idempotency key */
+    PAWL_KEY_BYTES_MAX = 1024,       /* an idempotency key: the protocol's 256 characters */
     PAWL_TZ_TRANSITIONS_MAX = 1024,
     PAWL_EXTENSIONS_MAX = 1000 /* of one lease */
 };

@@ -352,8 +352,7 @@ static bool find_by_key(struct pawl_call *call, struct list *list)
     like->type = PAWL_COMMAND_RESERVE;
     like->idempotency_key = list->query.idempotency_key;
     like->u.reserve.subject.levels[PAWL_LEVEL_TENANT] = list->query.tenant;
-    if (list->query.idempotency_key.bytes > PAWL_KEY_BYTES_MAX ||
-        !pawl_core_key_find(core, like, &op) || !pawl_row_of_open(call, op, &row, &refused)) {
+    if (!pawl_core_key_find(core, like, &op) || !pawl_row_of_open(call, op, &row, &refused)) {
         return refused;
     }
     list->request.row_count = matches(&list->query, &row) ? 1 : 0;

@@ -72,11 +72,7 @@ struct pawl_amount pawl_amount_take(const struct pawl_value *values)
 
 bool pawl_key_take(struct pawl_call *call, const struct pawl_value *value)
 {
-    if (value->text.bytes > PAWL_KEY_BYTES_MAX) {
-        pawl_body_refuse(call, "idempotency_key", "it has %zu bytes, at most %d are taken",
-                         value->text.bytes, PAWL_KEY_BYTES_MAX);
-        return false;
-    }
+    PAWL_ASSERT(value->text.bytes <= PAWL_KEY_BYTES_MAX); /* the shapes' limit, in characters */
     return pawl_body_key_agrees(call, value->text);
 }
 

@@ -320,16 +320,29 @@ static void the_key_of_header_and_body_must_agree(void **state)
     assert_error(kit, 400, "INVALID_REQUEST");
     assert_int_equal(cycles_kit_send(kit, "POST", "/v1/decide", KEY "x-idempotency-key: k\n", BODY),
                      200);
+}
+
+/* Of 256 characters, however many bytes each has. */
+static void a_key_is_as_long_as_the_protocol_says(void **state)
+{
+    struct cycles_kit *kit = *state;
     char body[2048];
-    char key[301] = ""; /* 150 characters of two bytes */
-    for (int i = 0; i < 150; i++) {
-        memcpy(key + i * 2L, "\xc3\xa9", 2);
+    char key[257 * 4 + 1] = "";
+    for (size_t i = 0; i < 257; i++) {
+        memcpy(key + i * 4, "\xf0\x9f\x98\x80", 4);
     }
-    (void)snprintf(body, sizeof(body),
-                   "{\"idempotency_key\":\"%s\"," SUBJECT "," ACTION "," AMOUNT "}", key);
-    (void)cycles_kit_send(kit, "POST", "/v1/decide", NULL, body);
-    assert_error(kit, 400, "INVALID_REQUEST");
-    assert_non_null(strstr(cycles_kit_text(kit, "message"), "300 bytes"));
+    for (size_t more = 0; more < 2; more++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"idempotency_key\":\"%s\"," SUBJECT "," ACTION "," AMOUNT "}",
+                       key + (1 - more) * 4);
+        (void)cycles_kit_send(kit, "POST", "/v1/decide", NULL, body);
+        if (more == 0) {
+            assert_int_equal(kit->exchange.status, 200);
+        } else {
+            assert_error(kit, 400, "INVALID_REQUEST");
+            assert_non_null(strstr(cycles_kit_text(kit, "message"), "256 characters"));
+        }
+    }
 }
 
 /* --- Order ---------------------------------------------------------------------------------- */
@@ -420,6 +433,7 @@ int main(void)
         CASE(what_is_not_json_is_refused),
         CASE(what_a_client_may_send_besides_is_taken),
         CASE(the_key_of_header_and_body_must_agree),
+        CASE(a_key_is_as_long_as_the_protocol_says),
         CASE(errors_come_in_the_protocols_order),
         cmocka_unit_test(times_are_read_as_rfc_3339_has_them),
         cmocka_unit_test(the_table_of_routes_names_each_operation_once),
