@@ -12,8 +12,8 @@
  *            are not integers in -(2^53-1) .. 2^53-1 written plainly (no fraction, exponent or
  *            "-0"), lone surrogates, \u0000.
  *   BODY     bodies of requests to a server, with parts that are the client's own business. As
- *            LEDGER, but any number is let in and stays text: whoever reads a field asks for an
- *            integer.
+ *            LEDGER, but any number and any escape is let in and stays text: whoever reads a field
+ *            asks for an integer, or whether a string is a text.
  *   FORWARD  bodies on their way between an agent and a provider. Structure, depth and UTF-8
  *            are checked, and that escapes are well formed; strings are not decoded and numbers
  *            stay text, since healthy agents send lone surrogates and NUL escapes. Duplicate
@@ -56,8 +56,8 @@ enum pawl_json_error {
     PAWL_JSON_UTF8,           /* in a string: overlong, a surrogate, past U+10FFFF, cut */
     PAWL_JSON_CONTROL,        /* a raw byte below 0x20 in a string */
     PAWL_JSON_ESCAPE,         /* a backslash with something unknown behind it */
-    PAWL_JSON_SURROGATE,      /* LEDGER, BODY: half of a pair */
-    PAWL_JSON_NUL,            /* LEDGER, BODY: an escaped NUL */
+    PAWL_JSON_SURROGATE,      /* LEDGER: half of a pair */
+    PAWL_JSON_NUL,            /* LEDGER: an escaped NUL */
     PAWL_JSON_DUPLICATE,      /* LEDGER, BODY: the offset is that of the second key */
     PAWL_JSON_NOT_INTEGER,    /* LEDGER */
     PAWL_JSON_RANGE,          /* LEDGER: an integer beyond 2^53-1 either way */
@@ -140,7 +140,7 @@ struct pawl_slice pawl_json_raw(const struct pawl_json *json, uint32_t node);
 /* A string between its quotes, undecoded. Empty for anything else. */
 struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t node);
 /* A string decoded into the arena (or the raw bytes themselves where nothing is escaped). Lone
- * surrogates become U+FFFD; \u0000 becomes a NUL byte, which FORWARD lets in. Empty for anything
+ * surrogates become U+FFFD; \u0000 becomes a NUL byte, which LEDGER keeps out. Empty for anything
  * else, and when the arena is full (see its flag). */
 static inline struct pawl_slice
 pawl_json_string(const struct pawl_json *json, uint32_t node, struct pawl_arena *arena);
@@ -150,6 +150,9 @@ pawl_json_string_decoded(const struct pawl_json *json, uint32_t node, struct paw
 /* The key of a member, which has to be one, decoded likewise. */
 static inline struct pawl_slice
 pawl_json_key_of(const struct pawl_json *json, uint32_t member, struct pawl_arena *arena);
+/* Whether each escape of a string is a character, as under LEDGER it always is: none is NUL, or
+ * half of a surrogate pair. */
+bool pawl_json_string_is_text(const struct pawl_json *json, uint32_t node);
 /* Whether it is a string that says this, after decoding. */
 bool pawl_json_string_is(const struct pawl_json *json, uint32_t node, const char *text);
 /* A plain integer within int64 (no fraction, no exponent, not "-0"); false, with *ret_value left

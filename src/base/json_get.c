@@ -77,6 +77,19 @@ struct pawl_slice pawl_json_string_raw(const struct pawl_json *json, uint32_t no
     return pawl_slice_of(quoted.data + 1, quoted.bytes - 2);
 }
 
+bool pawl_json_string_is_text(const struct pawl_json *json, uint32_t node)
+{
+    PAWL_ASSERT(pawl_json_is(json, node, PAWL_JSON_STRING));
+    if (!json->nodes[node].escaped) {
+        return true;
+    }
+    struct pawl_slice quoted = pawl_json_raw(json, node);
+    const unsigned char *start = (const unsigned char *)quoted.data;
+    struct pawl_json_scan scan = {.end = start + quoted.bytes, .profile = PAWL_JSON_LEDGER};
+    bool escaped = false;
+    return pawl_json_scan_string(&scan, start + 1, &escaped) != NULL;
+}
+
 struct pawl_json_text pawl_json_text_of(const struct pawl_json *json, uint32_t node)
 {
     return (struct pawl_json_text){

@@ -4,8 +4,8 @@
  * checked and stepped over. Plain stretches of strings are passed in blocks (json_plain.h); what is
  * not plain (a quote, a backslash, a control character, a byte of UTF-8) goes one by one.
  *
- * What LEDGER and BODY refuse beyond the grammar is refused here as well: lone surrogates, NUL, and
- * under LEDGER numbers that are not plain integers of the exact range.
+ * What LEDGER refuses beyond the grammar is refused here as well: lone surrogates, NUL, and numbers
+ * that are not plain integers of the exact range.
  */
 #include "base/json_plain.h"
 #include "base/json_priv.h"
@@ -60,13 +60,13 @@ scan_unit(struct pawl_json_scan *scan, const unsigned char *at, uint32_t *ret_un
     return at + 6;
 }
 
-/* A \u escape. Outside FORWARD it is not NUL, and a surrogate only as half of a pair. */
+/* A \u escape. Under LEDGER it is not NUL, and a surrogate only as half of a pair. */
 static const unsigned char *scan_unicode(struct pawl_json_scan *scan, const unsigned char *start)
 {
     uint32_t unit = 0;
     uint32_t second = 0;
     const unsigned char *at = scan_unit(scan, start, &unit);
-    if (at == NULL || scan->profile == PAWL_JSON_FORWARD) {
+    if (at == NULL || scan->profile != PAWL_JSON_LEDGER) {
         return at;
     }
     if (unit == 0) {

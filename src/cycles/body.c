@@ -20,6 +20,7 @@ struct body_reader {
     struct pawl_call *call;
     const struct pawl_json *json;
     struct pawl_value *values; /* of the whole body */
+    bool no_text;              /* the last string that was looked at is none */
 };
 
 /* Where a field lies; kept as a chain, since the text is needed for an error only. */
@@ -48,6 +49,13 @@ static bool in_count(const struct pawl_field *field, size_t count)
     return (int64_t)count >= field->min && (field->max == 0 || (int64_t)count <= field->max);
 }
 
+/* NUL and halves of surrogate pairs are for what nobody here reads: metadata. */
+static bool is_text(struct body_reader *reader, uint32_t node)
+{
+    reader->no_text = !pawl_json_string_is_text(reader->json, node);
+    return !reader->no_text;
+}
+
 /* A decoded string of at most `max` characters (0: any). */
 static bool take_text(struct body_reader *reader,
                       uint32_t node,
@@ -55,7 +63,7 @@ static bool take_text(struct body_reader *reader,
                       int64_t max,
                       struct pawl_slice *ret_text)
 {
-    if (reader->json->nodes[node].type != PAWL_JSON_STRING) {
+    if (reader->json->nodes[node].type != PAWL_JSON_STRING || !is_text(reader, node)) {
         return false;
     }
     *ret_text = pawl_json_string(reader->json, node, reader->call->arena);
@@ -78,7 +86,8 @@ static bool take_strings(struct body_reader *reader, const struct pawl_field *fi
     }
     for (uint32_t at = pawl_json_first(reader->json, node); at != PAWL_JSON_NONE;
          at = pawl_json_next(reader->json, at)) {
-        if (!take_text(reader, at, 0, field->item_max, &text)) {
+        if (!take_text(reader, at, 0, field->item_max, &text) ||
+            (is_map && !is_text(reader, nodes[at].key))) {
             return false;
         }
     }
@@ -149,7 +158,12 @@ static bool refuse_at(struct body_reader *reader,
 {
     char text[PAWL_FIELD_PATH_BYTES] = "";
     write_path(path, text);
-    pawl_field_refuse(reader->call, text, field, received);
+    if (reader->no_text) {
+        pawl_body_refuse(reader->call, text,
+                         "it has a NUL or half of a surrogate pair, which only free metadata may");
+    } else {
+        pawl_field_refuse(reader->call, text, field, received);
+    }
     return false;
 }
 

@@ -320,6 +320,13 @@ static void the_key_of_header_and_body_must_agree(void **state)
     assert_error(kit, 400, "INVALID_REQUEST");
     assert_int_equal(cycles_kit_send(kit, "POST", "/v1/decide", KEY "x-idempotency-key: k\n", BODY),
                      200);
+    /* Also where the body may leave it out: passed over, a repeat would fund twice. */
+    (void)cycles_kit_send(
+        kit, "POST", "/v1/admin/budgets/fund?scope=tenant:acme&unit=TOKENS",
+        KEY "X-Idempotency-Key: f\n",
+        "{\"operation\":\"CREDIT\",\"amount\":{\"unit\":\"TOKENS\",\"amount\":1}}");
+    assert_error(kit, 400, "INVALID_REQUEST");
+    assert_non_null(strstr(cycles_kit_text(kit, "message"), "X-Idempotency-Key"));
 }
 
 /* Of 256 characters, however many bytes each has. */
