@@ -64,7 +64,7 @@ TEST = (
 NIGHTLY = (
     Stage("deps", STEP, 1200, "tools/deps.sh nightly"),
     build("werror"),
-    Stage("cycles-long", TESTS, 3600, "tests/cycles/run.py --pawl build/werror/bin/pawl --long",
+    Stage("cycles-long", TESTS, 7200, "tests/cycles/run.py --pawl build/werror/bin/pawl --long",
           ("build",), WAITS),
     build("tsan"),
     Stage("unit-tsan", TESTS, 1800, "tools/ctest_count.py tsan", ("build-tsan",)),
