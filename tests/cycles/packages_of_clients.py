@@ -15,22 +15,26 @@ from tenants import Server
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM_SECONDS_MAX = 180
+# What has tests of its own against a server, and where.
+LIVE_SUITES = {"runcycles": "test_live_server.py", "runcycles-ap2": "test_live_ap2_guard.py"}
 
 
 def installed():
     """The folder that has them; packages.Unreachable without a registry. Beside an environment with
-    the packages lies the client's source distribution, which alone has its own tests."""
+    the packages lie the clients' source distributions, which alone have their own tests."""
     requirements = HERE / "python/requirements.txt"
-    client = re.search(r"^runcycles==\S+", requirements.read_text(encoding="utf-8"), re.M).group()
+    pinned = requirements.read_text(encoding="utf-8")
 
     def steps(_):
         pip = ["venv/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
         yield [sys.executable, "-m", "venv", "--copies", "venv"]
         yield [*pip, "install", "--only-binary", ":all:", "-r", str(requirements)]
-        yield [*pip, "download", "--no-deps", "--no-binary", "runcycles", "-d", "sources", client]
-        yield ["sh", "-c", "tar -xzf sources/*.tar.gz --strip-components=1 -C sources"]
+        for name in LIVE_SUITES:
+            client = re.search(rf"^{name}==\S+", pinned, re.M).group()
+            yield [*pip, "download", "--no-deps", "--no-binary", name, "-d", name, client]
+            yield ["sh", "-c", f"tar -xzf {name}/*.tar.gz --strip-components=1 -C {name}"]
 
-    return packages.install(packages.cache_dir("cycles-2", requirements), steps)
+    return packages.install(packages.cache_dir("cycles-3", requirements), steps)
 
 
 class Official:
@@ -40,7 +44,6 @@ class Official:
     def __init__(self, folder, home):
         self.folder, self.home = folder, home
         self.interpreter = folder / "venv/bin/python"
-        self.live_suite = folder / "sources/tests/integration/test_live_server.py"
 
     def run(self, words, tenant, url=None, status=0, seconds=PROGRAM_SECONDS_MAX, **env):
         """What the program printed."""
@@ -57,6 +60,13 @@ class Official:
     def ask(self, program, scenario, tenant, url=None, **env):
         """What a scenario of python/`program`.py says that it knows."""
         return json.loads(self.run([self.program(program), scenario], tenant, url, **env))
+
+    def live_suite(self, client):
+        """A copy in the home: the client's tests beside it are not for a server."""
+        file = LIVE_SUITES[client]
+        suite = pathlib.Path(self.home, file)
+        suite.write_bytes((self.folder / client / "tests/integration" / file).read_bytes())
+        return suite
 
     @staticmethod
     def program(name):
