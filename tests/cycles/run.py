@@ -25,13 +25,14 @@ import faults  # noqa: E402
 import histories  # noqa: E402
 import kills  # noqa: E402
 import lifecycle  # noqa: E402
+import model  # noqa: E402
 import pages  # noqa: E402
 import races  # noqa: E402
 import schema  # noqa: E402
 
 SUITES = {"races": races.run, "histories": histories.run, "clients": clients.run,
           "faults": faults.run, "kills": kills.run, "schema": schema.run, "pages": pages.run,
-          "lifecycle": lifecycle.run}
+          "lifecycle": lifecycle.run, "model": model.run}
 SECONDS, SECONDS_LONG = 12, 600
 
 
@@ -43,7 +44,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--long", action="store_true", help=f"as --seconds {SECONDS_LONG}")
     parser.add_argument("--seconds", type=float, default=SECONDS,
-                        help="of kills; histories and the fuzzer have their share")
+                        help="of kills; histories, the model and the fuzzer have their share")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     options = parser.parse_args()
     if options.long:
