@@ -162,10 +162,34 @@ static pawl_err check_format(struct pawl_place *place, struct pawl_errmsg *msg)
     return pawl_ok(err) ? write_format(place, msg) : err;
 }
 
+/* What root would write into another user's ledger, that user's server could not read any more. */
+static pawl_err check_owner(const char *dir, struct pawl_errmsg *msg)
+{
+    char path[PAWL_PLACE_PATH_BYTES];
+    struct stat found;
+    int bytes = snprintf(path, sizeof(path), "%s/FORMAT", dir);
+    if (bytes < 0 || (size_t)bytes >= sizeof(path)) {
+        return PAWL_OK; /* too long, which is told elsewhere */
+    }
+    bool there = stat(path, &found) == 0 || (errno == EACCES && stat(dir, &found) == 0);
+    if (!there || found.st_uid == geteuid()) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg,
+                    "%.300s is user %u's, and this is user %u: start the server as that user, or "
+                    "give the directory and all that is in it to this one (chown -R)",
+                    dir, (unsigned)found.st_uid, (unsigned)geteuid());
+    return PAWL_ERR(PERMISSION);
+}
+
 pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg)
 {
     char text[64];
     struct stat found;
+    pawl_err err = check_owner(dir, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
     struct pawl_slice first = read_format(dir, text, sizeof(text));
     if (!pawl_slice_empty(first)) {
         return judge_format(dir, first, msg);
@@ -287,11 +311,11 @@ pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct p
         err = make_dir(ret_place, msg);
     }
     if (pawl_ok(err)) {
-        ret_place->dir_fd = open(ret_place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        err = ret_place->dir_fd >= 0 ? PAWL_OK : from_errno(ret_place->dir, msg);
+        err = pawl_place_look(ret_place->dir, msg); /* before a file is made in it */
     }
     if (pawl_ok(err)) {
-        err = pawl_place_look(ret_place->dir, msg); /* before a file is made in it */
+        ret_place->dir_fd = open(ret_place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        err = ret_place->dir_fd >= 0 ? PAWL_OK : from_errno(ret_place->dir, msg);
     }
     if (pawl_ok(err)) {
         err = take_lock(ret_place, msg);

@@ -61,6 +61,29 @@ def a_place_that_is_not_ours_is_left_alone(world):
     assert os.listdir(world.data) == ["FORMAT"]
 
 
+def a_ledger_is_its_users(world):
+    """Root, who could open it, would leave files that its user's server cannot read."""
+    if os.geteuid() != 0:
+        return
+    server = world.start()
+    server.signal(signal.SIGTERM)
+    server.wait()
+    for path in (pathlib.Path(world.data), *pathlib.Path(world.data).rglob("*")):
+        os.chown(path, 65534, 65534)
+    told = f"{world.data} is user 65534's, and this is user 0: start the server as that user"
+    for options in ((), ("--check",)):
+        status, err = world.fail(*options)
+        assert status == 1 and told in err, (status, err)
+    assert world.tell("verify", "--data-dir", world.data).returncode == 0
+    for path in (pathlib.Path(world.data), *pathlib.Path(world.data).rglob("*")):
+        assert path.stat().st_uid == 65534, path
+    os.chmod(world.folder.name, 0o755)
+    done = subprocess.run(world.command([]), capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S, env=world.environment(), user=65533, group=65533,
+                          extra_groups=[])
+    assert done.returncode == 1 and "is user 65534's, and this is user 65533" in done.stderr, done
+
+
 def an_address_that_is_taken_names_its_holder(world):
     server = world.start()
     port = server.url.rsplit(":", 1)[1]
@@ -562,6 +585,7 @@ TESTS = {
     "a quick start that fails tells the administrator's key":
         a_quick_start_that_fails_tells_the_administrators_key,
     "every address is called so, and told without TLS": every_address_is_called_so,
+    "a ledger is its user's": a_ledger_is_its_users,
     "a refused start leaves nothing": a_refused_start_leaves_nothing,
     "a failed start keeps its ledger": a_failed_start_keeps_its_ledger,
     "damage has an exit status of its own": damage_is_told_by_its_status,
