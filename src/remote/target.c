@@ -6,6 +6,7 @@
 #include "remote/target.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -45,6 +46,17 @@ set_socket(struct pawl_slice path, struct pawl_target *target, struct pawl_errms
     return PAWL_OK;
 }
 
+/* A proxy in front of a server may want a user and a password, which are nobody else's business. */
+static void set_shown(struct pawl_slice url, size_t scheme, struct pawl_target *target)
+{
+    struct pawl_slice path = pawl_slice_sub(url, scheme, url.bytes);
+    struct pawl_slice host = pawl_slice_cut(&path, '/');
+    host = pawl_slice_cut_last(&host, '@');
+    (void)snprintf(target->shown, sizeof(target->shown), "%.*s%.*s%s%.*s", (int)scheme, url.data,
+                   (int)host.bytes, host.data, path.bytes > 0 ? "/" : "", (int)path.bytes,
+                   path.data);
+}
+
 static pawl_err
 parse(const char *from, const char *text, struct pawl_target *target, struct pawl_errmsg *msg)
 {
@@ -73,9 +85,11 @@ parse(const char *from, const char *text, struct pawl_target *target, struct paw
     if (pawl_slice_ends_with(url, PAWL_SLICE("/v1"))) {
         url.bytes -= sizeof("/v1") - 1;
     }
-    return url.bytes > scheme && pawl_slice_copy_str(url, target->url, sizeof(target->url))
-               ? PAWL_OK
-               : no_address(from, text, msg);
+    if (url.bytes <= scheme || !pawl_slice_copy_str(url, target->url, sizeof(target->url))) {
+        return no_address(from, text, msg);
+    }
+    set_shown(url, scheme, target);
+    return PAWL_OK;
 }
 
 pawl_err pawl_target_choose(const char *flag,
@@ -113,5 +127,5 @@ pawl_err pawl_target_choose(const char *flag,
 
 const char *pawl_target_name(const struct pawl_target *target)
 {
-    return target->socket[0] != '\0' ? target->socket : target->url;
+    return target->socket[0] != '\0' ? target->socket : target->shown;
 }

@@ -22,6 +22,7 @@ struct pawl_target {
     enum pawl_door door;
     char url[PAWL_TARGET_BYTES];    /* "https://host:7878": no path, no slash at its end */
     char socket[PAWL_TARGET_BYTES]; /* a Unix socket's path; "": there is none, it is TCP */
+    char shown[PAWL_TARGET_BYTES];  /* the URL without a user and a password */
     const char *from;               /* "--server", "$PAWL_SERVER"; "": nobody named one. Static */
 };
 

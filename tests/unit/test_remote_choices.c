@@ -56,6 +56,26 @@ static void addresses_are_read(void **state)
     }
 }
 
+static void a_password_is_not_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        const char *shown;
+    } rows[] = {
+        {"http://ann:secret@h:1/", "http://h:1"},
+        {"https://ann:se@cret@[::1]:7878/base@x/v1", "https://[::1]:7878/base@x"},
+        {"https://h/base", "https://h/base"},
+        {"unix:/run/a@b.sock", "/run/a@b.sock"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_target target;
+        struct pawl_errmsg msg;
+        assert_true(pawl_ok(pawl_target_choose(rows[i].said, "/local", &target, &msg)));
+        assert_string_equal(pawl_target_name(&target), rows[i].shown);
+    }
+}
+
 static void what_is_no_address_is_refused(void **state)
 {
     (void)state;
@@ -160,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(addresses_are_read, set_up),
+        cmocka_unit_test_setup(a_password_is_not_shown, set_up),
         cmocka_unit_test_setup(what_is_no_address_is_refused, set_up),
         cmocka_unit_test_setup(what_is_said_nearest_counts, set_up),
         cmocka_unit_test_setup(the_key_that_fits_is_shown, set_up),
