@@ -208,6 +208,7 @@ static void tell_observer(const struct pawl_call *call, int status, const char *
         .key_id = call->principal.key_id,
         .request_id = call->request_id,
         .trace_id = call->trace_id,
+        .exchange = call->exchange,
         .asked = call->asked,
         .result = call->asked != NULL ? &call->op.result : NULL};
     options->observe(options->observe_arg, &seen);

@@ -45,6 +45,8 @@ struct pawl_cycles_seen {
     struct pawl_slice key_id; /* likewise; "admin" of the administrator */
     const char *request_id;
     const char *trace_id;
+    const struct pawl_http_exchange *exchange; /* it knows who asks; NULL of net's refusals */
+    const char *peer;                          /* who asked, of those; else NULL */
     /* Of an operation that the ledger answered: what it was asked, and its answer. Else NULL. */
     const struct pawl_command *asked;
     const struct pawl_result *result;

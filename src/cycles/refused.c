@@ -27,6 +27,7 @@ static void tell_refused(struct pawl_cycles *cycles,
                                     .error = refusal_wire(refused->status),
                                     .refusal = refused->name,
                                     .request_id = request_id,
+                                    .peer = refused->peer,
                                     .trace_id = trace_id};
     if (refused->request != NULL) {
         seen.method = refused->request->method;

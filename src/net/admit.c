@@ -4,6 +4,9 @@
  * told so in answer to the first request, since before it nobody reads.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -14,6 +17,31 @@ pid_t pawl_conn_peer_pid(const struct pawl_conn *conn)
     uv_os_fd_t fd = -1;
     bool open = conn->is_unix && uv_fileno(&conn->uv.handle, &fd) == 0;
     return open ? pawl_peer_unix_pid(fd) : 0;
+}
+
+const char *pawl_conn_peer_text(const struct pawl_conn *conn, char out[static PAWL_HTTP_PEER_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    struct sockaddr_storage remote = {0};
+    int bytes = sizeof(remote);
+    out[0] = '\0';
+    if (conn->is_unix) {
+        pid_t pid = pawl_conn_peer_pid(conn);
+        if (pid > 0) {
+            (void)snprintf(out, PAWL_HTTP_PEER_BYTES, "pid %d", (int)pid);
+        }
+        return out;
+    }
+    if (uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)&remote, &bytes) != 0 ||
+        uv_ip_name((const struct sockaddr *)&remote, host, sizeof(host)) != 0) {
+        return out;
+    }
+    /* The port stands at the same place in both. */
+    const struct sockaddr_in *address = (const struct sockaddr_in *)&remote;
+    bool is_v6 = remote.ss_family == AF_INET6;
+    (void)snprintf(out, PAWL_HTTP_PEER_BYTES, "%s%s%s:%u", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+                   (unsigned)ntohs(address->sin_port));
+    return out;
 }
 
 static bool other_user(struct pawl_conn *conn)

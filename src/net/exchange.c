@@ -99,6 +99,14 @@ pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
     return exchange->is_gone ? 0 : pawl_conn_peer_pid(exchange->conn);
 }
 
+const char *pawl_http_exchange_peer(const struct pawl_http_exchange *exchange,
+                                    char out[static PAWL_HTTP_PEER_BYTES])
+{
+    check(exchange);
+    out[0] = '\0';
+    return exchange->is_gone ? out : pawl_conn_peer_text(exchange->conn, out);
+}
+
 /* --- The head ------------------------------------------------------------------------------- */
 
 /* A header that would end its own line begins another one, which nobody meant. */

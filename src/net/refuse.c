@@ -38,12 +38,14 @@ void pawl_conn_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal)
 {
     const struct pawl_http_server *server = conn->server;
     const struct pawl_http_refusal_row *row = pawl_http_refusal_row(refusal);
+    char peer[PAWL_HTTP_PEER_BYTES];
     const struct pawl_http_refused refused = {
         .status = row->status,
         .name = row->name,
         .message = row->message,
         .limit = refusal_limit(&server->limits, refusal),
         .listener = conn->tag,
+        .peer = pawl_conn_peer_text(conn, peer),
         .request = conn->reader.head_known ? &conn->reader.request : NULL};
     char body[256];
     int length = refused.limit > 0

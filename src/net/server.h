@@ -88,12 +88,15 @@ struct pawl_http_limits {
                                .write_timeout_ms = 300000})
 
 /* A refusal of the server's own, and what is sent for it. */
+enum { PAWL_HTTP_PEER_BYTES = 64 };
+
 struct pawl_http_refused {
     int status;
     const char *name;    /* "head_too_large": those of refusal.h */
     const char *message; /* a sentence that needs no escaping in JSON */
     uint64_t limit;      /* the limit that was passed, or 0 */
     uint32_t listener;   /* the tag of the listener it came by */
+    const char *peer;    /* who asks, as pawl_http_exchange_peer has it */
     /* Head of the request, where it was read; its body is empty. NULL where it was not. */
     const struct pawl_http_request *request;
 };
@@ -188,6 +191,10 @@ bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
 uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange);
 /* The process that asks, where it came by a Unix socket; else, or when it has gone, 0. */
 pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange);
+/* Who asks, for a log: "203.0.113.7:50122", "[2001:db8::7]:50122", by a Unix socket "pid 4711"; ""
+ * when it has gone, or where the system does not tell. Returns `out`. */
+const char *pawl_http_exchange_peer(const struct pawl_http_exchange *exchange,
+                                    char out[static PAWL_HTTP_PEER_BYTES]);
 
 /* A whole answer, status 200 to 999. Content-Length and Connection are added; headers of that
  * name, hop-by-hop ones, and such as hold CR, LF or NUL are left out. Everything is copied. A

@@ -310,5 +310,8 @@ pawl_err pawl_listen_unix(struct pawl_http_server *server,
 enum pawl_http_refusal pawl_conn_admit(struct pawl_conn *conn);
 /* The process that connected it, where it is a Unix socket; else 0. */
 pid_t pawl_conn_peer_pid(const struct pawl_conn *conn);
+/* For pawl_http_exchange_peer. */
+const char *pawl_conn_peer_text(const struct pawl_conn *conn,
+                                char out[static PAWL_HTTP_PEER_BYTES]);
 
 #endif

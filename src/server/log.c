@@ -239,12 +239,28 @@ void pawl_serve_log_close(void)
 
 /* --- Requests -------------------------------------------------------------------------------- */
 
+/* "": it has gone. Returns `text`. */
+static const char *peer_of(const struct pawl_cycles_seen *seen,
+                           char text[static PAWL_HTTP_PEER_BYTES])
+{
+    if (seen->exchange != NULL) {
+        return pawl_http_exchange_peer(seen->exchange, text);
+    }
+    (void)snprintf(text, PAWL_HTTP_PEER_BYTES, "%s", seen->peer != NULL ? seen->peer : "");
+    return text;
+}
+
 static void write_json(struct pawl_buf *line, const struct pawl_cycles_seen *seen)
 {
     struct pawl_json_writer json;
+    char client[PAWL_HTTP_PEER_BYTES];
     begin_object(&json, line, seen->status >= 500 ? "warn" : "info", "request");
     pawl_json_member_str(&json, "request_id", seen->request_id);
     pawl_json_member_str(&json, "trace_id", seen->trace_id);
+    (void)peer_of(seen, client);
+    if (client[0] != '\0') {
+        pawl_json_member_str(&json, "client", client);
+    }
     if (!pawl_slice_empty(seen->tenant)) {
         pawl_json_member_string(&json, "tenant", seen->tenant);
     }
@@ -278,6 +294,7 @@ static void append_plain(struct pawl_buf *line, struct pawl_slice text, size_t b
 static void write_text(struct pawl_buf *line, const struct pawl_cycles_seen *seen)
 {
     char time[PAWL_CLOCK_TEXT_BYTES];
+    char client[PAWL_HTTP_PEER_BYTES];
     pawl_buf_printf(line, "%s %d ", time_text(time), seen->status);
     append_plain(line, pawl_slice_empty(seen->method) ? PAWL_SLICE("-") : seen->method, 32);
     pawl_buf_append_byte(line, ' ');
@@ -288,7 +305,8 @@ static void write_text(struct pawl_buf *line, const struct pawl_cycles_seen *see
     }
     pawl_buf_printf(line, " %" PRId64 "us ", seen->us);
     append_plain(line, pawl_slice_empty(seen->tenant) ? PAWL_SLICE("-") : seen->tenant, 128);
-    pawl_buf_printf(line, " %s", seen->request_id);
+    pawl_buf_printf(line, " %s %s", peer_of(seen, client)[0] != '\0' ? client : "-",
+                    seen->request_id);
 }
 
 bool pawl_serve_log_request(const struct pawl_cycles_seen *seen)

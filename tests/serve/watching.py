@@ -150,6 +150,8 @@ def a_line_for_each_request(world):
     assert first["request_id"] == done.headers["x-request-id"] and first["us"] > 0
     assert first["trace_id"] == done.headers["x-cycles-trace-id"]
     assert first["key_id"].startswith("key_") and "error" not in first
+    for line in requests:
+        assert re.fullmatch(r"127\.0\.0\.1:\d+", line["client"]), line
     assert second["error"] == "UNAUTHORIZED" and second["path"] == "/v1/balances"
     assert third["key_id"] == "admin"
     for line in lines(err):
@@ -170,14 +172,16 @@ def a_log_has_levels_and_forms(world):
     server.ask("GET", "/nowhere")
     server.signal(signal.SIGTERM)
     _, _, err = server.wait()
-    assert re.search(r"^20\S+Z 404 GET /nowhere NOT_FOUND \d+us - req_\w+$", err, re.M), err
+    assert re.search(r"^20\S+Z 404 GET /nowhere NOT_FOUND \d+us - 127\.0\.0\.1:\d+ req_\w+$", err,
+                     re.M), err
     assert "pawl: SIGTERM: ending; 0 requests are open\n" in err, err
 
 
 def a_line_says_why_a_request_could_not_be_read(world):
     """What was refused before it was a request is told by the names of the answer's details."""
-    for form, pattern in (("json", r'"error":"INVALID_REQUEST","refusal":"{}"'),
-                          ("text", r" - - INVALID_REQUEST/{} 0us ")):
+    for form, pattern in (
+            ("json", r'"client":"127\.0\.0\.1:\d+",.*"error":"INVALID_REQUEST","refusal":"{}"'),
+            ("text", r" - - INVALID_REQUEST/{} 0us - 127\.0\.0\.1:\d+ req_")):
         server = world.start("--log-format", form, data=world.path(form))
         for head in (b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"):
             with socket.create_connection(("127.0.0.1", server.connect().port)) as client:
@@ -191,6 +195,17 @@ def a_line_says_why_a_request_could_not_be_read(world):
         for name in ("host_missing", "request_line"):
             assert re.search(pattern.format(name), err), err
         assert err.count("refusal") == (2 if form == "json" else 0), err
+
+
+def a_line_says_who_asked(world):
+    server = world.start("--log-requests", "all", "--listen", "[::1]:0", "--listen",
+                         "unix:" + world.path("door"))
+    for url in server.addresses:
+        server.ask("GET", "/actuator/health", url=url)
+    server.signal(signal.SIGTERM)
+    _, _, err = server.wait()
+    told = " ".join(line["client"] for line in lines(err) if line["event"] == "request")
+    assert re.fullmatch(rf"127\.0\.0\.1:\d+ \[::1\]:\d+ pid {os.getpid()}", told), err
 
 
 def a_balancers_old_check_is_answered(world):
@@ -259,6 +274,7 @@ TESTS = {
     "a request has a line, without secrets": a_line_for_each_request,
     "a log has levels and forms": a_log_has_levels_and_forms,
     "a line says why a request could not be read": a_line_says_why_a_request_could_not_be_read,
+    "a line says who asked": a_line_says_who_asked,
     "a balancer's old check is answered": a_balancers_old_check_is_answered,
     "SIGHUP opens the log anew": sighup_opens_the_log_anew,
     "a log that nobody reads holds nothing up": nobody_reads_the_log,
