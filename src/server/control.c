@@ -58,7 +58,9 @@ bool pawl_serve_other(void *arg, struct pawl_call *call)
     int64_t who = pawl_serve_number(serve->said, PAWL_SERVE_OPT_METRICS);
     struct pawl_slice path = call->request->path;
     if (pawl_slice_equal_str(path, "/metrics") && who != METRICS_OFF && !is_runtime_only(call)) {
-        if (!pawl_slice_equal_str(call->request->method, "GET")) {
+        if (!pawl_slice_equal_str(call->request->method, "GET") &&
+            !pawl_slice_equal_str(call->request->method, "HEAD")) {
+            pawl_call_header(call, PAWL_SLICE("Allow"), PAWL_SLICE("GET"));
             pawl_call_refuse(call, PAWL_ERROR_METHOD, "/metrics takes GET");
         } else if (who == METRICS_OPEN || pawl_call_admin_only(call)) {
             tell_metrics(serve, call);

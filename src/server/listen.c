@@ -130,6 +130,26 @@ warn_of_plain(struct pawl_serve *serve, const struct pawl_serve_address *address
              url);
 }
 
+void pawl_serve_warn_of_certificate(const struct pawl_serve *serve)
+{
+    enum { WARN_S = 7 * 86400 };
+    char until[PAWL_CLOCK_TEXT_BYTES];
+    struct pawl_clock clock = pawl_clock_os();
+    if (serve->tls == NULL) {
+        return;
+    }
+    int64_t end_s = pawl_tls_server_not_after_s(serve->tls);
+    int64_t left_s = end_s - clock.real_us(clock.arg) / PAWL_US_PER_SECOND;
+    if (left_s <= WARN_S) {
+        pawl_log(PAWL_LOG_WARN, "the certificate %.300s %s at %s: %s",
+                 pawl_serve_text(serve->said, PAWL_SERVE_OPT_TLS_CERT),
+                 left_s <= 0 ? "ended" : "ends",
+                 pawl_clock_format_utc(end_s * PAWL_US_PER_SECOND, until),
+                 left_s <= 0 ? "clients refuse it; put another one there, which SIGHUP reads"
+                             : "put another one there, which SIGHUP reads");
+    }
+}
+
 /* Of the clients' sockets, which ask for a key; the administrator's stays its user's. */
 static uint32_t socket_mode(const struct pawl_serve *serve)
 {
@@ -212,6 +232,7 @@ pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg)
         planes &= values[PAWL_SERVE_OPT_LISTEN_ADMIN].count > 0 ? ~(uint32_t)PAWL_PLANE_GOVERNANCE
                                                                 : UINT32_MAX;
     }
+    pawl_serve_warn_of_certificate(serve);
     pawl_err err = make_server(serve, msg);
     if (pawl_ok(err)) {
         err = listen_locally(serve, msg);

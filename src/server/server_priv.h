@@ -121,6 +121,8 @@ void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen);
 /* --- listen.c --- */
 
 PAWL_MUST_CHECK pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg);
+/* A certificate that has ended, or ends within a week, is told in the log. */
+void pawl_serve_warn_of_certificate(const struct pawl_serve *serve);
 /* The first line on stdout, then what is told once. */
 void pawl_serve_tell_start(struct pawl_serve *serve);
 /* The key that this start made, if it made one, and forgets it. */

@@ -378,10 +378,10 @@ def a_unix_socket_for_clients_wants_a_key(world):
 
 # --- TLS ------------------------------------------------------------------------------------------
 
-def make_certificate(world, name):
+def make_certificate(world, name, days="2"):
     cert, key = world.path("cert.pem"), world.path("key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", days, "-subj",
                     f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
                     "-out", cert], check=True, capture_output=True)
     return cert, key
@@ -418,6 +418,30 @@ def sighup_reads_the_certificate_anew(world):
         line = server.process.stderr.readline()
         assert line, "it was not told"
     assert served_certificate(server) == second
+
+
+def a_certificate_that_ends_is_told(world):
+    """Within a week of its end, and after it, at the start and when another one is read."""
+    cert, key = make_certificate(world, "brief", "6")
+    server = world.start("--tls-cert", cert, "--tls-key", key)
+    make_certificate(world, "long", "8")
+    server.signal(signal.SIGHUP)
+    line = ""
+    while "the certificate read anew" not in line:
+        line = server.process.stderr.readline()
+        assert line, "it was not told"
+        if "the certificate" in line and "ends at" in line:
+            told = json.loads(line)
+    assert re.search(rf"{cert} ends at 20\S+Z: put another one there", told["message"]), told
+    request = world.path("request.pem")
+    subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=old", "-out", request],
+                   check=True, capture_output=True)
+    subprocess.run(["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1",
+                    "-out", cert], check=True, capture_output=True)
+    server.signal(signal.SIGHUP)
+    server.signal(signal.SIGTERM)
+    _, _, err = server.wait()
+    assert "ends at" not in err and re.search(rf"{cert} ended at 20\S+Z: clients refuse", err), err
 
 
 # --- Ends -----------------------------------------------------------------------------------------
@@ -601,6 +625,7 @@ TESTS = {
     "planes have ports of their own": planes_have_ports_of_their_own,
     "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
     "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
+    "a certificate that ends is told": a_certificate_that_ends_is_told,
     "SIGTERM under load answers what is open": sigterm_under_load_answers_what_is_open,
     "an end waits only so long": an_end_waits_only_so_long,
     "a second signal ends at once": a_second_signal_ends_at_once,

@@ -124,7 +124,9 @@ def metrics_are_for_whom_it_is_said(world):
         assert server.ask("GET", "/metrics").status == bare, who
         assert server.ask("GET", "/metrics", admin=ADMIN).status == keyed, who
         if who != "off":
-            assert server.ask("POST", "/metrics", {}, admin=ADMIN).status == 405
+            assert server.ask("HEAD", "/metrics", admin=ADMIN).status == 200
+            refused = server.ask("POST", "/metrics", {}, admin=ADMIN)
+            assert refused.status == 405 and refused.headers["allow"] == "GET", refused.headers
         server.signal(signal.SIGTERM)
         server.wait()
 
