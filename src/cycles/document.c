@@ -34,6 +34,19 @@ void pawl_document_add(struct pawl_call *call,
     }
 }
 
+void pawl_document_add_if_fits(struct pawl_call *call,
+                               struct pawl_json_writer *writer,
+                               const char *name,
+                               const struct pawl_value *value)
+{
+    /* Of the member's name and punctuation, and the end. */
+    size_t besides = strlen(name) + sizeof(",\"\":}");
+    size_t bytes = value->present ? pawl_json_raw(&call->body, value->node).bytes : 0;
+    if (call->cycles->document.bytes + besides + bytes <= PAWL_METADATA_BYTES_MAX) {
+        pawl_document_add(call, writer, name, value);
+    }
+}
+
 void pawl_document_add_record(struct pawl_call *call,
                               struct pawl_json_writer *writer,
                               const char *name,

@@ -23,6 +23,12 @@ void pawl_document_add(struct pawl_call *call,
                        struct pawl_json_writer *writer,
                        const char *name,
                        const struct pawl_value *value);
+/* The same of what may be left out, where it does not fit. What it comes with is booked: a
+ * settlement is not refused for what is told beside it, or clients would drop what was spent. */
+void pawl_document_add_if_fits(struct pawl_call *call,
+                               struct pawl_json_writer *writer,
+                               const char *name,
+                               const struct pawl_value *value);
 /* A record of the shape's, whose fields begin at values: those that are there and not ignored. */
 void pawl_document_add_record(struct pawl_call *call,
                               struct pawl_json_writer *writer,

@@ -70,12 +70,9 @@ static bool write_document(struct pawl_call *call,
     pawl_document_add_record(call, writer, "subject", &pawl_subject_shape,
                              values + EVENT_SUBJECT_AT);
     pawl_document_add_record(call, writer, "action", &pawl_action_shape, values + EVENT_ACTION_AT);
-    if (values[EVENT_METRICS].present) {
-        pawl_document_add_record(call, writer, "metrics", &pawl_metrics_shape,
-                                 values + EVENT_METRICS_AT);
-    }
     pawl_document_add(call, writer, "client_time_ms", &values[EVENT_CLIENT_TIME]);
-    pawl_document_add(call, writer, "metadata", &values[EVENT_METADATA]);
+    pawl_document_add_if_fits(call, writer, "metrics", &values[EVENT_METRICS]);
+    pawl_document_add_if_fits(call, writer, "metadata", &values[EVENT_METADATA]);
     return pawl_document_end(call, ret_document);
 }
 

@@ -155,11 +155,8 @@ void pawl_cycles_commit_reservation(struct pawl_call *call)
     settle->line_count = 1;
     settle->lines[0] = pawl_amount_take(values + COMMIT_ACTUAL_AT);
     struct pawl_json_writer *writer = pawl_document_begin(call);
-    if (values[COMMIT_METRICS].present) {
-        pawl_document_add_record(call, writer, "metrics", &pawl_metrics_shape,
-                                 values + COMMIT_METRICS_AT);
-    }
-    pawl_document_add(call, writer, "metadata", &values[COMMIT_METADATA]);
+    pawl_document_add_if_fits(call, writer, "metrics", &values[COMMIT_METRICS]);
+    pawl_document_add_if_fits(call, writer, "metadata", &values[COMMIT_METADATA]);
     submit(call, &pawl_commit_shape, values, &values[COMMIT_KEY]);
 }
 
@@ -220,6 +217,6 @@ void pawl_cycles_extend_reservation(struct pawl_call *call)
     operation->command.u.extend.reservation = reservation;
     operation->command.u.extend.ttl_ms = values[EXTEND_BY].number;
     struct pawl_json_writer *writer = pawl_document_begin(call);
-    pawl_document_add(call, writer, "metadata", &values[EXTEND_METADATA]);
+    pawl_document_add_if_fits(call, writer, "metadata", &values[EXTEND_METADATA]);
     submit(call, &pawl_extend_shape, values, &values[EXTEND_KEY]);
 }

@@ -332,6 +332,67 @@ static void metadata_may_hold_what_is_no_text(void **state)
     }
 }
 
+static int send_large(const char *target, const char *before, int bytes, const char *after)
+{
+    static char body[40000];
+    (void)snprintf(body, sizeof(body), "%s{\"a\":\"%0*d\"}%s", before, bytes, 0, after);
+    return cycles_kit_send(&kit, "POST", target, ACME, body);
+}
+
+/* Nothing is spent yet at a reserve, which is refused. Of what is booked the metadata is left out
+ * where it does not fit: a client takes a refused commit for a reason to give the hold back. */
+static void a_settlement_is_booked_without_metadata_that_does_not_fit(void **state)
+{
+    (void)state;
+    static const char *const end = "}";
+    static const char *const more = ",\"metrics\":{\"tokens_input\":7}}";
+    char event[] = "{\"idempotency_key\":\"e\",\"subject\":{\"tenant\":\"acme\"},"
+                   "\"action\":{\"kind\":\"a\",\"name\":\"b\"},"
+                   "\"actual\":{\"unit\":\"TOKENS\",\"amount\":1},\"metadata\":";
+    char target[128];
+    const struct pawl_cycles_route *route = pawl_route_at(3);
+    for (int large = 0; large < 2; large++) {
+        int bytes = large != 0 ? 16384 : 15000;
+        char reserve[256];
+        (void)snprintf(reserve, sizeof(reserve),
+                       "%.*s,\"metadata\":", (int)strlen(RESERVE("5", "")) - 1, RESERVE("5", ""));
+        reserve[20] = event[20] = (char)('k' + large); /* of the idempotency key */
+        if (large != 0) {
+            (void)send_large("/v1/reservations", reserve, bytes, end);
+            expect_error(route, 400, "INVALID_REQUEST");
+        }
+        assert_int_equal(send_large("/v1/reservations", reserve, 15000, end), 200);
+        (void)snprintf(target, sizeof(target), "/v1/reservations/%s/extend",
+                       cycles_kit_text(&kit, "reservation_id"));
+        assert_int_equal(
+            send_large(target, "{\"idempotency_key\":\"x\",\"extend_by_ms\":1,\"metadata\":", bytes,
+                       end),
+            200);
+        (void)snprintf(strrchr(target, '/'), 8, "/commit");
+        for (int repeat = 0; repeat < 2; repeat++) {
+            assert_int_equal(
+                send_large(target,
+                           "{\"idempotency_key\":\"c\",\"actual\":{\"unit\":\"TOKENS\","
+                           "\"amount\":4},\"metadata\":",
+                           bytes, more),
+                200);
+        }
+        *strrchr(target, '/') = '\0';
+        assert_int_equal(cycles_kit_send(&kit, "GET", target, ACME, NULL), 200);
+        assert_string_equal(cycles_kit_text(&kit, "status"), "COMMITTED");
+        assert_true((strstr(cycles_kit_body(&kit), "\"committed_metadata\"") == NULL) ==
+                    (large != 0));
+        assert_int_equal(send_large("/v1/events", event, bytes, more), 201);
+    }
+    /* Another payload is another payload, also in what was left out. */
+    (void)snprintf(target + strlen(target), 8, "/commit");
+    (void)send_large(target,
+                     "{\"idempotency_key\":\"c\",\"actual\":{\"unit\":\"TOKENS\",\"amount\":4},"
+                     "\"metadata\":",
+                     16385, more);
+    expect_error(pawl_route_at(4), 409, "IDEMPOTENCY_MISMATCH");
+}
+
 static void faults_of_a_commit_are_told_one_after_the_other(void **state)
 {
     (void)state;
@@ -583,6 +644,7 @@ int main(void)
         TEST(a_long_name_of_a_field_makes_no_broken_answer),
         TEST(errors_come_in_one_order_at_every_route),
         TEST(metadata_may_hold_what_is_no_text),
+        TEST(a_settlement_is_booked_without_metadata_that_does_not_fit),
         TEST(faults_of_a_commit_are_told_one_after_the_other),
         TEST(a_cursor_goes_on_in_its_own_list_alone),
         TEST(every_answer_has_its_ids_in_headers_and_body),
