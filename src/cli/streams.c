@@ -3,7 +3,8 @@
  * streams.c: stdin, stdout and stderr, as a command finds and leaves them. A descriptor that is
  * closed at the start would be taken by the first file that is opened, and what is meant for
  * people, keys among it, would go into that file. So its place is taken by /dev/null in the
- * direction that nobody uses: reading and writing fail as they would have.
+ * direction that nobody uses: reading and writing fail as they would have. An agent still finds it
+ * closed, as it is let go of by exec.
  */
 #include "cli/streams.h"
 
@@ -21,8 +22,8 @@ void pawl_cli_streams_begin(void)
 {
     struct sigaction action;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+        int way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", way | O_CLOEXEC) != fd) {
             _exit(PAWL_EXIT_REFUSED); /* there is nowhere to say why */
         }
     }

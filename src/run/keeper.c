@@ -12,7 +12,6 @@
 #include "run/keeper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -40,23 +39,9 @@ static struct pawl_keeper_signals read_signals(void)
     return signals;
 }
 
-/* A standard descriptor that is closed would be taken by the next file opened, and messages would
- * land in it. The agent still finds it closed, as it is let go of by exec. */
-static void fill_standard_descriptors(void)
-{
-    int fd = 0;
-    while (fd >= 0 && fd <= STDERR_FILENO) {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-}
-
 pawl_err
 pawl_keeper_fork(char *const *argv, struct pawl_keeper *ret_keeper, struct pawl_errmsg *msg)
 {
-    fill_standard_descriptors();
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         pawl_errmsg_set(msg, "cannot make a socket pair: %s", strerror(errno));
