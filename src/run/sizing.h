@@ -30,7 +30,7 @@ struct pawl_sizing_facts {
     uint64_t calls;             /* that the mix is made of; 0: of the declared model */
 };
 
-enum { PAWL_SIZING_REASON_BYTES = 200 };
+enum { PAWL_SIZING_REASON_BYTES = 240 };
 
 struct pawl_sizing {
     int64_t microcents;
