@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,6 +23,10 @@
 #include "base/log.h"
 #include "net/peer.h"
 #include "server/server_priv.h"
+
+/* What the ledger's files, the archive's, copies and the listeners may need, and those connections
+ * above the limit that are told so. */
+enum { FDS_BESIDE_CONNECTIONS = 128 };
 
 /* --- Doors ----------------------------------------------------------------------------------- */
 
@@ -55,6 +60,39 @@ static uint32_t ms_of(const struct pawl_serve *serve, enum pawl_serve_option_id 
     return (uint32_t)ms;
 }
 
+/* As many connections as are to be had need as many descriptors. Where they are not allowed there
+ * are fewer connections: without a descriptor for its files the journal would fail, and the server
+ * with it, as soon as so many have connected, with a key or without. */
+pawl_err pawl_serve_take_descriptors(struct pawl_serve *serve, struct pawl_errmsg *msg)
+{
+    struct rlimit limit;
+    rlim_t most = (rlim_t)pawl_serve_number(serve->said, PAWL_SERVE_OPT_MAX_CONNECTIONS);
+    rlim_t wanted = most + FDS_BESIDE_CONNECTIONS;
+    serve->connections_max = (uint32_t)most;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return PAWL_OK;
+    }
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    rlim_t allowed = setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+    if (allowed <= FDS_BESIDE_CONNECTIONS) {
+        pawl_errmsg_set(msg,
+                        "%llu file descriptors are allowed (ulimit -n, LimitNOFILE), and more than "
+                        "%d are needed",
+                        (unsigned long long)allowed, FDS_BESIDE_CONNECTIONS);
+        return PAWL_ERR(LIMIT);
+    }
+    if (allowed < wanted) {
+        serve->connections_max = (uint32_t)(allowed - FDS_BESIDE_CONNECTIONS);
+        pawl_log(PAWL_LOG_WARN,
+                 "at most %u connections at once, since %llu file descriptors are allowed; %llu "
+                 "would be needed for max-connections",
+                 (unsigned)serve->connections_max, (unsigned long long)allowed,
+                 (unsigned long long)wanted);
+    }
+    return PAWL_OK;
+}
+
 static pawl_err make_server(struct pawl_serve *serve, struct pawl_errmsg *msg)
 {
     const struct pawl_serve_options *said = serve->said;
@@ -66,8 +104,7 @@ static pawl_err make_server(struct pawl_serve *serve, struct pawl_errmsg *msg)
     struct pawl_http_limits *limits = &options.limits;
     limits->head_bytes_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_HEAD);
     limits->body_bytes_max = (uint64_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_BODY);
-    limits->connection_count_max =
-        (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_CONNECTIONS);
+    limits->connection_count_max = serve->connections_max;
     limits->head_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_HEAD_TIMEOUT);
     limits->body_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_BODY_TIMEOUT);
     limits->idle_timeout_ms = ms_of(serve, PAWL_SERVE_OPT_IDLE_TIMEOUT);

@@ -171,8 +171,7 @@ void pawl_serve_scrape(struct pawl_serve *serve, struct pawl_buf *out)
     pawl_metrics_put(&writer, PAWL_METRIC_ID_REQUESTS_OPEN, pawl_cycles_open_count(serve->cycles));
     pawl_metrics_put(&writer, PAWL_METRIC_ID_CONNECTIONS,
                      (int64_t)pawl_http_server_connection_count(serve->http));
-    pawl_metrics_put(&writer, PAWL_METRIC_ID_CONNECTIONS_MAX,
-                     pawl_serve_number(serve->said, PAWL_SERVE_OPT_MAX_CONNECTIONS));
+    pawl_metrics_put(&writer, PAWL_METRIC_ID_CONNECTIONS_MAX, serve->connections_max);
     put_journal(serve, &writer);
     put_ledger(serve, &writer);
     put_archive(serve, &writer);

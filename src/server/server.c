@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +23,7 @@
 #include "server/notify.h"
 #include "server/server_priv.h"
 
-enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000, FDS_BESIDE_CONNECTIONS = 128 };
+enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000 };
 
 /* An idle server comes back, however long nobody has asked it for anything. */
 #define ALIVE_EVERY_US (INT64_C(3600) * PAWL_US_PER_SECOND)
@@ -289,25 +288,6 @@ static pawl_err open_tls(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                             : PAWL_OK;
 }
 
-/* As many connections as are to be had need as many descriptors. */
-static void raise_descriptors(const struct pawl_serve *serve)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)pawl_serve_number(serve->said, PAWL_SERVE_OPT_MAX_CONNECTIONS) +
-                    FDS_BESIDE_CONNECTIONS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
-        return;
-    }
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < wanted) {
-        pawl_log(PAWL_LOG_WARN,
-                 "%llu file descriptors are allowed, %llu would be needed for "
-                 "max-connections",
-                 (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
-    }
-}
-
 static void tell_memory(const struct pawl_serve *serve)
 {
     struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
@@ -418,9 +398,12 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
     serve->has_loop = true;
     pawl_serve_handles_init(serve);
     (void)umask(077); /* whatever SQLite makes is for this user alone */
-    raise_descriptors(serve);
-    /* Before the HTTP server's own turn: answers leave in the turn in which they are durable. */
-    err = pawl_turn_new(&serve->loop, pawl_serve_turn, serve, &serve->turn);
+    err = pawl_serve_take_descriptors(serve, msg);
+    if (pawl_ok(err)) {
+        /* Before the HTTP server's own turn: answers leave in the turn in which they are durable.
+         */
+        err = pawl_turn_new(&serve->loop, pawl_serve_turn, serve, &serve->turn);
+    }
     if (pawl_ok(err)) {
         err = open_ledger(serve, msg);
     }

@@ -57,7 +57,8 @@ struct pawl_serve {
     struct pawl_tls_server *tls; /* NULL: plain */
     struct pawl_http_server *http;
     struct pawl_metrics *metrics;
-    int64_t started_us; /* real time */
+    uint32_t connections_max; /* as many as there are descriptors for */
+    int64_t started_us;       /* real time */
 
     uv_loop_t loop;
     bool has_loop;
@@ -120,6 +121,9 @@ void pawl_serve_observe(void *arg, const struct pawl_cycles_seen *seen);
 
 /* --- listen.c --- */
 
+/* Says how many connections there can be at once; before files are opened. */
+PAWL_MUST_CHECK pawl_err pawl_serve_take_descriptors(struct pawl_serve *serve,
+                                                     struct pawl_errmsg *msg);
 PAWL_MUST_CHECK pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg);
 /* A certificate that has ended, or ends within a week, is told in the log. */
 void pawl_serve_warn_of_certificate(const struct pawl_serve *serve);

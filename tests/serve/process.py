@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -530,6 +531,36 @@ def half_a_request(server):
     return client
 
 
+def descriptors_go_to_the_ledger_first(world):
+    """Whoever only connects, without a key, takes nothing of what the journal needs; a start that
+    has not even that says so."""
+    def few(count):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+    server, key = quick_start(world, "--log-requests", "none", preexec_fn=few(256))
+    crowd = [socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+             for _ in range(300)]
+    # So many come in, further ones wait or are told; the witness is due within a second.
+    with patience("the witness") as tick:
+        while not os.path.exists(f"{world.data}/journal/witness"):
+            assert server.process.poll() is None, server.wait()
+            tick()
+    for one in crowd[:250]:
+        one.close()
+    with patience("room for one that asks") as tick:
+        while server.ask("POST", "/v1/reservations", reserve_body("k", 10), key=key).status != 200:
+            tick()
+    text = server.ask("GET", "/metrics").text
+    assert "\npawl_connections_max 128\n" in text, text
+    server.signal(signal.SIGTERM)
+    for one in crowd[250:]:
+        one.close()
+    status, _, err = server.wait()
+    assert status == 0 and "at most 128 connections at once" in err, err
+    status, err = world.fail(preexec_fn=few(100))
+    assert status == 1 and "file descriptors are allowed" in err, (status, err)
+
+
 def an_end_waits_only_so_long(world):
     server = world.start("--drain-timeout", "300ms")
     client = half_a_request(server)
@@ -627,6 +658,7 @@ TESTS = {
     "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
     "a certificate that ends is told": a_certificate_that_ends_is_told,
     "SIGTERM under load answers what is open": sigterm_under_load_answers_what_is_open,
+    "descriptors go to the ledger first": descriptors_go_to_the_ledger_first,
     "an end waits only so long": an_end_waits_only_so_long,
     "a second signal ends at once": a_second_signal_ends_at_once,
     "kills under load lose nothing": kills_under_load_lose_nothing,

@@ -142,11 +142,11 @@ class World:
         self.started.append(process)
         return Server(process)
 
-    def fail(self, *options, env=None, listen=True, data=None):
+    def fail(self, *options, env=None, listen=True, data=None, **arguments):
         """A start that comes to nothing: exit status and stderr."""
         done = subprocess.run(self.command(options, listen, data), capture_output=True, text=True,
                               check=False, timeout=PATIENCE_S, stdin=subprocess.DEVNULL,
-                              env=self.environment(**(env or {})))
+                              env=self.environment(**(env or {})), **arguments)
         return done.returncode, done.stderr
 
     def tell(self, *words, env=None):
