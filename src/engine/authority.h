@@ -29,9 +29,9 @@ struct pawl_op {
     void (*done)(struct pawl_op *op); /* never NULL */
     void *arg;                        /* the caller's */
     bool lazy;                        /* the caller's: nobody waits for it */
-    struct pawl_result result;        /* valid when done runs; `expired` is NULL by then */
     uint64_t needs_op;                /* the engine's: durable once the journal has this one */
     struct pawl_op *next;             /* the engine's */
+    struct pawl_result result;        /* valid when done runs; `expired` is NULL by then */
 };
 
 /* A limit that others spend on too, where it is what binds. */
