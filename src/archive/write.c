@@ -19,6 +19,7 @@
 #include "archive/archive_priv.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum {
     GATHER_US = 500000,       /* nobody looks */
@@ -83,6 +84,14 @@ static bool wants_setting_aside(pawl_err err)
     return err.code == PAWL_ERR_CORRUPT || err.code == PAWL_ERR_VERSION;
 }
 
+static void say_made_again(const struct pawl_archive *archive, const struct pawl_errmsg *msg)
+{
+    pawl_log(PAWL_LOG_WARN,
+             "%s is made again from the journal: %s; what was there, if anything, is %s.aside",
+             archive->path, msg->text[0] != '\0' ? msg->text : "it is not this ledger's",
+             archive->path);
+}
+
 /* Without the lock: it may take as long as the disk does. */
 static pawl_err open_and_read(struct pawl_archive *archive, struct state *ret_state)
 {
@@ -94,6 +103,15 @@ static pawl_err open_and_read(struct pawl_archive *archive, struct state *ret_st
     return err;
 }
 
+/* With the lock. */
+static void works(struct pawl_archive *archive)
+{
+    if (archive->broken) {
+        pawl_log(PAWL_LOG_INFO, "%s can be used again", archive->path);
+    }
+    archive->broken = false;
+}
+
 /* With the lock where threads run: everything begins anew from what the file has. */
 static void begin_from(struct pawl_archive *archive, const struct state *state)
 {
@@ -103,7 +121,7 @@ static void begin_from(struct pawl_archive *archive, const struct state *state)
     archive->hash = state->hash;
     archive->fed_op = state->op;
     archive->missing = true;
-    archive->broken = false;
+    works(archive);
     archive->apply.hash_key = state->hash_key;
     archive->apply.scopes.key = state->hash_key;
     archive->apply.stage.row_count = state->rows;
@@ -117,6 +135,7 @@ pawl_err pawl_archive_open_file(struct pawl_archive *archive, struct pawl_errmsg
     struct state state = {.op = 0};
     pawl_err err = open_and_read(archive, &state);
     if (wants_setting_aside(err)) {
+        say_made_again(archive, &archive->db.msg);
         err = pawl_archive_db_set_aside(archive->path, msg);
         if (pawl_failed(err)) {
             return err;
@@ -255,7 +274,7 @@ static void write_some(struct pawl_archive *archive)
         archive->op = op;
         archive->hash = hash;
         archive->rows = archive->apply.stage.row_count;
-        archive->broken = false;
+        works(archive);
         pthread_cond_broadcast(&archive->asked);
     }
 }
@@ -263,6 +282,9 @@ static void write_some(struct pawl_archive *archive)
 /* With the lock. */
 static void tell_broken(struct pawl_archive *archive, const struct pawl_errmsg *msg)
 {
+    if (!archive->broken) {
+        pawl_log(PAWL_LOG_ERROR, "%s; until it can be used, no list is answered", msg->text);
+    }
     archive->broken = true;
     archive->missing = true;
     (void)pawl_slice_copy_str(pawl_slice_str(msg->text), archive->why, sizeof(archive->why));
@@ -292,6 +314,7 @@ static void mend(struct pawl_archive *archive)
     if (archive->set_aside_wanted) {
         archive->missing = true; /* nothing is queued meanwhile */
         pthread_mutex_unlock(&archive->lock);
+        say_made_again(archive, &msg);
         err = set_aside(archive, &msg);
         pthread_mutex_lock(&archive->lock);
         archive->set_aside_count += pawl_ok(err) ? 1 : 0;

@@ -179,17 +179,20 @@ def leases_end_by_themselves(world):
 
 
 def the_archive_is_made_again(world):
-    server, key = quick_start(world)
+    log = world.path("log")
+    server, key = quick_start(world, f"--log-file={log}")
     ids = [server.ask("POST", "/v1/reservations", reserve_body(f"k{i}", 100), key=key)
            .json["reservation_id"] for i in range(20)]
     stop(server)
     for file in pathlib.Path(world.data).glob("archive.db*"):
-        file.unlink()
-    server = world.start()
+        file.write_bytes(b"no database" * 1000)
+    server = world.start(f"--log-file={log}")
     answer = server.ask("GET", "/v1/reservations?tenant=quickstart&limit=50", key=key)
     assert answer.status == 200, answer
     assert sorted(row["reservation_id"] for row in answer.json["reservations"]) == sorted(ids)
     stop(server)
+    said = pathlib.Path(log).read_text(encoding="utf-8")
+    assert "made again from the journal" in said and "archive.db.aside" in said, said
 
 
 def a_directory_can_be_moved(world):
