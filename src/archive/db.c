@@ -30,13 +30,14 @@
 enum { SCHEMA_VERSION = 3, BUSY_TIMEOUT_MS = 20000, HASH_KEY_BYTES = 16 };
 
 /* Debian builds SQLite with secure_delete, which writes zeros over what goes. 32 MiB of pages are
- * kept in memory by each connection, and the log is copied into the file when it has as many. */
+ * kept in memory by each connection. The log is copied into the file when it has 4 MiB: both are
+ * synced then, and a commit of the journal that comes meanwhile waits until the disk has it all. */
 static const char settings[] = "PRAGMA page_size=4096;"
                                "PRAGMA journal_mode=WAL;"
                                "PRAGMA synchronous=NORMAL;"
                                "PRAGMA secure_delete=OFF;"
                                "PRAGMA cache_size=-32768;"
-                               "PRAGMA wal_autocheckpoint=8192;";
+                               "PRAGMA wal_autocheckpoint=1024;";
 
 static const char schema[] =
     /* One row: what is in the file. */
