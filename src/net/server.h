@@ -87,9 +87,9 @@ struct pawl_http_limits {
                                .write_queue_bytes_high = 256u << 10,                               \
                                .write_timeout_ms = 300000})
 
-/* A refusal of the server's own, and what is sent for it. */
 enum { PAWL_HTTP_PEER_BYTES = 64 };
 
+/* A refusal of the server's own, and what is sent for it. */
 struct pawl_http_refused {
     int status;
     const char *name;    /* "head_too_large": those of refusal.h */
