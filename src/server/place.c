@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/file_os.h"
+#include "base/log.h"
 #include "base/slice.h"
 
 static const char format_prefix[] = "pawl-server ";
@@ -303,6 +304,17 @@ void pawl_place_discard(struct pawl_place *place)
     }
 }
 
+/* Whoever can write there can put other files in the place of these. */
+static void warn_of_mode(const struct pawl_place *place)
+{
+    struct stat found;
+    if (fstat(place->dir_fd, &found) == 0 && (found.st_mode & S_IWOTH) != 0 &&
+        (found.st_mode & S_ISVTX) == 0) {
+        pawl_log(PAWL_LOG_WARN, "%s can be written by everybody on this machine: chmod 700",
+                 place->dir);
+    }
+}
+
 pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct pawl_errmsg *msg)
 {
     *ret_place = (struct pawl_place){.dir_fd = -1, .lock_fd = -1};
@@ -326,8 +338,10 @@ pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct p
     if (pawl_failed(err)) {
         pawl_place_discard(ret_place);
         pawl_place_close(ret_place);
+        return err;
     }
-    return err;
+    warn_of_mode(ret_place);
+    return PAWL_OK;
 }
 
 void pawl_place_close(struct pawl_place *place)

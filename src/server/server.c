@@ -353,6 +353,13 @@ static void close_all(struct pawl_serve *serve, bool failed)
 static pawl_err open_ledger(struct pawl_serve *serve, struct pawl_errmsg *msg)
 {
     pawl_err err = open_engine(serve, msg);
+    if (err.code == PAWL_ERR_CORRUPT) {
+        const struct pawl_errmsg why = *msg;
+        pawl_errmsg_set(msg,
+                        "%.400s; 'pawl verify' says up to where the ledger is whole, and a backup "
+                        "goes in its place",
+                        why.text);
+    }
     if (pawl_ok(err)) {
         pawl_copy_remove_left(serve->place.dir);
         err = pawl_registry_open(serve->engine, &serve->registry, msg);

@@ -8,7 +8,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from process import make_certificate
+from doors import make_certificate
 from world import ADMIN, USD
 
 

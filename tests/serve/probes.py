@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 
-from process import make_certificate
+from doors import make_certificate
 from world import PATIENCE_S, balance, quick_start
 
 HEAD = b"POST /v1/reservations HTTP/1.1\r\nHost: h\r\n"

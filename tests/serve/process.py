@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of the process: starts and their failures, keys, the quick start, doors, signals, ends
-under load, kills, and what the service manager hears.
+"""The life of the process: starts and their failures, keys, the quick start, signals, ends under
+load, kills, and what the service manager hears.
 """
 import contextlib
 import http.client
@@ -11,7 +11,6 @@ import re
 import resource
 import signal
 import socket
-import ssl
 import stat
 import subprocess
 import tempfile
@@ -174,7 +173,19 @@ def damage_is_told_by_its_status(world):
         data[at] ^= 0x55
     segment.write_bytes(bytes(data))
     status, err = world.fail()
-    assert status == 4, (status, err)
+    assert status == 4 and "pawl verify" in err and "backup" in err, (status, err)
+
+
+def a_directory_for_everybody_is_warned_of(world):
+    for mode, warned in (0o777, True), (0o1777, False), (0o770, False):
+        data = pathlib.Path(world.path(f"data-{mode:o}"))
+        data.mkdir()
+        data.chmod(mode)
+        log = data.with_suffix(".log")
+        server = world.start(f"--log-file={log}", data=str(data))
+        server.signal(signal.SIGTERM)
+        server.wait()
+        assert ("chmod 700" in log.read_text(encoding="utf-8")) == warned, mode
 
 
 # --- Keys -----------------------------------------------------------------------------------------
@@ -295,154 +306,6 @@ def a_second_quick_start_changes_nothing(world):
     server.signal(signal.SIGTERM)
     status, out, _ = server.wait()
     assert status == 0 and "curl" not in out, out
-
-
-# --- Doors ----------------------------------------------------------------------------------------
-
-def the_local_socket_needs_no_key(world):
-    server = world.start()
-    path = os.path.join(world.data, "pawl.sock")
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    body = {"tenant_id": "acme", "name": "Acme"}
-    assert server.ask("POST", "/v1/admin/tenants", body).status == 401
-    assert server.ask("POST", "/v1/admin/tenants", body, url="unix:" + path).status == 201
-    done = world.tell("tenant", "list", "--data-dir", world.data, "--json")
-    assert done.returncode == 0 and "acme" in done.stdout, done
-
-
-def an_agent_inside_of_a_run_is_nobody_there(world):
-    """From inside of `pawl run` the same socket asks for the administrator's key."""
-    world.start()
-    script = ("import http.client, socket, sys\n"
-              "c = http.client.HTTPConnection('localhost'); s = socket.socket(socket.AF_UNIX)\n"
-              "s.connect(sys.argv[1]); c.sock = s\n"
-              "c.request('GET', '/v1/admin/tenants'); print('answer', c.getresponse().status)\n")
-    path = os.path.join(world.data, "pawl.sock")
-    done = world.tell("run", "--quiet", "--no-card", "--data-dir", world.path("runs"), "--",
-                      "python3", "-c", script, path)
-    assert "answer 401" in done.stdout, done
-    outside = subprocess.run(["python3", "-c", script, path], capture_output=True, text=True,
-                             check=False, timeout=PATIENCE_S)
-    assert "answer 200" in outside.stdout, outside
-
-
-def root_is_let_in_and_others_are_told(world):
-    """A service runs as a user of its own; whoever looks after the machine is root."""
-    if os.geteuid() != 0:
-        print("not root: no other users to be")
-        return
-    os.chmod(world.folder.name, 0o777)
-    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-    world.start(**nobody)
-    done = world.tell("tenant", "list", "--data-dir", world.data)
-    assert done.returncode == 0, done
-    other = world.path("roots")
-    world.start(data=other)
-    for words in (("tenant", "list"), ("backup", world.path("copy"))):
-        done = subprocess.run([world.pawl, *words, "--data-dir", other], capture_output=True,
-                              text=True, check=False, timeout=PATIENCE_S,
-                              env=world.environment(), **nobody)
-        assert done.returncode != 0, done
-        assert "permission denied; run this as the server's user, or as root" in done.stderr, done
-
-
-def planes_have_ports_of_their_own(world):
-    server = world.start("--listen-admin", "127.0.0.1:0", "--listen-runtime", "127.0.0.1:0",
-                         listen=False)
-    runtime, admin = server.addresses
-    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=runtime).status == 404
-    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=admin).status == 200
-    assert server.ask("GET", "/v1/reservations", url=admin).status == 404
-    assert server.ask("GET", "/v1/reservations", url=runtime).status == 401
-    assert server.ask("GET", "/metrics", url=runtime).status == 404
-    assert server.ask("GET", "/metrics", url=admin).status == 200
-    for url in (runtime, admin):
-        assert server.ask("GET", "/actuator/health", url=url).status == 200
-
-
-def a_unix_socket_for_clients_wants_a_key(world):
-    path = world.path("clients.sock")
-    server = world.start("--listen", "unix:" + path)
-    url = "unix:" + path
-    assert url in server.addresses
-    assert server.ask("GET", "/v1/admin/tenants", url=url).status == 401
-    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN, url=url).status == 200
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    for mode in (0o660, 0o666):
-        path = world.path(f"{mode:o}.sock")
-        world.start("--listen-runtime", "unix:" + path, "--socket-mode", f"{mode:04o}",
-                    data=world.path(f"{mode:o}"))
-        assert stat.S_IMODE(os.stat(path).st_mode) == mode
-        door = os.stat(os.path.join(world.path(f"{mode:o}"), "pawl.sock"))
-        assert stat.S_IMODE(door.st_mode) == 0o600
-
-
-# --- TLS ------------------------------------------------------------------------------------------
-
-def make_certificate(world, name, days="2"):
-    cert, key = world.path("cert.pem"), world.path("key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", days, "-subj",
-                    f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
-                    "-out", cert], check=True, capture_output=True)
-    return cert, key
-
-
-def served_certificate(server):
-    port = int(server.url.rsplit(":", 1)[1])
-    return ssl.get_server_certificate(("127.0.0.1", port), timeout=PATIENCE_S)
-
-
-def sighup_reads_the_certificate_anew(world):
-    cert, key = make_certificate(world, "one")
-    server = world.start("--tls-cert", cert, "--tls-key", key)
-    assert server.url.startswith("https://")
-    first = served_certificate(server)
-    assert first.strip() == pathlib.Path(cert).read_text(encoding="utf-8").strip()
-    context = ssl.create_default_context(cafile=cert)
-    port = int(server.url.rsplit(":", 1)[1])
-    kept = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE_S, context=context)
-    kept.request("GET", "/actuator/health")
-    assert Answer(kept.getresponse()).status == 200
-    make_certificate(world, "two")
-    server.signal(signal.SIGHUP)
-    with patience("the new certificate") as tick:
-        while served_certificate(server) == first:
-            tick()
-    kept.request("GET", "/actuator/health")
-    assert Answer(kept.getresponse()).status == 200, "what was open goes on"
-    second = served_certificate(server)
-    pathlib.Path(cert).write_text("no certificate", encoding="utf-8")
-    server.signal(signal.SIGHUP)
-    line = ""
-    while "the old certificate stays" not in line:
-        line = server.process.stderr.readline()
-        assert line, "it was not told"
-    assert served_certificate(server) == second
-
-
-def a_certificate_that_ends_is_told(world):
-    """Within a week of its end, and after it, at the start and when another one is read."""
-    cert, key = make_certificate(world, "brief", "6")
-    server = world.start("--tls-cert", cert, "--tls-key", key)
-    make_certificate(world, "long", "8")
-    server.signal(signal.SIGHUP)
-    line = ""
-    while "the certificate read anew" not in line:
-        line = server.process.stderr.readline()
-        assert line, "it was not told"
-        if "the certificate" in line and "ends at" in line:
-            told = json.loads(line)
-    assert re.search(rf"{cert} ends at 20\S+Z: put another one there", told["message"]), told
-    request = world.path("request.pem")
-    subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=old", "-out", request],
-                   check=True, capture_output=True)
-    subprocess.run(["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1",
-                    "-out", cert], check=True, capture_output=True)
-    server.signal(signal.SIGHUP)
-    server.signal(signal.SIGTERM)
-    _, _, err = server.wait()
-    assert "ends at" not in err and re.search(rf"{cert} ended at 20\S+Z: clients refuse", err), err
 
 
 # --- Ends -----------------------------------------------------------------------------------------
@@ -644,19 +507,13 @@ TESTS = {
     "a refused start leaves nothing": a_refused_start_leaves_nothing,
     "a failed start keeps its ledger": a_failed_start_keeps_its_ledger,
     "damage has an exit status of its own": damage_is_told_by_its_status,
+    "a directory for everybody is warned of": a_directory_for_everybody_is_warned_of,
     "an administrator's key is made and shown once": a_key_is_made_and_shown_once,
     "closed streams are no files of the ledger": closed_streams_are_no_files_of_the_ledger,
     "a key that nobody saw is told": a_key_that_nobody_saw_is_told,
     "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
     "the quick start's line works when it is pasted": the_pasted_line_works,
     "a second quick start changes nothing": a_second_quick_start_changes_nothing,
-    "the local socket needs no key": the_local_socket_needs_no_key,
-    "an agent inside of a run is nobody there": an_agent_inside_of_a_run_is_nobody_there,
-    "root is let in, and others are told": root_is_let_in_and_others_are_told,
-    "planes have ports of their own": planes_have_ports_of_their_own,
-    "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
-    "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
-    "a certificate that ends is told": a_certificate_that_ends_is_told,
     "SIGTERM under load answers what is open": sigterm_under_load_answers_what_is_open,
     "descriptors go to the ledger first": descriptors_go_to_the_ledger_first,
     "an end waits only so long": an_end_waits_only_so_long,

@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 import commands  # noqa: E402
 import count as counting  # noqa: E402
 import disk  # noqa: E402
+import doors  # noqa: E402
 import governance  # noqa: E402
 import ledger  # noqa: E402
 import lists  # noqa: E402
@@ -26,8 +27,8 @@ import reference  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
-SUITES = {"options": saying, "process": process, "watching": watching, "ledger": ledger,
-          "governance": governance, "commands": commands, "probes": probes,
+SUITES = {"options": saying, "process": process, "doors": doors, "watching": watching,
+          "ledger": ledger, "governance": governance, "commands": commands, "probes": probes,
           "reference": reference, "disk": disk, "lists": lists}
 
 
