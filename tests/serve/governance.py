@@ -108,8 +108,7 @@ def closing_gives_everything_back(world):
     assert (refused.status, refused.json["error"]) == (409, "TENANT_CLOSED"), refused
     assert fund(server, "CREDIT", 1).json["error"] == "TENANT_CLOSED"
     assert reserve(server, other, "r", tenant="globex").status == 200
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     verified = world.tell("verify", "server", "--data-dir", world.data)
     assert verified.returncode == 0, verified
 

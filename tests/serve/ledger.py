@@ -7,17 +7,10 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 
 from world import ADMIN, balance, commit_body, patience, quick_start, reserve_body
-
-
-def stop(server):
-    server.signal(signal.SIGTERM)
-    status, _, err = server.wait()
-    assert status == 0, err
 
 
 def a_backup_of_a_server_at_work_restores(world):
@@ -42,8 +35,8 @@ def a_backup_of_a_server_at_work_restores(world):
     assert restored.ask("POST", path, commit_body("c", 600), key=key).status == 200
     assert balance(restored, key)["spent"]["amount"] == 600
     assert balance(server, key)["reserved"]["amount"] == 1600
-    stop(restored)
-    stop(server)
+    restored.stop()
+    server.stop()
     done = world.tell("backup", world.path("cold"), "--data-dir", world.data)
     assert done.returncode == 0 and "goes on with it" in done.stdout, done
     for inside in ("", "/b", "/journal/x/y", "/../data/b"):
@@ -78,7 +71,7 @@ def a_backup_that_cannot_be_written_is_proved(world):
     server.ask("POST", "/v1/reservations", reserve_body("a"), key=key).want(200)
     live, cold = world.path("live"), world.path("cold")
     assert world.tell("backup", "--data-dir", world.data, live).returncode == 0
-    stop(server)
+    server.stop()
     assert world.tell("backup", "--data-dir", world.data, cold).returncode == 0
     os.chmod(world.folder.name, 0o755)
     nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
@@ -100,7 +93,7 @@ def verify_sees_live_and_stopped_and_damage(world):
     assert done.returncode == 0 and "as of now; the server goes on" in done.stdout, done
     live = re.search(r"\d+:[0-9a-f]{64}", done.stdout).group(0)
     server.ask("POST", "/v1/reservations", reserve_body("b"), key=key)
-    stop(server)
+    server.stop()
     done = world.tell("verify", "--data-dir", world.data, "--expect", live)
     assert done.returncode == 0, done
     ahead = f"999999:{live.split(':')[1]}"
@@ -130,7 +123,7 @@ def the_default_place_is_found_by_all(world):
     assert done.returncode == 0 and "server  ok" in done.stdout, done
     done = world.tell("backup", world.path("b"), env=env)
     assert done.returncode == 0, done
-    stop(server)
+    server.stop()
 
 
 def the_variable_of_the_server_is_obeyed(world):
@@ -149,7 +142,7 @@ def the_variable_of_the_server_is_obeyed(world):
     assert done.returncode == 0 and head in done.stdout, done
     done = world.tell("verify", "server", "--data-dir", world.path("state"))
     assert done.returncode == 1 and "no server's ledger in" in done.stderr, done
-    stop(server)
+    server.stop()
 
 
 def a_closed_tenant_gives_back_what_it_holds(world):
@@ -164,7 +157,7 @@ def a_closed_tenant_gives_back_what_it_holds(world):
         while 'pawl_ledger_rows{table="reservations"} 0\n' not in server.ask(
                 "GET", "/metrics").text:
             tick()
-    stop(server)
+    server.stop()
     done = world.tell("verify", "--data-dir", world.data)
     assert done.returncode == 0, done
 
@@ -183,14 +176,14 @@ def the_archive_is_made_again(world):
     server, key = quick_start(world, f"--log-file={log}")
     ids = [server.ask("POST", "/v1/reservations", reserve_body(f"k{i}", 100), key=key)
            .json["reservation_id"] for i in range(20)]
-    stop(server)
+    server.stop()
     for file in pathlib.Path(world.data).glob("archive.db*"):
         file.write_bytes(b"no database" * 1000)
     server = world.start(f"--log-file={log}")
     answer = server.ask("GET", "/v1/reservations?tenant=quickstart&limit=50", key=key)
     assert answer.status == 200, answer
     assert sorted(row["reservation_id"] for row in answer.json["reservations"]) == sorted(ids)
-    stop(server)
+    server.stop()
     said = pathlib.Path(log).read_text(encoding="utf-8")
     assert "made again from the journal" in said and "archive.db.aside" in said, said
 
@@ -198,11 +191,11 @@ def the_archive_is_made_again(world):
 def a_directory_can_be_moved(world):
     server, key = quick_start(world)
     server.ask("POST", "/v1/reservations", reserve_body("a", 100, ttl_ms=600_000), key=key)
-    stop(server)
+    server.stop()
     shutil.move(world.data, world.path("moved"))
     server = world.start(data=world.path("moved"))
     assert balance(server, key)["reserved"]["amount"] == 100
-    stop(server)
+    server.stop()
 
 
 TESTS = {

@@ -127,12 +127,6 @@ def make_budget(server, tenant):
         "allocated": {"unit": "USD_MICROCENTS", "amount": 5}}, admin=ADMIN).status
 
 
-def stopped(server):
-    server.signal(15)
-    code, _, err = server.wait()
-    assert code == 0, err
-
-
 def maxima_are_raised_by_a_later_start(world):
     """What a start says is the ledger's from then on; what it does not say stays."""
     server = world.start("--max-budgets", "1")
@@ -143,11 +137,11 @@ def maxima_are_raised_by_a_later_start(world):
     assert told.json["message"].endswith("is reached: budgets, 1 of 1 (max-budgets)"), told
     assert told.json["details"]["maximum"] == 1, told
     assert int(told.headers["retry-after"]) >= 60, told.headers
-    stopped(server)
+    server.stop()
     server = world.start("--max-budgets", "3")
     assert limit_of(server, "budgets") == 3
     assert make_budget(server, "two") == 201
-    stopped(server)
+    server.stop()
     server = world.start()
     assert limit_of(server, "budgets") == 3, "it is the ledger's"
     table, done = checked(world, "--max-scopes", "7")
@@ -161,7 +155,7 @@ def maxima_are_raised_by_a_later_start(world):
     assert code != 0 and "max-budgets 1 is less than the ledger has: 2" in err, err
     server = world.start("--max-budgets", "2")
     assert limit_of(server, "budgets") == 2 and make_budget(server, "three") == 503
-    stopped(server)
+    server.stop()
     done = world.tell("verify", "--data-dir", world.data)
     assert done.returncode == 0, done
 
@@ -170,22 +164,22 @@ def keys_are_kept_longer_by_a_later_start(world):
     server, key = quick_start(world, "--keep-idempotency", "1h")
     first = server.ask("POST", "/v1/reservations", reserve_body("k"), key=key)
     assert first.status == 200, first
-    stopped(server)
+    server.stop()
     code, err = world.fail("--keep-idempotency", "10m")
     assert code != 0 and "keep-idempotency is shorter than keys are remembered" in err, err
     server = world.start("--keep-idempotency", "2h")
     again = server.ask("POST", "/v1/reservations", reserve_body("k"), key=key)
     assert again.json["reservation_id"] == first.json["reservation_id"], again
-    stopped(server)
+    server.stop()
 
 
 def times_are_compared_with_the_ledgers(world):
     """What is said is compared with what will be in force beside it."""
-    stopped(world.start("--keep-settlements", "20d"))
+    world.start("--keep-settlements", "20d").stop()
     table, done = checked(world, "--keep-idempotency", "10d")
     assert done.returncode == 0 and table["keep-settlements"][1] == "as the ledger has it", done
     assert re.search(r"a start compares\swhat is said with that", done.stdout), done
-    stopped(world.start("--keep-idempotency", "10d"))
+    world.start("--keep-idempotency", "10d").stop()
     for option, words in (
             ("--keep-settlements=24h", "1d (a flag) and 10d (as the ledger has it)"),
             ("--keep-idempotency=21d", "20d (as the ledger has it) and 21d (a flag)"),
@@ -194,7 +188,7 @@ def times_are_compared_with_the_ledgers(world):
         assert code == 1 and words in err, (option, code, err)
     code, err = world.fail("--keep-idempotency", "9d", "--keep-settlements", "8d", listen=False)
     assert code == 2 and "8d (a flag) and 9d (a flag)" in err, (code, err)
-    stopped(world.start())
+    world.start().stop()
 
 
 def completions_know_the_choices(world):

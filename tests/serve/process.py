@@ -66,8 +66,7 @@ def a_ledger_is_its_users(world):
     if os.geteuid() != 0:
         return
     server = world.start()
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     for path in (pathlib.Path(world.data), *pathlib.Path(world.data).rglob("*")):
         os.chown(path, 65534, 65534)
     told = f"{world.data} is user 65534's, and this is user 0: start the server as that user"
@@ -153,8 +152,7 @@ def a_refused_start_leaves_nothing(world):
 
 def a_failed_start_keeps_its_ledger(world):
     server = world.start()
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     before = sorted(os.listdir(world.data))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         status, err = world.fail("--listen", f"127.0.0.1:{taken.getsockname()[1]}", listen=False)
@@ -165,8 +163,7 @@ def a_failed_start_keeps_its_ledger(world):
 
 def damage_is_told_by_its_status(world):
     server = world.start()
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     segment = pathlib.Path(world.data, "journal/journal-000001.db")
     data = bytearray(segment.read_bytes())
     for at in range(100, len(data), 512):
@@ -183,8 +180,7 @@ def a_directory_for_everybody_is_warned_of(world):
         data.chmod(mode)
         log = data.with_suffix(".log")
         server = world.start(f"--log-file={log}", data=str(data))
-        server.signal(signal.SIGTERM)
-        server.wait()
+        server.stop()
         assert ("chmod 700" in log.read_text(encoding="utf-8")) == warned, mode
 
 
@@ -264,8 +260,7 @@ def a_given_key_replaces_the_stored_one(world):
     file.chmod(0o600)
     server = world.start()
     assert introspect(server, ADMIN) == 200
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     server = world.start("--admin-key-file", str(file))
     assert introspect(server, "another-administrators-key") == 200
     assert introspect(server, ADMIN) == 401
@@ -298,8 +293,7 @@ def the_pasted_line_works(world):
 
 def a_second_quick_start_changes_nothing(world):
     server, key = quick_start(world)
-    server.signal(signal.SIGTERM)
-    server.wait()
+    server.stop()
     server = world.start("--quickstart")
     assert "nothing was made" in server.line()
     assert balance(server, key)["allocated"]["amount"] == 1_000_000_000

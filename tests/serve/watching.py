@@ -127,8 +127,7 @@ def metrics_are_for_whom_it_is_said(world):
             assert server.ask("HEAD", "/metrics", admin=ADMIN).status == 200
             refused = server.ask("POST", "/metrics", {}, admin=ADMIN)
             assert refused.status == 405 and refused.headers["allow"] == "GET", refused.headers
-        server.signal(signal.SIGTERM)
-        server.wait()
+        server.stop()
 
 
 def lines(err):

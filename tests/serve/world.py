@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import select
+import signal
 import socket
 import subprocess
 import tempfile
@@ -93,6 +94,12 @@ class Server:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def stop(self):
+        """An orderly end."""
+        self.signal(signal.SIGTERM)
+        status, _, err = self.wait()
+        assert status == 0, err
 
     def wait(self):
         """Its exit status, what it still said, and its log."""
