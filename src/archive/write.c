@@ -84,8 +84,10 @@ static bool wants_setting_aside(pawl_err err)
     return err.code == PAWL_ERR_CORRUPT || err.code == PAWL_ERR_VERSION;
 }
 
-static void say_made_again(const struct pawl_archive *archive, const struct pawl_errmsg *msg)
+/* With the lock where threads run. The file was put aside; `msg` is what was wrong with it. */
+static void note_set_aside(struct pawl_archive *archive, const struct pawl_errmsg *msg)
 {
+    archive->set_aside_count++;
     pawl_log(PAWL_LOG_WARN,
              "%s is made again from the journal: %s; what was there, if anything, is %s.aside",
              archive->path, msg->text[0] != '\0' ? msg->text : "it is not this ledger's",
@@ -135,12 +137,11 @@ pawl_err pawl_archive_open_file(struct pawl_archive *archive, struct pawl_errmsg
     struct state state = {.op = 0};
     pawl_err err = open_and_read(archive, &state);
     if (wants_setting_aside(err)) {
-        say_made_again(archive, &archive->db.msg);
         err = pawl_archive_db_set_aside(archive->path, msg);
         if (pawl_failed(err)) {
             return err;
         }
-        archive->set_aside_count++;
+        note_set_aside(archive, &archive->db.msg);
         err = open_and_read(archive, &state);
     }
     if (pawl_failed(err)) {
@@ -314,10 +315,11 @@ static void mend(struct pawl_archive *archive)
     if (archive->set_aside_wanted) {
         archive->missing = true; /* nothing is queued meanwhile */
         pthread_mutex_unlock(&archive->lock);
-        say_made_again(archive, &msg);
         err = set_aside(archive, &msg);
         pthread_mutex_lock(&archive->lock);
-        archive->set_aside_count += pawl_ok(err) ? 1 : 0;
+        if (pawl_ok(err)) {
+            note_set_aside(archive, &msg);
+        }
     }
     if (pawl_failed(err)) {
         tell_broken(archive, &msg);

@@ -174,6 +174,15 @@ void pawl_engine_close(struct pawl_engine *engine)
 
 /* --- Time. ------------------------------------------------------------------------------------ */
 
+/* A record of the engine's own. */
+static void note(struct pawl_engine *engine, uint16_t kind, struct pawl_slice metadata)
+{
+    const struct pawl_command command = {.type = PAWL_COMMAND_NOTE,
+                                         .metadata = metadata,
+                                         .u.note = {.tenant = PAWL_SLICE("pawl"), .kind = kind}};
+    pawl_engine_apply_own(engine, &command);
+}
+
 /* A step of the machine's clock is worth a line in the log and a record: it explains later why the
  * ledger's times and everybody else's differ. */
 static void note_step(struct pawl_engine *engine, int64_t step_us)
@@ -183,11 +192,7 @@ static void note_step(struct pawl_engine *engine, int64_t step_us)
     pawl_log(PAWL_LOG_WARN,
              "the machine's clock stepped by %" PRId64 " s; the ledger's follows slowly",
              step_us / PAWL_US_PER_SECOND);
-    struct pawl_command note = {
-        .type = PAWL_COMMAND_NOTE,
-        .metadata = pawl_slice_of(text, (size_t)length),
-        .u.note = {.tenant = PAWL_SLICE("pawl"), .kind = PAWL_ENGINE_NOTE_CLOCK_STEP}};
-    pawl_engine_apply_own(engine, &note);
+    note(engine, PAWL_ENGINE_NOTE_CLOCK_STEP, pawl_slice_of(text, (size_t)length));
 }
 
 /* When nothing has been recorded for too long. */
@@ -195,14 +200,6 @@ static int64_t alive_due_us(const struct pawl_engine *engine)
 {
     int64_t every_us = engine->options.alive_every_us;
     return every_us > 0 ? pawl_core_now_us(engine->ledger.core) + every_us : INT64_MAX;
-}
-
-static void note_alive(struct pawl_engine *engine)
-{
-    const struct pawl_command note = {
-        .type = PAWL_COMMAND_NOTE,
-        .u.note = {.tenant = PAWL_SLICE("pawl"), .kind = PAWL_ENGINE_NOTE_ALIVE}};
-    pawl_engine_apply_own(engine, &note);
 }
 
 int64_t pawl_engine_now_us(struct pawl_engine *engine)
@@ -226,7 +223,7 @@ void pawl_engine_tick(struct pawl_engine *engine)
         pawl_engine_apply_own(engine, &expire);
     }
     if (!engine->poisoned && alive_due_us(engine) <= now_us) {
-        note_alive(engine);
+        note(engine, PAWL_ENGINE_NOTE_ALIVE, PAWL_SLICE_NONE);
     }
 }
 
