@@ -5,7 +5,8 @@
  *   NONE --due, at the end of a batch: the core's root is copied--> BEGUN
  *   BEGUN --that batch is durable: its hash is known--> the file is opened --> STREAMING
  *   STREAMING --slices of chunks, while commands go on--> all handed out, file durable --> DURABLE
- *   DURABLE --the journal names it (commit.c)--> NONE, and the oldest file goes
+ *   DURABLE --the journal names it (commit.c)--> NONE, and the oldest file goes, before the next
+ *   one is begun
  *
  * J10 is this order. Checkpoints are written by the side worker; the core is only touched here, on
  * the engine's thread. The witness (witness.c) has its turn wherever they have theirs.
@@ -178,6 +179,12 @@ static bool start_file_job(struct pawl_engine *engine)
         give_up(engine, "no memory");
         return true;
     }
+    /* First, since the next one may be under way already, and leaves another name here. Before the
+     * journal names that, `obsolete` is still named. */
+    if (snapshot->obsolete[0] != '\0' && snapshot->state != SNAPSHOT_DURABLE) {
+        run(engine, SIDE_REMOVE, remove_job);
+        return true;
+    }
     if (snapshot->state == SNAPSHOT_BEGUN && engine->durable_op >= snapshot->op) {
         run(engine, SIDE_BEGIN, begin_job);
         return true;
@@ -186,10 +193,6 @@ static bool start_file_job(struct pawl_engine *engine)
         fill_slice(engine);
         bool slice = snapshot->chunk_count > 0;
         run(engine, slice ? SIDE_SLICE : SIDE_FINISH, slice ? slice_job : publish_job);
-        return true;
-    }
-    if (snapshot->state == SNAPSHOT_NONE && snapshot->obsolete[0] != '\0') {
-        run(engine, SIDE_REMOVE, remove_job);
         return true;
     }
     return false;
@@ -263,6 +266,7 @@ void pawl_snapshot_note_obsolete(struct pawl_engine *engine)
 {
     PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
     PAWL_ASSERT(engine->snapshot.row.op == engine->snapshot.op);
+    PAWL_ASSERT(engine->snapshot.obsolete[0] == '\0');
     struct pawl_journal_checkpoint oldest;
     if (engine->journal->ops->checkpoint(engine->journal, 1, &oldest)) {
         _Static_assert(sizeof(engine->snapshot.obsolete) == sizeof(oldest.file), "names fit");

@@ -185,6 +185,48 @@ static void files_of_forgotten_checkpoints_go(void **state)
     kit_free(&kit);
 }
 
+/* A client that asks again as soon as it is answered. */
+struct restless {
+    struct pawl_op op;
+    struct kit *kit;
+    unsigned left;
+};
+
+static void ask_on(struct pawl_op *op)
+{
+    struct restless *client = op->arg;
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    if (client->left > 0) {
+        client->left--;
+        pawl_engine_submit(client->kit->engine, &reserve, &client->op);
+    }
+}
+
+/* Where so much happens while a checkpoint is written that the next one is due when it gets its
+ * name. */
+static void files_of_forgotten_checkpoints_go_under_load(void **state)
+{
+    (void)state;
+    enum { EVERY = 20, CLIENTS = 10, ASKS = 400 };
+    struct kit kit;
+    struct restless clients[CLIENTS];
+    kit_begin(&kit, 3, EVERY);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = (struct restless){
+            .op = {.done = ask_on, .arg = &clients[i]}, .kit = &kit, .left = ASKS};
+        ask_on(&clients[i].op);
+    }
+    while (pawl_core_op(pawl_engine_core(kit.engine)) < CLIENTS * ASKS) {
+        unsigned count = 0;
+        pawl_engine_turn(kit.engine);
+        disk_each(kit.disk, count_checkpoint_files, &count);
+        /* Two that have names, and one that is about to get its own or has lost it. */
+        assert_in_range(count, 0, 3);
+    }
+    assert_int_equal(kit.fatals, 0);
+    kit_free(&kit);
+}
+
 static void damage_checkpoint(void *arg, const char *path)
 {
     struct kit *kit = arg;
@@ -489,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_on_request_is_at_the_last_operation),
         cmocka_unit_test(a_checkpoint_gives_way_to_a_command_that_needs_its_memory),
         cmocka_unit_test(files_of_forgotten_checkpoints_go),
+        cmocka_unit_test(files_of_forgotten_checkpoints_go_under_load),
         cmocka_unit_test(damaged_checkpoints_are_passed_over),
         cmocka_unit_test(repeats_get_their_first_answer_after_restart_and_checkpoint),
         cmocka_unit_test(the_original_of_this_very_turn_is_found),
