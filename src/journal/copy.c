@@ -30,7 +30,13 @@ static pawl_err from_errno(const char *what, struct pawl_errmsg *msg)
 
 static int open_dir(int at_fd, const char *path)
 {
-    return openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Of a copy's name: what is removed behind a link would be somebody else's. */
+static int open_copy(int dir_fd, const char *name)
+{
+    return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* --- Removing ------------------------------------------------------------------------------ */
@@ -38,7 +44,7 @@ static int open_dir(int at_fd, const char *path)
 /* Files only: there are no directories in it. */
 static void remove_all(int dir_fd, const char *name)
 {
-    int fd = open_dir(dir_fd, name);
+    int fd = open_copy(dir_fd, name);
     DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
     if (files == NULL) {
         return;
@@ -103,18 +109,15 @@ static void find_last_segment(DIR *files, char out[static NAME_BYTES_MAX])
     rewinddir(files);
 }
 
-static bool copy_file(int from_dir, int to_dir, const char *name)
+/* A file of that name with what `from` has. */
+static bool copy_content(int from, int to_dir, const char *name)
 {
-    int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
-    int to = from >= 0 ? openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ssize_t bytes = to >= 0 ? 1 : -1;
-    while (bytes > 0) {
-        bytes = sendfile(to, from, NULL, CHUNK_BYTES);
+    for (off_t at = 0; bytes > 0;) {
+        bytes = sendfile(to, from, &at, CHUNK_BYTES);
     }
     int error_number = errno;
-    if (from >= 0) {
-        (void)close(from);
-    }
     if (to >= 0) {
         (void)close(to);
     }
@@ -122,17 +125,61 @@ static bool copy_file(int from_dir, int to_dir, const char *name)
     return bytes == 0;
 }
 
+static bool copy_file(int from_dir, int to_dir, const char *name)
+{
+    int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
+    bool copied = from >= 0 && copy_content(from, to_dir, name);
+    int error_number = errno;
+    if (from >= 0) {
+        (void)close(from);
+    }
+    errno = error_number;
+    return copied;
+}
+
+static bool is_file(int fd, const struct stat *wanted)
+{
+    struct stat found;
+    return fd >= 0 && fstat(fd, &found) == 0 && found.st_dev == wanted->st_dev &&
+           found.st_ino == wanted->st_ino;
+}
+
+/* The segment that is written. SQLite's locks on it are fcntl(2)'s, which end for a process when it
+ * closes any descriptor of the file; without them whoever opens the file, if only to look, takes
+ * its log for one that a crash left, and removes it. So the descriptor stays open, until the copy of
+ * a later segment. A process has one journal that others may ask a copy of. */
+static bool copy_written(int from_dir, int to_dir, const char *name)
+{
+    static int kept_fd = -1;
+    struct stat wanted;
+    if (fstatat(from_dir, name, &wanted, 0) != 0) {
+        return false;
+    }
+    if (!is_file(kept_fd, &wanted)) {
+        if (kept_fd >= 0) {
+            (void)close(kept_fd);
+        }
+        kept_fd = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
+    }
+    return kept_fd >= 0 && copy_content(kept_fd, to_dir, name);
+}
+
 /* `last`: the segment that is written to. */
 static bool take_file(int from_dir, int to_dir, const char *file, const char *last)
 {
     struct pawl_slice name = pawl_slice_str(file);
-    bool is_whole = pawl_slice_starts_with(name, PAWL_SLICE("checkpoint-")) ||
-                    (pawl_slice_ends_with(name, PAWL_SLICE(".db")) && strcmp(file, last) != 0);
+    bool is_checkpoint = pawl_slice_starts_with(name, PAWL_SLICE("checkpoint-"));
     if (file[0] == '.' || pawl_slice_ends_with(name, PAWL_SLICE(".tmp"))) {
         return true;
     }
-    return (is_whole && linkat(from_dir, file, to_dir, file, 0) == 0) ||
-           copy_file(from_dir, to_dir, file);
+    if (strcmp(file, last) == 0) {
+        return copy_written(from_dir, to_dir, file);
+    }
+    bool is_whole = is_checkpoint || pawl_slice_ends_with(name, PAWL_SLICE(".db"));
+    bool taken = (is_whole && linkat(from_dir, file, to_dir, file, 0) == 0) ||
+                 copy_file(from_dir, to_dir, file);
+    /* The engine's thread removes, beside us, checkpoints that the journal has forgotten. */
+    return taken || (is_checkpoint && errno == ENOENT);
 }
 
 static pawl_err copy_files(DIR *files, int to_fd, struct pawl_errmsg *msg)
@@ -150,7 +197,7 @@ static pawl_err copy_files(DIR *files, int to_fd, struct pawl_errmsg *msg)
 /* Into the directory of that name, which is new and empty. */
 static pawl_err copy_into(int dir_fd, const char *name, struct pawl_errmsg *msg)
 {
-    int to_fd = open_dir(dir_fd, name);
+    int to_fd = open_copy(dir_fd, name);
     if (to_fd < 0) {
         return from_errno(name, msg);
     }

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 
@@ -47,6 +48,48 @@ def a_backup_of_a_server_at_work_restores(world):
     assert done.returncode == 0, done
     done = world.tell("backup", world.path("none"), "--data-dir", world.path("nowhere"))
     assert done.returncode == 1 and "no server's ledger" in done.stderr, done
+
+
+def a_backup_leaves_the_journal_its_servers(world):
+    """SQLite's lock keeps others out of the segment that is written: whoever opened it, if only to
+    look, would take its log for one that a crash left, and remove it with what was acknowledged."""
+    server, key = quick_start(world)
+    segment = world.path("data/journal/journal-000001.db")
+
+    def is_held():
+        looker = sqlite3.connect(segment, timeout=0)
+        try:
+            looker.execute("SELECT count(*) FROM batch").fetchall()
+        except sqlite3.OperationalError as refusal:
+            return "locked" in str(refusal)
+        finally:
+            looker.close()
+        return False
+
+    assert is_held()
+    for name in ("a", "b"):
+        assert world.tell("backup", world.path(name), "--data-dir", world.data).returncode == 0
+        assert is_held()
+    server.ask("POST", "/v1/reservations", reserve_body("a", 700), key=key).want(200)
+    server.process.kill()
+    server.process.wait()
+    assert balance(world.start(), key)["reserved"]["amount"] == 700
+
+
+def a_data_directory_may_be_a_link(world):
+    """As systemd makes one for a unit with DynamicUser and StateDirectory."""
+    os.symlink("data", world.path("link"))
+    os.mkdir(world.data, 0o700)
+    server, _ = quick_start(world, data=world.path("link"))
+    done = world.tell("verify", "--data-dir", world.path("link"))
+    assert done.returncode == 0, done
+    done = world.tell("backup", world.path("copy"), "--data-dir", world.path("link"))
+    assert done.returncode == 0, done
+    assert not [name for name in os.listdir(world.data) if name.startswith("copy-")]
+    os.mkdir(world.path("data/copy-1-1"))
+    server.stop()
+    world.start(data=world.path("link"))
+    assert not os.path.exists(world.path("data/copy-1-1"))
 
 
 def a_backup_may_lie_on_any_file_system(world):
@@ -201,6 +244,8 @@ def a_directory_can_be_moved(world):
 TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
+    "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
+    "a data directory may be a link": a_data_directory_may_be_a_link,
     "a backup may lie on any file system": a_backup_may_lie_on_any_file_system,
     "a backup that cannot be written is proved": a_backup_that_cannot_be_written_is_proved,
     "verify sees a live ledger, a stopped one, and damage": verify_sees_live_and_stopped_and_damage,
