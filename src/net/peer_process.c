@@ -3,9 +3,14 @@
  * peer_process.c: which process is at the other end of a Unix socket, and what it descends from.
  * The parents are read from /proc/PID/stat, one after the other. A process that ends in between
  * makes its children those of a subreaper further up, so a look that fails half-way begins again.
+ *
+ * A connection can outlive the process that opened it, in the hands of one that inherited it. Then
+ * nobody can say any more where it came from, and it counts as coming from inside.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +59,11 @@ static bool read_parent(pid_t pid, pid_t *ret_parent, struct pawl_slice name)
     return true;
 }
 
+static bool has_ended(pid_t pid)
+{
+    return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 /* Up to `root`, or to a process of that name. */
 static bool descends(pid_t pid, pid_t root, struct pawl_slice name)
 {
@@ -64,7 +74,7 @@ static bool descends(pid_t pid, pid_t root, struct pawl_slice name)
         if (read_parent(at, &parent, name)) {
             at = parent;
         } else if (at == pid || ++looks == LOOKS_MAX) {
-            return false; /* It has ended, or cannot be seen from here. */
+            return has_ended(pid); /* Else it cannot be seen from here. */
         } else {
             at = pid;
         }
