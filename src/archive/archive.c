@@ -327,7 +327,7 @@ bool pawl_archive_turn(struct pawl_archive *archive, struct pawl_engine *engine)
     pthread_mutex_lock(&archive->lock);
     if (pawl_failed(err)) {
         /* The journal does not have it any more, or cannot be read: begin with what it has. */
-        archive->set_aside_wanted = err.code == PAWL_ERR_NOT_FOUND;
+        archive->set_aside_wanted |= err.code == PAWL_ERR_NOT_FOUND; /* the reader may want it */
         pthread_cond_signal(&archive->work);
     } else if (archive->fed_op >= durable_op) {
         archive->missing = false;

@@ -210,6 +210,7 @@ static bool run(struct pawl_archive *archive,
         *ret_why = db->msg;
         *ret_spoiled = db->err.code == PAWL_ERR_CORRUPT;
         pawl_archive_db_close(db);
+        pawl_archive_release(waiting->request); /* rows that were found before it failed */
     }
     pthread_mutex_unlock(&archive->reading);
     return done;
