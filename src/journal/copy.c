@@ -146,7 +146,7 @@ static bool is_file(int fd, const struct stat *wanted)
 
 /* The segment that is written. SQLite's locks on it are fcntl(2)'s, which end for a process when it
  * closes any descriptor of the file; without them whoever opens the file, if only to look, takes
- * its log for one that a crash left, and removes it. So the descriptor stays open, until the copy of
+ * its log for one that a crash left, and removes it. So the descriptor stays open until the copy of
  * a later segment. A process has one journal that others may ask a copy of. */
 static bool copy_written(int from_dir, int to_dir, const char *name)
 {

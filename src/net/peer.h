@@ -47,8 +47,8 @@ enum pawl_peer_answer pawl_peer_unix_uid(int fd, uid_t *ret_uid);
 
 /* The process that connected the Unix socket; 0: of another PID namespace, or not told. */
 pid_t pawl_peer_unix_pid(int fd);
-/* Whether the process is `root` or descends from it. Of one that cannot be seen, another user's say:
- * no; of one that has ended and can no longer be asked: yes. */
+/* Whether the process is `root` or descends from it. Of one that cannot be seen (another user's,
+ * say): no; of one that has ended and can no longer be asked: yes. */
 bool pawl_peer_descends_from(pid_t pid, pid_t root);
 /* … or is, or descends from, a process of that name (PR_SET_NAME: at most 15 bytes). */
 bool pawl_peer_descends_from_named(pid_t pid, const char *name);
