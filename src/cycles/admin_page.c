@@ -129,6 +129,8 @@ static uint32_t end_page(struct pawl_page *page)
 /* --- Cursors ---------------------------------------------------------------------------------- */
 
 enum { PLACE_BYTES = 24 }; /* id, number, divisor; the text follows */
+_Static_assert((int)PLACE_BYTES + (int)PAWL_PAGE_TEXT_BYTES_MAX <= (int)PAWL_CURSOR_BYTES_MAX,
+               "the longest text fits a cursor");
 
 /* false: refused. */
 static bool read_cursor(struct pawl_call *call, struct pawl_page *page, struct pawl_slice text)

@@ -20,8 +20,8 @@
 
 enum {
     PAWL_PAGE_ROWS_DEFAULT = 50,
-    PAWL_PAGE_ROWS_MAX = 1000,     /* what asks for more gets so many */
-    PAWL_PAGE_TEXT_BYTES_MAX = 900 /* the longest path of six levels, and any name */
+    PAWL_PAGE_ROWS_MAX = 1000,      /* what asks for more gets so many */
+    PAWL_PAGE_TEXT_BYTES_MAX = 1024 /* a name: 256 characters; a path of six levels is shorter */
 };
 
 /* Ordered by the ratio number/divisor (by number where the divisors are 1), then text, then id. */

@@ -157,13 +157,14 @@ static const struct pawl_field update_fields[] = {
     [POLICY_STATUS] = {PAWL_FIELD("status"), .type = PAWL_FIELD_WORD, .words = policy_states}};
 const struct pawl_shape pawl_policy_update_shape = PAWL_SHAPE(update_fields);
 
-/* Empty where they say nothing. */
-static struct pawl_slice write_caps(const struct pawl_call *call, const struct pawl_value *values)
+/* Empty where they say nothing. false: refused. */
+static bool
+take_caps(struct pawl_call *call, const struct pawl_value *values, struct pawl_slice *ret_caps)
 {
     struct pawl_buf out;
     struct pawl_json_writer writer;
     bool said = false;
-    pawl_buf_init(&out, (size_t)PAWL_DOCUMENT_BYTES_MAX * 4);
+    pawl_buf_init(&out, PAWL_DOCUMENT_BYTES_MAX);
     pawl_json_writer_init(&writer, &out);
     pawl_json_object_begin(&writer);
     for (uint32_t i = 0; i < CAPS_FIELDS; i++) {
@@ -177,19 +178,22 @@ static struct pawl_slice write_caps(const struct pawl_call *call, const struct p
         }
     }
     pawl_json_object_end(&writer);
-    struct pawl_slice caps =
-        said ? pawl_arena_copy(call->arena, pawl_buf_slice(&out)) : PAWL_SLICE_NONE;
+    bool whole = !out.overflowed;
+    *ret_caps = said ? pawl_arena_copy(call->arena, pawl_buf_slice(&out)) : PAWL_SLICE_NONE;
     pawl_buf_free(&out);
-    return caps;
+    if (!whole) {
+        pawl_body_refuse(call, "caps", "they take more than %d bytes", PAWL_DOCUMENT_BYTES_MAX);
+    }
+    return whole;
 }
 
-/* Records are replaced whole: what a new one does not say is not set any more. */
-static void take_records(const struct pawl_call *call,
+/* Records are replaced whole: what a new one does not say is not set any more. false: refused. */
+static bool take_records(struct pawl_call *call,
                          const struct pawl_value *values,
                          struct pawl_policy_rule *policy)
 {
-    if (values[POLICY_CAPS].present) {
-        policy->caps = write_caps(call, values);
+    if (values[POLICY_CAPS].present && !take_caps(call, values, &policy->caps)) {
+        return false;
     }
     if (values[POLICY_TTL].present) {
         const struct pawl_value *extensions = &values[TTL_SLOT + TTL_EXTENSIONS];
@@ -201,6 +205,7 @@ static void take_records(const struct pawl_call *call,
         policy->reservations_per_minute = values[RATE_SLOT + RATE_HOLDS].number;
         policy->commits_per_minute = values[RATE_SLOT + RATE_COMMITS].number;
     }
+    return true;
 }
 
 /* What both operations may say, onto what is there. false: refused. */
@@ -219,7 +224,9 @@ take_said(struct pawl_call *call, const struct pawl_value *values, struct pawl_p
     if (values[POLICY_OVERAGE].present) {
         policy->overage = pawl_admin_word(&values[POLICY_OVERAGE]);
     }
-    take_records(call, values, policy);
+    if (!take_records(call, values, policy)) {
+        return false;
+    }
     if (values[POLICY_TTL].present &&
         !pawl_admin_leases_fit(call, "reservation_ttl_override.default_ttl_ms",
                                policy->ttl_default_ms, policy->ttl_max_ms)) {

@@ -9,7 +9,7 @@
 
 #include "cycles/body.h"
 
-enum { PAWL_CURSOR_BYTES_MAX = 1024 };
+enum { PAWL_CURSOR_BYTES_MAX = 1280 }; /* the longest text that is sorted by, and numbers */
 
 /* What a list was asked for, from its query's values. `free` has a bit for each field that may
  * change from page to page (cursor, limit, projections) and for the direction's: what counts is

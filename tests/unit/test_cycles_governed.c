@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_cycles_governed.c: what the governance plane keeps, and what it does to who spends: a budget
- * that is made whole or not at all, policies that bind.
+ * that is made whole or not at all, policies that bind, and the longest that may be said.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -289,6 +289,56 @@ static void what_does_not_fit_together_is_refused(void **state)
                  "\"reservation_ttl_override\":{\"default_ttl_ms\":2001,\"max_ttl_ms\":2000}}");
 }
 
+/* A name has up to 256 characters, and a character up to four bytes. */
+static void lists_go_on_behind_the_longest_name(void **state)
+{
+    (void)state;
+    static const char *const lists[][2] = {{"tenants", "tenants"}, {"api-keys", "keys"}};
+    char name[1025] = "";
+    for (size_t at = 0; at < 1024; at += 4) {
+        memcpy(name + at, "\xf0\x9f\x98\x80", 4);
+    }
+    char body[1200];
+    (void)snprintf(body, sizeof(body), "{\"tenant_id\":\"long\",\"name\":\"%s\"}", name);
+    expect(201, "POST", "/v1/admin/tenants", ADMIN, body);
+    expect(201, "POST", "/v1/admin/api-keys", ADMIN, body);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char target[3000];
+        char first[32];
+        (void)snprintf(target, sizeof(target), "/v1/admin/%s?limit=1&sort_by=name", lists[i][0]);
+        (void)snprintf(first, sizeof(first), "%s.0.name", lists[i][1]);
+        expect(200, "GET", target, ADMIN, NULL);
+        expect_text(first, name);
+        size_t bytes = strlen(target);
+        (void)snprintf(target + bytes, sizeof(target) - bytes, "&cursor=%s",
+                       cycles_kit_text(&kit, "next_cursor"));
+        expect(200, "GET", target, ADMIN, NULL);
+        assert_string_not_equal(cycles_kit_text(&kit, first), "");
+        assert_string_not_equal(cycles_kit_text(&kit, first), name);
+    }
+}
+
+/* Around what a document may have, and what a body may. */
+static void policy_with_more_caps_than_are_kept_is_refused(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1000, 15000, 16384, 17000, 65000, 66000, 500000};
+    static char tools[500000 + 1];
+    static char body[sizeof(tools) + 200];
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        memset(tools, ' ', sizes[i]);
+        tools[sizes[i]] = '\0';
+        (void)snprintf(body, sizeof(body),
+                       "{\"name\":\"p%zu\",\"scope_pattern\":\"tenant:acme\","
+                       "\"caps\":{\"tool_allowlist\":[\"a\"%s]}}",
+                       i, tools);
+        expect(sizes[i] <= 15000 ? 201 : 400, "POST", "/v1/admin/policies", ACME, body);
+    }
+    expect(200, "GET", "/v1/admin/policies", ACME, NULL);
+    expect_text("policies.1.name", "p1");
+    expect_text("policies.2", "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -302,6 +352,8 @@ int main(void)
         TEST(first_policy_that_says_something_of_a_term_counts_for_it),
         TEST(what_does_not_fit_together_is_refused),
         TEST(rate_limit_never_holds_up_what_is_settled),
+        TEST(lists_go_on_behind_the_longest_name),
+        TEST(policy_with_more_caps_than_are_kept_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
