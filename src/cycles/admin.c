@@ -152,10 +152,11 @@ void pawl_admin_send_kept(struct pawl_call *call)
     }
 }
 
-bool pawl_admin_note(struct pawl_call *call,
-                     const struct pawl_value *reason,
-                     const struct pawl_value *metadata,
-                     struct pawl_slice *ret_note)
+/* false: refused. */
+static bool write_note(struct pawl_call *call,
+                       const struct pawl_value *reason,
+                       const struct pawl_value *metadata,
+                       struct pawl_slice *ret_note)
 {
     struct pawl_json_writer *writer = pawl_document_begin(call);
     pawl_json_member_str(writer, "operation", call->route->operation);
@@ -166,11 +167,19 @@ bool pawl_admin_note(struct pawl_call *call,
     return pawl_document_end(call, ret_note);
 }
 
+bool pawl_admin_note(struct pawl_call *call,
+                     const struct pawl_value *reason,
+                     const struct pawl_value *metadata,
+                     struct pawl_slice *ret_note)
+{
+    return pawl_call_has_memory(call) && write_note(call, reason, metadata, ret_note);
+}
+
 struct pawl_op *pawl_admin_put(struct pawl_call *call)
 {
     static const struct pawl_value absent = {.node = PAWL_JSON_NONE};
     struct pawl_slice note = PAWL_SLICE_NONE;
-    bool written = pawl_admin_note(call, &absent, &absent, &note);
+    bool written = write_note(call, &absent, &absent, &note);
     PAWL_ASSERT(written); /* nothing in it is the client's */
     pawl_registry_note(pawl_call_registry(call), note);
     return pawl_call_op(call, pawl_admin_send_kept);

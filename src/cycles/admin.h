@@ -68,8 +68,8 @@ void pawl_admin_refuse_result(struct pawl_call *call);
 struct pawl_op *pawl_admin_put(struct pawl_call *call);
 
 /* What the journal keeps beside a change: who asked, in which request, and why. `reason` and
- * `metadata` may be absent. Good until the next one. false: it is more than the journal takes, and
- * the call was refused. */
+ * `metadata` may be absent. Good until the next one. Comes last before the change: false where it
+ * is more than the journal takes, or memory was short on the way, and the call was refused. */
 PAWL_MUST_CHECK bool pawl_admin_note(struct pawl_call *call,
                                      const struct pawl_value *reason,
                                      const struct pawl_value *metadata,

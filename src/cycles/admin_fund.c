@@ -150,15 +150,17 @@ void pawl_cycles_fund_budget(struct pawl_call *call)
     }
     const struct pawl_budget_named *named = pawl_budget_named(call);
     uint8_t *kind = named != NULL ? pawl_call_alloc(call, sizeof(*kind)) : NULL;
-    if (kind == NULL || !check_tenant(call, named) || !check_units(call, values, named->unit) ||
-        !pawl_admin_note(call, &values[FUND_REASON], &values[FUND_METADATA], &command.metadata)) {
+    if (kind == NULL || !check_tenant(call, named) || !check_units(call, values, named->unit)) {
         return;
     }
-    *kind = fund_kinds[values[FUND_OPERATION].number];
     if (values[FUND_KEY].present) {
         command.idempotency_key = values[FUND_KEY].text;
         pawl_canon_hash(call, &pawl_budget_fund_shape, values, command.payload_hash);
     }
+    if (!pawl_admin_note(call, &values[FUND_REASON], &values[FUND_METADATA], &command.metadata)) {
+        return;
+    }
+    *kind = fund_kinds[values[FUND_OPERATION].number];
     bool sets_spent = *kind == PAWL_FUND_RESET_SPENT;
     command.u.budget_fund = (struct pawl_command_budget_fund){
         .budget = named->budget,

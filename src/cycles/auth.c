@@ -17,11 +17,7 @@ static bool copy_principal(struct pawl_call *call, const struct pawl_principal *
     own->key_id = pawl_arena_copy(call->arena, found->key_id);
     own->scope_filter = pawl_arena_copy(call->arena, found->scope_filter);
     own->filter = pawl_filter_copy(found->filter, call->arena);
-    if (!call->arena->overflowed) {
-        return true;
-    }
-    pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the request takes too much memory");
-    return false;
+    return pawl_call_has_memory(call);
 }
 
 static bool be_tenant(struct pawl_call *call)

@@ -203,7 +203,7 @@ struct body_object {
 static uint32_t find_field(const struct pawl_shape *shape, uint32_t first, struct pawl_slice name)
 {
     if (name.data == NULL) {
-        return shape->count; /* the arena is full, and the call refused for it */
+        return shape->count; /* the arena is full, for which the call is refused in the end */
     }
     for (uint32_t i = 0, at = first; i < shape->count; i++) {
         const struct pawl_field *field = &shape->fields[at];
@@ -306,7 +306,7 @@ bool pawl_body_read(struct pawl_call *call,
     static const struct pawl_json nothing = {.nodes = &empty, .count = 1};
     struct body_reader reader = {
         .call = call, .json = call->has_body ? &call->body : &nothing, .values = values};
-    return read_object(&reader, NULL, shape, 0, 0);
+    return read_object(&reader, NULL, shape, 0, 0) && pawl_call_has_memory(call);
 }
 
 bool pawl_body_key_agrees(struct pawl_call *call, struct pawl_slice key)

@@ -73,10 +73,16 @@ static void close_call(struct pawl_call *call)
 void *pawl_call_alloc(struct pawl_call *call, size_t bytes)
 {
     void *memory = pawl_arena_alloc(call->arena, bytes);
-    if (memory == NULL) {
-        pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the request takes too much memory");
+    return pawl_call_has_memory(call) ? memory : NULL;
+}
+
+bool pawl_call_has_memory(struct pawl_call *call)
+{
+    if (!call->arena->overflowed) {
+        return true;
     }
-    return memory;
+    pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR, "the request takes too much memory");
+    return false;
 }
 
 /* --- The ledger ----------------------------------------------------------------------------- */

@@ -92,6 +92,10 @@ struct pawl_call {
 /* Memory of the arena, zeroed; NULL when the request has used up its share: then the call was
  * answered already, and the handler returns. */
 void *pawl_call_alloc(struct pawl_call *call, size_t bytes);
+/* Whether all that was asked of the arena was there. What is put together in it (levels, texts,
+ * the form that is hashed) is short otherwise, so this is asked before anything is done with it.
+ * false: refused. */
+PAWL_MUST_CHECK bool pawl_call_has_memory(struct pawl_call *call);
 
 /* --- The ledger ----------------------------------------------------------------------------- */
 

@@ -147,7 +147,7 @@ static void put_object(struct canon *canon, uint32_t node)
     if (count > FEW_MEMBERS) {
         members = pawl_arena_alloc_bare(canon->arena, count * sizeof(*members));
         if (members == NULL) {
-            return; /* the arena's flag is up, and the call refused for it */
+            return; /* the arena's flag is up, for which the call will be refused */
         }
     }
     uint32_t i = 0;

@@ -33,8 +33,10 @@ pawl_operation_new(struct pawl_call *call, uint16_t type, int status, pawl_rende
 void pawl_operation_submit(struct pawl_call *call, pawl_call_fn *then)
 {
     const struct pawl_operation *operation = call->state;
-    call->asked = &operation->command;
-    pawl_call_submit(call, &operation->command, then);
+    if (pawl_call_has_memory(call)) {
+        call->asked = &operation->command;
+        pawl_call_submit(call, &operation->command, then);
+    }
 }
 
 bool pawl_operation_read(struct pawl_call *call, uint64_t op, const struct pawl_record **ret_record)

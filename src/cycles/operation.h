@@ -23,7 +23,7 @@ struct pawl_operation {
 /* Zeroed, in call->state. NULL: the call was refused. */
 struct pawl_operation *
 pawl_operation_new(struct pawl_call *call, uint16_t type, int status, pawl_render_fn *render);
-/* Applies its command; `then` runs when the result is durable. */
+/* Applies its command, or refuses for want of memory; `then` runs when the result is durable. */
 void pawl_operation_submit(struct pawl_call *call, pawl_call_fn *then);
 /* The answer to call->op.result, which is OK, or a decision. A repeat is answered from its original
  * record. */

@@ -294,6 +294,9 @@ int cycles_kit_send_bytes(struct cycles_kit *kit, const struct pawl_http_request
     const struct pawl_command note = {.type = PAWL_COMMAND_NOTE,
                                       .u.note = {.tenant = PAWL_SLICE("acme"), .kind = 1}};
     exchange_reset(&kit->exchange);
+    if (kit->request_bytes_max > 0) {
+        pawl_arena_init(&kit->exchange.arena, kit->request_bytes_max);
+    }
     kit->exchange.request = *request;
     if (kit->beside) {
         pawl_engine_submit(kit->kit.engine, &note, &other);

@@ -38,8 +38,9 @@ struct cycles_kit {
     struct pawl_arena arena;            /* of `json` */
     struct pawl_json json;              /* the last answer's body, where it has one */
     uint32_t door;
-    bool archive_behind; /* it answers BEHIND */
-    uint32_t observed;   /* requests that the observer was told of */
+    size_t request_bytes_max; /* of memory that a request may take; 0: enough */
+    bool archive_behind;      /* it answers BEHIND */
+    uint32_t observed;        /* requests that the observer was told of */
     int observed_status;
     uint32_t turns; /* of the loop, until the last answer */
     bool beside;    /* each request comes while another operation is applied and not on disk yet */

@@ -421,6 +421,49 @@ static void what_is_kept_of_a_request_has_a_limit(void **state)
     assert_string_equal(cycles_kit_text(kit, "details.field"), "metadata");
 }
 
+static int64_t reserved(struct cycles_kit *kit, const char *path)
+{
+    uint64_t budget = 0;
+    struct pawl_budget_view view;
+    const struct pawl_core *core = pawl_engine_core(kit->kit.engine);
+    for (uint32_t cursor = 0; pawl_core_budget_next(core, &cursor, &budget);) {
+        char is[PAWL_KEY_BYTES_MAX] = "";
+        assert_true(pawl_core_budget(core, budget, pawl_core_now_us(core), &view));
+        (void)pawl_core_scope_path(core, view.scope, is, sizeof(is));
+        if (strcmp(is, path) == 0) {
+            return view.reserved;
+        }
+    }
+    fail_msg("there is no budget of %s", path);
+    return -1;
+}
+
+/* Whatever it is that does not fit any more: a level, the form that is hashed, the answer. */
+static void a_request_without_memory_holds_on_every_budget_or_on_none(void **state)
+{
+    struct cycles_kit *kit = *state;
+    char metadata[2000];
+    int at = snprintf(metadata, sizeof(metadata), ",\"metadata\":{\"\\u0061\":\"\\u0062\"");
+    for (int i = 0; i < 40; i++) {
+        at += snprintf(metadata + at, sizeof(metadata) - (size_t)at, ",\"m%d\":\"\\u0063\"%s", i,
+                       i == 39 ? "}" : "");
+    }
+    for (int bytes = 16, done = 0, tries = 0; done < 3; bytes += 16, tries++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "k%d", bytes);
+        const char *body = body_of(key, "BOT", 1, metadata);
+        kit->request_bytes_max = (size_t)bytes;
+        int status = cycles_kit_send(kit, "POST", "/v1/reservations", NULL, body);
+        done += status == 200;
+        kit->request_bytes_max = 0;
+        assert_true(tries < 10000);
+        assert_int_equal(reserved(kit, "tenant:acme"), reserved(kit, "tenant:acme/agent:bot"));
+        assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations", NULL, body), 200);
+        assert_int_equal(reserved(kit, "tenant:acme"), reserved(kit, "tenant:acme/agent:bot"));
+        assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations", NULL, body), 200);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_kit, close_kit)
 
 int main(void)
@@ -442,6 +485,7 @@ int main(void)
         CASE(a_policys_rate_limit_is_429_with_the_time_to_wait),
         CASE(a_closed_tenant_takes_nothing_and_says_so),
         CASE(what_is_kept_of_a_request_has_a_limit),
+        CASE(a_request_without_memory_holds_on_every_budget_or_on_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
