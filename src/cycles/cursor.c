@@ -137,7 +137,7 @@ bool pawl_cursor_take(struct pawl_call *call,
         memcpy(&check, bytes + 1, sizeof(check));
         if (check == check_of(call, binding, place)) {
             *ret_place = pawl_arena_copy(call->arena, place);
-            return true;
+            return pawl_call_has_memory(call);
         }
     }
     pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
