@@ -8,6 +8,7 @@
 #include "cycles/admin_budget.h"
 #include "cycles/canon.h"
 #include "cycles/operation.h"
+#include "cycles/render.h"
 #include "journal/record.h"
 
 /* As the protocol lists them; fund_kinds has the ledger's numbers. */
@@ -26,11 +27,6 @@ static const char *kind_name(uint8_t kind)
     PAWL_UNREACHABLE();
 }
 
-static int64_t remaining_of(const struct pawl_standing *standing)
-{
-    return standing->allocated - standing->spent - standing->reserved - standing->debt;
-}
-
 static void
 write_funded(struct pawl_json_writer *writer, uint8_t kind, const struct pawl_result *result)
 {
@@ -47,8 +43,9 @@ write_funded(struct pawl_json_writer *writer, uint8_t kind, const struct pawl_re
     pawl_render_amount(writer, "previous_allocated", (struct pawl_amount){unit, before.allocated});
     pawl_render_amount(writer, "new_allocated", (struct pawl_amount){unit, after->allocated});
     pawl_render_amount(writer, "previous_remaining",
-                       (struct pawl_amount){unit, remaining_of(&before)});
-    pawl_render_amount(writer, "new_remaining", (struct pawl_amount){unit, remaining_of(after)});
+                       (struct pawl_amount){unit, pawl_standing_remaining(&before)});
+    pawl_render_amount(writer, "new_remaining",
+                       (struct pawl_amount){unit, pawl_standing_remaining(after)});
     pawl_render_amount(writer, "previous_debt", (struct pawl_amount){unit, before.debt});
     pawl_render_amount(writer, "new_debt", (struct pawl_amount){unit, after->debt});
     pawl_render_amount(writer, "previous_spent", (struct pawl_amount){unit, before.spent});

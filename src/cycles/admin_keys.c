@@ -8,6 +8,7 @@
 #include "base/money.h"
 #include "cycles/admin.h"
 #include "cycles/admin_page.h"
+#include "cycles/render.h"
 #include "registry/filter.h"
 
 #define KEY_LIFE_US (INT64_C(90) * 86400 * 1000000)
@@ -26,14 +27,6 @@ void pawl_admin_write_permissions(struct pawl_json_writer *writer, uint64_t perm
     pawl_json_array_end(writer);
 }
 
-static void write_raw(struct pawl_json_writer *writer, const char *key, struct pawl_slice json)
-{
-    if (json.bytes > 0) {
-        pawl_json_key(writer, key);
-        pawl_json_put_raw(writer, json);
-    }
-}
-
 static void write_key(struct pawl_json_writer *writer, const struct pawl_key *key)
 {
     PAWL_ASSERT(key->state >= PAWL_KEY_ACTIVE && key->state <= PAWL_KEY_EXPIRED);
@@ -46,7 +39,7 @@ static void write_key(struct pawl_json_writer *writer, const struct pawl_key *ke
         pawl_json_member_string(writer, "description", key->description);
     }
     pawl_admin_write_permissions(writer, key->permissions);
-    write_raw(writer, "scope_filter", key->scope_filter);
+    pawl_render_raw(writer, "scope_filter", key->scope_filter);
     pawl_json_member_str(writer, "status", key_states[key->state - 1]);
     pawl_admin_write_time(writer, "created_at", key->created_us);
     pawl_admin_write_time(writer, "expires_at", key->expires_us);
@@ -54,7 +47,7 @@ static void write_key(struct pawl_json_writer *writer, const struct pawl_key *ke
     if (key->revoked_us != 0 && key->revoked_reason.bytes > 0) {
         pawl_json_member_string(writer, "revoked_reason", key->revoked_reason);
     }
-    write_raw(writer, "metadata", key->metadata);
+    pawl_render_raw(writer, "metadata", key->metadata);
     pawl_json_object_end(writer);
 }
 
@@ -408,7 +401,7 @@ void pawl_cycles_validate_api_key(struct pawl_call *call)
     if (known) {
         pawl_json_member_string(writer, "key_id", who.key_id);
         pawl_admin_write_permissions(writer, who.permissions);
-        write_raw(writer, "scope_filter", who.scope_filter);
+        pawl_render_raw(writer, "scope_filter", who.scope_filter);
         pawl_admin_write_time(writer, "expires_at", key.expires_us);
     }
     if (!valid) {

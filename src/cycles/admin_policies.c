@@ -10,6 +10,7 @@
 #include "base/money.h"
 #include "cycles/admin.h"
 #include "cycles/admin_page.h"
+#include "cycles/render.h"
 
 enum { DAY_MS = 86400000 };
 
@@ -61,10 +62,7 @@ static void write_policy(struct pawl_json_writer *writer, const struct pawl_poli
     }
     pawl_json_member_string(writer, "scope_pattern", policy->pattern);
     pawl_json_member_i64(writer, "priority", policy->priority);
-    if (policy->caps.bytes > 0) {
-        pawl_json_key(writer, "caps");
-        pawl_json_put_raw(writer, policy->caps);
-    }
+    pawl_render_raw(writer, "caps", policy->caps);
     if (policy->overage != 0) {
         pawl_json_member_str(writer, "commit_overage_policy",
                              pawl_overage_words[policy->overage - 1]);

@@ -11,6 +11,7 @@
 #include "cycles/admin.h"
 #include "cycles/admin_page.h"
 #include "cycles/cycles_priv.h"
+#include "cycles/render.h"
 
 static const char *const expiry_policies[] = {"AUTO_RELEASE", "MANUAL_CLEANUP", "GRACE_ONLY", NULL};
 
@@ -55,10 +56,7 @@ static void write_tenant(struct pawl_json_writer *writer, const struct pawl_tena
         pawl_json_member_str(writer, "reservation_expiry_policy",
                              expiry_policies[tenant->expiry_policy - 1]);
     }
-    if (tenant->metadata.bytes > 0) {
-        pawl_json_key(writer, "metadata");
-        pawl_json_put_raw(writer, tenant->metadata);
-    }
+    pawl_render_raw(writer, "metadata", tenant->metadata);
     pawl_admin_write_time(writer, "created_at", tenant->created_us);
     pawl_admin_write_time(writer, "updated_at", tenant->updated_us);
     pawl_admin_write_time(writer, "suspended_at", tenant->suspended_us);

@@ -5,6 +5,7 @@
  * a tenant key's, whatever it may.
  */
 #include "cycles/admin.h"
+#include "cycles/render.h"
 
 #define P(name) (UINT64_C(1) << PAWL_PERMISSION_##name)
 
@@ -63,10 +64,7 @@ void pawl_cycles_introspect(struct pawl_call *call)
     write_capabilities(writer, who);
     if (!admin) {
         pawl_json_member_string(writer, "tenant_id", who->tenant);
-        if (who->scope_filter.bytes > 0) {
-            pawl_json_key(writer, "scope_filter");
-            pawl_json_put_raw(writer, who->scope_filter);
-        }
+        pawl_render_raw(writer, "scope_filter", who->scope_filter);
     }
     pawl_json_object_end(writer);
     pawl_call_reply_read(call, 200);

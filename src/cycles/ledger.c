@@ -7,27 +7,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cycles/admin.h"
+#include "cycles/admin_budget.h"
 #include "cycles/cycles_priv.h"
 #include "cycles/render.h"
 #include "cycles/subject.h"
 #include "engine/engine.h"
 
-static const char *const rollover_words[] = {"NONE", "CARRY_FORWARD", "CAP_AT_ALLOCATED"};
-
 const char *pawl_ledger_id(uint64_t budget, char out[static PAWL_LEDGER_ID_BYTES])
 {
     (void)snprintf(out, PAWL_LEDGER_ID_BYTES, "bud_%" PRIu64, budget);
     return out;
-}
-
-const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_budget_view *view)
-{
-    if (view->state == PAWL_BUDGET_CLOSED ||
-        pawl_core_tenant_state(core, view->tenant) == PAWL_TENANT_CLOSED) {
-        return "CLOSED";
-    }
-    return view->state == PAWL_BUDGET_FROZEN ? "FROZEN" : "ACTIVE";
 }
 
 bool pawl_ledger_includes_metadata(struct pawl_slice include)
@@ -77,15 +66,14 @@ void pawl_render_ledger(struct pawl_json_writer *writer,
         pawl_json_member_str(writer, "commit_overage_policy",
                              pawl_overage_words[view->overage - 1]);
     }
-    pawl_json_member_str(writer, "status", pawl_ledger_status(core, view));
+    pawl_json_member_str(writer, "status", pawl_budget_states[pawl_budget_state(core, view) - 1]);
     if (extra.rollover >= PAWL_ROLLOVER_NONE && extra.rollover <= PAWL_ROLLOVER_MAX) {
-        pawl_json_member_str(writer, "rollover_policy", rollover_words[extra.rollover - 1]);
+        pawl_json_member_str(writer, "rollover_policy", pawl_budget_rollovers[extra.rollover - 1]);
     }
     pawl_admin_write_time(writer, "period_start", extra.period_start_us);
     pawl_admin_write_time(writer, "period_end", extra.period_end_us);
-    if (with_metadata && extra.metadata.bytes > 0) {
-        pawl_json_key(writer, "metadata");
-        pawl_json_put_raw(writer, extra.metadata);
+    if (with_metadata) {
+        pawl_render_raw(writer, "metadata", extra.metadata);
     }
     pawl_admin_write_time(writer, "created_at", view->created_us);
     pawl_admin_write_time(writer, "updated_at", view->updated_us);

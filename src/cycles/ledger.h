@@ -13,8 +13,6 @@
 /* "bud_" and the budget's number. */
 enum { PAWL_LEDGER_ID_BYTES = 32 };
 const char *pawl_ledger_id(uint64_t budget, char out[static PAWL_LEDGER_ID_BYTES]);
-/* "ACTIVE", "FROZEN", "CLOSED"; a closed tenant's budgets are closed. */
-const char *pawl_ledger_status(const struct pawl_core *core, const struct pawl_budget_view *view);
 /* The object. `path` is the scope's. The protocol's object has no metadata; who wants it asks. */
 void pawl_render_ledger(struct pawl_json_writer *writer,
                         struct pawl_call *call,

@@ -93,11 +93,11 @@ struct pawl_slice pawl_render_event_id(const struct pawl_engine *engine,
     return pawl_slice_str(out);
 }
 
-static void render_caps(struct pawl_json_writer *writer, struct pawl_slice caps)
+void pawl_render_raw(struct pawl_json_writer *writer, const char *name, struct pawl_slice json)
 {
-    if (caps.bytes > 0) {
-        PAWL_JSON_KEY(writer, "caps");
-        pawl_json_put_raw(writer, caps);
+    if (json.bytes > 0) {
+        pawl_json_key(writer, name);
+        pawl_json_put_raw(writer, json);
     }
 }
 
@@ -162,7 +162,7 @@ void pawl_render_decide(struct pawl_json_writer *writer, const struct pawl_done 
     pawl_json_object_begin(writer);
     render_decision(writer, done);
     if (done->result->code == PAWL_RESULT_OK) {
-        render_caps(writer, done->caps);
+        pawl_render_raw(writer, "caps", done->caps);
     } else {
         render_reason(writer, done->result);
     }
@@ -195,7 +195,7 @@ void pawl_render_reserve(struct pawl_json_writer *writer, const struct pawl_done
     if (!reserve->dry_run) {
         render_lease(writer, done, result->id);
     }
-    render_caps(writer, done->caps);
+    pawl_render_raw(writer, "caps", done->caps);
     pawl_json_object_end(writer);
 }
 
@@ -206,7 +206,7 @@ bool pawl_balance_is_shown(const struct pawl_budget_place *place)
     return pawl_unit_is_protocol(place->unit) && !place->has_phase && place->of_levels;
 }
 
-static int64_t remaining_of(const struct pawl_standing *standing)
+int64_t pawl_standing_remaining(const struct pawl_standing *standing)
 {
     return standing->allocated - standing->spent - standing->reserved - standing->debt;
 }
@@ -221,7 +221,7 @@ bool pawl_balance_before(uint8_t window_a,
     if (lifetime_a || lifetime_b) {
         return lifetime_a && !lifetime_b;
     }
-    return remaining_of(a) < remaining_of(b);
+    return pawl_standing_remaining(a) < pawl_standing_remaining(b);
 }
 
 void pawl_render_balance(struct pawl_json_writer *writer, const struct pawl_balance *balance)
@@ -234,7 +234,7 @@ void pawl_render_balance(struct pawl_json_writer *writer, const struct pawl_bala
     PAWL_JSON_KEY(writer, "scope_path");
     pawl_json_put_string(writer, balance->path);
     PAWL_JSON_KEY(writer, "remaining");
-    put_amount(writer, (struct pawl_amount){unit, remaining_of(standing)});
+    put_amount(writer, (struct pawl_amount){unit, pawl_standing_remaining(standing)});
     PAWL_JSON_KEY(writer, "reserved");
     put_amount(writer, (struct pawl_amount){unit, standing->reserved});
     PAWL_JSON_KEY(writer, "spent");

@@ -34,6 +34,8 @@ void pawl_render_event(struct pawl_json_writer *writer, const struct pawl_done *
 
 /* --- Parts ---------------------------------------------------------------------------------- */
 
+/* "name": and the JSON; nothing where there is none. */
+void pawl_render_raw(struct pawl_json_writer *writer, const char *name, struct pawl_slice json);
 /* "name":{"unit":…,"amount":…} */
 void pawl_render_amount(struct pawl_json_writer *writer,
                         const char *name,
@@ -48,6 +50,9 @@ enum { PAWL_RENDER_ID_BYTES = 40 };
 struct pawl_slice pawl_render_event_id(const struct pawl_engine *engine,
                                        uint64_t op,
                                        char out[static PAWL_RENDER_ID_BYTES]);
+
+/* What is left: less than nothing where more is owed than was given. */
+int64_t pawl_standing_remaining(const struct pawl_standing *standing);
 
 struct pawl_balance {
     struct pawl_slice path;

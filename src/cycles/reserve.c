@@ -103,10 +103,7 @@ static bool write_document(struct pawl_call *call,
     if (terms->policy.bytes > 0) {
         pawl_json_member_string(writer, "policy", terms->policy);
     }
-    if (caps.bytes > 0) {
-        pawl_json_key(writer, "caps");
-        pawl_json_put_raw(writer, caps);
-    }
+    pawl_render_raw(writer, "caps", caps);
     pawl_document_add_record(call, writer, "subject", &pawl_subject_shape,
                              values + RESERVE_SUBJECT_AT);
     pawl_document_add_record(call, writer, "action", &pawl_action_shape,

@@ -27,14 +27,6 @@ const char *pawl_row_status_name(uint8_t status)
     }
 }
 
-static void render_raw(struct pawl_json_writer *writer, const char *name, struct pawl_slice json)
-{
-    if (json.bytes > 0) {
-        pawl_json_key(writer, name);
-        pawl_json_put_raw(writer, json);
-    }
-}
-
 static void render_subject(struct pawl_json_writer *writer,
                            const struct pawl_json *document,
                            struct pawl_slice tenant)
@@ -42,15 +34,16 @@ static void render_subject(struct pawl_json_writer *writer,
     struct pawl_slice subject = pawl_document_member(document, "subject");
     struct pawl_slice action = pawl_document_member(document, "action");
     if (subject.bytes > 0) {
-        render_raw(writer, "subject", subject);
+        pawl_render_raw(writer, "subject", subject);
     } else {
         pawl_json_key(writer, "subject");
         pawl_json_object_begin(writer);
         pawl_json_member_string(writer, "tenant", tenant);
         pawl_json_object_end(writer);
     }
-    render_raw(writer, "action",
-               action.bytes > 0 ? action : PAWL_SLICE("{\"kind\":\"native\",\"name\":\"native\"}"));
+    pawl_render_raw(writer, "action",
+                    action.bytes > 0 ? action
+                                     : PAWL_SLICE("{\"kind\":\"native\",\"name\":\"native\"}"));
 }
 
 void pawl_render_row(struct pawl_json_writer *writer,
@@ -81,11 +74,11 @@ void pawl_render_row(struct pawl_json_writer *writer,
     }
     pawl_render_scope_list(writer, row->scope_path);
     if ((parts & PAWL_ROW_METADATA) != 0) {
-        render_raw(writer, "metadata", pawl_document_member(&document, "metadata"));
+        pawl_render_raw(writer, "metadata", pawl_document_member(&document, "metadata"));
     }
     if ((parts & PAWL_ROW_COMMITTED_METADATA) != 0 && row->status == PAWL_ARCHIVE_COMMITTED) {
         pawl_document_read(call->arena, row->committed_document, &document);
-        render_raw(writer, "committed_metadata", pawl_document_member(&document, "metadata"));
+        pawl_render_raw(writer, "committed_metadata", pawl_document_member(&document, "metadata"));
     }
     pawl_json_object_end(writer);
 }

@@ -47,9 +47,9 @@ PAWL_MUST_CHECK bool pawl_subject_take(struct pawl_call *call,
 /* 403 unless the key covers what the levels name. */
 PAWL_MUST_CHECK bool pawl_subject_covered(struct pawl_call *call,
                                           const struct pawl_slice levels[static PAWL_LEVEL_COUNT]);
-/* The amount of a shape's values. */
 /* Whether the key's scope filter lets it see what lies at the path. */
 bool pawl_subject_covers_path(const struct pawl_call *call, struct pawl_slice path);
+/* The amount of a shape's values. */
 struct pawl_amount pawl_amount_take(const struct pawl_value *values);
 /* A key of 256 characters may have more bytes than the ledger takes. false: refused. */
 PAWL_MUST_CHECK bool pawl_key_take(struct pawl_call *call, const struct pawl_value *value);
