@@ -216,6 +216,18 @@ static bool take_extra(struct pawl_call *call,
     return true;
 }
 
+/* What is said beside a budget takes room of its own where nothing is said yet. false: refused. */
+static bool has_room(struct pawl_call *call, const struct pawl_budget_extra *before)
+{
+    if (before->version != 0 || pawl_registry_budget_has_room(pawl_call_registry(call))) {
+        return true;
+    }
+    pawl_call_retry_after(call, PAWL_DENIAL_RETRY_FULL_S);
+    pawl_call_refuse(call, PAWL_ERROR_LEDGER_FULL,
+                     "the ledger has no room for what is said of the budget (--max-documents)");
+    return false;
+}
+
 /* Of two commands the second one's answer is the call's. */
 static void on_first_of_two(struct pawl_op *op)
 {
@@ -247,14 +259,8 @@ static void create(struct pawl_call *call,
         keep_budget(call, find_at(call, place, unit), false, 201);
         return;
     }
-    if (!pawl_registry_budget_has_room(pawl_call_registry(call))) {
-        pawl_call_retry_after(call, PAWL_DENIAL_RETRY_FULL_S);
-        pawl_call_refuse(call, PAWL_ERROR_LEDGER_FULL,
-                         "the ledger has no room for what is said of the budget (--max-documents)");
-        return;
-    }
     struct pawl_op *first = pawl_call_alloc(call, sizeof(*first));
-    if (first == NULL) {
+    if (first == NULL || !has_room(call, extra)) {
         return;
     }
     struct pawl_op *second = pawl_call_op(call, pawl_admin_send_kept);
@@ -295,15 +301,26 @@ void pawl_cycles_create_budget(struct pawl_call *call)
 
 /* --- Changed ---------------------------------------------------------------------------------- */
 
-static void set_metadata(struct pawl_call *call,
-                         const struct pawl_budget_named *named,
-                         const struct pawl_value *metadata)
+/* What is kept beside the budget, with this metadata. false: refused. */
+static bool take_metadata(struct pawl_call *call,
+                          const struct pawl_budget_named *named,
+                          const struct pawl_value *metadata,
+                          struct pawl_budget_extra *ret_extra)
 {
-    struct pawl_budget_extra extra;
-    pawl_registry_budget(pawl_call_registry(call), named->budget, call->arena, &extra);
-    extra.metadata = pawl_json_raw(&call->body, metadata->node);
+    pawl_registry_budget(pawl_call_registry(call), named->budget, call->arena, ret_extra);
+    if (!pawl_call_has_memory(call) || !has_room(call, ret_extra)) {
+        return false;
+    }
+    ret_extra->metadata = pawl_json_raw(&call->body, metadata->node);
+    return true;
+}
+
+static void put_metadata(struct pawl_call *call,
+                         const struct pawl_budget_named *named,
+                         const struct pawl_budget_extra *extra)
+{
     pawl_registry_put_budget(pawl_call_registry(call), named->place.levels[PAWL_LEVEL_TENANT],
-                             named->budget, &extra, pawl_admin_put(call));
+                             named->budget, extra, pawl_admin_put(call));
 }
 
 enum { SET_OVERDRAFT, SET_OVERAGE, SET_METADATA, SET_FIELDS, SET_SLOT = SET_FIELDS };
@@ -319,11 +336,14 @@ void pawl_cycles_update_budget(struct pawl_call *call)
 {
     struct pawl_value values[SET_SLOT + PAWL_AMOUNT_FIELD_COUNT];
     struct pawl_command command = {.type = PAWL_COMMAND_BUDGET_SET};
+    struct pawl_budget_extra extra;
     if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_budget_update_shape, values)) {
         return;
     }
     const struct pawl_budget_named *named = pawl_budget_named(call);
     if (named == NULL || !check_unit(call, "overdraft_limit", &values[SET_SLOT], named->unit) ||
+        (values[SET_METADATA].present &&
+         !take_metadata(call, named, &values[SET_METADATA], &extra)) ||
         !pawl_admin_note(call, &absent, &absent, &command.metadata)) {
         return;
     }
@@ -340,9 +360,9 @@ void pawl_cycles_update_budget(struct pawl_call *call)
     if (values[SET_METADATA].present && sets) {
         first->done = on_first_of_two;
         pawl_engine_submit(pawl_call_engine(call), &command, first);
-        set_metadata(call, named, &values[SET_METADATA]); /* refused for the same reasons */
+        put_metadata(call, named, &extra); /* refused for the same reasons */
     } else if (values[SET_METADATA].present) {
-        set_metadata(call, named, &values[SET_METADATA]);
+        put_metadata(call, named, &extra);
     } else if (sets) {
         pawl_call_submit(call, &command, pawl_admin_send_kept);
     } else {

@@ -94,6 +94,22 @@ static void budget_is_made_with_all_that_is_said_of_it_or_not_at_all(void **stat
                "5") "}");
 }
 
+static void budget_is_changed_in_all_that_is_said_or_in_nothing(void **state)
+{
+    (void)state;
+    cycles_kit_free(&kit);
+    cycles_kit_open_small(&kit, 1, 5);
+    expect(201, "POST", "/v1/admin/budgets", ACME,
+           "{\"scope\":\"tenant:acme\",\"unit\":\"USD_MICROCENTS\",\"allocated\":" USD("5") "}");
+    expect_error(503, "LIMIT_EXCEEDED", "PATCH", "/v1/admin/budgets" AT("tenant:acme"), ADMIN,
+                 "{\"overdraft_limit\":" USD("7") ",\"metadata\":{\"a\":1}}");
+    expect(200, "GET", "/v1/admin/budgets/lookup" AT("tenant:acme"), ADMIN, NULL);
+    expect_number("overdraft_limit.amount", 0);
+    expect(200, "PATCH", "/v1/admin/budgets" AT("tenant:acme"), ADMIN,
+           "{\"overdraft_limit\":" USD("7") "}");
+    expect_number("overdraft_limit.amount", 7);
+}
+
 static void metadata_of_a_budget_is_shown_to_who_asks_for_it(void **state)
 {
     (void)state;
@@ -345,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(budget_is_made_with_all_that_is_said_of_it_or_not_at_all),
+        TEST(budget_is_changed_in_all_that_is_said_or_in_nothing),
         TEST(metadata_of_a_budget_is_shown_to_who_asks_for_it),
         TEST(policy_sets_the_lease_where_the_request_says_none_and_bounds_it),
         TEST(terms_of_a_hold_are_those_of_its_beginning),
