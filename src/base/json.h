@@ -107,6 +107,32 @@ PAWL_MUST_CHECK bool pawl_json_parse(struct pawl_arena *arena,
 /* "duplicate_key"; static text. */
 const char *pawl_json_error_name(enum pawl_json_error error);
 
+/* --- A text that is too deep to be read, or has too many values, as far as it can be known in the
+ * memory of a bit for each level: whether it is one, and where its parts are. ---------------- */
+
+enum { PAWL_JSON_PARTS_MAX = 32 };
+
+struct pawl_json_part {      /* a member of the object that the text is */
+    struct pawl_slice key;   /* as it stands there, with its quotes */
+    struct pawl_slice value; /* likewise */
+    size_t depth;            /* containers in each other in the value; 0: it is none */
+};
+
+struct pawl_json_outline {
+    struct pawl_json_part parts[PAWL_JSON_PARTS_MAX]; /* of the text, in order */
+    uint32_t count;
+    enum pawl_json_error error;
+    uint64_t error_offset;
+};
+
+/* Checks a whole text, which has to be an object, by the same rules as pawl_json_parse, whatever
+ * its depth and its number of values; but not that keys differ. More members than there are parts
+ * for are TOO_MANY_NODES. false with error and error_offset set. */
+PAWL_MUST_CHECK bool pawl_json_outline(struct pawl_arena *arena,
+                                       struct pawl_slice text,
+                                       enum pawl_json_profile profile,
+                                       struct pawl_json_outline *outline);
+
 /* --- Looking things up. Every function takes PAWL_JSON_NONE for a node and answers as for
  * something absent, so that look-ups chain and one test at the end is enough. An index that is
  * not of this document is a bug and asserts. ------------------------------------------------ */

@@ -5,6 +5,7 @@
  *   json_plain.h   the stretches of a string that stand for themselves
  *   json_token.c   one string, number or word at a position
  *   json_read.c    structure: the loop over values, the node array, the limits
+ *   json_outline.c the parts of a text that is not kept
  *   json_unique.c  duplicate keys of a whole document
  *   json_text.c    a string's content: decoded, compared, hashed
  *   json_get.c     look-ups

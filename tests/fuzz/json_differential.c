@@ -367,6 +367,52 @@ check_ledger(struct pawl_slice text, const struct pawl_json *json, struct pawl_a
     json_decref(theirs);
 }
 
+/* --- The outline. ----------------------------------------------------------------------------- */
+
+static void compare_parts(const struct pawl_json *json, const struct pawl_json_outline *outline)
+{
+    uint32_t at = pawl_json_first(json, 0);
+    PAWL_ASSERT(outline->count == json->nodes[0].count);
+    for (uint32_t i = 0; i < outline->count; i++, at = pawl_json_next(json, at)) {
+        const struct pawl_json_part *part = &outline->parts[i];
+        struct pawl_slice key = pawl_json_raw(json, json->nodes[at].key);
+        struct pawl_slice value = pawl_json_raw(json, at);
+        PAWL_ASSERT(part->key.data == key.data && part->key.bytes == key.bytes);
+        PAWL_ASSERT(part->value.data == value.data && part->value.bytes == value.bytes);
+        PAWL_ASSERT(part->depth == nesting_of(value));
+    }
+}
+
+/* What the reader says of an object says the outline, too; but of depth and equal keys nothing. */
+static void check_outline(struct pawl_slice text,
+                          enum pawl_json_profile profile,
+                          const struct pawl_json *json,
+                          struct pawl_arena *arena)
+{
+    struct pawl_json_outline outline;
+    bool fine = pawl_json_outline(arena, text, profile, &outline);
+    size_t space = 0;
+    while (space < text.bytes && strchr(" \t\r\n", text.data[space]) != NULL &&
+           text.data[space] != '\0') {
+        space++;
+    }
+    PAWL_ASSERT(fine == (outline.error == PAWL_JSON_FINE));
+    if (space == text.bytes || text.data[space] != '{') {
+        PAWL_ASSERT(!fine && outline.error_offset == space);
+    } else if (outline.error == PAWL_JSON_TOO_MANY_NODES) {
+        PAWL_ASSERT(outline.count == PAWL_JSON_PARTS_MAX);
+    } else if (json->error == PAWL_JSON_FINE) {
+        PAWL_ASSERT(fine);
+        compare_parts(json, &outline);
+    } else if (json->error == PAWL_JSON_DUPLICATE) {
+        PAWL_ASSERT(fine);
+    } else if (json->error == PAWL_JSON_DEPTH) {
+        PAWL_ASSERT(fine || outline.error_offset > json->error_offset);
+    } else {
+        PAWL_ASSERT(outline.error == json->error && outline.error_offset == json->error_offset);
+    }
+}
+
 struct json_verdict json_differential(struct pawl_slice text)
 {
     struct pawl_arena arena;
@@ -380,6 +426,8 @@ struct json_verdict json_differential(struct pawl_slice text)
     PAWL_ASSERT(verdict.forward_fine || !verdict.ledger_fine);
     verdict.jansson_fine = check_forward(text, &forward, &arena);
     check_ledger(text, &ledger, &arena);
+    check_outline(text, PAWL_JSON_FORWARD, &forward, &arena);
+    check_outline(text, PAWL_JSON_LEDGER, &ledger, &arena);
     PAWL_ASSERT(!arena.overflowed);
     pawl_arena_free(&arena);
     return verdict;
