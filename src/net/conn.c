@@ -79,6 +79,12 @@ void pawl_conn_touch(struct pawl_conn *conn)
 
 /* --- Beginning ------------------------------------------------------------------------------ */
 
+static uint64_t body_max_of(void *arg, const struct pawl_http_request *request)
+{
+    const struct pawl_conn *conn = conn_checked(arg);
+    return conn->server->body_max(conn->server->arg, request, conn->tag);
+}
+
 struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
 {
     struct pawl_http_server *server = listener->server;
@@ -100,6 +106,10 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
     conn->exchange = (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn};
     pawl_arena_init(&conn->arena, (size_t)server->limits.arena_bytes_max);
     pawl_reader_init(&conn->reader, &server->limits, &conn->arena);
+    if (server->body_max != NULL) {
+        conn->reader.large = (struct pawl_reader_large){
+            .bytes_max = body_max_of, .arg = conn, .count = &server->large_count};
+    }
     pawl_buf_init(&conn->pending,
                   PAWL_CONN_PENDING_BYTES + PAWL_SERVER_READ_BYTES + PAWL_CONN_TLS_HELD_BYTES);
     pawl_buf_init(&conn->output, PAWL_CONN_OUTPUT_BYTES_MAX);

@@ -16,6 +16,8 @@
  *       many headers in it and as long a target.
  *   R3  head and body never grow past the limits; memory that one large request needed
  *       is given back when the next one begins.
+ *   R4  a body that has more than the limit of all is counted from when that is known until its
+ *       memory is given back.
  * Failure: REFUSED with a row of refusal.h, memory included; the state is final until reset.
  */
 #include "net/reader.h"
@@ -64,13 +66,36 @@ static int on_headers_complete(llhttp_t *parser)
     return 0;
 }
 
+/* Makes room for a body of so many bytes. false: it is too large, or there are too many such. */
+static bool may_have(struct pawl_reader *reader, uint64_t bytes)
+{
+    if (bytes <= reader->body.max_bytes) {
+        return true;
+    }
+    if (bytes > reader->body_bytes_max) {
+        reader->refusal = PAWL_HTTP_REFUSAL_BODY_BYTES;
+        return false;
+    }
+    PAWL_ASSERT(!reader->is_large);
+    if (*reader->large.count >= reader->limits->large_count_max) {
+        reader->refusal = PAWL_HTTP_REFUSAL_LARGE_COUNT;
+        return false;
+    }
+    *reader->large.count += 1;
+    reader->is_large = true;
+    reader->body.max_bytes = (size_t)reader->body_bytes_max;
+    return true;
+}
+
 static int on_body(llhttp_t *parser, const char *at, size_t bytes)
 {
     struct pawl_reader *reader = reader_of(parser);
-    bool too_large = bytes > reader->body.max_bytes - reader->body.bytes;
+    if (!may_have(reader, reader->body.bytes + bytes)) {
+        return -1;
+    }
     pawl_buf_append(&reader->body, at, bytes);
     if (reader->body.overflowed) {
-        reader->refusal = too_large ? PAWL_HTTP_REFUSAL_BODY_BYTES : PAWL_HTTP_REFUSAL_MEMORY;
+        reader->refusal = PAWL_HTTP_REFUSAL_MEMORY;
         return -1;
     }
     return 0;
@@ -101,10 +126,22 @@ void pawl_reader_init(struct pawl_reader *reader,
     pawl_buf_init(&reader->body, (size_t)limits->body_bytes_max);
 }
 
+/* The next body is like most. */
+static void end_large(struct pawl_reader *reader)
+{
+    if (reader->is_large) {
+        PAWL_ASSERT(*reader->large.count > 0);
+        *reader->large.count -= 1;
+        reader->is_large = false;
+        reader->body.max_bytes = (size_t)reader->limits->body_bytes_max;
+    }
+}
+
 void pawl_reader_free(struct pawl_reader *reader)
 {
     pawl_buf_free(&reader->head);
     pawl_buf_free(&reader->body);
+    end_large(reader);
 }
 
 static void empty(struct pawl_buf *buf, size_t keep_bytes)
@@ -133,6 +170,7 @@ void pawl_reader_reset(struct pawl_reader *reader)
     reader->request = (struct pawl_http_request){0};
     empty(&reader->head, HEAD_KEEP_BYTES);
     empty(&reader->body, BODY_KEEP_BYTES);
+    end_large(reader);
     llhttp_reset(&reader->parser);
     pawl_guard_init(&reader->guard, reader->limits->header_count_max);
 }
@@ -223,6 +261,17 @@ static bool parser_agrees(struct pawl_reader *reader, bool has_body)
            reader->parser_target_bytes == reader->lines[0].second.bytes;
 }
 
+static void set_body_max(struct pawl_reader *reader)
+{
+    const struct pawl_guard *guard = &reader->guard;
+    uint64_t most = reader->limits->body_bytes_max;
+    reader->body_bytes_max = most;
+    if (reader->large.bytes_max != NULL && (guard->chunked || guard->content_length > most)) {
+        uint64_t more = reader->large.bytes_max(reader->large.arg, &reader->request);
+        reader->body_bytes_max = more > most ? more : most;
+    }
+}
+
 /* The guard saw the end of the head: the parser's turn. */
 static void parse_head(struct pawl_reader *reader)
 {
@@ -242,8 +291,9 @@ static void parse_head(struct pawl_reader *reader)
         complete(reader);
         return;
     }
-    if (!guard->chunked && guard->content_length > reader->limits->body_bytes_max) {
-        refuse(reader, PAWL_HTTP_REFUSAL_BODY_BYTES);
+    set_body_max(reader);
+    if (!guard->chunked && !may_have(reader, guard->content_length)) {
+        refuse(reader, reader->refusal);
         return;
     }
     reader->state = PAWL_READER_BODY;
@@ -255,7 +305,7 @@ static void parse_head(struct pawl_reader *reader)
             guard->content_length < BODY_RESERVE_BYTES ? guard->content_length : BODY_RESERVE_BYTES;
         (void)pawl_buf_reserve(&reader->body, (size_t)bytes);
     }
-    pawl_guard_chunks_init(&reader->chunks, reader->limits->body_bytes_max);
+    pawl_guard_chunks_init(&reader->chunks, reader->body_bytes_max);
 }
 
 static struct pawl_reader_span span_of(const struct pawl_reader *reader, struct pawl_slice part)

@@ -39,6 +39,13 @@ struct pawl_reader_line {
     struct pawl_reader_span second;
 };
 
+/* Who says that a body may have more than limits->body_bytes_max, and how many such there are. */
+struct pawl_reader_large {
+    uint64_t (*bytes_max)(void *arg, const struct pawl_http_request *request); /* NULL: nobody */
+    void *arg;
+    uint32_t *count; /* shared with other readers */
+};
+
 struct pawl_reader {
     enum pawl_reader_state state;
     enum pawl_http_refusal refusal;
@@ -46,6 +53,9 @@ struct pawl_reader {
     struct pawl_arena *arena;              /* borrowed; holds the lines and the headers */
     struct pawl_guard guard;
     struct pawl_guard_chunks chunks;
+    struct pawl_reader_large large;
+    uint64_t body_bytes_max;  /* of this request's */
+    bool is_large;            /* it is counted */
     uint64_t body_left_bytes; /* of a body with Content-Length */
     llhttp_t parser;
     bool headers_complete; /* llhttp said so */

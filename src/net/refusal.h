@@ -33,6 +33,7 @@
     X(HEAD_BYTES, 431, "head_too_large", "The request line and headers are too large.")            \
     X(HEADER_COUNT, 431, "too_many_headers", "The request has too many headers.")                  \
     X(BODY_BYTES, 413, "body_too_large", "The request body is too large.")                         \
+    X(LARGE_COUNT, 503, "too_many_large_bodies", "Too many large bodies are being read.")          \
     X(CHUNK, 400, "chunk", "The chunked coding of the body is broken.")                            \
     X(CHUNK_OVERHEAD, 400, "chunk_overhead", "The chunks cost far more bytes than they carry.")    \
     X(TRAILER, 400, "trailer", "Trailers after a chunked body are not served.")                    \

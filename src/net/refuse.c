@@ -14,8 +14,9 @@
 #include "net/server_priv.h"
 
 /* The limit that a refusal speaks of, or 0. */
-static uint64_t refusal_limit(const struct pawl_http_limits *limits, enum pawl_http_refusal refusal)
+static uint64_t refusal_limit(const struct pawl_conn *conn, enum pawl_http_refusal refusal)
 {
+    const struct pawl_http_limits *limits = &conn->server->limits;
     if (refusal == PAWL_HTTP_REFUSAL_HEAD_BYTES) {
         return limits->head_bytes_max;
     }
@@ -23,7 +24,10 @@ static uint64_t refusal_limit(const struct pawl_http_limits *limits, enum pawl_h
         return limits->header_count_max;
     }
     if (refusal == PAWL_HTTP_REFUSAL_BODY_BYTES) {
-        return limits->body_bytes_max;
+        return conn->reader.body_bytes_max;
+    }
+    if (refusal == PAWL_HTTP_REFUSAL_LARGE_COUNT) {
+        return limits->large_count_max;
     }
     if (refusal == PAWL_HTTP_REFUSAL_HEAD_TIMEOUT) {
         return limits->head_timeout_ms;
@@ -43,7 +47,7 @@ void pawl_conn_refuse(struct pawl_conn *conn, enum pawl_http_refusal refusal)
         .status = row->status,
         .name = row->name,
         .message = row->message,
-        .limit = refusal_limit(&server->limits, refusal),
+        .limit = refusal_limit(conn, refusal),
         .listener = conn->tag,
         .peer = pawl_conn_peer_text(conn, peer),
         .request = conn->reader.head_known ? &conn->reader.request : NULL};

@@ -35,6 +35,7 @@ void pawl_server_free_when_done(struct pawl_http_server *server)
         return;
     }
     PAWL_ASSERT(server->listeners == NULL && server->conns == NULL && server->work == NULL);
+    PAWL_ASSERT(server->large_count == 0);
     pawl_turn_close(server->turn);
     pawl_peer_close(&server->peer);
     pawl_free(server->spare);
@@ -166,6 +167,7 @@ pawl_err pawl_http_server_new(const struct pawl_http_server_options *options,
     server->same_user_only = options->same_user_only;
     server->handler = options->handler;
     server->refusal = options->refusal;
+    server->body_max = options->body_max;
     server->arg = options->arg;
     server->timer_at_ms = UINT64_MAX;
     server->waits[PAWL_WAIT_HANDSHAKE].timeout_ms = options->limits.handshake_timeout_ms;

@@ -52,6 +52,12 @@ struct pawl_http_request {
 
 typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange);
 
+/* How many bytes the body of a request may have, where that is more than limits.body_bytes_max:
+ * asked when the head of one was read that has more, or does not say. It calls nothing of the
+ * server's. */
+typedef uint64_t
+pawl_http_body_max_fn(void *arg, const struct pawl_http_request *request, uint32_t listener);
+
 /* So much of a body, or its rest, has to come in each body_timeout_ms: one that drips holds its
  * connection as long as it likes otherwise. */
 #define PAWL_HTTP_BODY_STEP_BYTES 16384
@@ -62,7 +68,8 @@ typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange
 struct pawl_http_limits {
     uint32_t head_bytes_max;       /* request line and headers; 431 */
     uint32_t header_count_max;     /* 431 */
-    uint64_t body_bytes_max;       /* 413 */
+    uint64_t body_bytes_max;       /* 413; the owner may take more of some (body_max) */
+    uint32_t large_count_max;      /* of bodies at once that have more; 503 */
     uint64_t arena_bytes_max;      /* what the owner may take from one exchange's arena */
     uint32_t connection_count_max; /* 503 */
     /* Times; 0 is no limit. */
@@ -78,6 +85,7 @@ struct pawl_http_limits {
     ((struct pawl_http_limits){.head_bytes_max = 65536,                                            \
                                .header_count_max = 200,                                            \
                                .body_bytes_max = 64u << 20,                                        \
+                               .large_count_max = 16,                                              \
                                .arena_bytes_max = 256u << 20,                                      \
                                .connection_count_max = 4096,                                       \
                                .handshake_timeout_ms = 10000,                                      \
@@ -121,8 +129,9 @@ struct pawl_http_server_options {
     bool
         same_user_only; /* refuse loopback TCP peers of another uid (403), where the system tells */
     pawl_http_handler_fn *handler;
-    pawl_http_refusal_fn *refusal; /* NULL: the answers stay as they are */
-    void *arg;                     /* of both */
+    pawl_http_refusal_fn *refusal;   /* NULL: the answers stay as they are */
+    pawl_http_body_max_fn *body_max; /* NULL: body_bytes_max is for all */
+    void *arg;                       /* of all three */
 };
 
 /* From here on the process ignores SIGPIPE (net/loop.h). */

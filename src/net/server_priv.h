@@ -187,7 +187,9 @@ struct pawl_http_server {
     bool draining;
     bool closing;
     pawl_http_handler_fn *handler;
-    pawl_http_refusal_fn *refusal; /* or NULL */
+    pawl_http_refusal_fn *refusal;   /* or NULL */
+    pawl_http_body_max_fn *body_max; /* or NULL */
+    uint32_t large_count;            /* bodies longer than most may be (reader.h) */
     void *arg;
     void (*drain_done)(void *arg);
     void *drain_arg;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,6 +230,85 @@ static void reader_keeps_the_limits(void **state)
 }
 
 /* An empty line between two requests is old clients' habit and begins nothing. */
+/* --- Bodies that are longer than most may be ------------------------------------------------- */
+
+static uint64_t allowed_bytes;
+static uint32_t asked_count;
+
+static uint64_t bytes_max_of(void *arg, const struct pawl_http_request *request)
+{
+    assert_null(arg);
+    assert_true(pawl_slice_equal_str(request->path, "/large"));
+    asked_count++;
+    return allowed_bytes;
+}
+
+static void feed_large(struct fixture *f, size_t bytes, bool chunked)
+{
+    char text[256];
+    char body[64];
+    memset(body, 'x', sizeof(body));
+    (void)snprintf(text, sizeof(text),
+                   chunked ? "PUT /large HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "4\r\nxxxx\r\n%zx\r\n%.*s\r\n0\r\n\r\n"
+                           : "PUT /large HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%.*s",
+                   bytes - (chunked ? 4 : 0), (int)bytes - (chunked ? 4 : 0), body);
+    feed(&f->reader, pawl_slice_str(text));
+}
+
+static void reader_takes_more_of_whom_it_is_allowed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint32_t count = 0;
+    for (int chunked = 0; chunked < 2; chunked++) {
+        open_fixture(&f);
+        close_fixture(&f);
+        f.limits.body_bytes_max = 10;
+        f.limits.large_count_max = 2;
+        pawl_reader_init(&f.reader, &f.limits, &f.arena);
+        f.reader.large = (struct pawl_reader_large){.bytes_max = bytes_max_of, .count = &count};
+        allowed_bytes = 20;
+        asked_count = 0;
+        feed_large(&f, 10, chunked != 0); /* is not large, whether or not it said so */
+        assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
+        assert_int_equal(asked_count, chunked);
+        assert_int_equal(count, 0);
+        for (int repeat = 0; repeat < 2; repeat++) {
+            pawl_reader_reset(&f.reader);
+            feed_large(&f, 20, chunked != 0);
+            assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
+            assert_int_equal(f.reader.request.body.bytes, 20);
+            assert_int_equal(count, 1);
+        }
+        pawl_reader_reset(&f.reader);
+        assert_int_equal(count, 0);
+        feed_large(&f, 21, chunked != 0);
+        assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_BODY_BYTES);
+        pawl_reader_reset(&f.reader);
+        allowed_bytes = 3; /* less than all may have */
+        feed_large(&f, 10, chunked != 0);
+        assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
+        pawl_reader_reset(&f.reader);
+        feed_large(&f, 11, chunked != 0);
+        assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_BODY_BYTES);
+        pawl_reader_reset(&f.reader);
+        allowed_bytes = 20;
+        count = 2; /* of others */
+        feed_large(&f, 11, chunked != 0);
+        assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_LARGE_COUNT);
+        pawl_reader_reset(&f.reader);
+        feed_large(&f, 10, chunked != 0);
+        assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
+        count = 0;
+        pawl_reader_reset(&f.reader);
+        feed_large(&f, 15, chunked != 0);
+        assert_int_equal(count, 1);
+        close_fixture(&f);
+        assert_int_equal(count, 0);
+    }
+}
+
 static void reader_drops_empty_lines_before_a_request(void **state)
 {
     (void)state;
@@ -361,6 +441,7 @@ int main(void)
         cmocka_unit_test(reader_marks_websockets_but_not_offers_of_http2),
         cmocka_unit_test(reader_decodes_chunks),
         cmocka_unit_test(reader_keeps_the_limits),
+        cmocka_unit_test(reader_takes_more_of_whom_it_is_allowed),
         cmocka_unit_test(reader_drops_empty_lines_before_a_request),
         cmocka_unit_test(reader_reads_many_requests_one_after_another),
         cmocka_unit_test(reader_does_not_mind_where_the_bytes_are_cut),

@@ -353,6 +353,7 @@ void service_open_with(struct service *service,
                                                .same_user_only = how->same_user_only,
                                                .handler = on_request,
                                                .refusal = how->refusal,
+                                               .body_max = how->body_max,
                                                .arg = service};
     assert_true(pawl_ok(pawl_http_server_new(&options, &service->server)));
     const struct pawl_http_listen listen = {.address = "127.0.0.1:0", .tls = how->tls};

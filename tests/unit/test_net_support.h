@@ -99,6 +99,7 @@ struct service_options {
     struct pawl_http_limits limits;
     bool same_user_only;
     pawl_http_refusal_fn *refusal;
+    pawl_http_body_max_fn *body_max;
     struct pawl_tls_server *tls;
 };
 
