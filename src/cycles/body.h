@@ -51,6 +51,7 @@ struct pawl_field {
     uint8_t type; /* enum pawl_field_type */
     bool required;
     bool time; /* STRING: the handler reads it as a time; here it is for the words alone */
+    bool free; /* told beside what a settlement books, which goes without it (leave_out.c) */
     int64_t min;
     int64_t max;
     int64_t item_max;               /* STRINGS, MAP; 0: any */
@@ -89,6 +90,11 @@ void pawl_body_refuse(struct pawl_call *call, const char *field, const char *for
     PAWL_PRINTF(3, 4);
 /* X-Idempotency-Key, where it is there, must say what the body's key says. false: refused. */
 PAWL_MUST_CHECK bool pawl_body_key_agrees(struct pawl_call *call, struct pawl_slice key);
+
+/* Reads the body of a settlement that is too much for the limits without those of its free fields
+ * that are the reason. false: the reason is another one, which call->body has. */
+PAWL_MUST_CHECK bool pawl_body_parse_without(struct pawl_call *call,
+                                             struct pawl_json_limits limits);
 
 /* --- Query strings, by tables of the same form. Types STRING, INTEGER, BOOL and WORD; unknown
  * parameters are passed over, of one that comes twice the first counts, an empty value is absent.

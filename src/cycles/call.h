@@ -57,7 +57,8 @@ enum pawl_call_header {
 enum {
     PAWL_CALL_REQUEST_ID_BYTES = 29, /* "req_" and 24 hexadecimal digits, NUL */
     PAWL_CALL_TRACE_ID_BYTES = 33,   /* 32 hexadecimal digits, NUL */
-    PAWL_CALL_EXTRA_HEADERS_MAX = 4
+    PAWL_CALL_EXTRA_HEADERS_MAX = 4,
+    PAWL_CALL_LEFT_OUT_MAX = 2
 };
 
 struct pawl_call {
@@ -74,8 +75,10 @@ struct pawl_call {
     struct pawl_principal principal; /* its texts are the call's own */
     bool has_body;
     struct pawl_json body; /* an object, with has_body */
-    int64_t now_us;        /* the ledger's time when the request came */
-    int64_t began_us;      /* since boot */
+    /* Values of free fields that are not in it, by their number among the shape's (leave_out.c). */
+    struct pawl_slice left_out[PAWL_CALL_LEFT_OUT_MAX];
+    int64_t now_us;   /* the ledger's time when the request came */
+    int64_t began_us; /* since boot */
     char request_id[PAWL_CALL_REQUEST_ID_BYTES];
     char trace_id[PAWL_CALL_TRACE_ID_BYTES];
     struct pawl_http_header extra[PAWL_CALL_EXTRA_HEADERS_MAX]; /* of the answer */

@@ -17,13 +17,13 @@
 #include "engine/engine.h"
 
 enum { TAG_ABSENT = 0, TAG_TEXT = 1, TAG_NUMBER = 2, TAG_TRUE = 3, TAG_FALSE = 4, TAG_NULL = 5 };
-enum { TAG_ARRAY = 6, TAG_OBJECT = 7, TAG_RECORD = 8 };
+enum { TAG_ARRAY = 6, TAG_OBJECT = 7, TAG_RECORD = 8, TAG_LEFT_OUT = 9 };
 
 /* What a value takes beside the bytes of a text is at most its tag, a mark and a length. */
 enum { VALUE_BYTES_MAX = 9, TEXT_SHORT_MAX = 254, WORD_BYTES = 8 };
 /* Of what is not in the body: fields that are absent or defaults, who asks, the last word. */
 enum { BESIDES_BYTES_MAX = 2048 };
-enum { FEW_MEMBERS = 12 };
+enum { FEW_MEMBERS = 12, KEEP_BYTES_MAX = 4 << 20 };
 
 struct canon {
     char *at; /* in the buffer */
@@ -255,6 +255,17 @@ static void put_fields(struct canon *canon,
     }
 }
 
+/* What the body said and was not read counts as it was written. Nothing, where there is none. */
+static void put_left_out(struct canon *canon, const struct pawl_call *call)
+{
+    for (size_t i = 0; i < PAWL_CALL_LEFT_OUT_MAX; i++) {
+        if (call->left_out[i].bytes > 0) {
+            put_tag(canon, (uint8_t)i);
+            put_text(canon, TAG_LEFT_OUT, call->left_out[i]);
+        }
+    }
+}
+
 void pawl_canon_hash(struct pawl_call *call,
                      const struct pawl_shape *shape,
                      const struct pawl_value *values,
@@ -267,14 +278,21 @@ void pawl_canon_hash(struct pawl_call *call,
     size_t room = json->text.bytes + json->count * (size_t)VALUE_BYTES_MAX + BESIDES_BYTES_MAX;
     pawl_buf_reset(out);
     char *form = pawl_buf_reserve(out, room);
-    PAWL_ASSERT(form != NULL); /* a body has bytes for each of its values */
+    if (form == NULL) { /* a body has bytes for each of its values, so there is no memory */
+        call->arena->overflowed = true;
+        return;
+    }
     struct canon canon = {.at = form, .end = form + room, .arena = call->arena, .json = json};
     put_tag(&canon, call->principal.kind);
     put_text(&canon, TAG_TEXT, call->principal.tenant);
     put_fields(&canon, shape, values, 0);
+    put_left_out(&canon, call);
     /* As whole words: the form ends by itself, so zeros behind it say nothing. */
     claim(&canon, WORD_BYTES);
     memset(canon.at, 0, WORD_BYTES);
     size_t words = (size_t)(canon.at - form + WORD_BYTES - 1) / WORD_BYTES;
     pawl_hash_sip_pair_long(key, (const uint64_t *)(const void *)form, words, ret_hash);
+    if (out->capacity > KEEP_BYTES_MAX) {
+        pawl_buf_free(out);
+    }
 }

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "cycles/body.h"
 #include "cycles/cycles_priv.h"
 
 /* --- Life ----------------------------------------------------------------------------------- */
@@ -152,11 +153,42 @@ static bool may_be_json(struct pawl_slice type)
            pawl_slice_equal_nocase(name, PAWL_SLICE("application/x-www-form-urlencoded"));
 }
 
+static void refuse_json(struct pawl_call *call)
+{
+    char limit[64] = "";
+    if (!pawl_call_has_memory(call)) {
+        return; /* no fault of the body's */
+    }
+    if (call->body.error == PAWL_JSON_DEPTH) {
+        (void)snprintf(limit, sizeof(limit), " (at most %d levels)", PAWL_CYCLES_DEPTH_MAX);
+    } else if (call->body.error == PAWL_JSON_TOO_MANY_NODES) {
+        (void)snprintf(limit, sizeof(limit), " (at most %d values and keys)",
+                       PAWL_CYCLES_NODES_MAX);
+    }
+    pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                     "the body is not JSON that is taken here: %s at byte %llu%s",
+                     pawl_json_error_name(call->body.error),
+                     (unsigned long long)call->body.error_offset, limit);
+}
+
+/* As JSON. Of a settlement that is too much what it can do without is passed over. */
+static bool parse(struct pawl_call *call)
+{
+    const struct pawl_json_limits limits = {.depth_max = PAWL_CYCLES_DEPTH_MAX,
+                                            .nodes_max = PAWL_CYCLES_NODES_MAX};
+    if (pawl_json_parse(call->arena, call->request->body, PAWL_JSON_BODY, limits, &call->body)) {
+        return true;
+    }
+    bool is_too_much =
+        call->body.error == PAWL_JSON_DEPTH || call->body.error == PAWL_JSON_TOO_MANY_NODES;
+    return is_too_much && call->route->body == PAWL_BODY_SETTLEMENT &&
+           pawl_body_parse_without(call, limits);
+}
+
 /* false: refused. */
 static bool read_body(struct pawl_call *call)
 {
     struct pawl_slice text = call->request->body;
-    const struct pawl_json_limits limits = {.depth_max = 64, .nodes_max = PAWL_CYCLES_NODES_MAX};
     if (call->route->body == PAWL_BODY_NONE ||
         (call->route->body == PAWL_BODY_OPTIONAL && pawl_slice_empty(text))) {
         return true;
@@ -166,11 +198,8 @@ static bool read_body(struct pawl_call *call)
                          "Content-Type is not application/json, which is what this takes");
         return false;
     }
-    if (!pawl_json_parse(call->arena, text, PAWL_JSON_BODY, limits, &call->body)) {
-        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
-                         "the body is not JSON that is taken here: %s at byte %llu",
-                         pawl_json_error_name(call->body.error),
-                         (unsigned long long)call->body.error_offset);
+    if (!parse(call)) {
+        refuse_json(call);
         return false;
     }
     if (!pawl_json_is(&call->body, 0, PAWL_JSON_OBJECT)) {
@@ -181,12 +210,33 @@ static bool read_body(struct pawl_call *call)
     return true;
 }
 
+static uint32_t planes_of(uint32_t door)
+{
+    uint32_t planes = door & PAWL_PLANE_ALL;
+    return planes == 0 ? PAWL_PLANE_ALL : planes;
+}
+
+uint64_t pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
+{
+    struct pawl_cycles *cycles = arg;
+    PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC);
+    struct pawl_route_found found;
+    struct pawl_arena arena; /* of parameters that have an escape */
+    pawl_arena_init(&arena, PAWL_CYCLES_PARAMS_BYTES_MAX);
+    pawl_route_find(cycles->routes, planes_of(listener), request->method, request->path, &arena,
+                    &found);
+    bool is_taken =
+        found.route != NULL && found.route->body == PAWL_BODY_SETTLEMENT &&
+        pawl_auth_admits(cycles, found.route, request, (listener & PAWL_DOOR_TRUSTED) != 0);
+    pawl_arena_free(&arena);
+    return is_taken ? cycles->options.settlement_bytes_max : 0;
+}
+
 void pawl_cycles_serve(struct pawl_cycles *cycles,
                        struct pawl_http_exchange *exchange,
                        uint32_t door)
 {
     PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC);
-    uint32_t planes = door & PAWL_PLANE_ALL;
     struct pawl_call *call = pawl_call_open(cycles, exchange);
     if (call == NULL) {
         pawl_http_reply(exchange, 503, NULL, 0, PAWL_SLICE_NONE);
@@ -197,8 +247,7 @@ void pawl_cycles_serve(struct pawl_cycles *cycles,
     pawl_trace_request_id(&cycles->prng, call->request_id);
     pawl_trace_id(&cycles->prng, call->headers[PAWL_CALL_HEADER_TRACEPARENT],
                   call->headers[PAWL_CALL_HEADER_TRACE_ID], call->trace_id);
-    if (find_route(call, planes == 0 ? PAWL_PLANE_ALL : planes) && pawl_call_authenticate(call) &&
-        read_body(call)) {
+    if (find_route(call, planes_of(door)) && pawl_call_authenticate(call) && read_body(call)) {
         call->route->handler(call);
     }
 }

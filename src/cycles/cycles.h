@@ -72,7 +72,8 @@ struct pawl_cycles_options {
      * returns true, or false for 404. NULL: none. */
     bool (*other)(void *arg, struct pawl_call *call);
     void *other_arg;
-    uint32_t archive_wait_ms; /* how long a list waits for the archive; 0: 5,000 */
+    uint64_t settlement_bytes_max; /* of a settlement's body, where that is more than of others */
+    uint32_t archive_wait_ms;      /* how long a list waits for the archive; 0: 5,000 */
 };
 
 PAWL_MUST_CHECK pawl_err pawl_cycles_new(const struct pawl_cycles_options *options,
@@ -86,6 +87,10 @@ void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange);
 void pawl_cycles_refusal(void *arg,
                          const struct pawl_http_refused *refused,
                          struct pawl_http_refusal_answer *answer);
+/* How much of a body is taken: of a settlement, from whoever may settle, as the options say. A 413
+ * would make clients drop what was spent; and who has no key must not fill the memory. */
+uint64_t
+pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_t listener);
 /* The same as handle, by whatever door. It says what the listener serves: a set of enum pawl_plane
  * (0: everything), and PAWL_DOOR_TRUSTED where whoever comes that way is the administrator without
  * a key, like the local socket's user. */

@@ -20,9 +20,11 @@ enum {
     PAWL_CYCLES_SPARE_CALLS_MAX = 1024,
     PAWL_CYCLES_BODY_BYTES_MAX = 64 << 20, /* of an answer */
     PAWL_CYCLES_NODES_MAX = 65536,         /* of a request's JSON */
+    PAWL_CYCLES_DEPTH_MAX = 64,            /* likewise */
     PAWL_CYCLES_ARCHIVE_WAIT_MS = 5000,
     PAWL_CYCLES_DATE_BYTES = 30,             /* "Sun, 22 Nov 2026 02:19:08 GMT", NUL */
     PAWL_CYCLES_CANON_BYTES_MAX = 128 << 20, /* a body has at most 64 MiB, see canon.c */
+    PAWL_CYCLES_PARAMS_BYTES_MAX = 1 << 21,  /* a head has at most 1 MiB */
     PAWL_CYCLES_DOCUMENT_BYTES_MAX = 256 * 1024
 };
 
@@ -61,6 +63,12 @@ void pawl_trace_id(struct pawl_prng *prng,
 
 /* Who asks, by what the route wants, and whether they may. false: refused. */
 PAWL_MUST_CHECK bool pawl_call_authenticate(struct pawl_call *call);
+/* Whether a request will be let in, of which there is but the head; of routes that want a tenant's
+ * key or either. */
+bool pawl_auth_admits(struct pawl_cycles *cycles,
+                      const struct pawl_cycles_route *route,
+                      const struct pawl_http_request *request,
+                      bool trusted);
 
 /* --- call.c --------------------------------------------------------------------------------- */
 

@@ -39,11 +39,11 @@ static const struct pawl_field event_fields[] = {
                       .inner = &pawl_amount_shape, .slot = EVENT_ACTUAL_AT},
     [EVENT_OVERAGE] = {PAWL_FIELD("overage_policy"), .type = PAWL_FIELD_WORD,
                        .words = pawl_overage_words},
-    [EVENT_METRICS] = {PAWL_FIELD("metrics"), .type = PAWL_FIELD_RECORD,
+    [EVENT_METRICS] = {PAWL_FIELD("metrics"), .type = PAWL_FIELD_RECORD, .free = true,
                        .inner = &pawl_metrics_shape, .slot = EVENT_METRICS_AT},
     [EVENT_CLIENT_TIME] = {PAWL_FIELD("client_time_ms"), .type = PAWL_FIELD_INTEGER,
                            .max = PAWL_AMOUNT_MAX},
-    [EVENT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
+    [EVENT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .free = true}};
 const struct pawl_shape pawl_event_shape = PAWL_SHAPE(event_fields);
 
 static void on_booked(struct pawl_call *call)

@@ -3,6 +3,8 @@
  * refused.c: what net refuses by itself (bytes that are not HTTP, limits, times), in the protocol's
  * form and with its headers. The trace id is the client's where the head could be read.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "cycles/cycles_priv.h"
 
@@ -45,6 +47,17 @@ static struct pawl_slice find_header(const struct pawl_http_refused *refused, co
     return header != NULL ? header->value : PAWL_SLICE_NONE;
 }
 
+/* In place of a sentence that leaves whoever reads it alone. */
+static const char *message_of(const struct pawl_http_refused *refused)
+{
+    if (strcmp(refused->name, "body_too_large") == 0) {
+        return "The request body is too large. Leave out metadata, or raise the server's "
+               "max-settlement-bytes (of commits, releases, extensions and events with a valid "
+               "key) or max-body-bytes.";
+    }
+    return refused->message;
+}
+
 void pawl_cycles_refusal(void *arg,
                          const struct pawl_http_refused *refused,
                          struct pawl_http_refusal_answer *answer)
@@ -63,7 +76,7 @@ void pawl_cycles_refusal(void *arg,
         answer->arena,
         "{\"error\":\"%s\",\"message\":\"%s\",\"request_id\":\"%s\",\"trace_id\":\"%s\","
         "\"details\":{\"refusal\":\"%s\",\"limit\":%llu}}",
-        refusal_wire(refused->status), refused->message, request_id, trace_id, refused->name,
+        refusal_wire(refused->status), message_of(refused), request_id, trace_id, refused->name,
         (unsigned long long)refused->limit);
     if (headers == NULL || answer->arena->overflowed) {
         return; /* as net says it */

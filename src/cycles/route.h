@@ -33,7 +33,13 @@ enum pawl_route_who { PAWL_WHO_NOBODY, PAWL_WHO_TENANT, PAWL_WHO_ADMIN, PAWL_WHO
 
 enum { PAWL_PERMISSION_NONE = -1 }; /* beside enum pawl_permission */
 
-enum pawl_route_body { PAWL_BODY_NONE, PAWL_BODY_OPTIONAL, PAWL_BODY_REQUIRED };
+/* SETTLEMENT: required, and of what is spent already, so that more is taken than is of others. */
+enum pawl_route_body {
+    PAWL_BODY_NONE,
+    PAWL_BODY_OPTIONAL,
+    PAWL_BODY_REQUIRED,
+    PAWL_BODY_SETTLEMENT
+};
 
 struct pawl_cycles_route {
     const char *method_name;

@@ -132,9 +132,9 @@ static const struct pawl_field commit_fields[] = {
                     .min = 1, .max = 256},
     [COMMIT_ACTUAL] = {PAWL_FIELD("actual"), .type = PAWL_FIELD_RECORD, .required = true,
                        .inner = &pawl_amount_shape, .slot = COMMIT_ACTUAL_AT},
-    [COMMIT_METRICS] = {PAWL_FIELD("metrics"), .type = PAWL_FIELD_RECORD,
+    [COMMIT_METRICS] = {PAWL_FIELD("metrics"), .type = PAWL_FIELD_RECORD, .free = true,
                         .inner = &pawl_metrics_shape, .slot = COMMIT_METRICS_AT},
-    [COMMIT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
+    [COMMIT_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .free = true}};
 const struct pawl_shape pawl_commit_shape = PAWL_SHAPE(commit_fields);
 
 void pawl_cycles_commit_reservation(struct pawl_call *call)
@@ -198,7 +198,7 @@ static const struct pawl_field extend_fields[] = {
                     .min = 1, .max = 256},
     [EXTEND_BY] = {PAWL_FIELD("extend_by_ms"), .type = PAWL_FIELD_INTEGER, .required = true,
                    .min = 1, .max = EXTEND_MS_MAX},
-    [EXTEND_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT}};
+    [EXTEND_METADATA] = {PAWL_FIELD("metadata"), .type = PAWL_FIELD_OBJECT, .free = true}};
 const struct pawl_shape pawl_extend_shape = PAWL_SHAPE(extend_fields);
 
 void pawl_cycles_extend_reservation(struct pawl_call *call)

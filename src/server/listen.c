@@ -53,6 +53,13 @@ refuse(void *arg, const struct pawl_http_refused *refused, struct pawl_http_refu
     pawl_cycles_refusal(serve->cycles, refused, answer);
 }
 
+static uint64_t body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
+{
+    struct pawl_serve *serve = arg;
+    PAWL_ASSERT(serve->magic == PAWL_SERVE_MAGIC);
+    return pawl_cycles_body_max(serve->cycles, request, listener);
+}
+
 static uint32_t ms_of(const struct pawl_serve *serve, enum pawl_serve_option_id id)
 {
     int64_t ms = pawl_serve_number(serve->said, id);
@@ -100,6 +107,7 @@ static pawl_err make_server(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                                .limits = PAWL_HTTP_LIMITS_DEFAULT,
                                                .handler = handle,
                                                .refusal = refuse,
+                                               .body_max = body_max,
                                                .arg = serve};
     struct pawl_http_limits *limits = &options.limits;
     limits->head_bytes_max = (uint32_t)pawl_serve_number(said, PAWL_SERVE_OPT_MAX_HEAD);

@@ -271,7 +271,9 @@ static pawl_err open_cycles(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                           .tenant_closed = on_tenant_closed,
                                           .tenant_closed_arg = serve,
                                           .other = pawl_serve_other,
-                                          .other_arg = serve};
+                                          .other_arg = serve,
+                                          .settlement_bytes_max = (uint64_t)pawl_serve_number(
+                                              serve->said, PAWL_SERVE_OPT_MAX_SETTLEMENT)};
     pawl_err err = pawl_cycles_new(&options, &serve->cycles);
     if (pawl_failed(err)) {
         pawl_errmsg_set(msg, "no memory for the protocol's tables");

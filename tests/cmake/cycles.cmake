@@ -7,7 +7,7 @@ add_library(pawl_cycleskit STATIC
 target_link_libraries(pawl_cycleskit PUBLIC pawl_cycles pawl_enginekit)
 
 foreach(module cycles_admin cycles_governed cycles_requests cycles_holds cycles_settling
-    cycles_reads cycles_bodies cycles_lists)
+    cycles_reads cycles_bodies cycles_large cycles_lists)
   pawl_unit_test(${module} cycleskit)
 endforeach()
 

@@ -112,7 +112,9 @@ static void open_layers(struct cycles_kit *kit)
                                                 .clock = pawl_clock_from_manual(&kit->kit.time),
                                                 .turn_wanted = on_turn_wanted,
                                                 .observe = on_observed,
-                                                .observe_arg = kit};
+                                                .observe_arg = kit,
+                                                .settlement_bytes_max =
+                                                    CYCLES_KIT_SETTLEMENT_BYTES_MAX};
     PAWL_ASSERT(pawl_ok(pawl_cycles_new(&options, &kit->cycles)));
 }
 

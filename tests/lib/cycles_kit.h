@@ -52,6 +52,7 @@ struct cycles_kit {
 #define CYCLES_KIT_ACME   "cyc_live_acmeacmeacmeacmeacmeacmeacme00"
 #define CYCLES_KIT_GLOBEX "cyc_live_globexglobexglobexglobexglob00"
 #define CYCLES_KIT_ADMIN  "adm_live_0123456789012345678901234567"
+enum { CYCLES_KIT_SETTLEMENT_BYTES_MAX = 1 << 21 };
 void cycles_kit_open(struct cycles_kit *kit, uint64_t seed);
 /* The same with room for so many documents, of which five are taken by those. */
 void cycles_kit_open_small(struct cycles_kit *kit, uint64_t seed, uint32_t documents_max);

@@ -24,12 +24,13 @@ import options as saying  # noqa: E402
 import probes  # noqa: E402
 import process  # noqa: E402
 import reference  # noqa: E402
+import settlements  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
 SUITES = {"options": saying, "process": process, "doors": doors, "watching": watching,
           "ledger": ledger, "governance": governance, "commands": commands, "probes": probes,
-          "reference": reference, "disk": disk, "lists": lists}
+          "reference": reference, "disk": disk, "lists": lists, "settlements": settlements}
 
 
 def wanted(names, suite, title):
