@@ -40,6 +40,22 @@ size_t pawl_utf8_length(struct pawl_slice text)
     return length;
 }
 
+uint32_t pawl_utf8_decode(struct pawl_slice text, size_t *ret_bytes)
+{
+    static const unsigned char lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t length = pawl_utf8_length(text);
+    PAWL_ASSERT(text.bytes > 0);
+    *ret_bytes = length == 0 ? 1 : length;
+    if (length == 0) {
+        return PAWL_UTF8_REPLACEMENT;
+    }
+    uint32_t code = (unsigned char)text.data[0] & lead_bits[length];
+    for (size_t i = 1; i < length; i++) {
+        code = code << 6 | ((unsigned char)text.data[i] & 0x3fU);
+    }
+    return code;
+}
+
 bool pawl_utf8_valid(struct pawl_slice text)
 {
     size_t at = 0;

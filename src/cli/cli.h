@@ -134,7 +134,7 @@ enum { PAWL_CLI_COLUMNS_MAX = 12 };
 struct pawl_cli_column {
     const char *title;
     bool right;       /* numbers */
-    size_t width_max; /* in code points, cut there with an ellipsis; 0: as wide as needed */
+    size_t width_max; /* of a terminal's columns, cut with an ellipsis; 0: as wide as needed */
 };
 /* Rows are collected, then printed with columns as wide as they need to be. A table always comes
  * about and is always printed whole: see pawl_cli_no_memory. */

@@ -62,16 +62,7 @@ static bool is_narrow(uint32_t code)
 /* The next character of a text, and its length. */
 static uint32_t next_code(const struct pawl_grid *grid, const char *text, size_t *ret_bytes)
 {
-    static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    size_t bytes = pawl_utf8_length(pawl_slice_str(text));
-    *ret_bytes = bytes == 0 ? 1 : bytes;
-    if (bytes == 0) {
-        return '?';
-    }
-    uint32_t code = (unsigned char)text[0] & masks[bytes];
-    for (size_t i = 1; i < bytes; i++) {
-        code = code << 6 | ((unsigned char)text[i] & 0x3fU);
-    }
+    uint32_t code = pawl_utf8_decode(pawl_slice_str(text), ret_bytes);
     return is_narrow(code) && (grid->utf8 || code < 0x7f) ? code : '?';
 }
 

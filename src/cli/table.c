@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table.c: columns for people. Cells are collected first, since the widest one decides. Width
- * counts code points, which is right for everything that pawl prints itself.
+ * table.c: columns for people. Cells are collected first, since the widest one decides.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "cli/cli.h"
+#include "cli/width.h"
 
 enum {
     TABLE_BYTES_MAX = 64 << 20,
@@ -85,15 +85,6 @@ const char *pawl_cli_plain(struct pawl_slice text, char *out, size_t out_bytes)
     return out;
 }
 
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xC0) != 0x80;
-    }
-    return width;
-}
-
 struct pawl_cli_table *pawl_cli_table_new(const struct pawl_cli_column *columns, size_t count)
 {
     PAWL_ASSERT(count > 0 && count <= PAWL_CLI_COLUMNS_MAX);
@@ -134,7 +125,7 @@ static void measure(const struct pawl_cli_table *table, struct layout *layout)
     const char *cell = table->cells.data;
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % table->column_count;
-        size_t width = text_width(cell);
+        size_t width = pawl_width_text(cell);
         size_t width_max = table->columns[column].width_max;
         width = width_max != 0 && width > width_max ? width_max : width;
         if (width > layout->widths[column]) {
@@ -143,7 +134,7 @@ static void measure(const struct pawl_cli_table *table, struct layout *layout)
         cell += strlen(cell) + 1;
     }
     for (size_t i = 0; i < table->column_count; i++) {
-        size_t title = text_width(table->columns[i].title);
+        size_t title = pawl_width_text(table->columns[i].title);
         if (layout->widths[i] > 0) {
             layout->widths[i] = title > layout->widths[i] ? title : layout->widths[i];
             layout->last = i;
@@ -207,27 +198,21 @@ static void fit(const struct pawl_cli_table *table, struct layout *layout, FILE 
     }
 }
 
-/* At most `width` code points, the last an ellipsis if something was cut, and padded to `width`. */
+/* At most `width` columns, the last an ellipsis if something was cut, and padded to `width`. */
 static void print_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
-    size_t have = text_width(text);
-    size_t pad = have < width ? width - have : 0;
+    size_t have = 0;
+    size_t bytes = pawl_width_cut(text, width, &have);
+    bool is_cut = text[bytes] != '\0';
+    if (is_cut) {
+        bytes = pawl_width_cut(text, width - 1, &have);
+        have += 1; /* the ellipsis */
+    }
+    size_t pad = width - have;
     if (right) {
         fprintf(out, "%*s", (int)pad, "");
     }
-    if (have <= width) {
-        fputs(text, out);
-    } else {
-        size_t shown = 0;
-        for (; *text != '\0'; text++) {
-            bool starts = ((unsigned char)*text & 0xC0) != 0x80;
-            if (starts && ++shown == width) {
-                break;
-            }
-            fputc(*text, out);
-        }
-        fputs("…", out);
-    }
+    fprintf(out, "%.*s%s", (int)bytes, text, is_cut ? "…" : "");
     if (!last) {
         fprintf(out, "%*s", right ? GAP : (int)pad + GAP, "");
     }

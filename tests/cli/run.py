@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import unicodedata
 import termios
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -271,6 +272,28 @@ def a_table_is_cut_to_the_width_of_the_terminal(cli):
         assert {"RUN", "STATE", "SPENT", "COMMAND"} == set(titles[60]), titles
 
 
+def columns_of(text):
+    """As a terminal counts them."""
+    return sum(0 if unicodedata.combining(char) else
+               2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def wide_characters_take_two_columns(cli):
+    """Chinese, Korean, an emoji, and a letter with its accent behind it: columns stay columns."""
+    with tempfile.TemporaryDirectory() as data:
+        here = {"PAWL_DATA_DIR": data}
+        names = ("plain", "\u5408\u7ea6\u5ba1\u67e5", "\ud55c\uad6d", "go \U0001f680", "cafe\u0301")
+        for name in names:
+            expect(cli("run", "--no-card", "--quiet", "--name", name, "--", "true", name * 30,
+                       **here), 0)
+        lines = cli("runs", **here).stdout.rstrip("\n").split("\n")
+        at = lines[0].index("COMMAND")
+        for line in lines[1:]:
+            assert columns_of(line[:line.index("true ")]) == at, lines
+        ends = {columns_of(line) for line in lines[1:]}
+        assert max(ends) - min(ends) <= 1, lines  # half of a character is not shown
+
+
 def what_a_terminal_might_obey_is_not_shown(cli):
     with tempfile.TemporaryDirectory() as data:
         here = {"PAWL_DATA_DIR": data}
@@ -401,7 +424,8 @@ TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_re
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
          the_data_directory_has_its_precedence, runs_are_listed_found_and_shown,
          a_run_is_found_by_its_name, a_run_says_how_it_stands,
-         columns_that_no_row_needs_are_left_out, a_table_is_cut_to_the_width_of_the_terminal,
+         columns_that_no_row_needs_are_left_out, wide_characters_take_two_columns,
+         a_table_is_cut_to_the_width_of_the_terminal,
          what_a_terminal_might_obey_is_not_shown, a_history_that_lost_rows_comes_back,
          a_journal_is_proved_and_damage_is_found, prices_are_found_listed_and_suggested,
          the_manual_page_has_every_option, a_broken_pipe_is_no_crash,

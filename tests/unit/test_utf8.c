@@ -33,6 +33,8 @@ static void every_code_point_goes_there_and_back(void **state)
                                                  : 4;
         assert_int_equal(bytes, expected);
         assert_int_equal(pawl_utf8_length(pawl_slice_of(out, bytes)), bytes);
+        assert_int_equal(pawl_utf8_decode(pawl_slice_of(out, bytes), &bytes), code_point);
+        assert_int_equal(bytes, expected);
         /* With its last byte missing it is none. */
         assert_int_equal(pawl_utf8_length(pawl_slice_of(out, bytes - 1)), 0);
     }
