@@ -163,7 +163,7 @@ void pawl_archive_stats(struct pawl_archive *archive, struct pawl_archive_stats 
         .rows = archive->rows,
         .set_aside = archive->set_aside_count,
         .missing = archive->missing,
-        .broken = archive->broken,
+        .broken = archive->broken || archive->unreadable,
     };
     pthread_mutex_unlock(&archive->lock);
 }

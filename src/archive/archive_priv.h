@@ -49,8 +49,10 @@ struct pawl_archive {
     pthread_cond_t work;  /* for the writer: something is queued, somebody waits, it is the end */
     pthread_cond_t asked; /* for the reader: a request, a newer file, the end */
     bool closing;
-    bool broken;
+    bool broken;     /* the writer cannot use the file */
+    bool unreadable; /* the reader cannot, which looks again until it can */
     bool set_aside_wanted;
+    bool reopen_wanted;
     uint32_t urgent;  /* requests that wait for the writer */
     int64_t asked_us; /* when the last one came, of boot time; 0: never */
     char why[sizeof(((struct pawl_errmsg *)NULL)->text)];
@@ -85,6 +87,7 @@ struct pawl_archive {
     pthread_t reader;
     pthread_mutex_t reading;
     struct pawl_archive_db reader_db;
+    int64_t look_us; /* while `unreadable`: when to look again; under `lock` */
 };
 
 /* Boot time, by which waits are bounded. */

@@ -6,7 +6,9 @@
  * one that waits holds up nobody. Answers are told on the loop.
  *
  * Failure: a query that fails is answered BROKEN with the reason, and the connection is opened anew
- * for the next one. A file that is damaged is put aside by the writer.
+ * for the next one. A file that is damaged is put aside by the writer; in any other case it opens
+ * the file anew, too, since what it has may not be what the name leads to any more. From then on
+ * the reader looks every two seconds, until the file can be read.
  */
 #include "archive/archive.h"
 
@@ -16,6 +18,9 @@
 #include "archive/query.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
+
+enum { LOOK_AGAIN_US = 2000000 };
 
 /* --- Asking. ---------------------------------------------------------------------------------- */
 
@@ -196,21 +201,26 @@ static bool open_to_read(struct pawl_archive *archive)
            pawl_ok(pawl_archive_db_open(db, archive->path, PAWL_ARCHIVE_DB_THERE));
 }
 
-/* Without the lock. The words of a failure are copied, since the connection is opened anew. */
+/* Without the lock; without a request it looks whether there could be one. The words of a failure
+ * are copied, since the connection is opened anew. */
 static bool run(struct pawl_archive *archive,
                 const struct pawl_archive_waiting *waiting,
+                uint64_t needs_op,
                 struct pawl_errmsg *ret_why,
                 bool *ret_spoiled)
 {
     struct pawl_archive_db *db = &archive->reader_db;
     pthread_mutex_lock(&archive->reading);
-    bool done = open_to_read(archive) && has(db, waiting->needs_op) &&
-                pawl_archive_query_run(db, &waiting->query, &pawl_archive_limits, waiting->request);
+    bool done = open_to_read(archive) && has(db, needs_op) &&
+                (waiting == NULL || pawl_archive_query_run(db, &waiting->query,
+                                                           &pawl_archive_limits, waiting->request));
     if (!done) {
         *ret_why = db->msg;
         *ret_spoiled = db->err.code == PAWL_ERR_CORRUPT;
         pawl_archive_db_close(db);
-        pawl_archive_release(waiting->request); /* rows that were found before it failed */
+        if (waiting != NULL) {
+            pawl_archive_release(waiting->request); /* rows that were found before it failed */
+        }
     }
     pthread_mutex_unlock(&archive->reading);
     return done;
@@ -229,6 +239,43 @@ static void keep_words(struct pawl_archive_request *request, const char *words)
     }
 }
 
+/* With the lock. */
+static void
+note_run(struct pawl_archive *archive, bool done, bool spoiled, const struct pawl_errmsg *why)
+{
+    if (done && archive->unreadable) {
+        pawl_log(PAWL_LOG_INFO, "%s can be read again", archive->path);
+    } else if (!done && !archive->unreadable) {
+        pawl_log(PAWL_LOG_ERROR, "%s; until it can be read, no list is answered", why->text);
+    }
+    archive->unreadable = !done;
+    if (done) {
+        return;
+    }
+    archive->look_us = pawl_archive_now_us() + LOOK_AGAIN_US;
+    if (spoiled && archive->spoiled < PAWL_ARCHIVE_SPOILED_MAX) {
+        archive->spoiled++;
+        archive->set_aside_wanted = true;
+    } else {
+        archive->reopen_wanted = true;
+    }
+    pthread_cond_signal(&archive->work);
+}
+
+/* With the lock; it is let go meanwhile. */
+static bool run_unlocked(struct pawl_archive *archive,
+                         const struct pawl_archive_waiting *waiting,
+                         uint64_t needs_op,
+                         struct pawl_errmsg *ret_why)
+{
+    bool spoiled = false;
+    pthread_mutex_unlock(&archive->lock);
+    bool done = run(archive, waiting, needs_op, ret_why, &spoiled);
+    pthread_mutex_lock(&archive->lock);
+    note_run(archive, done, spoiled, ret_why);
+    return done;
+}
+
 /* With the lock; it is let go meanwhile. */
 static void answer_one(struct pawl_archive *archive, struct pawl_archive_waiting *waiting)
 {
@@ -238,17 +285,10 @@ static void answer_one(struct pawl_archive *archive, struct pawl_archive_waiting
         kind = PAWL_ARCHIVE_SHUT_DOWN;
     } else if (is_ready(archive, waiting)) {
         struct pawl_errmsg why = {""};
-        bool spoiled = false;
-        pthread_mutex_unlock(&archive->lock);
-        kind = run(archive, waiting, &why, &spoiled) ? PAWL_ARCHIVE_FOUND : PAWL_ARCHIVE_BROKEN;
-        if (kind == PAWL_ARCHIVE_BROKEN) {
+        kind = PAWL_ARCHIVE_FOUND;
+        if (!run_unlocked(archive, waiting, waiting->needs_op, &why)) {
+            kind = PAWL_ARCHIVE_BROKEN;
             keep_words(request, why.text);
-        }
-        pthread_mutex_lock(&archive->lock);
-        if (spoiled && archive->spoiled < PAWL_ARCHIVE_SPOILED_MAX) {
-            archive->spoiled++;
-            archive->set_aside_wanted = true;
-            pthread_cond_signal(&archive->work);
         }
     } else if (archive->broken) {
         kind = PAWL_ARCHIVE_BROKEN;
@@ -256,6 +296,19 @@ static void answer_one(struct pawl_archive *archive, struct pawl_archive_waiting
     }
     answer(archive, request, kind);
     pawl_free(waiting);
+}
+
+/* With the lock; it is let go meanwhile. Nobody asks, but what cannot be read is looked at again;
+ * until the writer has opened or made the file anew there is nothing to look at. */
+static void look_again(struct pawl_archive *archive)
+{
+    struct pawl_errmsg why = {""};
+    bool writer_is_done = archive->verified && !archive->broken && !archive->set_aside_wanted &&
+                          !archive->reopen_wanted;
+    archive->look_us = pawl_archive_now_us() + LOOK_AGAIN_US;
+    if (writer_is_done) {
+        (void)run_unlocked(archive, NULL, archive->op, &why);
+    }
 }
 
 void *pawl_archive_reader_main(void *arg)
@@ -270,6 +323,11 @@ void *pawl_archive_reader_main(void *arg)
             pthread_mutex_unlock(&archive->lock);
             wake(archive);
             pthread_mutex_lock(&archive->lock);
+        } else if (archive->unreadable && pawl_archive_now_us() >= archive->look_us) {
+            look_again(archive);
+        } else if (archive->unreadable) {
+            until_us = until_us < archive->look_us ? until_us : archive->look_us;
+            pawl_archive_wait_until(archive, &archive->asked, until_us);
         } else if (until_us == INT64_MAX) {
             pthread_cond_wait(&archive->asked, &archive->lock);
         } else {

@@ -215,6 +215,15 @@ static void ensure_schema(struct pawl_archive_db *db)
     }
 }
 
+/* Nothing is written into a file that a reader finds: the writer has made it. */
+static void check_schema(struct pawl_archive_db *db)
+{
+    int64_t version = read_version(db);
+    if (pawl_ok(db->err) && version == 0) {
+        pawl_archive_db_fail(db, PAWL_ERR(CORRUPT), "the file is empty");
+    }
+}
+
 static void prepare_all(struct pawl_archive_db *db)
 {
     for (int i = 0; i < PAWL_ARCHIVE_SQL_COUNT && pawl_ok(db->err); i++) {
@@ -241,6 +250,9 @@ pawl_archive_db_open(struct pawl_archive_db *db, const char *path, enum pawl_arc
     } else {
         code = sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
         PAWL_ASSERT(code == SQLITE_OK);
+        if (file == PAWL_ARCHIVE_DB_THERE) {
+            check_schema(db);
+        }
         (void)run_script(db, settings); /* failures are kept */
         ensure_schema(db);
         prepare_all(db);

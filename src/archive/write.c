@@ -10,8 +10,8 @@
  * waits. When more comes than can be written, the queue grows, and with it the transactions.
  *
  * Failure: the file is closed, what was queued is forgotten, and after a second it is opened again;
- * what is missing is read back then. A file that is damaged is put aside and made again, a few
- * times: a disk that damages every file is broken.
+ * what is missing is read back then; likewise, at once, where the reader cannot use it. A file that
+ * is damaged is put aside and made again, a few times: a disk that damages every file is broken.
  */
 #include <string.h>
 #include <time.h>
@@ -163,6 +163,15 @@ static pawl_err set_aside(struct pawl_archive *archive, struct pawl_errmsg *msg)
     return err;
 }
 
+/* Likewise. Together, so that SQLite does not find one of them in the way of the other. */
+static void close_both(struct pawl_archive *archive)
+{
+    pthread_mutex_lock(&archive->reading);
+    pawl_archive_db_close(&archive->reader_db);
+    pawl_archive_db_close(&archive->db);
+    pthread_mutex_unlock(&archive->reading);
+}
+
 /* --- Transactions. ---------------------------------------------------------------------------- */
 
 static void apply_item(struct pawl_archive *archive, const struct pawl_archive_item *item)
@@ -214,16 +223,21 @@ static void write_items(struct pawl_archive *archive, const struct pawl_archive_
 
 /* --- The thread. ------------------------------------------------------------------------------ */
 
+static bool is_called_off(const struct pawl_archive *archive)
+{
+    return archive->set_aside_wanted || archive->reopen_wanted || archive->closing;
+}
+
 /* With the lock: until there is something to do, and for a while what comes with it. */
 static void gather(struct pawl_archive *archive)
 {
-    while (archive->first == NULL && !archive->set_aside_wanted && !archive->closing) {
+    while (archive->first == NULL && !is_called_off(archive)) {
         pthread_cond_wait(&archive->work, &archive->lock);
     }
     int64_t now_us = pawl_archive_now_us();
     bool listed = archive->asked_us != 0 && now_us - archive->asked_us < LISTED_US;
     int64_t until_us = now_us + (listed ? GATHER_LISTED_US : GATHER_US);
-    while (archive->urgent == 0 && !archive->set_aside_wanted && !archive->closing &&
+    while (archive->urgent == 0 && !is_called_off(archive) &&
            archive->queued_bytes < TRANSACTION_BYTES && pawl_archive_now_us() < until_us) {
         pawl_archive_wait_until(archive, &archive->work, until_us);
     }
@@ -330,10 +344,11 @@ static void mend(struct pawl_archive *archive)
     }
     pthread_mutex_unlock(&archive->lock);
     struct state state = {.op = 0};
-    pawl_archive_db_close(&archive->db);
+    close_both(archive);
     err = open_and_read(archive, &state);
     pthread_mutex_lock(&archive->lock);
     archive->set_aside_wanted = false;
+    archive->reopen_wanted = false;
     if (pawl_failed(err)) {
         tell_broken(archive, &archive->db.msg);
     } else {
@@ -343,7 +358,8 @@ static void mend(struct pawl_archive *archive)
 
 static bool needs_mending(const struct pawl_archive *archive)
 {
-    return archive->db.sqlite == NULL || pawl_failed(archive->db.err) || archive->set_aside_wanted;
+    return archive->db.sqlite == NULL || pawl_failed(archive->db.err) ||
+           archive->set_aside_wanted || archive->reopen_wanted;
 }
 
 void *pawl_archive_writer_main(void *arg)

@@ -231,6 +231,34 @@ def the_archive_is_made_again(world):
     assert "made again from the journal" in said and "archive.db.aside" in said, said
 
 
+def broken(server):
+    return server.ask("GET", "/metrics").text.split("\npawl_archive_broken ")[1][0]
+
+
+def an_archive_that_cannot_be_read_is_told_and_mended(world):
+    """A file of it is lost while the server works and before anybody has listed."""
+    for number, (file, lose) in enumerate((("archive.db-wal", os.unlink), ("archive.db", os.unlink),
+                                           ("archive.db", lambda path: os.truncate(path, 0)))):
+        log, data = world.path(f"log{number}"), world.path(f"data{number}")
+        server, key = quick_start(world, f"--log-file={log}", data=data)
+        made = server.ask("POST", "/v1/reservations", reserve_body("a", 100), key=key)
+        with patience("the archive") as tick:
+            while "\npawl_archive_lag_operations 0" not in server.ask("GET", "/metrics").text:
+                tick()
+        lose(os.path.join(data, file))
+        answer = server.ask("GET", "/v1/reservations", key=key)
+        assert answer.status == 503 and broken(server) == "1", (file, answer)
+        with patience("the archive, again") as tick:
+            while broken(server) == "1":  # nobody lists meanwhile
+                tick()
+        rows = server.ask("GET", "/v1/reservations", key=key).want(200)["reservations"]
+        assert [row["reservation_id"] for row in rows] == [made.json["reservation_id"]], rows
+        server.stop()
+        said = pathlib.Path(log).read_text(encoding="utf-8")
+        assert said.count("until it can be read, no list is answered") == 1, said
+        assert said.count("can be read again") == 1, said
+
+
 def a_directory_can_be_moved(world):
     server, key = quick_start(world)
     server.ask("POST", "/v1/reservations", reserve_body("a", 100, ttl_ms=600_000), key=key)
@@ -253,5 +281,7 @@ TESTS = {
     "a closed tenant gives back what it holds": a_closed_tenant_gives_back_what_it_holds,
     "leases end by themselves": leases_end_by_themselves,
     "the archive is made again": the_archive_is_made_again,
+    "an archive that cannot be read is told and mended":
+        an_archive_that_cannot_be_read_is_told_and_mended,
     "a directory can be moved": a_directory_can_be_moved,
 }
