@@ -17,19 +17,44 @@ static bool is_set(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
+enum { TEXT_SHOWN_BYTES = 200 };
+
+/* A text that is no address may have a user and a password all the same, and a key in its query.
+ * They end at the last '@', wherever that is: what is in front of it is not to be told apart. */
+static void conceal(struct pawl_slice text, char out[static TEXT_SHOWN_BYTES])
+{
+    size_t scheme = pawl_slice_find(text, PAWL_SLICE("://"));
+    scheme = scheme == SIZE_MAX ? 0 : scheme + sizeof("://") - 1;
+    struct pawl_slice before = pawl_slice_sub(text, scheme, text.bytes);
+    struct pawl_slice rest = pawl_slice_cut_last(&before, '@');
+    bool has_user = rest.bytes < text.bytes - scheme;
+    size_t end = 0;
+    while (end < rest.bytes && rest.data[end] != '?' && rest.data[end] != '#') {
+        end++;
+    }
+    (void)snprintf(out, TEXT_SHOWN_BYTES, "%.*s%s%.*s%s", (int)scheme, text.data,
+                   has_user ? "***@" : "", (int)end, rest.data, end < rest.bytes ? "?***" : "");
+}
+
 static pawl_err no_address(const char *from, const char *text, struct pawl_errmsg *msg)
 {
     struct pawl_slice slice = pawl_slice_str(text);
     bool path = text[0] == '/' || text[0] == '.' || text[0] == '~';
     /* A host and a port, or a path, without the word in front. */
     bool bare = pawl_slice_find(slice, PAWL_SLICE("://")) == SIZE_MAX && text[0] != '\0';
-    if (bare) {
-        pawl_errmsg_set(
-            msg, "%s takes http://, https:// or unix:PATH, not '%.200s'; did you mean %s%.200s?",
-            from, text, path ? "unix:" : "http://", text);
+    char shown[TEXT_SHOWN_BYTES];
+    if (path) {
+        (void)snprintf(shown, sizeof(shown), "%s", text);
     } else {
-        pawl_errmsg_set(msg, "%s takes http://HOST:PORT, https://HOST or unix:PATH, not '%.200s'",
-                        from, text);
+        conceal(slice, shown);
+    }
+    if (bare) {
+        pawl_errmsg_set(msg,
+                        "%s takes http://, https:// or unix:PATH, not '%s'; did you mean %s%s?",
+                        from, shown, path ? "unix:" : "http://", shown);
+    } else {
+        pawl_errmsg_set(msg, "%s takes http://HOST:PORT, https://HOST or unix:PATH, not '%s'", from,
+                        shown);
     }
     return PAWL_ERR(INVALID);
 }

@@ -92,6 +92,32 @@ static void what_is_no_address_is_refused(void **state)
     }
 }
 
+static void what_is_refused_tells_no_secret(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        const char *shown;
+    } rows[] = {
+        {"htp://ann:secret@h:1/a", "not 'htp://***@h:1/a'"},
+        {"http://ann:secret@h:1 ", "not 'http://***@h:1 '"},
+        {"http://ann:secret?cr#e@t@h:1?x", "not 'http://***@h:1?***'"},
+        {"http://h:1/?api_key=secret", "not 'http://h:1/?***'"},
+        {"ann:secret@h:1", "not '***@h:1'; did you mean http://***@h:1?"},
+        {"ann:secret@", "not '***@'; did you mean http://***@?"},
+        {"./a@b", "not './a@b'; did you mean unix:./a@b?"},
+        {"http://", "not 'http://'"},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        struct pawl_target target;
+        struct pawl_errmsg msg = {""};
+        assert_true(pawl_failed(pawl_target_choose(rows[i].said, "/local", &target, &msg)));
+        if (strstr(msg.text, rows[i].shown) == NULL || strstr(msg.text, "secret") != NULL) {
+            fail_msg("%s: %s", rows[i].said, msg.text);
+        }
+    }
+}
+
 static void what_is_said_nearest_counts(void **state)
 {
     (void)state;
@@ -182,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup(addresses_are_read, set_up),
         cmocka_unit_test_setup(a_password_is_not_shown, set_up),
         cmocka_unit_test_setup(what_is_no_address_is_refused, set_up),
+        cmocka_unit_test_setup(what_is_refused_tells_no_secret, set_up),
         cmocka_unit_test_setup(what_is_said_nearest_counts, set_up),
         cmocka_unit_test_setup(the_key_that_fits_is_shown, set_up),
         cmocka_unit_test_setup(most_of_a_key_stays_hidden, set_up),
