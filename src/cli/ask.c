@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/percent.h"
 #include "base/prng.h"
+#include "cli/ask_values.h"
 #include "cli/server_dir.h"
 #include "server/place.h"
 
@@ -171,6 +173,7 @@ void pawl_ask_path(struct pawl_ask *ask, const char *path)
     pawl_buf_reset(&ask->path);
     pawl_buf_append_str(&ask->path, path);
     pawl_buf_reset(&ask->body);
+    ask->said_count = 0;
     ask->has_body = false;
     ask->is_keyed = false;
     ask->is_repeatable = false;
@@ -217,6 +220,16 @@ void pawl_ask_put_text(struct pawl_ask *ask, const char *key, const char *text)
     if (text != NULL) {
         pawl_json_member_str(pawl_ask_body(ask), key, text);
     }
+}
+
+void pawl_ask_put_number(struct pawl_ask *ask, const char *key, int option, int64_t value)
+{
+    if (value < 0) {
+        return;
+    }
+    pawl_json_member_i64(pawl_ask_body(ask), key, value);
+    PAWL_ASSERT(ask->said_count < PAWL_ASK_SAID_MAX);
+    ask->said[ask->said_count++] = (struct pawl_ask_said){.key = key, .option = option};
 }
 
 /* Whether one of the first `count` options of the call has the same name before its '='. */
@@ -322,6 +335,39 @@ static int tell_unknown_key(const struct pawl_ask *ask,
         admin || either ? ", $PAWL_ADMIN_KEY" : "");
 }
 
+/* "1ms to 1d" of "an integer from 1 to 86400000" milliseconds. */
+static const char *range_of(const struct pawl_refusal *refusal, char out[static PAWL_REFUSAL_BYTES])
+{
+    char least[PAWL_CLOCK_TEXT_BYTES];
+    char most[PAWL_CLOCK_TEXT_BYTES];
+    if (!pawl_slice_ends_with(pawl_slice_str(refusal->field), PAWL_SLICE("_ms")) ||
+        refusal->most <= 0) {
+        return refusal->must_be;
+    }
+    (void)snprintf(out, PAWL_REFUSAL_BYTES, "a time from %s to %s",
+                   pawl_duration_format_ms(refusal->least, least),
+                   pawl_duration_format_ms(refusal->most, most));
+    return out;
+}
+
+/* Of a number that an option said: as if it had been looked at here. false: it is none. */
+static bool tell_option(const struct pawl_ask *ask, const struct pawl_refusal *refusal)
+{
+    struct pawl_slice path = pawl_slice_str(refusal->field);
+    struct pawl_slice key = pawl_slice_cut_last(&path, '.');
+    char range[PAWL_REFUSAL_BYTES];
+    for (size_t i = 0; i < ask->said_count && refusal->must_be[0] != '\0'; i++) {
+        int option = ask->said[i].option;
+        if (pawl_slice_equal_str(key, ask->said[i].key)) {
+            (void)pawl_cli_error(ask->call, PAWL_EXIT_REFUSED, "--%s takes %s, not '%s' (%s)",
+                                 pawl_ask_option_name(ask->call, option), range_of(refusal, range),
+                                 pawl_cli_value(ask->call, option), refusal->code);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The reason, on a line of its own the numbers, and what to name to whoever runs the server. */
 static int tell_refusal(const struct pawl_ask *ask,
                         const struct pawl_credential *key,
@@ -330,6 +376,9 @@ static int tell_refusal(const struct pawl_ask *ask,
     int http = ask->answer.status;
     char prefix[PAWL_KEY_PREFIX_BYTES];
     int status = http >= 502 && http <= 504 ? PAWL_EXIT_UNREACHABLE : PAWL_EXIT_REFUSED;
+    if (http == 400 && tell_option(ask, refusal)) {
+        return status;
+    }
     if (http == 403 && key != NULL) {
         (void)pawl_cli_error(ask->call, status, "%s (%s; with the key %s of %s)", refusal->words,
                              refusal->code, pawl_key_prefix(key, prefix), key->from);

@@ -73,7 +73,13 @@ enum {
         PAWL_ASK_METADATA, 0, "metadata", "NAME=VALUE", "keep this beside it; may be repeated"     \
     }
 
-enum { PAWL_ASK_KEY_WORD_BYTES = 257, PAWL_ASK_CELL_BYTES = 512 };
+enum { PAWL_ASK_KEY_WORD_BYTES = 257, PAWL_ASK_CELL_BYTES = 512, PAWL_ASK_SAID_MAX = 16 };
+
+/* What a field of the body is on the command line. */
+struct pawl_ask_said {
+    const char *key; /* without the objects around it */
+    int option;
+};
 
 struct pawl_ask {
     const struct pawl_cli_call *call;
@@ -86,6 +92,8 @@ struct pawl_ask {
     struct pawl_buf path;
     struct pawl_buf body;
     struct pawl_json_writer writer;
+    struct pawl_ask_said said[PAWL_ASK_SAID_MAX]; /* of the body's numbers */
+    size_t said_count;
     char idempotency[PAWL_ASK_KEY_WORD_BYTES];
     bool has_body;
     bool is_keyed;      /* the body has its idempotency key */
@@ -120,6 +128,9 @@ void pawl_ask_put_key(struct pawl_ask *ask);
  * PAWL_CLI_GO_ON or a status. */
 void pawl_ask_put_text(struct pawl_ask *ask, const char *key, const char *text);
 int pawl_ask_put_pairs(struct pawl_ask *ask, const char *key, int option);
+/* A number that an option says, nothing where it is negative: of one that the server refuses it is
+ * told what the option takes. */
+void pawl_ask_put_number(struct pawl_ask *ask, const char *key, int option, int64_t value);
 /* The texts of an option that may be repeated, as an array; nothing where there is none. */
 void pawl_ask_put_list(struct pawl_ask *ask, const char *key, int option);
 /* Sends, waits, and reads. Returns PAWL_EXIT_OK for an answer of 2xx, which ask->json then is; of

@@ -10,8 +10,7 @@
 
 #include "base/clock.h"
 
-/* As the command's table calls it. */
-static const char *name_of(const struct pawl_cli_call *call, int option)
+const char *pawl_ask_option_name(const struct pawl_cli_call *call, int option)
 {
     for (size_t i = 0; i < call->command->option_count; i++) {
         if (call->command->options[i].id == option) {
@@ -74,7 +73,7 @@ int pawl_ask_take_word(const struct pawl_cli_call *call,
             return PAWL_CLI_GO_ON;
         }
     }
-    return pawl_cli_usage_error(call, "--%s takes %s, not '%s'", name_of(call, option),
+    return pawl_cli_usage_error(call, "--%s takes %s, not '%s'", pawl_ask_option_name(call, option),
                                 choices(pawl_slice_str(words), true, out), text);
 }
 
@@ -99,7 +98,7 @@ int pawl_ask_take_overage(const struct pawl_cli_call *call, int option, const ch
                                       "--%s takes reject (a commit above the hold is refused), "
                                       "available (it is charged as far as there is something) or "
                                       "overdraft (the rest becomes debt), not '%s'",
-                                      name_of(call, option), text);
+                                      pawl_ask_option_name(call, option), text);
 }
 
 int pawl_ask_take_ms(const struct pawl_cli_call *call, int option, int64_t *ret_ms)
@@ -109,7 +108,7 @@ int pawl_ask_take_ms(const struct pawl_cli_call *call, int option, int64_t *ret_
     return text == NULL || pawl_duration_parse_ms(text, ret_ms)
                ? PAWL_CLI_GO_ON
                : pawl_cli_usage_error(call, "--%s takes a time such as 90s, 30m or 2h, not '%s'",
-                                      name_of(call, option), text);
+                                      pawl_ask_option_name(call, option), text);
 }
 
 int pawl_ask_take_count(const struct pawl_cli_call *call, int option, int64_t *ret_count)
@@ -119,7 +118,7 @@ int pawl_ask_take_count(const struct pawl_cli_call *call, int option, int64_t *r
     return text == NULL || pawl_money_parse_count(pawl_slice_str(text), ret_count)
                ? PAWL_CLI_GO_ON
                : pawl_cli_usage_error(call, "--%s takes a whole number, not '%s'",
-                                      name_of(call, option), text);
+                                      pawl_ask_option_name(call, option), text);
 }
 
 /* "2026-12-31" is the midnight with which that day begins, here. */
@@ -167,7 +166,7 @@ int pawl_ask_take_time(const struct pawl_cli_call *call,
         return pawl_cli_usage_error(call,
                                     "--%s takes a length such as 12h or 90d, a date such as "
                                     "2027-01-31, or a time as 2027-01-31T12:00:00Z, not '%s'",
-                                    name_of(call, option), text);
+                                    pawl_ask_option_name(call, option), text);
     }
     const char *told = us != 0 ? pawl_clock_format_utc(us, utc) : text;
     (void)pawl_slice_copy_str(pawl_slice_str(told), out, PAWL_ASK_CELL_BYTES);
@@ -211,7 +210,8 @@ int pawl_ask_take_amount(const struct pawl_cli_call *call, struct pawl_amount *r
             return pawl_cli_usage_error(call, "one amount, in one unit");
         }
         ret_amount->unit = units[i];
-        int status = take_text(call, name_of(call, option), units[i], text, &ret_amount->value);
+        int status =
+            take_text(call, pawl_ask_option_name(call, option), units[i], text, &ret_amount->value);
         if (status != PAWL_CLI_GO_ON) {
             return status;
         }
@@ -229,8 +229,9 @@ int pawl_ask_take_amount_of(const struct pawl_cli_call *call,
 {
     const char *text = pawl_cli_value(call, option);
     *ret_amount = -1;
-    return text == NULL ? PAWL_CLI_GO_ON
-                        : take_text(call, name_of(call, option), unit, text, ret_amount);
+    return text == NULL
+               ? PAWL_CLI_GO_ON
+               : take_text(call, pawl_ask_option_name(call, option), unit, text, ret_amount);
 }
 
 int pawl_ask_take_unit(const struct pawl_cli_call *call, uint16_t *ret_unit)

@@ -9,6 +9,8 @@
 #include "base/money.h"
 #include "cli/ask.h"
 
+/* What the command's table calls it. */
+const char *pawl_ask_option_name(const struct pawl_cli_call *call, int option);
 /* One of "ACTIVE|CLOSED", in any case; the word lies in `out`, and *ret_word is NULL where the
  * option was not given. Returns PAWL_CLI_GO_ON or a status, as all below. */
 int pawl_ask_take_word(const struct pawl_cli_call *call,

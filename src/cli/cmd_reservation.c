@@ -69,12 +69,8 @@ static int put_lease(struct pawl_ask *ask)
     if (status == PAWL_CLI_GO_ON) {
         status = take_grace(ask->call, &grace_ms);
     }
-    if (ttl_ms >= 0) {
-        pawl_json_member_i64(pawl_ask_body(ask), "ttl_ms", ttl_ms);
-    }
-    if (grace_ms >= 0) {
-        pawl_json_member_i64(pawl_ask_body(ask), "grace_period_ms", grace_ms);
-    }
+    pawl_ask_put_number(ask, "ttl_ms", OPTION_TTL, ttl_ms);
+    pawl_ask_put_number(ask, "grace_period_ms", OPTION_GRACE, grace_ms);
     if (pawl_cli_has(ask->call, OPTION_DRY_RUN)) {
         pawl_json_member_bool(pawl_ask_body(ask), "dry_run", true);
     }

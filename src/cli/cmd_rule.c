@@ -79,7 +79,7 @@ static int put_object(struct pawl_ask *ask, const char *object)
             open = true;
         }
         if (status == PAWL_CLI_GO_ON) {
-            pawl_json_member_i64(&ask->writer, number->key, value);
+            pawl_ask_put_number(ask, number->key, number->option, value);
         }
     }
     bool tools = pawl_cli_has(call, OPTION_ALLOW_TOOL) || pawl_cli_has(call, OPTION_DENY_TOOL);
@@ -120,9 +120,7 @@ static int put_settings(struct pawl_ask *ask)
     int64_t priority = -1;
     pawl_ask_put_text(ask, "description", pawl_cli_value(call, OPTION_DESCRIPTION));
     int status = pawl_ask_take_count(call, OPTION_PRIORITY, &priority);
-    if (priority >= 0) {
-        pawl_json_member_i64(pawl_ask_body(ask), "priority", priority);
-    }
+    pawl_ask_put_number(ask, "priority", OPTION_PRIORITY, priority);
     if (status == PAWL_CLI_GO_ON) {
         status = pawl_ask_take_overage(call, OPTION_OVERAGE, &overage);
     }

@@ -95,9 +95,7 @@ static int put_settings(struct pawl_ask *ask)
         int64_t value = -1;
         status = rows[i].is_time ? pawl_ask_take_ms(call, rows[i].option, &value)
                                  : pawl_ask_take_count(call, rows[i].option, &value);
-        if (value >= 0) {
-            pawl_json_member_i64(pawl_ask_body(ask), rows[i].key, value);
-        }
+        pawl_ask_put_number(ask, rows[i].key, rows[i].option, value);
     }
     return status == PAWL_CLI_GO_ON ? pawl_ask_put_pairs(ask, "metadata", PAWL_ASK_METADATA)
                                     : status;

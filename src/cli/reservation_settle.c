@@ -144,7 +144,7 @@ static int run_extend(const struct pawl_cli_call *call)
     }
     if (status == PAWL_CLI_GO_ON) {
         begin(&ask, "extend");
-        pawl_json_member_i64(pawl_ask_body(&ask), "extend_by_ms", by_ms);
+        pawl_ask_put_number(&ask, "extend_by_ms", OPTION_BY, by_ms);
         if (send(&ask, PAWL_PLANE_TENANT, &status)) {
             char until[PAWL_ASK_CELL_BYTES];
             char span[PAWL_CLOCK_TEXT_BYTES];

@@ -55,6 +55,7 @@ int pawl_spend_begin(struct pawl_ask *ask,
 int pawl_spend_put_metrics(struct pawl_ask *ask)
 {
     static const char *const keys[] = {"tokens_input", "tokens_output", "latency_ms"};
+    static const int options[] = {PAWL_SPEND_TOKENS_IN, PAWL_SPEND_TOKENS_OUT, PAWL_SPEND_LATENCY};
     int64_t values[PAWL_ARRAY_LEN(keys)];
     const char *model = pawl_cli_value(ask->call, PAWL_SPEND_MODEL);
     int status = pawl_ask_take_count(ask->call, PAWL_SPEND_TOKENS_IN, &values[0]);
@@ -72,9 +73,7 @@ int pawl_spend_put_metrics(struct pawl_ask *ask)
     pawl_json_key(json, "metrics");
     pawl_json_object_begin(json);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(keys); i++) {
-        if (values[i] >= 0) {
-            pawl_json_member_i64(json, keys[i], values[i]);
-        }
+        pawl_ask_put_number(ask, keys[i], options[i], values[i]);
     }
     pawl_ask_put_text(ask, "model_version", model);
     pawl_json_object_end(json);

@@ -220,6 +220,26 @@ static const char *phrase_of(struct reading *reading, char out[static PAWL_REFUS
     return NULL;
 }
 
+/* The field that is wrong, and its range of "an integer from 1 to 100". */
+static void read_field(struct reading *reading, struct pawl_refusal *refusal)
+{
+    struct pawl_slice must_be = text_of(reading, reading->details, "must_be");
+    (void)pawl_slice_copy_str(text_of(reading, reading->details, "field"), refusal->field,
+                              sizeof(refusal->field));
+    (void)pawl_slice_copy_str(must_be, refusal->must_be, sizeof(refusal->must_be));
+    make_plain(refusal->field);
+    make_plain(refusal->must_be);
+    struct pawl_slice most = pawl_slice_cut_last(&must_be, ' ');
+    (void)pawl_slice_cut_last(&must_be, ' '); /* "to" */
+    struct pawl_slice least = pawl_slice_cut_last(&must_be, ' ');
+    uint64_t numbers[2];
+    if (pawl_slice_equal_str(must_be, "an integer from") && pawl_slice_to_u64(least, &numbers[0]) &&
+        pawl_slice_to_u64(most, &numbers[1]) && numbers[1] <= (uint64_t)PAWL_AMOUNT_MAX) {
+        refusal->least = (int64_t)numbers[0];
+        refusal->most = (int64_t)numbers[1];
+    }
+}
+
 bool pawl_refusal_read(struct pawl_slice body, int64_t now_ms, struct pawl_refusal *ret_refusal)
 {
     struct reading reading = {.details = PAWL_JSON_NONE};
@@ -248,6 +268,7 @@ bool pawl_refusal_read(struct pawl_slice body, int64_t now_ms, struct pawl_refus
                                           sizeof(ret_refusal->words));
             }
         }
+        read_field(&reading, ret_refusal);
         make_plain(ret_refusal->code);
         make_plain(ret_refusal->words);
         make_plain(ret_refusal->numbers);

@@ -30,6 +30,10 @@ struct pawl_refusal {
     char words[PAWL_REFUSAL_BYTES];   /* the server's message */
     char numbers[PAWL_REFUSAL_BYTES]; /* what its details come to, or "" */
     char request_id[PAWL_REMOTE_WORDS_BYTES];
+    char field[PAWL_REMOTE_WORDS_BYTES];   /* that is wrong in the body: its path, or "" */
+    char must_be[PAWL_REMOTE_WORDS_BYTES]; /* what it takes, or "" */
+    int64_t least;                         /* the same of an integer; else both are 0 */
+    int64_t most;
 };
 
 /* false: the body is no error of the protocol. now_ms says how far off a reset is. */

@@ -239,6 +239,27 @@ def refusals_are_told_in_dollars(cli):
         expect(cli("tenant", "show", "a", "--server", held.url), 1, err=r"a\?\[2Jb c \(TENANT_C")
 
 
+def a_number_that_is_refused_is_told_by_its_option(cli):
+    """As it was typed, and in the unit that it was typed in."""
+    def refuse(field, least, most):
+        return 400, error("INVALID_REQUEST", f"{field} is 5; it must be …", field=field,
+                          must_be=f"an integer from {least} to {most}", received="5")
+    for words, field, least, most, told in (
+            (("reservation", "extend", "rsv_1", "--by", "3d"), "extend_by_ms", 1, 86400000,
+             "--by takes a time from 1ms to 1d, not '3d'"),
+            (("rule", "create", "acme", "--ttl", "100ms"),
+             "reservation_ttl_override.default_ttl_ms", 1000, 86400000,
+             "--ttl takes a time from 1s to 1d, not '100ms'"),
+            (("rule", "create", "acme", "--holds-per-minute", "0"),
+             "rate_limits.max_reservations_per_minute", 1, 1000,
+             "--holds-per-minute takes an integer from 1 to 1000, not '0'"),
+            (("tenant", "create", "acme", "--max-extensions", "5"), "tenant_id", 1, 2,
+             "tenant_id is 5; it must be …")):  # no option says it
+        with server(refuse(field, least, most)) as held:
+            done = cli(*words, "--server", held.url)
+            expect(done, 1, err=re.escape(f": {told} (INVALID_REQUEST)") + r"\n\Z")
+
+
 def a_denial_is_a_status(cli):
     command = ("decide", "--usd", "1", "--scope", "tenant:acme/agent:bot")
     caps = {"decision": "ALLOW_WITH_CAPS", "caps": {"max_tokens": 4096, "tool_denylist": ["sh"]}}
@@ -637,6 +658,7 @@ def ids_are_completed_where_a_server_answers(cli):
 TESTS = (the_server_is_found, a_server_that_is_not_there_is_told, what_is_no_such_server_is_told,
          keys_come_from_the_environment_or_a_file,
          a_key_that_is_not_taken_is_named_by_its_beginning, refusals_are_told_in_dollars,
+         a_number_that_is_refused_is_told_by_its_option,
          a_denial_is_a_status, a_broken_connection_repeats_with_the_same_key,
          amounts_and_subjects_are_sent_as_the_protocol_has_them, a_tenants_own_key_says_whose,
          tenants_are_made_changed_and_closed, output_that_cannot_be_written_is_told,

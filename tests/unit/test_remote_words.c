@@ -82,6 +82,40 @@ static void refusals_are_read(void **state)
     }
 }
 
+static void the_field_that_is_wrong_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *details;
+        const char *field;
+        const char *must_be;
+        int64_t least;
+        int64_t most;
+    } rows[] = {
+        {"{}", "", "", 0, 0},
+        {"{\"field\":\"a.b\",\"must_be\":\"an integer from 1 to 86400000\"}", "a.b",
+         "an integer from 1 to 86400000", 1, 86400000},
+        {"{\"field\":\"a\",\"must_be\":\"an integer from -5 to 5\"}", "a",
+         "an integer from -5 to 5", 0, 0},
+        {"{\"field\":\"a\",\"must_be\":\"an integer from 1 to 18446744073709551615\"}", "a",
+         "an integer from 1 to 18446744073709551615", 0, 0},
+        {"{\"field\":\"a\",\"must_be\":\"true or false\"}", "a", "true or false", 0, 0},
+        {"{\"field\":7,\"must_be\":\" \"}", "", " ", 0, 0},
+        {"{\"field\":\"a\\u001b\",\"must_be\":\"\"}", "a?", "", 0, 0},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        char text[512];
+        struct pawl_refusal refusal;
+        (void)snprintf(text, sizeof(text), "{\"error\":\"X\",\"message\":\"m\",\"details\":%s}",
+                       rows[i].details);
+        assert_true(pawl_refusal_read(pawl_slice_str(text), 0, &refusal));
+        assert_string_equal(refusal.field, rows[i].field);
+        assert_string_equal(refusal.must_be, rows[i].must_be);
+        assert_int_equal(refusal.least, rows[i].least);
+        assert_int_equal(refusal.most, rows[i].most);
+    }
+}
+
 /* Texts of any length end within the line, and the line ends with what fits. */
 static void long_texts_are_cut(void **state)
 {
@@ -97,15 +131,16 @@ static void long_texts_are_cut(void **state)
         text[bytes] = '\0';
         (void)snprintf(body, sizeof(body),
                        "{\"error\":\"%s\",\"message\":\"%s\",\"request_id\":\"%s\",\"details\":{"
-                       "\"scope\":\"%s\",\"unit\":\"%s\",\"limit\":5,\"spent\":5,"
+                       "\"field\":\"%s\",\"scope\":\"%s\",\"unit\":\"%s\",\"limit\":5,\"spent\":5,"
                        "\"requested_unit\":\"%s\",\"expected_units\":%s}}",
-                       text, text, text, text, text, text,
+                       text, text, text, text, text, text, text,
                        round % 2 == 0 ? "[]" : "[\"TOKENS\",\"CREDITS\",\"CREDITS\"]");
         assert_true(pawl_refusal_read(pawl_slice_str(body), 0, &refusal));
         assert_true(strlen(refusal.code) < sizeof(refusal.code));
         assert_true(strlen(refusal.words) < sizeof(refusal.words));
         assert_true(strlen(refusal.numbers) < sizeof(refusal.numbers));
         assert_true(strlen(refusal.request_id) < sizeof(refusal.request_id));
+        assert_true(strlen(refusal.field) < sizeof(refusal.field));
         assert_true(bytes == 0 || refusal.numbers[0] != '\0');
     }
 }
@@ -115,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(amounts_have_their_units),
         cmocka_unit_test(refusals_are_read),
+        cmocka_unit_test(the_field_that_is_wrong_is_read),
         cmocka_unit_test(long_texts_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
