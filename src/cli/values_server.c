@@ -141,6 +141,15 @@ static void offer_reservations(struct pawl_cli_offers *offers)
         command, placeholder, NULL, offer, PAWL_CLI_COMPLETES_WORDS                                \
     }
 
+/* Of the server's options those with words of their own. */
+#define SERVE_CHOICE(placeholder, words) WORDS("serve", placeholder, words),
+#define SERVE_TEXT(placeholder, words)
+#define SERVE_LIST(placeholder, words)
+#define SERVE_COUNT(placeholder, words)
+#define SERVE_BYTES(placeholder, words)
+#define SERVE_TIME(placeholder, words)
+#define SERVE_SWITCH(placeholder, words)
+
 /* clang-format off */
 const struct pawl_cli_value_row pawl_cli_server_values[] = {
     OWN("tenant create", "TENANT"),
@@ -171,12 +180,11 @@ const struct pawl_cli_value_row pawl_cli_server_values[] = {
           "reservations:create|reservations:commit|reservations:release|reservations:extend|"
           "reservations:list|balances:read|budgets:read|budgets:write|policies:read|"
           "policies:write|webhooks:read|webhooks:write|events:read|admin:read|admin:write"),
-    WORDS("serve", "MODE", "inline|thread"),
-    WORDS("serve", "BITS", "0600|0660|0666"),
-    WORDS("serve", "WHO", "open|admin|off"),
-    WORDS("serve", "FORM", "auto|text|json"),
-    WORDS("serve", "LEVEL", "error|warn|info|debug"),
-    WORDS("serve", "WHICH", "none|errors|all"),
+#define PAWL_SERVE_OPTION(id, flag, argument, type, least, most, by_default, choices, places, \
+                          help)                                                                \
+    SERVE_##type(argument, choices)
+#include "server/options.def"
+#undef PAWL_SERVE_OPTION
     OWN("serve", "ADDRESS"),
     OWN("serve", "BYTES"),
     OWN(NULL, "URL"),

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/un.h>
@@ -198,10 +199,9 @@ void pawl_serve_warn_of_certificate(const struct pawl_serve *serve)
 /* Of the clients' sockets, which ask for a key; the administrator's stays its user's. */
 static uint32_t socket_mode(const struct pawl_serve *serve)
 {
-    static const uint32_t modes[] = {0600, 0660, 0666}; /* as options.def has the choices */
-    int64_t choice = pawl_serve_number(serve->said, PAWL_SERVE_OPT_SOCKET_MODE);
-    PAWL_ASSERT(choice >= 0 && choice < (int64_t)PAWL_ARRAY_LEN(modes));
-    return modes[choice];
+    unsigned long mode = strtoul(pawl_serve_text(serve->said, PAWL_SERVE_OPT_SOCKET_MODE), NULL, 8);
+    PAWL_ASSERT((mode & ~0666UL) == 0 && (mode & 0600) == 0600);
+    return (uint32_t)mode;
 }
 
 static pawl_err
