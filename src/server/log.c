@@ -150,9 +150,13 @@ static void on_line(void *arg, enum pawl_log_level level, const char *text)
     pawl_buf_free(&line);
 }
 
+/* A named pipe is opened to read as well: so it can be before anybody reads it, and a reader that
+ * goes and comes again ends nothing. What is in it meanwhile waits there, as much as it holds. */
 static int open_file(const char *path, struct pawl_errmsg *msg)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
+    struct stat seen;
+    int access = stat(path, &seen) == 0 && S_ISFIFO(seen.st_mode) ? O_RDWR : O_WRONLY;
+    int fd = open(path, access | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0) {
         pawl_errmsg_set(msg, "the log %.300s: %s", path, strerror(errno));
     }

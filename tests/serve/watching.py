@@ -2,6 +2,7 @@
 """What can be seen of a server: metrics, held against the table that the page is made from, and
 the log.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -242,6 +243,40 @@ def sighup_opens_the_log_anew(world):
     assert os.stat(log).st_mode & 0o077 == 0
 
 
+def read_lines(reader, word):
+    """What comes from a pipe up to a line with the word."""
+    got = b""
+    with patience(word) as tick:
+        while word not in got.decode(errors="replace"):
+            with contextlib.suppress(BlockingIOError):
+                got += os.read(reader, 1 << 16)
+            tick()
+    return got.decode()
+
+
+def a_log_may_be_a_named_pipe(world):
+    """Which nobody reads yet, or not any more: the server starts, works, and ends."""
+    log = world.path("log.fifo")
+    os.mkfifo(log, 0o600)
+    server = world.start("--log-file", log, "--log-requests", "all")
+    server.ask("GET", "/first")
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    read_lines(reader, "/first")
+    os.close(reader)
+    server.ask("GET", "/second")
+    server.signal(signal.SIGHUP)
+    assert server.ask("GET", "/third").status == 404
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    said = read_lines(reader, "/third")
+    assert said.index("/second") < said.index("/third"), said
+    os.close(reader)
+    for _ in range(1000):  # more than the pipe holds
+        server.ask("GET", "/" + "x" * 200)
+    server.signal(signal.SIGTERM)
+    status, _, err = server.wait()
+    assert status == 0 and err == "", (status, err)
+
+
 def nobody_reads_the_log(world):
     """A pipe that is full holds nothing up, and what is lost is counted."""
     server, key = quick_start(world, "--log-requests", "all", "--log-format", "json")
@@ -278,5 +313,6 @@ TESTS = {
     "a line says who asked": a_line_says_who_asked,
     "a balancer's old check is answered": a_balancers_old_check_is_answered,
     "SIGHUP opens the log anew": sighup_opens_the_log_anew,
+    "a log may be a named pipe": a_log_may_be_a_named_pipe,
     "a log that nobody reads holds nothing up": nobody_reads_the_log,
 }
