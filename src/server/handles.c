@@ -70,7 +70,7 @@ static void on_hangup(uv_signal_t *handle, int number)
         pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened and the certificate read anew");
         pawl_serve_warn_of_certificate(serve);
     }
-    pawl_notify_ready(serve->addresses);
+    pawl_serve_tell_manager(serve);
 }
 
 static void on_watchdog(uv_timer_t *timer)

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/peer.h"
+#include "server/notify.h"
 #include "server/server_priv.h"
 
 /* What the ledger's files, the archive's, copies and the listeners may need, and those connections
@@ -229,9 +230,11 @@ listen_at(struct pawl_serve *serve, const char *text, uint32_t planes, struct pa
     }
     url_of(serve, &address, host_of(&address), port, url);
     warn_of_plain(serve, &address, url);
-    size_t used = strlen(serve->addresses);
-    (void)snprintf(serve->addresses + used, sizeof(serve->addresses) - used, "%s%s",
-                   used > 0 ? " " : "", url);
+    pawl_buf_append(&serve->addresses, url, strlen(url) + 1);
+    if (serve->addresses.overflowed) {
+        pawl_errmsg_set(msg, "no memory for the addresses");
+        return PAWL_ERR(MEMORY);
+    }
     if (serve->url[0] == '\0' && (planes & PAWL_PLANE_RUNTIME) != 0) {
         url_of(serve, &address, client_host_of(&address), port, serve->url);
     }
@@ -278,6 +281,7 @@ pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                                                 : UINT32_MAX;
     }
     pawl_serve_warn_of_certificate(serve);
+    pawl_buf_init(&serve->addresses, PAWL_SERVE_ADDRESSES_BYTES);
     pawl_err err = make_server(serve, msg);
     if (pawl_ok(err)) {
         err = listen_locally(serve, msg);
@@ -298,19 +302,33 @@ pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl_errmsg *msg)
 
 /* --- The first line -------------------------------------------------------------------------- */
 
+/* In a line for people, a blank between two. */
+static const char *addresses_of(const struct pawl_serve *serve,
+                                char out[static PAWL_SERVE_ADDRESSES_BYTES])
+{
+    struct pawl_slice rest = pawl_buf_slice(&serve->addresses);
+    size_t used = 0;
+    while (rest.bytes > 0 && used < PAWL_SERVE_ADDRESSES_BYTES) {
+        struct pawl_slice address = pawl_slice_cut(&rest, '\0');
+        used += (size_t)snprintf(out + used, PAWL_SERVE_ADDRESSES_BYTES - used, "%s%.*s",
+                                 used > 0 ? " " : "", (int)address.bytes, address.data);
+    }
+    return out;
+}
+
 static void tell_listening_as_json(const struct pawl_serve *serve)
 {
     struct pawl_buf line;
     struct pawl_json_writer json;
-    struct pawl_slice rest = pawl_slice_str(serve->addresses);
-    pawl_buf_init(&line, 16 << 10);
+    struct pawl_slice rest = pawl_buf_slice(&serve->addresses);
+    pawl_buf_init(&line, (size_t)PAWL_SERVE_ADDRESSES_BYTES * 8);
     pawl_json_writer_init(&json, &line);
     pawl_json_object_begin(&json);
     pawl_json_member_str(&json, "event", "listening");
     pawl_json_key(&json, "addresses");
     pawl_json_array_begin(&json);
     while (rest.bytes > 0) {
-        pawl_json_put_string(&json, pawl_slice_cut(&rest, ' '));
+        pawl_json_put_string(&json, pawl_slice_cut(&rest, '\0'));
     }
     pawl_json_array_end(&json);
     pawl_json_member_str(&json, "data_dir", serve->place.dir);
@@ -345,7 +363,8 @@ static void tell_lost_output(bool has_admin_key, bool has_tenant_key)
 void pawl_serve_tell_start(struct pawl_serve *serve)
 {
     if (isatty(STDOUT_FILENO) == 1) {
-        printf("pawl serve: listening at %s; the ledger is in %s\n", serve->addresses,
+        char addresses[PAWL_SERVE_ADDRESSES_BYTES];
+        printf("pawl serve: listening at %s; the ledger is in %s\n", addresses_of(serve, addresses),
                serve->place.dir);
     } else {
         tell_listening_as_json(serve);
@@ -359,4 +378,10 @@ void pawl_serve_tell_start(struct pawl_serve *serve)
         __fpurge(stdout); /* told, so the end is none that failed */
         clearerr(stdout);
     }
+}
+
+void pawl_serve_tell_manager(const struct pawl_serve *serve)
+{
+    char addresses[PAWL_SERVE_ADDRESSES_BYTES];
+    pawl_notify_ready(addresses_of(serve, addresses));
 }

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <uv.h>
+
 #include "base/clock.h"
 #include "base/slice.h"
 
@@ -51,9 +53,9 @@ void pawl_notify_ready(const char *status)
 void pawl_notify_reloading(void)
 {
     char text[TEXT_BYTES];
-    struct pawl_clock clock = pawl_clock_os();
-    (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
-                   clock.boot_us(clock.arg));
+    /* CLOCK_MONOTONIC, which is not the clock of leases: it stands still while a machine sleeps. */
+    (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
+                   uv_hrtime() / 1000);
     tell(text);
 }
 

@@ -341,6 +341,7 @@ static void close_all(struct pawl_serve *serve, bool failed)
         pawl_engine_close(serve->engine);
     }
     pawl_tls_server_free(serve->tls);
+    pawl_buf_free(&serve->addresses);
     if (serve->has_loop) {
         (void)uv_loop_close(&serve->loop);
     }
@@ -426,7 +427,7 @@ static pawl_err serve_until_told(struct pawl_serve *serve, struct pawl_errmsg *m
     if (pawl_ok(err)) {
         pawl_serve_handles_start(serve);
         pawl_serve_tell_start(serve);
-        pawl_notify_ready(serve->addresses);
+        pawl_serve_tell_manager(serve);
         (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
     }
     return err;

@@ -32,6 +32,7 @@
 #include "server/server.h"
 
 enum { PAWL_SERVE_MAGIC = 0x73727665, PAWL_SERVE_URL_BYTES = 300 };
+enum { PAWL_SERVE_ADDRESSES_BYTES = 64 * PAWL_SERVE_URL_BYTES }; /* three lists of 16, and more */
 enum { PAWL_SERVE_TENANT_BYTES = 32 };
 
 struct pawl_serve_drains {
@@ -84,7 +85,7 @@ struct pawl_serve {
 
     /* Of the first line. */
     char url[PAWL_SERVE_URL_BYTES]; /* the first address, as a client of this machine writes it */
-    char addresses[2048];           /* all, as they were opened, a blank between two */
+    struct pawl_buf addresses;      /* all, as they were opened, a NUL behind each */
     bool told_plain;                /* that keys are readable on the way */
 
     /* Told once, and wiped then. */
@@ -129,6 +130,8 @@ PAWL_MUST_CHECK pawl_err pawl_serve_listen(struct pawl_serve *serve, struct pawl
 void pawl_serve_warn_of_certificate(const struct pawl_serve *serve);
 /* The first line on stdout, then what is told once. */
 void pawl_serve_tell_start(struct pawl_serve *serve);
+/* The service manager: that requests are taken, and where. */
+void pawl_serve_tell_manager(const struct pawl_serve *serve);
 /* The key that this start made, if it made one, and forgets it. */
 void pawl_serve_tell_admin_key(struct pawl_serve *serve);
 

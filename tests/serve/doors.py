@@ -95,6 +95,16 @@ def a_unix_socket_for_clients_wants_a_key(world):
         assert stat.S_IMODE(door.st_mode) == 0o600
 
 
+def each_address_is_told_whole(world):
+    """The first line names all of them, however many, and whatever their paths have in them."""
+    lists = [(option, "unix:" + world.path(f"{option[2:]}, a long name for a door {number:032}"))
+             for option in ("--listen", "--listen-runtime", "--listen-admin")
+             for number in range(15)]
+    server = world.start(*(word for one in lists for word in one))
+    assert server.addresses == [server.url, *(path for _, path in lists)], server.first
+    assert server.ask("GET", "/actuator/health", url=server.addresses[-1]).status == 200
+
+
 # --- TLS ------------------------------------------------------------------------------------------
 
 def make_certificate(world, name, days="2"):
@@ -169,6 +179,7 @@ TESTS = {
     "root is let in, and others are told": root_is_let_in_and_others_are_told,
     "planes have ports of their own": planes_have_ports_of_their_own,
     "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
+    "each address is told whole": each_address_is_told_whole,
     "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
     "a certificate that ends is told": a_certificate_that_ends_is_told,
 }
