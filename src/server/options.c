@@ -139,7 +139,7 @@ static void tell_wrong(const struct pawl_serve_option *option, struct pawl_errms
         break;
     case PAWL_SERVE_COUNT:
         pawl_errmsg_set(
-            msg, "takes a whole number between %" PRId64 " and %" PRId64 ", such as 500 or 2M",
+            msg, "takes a whole number between %" PRId64 " and %" PRId64 ", such as 2000 or 2M",
             option->least, option->most);
         break;
     case PAWL_SERVE_BYTES:
