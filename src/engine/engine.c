@@ -276,9 +276,13 @@ void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stat
     *ret_stats = (struct pawl_engine_stats){.op = pawl_core_op(engine->ledger.core),
                                             .durable_op = engine->durable_op,
                                             .checkpoint_op = engine->snapshot.last_op,
-                                            .waiting = engine->waiting_count,
-                                            .committing = engine->job == JOB_COMMIT,
-                                            .commit_us = engine->commit_us};
+                                            .waiting = engine->waiting_count};
+}
+
+int64_t pawl_engine_commit_us(const struct pawl_engine *engine)
+{
+    PAWL_ASSERT(engine->job == JOB_NONE); /* the thread writes it */
+    return engine->commit_us;
 }
 
 uint64_t pawl_engine_durable_op(const struct pawl_engine *engine)

@@ -128,10 +128,10 @@ struct pawl_engine_stats {
     uint64_t durable_op;    /* written */
     uint64_t checkpoint_op; /* of the newest checkpoint; 0: none */
     uint32_t waiting;       /* operations that wait for their answer */
-    bool committing;        /* a batch is being written */
-    int64_t commit_us;      /* how long the last commit took; with `durable_batch` only */
 };
 void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stats *ret_stats);
+/* Inside of durable_batch: how long the batch took to be written. */
+int64_t pawl_engine_commit_us(const struct pawl_engine *engine);
 /* Whether a failure stopped it for good: nothing is applied, committed or answered any more. */
 bool pawl_engine_poisoned(const struct pawl_engine *engine);
 

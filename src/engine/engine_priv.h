@@ -103,7 +103,7 @@ struct pawl_engine {
     struct pawl_worker journal_worker;
     enum engine_job job;
     struct pawl_journal_batch batch; /* of JOB_COMMIT */
-    int64_t commit_us;               /* how long it took; measured where somebody asks for it */
+    int64_t commit_us;               /* how long it took, with options.durable_batch; the job's */
     uint64_t wanted_op;              /* the last one that somebody waits for */
     int64_t lazy_due_us;             /* when what has collected is written in any case; see J16 */
     uint64_t durable_op;

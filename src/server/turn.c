@@ -90,12 +90,10 @@ void pawl_serve_on_archive_timer(uv_timer_t *timer)
 void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch)
 {
     struct pawl_serve *serve = pawl_serve_of(arg);
-    struct pawl_engine_stats stats = {0};
-    if (serve->engine != NULL) { /* else it is being opened */
-        pawl_engine_stats(serve->engine, &stats);
-    }
+    /* Without an engine it is being opened. */
+    int64_t commit_us = serve->engine != NULL ? pawl_engine_commit_us(serve->engine) : 0;
     pawl_metrics_count_batch(serve->metrics, batch->last_op - batch->first_op + 1,
-                             batch->blob.bytes, stats.commit_us);
+                             batch->blob.bytes, commit_us);
     if (serve->archive != NULL) {
         pawl_archive_feed(serve->archive, batch);
     }

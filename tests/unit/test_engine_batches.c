@@ -143,6 +143,28 @@ static void what_is_not_durable_yet_is_not_waited_for(void **state)
     kit_free(&kit);
 }
 
+/* Under the thread sanitizer: what the thread writes is nobody else's. */
+static void numbers_may_be_asked_for_while_a_batch_is_written(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct seen told = {.count = 0};
+    struct pawl_command reserve = kit_reserve("acme", USD, 10);
+    open_kit(&kit, &told, PAWL_COMMIT_THREAD);
+    for (int i = 0; i < 50; i++) {
+        struct ask ask;
+        struct pawl_engine_stats stats;
+        kit_submit(&kit, &reserve, &ask);
+        while (!ask.done) {
+            pawl_engine_turn(kit.engine);
+            pawl_engine_stats(kit.engine, &stats);
+            assert_true(stats.durable_op <= stats.op);
+            assert_int_equal(stats.waiting, ask.done ? 0 : 1);
+        }
+    }
+    kit_free(&kit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +172,7 @@ int main(void)
         cmocka_unit_test(what_is_read_back_is_what_was_told),
         cmocka_unit_test(it_is_read_a_piece_at_a_time_while_more_comes),
         cmocka_unit_test(what_is_not_durable_yet_is_not_waited_for),
+        cmocka_unit_test(numbers_may_be_asked_for_while_a_batch_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
