@@ -203,7 +203,8 @@ static void enter_body(struct pawl_conn *conn, bool more_is_here)
 static bool go_on_with_body(struct pawl_conn *conn, size_t bytes)
 {
     conn->body_step_bytes += bytes;
-    if (conn->body_step_bytes < PAWL_HTTP_BODY_STEP_BYTES) {
+    if (conn->body_step_bytes <
+        (conn->reader.is_large ? PAWL_HTTP_LARGE_STEP_BYTES : PAWL_HTTP_BODY_STEP_BYTES)) {
         return false;
     }
     conn->body_step_bytes = 0;

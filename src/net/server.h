@@ -61,6 +61,8 @@ pawl_http_body_max_fn(void *arg, const struct pawl_http_request *request, uint32
 /* So much of a body, or its rest, has to come in each body_timeout_ms: one that drips holds its
  * connection as long as it likes otherwise. */
 #define PAWL_HTTP_BODY_STEP_BYTES 16384
+/* The same of a body that is longer than most may be: of its kind there are few at once. */
+#define PAWL_HTTP_LARGE_STEP_BYTES 262144
 /* So much of an answer that waits to be sent, or its rest, a peer has to take in each
  * write_timeout_ms, for the same reason. */
 #define PAWL_HTTP_WRITE_STEP_BYTES 16384
@@ -75,7 +77,7 @@ struct pawl_http_limits {
     /* Times; 0 is no limit. */
     uint32_t handshake_timeout_ms;   /* TLS, from accepting to its end; closes */
     uint32_t head_timeout_ms;        /* from the first byte of a head to its end; 408 */
-    uint32_t body_timeout_ms;        /* for each PAWL_HTTP_BODY_STEP_BYTES of a body; 408 */
+    uint32_t body_timeout_ms;        /* for each step of a body, see above; 408 */
     uint32_t idle_timeout_ms;        /* keep-alive without a request; closes */
     uint32_t write_queue_bytes_high; /* reply_write says "pause" above this */
     uint32_t write_timeout_ms; /* for each PAWL_HTTP_WRITE_STEP_BYTES that a peer takes; closes */

@@ -33,7 +33,9 @@
 enum {
     HEAD_BYTES_MAX = 4096,
     HEADERS_MAX = 50,
-    BODY_BYTES_MAX = 8192,
+    BODY_BYTES_MAX = 256,
+    LARGE_BYTES_MAX = 8192, /* of every second length of a path */
+    LARGE_COUNT_MAX = 1000, /* more than there are connections at once */
     INPUT_BYTES_MAX = 16384,
     REQUESTS_MAX = 1024,
     QUIET_TURNS = 4,
@@ -104,6 +106,18 @@ static void end(void)
     rmdir(subject.folder);
 }
 
+static uint64_t bytes_max(void *arg, const struct pawl_http_request *request)
+{
+    (void)arg;
+    return request->path.bytes % 2 == 0 ? LARGE_BYTES_MAX : 0;
+}
+
+static uint64_t body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
+{
+    (void)listener;
+    return bytes_max(arg, request);
+}
+
 /* One server for all inputs: a connection is what each of them needs for itself. */
 static void begin(void)
 {
@@ -112,6 +126,7 @@ static void begin(void)
     subject.limits.head_bytes_max = HEAD_BYTES_MAX;
     subject.limits.header_count_max = HEADERS_MAX;
     subject.limits.body_bytes_max = BODY_BYTES_MAX;
+    subject.limits.large_count_max = LARGE_COUNT_MAX;
     subject.limits.head_timeout_ms = 0;
     subject.limits.body_timeout_ms = 0;
     subject.limits.idle_timeout_ms = 0;
@@ -119,8 +134,10 @@ static void begin(void)
     bool good = mkdtemp(subject.folder) != NULL && uv_loop_init(&subject.loop) == 0;
     subject.address.sun_family = AF_UNIX;
     snprintf(subject.address.sun_path, sizeof(subject.address.sun_path), "%s/s", subject.folder);
-    const struct pawl_http_server_options options = {
-        .loop = &subject.loop, .limits = subject.limits, .handler = on_request};
+    const struct pawl_http_server_options options = {.loop = &subject.loop,
+                                                     .limits = subject.limits,
+                                                     .handler = on_request,
+                                                     .body_max = body_max};
     good = good && pawl_ok(pawl_http_server_new(&options, &subject.server)) &&
            pawl_ok(pawl_http_server_listen_unix(subject.server, subject.address.sun_path, NULL)) &&
            atexit(end) == 0;
@@ -142,7 +159,9 @@ static struct expected expect(const char *data, size_t bytes)
     struct pawl_arena arena;
     struct pawl_reader reader;
     pawl_arena_init(&arena, 1 << 20);
+    uint32_t large_count = 0;
     pawl_reader_init(&reader, &subject.limits, &arena);
+    reader.large = (struct pawl_reader_large){.bytes_max = bytes_max, .count = &large_count};
     while (bytes > 0 && !expected.refused && !expected.ends) {
         size_t used = pawl_reader_feed(&reader, pawl_slice_of(data, bytes));
         data += used;
@@ -158,6 +177,7 @@ static struct expected expect(const char *data, size_t bytes)
     }
     pawl_reader_free(&reader);
     pawl_arena_free(&arena);
+    PAWL_ASSERT(large_count == 0);
     return expected;
 }
 

@@ -119,6 +119,53 @@ static void server_gives_time_to_a_body_that_keeps_coming(void **state)
     fixture_close(&f);
 }
 
+static uint64_t much_of_all(void *arg, const struct pawl_http_request *request, uint32_t tag)
+{
+    (void)arg;
+    (void)request;
+    (void)tag;
+    return 1 << 20;
+}
+
+/* Of those there are few at once, so that nobody may sit on one for hours. */
+static void server_wants_a_large_body_faster(void **state)
+{
+    (void)state;
+    enum { TICK_MS = 200 };
+    static char step[PAWL_HTTP_LARGE_STEP_BYTES];
+    struct fixture f;
+    struct service_options options = {.limits = limits_default(), .body_max = much_of_all};
+    options.limits.body_bytes_max = 1000;
+    options.limits.body_timeout_ms = 500;
+    world_open(&f.world);
+    service_open_with(&f.service, &f.world, &options);
+    f.service.answer_at_once = true;
+    int ticks = 0;
+    uv_timer_t timer;
+    assert_int_equal(uv_timer_init(&f.world.loop, &timer), 0);
+    timer.data = &ticks;
+    char head[128];
+    snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+             2 * PAWL_HTTP_LARGE_STEP_BYTES);
+    for (int fast = 0; fast < 2; fast++) {
+        size_t bytes = fast != 0 ? sizeof(step) : PAWL_HTTP_BODY_STEP_BYTES;
+        ticks = 0;
+        wire_connect(&f.wire, &f.world, f.service.port);
+        wire_send(&f.wire, head);
+        assert_int_equal(uv_timer_start(&timer, on_tick, TICK_MS, TICK_MS), 0);
+        for (int i = 1; i <= 4 && !f.wire.eof && !wire_has(&f.wire, "POST / "); i++) {
+            WAIT_UNTIL(&f.world, ticks >= i);
+            wire_send_bytes(&f.wire, step, bytes);
+        }
+        WAIT_UNTIL(&f.world, f.wire.eof || wire_has(&f.wire, "POST / "));
+        assert_true(wire_has(&f.wire, fast != 0 ? "POST / 524288" : "\"body_timeout\""));
+        wire_close(&f.wire);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    wire_connect(&f.wire, &f.world, f.service.port);
+    fixture_close(&f);
+}
+
 static void server_closes_idle_connections_without_a_word(void **state)
 {
     (void)state;
@@ -619,6 +666,7 @@ int main(void)
         cmocka_unit_test(server_ends_a_body_that_stops_coming),
         cmocka_unit_test(server_ends_heads_and_bodies_that_drip),
         cmocka_unit_test(server_gives_time_to_a_body_that_keeps_coming),
+        cmocka_unit_test(server_wants_a_large_body_faster),
         cmocka_unit_test(server_closes_idle_connections_without_a_word),
         cmocka_unit_test(server_gives_up_on_a_client_that_takes_nothing),
         cmocka_unit_test(server_gives_up_on_a_client_that_sips),
