@@ -128,8 +128,9 @@ void pawl_worker_run(struct pawl_worker *worker, pawl_worker_fn *fn, void *arg)
     worker->arg = arg;
     worker->msg.text[0] = '\0';
     worker->state = PAWL_WORKER_BUSY;
-    (void)pthread_cond_signal(&worker->given);
     unlock(worker);
+    /* Outside the lock, which the thread would only wake up to wait for. */
+    (void)pthread_cond_signal(&worker->given);
 }
 
 /* The lock is what shows this thread all that the other one did in its last job, and the next job

@@ -110,8 +110,8 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
         conn->reader.large = (struct pawl_reader_large){
             .bytes_max = body_max_of, .arg = conn, .count = &server->large_count};
     }
-    pawl_buf_init(&conn->pending,
-                  PAWL_CONN_PENDING_BYTES + PAWL_SERVER_READ_BYTES + PAWL_CONN_TLS_HELD_BYTES);
+    pawl_buf_init(&conn->pending, PAWL_CONN_PENDING_BYTES + 2 * PAWL_SERVER_READ_BYTES + /* I1 */
+                                      PAWL_CONN_TLS_HELD_BYTES);
     pawl_buf_init(&conn->output, PAWL_CONN_OUTPUT_BYTES_MAX);
     pawl_buf_init(&conn->sealed, PAWL_CONN_SEALED_BYTES_MAX);
     pawl_buf_init(&conn->inflight, PAWL_CONN_OUTPUT_BYTES_MAX);
@@ -126,27 +126,6 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
     server->conns = conn;
     server->conn_count += 1;
     return conn;
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *ret_buf)
-{
-    (void)suggested_bytes;
-    struct pawl_http_server *server = conn_checked(handle->data)->server;
-    ret_buf->base = server->read_bytes;
-    ret_buf->len = sizeof(server->read_bytes);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf);
-
-static void read_start(struct pawl_conn *conn)
-{
-    if (!conn->reading && !conn->peer_eof) {
-        conn->reading = true;
-        if (uv_read_start(&conn->uv.stream, on_alloc, on_read) < 0) {
-            conn->broken = true;
-            pawl_conn_touch(conn);
-        }
-    }
 }
 
 void pawl_conn_begin(struct pawl_conn *conn,
@@ -167,7 +146,7 @@ void pawl_conn_begin(struct pawl_conn *conn,
     /* Who is refused anyway must not sit here for long. */
     bool refused = refusal != PAWL_HTTP_REFUSAL_NONE;
     pawl_server_wait(conn->server, conn, refused ? PAWL_WAIT_LINGER : wait);
-    read_start(conn);
+    pawl_intake_start(conn);
 }
 
 void pawl_conn_shook_hands(struct pawl_conn *conn)
@@ -211,13 +190,18 @@ static bool go_on_with_body(struct pawl_conn *conn, size_t bytes)
     return true;
 }
 
+static bool request_is_whole(const struct pawl_conn *conn)
+{
+    return conn->state <= PAWL_CONN_BODY && conn->reader.state == PAWL_READER_COMPLETE;
+}
+
 /* Feeds the reader until a request is whole. Returns the bytes taken; what is left belongs to later
  * requests. Most requests come whole, and wait for nothing on the way. */
 static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
 {
     size_t used = 0;
     bool waits_anew = false;
-    while (used < bytes && conn->state <= PAWL_CONN_BODY) {
+    while (used < bytes && conn->state <= PAWL_CONN_BODY && !request_is_whole(conn)) {
         size_t fed = pawl_reader_feed(&conn->reader, pawl_slice_of(data + used, bytes - used));
         used += fed;
         enum pawl_reader_state read = conn->reader.state;
@@ -245,11 +229,6 @@ static size_t consume(struct pawl_conn *conn, const char *data, size_t bytes)
                          conn->state == PAWL_CONN_BODY ? PAWL_WAIT_BODY : PAWL_WAIT_HEAD);
     }
     return used;
-}
-
-static bool request_is_whole(const struct pawl_conn *conn)
-{
-    return conn->state <= PAWL_CONN_BODY && conn->reader.state == PAWL_READER_COMPLETE;
 }
 
 /* Bytes for later requests. */
@@ -282,9 +261,6 @@ void pawl_conn_take_bytes(struct pawl_conn *conn, const char *data, size_t bytes
     case PAWL_CONN_BODY: {
         size_t used = consume(conn, data, bytes);
         keep(conn, data + used, bytes - used);
-        if (request_is_whole(conn)) {
-            hand_out(conn);
-        }
         return;
     }
     case PAWL_CONN_ANSWERING:
@@ -306,9 +282,17 @@ void pawl_conn_take_bytes(struct pawl_conn *conn, const char *data, size_t bytes
     PAWL_UNREACHABLE();
 }
 
+void pawl_conn_hand_out_whole(struct pawl_conn *conn)
+{
+    if (request_is_whole(conn)) {
+        hand_out(conn);
+    }
+}
+
 void pawl_conn_peer_ended(struct pawl_conn *conn)
 {
     conn->reading = false;
+    pawl_conn_hand_out_whole(conn);
     if (conn->state == PAWL_CONN_ENDED) {
         /* The client has what it wanted, or will have it when the rest is written. */
         conn->peer_eof = true;
@@ -317,21 +301,6 @@ void pawl_conn_peer_ended(struct pawl_conn *conn)
         return;
     }
     pawl_conn_close(conn);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
-{
-    struct pawl_conn *conn = conn_checked(stream->data);
-    if (got > 0 && conn->tls != NULL && conn->state < PAWL_CONN_LINGERING) {
-        pawl_tls_take(conn, pawl_slice_of(buf->base, (size_t)got));
-    } else if (got > 0) {
-        pawl_conn_take_bytes(conn, buf->base, (size_t)got);
-    } else if (got == UV_EOF) {
-        pawl_conn_peer_ended(conn);
-    } else if (got < 0) {
-        conn->reading = false;
-        pawl_conn_close(conn);
-    }
 }
 
 /* --- The end of a turn ---------------------------------------------------------------------- */
@@ -371,7 +340,7 @@ void pawl_conn_linger(struct pawl_conn *conn)
         pawl_conn_close(conn);
         return;
     }
-    read_start(conn);
+    pawl_intake_start(conn);
 }
 
 /* Goes on with what came while the last request was answered. */
@@ -390,11 +359,9 @@ static void next_request(struct pawl_conn *conn)
         conn->pending_used = 0;
     }
     if (conn->pending.bytes - conn->pending_used < PAWL_CONN_PENDING_BYTES) {
-        read_start(conn);
+        pawl_intake_start(conn);
     }
-    if (request_is_whole(conn)) {
-        hand_out(conn);
-    }
+    pawl_conn_hand_out_whole(conn);
 }
 
 /* Everything of the answer is with the kernel. */

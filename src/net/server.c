@@ -2,10 +2,10 @@
 /*
  * server.c: the server itself: the end of the turn, deadlines, drain and close.
  *
- * At the end of each turn in which something happened, the connections that were touched are
- * settled: output is written, the next pipelined request begins, closed connections are freed.
- * What is touched meanwhile waits for the next run of the turn, so one busy connection
- * cannot hold up the others.
+ * At the end of each turn in which something happened, what was read is understood and handed out
+ * (intake.c), and the connections that were touched are settled: output is written, the next
+ * pipelined request begins, closed connections are freed. What is touched meanwhile waits for the
+ * next run of the turn, so one busy connection cannot hold up the others.
  *
  * Closing: everything closes at once, but a connection's memory stays until its exchange was
  * answered, and the server's until its last connection and handle are gone; then it frees itself.
@@ -57,6 +57,7 @@ static void drain_when_done(struct pawl_http_server *server)
 static void on_turn(void *arg)
 {
     struct pawl_http_server *server = server_checked(arg);
+    pawl_intake_run(server);
     struct pawl_conn *work = server->work;
     server->work = NULL;
     while (work != NULL) {
@@ -195,7 +196,7 @@ void pawl_http_server_drain(struct pawl_http_server *server, void (*done)(void *
     server->drain_arg = arg;
     pawl_listeners_close(server);
     for (struct pawl_conn *conn = server->conns; conn != NULL; conn = conn->next) {
-        if (conn->state <= PAWL_CONN_IDLE) {
+        if (conn->state <= PAWL_CONN_IDLE && !conn->in_intake) {
             pawl_conn_close(conn);
         }
     }

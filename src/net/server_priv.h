@@ -2,7 +2,7 @@
 /*
  * server_priv.h: what the files of the server share: server.c (drain, close, deadlines), listener.c
  * (accepting), listen_tcp.c and listen_unix.c (opening), admit.c (who may come in), conn.c (the
- * life of a connection), output.c (its writes), tls_conn.c (both ways
+ * life of a connection), intake.c (its reads), output.c (its writes), tls_conn.c (both ways
  * through TLS), exchange.c (answers), refuse.c (those of its own).
  *
  *   accepted ─► HANDSHAKE ─► IDLE ─► HEAD ─► BODY ─► ANSWERING ─► ENDED ─► LINGERING
@@ -46,7 +46,9 @@ enum {
 };
 
 enum {
-    PAWL_SERVER_READ_BYTES = 64 * 1024,       /* one buffer for all connections */
+    PAWL_SERVER_READ_BYTES = 64 * 1024,       /* at most by one read */
+    PAWL_INTAKE_BYTES = 192 * 1024,           /* read before it is understood; and … */
+    PAWL_INTAKE_PIECES_MAX = 256,             /* … from so many connections */
     PAWL_CONN_PENDING_BYTES = 64 * 1024,      /* pipelined bytes held before reading stops */
     PAWL_CONN_OUTPUT_EARLY_BYTES = 64 * 1024, /* sent before the turn's end from here on */
     PAWL_CONN_SEALED_BYTES_MAX = 1024 * 1024, /* TLS: records not written */
@@ -124,7 +126,8 @@ struct pawl_conn {
     struct pawl_conn *prev;
     struct pawl_conn *next;
     struct pawl_conn *work_next;
-    bool in_work; /* on the server's list for the end of the turn */
+    bool in_work;   /* on the server's list for the end of the turn */
+    bool in_intake; /* a piece of what it sent waits to be understood */
     bool is_unix;
     bool same_user_only;
     uint32_t tag;              /* of its listener */
@@ -179,6 +182,20 @@ struct pawl_listener {
     uint64_t path_inode;
 };
 
+/* What was read in this turn (intake.c). */
+struct pawl_intake_piece {
+    struct pawl_conn *conn;
+    size_t start; /* in the intake's data */
+    size_t bytes;
+};
+
+struct pawl_intake {
+    size_t count;
+    size_t used;
+    struct pawl_intake_piece pieces[PAWL_INTAKE_PIECES_MAX];
+    char data[PAWL_INTAKE_BYTES + 2 * PAWL_SERVER_READ_BYTES];
+};
+
 struct pawl_http_server {
     uint32_t magic;
     struct uv_loop_s *loop;
@@ -204,7 +221,7 @@ struct pawl_http_server {
     struct pawl_peer peer;
     size_t conn_count;
     size_t handle_count; /* listeners and the timer, until they have closed */
-    char read_bytes[PAWL_SERVER_READ_BYTES];
+    struct pawl_intake intake;
 };
 
 /* --- conn.c -------------------------------------------------------------------------------- */
@@ -217,9 +234,11 @@ void pawl_conn_begin(struct pawl_conn *conn,
                      struct pawl_tls_server *tls);
 /* The first request may come. */
 void pawl_conn_shook_hands(struct pawl_conn *conn);
-/* Plain bytes from the peer. */
+/* Plain bytes from the peer. A request that is whole by them waits to be handed out. */
 void pawl_conn_take_bytes(struct pawl_conn *conn, const char *data, size_t bytes);
-/* The peer sends nothing more. */
+/* Hands out the request that is whole, if there is one. */
+void pawl_conn_hand_out_whole(struct pawl_conn *conn);
+/* The peer sends nothing more. What came whole before is handed out. */
 void pawl_conn_peer_ended(struct pawl_conn *conn);
 /* Shuts our side and drops what still comes, for a while. */
 void pawl_conn_linger(struct pawl_conn *conn);
@@ -231,6 +250,13 @@ void pawl_conn_settle(struct pawl_conn *conn);
 /* Closes the handle now, and tells the owner of an open exchange. */
 void pawl_conn_close(struct pawl_conn *conn);
 void pawl_conn_expired(struct pawl_conn *conn, enum pawl_conn_wait wait);
+
+/* --- intake.c ------------------------------------------------------------------------------- */
+
+/* Reads what comes, from here on. */
+void pawl_intake_start(struct pawl_conn *conn);
+/* Understands what was read, and hands out the requests that are whole by it. */
+void pawl_intake_run(struct pawl_http_server *server);
 
 /* --- output.c ------------------------------------------------------------------------------- */
 

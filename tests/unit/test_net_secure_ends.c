@@ -237,6 +237,24 @@ static void server_forgets_a_client_that_leaves_in_mid_request(void **state)
     }
 }
 
+/* The request and the goodbye in one piece. */
+static void server_serves_what_came_before_the_end(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene, limits_default());
+    struct secure secure;
+    connect_to(&scene, &secure);
+    secure_send(&secure, GET("/parting"));
+    leave(&secure, LEAVE_BY_GOODBYE);
+    WAIT_UNTIL(&scene.world, scene.service.request_count == 1);
+    WAIT_UNTIL(&scene.world, scene.service.gone_count == 1);
+    pawl_http_reply(service_take(&scene.service), 200, NULL, 0, PAWL_SLICE("nobody hears"));
+    wait_gone(&scene);
+    secure_close(&secure);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +265,7 @@ int main(void)
         cmocka_unit_test(server_notices_a_client_that_leaves_before_the_answer),
         cmocka_unit_test(server_notices_a_client_that_leaves_in_mid_stream),
         cmocka_unit_test(server_forgets_a_client_that_leaves_in_mid_request),
+        cmocka_unit_test(server_serves_what_came_before_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

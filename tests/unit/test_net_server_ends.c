@@ -205,6 +205,28 @@ static void server_answers_at_once_before_it_sees_the_end(void **state)
     fixture_close(&f);
 }
 
+/* What came whole before its sender left is served, also when the server learns of both at once:
+ * the sender may have meant it. */
+static void server_serves_what_came_before_the_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    for (size_t i = 1; i <= 3; i++) {
+        struct wire leaver;
+        wire_connect(&leaver, &f.world, f.service.port);
+        WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 2);
+        static const char request[] = GET("/parting");
+        assert_int_equal(send(leaver.fd, request, sizeof(request) - 1, 0), sizeof(request) - 1);
+        wire_close(&leaver);
+        WAIT_UNTIL(&f.world, f.service.request_count == i);
+        WAIT_UNTIL(&f.world, f.service.gone_count == i);
+        pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("nobody hears"));
+        WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 1);
+    }
+    fixture_close(&f);
+}
+
 /* Whatever allocation fails, the client gets a whole answer or an end, and the server lives. */
 static void server_survives_every_failed_allocation(void **state)
 {
@@ -251,6 +273,7 @@ int main(void)
         cmocka_unit_test(server_allows_the_answer_inside_gone),
         cmocka_unit_test(server_forgets_a_client_that_leaves_in_mid_request),
         cmocka_unit_test(server_answers_at_once_before_it_sees_the_end),
+        cmocka_unit_test(server_serves_what_came_before_the_end),
         cmocka_unit_test(server_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
