@@ -57,7 +57,11 @@ void pawl_intake_run(struct pawl_http_server *server)
         understand(piece->conn, pawl_slice_of(intake->data + piece->start, piece->bytes));
     }
     for (size_t i = 0; i < intake->count; i++) {
-        pawl_conn_hand_out_whole(intake->pieces[i].conn);
+        struct pawl_conn *conn = intake->pieces[i].conn;
+        pawl_conn_hand_out_whole(conn);
+        if (server->draining && conn->state <= PAWL_CONN_IDLE) {
+            pawl_conn_close(conn); /* the drain left it for what it might have sent */
+        }
     }
     intake->count = 0;
     intake->used = 0;

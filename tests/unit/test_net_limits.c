@@ -498,6 +498,46 @@ static void drain_lets_answers_end_and_takes_nothing_new(void **state)
     fixture_close(&f);
 }
 
+struct drainer {
+    uv_check_t check;
+    struct service *service;
+};
+
+static void on_check(uv_check_t *check)
+{
+    const struct drainer *drainer = check->data;
+    pawl_http_server_drain(drainer->service->server, on_drained_server, drainer->service);
+    uv_close((uv_handle_t *)check, NULL);
+}
+
+/* What was read when the drain began, and not understood yet: a request is answered, and who has
+ * begun none is not waited for. */
+static void drain_counts_what_was_read_already(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    struct wire other;
+    wire_connect(&other, &f.world, f.service.port);
+    WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 2);
+    static const char request[] = GET("/read");
+    assert_int_equal(send(f.wire.fd, request, sizeof(request) - 1, 0), sizeof(request) - 1);
+    assert_int_equal(send(other.fd, "\r\n", 2, 0), 2);
+    /* Check handles run behind the reading, the youngest first. */
+    struct drainer drainer = {.service = &f.service};
+    drainer.check.data = &drainer;
+    uv_check_init(&f.world.loop, &drainer.check);
+    uv_check_start(&drainer.check, on_check);
+    WAIT_UNTIL(&f.world, f.service.held_count == 1);
+    WAIT_UNTIL(&f.world, other.eof);
+    assert_false(f.service.drain_done);
+    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("first read"));
+    WAIT_UNTIL(&f.world, f.service.drain_done && f.wire.eof);
+    assert_true(wire_has(&f.wire, "\r\n\r\nfirst read"));
+    wire_close(&other);
+    fixture_close(&f);
+}
+
 static void drain_of_an_idle_server_tells_in_a_later_turn(void **state)
 {
     (void)state;
@@ -678,6 +718,7 @@ int main(void)
         cmocka_unit_test(server_tells_connections_above_the_limit),
         cmocka_unit_test(server_holds_connections_back_and_takes_them_later),
         cmocka_unit_test(drain_lets_answers_end_and_takes_nothing_new),
+        cmocka_unit_test(drain_counts_what_was_read_already),
         cmocka_unit_test(drain_of_an_idle_server_tells_in_a_later_turn),
         cmocka_unit_test(server_may_be_closed_when_it_has_drained),
         cmocka_unit_test(server_may_be_closed_inside_a_handler),
