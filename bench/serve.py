@@ -127,9 +127,9 @@ class Bench:
 
 
 class Server:
-    """One `pawl serve` on a fresh data directory, with the budgets of some shapes."""
+    """One `pawl serve` on a fresh data directory."""
 
-    def __init__(self, bench, commit, shapes):
+    def __init__(self, bench, commit):
         self.bench = bench
         self.port = harness.free_port()
         self.folder = bench.folder / f"data-{commit}"
@@ -140,8 +140,12 @@ class Server:
         environment = dict(os.environ, PAWL_ADMIN_KEY=ADMIN_KEY)
         self.process = subprocess.Popen(bench.pinned(0, command), env=environment,
                                         stdout=subprocess.DEVNULL)
-        self.wait()
         self.pid = self.process.pid
+
+    def prepare(self, shapes):
+        """Waits for it, and makes the budgets of these shapes."""
+        bench = self.bench
+        self.wait()
         for shape in sorted(shapes):
             started = time.monotonic()
             made = json.loads(bench.load(f"--port={self.port}", "--setup", "--connections=256",
@@ -250,34 +254,41 @@ def run(bench, rows):
     """{row: [figures of each round]}, nginx's under its own rows."""
     found = {}
     references = {}
-    seconds = bench.options.seconds
-    for commit in dict.fromkeys(row.commit for row in rows):
-        here = [row for row in rows if row.commit == commit]
-        shapes = {row.shape for row in here} | {ONE_FLAT, ONE_DEEP}
-        print(f"commit {commit}:", file=sys.stderr)
-        server = Server(bench, commit, shapes)
-        try:
-            for shape in (ONE_FLAT, ONE_DEEP):
-                if shape not in references:
-                    references[shape] = Reference(bench, shape, bodies_of(bench, server, shape))
-            for _ in range(bench.options.rounds):
-                measured_here = set()
-                for row in here:
-                    beside = reference_row(row)
-                    if beside not in measured_here:
-                        measured_here.add(beside)
-                        found.setdefault(beside, []).append(
-                            measured(bench, references[beside.shape], beside, seconds))
-                    found.setdefault(row, []).append(measured(bench, server, row, seconds))
-                    found[row][-1]["memory_mib"] = server.memory_mib()
-                    if row.connections == 1 and row.work == "reserve":
-                        found[row][-1]["sync_us"] = bench.sync_us()
-                    progress(row, found[row][-1])
-        finally:
-            server.stop()
-    for reference in references.values():
-        reference.stop()
+    try:
+        for commit in dict.fromkeys(row.commit for row in rows):
+            run_commit(bench, [row for row in rows if row.commit == commit], references, found)
+    finally:
+        for reference in references.values():
+            reference.stop()
     return found
+
+
+def run_commit(bench, rows, references, found):
+    """The rows of one way to commit, by one server."""
+    commit = rows[0].commit
+    seconds = bench.options.seconds
+    print(f"commit {commit}:", file=sys.stderr)
+    server = Server(bench, commit)
+    try:
+        server.prepare({row.shape for row in rows} | {ONE_FLAT, ONE_DEEP})
+        for shape in (ONE_FLAT, ONE_DEEP):
+            if shape not in references:
+                references[shape] = Reference(bench, shape, bodies_of(bench, server, shape))
+        for _ in range(bench.options.rounds):
+            measured_here = set()
+            for row in rows:
+                beside = reference_row(row)
+                if beside not in measured_here:
+                    measured_here.add(beside)
+                    found.setdefault(beside, []).append(
+                        measured(bench, references[beside.shape], beside, seconds))
+                found.setdefault(row, []).append(measured(bench, server, row, seconds))
+                found[row][-1]["memory_mib"] = server.memory_mib()
+                if row.connections == 1 and row.work == "reserve":
+                    found[row][-1]["sync_us"] = bench.sync_us()
+                progress(row, found[row][-1])
+    finally:
+        server.stop()
 
 
 def progress(row, figures):
