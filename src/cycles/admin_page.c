@@ -136,10 +136,10 @@ _Static_assert((int)PLACE_BYTES + (int)PAWL_PAGE_TEXT_BYTES_MAX <= (int)PAWL_CUR
 static bool read_cursor(struct pawl_call *call, struct pawl_page *page, struct pawl_slice text)
 {
     struct pawl_slice place = PAWL_SLICE_NONE;
-    if (!pawl_cursor_take(call, page->binding, text, &place)) {
+    if (!pawl_cursor_take(call, page->binding, text, PLACE_BYTES,
+                          PLACE_BYTES + PAWL_PAGE_TEXT_BYTES_MAX, &place)) {
         return false;
     }
-    PAWL_ASSERT(place.bytes >= PLACE_BYTES); /* nobody else makes one that is taken */
     page->after = true;
     page->last.id = pawl_load_little_64(place.data);
     page->last.number = (int64_t)pawl_load_little_64(place.data + 8);

@@ -156,14 +156,14 @@ static bool take_form(struct pawl_call *call, const struct pawl_value *values, s
 static bool
 take_cursor(struct pawl_call *call, const struct pawl_value *value, struct balances *all)
 {
+    const size_t bytes = sizeof(all->walk) + sizeof(all->skip);
     struct pawl_slice place;
     if (!value->present) {
         return true;
     }
-    if (!pawl_cursor_take(call, all->binding, value->text, &place)) {
+    if (!pawl_cursor_take(call, all->binding, value->text, bytes, bytes, &place)) {
         return false;
     }
-    PAWL_ASSERT(place.bytes == sizeof(all->walk) + sizeof(all->skip));
     memcpy(&all->walk, place.data, sizeof(all->walk));
     memcpy(&all->skip, place.data + sizeof(all->walk), sizeof(all->skip));
     return true;

@@ -126,6 +126,8 @@ pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice pla
 bool pawl_cursor_take(struct pawl_call *call,
                       uint64_t binding,
                       struct pawl_slice text,
+                      size_t bytes_min,
+                      size_t bytes_max,
                       struct pawl_slice *ret_place)
 {
     unsigned char bytes[PAWL_CURSOR_BYTES_MAX * 2];
@@ -135,7 +137,8 @@ bool pawl_cursor_take(struct pawl_call *call,
         struct pawl_slice place =
             pawl_slice_of((const char *)bytes + HEAD_BYTES, count - HEAD_BYTES);
         memcpy(&check, bytes + 1, sizeof(check));
-        if (check == check_of(call, binding, place)) {
+        if (check == check_of(call, binding, place) && place.bytes >= bytes_min &&
+            place.bytes <= bytes_max) {
             *ret_place = pawl_arena_copy(call->arena, place);
             return pawl_call_has_memory(call);
         }

@@ -23,11 +23,13 @@ uint64_t pawl_cursor_binding(struct pawl_call *call,
  * memory. */
 struct pawl_slice
 pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice place);
-/* false: it is none of ours, or of another list; the call was refused. The bytes are the
- * arena's. */
+/* false: it is none of ours, or of another list, or its place has not bytes_min to bytes_max bytes,
+ * as one of another release may; the call was refused. The bytes are the arena's. */
 PAWL_MUST_CHECK bool pawl_cursor_take(struct pawl_call *call,
                                       uint64_t binding,
                                       struct pawl_slice text,
+                                      size_t bytes_min,
+                                      size_t bytes_max,
                                       struct pawl_slice *ret_place);
 
 /* The end of a page: next_cursor, where it is not empty, and has_more. */

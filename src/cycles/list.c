@@ -198,10 +198,9 @@ static bool take_cursor(struct pawl_call *call, struct pawl_slice text, struct l
 {
     struct pawl_archive_place *after = &list->query.after;
     struct pawl_slice place;
-    if (!pawl_cursor_take(call, list->binding, text, &place)) {
+    if (!pawl_cursor_take(call, list->binding, text, 16, 15 + sizeof(after->text), &place)) {
         return false;
     }
-    PAWL_ASSERT(place.bytes >= 16 && place.bytes < 16 + sizeof(after->text));
     memcpy(&after->op, place.data, sizeof(after->op));
     memcpy(&after->number, place.data + 8, sizeof(after->number));
     memcpy(after->text, place.data + 16, place.bytes - 16);

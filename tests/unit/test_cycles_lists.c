@@ -12,7 +12,11 @@
 
 #include <cmocka.h>
 
+#include "archive/archive.h"
 #include "base/attrs.h"
+#include "cycles/call.h"
+#include "cycles/cursor.h"
+#include "cycles/route.h"
 #include "tests/lib/cycles_kit.h"
 
 #define ADMIN  "X-Admin-API-Key: " CYCLES_KIT_ADMIN "\n"
@@ -238,6 +242,75 @@ static void a_damaged_cursor_is_refused(void **state)
     }
 }
 
+/* What a release whose places have another size would have written for the list of this query: the
+ * check holds. `free_count` fields, the last ones, may change from page to page. */
+static void make_cursor(const char *operation,
+                        bool by_admin,
+                        bool descending,
+                        uint32_t free_count,
+                        const struct pawl_shape *shape,
+                        size_t place_bytes,
+                        char cursor[static CURSOR_BYTES])
+{
+    static const char place[PAWL_CURSOR_BYTES_MAX];
+    const struct pawl_cycles_route route = {.operation = operation};
+    struct pawl_value values[32] = {{.present = false}};
+    struct pawl_arena arena;
+    pawl_arena_init(&arena, 1 << 16);
+    struct pawl_call call = {.cycles = kit.cycles, .route = &route, .arena = &arena};
+    call.principal.kind = by_admin ? PAWL_PRINCIPAL_ADMIN : PAWL_PRINCIPAL_TENANT;
+    call.principal.tenant = by_admin ? PAWL_SLICE_NONE : PAWL_SLICE("acme");
+    if (!by_admin) {
+        values[0] = (struct pawl_value){.present = true, .text = PAWL_SLICE("acme")};
+    }
+    assert_in_range(shape->count, free_count, PAWL_ARRAY_LEN(values));
+    uint64_t free = ((UINT64_C(1) << free_count) - 1) << (shape->count - free_count);
+    uint64_t binding = pawl_cursor_binding(&call, shape, values, free, descending);
+    struct pawl_slice text = pawl_cursor_make(&call, binding, pawl_slice_of(place, place_bytes));
+    assert_true(pawl_slice_copy_str(text, cursor, CURSOR_BYTES));
+    pawl_arena_free(&arena);
+}
+
+static void a_cursor_of_another_size_is_refused_though_its_check_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *operation;
+        const char *target;
+        const struct pawl_shape *shape;
+        bool by_admin;
+        bool descending;
+        uint32_t free_count;
+        size_t least, most; /* bytes of a place */
+    } rows[] = {
+        {"listTenants", "/v1/admin/tenants?cursor=", &pawl_tenants_shape, true, true, 3, 24, 1048},
+        {"getBalances", "/v1/balances?tenant=acme&cursor=", &pawl_balances_shape, false, false, 2,
+         12, 12},
+        {"listReservations", "/v1/reservations?tenant=acme&cursor=", &pawl_reservations_shape,
+         false, true, 4, 16, 15 + PAWL_ARCHIVE_PATH_BYTES},
+    };
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
+        const size_t sizes[] = {1,
+                                rows[i].least - 1,
+                                rows[i].least,
+                                rows[i].most,
+                                rows[i].most + 1,
+                                PAWL_CURSOR_BYTES_MAX};
+        for (size_t j = 0; j < PAWL_ARRAY_LEN(sizes); j++) {
+            char cursor[CURSOR_BYTES];
+            char target[TARGET_BYTES];
+            bool fits = sizes[j] >= rows[i].least && sizes[j] <= rows[i].most;
+            make_cursor(rows[i].operation, rows[i].by_admin, rows[i].descending, rows[i].free_count,
+                        rows[i].shape, sizes[j], cursor);
+            (void)snprintf(target, sizeof(target), "%s%s", rows[i].target, cursor);
+            expect(fits ? 200 : 400, "GET", target, rows[i].by_admin ? ADMIN : ACME, NULL);
+            if (!fits) {
+                assert_non_null(strstr(cycles_kit_body(&kit), "cursor: it is none of this list"));
+            }
+        }
+    }
+}
+
 /* The open reservation of a key is found without the archive; on a later page it would stand in the
  * place of those that the archive has. */
 static void a_page_of_a_key_goes_on_behind_the_last_one(void **state)
@@ -268,6 +341,7 @@ int main(void)
         CASE(a_cursor_fits_its_own_order_and_filters_alone),
         CASE(a_cursor_knows_the_default_direction),
         CASE(a_damaged_cursor_is_refused),
+        CASE(a_cursor_of_another_size_is_refused_though_its_check_holds),
         CASE(a_page_of_a_key_goes_on_behind_the_last_one),
     };
     return cmocka_run_group_tests_name("cycles_lists", tests, NULL, NULL);
