@@ -179,6 +179,7 @@ struct pawl_op *pawl_admin_put(struct pawl_call *call)
 {
     static const struct pawl_value absent = {.node = PAWL_JSON_NONE};
     struct pawl_slice note = PAWL_SLICE_NONE;
+    PAWL_ASSERT(!call->arena->overflowed);
     bool written = write_note(call, &absent, &absent, &note);
     PAWL_ASSERT(written); /* nothing in it is the client's */
     pawl_registry_note(pawl_call_registry(call), note);

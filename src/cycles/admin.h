@@ -64,7 +64,8 @@ void pawl_admin_send_kept(struct pawl_call *call);
 void pawl_admin_refuse_result(struct pawl_call *call);
 
 /* The operation for one of the registry's changes, which is answered with what was kept; the note
- * stands beside it. */
+ * stands beside it. Whoever puts asks for pawl_call_has_memory right before: what is put stays, and
+ * what memory was short for (caps, a filter) would be missing in it. */
 struct pawl_op *pawl_admin_put(struct pawl_call *call);
 
 /* What the journal keeps beside a change: who asked, in which request, and why. `reason` and

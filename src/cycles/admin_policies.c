@@ -285,8 +285,10 @@ static bool check_pattern(struct pawl_call *call, const struct pawl_policy_rule 
         return false;
     }
     if (call->principal.kind == PAWL_PRINCIPAL_TENANT && !covers(call, policy->pattern)) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
-                         "the key's scope filter does not let it make rules for this pattern");
+        if (pawl_call_has_memory(call)) {
+            pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
+                             "the key's scope filter does not let it make rules for this pattern");
+        }
         return false;
     }
     return true;
@@ -311,6 +313,9 @@ static void put(struct pawl_call *call, const struct pawl_policy_rule *policy, i
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_slice id = pawl_arena_copy(call->arena, policy->id);
     struct pawl_policy_rule seen;
+    if (!pawl_call_has_memory(call)) {
+        return;
+    }
     pawl_registry_put_policy(registry, policy, pawl_admin_put(call));
     if (pawl_registry_policy(registry, id, &seen)) {
         write_policy(pawl_call_json(call), &seen);
@@ -357,8 +362,10 @@ void pawl_cycles_update_policy(struct pawl_call *call)
     }
     if (who->kind == PAWL_PRINCIPAL_TENANT &&
         (!pawl_slice_equal(policy.tenant, who->tenant) || !covers(call, policy.pattern))) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
-                         "the policy is another tenant's, or beyond the key's scope filter");
+        if (pawl_call_has_memory(call)) {
+            pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
+                             "the policy is another tenant's, or beyond the key's scope filter");
+        }
         return;
     }
     if (values[POLICY_STATUS].present) {

@@ -143,6 +143,9 @@ static void put(struct pawl_call *call, const struct pawl_tenant *tenant, int st
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_slice id = pawl_arena_copy(call->arena, tenant->id);
     struct pawl_tenant seen;
+    if (!pawl_call_has_memory(call)) {
+        return;
+    }
     pawl_registry_put_tenant(registry, tenant, pawl_admin_put(call));
     if (pawl_registry_tenant(registry, id, &seen)) {
         write_tenant(pawl_call_json(call), &seen);

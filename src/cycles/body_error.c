@@ -148,6 +148,9 @@ void pawl_body_refuse(struct pawl_call *call, const char *field, const char *for
 {
     char message[1024];
     va_list args;
+    if (!pawl_call_has_memory(call)) {
+        return; /* what was looked at was no longer what the body says */
+    }
     va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);

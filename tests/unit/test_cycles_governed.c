@@ -355,6 +355,69 @@ static void policy_with_more_caps_than_are_kept_is_refused(void **state)
     expect_text("policies.2", "");
 }
 
+/* --- Without memory --------------------------------------------------------------------------- */
+
+enum { LONG_COUNT = 30, LONG_BYTES = 128, BODY_BYTES = 8192 };
+
+/* `begin`, so many long strings that begin with `prefix` and have an escape, and `end`. */
+static void
+write_long(char body[static BODY_BYTES], const char *begin, const char *prefix, const char *end)
+{
+    size_t at = (size_t)snprintf(body, BODY_BYTES, "%s", begin);
+    for (int i = 0; i < LONG_COUNT; i++) {
+        at += (size_t)snprintf(body + at, BODY_BYTES - at, "%s\"%s\\u0061%0*d\"", i > 0 ? "," : "",
+                               prefix, LONG_BYTES - 10, i);
+    }
+    at += (size_t)snprintf(body + at, BODY_BYTES - at, "%s", end);
+    assert_true(at < BODY_BYTES);
+}
+
+/* Sends it with so much memory. Whether it was done: where the answer alone did not fit, it was. */
+static bool sent_with(size_t bytes, const char *method, const char *target, const char *body)
+{
+    kit.request_bytes_max = bytes;
+    int status = cycles_kit_send(&kit, method, target, ADMIN, body);
+    kit.request_bytes_max = 0;
+    if (status >= 300 && status != 500) {
+        fail_msg("%s %s with %zu bytes: %s", method, target, bytes, cycles_kit_body(&kit));
+    }
+    return status < 300 || strstr(cycles_kit_body(&kit), "the answer takes too much") != NULL;
+}
+
+/* Caps that are lost on the way would set free what they hold down. */
+static void without_memory_a_policy_keeps_its_caps(void **state)
+{
+    (void)state;
+    static char body[BODY_BYTES];
+    char target[200];
+    bool done = false;
+    write_long(body, "{\"caps\":{\"max_tokens\":7,\"tool_denylist\":[", "", "]}}");
+    expect(201, "POST", "/v1/admin/policies", ACME,
+           "{\"name\":\"p\",\"scope_pattern\":\"tenant:acme\",\"caps\":{\"max_tokens\":5}}");
+    (void)snprintf(target, sizeof(target), "/v1/admin/policies/%s",
+                   cycles_kit_text(&kit, "policy_id"));
+    for (size_t bytes = 16; !done; bytes += 16) {
+        done = sent_with(bytes, "PATCH", target, body);
+        expect(200, "GET", "/v1/admin/policies", ACME, NULL);
+        expect_number("policies.0.caps.max_tokens", done ? 7 : 5);
+    }
+    expect_text("policies.0.caps.tool_denylist.30", "");
+    assert_true(cycles_kit_text(&kit, "policies.0.caps.tool_denylist.29")[0] == 'a');
+}
+
+static void without_memory_no_key_is_made(void **state)
+{
+    (void)state;
+    static char body[BODY_BYTES];
+    bool done = false;
+    write_long(body, "{\"tenant_id\":\"acme\",\"name\":\"k\",\"scope_filter\":[", "agent:", "]}");
+    for (size_t bytes = 16; !done; bytes += 16) {
+        done = sent_with(bytes, "POST", "/v1/admin/api-keys", body);
+        expect(200, "GET", "/v1/admin/api-keys", ADMIN, NULL);
+        assert_true((cycles_kit_text(&kit, "keys.2.key_id")[0] != '\0') == done);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -371,6 +434,8 @@ int main(void)
         TEST(rate_limit_never_holds_up_what_is_settled),
         TEST(lists_go_on_behind_the_longest_name),
         TEST(policy_with_more_caps_than_are_kept_is_refused),
+        TEST(without_memory_a_policy_keeps_its_caps),
+        TEST(without_memory_no_key_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
