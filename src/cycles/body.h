@@ -85,8 +85,8 @@ struct pawl_value {
  * each field of the shape, and those of the records in it. false: the call was refused. */
 PAWL_MUST_CHECK bool
 pawl_body_read(struct pawl_call *call, const struct pawl_shape *shape, struct pawl_value *values);
-/* For what a table cannot say: 400 about the field, "field: …". Where memory was short it may not be
- * the body's fault, and is 500. */
+/* For what a table cannot say: 400 about the field, "field: …". Where memory was short it may be no
+ * fault of the body's, and is 500. */
 void pawl_body_refuse(struct pawl_call *call, const char *field, const char *format, ...)
     PAWL_PRINTF(3, 4);
 /* X-Idempotency-Key, where it is there, must say what the body's key says. false: refused. */
