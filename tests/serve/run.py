@@ -25,12 +25,14 @@ import probes  # noqa: E402
 import process  # noqa: E402
 import reference  # noqa: E402
 import settlements  # noqa: E402
+import starts  # noqa: E402
 import watching  # noqa: E402
 import world as surroundings  # noqa: E402
 
-SUITES = {"options": saying, "process": process, "doors": doors, "watching": watching,
-          "ledger": ledger, "governance": governance, "commands": commands, "probes": probes,
-          "reference": reference, "disk": disk, "lists": lists, "settlements": settlements}
+SUITES = {"options": saying, "starts": starts, "process": process, "doors": doors,
+          "watching": watching, "ledger": ledger, "governance": governance, "commands": commands,
+          "probes": probes, "reference": reference, "disk": disk, "lists": lists,
+          "settlements": settlements}
 
 
 def wanted(names, suite, title):
