@@ -22,18 +22,38 @@ enum {
     PORT_TRIES = 16 /* for one port that is free on every address */
 };
 
-static uint16_t bound_port(struct pawl_listener *listener)
+/* Where it listens; port 0 where the system does not tell. */
+struct place {
+    sa_family_t family;
+    uint16_t port;
+    struct in6_addr host; /* of IPv4 the first four bytes; zeros are every address */
+};
+
+static struct place place_of(const struct sockaddr_storage *address)
+{
+    struct sockaddr_in in = {0};
+    struct sockaddr_in6 in6 = {0};
+    struct place place = {.family = address->ss_family};
+    memcpy(&in, address, sizeof(in));
+    memcpy(&in6, address, sizeof(in6));
+    if (address->ss_family == AF_INET6) {
+        place.port = ntohs(in6.sin6_port);
+        place.host = in6.sin6_addr;
+    } else {
+        place.port = ntohs(in.sin_port);
+        memcpy(&place.host, &in.sin_addr, sizeof(in.sin_addr));
+    }
+    return place;
+}
+
+static struct place bound_place(const struct pawl_listener *listener)
 {
     struct sockaddr_storage bound = {0};
     int bytes = sizeof(bound);
     if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&bound, &bytes) < 0) {
-        return 0;
+        return (struct place){.port = 0};
     }
-    struct sockaddr_in in = {0};
-    struct sockaddr_in6 in6 = {0};
-    memcpy(&in, &bound, sizeof(in));
-    memcpy(&in6, &bound, sizeof(in6));
-    return ntohs(bound.ss_family == AF_INET6 ? in6.sin6_port : in.sin_port);
+    return place_of(&bound);
 }
 
 /* Both kinds have their port behind the family. */
@@ -59,7 +79,7 @@ open_one(struct pawl_listener *listener, const struct sockaddr_storage *address,
     if (status != 0) {
         return status;
     }
-    *ret_port = bound_port(listener);
+    *ret_port = bound_place(listener).port;
     return *ret_port > 0 ? 0 : UV_EIO;
 }
 
@@ -137,17 +157,45 @@ static int open_each(struct pawl_http_server *server,
     return 0;
 }
 
-static pawl_err tell(const char *host, uint16_t port, int status, struct pawl_errmsg *msg)
+static bool meet(const struct place *a, const struct place *b)
+{
+    static const struct in6_addr every = {0};
+    return a->family == b->family && a->port == b->port &&
+           (memcmp(&a->host, &b->host, sizeof(every)) == 0 ||
+            memcmp(&a->host, &every, sizeof(every)) == 0 ||
+            memcmp(&b->host, &every, sizeof(every)) == 0);
+}
+
+/* Whether the server itself has one of the addresses at the port. */
+static bool is_own(const struct pawl_http_server *server, const struct addrinfo *at, uint16_t port)
+{
+    bool own = false;
+    for (; at != NULL; at = at->ai_next) {
+        struct sockaddr_storage address = {0};
+        memcpy(&address, at->ai_addr, at->ai_addrlen);
+        struct place wanted = place_of(&address);
+        wanted.port = port;
+        for (const struct pawl_listener *other = server->listeners; other != NULL;
+             other = other->next) {
+            struct place has = other->is_unix ? (struct place){.port = 0} : bound_place(other);
+            own = own || meet(&has, &wanted);
+        }
+    }
+    return own;
+}
+
+static pawl_err tell(const char *host, uint16_t port, int status, bool own, struct pawl_errmsg *msg)
 {
     const char *shown = host != NULL ? host : "*";
     bool bracketed = strchr(shown, ':') != NULL;
     char who[PAWL_HOLDER_BYTES] = "";
-    if (status == UV_EADDRINUSE) {
+    if (status == UV_EADDRINUSE && !own) {
         pawl_holder_of_port(port, who);
     }
     pawl_errmsg_set(msg, "cannot listen on %s%s%s:%u: %s%s%s%s", bracketed ? "[" : "", shown,
-                    bracketed ? "]" : "", (unsigned)port, uv_strerror(status),
-                    who[0] != '\0' ? " by " : "", who,
+                    bracketed ? "]" : "", (unsigned)port,
+                    own ? PAWL_LISTENER_IS_OWN : uv_strerror(status), who[0] != '\0' ? " by " : "",
+                    who,
                     status == UV_EACCES && port > 0 && port < IPPORT_RESERVED
                         ? " (ports below 1024 want root or CAP_NET_BIND_SERVICE)"
                         : "");
@@ -175,9 +223,10 @@ pawl_err pawl_listen_tcp(struct pawl_http_server *server,
         taken = 0;
         status = open_each(server, listen, found, &taken);
     }
+    bool own = status == UV_EADDRINUSE && is_own(server, found, port);
     freeaddrinfo(found);
     if (status != 0) {
-        return tell(host, port, status, msg);
+        return tell(host, port, status, own, msg);
     }
     if (ret_port != NULL) {
         *ret_port = taken;

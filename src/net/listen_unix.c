@@ -88,6 +88,19 @@ static int open_unix(struct pawl_listener *listener, const struct sockaddr_un *a
     return -pawl_listener_start(listener);
 }
 
+/* Whether the file is one of the server's own sockets, whatever path leads there. */
+static bool is_own(const struct pawl_http_server *server, const struct sockaddr_un *address)
+{
+    struct stat found;
+    const struct pawl_listener *at =
+        lstat(address->sun_path, &found) == 0 ? server->listeners : NULL;
+    while (at != NULL && (!at->is_unix || at->path_device != (uint64_t)found.st_dev ||
+                          at->path_inode != (uint64_t)found.st_ino)) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
 /* Who listens there, for the message. */
 static pid_t holder(const struct sockaddr_un *address)
 {
@@ -101,13 +114,18 @@ static pid_t holder(const struct sockaddr_un *address)
     return pid;
 }
 
-static pawl_err tell(const struct sockaddr_un *address, int error_number, struct pawl_errmsg *msg)
+static pawl_err tell(const struct pawl_http_server *server,
+                     const struct sockaddr_un *address,
+                     int error_number,
+                     struct pawl_errmsg *msg)
 {
     const char *path = address->sun_path;
     if (error_number == EEXIST) {
         pawl_errmsg_set(msg, "cannot listen on %s: a file that is no socket is there", path);
     } else if (error_number != EADDRINUSE) {
         pawl_errmsg_set(msg, "cannot listen on %s: %s", path, strerror(error_number));
+    } else if (is_own(server, address)) {
+        pawl_errmsg_set(msg, "cannot listen on %s: " PAWL_LISTENER_IS_OWN, path);
     } else {
         char who[PAWL_HOLDER_BYTES];
         pawl_holder_text(holder(address), who);
@@ -143,7 +161,7 @@ pawl_err pawl_listen_unix(struct pawl_http_server *server,
     mode_t mode = listen->unix_mode != 0 ? (mode_t)(listen->unix_mode & MODE_BITS) : MODE_PRIVATE;
     int error_number = open_unix(listener, &address, mode);
     if (error_number != 0) {
-        pawl_err err = tell(&address, error_number, msg);
+        pawl_err err = tell(server, &address, error_number, msg);
         pawl_listener_close(listener);
         return err;
     }

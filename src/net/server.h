@@ -159,7 +159,8 @@ struct pawl_http_listen {
  * socket has 0. A stale socket is replaced, and the file goes with the server. INVALID: the address
  * cannot be read. NOT_FOUND: the name is unknown, or no interface has the address, or there is no
  * such folder. EXISTS: somebody listens there, whose process the message names if the system tells,
- * or the path is no socket. PERMISSION: a port below 1024, or the folder. Nothing is open then. */
+ * or this server does, or the path is no socket. PERMISSION: a port below 1024, or the folder.
+ * Nothing is open then. */
 PAWL_MUST_CHECK pawl_err pawl_http_server_listen(struct pawl_http_server *server,
                                                  const struct pawl_http_listen *listen,
                                                  uint16_t *ret_port,

@@ -162,6 +162,9 @@ struct pawl_conn {
     size_t body_step_bytes; /* since the body's deadline began */
 };
 
+/* Instead of who has the address that is wanted: to look for that process would lead nowhere. */
+#define PAWL_LISTENER_IS_OWN "this server listens there already; name each address once"
+
 struct pawl_listener {
     uint32_t magic;
     struct pawl_http_server *server;

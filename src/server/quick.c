@@ -96,6 +96,20 @@ pawl_err pawl_serve_quick_start(struct pawl_serve *serve, struct pawl_errmsg *ms
     return err;
 }
 
+/* As one word of a shell's. */
+static void print_quoted(const char *text)
+{
+    (void)putchar('\'');
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            printf("'\\''");
+        } else {
+            (void)putchar(*text);
+        }
+    }
+    (void)putchar('\'');
+}
+
 void pawl_serve_tell_quick_start(struct pawl_serve *serve)
 {
     if (serve->quick_word != NULL) {
@@ -117,9 +131,11 @@ void pawl_serve_tell_quick_start(struct pawl_serve *serve)
            "  curl -sS",
            base, serve->tenant_key);
     if (is_unix) {
-        printf(" --unix-socket '%s'", serve->url + 5);
+        printf(" --unix-socket ");
+        print_quoted(serve->url + 5);
     } else if (certificate != NULL) {
-        printf(" --cacert '%s'", certificate);
+        printf(" --cacert ");
+        print_quoted(certificate);
     }
     printf(" %s/v1/reservations -H 'X-Cycles-API-Key: %s' -H 'Content-Type: application/json' "
            "-d '{\"idempotency_key\":\"quickstart-1\",\"subject\":{\"tenant\":\"" QUICK_TENANT

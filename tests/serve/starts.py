@@ -85,6 +85,20 @@ def an_address_that_is_taken_names_its_holder(world):
     assert err.count("cannot listen") == 1, err
 
 
+def an_address_that_is_named_twice_is_told(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for first, second in ((f"127.0.0.1:{port}", f"127.0.0.1:{port}"),
+                          (f"0.0.0.0:{port}", f"127.0.0.1:{port}"),
+                          ("unix:" + world.path("door"), "unix:" + world.path("door")),
+                          ("127.0.0.1:0", f"unix:{world.data}/pawl.sock")):
+        status, err = world.fail("--listen", first, "--listen", second, listen=False)
+        told = second.removeprefix("unix:")
+        assert status == 1 and f"cannot listen on {told}: this server listens there already" in err
+        assert "process" not in err, err
+        assert not os.path.exists(world.path("door"))
+
+
 def no_key_is_lost_to_a_taken_address(world):
     """A start that cannot listen has made none, so the next one makes and tells them."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -284,6 +298,18 @@ def the_pasted_line_works(world):
     assert base == server.url
 
 
+def the_pasted_line_has_any_path(world):
+    """What a shell makes something of is in the socket's."""
+    os.mkdir(world.path("it's \"$HOME\" `here`"))
+    door = world.path("it's \"$HOME\" `here`/a 'door'\\")
+    server, _ = quick_start(world, "--listen", "unix:" + door, listen=False)
+    line = next(line for line in server.quick.splitlines() if line.strip().startswith("curl"))
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S, env=world.environment())
+    assert done.returncode == 0 and json.loads(done.stdout)["decision"] == "ALLOW", (line, done)
+    server.stop()
+
+
 def a_second_quick_start_changes_nothing(world):
     server, key = quick_start(world)
     server.stop()
@@ -300,6 +326,7 @@ TESTS = {
     "a second server is told whose the directory is": a_second_server_is_told_whose_it_is,
     "a directory that is not a server's is left alone": a_place_that_is_not_ours_is_left_alone,
     "an address that is taken is told": an_address_that_is_taken_names_its_holder,
+    "an address that is named twice is told": an_address_that_is_named_twice_is_told,
     "no key is lost to an address that is taken": no_key_is_lost_to_a_taken_address,
     "a quick start that fails tells the administrator's key":
         a_quick_start_that_fails_tells_the_administrators_key,
@@ -314,5 +341,6 @@ TESTS = {
     "a key that nobody saw is told": a_key_that_nobody_saw_is_told,
     "a key that is given replaces the stored one": a_given_key_replaces_the_stored_one,
     "the quick start's line works when it is pasted": the_pasted_line_works,
+    "the quick start's line works for any path": the_pasted_line_has_any_path,
     "a second quick start changes nothing": a_second_quick_start_changes_nothing,
 }

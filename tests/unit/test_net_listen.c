@@ -52,8 +52,21 @@ static void server_listens_on_a_private_unix_socket(void **state)
     wire_send(&wire, GET("/unix"));
     WAIT_UNTIL(&f.world, wire_has(&wire, "GET /unix 0"));
     wire_close(&wire);
-    /* Somebody listens there. */
-    pawl_err err = pawl_http_server_listen_unix(f.service.server, folder.socket, &msg);
+    /* It listens there itself, whatever the path is called, or somebody else does. */
+    char around[128];
+    snprintf(around, sizeof(around), "%s/../%s/s", folder.path, strrchr(folder.path, '/') + 1);
+    const char *const paths[] = {folder.socket, around};
+    for (int i = 0; i < 2; i++) {
+        pawl_err own = pawl_http_server_listen_unix(f.service.server, paths[i], &msg);
+        assert_int_equal(own.code, PAWL_ERR_EXISTS);
+        assert_non_null(strstr(msg.text, paths[i]));
+        assert_non_null(strstr(msg.text, "this server listens there already; name each address "
+                                         "once"));
+    }
+    struct fixture other;
+    fixture_open(&other, limits_default());
+    pawl_err err = pawl_http_server_listen_unix(other.service.server, folder.socket, &msg);
+    fixture_close(&other);
     assert_int_equal(err.code, PAWL_ERR_EXISTS);
     assert_non_null(strstr(msg.text, folder.socket));
     char who[32];
@@ -318,13 +331,44 @@ static void server_names_the_process_that_has_the_port(void **state)
     struct fixture f;
     fixture_open(&f, limits_default());
     struct pawl_errmsg msg = {0};
+    struct fixture other;
+    fixture_open(&other, limits_default());
     pawl_err err =
-        pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", f.service.port, NULL, &msg);
+        pawl_http_server_listen_tcp(other.service.server, "127.0.0.1", f.service.port, NULL, &msg);
+    fixture_close(&other);
     assert_int_equal(err.code, PAWL_ERR_EXISTS);
     char where[64];
     snprintf(where, sizeof(where), "127.0.0.1:%u: address already in use by process %d (",
              (unsigned)f.service.port, (int)getpid());
     assert_non_null(strstr(msg.text, where));
+    fixture_close(&f);
+}
+
+/* The same address twice, or one that every address has in it already. */
+static void server_says_that_it_has_the_port_itself(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "0.0.0.0", "127.0.0.1", "127.0.0.2"};
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(hosts); i++) {
+        uint16_t port = f.service.port;
+        struct pawl_errmsg msg = {0};
+        if (i == 2) { /* from here on one that listens everywhere */
+            assert_true(
+                pawl_ok(pawl_http_server_listen_tcp(f.service.server, "0.0.0.0", 0, &port, &msg)));
+            f.service.port = port;
+        }
+        pawl_err err = pawl_http_server_listen_tcp(f.service.server, hosts[i], port, NULL, &msg);
+        assert_int_equal(err.code, PAWL_ERR_EXISTS);
+        char where[128];
+        snprintf(where, sizeof(where),
+                 "%s:%u: this server listens there already; name each address once", hosts[i],
+                 (unsigned)port);
+        if (strstr(msg.text, where) == NULL) {
+            fail_msg("%s is not \"%s\"", msg.text, where);
+        }
+    }
     fixture_close(&f);
 }
 
@@ -382,6 +426,7 @@ int main(void)
         cmocka_unit_test(server_listens_on_both_families),
         cmocka_unit_test(server_reads_addresses_strictly),
         cmocka_unit_test(server_names_the_process_that_has_the_port),
+        cmocka_unit_test(server_says_that_it_has_the_port_itself),
         cmocka_unit_test(server_says_why_it_cannot_listen),
         cmocka_unit_test(server_listens_on_all_addresses_or_on_none),
     };
