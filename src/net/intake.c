@@ -36,9 +36,10 @@ static bool is_understood_by_tls(const struct pawl_conn *conn)
     return conn->tls != NULL && conn->state < PAWL_CONN_LINGERING;
 }
 
+/* What a connection sent that has ended, or is about to, is dropped; TLS could not even read it. */
 static void understand(struct pawl_conn *conn, struct pawl_slice bytes)
 {
-    if (conn->state >= PAWL_CONN_CLOSING) {
+    if (conn->state >= PAWL_CONN_CLOSING || conn->broken) {
         return;
     }
     if (is_understood_by_tls(conn)) {

@@ -12,7 +12,7 @@ target_link_libraries(pawl_test_net PUBLIC pawl_net PRIVATE pawl_test_options Pk
 add_library(pawl_test_net_secure STATIC ${CMAKE_SOURCE_DIR}/tests/unit/test_net_secure.c)
 target_link_libraries(pawl_test_net_secure
   PUBLIC pawl_test_net PkgConfig::OPENSSL PRIVATE pawl_test_options PkgConfig::CMOCKA)
-foreach(module handshakes probes secure_ends secure_traffic)
+foreach(module handshakes intake probes secure_ends secure_traffic)
   pawl_unit_test(net_${module} test_net_secure)
 endforeach()
 foreach(module client client_breaks client_ends limits listen loop refusals server
