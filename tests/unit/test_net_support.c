@@ -389,6 +389,15 @@ struct pawl_http_exchange *service_take(struct service *service)
     return exchange;
 }
 
+void service_fill(struct service *service, struct pawl_http_exchange *exchange)
+{
+    static char piece[100000];
+    while (pawl_http_reply_write(exchange, pawl_slice_of(piece, sizeof(piece))) &&
+           !pawl_http_exchange_is_gone(exchange)) {
+        uv_run(&service->world->loop, UV_RUN_NOWAIT);
+    }
+}
+
 void fixture_open(struct fixture *fixture, struct pawl_http_limits limits)
 {
     world_open(&fixture->world);

@@ -112,6 +112,9 @@ void service_open_for_user(struct service *service, struct world *world);
 void service_close(struct service *service);
 /* Takes the oldest held exchange. */
 struct pawl_http_exchange *service_take(struct service *service);
+/* Writes until it is told to pause, for a client that does not read; or until that client is given
+ * up, which a short write timeout may do first on a busy machine. */
+void service_fill(struct service *service, struct pawl_http_exchange *exchange);
 
 struct pawl_http_limits limits_default(void);
 
