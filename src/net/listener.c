@@ -5,7 +5,8 @@
  * Connections above the limit are still taken in, a few of them, to be told 503. Beyond that, or
  * without memory, the connection is *held*: it is not accepted, libuv therefore stops asking
  * for more, and the next connection that goes makes room for it. So a full server leaves
- * clients in the kernel's queue, where they wait in order.
+ * clients in the kernel's queue, where they wait in order. Of several listeners that hold one, the
+ * first that did has its turn: a crowd before one address does not keep others from another.
  *
  * An address is one string, as users write it: "HOST:PORT", or a path. A missing host is refused
  * instead of being taken for every address, which is not what one wants to get by leaving out.
@@ -34,10 +35,11 @@ static void accept_one(struct pawl_listener *listener)
     struct pawl_http_server *server = listener->server;
     size_t most = (size_t)server->limits.connection_count_max + PAWL_SERVER_OVERFLOW_COUNT;
     struct pawl_conn *conn = server->conn_count < most ? pawl_conn_new(listener) : NULL;
-    listener->held = conn == NULL;
     if (conn == NULL) {
+        listener->held_turn = listener->held_turn != 0 ? listener->held_turn : ++server->held_turns;
         return;
     }
+    listener->held_turn = 0;
     if (uv_accept(&listener->uv.stream, &conn->uv.stream) < 0) {
         pawl_conn_close(conn);
         return;
@@ -55,12 +57,15 @@ static void on_connection(uv_stream_t *stream, int status)
 
 void pawl_listeners_go_on(struct pawl_http_server *server)
 {
-    struct pawl_listener *listener = server->closing || server->draining ? NULL : server->listeners;
-    for (; listener != NULL; listener = listener->next) {
-        if (listener->held) {
-            accept_one(listener);
-            return;
+    struct pawl_listener *at = server->closing || server->draining ? NULL : server->listeners;
+    struct pawl_listener *first = NULL;
+    for (; at != NULL; at = at->next) {
+        if (at->held_turn != 0 && (first == NULL || at->held_turn < first->held_turn)) {
+            first = at;
         }
+    }
+    if (first != NULL) {
+        accept_one(first);
     }
 }
 

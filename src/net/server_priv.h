@@ -179,8 +179,8 @@ struct pawl_listener {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } uv;
-    bool held;  /* a connection waits for room: see listener.c */
-    char *path; /* of a Unix socket, and which file it was */
+    uint64_t held_turn; /* a connection waits for room since then: see listener.c; 0: none does */
+    char *path;         /* of a Unix socket, and which file it was */
     uint64_t path_device;
     uint64_t path_inode;
 };
@@ -218,6 +218,7 @@ struct pawl_http_server {
     uint64_t timer_at_ms; /* UINT64_MAX: not started */
     struct pawl_deadline_list waits[PAWL_WAIT_COUNT];
     struct pawl_listener *listeners;
+    uint64_t held_turns; /* the last one's number */
     struct pawl_conn *conns;
     struct pawl_conn *work;
     struct pawl_conn *spare; /* memory for one more, or NULL while it is in use */

@@ -469,6 +469,62 @@ static void server_holds_connections_back_and_takes_them_later(void **state)
     fixture_close(&f);
 }
 
+static int answered_of(const struct wire *wires, int count)
+{
+    int answered = 0;
+    for (int i = 0; i < count; i++) {
+        answered += wires[i].in.bytes > 0;
+    }
+    return answered;
+}
+
+/* A crowd before one address holds up nobody who comes by another, whichever was opened first. */
+static void server_takes_from_its_listeners_in_turns(void **state)
+{
+    (void)state;
+    enum { INSIDE_COUNT = 64, CROWD_COUNT = 100 }; /* as many as are told above the limit */
+    static struct wire crowd[CROWD_COUNT];
+    struct fixture f;
+    struct wire one;
+    struct pawl_http_limits limits = limits_default();
+    limits.connection_count_max = 1;
+    fixture_open(&f, limits);
+    uint16_t ports[2] = {f.service.port, 0};
+    assert_true(
+        pawl_ok(pawl_http_server_listen_tcp(f.service.server, "127.0.0.1", 0, &ports[1], NULL)));
+    for (int at = 0; at < 2; at++) {
+        for (int i = 0; i < CROWD_COUNT; i++) {
+            wire_connect(&crowd[i], &f.world, ports[at]);
+        }
+        WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 65);
+        wire_connect(&one, &f.world, ports[1 - at]);
+        for (int i = INSIDE_COUNT; i < CROWD_COUNT; i++) {
+            wire_send(&crowd[i], GET("/crowd"));
+        }
+        wire_send(&one, GET("/one"));
+        for (int i = 0; i < 10; i++) {
+            uv_run(&f.world.loop, UV_RUN_NOWAIT);
+        }
+        assert_int_equal(one.in.bytes, 0);
+        assert_int_equal(answered_of(crowd, CROWD_COUNT), 0);
+        /* Room for one, twice: without turns both are of the crowd. */
+        for (int i = 0; i < 2; i++) {
+            wire_close(&crowd[i]);
+            for (int turn = 0; turn < 10; turn++) {
+                uv_run(&f.world.loop, UV_RUN_NOWAIT);
+            }
+        }
+        WAIT_UNTIL(&f.world, one.in.bytes > 0);
+        assert_in_range(answered_of(crowd + INSIDE_COUNT, CROWD_COUNT - INSIDE_COUNT), 0, 1);
+        wire_close(&one);
+        for (int i = 2; i < CROWD_COUNT; i++) {
+            wire_close(&crowd[i]);
+        }
+        WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 1);
+    }
+    fixture_close(&f);
+}
+
 /* --- The end -------------------------------------------------------------------------------- */
 
 static void on_drained_server(void *arg)
@@ -723,6 +779,7 @@ int main(void)
         cmocka_unit_test(server_takes_a_large_body_of_whom_its_owner_says),
         cmocka_unit_test(server_tells_connections_above_the_limit),
         cmocka_unit_test(server_holds_connections_back_and_takes_them_later),
+        cmocka_unit_test(server_takes_from_its_listeners_in_turns),
         cmocka_unit_test(drain_lets_answers_end_and_takes_nothing_new),
         cmocka_unit_test(drain_counts_what_was_read_already),
         cmocka_unit_test(drain_of_an_idle_server_tells_in_a_later_turn),
