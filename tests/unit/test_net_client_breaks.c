@@ -20,12 +20,13 @@ static void client_reports_a_refused_connection(void **state)
     struct calls f;
     calls_open(&f);
     uint16_t port = 0;
-    close(listen_loopback(1, &port));
+    int nobody = bind_loopback(&port);
     char url[64];
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
     call_start(&f, &f.record, (struct request){.method = "POST", .url = url, .body = "x"});
     WAIT_UNTIL(&f.world, f.record.done_count == 1);
     assert_call_failed(&f.record, PAWL_ERR_UNREACHABLE, PAWL_HTTP_PHASE_CONNECT);
+    close(nobody);
     calls_close(&f);
 }
 

@@ -232,7 +232,7 @@ void wire_reset(struct wire *wire)
     wire_close(wire);
 }
 
-int listen_loopback(int backlog, uint16_t *ret_port)
+int bind_loopback(uint16_t *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -240,9 +240,15 @@ int listen_loopback(int backlog, uint16_t *ret_port)
                                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     socklen_t bytes = sizeof(address);
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fd, backlog), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
     *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+int listen_loopback(int backlog, uint16_t *ret_port)
+{
+    int fd = bind_loopback(ret_port);
+    assert_int_equal(listen(fd, backlog), 0);
     return fd;
 }
 

@@ -149,6 +149,8 @@ void origin_open(struct origin *origin, struct world *world);
 void origin_drop(struct origin *origin, size_t index, bool reset);
 void origin_close(struct origin *origin);
 
+/* A port where nobody listens, and nobody else can. */
+int bind_loopback(uint16_t *ret_port);
 int listen_loopback(int backlog, uint16_t *ret_port);
 
 #endif
