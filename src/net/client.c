@@ -308,6 +308,7 @@ static void take_apart(struct pawl_http_client *client)
         curl_share_cleanup(client->share);
         client->multi = NULL;
     }
+    pawl_client_drop_sockets(client);
     pawl_turn_close(client->turn);
     uv_close((uv_handle_t *)&client->timer, on_timer_closed);
 }

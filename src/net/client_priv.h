@@ -186,6 +186,8 @@ pawl_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a
 int pawl_client_close_socket(void *arg, curl_socket_t fd);
 /* After libcurl was entered: watches what it wants now. */
 void pawl_client_settle_sockets(struct pawl_http_client *client);
+/* libcurl has ended: what it left behind goes. */
+void pawl_client_drop_sockets(struct pawl_http_client *client);
 /* The call's answer has begun, so the connection under it stands. */
 void pawl_client_socket_established(struct pawl_http_call *call);
 /* The call is no longer libcurl's. */

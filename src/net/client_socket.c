@@ -242,6 +242,17 @@ void pawl_client_settle_sockets(struct pawl_http_client *client)
     }
 }
 
+/* Attempts that it closed unasked, and of which no number came back. */
+void pawl_client_drop_sockets(struct pawl_http_client *client)
+{
+    PAWL_ASSERT(client->multi == NULL);
+    for (size_t fd = 0; fd < client->socket_slot_count; fd++) {
+        if (client->sockets[fd] != NULL) {
+            drop(client->sockets[fd]);
+        }
+    }
+}
+
 int pawl_client_watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     (void)unused;

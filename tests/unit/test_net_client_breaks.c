@@ -4,6 +4,7 @@
  * what is sent once more.
  */
 #define _GNU_SOURCE
+#include "net/client_priv.h"
 #include "test_net_calls.h"
 
 #include <arpa/inet.h>
@@ -375,6 +376,23 @@ static void client_takes_an_early_answer(void **state)
     calls_close(&f);
 }
 
+/* libcurl does not tell of each attempt that it gives up; the client's end is not held up by it. */
+static void client_ends_with_a_socket_that_libcurl_forgot(void **state)
+{
+    (void)state;
+    struct calls f;
+    calls_open(&f);
+    call_get(&f, &f.record);
+    wire_send(calls_next_request(&f, 0, "\r\n\r\n"), OK_HELLO);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1);
+    struct curl_sockaddr address = {
+        .family = AF_INET, .socktype = SOCK_STREAM, .protocol = IPPROTO_TCP};
+    curl_socket_t fd = pawl_client_open_socket(f.client, CURLSOCKTYPE_IPCXN, &address);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    calls_close(&f); /* all handles have to be gone */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +410,7 @@ int main(void)
         cmocka_unit_test(client_repeats_what_is_safe_to_repeat),
         cmocka_unit_test(client_notices_that_an_idle_connection_closed),
         cmocka_unit_test(client_takes_an_early_answer),
+        cmocka_unit_test(client_ends_with_a_socket_that_libcurl_forgot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
