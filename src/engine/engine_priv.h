@@ -182,8 +182,11 @@ void pawl_snapshot_free(struct pawl_engine *engine);
 /* witness.c */
 /* A batch is durable: sets when the witness is due, unless it is set. */
 void pawl_engine_witness_note_durable(struct pawl_engine *engine);
-/* It is due at once. */
+/* It is due at once, if it lags. */
 void pawl_engine_witness_hurry(struct pawl_engine *engine);
+/* When a turn has to come for it. INT64_MAX: it says what is durable, or is being written, of which
+ * the worker tells the end. */
+int64_t pawl_engine_witness_next_due_us(const struct pawl_engine *engine);
 bool pawl_engine_witness_start_job(struct pawl_engine *engine);
 bool pawl_engine_witness_finish_job(struct pawl_engine *engine);
 /* At the end, when no job is under way: writes what is durable, unless it says so already. */

@@ -286,12 +286,13 @@ void pawl_snapshot_named(struct pawl_engine *engine)
 
 int64_t pawl_snapshot_next_due_us(const struct pawl_engine *engine)
 {
+    int64_t witness_us = pawl_engine_witness_next_due_us(engine);
     if (engine->snapshot.state != SNAPSHOT_NONE || engine->side_job != SIDE_NONE ||
         engine->witness_writing) {
         int64_t soon_us = engine->slew.now_us + SNAPSHOT_PAUSE_US;
-        return soon_us < engine->witness_due_us ? soon_us : engine->witness_due_us;
+        return soon_us < witness_us ? soon_us : witness_us;
     }
-    return engine->witness_due_us;
+    return witness_us;
 }
 
 void pawl_snapshot_free(struct pawl_engine *engine)

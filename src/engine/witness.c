@@ -29,7 +29,14 @@ void pawl_engine_witness_note_durable(struct pawl_engine *engine)
 
 void pawl_engine_witness_hurry(struct pawl_engine *engine)
 {
-    engine->witness_due_us = pawl_slew_now_us(&engine->slew);
+    if (lags(engine)) {
+        engine->witness_due_us = pawl_slew_now_us(&engine->slew);
+    }
+}
+
+int64_t pawl_engine_witness_next_due_us(const struct pawl_engine *engine)
+{
+    return engine->witness_writing || !lags(engine) ? INT64_MAX : engine->witness_due_us;
 }
 
 static pawl_err witness_job(void *arg, struct pawl_errmsg *msg)

@@ -496,6 +496,25 @@ static void the_witness_is_a_second_behind_at_most_and_exact_at_the_end(void **s
     kit_free(&kit);
 }
 
+/* A checkpoint that is named when the witness knows all that is durable asks nothing of it. A due
+ * time that nobody keeps would have the host's loop turn without end. */
+static void a_checkpoint_of_what_the_witness_knows_leaves_nothing_due(void **state)
+{
+    (void)state;
+    struct kit kit;
+    kit_begin(&kit, 19, 1000000);
+    int64_t due_us = pawl_engine_next_due_us(kit.engine);
+    pawl_clock_manual_advance(&kit.time, due_us - pawl_engine_now_us(kit.engine));
+    pawl_engine_tick(kit.engine);
+    pawl_engine_turn(kit.engine);
+    assert_int_equal(witness_op(&kit), pawl_engine_durable_op(kit.engine));
+    assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &kit.msg)));
+    pawl_engine_turn(kit.engine);
+    assert_int_equal(witness_op(&kit), pawl_engine_durable_op(kit.engine));
+    assert_int_equal(pawl_engine_next_due_us(kit.engine), INT64_MAX);
+    kit_free(&kit);
+}
+
 static void a_journal_that_ends_before_its_witness_is_refused(void **state)
 {
     (void)state;
@@ -541,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_clock_far_from_the_journal_needs_a_word),
         cmocka_unit_test(an_idle_ledger_keeps_up_with_the_clock),
         cmocka_unit_test(the_witness_is_a_second_behind_at_most_and_exact_at_the_end),
+        cmocka_unit_test(a_checkpoint_of_what_the_witness_knows_leaves_nothing_due),
         cmocka_unit_test(a_journal_that_ends_before_its_witness_is_refused),
     };
     return cmocka_run_group_tests_name("engine_restart", tests, NULL, NULL);
