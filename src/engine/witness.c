@@ -47,8 +47,8 @@ static pawl_err witness_job(void *arg, struct pawl_errmsg *msg)
 
 bool pawl_engine_witness_start_job(struct pawl_engine *engine)
 {
-    if (engine->witness_writing || engine->poisoned || engine->witness_due_us == INT64_MAX ||
-        !lags(engine) || pawl_slew_now_us(&engine->slew) < engine->witness_due_us) {
+    int64_t due_us = pawl_engine_witness_next_due_us(engine);
+    if (engine->poisoned || due_us == INT64_MAX || pawl_slew_now_us(&engine->slew) < due_us) {
         return false;
     }
     engine->witness_next =
