@@ -38,7 +38,7 @@ static const unsigned allowed_moves[PAWL_CONN_STATE_COUNT] = {
     [PAWL_CONN_CLOSED] = 0,
 };
 
-static struct pawl_conn *conn_checked(void *data)
+struct pawl_conn *pawl_conn_checked(void *data)
 {
     struct pawl_conn *conn = data;
     PAWL_ASSERT(conn != NULL && conn->magic == PAWL_CONN_MAGIC);
@@ -81,7 +81,7 @@ void pawl_conn_touch(struct pawl_conn *conn)
 
 static uint64_t body_max_of(void *arg, const struct pawl_http_request *request)
 {
-    const struct pawl_conn *conn = conn_checked(arg);
+    const struct pawl_conn *conn = pawl_conn_checked(arg);
     return conn->server->body_max(conn->server->arg, request, conn->tag);
 }
 
@@ -324,7 +324,7 @@ static void conn_free(struct pawl_conn *conn)
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
     (void)status;
-    (void)conn_checked(request->data);
+    (void)pawl_conn_checked(request->data);
 }
 
 void pawl_conn_linger(struct pawl_conn *conn)
@@ -413,7 +413,7 @@ void pawl_conn_settle(struct pawl_conn *conn)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct pawl_conn *conn = conn_checked(handle->data);
+    struct pawl_conn *conn = pawl_conn_checked(handle->data);
     pawl_conn_move(conn, PAWL_CONN_CLOSED);
     pawl_conn_touch(conn);
 }

@@ -24,13 +24,6 @@
 /* Each piece begins a line of the cache, so that the kernel's writing shares none. */
 enum { LINE_BYTES = 64 };
 
-static struct pawl_conn *conn_checked(void *data)
-{
-    struct pawl_conn *conn = data;
-    PAWL_ASSERT(conn != NULL && conn->magic == PAWL_CONN_MAGIC);
-    return conn;
-}
-
 static bool is_understood_by_tls(const struct pawl_conn *conn)
 {
     return conn->tls != NULL && conn->state < PAWL_CONN_LINGERING;
@@ -96,14 +89,14 @@ static void put(struct pawl_conn *conn, const char *data, size_t bytes)
 static void on_alloc(uv_handle_t *handle, size_t suggested_bytes, uv_buf_t *ret_buf)
 {
     (void)suggested_bytes;
-    struct pawl_intake *intake = &conn_checked(handle->data)->server->intake;
+    struct pawl_intake *intake = &pawl_conn_checked(handle->data)->server->intake;
     ret_buf->base = intake->data + intake->used;
     ret_buf->len = PAWL_SERVER_READ_BYTES;
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
-    struct pawl_conn *conn = conn_checked(stream->data);
+    struct pawl_conn *conn = pawl_conn_checked(stream->data);
     if (got > 0) {
         put(conn, buf->base, (size_t)got);
         return;

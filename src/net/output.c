@@ -45,8 +45,8 @@ static void break_off(struct pawl_conn *conn)
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct pawl_conn *conn = request->data;
-    PAWL_ASSERT(conn != NULL && conn->magic == PAWL_CONN_MAGIC && conn->writing);
+    struct pawl_conn *conn = pawl_conn_checked(request->data);
+    PAWL_ASSERT(conn->writing);
     conn->writing = false;
     pawl_output_keep_small(&conn->inflight);
     if (conn->state >= PAWL_CONN_CLOSING) {

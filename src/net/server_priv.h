@@ -230,6 +230,8 @@ struct pawl_http_server {
 
 /* --- conn.c -------------------------------------------------------------------------------- */
 
+/* What libuv hands back as a handle's or a request's data. */
+struct pawl_conn *pawl_conn_checked(void *data);
 /* NULL when there is no memory. The handle is initialised; an error of it is handled here. */
 struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener);
 /* After uv_accept: begins to read. A refusal other than NONE is told at the first request. */
