@@ -29,16 +29,6 @@ struct character {
     char ascii;   /* 0: it is none */
 };
 
-static uint32_t code_point_of(const char *data, size_t bytes)
-{
-    static const uint8_t masks[PAWL_UTF8_BYTES_MAX + 1] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t code_point = (uint8_t)data[0] & masks[bytes];
-    for (size_t i = 1; i < bytes; i++) {
-        code_point = code_point << 6 | ((uint8_t)data[i] & 0x3fu);
-    }
-    return code_point;
-}
-
 static struct character character_at(struct pawl_slice text, size_t at)
 {
     struct character character = {TOKEN_OTHER, 0, 0};
@@ -51,12 +41,8 @@ static struct character character_at(struct pawl_slice text, size_t at)
     if (code_point < 0x80) {
         character.ascii = first;
     } else {
-        size_t bytes = pawl_utf8_length(pawl_slice_sub(text, at, PAWL_UTF8_BYTES_MAX));
-        if (bytes == 0) {
-            return character;
-        }
-        character.bytes = bytes;
-        code_point = code_point_of(text.data + at, bytes);
+        code_point =
+            pawl_utf8_decode(pawl_slice_sub(text, at, PAWL_UTF8_BYTES_MAX), &character.bytes);
     }
     uint32_t block = pawl_token_class_index[code_point >> TOKEN_BLOCK_BITS];
     uint32_t index = block << TOKEN_BLOCK_BITS | (code_point & (TOKEN_BLOCK_CODE_POINTS - 1u));
