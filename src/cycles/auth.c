@@ -107,21 +107,16 @@ bool pawl_call_authenticate(struct pawl_call *call)
     return false;
 }
 
-static struct pawl_slice header(const struct pawl_http_request *request, const char *name)
-{
-    const struct pawl_http_header *found =
-        pawl_http_find_header(request->headers, request->header_count, name);
-    return found != NULL ? found->value : PAWL_SLICE_NONE;
-}
-
 bool pawl_auth_admits(struct pawl_cycles *cycles,
                       const struct pawl_cycles_route *route,
                       const struct pawl_http_request *request,
                       bool trusted)
 {
     const struct pawl_registry *registry = cycles->options.registry;
-    struct pawl_slice key = header(request, "x-cycles-api-key");
-    struct pawl_slice admin_key = header(request, "x-admin-api-key");
+    struct pawl_slice key =
+        pawl_http_header_value(request->headers, request->header_count, "x-cycles-api-key");
+    struct pawl_slice admin_key =
+        pawl_http_header_value(request->headers, request->header_count, "x-admin-api-key");
     struct pawl_principal found;
     if (!pawl_slice_empty(key) || route->who == PAWL_WHO_TENANT) {
         return pawl_registry_key_check(registry, key, pawl_engine_now_us(cycles->options.engine),

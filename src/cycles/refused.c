@@ -41,10 +41,8 @@ static void tell_refused(struct pawl_cycles *cycles,
 static struct pawl_slice find_header(const struct pawl_http_refused *refused, const char *name)
 {
     const struct pawl_http_request *request = refused->request;
-    const struct pawl_http_header *header =
-        request != NULL ? pawl_http_find_header(request->headers, request->header_count, name)
-                        : NULL;
-    return header != NULL ? header->value : PAWL_SLICE_NONE;
+    return request != NULL ? pawl_http_header_value(request->headers, request->header_count, name)
+                           : PAWL_SLICE_NONE;
 }
 
 /* In place of a sentence that leaves whoever reads it alone. */

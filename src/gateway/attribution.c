@@ -11,7 +11,7 @@
 #include "gateway/attribution.h"
 
 #include "base/attrs.h"
-#include "gateway/headers.h"
+#include "net/http.h"
 
 enum { TEXT_BYTES_MAX = 128, METADATA_BYTES_MAX = 8192, METADATA_NODES_MAX = 512 };
 
@@ -88,15 +88,15 @@ struct pawl_attribution pawl_attribution_of(const struct pawl_http_header *heade
 {
     struct pawl_attribution attribution = {.session = PAWL_SLICE_NONE};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        struct pawl_slice value = pawl_headers_value(headers, header_count, rows[i].header);
+        struct pawl_slice value = pawl_http_header_value(headers, header_count, rows[i].header);
         if (!pawl_slice_empty(value)) {
             take(field_of(&attribution, &rows[i]), keep(arena, value));
         }
     }
-    if (!pawl_slice_empty(pawl_headers_value(headers, header_count, "x-openai-subagent"))) {
+    if (!pawl_slice_empty(pawl_http_header_value(headers, header_count, "x-openai-subagent"))) {
         take(&attribution.kind, PAWL_SLICE("subagent"));
     }
-    read_turn(&attribution, pawl_headers_value(headers, header_count, "x-codex-turn-metadata"),
+    read_turn(&attribution, pawl_http_header_value(headers, header_count, "x-codex-turn-metadata"),
               arena);
     if (pawl_slice_equal(attribution.thread, attribution.session) &&
         (pawl_slice_empty(attribution.kind) || pawl_slice_equal_str(attribution.kind, "main"))) {

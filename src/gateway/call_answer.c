@@ -65,7 +65,7 @@ static void refuse_redirect(struct pawl_model_call *call, struct pawl_slice loca
 
 static bool is_event_stream(const struct pawl_http_header *headers, size_t count)
 {
-    struct pawl_slice type = pawl_headers_value(headers, count, "content-type");
+    struct pawl_slice type = pawl_http_header_value(headers, count, "content-type");
     struct pawl_slice bare = pawl_slice_trim(pawl_slice_cut(&type, ';'));
     return pawl_slice_equal_nocase(bare, PAWL_SLICE("text/event-stream"));
 }
@@ -74,7 +74,7 @@ static bool is_event_stream(const struct pawl_http_header *headers, size_t count
 static void
 note_rate(struct pawl_model_call *call, const struct pawl_http_header *headers, size_t count)
 {
-    struct pawl_slice tier = pawl_headers_value(headers, count, "x-gemini-service-tier");
+    struct pawl_slice tier = pawl_http_header_value(headers, count, "x-gemini-service-tier");
     call->answer.rate = pawl_slice_empty(tier)
                             ? call->request.modifiers
                             : pawl_usage_modifiers_of_tier(call->route.dialect, tier);
@@ -97,7 +97,7 @@ kind_of(struct pawl_model_call *call, const struct pawl_http_header *headers, si
         return PAWL_ANSWER_ERROR;
     }
     enum pawl_coding coding =
-        pawl_coding_of(pawl_headers_value(headers, count, "content-encoding"));
+        pawl_coding_of(pawl_http_header_value(headers, count, "content-encoding"));
     if (coding != PAWL_CODING_IDENTITY) {
         call->answer.decoder = pawl_decoder_new(coding);
         if (call->answer.decoder == NULL) {
@@ -126,7 +126,7 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
     answer->status = status;
     tell_reach(call, NULL);
     if (redirects(status)) {
-        refuse_redirect(call, pawl_headers_value(headers, count, "location"));
+        refuse_redirect(call, pawl_http_header_value(headers, count, "location"));
         return;
     }
     note_rate(call, headers, count);

@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "base/money.h"
 #include "gateway/gateway_priv.h"
-#include "gateway/headers.h"
+#include "net/http.h"
 
 enum { AGENT_BYTES_MAX = 96 };
 
@@ -27,7 +27,7 @@ static bool decode_body(struct pawl_model_call *call, struct pawl_slice *ret_bod
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
     enum pawl_coding coding = pawl_coding_of(
-        pawl_headers_value(request->headers, request->header_count, "content-encoding"));
+        pawl_http_header_value(request->headers, request->header_count, "content-encoding"));
     if (coding == PAWL_CODING_IDENTITY) {
         *ret_body = request->body;
         return true;
@@ -219,7 +219,7 @@ static void tell_who(struct pawl_model_call *call)
     const struct pawl_http_request *request = pawl_http_exchange_request(call->exchange);
     struct pawl_arena *arena = &call->store.arena;
     struct pawl_slice agent =
-        pawl_headers_value(request->headers, request->header_count, "user-agent");
+        pawl_http_header_value(request->headers, request->header_count, "user-agent");
     call->agent = pawl_arena_copy(arena, pawl_slice_sub(agent, 0, AGENT_BYTES_MAX));
     call->who = pawl_attribution_of(request->headers, request->header_count, arena);
 }

@@ -324,7 +324,7 @@ void pawl_gateway_handle(void *arg, struct pawl_http_exchange *exchange)
         .method = request->method,
         .path = request->path,
         .upgrade = request->upgrade,
-        .key = pawl_headers_value(request->headers, request->header_count, "x-pawl-key"),
+        .key = pawl_http_header_value(request->headers, request->header_count, "x-pawl-key"),
         .overridden = pawl_headers_overridden(request->headers, request->header_count)};
     struct pawl_route route = pawl_route_of(&wanted, gateway->options.secret);
     switch (route.kind) {

@@ -77,19 +77,12 @@ struct pawl_http_header *pawl_headers_forward(const struct pawl_http_header *hea
     return arena->overflowed ? NULL : list;
 }
 
-struct pawl_slice
-pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name)
-{
-    const struct pawl_http_header *header = pawl_http_find_header(headers, count, name);
-    return header != NULL ? header->value : PAWL_SLICE_NONE;
-}
-
 bool pawl_headers_overridden(const struct pawl_http_header *headers, size_t count)
 {
     static const char *const names[] = {"x-http-method-override", "x-http-method",
                                         "x-method-override"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        if (!pawl_slice_empty(pawl_headers_value(headers, count, names[i]))) {
+        if (!pawl_slice_empty(pawl_http_header_value(headers, count, names[i]))) {
             return true;
         }
     }

@@ -29,10 +29,6 @@ pawl_headers_forward(const struct pawl_http_header *headers,
                      struct pawl_arena *arena,
                      size_t *ret_count);
 
-/* The value of the first header of that name, or empty. */
-struct pawl_slice
-pawl_headers_value(const struct pawl_http_header *headers, size_t count, const char *name);
-
 /* Whether the request asks the provider to take it for one with another method. */
 bool pawl_headers_overridden(const struct pawl_http_header *headers, size_t count);
 

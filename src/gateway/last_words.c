@@ -5,7 +5,7 @@
 #include "gateway/last_words.h"
 
 #include "base/attrs.h"
-#include "gateway/headers.h"
+#include "net/http.h"
 
 enum { FIRST_MS = 200 };
 
@@ -13,7 +13,7 @@ static bool is_gemini_cli(struct pawl_http_exchange *exchange)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
     struct pawl_slice agent =
-        pawl_headers_value(request->headers, request->header_count, "user-agent");
+        pawl_http_header_value(request->headers, request->header_count, "user-agent");
     return pawl_slice_find(agent, PAWL_SLICE("GeminiCLI")) != SIZE_MAX;
 }
 
@@ -24,7 +24,7 @@ static bool wants_bare(struct pawl_http_exchange *exchange)
     const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
         struct pawl_slice value =
-            pawl_headers_value(request->headers, request->header_count, names[i]);
+            pawl_http_header_value(request->headers, request->header_count, names[i]);
         struct pawl_slice mark = PAWL_SLICE("google-genai-sdk/");
         size_t sdk = pawl_slice_find(value, mark);
         if (sdk != SIZE_MAX && pawl_slice_find(value, PAWL_SLICE("gl-node/")) != SIZE_MAX) {

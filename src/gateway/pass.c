@@ -110,8 +110,9 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
                                                  pawl_slice_str(pass->gateway->options.run_id)};
     }
     uint64_t length = 0;
-    bool known = pawl_slice_to_u64(pawl_headers_value(headers, count, "content-length"), &length) &&
-                 length <= INT64_MAX;
+    bool known =
+        pawl_slice_to_u64(pawl_http_header_value(headers, count, "content-length"), &length) &&
+        length <= INT64_MAX;
     pass->begun = true;
     pawl_http_reply_begin(pass->exchange, status, list, kept, known ? (int64_t)length : -1);
 }

@@ -23,13 +23,6 @@ static const struct {
     {"/JS ", NODE_S},     {"ai-sdk-", NODE_S}, {"node.js/", NODE_S},
 };
 
-static struct pawl_slice
-value_of(const struct pawl_http_header *headers, size_t count, const char *name)
-{
-    const struct pawl_http_header *header = pawl_http_find_header(headers, count, name);
-    return header != NULL ? header->value : PAWL_SLICE_NONE;
-}
-
 /* Whole seconds of "600" or "600.5"; 0 for anything else. */
 static uint32_t seconds_of(struct pawl_slice text)
 {
@@ -46,7 +39,7 @@ static uint32_t said_s(const struct pawl_http_header *headers, size_t count)
 {
     static const char *const names[] = {"x-stainless-read-timeout", "x-stainless-timeout"};
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
-        uint32_t seconds = seconds_of(value_of(headers, count, names[i]));
+        uint32_t seconds = seconds_of(pawl_http_header_value(headers, count, names[i]));
         if (seconds > 0) {
             return seconds;
         }
@@ -57,7 +50,7 @@ static uint32_t said_s(const struct pawl_http_header *headers, size_t count)
 uint32_t pawl_patience_ms(const struct pawl_http_header *headers, size_t count)
 {
     uint32_t said = said_s(headers, count);
-    struct pawl_slice agent = value_of(headers, count, "user-agent");
+    struct pawl_slice agent = pawl_http_header_value(headers, count, "user-agent");
     uint32_t known = 0;
     for (size_t i = 0; i < PAWL_ARRAY_LEN(clients) && known == 0; i++) {
         if (pawl_slice_find(agent, pawl_slice_str(clients[i].part)) != SIZE_MAX) {

@@ -14,8 +14,8 @@
 #include "base/assert.h"
 #include "gateway/gateway_priv.h"
 #include "gateway/halt.h"
-#include "gateway/headers.h"
 #include "gateway/last_words.h"
+#include "net/http.h"
 
 enum { BODY_BYTES_MAX = 16 * 1024, OWN_HEADERS_MAX = 6 };
 
@@ -116,7 +116,7 @@ static bool is_codex(struct pawl_http_exchange *exchange)
 {
     const struct pawl_http_request *request = pawl_http_exchange_request(exchange);
     struct pawl_slice origin =
-        pawl_headers_value(request->headers, request->header_count, "originator");
+        pawl_http_header_value(request->headers, request->header_count, "originator");
     return pawl_slice_starts_with(origin, PAWL_SLICE("codex"));
 }
 

@@ -15,7 +15,7 @@
 #include "base/attrs.h"
 #include "base/money.h"
 #include "core/civil.h"
-#include "gateway/headers.h"
+#include "net/http.h"
 
 #define MINUTE_S INT64_C(60)
 #define HOUR_S   (60 * MINUTE_S)
@@ -91,7 +91,7 @@ number_of(const struct pawl_http_header *headers, size_t count, const char *name
     if (name == NULL) {
         return 0;
     }
-    struct pawl_slice text = pawl_slice_trim(pawl_headers_value(headers, count, name));
+    struct pawl_slice text = pawl_slice_trim(pawl_http_header_value(headers, count, name));
     struct pawl_slice whole = pawl_slice_cut(&text, '.');
     return pawl_slice_to_u64(whole, &number) && number <= (uint64_t)most ? (int64_t)number : 0;
 }
@@ -130,7 +130,7 @@ static bool parse_instant(struct pawl_slice text, int64_t *ret_s)
 static int64_t instant_of(const struct pawl_http_header *headers, size_t count, const char *name)
 {
     int64_t at_s = 0;
-    struct pawl_slice text = pawl_slice_trim(pawl_headers_value(headers, count, name));
+    struct pawl_slice text = pawl_slice_trim(pawl_http_header_value(headers, count, name));
     return parse_instant(text, &at_s) ? at_s
                                       : number_of(headers, count, name, INT32_MAX * INT64_C(4));
 }
@@ -154,7 +154,8 @@ void pawl_vendor_window_name(int64_t length_s, char out[static PAWL_VENDOR_NAME_
 static bool
 says(const struct pawl_http_header *headers, size_t count, const char *name, const char *word)
 {
-    return pawl_slice_equal_str(pawl_slice_trim(pawl_headers_value(headers, count, name)), word);
+    return pawl_slice_equal_str(pawl_slice_trim(pawl_http_header_value(headers, count, name)),
+                                word);
 }
 
 /* A refusal may name the window that it is about, and say nothing else of it. */
@@ -199,7 +200,7 @@ static bool read_window(const struct row *row,
                         struct pawl_vendor_window *ret_window)
 {
     struct pawl_vendor_window window = {.length_s = row->length_s};
-    struct pawl_slice used = pawl_headers_value(headers, count, row->used);
+    struct pawl_slice used = pawl_http_header_value(headers, count, row->used);
     window.refused = is_refused(row, headers, count);
     window.has_share = parse_share(used, row->scale, &window.used_bp);
     if (!window.has_share && !window.refused) {
@@ -216,7 +217,7 @@ static bool read_window(const struct row *row,
     }
     window.has_status =
         row->status != NULL &&
-        (window.refused || !pawl_slice_empty(pawl_headers_value(headers, count, row->status)));
+        (window.refused || !pawl_slice_empty(pawl_http_header_value(headers, count, row->status)));
     pawl_vendor_window_name(window.length_s, window.name);
     *ret_window = window;
     return true;
@@ -240,7 +241,7 @@ uint32_t pawl_vendor_windows(const struct pawl_http_header *headers,
 
 static struct pawl_slice bearer_of(const struct pawl_http_header *headers, size_t count)
 {
-    struct pawl_slice value = pawl_headers_value(headers, count, "authorization");
+    struct pawl_slice value = pawl_http_header_value(headers, count, "authorization");
     struct pawl_slice scheme = pawl_slice_cut(&value, ' ');
     return pawl_slice_equal_nocase(scheme, PAWL_SLICE("bearer")) ? pawl_slice_trim(value)
                                                                  : PAWL_SLICE_NONE;
@@ -286,7 +287,7 @@ struct pawl_slice pawl_vendor_credential(const struct pawl_http_header *headers,
     static const char *const names[] = {"x-api-key", "x-goog-api-key", "api-key"};
     struct pawl_slice token = bearer_of(headers, count);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names) && pawl_slice_empty(token); i++) {
-        token = pawl_headers_value(headers, count, names[i]);
+        token = pawl_http_header_value(headers, count, names[i]);
     }
     return token;
 }
@@ -320,7 +321,7 @@ struct pawl_slice pawl_vendor_account(enum pawl_upstream upstream,
         return account_in(user);
     case PAWL_UPSTREAM_OPENAI:
     case PAWL_UPSTREAM_CHATGPT:
-        return pawl_slice_trim(pawl_headers_value(headers, count, "chatgpt-account-id"));
+        return pawl_slice_trim(pawl_http_header_value(headers, count, "chatgpt-account-id"));
     case PAWL_UPSTREAM_GEMINI:
     case PAWL_UPSTREAM_COUNT:
         break;

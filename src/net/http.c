@@ -17,6 +17,13 @@ pawl_http_find_header(const struct pawl_http_header *headers, size_t count, cons
     return NULL;
 }
 
+struct pawl_slice
+pawl_http_header_value(const struct pawl_http_header *headers, size_t count, const char *name)
+{
+    const struct pawl_http_header *header = pawl_http_find_header(headers, count, name);
+    return header != NULL ? header->value : PAWL_SLICE_NONE;
+}
+
 bool pawl_http_is_hop_by_hop(struct pawl_slice name)
 {
     /* The length decides almost every header without comparing it. */

@@ -19,6 +19,9 @@ struct pawl_http_header {
 /* The first header of that name, or NULL. */
 const struct pawl_http_header *
 pawl_http_find_header(const struct pawl_http_header *headers, size_t count, const char *name);
+/* Its value; PAWL_SLICE_NONE where it is absent. */
+struct pawl_slice
+pawl_http_header_value(const struct pawl_http_header *headers, size_t count, const char *name);
 
 /* Headers that belong to one connection and are never forwarded (RFC 9110, 7.6.1):
  * Connection, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade. What the message's own
