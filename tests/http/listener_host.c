@@ -123,13 +123,14 @@ int main(int count, char **words)
     const struct pawl_http_server_options options = {
         .loop = &host.loop, .limits = PAWL_HTTP_LIMITS_DEFAULT, .handler = on_request};
     need(pawl_ok(pawl_http_server_new(&options, &host.server)), "server", &msg);
-    for (uint32_t tag = 0; at < count; at++, tag++) {
-        listen_on(words[at], tag);
-    }
+    /* Before a port is told: who has read it may send a signal at once. */
     uv_signal_init(&host.loop, &host.hangup);
     uv_signal_init(&host.loop, &host.end);
     uv_signal_start(&host.hangup, on_hangup, SIGHUP);
     uv_signal_start(&host.end, on_end, SIGTERM);
+    for (uint32_t tag = 0; at < count; at++, tag++) {
+        listen_on(words[at], tag);
+    }
     uv_run(&host.loop, UV_RUN_DEFAULT);
     int open = uv_loop_close(&host.loop);
     PAWL_ASSERT(open == 0);

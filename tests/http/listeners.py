@@ -85,7 +85,8 @@ class Host:
 
     def __exit__(self, *_):
         self.process.terminate()
-        assert self.process.wait(SECONDS_MAX) == 0
+        status = self.process.wait(SECONDS_MAX)
+        assert status == 0, f"the host ended with {status}"
         self.process.stdout.close()
 
 
@@ -223,7 +224,7 @@ def test_a_port_in_use_is_named_with_its_process():
     with Host("127.0.0.1:0") as host:
         done = subprocess.run([PROGRAM, f"127.0.0.1:{host.ports[0]}"], capture_output=True,
                               text=True, check=False)
-        assert done.returncode == 1
+        assert done.returncode == 1, done
         assert f"in use by process {host.process.pid} (listener_host)" in done.stderr, done.stderr
 
 
