@@ -137,11 +137,14 @@ void call_post(struct calls *calls, struct record *record)
     call_start(calls, record, (struct request){.method = "POST", .path = "/", .body = "hello"});
 }
 
-/* The origin's nth connection, once it has read a whole request. */
+bool calls_has_request(struct calls *calls, size_t index, const char *end)
+{
+    return calls->origin.wire_count > index && wire_has(&calls->origin.wires[index], end);
+}
+
 struct wire *calls_next_request(struct calls *calls, size_t index, const char *end)
 {
-    WAIT_UNTIL(&calls->world,
-               calls->origin.wire_count > index && wire_has(&calls->origin.wires[index], end));
+    WAIT_UNTIL(&calls->world, calls_has_request(calls, index, end));
     return &calls->origin.wires[index];
 }
 

@@ -63,7 +63,9 @@ pawl_err call_try_start(struct calls *calls, struct record *record, struct reque
 void call_start(struct calls *calls, struct record *record, struct request request);
 void call_get(struct calls *calls, struct record *record);
 void call_post(struct calls *calls, struct record *record);
-/* The origin's connection of that number, once what it has read holds the text `end`. */
+/* The origin's connection of that number has come, and what it has read holds the text `end`. */
+bool calls_has_request(struct calls *calls, size_t index, const char *end);
+/* That connection, once it is so. */
 struct wire *calls_next_request(struct calls *calls, size_t index, const char *end);
 
 /* 200 with so many bytes of body: more than the kernel takes from a sender who is not read. */

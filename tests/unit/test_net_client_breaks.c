@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,9 @@ static void client_gives_up_connecting_in_time(void **state)
                                       .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
         (void)connect(fillers[i], (const struct sockaddr *)&address, sizeof(address));
     }
+    /* The kernel takes them up when it has time; one in the queue is what fills it. */
+    struct pollfd queue = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&queue, 1, 60000), 1);
     char url[64];
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
     call_start(
@@ -136,40 +140,57 @@ static void client_limits_the_head_of_an_answer(void **state)
     calls_close(&f);
 }
 
-static void client_times_out_when_nothing_comes(void **state)
+/* True: also one whose answer had begun. */
+static bool silence_timed_out(uint32_t idle_ms)
 {
-    (void)state;
     struct calls f;
     calls_open(&f);
     struct request request = {
-        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = 20};
+        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = idle_ms};
     call_start(&f, &f.record, request);
     WAIT_UNTIL(&f.world, f.record.done_count == 1);
     assert_call_failed(&f.record, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_SENT);
     struct record later;
     record_open(&later, &f);
     call_start(&f, &later, request);
-    wire_send(calls_next_request(&f, 1, "hello"),
-              "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-    WAIT_UNTIL(&f.world, later.done_count == 1);
-    assert_call_failed(&later, PAWL_ERR_TIMEOUT, PAWL_HTTP_PHASE_HEAD);
+    WAIT_UNTIL(&f.world, later.done_count == 1 || calls_has_request(&f, 1, "hello"));
+    if (later.done_count == 0) {
+        wire_send(&f.origin.wires[1], "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+        WAIT_UNTIL(&f.world, later.done_count == 1);
+    }
+    bool begun = later.head_count == 1;
+    assert_call_failed(&later, PAWL_ERR_TIMEOUT,
+                       begun ? PAWL_HTTP_PHASE_HEAD : PAWL_HTTP_PHASE_SENT);
     record_close(&later);
     calls_close(&f);
+    return begun;
+}
+
+static void client_times_out_when_nothing_comes(void **state)
+{
+    (void)state;
+    TRY_WITH_TIME(ms, 20, silence_timed_out(ms));
 }
 
 /* A second call, with the same idle time and begun later, times out; the paused one does not. */
-static void client_does_not_time_out_its_own_pause(void **state)
+static bool pause_outlived_others(uint32_t idle_ms)
 {
-    (void)state;
     struct calls f;
     calls_open(&f);
     struct request request = {
-        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = 20};
+        .method = "POST", .path = "/", .body = "hello", .idle_timeout_ms = idle_ms};
     f.record.pause_count = 1;
     call_start(&f, &f.record, request);
-    struct wire *wire = calls_next_request(&f, 0, "hello");
-    wire_send(wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
-    WAIT_UNTIL(&f.world, f.record.body_calls == 1);
+    WAIT_UNTIL(&f.world, f.record.done_count == 1 || calls_has_request(&f, 0, "hello"));
+    struct wire *wire = &f.origin.wires[0];
+    if (f.record.done_count == 0) {
+        wire_send(wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+        WAIT_UNTIL(&f.world, f.record.done_count == 1 || f.record.body_calls == 1);
+    }
+    if (f.record.done_count == 1) {
+        calls_close(&f);
+        return false;
+    }
     for (int i = 0; i < 3; i++) {
         struct record other;
         record_open(&other, &f);
@@ -182,9 +203,19 @@ static void client_does_not_time_out_its_own_pause(void **state)
     pawl_http_call_resume(f.record.call);
     wire_send(wire, "world");
     WAIT_UNTIL(&f.world, f.record.done_count == 1);
-    assert_true(pawl_ok(f.record.err));
-    assert_buf_is(&f.record.body, "helloworld");
+    bool in_time = f.record.err.code != PAWL_ERR_TIMEOUT; /* it runs again from the resume on */
+    if (in_time) {
+        assert_true(pawl_ok(f.record.err));
+        assert_buf_is(&f.record.body, "helloworld");
+    }
     calls_close(&f);
+    return in_time;
+}
+
+static void client_does_not_time_out_its_own_pause(void **state)
+{
+    (void)state;
+    TRY_WITH_TIME(ms, 20, pause_outlived_others(ms));
 }
 
 /* In place of the fixture's client, one that takes so long a time for "at once". */
