@@ -7,6 +7,7 @@ import json
 import pathlib
 import random
 import threading
+import time
 
 import packages_of_clients
 from proxy import Proxy
@@ -78,9 +79,13 @@ def killed_client(official, server, name, fault, ttl_ms=60_000, awaits_end=False
         return fault if path.endswith("/commit") else None
 
     with Proxy(server.port, plan) as proxy:
-        official.run([official.program("agents"), "dies"], tenant, proxy.url, status=9,
-                     TTL_MS=str(ttl_ms))
-        assert proxy.counts.get(fault), proxy.counts
+        with official.start([official.program("agents"), "dies"], tenant, proxy.url,
+                            TTL_MS=str(ttl_ms)) as process, patience("the commit") as tick:
+            while not proxy.counts.get(fault):
+                tick()
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)  # lets the proxy run; what is waited for is its count
+            process.kill()
         with patience("the end of the lease") as tick:
             while awaits_end and tenant.balance()["reserved"]:
                 tick()

@@ -164,7 +164,7 @@ def run(count, options):
             for client in work:
                 client.start()
             ends = time.monotonic() + options.seconds
-            while time.monotonic() < ends:
+            while kills < 2 or time.monotonic() < ends:
                 time.sleep(draw.uniform(*LIFE_S))  # The moment of a kill is the test's to choose.
                 server.kill()
                 server.start()

@@ -45,17 +45,25 @@ class Official:
         self.folder, self.home = folder, home
         self.interpreter = folder / "venv/bin/python"
 
-    def run(self, words, tenant, url=None, status=0, seconds=PROGRAM_SECONDS_MAX, **env):
-        """What the program printed."""
+    def start(self, words, tenant, url=None, **env):
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("CYCLES_", "PAWL_"))}
         environment |= {"CYCLES_BASE_URL": url or tenant.server.url, "CYCLES_API_KEY": tenant.key,
                         "CYCLES_TENANT": tenant.name, "HOME": str(self.home),
                         "PYTHONDONTWRITEBYTECODE": "1", **env}
-        done = subprocess.run([self.interpreter, *words], env=environment, capture_output=True,
-                              text=True, check=False, timeout=seconds, cwd=self.home)
-        assert done.returncode == status, done.stdout[-4000:] + done.stderr[-8000:]
-        return done.stdout
+        return subprocess.Popen([self.interpreter, *words], env=environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home)
+
+    def run(self, words, tenant, url=None, status=0, seconds=PROGRAM_SECONDS_MAX, **env):
+        """What the program printed."""
+        with self.start(words, tenant, url, **env) as process:
+            try:
+                out, err = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert process.returncode == status, out[-4000:] + err[-8000:]
+        return out
 
     def ask(self, program, scenario, tenant, url=None, **env):
         """What a scenario of python/`program`.py says that it knows."""

@@ -61,11 +61,11 @@ class Proxy:
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         asked = self.fault and request.command == "POST"
         fault = self.fault(request.command, request.path, body) if asked else None
-        self.counts[fault] = self.counts.get(fault, 0) + 1
         request.close_connection = True
+        answer, text = self.pass_on(request, body) if fault != "refuse" else (None, None)
+        self.counts[fault] = self.counts.get(fault, 0) + 1  # it is at the server, or never will be
         if fault == "refuse":
             return
-        answer, text = self.pass_on(request, body)
         if fault == "drop":
             return
         if fault == "duplicate":

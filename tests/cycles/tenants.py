@@ -5,6 +5,7 @@ starts a server and asks it is `tests/serve/world.py`.
 import http.client
 import pathlib
 import signal
+import socket
 import uuid
 
 from world import ADMIN, USD as DOLLAR, World
@@ -53,15 +54,21 @@ class Server:
     """`with Server(pawl) as server:`; its data directory goes with it."""
 
     def __init__(self, pawl, *options):
-        self.world, self.options, self.port, self.running = World(pawl), options, 0, None
+        self.world, self.options, self.running = World(pawl), options, None
 
     def __enter__(self):
+        # Bound and not listening: while there is no server nobody else is given the port.
+        self.keeper = socket.socket()
+        self.keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.keeper.bind(("127.0.0.1", 0))
+        self.port = self.keeper.getsockname()[1]
         self.world.__enter__()
         self.start()
         return self
 
     def __exit__(self, *why):
         self.world.__exit__(*why)
+        self.keeper.close()
 
     @property
     def url(self):
@@ -75,7 +82,7 @@ class Server:
         """Returns when it says where it listens, which is where it did before."""
         self.running = self.world.start("--listen", f"127.0.0.1:{self.port}", "--log-file",
                                         self.world.path("log"), *self.options, listen=False)
-        self.port = int(self.running.url.rsplit(":", 1)[1])
+        assert self.running.url == self.url, (self.running.url, self.url)
 
     def kill(self):
         self.running.signal(signal.SIGKILL)
