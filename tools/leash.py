@@ -6,7 +6,8 @@ Its standard input is a pipe whose other end the starter holds; nothing is ever 
 it closes, however the starter ended, the command and everything that it started are killed, in
 whatever session they are: what loses its parent comes here. So is what the command leaves behind.
 The status is the command's, 128 + N where a signal ended it. The command itself has an empty
-standard input.
+standard input, and no signal is ignored or blocked for it, though it may be for us: a shell in the
+background ignores SIGINT, nohup SIGHUP, and a test that ends a program by one would wait in vain.
 """
 import contextlib
 import ctypes
@@ -46,10 +47,17 @@ def kill_all():
             return
 
 
+def hear_all_signals():
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def main():
     # Signals to the whole group are for the command.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL,
+                               preexec_fn=hear_all_signals)
     ended = os.pidfd_open(process.pid)
     poll = select.poll()
     poll.register(ended, select.POLLIN)

@@ -397,6 +397,7 @@ int main(void)
     pid_t pid = fork();
     if (pid == 0) {
         (void)setsid();
+        (void)signal(SIGINT, SIG_DFL); /* a shell in the background had it ignored */
         _exit(run_group());
     }
     int status = 1;
