@@ -41,10 +41,13 @@ SANITIZERS = {
 }
 Outcome = collections.namedtuple("Outcome", "passed failed skipped skips reason failures",
                                  defaults=((),))
-# A test that failed, and the first line after its traceback that says why.
+# A test that failed, and what says why: of Python the first line after its traceback, of cmocka the
+# tests' names, the values and the places.
 FAILURE = re.compile(r"^FAIL (.+)((?:\n(?!ok |FAIL |SKIP ).*)*)", re.M)
-REASON = re.compile(r"^[\w.]*(?:Error|Exception|Expired)\b.*|^\[  ERROR   \].*", re.M)
-FAILURE_COLUMNS = 300
+REASON = re.compile(r"^[\w.]*(?:Error|Exception|Expired)\b.*", re.M)
+CMOCKA = re.compile(r"^(?:\[  FAILED  \] (?!\d+ test)|\[  ERROR   \] --- |\[   LINE   \] --- |"
+                    r"ERROR: )(?:\[   LINE   \] --- )?(\S.*)", re.M)
+FAILURE_COLUMNS = 500
 
 
 def environment():
@@ -111,8 +114,9 @@ def judge(stage, reason, output):
 def failures(output):
     """The tests that failed by their names, each with what its traceback ends with."""
     for name, rest in FAILURE.findall(output):
-        why = REASON.search(rest)
-        yield (f"{name}: {why.group(0)}" if why else name)[:FAILURE_COLUMNS]
+        python, cmocka = REASON.search(rest), dict.fromkeys(CMOCKA.findall(rest))
+        why = "; ".join(cmocka) if cmocka else python.group(0) if python else ""
+        yield (f"{name}: {why}" if why else name)[:FAILURE_COLUMNS]
 
 
 def tell(stage, outcome, seconds):

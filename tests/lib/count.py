@@ -7,9 +7,13 @@
     count.skip("openai sdk", "the registry cannot be reached")
     sys.exit(count.close())
 
-A failed test prints its traceback and the program goes on. A program that ran nothing fails.
+A failed test prints its traceback and the program goes on; where it is a bare assert, its last line
+has the condition and what is known of the names in it, since often that line is all one sees. A
+program that ran nothing fails.
 """
+import ast
 import contextlib
+import pathlib
 import sys
 import time
 import traceback
@@ -17,6 +21,46 @@ import traceback
 
 class Skip(Exception):
     """Raised by a test that this machine cannot run, with the reason."""
+
+
+VALUE_COLUMNS = 80  # at its beginning, and twice as many at its end
+
+
+def condition_of(frame, line):
+    """The condition of the assert at that line, as a tree."""
+    tree = ast.parse(pathlib.Path(frame.f_code.co_filename).read_text(encoding="utf-8"))
+    return next(node.test for node in ast.walk(tree) if isinstance(node, ast.Assert)
+                and node.lineno <= line <= node.end_lineno)
+
+
+def values(condition, frame):
+    """"name = value" of what it names, as far as a value says anything. Nothing is called again: a
+    second answer may be another."""
+    known, found = {**frame.f_globals, **frame.f_locals}, {}
+    for node in ast.walk(condition):
+        if isinstance(node, ast.Name) and node.id in known:
+            found[node.id] = known[node.id]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            fields = getattr(known.get(node.value.id), "__dict__", {})
+            found |= {ast.unparse(node): fields[node.attr]} if node.attr in fields else {}
+    for name, value in found.items():
+        told = repr(value)
+        if len(told) > 3 * VALUE_COLUMNS:
+            told = f"{told[:VALUE_COLUMNS]} … {told[-2 * VALUE_COLUMNS:]}"
+        if not told.startswith("<"):
+            yield f"{name} = {told}"
+
+
+def explain(error):
+    """Says what was asserted in an error that says nothing."""
+    if not isinstance(error, AssertionError) or error.args:
+        return
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    with contextlib.suppress(Exception):  # then it says no more than it did
+        condition = condition_of(trace.tb_frame, trace.tb_lineno)
+        error.args = ("; ".join((ast.unparse(condition), *values(condition, trace.tb_frame))),)
 
 
 class Count:
@@ -33,8 +77,9 @@ class Count:
             yield
         except Skip as reason:
             self.skip(name, reason)
-        except Exception:  # A test may raise anything; the next one still runs.
+        except Exception as error:  # A test may raise anything; the next one still runs.
             self.failed += 1
+            explain(error)
             print(f"FAIL {name} ({time.monotonic() - started:.2f} s)")
             traceback.print_exc(file=sys.stdout)
         else:

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,14 @@ ONE_STAGE = (
     ("names what failed, and why", "tests", "echo FAIL caps: one; echo '  File x'; "
      "echo AssertionError: 3; echo ok two; echo 1 passed, 1 failed; exit 1", 1,
      "failed: it: caps: one: AssertionError: 3\n", "1 passed, 1 failed"),
+    ("names what failed in a program of cmocka, and where", "tests",
+     "echo 'FAIL unit/x'; echo '[ RUN      ] one'; echo '[  FAILED  ] one'; "
+     "echo '[  ERROR   ] --- 1 != 2'; echo '[   LINE   ] --- x.c:9: error: Failure!'; "
+     "echo 'ERROR: never came true: a'; "
+     "echo '[  ERROR   ] --- [   LINE   ] --- x.c:7: error: Fail'; "
+     "echo '[  FAILED  ] 1 test(s), listed below:'; echo '[  FAILED  ] one'; "
+     "echo 0 passed, 1 failed", 1, "failed: it: unit/x: one; 1 != 2; x.c:9: error: Failure!; "
+     "never came true: a; x.c:7: error: Fail\n", "0 passed, 1 failed"),
     ("fails with a suite that hides its failures", "tests", "echo 3 passed, 1 failed", 1,
      "failed: it", "3 passed, 1 failed"),
     ("fails with a suite that dies after counting", "tests", "echo 3 passed, 0 failed; exit 3", 1,
@@ -211,6 +220,16 @@ def run_count_helpers(counter):
         with counter.test(f"the {language} counter closes as documented, case {number}"):
             status, output = planted.run(program, "-c", text)
             assert status == expected and output.endswith(ending), f"{status}\n{output}"
+    bare = ("def one(done, answer):\n    assert (done.returncode\n            == answer['n'])\n"
+            "import subprocess\nwith c.test('z'):\n"
+            "    one(subprocess.run(['false'], check=False), {'n': 'w' * 400})\n")
+    said = counter.test("a bare assert says what it saw")
+    with planted.tree({"t.py": python + bare}) as root, said:
+        _, output = planted.run(sys.executable, root / "t.py")
+        assert "\nAssertionError: done.returncode == answer['n']; " in output, output
+        for words in ("; done.returncode = 1", "; answer = {'n': '" + "w" * 73 + " … ",
+                      "; done = CompletedProcess("):
+            assert words in output, (words, output)
 
 
 def run_fuzz_replay(counter):
@@ -347,6 +366,12 @@ def run_leash(counter):
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
                 said = process.stdout.read()  # its end: nobody has it any more
                 assert process.wait() == status, (script, process.returncode, said)
+    with counter.test("a leash hands on no ignored or blocked signal"):
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            deaf = (f"trap '' INT HUP USR1; exec {sys.executable} {leash} "
+                    f"bash -c 'kill -{number} $$; sleep 1000'")
+            with subprocess.Popen(["bash", "-c", deaf], stdin=subprocess.PIPE) as process:
+                assert process.wait() == 128 + number, process.returncode
 
 
 def run(counter):
