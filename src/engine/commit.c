@@ -177,6 +177,7 @@ static void commit_done(struct pawl_engine *engine)
     engine->durable_op = engine->batch.last_op;
     engine->durable_hash = engine->batch.hash;
     engine->commits_since_tidy++;
+    engine->commits_since_retention++;
     pawl_snapshot_note_durable(engine);
     tell_durable(engine);
     slot->first_op = 0;
@@ -206,7 +207,10 @@ bool pawl_engine_finish_job(struct pawl_engine *engine)
         pawl_engine_look_at_retention(engine); /* It may have been waited for. */
         break;
     case JOB_TIDY:
-        pawl_engine_look_at_retention(engine);
+        if (engine->commits_since_retention >= RETENTION_COMMITS) {
+            engine->commits_since_retention = 0;
+            pawl_engine_look_at_retention(engine);
+        }
         break;
     case JOB_RETIRE:
         engine->retire_due = engine->retired == PAWL_JOURNAL_REMOVED || /* Perhaps the next one. */

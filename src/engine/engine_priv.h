@@ -41,8 +41,12 @@ enum {
     BATCH_BYTES = 16 << 20,
     /* Its buffer always has room for one record more. */
     BATCH_BYTES_MAX = BATCH_BYTES + 2 * PAWL_RECORD_BYTES_MAX,
-    /* Commits between two looks at the journal's housekeeping. */
-    TIDY_COMMITS = 128,
+    /* Commits between two looks at the journal's log, so that a busy one is copied in steps that
+     * nobody who waits meanwhile notices much: with 250 requests in each commit that is 2 MB … */
+    TIDY_COMMITS = 16,
+    /* … and between two looks at its oldest segment, for which all reservations may be gone
+     * through. */
+    RETENTION_COMMITS = 128,
     SNAPSHOT_SLICE_CHUNKS = 16
 };
 
@@ -109,6 +113,7 @@ struct pawl_engine {
     uint64_t durable_op;
     struct pawl_journal_hash durable_hash;
     uint32_t commits_since_tidy;
+    uint32_t commits_since_retention;
     bool retire_due; /* whether a segment has been kept long enough is to be looked at */
     enum pawl_journal_retired retired; /* of JOB_RETIRE */
     int64_t retire_now_us;             /* of JOB_RETIRE */

@@ -25,8 +25,8 @@ enum {
     JOURNAL_MAGIC = 0x4a4f5552,
     /* The log is copied when nothing waits and it has so many pages (4 MiB) … */
     LOG_PAGES_IDLE = 256,
-    /* … and in any case at so many (64 MiB). */
-    LOG_PAGES_MAX = 4096
+    /* … and in any case at so many (8 MiB). */
+    LOG_PAGES_MAX = 512
 };
 
 static struct sqlite_journal *journal_of(struct pawl_journal *base)
