@@ -64,6 +64,7 @@ need_build() {
     need 'pkgconf|pkg-config' program pkg-config
     need ca-certificates test -d /etc/ssl/certs
     need libsqlite3-dev library sqlite3
+    need liblz4-dev library liblz4
     need libuv1-dev library libuv
     need libcurl4-openssl-dev library libcurl
     need libssl-dev library openssl

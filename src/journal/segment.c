@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "journal/pack.h"
 #include "journal/segment_priv.h"
 #include "journal/sqlite_err.h"
 #include "journal/sqlite_uri.h"
@@ -137,6 +138,7 @@ static pawl_err connect(const char *vfs,
     size_t bytes = strlen(path) + 1;
     PAWL_ASSERT(bytes > 1 && bytes <= sizeof(segment->path));
     memcpy(segment->path, path, bytes);
+    pawl_buf_init(&segment->room, PAWL_PACK_ROOM_BYTES_MAX);
     char uri[PAWL_SQLITE_URI_BYTES];
     const char *name = path;
     if ((flags & SQLITE_OPEN_URI) != 0) {
@@ -219,7 +221,8 @@ static pawl_err begun(struct pawl_segment *segment, struct pawl_errmsg *msg)
     if (pawl_ok(err) && application != SEGMENT_APPLICATION_ID) {
         err = pawl_segment_corrupt(segment, msg);
     }
-    if (pawl_ok(err) && version != SEGMENT_USER_VERSION) {
+    segment->packs = version != SEGMENT_USER_VERSION_PLAIN;
+    if (pawl_ok(err) && segment->packs && version != SEGMENT_USER_VERSION) {
         pawl_errmsg_set(msg, "%s has format %lld, this pawl knows format %d", segment->path,
                         (long long)version, SEGMENT_USER_VERSION);
         err = PAWL_ERR(VERSION);
@@ -325,6 +328,7 @@ void pawl_segment_close(struct pawl_segment *segment, bool poisoned)
     (void)sqlite3_finalize(segment->insert);
     int code = sqlite3_close(segment->db);
     PAWL_ASSERT(code == SQLITE_OK);
+    pawl_buf_free(&segment->room);
     pawl_free(segment);
 }
 

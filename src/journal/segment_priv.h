@@ -10,10 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "journal/files.h"
 #include "journal/segment.h"
 
-enum { SEGMENT_APPLICATION_ID = 0x5061776c, SEGMENT_USER_VERSION = 1, SEGMENT_PAGE_BYTES = 16384 };
+enum {
+    SEGMENT_APPLICATION_ID = 0x5061776c,
+    SEGMENT_USER_VERSION = 2,
+    /* One of before batches were packed: what is added to it is not, either. */
+    SEGMENT_USER_VERSION_PLAIN = 1,
+    SEGMENT_PAGE_BYTES = 16384
+};
 
 struct pawl_segment {
     sqlite3 *db;
@@ -22,6 +29,8 @@ struct pawl_segment {
     int64_t bytes;      /* about, once the log is in the file */
     uint32_t log_pages; /* as the last commit left it */
     bool writes;
+    bool packs;           /* its version knows packed batches */
+    struct pawl_buf room; /* of pack.h */
     char path[PAWL_PATH_BYTES_MAX];
 };
 

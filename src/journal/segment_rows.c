@@ -11,10 +11,15 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "journal/pack.h"
 #include "journal/record.h"
 #include "journal/segment_priv.h"
 
-enum { ROW_OVERHEAD_BYTES = 64 };
+enum {
+    ROW_OVERHEAD_BYTES = 64,
+    /* The room for packing is kept from batch to batch up to this; a larger one gives it back. */
+    ROOM_KEEP_BYTES = 1 << 20
+};
 
 /* --- Batches. --------------------------------------------------------------------------------- */
 
@@ -24,7 +29,8 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
 {
     PAWL_ASSERT(segment->writes && batch->first_op >= segment->place.first_op);
     PAWL_ASSERT(batch->last_op >= batch->first_op && batch->last_op <= INT64_MAX);
-    PAWL_ASSERT(batch->blob.bytes > 0 && batch->blob.bytes <= INT32_MAX);
+    struct pawl_slice stored =
+        segment->packs ? pawl_pack(batch->blob, &segment->room) : batch->blob;
     sqlite3_stmt *insert = segment->insert;
     int code = sqlite3_bind_int64(insert, 1, (sqlite3_int64)batch->first_op);
     if (code == SQLITE_OK) {
@@ -35,7 +41,7 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
             sqlite3_bind_blob(insert, 3, batch->hash.bytes, PAWL_JOURNAL_HASH_BYTES, SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
-        code = sqlite3_bind_blob64(insert, 4, batch->blob.data, batch->blob.bytes, SQLITE_STATIC);
+        code = sqlite3_bind_blob64(insert, 4, stored.data, stored.bytes, SQLITE_STATIC);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_step(insert);
@@ -46,11 +52,14 @@ pawl_err pawl_segment_insert(struct pawl_segment *segment,
     }
     (void)sqlite3_reset(insert); /* says again what the step said */
     (void)sqlite3_clear_bindings(insert);
-    segment->bytes += (int64_t)batch->blob.bytes + ROW_OVERHEAD_BYTES;
+    segment->bytes += (int64_t)stored.bytes + ROW_OVERHEAD_BYTES;
+    if (segment->room.capacity > ROOM_KEEP_BYTES) {
+        pawl_buf_free(&segment->room);
+    }
     return err;
 }
 
-/* The row of a batch as it stands there; false when it cannot be one. */
+/* The row of a batch, its blob as it is stored; false when it cannot be one. */
 static bool column_batch(sqlite3_stmt *statement, struct pawl_journal_batch *ret_batch)
 {
     int64_t first_op = sqlite3_column_int64(statement, 0);
@@ -141,29 +150,43 @@ static pawl_err find_start(struct pawl_segment *segment,
     return err.code == PAWL_ERR_NOT_FOUND ? PAWL_OK : err;
 }
 
-/* J3 and J5: this batch is the successor of what came before, and its frame is sound. */
-static pawl_err verify_batch(const struct pawl_segment *segment,
+static pawl_err
+altered(const struct pawl_segment *segment, uint64_t first_op, struct pawl_errmsg *msg)
+{
+    pawl_errmsg_set(msg,
+                    "%s: the batch at operation %llu was altered; everything before it is sound",
+                    segment->path, (unsigned long long)first_op);
+    return PAWL_ERR(CORRUPT);
+}
+
+/* J3 and J5: this batch is the successor of what came before, and its frame is sound. Its blob is
+ * unpacked then. */
+static pawl_err verify_batch(struct pawl_segment *segment,
                              const struct pawl_segment_end *before,
                              struct pawl_journal_batch *batch,
                              struct pawl_errmsg *msg)
 {
-    unsigned long long op = (unsigned long long)batch->first_op;
     if (batch->first_op != before->last_op + 1) {
         pawl_errmsg_set(msg, "%s: operation %llu is missing (the next one is %llu)", segment->path,
-                        (unsigned long long)before->last_op + 1, op);
+                        (unsigned long long)before->last_op + 1,
+                        (unsigned long long)batch->first_op);
         return PAWL_ERR(CORRUPT);
     }
     batch->previous = before->hash;
+    pawl_err err = pawl_unpack(batch->blob, &segment->room, &batch->blob);
+    if (err.code == PAWL_ERR_MEMORY) {
+        pawl_errmsg_set(msg, "no memory to read %s", segment->path);
+        return err;
+    }
+    if (pawl_failed(err)) {
+        return altered(segment, batch->first_op, msg);
+    }
     struct pawl_journal_hash hash = pawl_journal_chain(before->hash, batch->blob);
     struct pawl_record_cursor cursor;
     if (memcmp(hash.bytes, batch->hash.bytes, sizeof(hash.bytes)) != 0 ||
         !pawl_record_batch_open(batch->blob, &cursor) ||
         cursor.left != batch->last_op - batch->first_op + 1) {
-        pawl_errmsg_set(msg,
-                        "%s: the batch at operation %llu was altered; everything before it is "
-                        "sound",
-                        segment->path, op);
-        return PAWL_ERR(CORRUPT);
+        return altered(segment, batch->first_op, msg);
     }
     return PAWL_OK;
 }

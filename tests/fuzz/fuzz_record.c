@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_record.c: whatever bytes stand in a batch, in a command or in a result: the reader survives
- * them, and what it takes is the one form of what it read (J8).
+ * fuzz_record.c: whatever bytes stand in a batch, packed or not, in a command or in a result: the
+ * reader survives them, and what it takes is the one form of what it read (J8).
  *
  * The first byte chooses what the rest is. For a batch the frame is mended (mark and checksum),
  * since no search finds a CRC, and behind a sound frame is where lengths and counts are believed or
@@ -14,10 +14,11 @@
 #include "base/buf.h"
 #include "base/crc32c.h"
 #include "core/codec.h"
+#include "journal/pack.h"
 #include "journal/record.h"
 #include "tests/lib/fuzz.h"
 
-enum { FRAME_BYTES = 16, ROOM_BYTES = 1 << 17, KINDS = 3 };
+enum { FRAME_BYTES = 16, ROOM_BYTES = 1 << 17, KINDS = 4 };
 
 static struct pawl_codec_scratch scratch;
 
@@ -76,6 +77,28 @@ static void try_batch(struct pawl_buf *room, char *blob, size_t bytes)
     }
 }
 
+/* As the stored form of a batch, and as a batch that is stored. */
+static void try_packed(struct pawl_buf *room, char *stored, size_t bytes)
+{
+    struct pawl_slice batch;
+    struct pawl_buf packed;
+    if (bytes >= 4) {
+        memcpy(stored, "PWZ1", 4);
+    }
+    if (pawl_ok(pawl_unpack(pawl_slice_of(stored, bytes), room, &batch)) && batch.data != stored) {
+        PAWL_ASSERT(batch.bytes <= bytes * 255);
+    }
+    if (bytes < 4) {
+        return;
+    }
+    memcpy(stored, "PWB1", 4);
+    pawl_buf_init(&packed, ROOM_BYTES);
+    struct pawl_slice form = pawl_pack(pawl_slice_of(stored, bytes), &packed);
+    PAWL_ASSERT(form.bytes <= bytes && pawl_ok(pawl_unpack(form, room, &batch)));
+    PAWL_ASSERT(pawl_slice_equal(batch, pawl_slice_of(stored, bytes)));
+    pawl_buf_free(&packed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     if (bytes == 0 || bytes > ROOM_BYTES) {
@@ -97,8 +120,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     case 1:
         try_result(&room, pawl_slice_of(copy, rest));
         break;
-    default:
+    case 2:
         try_batch(&room, copy, rest);
+        break;
+    default:
+        try_packed(&room, copy, rest);
         break;
     }
     pawl_buf_free(&room);

@@ -29,6 +29,8 @@ void batches_make(struct batches *batches, uint64_t first_op, uint32_t count)
 {
     pawl_buf_reset(&batches->blob);
     pawl_record_batch_begin(&batches->blob);
+    /* What is drawn is noise: with some batches it is stored as it is, without it is packed. */
+    bool drawn = pawl_prng_one_in(&batches->prng, 2);
     for (uint32_t i = 0; i < count; i++) {
         pawl_arena_reset(&batches->arena);
         struct pawl_record record = {.op = first_op + i, .now_us = (int64_t)(first_op + i) * 10};
@@ -37,7 +39,7 @@ void batches_make(struct batches *batches, uint64_t first_op, uint32_t count)
                                                .u.release.reservation = first_op + i};
         record.result = (struct pawl_result){
             .code = PAWL_RESULT_NOT_FOUND, .op = record.op, .now_us = record.now_us};
-        if (pawl_prng_one_in(&batches->prng, 8)) {
+        if (drawn && pawl_prng_one_in(&batches->prng, 4)) {
             generate_command(&batches->prng, &batches->arena, &record.command);
         }
         pawl_record_batch_add(&batches->blob, &record);

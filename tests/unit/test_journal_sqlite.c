@@ -3,6 +3,7 @@
  * test_journal_sqlite.c: what was appended is read back after reopening and after crashes, in one
  * unbroken chain; a failure stops the journal for good; the log stays small and goes at the end.
  */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -293,6 +294,96 @@ static void two_checkpoints_are_kept_the_newest_first(void **state)
     bench_free(&bench);
 }
 
+/* The answer to a question about the first segment, which nobody has open; and what it changes. */
+static int64_t ask_segment(struct bench *bench, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    int flags = SQLITE_OPEN_READWRITE;
+    assert_int_equal(sqlite3_open_v2(BENCH_FIRST, &db, flags, disk_vfs(bench->disk)), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    int code = sqlite3_step(statement);
+    assert_true(code == SQLITE_ROW || code == SQLITE_DONE);
+    int64_t answer = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return answer;
+}
+
+#define PACKED "SELECT count(*) FROM batch WHERE substr(blob, 1, 4) = x'50575A31'"
+
+static void large_batches_are_packed_in_their_rows(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 24);
+    bench_must(&bench, bench_open_as(&bench, true, false));
+    int64_t blob_bytes = 0;
+    for (int i = 0; i < 20; i++) {
+        bench_append(&bench, 200);
+        blob_bytes += (int64_t)bench.batches.blob.bytes;
+    }
+    bench_assert_whole(&bench, 4000);
+    bench_close_journal(&bench);
+    int64_t packed = ask_segment(&bench, PACKED);
+    assert_in_range(packed, 1, 19);
+    int64_t stored_bytes = ask_segment(&bench, "SELECT sum(length(blob)) FROM batch");
+    assert_true(stored_bytes < blob_bytes);
+    bench_must(&bench, bench_open_as(&bench, false, false));
+    bench_assert_whole(&bench, 4000);
+    bench_free(&bench);
+}
+
+/* The version of a file says what a reader must know; so what is added to one of before is as it
+ * was before. */
+static void a_segment_of_version_1_goes_on_without_packing(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 25);
+    bench_must(&bench, bench_open_as(&bench, true, false));
+    bench_append(&bench, 1);
+    bench_close_journal(&bench);
+    assert_int_equal(ask_segment(&bench, "PRAGMA user_version"), 2);
+    (void)ask_segment(&bench, "PRAGMA user_version = 1");
+    bench_must(&bench, bench_open_as(&bench, false, false));
+    for (int i = 0; i < 20; i++) {
+        bench_append(&bench, 200);
+    }
+    bench_assert_whole(&bench, 4001);
+    bench_close_journal(&bench);
+    assert_int_equal(ask_segment(&bench, PACKED), 0);
+    (void)ask_segment(&bench, "PRAGMA user_version = 3");
+    assert_int_equal(bench_open_as(&bench, false, false).code, PAWL_ERR_VERSION);
+    bench_free(&bench);
+}
+
+static void a_damaged_packed_batch_is_told_as_altered(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct reading reading;
+    bench_init(&bench, 26);
+    bench_must(&bench, bench_open_as(&bench, true, false));
+    for (int i = 0; i < 20; i++) {
+        bench_append(&bench, 200);
+    }
+    bench_close_journal(&bench);
+    int64_t op = ask_segment(&bench, "UPDATE batch SET blob = substr(blob, 1, length(blob) - 1) "
+                                     "WHERE first_op = (SELECT min(first_op) FROM batch WHERE "
+                                     "substr(blob, 1, 4) = x'50575A31') RETURNING first_op");
+    char words[64];
+    (void)snprintf(words, sizeof(words), "the batch at operation %d was altered", (int)op);
+    bench_must(&bench, bench_open_as(&bench, false, false));
+    assert_int_equal(bench_read_from(&bench, 1, &reading).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(bench.msg.text, words));
+    bench_must(&bench, bench_read_from(&bench, (uint64_t)op + 200, &reading));
+    assert_int_equal(reading.next_op, 4001);
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +399,9 @@ int main(void)
         cmocka_unit_test(a_clean_end_leaves_no_log),
         cmocka_unit_test(reading_only_changes_nothing),
         cmocka_unit_test(two_checkpoints_are_kept_the_newest_first),
+        cmocka_unit_test(large_batches_are_packed_in_their_rows),
+        cmocka_unit_test(a_segment_of_version_1_goes_on_without_packing),
+        cmocka_unit_test(a_damaged_packed_batch_is_told_as_altered),
     };
     return cmocka_run_group_tests_name("journal_sqlite", tests, NULL, NULL);
 }
