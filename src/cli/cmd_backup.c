@@ -35,6 +35,7 @@ static const struct pawl_cli_option options[] = {
 
 struct backup {
     const char *to;
+    struct pawl_place place;
     char journal[PAWL_PATH_BYTES];
     int from_fd;
     int to_fd;
@@ -124,18 +125,24 @@ static bool lies_in(const char *to, const char *dir)
            (there[bytes] == '\0' || there[bytes] == '/');
 }
 
-/* A server's directory like any other, and nobody's before. */
+/* A server's directory like any other, nobody's before, and marked as half a backup. */
 static pawl_err make_place(struct backup *backup, struct pawl_errmsg *msg)
 {
-    struct pawl_place place;
-    pawl_err err = pawl_place_open(backup->to, &place, msg);
-    if (pawl_ok(err) && !place.fresh) {
+    struct pawl_place *place = &backup->place;
+    pawl_err err = pawl_place_open(backup->to, place, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
+    if (!place->fresh) {
         pawl_errmsg_set(msg, "%.300s has a ledger already; a backup wants a directory of its own",
-                        place.dir);
+                        place->dir);
         err = PAWL_ERR(EXISTS);
     }
     if (pawl_ok(err)) {
-        err = pawl_place_path(&place, PAWL_PLACE_JOURNAL, backup->journal, msg);
+        err = pawl_place_mark(place, false, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_place_path(place, PAWL_PLACE_JOURNAL, backup->journal, msg);
     }
     if (pawl_ok(err) && mkdir(backup->journal, 0700) != 0) {
         err = from_errno(backup->journal, msg);
@@ -144,7 +151,10 @@ static pawl_err make_place(struct backup *backup, struct pawl_errmsg *msg)
         backup->to_fd = open(backup->journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         err = backup->to_fd >= 0 ? PAWL_OK : from_errno(backup->journal, msg);
     }
-    pawl_place_close(&place); /* its lock goes too: nobody knows it yet */
+    if (pawl_failed(err)) {
+        pawl_place_discard(place);
+        pawl_place_close(place);
+    }
     return err;
 }
 
@@ -184,11 +194,12 @@ static pawl_err back_up(struct backup *backup, const char *journal, struct pawl_
         err = pawl_directory_sync(backup->journal, msg);
     }
     if (pawl_ok(err)) {
-        err = pawl_directory_sync(backup->to, msg);
+        err = pawl_place_mark(&backup->place, true, msg);
     }
     if (pawl_failed(err)) {
         remove_begun(backup);
     }
+    pawl_place_close(&backup->place);
     return err;
 }
 

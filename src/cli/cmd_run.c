@@ -273,7 +273,7 @@ const struct pawl_cli_command pawl_cli_command_run = {
         "(words\n"
         "behind -- are told to them), any other command from its start (or COMMAND in its place).",
     .examples = "  pawl run --max-usd 1.50 -- claude -p \"fix the failing test\"\n"
-                "  pawl run --max-usd 0.25 --max-time 10m -- python agent.py\n"
+                "  pawl run --max-usd 0.25 --max-time 10m -- python3 agent.py\n"
                 "  pawl run --max-tokens 200K -- npm run agent\n"
                 "  pawl run --resume last --add-usd 1.00",
     .options = options,

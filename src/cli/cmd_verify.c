@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/percent.h"
 #include "cli/commands.h"
@@ -33,7 +34,7 @@
 #include "run/rundir.h"
 #include "server/place.h"
 
-enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000 };
+enum { COPY_MS = 60 * 1000, LIVE_MS = 10 * 1000, PROGRESS_US = 200 * 1000 };
 enum { OPTION_EXPECT = 1, OPTION_JSON, OPTION_DATA_DIR };
 
 static const struct pawl_cli_option options[] = {
@@ -47,7 +48,8 @@ struct verification {
     struct pawl_datadir dir;
     struct pawl_verify_options options;
     bool json;
-    bool progress; /* on a terminal */
+    bool progress;    /* on a terminal */
+    int64_t shown_us; /* when it was last told how far this is */
     int status;
     bool live; /* it is the copy of a run that goes on */
     uint32_t verified;
@@ -74,10 +76,14 @@ static bool parse_expect(const char *text, struct pawl_verify_options *options_o
     return true;
 }
 
+/* No more often than somebody can read: a busy server has thousands of commits a second. */
 static void show_progress(void *arg, uint64_t op, uint64_t last_op)
 {
-    const struct verification *v = arg;
-    if (v->progress) {
+    struct verification *v = arg;
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t now_us = v->progress ? clock.boot_us(clock.arg) : 0;
+    if (v->progress && now_us >= v->shown_us + PROGRESS_US) {
+        v->shown_us = now_us;
         fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " operations\033[K", op, last_op);
     }
 }
@@ -357,6 +363,7 @@ static int run_verify(const struct pawl_cli_call *call)
     struct verification v = {.call = call,
                              .json = pawl_cli_has(call, OPTION_JSON),
                              .progress = isatty(STDERR_FILENO) == 1,
+                             .shown_us = pawl_clock_os().boot_us(pawl_clock_os().arg),
                              .status = PAWL_EXIT_OK};
     v.options.progress = show_progress;
     v.options.arg = &v;

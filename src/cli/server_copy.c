@@ -116,8 +116,12 @@ pawl_server_copy_open(const char *dir, struct pawl_server_copy *ret_copy, struct
         pawl_errmsg_set(msg, "there is no server's ledger in %.400s", dir);
         return PAWL_ERR(NOT_FOUND);
     }
+    pawl_err err = pawl_place_judge(dir, msg);
+    if (pawl_failed(err)) {
+        return err;
+    }
     (void)pawl_slice_copy_str(pawl_slice_str(dir), ret_copy->dir, sizeof(ret_copy->dir));
-    pawl_err err = path_in(dir, PAWL_PLACE_LOCK, lock, msg);
+    err = path_in(dir, PAWL_PLACE_LOCK, lock, msg);
     if (pawl_failed(err)) {
         return err;
     }

@@ -103,6 +103,13 @@ static pawl_err judge_format(const char *path, struct pawl_slice text, struct pa
 {
     struct pawl_slice first = pawl_slice_cut(&text, '\n');
     uint64_t version = 0;
+    if (pawl_slice_starts_with(first, PAWL_SLICE("pawl-server "))) {
+        pawl_errmsg_set(msg,
+                        "%.400s says that a server keeps its ledger there; runs want a "
+                        "directory of their own",
+                        path);
+        return PAWL_ERR(CORRUPT);
+    }
     if (!pawl_slice_starts_with(first, PAWL_SLICE("pawl ")) ||
         !pawl_slice_to_u64(pawl_slice_sub(first, 5, first.bytes), &version)) {
         pawl_errmsg_set(msg, "%.400s is not pawl's; use another data directory", path);

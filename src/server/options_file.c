@@ -117,7 +117,7 @@ static void take_field(void *arg, uint32_t line, const char *path, struct pawl_s
         return;
     }
     if (reader->options->values[id].origin == PAWL_SERVE_FROM_FILE) {
-        reader->options->values[id].line = line;
+        reader->options->values[id].line = reader->key_line; /* a list is said in several */
     }
 }
 

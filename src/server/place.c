@@ -21,6 +21,8 @@
 #include "base/slice.h"
 
 static const char format_prefix[] = "pawl-server ";
+/* In the place of the version, while a backup is being written. */
+static const char format_begun[] = "backup begun";
 
 static pawl_err from_errno(const char *path, struct pawl_errmsg *msg)
 {
@@ -94,6 +96,14 @@ static pawl_err judge_format(const char *dir, struct pawl_slice first, struct pa
                         dir, dir);
         return PAWL_ERR(CORRUPT);
     }
+    if (pawl_slice_starts_with(first, prefix) &&
+        pawl_slice_equal_str(pawl_slice_sub(first, prefix.bytes, first.bytes), format_begun)) {
+        pawl_errmsg_set(msg,
+                        "%.400s has half a backup: it was broken off, or goes on; remove what was "
+                        "broken off, and make another one",
+                        dir);
+        return PAWL_ERR(CORRUPT);
+    }
     if (!pawl_slice_starts_with(first, prefix) ||
         !pawl_slice_to_u64(pawl_slice_sub(first, prefix.bytes, first.bytes), &version)) {
         pawl_errmsg_set(msg, "%.400s/FORMAT is not a server's; use another data directory", dir);
@@ -137,11 +147,11 @@ static pawl_err check_is_empty(const char *dir, struct pawl_errmsg *msg)
     return PAWL_OK;
 }
 
-static pawl_err write_format(const struct pawl_place *place, struct pawl_errmsg *msg)
+static pawl_err
+write_format(const struct pawl_place *place, const char *says, struct pawl_errmsg *msg)
 {
     int fd = openat(place->dir_fd, "FORMAT.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool written =
-        fd >= 0 && dprintf(fd, "%s%d\n", format_prefix, PAWL_PLACE_FORMAT) > 0 && fsync(fd) == 0;
+    bool written = fd >= 0 && dprintf(fd, "%s%s\n", format_prefix, says) > 0 && fsync(fd) == 0;
     if (fd >= 0) {
         written = close(fd) == 0 && written;
     }
@@ -149,6 +159,19 @@ static pawl_err write_format(const struct pawl_place *place, struct pawl_errmsg 
         return from_errno(place->dir, msg);
     }
     return pawl_directory_sync(place->dir, msg);
+}
+
+pawl_err pawl_place_mark(const struct pawl_place *place, bool whole, struct pawl_errmsg *msg)
+{
+    char version[16];
+    (void)snprintf(version, sizeof(version), "%d", PAWL_PLACE_FORMAT);
+    return write_format(place, whole ? version : format_begun, msg);
+}
+
+pawl_err pawl_place_judge(const char *dir, struct pawl_errmsg *msg)
+{
+    char text[64];
+    return judge_format(dir, read_format(dir, text, sizeof(text)), msg);
 }
 
 static pawl_err check_format(struct pawl_place *place, struct pawl_errmsg *msg)
@@ -160,7 +183,7 @@ static pawl_err check_format(struct pawl_place *place, struct pawl_errmsg *msg)
         return judge_format(place->dir, first, msg);
     }
     pawl_err err = check_is_empty(place->dir, msg);
-    return pawl_ok(err) ? write_format(place, msg) : err;
+    return pawl_ok(err) ? pawl_place_mark(place, true, msg) : err;
 }
 
 /* What root would write into another user's ledger, that user's server could not read any more. */

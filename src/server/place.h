@@ -29,13 +29,21 @@ struct pawl_place {
 
 /* Whether a server's ledger is in the directory: its FORMAT says so. */
 bool pawl_place_is_servers(const char *dir);
+/* Whether this pawl may read that ledger. CORRUPT: it is half a backup, or no server's; VERSION: a
+ * newer pawl's. */
+PAWL_MUST_CHECK pawl_err pawl_place_judge(const char *dir, struct pawl_errmsg *msg);
 /* Makes the directory (0700) with its FORMAT if need be, and takes the lock. LOCKED: another server
  * has it, whose process the message names. CORRUPT: it is somebody else's; VERSION: a newer
  * pawl's. On failure nothing is open. */
 PAWL_MUST_CHECK pawl_err pawl_place_open(const char *dir,
                                          struct pawl_place *ret_place,
                                          struct pawl_errmsg *msg);
-/* The same without changing anything: for `--check`. */
+/* Says that the place is being filled with a copy, so that nobody takes half of it for a ledger, or
+ * that all of it is there, and durable. */
+PAWL_MUST_CHECK pawl_err pawl_place_mark(const struct pawl_place *place,
+                                         bool whole,
+                                         struct pawl_errmsg *msg);
+/* The same as opening without changing anything: for `--check`. */
 PAWL_MUST_CHECK pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg);
 /* Whether this user could make the directory, or write in it: PERMISSION, or what else is in the
  * way. For `--check`, too. */

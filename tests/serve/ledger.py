@@ -2,14 +2,18 @@
 """What becomes of the ledger over restarts: backups and what they restore, verification of a server
 at work, damage, closed tenants, leases that end, the archive made again.
 """
+import contextlib
 import json
 import os
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
+import time
 
 from world import ADMIN, balance, commit_body, patience, quick_start, reserve_body
 
@@ -90,6 +94,59 @@ def a_data_directory_may_be_a_link(world):
     server.stop()
     world.start(data=world.path("link"))
     assert not os.path.exists(world.path("data/copy-1-1"))
+
+
+def half_a_backup_passes_for_none(world):
+    """It was killed, by the signal of a limit on the size of files, in the middle of a segment."""
+    server, _ = quick_start(world)
+    to = world.path("b1")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = subprocess.run([world.pawl, "backup", "--data-dir", world.data, to], check=False,
+                          capture_output=True, env=world.environment(), preexec_fn=limit)
+    assert done.returncode == -signal.SIGXFSZ and os.listdir(f"{to}/journal"), done
+    server.stop()
+    status, err = world.fail(data=to)
+    assert status == 4 and "has half a backup" in err, (status, err)
+    for words in (("verify", "--data-dir", to), ("backup", "--data-dir", to, world.path("b2")),
+                  ("backup", "--data-dir", world.data, to)):
+        done = world.tell(*words)
+        assert done.returncode == 1 and "has half a backup" in done.stderr, (words, done)
+    shutil.rmtree(to)
+    assert world.tell("backup", "--data-dir", world.data, to).returncode == 0
+    assert world.tell("verify", "--data-dir", to).returncode == 0
+
+
+def what_a_newer_pawl_wrote_is_neither_proved_nor_copied(world):
+    server, _ = quick_start(world)
+    server.stop()
+    pathlib.Path(world.data, "FORMAT").write_text("pawl-server 2\n", encoding="utf-8")
+    for words in (("verify",), ("backup", world.path("b"))):
+        done = world.tell(*words, "--data-dir", world.data)
+        assert done.returncode == 1 and "a newer pawl keeps its ledger" in done.stderr, done
+    assert not os.path.exists(world.path("b"))
+
+
+def a_verification_tells_how_far_it_is_at_times(world):
+    """On a terminal; a line for each of thousands of commits a second is what nobody reads."""
+    server, key = quick_start(world)
+    for index in range(300):
+        server.ask("POST", "/v1/reservations", reserve_body(f"k{index}"), key=key).want(200)
+    server.stop()
+    ours, its = os.openpty()
+    begun = time.monotonic()
+    done = subprocess.run([world.pawl, "verify", "--data-dir", world.data], check=True,
+                          stdout=subprocess.PIPE, stderr=its, env=world.environment())
+    lines_max = 5 * (time.monotonic() - begun)
+    os.close(its)
+    said = b""
+    with contextlib.suppress(OSError):  # the terminal's other end is gone
+        while more := os.read(ours, 65536):
+            said += more
+    os.close(ours)
+    assert b"in 30" in done.stdout and said.count(b" operations") <= lines_max, said
 
 
 def a_backup_may_lie_on_any_file_system(world):
@@ -275,6 +332,10 @@ TESTS = {
     "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
     "a data directory may be a link": a_data_directory_may_be_a_link,
     "a backup may lie on any file system": a_backup_may_lie_on_any_file_system,
+    "half a backup passes for none": half_a_backup_passes_for_none,
+    "what a newer pawl wrote is neither proved nor copied":
+        what_a_newer_pawl_wrote_is_neither_proved_nor_copied,
+    "a verification tells how far it is at times": a_verification_tells_how_far_it_is_at_times,
     "a backup that cannot be written is proved": a_backup_that_cannot_be_written_is_proved,
     "verify sees a live ledger, a stopped one, and damage": verify_sees_live_and_stopped_and_damage,
     "the default place is found by all commands": the_default_place_is_found_by_all,

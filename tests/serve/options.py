@@ -41,7 +41,7 @@ def a_list_is_replaced_whole(world):
     file = pathlib.Path(world.path("serve.yaml"))
     file.write_text("listen:\n  - 127.0.0.1:1\n  - unix:/a\n", encoding="utf-8")
     _, done = checked(world, "--config", str(file))
-    assert re.search(r"listen +127\.0\.0\.1:1 .*\n +unix:/a ", done.stdout), done.stdout
+    assert re.search(r"listen +127\.0\.0\.1:1 +line 1 .*\n +unix:/a +line 1 ", done.stdout), done
     _, done = checked(world, "--config", str(file), "--listen", ":2", "--listen", "[::1]:3")
     assert re.search(r"listen +:2 .*\n +\[::1\]:3 ", done.stdout), done.stdout
     assert "unix:/a" not in done.stdout
