@@ -18,7 +18,7 @@ import gate
 
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) *\] (\d+) test\(s\)", re.M)
 # Tests that use the machine's time limits themselves set TIMEOUT in their CMake list.
-TEST_TIMEOUT_S = 300
+TEST_TIMEOUT_S = 900
 
 
 def count_program(succeeded, output):

@@ -80,20 +80,21 @@ def run_test_py(counter):
     os.environ["OPENAI_BASE_URL"] = "http://127.0.0.1:9/"
     for what, kind, command, status, words, last in ONE_STAGE:
         with counter.test(f"test.py {what}"):
-            got, output = run_stages([("it", kind, 1, command)])
+            seconds = 1 if "hangs" in what else 100
+            got, output = run_stages([("it", kind, seconds, command)])
             assert got == status, f"exit status {got}\n{output}"
             assert words in output, output
             assert output.split("\n")[-2] == last, output
     del os.environ["OPENAI_BASE_URL"]
     with counter.test("test.py does not run what needs a stage that failed"):
-        got, output = run_stages([("first", "step", 9, "false"),
-                                  ("second", "tests", 9, "echo 5 passed, 0 failed", ("first",)),
-                                  ("third", "tests", 9, "echo 7 passed, 0 failed")])
+        got, output = run_stages([("first", "step", 99, "false"),
+                                  ("second", "tests", 99, "echo 5 passed, 0 failed", ("first",)),
+                                  ("third", "tests", 99, "echo 7 passed, 0 failed")])
         assert got == 1 and "not run: first failed" in output, output
         assert output.split("\n")[-2] == "7 passed, 2 failed", output
     with counter.test("test.py runs the named stages and what they need"):
-        rows = [("first", "step", 9, "true"), ("second", "tests", 9, "false"),
-                ("third", "tests", 9, "echo 7 passed, 0 failed", ("first",))]
+        rows = [("first", "step", 99, "true"), ("second", "tests", 99, "false"),
+                ("third", "tests", 99, "echo 7 passed, 0 failed", ("first",))]
         got, output = run_stages(rows, "third")
         assert got == 0 and "second" not in output and "first" in output, output
     with counter.test("test.py fails when no suite ran"):
@@ -101,8 +102,8 @@ def run_test_py(counter):
         assert got == 1 and "no test ran" in output, output
     with counter.test("test.py kills what a stage leaves behind"):
         with planted.tree({}) as folder:
-            rows = [("leaves", "step", 9, f"tail -f /dev/null & echo $! >{folder}/pid"),
-                    ("goes on", "tests", 9, "echo 1 passed, 0 failed")]
+            rows = [("leaves", "step", 99, f"tail -f /dev/null & echo $! >{folder}/pid"),
+                    ("goes on", "tests", 99, "echo 1 passed, 0 failed")]
             got, output = run_stages(rows)
             assert got == 0, output
             left = pathlib.Path("/proc", (folder / "pid").read_text().strip(), "cmdline")
@@ -117,22 +118,22 @@ def run_test_py(counter):
 def run_lanes(counter):
     with counter.test("test.py runs one that waits beside one that is busy"):
         # Each of the two goes on only when the other has come to the fifo.
-        rows = [("fifo", "step", 9, "mkfifo meet"),
-                ("busy", "tests", 9, "echo here >meet; echo 1 passed, 0 failed", ("fifo",)),
-                ("waits", "tests", 9, "read -r <meet; echo 2 passed, 0 failed", ("fifo",), True)]
+        rows = [("fifo", "step", 99, "mkfifo meet"),
+                ("busy", "tests", 99, "echo here >meet; echo 1 passed, 0 failed", ("fifo",)),
+                ("waits", "tests", 99, "read -r <meet; echo 2 passed, 0 failed", ("fifo",), True)]
         got, output = run_stages(rows)
         assert got == 0 and output.endswith("\n3 passed, 0 failed\n"), output
     with counter.test("test.py runs two that wait one after the other"):
         alone = ("mkdir alone && for i in {1..50000}; do :; done && rmdir alone && "
                  "echo 1 passed, 0 failed")
-        rows = [(name, "tests", 9, alone, (), True) for name in ("first", "second", "third")]
+        rows = [(name, "tests", 99, alone, (), True) for name in ("first", "second", "third")]
         got, output = run_stages(rows)
         assert got == 0 and output.endswith("\n3 passed, 0 failed\n"), output
     with counter.test("test.py goes on with the other lane when a stage fails or hangs"):
         rows = [("hangs", "tests", 1, "cat /dev/zero >/dev/null", (), True),
-                ("fails", "step", 9, "false"),
-                ("needs both", "tests", 9, "echo 5 passed, 0 failed", ("hangs", "fails"), True),
-                ("goes on", "tests", 9, "echo 7 passed, 0 failed")]
+                ("fails", "step", 99, "false"),
+                ("needs both", "tests", 99, "echo 5 passed, 0 failed", ("hangs", "fails"), True),
+                ("goes on", "tests", 99, "echo 7 passed, 0 failed")]
         got, output = run_stages(rows)
         assert got == 1 and "not run: hangs failed" in output, output
         assert "failed: hangs fails needs both\n7 passed, 3 failed\n" in output, output

@@ -56,7 +56,7 @@ def run(*command, **options):
     options.setdefault("env", os.environ | {"LC_ALL": "C.UTF-8"})
     result = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            check=False, timeout=120, **options)
+                            check=False, timeout=600, **options)
     return result.returncode, result.stdout
 
 
