@@ -424,7 +424,7 @@ def what_cannot_be_undone_is_asked_for_on_a_terminal(cli):
             try:
                 seen = ""
                 while "[y/N] " not in seen:
-                    assert select.select([fd], [], [], 30)[0], seen
+                    assert select.select([fd], [], [], 60)[0], seen
                     seen += os.read(fd, 4096).decode()
                 os.write(fd, answer.encode())
                 ended = os.waitpid(pid, 0)[1]

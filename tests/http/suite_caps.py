@@ -261,20 +261,20 @@ def a_stream_is_cut_when_nothing_pays_for_what_it_has_beyond_its_ceiling():
     with world({"reply_tokens": 500}, usd=USD // 2) as (provider, host):
         for number in range(10):
             assert host.call("anthropic", text=f"{number}").status == 200
-        provider.control(default={"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 1,
-                                  "tokens_per_event": 100})
+        provider.control(default={"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 4,
+                                  "tokens_per_event": 20})
         answer = host.call("anthropic", stream=True, max_tokens=40_000)
         assert answer.whole and "pawl" in answer.error["message"], answer.body[-300:]
         booked, billed = harness.settled_books(provider, host)
         assert USD * 499 // 1000 < booked <= billed * 108 // 100, (booked, billed)
-        assert billed <= USD * 51 // 100, billed
+        assert billed <= USD * 53 // 100, billed  # a busy machine reads half a second at once
         assert host.call("anthropic").status == 402
 
 
 def a_stream_that_nobody_is_in_the_way_of_is_not_told_of_others():
     """The input was far smaller than its bound and all there is was held for it, so a call
     that is smaller fits once the stream is cut; nobody else is under way, and no words say so."""
-    script = {"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 1, "tokens_per_event": 100,
+    script = {"reply_tokens": 60_000, "ignore_max": True, "pace_ms": 10, "tokens_per_event": 20,
               "input_tokens": 100}
     with world(script, usd=USD // 10) as (provider, host):
         answer = host.call("anthropic", stream=True, max_tokens=60_000, text="some words " * 4000)
@@ -315,7 +315,7 @@ def the_first_stream_of_a_model_comes_to_its_ceiling_at_a_caps_end():
 
 def a_stream_that_tells_its_tokens_is_cut_by_what_it_tells():
     """Gemini's do in each event: where nothing else is known of the model, all of a cap is used."""
-    script = {"reply_tokens": 400_000, "ignore_max": True, "pace_ms": 2, "tokens_per_event": 100,
+    script = {"reply_tokens": 400_000, "ignore_max": True, "pace_ms": 4, "tokens_per_event": 50,
               "bytes_per_token": 0}
     with world(script, usd=USD // 4) as (provider, host):
         answer = host.post(harness.gemini_path(True), harness.gemini_request(
@@ -323,7 +323,7 @@ def a_stream_that_tells_its_tokens_is_cut_by_what_it_tells():
         assert b"pawl" in answer.body, answer.body[-300:]
         booked, billed = harness.settled_books(provider, host)
         assert USD // 4 * 99 // 100 <= billed, (booked, billed)
-        # A busy machine reads events of a tenth of a second at once: 5 % of them.
+        # A busy machine reads events of four tenths of a second at once: 5 % of them.
         assert booked <= USD // 4 * 105 // 100, (booked, billed)
 
 

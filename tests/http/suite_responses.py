@@ -202,7 +202,7 @@ def a_codex_request_is_metered_as_any_other():
 
 def under_a_plan_nothing_is_put_in_and_a_stream_is_cut_at_its_hold():
     """ChatGPT's own Responses refuse max_output_tokens; what is beyond the cap does not come."""
-    script = {"reply_tokens": 200_000, "tokens_per_event": 100, "pace_ms": 1, "bytes_per_token": 0}
+    script = {"reply_tokens": 200_000, "tokens_per_event": 50, "pace_ms": 2, "bytes_per_token": 0}
     with world(script, usd=USD // 2) as (provider, host):
         body = _body(stream=True, store=False)
         answer = host.post("chatgpt/responses", body)

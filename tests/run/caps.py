@@ -70,7 +70,8 @@ def wall_clock(world):
     outlives them for a second, and is booked as it is billed."""
     world.provider.control(default={"reply_tokens": 1000, "pace_ms": 20})
     with Witness() as witness:
-        process = world.start(["--max-time", "3s", "--attended", "--json-card"], "deaf", "daemon",
+        # Time enough to begin the call on a busy machine, too.
+        process = world.start(["--max-time", "8s", "--attended", "--json-card"], "deaf", "daemon",
                               "part:5000", "wait", **witness.arguments())
         witness.let_go()
         status, _, stderr = finish(process)

@@ -94,7 +94,7 @@ def scope(world):
     subprocess.run([*git, "worktree", "add", "-q", str(repo.parent / "tree")], **quiet)
     agent = ["sh", "-c", 'for i in $(seq 25); do echo > "f$i"; done; exec sleep 1000']
     for folder in (repo, repo.parent / "tree"):
-        assert world.run(["--max-time", "2s"], agent, cwd=str(folder))[0] == 124
+        assert world.run(["--max-time", "5s"], agent, cwd=str(folder))[0] == 124
     rows = lines(world.tell("runs", "--breaches", "--json"))
     assert [(row["cause"], row["cap"]) for row in rows] == [
         ("scope too wide", "WALL_CLOCK_MS")] * 2, rows

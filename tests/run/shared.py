@@ -7,6 +7,7 @@ No authority outlives its test: it is told to end, or was killed.
 import contextlib
 import datetime
 import json
+import math
 import os
 import pathlib
 import re
@@ -15,8 +16,9 @@ import signal
 import socket
 import struct
 import threading
+import time
 
-from world import PATIENCE_S, await_line, expect_line, finish
+from world import MODEL, PATIENCE_S, await_line, expect_line, finish
 
 USD = 100_000_000
 
@@ -205,8 +207,16 @@ def both_die(world):
         assert spent <= USD * 3 // 10, spent
 
 
-def just_before_midnight(seconds):
-    """A time zone in which the day ends that soon."""
+def just_before_midnight(world):
+    """A time zone in which the day ends soon, after four times as long as so many calls take as
+    these tests make before it."""
+    folder, began = world.data, time.monotonic()
+    world.data = os.path.join(world.folder.name, "measured")
+    world.run([], *["call"] * 16)
+    world.provider.reset()
+    world.provider.control(prices={MODEL: world.prices})
+    world.data = folder
+    seconds = min(40, max(5, math.ceil(4 * (time.monotonic() - began))))
     now = datetime.datetime.now(datetime.timezone.utc)
     left = 86400 - (now.hour * 3600 + now.minute * 60 + now.second) - seconds
     sign = "-" if left <= 43200 else ""
@@ -216,8 +226,8 @@ def just_before_midnight(seconds):
 
 def reset(world):
     """The run that is stopped at the limit goes on when the day has ended."""
+    zone = just_before_midnight(world)
     world.provider.control(default={"reply_tokens": 150})
-    zone = just_before_midnight(5)
     with limits(world, ["--usd", "0.05", "--per", "day", "--timezone", zone]):
         run = world.start(["--max-usd", "1", "--attended"], "until", "listen", "call", "say:called")
         expect_line(run, "refused 402 pawl: the day's limit of $0.05")
@@ -232,8 +242,8 @@ def reset(world):
 
 def paused(world):
     """With --on-limit pause --auto-resume the call itself waits for midnight, and is answered."""
+    zone = just_before_midnight(world)
     world.provider.control(default={"reply_tokens": 150})
-    zone = just_before_midnight(5)
     with limits(world, ["--usd", "0.05", "--per", "day", "--timezone", zone]):
         status, stdout, card, lines = world.card(
             ["--max-usd", "1", "--max-iterations", "16", "--on-limit", "pause", "--auto-resume"],
@@ -253,8 +263,8 @@ def paused(world):
 def paused_too_big(world):
     """So does one that is too big for what is left until then, and would fit into all of it;
     nothing waits for what never fits."""
+    zone = just_before_midnight(world)
     world.provider.control(default={"reply_tokens": 2000})
-    zone = just_before_midnight(5)
     pausing = ["--max-usd", "1", "--on-limit", "pause", "--auto-resume"]
     with limits(world, ["--usd", "0.10", "--per", "day", "--timezone", zone]):
         steps = ["call:2000", "call:2000", "prompt:9", "call:200"]

@@ -190,13 +190,13 @@ def lines_in_between(world):
 
 def restored_after_a_kill(world):
     """--max-time in the middle of a full-screen program: modes and screen come back."""
-    with Witness() as witness, Terminal(world, ["--max-time", "1s"], "deaf", "raw", "wait",
+    with Witness() as witness, Terminal(world, ["--max-time", "6s"], "deaf", "raw", "wait",
                                         witness=witness) as terminal:
         witness.let_go()
         how, modes, screen = terminal.end()
         witness.await_nobody()
     assert how == "exited 124" and modes == "11", (how, modes)
-    assert LEAVE_SCREEN.decode() in screen and "HARD STOP at the cap of 1s" in screen, screen
+    assert LEAVE_SCREEN.decode() in screen and "HARD STOP at the cap of 6s" in screen, screen
 
 
 def restored_without_a_keeper(world):

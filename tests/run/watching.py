@@ -14,6 +14,7 @@ import termios
 import time
 
 from control import ask
+from shared import limits
 from world import PATIENCE_S, expect_line, finish
 
 
@@ -151,14 +152,12 @@ def across_runs(world):
     process = world.start(["--name", "one"], "call", "say:ready", "listen")
     expect_line(process, "ready")
     booked(world)
-    # One that does not outlive the test by long; a command would start one that does.
-    assert world.tell("authority", "--daemon", "--idle", "2s").returncode == 0
-    assert world.tell("limit", "--usd", "20", "--per", "day", "--timezone", "UTC").returncode == 0
-    shown = world.tell("status")
-    assert shown.returncode == 0 and not shown.stderr, shown
-    for words in ("\nACCOUNT", " 5h ", "42.0%", "\n#", "$20.00"):
-        assert words in shown.stdout, shown.stdout
-    assert finish(process, "go\n")[0] == 0
+    with limits(world, ["--usd", "20", "--per", "day", "--timezone", "UTC"]):
+        shown = world.tell("status")
+        assert shown.returncode == 0 and not shown.stderr, shown
+        for words in ("\nACCOUNT", " 5h ", "42.0%", "\n#", "$20.00"):
+            assert words in shown.stdout, shown.stdout
+        assert finish(process, "go\n")[0] == 0
 
 
 class Screen:
