@@ -15,7 +15,7 @@ import time
 from count import Skip
 from expect import expect
 
-SECONDS_MAX = 60
+SECONDS_MAX = 120
 DONE, ASK = "~~done~~", "~~'done'~~"  # as it is printed, and as it is typed
 
 

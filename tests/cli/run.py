@@ -29,7 +29,7 @@ import policies  # noqa: E402
 import servers  # noqa: E402
 from expect import expect  # noqa: E402
 
-SECONDS_MAX = 60
+SECONDS_MAX = 120
 # Empty variables count as unset.
 UNSET = dict.fromkeys(("XDG_STATE_HOME", "PAWL_DATA_DIR", "PAWL_SERVE_DATA_DIR", "PAWL_SERVER",
                        "PAWL_KEY", "PAWL_ADMIN_KEY", "CYCLES_BASE_URL", "CYCLES_API_KEY",

@@ -27,7 +27,7 @@ import provider_gemini  # noqa: E402
 import scripted  # noqa: E402
 from upstreams import Echo, Listener, Upstream, headers_of  # noqa: E402, F401
 
-SECONDS_MAX = 60
+SECONDS_MAX = 120
 SEED = 1  # run.py sets it
 MODEL = {"anthropic": "claude-sonnet-4-5", "openai": "gpt-4o", "responses": "gpt-4o"}
 PATH = {"anthropic": "anthropic/v1/messages", "openai": "openai/v1/chat/completions",

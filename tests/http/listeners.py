@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lib"))
 import count as counting  # noqa: E402
 
-SECONDS_MAX = 60
+SECONDS_MAX = 120
 PROGRAM = ""
 
 

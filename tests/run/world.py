@@ -17,7 +17,7 @@ import scripted
 
 AGENT = str(pathlib.Path(__file__).resolve().parent / "agent.py")
 MODEL = "claude-sonnet-4-5"
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 class World:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 USD = 100_000_000
 ADMIN = "an-administrators-key"
 
