@@ -236,7 +236,7 @@ def held_up(number):
         with world_of(pawl, agent, play) as world:
             world.start([], agent.command())
             world.await_file("started")
-            assert any("sleep 300" in command for command in world.left()), world.left()
+            world.await_command("sleep 300")
             world.kill(number)
             world.process.communicate(timeout=120)
             world.await_nobody()

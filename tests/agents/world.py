@@ -177,6 +177,13 @@ class World:
                 pass  # It has gone, or is another user's.
         return found
 
+    def await_command(self, words):
+        """Until one of them runs that; what is about to run something has no command for a moment."""
+        give_up = time.monotonic() + SOON_S
+        while not any(words in command for command in self.left()):
+            assert time.monotonic() < give_up, self.left()
+            time.sleep(0.02)
+
     def await_nobody(self):
         give_up = time.monotonic() + SOON_S
         while self.left():

@@ -156,7 +156,7 @@ static void there_are_so_many_parts(void **state)
     for (int members = PAWL_JSON_PARTS_MAX; members <= PAWL_JSON_PARTS_MAX + 1; members++) {
         char text[1024] = "{";
         for (int i = 0; i < members; i++) {
-            (void)snprintf(text + strlen(text), 16, "%s\"%d\":[%d]", i > 0 ? "," : "", i, i);
+            (void)snprintf(text + strlen(text), 32, "%s\"%d\":[%d]", i > 0 ? "," : "", i, i);
         }
         text[strlen(text)] = '}';
         assert_int_equal(look(pawl_slice_str(text)), members == PAWL_JSON_PARTS_MAX);
