@@ -178,7 +178,7 @@ class World:
         return found
 
     def await_command(self, words):
-        """Until one of them runs that; what is about to run something has no command for a moment."""
+        """Until one of them runs that; what is about to run something has none for a moment."""
         give_up = time.monotonic() + SOON_S
         while not any(words in command for command in self.left()):
             assert time.monotonic() < give_up, self.left()

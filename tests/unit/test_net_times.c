@@ -276,16 +276,13 @@ static void server_gives_up_on_a_client_that_sips(void **state)
     fixture_close(&f);
 }
 
-/* One that is slow and goes on taking gets all of it, though the kernel does not say for a while
- * that it has room for more. */
-static void server_goes_on_with_a_client_that_is_slow(void **state)
+static bool slow_client_got_all(uint32_t timeout_ms)
 {
-    (void)state;
     enum { ANSWER_BYTES = 12000000 };
     struct fixture f;
     struct sipper sipper;
     struct pawl_http_limits limits = limits_default();
-    limits.write_timeout_ms = 100;
+    limits.write_timeout_ms = timeout_ms;
     fixture_open(&f, limits);
     wire_pause(&f.wire, true);
     wire_send(&f.wire, GET("/"));
@@ -294,11 +291,21 @@ static void server_goes_on_with_a_client_that_is_slow(void **state)
     assert_non_null(answer);
     pawl_http_reply(service_take(&f.service), 200, NULL, 0, pawl_slice_of(answer, ANSWER_BYTES));
     free(answer);
-    sip_begin(&sipper, &f, 30000);
-    WAIT_UNTIL(&f.world, sipper.taken_bytes > ANSWER_BYTES);
-    assert_int_equal(pawl_http_server_connection_count(f.service.server), 1);
+    sip_begin(&sipper, &f, 3000000 / timeout_ms);
+    WAIT_UNTIL(&f.world, sipper.taken_bytes > ANSWER_BYTES ||
+                             pawl_http_server_connection_count(f.service.server) == 0);
+    bool all = sipper.taken_bytes > ANSWER_BYTES;
     uv_close((uv_handle_t *)&sipper.timer, NULL);
     fixture_close(&f);
+    return all;
+}
+
+/* One that is slow and goes on taking gets all of it, though the kernel does not say for a while
+ * that it has room for more. */
+static void server_goes_on_with_a_client_that_is_slow(void **state)
+{
+    (void)state;
+    TRY_WITH_TIME(ms, 100, slow_client_got_all(ms));
 }
 
 static bool owner_was_waited_for(uint32_t idle_ms)
