@@ -210,26 +210,10 @@ static bool read_body(struct pawl_call *call)
     return true;
 }
 
-static uint32_t planes_of(uint32_t door)
+uint32_t pawl_door_planes(uint32_t door)
 {
     uint32_t planes = door & PAWL_PLANE_ALL;
     return planes == 0 ? PAWL_PLANE_ALL : planes;
-}
-
-uint64_t pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
-{
-    struct pawl_cycles *cycles = arg;
-    PAWL_ASSERT(cycles->magic == PAWL_CYCLES_MAGIC);
-    struct pawl_route_found found;
-    struct pawl_arena arena; /* of parameters that have an escape */
-    pawl_arena_init(&arena, PAWL_CYCLES_PARAMS_BYTES_MAX);
-    pawl_route_find(cycles->routes, planes_of(listener), request->method, request->path, &arena,
-                    &found);
-    bool is_taken =
-        found.route != NULL && found.route->body == PAWL_BODY_SETTLEMENT &&
-        pawl_auth_admits(cycles, found.route, request, (listener & PAWL_DOOR_TRUSTED) != 0);
-    pawl_arena_free(&arena);
-    return is_taken ? cycles->options.settlement_bytes_max : 0;
 }
 
 void pawl_cycles_serve(struct pawl_cycles *cycles,
@@ -247,7 +231,8 @@ void pawl_cycles_serve(struct pawl_cycles *cycles,
     pawl_trace_request_id(&cycles->prng, call->request_id);
     pawl_trace_id(&cycles->prng, call->headers[PAWL_CALL_HEADER_TRACEPARENT],
                   call->headers[PAWL_CALL_HEADER_TRACE_ID], call->trace_id);
-    if (find_route(call, planes_of(door)) && pawl_call_authenticate(call) && read_body(call)) {
+    if (find_route(call, pawl_door_planes(door)) && pawl_call_authenticate(call) &&
+        read_body(call)) {
         call->route->handler(call);
     }
 }

@@ -87,9 +87,10 @@ void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange);
 void pawl_cycles_refusal(void *arg,
                          const struct pawl_http_refused *refused,
                          struct pawl_http_refusal_answer *answer);
-/* How much of a body is taken: of a settlement, from whoever may settle, as the options say. A 413
- * would make clients drop what was spent; and who has no key must not fill the memory. */
-uint64_t
+/* How much of a body is taken, and from whom: of a settlement, from whoever may settle, as the
+ * options say. A 413 would make clients drop what was spent; and who has no key must not fill the
+ * memory. */
+struct pawl_http_body_max
 pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_t listener);
 /* The same as handle, by whatever door. It says what the listener serves: a set of enum pawl_plane
  * (0: everything), and PAWL_DOOR_TRUSTED where whoever comes that way is the administrator without

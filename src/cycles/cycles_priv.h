@@ -63,12 +63,41 @@ void pawl_trace_id(struct pawl_prng *prng,
 
 /* Who asks, by what the route wants, and whether they may. false: refused. */
 PAWL_MUST_CHECK bool pawl_call_authenticate(struct pawl_call *call);
-/* Whether a request will be let in, of which there is but the head; of routes that want a tenant's
- * key or either. */
-bool pawl_auth_admits(struct pawl_cycles *cycles,
-                      const struct pawl_cycles_route *route,
-                      const struct pawl_http_request *request,
-                      bool trusted);
+struct pawl_auth_asked {
+    struct pawl_slice key;       /* of X-Cycles-API-Key */
+    struct pawl_slice admin_key; /* of X-Admin-API-Key */
+    bool trusted;                /* came through the administrator's own door */
+    int64_t now_us;
+};
+struct pawl_auth_verdict {
+    enum pawl_error error; /* COUNT: may come in */
+    const char *why;
+    const char *lacks;               /* the permission that ends the sentence, or "" */
+    struct pawl_principal principal; /* the registry's texts; zeroed where the key is no good */
+};
+/* The same, answering nobody. */
+void pawl_auth_judge(struct pawl_cycles *cycles,
+                     const struct pawl_cycles_route *route,
+                     const struct pawl_auth_asked *asked,
+                     struct pawl_auth_verdict *ret_verdict);
+
+/* --- head.c --------------------------------------------------------------------------------- */
+
+/* Whether a request whose body is not read is refused by its head: who asks, and what they may. */
+PAWL_MUST_CHECK bool pawl_head_is_refused(struct pawl_cycles *cycles,
+                                          const struct pawl_http_request *request,
+                                          uint32_t door,
+                                          struct pawl_auth_verdict *ret_verdict);
+
+/* --- cycles.c ------------------------------------------------------------------------------- */
+
+/* What a listener with that tag serves: a set of enum pawl_plane. */
+uint32_t pawl_door_planes(uint32_t door);
+
+/* --- kept.c --------------------------------------------------------------------------------- */
+
+/* Whether all that was applied so far is on disk. */
+bool pawl_ledger_is_durable(const struct pawl_cycles *cycles);
 
 /* --- call.c --------------------------------------------------------------------------------- */
 

@@ -53,10 +53,15 @@ void pawl_call_reply_read(struct pawl_call *call, int status)
     pawl_call_barrier(call, pawl_call_send_kept);
 }
 
+bool pawl_ledger_is_durable(const struct pawl_cycles *cycles)
+{
+    const struct pawl_engine *engine = cycles->options.engine;
+    return pawl_core_op(pawl_engine_core(engine)) == pawl_engine_durable_op(engine);
+}
+
 bool pawl_call_must_wait(const struct pawl_call *call)
 {
-    const struct pawl_engine *engine = pawl_call_engine(call);
-    return !call->waited && pawl_core_op(pawl_engine_core(engine)) > pawl_engine_durable_op(engine);
+    return !call->waited && !pawl_ledger_is_durable(call->cycles);
 }
 
 void pawl_call_keep_error(struct pawl_call *call,

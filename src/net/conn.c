@@ -79,7 +79,7 @@ void pawl_conn_touch(struct pawl_conn *conn)
 
 /* --- Beginning ------------------------------------------------------------------------------ */
 
-static uint64_t body_max_of(void *arg, const struct pawl_http_request *request)
+static struct pawl_http_body_max body_max_of(void *arg, const struct pawl_http_request *request)
 {
     const struct pawl_conn *conn = pawl_conn_checked(arg);
     return conn->server->body_max(conn->server->arg, request, conn->tag);
@@ -108,7 +108,7 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
     pawl_reader_init(&conn->reader, &server->limits, &conn->arena);
     if (server->body_max != NULL) {
         conn->reader.large = (struct pawl_reader_large){
-            .bytes_max = body_max_of, .arg = conn, .count = &server->large_count};
+            .body_max = body_max_of, .arg = conn, .places = &server->large};
     }
     pawl_buf_init(&conn->pending, PAWL_CONN_PENDING_BYTES + 2 * PAWL_SERVER_READ_BYTES + /* I1 */
                                       PAWL_CONN_TLS_HELD_BYTES);
@@ -182,8 +182,8 @@ static void enter_body(struct pawl_conn *conn, bool more_is_here)
 static bool go_on_with_body(struct pawl_conn *conn, size_t bytes)
 {
     conn->body_step_bytes += bytes;
-    if (conn->body_step_bytes <
-        (conn->reader.is_large ? PAWL_HTTP_LARGE_STEP_BYTES : PAWL_HTTP_BODY_STEP_BYTES)) {
+    if (conn->body_step_bytes < (pawl_reader_is_large(&conn->reader) ? PAWL_HTTP_LARGE_STEP_BYTES
+                                                                     : PAWL_HTTP_BODY_STEP_BYTES)) {
         return false;
     }
     conn->body_step_bytes = 0;

@@ -16,7 +16,7 @@
  *       many headers in it and as long a target.
  *   R3  head and body never grow past the limits; memory that one large request needed
  *       is given back when the next one begins.
- *   R4  a body that has more than the limit of all is counted from when that is known until its
+ *   R4  a body that has more than the limit of all has a place from when that is known until its
  *       memory is given back.
  * Failure: REFUSED with a row of refusal.h, memory included; the state is final until reset.
  */
@@ -76,13 +76,11 @@ static bool may_have(struct pawl_reader *reader, uint64_t bytes)
         reader->refusal = PAWL_HTTP_REFUSAL_BODY_BYTES;
         return false;
     }
-    PAWL_ASSERT(!reader->is_large);
-    if (*reader->large.count >= reader->limits->large_count_max) {
-        reader->refusal = PAWL_HTTP_REFUSAL_LARGE_COUNT;
+    reader->refusal =
+        pawl_body_place_take(&reader->place, reader->large.places, reader->limits->large_count_max);
+    if (reader->refusal != PAWL_HTTP_REFUSAL_NONE) {
         return false;
     }
-    *reader->large.count += 1;
-    reader->is_large = true;
     reader->body.max_bytes = (size_t)reader->body_bytes_max;
     return true;
 }
@@ -129,12 +127,8 @@ void pawl_reader_init(struct pawl_reader *reader,
 /* The next body is like most. */
 static void end_large(struct pawl_reader *reader)
 {
-    if (reader->is_large) {
-        PAWL_ASSERT(*reader->large.count > 0);
-        *reader->large.count -= 1;
-        reader->is_large = false;
-        reader->body.max_bytes = (size_t)reader->limits->body_bytes_max;
-    }
+    pawl_body_place_leave(&reader->place);
+    reader->body.max_bytes = (size_t)reader->limits->body_bytes_max;
 }
 
 void pawl_reader_free(struct pawl_reader *reader)
@@ -173,6 +167,11 @@ void pawl_reader_reset(struct pawl_reader *reader)
     end_large(reader);
     llhttp_reset(&reader->parser);
     pawl_guard_init(&reader->guard, reader->limits->header_count_max);
+}
+
+bool pawl_reader_is_large(const struct pawl_reader *reader)
+{
+    return reader->place.places != NULL;
 }
 
 bool pawl_reader_head_begun(const struct pawl_reader *reader)
@@ -266,9 +265,11 @@ static void set_body_max(struct pawl_reader *reader)
     const struct pawl_guard *guard = &reader->guard;
     uint64_t most = reader->limits->body_bytes_max;
     reader->body_bytes_max = most;
-    if (reader->large.bytes_max != NULL && (guard->chunked || guard->content_length > most)) {
-        uint64_t more = reader->large.bytes_max(reader->large.arg, &reader->request);
-        reader->body_bytes_max = more > most ? more : most;
+    if (reader->large.body_max != NULL && (guard->chunked || guard->content_length > most)) {
+        struct pawl_http_body_max more =
+            reader->large.body_max(reader->large.arg, &reader->request);
+        reader->body_bytes_max = more.bytes > most ? more.bytes : most;
+        reader->place.whose = more.whose;
     }
 }
 

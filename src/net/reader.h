@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "net/guard.h"
+#include "net/places.h"
 #include "net/server.h"
 
 enum pawl_reader_state {
@@ -39,11 +40,12 @@ struct pawl_reader_line {
     struct pawl_reader_span second;
 };
 
-/* Who says that a body may have more than limits->body_bytes_max, and how many such there are. */
+/* Who says that a body may have more than limits->body_bytes_max, and such bodies. */
 struct pawl_reader_large {
-    uint64_t (*bytes_max)(void *arg, const struct pawl_http_request *request); /* NULL: nobody */
+    /* NULL: nobody */
+    struct pawl_http_body_max (*body_max)(void *arg, const struct pawl_http_request *request);
     void *arg;
-    uint32_t *count; /* shared with other readers */
+    struct pawl_body_places *places; /* shared with other readers */
 };
 
 struct pawl_reader {
@@ -54,9 +56,9 @@ struct pawl_reader {
     struct pawl_guard guard;
     struct pawl_guard_chunks chunks;
     struct pawl_reader_large large;
-    uint64_t body_bytes_max;  /* of this request's */
-    bool is_large;            /* it is counted */
-    uint64_t body_left_bytes; /* of a body with Content-Length */
+    uint64_t body_bytes_max;      /* of this request's */
+    struct pawl_body_place place; /* of a body that has more than others may */
+    uint64_t body_left_bytes;     /* of a body with Content-Length */
     llhttp_t parser;
     bool headers_complete; /* llhttp said so */
     bool message_complete;
@@ -82,6 +84,8 @@ void pawl_reader_reset(struct pawl_reader *reader);
 /* Takes bytes up to the end of the head, of the body, or of what is there, and returns how
  * many. Where the state is COMPLETE or REFUSED it takes none. */
 size_t pawl_reader_feed(struct pawl_reader *reader, struct pawl_slice bytes);
+/* Its body is one of the few that have more than others may. */
+bool pawl_reader_is_large(const struct pawl_reader *reader);
 /* Some byte of a head was taken, and the head is not complete. */
 bool pawl_reader_head_begun(const struct pawl_reader *reader);
 

@@ -34,6 +34,8 @@
     X(HEADER_COUNT, 431, "too_many_headers", "The request has too many headers.")                  \
     X(BODY_BYTES, 413, "body_too_large", "The request body is too large.")                         \
     X(LARGE_COUNT, 503, "too_many_large_bodies", "Too many large bodies are being read.")          \
+    X(LARGE_COUNT_OF_ONE, 503, "too_many_large_bodies_of_one",                                     \
+      "Too many of the large bodies that are being read are yours.")                               \
     X(CHUNK, 400, "chunk", "The chunked coding of the body is broken.")                            \
     X(CHUNK_OVERHEAD, 400, "chunk_overhead", "The chunks cost far more bytes than they carry.")    \
     X(TRAILER, 400, "trailer", "Trailers after a chunked body are not served.")                    \

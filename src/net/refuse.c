@@ -29,6 +29,9 @@ static uint64_t refusal_limit(const struct pawl_conn *conn, enum pawl_http_refus
     if (refusal == PAWL_HTTP_REFUSAL_LARGE_COUNT) {
         return limits->large_count_max;
     }
+    if (refusal == PAWL_HTTP_REFUSAL_LARGE_COUNT_OF_ONE) {
+        return pawl_body_places_of(&conn->server->large, conn->reader.place.whose);
+    }
     if (refusal == PAWL_HTTP_REFUSAL_HEAD_TIMEOUT) {
         return limits->head_timeout_ms;
     }

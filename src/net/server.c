@@ -35,7 +35,7 @@ void pawl_server_free_when_done(struct pawl_http_server *server)
         return;
     }
     PAWL_ASSERT(server->listeners == NULL && server->conns == NULL && server->work == NULL);
-    PAWL_ASSERT(server->large_count == 0);
+    PAWL_ASSERT(server->large.count == 0);
     pawl_turn_close(server->turn);
     pawl_peer_close(&server->peer);
     pawl_free(server->spare);

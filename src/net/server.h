@@ -52,10 +52,16 @@ struct pawl_http_request {
 
 typedef void pawl_http_handler_fn(void *arg, struct pawl_http_exchange *exchange);
 
-/* How many bytes the body of a request may have, where that is more than limits.body_bytes_max:
- * asked when the head of one was read that has more, or does not say. It calls nothing of the
+/* How many bytes the body of a request may have, where that is more than limits.body_bytes_max, and
+ * who sends it: a number of the owner's. */
+struct pawl_http_body_max {
+    uint64_t bytes;
+    uint64_t whose;
+};
+
+/* Asked when the head of one was read that has more, or does not say. It calls nothing of the
  * server's. */
-typedef uint64_t
+typedef struct pawl_http_body_max
 pawl_http_body_max_fn(void *arg, const struct pawl_http_request *request, uint32_t listener);
 
 /* So much of a body, or its rest, has to come in each body_timeout_ms: one that drips holds its
@@ -71,7 +77,7 @@ struct pawl_http_limits {
     uint32_t head_bytes_max;       /* request line and headers; 431 */
     uint32_t header_count_max;     /* 431 */
     uint64_t body_bytes_max;       /* 413; the owner may take more of some (body_max) */
-    uint32_t large_count_max;      /* of bodies at once that have more; 503 */
+    uint32_t large_count_max;      /* of bodies at once that have more (places.h); 503 */
     uint64_t arena_bytes_max;      /* what the owner may take from one exchange's arena */
     uint32_t connection_count_max; /* 503 */
     /* Times; 0 is no limit. */

@@ -209,7 +209,7 @@ struct pawl_http_server {
     pawl_http_handler_fn *handler;
     pawl_http_refusal_fn *refusal;   /* or NULL */
     pawl_http_body_max_fn *body_max; /* or NULL */
-    uint32_t large_count;            /* bodies longer than most may be (reader.h) */
+    struct pawl_body_places large;   /* bodies longer than most may be */
     void *arg;
     void (*drain_done)(void *arg);
     void *drain_arg;

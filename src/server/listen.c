@@ -55,7 +55,8 @@ refuse(void *arg, const struct pawl_http_refused *refused, struct pawl_http_refu
     pawl_cycles_refusal(serve->cycles, refused, answer);
 }
 
-static uint64_t body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
+static struct pawl_http_body_max
+body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
 {
     struct pawl_serve *serve = arg;
     PAWL_ASSERT(serve->magic == PAWL_SERVE_MAGIC);

@@ -106,16 +106,17 @@ static void end(void)
     rmdir(subject.folder);
 }
 
-static uint64_t bytes_max(void *arg, const struct pawl_http_request *request)
+static struct pawl_http_body_max body_max_of(void *arg, const struct pawl_http_request *request)
 {
     (void)arg;
-    return request->path.bytes % 2 == 0 ? LARGE_BYTES_MAX : 0;
+    return (struct pawl_http_body_max){.bytes = request->path.bytes % 2 == 0 ? LARGE_BYTES_MAX : 0};
 }
 
-static uint64_t body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
+static struct pawl_http_body_max
+body_max(void *arg, const struct pawl_http_request *request, uint32_t listener)
 {
     (void)listener;
-    return bytes_max(arg, request);
+    return body_max_of(arg, request);
 }
 
 /* One server for all inputs: a connection is what each of them needs for itself. */
@@ -159,9 +160,9 @@ static struct expected expect(const char *data, size_t bytes)
     struct pawl_arena arena;
     struct pawl_reader reader;
     pawl_arena_init(&arena, 1 << 20);
-    uint32_t large_count = 0;
+    struct pawl_body_places places = {0};
     pawl_reader_init(&reader, &subject.limits, &arena);
-    reader.large = (struct pawl_reader_large){.bytes_max = bytes_max, .count = &large_count};
+    reader.large = (struct pawl_reader_large){.body_max = body_max_of, .places = &places};
     while (bytes > 0 && !expected.refused && !expected.ends) {
         size_t used = pawl_reader_feed(&reader, pawl_slice_of(data, bytes));
         data += used;
@@ -177,7 +178,7 @@ static struct expected expect(const char *data, size_t bytes)
     }
     pawl_reader_free(&reader);
     pawl_arena_free(&arena);
-    PAWL_ASSERT(large_count == 0);
+    PAWL_ASSERT(places.count == 0);
     return expected;
 }
 

@@ -206,7 +206,8 @@ static void without_memory_it_is_no_fault_of_the_bodys(void **state)
 
 /* --- Who may send how much ------------------------------------------------------------------- */
 
-static uint64_t bytes_of(const char *path, const char *name, const char *value, uint32_t door)
+static struct pawl_http_body_max
+taken_of(const char *path, const char *name, const char *value, uint32_t door)
 {
     const struct pawl_http_header header = {pawl_slice_str(name), pawl_slice_str(value)};
     const struct pawl_http_request request = {.method = PAWL_SLICE("POST"),
@@ -244,11 +245,27 @@ static void a_long_body_is_for_settlements_with_a_key(void **state)
         {"/nowhere", "X-Cycles-API-Key", CYCLES_KIT_ACME, 0, false},
     };
     for (size_t i = 0; i < PAWL_ARRAY_LEN(rows); i++) {
-        uint64_t bytes = bytes_of(rows[i].path, rows[i].name, rows[i].value, rows[i].door);
+        uint64_t bytes = taken_of(rows[i].path, rows[i].name, rows[i].value, rows[i].door).bytes;
         if (bytes != (rows[i].is_taken ? CYCLES_KIT_SETTLEMENT_BYTES_MAX : 0)) {
             fail_msg("%s with %s: %llu", rows[i].path, rows[i].name, (unsigned long long)bytes);
         }
     }
+}
+
+/* So that one of them does not take all the places (net/places.h). */
+static void a_tenant_is_one_sender_whatever_is_settled(void **state)
+{
+    (void)state;
+    struct pawl_http_body_max acme = taken_of("/v1/events", "X-Cycles-API-Key", CYCLES_KIT_ACME, 0);
+    struct pawl_http_body_max again =
+        taken_of("/v1/reservations/x/commit", "X-Cycles-API-Key", CYCLES_KIT_ACME, 0);
+    struct pawl_http_body_max globex =
+        taken_of("/v1/events", "X-Cycles-API-Key", CYCLES_KIT_GLOBEX, 0);
+    struct pawl_http_body_max admin =
+        taken_of("/v1/reservations/x/release", "X-Admin-API-Key", CYCLES_KIT_ADMIN, 0);
+    assert_true(acme.whose == again.whose);
+    assert_true(acme.whose != globex.whose && acme.whose != admin.whose);
+    assert_true(globex.whose != admin.whose);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -261,6 +278,7 @@ int main(void)
         TEST(what_is_needed_is_refused_by_its_limit),
         TEST(without_memory_it_is_no_fault_of_the_bodys),
         TEST(a_long_body_is_for_settlements_with_a_key),
+        TEST(a_tenant_is_one_sender_whatever_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,65 +54,6 @@ static void server_lets_a_refused_sender_read_the_refusal(void **state)
     fixture_close(&f);
 }
 
-static uint64_t twenty_of_large(void *arg, const struct pawl_http_request *request, uint32_t tag)
-{
-    (void)arg;
-    assert_int_equal(tag, 0);
-    return pawl_slice_equal_str(request->path, "/large") ? 20 : 0;
-}
-
-#define POST_TWENTY(path)                                                                          \
-    "POST " path " HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n01234567890123456789"
-
-/* The owner says whose body may be longer; of those there are so many at once. */
-static void server_takes_a_large_body_of_whom_its_owner_says(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct wire second;
-    struct service_options options = {.limits = limits_default(), .body_max = twenty_of_large};
-    options.limits.body_bytes_max = 10;
-    options.limits.large_count_max = 1;
-    world_open(&f.world);
-    service_open_with(&f.service, &f.world, &options);
-    wire_connect(&f.wire, &f.world, f.service.port);
-    wire_connect(&second, &f.world, f.service.port);
-    wire_send(&f.wire, POST_TWENTY("/large"));
-    WAIT_UNTIL(&f.world, f.service.held_count == 1);
-    wire_send(&second, POST_TWENTY("/large"));
-    WAIT_UNTIL(&f.world, second.eof);
-    assert_true(wire_has(&second, "HTTP/1.1 503 "));
-    assert_true(wire_has(&second, "\"too_many_large_bodies\""));
-    assert_true(wire_has(&second, "\"limit\":1}"));
-    wire_close(&second);
-    /* An answer makes room for the next, on this connection and on others. */
-    for (int i = 0; i < 2; i++) {
-        pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("done"));
-        WAIT_UNTIL(&f.world, wire_count(&f.wire, "done") == (size_t)i + 1);
-        if (i == 0) {
-            wire_send(&f.wire, POST_TWENTY("/large"));
-            WAIT_UNTIL(&f.world, f.service.held_count == 1);
-        }
-    }
-    wire_connect(&second, &f.world, f.service.port);
-    wire_send(&second, POST_TWENTY("/large"));
-    WAIT_UNTIL(&f.world, f.service.held_count == 1);
-    wire_send(&f.wire, POST_TWENTY("/other"));
-    WAIT_UNTIL(&f.world, f.wire.eof);
-    assert_true(wire_has(&f.wire, "HTTP/1.1 413 "));
-    /* One that goes away while it is being answered makes room as well. */
-    wire_close(&second);
-    WAIT_UNTIL(&f.world, pawl_http_exchange_is_gone(f.service.held[0]));
-    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("done"));
-    wire_connect(&second, &f.world, f.service.port);
-    wire_send(&second, POST_TWENTY("/large"));
-    WAIT_UNTIL(&f.world, f.service.held_count == 1);
-    pawl_http_reply(service_take(&f.service), 200, NULL, 0, PAWL_SLICE("done"));
-    WAIT_UNTIL(&f.world, wire_has(&second, "done"));
-    wire_close(&second);
-    fixture_close(&f);
-}
-
 static void server_tells_connections_above_the_limit(void **state)
 {
     (void)state;
@@ -488,7 +429,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_names_the_limit_of_the_head),
         cmocka_unit_test(server_lets_a_refused_sender_read_the_refusal),
-        cmocka_unit_test(server_takes_a_large_body_of_whom_its_owner_says),
         cmocka_unit_test(server_tells_connections_above_the_limit),
         cmocka_unit_test(server_holds_connections_back_and_takes_them_later),
         cmocka_unit_test(server_takes_from_its_listeners_in_turns),

@@ -229,18 +229,17 @@ static void reader_keeps_the_limits(void **state)
                      PAWL_HTTP_REFUSAL_EXPECTATION);
 }
 
-/* An empty line between two requests is old clients' habit and begins nothing. */
 /* --- Bodies that are longer than most may be ------------------------------------------------- */
 
 static uint64_t allowed_bytes;
 static uint32_t asked_count;
 
-static uint64_t bytes_max_of(void *arg, const struct pawl_http_request *request)
+static struct pawl_http_body_max body_max_of(void *arg, const struct pawl_http_request *request)
 {
     assert_null(arg);
     assert_true(pawl_slice_equal_str(request->path, "/large"));
     asked_count++;
-    return allowed_bytes;
+    return (struct pawl_http_body_max){.bytes = allowed_bytes, .whose = 7};
 }
 
 static void feed_large(struct fixture *f, size_t bytes, bool chunked)
@@ -260,29 +259,29 @@ static void reader_takes_more_of_whom_it_is_allowed(void **state)
 {
     (void)state;
     struct fixture f;
-    uint32_t count = 0;
+    struct pawl_body_places places = {0};
     for (int chunked = 0; chunked < 2; chunked++) {
         open_fixture(&f);
         close_fixture(&f);
         f.limits.body_bytes_max = 10;
-        f.limits.large_count_max = 2;
+        f.limits.large_count_max = 3;
         pawl_reader_init(&f.reader, &f.limits, &f.arena);
-        f.reader.large = (struct pawl_reader_large){.bytes_max = bytes_max_of, .count = &count};
+        f.reader.large = (struct pawl_reader_large){.body_max = body_max_of, .places = &places};
         allowed_bytes = 20;
         asked_count = 0;
         feed_large(&f, 10, chunked != 0); /* is not large, whether or not it said so */
         assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
         assert_int_equal(asked_count, chunked);
-        assert_int_equal(count, 0);
+        assert_int_equal(places.count, 0);
         for (int repeat = 0; repeat < 2; repeat++) {
             pawl_reader_reset(&f.reader);
             feed_large(&f, 20, chunked != 0);
             assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
             assert_int_equal(f.reader.request.body.bytes, 20);
-            assert_int_equal(count, 1);
+            assert_int_equal(places.count, 1);
         }
         pawl_reader_reset(&f.reader);
-        assert_int_equal(count, 0);
+        assert_int_equal(places.count, 0);
         feed_large(&f, 21, chunked != 0);
         assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_BODY_BYTES);
         pawl_reader_reset(&f.reader);
@@ -294,21 +293,33 @@ static void reader_takes_more_of_whom_it_is_allowed(void **state)
         assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_BODY_BYTES);
         pawl_reader_reset(&f.reader);
         allowed_bytes = 20;
-        count = 2; /* of others */
+        struct pawl_body_place others[3] = {{.whose = 7}, {.whose = 7}, {.whose = 8}};
+        for (size_t i = 0; i < 3; i++) {
+            if (i > 0) {
+                feed_large(&f, 11, chunked != 0);
+                assert_int_equal(f.reader.refusal, i == 1 ? PAWL_HTTP_REFUSAL_NONE
+                                                          : PAWL_HTTP_REFUSAL_LARGE_COUNT_OF_ONE);
+                pawl_reader_reset(&f.reader);
+            }
+            assert_int_equal(pawl_body_place_take(&others[i], &places, 3), PAWL_HTTP_REFUSAL_NONE);
+        }
         feed_large(&f, 11, chunked != 0);
         assert_int_equal(f.reader.refusal, PAWL_HTTP_REFUSAL_LARGE_COUNT);
         pawl_reader_reset(&f.reader);
         feed_large(&f, 10, chunked != 0);
         assert_int_equal(f.reader.state, PAWL_READER_COMPLETE);
-        count = 0;
+        for (size_t i = 0; i < 3; i++) {
+            pawl_body_place_leave(&others[i]);
+        }
         pawl_reader_reset(&f.reader);
         feed_large(&f, 15, chunked != 0);
-        assert_int_equal(count, 1);
+        assert_int_equal(places.count, 1);
         close_fixture(&f);
-        assert_int_equal(count, 0);
+        assert_int_equal(places.count, 0);
     }
 }
 
+/* An empty line between two requests is old clients' habit and begins nothing. */
 static void reader_drops_empty_lines_before_a_request(void **state)
 {
     (void)state;

@@ -120,12 +120,13 @@ static void server_gives_time_to_a_body_that_keeps_coming(void **state)
     TRY_WITH_TIME(ms, 500, body_in_steps_was_taken(ms));
 }
 
-static uint64_t much_of_all(void *arg, const struct pawl_http_request *request, uint32_t tag)
+static struct pawl_http_body_max
+much_of_all(void *arg, const struct pawl_http_request *request, uint32_t tag)
 {
     (void)arg;
     (void)request;
     (void)tag;
-    return 1 << 20;
+    return (struct pawl_http_body_max){.bytes = 1 << 20};
 }
 
 /* In steps of so many bytes; else its time ran out. */
