@@ -153,6 +153,26 @@ void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes)
     return memory;
 }
 
+/* The head has it all, since a block behind it is looked at no more. */
+bool pawl_arena_reserve(struct pawl_arena *arena, size_t bytes)
+{
+    struct pawl_arena_block *head = arena->head;
+    size_t rounded = 0;
+    bool fits = !arena->overflowed && align_up(bytes, &rounded) &&
+                rounded <= arena->max_bytes - arena->used_bytes;
+    if (fits && head != NULL && rounded <= head->capacity - head->used) {
+        return true;
+    }
+    struct pawl_arena_block *block = fits ? block_new(rounded) : NULL;
+    if (block == NULL) {
+        arena->overflowed = true;
+        return false;
+    }
+    block->next = head;
+    arena->head = block;
+    return true;
+}
+
 /* The link to the block whose latest allocation this is, or NULL. Only the head and the block
  * behind it are looked at: the latest allocation of the arena is in one of them. */
 static struct pawl_arena_block **

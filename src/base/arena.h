@@ -36,6 +36,9 @@ void pawl_arena_init(struct pawl_arena *arena, size_t max_bytes);
 void *pawl_arena_alloc(struct pawl_arena *arena, size_t bytes);
 /* The same, but what is in it is anything: for what is written before it is read. */
 void *pawl_arena_alloc_bare(struct pawl_arena *arena, size_t bytes);
+/* Makes sure that `bytes` more are there for the allocations that come, each rounded up. false, and
+ * overflowed set, when the maximum or memory is reached. */
+PAWL_MUST_CHECK bool pawl_arena_reserve(struct pawl_arena *arena, size_t bytes);
 /* Changes an allocation's size, keeping its content; what is new is zero. In place where it is
  * the latest one of its block, so that an array grown by doubling does not leave its earlier
  * selves behind; else a new allocation with a copy. The old pointer is dead unless NULL is

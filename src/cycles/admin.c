@@ -9,8 +9,17 @@
 #include "base/money.h"
 #include "cycles/cycles_priv.h"
 #include "cycles/document.h"
+#include "cycles/scopes.h"
 #include "cycles/times.h"
 #include "net/peer.h"
+
+enum {
+    /* Of a document every byte may have to be escaped; what is said besides has a scope's path
+     * twice, which is the longest of it. */
+    ANSWER_BYTES_MAX = 6 * PAWL_DOCUMENT_BYTES_MAX + 2 * 6 * PAWL_SCOPE_PATH_BYTES + 8192,
+    /* What is kept of a budget, as it is read for its answer, and what the answer is kept in. */
+    BESIDE_BYTES = 2 * PAWL_DOCUMENT_BYTES_MAX + 4096
+};
 
 const char *const pawl_admin_tenant_states[] = {"ACTIVE", "SUSPENDED", "CLOSED", NULL};
 const char *const pawl_admin_directions[] = {"asc", "desc", NULL};
@@ -150,6 +159,19 @@ void pawl_admin_send_kept(struct pawl_call *call)
     } else {
         pawl_admin_refuse_result(call);
     }
+}
+
+bool pawl_admin_may_answer(struct pawl_call *call)
+{
+    struct pawl_buf *out = &call->cycles->out;
+    pawl_buf_reset(out);
+    if (pawl_arena_reserve(call->arena, ANSWER_BYTES_MAX + BESIDE_BYTES) &&
+        pawl_buf_reserve(out, ANSWER_BYTES_MAX) != NULL) {
+        return true;
+    }
+    pawl_call_refuse(call, PAWL_ERROR_INTERNAL_ERROR,
+                     "there is no memory for the answer, and nothing was changed");
+    return false;
 }
 
 /* false: refused. */

@@ -64,9 +64,13 @@ void pawl_admin_send_kept(struct pawl_call *call);
 void pawl_admin_refuse_result(struct pawl_call *call);
 
 /* The operation for one of the registry's changes, which is answered with what was kept; the note
- * stands beside it. Whoever puts asks for pawl_call_has_memory right before: what is put stays, and
+ * stands beside it. Whoever puts asks pawl_admin_may_answer right before: what is put stays, and
  * what memory was short for (caps, a filter) would be missing in it. */
 struct pawl_op *pawl_admin_put(struct pawl_call *call);
+
+/* Memory for the answer, before the change is made: a client would not know otherwise what it was
+ * told of with a 500. false: there is none, and the call was refused. */
+PAWL_MUST_CHECK bool pawl_admin_may_answer(struct pawl_call *call);
 
 /* What the journal keeps beside a change: who asked, in which request, and why. `reason` and
  * `metadata` may be absent. Good until the next one. Comes last before the change: false where it

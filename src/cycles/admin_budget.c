@@ -255,12 +255,15 @@ static void create(struct pawl_call *call,
 {
     uint16_t unit = command->u.budget_create.unit;
     if (extra == NULL || find_at(call, place, unit) != 0) {
+        if (!pawl_admin_may_answer(call)) {
+            return;
+        }
         pawl_call_submit(call, command, pawl_admin_send_kept);
         keep_budget(call, find_at(call, place, unit), false, 201);
         return;
     }
     struct pawl_op *first = pawl_call_alloc(call, sizeof(*first));
-    if (first == NULL || !has_room(call, extra)) {
+    if (first == NULL || !has_room(call, extra) || !pawl_admin_may_answer(call)) {
         return;
     }
     struct pawl_op *second = pawl_call_op(call, pawl_admin_send_kept);
@@ -348,7 +351,7 @@ void pawl_cycles_update_budget(struct pawl_call *call)
         return;
     }
     struct pawl_op *first = pawl_call_alloc(call, sizeof(*first));
-    if (first == NULL) {
+    if (first == NULL || !pawl_admin_may_answer(call)) {
         return;
     }
     command.u.budget_set = (struct pawl_command_budget_set){
@@ -400,7 +403,8 @@ static void set_state(struct pawl_call *call, uint8_t state)
             "the budget is %s already", state == PAWL_BUDGET_FROZEN ? "frozen" : "active");
         return;
     }
-    if (!pawl_admin_note(call, &values[STATE_REASON], &values[STATE_METADATA], &command.metadata)) {
+    if (!pawl_admin_note(call, &values[STATE_REASON], &values[STATE_METADATA], &command.metadata) ||
+        !pawl_admin_may_answer(call)) {
         return;
     }
     command.u.budget_set =

@@ -154,7 +154,8 @@ void pawl_cycles_fund_budget(struct pawl_call *call)
         command.idempotency_key = values[FUND_KEY].text;
         pawl_canon_hash(call, &pawl_budget_fund_shape, values, command.payload_hash);
     }
-    if (!pawl_admin_note(call, &values[FUND_REASON], &values[FUND_METADATA], &command.metadata)) {
+    if (!pawl_admin_note(call, &values[FUND_REASON], &values[FUND_METADATA], &command.metadata) ||
+        !pawl_admin_may_answer(call)) {
         return;
     }
     *kind = fund_kinds[values[FUND_OPERATION].number];

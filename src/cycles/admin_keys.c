@@ -176,7 +176,7 @@ void pawl_cycles_create_api_key(struct pawl_call *call)
     if (!pawl_admin_may_change(call) || !pawl_body_read(call, &pawl_key_create_shape, values) ||
         !pawl_admin_body_tenant(call, &values[KEY_TENANT], &key.tenant) ||
         !take_said(call, values, &key) ||
-        !take_expiry(call, &values[KEY_EXPIRES], &key.expires_us) || !pawl_call_has_memory(call)) {
+        !take_expiry(call, &values[KEY_EXPIRES], &key.expires_us) || !pawl_admin_may_answer(call)) {
         return;
     }
     pawl_registry_new_secret(secret);
@@ -196,7 +196,7 @@ void pawl_cycles_create_api_key(struct pawl_call *call)
 static void put(struct pawl_call *call, const struct pawl_key *key)
 {
     struct pawl_key seen;
-    if (!pawl_call_has_memory(call)) {
+    if (!pawl_admin_may_answer(call)) {
         return;
     }
     pawl_registry_put_key(pawl_call_registry(call), key, PAWL_SLICE_NONE, pawl_admin_put(call));

@@ -313,7 +313,7 @@ static void put(struct pawl_call *call, const struct pawl_policy_rule *policy, i
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_slice id = pawl_arena_copy(call->arena, policy->id);
     struct pawl_policy_rule seen;
-    if (!pawl_call_has_memory(call)) {
+    if (!pawl_admin_may_answer(call)) {
         return;
     }
     pawl_registry_put_policy(registry, policy, pawl_admin_put(call));

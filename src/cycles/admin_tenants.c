@@ -143,7 +143,7 @@ static void put(struct pawl_call *call, const struct pawl_tenant *tenant, int st
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_slice id = pawl_arena_copy(call->arena, tenant->id);
     struct pawl_tenant seen;
-    if (!pawl_call_has_memory(call)) {
+    if (!pawl_admin_may_answer(call)) {
         return;
     }
     pawl_registry_put_tenant(registry, tenant, pawl_admin_put(call));

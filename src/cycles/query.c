@@ -91,6 +91,9 @@ bool pawl_query_read(struct pawl_call *call,
         }
         value->present = true;
     }
+    if (!pawl_call_has_memory(call)) {
+        return false;
+    }
     for (uint32_t i = 0; i < shape->count; i++) {
         if (shape->fields[i].required && !values[i].present) {
             pawl_field_refuse(call, shape->fields[i].name, &shape->fields[i], PAWL_SLICE_NONE);

@@ -216,6 +216,30 @@ static void every_failed_allocation_is_seen(void **state)
     assert_true(swept >= 5);
 }
 
+static void what_was_reserved_is_there(void **state)
+{
+    (void)state;
+    struct pawl_arena arena;
+    pawl_arena_init(&arena, 1 << 20);
+    assert_non_null(pawl_arena_alloc(&arena, 4000));
+    for (size_t bytes = 1; bytes <= 1 << 18; bytes *= 2) {
+        assert_true(pawl_arena_reserve(&arena, bytes));
+        pawl_alloc_fail_at(1, UINT64_MAX);
+        size_t end = arena.used_bytes + bytes;
+        while (arena.used_bytes + 16 <= end) {
+            assert_non_null(pawl_arena_alloc(&arena, arena.used_bytes + 48 <= end ? 33 : 16));
+        }
+        pawl_alloc_fail_at(0, 0);
+    }
+    assert_false(pawl_arena_reserve(&arena, 1 << 20));
+    assert_true(arena.overflowed);
+    assert_false(pawl_arena_reserve(&arena, 1));
+    pawl_arena_reset(&arena);
+    assert_true(pawl_arena_reserve(&arena, 1 << 20));
+    assert_false(pawl_arena_reserve(&arena, SIZE_MAX));
+    pawl_arena_free(&arena);
+}
+
 static void freed_space_is_poisoned_under_asan(void **state)
 {
     (void)state;
@@ -250,6 +274,7 @@ int main(void)
         cmocka_unit_test(growing_by_doubling_moves_no_more_memory_than_it_needs),
         cmocka_unit_test(an_older_allocation_is_copied_when_it_grows),
         cmocka_unit_test(every_failed_allocation_is_seen),
+        cmocka_unit_test(what_was_reserved_is_there),
         cmocka_unit_test(freed_space_is_poisoned_under_asan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
