@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "net/address.h"
 #include "net/holder.h"
 #include "net/server_priv.h"
 
@@ -22,38 +23,15 @@ enum {
     PORT_TRIES = 16 /* for one port that is free on every address */
 };
 
-/* Where it listens; port 0 where the system does not tell. */
-struct place {
-    sa_family_t family;
-    uint16_t port;
-    struct in6_addr host; /* of IPv4 the first four bytes; zeros are every address */
-};
-
-static struct place place_of(const struct sockaddr_storage *address)
-{
-    struct sockaddr_in in = {0};
-    struct sockaddr_in6 in6 = {0};
-    struct place place = {.family = address->ss_family};
-    memcpy(&in, address, sizeof(in));
-    memcpy(&in6, address, sizeof(in6));
-    if (address->ss_family == AF_INET6) {
-        place.port = ntohs(in6.sin6_port);
-        place.host = in6.sin6_addr;
-    } else {
-        place.port = ntohs(in.sin_port);
-        memcpy(&place.host, &in.sin_addr, sizeof(in.sin_addr));
-    }
-    return place;
-}
-
-static struct place bound_place(const struct pawl_listener *listener)
+/* Port 0 where the system does not tell. */
+static struct pawl_address bound_address(const struct pawl_listener *listener)
 {
     struct sockaddr_storage bound = {0};
     int bytes = sizeof(bound);
     if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&bound, &bytes) < 0) {
-        return (struct place){.port = 0};
+        return (struct pawl_address){.port = 0};
     }
-    return place_of(&bound);
+    return pawl_address_of(&bound);
 }
 
 /* Both kinds have their port behind the family. */
@@ -79,7 +57,7 @@ open_one(struct pawl_listener *listener, const struct sockaddr_storage *address,
     if (status != 0) {
         return status;
     }
-    *ret_port = bound_place(listener).port;
+    *ret_port = bound_address(listener).port;
     return *ret_port > 0 ? 0 : UV_EIO;
 }
 
@@ -157,45 +135,53 @@ static int open_each(struct pawl_http_server *server,
     return 0;
 }
 
-static bool meet(const struct place *a, const struct place *b)
-{
-    static const struct in6_addr every = {0};
-    return a->family == b->family && a->port == b->port &&
-           (memcmp(&a->host, &b->host, sizeof(every)) == 0 ||
-            memcmp(&a->host, &every, sizeof(every)) == 0 ||
-            memcmp(&b->host, &every, sizeof(every)) == 0);
-}
-
-/* Whether the server itself has one of the addresses at the port. */
-static bool is_own(const struct pawl_http_server *server, const struct addrinfo *at, uint16_t port)
+static bool is_own(const struct pawl_http_server *server, const struct pawl_address *wanted)
 {
     bool own = false;
-    for (; at != NULL; at = at->ai_next) {
-        struct sockaddr_storage address = {0};
-        memcpy(&address, at->ai_addr, at->ai_addrlen);
-        struct place wanted = place_of(&address);
-        wanted.port = port;
-        for (const struct pawl_listener *other = server->listeners; other != NULL;
-             other = other->next) {
-            struct place has = other->is_unix ? (struct place){.port = 0} : bound_place(other);
-            own = own || meet(&has, &wanted);
-        }
+    for (const struct pawl_listener *at = server->listeners; at != NULL; at = at->next) {
+        struct pawl_address has =
+            at->is_unix ? (struct pawl_address){.port = 0} : bound_address(at);
+        own = own || pawl_address_meets(&has, wanted);
     }
     return own;
 }
 
-static pawl_err tell(const char *host, uint16_t port, int status, bool own, struct pawl_errmsg *msg)
+/* Who is in the way of one of the addresses: this server, somebody, or nobody that is known. */
+struct holder {
+    bool is_own;
+    char text[PAWL_HOLDER_BYTES];
+};
+
+static void find_holder(const struct pawl_http_server *server,
+                        const struct addrinfo *at,
+                        uint16_t port,
+                        struct holder *ret_holder)
+{
+    *ret_holder = (struct holder){.is_own = false};
+    for (; at != NULL && !ret_holder->is_own && ret_holder->text[0] == '\0'; at = at->ai_next) {
+        struct sockaddr_storage address = {0};
+        memcpy(&address, at->ai_addr, at->ai_addrlen);
+        struct pawl_address wanted = pawl_address_of(&address);
+        wanted.port = port;
+        ret_holder->is_own = is_own(server, &wanted);
+        if (!ret_holder->is_own) {
+            pawl_holder_of_address(&wanted, ret_holder->text);
+        }
+    }
+}
+
+static pawl_err tell(const char *host,
+                     uint16_t port,
+                     int status,
+                     const struct holder *holder,
+                     struct pawl_errmsg *msg)
 {
     const char *shown = host != NULL ? host : "*";
     bool bracketed = strchr(shown, ':') != NULL;
-    char who[PAWL_HOLDER_BYTES] = "";
-    if (status == UV_EADDRINUSE && !own) {
-        pawl_holder_of_port(port, who);
-    }
     pawl_errmsg_set(msg, "cannot listen on %s%s%s:%u: %s%s%s%s", bracketed ? "[" : "", shown,
                     bracketed ? "]" : "", (unsigned)port,
-                    own ? PAWL_LISTENER_IS_OWN : uv_strerror(status), who[0] != '\0' ? " by " : "",
-                    who,
+                    holder->is_own ? PAWL_LISTENER_IS_OWN : uv_strerror(status),
+                    holder->text[0] != '\0' ? " by " : "", holder->text,
                     status == UV_EACCES && port > 0 && port < IPPORT_RESERVED
                         ? " (ports below 1024 want root or CAP_NET_BIND_SERVICE)"
                         : "");
@@ -223,10 +209,13 @@ pawl_err pawl_listen_tcp(struct pawl_http_server *server,
         taken = 0;
         status = open_each(server, listen, found, &taken);
     }
-    bool own = status == UV_EADDRINUSE && is_own(server, found, port);
+    struct holder holder = {.is_own = false};
+    if (status == UV_EADDRINUSE) {
+        find_holder(server, found, port, &holder);
+    }
     freeaddrinfo(found);
     if (status != 0) {
-        return tell(host, port, status, own, msg);
+        return tell(host, port, status, &holder, msg);
     }
     if (ret_port != NULL) {
         *ret_port = taken;

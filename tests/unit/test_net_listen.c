@@ -344,6 +344,96 @@ static void server_names_the_process_that_has_the_port(void **state)
     fixture_close(&f);
 }
 
+/* Another process, which listens until the other end of its pipe is closed. */
+static pid_t listen_elsewhere(const char *host, uint16_t port, const int life[2])
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    char byte = 0;
+    if (child > 0) {
+        close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        close(ready[0]);
+        return child;
+    }
+    close(life[1]);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    bool good = inet_pton(AF_INET, host, &address.sin_addr) == 1 &&
+                bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+                listen(fd, 1) == 0 && write(ready[1], &byte, 1) == 1;
+    close(ready[1]);
+    _exit(good && read(life[0], &byte, 1) == 0 ? 0 : 1);
+}
+
+/* And not one that has the same port elsewhere. */
+static void server_names_the_process_that_is_in_the_way(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.2", "127.0.0.3", "127.0.0.4"};
+    pid_t children[PAWL_ARRAY_LEN(hosts)];
+    int life[2];
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    assert_int_equal(pipe(life), 0);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(hosts); i++) {
+        children[i] = listen_elsewhere(hosts[i], f.service.port, life);
+    }
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(hosts); i++) {
+        struct pawl_errmsg msg = {0};
+        pawl_err err =
+            pawl_http_server_listen_tcp(f.service.server, hosts[i], f.service.port, NULL, &msg);
+        assert_int_equal(err.code, PAWL_ERR_EXISTS);
+        char where[64];
+        snprintf(where, sizeof(where), "%s:%u: address already in use by process %d (", hosts[i],
+                 (unsigned)f.service.port, (int)children[i]);
+        if (strstr(msg.text, where) == NULL) {
+            fail_msg("\"%s\" is not \"%s\"", msg.text, where);
+        }
+    }
+    close(life[1]);
+    close(life[0]);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(hosts); i++) {
+        int status = 0;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    fixture_close(&f);
+}
+
+/* A socket of IPv6 that takes IPv4, too, is in the way of an address of that. */
+static void server_names_who_listens_for_both_families(void **state)
+{
+    (void)state;
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    socklen_t bytes = sizeof(address);
+    int no = 0;
+    if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) != 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        print_message("no IPv6 here\n");
+        close(fd);
+        return;
+    }
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+    struct fixture f;
+    fixture_open(&f, limits_default());
+    struct pawl_errmsg msg = {0};
+    pawl_err err = pawl_http_server_listen_tcp(f.service.server, "127.0.0.1",
+                                               ntohs(address.sin6_port), NULL, &msg);
+    assert_int_equal(err.code, PAWL_ERR_EXISTS);
+    char who[32];
+    snprintf(who, sizeof(who), "by process %d (", (int)getpid());
+    if (strstr(msg.text, who) == NULL) {
+        fail_msg("\"%s\" is not \"%s\"", msg.text, who);
+    }
+    fixture_close(&f);
+    close(fd);
+}
+
 /* The same address twice, or one that every address has in it already. */
 static void server_says_that_it_has_the_port_itself(void **state)
 {
@@ -426,6 +516,8 @@ int main(void)
         cmocka_unit_test(server_listens_on_both_families),
         cmocka_unit_test(server_reads_addresses_strictly),
         cmocka_unit_test(server_names_the_process_that_has_the_port),
+        cmocka_unit_test(server_names_the_process_that_is_in_the_way),
+        cmocka_unit_test(server_names_who_listens_for_both_families),
         cmocka_unit_test(server_says_that_it_has_the_port_itself),
         cmocka_unit_test(server_says_why_it_cannot_listen),
         cmocka_unit_test(server_listens_on_all_addresses_or_on_none),
