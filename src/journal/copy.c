@@ -144,13 +144,23 @@ static bool is_file(int fd, const struct stat *wanted)
            found.st_ino == wanted->st_ino;
 }
 
-/* The segment that is written. SQLite's locks on it are fcntl(2)'s, which end for a process when it
- * closes any descriptor of the file; without them whoever opens the file, if only to look, takes
- * its log for one that a crash left, and removes it. So the descriptor stays open until the copy of
- * a later segment. A process has one journal that others may ask a copy of. */
+/* Of the segment that is written, if it was copied. SQLite's locks on it are fcntl(2)'s, which end
+ * for a process when it closes any descriptor of the file; without them whoever opens the file, if
+ * only to look, takes its log for one that a crash left, and removes it. So the descriptor stays
+ * open until the segment is closed. A process has one journal that others may ask a copy of. */
+static int kept_fd = -1;
+
+void pawl_copy_let_go(const char *path)
+{
+    struct stat closed;
+    if (kept_fd >= 0 && stat(path, &closed) == 0 && is_file(kept_fd, &closed)) {
+        (void)close(kept_fd);
+        kept_fd = -1;
+    }
+}
+
 static bool copy_written(int from_dir, int to_dir, const char *name)
 {
-    static int kept_fd = -1;
     struct stat wanted;
     if (fstatat(from_dir, name, &wanted, 0) != 0) {
         return false;

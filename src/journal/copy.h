@@ -19,6 +19,9 @@ enum { PAWL_COPY_NAME_BYTES = 32 };
 PAWL_MUST_CHECK pawl_err pawl_copy_make(const char *dir,
                                         char ret_name[static PAWL_COPY_NAME_BYTES],
                                         struct pawl_errmsg *msg);
+/* The segment that was written, the file at `path`, has been closed: what a copy kept open of it is
+ * let go, so that the disk has its space when it is removed. */
+void pawl_copy_let_go(const char *path);
 void pawl_copy_remove(const char *dir, const char *name);
 /* All that nobody reads. */
 void pawl_copy_remove_left(const char *dir);

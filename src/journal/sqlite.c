@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "journal/copy.h"
 #include "journal/sqlite_priv.h"
 
 #define SEGMENT_BYTES_DEFAULT (INT64_C(1) << 30)
@@ -63,14 +64,24 @@ static pawl_err refuse_if_poisoned(const struct sqlite_journal *journal, struct 
     return PAWL_ERR(POISONED);
 }
 
+static void close_active(struct sqlite_journal *journal, bool poisoned)
+{
+    char path[PAWL_PATH_BYTES_MAX];
+    uint32_t number = pawl_segment_place(journal->active)->number;
+    pawl_segment_close(journal->active, poisoned);
+    journal->active = NULL;
+    if (pawl_ok(pawl_segment_files_path(&journal->segments, number, "", path, NULL))) {
+        pawl_copy_let_go(path);
+    }
+}
+
 static pawl_err roll_over(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(journal->active != NULL && journal->place_count > 0);
     uint32_t number = pawl_segment_place(journal->active)->number;
     PAWL_ASSERT(journal->places[journal->place_count - 1].number == number);
     pawl_err err = pawl_segment_copy_log(journal->active, true, msg);
-    pawl_segment_close(journal->active, pawl_failed(err));
-    journal->active = NULL;
+    close_active(journal, pawl_failed(err));
     return pawl_ok(err) ? pawl_journal_begin_segment(journal, number + 1, msg) : err;
 }
 
@@ -238,7 +249,9 @@ static pawl_err sqlite_retire(struct pawl_journal *base,
 static void sqlite_close(struct pawl_journal *base)
 {
     struct sqlite_journal *journal = journal_of(base);
-    pawl_segment_close(journal->active, journal->poisoned || journal->read_only);
+    if (journal->active != NULL) {
+        close_active(journal, journal->poisoned || journal->read_only);
+    }
     if (journal->lock != NULL) {
         journal->segments.files->ops->close(journal->lock);
     }

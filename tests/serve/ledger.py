@@ -80,6 +80,28 @@ def a_backup_leaves_the_journal_its_servers(world):
     assert balance(world.start(), key)["reserved"]["amount"] == 700
 
 
+def a_backup_keeps_no_segment_on_the_disk(world):
+    """What is open of a file that is removed keeps its space."""
+    server, key = quick_start(world, "--segment-bytes", "1M")
+    held = f"/proc/{server.process.pid}/fd"
+
+    def segments():
+        found = (os.readlink(f"{held}/{fd}") for fd in os.listdir(held))
+        return sorted(path[-10:] for path in found if path.endswith((".db", " (deleted)")))
+
+    before = segments()
+    assert world.tell("backup", world.path("copy"), "--data-dir", world.data).returncode == 0
+    assert len(segments()) == len(before) + 1
+    connection = server.connect()
+    number = 0
+    while not os.path.exists(world.path("data/journal/journal-000002.db")):
+        number += 1
+        server.ask("POST", "/v1/decide", {
+            **reserve_body(f"k{number}"), "metadata": {"a": "x" * 14_000},
+        }, key=key, connection=connection).want(200)
+    assert segments() == [path.replace("01.db", "02.db") for path in before], segments()
+
+
 def a_data_directory_may_be_a_link(world):
     """As systemd makes one for a unit with DynamicUser and StateDirectory."""
     os.symlink("data", world.path("link"))
@@ -330,6 +352,7 @@ TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
     "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
+    "a backup keeps no segment on the disk": a_backup_keeps_no_segment_on_the_disk,
     "a data directory may be a link": a_data_directory_may_be_a_link,
     "a backup may lie on any file system": a_backup_may_lie_on_any_file_system,
     "half a backup passes for none": half_a_backup_passes_for_none,
