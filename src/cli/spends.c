@@ -52,28 +52,35 @@ int pawl_spend_begin(struct pawl_ask *ask,
                                     : status;
 }
 
+/* Numbers that are kept beside it. */
+static const struct {
+    const char *key;
+    int option;
+    int (*take)(const struct pawl_cli_call *call, int option, int64_t *ret_value);
+} metrics[] = {{"tokens_input", PAWL_SPEND_TOKENS_IN, pawl_ask_take_count},
+               {"tokens_output", PAWL_SPEND_TOKENS_OUT, pawl_ask_take_count},
+               {"latency_ms", PAWL_SPEND_LATENCY, pawl_ask_take_ms}};
+
 int pawl_spend_put_metrics(struct pawl_ask *ask)
 {
-    static const char *const keys[] = {"tokens_input", "tokens_output", "latency_ms"};
-    static const int options[] = {PAWL_SPEND_TOKENS_IN, PAWL_SPEND_TOKENS_OUT, PAWL_SPEND_LATENCY};
-    int64_t values[PAWL_ARRAY_LEN(keys)];
+    int64_t values[PAWL_ARRAY_LEN(metrics)];
     const char *model = pawl_cli_value(ask->call, PAWL_SPEND_MODEL);
-    int status = pawl_ask_take_count(ask->call, PAWL_SPEND_TOKENS_IN, &values[0]);
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_take_count(ask->call, PAWL_SPEND_TOKENS_OUT, &values[1]);
+    bool any = model != NULL;
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(metrics); i++) {
+        int status = metrics[i].take(ask->call, metrics[i].option, &values[i]);
+        if (status != PAWL_CLI_GO_ON) {
+            return status;
+        }
+        any = any || values[i] >= 0;
     }
-    if (status == PAWL_CLI_GO_ON) {
-        status = pawl_ask_take_ms(ask->call, PAWL_SPEND_LATENCY, &values[2]);
-    }
-    if (status != PAWL_CLI_GO_ON ||
-        (values[0] < 0 && values[1] < 0 && values[2] < 0 && model == NULL)) {
-        return status;
+    if (!any) {
+        return PAWL_CLI_GO_ON;
     }
     struct pawl_json_writer *json = pawl_ask_body(ask);
     pawl_json_key(json, "metrics");
     pawl_json_object_begin(json);
-    for (size_t i = 0; i < PAWL_ARRAY_LEN(keys); i++) {
-        pawl_ask_put_number(ask, keys[i], options[i], values[i]);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(metrics); i++) {
+        pawl_ask_put_number(ask, metrics[i].key, metrics[i].option, values[i]);
     }
     pawl_ask_put_text(ask, "model_version", model);
     pawl_json_object_end(json);
