@@ -124,6 +124,14 @@ static pawl_err unusable(const char *what, const char *path, struct pawl_errmsg 
     return PAWL_ERR(INVALID);
 }
 
+static bool is_mismatch(unsigned long error)
+{
+    int reason = ERR_GET_REASON(error);
+    return ERR_GET_LIB(error) == ERR_LIB_X509
+               ? reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH
+               : ERR_GET_LIB(error) == ERR_LIB_SSL && reason == SSL_R_NO_CERTIFICATE_ASSIGNED;
+}
+
 static pawl_err read_key(SSL_CTX *context,
                          const char *certificate_file,
                          const char *key_file,
@@ -131,16 +139,16 @@ static pawl_err read_key(SSL_CTX *context,
 {
     const bool *asked = SSL_CTX_get_default_passwd_cb_userdata(context);
     ERR_clear_error();
-    if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) == 1) {
+    /* Of another kind than the certificate's, a key is taken, and lies beside it (the check). */
+    if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) == 1 &&
+        SSL_CTX_check_private_key(context) == 1) {
         return PAWL_OK;
     }
     unsigned long error = ERR_peek_error();
     if (*asked) {
         pawl_errmsg_set(msg, "key %s: it is encrypted, and nobody is there to give the pass phrase",
                         key_file);
-    } else if (ERR_GET_LIB(error) == ERR_LIB_X509 &&
-               (ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH ||
-                ERR_GET_REASON(error) == X509_R_KEY_TYPE_MISMATCH)) {
+    } else if (is_mismatch(error)) {
         pawl_errmsg_set(msg, "the key in %s is not that of the certificate in %s", key_file,
                         certificate_file);
     } else {
