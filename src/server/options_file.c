@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/assert.h"
 #include "base/file_os.h"
@@ -13,7 +14,10 @@
 #include "policy/yaml.h"
 #include "server/options.h"
 
-enum { FILE_BYTES_MAX = 64 * 1024 };
+enum {
+    FILE_BYTES_MAX = 64 * 1024,
+    SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1
+};
 
 struct file_reader {
     struct pawl_serve_options *options;
@@ -75,6 +79,10 @@ static void take_key(void *arg, uint32_t line, const char *path)
     char message[160];
     const char *near = NULL;
     int id = find_option(path, &near);
+    if (strchr(path, '.') != NULL && reader->key != PAWL_SERVE_OPTION_COUNT) {
+        tell(reader, reader->key_line, pawl_serve_option_table[reader->key].flag,
+             "takes a value, not fields of its own");
+    }
     end_key(reader);
     if (id == PAWL_SERVE_OPTION_COUNT) {
         (void)snprintf(message, sizeof(message), "there is no such option%s%s%s",
@@ -162,11 +170,13 @@ pawl_err pawl_serve_address_parse(const char *text,
     if (named || pawl_slice_starts_with(host, PAWL_SLICE("/"))) {
         host = named ? pawl_slice_sub(host, 5, host.bytes) : host;
         ret_address->is_unix = true;
-        if (host.bytes > 0 &&
+        if (host.bytes > 0 && host.bytes <= SOCKET_PATH_BYTES_MAX &&
             pawl_slice_copy_str(host, ret_address->host, sizeof(ret_address->host))) {
             return PAWL_OK;
         }
-        pawl_errmsg_set(msg, "'%.200s' has no path, or one that is too long for a socket", text);
+        pawl_errmsg_set(msg,
+                        "'%.200s' has no path, or one that is too long for a socket (%d bytes)",
+                        text, SOCKET_PATH_BYTES_MAX);
         return PAWL_ERR(INVALID);
     }
     bool has_port = pawl_slice_find_byte(host, ':') != SIZE_MAX;

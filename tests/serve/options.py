@@ -83,6 +83,9 @@ def a_file_is_told_by_its_line(world):
             ("max-budgets: [1, 2]\n", ":1: max-budgets: takes one value, not a list"),
             ("metrics: open\nlisten: []\nlog-level: info\n", ":2: listen: is empty"),
             ("listen: []\n", ":1: listen: is empty"),
+            ("listen:\n  a: b\n", ":1: listen: takes a value, not fields of its own"),
+            ("metrics: open\nlisten: {tls: {cert: a}}\n", ":2: listen: takes a value, not fields"),
+            (f"listen: unix:/{'a' * 107}\n", ":1: listen: .*too long for a socket \\(107 bytes"),
             ("metrics: [open\n", "this is no YAML")):
         file.write_text(text, encoding="utf-8")
         status, err = world.fail("--config", str(file), listen=False)
