@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_net_large.c: bodies that are longer than most may be: of whom they are taken, and that nobody takes
- * all the places for them (net/places.h).
+ * test_net_large.c: bodies that are longer than most may be: of whom they are taken, and that
+ * nobody takes all the places for them (net/places.h).
  */
 #define _GNU_SOURCE
 #include "net/places.h"
 #include "test_net_support.h"
-
-#include <stdio.h>
 
 /* The query says whose it is. */
 static struct pawl_http_body_max
