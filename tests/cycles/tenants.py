@@ -2,12 +2,13 @@
 """A server of a suite's own, which can be killed and keeps its port, and the tenants on it. What
 starts a server and asks it is `tests/serve/world.py`.
 """
+import contextlib
 import http.client
 import pathlib
 import signal
-import socket
 import uuid
 
+from ports import kept_port
 from world import ADMIN, USD as DOLLAR, World
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -55,20 +56,16 @@ class Server:
 
     def __init__(self, pawl, *options):
         self.world, self.options, self.running = World(pawl), options, None
+        self.kept = contextlib.ExitStack()
 
     def __enter__(self):
-        # Bound and not listening: while there is no server nobody else is given the port.
-        self.keeper = socket.socket()
-        self.keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.keeper.bind(("127.0.0.1", 0))
-        self.port = self.keeper.getsockname()[1]
-        self.world.__enter__()
+        self.port = self.kept.enter_context(kept_port())  # also while there is no server
+        self.kept.enter_context(self.world)
         self.start()
         return self
 
     def __exit__(self, *why):
-        self.world.__exit__(*why)
-        self.keeper.close()
+        self.kept.close()
 
     @property
     def url(self):

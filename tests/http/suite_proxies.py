@@ -4,8 +4,8 @@
 The upstream is a name that nobody resolves, so that a call arrives only through the proxy."""
 import base64
 
-import harness
 from harness import USD, Host, Listener, Upstream
+from ports import kept_port
 
 NAME = "provider.test"
 NAMES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
@@ -99,8 +99,7 @@ def a_tunnel_is_asked_for_and_its_refusal_is_told():
 
 def a_proxy_that_is_not_there_costs_nothing():
     """502 with the reason, which names the proxy as what is missing; the hold goes back."""
-    gone = harness.free_port()
-    with _host(http_proxy=f"http://127.0.0.1:{gone}") as host:
+    with kept_port() as gone, _host(http_proxy=f"http://127.0.0.1:{gone}") as host:
         answer = host.call("anthropic")
         assert answer.status == 502 and str(gone) in answer.error["message"], answer.error
         assert "the proxy that the environment names" in answer.error["message"], answer.error

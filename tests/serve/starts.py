@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+from ports import kept_port
 from world import ADMIN, PATIENCE_S, Answer, UnixConnection, balance, patience, quick_start
 
 
@@ -86,17 +87,16 @@ def an_address_that_is_taken_names_its_holder(world):
 
 
 def an_address_that_is_named_twice_is_told(world):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    for first, second in ((f"127.0.0.1:{port}", f"127.0.0.1:{port}"),
-                          (f"0.0.0.0:{port}", f"127.0.0.1:{port}"),
-                          ("unix:" + world.path("door"), "unix:" + world.path("door")),
-                          ("127.0.0.1:0", f"unix:{world.data}/pawl.sock")):
-        status, err = world.fail("--listen", first, "--listen", second, listen=False)
-        told = second.removeprefix("unix:")
-        assert status == 1 and f"cannot listen on {told}: this server listens there already" in err
-        assert "process" not in err, err
-        assert not os.path.exists(world.path("door"))
+    with kept_port() as port:
+        for first, second in ((f"127.0.0.1:{port}", f"127.0.0.1:{port}"),
+                              (f"0.0.0.0:{port}", f"127.0.0.1:{port}"),
+                              ("unix:" + world.path("door"), "unix:" + world.path("door")),
+                              ("127.0.0.1:0", f"unix:{world.data}/pawl.sock")):
+            status, err = world.fail("--listen", first, "--listen", second, listen=False)
+            told = f"cannot listen on {second.removeprefix('unix:')}: this server listens there"
+            assert status == 1 and f"{told} already" in err, err
+            assert "process" not in err, err
+            assert not os.path.exists(world.path("door"))
 
 
 def no_key_is_lost_to_a_taken_address(world):
