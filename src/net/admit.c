@@ -73,7 +73,8 @@ enum pawl_http_refusal pawl_conn_admit(struct pawl_conn *conn)
 {
     const struct pawl_http_server *server = conn->server;
     PAWL_ASSERT(server->conn_count > 0);
-    if (server->conn_count > server->limits.connection_count_max) {
+    if (!conn->is_apart &&
+        server->conn_count - server->apart_count > server->limits.connection_count_max) {
         return PAWL_HTTP_REFUSAL_CONNECTIONS;
     }
     bool checked = server->same_user_only || conn->same_user_only;

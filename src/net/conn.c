@@ -102,6 +102,7 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
                            .server = server,
                            .is_unix = listener->is_unix,
                            .same_user_only = listener->same_user_only,
+                           .is_apart = server->apart_count < listener->own_count_max,
                            .tag = listener->tag};
     conn->exchange = (struct pawl_http_exchange){.magic = PAWL_EXCHANGE_MAGIC, .conn = conn};
     pawl_arena_init(&conn->arena, (size_t)server->limits.arena_bytes_max);
@@ -125,6 +126,7 @@ struct pawl_conn *pawl_conn_new(const struct pawl_listener *listener)
     }
     server->conns = conn;
     server->conn_count += 1;
+    server->apart_count += conn->is_apart;
     return conn;
 }
 

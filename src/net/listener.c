@@ -6,7 +6,8 @@
  * without memory, the connection is *held*: it is not accepted, libuv therefore stops asking
  * for more, and the next connection that goes makes room for it. So a full server leaves
  * clients in the kernel's queue, where they wait in order. Of several listeners that hold one, the
- * first that did has its turn: a crowd before one address does not keep others from another.
+ * first that did has its turn: a crowd before one address does not keep others from another. One
+ * that has places of its own is never kept out by it.
  *
  * An address is one string, as users write it: "HOST:PORT", or a path. A missing host is refused
  * instead of being taken for every address, which is not what one wants to get by leaving out.
@@ -30,11 +31,18 @@ static struct pawl_listener *listener_checked(void *data)
 
 /* --- Accepting ------------------------------------------------------------------------------ */
 
+static bool has_room(const struct pawl_listener *listener)
+{
+    const struct pawl_http_server *server = listener->server;
+    size_t most = (size_t)server->limits.connection_count_max + PAWL_SERVER_OVERFLOW_COUNT;
+    return server->apart_count < listener->own_count_max ||
+           server->conn_count - server->apart_count < most;
+}
+
 static void accept_one(struct pawl_listener *listener)
 {
     struct pawl_http_server *server = listener->server;
-    size_t most = (size_t)server->limits.connection_count_max + PAWL_SERVER_OVERFLOW_COUNT;
-    struct pawl_conn *conn = server->conn_count < most ? pawl_conn_new(listener) : NULL;
+    struct pawl_conn *conn = has_room(listener) ? pawl_conn_new(listener) : NULL;
     if (conn == NULL) {
         listener->held_turn = listener->held_turn != 0 ? listener->held_turn : ++server->held_turns;
         return;
@@ -60,7 +68,8 @@ void pawl_listeners_go_on(struct pawl_http_server *server)
     struct pawl_listener *at = server->closing || server->draining ? NULL : server->listeners;
     struct pawl_listener *first = NULL;
     for (; at != NULL; at = at->next) {
-        if (at->held_turn != 0 && (first == NULL || at->held_turn < first->held_turn)) {
+        if (at->held_turn != 0 && has_room(at) &&
+            (first == NULL || at->held_turn < first->held_turn)) {
             first = at;
         }
     }
@@ -125,6 +134,7 @@ struct pawl_listener *pawl_listener_new(struct pawl_http_server *server,
     listener->is_unix = is_unix;
     listener->same_user_only = listen->same_user_only;
     listener->tag = listen->tag;
+    listener->own_count_max = listen->own_count_max;
     listener->tls = listen->tls;
     int status = is_unix ? uv_pipe_init(server->loop, &listener->uv.pipe, 0)
                          : uv_tcp_init(server->loop, &listener->uv.tcp);

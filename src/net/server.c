@@ -132,6 +132,7 @@ void pawl_server_remove(struct pawl_http_server *server, struct pawl_conn *conn)
     }
     PAWL_ASSERT(server->conn_count > 0);
     server->conn_count -= 1;
+    server->apart_count -= conn->is_apart;
     if (server->spare == NULL) {
         server->spare = conn;
     } else {

@@ -158,6 +158,9 @@ struct pawl_http_listen {
     /* As that of the server, for this one. On a Unix socket the system always tells, and root may
      * come in, too. */
     bool same_user_only;
+    /* So many connections it may have beside connection_count_max. One listener of a server has
+     * them. */
+    uint32_t own_count_max;
     struct pawl_tls_server *tls; /* net/tls.h; borrowed until the server is gone. NULL is plain */
 };
 

@@ -130,6 +130,7 @@ struct pawl_conn {
     bool in_intake; /* a piece of what it sent waits to be understood */
     bool is_unix;
     bool same_user_only;
+    bool is_apart;             /* one of its listener's own, beside the limit */
     uint32_t tag;              /* of its listener */
     struct pawl_tls_conn *tls; /* owned; NULL: plain */
     bool reading;              /* uv_read_start is in force */
@@ -172,6 +173,7 @@ struct pawl_listener {
     bool is_unix;
     bool same_user_only;
     uint32_t tag;
+    uint32_t own_count_max;
     struct pawl_tls_server *tls; /* borrowed; NULL: plain */
     union {
         uv_handle_t handle;
@@ -224,6 +226,7 @@ struct pawl_http_server {
     struct pawl_conn *spare; /* memory for one more, or NULL while it is in use */
     struct pawl_peer peer;
     size_t conn_count;
+    size_t apart_count;  /* of those, beside the limit */
     size_t handle_count; /* listeners and the timer, until they have closed */
     struct pawl_intake intake;
 };

@@ -26,9 +26,14 @@
 #include "server/notify.h"
 #include "server/server_priv.h"
 
-/* What the ledger's files, the archive's, copies and the listeners may need, and those connections
- * above the limit that are told so. */
-enum { FDS_BESIDE_CONNECTIONS = 128 };
+enum {
+    /* By the socket in the data directory, beside all others: whoever fills the server must not
+     * keep the administrator from stopping him. */
+    LOCAL_CONNECTIONS_MAX = 16,
+    /* What the ledger's files, the archive's, copies and the listeners may need, and those
+     * connections above the limit that are told so. */
+    FDS_BESIDE_CONNECTIONS = 128 + LOCAL_CONNECTIONS_MAX
+};
 
 /* --- Doors ----------------------------------------------------------------------------------- */
 
@@ -261,8 +266,10 @@ static pawl_err listen_locally(struct pawl_serve *serve, struct pawl_errmsg *msg
     char address[64];
     (void)snprintf(address, sizeof(address), "unix:/proc/self/fd/%d/" PAWL_PLACE_SOCKET,
                    serve->place.dir_fd);
-    struct pawl_http_listen listen = {
-        .address = address, .tag = PAWL_PLANE_ALL | PAWL_DOOR_TRUSTED, .same_user_only = true};
+    struct pawl_http_listen listen = {.address = address,
+                                      .tag = PAWL_PLANE_ALL | PAWL_DOOR_TRUSTED,
+                                      .same_user_only = true,
+                                      .own_count_max = LOCAL_CONNECTIONS_MAX};
     pawl_err err = pawl_http_server_listen(serve->http, &listen, NULL, msg);
     if (err.code == PAWL_ERR_EXISTS) {
         pawl_errmsg_set(msg, "%.400s/" PAWL_PLACE_SOCKET " is no socket; move it away",

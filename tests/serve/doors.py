@@ -28,6 +28,20 @@ def the_local_socket_needs_no_key(world):
     assert done.returncode == 0 and "acme" in done.stdout, done
 
 
+def a_full_server_lets_the_administrator_in(world):
+    """Who has all connections, without any key, keeps nobody from stopping him."""
+    server = world.start("--max-connections", "2")
+    crowd = [server.connect() for _ in range(70)]
+    for connection in crowd:
+        connection.connect()
+    done = world.tell("tenant", "create", "acme", "--data-dir", world.data)
+    assert done.returncode == 0, done
+    done = world.tell("tenant", "list", "--data-dir", world.data)
+    assert done.returncode == 0 and "acme" in done.stdout, done
+    for connection in crowd:
+        connection.close()
+
+
 def an_agent_inside_of_a_run_is_nobody_there(world):
     """From inside of `pawl run` the same socket asks for the administrator's key."""
     world.start()
@@ -175,6 +189,7 @@ def a_certificate_that_ends_is_told(world):
 
 TESTS = {
     "the local socket needs no key": the_local_socket_needs_no_key,
+    "a full server lets the administrator in": a_full_server_lets_the_administrator_in,
     "an agent inside of a run is nobody there": an_agent_inside_of_a_run_is_nobody_there,
     "root is let in, and others are told": root_is_let_in_and_others_are_told,
     "planes have ports of their own": planes_have_ports_of_their_own,

@@ -108,7 +108,7 @@ def descriptors_go_to_the_ledger_first(world):
     def few(count):
         return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
-    server, key = quick_start(world, "--log-requests", "none", preexec_fn=few(256))
+    server, key = quick_start(world, "--log-requests", "none", preexec_fn=few(272))
     crowd = [socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
              for _ in range(300)]
     # So many come in, further ones wait or are told; the witness is due within a second.

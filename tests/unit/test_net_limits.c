@@ -78,6 +78,49 @@ static void server_tells_connections_above_the_limit(void **state)
     fixture_close(&f);
 }
 
+/* An address with places of its own has them when all others are taken. */
+static void server_keeps_an_address_open_beside_the_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.connection_count_max = 1;
+    fixture_open(&f, limits);
+    f.service.answer_at_once = true;
+    const struct pawl_http_listen listen = {.address = "127.0.0.1:0", .own_count_max = 1};
+    uint16_t port = 0;
+    assert_true(pawl_ok(pawl_http_server_listen(f.service.server, &listen, &port, NULL)));
+    enum { EXTRA_COUNT = 80 };
+    static struct wire extra[EXTRA_COUNT];
+    for (int i = 0; i < EXTRA_COUNT; i++) {
+        wire_connect(&extra[i], &f.world, f.service.port);
+    }
+    struct wire apart;
+    struct wire waiting;
+    wire_connect(&apart, &f.world, port);
+    wire_send(&apart, GET("/apart"));
+    WAIT_UNTIL(&f.world, wire_has(&apart, "GET /apart 0"));
+    wire_connect(&waiting, &f.world, port);
+    wire_send(&waiting, GET("/waiting"));
+    for (int i = 0; i < 10; i++) {
+        uv_run(&f.world.loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(waiting.in.bytes, 0);
+    wire_close(&apart);
+    WAIT_UNTIL(&f.world, wire_has(&waiting, "GET /waiting 0"));
+    /* And places of all, when there are. */
+    for (int i = 0; i < EXTRA_COUNT; i++) {
+        wire_close(&extra[i]);
+    }
+    wire_close(&f.wire);
+    WAIT_UNTIL(&f.world, pawl_http_server_connection_count(f.service.server) == 1);
+    wire_connect(&f.wire, &f.world, port);
+    wire_send(&f.wire, GET("/common"));
+    WAIT_UNTIL(&f.world, wire_has(&f.wire, "GET /common 0"));
+    wire_close(&waiting);
+    fixture_close(&f);
+}
+
 /* Far above the limit connections are not even accepted, until there is room again. */
 static void server_holds_connections_back_and_takes_them_later(void **state)
 {
@@ -430,6 +473,7 @@ int main(void)
         cmocka_unit_test(server_names_the_limit_of_the_head),
         cmocka_unit_test(server_lets_a_refused_sender_read_the_refusal),
         cmocka_unit_test(server_tells_connections_above_the_limit),
+        cmocka_unit_test(server_keeps_an_address_open_beside_the_limit),
         cmocka_unit_test(server_holds_connections_back_and_takes_them_later),
         cmocka_unit_test(server_takes_from_its_listeners_in_turns),
         cmocka_unit_test(drain_lets_answers_end_and_takes_nothing_new),
