@@ -24,6 +24,7 @@
 #include "journal/journal.h"
 #include "journal/witness.h"
 #include "server/place.h"
+#include "server/restored.h"
 
 enum { OPTION_DATA_DIR = 1, OPTION_JSON };
 enum { CHUNK_BYTES = 1 << 22 };
@@ -176,13 +177,15 @@ static void remove_begun(const struct backup *backup)
     int dir_fd = open(backup->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd >= 0) {
         (void)unlinkat(dir_fd, "FORMAT", 0);
+        (void)unlinkat(dir_fd, "restored", 0);
         (void)unlinkat(dir_fd, PAWL_PLACE_LOCK, 0);
         (void)close(dir_fd);
     }
     (void)rmdir(backup->to);
 }
 
-static pawl_err back_up(struct backup *backup, const char *journal, struct pawl_errmsg *msg)
+static pawl_err
+back_up(struct backup *backup, const char *dir, const char *journal, struct pawl_errmsg *msg)
 {
     pawl_err err = make_place(backup, msg);
     if (pawl_failed(err)) {
@@ -192,6 +195,9 @@ static pawl_err back_up(struct backup *backup, const char *journal, struct pawl_
     err = backup->from_fd >= 0 ? copy_all(backup, msg) : from_errno(journal, msg);
     if (pawl_ok(err)) {
         err = pawl_directory_sync(backup->journal, msg);
+    }
+    if (pawl_ok(err)) {
+        err = pawl_restored_copy(dir, &backup->place, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_place_mark(&backup->place, true, msg);
@@ -269,7 +275,7 @@ static int run_backup(const struct pawl_cli_call *call)
             "%s", msg.text);
     }
     bool live = copy.live;
-    err = back_up(&backup, copy.journal, &msg);
+    err = back_up(&backup, dir, copy.journal, &msg);
     pawl_server_copy_close(&copy);
     if (pawl_failed(err)) {
         return pawl_cli_error(call, PAWL_EXIT_REFUSED, "%s", msg.text);

@@ -173,6 +173,17 @@ PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
 /* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
 
 enum { PAWL_ID_TEXT_BYTES = 40 };
+
+/* A ledger that was restored counts on from the copy: its operations have numbers that others had
+ * in the time that is lost. Behind `after_op` its ids have check digits of their own. */
+struct pawl_id_turn {
+    uint64_t after_op;
+    uint64_t salt;
+};
+/* Ascending; borrowed while the engine is open. Before the first id is made or read. */
+void pawl_engine_id_turns(struct pawl_engine *engine,
+                          const struct pawl_id_turn *turns,
+                          uint32_t count);
 const char *pawl_engine_id_format(const struct pawl_engine *engine,
                                   uint64_t op,
                                   char out[static PAWL_ID_TEXT_BYTES]);

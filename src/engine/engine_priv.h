@@ -96,8 +96,10 @@ struct pawl_engine {
     struct pawl_ledger ledger;
     struct pawl_slew slew;
     struct pawl_codec_scratch *scratch; /* owned: for records read back here */
-    uint16_t own_code;                  /* what the engine's own last command gave */
-    uint32_t supplied;                  /* commands that the core has memory for already */
+    const struct pawl_id_turn *id_turns;
+    uint32_t id_turn_count;
+    uint16_t own_code; /* what the engine's own last command gave */
+    uint32_t supplied; /* commands that the core has memory for already */
     char dir[PAWL_PATH_BYTES_MAX];
 
     /* Batches. */

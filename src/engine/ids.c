@@ -13,7 +13,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/little.h"
-#include "engine/engine.h"
+#include "engine/engine_priv.h"
 
 enum {
     SHARD_BYTES = 2,
@@ -46,13 +46,38 @@ static uint64_t load_big_64(const unsigned char *at)
     return __builtin_bswap64(pawl_load_little_64(at));
 }
 
-static void make_id(const struct pawl_config *config, uint64_t op, unsigned char out[static ROOM])
+void pawl_engine_id_turns(struct pawl_engine *engine,
+                          const struct pawl_id_turn *turns,
+                          uint32_t count)
 {
+    for (uint32_t i = 1; i < count; i++) {
+        PAWL_ASSERT(turns[i - 1].after_op <= turns[i].after_op);
+    }
+    engine->id_turns = turns;
+    engine->id_turn_count = count;
+}
+
+/* The last restore before the operation has it; one behind another of the same number too. */
+static struct pawl_hash_key key_of(const struct pawl_engine *engine, uint64_t op)
+{
+    struct pawl_hash_key key = pawl_core_config(pawl_engine_core(engine))->id_key;
+    for (uint32_t i = engine->id_turn_count; i > 0; i--) {
+        if (op > engine->id_turns[i - 1].after_op) {
+            key.k1 ^= engine->id_turns[i - 1].salt;
+            break;
+        }
+    }
+    return key;
+}
+
+static void make_id(const struct pawl_engine *engine, uint64_t op, unsigned char out[static ROOM])
+{
+    const struct pawl_config *config = pawl_core_config(pawl_engine_core(engine));
     out[0] = (unsigned char)(config->shard >> 8);
     out[1] = (unsigned char)config->shard;
     store_big_64(out + SHARD_BYTES, op);
     struct pawl_slice named = pawl_slice_of((const char *)out, SHARD_BYTES + OP_BYTES);
-    store_big_64(out + SHARD_BYTES + OP_BYTES, pawl_hash_sip(config->id_key, named));
+    store_big_64(out + SHARD_BYTES + OP_BYTES, pawl_hash_sip(key_of(engine, op), named));
 }
 
 const char *pawl_engine_id_format(const struct pawl_engine *engine,
@@ -61,7 +86,7 @@ const char *pawl_engine_id_format(const struct pawl_engine *engine,
 {
     unsigned char id[ROOM] = {0};
     char text[GROUPS * GROUP_DIGITS];
-    make_id(pawl_core_config(pawl_engine_core(engine)), op, id);
+    make_id(engine, op, id);
     for (size_t group = 0; group < GROUPS; group++) {
         uint64_t bits = load_big_64(id + group * GROUP_BYTES);
         for (size_t i = 0; i < GROUP_DIGITS; i++) {
@@ -113,7 +138,7 @@ bool pawl_engine_id_parse(const struct pawl_engine *engine,
         return false;
     }
     uint64_t op = load_big_64(given + SHARD_BYTES);
-    make_id(pawl_core_config(pawl_engine_core(engine)), op, genuine);
+    make_id(engine, op, genuine);
     /* In constant time, so that nobody finds the check byte by byte. */
     unsigned different = 0;
     for (size_t i = 0; i < ID_BYTES; i++) {

@@ -365,6 +365,11 @@ static pawl_err open_ledger(struct pawl_serve *serve, struct pawl_errmsg *msg)
     }
     if (pawl_ok(err)) {
         pawl_copy_remove_left(serve->place.dir);
+        err = pawl_restored_open(&serve->place, pawl_engine_durable_op(serve->engine),
+                                 &serve->restored, msg);
+    }
+    if (pawl_ok(err)) {
+        pawl_engine_id_turns(serve->engine, serve->restored.turns, serve->restored.count);
         err = pawl_registry_open(serve->engine, &serve->registry, msg);
     }
     if (pawl_ok(err)) {

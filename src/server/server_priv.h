@@ -29,6 +29,7 @@
 #include "registry/registry.h"
 #include "server/metrics.h"
 #include "server/place.h"
+#include "server/restored.h"
 #include "server/server.h"
 
 enum { PAWL_SERVE_MAGIC = 0x73727665, PAWL_SERVE_URL_BYTES = 300 };
@@ -52,6 +53,7 @@ struct pawl_serve {
     struct pawl_place place;
     char journal_dir[PAWL_PLACE_PATH_BYTES];
     struct pawl_engine *engine;
+    struct pawl_restored restored; /* the engine's ids borrow it */
     struct pawl_registry *registry;
     struct pawl_archive *archive;
     struct pawl_cycles *cycles;

@@ -54,6 +54,40 @@ def a_backup_of_a_server_at_work_restores(world):
     assert done.returncode == 1 and "no server's ledger" in done.stderr, done
 
 
+def the_ids_of_the_lost_time_are_unknown(world):
+    """A restored ledger counts on from the copy: the same numbers again, and not the same ids."""
+    def five(server, name):
+        return [server.ask("POST", "/v1/reservations", reserve_body(f"{name}{i}", 100), key=key)
+                .want(200)["reservation_id"] for i in range(5)]
+
+    def commits(server, reservation):
+        return server.ask("POST", f"/v1/reservations/{reservation}/commit",
+                          commit_body(f"c-{reservation}", 7), key=key).status
+
+    server, key = quick_start(world)
+    kept, target, again = five(server, "kept"), world.path("b1"), world.path("b2")
+    world.tell("backup", target, "--data-dir", world.data)
+    shutil.copytree(target, again)
+    lost = five(server, "lost")
+    restored, other = world.start(data=target), world.start(data=again)
+    new, others = five(restored, "new"), five(other, "others")
+    numbers = [{one[:20] for one in some} for some in (lost, new, others)]
+    assert set.intersection(*numbers), numbers
+    assert [commits(restored, one) for one in lost + others] == [404] * 10
+    assert commits(restored, kept[0]) == commits(restored, new[0]) == 200
+    restored.stop()
+    third = world.path("b3")
+    world.tell("backup", third, "--data-dir", target)
+    restored, third = world.start(data=target), world.start(data=third)
+    assert commits(restored, kept[1]) == commits(restored, new[1]) == 200
+    assert commits(third, kept[2]) == commits(third, new[2]) == 200
+    assert commits(server, lost[0]) == 200, "the first ledger is what it was"
+    restored.stop()
+    pathlib.Path(target, "restored").write_text("1 2\nsalt\n", encoding="utf-8")
+    status, err = world.fail(data=target)
+    assert status == 4 and "restored: line 2 is not" in err, (status, err)
+
+
 def a_backup_leaves_the_journal_its_servers(world):
     """SQLite's lock keeps others out of the segment that is written: whoever opened it, if only to
     look, would take its log for one that a crash left, and remove it with what was acknowledged."""
@@ -351,6 +385,7 @@ def a_directory_can_be_moved(world):
 TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
+    "the ids of the lost time are unknown": the_ids_of_the_lost_time_are_unknown,
     "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
     "a backup keeps no segment on the disk": a_backup_keeps_no_segment_on_the_disk,
     "a data directory may be a link": a_data_directory_may_be_a_link,

@@ -43,6 +43,34 @@ static void ids_sort_by_creation(void **state)
     kit_free(&kit);
 }
 
+/* A restore behind operation 10, and another one behind 20: what is before them stays as it was. */
+static void ids_behind_a_restore_are_others(void **state)
+{
+    (void)state;
+    static const struct pawl_id_turn turns[] = {{10, 0x1111}, {20, 0x2222}, {20, 0x3333}};
+    struct kit kit;
+    kit_init(&kit, 4);
+    kit_open(&kit);
+    char before[PAWL_ID_TEXT_BYTES];
+    char after[PAWL_ID_TEXT_BYTES];
+    for (uint32_t count = 0; count <= 3; count++) {
+        for (uint64_t op = 1; op < 30; op++) {
+            uint64_t found = 0;
+            pawl_engine_id_turns(kit.engine, turns, 0);
+            (void)pawl_engine_id_format(kit.engine, op, before);
+            pawl_engine_id_turns(kit.engine, turns, count);
+            (void)pawl_engine_id_format(kit.engine, op, after);
+            bool same = count == 0 || op <= turns[0].after_op;
+            assert_int_equal(strcmp(before, after) == 0, same);
+            assert_int_equal(pawl_engine_id_parse(kit.engine, pawl_slice_str(before), &found),
+                             same);
+            assert_true(pawl_engine_id_parse(kit.engine, pawl_slice_str(after), &found));
+            assert_int_equal(found, op);
+        }
+    }
+    kit_free(&kit);
+}
+
 static void every_change_of_an_id_is_noticed(void **state)
 {
     (void)state;
@@ -97,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_come_back_as_the_operation),
         cmocka_unit_test(ids_sort_by_creation),
+        cmocka_unit_test(ids_behind_a_restore_are_others),
         cmocka_unit_test(every_change_of_an_id_is_noticed),
         cmocka_unit_test(an_id_of_another_ledger_is_not_ours),
     };
