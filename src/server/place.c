@@ -224,6 +224,20 @@ pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *msg)
     return check_is_empty(dir, msg);
 }
 
+/* An archive is made of a journal: where there is one and no journal, that is gone (half of a
+ * restore, a mount that failed), and who began anew would be told of no loss. */
+pawl_err pawl_place_may_begin(const struct pawl_place *place, struct pawl_errmsg *msg)
+{
+    if (faccessat(place->dir_fd, PAWL_PLACE_ARCHIVE, F_OK, 0) != 0) {
+        return PAWL_OK;
+    }
+    pawl_errmsg_set(msg,
+                    "%.300s has an archive of reservations and no journal: the ledger is gone (an "
+                    "empty directory would begin another)",
+                    place->dir);
+    return PAWL_ERR(CORRUPT);
+}
+
 /* Of the directories above the nearest that is there counts: the others would be made in it. */
 pawl_err pawl_place_may_write(const char *dir, struct pawl_errmsg *msg)
 {

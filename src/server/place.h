@@ -48,6 +48,9 @@ PAWL_MUST_CHECK pawl_err pawl_place_look(const char *dir, struct pawl_errmsg *ms
 /* Whether this user could make the directory, or write in it: PERMISSION, or what else is in the
  * way. For `--check`, too. */
 PAWL_MUST_CHECK pawl_err pawl_place_may_write(const char *dir, struct pawl_errmsg *msg);
+/* Whether a ledger may be begun in it, which has no journal: CORRUPT where it had one. */
+PAWL_MUST_CHECK pawl_err pawl_place_may_begin(const struct pawl_place *place,
+                                              struct pawl_errmsg *msg);
 /* The path of a name inside. LIMIT: it is too long. */
 PAWL_MUST_CHECK pawl_err pawl_place_path(const struct pawl_place *place,
                                          const char *name,

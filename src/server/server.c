@@ -220,7 +220,10 @@ static pawl_err open_engine(struct pawl_serve *serve, struct pawl_errmsg *msg)
     err = pawl_journal_sqlite_open(&options, &journal, msg);
     if (err.code == PAWL_ERR_NOT_FOUND) {
         options.create = true;
-        err = pawl_journal_sqlite_open(&options, &journal, msg);
+        err = pawl_place_may_begin(&serve->place, msg);
+        if (pawl_ok(err)) {
+            err = pawl_journal_sqlite_open(&options, &journal, msg);
+        }
     }
     if (pawl_failed(err)) {
         return err;

@@ -136,6 +136,23 @@ def a_backup_keeps_no_segment_on_the_disk(world):
     assert segments() == [path.replace("01.db", "02.db") for path in before], segments()
 
 
+def a_journal_that_is_gone_is_told(world):
+    """Another ledger in its place would have no key, no budget and nothing that was spent."""
+    server, _ = quick_start(world)
+    server.stop()
+    journal = pathlib.Path(world.data, "journal")
+    kept = journal.rename(world.path("kept"))
+    for there in (False, True):
+        if there:
+            journal.mkdir()
+        status, err = world.fail("--quickstart")
+        assert status == 4 and "no journal: the ledger is gone" in err, (status, err)
+        assert "a backup goes in its place" in err and not list(journal.glob("*.db")), err
+        shutil.rmtree(journal)
+    kept.rename(journal)
+    world.start()
+
+
 def a_data_directory_may_be_a_link(world):
     """As systemd makes one for a unit with DynamicUser and StateDirectory."""
     os.symlink("data", world.path("link"))
@@ -388,6 +405,7 @@ TESTS = {
     "the ids of the lost time are unknown": the_ids_of_the_lost_time_are_unknown,
     "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
     "a backup keeps no segment on the disk": a_backup_keeps_no_segment_on_the_disk,
+    "a journal that is gone is told": a_journal_that_is_gone_is_told,
     "a data directory may be a link": a_data_directory_may_be_a_link,
     "a backup may lie on any file system": a_backup_may_lie_on_any_file_system,
     "half a backup passes for none": half_a_backup_passes_for_none,
