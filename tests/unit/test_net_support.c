@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MS = 120000, WIRE_BYTES_MAX = 512 * 1024 * 1024 };
+enum { WATCHDOG_MS = 300000, WIRE_BYTES_MAX = 512 * 1024 * 1024 };
 
 /* --- The world ------------------------------------------------------------------------------ */
 

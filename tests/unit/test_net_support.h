@@ -3,7 +3,7 @@
  * test_net_support.h: a world for tests of src/net: one loop, and raw sockets driven by it.
  *
  * A test never sleeps. It says what must become true and turns the loop until it is;
- * a watchdog of two minutes turns a hang into a failure. The raw sockets (struct wire) send
+ * a watchdog of five minutes turns a hang into a failure. The raw sockets (struct wire) send
  * exactly the bytes they are given and keep what comes back, so a test sees the wire and
  * not some client's idea of it.
  */
