@@ -85,14 +85,15 @@ void pawl_serve_handles_init(struct pawl_serve *serve)
 {
     uv_loop_t *loop = &serve->loop;
     uv_handle_t *handles[] = {
-        (uv_handle_t *)&serve->wake,        (uv_handle_t *)&serve->archive_wake,
+        (uv_handle_t *)&serve->wake.poll,   (uv_handle_t *)&serve->archive_wake.poll,
         (uv_handle_t *)&serve->due_timer,   (uv_handle_t *)&serve->archive_timer,
         (uv_handle_t *)&serve->drain_timer, (uv_handle_t *)&serve->watchdog,
         (uv_handle_t *)&serve->term,        (uv_handle_t *)&serve->interrupt,
         (uv_handle_t *)&serve->hangup};
     int failures = 0;
-    failures += uv_async_init(loop, &serve->wake, pawl_serve_on_wake) != 0;
-    failures += uv_async_init(loop, &serve->archive_wake, pawl_serve_on_archive_wake) != 0;
+    failures += pawl_failed(pawl_wake_init(&serve->wake, loop, pawl_serve_on_wake, serve));
+    failures +=
+        pawl_failed(pawl_wake_init(&serve->archive_wake, loop, pawl_serve_on_archive_wake, serve));
     failures += uv_timer_init(loop, &serve->due_timer) != 0;
     failures += uv_timer_init(loop, &serve->archive_timer) != 0;
     failures += uv_timer_init(loop, &serve->drain_timer) != 0;

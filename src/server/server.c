@@ -44,12 +44,12 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 
 static void on_engine_wake(void *arg)
 {
-    (void)uv_async_send(&pawl_serve_of(arg)->wake);
+    pawl_wake_send(&pawl_serve_of(arg)->wake);
 }
 
 static void on_archive_answer(void *arg)
 {
-    (void)uv_async_send(&pawl_serve_of(arg)->archive_wake);
+    pawl_wake_send(&pawl_serve_of(arg)->archive_wake);
 }
 
 static void on_progress(void *arg, uint64_t op, uint64_t last_op)
@@ -347,6 +347,8 @@ static void close_all(struct pawl_serve *serve, bool failed)
     pawl_buf_free(&serve->addresses);
     if (serve->has_loop) {
         (void)uv_loop_close(&serve->loop);
+        pawl_wake_free(&serve->wake);
+        pawl_wake_free(&serve->archive_wake);
     }
     if (failed) {
         pawl_place_discard(&serve->place);

@@ -26,6 +26,7 @@
 #include "net/loop.h"
 #include "net/server.h"
 #include "net/tls.h"
+#include "net/wake.h"
 #include "registry/registry.h"
 #include "server/metrics.h"
 #include "server/place.h"
@@ -66,8 +67,8 @@ struct pawl_serve {
     uv_loop_t loop;
     bool has_loop;
     struct pawl_turn *turn;
-    uv_async_t wake;         /* a commit or a checkpoint's slice has ended */
-    uv_async_t archive_wake; /* a query was answered */
+    struct pawl_wake wake;         /* a commit or a checkpoint's slice has ended */
+    struct pawl_wake archive_wake; /* a query was answered */
     uv_timer_t due_timer;
     int64_t due_at_us; /* what due_timer is set to, in the ledger's time */
     uv_timer_t archive_timer;
@@ -115,8 +116,8 @@ void pawl_serve_handle_close(uv_handle_t *handle, void *arg);
 
 void pawl_serve_want_turn(void *arg);
 void pawl_serve_turn(void *arg);
-void pawl_serve_on_wake(uv_async_t *handle);
-void pawl_serve_on_archive_wake(uv_async_t *handle);
+void pawl_serve_on_wake(void *arg);
+void pawl_serve_on_archive_wake(void *arg);
 void pawl_serve_on_archive_timer(uv_timer_t *timer);
 /* The engine's and cycles' hooks. */
 void pawl_serve_on_batch(void *arg, const struct pawl_journal_batch *batch);

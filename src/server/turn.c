@@ -60,16 +60,16 @@ void pawl_serve_turn(void *arg)
     pawl_serve_log_flush();
 }
 
-void pawl_serve_on_wake(uv_async_t *handle)
+void pawl_serve_on_wake(void *arg)
 {
-    struct pawl_serve *serve = pawl_serve_of(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     pawl_engine_collect(serve->engine);
     pawl_serve_want_turn(serve);
 }
 
-void pawl_serve_on_archive_wake(uv_async_t *handle)
+void pawl_serve_on_archive_wake(void *arg)
 {
-    struct pawl_serve *serve = pawl_serve_of(handle->data);
+    struct pawl_serve *serve = pawl_serve_of(arg);
     pawl_archive_collect(serve->archive);
     serve->archive_busy = true; /* it may have room now for what it misses */
     pawl_serve_want_turn(serve);

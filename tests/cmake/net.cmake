@@ -16,7 +16,7 @@ foreach(module handshakes intake probes secure_ends secure_traffic)
   pawl_unit_test(net_${module} test_net_secure)
 endforeach()
 foreach(module client client_breaks client_ends large limits listen loop refusals server
-    server_ends times tls)
+    server_ends times tls wake)
   pawl_unit_test(net_${module} test_net)
 endforeach()
 target_link_libraries(test_net_tls PRIVATE PkgConfig::OPENSSL Threads::Threads)
