@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite_uri.c: see sqlite_uri.h. Three bytes mean something in such a name and are escaped.
+ * sqlite_uri.c: see sqlite_uri.h. Three bytes mean something in such a name and are escaped. Where
+ * a path begins with two slashes, as $PWD/data does in the root, what follows would be a machine's
+ * name: so an absolute one follows an empty name.
  */
 #include "journal/sqlite_uri.h"
 
@@ -11,9 +13,10 @@
 void pawl_sqlite_immutable_uri(const char *path, char out[static PAWL_SQLITE_URI_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    size_t used = 5;
+    const char *scheme = path[0] == '/' ? "file://" : "file:";
+    size_t used = strlen(scheme);
     PAWL_ASSERT(strlen(path) < PAWL_PATH_BYTES_MAX);
-    memcpy(out, "file:", used);
+    memcpy(out, scheme, used);
     for (; *path != '\0'; path++) {
         unsigned char byte = (unsigned char)*path;
         if (byte == '%' || byte == '?' || byte == '#') {

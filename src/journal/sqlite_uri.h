@@ -10,7 +10,7 @@
 
 enum { PAWL_SQLITE_URI_BYTES = PAWL_PATH_BYTES_MAX * 3 + 32 };
 
-/* "file:<path, escaped>?immutable=1", for SQLITE_OPEN_URI. */
+/* "file:<path, escaped>?immutable=1", of an absolute path "file://<…", for SQLITE_OPEN_URI. */
 void pawl_sqlite_immutable_uri(const char *path, char out[static PAWL_SQLITE_URI_BYTES]);
 
 #endif

@@ -399,6 +399,31 @@ def a_directory_can_be_moved(world):
     server.stop()
 
 
+def a_directory_may_be_said_from_the_root(world):
+    """As in a container, where the working directory is /: with a name that is relative to it, or
+    with $PWD before it, which makes two slashes."""
+    root = {"cwd": "/", "data": world.data[1:]}
+    server, key = quick_start(world, "--segment-bytes", "1M")
+    server.stop()
+    server, number = world.start("--segment-bytes", "1M", **root), 0
+    connection = server.connect()
+    while not os.path.exists(world.path("data/journal/journal-000002.db")):
+        number += 1
+        body = reserve_body(f"k{number}", 1, ttl_ms=600_000, metadata={"text": "x" * 12_000})
+        server.ask("POST", "/v1/reservations", body, key=key, connection=connection).want(200)
+    server.stop()
+    server = world.start(**root)
+    assert balance(server, key)["reserved"]["amount"] == number
+    for at, words in enumerate((("verify",), ("backup", world.path("b")))):
+        for stopped in (False, True):
+            if stopped:
+                server.stop()
+            done = world.tell(*words[:1], *(f"{word}{stopped}" for word in words[1:]),
+                              "--data-dir", f"/{world.data}")
+            assert done.returncode == 0, done
+        server = world.start(data=f"/{world.data}") if at == 0 else server
+
+
 TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
@@ -421,4 +446,5 @@ TESTS = {
     "an archive that cannot be read is told and mended":
         an_archive_that_cannot_be_read_is_told_and_mended,
     "a directory can be moved": a_directory_can_be_moved,
+    "a directory may be said from the root": a_directory_may_be_said_from_the_root,
 }

@@ -14,9 +14,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
+#include "base/attrs.h"
 #include "journal/checkpoint.h"
 #include "journal/files.h"
+#include "journal/sqlite_uri.h"
 #include "journal/witness.h"
 #include "tests/lib/batches.h"
 #include "tests/lib/disk.h"
@@ -370,6 +373,43 @@ static void the_machines_files_publish_lock_and_list(void **state)
     assert_int_equal(rmdir(place), 0);
 }
 
+/* Whatever the folder is called, and however it was said, a file in it is that file. */
+static void a_file_is_read_whatever_its_path_has(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"plain", "a b", "100%41", "what?mode=memory", "#1", "a&b=c"};
+    char place[] = "/tmp/journal-files-XXXXXX";
+    char path[PAWL_PATH_BYTES_MAX];
+    char said[PAWL_PATH_BYTES_MAX];
+    char uri[PAWL_SQLITE_URI_BYTES];
+    assert_non_null(mkdtemp(place));
+    assert_int_equal(chdir(place), 0);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
+        sqlite3 *db = NULL;
+        (void)snprintf(path, sizeof(path), "%s/%s", place, names[i]);
+        assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+                         SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        static const char *const ways[] = {"", "/", "//"};
+        for (size_t way = 0; way <= PAWL_ARRAY_LEN(ways); way++) {
+            bool relative = way == PAWL_ARRAY_LEN(ways);
+            (void)snprintf(said, sizeof(said), "%s%s", relative ? "" : ways[way],
+                           relative ? names[i] : path);
+            pawl_sqlite_immutable_uri(said, uri);
+            int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+            if (sqlite3_open_v2(uri, &db, flags, NULL) != SQLITE_OK) {
+                fail_msg("%s as %s: %s", said, uri, sqlite3_errmsg(db));
+            }
+            assert_int_equal(sqlite3_exec(db, "SELECT x FROM t", NULL, NULL, NULL), SQLITE_OK);
+            assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        }
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(place), 0);
+}
+
 static void file_systems_without_durability_are_known_by_their_type(void **state)
 {
     (void)state;
@@ -408,6 +448,7 @@ int main(void)
         cmocka_unit_test(the_witness_is_the_old_one_or_the_new_one),
         cmocka_unit_test(hashes_have_one_text),
         cmocka_unit_test(the_machines_files_publish_lock_and_list),
+        cmocka_unit_test(a_file_is_read_whatever_its_path_has),
         cmocka_unit_test(file_systems_without_durability_are_known_by_their_type),
         cmocka_unit_test(a_memory_file_system_is_refused_with_its_name),
     };
