@@ -101,8 +101,9 @@ class Client(threading.Thread):
                 "idempotency_key": key, "subject": self.tenant.subject(), "actual": usd(amount),
                 "action": {"kind": "k", "name": "n"}, "overage_policy": "REJECT"}
         if kind == "reserve" or not self.mine:
+            # No hold ends by itself, however long the machine stands still.
             return "reserve", amount, key, "/v1/reservations", self.tenant.reserve_body(
-                amount, key)
+                amount, key, ttl_ms=24 * 3600 * 1000)
         key, reservation, held = self.mine.pop(self.draw.randrange(len(self.mine)))
         way, body = f"/v1/reservations/{reservation}", {"idempotency_key": key}
         if self.draw.random() < 0.3:
