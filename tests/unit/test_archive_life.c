@@ -7,12 +7,14 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -584,6 +586,47 @@ static void who_waits_at_the_end_is_told_so(void **state)
     finish(&world);
 }
 
+/* A write beyond that fails as on a full disk. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* It says so to who asks, rather than answer without what it could not write; and goes on by itself
+ * when there is room again. */
+static void a_full_disk_is_told_until_there_is_room(void **state)
+{
+    (void)state;
+    struct world world;
+    struct pawl_archive_request request;
+    struct pawl_archive_query query = model_all();
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    begin(&world);
+    work(&world, 40);
+    check_all(&world);
+    limit_files(PAGE_BYTES);
+    for (int i = 0; i < 2; i++) {
+        work(&world, 40);
+        uint64_t needs_op = pawl_engine_durable_op(world.kit.engine);
+        assert_int_equal(ask(&world, &query, needs_op, WAIT_MS, &request), PAWL_ARCHIVE_BROKEN);
+        assert_non_null(strstr(request.why, "archive.db"));
+        pawl_archive_release(&request);
+        assert_true(stats_of(&world).op < needs_op);
+    }
+    limit_files(RLIM_INFINITY);
+    while (stats_of(&world).op < pawl_engine_durable_op(world.kit.engine)) {
+        turn(&world);
+    }
+    assert_false(stats_of(&world).broken);
+    assert_int_equal(stats_of(&world).set_aside, 0);
+    check_all(&world);
+    finish(&world);
+    (void)signal(SIGXFSZ, before);
+}
+
 static void a_folder_that_is_not_there_is_told(void **state)
 {
     (void)state;
@@ -612,6 +655,7 @@ int main(void)
         cmocka_unit_test(what_the_journal_no_longer_has_is_left_out),
         cmocka_unit_test(who_asks_for_what_is_not_there_yet_is_told_so),
         cmocka_unit_test(who_waits_at_the_end_is_told_so),
+        cmocka_unit_test(a_full_disk_is_told_until_there_is_room),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,24 @@ static void budget_is_made_with_all_that_is_said_of_it_or_not_at_all(void **stat
                "5") "}");
 }
 
+/* The ledger refuses the budget itself, and nothing is kept of what was said beside it. */
+static void budget_that_the_ledger_refuses_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static const char *const beside[] = {"", ",\"metadata\":{\"a\":1}",
+                                         ",\"rollover_policy\":\"CARRY_FORWARD\""};
+    char body[512];
+    expect(200, "PATCH", "/v1/admin/tenants/acme", ADMIN, "{\"status\":\"CLOSED\"}");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(beside); i++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"tenant_id\":\"acme\",\"scope\":\"tenant:acme/agent:a\",\"unit\":"
+                       "\"USD_MICROCENTS\",\"allocated\":" USD("5") "%s}",
+                       beside[i]);
+        expect_error(409, "TENANT_CLOSED", "POST", "/v1/admin/budgets", ADMIN, body);
+        expect(404, "GET", "/v1/admin/budgets/lookup" AT("tenant:acme/agent:a"), ADMIN, NULL);
+    }
+}
+
 static void budget_is_changed_in_all_that_is_said_or_in_nothing(void **state)
 {
     (void)state;
@@ -130,6 +148,21 @@ static void metadata_of_a_budget_is_shown_to_who_asks_for_it(void **state)
     expect(200, "GET", "/v1/admin/budgets?include=other", ACME, NULL);
     expect_text("ledgers.0.metadata", "");
     expect_number("ledgers.0.allocated.amount", 5);
+}
+
+/* One of two names is mistaken, and nobody can say which. */
+static void the_administrator_funds_the_tenant_that_it_names(void **state)
+{
+    (void)state;
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 1000);
+    (void)cycles_kit_budget(&kit, "tenant:globex", PAWL_UNIT_USD_MICROCENTS, 1000);
+    expect_error(400, "INVALID_REQUEST", "POST",
+                 "/v1/admin/budgets/fund" AT("tenant:acme") "&tenant_id=globex", ADMIN,
+                 "{\"operation\":\"CREDIT\",\"amount\":" USD("5") "}");
+    expect(200, "GET", "/v1/admin/budgets/lookup" AT("tenant:acme"), ADMIN, NULL);
+    expect_number("allocated.amount", 1000);
+    expect(200, "GET", "/v1/admin/budgets/lookup" AT("tenant:globex"), ADMIN, NULL);
+    expect_number("allocated.amount", 1000);
 }
 
 /* --- Policies ------------------------------------------------------------------------------- */
@@ -203,6 +236,21 @@ static void terms_of_a_hold_are_those_of_its_beginning(void **state)
     expect(200, "POST", at_last("commit"), ACME,
            "{\"idempotency_key\":\"c\",\"actual\":" USD("11") "}");
     expect_number("charged.amount", 11);
+}
+
+static void a_tenant_has_so_many_policies_and_others_have_their_own(void **state)
+{
+    (void)state;
+    static const char one_more[] = "{\"name\":\"p\",\"scope_pattern\":\"*\"}";
+    char body[128];
+    for (int i = 0; i < PAWL_POLICIES_PER_TENANT_MAX; i++) {
+        (void)snprintf(body, sizeof(body), "{\"name\":\"p%d\",\"scope_pattern\":\"*\"}", i);
+        make_policy(body);
+    }
+    expect_error(503, "LIMIT_EXCEEDED", "POST", "/v1/admin/policies", ACME, one_more);
+    expect(201, "POST", "/v1/admin/policies", GLOBEX, one_more);
+    cycles_kit_restart(&kit);
+    expect_error(503, "LIMIT_EXCEEDED", "POST", "/v1/admin/policies", ACME, one_more);
 }
 
 static void policys_overage_decides_debits_and_debts(void **state)
@@ -460,10 +508,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(budget_is_made_with_all_that_is_said_of_it_or_not_at_all),
+        TEST(budget_that_the_ledger_refuses_leaves_nothing_behind),
         TEST(budget_is_changed_in_all_that_is_said_or_in_nothing),
         TEST(metadata_of_a_budget_is_shown_to_who_asks_for_it),
         TEST(policy_sets_the_lease_where_the_request_says_none_and_bounds_it),
         TEST(terms_of_a_hold_are_those_of_its_beginning),
+        TEST(the_administrator_funds_the_tenant_that_it_names),
+        TEST(a_tenant_has_so_many_policies_and_others_have_their_own),
         TEST(policys_overage_decides_debits_and_debts),
         TEST(first_policy_that_says_something_of_a_term_counts_for_it),
         TEST(what_does_not_fit_together_is_refused),

@@ -306,6 +306,46 @@ static void one_reservation_is_read_in_every_state(void **state)
     assert_string_equal(list(world, "?status=EXPIRED&sort_dir=asc"), "0 3 4 5 6");
 }
 
+/* From now on acme's key has this scope filter. */
+static void filter_the_key(struct world *world, struct pawl_slice filter)
+{
+    struct pawl_key key;
+    assert_true(pawl_registry_key(world->kit.registry, PAWL_SLICE("key_acme"),
+                                  pawl_engine_now_us(world->kit.kit.engine), &key));
+    key.scope_filter = filter;
+    cycles_kit_put_key(&world->kit, &key);
+}
+
+static void a_scope_filter_hides_what_it_does_not_cover(void **state)
+{
+    struct world *world = *state;
+    struct cycles_kit *kit = &world->kit;
+    (void)cycles_kit_budget(kit, "tenant:acme/agent:bot0", PAWL_UNIT_TOKENS, 400);
+    (void)cycles_kit_budget(kit, "tenant:acme/agent:bot1", PAWL_UNIT_TOKENS, 500);
+    filter_the_key(world, PAWL_SLICE("[\"agent:bot1\"]"));
+    assert_string_equal(list(world, ""), "5 3 1");
+    assert_string_equal(list(world, "?agent=bot0"), "");
+    assert_string_equal(list(world, "?idempotency_key=r3"), "3");
+    assert_string_equal(list(world, "?idempotency_key=r4"), "");
+    assert_string_equal(list(world, "?idempotency_key=r1"), "1");
+    assert_string_equal(list(world, "?idempotency_key=r2"), "");
+    for (int number = 0; number < HOLDS; number++) {
+        assert_int_equal(get_one(world, number, NULL), number % 2 == 1 ? 200 : 403);
+        assert_int_equal(get_one(world, number, ADMIN), 200);
+    }
+    static const char *const questions[] = {"?tenant=acme", "?unit=TOKENS"};
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(questions); i++) {
+        char target[256];
+        (void)snprintf(target, sizeof(target), "/v1/balances%s", questions[i]);
+        assert_int_equal(get(world, target, NULL), 200);
+        assert_int_equal(cycles_kit_number(kit, "balances.0.allocated.amount"), 500);
+        assert_string_equal(cycles_kit_text(kit, "balances.1"), "");
+    }
+    cycles_kit_advance(kit, 70000);
+    assert_int_equal(get_one(world, 3, NULL), 410);
+    assert_int_equal(get_one(world, 4, NULL), 403);
+}
+
 /* --- Balances ------------------------------------------------------------------------------- */
 
 static void balances_are_every_budget_below_the_subject(void **state)
@@ -432,6 +472,7 @@ int main(void)
         CASE(a_row_has_what_was_sent),
         CASE(a_lost_id_is_found_by_its_key_without_the_archive),
         CASE(one_reservation_is_read_in_every_state),
+        CASE(a_scope_filter_hides_what_it_does_not_cover),
         CASE(balances_are_every_budget_below_the_subject),
         CASE(balances_of_many_budgets_come_in_pages),
         CASE(one_row_stands_for_a_scopes_windows),

@@ -255,6 +255,50 @@ static void damaged_checkpoints_are_passed_over(void **state)
     kit_free(&kit);
 }
 
+/* The first two by their names. */
+struct checkpoint_files {
+    char older[128];
+    char newer[128];
+};
+
+static void note_checkpoint(void *arg, const char *path)
+{
+    struct checkpoint_files *files = arg;
+    if (strstr(path, "checkpoint-") == NULL) {
+        return;
+    }
+    bool later = strcmp(path, files->newer) > 0;
+    (void)snprintf(files->older, sizeof(files->older), "%s", later ? files->newer : path);
+    if (later) {
+        (void)snprintf(files->newer, sizeof(files->newer), "%s", path);
+    }
+}
+
+/* What was spent between the two must not come back. */
+static void an_older_checkpoint_under_the_newer_ones_name_is_not_taken(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    struct pawl_verify_report report;
+    struct checkpoint_files files = {"", ""};
+    pawl_prng_seed(&prng, 5);
+    kit_begin(&kit, 5, 50);
+    kit_work(&kit, &prng, 200);
+    uint64_t digest = kit_digest(&kit);
+    kit_close(&kit);
+    disk_each(kit.disk, note_checkpoint, &files);
+    assert_true(files.older[0] != '\0');
+    disk_remove(kit.disk, files.newer);
+    assert_int_equal(kit_verify(&kit, &report).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(kit.msg.text, "is missing"));
+    disk_rename(kit.disk, files.older, files.newer);
+    assert_int_equal(kit_verify(&kit, &report).code, PAWL_ERR_CORRUPT);
+    kit_open(&kit);
+    assert_int_equal(kit_digest(&kit), digest);
+    kit_free(&kit);
+}
+
 /* --- Repeats. --------------------------------------------------------------------------------- */
 
 static void repeats_get_their_first_answer_after_restart_and_checkpoint(void **state)
@@ -552,6 +596,7 @@ int main(void)
         cmocka_unit_test(files_of_forgotten_checkpoints_go),
         cmocka_unit_test(files_of_forgotten_checkpoints_go_under_load),
         cmocka_unit_test(damaged_checkpoints_are_passed_over),
+        cmocka_unit_test(an_older_checkpoint_under_the_newer_ones_name_is_not_taken),
         cmocka_unit_test(repeats_get_their_first_answer_after_restart_and_checkpoint),
         cmocka_unit_test(the_original_of_this_very_turn_is_found),
         cmocka_unit_test(history_can_catch_up_from_any_operation),

@@ -389,6 +389,42 @@ static void a_damaged_checkpoint_leaves_another_start(void **state)
     kit_free(&kit);
 }
 
+static void damage_checkpoint(void *arg, const char *path)
+{
+    struct kit *kit = arg;
+    if (strstr(path, "checkpoint-") != NULL) {
+        disk_flip_bit(kit->disk, path, disk_file_bytes(kit->disk, path) / 2, 3);
+    }
+}
+
+/* What was spent before is in the checkpoints alone: without them there is nothing to begin with,
+ * and an empty ledger would give all of it out again. */
+static void a_shortened_journal_does_not_start_without_a_checkpoint(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_verify_report report;
+    begin(&kit, keep_two_or_so);
+    fill(&kit, 5);
+    checkpoint(&kit);
+    fill(&kit, 6);
+    checkpoint(&kit);
+    be_idle(&kit);
+    assert_true(oldest(&kit) > 1);
+    kit_close(&kit);
+    disk_each(kit.disk, damage_checkpoint, &kit);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        assert_int_equal(kit_try_open(&kit).code, PAWL_ERR_CORRUPT);
+        assert_non_null(strstr(kit.msg.text, "no checkpoint before that is usable"));
+    }
+    assert_int_equal(kit_verify(&kit, &report).code, PAWL_ERR_CORRUPT);
+    disk_each(kit.disk, damage_checkpoint, &kit); /* back */
+    assert_true(pawl_ok(kit_verify(&kit, &report)));
+    kit_open(&kit);
+    assert_int_equal(kit_digest(&kit), report.digest);
+    kit_free(&kit);
+}
+
 static void a_segment_that_cannot_be_read_stays_whatever_its_age(void **state)
 {
     (void)state;
@@ -480,6 +516,7 @@ int main(void)
         cmocka_unit_test(verification_says_from_where_results_were_compared),
         cmocka_unit_test(what_was_removed_is_not_found_and_what_is_left_is),
         cmocka_unit_test(a_damaged_checkpoint_leaves_another_start),
+        cmocka_unit_test(a_shortened_journal_does_not_start_without_a_checkpoint),
         cmocka_unit_test(a_segment_that_cannot_be_read_stays_whatever_its_age),
         cmocka_unit_test(wherever_it_dies_no_gap_is_left),
         cmocka_unit_test(a_removal_that_fails_stops_the_engine),

@@ -377,7 +377,8 @@ static void the_machines_files_publish_lock_and_list(void **state)
 static void a_file_is_read_whatever_its_path_has(void **state)
 {
     (void)state;
-    static const char *const names[] = {"plain", "a b", "100%41", "what?mode=memory", "#1", "a&b=c"};
+    static const char *const names[] = {"plain", "a b",  "100%41", "what?mode=memory",
+                                        "#1",    "a&b=c"};
     char place[] = "/tmp/journal-files-XXXXXX";
     char path[PAWL_PATH_BYTES_MAX];
     char said[PAWL_PATH_BYTES_MAX];
@@ -387,8 +388,9 @@ static void a_file_is_read_whatever_its_path_has(void **state)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(names); i++) {
         sqlite3 *db = NULL;
         (void)snprintf(path, sizeof(path), "%s/%s", place, names[i]);
-        assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
-                         SQLITE_OK);
+        assert_int_equal(
+            sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL),
+            SQLITE_OK);
         assert_int_equal(sqlite3_exec(db, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
         static const char *const ways[] = {"", "/", "//"};

@@ -76,6 +76,57 @@ static void a_missing_segment_in_the_middle_is_refused(void **state)
     bench_free(&bench);
 }
 
+static void an_emptied_segment_in_the_middle_is_refused(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_init(&bench, 15);
+    bench_make_segments(&bench, "/sim/journal-000004.db");
+    disk_cut(bench.disk, "/sim/journal-000002.db", 0);
+    assert_int_equal(bench_open_as(&bench, false, false).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(bench.msg.text, "segment 2"));
+    bench.journal = NULL;
+    bench_free(&bench);
+}
+
+/* In place of whatever `to` has there. */
+static void copy_file(struct bench *from, struct bench *to, const char *path)
+{
+    const struct pawl_files *source = disk_files(from->disk);
+    const struct pawl_files *target = disk_files(to->disk);
+    struct pawl_file *file = NULL;
+    uint64_t bytes = 0;
+    bench_must(from, source->ops->open(source->arg, path, &file, &bytes, &from->msg));
+    char *content = malloc(bytes);
+    assert_non_null(content);
+    bench_must(from, source->ops->read(file, 0, content, bytes, &from->msg));
+    source->ops->close(file);
+    bench_must(
+        to, pawl_files_write(target, "/sim/x.tmp", path, pawl_slice_of(content, bytes), &to->msg));
+    free(content);
+}
+
+/* Of two journals that were begun alike: one file of the other's, in the middle or at the end. */
+static void a_segment_of_another_journal_is_refused(void **state)
+{
+    (void)state;
+    static const char *const theirs[] = {"/sim/journal-000002.db", "/sim/journal-000003.db"};
+    for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++) {
+        struct bench bench;
+        struct bench other;
+        bench_init(&bench, 42);
+        bench_init(&other, 43);
+        bench_make_segments(&bench, "/sim/journal-000003.db");
+        bench_make_segments(&other, "/sim/journal-000003.db");
+        copy_file(&other, &bench, theirs[i]);
+        assert_int_equal(bench_open_as(&bench, false, false).code, PAWL_ERR_CORRUPT);
+        assert_non_null(strstr(bench.msg.text, "does not continue the one before it"));
+        bench.journal = NULL;
+        bench_free(&bench);
+        bench_free(&other);
+    }
+}
+
 /* The one that would be written to, and one that is only read. */
 static void a_segment_under_another_number_is_refused(void **state)
 {
@@ -284,6 +335,8 @@ int main(void)
         cmocka_unit_test(a_full_segment_makes_room_for_the_next),
         cmocka_unit_test(old_segments_may_be_moved_away),
         cmocka_unit_test(a_missing_segment_in_the_middle_is_refused),
+        cmocka_unit_test(an_emptied_segment_in_the_middle_is_refused),
+        cmocka_unit_test(a_segment_of_another_journal_is_refused),
         cmocka_unit_test(a_segment_under_another_number_is_refused),
         cmocka_unit_test(a_newest_segment_that_was_never_begun_is_cleared_away),
         cmocka_unit_test(making_a_segment_takes_two_syncs),

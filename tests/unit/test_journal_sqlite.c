@@ -384,6 +384,28 @@ static void a_damaged_packed_batch_is_told_as_altered(void **state)
     bench_free(&bench);
 }
 
+static void a_missing_batch_is_told_and_what_is_behind_it_is_read(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct reading reading;
+    bench_init(&bench, 27);
+    bench_must(&bench, bench_open_as(&bench, true, false));
+    for (int i = 0; i < 4; i++) {
+        bench_append(&bench, 10);
+    }
+    bench_close_journal(&bench);
+    (void)ask_segment(&bench, "DELETE FROM batch WHERE first_op = 11");
+    bench_must(&bench, bench_open_as(&bench, false, false));
+    assert_int_equal(bench_read_from(&bench, 1, &reading).code, PAWL_ERR_CORRUPT);
+    assert_int_equal(reading.next_op, 11);
+    assert_non_null(strstr(bench.msg.text, "operation 11 is missing (the next one is 21)"));
+    assert_int_equal(bench_read_from(&bench, 15, &reading).code, PAWL_ERR_CORRUPT);
+    bench_must(&bench, bench_read_from(&bench, 31, &reading));
+    assert_int_equal(reading.next_op, 41);
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(large_batches_are_packed_in_their_rows),
         cmocka_unit_test(a_segment_of_version_1_goes_on_without_packing),
         cmocka_unit_test(a_damaged_packed_batch_is_told_as_altered),
+        cmocka_unit_test(a_missing_batch_is_told_and_what_is_behind_it_is_read),
     };
     return cmocka_run_group_tests_name("journal_sqlite", tests, NULL, NULL);
 }
