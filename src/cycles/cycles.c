@@ -236,8 +236,3 @@ void pawl_cycles_serve(struct pawl_cycles *cycles,
         call->route->handler(call);
     }
 }
-
-void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange)
-{
-    pawl_cycles_serve(arg, exchange, pawl_http_exchange_listener(exchange));
-}

@@ -81,9 +81,15 @@ PAWL_MUST_CHECK pawl_err pawl_cycles_new(const struct pawl_cycles_options *optio
 /* Every exchange was answered before: the engine is flushed or closed, the archive shut. */
 void pawl_cycles_free(struct pawl_cycles *cycles);
 
-/* Handler and refusal of an HTTP server whose `arg` is the pawl_cycles. A listener's tag is its
- * door; net's own refusals get the protocol's form and headers. */
-void pawl_cycles_handle(void *arg, struct pawl_http_exchange *exchange);
+/* One request, by whatever door. It says what the listener serves: a set of enum pawl_plane
+ * (0: everything), and PAWL_DOOR_TRUSTED where whoever comes that way is the administrator without
+ * a key, like the local socket's user. */
+enum { PAWL_DOOR_TRUSTED = 256 };
+void pawl_cycles_serve(struct pawl_cycles *cycles,
+                       struct pawl_http_exchange *exchange,
+                       uint32_t door);
+/* Of an HTTP server whose `arg` is the pawl_cycles and whose listeners' tags are doors: net's own
+ * refusals in the protocol's form, with its headers. */
 void pawl_cycles_refusal(void *arg,
                          const struct pawl_http_refused *refused,
                          struct pawl_http_refusal_answer *answer);
@@ -92,13 +98,6 @@ void pawl_cycles_refusal(void *arg,
  * memory. */
 struct pawl_http_body_max
 pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_t listener);
-/* The same as handle, by whatever door. It says what the listener serves: a set of enum pawl_plane
- * (0: everything), and PAWL_DOOR_TRUSTED where whoever comes that way is the administrator without
- * a key, like the local socket's user. */
-enum { PAWL_DOOR_TRUSTED = 256 };
-void pawl_cycles_serve(struct pawl_cycles *cycles,
-                       struct pawl_http_exchange *exchange,
-                       uint32_t door);
 
 /* Goes on with what takes more than one turn. */
 void pawl_cycles_turn(struct pawl_cycles *cycles);

@@ -15,17 +15,16 @@
 
 struct row {
     uint16_t unit;
-    const char *name;
     const char *noun;
     const char *one;
 };
 
 static const struct row rows[PAWL_CAP_COUNT] = {
-    [PAWL_CAP_USD] = {PAWL_UNIT_USD_MICROCENTS, "max-usd", "dollars", "dollar"},
-    [PAWL_CAP_TOKENS] = {PAWL_UNIT_TOKENS, "max-tokens", "tokens", "token"},
-    [PAWL_CAP_TOOL_CALLS] = {PAWL_UNIT_TOOL_CALLS, "max-tool-calls", "tool calls", "tool call"},
-    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "max-iterations", "model calls", "model call"},
-    [PAWL_CAP_TIME] = {PAWL_UNIT_WALL_CLOCK_MS, "max-time", "time", "time"},
+    [PAWL_CAP_USD] = {PAWL_UNIT_USD_MICROCENTS, "dollars", "dollar"},
+    [PAWL_CAP_TOKENS] = {PAWL_UNIT_TOKENS, "tokens", "token"},
+    [PAWL_CAP_TOOL_CALLS] = {PAWL_UNIT_TOOL_CALLS, "tool calls", "tool call"},
+    [PAWL_CAP_ITERATIONS] = {PAWL_UNIT_ITERATIONS, "model calls", "model call"},
+    [PAWL_CAP_TIME] = {PAWL_UNIT_WALL_CLOCK_MS, "time", "time"},
 };
 
 static const struct row *row_of(enum pawl_run_cap_index index)
@@ -37,11 +36,6 @@ static const struct row *row_of(enum pawl_run_cap_index index)
 uint16_t pawl_cap_unit(enum pawl_run_cap_index index)
 {
     return row_of(index)->unit;
-}
-
-const char *pawl_cap_name(enum pawl_run_cap_index index)
-{
-    return row_of(index)->name;
 }
 
 const char *pawl_cap_noun(enum pawl_run_cap_index index)

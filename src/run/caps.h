@@ -16,11 +16,9 @@
 #include "gateway/price.h"
 #include "run/run.h"
 
-/* The unit of a cap, and its name on the command line ("max-usd"). */
 uint16_t pawl_cap_unit(enum pawl_run_cap_index index);
 /* PAWL_CAP_COUNT for a unit without a cap. */
 enum pawl_run_cap_index pawl_cap_of_unit(uint16_t unit);
-const char *pawl_cap_name(enum pawl_run_cap_index index);
 /* "dollars", "tokens", "tool calls", "model calls", "time". */
 const char *pawl_cap_noun(enum pawl_run_cap_index index);
 
