@@ -127,6 +127,7 @@ struct pawl_engine_stats {
     uint64_t op;            /* applied */
     uint64_t durable_op;    /* written */
     uint64_t checkpoint_op; /* of the newest checkpoint; 0: none */
+    uint64_t lapsed_holds;  /* since the start: ended by themselves, settled by nobody in time */
     uint32_t waiting;       /* operations that wait for their answer */
 };
 void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stats *ret_stats);

@@ -124,6 +124,7 @@ struct pawl_engine {
     struct pawl_op *waiting_first;
     struct pawl_op *waiting_last;
     uint32_t waiting_count;
+    uint64_t lapsed_holds; /* for metrics */
 
     /* Checkpoints. */
     struct pawl_worker side_worker;

@@ -65,6 +65,17 @@ static bool make_ready(struct pawl_engine *engine, uint16_t type)
     return room;
 }
 
+/* Holds that ended by themselves: nobody settled them in time. */
+static uint32_t lapsed_holds(const struct pawl_result *result)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < result->expired_count; i++) {
+        uint8_t kind = result->expired[i].kind;
+        count += kind == PAWL_EXPIRED_RELEASED || kind == PAWL_EXPIRED_SETTLED ? 1 : 0;
+    }
+    return count;
+}
+
 /* Applies and records; make_ready was true. */
 static void apply(struct pawl_engine *engine,
                   const struct pawl_command *command,
@@ -83,6 +94,7 @@ static void apply(struct pawl_engine *engine,
         engine->lazy_due_us = now_us + PAWL_LAZY_US;
     }
     slot->last_op = ret_result->op;
+    engine->lapsed_holds += lapsed_holds(ret_result);
     ret_result->expired = NULL;
     pawl_fold_remember(&engine->fold, command, ret_result, offset,
                        pawl_core_next_due_us(engine->ledger.core));

@@ -104,6 +104,7 @@ static void put_journal(const struct pawl_serve *serve, struct pawl_metrics_writ
     struct pawl_engine_stats stats;
     struct statvfs disk;
     pawl_engine_stats(serve->engine, &stats);
+    pawl_metrics_put(writer, PAWL_METRIC_ID_HOLDS_EXPIRED, (int64_t)stats.lapsed_holds);
     pawl_metrics_put(writer, PAWL_METRIC_ID_WAITING, stats.waiting);
     pawl_metrics_put(writer, PAWL_METRIC_ID_OPERATION, (int64_t)stats.op);
     pawl_metrics_put(writer, PAWL_METRIC_ID_DURABLE_OPERATION, (int64_t)stats.durable_op);

@@ -119,6 +119,27 @@ def metrics_count(world):
     assert now["pawl_archive_rows"][None] >= 1 and now["pawl_archive_broken"][None] == 0
 
 
+def holds_that_nobody_settles_are_counted(world):
+    """An operator sees clients that hold and do not come back; a closed tenant's holds are none."""
+    server, key = quick_start(world)
+    for number in range(3):
+        hold = {**reserve_body(f"h{number}", 5), "ttl_ms": 1000, "grace_period_ms": 0}
+        assert server.ask("POST", "/v1/reservations", hold, key=key).status == 200
+    assert server.ask("POST", "/v1/reservations", reserve_body("long", 5), key=key).status == 200
+    with patience("the leases' end") as tick:
+        while parse(server.ask("GET", "/metrics").text)[1]["pawl_holds_expired_total"][None] < 3:
+            tick()
+    closed = server.ask("PATCH", "/v1/admin/tenants/quickstart", {"status": "CLOSED"}, admin=ADMIN)
+    assert closed.status == 200, closed
+    with patience("the closed tenant's hold") as tick:
+        while True:
+            _, now = parse(server.ask("GET", "/metrics").text)
+            if now["pawl_ledger_rows"]['table="reservations"'] == 0:
+                break
+            tick()
+    assert now["pawl_holds_expired_total"][None] == 3, now["pawl_holds_expired_total"]
+
+
 def metrics_are_for_whom_it_is_said(world):
     for who, bare, keyed in (("open", 200, 200), ("admin", 401, 200), ("off", 404, 404)):
         server = world.start("--metrics", who, data=world.path(who))
@@ -306,6 +327,7 @@ def nobody_reads_the_log(world):
 TESTS = {
     "metrics are what the table says": metrics_are_what_the_table_says,
     "metrics count what happened": metrics_count,
+    "holds that nobody settles are counted": holds_that_nobody_settles_are_counted,
     "metrics are for whom it is said": metrics_are_for_whom_it_is_said,
     "a request has a line, without secrets": a_line_for_each_request,
     "a log has levels and forms": a_log_has_levels_and_forms,
