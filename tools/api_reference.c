@@ -262,11 +262,13 @@ static void put_overview(struct pawl_buf *out)
     }
 }
 
+/* What both planes have stands under the first of them. */
 static void put_plane(struct pawl_buf *out, uint8_t plane, const char *title)
 {
     pawl_buf_printf(out, "\n## %s\n\n", title);
     for (uint32_t i = 0; i < pawl_route_count(); i++) {
-        if (pawl_route_at(i)->plane == plane) {
+        uint8_t of_route = pawl_route_at(i)->plane;
+        if (of_route == plane || (plane == PAWL_PLANE_RUNTIME && of_route == PAWL_PLANE_BOTH)) {
             put_operation(out, pawl_route_at(i));
         }
     }

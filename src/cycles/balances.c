@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * balances.c: GET /v1/balances, in both of its forms: by subject, as rows of the runtime plane; and
- * by tenant_id, scope_prefix or unit without any subject, as ledgers of the governance plane.
+ * by tenant_id, scope_prefix or unit without any subject, as ledgers of the governance plane. An
+ * address of the governance plane alone has the second form, whatever is asked for.
  *
  * The ledger's tree of scopes is walked in steps of a bounded number, over as many turns of the
  * loop as it takes, so that a tenant with many thousand budgets holds nobody up. What the rows say
@@ -129,11 +130,12 @@ static bool any_present(const struct pawl_value *values, uint32_t from, uint32_t
     return any;
 }
 
-/* Which of the two forms, and how many rows. */
+/* Which of the two forms, and how many rows. What narrows them down does so in both. */
 static bool take_form(struct pawl_call *call, const struct pawl_value *values, struct balances *all)
 {
     bool by_subject = any_present(values, BALANCES_LEVELS, PAWL_LEVEL_COUNT);
-    all->ledgers = !by_subject && any_present(values, BALANCES_TENANT_ID, 3);
+    all->ledgers = (call->planes & PAWL_PLANE_RUNTIME) == 0 ||
+                   (!by_subject && any_present(values, BALANCES_TENANT_ID, 3));
     if (!by_subject && !all->ledgers) {
         pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
                          "one of tenant, workspace, app, workflow, agent, toolset must be given");
@@ -145,11 +147,8 @@ static bool take_form(struct pawl_call *call, const struct pawl_value *values, s
         return false;
     }
     all->limit = (uint32_t)pawl_min_i64(limit, all->ledgers ? LEDGERS_MAX : LIMIT_MAX);
-    if (all->ledgers) {
-        all->prefix = pawl_level_value_lower(values[BALANCES_PREFIX].text, call->arena);
-        all->unit =
-            values[BALANCES_UNIT].present ? (uint16_t)(values[BALANCES_UNIT].number + 1) : 0;
-    }
+    all->prefix = pawl_level_value_lower(values[BALANCES_PREFIX].text, call->arena);
+    all->unit = values[BALANCES_UNIT].present ? (uint16_t)(values[BALANCES_UNIT].number + 1) : 0;
     return true;
 }
 

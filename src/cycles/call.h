@@ -63,8 +63,9 @@ enum {
 
 struct pawl_call {
     uint32_t magic;
-    bool trusted; /* it came through the administrator's own door */
-    bool waited;  /* what it looked at is on disk: its operation was answered */
+    bool trusted;   /* it came through the administrator's own door */
+    bool waited;    /* what it looked at is on disk: its operation was answered */
+    uint8_t planes; /* that its listener serves: a set of enum pawl_plane */
     struct pawl_cycles *cycles;
     struct pawl_http_exchange *exchange;
     const struct pawl_http_request *request;

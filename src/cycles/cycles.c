@@ -123,6 +123,21 @@ static void refuse_method(struct pawl_call *call, uint32_t methods)
                      call->request->method.data);
 }
 
+/* Where the planes have addresses of their own, whoever took the wrong one is told. */
+static void refuse_path(struct pawl_call *call, uint32_t planes)
+{
+    struct pawl_route_found elsewhere;
+    pawl_route_find(call->cycles->routes, PAWL_PLANE_ALL, call->request->method,
+                    call->request->path, call->arena, &elsewhere);
+    if (elsewhere.methods == 0) {
+        pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND, "there is nothing at this path");
+        return;
+    }
+    pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND,
+                     "this address has the %s plane alone; the path is the other's",
+                     (planes & PAWL_PLANE_RUNTIME) != 0 ? "runtime" : "governance");
+}
+
 /* false: the call was answered, or the host has it. */
 static bool find_route(struct pawl_call *call, uint32_t planes)
 {
@@ -138,7 +153,7 @@ static bool find_route(struct pawl_call *call, uint32_t planes)
     if (found.methods != 0) {
         refuse_method(call, found.methods);
     } else if (options->other == NULL || !options->other(options->other_arg, call)) {
-        pawl_call_refuse(call, PAWL_ERROR_NOT_FOUND, "there is nothing at this path");
+        refuse_path(call, planes);
     }
     return false;
 }
@@ -227,12 +242,12 @@ void pawl_cycles_serve(struct pawl_cycles *cycles,
         return;
     }
     call->trusted = (door & PAWL_DOOR_TRUSTED) != 0;
+    call->planes = (uint8_t)pawl_door_planes(door);
     find_headers(call);
     pawl_trace_request_id(&cycles->prng, call->request_id);
     pawl_trace_id(&cycles->prng, call->headers[PAWL_CALL_HEADER_TRACEPARENT],
                   call->headers[PAWL_CALL_HEADER_TRACE_ID], call->trace_id);
-    if (find_route(call, pawl_door_planes(door)) && pawl_call_authenticate(call) &&
-        read_body(call)) {
+    if (find_route(call, call->planes) && pawl_call_authenticate(call) && read_body(call)) {
         call->route->handler(call);
     }
 }

@@ -29,6 +29,7 @@ enum pawl_plane {
     PAWL_PLANE_BASE = 1,
     PAWL_PLANE_RUNTIME = 2,
     PAWL_PLANE_GOVERNANCE = 4,
+    PAWL_PLANE_BOTH = 6,
     PAWL_PLANE_ALL = 7
 };
 

@@ -336,8 +336,8 @@ static bool matches(const struct pawl_archive_query *query, const struct pawl_ar
     return fits;
 }
 
-/* The one open reservation that the key made, where the ledger still knows the key. true: the call
- * was answered, or refused. */
+/* The one open reservation that the key made, where the ledger still knows the key and the filters
+ * fit; what the key made earlier is the archive's. true: the call was answered, or refused. */
 static bool find_by_key(struct pawl_call *call, struct list *list)
 {
     const struct pawl_core *core = pawl_engine_core(pawl_call_engine(call));
@@ -351,10 +351,11 @@ static bool find_by_key(struct pawl_call *call, struct list *list)
     like->type = PAWL_COMMAND_RESERVE;
     like->idempotency_key = list->query.idempotency_key;
     like->u.reserve.subject.levels[PAWL_LEVEL_TENANT] = list->query.tenant;
-    if (!pawl_core_key_find(core, like, &op) || !pawl_row_of_open(call, op, &row, &refused)) {
+    if (!pawl_core_key_find(core, like, &op) || !pawl_row_of_open(call, op, &row, &refused) ||
+        !matches(&list->query, &row)) {
         return refused;
     }
-    list->request.row_count = matches(&list->query, &row) ? 1 : 0;
+    list->request.row_count = 1;
     list->request.rows = &row;
     render_list(call, list);
     pawl_call_reply_read(call, 200);

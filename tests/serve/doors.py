@@ -90,6 +90,25 @@ def planes_have_ports_of_their_own(world):
     assert server.ask("GET", "/metrics", url=admin).status == 200
     for url in (runtime, admin):
         assert server.ask("GET", "/actuator/health", url=url).status == 200
+        assert server.ask("GET", "/v1/auth/introspect", admin=ADMIN, url=url).status == 200
+    told = server.ask("GET", "/v1/admin/budgets/nowhere", url=runtime).json["message"]
+    assert told == "there is nothing at this path", told
+    # Commands find their way at each: a spend asks whose its key is, where it is told none.
+    admins = {"PAWL_SERVER": admin, "PAWL_ADMIN_KEY": ADMIN}
+    for words in ("tenant create acme", "budget create acme --usd 10"):
+        assert world.tell(*words.split(), env=admins).returncode == 0, words
+    key = world.tell("key", "create", "acme", "--name", "k", env=admins).stdout.strip()
+    spender = {"PAWL_SERVER": runtime, "PAWL_KEY": key}
+    for words in ("reservation create --usd 1", "decide --usd 1", "debit --usd 1"):
+        done = world.tell(*words.split(), env=spender)
+        assert done.returncode == 0, (words, done)
+    for words, env in (("budget list", {**spender}), ("debit --usd 1", {**admins, **spender,
+                                                                        "PAWL_SERVER": admin})):
+        done = world.tell(*words.split(), env=env)
+        assert done.returncode == 1 and "plane alone; the path is the other's" in done.stderr, done
+    ledgers = server.ask("GET", "/v1/balances", key=key, url=admin).json["balances"]
+    assert [row["ledger_id"] for row in ledgers] == ["bud_1"], ledgers
+    assert server.ask("GET", "/v1/balances", key=key, url=runtime).status == 400
 
 
 def a_unix_socket_for_clients_wants_a_key(world):

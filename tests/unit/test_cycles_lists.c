@@ -332,6 +332,21 @@ static void a_page_of_a_key_goes_on_behind_the_last_one(void **state)
     assert_string_equal(cycles_kit_text(&kit, "reservations.0.subject.agent"), "first");
 }
 
+static void what_a_key_made_earlier_is_found_by_its_status(void **state)
+{
+    (void)state;
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 100000);
+    reserve("again", "first", true);
+    cycles_kit_advance(&kit, 2 * DAY_MS);
+    reserve("again", "second", false);
+    assert_int_equal(list("&idempotency_key=again&status=COMMITTED", "", ACME), 200);
+    assert_string_equal(cycles_kit_text(&kit, "reservations.0.subject.agent"), "first");
+    assert_int_equal(list("&idempotency_key=again&status=RELEASED", "", ACME), 200);
+    assert_string_equal(cycles_kit_text(&kit, "reservations.0"), "");
+    assert_int_equal(list("&idempotency_key=again&agent=first", "", ACME), 200);
+    assert_string_equal(cycles_kit_text(&kit, "reservations.0.status"), "COMMITTED");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -343,6 +358,7 @@ int main(void)
         CASE(a_damaged_cursor_is_refused),
         CASE(a_cursor_of_another_size_is_refused_though_its_check_holds),
         CASE(a_page_of_a_key_goes_on_behind_the_last_one),
+        CASE(what_a_key_made_earlier_is_found_by_its_status),
     };
     return cmocka_run_group_tests_name("cycles_lists", tests, NULL, NULL);
 }
