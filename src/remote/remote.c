@@ -253,7 +253,10 @@ static void tell(const struct pawl_remote *remote,
                         doubt);
         break;
     default:
-        pawl_errmsg_set(msg, "%.200s: %.250s", name, attempt->why.text);
+        pawl_errmsg_set(msg, "%.200s: %.250s%s", name, attempt->why.text,
+                        strstr(attempt->why.text, "SSL certificate problem") != NULL
+                            ? "; --ca-file FILE says who vouches for it"
+                            : "");
         break;
     }
 }

@@ -112,7 +112,7 @@ static const char *bytes_text(int64_t bytes, char out[static PAWL_CLOCK_TEXT_BYT
     return out;
 }
 
-/* "a time between 1m and 3660d, such as 24h". */
+/* "a time between 1m and 3660d, such as 24h": the default is always one that is taken. */
 static void tell_wrong(const struct pawl_serve_option *option, struct pawl_errmsg *msg)
 {
     char least[PAWL_CLOCK_TEXT_BYTES];
@@ -138,18 +138,18 @@ static void tell_wrong(const struct pawl_serve_option *option, struct pawl_errms
         pawl_errmsg_set(msg, "takes yes or no");
         break;
     case PAWL_SERVE_COUNT:
-        pawl_errmsg_set(
-            msg, "takes a whole number between %" PRId64 " and %" PRId64 ", such as 2000 or 2M",
-            option->least, option->most);
+        pawl_errmsg_set(msg, "takes a whole number between %" PRId64 " and %" PRId64 ", such as %s",
+                        option->least, option->most, option->by_default);
         break;
     case PAWL_SERVE_BYTES:
-        pawl_errmsg_set(msg, "takes a size between %s and %s, such as 64K or 20G",
-                        bytes_text(option->least, least), bytes_text(option->most, most));
+        pawl_errmsg_set(msg, "takes a size between %s and %s, such as %s",
+                        bytes_text(option->least, least), bytes_text(option->most, most),
+                        option->by_default);
         break;
     case PAWL_SERVE_TIME:
-        pawl_errmsg_set(msg, "takes a time between %s and %s, such as 30s or 24h",
+        pawl_errmsg_set(msg, "takes a time between %s and %s, such as %s",
                         pawl_duration_format_ms(option->least, least),
-                        pawl_duration_format_ms(option->most, most));
+                        pawl_duration_format_ms(option->most, most), option->by_default);
         break;
     }
 }

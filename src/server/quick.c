@@ -110,6 +110,18 @@ static void print_quoted(const char *text)
     (void)putchar('\'');
 }
 
+/* Clients of the protocol have addresses of TCP only; a socket is for pawl's own commands. */
+static void print_address(const char *url, bool is_unix)
+{
+    if (!is_unix) {
+        printf("  export CYCLES_BASE_URL=%s\n", url);
+        return;
+    }
+    printf("  export PAWL_SERVER=");
+    print_quoted(url);
+    (void)putchar('\n');
+}
+
 void pawl_serve_tell_quick_start(struct pawl_serve *serve)
 {
     if (serve->quick_word != NULL) {
@@ -123,13 +135,13 @@ void pawl_serve_tell_quick_start(struct pawl_serve *serve)
     const char *certificate = pawl_serve_text(serve->said, PAWL_SERVE_OPT_TLS_CERT);
     printf("\nquickstart: tenant \"" QUICK_TENANT
            "\" with a budget of $10 and a key, which is shown "
-           "only now.\n\n"
-           "  export CYCLES_BASE_URL=%s\n"
-           "  export CYCLES_API_KEY=%s\n"
+           "only now.\n\n");
+    print_address(serve->url, is_unix);
+    printf("  export CYCLES_API_KEY=%s\n"
            "  export CYCLES_TENANT=" QUICK_TENANT "\n\n"
            "Reserve half a cent:\n\n"
            "  curl -sS",
-           base, serve->tenant_key);
+           serve->tenant_key);
     if (is_unix) {
         printf(" --unix-socket ");
         print_quoted(serve->url + 5);

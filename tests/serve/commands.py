@@ -341,7 +341,8 @@ def the_way_to_a_server_is_said_in_many_ways(world):
     shell("tenant create acme --data-dir", world.data)
     told = shell("tenant list -q --ca-file", cert, "--server", url, PAWL_ADMIN_KEY=ADMIN)
     assert told == "acme\n", told
-    shell("tenant list --server", url, PAWL_ADMIN_KEY=ADMIN, status=3, err="certificate")
+    shell("tenant list --server", url, PAWL_ADMIN_KEY=ADMIN, status=3,
+          err="certificate.*; --ca-file FILE says who vouches for it")
     there = {"PAWL_SERVER": "unix:" + clients}
     shell("tenant list", status=1, err="asks for the administrator's key", **there)
     shell("tenant list", status=1, err=r"key wro\.\.\. of .PAWL_ADMIN_KEY|key \.\.\. of",

@@ -56,8 +56,10 @@ def what_is_misspelt_is_told(world):
             (["--commit", "often"], {}, "--commit takes one of inline, thread, not 'often'"),
             (["--keep-journal", "1h"], {}, "keep-journal must not be shorter than keep-settle"),
             (["--keep-idempotency", "8d"], {}, "keep-settlements must not be shorter than"),
-            (["--segment-bytes", "12"], {}, "--segment-bytes takes a size between 1M and 16G"),
-            (["--drain-timeout", "soon"], {}, "--drain-timeout takes a time between"),
+            (["--segment-bytes", "12"], {},
+             "--segment-bytes takes a size between 1M and 16G, such as 256M, not '12'"),
+            (["--drain-timeout", "soon"], {},
+             "--drain-timeout takes a time between 0ms and 1h, such as 30s, not 'soon'"),
             (["--tls-cert", "/x"], {}, "TLS needs both, tls-cert and tls-key"),
             ([], {"PAWL_SERVE_LISTN": ":1"}, r"\$PAWL_SERVE_LISTN: there is no such option; did "
                                              r"you mean \$PAWL_SERVE_LISTEN\?"),

@@ -307,6 +307,11 @@ def the_pasted_line_has_any_path(world):
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False,
                           timeout=PATIENCE_S, env=world.environment())
     assert done.returncode == 0 and json.loads(done.stdout)["decision"] == "ALLOW", (line, done)
+    words = "; ".join(line for line in server.quick.splitlines() if "export" in line)
+    done = subprocess.run(["bash", "-c", f'{words}; "$0" reservation create --usd 0.01',
+                           world.pawl], capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S, env=world.environment())
+    assert done.returncode == 0 and "holds $0.01" in done.stdout, (words, done)
     server.stop()
 
 
