@@ -154,6 +154,18 @@ static void tell_wrong(const struct pawl_serve_option *option, struct pawl_errms
     }
 }
 
+/* A shell makes a home of "~/"; from the file, a unit or "--data-dir=~/x" it comes as it is, and
+ * what is made there is a directory of that name. */
+static bool is_home(const struct pawl_serve_option *option, const char *text)
+{
+    if (option->type == PAWL_SERVE_LIST && strncmp(text, "unix:", 5) == 0) {
+        text += 5;
+    } else if (option->type != PAWL_SERVE_TEXT) {
+        return false;
+    }
+    return text[0] == '~' && (text[1] == '/' || text[1] == '\0');
+}
+
 pawl_err pawl_serve_options_set(struct pawl_serve_options *options,
                                 enum pawl_serve_option_id id,
                                 const char *text,
@@ -167,6 +179,10 @@ pawl_err pawl_serve_options_set(struct pawl_serve_options *options,
     struct pawl_serve_address address;
     if (!parse_number(option, text, &number)) {
         tell_wrong(option, msg);
+        return PAWL_ERR(INVALID);
+    }
+    if (is_home(option, text)) {
+        pawl_errmsg_set(msg, "takes a whole path: no shell has made a home of the '~'");
         return PAWL_ERR(INVALID);
     }
     if (option->type == PAWL_SERVE_LIST &&

@@ -88,6 +88,8 @@ def a_file_is_told_by_its_line(world):
             ("listen:\n  a: b\n", ":1: listen: takes a value, not fields of its own"),
             ("metrics: open\nlisten: {tls: {cert: a}}\n", ":2: listen: takes a value, not fields"),
             (f"listen: unix:/{'a' * 107}\n", ":1: listen: .*too long for a socket \\(107 bytes"),
+            ("data-dir: ~/pawl\n", ":1: data-dir: takes a whole path: no shell"),
+            ("listen: unix:~/pawl.sock\n", ":1: listen: .*takes a whole path: no shell"),
             ("metrics: [open\n", "this is no YAML")):
         file.write_text(text, encoding="utf-8")
         status, err = world.fail("--config", str(file), listen=False)
