@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/percent.h"
 #include "base/prng.h"
+#include "cli/ask_read.h"
 #include "cli/ask_values.h"
 #include "cli/server_dir.h"
 #include "server/place.h"
@@ -397,19 +398,6 @@ static int tell_refusal(const struct pawl_ask *ask,
     return status;
 }
 
-static int
-tell(const struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_credential *key)
-{
-    struct pawl_refusal refusal;
-    struct pawl_clock clock = pawl_clock_os();
-    int64_t now_ms = clock.real_us(clock.arg) / PAWL_US_PER_MS;
-    if (!pawl_refusal_read(pawl_buf_slice(&ask->answer.body), now_ms, &refusal)) {
-        return pawl_ask_tell_odd(ask);
-    }
-    return ask->answer.status == 401 ? tell_unknown_key(ask, plane, key, &refusal)
-                                     : tell_refusal(ask, key, &refusal);
-}
-
 static bool read_answer(struct pawl_ask *ask)
 {
     struct pawl_json_limits limits = {.depth_max = DEPTH_MAX, .nodes_max = NODES_MAX};
@@ -417,6 +405,22 @@ static bool read_answer(struct pawl_ask *ask)
     return pawl_json_parse(&ask->arena, pawl_buf_slice(&ask->answer.body), PAWL_JSON_FORWARD,
                            limits, &ask->json) &&
            pawl_json_is(&ask->json, 0, PAWL_JSON_OBJECT);
+}
+
+/* People read words; a script that asked for objects gets the refusal's too. */
+static int tell(struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_credential *key)
+{
+    struct pawl_refusal refusal;
+    struct pawl_clock clock = pawl_clock_os();
+    int64_t now_ms = clock.real_us(clock.arg) / PAWL_US_PER_MS;
+    if (!pawl_refusal_read(pawl_buf_slice(&ask->answer.body), now_ms, &refusal)) {
+        return pawl_ask_tell_odd(ask);
+    }
+    if (pawl_cli_has(ask->call, PAWL_ASK_JSON) && read_answer(ask)) {
+        pawl_ask_print_json(ask, 0);
+    }
+    return ask->answer.status == 401 ? tell_unknown_key(ask, plane, key, &refusal)
+                                     : tell_refusal(ask, key, &refusal);
 }
 
 int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *method)

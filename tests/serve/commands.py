@@ -332,6 +332,22 @@ def lists_come_whole_and_in_order(world):
     assert row["action"]["name"] == "n7", row
 
 
+def a_refusal_is_an_object_for_scripts(world):
+    """With --json the server's own object stands on stdout, beside the words for people."""
+    _, shell = local(world)
+    for words, code in (("reservation create --usd 50 --agent b", "BUDGET_EXCEEDED"),
+                        ("reservation commit rsv_nobodys --usd 1", "NOT_FOUND"),
+                        ("budget create acme --usd 1", "DUPLICATE_RESOURCE"),
+                        ("budget unfreeze acme", "INVALID_REQUEST"),
+                        ("tenant show nobody", "TENANT_NOT_FOUND")):
+        told = json.loads(shell(words, "--json", status=1, err=code))
+        assert told["error"] == code and told["request_id"], (words, told)
+        assert shell(words, status=1, err=code) == "", words
+    told = json.loads(shell("reservation create --usd 50 --json", status=1, err="would fit"))
+    assert told["details"]["fits"] == round(10 * USD), told
+    assert shell("reservation create --json", status=2, err="say how much") == ""
+
+
 def the_way_to_a_server_is_said_in_many_ways(world):
     cert, key = make_certificate(world, "pawl")
     clients = world.path("clients.sock")
@@ -380,6 +396,7 @@ def many_at_once_spend_no_more_than_there_is(world):
 TESTS = {function.__name__.replace("_", " "): function for function in (
     what_would_fit_is_told_to_the_last_digit,
     a_server_is_set_up_and_spent_from, a_refusal_has_its_numbers_and_its_status,
+    a_refusal_is_an_object_for_scripts,
     holds_are_lengthened_and_given_back, what_is_said_twice_with_one_key_is_done_once,
     budgets_are_funded_frozen_and_changed, keys_do_what_they_may_and_end, rules_bind_holds,
     what_is_used_is_what_is_spent, tenants_pause_and_end, lists_come_whole_and_in_order,
