@@ -133,7 +133,11 @@ int pawl_ask_fill_tenant(struct pawl_ask *ask,
         return tell_whose(ask->call);
     }
     pawl_ask_path(ask, "/v1/auth/introspect");
+    ask->may_miss = true; /* another server may have it at its other port */
     int status = pawl_ask_send(ask, plane, "GET");
+    if (status == PAWL_EXIT_REFUSED && ask->answer.status == 404) {
+        return tell_whose(ask->call);
+    }
     if (status != PAWL_EXIT_OK) {
         return status;
     }

@@ -127,6 +127,16 @@ def the_server_is_found(cli):
                 assert not {"x-admin-api-key", "x-cycles-api-key"} & set(asked["headers"])
 
 
+def a_server_that_does_not_say_whose_a_key_is(cli):
+    """Others have introspection at another port than what is spent: the tenant is asked for."""
+    def say(asked):
+        return (404, {}) if asked["path"] == "/v1/auth/introspect" else (200, {"decision": "ALLOW"})
+    with server(say) as there:
+        env = {"PAWL_SERVER": there.url, "PAWL_KEY": TENANT_KEY}
+        expect(cli("decide", "--usd", "1", **env), 2, err="say whose: --tenant or --scope")
+        expect(cli("decide", "--usd", "1", CYCLES_TENANT="acme", **env), 0, out="ALLOW")
+
+
 def a_server_that_is_not_there_is_told(cli):
     expect(cli("tenant", "list"), 3, err=r"no server answers on this machine \(.*pawl\.sock\)")
     with socket.socket() as free:
@@ -656,6 +666,7 @@ def ids_are_completed_where_a_server_answers(cli):
 
 
 TESTS = (the_server_is_found, a_server_that_is_not_there_is_told, what_is_no_such_server_is_told,
+         a_server_that_does_not_say_whose_a_key_is,
          keys_come_from_the_environment_or_a_file,
          a_key_that_is_not_taken_is_named_by_its_beginning, refusals_are_told_in_dollars,
          a_number_that_is_refused_is_told_by_its_option,
