@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ enum { TOLD_MAX = 1 << 16, ROUNDS_DEFAULT = 40 };
 
 struct killer {
     struct pawl_prng prng;
+    char program[PATH_MAX]; /* our own file: what stands for it in /proc is valgrind's under that */
     const char *dir;
     struct audit *audit;
     struct pawl_engine *engine;
@@ -63,7 +65,7 @@ static pid_t start_victim(const struct killer *killer, bool threads, int *ret_pi
         (void)close(ends[0]);
         (void)snprintf(out, sizeof(out), "%d", ends[1]);
         (void)snprintf(key, sizeof(key), "%" PRIu64, killer->next_key);
-        (void)execl("/proc/self/exe", "crash_test", "--victim", killer->dir,
+        (void)execl(killer->program, "crash_test", "--victim", killer->dir,
                     threads ? "thread" : "inline", key, out, (char *)NULL);
         _exit(127);
     }
@@ -293,6 +295,8 @@ int main(int argc, char **argv)
     killer->audit = audit_new();
     killer->dir = choice.dir != NULL ? choice.dir : mkdtemp(place);
     PAWL_ASSERT(killer->told != NULL && killer->dir != NULL);
+    ssize_t bytes = readlink("/proc/self/exe", killer->program, sizeof(killer->program) - 1);
+    PAWL_ASSERT(bytes > 0);
     pawl_prng_seed(&killer->prng, choice.seed);
     uint64_t rounds = run(killer, &choice);
     struct audit_counts counts = audit_counts(killer->audit);
