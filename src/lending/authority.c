@@ -28,6 +28,7 @@
 #include "lending/routes.h"
 #include "lending/settler.h"
 #include "net/server.h"
+#include "net/wake.h"
 
 enum { PULSE_MS_MAX = 1000, PULSE_MS_MIN = 20, ADDRESS_BYTES = 64 };
 
@@ -48,7 +49,7 @@ struct authority {
     bool has_loop;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    uv_async_t wake;
+    struct pawl_wake wake;
     uv_timer_t due_timer;
     uv_timer_t pulse_timer;
     uv_signal_t term;
@@ -134,7 +135,7 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 static void on_wake(void *arg)
 {
     struct authority *authority = arg;
-    (void)uv_async_send(&authority->wake);
+    pawl_wake_send(&authority->wake);
 }
 
 static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg)
@@ -200,9 +201,9 @@ static void after_poll(uv_check_t *handle)
     turn(handle->data);
 }
 
-static void on_woken(uv_async_t *handle)
+static void on_woken(void *arg)
 {
-    struct authority *authority = handle->data;
+    struct authority *authority = arg;
     pawl_engine_collect(authority->engine);
 }
 
@@ -290,14 +291,14 @@ static void start_handles(struct authority *authority)
     int failures = 0;
     failures += uv_prepare_init(loop, &authority->before_poll) != 0;
     failures += uv_check_init(loop, &authority->after_poll) != 0;
-    failures += uv_async_init(loop, &authority->wake, on_woken) != 0;
+    failures += pawl_failed(pawl_wake_init(&authority->wake, loop, on_woken, authority));
     failures += uv_timer_init(loop, &authority->due_timer) != 0;
     failures += uv_timer_init(loop, &authority->pulse_timer) != 0;
     failures += uv_signal_init(loop, &authority->term) != 0;
     PAWL_ASSERT(failures == 0); /* at the start of a process there is room for all of them */
     authority->before_poll.data = authority;
     authority->after_poll.data = authority;
-    authority->wake.data = authority;
+    authority->wake.poll.data = authority;
     authority->due_timer.data = authority;
     authority->pulse_timer.data = authority;
     authority->term.data = authority;
@@ -340,6 +341,7 @@ static void close_all(struct authority *authority)
     if (authority->has_loop) {
         (void)uv_loop_close(&authority->loop);
     }
+    pawl_wake_free(&authority->wake);
     if (authority->dir_fd >= 0) {
         (void)close(authority->dir_fd);
     }
@@ -398,6 +400,7 @@ run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errm
     authority->options = options;
     authority->lock_fd = -1;
     authority->dir_fd = -1;
+    authority->wake.fd = -1;
     authority->ready_fd = ready_fd;
     pawl_err err = serve(authority, msg);
     close_all(authority);

@@ -203,7 +203,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
     struct pawl_run *run = arg;
     uv_handle_t *const ours[] = {
         (uv_handle_t *)&run->before_poll, (uv_handle_t *)&run->after_poll,
-        (uv_handle_t *)&run->wake,        (uv_handle_t *)&run->due_timer,
+        (uv_handle_t *)&run->wake.poll,   (uv_handle_t *)&run->due_timer,
         (uv_handle_t *)&run->pulse_timer, (uv_handle_t *)&run->grace_timer,
         (uv_handle_t *)&run->phase_timer, (uv_handle_t *)&run->keeper_poll,
         (uv_handle_t *)&run->signal_poll,
@@ -235,6 +235,7 @@ static void close_loop(struct pawl_run *run)
         pawl_gateway_free(run->gateway);
     }
     (void)uv_loop_close(&run->loop);
+    pawl_wake_free(&run->wake);
 }
 
 void pawl_run_close(struct pawl_run *run)

@@ -16,6 +16,7 @@
 #include "engine/limit_words.h"
 #include "lending/contact.h"
 #include "lending/wire.h"
+#include "net/wake.h"
 #include "run/account.h"
 #include "run/caps.h"
 
@@ -41,7 +42,7 @@ struct pawl_lending {
     bool closing;
     uv_timer_t tick;
     uv_timer_t patience;
-    uv_async_t answered;
+    struct pawl_wake answered;
     uv_thread_t thread;
     uv_mutex_t mutex;
     uv_cond_t asked;
@@ -130,14 +131,14 @@ static void work(void *arg)
         pawl_contact_ask(&contact, &place, &ask->request, &ask->answer);
         uv_mutex_lock(&lending->mutex);
         append(&lending->done, ask);
-        (void)uv_async_send(&lending->answered);
+        pawl_wake_send(&lending->answered);
     }
     uv_mutex_unlock(&lending->mutex);
 }
 
-static void on_answered(uv_async_t *handle)
+static void on_answered(void *arg)
 {
-    struct pawl_lending *lending = handle->data;
+    struct pawl_lending *lending = arg;
     uv_mutex_lock(&lending->mutex);
     struct pawl_lend_ask *done = lending->done;
     lending->done = NULL;
@@ -225,11 +226,11 @@ static pawl_err open_handles(struct pawl_lending *lending, struct pawl_errmsg *m
         pawl_errmsg_set(msg, "no memory for a lock");
         return PAWL_ERR(MEMORY);
     }
-    int failures = uv_async_init(lending->options.loop, &lending->answered, on_answered) != 0;
-    failures += uv_timer_init(lending->options.loop, &lending->tick) != 0;
-    failures += uv_timer_init(lending->options.loop, &lending->patience) != 0;
+    uv_loop_t *loop = lending->options.loop;
+    int failures = pawl_failed(pawl_wake_init(&lending->answered, loop, on_answered, lending));
+    failures += uv_timer_init(loop, &lending->tick) != 0;
+    failures += uv_timer_init(loop, &lending->patience) != 0;
     PAWL_ASSERT(failures == 0); /* the loop has its descriptors */
-    lending->answered.data = lending;
     lending->tick.data = lending;
     lending->patience.data = lending;
     lending->open = true;
@@ -394,7 +395,7 @@ void pawl_lending_close(struct pawl_lending *lending)
     }
     close_handle((uv_handle_t *)&lending->tick);
     close_handle((uv_handle_t *)&lending->patience);
-    close_handle((uv_handle_t *)&lending->answered);
+    close_handle((uv_handle_t *)&lending->answered.poll);
 }
 
 void pawl_lending_free(struct pawl_lending *lending)
@@ -403,6 +404,7 @@ void pawl_lending_free(struct pawl_lending *lending)
         return;
     }
     if (lending->open) {
+        pawl_wake_free(&lending->answered);
         uv_cond_destroy(&lending->asked);
         uv_mutex_destroy(&lending->mutex);
     }

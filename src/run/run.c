@@ -306,6 +306,7 @@ int pawl_run_main(const struct pawl_run_options *options)
     run->terminal.fd = -1;
     run->rundir.lock_fd = -1;
     run->signal_fd = -1;
+    run->wake.fd = -1;
     run->control.dir_fd = -1;
     run->due_at_us = INT64_MAX;
     pawl_buf_init(&run->notices, PAWL_RUN_NOTICES_BYTES);

@@ -34,6 +34,7 @@
 #include "history/history.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "net/wake.h"
 #include "run/approve.h"
 #include "run/approver.h"
 #include "run/caps.h"
@@ -133,7 +134,7 @@ struct pawl_run {
     bool has_loop;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    uv_async_t wake;
+    struct pawl_wake wake;
     uv_timer_t due_timer;   /* leases */
     uv_timer_t pulse_timer; /* wall clock and its thresholds */
     uv_timer_t grace_timer;

@@ -42,7 +42,7 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 static void on_wake(void *arg)
 {
     struct pawl_run *run = arg;
-    (void)uv_async_send(&run->wake);
+    pawl_wake_send(&run->wake);
 }
 
 static void on_durable(void *arg, const struct pawl_record *record)

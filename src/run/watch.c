@@ -106,9 +106,9 @@ static void after_poll(uv_check_t *handle)
     turn(handle->data);
 }
 
-static void on_wake(uv_async_t *handle)
+static void on_wake(void *arg)
 {
-    struct pawl_run *run = handle->data;
+    struct pawl_run *run = arg;
     if (run->engine != NULL) {
         pawl_engine_collect(run->engine);
     }
@@ -425,7 +425,7 @@ void pawl_run_watch(struct pawl_run *run)
     int failures = 0;
     failures += uv_prepare_init(loop, &run->before_poll) != 0;
     failures += uv_check_init(loop, &run->after_poll) != 0;
-    failures += uv_async_init(loop, &run->wake, on_wake) != 0;
+    failures += pawl_failed(pawl_wake_init(&run->wake, loop, on_wake, run));
     failures += uv_timer_init(loop, &run->due_timer) != 0;
     failures += uv_timer_init(loop, &run->pulse_timer) != 0;
     failures += uv_timer_init(loop, &run->grace_timer) != 0;
@@ -435,7 +435,6 @@ void pawl_run_watch(struct pawl_run *run)
     PAWL_ASSERT(failures == 0); /* The descriptors are good, and nothing else can fail. */
     run->before_poll.data = run;
     run->after_poll.data = run;
-    run->wake.data = run;
     run->due_timer.data = run;
     run->pulse_timer.data = run;
     run->grace_timer.data = run;

@@ -56,12 +56,12 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 static void on_wake_thread(void *arg)
 {
     struct host *host = arg;
-    (void)uv_async_send(&host->wake);
+    pawl_wake_send(&host->wake);
 }
 
-static void on_wake(uv_async_t *handle)
+static void on_wake(void *arg)
 {
-    struct host *host = handle->data;
+    struct host *host = arg;
     pawl_engine_collect(host->engine);
 }
 
@@ -389,14 +389,13 @@ static void init_loop(struct host *host)
     int failures = uv_loop_init(&host->loop) != 0;
     failures += uv_check_init(&host->loop, &host->check) != 0;
     failures += uv_prepare_init(&host->loop, &host->prepare) != 0;
-    failures += uv_async_init(&host->loop, &host->wake, on_wake) != 0;
+    failures += pawl_failed(pawl_wake_init(&host->wake, &host->loop, on_wake, host));
     failures += uv_timer_init(&host->loop, &host->due) != 0;
     failures += uv_pipe_init(&host->loop, &host->input, 0) != 0;
     failures += uv_pipe_open(&host->input, STDIN_FILENO) != 0;
     host_need(failures == 0, "loop");
     host->check.data = host;
     host->prepare.data = host;
-    host->wake.data = host;
     host->due.data = host;
     host->due_at_us = INT64_MAX;
     host->input.data = host;
@@ -453,6 +452,7 @@ static void finish(struct host *host)
     uv_walk(&host->loop, close_handle, NULL);
     (void)uv_run(&host->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&host->loop);
+    pawl_wake_free(&host->wake);
     if (host->records != NULL) {
         (void)fclose(host->records);
     }

@@ -12,6 +12,7 @@
 
 #include "engine/engine.h"
 #include "gateway/gateway.h"
+#include "net/wake.h"
 
 enum { HOST_LINE_BYTES_MAX = 4096 };
 
@@ -19,7 +20,7 @@ struct host {
     uv_loop_t loop;
     uv_check_t check;
     uv_prepare_t prepare;
-    uv_async_t wake;
+    struct pawl_wake wake;
     uv_timer_t due;
     int64_t due_at_us; /* INT64_MAX: it is not set */
     uv_pipe_t input;
