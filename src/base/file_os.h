@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_os.h: a file that a person wrote, read whole; and a directory, made durable. */
+/* file_os.h: a small file, read whole or replaced whole; and a directory, made durable. */
 #ifndef PAWL_BASE_FILE_OS_H
 #define PAWL_BASE_FILE_OS_H
+
+#include <stdbool.h>
 
 #include "base/attrs.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/slice.h"
 
 /* Appends the file's content; the buffer's maximum is the limit on its size (LIMIT). The message
  * says why and leaves out which file: the caller knows what it is to the user. */
 PAWL_MUST_CHECK pawl_err pawl_file_read(const char *path,
                                         struct pawl_buf *out,
                                         struct pawl_errmsg *msg);
+/* The text in the place of the file, readable by its owner alone: whoever reads meanwhile, or after
+ * a failure, finds all of it or what was there before. It is written to PATH.new first, so one does
+ * that at a time. `durable`: it outlives a power failure from then on. */
+PAWL_MUST_CHECK pawl_err pawl_file_replace(const char *path,
+                                           struct pawl_slice text,
+                                           bool durable,
+                                           struct pawl_errmsg *msg);
 /* Makes durable which names stand in the directory. The message says which, and why not. */
 PAWL_MUST_CHECK pawl_err pawl_directory_sync(const char *path, struct pawl_errmsg *msg);
+/* The same of the directory that the path's last name stands in. */
+PAWL_MUST_CHECK pawl_err pawl_parent_sync(const char *path, struct pawl_errmsg *msg);
 
 #endif

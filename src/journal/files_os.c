@@ -108,17 +108,6 @@ static void os_close(struct pawl_file *file)
     pawl_free(file);
 }
 
-static pawl_err sync_directory_of(const char *path, struct pawl_errmsg *msg)
-{
-    char dir[PAWL_PATH_BYTES_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t bytes = slash == NULL ? 0 : (size_t)(slash - path);
-    PAWL_ASSERT(bytes + 2 <= sizeof(dir));
-    memcpy(dir, path, bytes);
-    memcpy(dir + bytes, bytes == 0 && slash == NULL ? "." : "/", 2);
-    return pawl_directory_sync(dir, msg);
-}
-
 static pawl_err os_publish(struct pawl_file *file, const char *path, struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(file->unpublished && strcmp(file->path, path) != 0);
@@ -129,7 +118,7 @@ static pawl_err os_publish(struct pawl_file *file, const char *path, struct pawl
         err = failed("rename", file->path, msg);
     } else {
         file->unpublished = false;
-        err = sync_directory_of(path, msg);
+        err = pawl_parent_sync(path, msg);
     }
     os_close(file);
     return err;
@@ -233,7 +222,7 @@ static pawl_err os_remove(void *arg, const char *path, struct pawl_errmsg *msg)
     if (unlink(path) != 0) {
         return errno == ENOENT ? PAWL_OK : failed("remove", path, msg);
     }
-    return sync_directory_of(path, msg);
+    return pawl_parent_sync(path, msg);
 }
 
 static pawl_err

@@ -193,12 +193,7 @@ pawl_lender_set_marker(const struct pawl_lender *lender, bool there, struct pawl
         pawl_errmsg_set(msg, "cannot write %.300s: %s", lender->marker, strerror(error_number));
         return pawl_err_from_errno(error_number);
     }
-    char dir[4096];
-    (void)pawl_slice_copy_str(pawl_slice_str(lender->marker), dir, sizeof(dir));
-    char *slash = strrchr(dir, '/');
-    PAWL_ASSERT(slash != NULL && slash != dir);
-    *slash = '\0';
-    return pawl_directory_sync(dir, msg);
+    return pawl_parent_sync(lender->marker, msg);
 }
 
 /* --- Time zones ---------------------------------------------------------------------------- */

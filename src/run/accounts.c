@@ -120,7 +120,7 @@ static pawl_err make_key(const struct pawl_datadir *dir,
     err = read_key(path, &key, msg); /* Another may have made one meanwhile. */
     if (err.code == PAWL_ERR_NOT_FOUND) {
         pawl_random_bytes(&key, sizeof(key));
-        err = pawl_datafile_put(path, pawl_slice_of((const char *)&key, sizeof(key)), true, msg);
+        err = pawl_file_replace(path, pawl_slice_of((const char *)&key, sizeof(key)), true, msg);
     }
     (void)close(lock_fd);
     if (pawl_ok(err)) {
@@ -219,7 +219,7 @@ static pawl_err write_one(const struct pawl_datadir *dir,
     pawl_account_record_write(record, &text);
     pawl_err err = record_path(dir, record->id, path, msg);
     if (pawl_ok(err)) {
-        err = pawl_datafile_put(path, pawl_buf_slice(&text), must_last(record), msg);
+        err = pawl_file_replace(path, pawl_buf_slice(&text), must_last(record), msg);
     }
     pawl_buf_free(&text);
     return err;

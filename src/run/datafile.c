@@ -5,13 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "run/datadir.h"
 
 enum { LOCK_TRIES = 100, LOCK_TRY_NS = 2000000 };
 
@@ -20,39 +17,6 @@ pawl_err pawl_datafile_failed(const char *what, const char *path, struct pawl_er
     int error_number = errno;
     pawl_errmsg_set(msg, "cannot %s %.400s: %s", what, path, strerror(error_number));
     return pawl_err_from_errno(error_number);
-}
-
-static bool write_all(int fd, struct pawl_slice text)
-{
-    while (text.bytes > 0) {
-        ssize_t written = write(fd, text.data, text.bytes);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        text = pawl_slice_sub(text, written > 0 ? (size_t)written : 0, text.bytes);
-    }
-    return true;
-}
-
-pawl_err
-pawl_datafile_put(const char *path, struct pawl_slice text, bool sync, struct pawl_errmsg *msg)
-{
-    char fresh[PAWL_PATH_BYTES + 8];
-    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return pawl_datafile_failed("make", path, msg);
-    }
-    pawl_err err = PAWL_OK;
-    if (!write_all(fd, text)) {
-        err = pawl_datafile_failed("write", path, msg);
-    } else if (sync && fdatasync(fd) != 0) {
-        err = pawl_datafile_failed("sync", path, msg);
-    } else if (rename(fresh, path) != 0) {
-        err = pawl_datafile_failed("make", path, msg);
-    }
-    (void)close(fd);
-    return err;
 }
 
 /* The system has no flock that gives up by itself. */

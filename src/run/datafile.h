@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * datafile.h: the data directory's small files that several processes change: read without a lock,
- * since each is replaced as a whole; changed under one. They are readable by their owner alone.
+ * since each is replaced whole (base/file_os.h); changed under one.
  */
 #ifndef PAWL_RUN_DATAFILE_H
 #define PAWL_RUN_DATAFILE_H
 
-#include <stdbool.h>
-
 #include "base/attrs.h"
 #include "base/err.h"
-#include "base/slice.h"
 
 /* "cannot WHAT PATH: …" by errno, and what that is as an error. */
 pawl_err pawl_datafile_failed(const char *what, const char *path, struct pawl_errmsg *msg);
-
-/* Under the lock: beside the file, then in its place. `sync`: it must outlive a power failure. */
-PAWL_MUST_CHECK pawl_err pawl_datafile_put(const char *path,
-                                           struct pawl_slice text,
-                                           bool sync,
-                                           struct pawl_errmsg *msg);
 
 /* Makes the lock's file where it is not there, and takes it; closing the descriptor lets go. It is
  * held while nothing but the disk is waited for. Whoever has it may be stopped by a person all the

@@ -305,7 +305,7 @@ static pawl_err add_to_file(const struct pawl_learned *learned,
     put_all(all, &text);
     pawl_err err = PAWL_ERR(MEMORY);
     if (!text.overflowed) {
-        err = pawl_datafile_put(path, pawl_buf_slice(&text), false, msg);
+        err = pawl_file_replace(path, pawl_buf_slice(&text), false, msg);
     }
     pawl_buf_free(&text);
     pawl_learned_free(all);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * place.c: see place.h. FORMAT is written to a file of its own and renamed into place, so a reader
- * finds all of it or none; the lock goes with the process, whatever becomes of it.
+ * place.c: see place.h. FORMAT is replaced whole, so a reader finds all of it or none; the
+ * lock goes with the process, whatever becomes of it.
  */
 #define _GNU_SOURCE
 #include "server/place.h"
@@ -150,15 +150,13 @@ static pawl_err check_is_empty(const char *dir, struct pawl_errmsg *msg)
 static pawl_err
 write_format(const struct pawl_place *place, const char *says, struct pawl_errmsg *msg)
 {
-    int fd = openat(place->dir_fd, "FORMAT.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool written = fd >= 0 && dprintf(fd, "%s%s\n", format_prefix, says) > 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        written = close(fd) == 0 && written;
-    }
-    if (!written || renameat(place->dir_fd, "FORMAT.new", place->dir_fd, "FORMAT") != 0) {
-        return from_errno(place->dir, msg);
-    }
-    return pawl_directory_sync(place->dir, msg);
+    char path[PAWL_PLACE_PATH_BYTES];
+    char text[64];
+    int bytes = snprintf(text, sizeof(text), "%s%s\n", format_prefix, says);
+    PAWL_ASSERT(bytes > 0 && (size_t)bytes < sizeof(text));
+    pawl_err err = pawl_place_path(place, "FORMAT", path, msg);
+    return pawl_ok(err) ? pawl_file_replace(path, pawl_slice_of(text, (size_t)bytes), true, msg)
+                        : err;
 }
 
 pawl_err pawl_place_mark(const struct pawl_place *place, bool whole, struct pawl_errmsg *msg)

@@ -7,10 +7,8 @@
 #include "server/restored.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/file_os.h"
@@ -19,7 +17,6 @@
 #include "base/slice.h"
 
 static const char name_of_file[] = "restored";
-static const char name_while_written[] = "restored.new";
 static const char word_of_copy[] = "new";
 
 enum { FILE_BYTES_MAX = 48 * (PAWL_RESTORED_MAX + 1) };
@@ -84,25 +81,26 @@ static pawl_err write_all(const struct pawl_place *place,
                           bool copy,
                           struct pawl_errmsg *msg)
 {
-    int fd =
-        openat(place->dir_fd, name_while_written, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool written = fd >= 0;
-    for (uint32_t i = 0; written && i < restored->count; i++) {
-        written = dprintf(fd, "%" PRIu64 " %" PRIu64 "\n", restored->turns[i].after_op,
-                          restored->turns[i].salt) > 0;
+    char path[PAWL_PLACE_PATH_BYTES];
+    struct pawl_buf text;
+    pawl_buf_init(&text, FILE_BYTES_MAX);
+    for (uint32_t i = 0; i < restored->count; i++) {
+        pawl_buf_printf(&text, "%" PRIu64 " %" PRIu64 "\n", restored->turns[i].after_op,
+                        restored->turns[i].salt);
     }
-    written = written && (!copy || dprintf(fd, "%s\n", word_of_copy) > 0) && fsync(fd) == 0;
-    int error_number = errno;
-    if (fd >= 0) {
-        (void)close(fd);
+    if (copy) {
+        pawl_buf_printf(&text, "%s\n", word_of_copy);
     }
-    if (written && renameat(place->dir_fd, name_while_written, place->dir_fd, name_of_file) == 0) {
-        return pawl_directory_sync(place->dir, msg);
+    pawl_err err = pawl_place_path(place, name_of_file, path, msg);
+    if (pawl_ok(err) && text.overflowed) {
+        pawl_errmsg_set(msg, "no memory for %.400s", path);
+        err = PAWL_ERR(MEMORY);
     }
-    error_number = written ? errno : error_number;
-    (void)unlinkat(place->dir_fd, name_while_written, 0);
-    pawl_errmsg_set(msg, "%.400s/%s: %s", place->dir, name_of_file, strerror(error_number));
-    return pawl_err_from_errno(error_number);
+    if (pawl_ok(err)) {
+        err = pawl_file_replace(path, pawl_buf_slice(&text), true, msg);
+    }
+    pawl_buf_free(&text);
+    return err;
 }
 
 pawl_err pawl_restored_open(const struct pawl_place *place,
