@@ -13,7 +13,8 @@ int64_t pawl_server_memory(const struct pawl_serve_options *options,
 {
     const struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS] = {
 #define PAWL_MAXIMUM(id, name, words, most, used, row_bytes, at_once, comes_back, note)            \
-    {words, config != NULL ? config->most : pawl_serve_number(options, PAWL_SERVE_OPT_MAX_##id),   \
+    {"max-" name,                                                                                  \
+     config != NULL ? config->most : pawl_serve_number(options, PAWL_SERVE_OPT_MAX_##id),          \
      row_bytes},
 #include "core/maxima.def"
 #undef PAWL_MAXIMUM

@@ -301,13 +301,15 @@ static void tell_memory(const struct pawl_serve *serve)
     const struct pawl_config *config = pawl_core_config(pawl_engine_core(serve->engine));
     int64_t sum = pawl_server_memory(serve->said, config, rows);
     for (size_t i = 0; i < PAWL_SERVER_MEMORY_ROWS && used < sizeof(text); i++) {
-        used += (size_t)snprintf(
-            text + used, sizeof(text) - used, "%s%" PRId64 " %s %" PRId64 " MiB", i > 0 ? ", " : "",
-            rows[i].rows_max, rows[i].table, rows[i].rows_max * rows[i].row_bytes >> 20);
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %" PRId64 ": %" PRId64 " MiB",
+                             i > 0 ? ", " : "", rows[i].option, rows[i].rows_max,
+                             rows[i].rows_max * rows[i].row_bytes >> 20);
     }
     pawl_log(PAWL_LOG_INFO,
-             "memory when every maximum of the ledger is reached: %" PRId64 " MiB (%s)", sum >> 20,
-             text);
+             "the ledger takes memory as it fills: %" PRId64 " MiB if every maximum were reached, "
+             "less with lower ones (%s)",
+             sum >> 20, text);
 }
 
 /* --- The end --------------------------------------------------------------------------------- */

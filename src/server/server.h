@@ -38,9 +38,9 @@ PAWL_MUST_CHECK pawl_err pawl_server_check(const struct pawl_server_options *opt
 /* Whether a ledger is in the directory: its own maxima apply then, unless others are said. */
 PAWL_MUST_CHECK bool pawl_server_has_ledger(const struct pawl_server_options *options);
 
-/* What the maxima come to in memory when all are reached: "budgets 2,000,000 …", a line each. */
+/* What the maxima would come to in memory if all were reached. */
 struct pawl_server_memory_row {
-    const char *table;
+    const char *option; /* "max-budgets" */
     int64_t rows_max;
     int64_t row_bytes;
 };
