@@ -6,34 +6,78 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 4096 };
 
+static ssize_t read_piece(int fd, char piece[static PIECE_BYTES])
+{
+    ssize_t bytes = read(fd, piece, PIECE_BYTES);
+    while (bytes < 0 && errno == EINTR) {
+        bytes = read(fd, piece, PIECE_BYTES);
+    }
+    return bytes;
+}
+
+/* A named pipe may never have anybody who writes to it. Who has it open and is silent, as one that
+ * asks a person is, is waited for. */
+static pawl_err await_writer(int fd, struct pawl_buf *out, struct pawl_errmsg *msg)
+{
+    char piece[PIECE_BYTES];
+    struct stat seen;
+    struct pollfd pipe = {.fd = fd, .events = POLLIN};
+    if (fstat(fd, &seen) != 0 || !S_ISFIFO(seen.st_mode) ||
+        poll(&pipe, 1, PAWL_FILE_WRITER_MS) != 0) {
+        return PAWL_OK;
+    }
+    ssize_t bytes = read_piece(fd, piece);
+    if (bytes == 0) {
+        pawl_errmsg_set(msg, "nobody has opened this named pipe to write to it for %d s",
+                        PAWL_FILE_WRITER_MS / 1000);
+        return PAWL_ERR(TIMEOUT);
+    }
+    if (bytes > 0) { /* it has come at last */
+        pawl_buf_append(out, piece, (size_t)bytes);
+    }
+    return PAWL_OK;
+}
+
+static pawl_err read_to_end(int fd, struct pawl_buf *out, struct pawl_errmsg *msg)
+{
+    char piece[PIECE_BYTES];
+    ssize_t bytes = 0;
+    (void)fcntl(fd, F_SETFL, 0); /* it may wait from here on */
+    while (!out->overflowed && (bytes = read_piece(fd, piece)) > 0) {
+        pawl_buf_append(out, piece, (size_t)bytes);
+    }
+    if (out->overflowed) {
+        pawl_errmsg_set(msg, "larger than %zu KiB", out->max_bytes / 1024);
+        return PAWL_ERR(LIMIT);
+    }
+    if (bytes < 0) {
+        pawl_errmsg_set(msg, "%s", strerror(errno));
+        return PAWL_ERR(IO);
+    }
+    return PAWL_OK;
+}
+
 pawl_err pawl_file_read(const char *path, struct pawl_buf *out, struct pawl_errmsg *msg)
 {
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
         pawl_err err = pawl_err_from_errno(errno);
         pawl_errmsg_set(msg, "%s", strerror(errno));
         return err;
     }
-    char piece[PIECE_BYTES];
-    size_t bytes = 0;
-    while (!out->overflowed && (bytes = fread(piece, 1, sizeof(piece), file)) > 0) {
-        pawl_buf_append(out, piece, bytes);
+    pawl_err err = await_writer(fd, out, msg);
+    if (pawl_ok(err)) {
+        err = read_to_end(fd, out, msg);
     }
-    pawl_err err = PAWL_OK;
-    if (ferror(file) != 0) {
-        pawl_errmsg_set(msg, "%s", strerror(errno));
-        err = PAWL_ERR(IO);
-    } else if (out->overflowed) {
-        pawl_errmsg_set(msg, "larger than %zu KiB", out->max_bytes / 1024);
-        err = PAWL_ERR(LIMIT);
-    }
-    (void)fclose(file);
+    (void)close(fd);
     return err;
 }
 

@@ -10,8 +10,12 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-/* Appends the file's content; the buffer's maximum is the limit on its size (LIMIT). The message
- * says why and leaves out which file: the caller knows what it is to the user. */
+enum { PAWL_FILE_WRITER_MS = 10 * 1000 };
+
+/* Appends the file's content; the buffer's maximum is the limit on its size (LIMIT). Pipes are read
+ * to their end; a named one that nobody opens to write to it is waited for PAWL_FILE_WRITER_MS
+ * (TIMEOUT). The message says why and leaves out which file: the caller knows what it is to the
+ * user. */
 PAWL_MUST_CHECK pawl_err pawl_file_read(const char *path,
                                         struct pawl_buf *out,
                                         struct pawl_errmsg *msg);

@@ -18,6 +18,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,16 +98,27 @@ static SSL_CTX *new_context(void)
 
 /* --- Files ---------------------------------------------------------------------------------- */
 
-/* OpenSSL tells of a file that is missing in words of its own; the system's are better known. */
-static pawl_err check_readable(const char *what, const char *path, struct pawl_errmsg *msg)
+/* OpenSSL tells of a file that is missing in words of its own; the system's are better known. And
+ * it would wait in front of a named pipe until somebody writes to it, the whole server with it. */
+static pawl_err check_file(const char *what, const char *path, struct pawl_errmsg *msg)
 {
+    struct stat seen = {.st_mode = 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        int error_number = errno;
+    int error_number = fd < 0 || fstat(fd, &seen) != 0 ? errno : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (error_number != 0) {
         pawl_errmsg_set(msg, "%s %s: %s", what, path, strerror(error_number));
         return pawl_err_from_errno(error_number);
     }
-    close(fd);
+    if (!S_ISREG(seen.st_mode)) {
+        pawl_errmsg_set(msg, "%s %s: %s; it has to be a file, which can be read again", what, path,
+                        S_ISFIFO(seen.st_mode)  ? "it is a pipe"
+                        : S_ISDIR(seen.st_mode) ? "it is a directory"
+                                                : "it is a device");
+        return PAWL_ERR(INVALID);
+    }
     return PAWL_OK;
 }
 
@@ -162,9 +174,9 @@ static pawl_err read_pair(SSL_CTX *context,
                           const char *key_file,
                           struct pawl_errmsg *msg)
 {
-    pawl_err err = check_readable("certificate", certificate_file, msg);
+    pawl_err err = check_file("certificate", certificate_file, msg);
     if (pawl_ok(err)) {
-        err = check_readable("key", key_file, msg);
+        err = check_file("key", key_file, msg);
     }
     if (pawl_failed(err)) {
         return err;

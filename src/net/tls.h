@@ -24,8 +24,8 @@ struct pawl_tls_server_options {
 };
 
 /* The paths are copied, for reload. NOT_FOUND, PERMISSION and other errors of a file; INVALID: no
- * certificate or key in it, or they do not belong together. The message names the file and says
- * why. */
+ * file but a pipe, a directory, a device; no certificate or key in it; or they do not belong
+ * together. The message names the file and says why. */
 PAWL_MUST_CHECK pawl_err pawl_tls_server_new(const struct pawl_tls_server_options *options,
                                              struct pawl_tls_server **ret_tls,
                                              struct pawl_errmsg *msg);

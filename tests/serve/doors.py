@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who comes in by which door: the local socket, addresses for one plane, a client's socket, TLS.
 """
+import concurrent.futures
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ import ssl
 import stat
 import subprocess
 
-from world import ADMIN, PATIENCE_S, Answer, patience
+from world import ADMIN, PATIENCE_S, Answer, Server, patience
 
 
 # --- Doors ----------------------------------------------------------------------------------------
@@ -182,6 +183,49 @@ def sighup_reads_the_certificate_anew(world):
     assert served_certificate(server) == second
 
 
+def no_pipe_is_waited_for(world):
+    """In the place of a certificate or its key: not at the start, and not by a server that works.
+    A configuration and the administrator's key may come by one, if somebody writes to it."""
+    cert, key = make_certificate(world, "one")
+    pipe = world.path("pipe")
+    os.mkfifo(pipe)
+    for files in ((pipe, key), (cert, pipe)):
+        status, err = world.fail("--tls-cert", files[0], "--tls-key", files[1])
+        assert status != 0 and f" {pipe}: it is a pipe; it has to be a file" in err, err
+    server = world.start("--tls-cert", cert, "--tls-key", key)
+    first = served_certificate(server)
+    os.rename(pipe, key)
+    server.signal(signal.SIGHUP)
+    line = ""
+    while "the old certificate stays" not in line:
+        line = server.process.stderr.readline()
+        assert line, "it was not told"
+    assert f"key {key}: it is a pipe" in line and served_certificate(server) == first
+    server.stop()
+
+
+def a_pipe_that_somebody_writes_to_is_read(world):
+    """As a shell makes one of what a command prints, and one with a name."""
+    script = 'exec "$@" --config <(echo "max-budgets: 7") --admin-key-file <(sleep 1; echo "$KEY")'
+    process = subprocess.Popen(
+        ["bash", "-c", script, "bash", *world.command([])], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=world.environment(KEY=ADMIN + "-of-a-pipe"))
+    world.started.append(process)
+    server = Server(process)
+    assert server.ask("GET", "/v1/admin/tenants", admin=ADMIN + "-of-a-pipe").status == 200
+    server.signal(signal.SIGTERM)
+    assert "max-budgets 7: " in server.wait()[2]
+    pipe = world.path("pipe")
+    os.mkfifo(pipe)
+    with concurrent.futures.ThreadPoolExecutor() as both:
+        alone = [both.submit(world.fail, option, pipe, data=world.path(option))
+                 for option in ("--config", "--admin-key-file")]
+        for end in alone:
+            status, err = end.result()
+            assert status != 0 and f"{pipe}: nobody has opened this named pipe" in err, err
+
+
 def a_certificate_that_ends_is_told(world):
     """Within a week of its end, and after it, at the start and when another one is read."""
     cert, key = make_certificate(world, "brief", "6")
@@ -215,5 +259,7 @@ TESTS = {
     "a Unix socket for clients wants a key": a_unix_socket_for_clients_wants_a_key,
     "each address is told whole": each_address_is_told_whole,
     "SIGHUP reads the certificate anew": sighup_reads_the_certificate_anew,
+    "no pipe is waited for": no_pipe_is_waited_for,
+    "a pipe that somebody writes to is read": a_pipe_that_somebody_writes_to_is_read,
     "a certificate that ends is told": a_certificate_that_ends_is_told,
 }
