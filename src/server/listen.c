@@ -6,7 +6,7 @@
  *
  * The socket in the data directory is the administrator's door, for the server's own user, who
  * could read and replace all that is there anyway. Except from inside of a run: an agent must not
- * set its own limits (control.c of lending's socket has the same rule).
+ * set its own limits (lending/routes.c and cycles/admin.c have the same rule).
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
