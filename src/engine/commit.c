@@ -12,9 +12,12 @@
 #include "base/assert.h"
 #include "engine/engine_priv.h"
 
-/* A batch of so many is given to the thread before the turn ends: whoever asks that much in one
- * turn has more to do in it, and the sync runs beside that. */
-enum { EARLY_RECORDS = 16 };
+/* A batch of so many at least is given to the thread before the turn ends: whoever asks that much
+ * in one turn has more to do in it, and the sync runs beside that. Under load it is half of all
+ * that ask at once: one half is being synced while the other is being served, where a smaller one
+ * would be done at once and leave all the others to wait for the next sync. That number fades by a
+ * sixteenth a batch when fewer ask. */
+enum { EARLY_RECORDS = 16, EARLY_FADE = 16 };
 
 /* --- Jobs, on the worker. --------------------------------------------------------------------- */
 
@@ -80,6 +83,22 @@ bool pawl_engine_commits_on_thread(const struct pawl_engine *engine)
            (options->flowing == NULL || options->flowing(options->flowing_arg));
 }
 
+static uint64_t records_of(const struct engine_slot *slot)
+{
+    PAWL_ASSERT(slot->first_op != 0 && slot->last_op >= slot->first_op);
+    return slot->last_op - slot->first_op + 1;
+}
+
+/* What two batches in a row have is what all who ask at once have under way; the most of it lately,
+ * since a few that come late make a small batch between large ones. */
+static void note_batch(struct pawl_engine *engine, uint64_t records)
+{
+    uint64_t both = engine->batch_records + records;
+    uint64_t faded = engine->both_records - engine->both_records / EARLY_FADE;
+    engine->both_records = both > faded ? both : faded;
+    engine->batch_records = records;
+}
+
 static void start_commit(struct pawl_engine *engine, bool threaded)
 {
     struct engine_slot *slot = &engine->slots[engine->collecting];
@@ -91,6 +110,7 @@ static void start_commit(struct pawl_engine *engine, bool threaded)
                                                 .last_op = slot->last_op,
                                                 .blob = pawl_buf_slice(&slot->blob),
                                                 .previous = engine->durable_hash};
+    note_batch(engine, records_of(slot));
     engine->collecting ^= 1;
     PAWL_ASSERT(engine->slots[engine->collecting].first_op == 0);
     pawl_fold_forget(&engine->fold);
@@ -225,8 +245,12 @@ bool pawl_engine_finish_job(struct pawl_engine *engine)
 void pawl_engine_commit_early(struct pawl_engine *engine)
 {
     const struct engine_slot *slot = &engine->slots[engine->collecting];
-    if (engine->job == JOB_NONE && engine->journal_worker.threaded && !engine->poisoned &&
-        is_wanted(engine) && slot->last_op - slot->first_op >= EARLY_RECORDS - 1) {
+    if (!engine->journal_worker.threaded || engine->poisoned || !is_wanted(engine) ||
+        records_of(slot) < EARLY_RECORDS || records_of(slot) < engine->both_records / 2) {
+        return;
+    }
+    (void)pawl_engine_finish_job(engine); /* The last one, if it is done: it is answered later. */
+    if (engine->job == JOB_NONE && !engine->poisoned) {
         start_commit(engine, true);
     }
 }

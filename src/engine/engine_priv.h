@@ -104,7 +104,9 @@ struct pawl_engine {
 
     /* Batches. */
     struct engine_slot slots[2];
-    uint32_t collecting; /* which of them */
+    uint32_t collecting;    /* which of them */
+    uint64_t batch_records; /* of the last batch that was started */
+    uint64_t both_records;  /* the most that two in a row had lately (commit.c) */
     struct pawl_fold fold;
     struct pawl_worker journal_worker;
     enum engine_job job;

@@ -24,6 +24,11 @@
 #include "server/server_priv.h"
 
 enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000 };
+/* Of --commit, in the order of options.def. */
+enum { COMMIT_AUTO, COMMIT_INLINE };
+/* With auto: so many who wait for one commit have it done on the thread, for more of them will ask
+ * meanwhile. */
+enum { FLOWING_MIN = 16 };
 
 /* An idle server comes back, however long nobody has asked it for anything. */
 #define ALIVE_EVERY_US (INT64_C(3600) * PAWL_US_PER_SECOND)
@@ -45,6 +50,18 @@ static void on_fatal(void *arg, pawl_err err, const struct pawl_errmsg *msg)
 static void on_engine_wake(void *arg)
 {
     pawl_wake_send(&pawl_serve_of(arg)->wake);
+}
+
+/* While a few wait the loop has nothing to do beside their sync, and two changes of threads would
+ * only make it longer. */
+static bool is_flowing(void *arg)
+{
+    const struct pawl_engine *engine = pawl_serve_of(arg)->engine;
+    struct pawl_engine_stats stats = {.waiting = 0};
+    if (engine != NULL) { /* not while it is being opened */
+        pawl_engine_stats(engine, &stats);
+    }
+    return stats.waiting >= FLOWING_MIN;
 }
 
 static void on_archive_answer(void *arg)
@@ -174,13 +191,15 @@ static struct pawl_engine_options engine_options(struct pawl_serve *serve,
                                                  const struct pawl_config *config)
 {
     const struct pawl_serve_options *said = serve->said;
+    int64_t commit = pawl_serve_number(said, PAWL_SERVE_OPT_COMMIT);
     return (struct pawl_engine_options){
         .journal = journal,
         .dir = serve->journal_dir,
         .clock = pawl_clock_os(),
         .accept_clock = pawl_serve_number(said, PAWL_SERVE_OPT_ACCEPT_CLOCK) == 1,
-        .commit_mode = pawl_serve_number(said, PAWL_SERVE_OPT_COMMIT) == 1 ? PAWL_COMMIT_THREAD
-                                                                           : PAWL_COMMIT_INLINE,
+        .commit_mode = commit == COMMIT_INLINE ? PAWL_COMMIT_INLINE : PAWL_COMMIT_THREAD,
+        .flowing = commit == COMMIT_AUTO ? is_flowing : NULL,
+        .flowing_arg = serve,
         .wake = on_engine_wake,
         .wake_arg = serve,
         .durable_batch = pawl_serve_on_batch,

@@ -53,7 +53,7 @@ def what_is_misspelt_is_told(world):
             (["--listen", "nowhere"], {}, "--listen 'nowhere' is no address"),
             (["--listen", "::1:80"], {}, "is no address"),
             (["--max-budgets", "0"], {}, "--max-budgets takes a whole number between 1 and"),
-            (["--commit", "often"], {}, "--commit takes one of inline, thread, not 'often'"),
+            (["--commit", "often"], {}, "--commit takes one of auto, inline, thread, not 'often'"),
             (["--keep-journal", "1h"], {}, "keep-journal must not be shorter than keep-settle"),
             (["--keep-idempotency", "8d"], {}, "keep-settlements must not be shorter than"),
             (["--segment-bytes", "12"], {},

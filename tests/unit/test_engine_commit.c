@@ -75,7 +75,10 @@ static void gate_wait(struct gate *gate, const unsigned *counter, unsigned least
     pthread_mutex_unlock(&gate->lock);
 }
 
-static void kit_open_with_gate(struct kit *kit, struct gate *gate)
+static void kit_open_with(struct kit *kit,
+                          struct gate *gate,
+                          void (*durable_batch)(void *arg, const struct pawl_journal_batch *batch),
+                          void *durable_batch_arg)
 {
     gate_init(gate);
     kit_init(kit, 1);
@@ -83,10 +86,17 @@ static void kit_open_with_gate(struct kit *kit, struct gate *gate)
     kit->threads = true;
     kit->wake = gate_on_wake;
     kit->wake_arg = gate;
+    kit->durable_batch = durable_batch;
+    kit->durable_batch_arg = durable_batch_arg;
     kit_open(kit);
     struct pawl_command budget = kit_budget("acme", USD, 1000);
     kit_must(kit, &budget);
     disk_on_sync(kit->disk, gate_on_sync, gate);
+}
+
+static void kit_open_with_gate(struct kit *kit, struct gate *gate)
+{
+    kit_open_with(kit, gate, NULL, NULL);
 }
 
 /* --- Durable first. --------------------------------------------------------------------------- */
@@ -154,6 +164,61 @@ static void a_large_batch_does_not_wait_for_the_end_of_the_turn(void **state)
         assert_true(asks[i].done);
     }
     assert_true(asks[0].order < asks[39].order);
+    kit_free(&kit);
+}
+
+/* How many operations each batch had. */
+struct sizes {
+    uint64_t of[16];
+    size_t count;
+};
+
+static void note_size(void *arg, const struct pawl_journal_batch *batch)
+{
+    struct sizes *sizes = arg;
+    assert_true(sizes->count < PAWL_ARRAY_LEN(sizes->of));
+    sizes->of[sizes->count++] = batch->last_op - batch->first_op + 1;
+}
+
+/* So many ask in one turn, and the disk does not get on meanwhile. */
+static void ask_at_once(struct kit *kit, struct gate *gate, size_t count)
+{
+    struct pawl_command reserve = kit_reserve("acme", USD, 1);
+    struct ask asks[64];
+    assert_true(count <= PAWL_ARRAY_LEN(asks));
+    gate_hold(gate, true);
+    for (size_t i = 0; i < count; i++) {
+        kit_submit(kit, &reserve, &asks[i]);
+    }
+    gate_hold(gate, false);
+    pawl_engine_flush(kit->engine);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(asks[i].done);
+    }
+}
+
+/* Where many ask at once, an early batch is half of them: those are synced while the other half is
+ * served. A few that came late between them do not make it small. */
+static void an_early_batch_is_half_of_those_who_ask(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct gate gate;
+    struct sizes sizes = {.count = 0};
+    kit_open_with(&kit, &gate, note_size, &sizes);
+    sizes.count = 0;
+    ask_at_once(&kit, &gate, 64);
+    ask_at_once(&kit, &gate, 64);
+    ask_at_once(&kit, &gate, 1);
+    ask_at_once(&kit, &gate, 64);
+    assert_int_equal(sizes.count, 7);
+    assert_int_equal(sizes.of[0] + sizes.of[1], 64); /* nothing is known yet */
+    assert_int_equal(sizes.of[0], 16);
+    assert_int_equal(sizes.of[2], 32);
+    assert_int_equal(sizes.of[3], 32);
+    assert_int_equal(sizes.of[4], 1);
+    assert_in_range(sizes.of[5], 24, 40); /* of what the largest two had in a row */
+    assert_int_equal(sizes.of[5] + sizes.of[6], 64);
     kit_free(&kit);
 }
 
@@ -527,6 +592,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_a_thread_nothing_is_answered_while_the_sync_hangs),
         cmocka_unit_test(a_large_batch_does_not_wait_for_the_end_of_the_turn),
+        cmocka_unit_test(an_early_batch_is_half_of_those_who_ask),
         cmocka_unit_test(inline_nothing_is_answered_before_the_sync),
         cmocka_unit_test(one_sync_serves_everybody_who_waits),
         cmocka_unit_test(a_read_waits_for_what_it_has_seen),

@@ -111,7 +111,7 @@ static void numbers_are_read_by_their_type(void **state)
                 {PAWL_SERVE_OPT_KEEP_JOURNAL_BYTES, "20G", INT64_C(20) << 30},
                 {PAWL_SERVE_OPT_DRAIN_TIMEOUT, "0", 0},
                 {PAWL_SERVE_OPT_DRAIN_TIMEOUT, "1m30s", 90000},
-                {PAWL_SERVE_OPT_COMMIT, "thread", 1},
+                {PAWL_SERVE_OPT_COMMIT, "thread", 2},
                 {PAWL_SERVE_OPT_LOG_FORMAT, "json", 2},
                 {PAWL_SERVE_OPT_QUICKSTART, "yes", 1},
                 {PAWL_SERVE_OPT_QUICKSTART, "off", 0}};
