@@ -125,9 +125,8 @@ static void print_memory(const struct pawl_serve_options *said, bool has_ledger)
     }
     struct pawl_server_memory_row rows[PAWL_SERVER_MEMORY_ROWS];
     int64_t sum = pawl_server_memory(said, NULL, rows);
-    puts("\nMemory if every maximum were reached; it is taken as the ledger fills, and less with "
-         "lower "
-         "ones:");
+    puts("\nMemory if every maximum were reached; it is taken as the ledger fills, and lower ones "
+         "take less:");
     for (size_t i = 0; i < PAWL_SERVER_MEMORY_ROWS; i++) {
         printf("  %-18s%10" PRId64 " x %4" PRId64 " bytes  %6" PRId64 " MiB\n", rows[i].option,
                rows[i].rows_max, rows[i].row_bytes, rows[i].rows_max * rows[i].row_bytes >> 20);
