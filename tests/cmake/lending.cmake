@@ -4,3 +4,7 @@ pawl_unit_test(lending_wire lending)
 pawl_unit_test(lending_lender lending enginekit)
 pawl_unit_test(lending lending enginekit)
 target_sources(test_lending PRIVATE ${CMAKE_SOURCE_DIR}/tests/lib/lending.c)
+# Who is killed in it gives no memory back: leaks are not looked for, nor by clang's sanitizer.
+if(CMAKE_CROSSCOMPILING_EMULATOR)
+  set_property(TARGET test_lending APPEND PROPERTY CROSSCOMPILING_EMULATOR --leak-check=no)
+endif()
