@@ -315,15 +315,21 @@ static int send(const struct request *request)
     return status;
 }
 
+/* The 404 of a path, and not of what it names. */
+static bool is_no_path(int status)
+{
+    return status == 404 && cycles_kit_text(&kit, "error")[0] == 'N' &&
+           (strstr(cycles_kit_body(&kit), "nothing at this path") != NULL ||
+            strstr(cycles_kit_body(&kit), "the path is the other's") != NULL);
+}
+
 static void check_answer(const struct request *request, int status)
 {
     char line[NAME_BYTES];
     bool probe =
         pawl_slice_starts_with(pawl_buf_slice(&request->target), PAWL_SLICE("/actuator/health"));
     PAWL_ASSERT(probe || !kit.early);
-    bool found = request->route != NULL && status != 405 &&
-                 !(status == 404 && cycles_kit_text(&kit, "error")[0] == 'N' &&
-                   strstr(cycles_kit_body(&kit), "nothing at this path") != NULL);
+    bool found = request->route != NULL && status != 405 && !is_no_path(status);
     const char *why = answers_check(found ? request->route->operation : NULL, status, &kit.json);
     if (why != NULL && request->route != NULL) {
         (void)fprintf(stderr, "%s: %d: %s\n%s\n", request->route->operation, status, why,
