@@ -174,17 +174,17 @@ class Server:
             yield task.name, (task / "comm").read_text(encoding="utf-8").strip()
 
     def arrange_threads(self):
-        """The threads of the archive go to the load's core, without precedence over it. The one
-        that syncs goes before the loop: of two with one precedence (chrt -f) neither interrupts
-        the other, so a sync would begin only where the loop has nothing to do."""
+        """The threads of the archive go to the load's core. Of two with one precedence (chrt -f)
+        neither interrupts the other: so the thread that syncs goes before the loop, for a sync
+        would begin only where the loop has nothing to do; and all the others go behind it, for
+        the loop would stand still for as long as a checkpoint is written."""
         for thread, name in self.threads():
-            if name == "journal" and self.bench.options.realtime:
-                subprocess.run(["chrt", "-f", "-p", "11", thread], check=True)
             if name.startswith("archive"):
                 subprocess.run(["taskset", "-pc", str(1 % os.cpu_count()), thread],
                                stdout=subprocess.DEVNULL, check=True)
-                if self.bench.options.realtime:
-                    subprocess.run(["chrt", "-o", "-p", "0", thread], check=True)
+            if self.bench.options.realtime and int(thread) != self.pid:
+                first = ["-f", "-p", "11"] if name == "journal" else ["-o", "-p", "0"]
+                subprocess.run(["chrt", *first, thread], check=True)
 
     def memory_mib(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
