@@ -180,6 +180,19 @@ uint64_t kit_must(struct kit *kit, const struct pawl_command *command)
     return result.id;
 }
 
+static void flip_bit_of_checkpoint(void *arg, const char *path)
+{
+    struct kit *kit = arg;
+    if (strstr(path, "checkpoint-") != NULL) {
+        disk_flip_bit(kit->disk, path, disk_file_bytes(kit->disk, path) / 2, 3);
+    }
+}
+
+void kit_flip_bit_of_checkpoints(struct kit *kit)
+{
+    disk_each(kit->disk, flip_bit_of_checkpoint, kit);
+}
+
 uint64_t kit_digest(const struct kit *kit)
 {
     return pawl_core_digest(pawl_engine_core(kit->engine));

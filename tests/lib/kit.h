@@ -54,6 +54,8 @@ void kit_close(struct kit *kit);
 /* The process dies, and with `power` the machine; what is not synced is up to the disk. */
 void kit_crash(struct kit *kit, bool power);
 void kit_free(struct kit *kit);
+/* Damages every checkpoint that is on the disk; a second time makes them good again. */
+void kit_flip_bit_of_checkpoints(struct kit *kit);
 
 /* One operation and what became of it. */
 struct ask {

@@ -389,14 +389,6 @@ static void a_damaged_checkpoint_leaves_another_start(void **state)
     kit_free(&kit);
 }
 
-static void damage_checkpoint(void *arg, const char *path)
-{
-    struct kit *kit = arg;
-    if (strstr(path, "checkpoint-") != NULL) {
-        disk_flip_bit(kit->disk, path, disk_file_bytes(kit->disk, path) / 2, 3);
-    }
-}
-
 /* What was spent before is in the checkpoints alone: without them there is nothing to begin with,
  * and an empty ledger would give all of it out again. */
 static void a_shortened_journal_does_not_start_without_a_checkpoint(void **state)
@@ -412,13 +404,13 @@ static void a_shortened_journal_does_not_start_without_a_checkpoint(void **state
     be_idle(&kit);
     assert_true(oldest(&kit) > 1);
     kit_close(&kit);
-    disk_each(kit.disk, damage_checkpoint, &kit);
+    kit_flip_bit_of_checkpoints(&kit);
     for (int attempt = 0; attempt < 2; attempt++) {
         assert_int_equal(kit_try_open(&kit).code, PAWL_ERR_CORRUPT);
         assert_non_null(strstr(kit.msg.text, "no checkpoint before that is usable"));
     }
     assert_int_equal(kit_verify(&kit, &report).code, PAWL_ERR_CORRUPT);
-    disk_each(kit.disk, damage_checkpoint, &kit); /* back */
+    kit_flip_bit_of_checkpoints(&kit); /* back */
     assert_true(pawl_ok(kit_verify(&kit, &report)));
     kit_open(&kit);
     assert_int_equal(kit_digest(&kit), report.digest);
