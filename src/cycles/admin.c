@@ -11,7 +11,7 @@
 #include "cycles/document.h"
 #include "cycles/scopes.h"
 #include "cycles/times.h"
-#include "net/peer.h"
+#include "engine/limit_words.h"
 
 enum {
     /* Of a document every byte may have to be escaped; what is said besides has a scope's path
@@ -62,13 +62,10 @@ void pawl_admin_write_time(struct pawl_json_writer *writer, const char *key, int
 
 bool pawl_admin_may_change(struct pawl_call *call)
 {
-    pid_t pid = pawl_http_exchange_peer_pid(call->exchange);
-    if (pid <= 0 || !pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME)) {
+    if (!pawl_http_exchange_is_from_run(call->exchange)) {
         return true;
     }
-    pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN,
-                     "limits are changed by a person, and this came from inside of a run, where an "
-                     "agent could do it. Say it again in another terminal");
+    pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "%s", PAWL_LIMIT_INSIDE_RUN);
     return false;
 }
 

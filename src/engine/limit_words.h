@@ -7,6 +7,11 @@
 
 enum { PAWL_LIMIT_WORDS_BYTES = 320 };
 
+/* Why a change is refused that was asked for from inside of a run. */
+#define PAWL_LIMIT_INSIDE_RUN                                                                      \
+    "limits are changed by a person, and this came from inside of a run, where an agent could do " \
+    "it. Say it again in another terminal"
+
 /* "hour", "day", "month"; "5h" of a fixed window. */
 const char *pawl_limit_period(const struct pawl_limit *limit,
                               char out[static PAWL_LIMIT_WORDS_BYTES]);

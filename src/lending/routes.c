@@ -12,9 +12,9 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "engine/limit_words.h"
 #include "journal/copy.h"
 #include "lending/wire.h"
-#include "net/peer.h"
 
 struct route_call {
     struct pawl_routes *routes;
@@ -161,13 +161,10 @@ static void on_changed(struct pawl_limit_change *change)
 /* An agent would set its own limits. From inside of whichever run, nothing is changed or made. */
 static bool is_inside_run(struct route_call *call)
 {
-    pid_t pid = pawl_http_exchange_peer_pid(call->exchange);
-    if (pid <= 0 || !pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME)) {
+    if (!pawl_http_exchange_is_from_run(call->exchange)) {
         return false;
     }
-    reply_error(call, 403, "FORBIDDEN",
-                "limits are changed by a person, and this came from inside of a run, where an "
-                "agent could do it. Say it again in another terminal");
+    reply_error(call, 403, "FORBIDDEN", PAWL_LIMIT_INSIDE_RUN);
     return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/decimal.h"
+#include "net/peer.h"
 #include "net/server_priv.h"
 
 static void check(const struct pawl_http_exchange *exchange)
@@ -97,6 +98,12 @@ pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
 {
     check(exchange);
     return exchange->is_gone ? 0 : pawl_conn_peer_pid(exchange->conn);
+}
+
+bool pawl_http_exchange_is_from_run(const struct pawl_http_exchange *exchange)
+{
+    pid_t pid = pawl_http_exchange_peer_pid(exchange);
+    return pid > 0 && pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME);
 }
 
 const char *pawl_http_exchange_peer(const struct pawl_http_exchange *exchange,

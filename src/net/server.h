@@ -212,6 +212,9 @@ bool pawl_http_exchange_is_gone(const struct pawl_http_exchange *exchange);
 uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange);
 /* The process that asks, where it came by a Unix socket; else, or when it has gone, 0. */
 pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange);
+/* Whether that process is inside of a run (PAWL_KEEPER_NAME in net/peer.h), where an agent could
+ * have asked. Of what came by TCP or has gone nobody can tell: no. */
+bool pawl_http_exchange_is_from_run(const struct pawl_http_exchange *exchange);
 /* Who asks, for a log: "203.0.113.7:50122", "[2001:db8::7]:50122", by a Unix socket "pid 4711"; ""
  * when it has gone, or where the system does not tell. Returns `out`. */
 const char *pawl_http_exchange_peer(const struct pawl_http_exchange *exchange,

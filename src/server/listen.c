@@ -22,7 +22,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "net/peer.h"
 #include "server/notify.h"
 #include "server/server_priv.h"
 
@@ -43,11 +42,8 @@ static void handle(void *arg, struct pawl_http_exchange *exchange)
     uint32_t tag = pawl_http_exchange_listener(exchange);
     uint32_t door = tag & (PAWL_PLANE_ALL | PAWL_DOOR_TRUSTED);
     PAWL_ASSERT(serve->magic == PAWL_SERVE_MAGIC);
-    if ((door & PAWL_DOOR_TRUSTED) != 0) {
-        pid_t pid = pawl_http_exchange_peer_pid(exchange);
-        if (pid > 0 && pawl_peer_descends_from_named(pid, PAWL_KEEPER_NAME)) {
-            door &= ~(uint32_t)PAWL_DOOR_TRUSTED;
-        }
+    if ((door & PAWL_DOOR_TRUSTED) != 0 && pawl_http_exchange_is_from_run(exchange)) {
+        door &= ~(uint32_t)PAWL_DOOR_TRUSTED;
     }
     pawl_cycles_serve(serve->cycles, exchange, door);
 }

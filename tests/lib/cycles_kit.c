@@ -33,10 +33,10 @@ uint32_t pawl_http_exchange_listener(const struct pawl_http_exchange *exchange)
     return 0;
 }
 
-pid_t pawl_http_exchange_peer_pid(const struct pawl_http_exchange *exchange)
+bool pawl_http_exchange_is_from_run(const struct pawl_http_exchange *exchange)
 {
     (void)exchange;
-    return 0;
+    return false;
 }
 
 void pawl_http_reply(struct pawl_http_exchange *exchange,
