@@ -74,7 +74,7 @@ uint16_t pawl_admit_tenant(const struct pawl_core *core, uint32_t tenant, uint32
     return failed != 0 ? gate_code(failed) : PAWL_RESULT_OK;
 }
 
-/* The tenant's refusal where it is the stronger one. */
+/* The tenant's refusal where there is one: what budgets it has is then no matter. */
 static uint16_t tenant_first(const struct pawl_core *core,
                              const struct pawl_admission *admission,
                              uint32_t gates,
@@ -82,9 +82,7 @@ static uint16_t tenant_first(const struct pawl_core *core,
 {
     uint16_t of_tenant = pawl_admit_tenant(core, admission->tenant, gates);
     PAWL_ASSERT(code != PAWL_RESULT_OK);
-    bool stronger = of_tenant != PAWL_RESULT_OK &&
-                    pawl_result_precedence(of_tenant) < pawl_result_precedence(code);
-    return stronger ? of_tenant : code;
+    return of_tenant != PAWL_RESULT_OK ? of_tenant : code;
 }
 
 /* --- What binds. ------------------------------------------------------------------------------ */

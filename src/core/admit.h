@@ -62,9 +62,9 @@ struct pawl_admission {
  * reservation or a debit, which come to it through pawl_admit_check. */
 uint16_t pawl_admit_tenant(const struct pawl_core *core, uint32_t tenant, uint32_t gates);
 /* Finds what binds. OK; NOT_FOUND: an unknown session, or nothing binds; TENANT_CLOSED and
- * TENANT_SUSPENDED, if they are among the gates and would come before UNIT_MISMATCH: nothing binds,
- * but budgets in other units would; LIMIT_REACHED: more budgets than one operation can hold. The
- * admission has no throttle yet. */
+ * TENANT_SUSPENDED, if they are among the gates: all but OK and an unknown session stands behind
+ * them here; UNIT_MISMATCH: nothing binds, but budgets in other units would; LIMIT_REACHED: more
+ * budgets than one operation can hold. The admission has no throttle yet. */
 uint16_t pawl_admit_gather(const struct pawl_core *core,
                            int64_t now_us,
                            const struct pawl_subject_path *path,
