@@ -191,11 +191,25 @@ bool pawl_core_key_find(const struct pawl_core *core,
     return true;
 }
 
-bool pawl_idem_full(const struct pawl_core *core)
+/* How many records an answer to the command must find free: its own, that of what it opens, and
+ * unless it settles itself one for each open reservation. */
+static uint64_t records_wanted(const struct pawl_core *core, const struct pawl_command *command)
+{
+    uint64_t open = core->state.tables[PAWL_TABLE_RESERVATION].live_count;
+    PAWL_ASSERT(pawl_idem_allowed(command->type));
+    if (command->type == PAWL_COMMAND_COMMIT || command->type == PAWL_COMMAND_RELEASE ||
+        command->type == PAWL_COMMAND_CORRECT) {
+        return 1;
+    }
+    bool opens = command->type == PAWL_COMMAND_RESERVE && !command->u.reserve.dry_run;
+    return 1 + open + opens;
+}
+
+bool pawl_idem_full(const struct pawl_core *core, const struct pawl_command *command)
 {
     uint32_t count = core->state.tables[PAWL_TABLE_IDEM].live_count;
     PAWL_ASSERT(count <= core->state.limits.idempotency_max);
-    return count == core->state.limits.idempotency_max;
+    return core->state.limits.idempotency_max - count < records_wanted(core, command);
 }
 
 void pawl_idem_remember(struct pawl_core *core,
@@ -203,7 +217,8 @@ void pawl_idem_remember(struct pawl_core *core,
                         const struct pawl_idem_key *key,
                         uint64_t id)
 {
-    PAWL_ASSERT(!pawl_idem_full(core));
+    PAWL_ASSERT(core->state.tables[PAWL_TABLE_IDEM].live_count <
+                core->state.limits.idempotency_max);
     uint32_t retention = retention_of(type);
     PAWL_ASSERT(retention < PAWL_RETENTION_COUNT);
     PAWL_SLOW_ASSERT(pawl_idem_find(core, key) == 0);

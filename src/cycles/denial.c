@@ -126,6 +126,13 @@ static bool say_budget(const struct pawl_core *core,
 
 /* --- The ledger itself ----------------------------------------------------------------------- */
 
+enum maximum {
+#define PAWL_MAXIMUM(id, name, words, most_member, in_use, row_bytes, at_once, comes_back, note)   \
+    MAXIMUM_##id,
+#include "core/maxima.def"
+#undef PAWL_MAXIMUM
+};
+
 struct table {
     const char *name;
     const char *option; /* of `pawl serve` */
@@ -133,29 +140,49 @@ struct table {
     uint32_t most;
     bool at_once; /* one operation may need several */
     bool comes_back;
+    bool kept; /* what is left is another's */
 };
 
 enum { AT_ONCE_MAX = 32 };
 
+/* With so few rows left or fewer a table is full for what was asked; -1: it takes none of it. */
+static int64_t rows_too_few(enum maximum maximum,
+                            const struct table *table,
+                            const struct pawl_core_stats *used,
+                            uint16_t asked)
+{
+    bool settles = asked == PAWL_COMMAND_COMMIT || asked == PAWL_COMMAND_RELEASE;
+    bool holds = asked == PAWL_COMMAND_RESERVE || asked == PAWL_COMMAND_DECIDE;
+    if (maximum == MAXIMUM_RESERVATIONS) {
+        return holds ? 0 : -1;
+    }
+    if (maximum == MAXIMUM_IDEMPOTENCY) { /* those of open reservations are kept for them */
+        return settles ? 0 : (int64_t)used->reservations + (asked == PAWL_COMMAND_RESERVE);
+    }
+    uint32_t several = table->most / 8;
+    return !table->at_once ? 0 : several < AT_ONCE_MAX ? several : AT_ONCE_MAX;
+}
+
 /* The full one: false if none is, which is the case when one operation needs more than there can
  * be, or memory is short. */
-static bool full_table(const struct pawl_core *core, struct table *ret_table)
+static bool
+full_table(const struct pawl_core *core, const struct pawl_command *asked, struct table *ret_table)
 {
     const struct pawl_config *most = pawl_core_config(core);
     struct pawl_core_stats used;
     pawl_core_stats(core, &used);
     const struct table tables[PAWL_MAXIMUM_COUNT] = {
 #define PAWL_MAXIMUM(id, name, words, most_member, in_use, row_bytes, at_once, comes_back, note)   \
-    {words, "max-" name, used.in_use, most->most_member, at_once, comes_back},
+    {words, "max-" name, used.in_use, most->most_member, at_once, comes_back, false},
 #include "core/maxima.def"
 #undef PAWL_MAXIMUM
     };
+    uint16_t type = asked != NULL ? asked->type : 0;
     for (size_t i = 0; i < PAWL_MAXIMUM_COUNT; i++) {
         uint32_t left = tables[i].used < tables[i].most ? tables[i].most - tables[i].used : 0;
-        uint32_t few = tables[i].at_once ? tables[i].most / 8 : 0;
-        few = few < AT_ONCE_MAX ? few : AT_ONCE_MAX;
-        if (left <= few) {
+        if (left <= rows_too_few((enum maximum)i, &tables[i], &used, type)) {
             *ret_table = tables[i];
+            ret_table->kept = left > 0 && i == MAXIMUM_IDEMPOTENCY;
             return true;
         }
     }
@@ -170,9 +197,10 @@ static void say_table(const struct table *table,
     pawl_json_member_i64(writer, "used", table->used);
     pawl_json_member_i64(writer, "maximum", table->most);
     words->retry_s = table->comes_back ? PAWL_DENIAL_RETRY_S : PAWL_DENIAL_RETRY_FULL_S;
-    (void)snprintf(words->message, sizeof(words->message), "%s: %s, %lu of %lu (%s)",
+    (void)snprintf(words->message, sizeof(words->message), "%s: %s, %lu of %lu (%s)%s",
                    pawl_result_meaning(PAWL_RESULT_LIMIT_REACHED), table->name,
-                   (unsigned long)table->used, (unsigned long)table->most, table->option);
+                   (unsigned long)table->used, (unsigned long)table->most, table->option,
+                   table->kept ? ", the others are kept for open reservations" : "");
 }
 
 /* --- Words ----------------------------------------------------------------------------------- */
@@ -262,7 +290,7 @@ void pawl_denial_say(const struct pawl_core *core,
         say_message(&refusal, path, ret_words);
     }
     ret_words->retry_s = of_ledger ? PAWL_DENIAL_RETRY_S : 0;
-    if (of_ledger && full_table(core, &table)) {
+    if (of_ledger && full_table(core, asked, &table)) {
         say_table(&table, &writer, ret_words);
     }
     pawl_json_object_end(&writer);

@@ -181,6 +181,37 @@ def keys_are_kept_longer_by_a_later_start(world):
     server.stop()
 
 
+def what_was_granted_can_be_settled(world):
+    """Of the keys as many are kept as there are open reservations."""
+    server, key = quick_start(world, "--max-idempotency", "4", "--max-reservations", "2")
+    reserve, commit = "/v1/reservations", "/v1/reservations/{}/commit"
+    held = [server.ask("POST", reserve, reserve_body(name), key=key) for name in ("a", "b")]
+    assert [answer.status for answer in held] == [200, 200], held
+    estimate = reserve_body("a")["estimate"]
+
+    def refused(words, path, body):
+        answer = server.ask("POST", path, body, key=key)
+        assert (answer.status, answer.json["error"]) == (503, "LIMIT_EXCEEDED"), answer
+        assert answer.json["message"].endswith("is reached: " + words), answer
+        assert int(answer.headers["retry-after"]) >= 1, answer.headers
+
+    def settled(number, name):
+        answer = server.ask("POST", commit.format(held[number].json["reservation_id"]),
+                            {"idempotency_key": name, "actual": estimate}, key=key)
+        assert answer.status == 200, answer
+
+    kept = "idempotency keys, {} of 4 (max-idempotency), the others are kept for open reservations"
+    event = reserve_body("e")
+    event["actual"] = event.pop("estimate")
+    refused("open reservations, 2 of 2 (max-reservations)", reserve, reserve_body("c"))
+    refused(kept.format(2), "/v1/events", event)
+    settled(0, "a")
+    refused(kept.format(3), reserve, reserve_body("c"))
+    settled(1, "b")
+    refused("idempotency keys, 4 of 4 (max-idempotency)", "/v1/events", event)
+    server.stop()
+
+
 def times_are_compared_with_the_ledgers(world):
     """What is said is compared with what will be in force beside it."""
     world.start("--keep-settlements", "20d").stop()
@@ -221,5 +252,6 @@ TESTS = {
     "a check tells where nothing can be made": a_check_tells_where_nothing_can_be_made,
     "maxima are raised by a later start": maxima_are_raised_by_a_later_start,
     "keys are kept longer by a later start": keys_are_kept_longer_by_a_later_start,
+    "what was granted can be settled": what_was_granted_can_be_settled,
     "times are compared with the ledger's": times_are_compared_with_the_ledgers,
 }
