@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "core/core.h"
 #include "cycles/cycles_priv.h"
 #include "engine/engine.h"
 
@@ -69,9 +68,10 @@ static size_t from_text(struct pawl_slice text, unsigned char out[static PAWL_CU
 
 /* --- Checks --------------------------------------------------------------------------------- */
 
+/* A place of before a restore may be another tenant's by now, or none. */
 static struct pawl_hash_key key_of(const struct pawl_call *call)
 {
-    struct pawl_hash_key key = pawl_core_config(pawl_engine_core(pawl_call_engine(call)))->id_key;
+    struct pawl_hash_key key = pawl_engine_id_key(pawl_call_engine(call));
     return (struct pawl_hash_key){key.k0 ^ UINT64_C(0x637572736f72), key.k1}; /* "cursor" */
 }
 

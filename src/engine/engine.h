@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "core/core.h"
 #include "engine/authority.h"
 #include "journal/journal.h"
@@ -185,6 +186,9 @@ struct pawl_id_turn {
 void pawl_engine_id_turns(struct pawl_engine *engine,
                           const struct pawl_id_turn *turns,
                           uint32_t count);
+/* Of the ids that are made from now on, which is another one after each restore: for what must not
+ * outlive one either. */
+struct pawl_hash_key pawl_engine_id_key(const struct pawl_engine *engine);
 const char *pawl_engine_id_format(const struct pawl_engine *engine,
                                   uint64_t op,
                                   char out[static PAWL_ID_TEXT_BYTES]);

@@ -70,6 +70,11 @@ static struct pawl_hash_key key_of(const struct pawl_engine *engine, uint64_t op
     return key;
 }
 
+struct pawl_hash_key pawl_engine_id_key(const struct pawl_engine *engine)
+{
+    return key_of(engine, UINT64_MAX);
+}
+
 static void make_id(const struct pawl_engine *engine, uint64_t op, unsigned char out[static ROOM])
 {
     const struct pawl_config *config = pawl_core_config(pawl_engine_core(engine));

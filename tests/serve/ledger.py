@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+from governance import admin, make, usd
 from world import ADMIN, balance, commit_body, patience, quick_start, reserve_body
 
 
@@ -86,6 +87,41 @@ def the_ids_of_the_lost_time_are_unknown(world):
     pathlib.Path(target, "restored").write_text("1 2\nsalt\n", encoding="utf-8")
     status, err = world.fail(data=target)
     assert status == 4 and "restored: line 2 is not" in err, (status, err)
+
+
+def cursors_of_the_lost_time_are_of_no_list(world):
+    """A place in a list of before a restore may be another tenant's by then, or none."""
+    def make_budgets(server, tenant):
+        for i in range(5):
+            admin(server, "POST", "/v1/admin/budgets",
+                  {"tenant_id": tenant, "scope": f"tenant:{tenant}/agent:{tenant}{i}",
+                   "unit": "USD_MICROCENTS", "allocated": usd(5)}, 201)
+
+    def page(server, path, cursor="", **who):
+        return server.ask("GET", f"{path}&limit=3{cursor and '&cursor=' + cursor}", **who)
+
+    server, target = world.start(), world.path("copy")
+    keys = {tenant: make(server, tenant) for tenant in ("acme", "other")}
+    world.tell("backup", target, "--data-dir", world.data)
+    make_budgets(server, "acme")
+    lists = [("/v1/balances?tenant=acme", {"key": keys["acme"]}),
+             ("/v1/balances?unit=USD_MICROCENTS", {"key": keys["acme"]}),
+             ("/v1/admin/budgets?unit=USD_MICROCENTS", {"key": keys["acme"]}),
+             ("/v1/admin/budgets?tenant_id=acme", {"admin": ADMIN})]
+    cursors = [page(server, path, **who).want(200)["next_cursor"] for path, who in lists]
+    server.stop()
+    restored = world.start(data=target)
+    for tenant in ("", "other", "acme"):
+        if tenant:
+            make_budgets(restored, tenant)
+        for (path, who), cursor in zip(lists, cursors):
+            page(restored, path, cursor, **who).want(400)
+    again = [page(restored, path, **who).want(200)["next_cursor"] for path, who in lists]
+    restored.stop()
+    restored = world.start(data=target)
+    for (path, who), cursor in zip(lists, again):
+        page(restored, path, cursor, **who).want(200)
+    restored.stop()
 
 
 def a_backup_leaves_the_journal_its_servers(world):
@@ -428,6 +464,7 @@ TESTS = {
     "the variable of the server is obeyed": the_variable_of_the_server_is_obeyed,
     "a backup of a server at work restores": a_backup_of_a_server_at_work_restores,
     "the ids of the lost time are unknown": the_ids_of_the_lost_time_are_unknown,
+    "cursors of the lost time are of no list": cursors_of_the_lost_time_are_of_no_list,
     "a backup leaves the journal its server's": a_backup_leaves_the_journal_its_servers,
     "a backup keeps no segment on the disk": a_backup_keeps_no_segment_on_the_disk,
     "a journal that is gone is told": a_journal_that_is_gone_is_told,
