@@ -26,7 +26,7 @@ enum {
     BODY_BYTES_MAX = 256 << 10,
     ARENA_BYTES = 256 << 20,
     NODES_MAX = 4000000,
-    DEPTH_MAX = 64,
+    DEPTH_MAX = PAWL_JSON_DEPTH_MAX, /* metadata may be as deep as a body, and rows lie around it */
     RANDOM_BYTES = 16
 };
 

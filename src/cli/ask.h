@@ -73,7 +73,11 @@ enum {
         PAWL_ASK_METADATA, 0, "metadata", "NAME=VALUE", "keep this beside it; may be repeated"     \
     }
 
-enum { PAWL_ASK_KEY_WORD_BYTES = 257, PAWL_ASK_CELL_BYTES = 512, PAWL_ASK_SAID_MAX = 16 };
+enum {
+    PAWL_ASK_KEY_WORD_BYTES = 257,
+    PAWL_ASK_CELL_BYTES = 1280, /* more than any scope has, see ask_subject.c */
+    PAWL_ASK_SAID_MAX = 16
+};
 
 /* What a field of the body is on the command line. */
 struct pawl_ask_said {

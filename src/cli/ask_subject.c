@@ -9,6 +9,10 @@
 
 #include "cli/ask_read.h"
 #include "cli/ask_values.h"
+#include "registry/scopes.h"
+
+/* A scope that was cut to a cell is still longer than a server takes: it is never another one. */
+_Static_assert((int)PAWL_ASK_CELL_BYTES - 1 > (int)PAWL_SCOPE_TEXT_BYTES, "a scope fits a cell");
 
 const char *const pawl_ask_levels[PAWL_ASK_LEVELS] = {"tenant",   "workspace", "app",
                                                       "workflow", "agent",     "toolset"};

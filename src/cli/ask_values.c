@@ -160,15 +160,17 @@ int pawl_ask_take_time(const struct pawl_cli_call *call,
         return PAWL_CLI_GO_ON;
     }
     struct pawl_clock clock = pawl_clock_os();
-    if (pawl_duration_parse_ms(text, &ms) && ms <= PAWL_AMOUNT_MAX / PAWL_US_PER_MS) {
+    bool is_length = pawl_duration_parse_ms(text, &ms) && ms <= PAWL_AMOUNT_MAX / PAWL_US_PER_MS;
+    bool is_date = !is_length && date_us(text, &us);
+    if (is_length) {
         us = clock.real_us(clock.arg) + (back ? -ms : ms) * PAWL_US_PER_MS;
-    } else if (!date_us(text, &us) && !is_whole_time(text)) {
+    } else if (!is_date && !is_whole_time(text)) {
         return pawl_cli_usage_error(call,
                                     "--%s takes a length such as 12h or 90d, a date such as "
                                     "2027-01-31, or a time as 2027-01-31T12:00:00Z, not '%s'",
                                     pawl_ask_option_name(call, option), text);
     }
-    const char *told = us != 0 ? pawl_clock_format_utc(us, utc) : text;
+    const char *told = is_length || is_date ? pawl_clock_format_utc(us, utc) : text;
     (void)pawl_slice_copy_str(pawl_slice_str(told), out, PAWL_ASK_CELL_BYTES);
     *ret_time = out;
     return PAWL_CLI_GO_ON;

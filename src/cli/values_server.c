@@ -44,7 +44,7 @@ offer_rows(struct pawl_cli_offers *offers, const struct source *source, struct p
 {
     struct pawl_arena arena;
     struct pawl_json json;
-    struct pawl_json_limits limits = {.depth_max = 32, .nodes_max = NODES_MAX};
+    struct pawl_json_limits limits = {.depth_max = PAWL_JSON_DEPTH_MAX, .nodes_max = NODES_MAX};
     pawl_arena_init(&arena, ARENA_BYTES);
     if (pawl_json_parse(&arena, body, PAWL_JSON_FORWARD, limits, &json)) {
         uint32_t node = pawl_json_first_element(&json, pawl_json_get(&json, 0, source->rows));

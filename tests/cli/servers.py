@@ -465,12 +465,17 @@ def the_secret_of_a_key_stands_alone(cli):
         done = cli("key", "create", "acme", "--name", "ci", "--json", **there)
         assert json.loads(done.stdout) == made and not done.stderr
         expect(cli("key", "create", "acme", **there), 2, err="say what the key is for")
+        expect(cli("key", "create", "acme", "--name", "ci", "--scope-filter", "", **there), 2,
+               err="--scope-filter is empty")
     row = {**made, "status": "ACTIVE", "name": "ci"}
     del row["key_secret"]
     with server((200, {"keys": [{**row, "key_id": "key_10"}, row], "has_more": False})) as held:
         there = {"PAWL_SERVER": held.url}
         expect(cli("key", "show", "key_1", **there), 0, out=r"\Akey_1  ACTIVE\n")
         expect(cli("key", "show", "key_2", **there), 1, err="there is no key 'key_2'")
+        deep = {**row, "metadata": json.loads('{"a":' * 63 + "{}" + "}" * 63)}
+        held.say = lambda _: (200, {"keys": [deep, {**row}], "has_more": False})
+        assert len(cli("key", "list", "--json", **there).stdout.splitlines()) == 2
         expect(cli("key", "list", **there), 0, out=r"KEY +TENANT +STATUS +NAME +BEGINS +EXPIRES\n")
         expect(cli("key", "update", "key_1", **there), 2, err="say what is to change")
     with server((200, row)) as held:
@@ -508,6 +513,10 @@ def budgets_are_made_found_and_shown(cli):
         assert held.asked[-1]["body"] == {
             "tenant_id": "acme", "scope": "tenant:acme", "unit": "USD_MICROCENTS",
             "allocated": usd(100), "overdraft_limit": usd(5)}
+        scope = "/".join(f"{level}:{level[0] * 128}" for level in
+                         ("workspace", "app", "workflow", "agent", "toolset"))
+        expect(cli("budget", "create", scope, "--usd", "1", CYCLES_TENANT="a" * 64, **there), 0)
+        assert held.asked[-1]["body"]["scope"] == f"tenant:{'a' * 64}/{scope}", held.asked[-1]
         expect(cli("budget", "create", "acme", "--tokens", "5K", "--overdraft", "1.5", **there), 2,
                err="--overdraft takes a whole number")
         expect(cli("budget", "show", "acme", **there), 0, out=r"\Atenant:acme  dollars")
@@ -602,6 +611,8 @@ def lists_are_fetched_page_by_page(cli):
                out=r"\A\Z", err="No reservations")
         assert re.match(r"agent=bot&from=20\d\d-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ&limit=200$",
                         held.asked[0]["query"]), held.asked
+        expect(cli("reservation", "list", "--since", "1970-01-01", TZ="UTC", **there), 0)
+        assert "from=1970-01-01T00%3A00%3A00Z&" in held.asked[-1]["query"], held.asked
         expect(cli("reservation", "list", PAWL_SERVER=held.url, PAWL_ADMIN_KEY=ADMIN_KEY), 2,
                err="--tenant acme")
 
