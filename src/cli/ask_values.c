@@ -77,6 +77,18 @@ int pawl_ask_take_word(const struct pawl_cli_call *call,
                                 choices(pawl_slice_str(words), true, out), text);
 }
 
+int pawl_ask_want_texts(const struct pawl_cli_call *call, int option)
+{
+    for (size_t i = 0; i < call->given_count; i++) {
+        const struct pawl_cli_given *given = &call->given[i];
+        if (given->option->id == option && given->value[0] == '\0') {
+            return pawl_cli_usage_error(call, "--%s is empty: leave it out where nothing is meant",
+                                        given->option->name);
+        }
+    }
+    return PAWL_CLI_GO_ON;
+}
+
 int pawl_ask_take_overage(const struct pawl_cli_call *call, int option, const char **ret_word)
 {
     static const struct {

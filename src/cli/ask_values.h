@@ -18,6 +18,10 @@ int pawl_ask_take_word(const struct pawl_cli_call *call,
                        const char *words,
                        char out[static PAWL_ASK_CELL_BYTES],
                        const char **ret_word);
+/* Refuses an empty value of an option that may be repeated. Of what is changed it takes the whole
+ * list away; of what is made it is the "$filter" that was not set, and would leave out a
+ * restriction. */
+int pawl_ask_want_texts(const struct pawl_cli_call *call, int option);
 /* "--overage": reject, available, overdraft, as the protocol calls them. */
 int pawl_ask_take_overage(const struct pawl_cli_call *call, int option, const char **ret_word);
 /* A duration as milliseconds; *ret_ms is -1 where it was not given. */

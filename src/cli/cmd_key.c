@@ -99,20 +99,6 @@ static int check_permissions(const struct pawl_cli_call *call)
     return PAWL_CLI_GO_ON;
 }
 
-/* An empty filter is for taking them away. Of a new key it is the "$filter" that was not set, and
- * the key would see all that its tenant has. */
-static int check_filters(const struct pawl_cli_call *call)
-{
-    for (size_t i = 0; i < call->given_count; i++) {
-        const struct pawl_cli_given *given = &call->given[i];
-        if (given->option->id == OPTION_SCOPE_FILTER && given->value[0] == '\0') {
-            return pawl_cli_usage_error(call, "--scope-filter is empty; leave it out for a key of "
-                                              "the whole tenant");
-        }
-    }
-    return PAWL_CLI_GO_ON;
-}
-
 static int put_settings(struct pawl_ask *ask)
 {
     int status = check_permissions(ask->call);
@@ -154,7 +140,7 @@ static int run_create(const struct pawl_cli_call *call)
         status = pawl_cli_usage_error(call, "say what the key is for: --name ci");
     }
     if (status == PAWL_EXIT_OK) {
-        status = check_filters(call);
+        status = pawl_ask_want_texts(call, OPTION_SCOPE_FILTER);
     }
     if (status == PAWL_CLI_GO_ON) {
         status = pawl_ask_take_time(call, OPTION_EXPIRES, false, time, &expires);

@@ -233,10 +233,15 @@ static int run_create(const struct pawl_cli_call *call)
     char typed[PAWL_ASK_CELL_BYTES];
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
+        status = pawl_ask_want_texts(call, OPTION_ALLOW_TOOL);
+    }
+    if (status == PAWL_CLI_GO_ON) {
+        status = pawl_ask_want_texts(call, OPTION_DENY_TOOL);
+    }
+    if (status == PAWL_CLI_GO_ON) {
         const char *pattern = pattern_of(call, typed);
         const char *name = pawl_cli_value(call, OPTION_NAME);
         pawl_ask_path(&ask, PATH);
-        status = PAWL_CLI_GO_ON;
         if (pawl_ask_is_admin(&ask, PLANE)) {
             const char *tenant = tenant_of(call, pattern, text);
             pawl_ask_put_text(&ask, "tenant_id", tenant);

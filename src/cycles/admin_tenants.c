@@ -137,20 +137,21 @@ take_terms(struct pawl_call *call, const struct pawl_value *values, struct pawl_
                                  tenant->ttl_max_ms);
 }
 
-/* Puts it, and answers with what is there then. */
-static void put(struct pawl_call *call, const struct pawl_tenant *tenant, int status)
+/* Puts it, and answers with what is there then. false: refused. */
+static bool put(struct pawl_call *call, const struct pawl_tenant *tenant, int status)
 {
     struct pawl_registry *registry = pawl_call_registry(call);
     struct pawl_slice id = pawl_arena_copy(call->arena, tenant->id);
     struct pawl_tenant seen;
     if (!pawl_admin_may_answer(call)) {
-        return;
+        return false;
     }
     pawl_registry_put_tenant(registry, tenant, pawl_admin_put(call));
     if (pawl_registry_tenant(registry, id, &seen)) {
         write_tenant(pawl_call_json(call), &seen);
         pawl_call_keep(call, status);
     }
+    return true;
 }
 
 static void answer_existing(struct pawl_call *call,
@@ -194,7 +195,7 @@ void pawl_cycles_create_tenant(struct pawl_call *call)
     tenant.parent = values[TENANT_PARENT].text;
     tenant.expiry_policy = pawl_admin_word(&values[TENANT_EXPIRY]);
     if (take_terms(call, values, &tenant)) {
-        put(call, &tenant, 201);
+        (void)put(call, &tenant, 201);
     }
 }
 
@@ -257,8 +258,7 @@ void pawl_cycles_update_tenant(struct pawl_call *call)
         return;
     }
     take_state(call, state, &tenant);
-    put(call, &tenant, 200);
-    if (state == PAWL_TENANT_CLOSED) {
+    if (put(call, &tenant, 200) && state == PAWL_TENANT_CLOSED) {
         tell_closed(call);
     }
 }

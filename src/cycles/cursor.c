@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cursor.c: version, check and place, in base64url without padding.
+ * cursor.c: version, check and place, in base64url without padding. The place is enciphered, by a
+ * stream that begins with the check: it may be that of a row which the key's scope filter leaves
+ * out, with its scope or its amount.
  */
 #include "cycles/cursor.h"
 
@@ -9,7 +11,7 @@
 #include "cycles/cycles_priv.h"
 #include "engine/engine.h"
 
-enum { VERSION = 1, HEAD_BYTES = 9 };
+enum { VERSION = 2, HEAD_BYTES = 9 };
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -111,6 +113,22 @@ static uint64_t check_of(const struct pawl_call *call, uint64_t binding, struct 
     return pawl_hash_sip_end(&state);
 }
 
+/* Enciphers a place that is plain, and the other way round. */
+static void
+encipher(const struct pawl_call *call, uint64_t check, unsigned char *place, size_t bytes)
+{
+    struct pawl_hash_key key = key_of(call);
+    key.k0 ^= UINT64_C(0x73747265616d); /* "stream" */
+    uint64_t block = 0;
+    for (size_t at = 0; at < bytes; at++) {
+        if (at % sizeof(block) == 0) {
+            uint64_t counted[] = {check, at / sizeof(block)};
+            block = pawl_hash_sip(key, pawl_slice_of((const char *)counted, sizeof(counted)));
+        }
+        place[at] ^= (unsigned char)(block >> 8 * (at % sizeof(block)));
+    }
+}
+
 struct pawl_slice
 pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice place)
 {
@@ -120,6 +138,7 @@ pawl_cursor_make(struct pawl_call *call, uint64_t binding, struct pawl_slice pla
     bytes[0] = VERSION;
     memcpy(bytes + 1, &check, sizeof(check));
     memcpy(bytes + HEAD_BYTES, place.data, place.bytes);
+    encipher(call, check, bytes + HEAD_BYTES, place.bytes);
     return to_text(call->arena, bytes, HEAD_BYTES + place.bytes);
 }
 
@@ -137,6 +156,7 @@ bool pawl_cursor_take(struct pawl_call *call,
         struct pawl_slice place =
             pawl_slice_of((const char *)bytes + HEAD_BYTES, count - HEAD_BYTES);
         memcpy(&check, bytes + 1, sizeof(check));
+        encipher(call, check, bytes + HEAD_BYTES, place.bytes);
         if (check == check_of(call, binding, place) && place.bytes >= bytes_min &&
             place.bytes <= bytes_max) {
             *ret_place = pawl_arena_copy(call->arena, place);

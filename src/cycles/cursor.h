@@ -2,8 +2,8 @@
 /*
  * cursor.h: where a list goes on, as opaque text. A cursor holds some bytes of its maker's and a
  * keyed check over them and over what the list was asked for: the operation, whose it is, every
- * filter and the order. So it fits that list only, on this ledger since it was last restored, and
- * cannot be made up.
+ * filter and the order. So it fits that list only, on this ledger since it was last restored,
+ * cannot be made up, and tells nothing.
  */
 #ifndef PAWL_CYCLES_CURSOR_H
 #define PAWL_CYCLES_CURSOR_H

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "cycles/cycles_priv.h"
 #include "cycles/operation.h"
+#include "cycles/subject.h"
 #include "engine/engine.h"
 
 enum { WAIT_MS = 1000 };
@@ -31,6 +32,8 @@ static void refuse(struct pawl_call *call, const struct pawl_archive_row *row, b
     bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
     if (row != NULL && !admin && !pawl_slice_equal(row->tenant, call->principal.tenant)) {
         pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
+    } else if (row != NULL && !pawl_subject_covers_path(call, row->scope_path)) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
     } else if (mismatch) {
         pawl_call_refuse(call, PAWL_ERROR_IDEMPOTENCY_MISMATCH, "%s",
                          pawl_result_meaning(PAWL_RESULT_IDEMPOTENCY_MISMATCH));
@@ -58,6 +61,7 @@ static void on_answer(struct pawl_archive_request *request)
     if (found) {
         row.status = request->rows[0].status;
         row.tenant = pawl_arena_copy(call->arena, request->rows[0].tenant);
+        row.scope_path = pawl_arena_copy(call->arena, request->rows[0].scope_path);
     }
     pawl_archive_release(request);
     refuse(call, found ? &row : NULL, question->mismatch);

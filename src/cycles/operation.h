@@ -47,9 +47,10 @@ pawl_operation_read(struct pawl_call *call, uint64_t op, const struct pawl_recor
 
 /* --- gone.c: a genuine id whose reservation is not open ------------------------------------- */
 
-/* Asks the archive what became of it, and refuses accordingly: another tenant's with 403, one that
- * is settled with 409 RESERVATION_FINALIZED, one that expired, or of which nothing is known in
- * time, with 410. `mismatch`: the key was used with another payload, which is said to its owner. */
+/* Asks the archive what became of it, and refuses accordingly: another tenant's, or one beyond the
+ * key's scope filter, with 403, one that is settled with 409 RESERVATION_FINALIZED, one that
+ * expired, or of which nothing is known in time, with 410. `mismatch`: the key was used with
+ * another payload, which is said to its owner. */
 void pawl_gone_refuse(struct pawl_call *call, uint64_t reservation, bool mismatch);
 
 #endif

@@ -82,6 +82,10 @@ static bool offset(struct pawl_slice text, size_t at, int64_t *ret_seconds)
     return true;
 }
 
+/* Of the last year that four digits can say: with an offset a time may lie in the next one, and
+ * could not be written as it can be read. */
+#define SECONDS_END (INT64_C(253402300799) + 1)
+
 bool pawl_time_parse_us(struct pawl_slice text, int64_t *ret_us)
 {
     int year = digits(text, 0, 4);
@@ -103,6 +107,9 @@ bool pawl_time_parse_us(struct pawl_slice text, int64_t *ret_us)
     }
     int64_t seconds = days_before(year, month, day) * 86400 + hour * INT64_C(3600) +
                       minute * INT64_C(60) + second - east_s;
+    if (seconds >= SECONDS_END) {
+        return false;
+    }
     *ret_us = seconds * PAWL_US_PER_SECOND + us;
     return true;
 }

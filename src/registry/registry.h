@@ -241,7 +241,8 @@ PAWL_MUST_CHECK bool pawl_registry_policy_named(const struct pawl_registry *regi
                                                 struct pawl_policy_rule *ret_policy);
 /* How many a tenant has. */
 uint32_t pawl_registry_policy_count(const struct pawl_registry *registry, struct pawl_slice tenant);
-/* Read from the ledger, into the arena. Nothing where nothing was said of the budget. */
+/* Read from the ledger, into the arena. Nothing where nothing was said of the budget, and without
+ * memory (see the arena's flag). */
 void pawl_registry_budget(const struct pawl_registry *registry,
                           uint64_t budget,
                           struct pawl_arena *arena,

@@ -118,6 +118,7 @@ void pawl_registry_budget(const struct pawl_registry *registry,
     if (pawl_registry_budget_read(pawl_slice_of(body, bytes), room, &scratch, &extra)) {
         *ret_extra = extra;
     }
+    arena->overflowed = arena->overflowed || scratch.overflowed;
     pawl_arena_free(&scratch);
 }
 

@@ -467,6 +467,8 @@ def the_secret_of_a_key_stands_alone(cli):
         expect(cli("key", "create", "acme", **there), 2, err="say what the key is for")
         expect(cli("key", "create", "acme", "--name", "ci", "--scope-filter", "", **there), 2,
                err="--scope-filter is empty")
+        expect(cli("rule", "create", "acme", "--allow-tool", "", **there), 2,
+               err="--allow-tool is empty")
     row = {**made, "status": "ACTIVE", "name": "ci"}
     del row["key_secret"]
     with server((200, {"keys": [{**row, "key_id": "key_10"}, row], "has_more": False})) as held:

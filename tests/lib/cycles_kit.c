@@ -101,6 +101,12 @@ static void on_observed(void *arg, const struct pawl_cycles_seen *seen)
     PAWL_ASSERT(strlen(seen->trace_id) == 32 && seen->us >= 0);
 }
 
+static void on_tenant_closed(void *arg)
+{
+    struct cycles_kit *kit = arg;
+    kit->closed_told++;
+}
+
 static void open_layers(struct cycles_kit *kit)
 {
     struct pawl_errmsg msg = {""};
@@ -113,6 +119,8 @@ static void open_layers(struct cycles_kit *kit)
                                                 .turn_wanted = on_turn_wanted,
                                                 .observe = on_observed,
                                                 .observe_arg = kit,
+                                                .tenant_closed = on_tenant_closed,
+                                                .tenant_closed_arg = kit,
                                                 .settlement_bytes_max =
                                                     CYCLES_KIT_SETTLEMENT_BYTES_MAX};
     PAWL_ASSERT(pawl_ok(pawl_cycles_new(&options, &kit->cycles)));

@@ -42,9 +42,10 @@ struct cycles_kit {
     bool archive_behind;      /* it answers BEHIND */
     uint32_t observed;        /* requests that the observer was told of */
     int observed_status;
-    uint32_t turns; /* of the loop, until the last answer */
-    bool beside;    /* each request comes while another operation is applied and not on disk yet */
-    bool early;     /* the last answer left while something was that it could tell of */
+    uint32_t closed_told; /* how often it was told that a tenant is closed */
+    uint32_t turns;       /* of the loop, until the last answer */
+    bool beside; /* each request comes while another operation is applied and not on disk yet */
+    bool early;  /* the last answer left while something was that it could tell of */
 };
 
 /* An empty ledger with the tenants "acme" and "globex", and a key for each: the secrets are

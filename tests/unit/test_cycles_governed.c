@@ -502,6 +502,17 @@ static void without_memory_nothing_of_a_budget_changes(void **state)
     }
 }
 
+/* Who was refused is answered, and its call is gone. */
+static void without_memory_no_end_of_a_tenant_is_told(void **state)
+{
+    (void)state;
+    bool done = false;
+    for (size_t bytes = 16; !done; bytes += bytes / 2) {
+        done = sent_with(bytes, "PATCH", "/v1/admin/tenants/acme", "{\"status\":\"CLOSED\"}");
+        assert_int_equal(kit.closed_told, done ? 1 : 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -524,6 +535,7 @@ int main(void)
         TEST(without_memory_a_policy_keeps_its_caps),
         TEST(without_memory_no_key_is_made),
         TEST(without_memory_nothing_of_a_budget_changes),
+        TEST(without_memory_no_end_of_a_tenant_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

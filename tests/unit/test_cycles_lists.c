@@ -242,6 +242,47 @@ static void a_damaged_cursor_is_refused(void **state)
     }
 }
 
+/* Base64url, as far as whole groups go. */
+static size_t decode(const char *text, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t bytes = 0;
+    for (; strlen(text) >= 4; text += 4) {
+        unsigned group = 0;
+        for (int i = 0; i < 4; i++) {
+            group = group << 6 | (unsigned)(strchr(digits, text[i]) - digits);
+        }
+        out[bytes++] = (char)(group >> 16);
+        out[bytes++] = (char)(group >> 8);
+        out[bytes++] = (char)group;
+    }
+    return bytes;
+}
+
+/* The row that a page ends with may be one that the key's scope filter leaves out. */
+static void a_cursor_does_not_tell_of_the_row_that_it_names(void **state)
+{
+    (void)state;
+    struct pawl_key key;
+    char cursor[CURSOR_BYTES];
+    char plain[CURSOR_BYTES];
+    (void)cycles_kit_budget(&kit, "tenant:acme", PAWL_UNIT_USD_MICROCENTS, 100000);
+    reserve("a", "secret-project", true);
+    reserve("b", "two", true);
+    assert_true(pawl_registry_key(kit.registry, PAWL_SLICE("key_acme"),
+                                  pawl_engine_now_us(kit.kit.engine), &key));
+    key.scope_filter = PAWL_SLICE("[\"agent:two\"]");
+    cycles_kit_put_key(&kit, &key);
+    assert_int_equal(list("&sort_by=scope_path&sort_dir=asc", "", ACME), 200);
+    assert_string_equal(cycles_kit_text(&kit, "reservations.0"), "");
+    take_cursor(cursor);
+    size_t bytes = decode(cursor, plain);
+    assert_true(pawl_slice_find(pawl_slice_of(plain, bytes), PAWL_SLICE("secret")) == SIZE_MAX);
+    assert_int_equal(list("&sort_by=scope_path&sort_dir=asc", cursor, ACME), 200);
+    assert_string_equal(cycles_kit_text(&kit, "reservations.0.scope_path"),
+                        "tenant:acme/agent:two");
+}
+
 /* What a release whose places have another size would have written for the list of this query: the
  * check holds. `free_count` fields, the last ones, may change from page to page. */
 static void make_cursor(const char *operation,
@@ -356,6 +397,7 @@ int main(void)
         CASE(a_cursor_fits_its_own_order_and_filters_alone),
         CASE(a_cursor_knows_the_default_direction),
         CASE(a_damaged_cursor_is_refused),
+        CASE(a_cursor_does_not_tell_of_the_row_that_it_names),
         CASE(a_cursor_of_another_size_is_refused_though_its_check_holds),
         CASE(a_page_of_a_key_goes_on_behind_the_last_one),
         CASE(what_a_key_made_earlier_is_found_by_its_status),

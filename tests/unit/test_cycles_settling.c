@@ -300,12 +300,19 @@ static void a_key_with_a_scope_filter_touches_what_it_covers(void **state)
     struct pawl_key key;
     char id[ID_BYTES];
     char other[ID_BYTES];
+    char settled[ID_BYTES];
     static const char body[] =
         "{\"idempotency_key\":\"o\",\"subject\":{\"agent\":\"other\"}," ACTION
+        ",\"estimate\":{\"unit\":\"TOKENS\",\"amount\":1}}";
+    static const char another[] =
+        "{\"idempotency_key\":\"s\",\"subject\":{\"agent\":\"other\"}," ACTION
         ",\"estimate\":{\"unit\":\"TOKENS\",\"amount\":1}}";
     reserve(kit, 100, "", id);
     assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations", NULL, body), 200);
     (void)snprintf(other, sizeof(other), "%s", cycles_kit_text(kit, "reservation_id"));
+    assert_int_equal(cycles_kit_send(kit, "POST", "/v1/reservations", NULL, another), 200);
+    (void)snprintf(settled, sizeof(settled), "%s", cycles_kit_text(kit, "reservation_id"));
+    assert_int_equal(post(kit, settled, "commit", NULL, commit_of("s", 1)), 200);
     assert_true(pawl_registry_key(kit->registry, PAWL_SLICE("key_acme"),
                                   pawl_engine_now_us(kit->kit.engine), &key));
     key.scope_filter = PAWL_SLICE("[\"agent:bot\"]");
@@ -313,6 +320,10 @@ static void a_key_with_a_scope_filter_touches_what_it_covers(void **state)
     (void)cycles_kit_send(kit, "POST", "/v1/reservations", NULL, body);
     assert_error(kit, 403, "FORBIDDEN");
     (void)post(kit, other, "commit", NULL, commit_of("c", 1));
+    assert_error(kit, 403, "FORBIDDEN");
+    (void)post(kit, settled, "commit", NULL, commit_of("t", 1));
+    assert_error(kit, 403, "FORBIDDEN");
+    (void)post(kit, settled, "release", NULL, release_body);
     assert_error(kit, 403, "FORBIDDEN");
     assert_int_equal(post(kit, id, "commit", NULL, commit_of("c", 1)), 200);
 }

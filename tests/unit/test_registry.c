@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "registry/registry.h"
 #include "tests/lib/kit.h"
 
@@ -561,6 +562,18 @@ static void what_is_said_of_a_budget_is_kept(void **state)
     assert_int_equal(seen.period_end_us, KIT_START_US);
     assert_true(pawl_slice_equal(seen.metadata, extra.metadata));
     assert_true(seen.version > 0);
+    /* Where memory is short it does not pass for a budget of which nothing is said. */
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth++) {
+        pawl_arena_free(&arena);
+        pawl_arena_init(&arena, 1 << 20);
+        pawl_alloc_fail_at(nth, 1);
+        pawl_registry_budget(world.registry, id, &arena, &seen);
+        failed = pawl_alloc_failures() > 0;
+        pawl_alloc_fail_at(0, 0);
+        assert_int_equal(arena.overflowed, failed);
+        assert_int_equal(seen.version > 0, !failed);
+    }
     pawl_arena_free(&arena);
     teardown(&world);
 }
