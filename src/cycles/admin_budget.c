@@ -242,10 +242,9 @@ static void on_alone(struct pawl_op *op)
     pawl_admin_send_kept(call);
 }
 
-static bool is_suspended(const struct pawl_call *call, struct pawl_slice tenant)
+static bool tenant_is(const struct pawl_call *call, struct pawl_slice tenant, uint8_t state)
 {
-    return pawl_core_tenant_state(pawl_engine_core(pawl_call_engine(call)), tenant) ==
-           PAWL_TENANT_SUSPENDED;
+    return pawl_core_tenant_state(pawl_engine_core(pawl_call_engine(call)), tenant) == state;
 }
 
 static void create(struct pawl_call *call,
@@ -294,7 +293,7 @@ void pawl_cycles_create_budget(struct pawl_call *call)
         !pawl_admin_note(call, &absent, &absent, &command.metadata)) {
         return;
     }
-    if (is_suspended(call, place.levels[PAWL_LEVEL_TENANT])) {
+    if (tenant_is(call, place.levels[PAWL_LEVEL_TENANT], PAWL_TENANT_SUSPENDED)) {
         pawl_call_refuse(call, PAWL_ERROR_TENANT_SUSPENDED,
                          "the tenant is suspended and gets no budgets");
         return;
@@ -368,6 +367,9 @@ void pawl_cycles_update_budget(struct pawl_call *call)
         put_metadata(call, named, &extra);
     } else if (sets) {
         pawl_call_submit(call, &command, pawl_admin_send_kept);
+    } else if (tenant_is(call, named->place.levels[PAWL_LEVEL_TENANT], PAWL_TENANT_CLOSED)) {
+        pawl_call_refuse(call, PAWL_ERROR_TENANT_CLOSED, "the tenant is closed, for good");
+        return;
     } else {
         pawl_budget_write(call, pawl_call_json(call), &named->view, named->with_metadata);
         pawl_call_reply_read(call, 200);

@@ -112,6 +112,24 @@ static void budget_that_the_ledger_refuses_leaves_nothing_behind(void **state)
     }
 }
 
+/* Nor is a change taken that says nothing. */
+static void what_a_closed_tenant_has_is_not_changed(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {"{}", "{\"metadata\":null}", "{\"metadata\":{\"a\":1}}",
+                                          "{\"commit_overage_policy\":\"REJECT\"}"};
+    expect(201, "POST", "/v1/admin/budgets", ACME,
+           "{\"scope\":\"tenant:acme/agent:a\",\"unit\":\"USD_MICROCENTS\",\"allocated\":" USD(
+               "5") "}");
+    expect(200, "PATCH", "/v1/admin/budgets" AT("tenant:acme/agent:a"), ADMIN, changes[0]);
+    expect(200, "PATCH", "/v1/admin/tenants/acme", ADMIN, "{\"status\":\"CLOSED\"}");
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(changes); i++) {
+        expect_error(409, "TENANT_CLOSED", "PATCH", "/v1/admin/budgets" AT("tenant:acme/agent:a"),
+                     ADMIN, changes[i]);
+    }
+    expect_error(409, "TENANT_CLOSED", "PATCH", "/v1/admin/tenants/acme", ADMIN, "{}");
+}
+
 static void budget_is_changed_in_all_that_is_said_or_in_nothing(void **state)
 {
     (void)state;
@@ -520,6 +538,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(budget_is_made_with_all_that_is_said_of_it_or_not_at_all),
         TEST(budget_that_the_ledger_refuses_leaves_nothing_behind),
+        TEST(what_a_closed_tenant_has_is_not_changed),
         TEST(budget_is_changed_in_all_that_is_said_or_in_nothing),
         TEST(metadata_of_a_budget_is_shown_to_who_asks_for_it),
         TEST(policy_sets_the_lease_where_the_request_says_none_and_bounds_it),
