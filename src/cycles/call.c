@@ -162,6 +162,11 @@ void pawl_cycles_turn(struct pawl_cycles *cycles)
     }
 }
 
+bool pawl_cycles_has_more(const struct pawl_cycles *cycles)
+{
+    return cycles->later_first != NULL;
+}
+
 /* --- Answers -------------------------------------------------------------------------------- */
 
 struct pawl_slice pawl_cycles_date(struct pawl_cycles *cycles)

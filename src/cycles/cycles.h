@@ -102,6 +102,8 @@ pawl_cycles_body_max(void *arg, const struct pawl_http_request *request, uint32_
 
 /* Goes on with what takes more than one turn. */
 void pawl_cycles_turn(struct pawl_cycles *cycles);
+/* Whether something is left for the next one. */
+bool pawl_cycles_has_more(const struct pawl_cycles *cycles);
 /* From now on the readiness probe says no. */
 void pawl_cycles_drain(struct pawl_cycles *cycles);
 /* Requests that are not answered yet. */

@@ -333,15 +333,25 @@ static void tell_memory(const struct pawl_serve *serve)
 
 /* --- The end --------------------------------------------------------------------------------- */
 
-/* Requests that are still open are answered into the void, by the engine's flush or the archive's
- * end. */
+/* What is open goes to its end: what takes several turns, and what waits for the disk. */
+static void finish_open(struct pawl_serve *serve)
+{
+    do {
+        if (serve->cycles != NULL) {
+            pawl_cycles_turn(serve->cycles);
+        }
+        pawl_engine_flush(serve->engine);
+    } while (serve->cycles != NULL && pawl_cycles_has_more(serve->cycles));
+}
+
+/* Requests that are still open are answered into the void, here or by the archive's end. */
 static void close_all(struct pawl_serve *serve, bool failed)
 {
     if (serve->http != NULL) {
         pawl_http_server_close(serve->http);
     }
     if (serve->engine != NULL) {
-        pawl_engine_flush(serve->engine);
+        finish_open(serve);
     }
     if (serve->archive != NULL) {
         pawl_archive_close(serve->archive);

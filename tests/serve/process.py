@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 
-from world import PATIENCE_S, balance, patience, quick_start, reserve_body
+from world import ADMIN, PATIENCE_S, balance, patience, quick_start, reserve_body
 
 LOADERS = 4
 # With so many, batches are written by the thread with --commit auto, and with few left in the loop.
@@ -180,6 +180,39 @@ def kills_under_load_lose_nothing(world):
         assert done.returncode == 0 and "server  ok" in done.stdout, done
 
 
+def make_budgets(server, first):
+    connection = server.connect()
+    for number in range(first, first + 250):
+        body = {"tenant_id": "quickstart", "scope": f"tenant:quickstart/agent:a{number}",
+                "unit": "USD_MICROCENTS",
+                "allocated": {"unit": "USD_MICROCENTS", "amount": 1}}
+        server.ask("POST", "/v1/admin/budgets", body, admin=ADMIN, connection=connection).want(201)
+
+
+def what_takes_many_turns_ends_with_the_server(world):
+    """Lists that go through 4000 budgets, 400 a turn, when the end waits for nothing."""
+    server, _ = quick_start(world, "--drain-timeout", "0")
+    makers = [threading.Thread(target=make_budgets, args=(server, first))
+              for first in range(0, 4000, 250)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    path = "/v1/admin/budgets?tenant_id=quickstart&unit=TOKENS"
+    wanted = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Admin-API-Key: {ADMIN}\r\n\r\n".encode()
+    port = int(server.url.rsplit(":", 1)[1])
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+               for _ in range(12)]
+    for client in clients:
+        client.sendall(wanted * 100)
+    assert clients[-1].recv(15) == b"HTTP/1.1 200 OK"
+    server.signal(signal.SIGTERM)
+    status, _, err = server.wait()
+    assert status == 0 and "requests are cut" in err and "the ledger is closed" in err, err
+    for client in clients:
+        client.close()
+
+
 # --- The service manager --------------------------------------------------------------------------
 
 def the_service_manager_is_told(world):
@@ -209,6 +242,7 @@ TESTS = {
     "descriptors go to the ledger first": descriptors_go_to_the_ledger_first,
     "an end waits only so long": an_end_waits_only_so_long,
     "a second signal ends at once": a_second_signal_ends_at_once,
+    "what takes many turns ends with the server": what_takes_many_turns_ends_with_the_server,
     "kills under load lose nothing": kills_under_load_lose_nothing,
     "the service manager is told": the_service_manager_is_told,
 }
