@@ -282,8 +282,29 @@ static pawl_err take_lock(struct pawl_place *place, struct pawl_errmsg *msg)
     return PAWL_OK;
 }
 
+/* A sync of a file does not keep the entry of the directory that it lies in: without its own, a
+ * power failure could take the ledger whole, with all that was acknowledged. */
+static pawl_err make_one(const char *path, bool *ret_made, struct pawl_errmsg *msg)
+{
+    *ret_made = mkdir(path, 0700) == 0;
+    if (!*ret_made) {
+        return errno == EEXIST ? PAWL_OK : from_errno(path, msg);
+    }
+    return pawl_parent_sync(path, msg);
+}
+
+pawl_err pawl_place_make_dir(const struct pawl_place *place,
+                             const char *name,
+                             char ret_path[static PAWL_PLACE_PATH_BYTES],
+                             struct pawl_errmsg *msg)
+{
+    bool made = false;
+    pawl_err err = pawl_place_path(place, name, ret_path, msg);
+    return pawl_ok(err) ? make_one(ret_path, &made, msg) : err;
+}
+
 /* With the directories above it. */
-static pawl_err make_dir(struct pawl_place *place, struct pawl_errmsg *msg)
+static pawl_err make_dirs(struct pawl_place *place, struct pawl_errmsg *msg)
 {
     char path[PAWL_PLACE_PATH_BYTES];
     size_t bytes = strlen(place->dir);
@@ -293,10 +314,13 @@ static pawl_err make_dir(struct pawl_place *place, struct pawl_errmsg *msg)
             continue;
         }
         path[at] = '\0';
-        if (mkdir(path, 0700) == 0) {
-            place->made_at = place->made_at == 0 ? (uint32_t)at : place->made_at;
-        } else if (errno != EEXIST) {
-            return from_errno(path, msg);
+        bool made = false;
+        pawl_err err = make_one(path, &made, msg);
+        if (made && place->made_at == 0) {
+            place->made_at = (uint32_t)at;
+        }
+        if (pawl_failed(err)) {
+            return err;
         }
         path[at] = place->dir[at];
     }
@@ -355,7 +379,7 @@ pawl_err pawl_place_open(const char *dir, struct pawl_place *ret_place, struct p
     *ret_place = (struct pawl_place){.dir_fd = -1, .lock_fd = -1};
     pawl_err err = set_dir(ret_place, dir, msg);
     if (pawl_ok(err)) {
-        err = make_dir(ret_place, msg);
+        err = make_dirs(ret_place, msg);
     }
     if (pawl_ok(err)) {
         err = pawl_place_look(ret_place->dir, msg); /* before a file is made in it */

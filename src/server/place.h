@@ -32,7 +32,7 @@ bool pawl_place_is_servers(const char *dir);
 /* Whether this pawl may read that ledger. CORRUPT: it is half a backup, or no server's; VERSION: a
  * newer pawl's. */
 PAWL_MUST_CHECK pawl_err pawl_place_judge(const char *dir, struct pawl_errmsg *msg);
-/* Makes the directory (0700) with its FORMAT if need be, and takes the lock. LOCKED: another server
+/* Makes the directory (0700) with its FORMAT if need be, durably, and takes the lock. LOCKED: another server
  * has it, whose process the message names. CORRUPT: it is somebody else's; VERSION: a newer
  * pawl's. On failure nothing is open. */
 PAWL_MUST_CHECK pawl_err pawl_place_open(const char *dir,
@@ -56,6 +56,12 @@ PAWL_MUST_CHECK pawl_err pawl_place_path(const struct pawl_place *place,
                                          const char *name,
                                          char out[static PAWL_PLACE_PATH_BYTES],
                                          struct pawl_errmsg *msg);
+/* A directory of that name inside, whose path comes back; if it had to be made, its entry is on
+ * disk. */
+PAWL_MUST_CHECK pawl_err pawl_place_make_dir(const struct pawl_place *place,
+                                             const char *name,
+                                             char ret_path[static PAWL_PLACE_PATH_BYTES],
+                                             struct pawl_errmsg *msg);
 /* Takes back what opening made, directories too, where nothing but that is there: for a start that
  * failed before it had a ledger. The journal must be closed. */
 void pawl_place_discard(struct pawl_place *place);

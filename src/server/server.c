@@ -228,13 +228,9 @@ static pawl_err open_engine(struct pawl_serve *serve, struct pawl_errmsg *msg)
                                 pawl_serve_number(serve->said, PAWL_SERVE_OPT_ANY_FILESYSTEM) == 1,
         .segment_bytes_max = pawl_serve_number(serve->said, PAWL_SERVE_OPT_SEGMENT_BYTES),
     };
-    pawl_err err = pawl_place_path(&serve->place, PAWL_PLACE_JOURNAL, serve->journal_dir, msg);
+    pawl_err err = pawl_place_make_dir(&serve->place, PAWL_PLACE_JOURNAL, serve->journal_dir, msg);
     if (pawl_failed(err)) {
         return err;
-    }
-    if (mkdir(serve->journal_dir, 0700) != 0 && errno != EEXIST) {
-        pawl_errmsg_set(msg, "%.400s: %s", serve->journal_dir, strerror(errno));
-        return pawl_err_from_errno(errno);
     }
     err = pawl_journal_sqlite_open(&options, &journal, msg);
     if (err.code == PAWL_ERR_NOT_FOUND) {
