@@ -19,6 +19,7 @@
 #include "archive/archive_priv.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "engine/engine.h"
 
 enum { READ_BACK_BYTES = 1 << 20 };
@@ -53,8 +54,8 @@ static void release(struct pawl_archive *archive)
 
 static void init_locks(struct pawl_archive *archive)
 {
-    pthread_cond_init(&archive->work, NULL);
-    pthread_cond_init(&archive->asked, NULL);
+    pawl_cond_init(&archive->work);
+    pawl_cond_init(&archive->asked);
     pthread_mutex_init(&archive->lock, NULL);
     pthread_mutex_init(&archive->reading, NULL);
 }

@@ -92,8 +92,6 @@ struct pawl_archive {
 
 /* Boot time, by which waits are bounded. */
 int64_t pawl_archive_now_us(void);
-/* Waits at most until then; with the lock. */
-void pawl_archive_wait_until(struct pawl_archive *archive, pthread_cond_t *cond, int64_t until_us);
 
 /* ask.c: the reader's thread. */
 void *pawl_archive_reader_main(void *arg);

@@ -18,6 +18,7 @@
 #include "archive/query.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 enum { LOOK_AGAIN_US = 2000000 };
@@ -327,11 +328,11 @@ void *pawl_archive_reader_main(void *arg)
             look_again(archive);
         } else if (archive->unreadable) {
             until_us = until_us < archive->look_us ? until_us : archive->look_us;
-            pawl_archive_wait_until(archive, &archive->asked, until_us);
+            (void)pawl_cond_wait_until(&archive->asked, &archive->lock, until_us);
         } else if (until_us == INT64_MAX) {
             pthread_cond_wait(&archive->asked, &archive->lock);
         } else {
-            pawl_archive_wait_until(archive, &archive->asked, until_us);
+            (void)pawl_cond_wait_until(&archive->asked, &archive->lock, until_us);
         }
     }
     pthread_mutex_unlock(&archive->lock);

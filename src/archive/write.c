@@ -14,11 +14,10 @@
  * is damaged is put aside and made again, a few times: a disk that damages every file is broken.
  */
 #include <string.h>
-#include <time.h>
 
 #include "archive/archive_priv.h"
 #include "base/alloc.h"
-#include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 enum {
@@ -29,21 +28,6 @@ enum {
     TRANSACTION_BYTES = 16 << 20,
     FORGET_LEAST = 64 /* rows that are looked at in each transaction, and two for each new one */
 };
-
-/* By real time, as pthreads have it: a clock that steps makes a wait longer or shorter, nothing
- * else; what is waited for is looked at again by boot time. */
-void pawl_archive_wait_until(struct pawl_archive *archive, pthread_cond_t *cond, int64_t until_us)
-{
-    struct pawl_clock clock = pawl_clock_os();
-    int64_t left_us = until_us - clock.boot_us(clock.arg);
-    if (left_us <= 0) {
-        return;
-    }
-    int64_t at_us = clock.real_us(clock.arg) + left_us;
-    struct timespec until = {.tv_sec = at_us / PAWL_US_PER_SECOND,
-                             .tv_nsec = at_us % PAWL_US_PER_SECOND * 1000};
-    (void)pthread_cond_timedwait(cond, &archive->lock, &until); /* the caller looks again */
-}
 
 /* --- The file. -------------------------------------------------------------------------------- */
 
@@ -238,8 +222,8 @@ static void gather(struct pawl_archive *archive)
     bool listed = archive->asked_us != 0 && now_us - archive->asked_us < LISTED_US;
     int64_t until_us = now_us + (listed ? GATHER_LISTED_US : GATHER_US);
     while (archive->urgent == 0 && !is_called_off(archive) &&
-           archive->queued_bytes < TRANSACTION_BYTES && pawl_archive_now_us() < until_us) {
-        pawl_archive_wait_until(archive, &archive->work, until_us);
+           archive->queued_bytes < TRANSACTION_BYTES &&
+           pawl_cond_wait_until(&archive->work, &archive->lock, until_us)) {
     }
 }
 
@@ -311,8 +295,7 @@ static void tell_broken(struct pawl_archive *archive, const struct pawl_errmsg *
 static void wait_to_retry(struct pawl_archive *archive)
 {
     int64_t until_us = pawl_archive_now_us() + RETRY_US;
-    while (!archive->closing && pawl_archive_now_us() < until_us) {
-        pawl_archive_wait_until(archive, &archive->work, until_us);
+    while (!archive->closing && pawl_cond_wait_until(&archive->work, &archive->lock, until_us)) {
     }
 }
 

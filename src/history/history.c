@@ -19,12 +19,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "history/db.h"
 
 enum {
@@ -120,13 +120,11 @@ static void open_file(struct pawl_history *history)
     pthread_mutex_unlock(&history->mutex);
 }
 
-/* By real time: a clock that steps makes a bounded wait longer or shorter, nothing else. */
-static struct timespec in_ms(uint32_t timeout_ms)
+/* In boot time. */
+static int64_t in_ms(uint32_t timeout_ms)
 {
     struct pawl_clock clock = pawl_clock_os();
-    int64_t until_us = clock.real_us(clock.arg) + (int64_t)timeout_ms * PAWL_US_PER_MS;
-    return (struct timespec){.tv_sec = until_us / PAWL_US_PER_SECOND,
-                             .tv_nsec = until_us % PAWL_US_PER_SECOND * 1000};
+    return clock.boot_us(clock.arg) + (int64_t)timeout_ms * PAWL_US_PER_MS;
 }
 
 /* With the mutex, the thread's: until there is something to write, and for a while what comes
@@ -136,9 +134,9 @@ static void gather(struct pawl_history *history)
     while (history->pending.bytes == 0 && !history->closing) {
         pthread_cond_wait(&history->changed, &history->mutex);
     }
-    struct timespec until = in_ms(GATHER_MS);
+    int64_t until_us = in_ms(GATHER_MS);
     while (history->waiting == 0 && !history->closing &&
-           pthread_cond_timedwait(&history->changed, &history->mutex, &until) == 0) {
+           pawl_cond_wait_until(&history->changed, &history->mutex, until_us)) {
     }
 }
 
@@ -213,7 +211,7 @@ static struct pawl_history *make(const char *path)
     memcpy(copy, path, bytes);
     history->path = copy;
     pthread_mutex_init(&history->mutex, NULL);
-    pthread_cond_init(&history->changed, NULL);
+    pawl_cond_init(&history->changed);
     pawl_buf_init(&history->pending, QUEUE_BYTES_MAX);
     return history;
 }
@@ -324,17 +322,14 @@ uint64_t pawl_history_watermark(struct pawl_history *history)
 
 pawl_err pawl_history_wait(struct pawl_history *history, uint64_t op, uint32_t timeout_ms)
 {
-    struct timespec until = in_ms(timeout_ms);
+    int64_t until_us = in_ms(timeout_ms);
     pthread_mutex_lock(&history->mutex);
     ensure_thread(history);
     begin_waiting(history);
     pawl_err err = history->err;
     while (pawl_ok(err) && history->watermark < op) {
-        if (pthread_cond_timedwait(&history->changed, &history->mutex, &until) != 0) {
-            err = PAWL_ERR(TIMEOUT);
-        } else {
-            err = history->err;
-        }
+        bool in_time = pawl_cond_wait_until(&history->changed, &history->mutex, until_us);
+        err = in_time ? history->err : PAWL_ERR(TIMEOUT);
     }
     history->waiting--;
     pthread_mutex_unlock(&history->mutex);

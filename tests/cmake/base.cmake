@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of src/base.
 foreach(module
-  alloc arena assert buf clock crc32c err file_os fingerprint hash json_get json_outline json_read
+  alloc arena assert buf clock cond crc32c err file_os fingerprint hash json_get json_outline json_read
   json_write log money percent prng slice utf8)
   pawl_unit_test(${module} base)
 endforeach()
