@@ -32,9 +32,9 @@ bool pawl_place_is_servers(const char *dir);
 /* Whether this pawl may read that ledger. CORRUPT: it is half a backup, or no server's; VERSION: a
  * newer pawl's. */
 PAWL_MUST_CHECK pawl_err pawl_place_judge(const char *dir, struct pawl_errmsg *msg);
-/* Makes the directory (0700) with its FORMAT if need be, durably, and takes the lock. LOCKED: another server
- * has it, whose process the message names. CORRUPT: it is somebody else's; VERSION: a newer
- * pawl's. On failure nothing is open. */
+/* Makes the directory (0700) with its FORMAT if need be, durably, and takes the lock. LOCKED:
+ * another server has it, whose process the message names. CORRUPT: it is somebody else's; VERSION:
+ * a newer pawl's. On failure nothing is open. */
 PAWL_MUST_CHECK pawl_err pawl_place_open(const char *dir,
                                          struct pawl_place *ret_place,
                                          struct pawl_errmsg *msg);
