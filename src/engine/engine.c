@@ -275,7 +275,7 @@ void pawl_engine_stats(const struct pawl_engine *engine, struct pawl_engine_stat
 {
     *ret_stats = (struct pawl_engine_stats){.op = pawl_core_op(engine->ledger.core),
                                             .durable_op = engine->durable_op,
-                                            .checkpoint_op = engine->snapshot.last_op,
+                                            .checkpoint_op = engine->snapshot.named_op,
                                             .lapsed_holds = engine->lapsed_holds,
                                             .waiting = engine->waiting_count};
 }

@@ -70,8 +70,9 @@ enum side_job { SIDE_NONE, SIDE_BEGIN, SIDE_SLICE, SIDE_FINISH, SIDE_REMOVE };
 
 struct engine_snapshot {
     enum snapshot_state state;
-    uint64_t last_op; /* of the newest checkpoint, named or under way */
-    uint64_t op;      /* of the one under way */
+    uint64_t named_op; /* of the newest one that the journal names */
+    uint64_t tried_op; /* from it on operations count to the next one: that, or one given up */
+    uint64_t op;       /* of the one under way */
     struct pawl_journal_hash hash;
     char *root; /* owned: its bytes as they were */
     size_t root_bytes;

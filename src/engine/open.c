@@ -166,7 +166,8 @@ pawl_err pawl_engine_load(struct pawl_engine *engine, struct pawl_errmsg *msg)
     pawl_engine_look_at_retention(engine);
     struct pawl_journal_checkpoint newest;
     if (engine->journal->ops->checkpoint(engine->journal, 0, &newest)) {
-        engine->snapshot.last_op = newest.op;
+        engine->snapshot.named_op = newest.op;
+        engine->snapshot.tried_op = newest.op;
     }
     if (engine->witness.op < head.last_op) {
         engine->witness_due_us = pawl_slew_now_us(&engine->slew);

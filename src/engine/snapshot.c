@@ -112,9 +112,9 @@ void pawl_snapshot_at_batch_end(struct pawl_engine *engine)
     uint64_t every = engine->options.checkpoint_every_ops;
     every = every == 0 ? CHECKPOINT_OPS : every;
     uint64_t op = pawl_core_op(engine->ledger.core);
-    if (engine->snapshot.state == SNAPSHOT_NONE && op - engine->snapshot.last_op >= every &&
+    if (engine->snapshot.state == SNAPSHOT_NONE && op - engine->snapshot.tried_op >= every &&
         !pawl_snapshot_begin(engine)) {
-        engine->snapshot.last_op = op;
+        engine->snapshot.tried_op = op;
     }
 }
 
@@ -138,7 +138,7 @@ static void give_up(struct pawl_engine *engine, const char *why)
         pawl_checkpoint_abandon(snapshot->writer);
         snapshot->writer = NULL;
     }
-    snapshot->last_op = snapshot->op;
+    snapshot->tried_op = snapshot->op;
     snapshot->state = SNAPSHOT_NONE;
 }
 
@@ -278,7 +278,8 @@ void pawl_snapshot_named(struct pawl_engine *engine)
 {
     PAWL_ASSERT(engine->snapshot.state == SNAPSHOT_DURABLE);
     engine->snapshot.state = SNAPSHOT_NONE;
-    engine->snapshot.last_op = engine->snapshot.op;
+    engine->snapshot.named_op = engine->snapshot.op;
+    engine->snapshot.tried_op = engine->snapshot.op;
     pawl_engine_witness_hurry(engine);
 }
 

@@ -94,7 +94,7 @@ static pawl_err checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
     op = pawl_core_op(engine->ledger.core);
     pawl_engine_make_durable(engine, op);
     if (!engine->poisoned && engine->snapshot.state == SNAPSHOT_NONE &&
-        engine->snapshot.last_op < op) {
+        engine->snapshot.named_op < op) {
         if (!pawl_snapshot_begin(engine)) {
             pawl_errmsg_set(msg, "no memory for a checkpoint");
             return PAWL_ERR(MEMORY);

@@ -147,9 +147,14 @@ static void a_checkpoint_gives_way_to_a_command_that_needs_its_memory(void **sta
     assert_int_equal(hungry.ask.op.result.code, PAWL_RESULT_OK);
     assert_true(hungry.chunks - chunks < 100); /* it did not get what the copies need */
     assert_false(pawl_core_snapshot_active(pawl_engine_core(kit.engine)));
+    struct pawl_engine_stats stats;
+    pawl_engine_stats(kit.engine, &stats);
+    assert_int_equal(stats.checkpoint_op, 0); /* what was given up is none */
     /* The next one is complete. */
     struct pawl_errmsg msg = {""};
     assert_true(pawl_ok(pawl_engine_checkpoint(kit.engine, &msg)));
+    pawl_engine_stats(kit.engine, &stats);
+    assert_int_equal(stats.checkpoint_op, pawl_core_op(pawl_engine_core(kit.engine)));
     uint64_t digest = kit_digest(&kit);
     kit_close(&kit);
     kit_open(&kit);
