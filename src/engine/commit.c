@@ -90,13 +90,15 @@ static uint64_t records_of(const struct engine_slot *slot)
 }
 
 /* What two batches in a row have is what all who ask at once have under way; the most of it lately,
- * since a few that come late make a small batch between large ones. */
-static void note_batch(struct pawl_engine *engine, uint64_t records)
+ * since a few that come late make a small batch between large ones. Before the last batch gives way
+ * to this one. */
+static void note_batch(struct pawl_engine *engine, const struct engine_slot *slot)
 {
-    uint64_t both = engine->batch_records + records;
+    const struct pawl_journal_batch *last = &engine->batch;
+    uint64_t before = last->first_op != 0 ? last->last_op - last->first_op + 1 : 0;
+    uint64_t both = before + records_of(slot);
     uint64_t faded = engine->both_records - engine->both_records / EARLY_FADE;
     engine->both_records = both > faded ? both : faded;
-    engine->batch_records = records;
 }
 
 static void start_commit(struct pawl_engine *engine, bool threaded)
@@ -106,11 +108,11 @@ static void start_commit(struct pawl_engine *engine, bool threaded)
     PAWL_ASSERT(slot->last_op == pawl_core_op(engine->ledger.core));
     pawl_snapshot_at_batch_end(engine);
     pawl_record_batch_end(&slot->blob);
+    note_batch(engine, slot);
     engine->batch = (struct pawl_journal_batch){.first_op = slot->first_op,
                                                 .last_op = slot->last_op,
                                                 .blob = pawl_buf_slice(&slot->blob),
                                                 .previous = engine->durable_hash};
-    note_batch(engine, records_of(slot));
     engine->collecting ^= 1;
     PAWL_ASSERT(engine->slots[engine->collecting].first_op == 0);
     pawl_fold_forget(&engine->fold);

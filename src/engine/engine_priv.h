@@ -105,13 +105,12 @@ struct pawl_engine {
 
     /* Batches. */
     struct engine_slot slots[2];
-    uint32_t collecting;    /* which of them */
-    uint64_t batch_records; /* of the last batch that was started */
-    uint64_t both_records;  /* the most that two in a row had lately (commit.c) */
+    uint32_t collecting;   /* which of them */
+    uint64_t both_records; /* the most that two in a row had lately (commit.c) */
     struct pawl_fold fold;
     struct pawl_worker journal_worker;
     enum engine_job job;
-    struct pawl_journal_batch batch; /* of JOB_COMMIT */
+    struct pawl_journal_batch batch; /* of the last JOB_COMMIT, its blob while there is one */
     int64_t commit_us;               /* how long it took, with options.durable_batch; the job's */
     uint64_t wanted_op;              /* the last one that somebody waits for */
     int64_t lazy_due_us;             /* when what has collected is written in any case; see J16 */
