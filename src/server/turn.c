@@ -27,10 +27,14 @@ static void on_due(uv_timer_t *timer)
     pawl_serve_want_turn(serve);
 }
 
+/* The loop's clock stands still while the machine sleeps, the ledger's does not: what has become due
+ * meanwhile does not wait for the timer that was set before. */
 static void set_timer(struct pawl_serve *serve)
 {
     int64_t due_us = pawl_engine_next_due_us(serve->engine);
-    if (due_us == serve->due_at_us || uv_is_closing((uv_handle_t *)&serve->due_timer) != 0) {
+    int64_t wait_us = due_us - pawl_engine_now_us(serve->engine);
+    if ((due_us == serve->due_at_us && wait_us > 0) ||
+        uv_is_closing((uv_handle_t *)&serve->due_timer) != 0) {
         return;
     }
     serve->due_at_us = due_us;
@@ -38,7 +42,6 @@ static void set_timer(struct pawl_serve *serve)
         (void)uv_timer_stop(&serve->due_timer);
         return;
     }
-    int64_t wait_us = due_us - pawl_engine_now_us(serve->engine);
     uint64_t wait_ms = wait_us > 0 ? (uint64_t)(wait_us / PAWL_US_PER_MS) + 1 : 0;
     uv_update_time(&serve->loop); /* a commit may have been long */
     (void)uv_timer_start(&serve->due_timer, on_due, wait_ms, 0);
@@ -82,6 +85,8 @@ void pawl_serve_on_archive_timer(uv_timer_t *timer)
     serve->archive_busy = pawl_archive_turn(serve->archive, serve->engine);
     if (serve->archive_busy) {
         pawl_serve_want_turn(serve);
+    } else {
+        set_timer(serve); /* where nobody asks, the first of them after a sleep */
     }
 }
 

@@ -5,9 +5,11 @@ hears. How it begins: starts.py.
 import contextlib
 import http.client
 import os
+import pathlib
 import resource
 import signal
 import socket
+import struct
 import threading
 import time
 
@@ -213,6 +215,32 @@ def what_takes_many_turns_ends_with_the_server(world):
         client.close()
 
 
+# --- Time -----------------------------------------------------------------------------------------
+
+def what_became_due_in_a_sleep_ends_after_it(world):
+    """The machine sleeps for an hour: a lease that was over meanwhile does not go on for as long as
+    it still had when that began, also where nobody asks for anything."""
+    file = pathlib.Path(world.path("ahead"))
+    file.write_bytes(struct.pack("q", 0))
+    shim = pathlib.Path(world.pawl).with_name("clock_ahead.so")
+    assert shim.exists(), shim
+    server, key = quick_start(world, env={"LD_PRELOAD": str(shim), "CLOCK_AHEAD": str(file)})
+    body = reserve_body("asleep", 1000, ttl_ms=1_800_000, grace_period_ms=0)
+    server.ask("POST", "/v1/reservations", body, key=key).want(200)
+    with patience("a server that has nothing to do but to wait") as tick:
+        while not os.path.exists(f"{world.data}/journal/witness"):
+            tick()
+    time.sleep(1.5)  # the witness is written, and its timer gone
+    before = os.path.getmtime(f"{world.data}/journal/witness")
+    with open(file, "r+b") as ahead:
+        ahead.write(struct.pack("q", 3600))
+    with patience("the end of the lease") as tick:
+        while os.path.getmtime(f"{world.data}/journal/witness") == before:
+            tick()
+            time.sleep(0.05)
+    assert balance(server, key)["reserved"]["amount"] == 0
+
+
 # --- The service manager --------------------------------------------------------------------------
 
 def the_service_manager_is_told(world):
@@ -244,5 +272,6 @@ TESTS = {
     "a second signal ends at once": a_second_signal_ends_at_once,
     "what takes many turns ends with the server": what_takes_many_turns_ends_with_the_server,
     "kills under load lose nothing": kills_under_load_lose_nothing,
+    "what became due in a sleep ends after it": what_became_due_in_a_sleep_ends_after_it,
     "the service manager is told": the_service_manager_is_told,
 }
