@@ -27,7 +27,7 @@ static void on_due(uv_timer_t *timer)
     pawl_serve_want_turn(serve);
 }
 
-/* The loop's clock stands still while the machine sleeps, the ledger's does not: what has become due
+/* The loop's clock stands still while the machine sleeps, the ledger's does not: what became due
  * meanwhile does not wait for the timer that was set before. */
 static void set_timer(struct pawl_serve *serve)
 {
