@@ -2,7 +2,8 @@
 /*
  * sqlite_open.c: from a directory to a head. The newest file in which a segment was begun is the
  * active one. What lies above it was never begun and is removed; what lies below it must be there
- * without a gap, and its place is read; the border to the newest of them is checked (J13).
+ * without a gap, and its place is read; their order and the border to the newest of them are checked
+ * (J13).
  *
  * The order matters: a log that a crash left is written again before SQLite sees it, and nothing is
  * removed before a segment was found, so that a directory that cannot be read is left as it lies.
@@ -171,6 +172,15 @@ static pawl_err load_places(struct sqlite_journal *journal,
     return PAWL_OK;
 }
 
+static pawl_err does_not_continue(const struct sqlite_journal *journal,
+                                  const struct pawl_segment_place *place,
+                                  struct pawl_errmsg *msg)
+{
+    pawl_errmsg_set(msg, "segment %u of %s does not continue the one before it",
+                    (unsigned)place->number, journal->segments.dir);
+    return PAWL_ERR(CORRUPT);
+}
+
 /* J13: `place` begins where the segment before it ended. */
 pawl_err pawl_journal_check_continues(const struct sqlite_journal *journal,
                                       const struct pawl_segment_place *place,
@@ -181,9 +191,18 @@ pawl_err pawl_journal_check_continues(const struct sqlite_journal *journal,
     if (last_op + 1 == place->first_op && memcmp(hash, &place->previous, sizeof(*hash)) == 0) {
         return PAWL_OK;
     }
-    pawl_errmsg_set(msg, "segment %u of %s does not continue the one before it",
-                    (unsigned)place->number, journal->segments.dir);
-    return PAWL_ERR(CORRUPT);
+    return does_not_continue(journal, place, msg);
+}
+
+/* Of J13 what the places alone say, by which segments are found and removed. */
+static pawl_err check_order(const struct sqlite_journal *journal, struct pawl_errmsg *msg)
+{
+    for (uint32_t i = 1; i < journal->place_count; i++) {
+        if (journal->places[i].first_op <= journal->places[i - 1].first_op) {
+            return does_not_continue(journal, &journal->places[i], msg);
+        }
+    }
+    return PAWL_OK;
 }
 
 /* J13 at the newest border; reading checks those that it crosses. */
@@ -208,7 +227,10 @@ static pawl_err check_border(const struct sqlite_journal *journal, struct pawl_e
 
 static pawl_err load_head(struct sqlite_journal *journal, struct pawl_errmsg *msg)
 {
-    pawl_err err = check_border(journal, msg);
+    pawl_err err = check_order(journal, msg);
+    if (pawl_ok(err)) {
+        err = check_border(journal, msg);
+    }
     if (pawl_ok(err)) {
         err = pawl_segment_last(journal->active, &journal->head.last_op, &journal->head.hash, msg);
     }

@@ -127,6 +127,29 @@ static void a_segment_of_another_journal_is_refused(void **state)
     }
 }
 
+/* One that begins behind the next one, in the middle, where no border is looked at in opening. */
+static void a_segment_that_begins_behind_the_next_one_is_refused(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct bench other;
+    bench_init(&bench, 44);
+    bench_init(&other, 45);
+    bench_make_segments(&bench, "/sim/journal-000004.db");
+    other.segment_bytes = INT64_C(4) * BENCH_SEGMENT_BYTES;
+    bench_must(&other, bench_open_as(&other, true, false));
+    while (!disk_exists(other.disk, "/sim/journal-000002.db")) {
+        bench_append(&other, 60);
+    }
+    bench_close_journal(&other);
+    copy_file(&other, &bench, "/sim/journal-000002.db");
+    assert_int_equal(bench_open_as(&bench, false, false).code, PAWL_ERR_CORRUPT);
+    assert_non_null(strstr(bench.msg.text, "segment 3 of /sim does not continue"));
+    bench.journal = NULL;
+    bench_free(&bench);
+    bench_free(&other);
+}
+
 /* The one that would be written to, and one that is only read. */
 static void a_segment_under_another_number_is_refused(void **state)
 {
@@ -337,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_missing_segment_in_the_middle_is_refused),
         cmocka_unit_test(an_emptied_segment_in_the_middle_is_refused),
         cmocka_unit_test(a_segment_of_another_journal_is_refused),
+        cmocka_unit_test(a_segment_that_begins_behind_the_next_one_is_refused),
         cmocka_unit_test(a_segment_under_another_number_is_refused),
         cmocka_unit_test(a_newest_segment_that_was_never_begun_is_cleared_away),
         cmocka_unit_test(making_a_segment_takes_two_syncs),
