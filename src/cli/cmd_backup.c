@@ -21,6 +21,7 @@
 #include "cli/commands.h"
 #include "cli/server_copy.h"
 #include "cli/server_dir.h"
+#include "journal/copy.h"
 #include "journal/journal.h"
 #include "journal/witness.h"
 #include "server/place.h"
@@ -192,7 +193,12 @@ back_up(struct backup *backup, const char *dir, const char *journal, struct pawl
         return err;
     }
     backup->from_fd = open(journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* A server that starts meanwhile would take it for one that was left. */
+    int hold_fd = backup->from_fd >= 0 ? pawl_copy_hold(backup->from_fd) : -1;
     err = backup->from_fd >= 0 ? copy_all(backup, msg) : from_errno(journal, msg);
+    if (hold_fd >= 0) {
+        (void)close(hold_fd);
+    }
     if (pawl_ok(err)) {
         err = pawl_directory_sync(backup->journal, msg);
     }

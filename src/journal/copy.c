@@ -65,6 +65,15 @@ void pawl_copy_remove(const char *dir, const char *name)
     }
 }
 
+int pawl_copy_hold(int copy_fd)
+{
+    int fd = openat(copy_fd, lock_name, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)flock(fd, LOCK_EX | LOCK_NB); /* if another one reads it, it is held as well */
+    }
+    return fd;
+}
+
 static bool is_read(int dir_fd, const char *name)
 {
     char path[NAME_BYTES_MAX + sizeof(lock_name)];

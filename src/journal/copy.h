@@ -22,6 +22,9 @@ PAWL_MUST_CHECK pawl_err pawl_copy_make(const char *dir,
 /* The segment that was written, the file at `path`, has been closed: what a copy kept open of it is
  * let go, so that the disk has its space when it is removed. */
 void pawl_copy_let_go(const char *path);
+/* Holds the lock of an open copy, for who reads its files as they are; opening the journal in it
+ * does so by itself. The descriptor to close afterwards; -1: there is no lock in it. */
+int pawl_copy_hold(int copy_fd);
 void pawl_copy_remove(const char *dir, const char *name);
 /* All that nobody reads. */
 void pawl_copy_remove_left(const char *dir);

@@ -13,6 +13,7 @@ foreach(module codec record journal_files journal_segments journal_syncs
   journal_sqlite)
   pawl_unit_test(${module} testkit)
 endforeach()
+pawl_unit_test(journal_copy journal)
 pawl_unit_test(pack journal)
 pawl_unit_test(sha256 journal)
 target_link_libraries(test_sha256 PRIVATE PkgConfig::SODIUM)
