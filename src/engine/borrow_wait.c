@@ -9,9 +9,16 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "core/codec.h"
 #include "engine/borrow_priv.h"
 
-enum { TEXTS_BYTES_MAX = 64 * 1024 };
+/* All that a command of those that wait may have. */
+enum {
+    SUBJECT_BYTES_MAX = (PAWL_LEVEL_COUNT + 1) * PAWL_NAME_BYTES_MAX +
+                        PAWL_DIMENSIONS_MAX * (PAWL_NAME_BYTES_MAX + PAWL_VALUE_BYTES_MAX),
+    TEXTS_BYTES_MAX =
+        PAWL_METADATA_BYTES_MAX + PAWL_KEY_BYTES_MAX + PAWL_NAME_BYTES_MAX + SUBJECT_BYTES_MAX
+};
 
 static struct pawl_borrower *of(struct pawl_authority *authority)
 {
@@ -68,8 +75,8 @@ static bool copy_command(struct pawl_borrow_wait *wait)
     struct pawl_slice *phase = NULL;
     struct pawl_subject *subject = subject_of(command, &phase);
     pawl_buf_init(&wait->texts, TEXTS_BYTES_MAX);
-    if (pawl_buf_reserve(&wait->texts, TEXTS_BYTES_MAX / 4) == NULL) {
-        return false;
+    if (pawl_buf_reserve(&wait->texts, TEXTS_BYTES_MAX) == NULL) {
+        return false; /* at once, since texts that are kept must not move */
     }
     keep_text(&wait->texts, &command->metadata);
     keep_text(&wait->texts, &command->idempotency_key);
@@ -270,12 +277,10 @@ void pawl_borrow_submit(struct pawl_authority *authority,
         options->changed(options->arg)) {
         pawl_borrower_check(borrower);
     }
-    if (in_the_dark(borrower, command)) {
-        wait_for_more(borrower, command, op, NULL, 0);
-        return;
-    }
-    struct pawl_borrow_unit *unit = find_short(borrower, command, &asked, &missing);
-    if (unit != NULL && !borrower->ending) {
+    bool dark = in_the_dark(borrower, command);
+    struct pawl_borrow_unit *unit = dark ? NULL : find_short(borrower, command, &asked, &missing);
+    bool waits = dark || (unit != NULL && !borrower->ending);
+    if (waits && pawl_codec_command_fits(command)) { /* else the engine refuses it */
         wait_for_more(borrower, command, op, unit, missing);
         return;
     }

@@ -2,8 +2,8 @@
 /*
  * sqlite_open.c: from a directory to a head. The newest file in which a segment was begun is the
  * active one. What lies above it was never begun and is removed; what lies below it must be there
- * without a gap, and its place is read; their order and the border to the newest of them are checked
- * (J13).
+ * without a gap, and its place is read; their order, and the border to the newest of them, are
+ * checked (J13).
  *
  * The order matters: a log that a crash left is written again before SQLite sees it, and nothing is
  * removed before a segment was found, so that a directory that cannot be read is left as it lies.
