@@ -72,11 +72,29 @@ static void on_turn(void *arg)
 }
 
 static void start_timer(struct pawl_http_server *server);
+static void on_timer(uv_timer_t *timer);
+
+/* libuv runs timers before it reads. Where the loop stood still (a slow disk, a machine that was
+ * moved), what came meanwhile would be refused as if it had not, and a client takes a 408 for a
+ * reason to drop what was spent. So a timer that is late lets the loop read once. */
+static bool let_read_first(struct pawl_http_server *server, uint64_t now_ms)
+{
+    bool late = server->timer_at_ms < now_ms && now_ms - server->timer_at_ms > PAWL_SERVER_LATE_MS;
+    server->timer_waited = late && !server->timer_waited;
+    if (server->timer_waited) {
+        server->timer_at_ms = now_ms + 1;
+        uv_timer_start(&server->timer, on_timer, 1, 0);
+    }
+    return server->timer_waited;
+}
 
 static void on_timer(uv_timer_t *timer)
 {
     struct pawl_http_server *server = server_checked(timer->data);
     uint64_t now_ms = uv_now(server->loop);
+    if (let_read_first(server, now_ms)) {
+        return;
+    }
     server->timer_at_ms = UINT64_MAX;
     for (unsigned wait = 0; wait < PAWL_WAIT_COUNT; wait++) {
         struct pawl_deadline *due;

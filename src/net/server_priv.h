@@ -58,7 +58,8 @@ enum {
     PAWL_CONN_KEEPALIVE_S = 60,
     PAWL_CONN_LINGER_BYTES = 96 * 1024 * 1024, /* a client reads its 413 when it has sent a body */
     PAWL_SERVER_OVERFLOW_COUNT = 64, /* connections above the limit that still get a 503 */
-    PAWL_SERVER_BACKLOG = 1024
+    PAWL_SERVER_BACKLOG = 1024,
+    PAWL_SERVER_LATE_MS = 10 /* a timer that comes so late says that the loop stood still */
 };
 /* An owner that never heeds "pause" is cut off here. */
 #define PAWL_CONN_OUTPUT_BYTES_MAX ((size_t)1 << 30)
@@ -218,6 +219,7 @@ struct pawl_http_server {
     struct pawl_turn *turn;
     uv_timer_t timer;
     uint64_t timer_at_ms; /* UINT64_MAX: not started */
+    bool timer_waited;    /* it came late, and let the loop read first */
     struct pawl_deadline_list waits[PAWL_WAIT_COUNT];
     struct pawl_listener *listeners;
     uint64_t held_turns; /* the last one's number */

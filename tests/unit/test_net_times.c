@@ -41,6 +41,37 @@ static void server_ends_a_body_that_stops_coming(void **state)
     fixture_close(&f);
 }
 
+/* The process stood still (a disk, a debugger, a machine that was moved) while the rest came. */
+static bool rest_was_in_time(const char *begin, const char *rest, uint32_t timeout_ms)
+{
+    struct fixture f;
+    struct pawl_http_limits limits = limits_default();
+    limits.head_timeout_ms = timeout_ms;
+    limits.body_timeout_ms = timeout_ms;
+    fixture_open(&f, limits);
+    f.service.answer_at_once = true;
+    wire_send(&f.wire, begin);
+    WAIT_UNTIL(&f.world, pawl_http_server_request_count(f.service.server) == 1);
+    ssize_t bytes = (ssize_t)strlen(rest);
+    assert_int_equal(send(f.wire.fd, rest, (size_t)bytes, MSG_NOSIGNAL), bytes);
+    uint64_t end_ns = uv_hrtime() + UINT64_C(2000000) * timeout_ms;
+    while (uv_hrtime() < end_ns) {
+    }
+    WAIT_UNTIL(&f.world, f.wire.eof || wire_has(&f.wire, "HTTP/1.1"));
+    bool served = wire_has(&f.wire, "HTTP/1.1 200 OK\r\n");
+    fixture_close(&f);
+    return served;
+}
+
+static void what_came_while_the_loop_stood_still_is_in_time(void **state)
+{
+    (void)state;
+    TRY_WITH_TIME(ms, 50, rest_was_in_time("GET / HTTP/1.1\r\nHost:", " h\r\n\r\n", ms));
+    TRY_WITH_TIME(
+        ms, 50,
+        rest_was_in_time("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nha", "lf", ms));
+}
+
 /* What comes byte by byte has no more time than what stops: neither a head nor a body may hold a
  * connection for as long as its sender likes. */
 static bool drip_was_ended(const char *begin, const char *end, uint32_t timeout_ms)
@@ -348,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_ends_a_head_that_takes_too_long),
         cmocka_unit_test(server_ends_a_body_that_stops_coming),
+        cmocka_unit_test(what_came_while_the_loop_stood_still_is_in_time),
         cmocka_unit_test(server_ends_heads_and_bodies_that_drip),
         cmocka_unit_test(server_gives_time_to_a_body_that_keeps_coming),
         cmocka_unit_test(server_wants_a_large_body_faster),
