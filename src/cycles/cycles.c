@@ -107,13 +107,12 @@ static void find_headers(struct pawl_call *call)
 
 static void refuse_method(struct pawl_call *call, uint32_t methods)
 {
-    static const char *const names[PAWL_METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
     char allowed[64] = "";
     size_t bytes = 0;
     for (size_t i = 0; i < PAWL_METHOD_COUNT; i++) {
         if ((methods & 1U << i) != 0) {
             bytes += (size_t)snprintf(allowed + bytes, sizeof(allowed) - bytes, "%s%s",
-                                      bytes > 0 ? ", " : "", names[i]);
+                                      bytes > 0 ? ", " : "", pawl_method_name((enum pawl_method)i));
         }
     }
     pawl_call_header(call, PAWL_SLICE("Allow"),

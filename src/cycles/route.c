@@ -132,11 +132,17 @@ void pawl_route_tree_free(struct pawl_route_tree *tree)
 
 /* --- Finding -------------------------------------------------------------------------------- */
 
-static int method_of(struct pawl_slice name)
+const char *pawl_method_name(enum pawl_method method)
 {
     static const char *const names[PAWL_METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    PAWL_ASSERT((unsigned)method < PAWL_METHOD_COUNT);
+    return names[method];
+}
+
+static int method_of(struct pawl_slice name)
+{
     for (int method = 0; method < PAWL_METHOD_COUNT; method++) {
-        if (pawl_slice_equal_str(name, names[method])) {
+        if (pawl_slice_equal_str(name, pawl_method_name((enum pawl_method)method))) {
             return method;
         }
     }

@@ -82,6 +82,8 @@ void pawl_route_find(const struct pawl_route_tree *tree,
                      struct pawl_slice path,
                      struct pawl_arena *arena,
                      struct pawl_route_found *ret_found);
+/* "GET"; static text. */
+const char *pawl_method_name(enum pawl_method method);
 /* The rows of the table. */
 uint32_t pawl_route_count(void);
 const struct pawl_cycles_route *pawl_route_at(uint32_t number);
