@@ -29,12 +29,10 @@ static bool is_closed(const struct pawl_call *call, const struct pawl_archive_ro
 
 static void refuse(struct pawl_call *call, const struct pawl_archive_row *row, bool mismatch)
 {
-    bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
-    if (row != NULL && !admin && !pawl_slice_equal(row->tenant, call->principal.tenant)) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
-    } else if (row != NULL && !pawl_subject_covers_path(call, row->scope_path)) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
-    } else if (mismatch) {
+    if (row != NULL && !pawl_subject_may_see(call, row->tenant, row->scope_path)) {
+        return; /* refused */
+    }
+    if (mismatch) {
         pawl_call_refuse(call, PAWL_ERROR_IDEMPOTENCY_MISMATCH, "%s",
                          pawl_result_meaning(PAWL_RESULT_IDEMPOTENCY_MISMATCH));
     } else if (is_closed(call, row)) {

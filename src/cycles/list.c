@@ -268,14 +268,11 @@ static void refuse_archive(struct pawl_call *call, const struct pawl_archive_req
 static void answer_one(struct pawl_call *call, const struct list *list)
 {
     const struct pawl_archive_row *row = &list->request.rows[0];
-    bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
     if (list->request.row_count == 0) {
         pawl_call_refuse(call, PAWL_ERROR_RESERVATION_EXPIRED,
                          "the reservation is no longer held, and no longer in the archive");
-    } else if (!admin && !pawl_slice_equal(row->tenant, call->principal.tenant)) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
-    } else if (!pawl_subject_covers_path(call, row->scope_path)) {
-        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
+    } else if (!pawl_subject_may_see(call, row->tenant, row->scope_path)) {
+        return; /* refused */
     } else if (row->status == PAWL_ARCHIVE_EXPIRED) {
         pawl_call_refuse(call, PAWL_ERROR_RESERVATION_EXPIRED, "the reservation expired");
     } else {

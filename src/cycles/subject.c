@@ -112,14 +112,18 @@ static void take_dimensions(struct pawl_call *call, uint32_t node, struct pawl_s
     }
 }
 
+static bool is_covered(struct pawl_call *call, bool covered)
+{
+    if (!covered) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
+    }
+    return covered;
+}
+
 bool pawl_subject_covered(struct pawl_call *call,
                           const struct pawl_slice levels[static PAWL_LEVEL_COUNT])
 {
-    if (pawl_principal_covers(&call->principal, levels)) {
-        return true;
-    }
-    pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the key's scope filter does not cover this");
-    return false;
+    return is_covered(call, pawl_principal_covers(&call->principal, levels));
 }
 
 bool pawl_subject_covers_path(const struct pawl_call *call, struct pawl_slice path)
@@ -127,6 +131,16 @@ bool pawl_subject_covers_path(const struct pawl_call *call, struct pawl_slice pa
     struct pawl_slice levels[PAWL_LEVEL_COUNT];
     return pawl_slice_empty(call->principal.scope_filter) ||
            (pawl_path_levels(path, levels) && pawl_principal_covers(&call->principal, levels));
+}
+
+bool pawl_subject_may_see(struct pawl_call *call, struct pawl_slice tenant, struct pawl_slice path)
+{
+    bool admin = call->principal.kind == PAWL_PRINCIPAL_ADMIN;
+    if (!admin && !pawl_slice_equal(tenant, call->principal.tenant)) {
+        pawl_call_refuse(call, PAWL_ERROR_FORBIDDEN, "the reservation is another tenant's");
+        return false;
+    }
+    return is_covered(call, pawl_subject_covers_path(call, path));
 }
 
 bool pawl_subject_take(struct pawl_call *call,

@@ -49,6 +49,9 @@ PAWL_MUST_CHECK bool pawl_subject_covered(struct pawl_call *call,
                                           const struct pawl_slice levels[static PAWL_LEVEL_COUNT]);
 /* Whether the key's scope filter lets it see what lies at the path. */
 bool pawl_subject_covers_path(const struct pawl_call *call, struct pawl_slice path);
+/* 403 unless the caller may see that tenant's reservation at the path. */
+PAWL_MUST_CHECK bool
+pawl_subject_may_see(struct pawl_call *call, struct pawl_slice tenant, struct pawl_slice path);
 /* The amount of a shape's values. */
 struct pawl_amount pawl_amount_take(const struct pawl_value *values);
 /* A key of 256 characters may have more bytes than the ledger takes. false: refused. */
