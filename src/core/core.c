@@ -286,7 +286,7 @@ static void apply_fresh(struct pawl_core *core,
 {
     uint16_t code = plan_command(core, command, plan);
     bool kept = key != NULL && answer_is_kept(command, code);
-    if (kept && pawl_idem_full(core, command)) {
+    if (kept && pawl_core_keys_full(core, command)) {
         code = PAWL_RESULT_LIMIT_REACHED;
         plan->denial = (struct pawl_denial){.budget = 0};
         kept = false;

@@ -274,6 +274,10 @@ pawl_core_document_body(const struct pawl_core *core, uint64_t document, char *o
 PAWL_MUST_CHECK bool
 pawl_core_key_find(const struct pawl_core *core, const struct pawl_command *like, uint64_t *ret_op);
 
+/* Whether no record is free for the command's key. As many are kept as there are open reservations,
+ * so that what was granted can be settled. NULL: of one that neither opens nor settles one. */
+bool pawl_core_keys_full(const struct pawl_core *core, const struct pawl_command *command);
+
 /* Occupation of the tables, for metrics and the bytes-per-reservation figure. */
 struct pawl_core_stats {
     uint32_t strings, scopes, budgets, reservations, idempotency, sessions, approvals, documents;

@@ -196,6 +196,9 @@ bool pawl_core_key_find(const struct pawl_core *core,
 static uint64_t records_wanted(const struct pawl_core *core, const struct pawl_command *command)
 {
     uint64_t open = core->state.tables[PAWL_TABLE_RESERVATION].live_count;
+    if (command == NULL) {
+        return 1 + open;
+    }
     PAWL_ASSERT(pawl_idem_allowed(command->type));
     if (command->type == PAWL_COMMAND_COMMIT || command->type == PAWL_COMMAND_RELEASE ||
         command->type == PAWL_COMMAND_CORRECT) {
@@ -205,7 +208,7 @@ static uint64_t records_wanted(const struct pawl_core *core, const struct pawl_c
     return 1 + open + opens;
 }
 
-bool pawl_idem_full(const struct pawl_core *core, const struct pawl_command *command)
+bool pawl_core_keys_full(const struct pawl_core *core, const struct pawl_command *command)
 {
     uint32_t count = core->state.tables[PAWL_TABLE_IDEM].live_count;
     PAWL_ASSERT(count <= core->state.limits.idempotency_max);

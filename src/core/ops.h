@@ -245,9 +245,6 @@ struct pawl_idem_key pawl_idem_key(const struct pawl_core *core,
                                    const struct pawl_command *command);
 /* The record that still counts, or 0. */
 uint32_t pawl_idem_find(const struct pawl_core *core, const struct pawl_idem_key *key);
-/* No record is free for the command's key. As many are kept as there are open reservations, so that
- * what was granted can be settled. */
-bool pawl_idem_full(const struct pawl_core *core, const struct pawl_command *command);
 void pawl_idem_remember(struct pawl_core *core,
                         uint16_t type,
                         const struct pawl_idem_key *key,

@@ -145,22 +145,21 @@ struct table {
 
 enum { AT_ONCE_MAX = 32 };
 
-/* With so few rows left or fewer a table is full for what was asked; -1: it takes none of it. */
-static int64_t rows_too_few(enum maximum maximum,
-                            const struct table *table,
-                            const struct pawl_core_stats *used,
-                            uint16_t asked)
+static bool is_full(const struct pawl_core *core,
+                    const struct pawl_command *asked,
+                    enum maximum maximum,
+                    const struct table *table)
 {
-    bool settles = asked == PAWL_COMMAND_COMMIT || asked == PAWL_COMMAND_RELEASE;
-    bool holds = asked == PAWL_COMMAND_RESERVE || asked == PAWL_COMMAND_DECIDE;
-    if (maximum == MAXIMUM_RESERVATIONS) {
-        return holds ? 0 : -1;
+    uint32_t left = table->used < table->most ? table->most - table->used : 0;
+    if (maximum == MAXIMUM_RESERVATIONS) { /* what settles takes none */
+        return left == 0 && asked != NULL &&
+               (asked->type == PAWL_COMMAND_RESERVE || asked->type == PAWL_COMMAND_DECIDE);
     }
-    if (maximum == MAXIMUM_IDEMPOTENCY) { /* those of open reservations are kept for them */
-        return settles ? 0 : (int64_t)used->reservations + (asked == PAWL_COMMAND_RESERVE);
+    if (maximum == MAXIMUM_IDEMPOTENCY) {
+        return pawl_core_keys_full(core, asked);
     }
-    uint32_t several = table->most / 8;
-    return !table->at_once ? 0 : several < AT_ONCE_MAX ? several : AT_ONCE_MAX;
+    uint32_t several = table->most / 8 < AT_ONCE_MAX ? table->most / 8 : AT_ONCE_MAX;
+    return left <= (table->at_once ? several : 0);
 }
 
 /* The full one: false if none is, which is the case when one operation needs more than there can
@@ -177,12 +176,10 @@ full_table(const struct pawl_core *core, const struct pawl_command *asked, struc
 #include "core/maxima.def"
 #undef PAWL_MAXIMUM
     };
-    uint16_t type = asked != NULL ? asked->type : 0;
     for (size_t i = 0; i < PAWL_MAXIMUM_COUNT; i++) {
-        uint32_t left = tables[i].used < tables[i].most ? tables[i].most - tables[i].used : 0;
-        if (left <= rows_too_few((enum maximum)i, &tables[i], &used, type)) {
+        if (is_full(core, asked, (enum maximum)i, &tables[i])) {
             *ret_table = tables[i];
-            ret_table->kept = left > 0 && i == MAXIMUM_IDEMPOTENCY;
+            ret_table->kept = i == MAXIMUM_IDEMPOTENCY && tables[i].used < tables[i].most;
             return true;
         }
     }
