@@ -27,6 +27,7 @@
 #include "lending/lender.h"
 #include "lending/routes.h"
 #include "lending/settler.h"
+#include "net/due.h"
 #include "net/server.h"
 #include "net/wake.h"
 
@@ -50,10 +51,9 @@ struct authority {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     struct pawl_wake wake;
-    uv_timer_t due_timer;
+    struct pawl_due due;
     uv_timer_t pulse_timer;
     uv_signal_t term;
-    int64_t due_at_us; /* what due_timer is set to */
     uint64_t requests_seen;
     uint64_t quiet_since_ms;
     bool ending;
@@ -168,27 +168,18 @@ static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg
 
 /* --- Turns --------------------------------------------------------------------------------- */
 
-static void on_due(uv_timer_t *timer)
+static void on_due(void *arg)
 {
-    struct authority *authority = timer->data;
-    authority->due_at_us = INT64_MAX;
+    struct authority *authority = arg;
     pawl_engine_tick(authority->engine);
 }
 
+/* After a sleep the pulse makes the first of them, where nobody asks. */
 static void turn(struct authority *authority)
 {
-    pawl_engine_turn(authority->engine);
-    int64_t due_us = pawl_engine_next_due_us(authority->engine);
-    if (due_us == authority->due_at_us) {
-        return;
-    }
-    authority->due_at_us = due_us;
-    if (due_us == INT64_MAX) {
-        (void)uv_timer_stop(&authority->due_timer);
-        return;
-    }
-    int64_t wait_ms = (due_us - pawl_engine_now_us(authority->engine)) / PAWL_US_PER_MS + 1;
-    (void)uv_timer_start(&authority->due_timer, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
+    struct pawl_engine *engine = authority->engine;
+    pawl_engine_turn(engine);
+    pawl_due_set(&authority->due, pawl_engine_next_due_us(engine), pawl_engine_now_us(engine));
 }
 
 static void before_poll(uv_prepare_t *handle)
@@ -292,17 +283,16 @@ static void start_handles(struct authority *authority)
     failures += uv_prepare_init(loop, &authority->before_poll) != 0;
     failures += uv_check_init(loop, &authority->after_poll) != 0;
     failures += pawl_failed(pawl_wake_init(&authority->wake, loop, on_woken, authority));
-    failures += uv_timer_init(loop, &authority->due_timer) != 0;
     failures += uv_timer_init(loop, &authority->pulse_timer) != 0;
     failures += uv_signal_init(loop, &authority->term) != 0;
     PAWL_ASSERT(failures == 0); /* at the start of a process there is room for all of them */
+    pawl_due_init(&authority->due, loop, on_due, authority);
     authority->before_poll.data = authority;
     authority->after_poll.data = authority;
     authority->wake.poll.data = authority;
-    authority->due_timer.data = authority;
+    authority->due.timer.data = authority;
     authority->pulse_timer.data = authority;
     authority->term.data = authority;
-    authority->due_at_us = INT64_MAX;
     int64_t pulse_ms = authority->options->idle_ms / 4;
     pulse_ms = pulse_ms > PULSE_MS_MAX ? PULSE_MS_MAX : pulse_ms;
     pulse_ms = pulse_ms < PULSE_MS_MIN ? PULSE_MS_MIN : pulse_ms;

@@ -203,7 +203,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
     struct pawl_run *run = arg;
     uv_handle_t *const ours[] = {
         (uv_handle_t *)&run->before_poll, (uv_handle_t *)&run->after_poll,
-        (uv_handle_t *)&run->wake.poll,   (uv_handle_t *)&run->due_timer,
+        (uv_handle_t *)&run->wake.poll,   (uv_handle_t *)&run->due.timer,
         (uv_handle_t *)&run->pulse_timer, (uv_handle_t *)&run->grace_timer,
         (uv_handle_t *)&run->phase_timer, (uv_handle_t *)&run->keeper_poll,
         (uv_handle_t *)&run->signal_poll,

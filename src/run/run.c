@@ -308,7 +308,6 @@ int pawl_run_main(const struct pawl_run_options *options)
     run->signal_fd = -1;
     run->wake.fd = -1;
     run->control.dir_fd = -1;
-    run->due_at_us = INT64_MAX;
     pawl_buf_init(&run->notices, PAWL_RUN_NOTICES_BYTES);
     pawl_buf_init(&run->prices_text, PAWL_PRICE_FILE_BYTES_MAX);
     int status = run_all(run);

@@ -33,6 +33,7 @@
 #include "gateway/gateway.h"
 #include "history/history.h"
 #include "net/client.h"
+#include "net/due.h"
 #include "net/server.h"
 #include "net/wake.h"
 #include "run/approve.h"
@@ -135,14 +136,13 @@ struct pawl_run {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     struct pawl_wake wake;
-    uv_timer_t due_timer;   /* leases */
+    struct pawl_due due;    /* leases */
     uv_timer_t pulse_timer; /* wall clock and its thresholds */
     uv_timer_t grace_timer;
     uv_timer_t phase_timer; /* the end of the present phase's time */
     uv_poll_t keeper_poll;
     uv_poll_t signal_poll;
     int signal_fd;
-    int64_t due_at_us; /* what due_timer is set to; INT64_MAX: not set */
     struct pawl_http_client *client;
     struct pawl_http_server *server;
     struct pawl_gateway *gateway;

@@ -64,34 +64,18 @@ void pawl_run_on_reach(void *arg, enum pawl_upstream upstream, const char *why)
 /* --- The ledger's turns -------------------------------------------------------------------- */
 
 /* The turn that follows sets the timer anew. */
-static void on_due(uv_timer_t *timer)
+static void on_due(void *arg)
 {
-    struct pawl_run *run = timer->data;
-    run->due_at_us = INT64_MAX;
+    struct pawl_run *run = arg;
     pawl_engine_tick(run->engine);
 }
 
-static void set_due_timer(struct pawl_run *run)
-{
-    int64_t due_us = pawl_engine_next_due_us(run->engine);
-    if (due_us == run->due_at_us) {
-        return;
-    }
-    run->due_at_us = due_us;
-    if (due_us == INT64_MAX) {
-        (void)uv_timer_stop(&run->due_timer);
-        return;
-    }
-    /* What is overdue waits for a thread of the engine, which wakes the loop when it is done. */
-    int64_t wait_ms = (due_us - pawl_run_now_us(run)) / PAWL_US_PER_MS + 1;
-    (void)uv_timer_start(&run->due_timer, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
-}
-
+/* After a sleep the pulse makes the first of them, where nobody else does. */
 static void turn(struct pawl_run *run)
 {
     if (run->engine != NULL) {
         pawl_engine_turn(run->engine);
-        set_due_timer(run);
+        pawl_due_set(&run->due, pawl_engine_next_due_us(run->engine), pawl_run_now_us(run));
     }
 }
 
@@ -426,16 +410,15 @@ void pawl_run_watch(struct pawl_run *run)
     failures += uv_prepare_init(loop, &run->before_poll) != 0;
     failures += uv_check_init(loop, &run->after_poll) != 0;
     failures += pawl_failed(pawl_wake_init(&run->wake, loop, on_wake, run));
-    failures += uv_timer_init(loop, &run->due_timer) != 0;
     failures += uv_timer_init(loop, &run->pulse_timer) != 0;
     failures += uv_timer_init(loop, &run->grace_timer) != 0;
     failures += uv_timer_init(loop, &run->phase_timer) != 0;
     failures += uv_poll_init(loop, &run->keeper_poll, run->keeper.fd) != 0;
     failures += uv_poll_init(loop, &run->signal_poll, run->signal_fd) != 0;
     PAWL_ASSERT(failures == 0); /* The descriptors are good, and nothing else can fail. */
+    pawl_due_init(&run->due, loop, on_due, run);
     run->before_poll.data = run;
     run->after_poll.data = run;
-    run->due_timer.data = run;
     run->pulse_timer.data = run;
     run->grace_timer.data = run;
     run->phase_timer.data = run;

@@ -15,7 +15,7 @@ target_link_libraries(pawl_test_net_secure
 foreach(module handshakes intake probes secure_ends secure_traffic)
   pawl_unit_test(net_${module} test_net_secure)
 endforeach()
-foreach(module client client_breaks client_ends large limits listen loop refusals server
+foreach(module client client_breaks client_ends due large limits listen loop refusals server
     server_ends times tls wake)
   pawl_unit_test(net_${module} test_net)
 endforeach()

@@ -66,27 +66,17 @@ static void on_wake(void *arg)
 }
 
 /* The turn that follows sets the timer anew. */
-static void on_due(uv_timer_t *handle)
+static void on_due(void *arg)
 {
-    struct host *host = handle->data;
-    host->due_at_us = INT64_MAX;
+    struct host *host = arg;
     pawl_engine_tick(host->engine);
 }
 
 static void turn(struct host *host)
 {
-    pawl_engine_turn(host->engine);
-    int64_t due_us = pawl_engine_next_due_us(host->engine);
-    if (due_us == host->due_at_us) {
-        return;
-    }
-    host->due_at_us = due_us;
-    if (due_us == INT64_MAX) {
-        (void)uv_timer_stop(&host->due);
-        return;
-    }
-    int64_t wait_ms = (due_us - pawl_engine_now_us(host->engine)) / PAWL_US_PER_MS + 1;
-    (void)uv_timer_start(&host->due, on_due, wait_ms > 1 ? (uint64_t)wait_ms : 1, 0);
+    struct pawl_engine *engine = host->engine;
+    pawl_engine_turn(engine);
+    pawl_due_set(&host->due, pawl_engine_next_due_us(engine), pawl_engine_now_us(engine));
 }
 
 static void on_check(uv_check_t *handle)
@@ -390,14 +380,12 @@ static void init_loop(struct host *host)
     failures += uv_check_init(&host->loop, &host->check) != 0;
     failures += uv_prepare_init(&host->loop, &host->prepare) != 0;
     failures += pawl_failed(pawl_wake_init(&host->wake, &host->loop, on_wake, host));
-    failures += uv_timer_init(&host->loop, &host->due) != 0;
     failures += uv_pipe_init(&host->loop, &host->input, 0) != 0;
     failures += uv_pipe_open(&host->input, STDIN_FILENO) != 0;
     host_need(failures == 0, "loop");
+    pawl_due_init(&host->due, &host->loop, on_due, host);
     host->check.data = host;
     host->prepare.data = host;
-    host->due.data = host;
-    host->due_at_us = INT64_MAX;
     host->input.data = host;
     (void)uv_check_start(&host->check, on_check);
     (void)uv_prepare_start(&host->prepare, on_prepare);

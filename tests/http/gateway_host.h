@@ -12,6 +12,7 @@
 
 #include "engine/engine.h"
 #include "gateway/gateway.h"
+#include "net/due.h"
 #include "net/wake.h"
 
 enum { HOST_LINE_BYTES_MAX = 4096 };
@@ -21,8 +22,7 @@ struct host {
     uv_check_t check;
     uv_prepare_t prepare;
     struct pawl_wake wake;
-    uv_timer_t due;
-    int64_t due_at_us; /* INT64_MAX: it is not set */
+    struct pawl_due due;
     uv_pipe_t input;
     struct pawl_engine *engine;
     struct pawl_http_client *client;

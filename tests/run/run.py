@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/lib")]
 sys.dont_write_bytecode = True
 
 import approvers  # noqa: E402
+import asleep  # noqa: E402
 import authorities  # noqa: E402
 import caps  # noqa: E402
 import control  # noqa: E402
@@ -44,7 +45,7 @@ SUITES = {"processes": processes, "signals": signals, "terminals": terminals, "c
           "control": control, "watching": watching, "limits": limits,
           "gate": gate, "approvers": approvers, "resume": resume, "reviews": reviews,
           "shared": shared, "places": places, "authorities": authorities, "deaths": deaths,
-          "phases": phases, "windows": windows, "scripts": scripts}
+          "asleep": asleep, "phases": phases, "windows": windows, "scripts": scripts}
 
 
 def wanted(names, suite, title):

@@ -5,14 +5,13 @@ hears. How it begins: starts.py.
 import contextlib
 import http.client
 import os
-import pathlib
 import resource
 import signal
 import socket
-import struct
 import threading
 import time
 
+from sleeps import Machine
 from world import ADMIN, PATIENCE_S, balance, patience, quick_start, reserve_body
 
 LOADERS = 4
@@ -220,11 +219,8 @@ def what_takes_many_turns_ends_with_the_server(world):
 def what_became_due_in_a_sleep_ends_after_it(world):
     """The machine sleeps for an hour: a lease that was over meanwhile does not go on for as long as
     it still had when that began, also where nobody asks for anything."""
-    file = pathlib.Path(world.path("ahead"))
-    file.write_bytes(struct.pack("q", 0))
-    shim = pathlib.Path(world.pawl).with_name("clock_ahead.so")
-    assert shim.exists(), shim
-    server, key = quick_start(world, env={"LD_PRELOAD": str(shim), "CLOCK_AHEAD": str(file)})
+    machine = Machine(world.pawl, world.path("ahead"))
+    server, key = quick_start(world, env=machine.environment)
     body = reserve_body("asleep", 1000, ttl_ms=1_800_000, grace_period_ms=0)
     server.ask("POST", "/v1/reservations", body, key=key).want(200)
     with patience("a server that has nothing to do but to wait") as tick:
@@ -232,8 +228,7 @@ def what_became_due_in_a_sleep_ends_after_it(world):
             tick()
     time.sleep(1.5)  # the witness is written, and its timer gone
     before = os.path.getmtime(f"{world.data}/journal/witness")
-    with open(file, "r+b") as ahead:
-        ahead.write(struct.pack("q", 3600))
+    machine.sleep(3600)
     with patience("the end of the lease") as tick:
         while os.path.getmtime(f"{world.data}/journal/witness") == before:
             tick()
