@@ -37,8 +37,9 @@
 #include "core/command.h"
 #include "core/result.h"
 
-/* Raised whenever the same command could give another result or state than before. */
-#define PAWL_RULES_VERSION 3u
+/* Raised whenever the same command could give another result or state than before
+ * (docs/decisions/0018-an-upgrade-counts-from-the-last-checkpoint.md). */
+#define PAWL_RULES_VERSION 4u
 
 enum { PAWL_CHUNK_BYTES = 65536 };
 
@@ -312,6 +313,8 @@ pawl_core_snapshot_next(struct pawl_core *core, uint32_t *ret_number, void *out_
 void pawl_core_snapshot_abort(struct pawl_core *core);
 bool pawl_core_snapshot_active(const struct pawl_core *core);
 
+/* Whether a root has other bytes than this code's, of an earlier or later version. */
+PAWL_MUST_CHECK bool pawl_core_root_is_foreign(struct pawl_slice root);
 /* The other way, into a fresh core: the root, then each chunk (memory is given with give_chunk
  * first; restore copies into it). false: not a state of ours. */
 PAWL_MUST_CHECK bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root);

@@ -131,6 +131,17 @@ static bool tables_ok(const struct pawl_state *state)
     return true;
 }
 
+bool pawl_core_root_is_foreign(struct pawl_slice root)
+{
+    struct pawl_state state;
+    size_t begin = offsetof(struct pawl_state, bytes) + sizeof(state.bytes);
+    if (root.bytes < begin) {
+        return false;
+    }
+    memcpy(&state, root.data, begin);
+    return state.magic == PAWL_STATE_MAGIC && state.layout != PAWL_STATE_LAYOUT;
+}
+
 bool pawl_core_restore_root(struct pawl_core *core, struct pawl_slice root)
 {
     struct pawl_state state;

@@ -171,6 +171,12 @@ PAWL_MUST_CHECK pawl_err pawl_engine_batches(struct pawl_engine *engine,
 /* Commits what is collected and writes a checkpoint to its end. */
 PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
                                                 struct pawl_errmsg *msg);
+/* The same, unless `cut`, which is asked again and again meanwhile, says true: TIMEOUT then, and
+ * the engine is fit for nothing but being closed. */
+PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint_unless(struct pawl_engine *engine,
+                                                       bool (*cut)(void *arg),
+                                                       void *arg,
+                                                       struct pawl_errmsg *msg);
 
 /* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
 
@@ -200,12 +206,14 @@ pawl_engine_id_parse(const struct pawl_engine *engine, struct pawl_slice text, u
 
 struct pawl_verify_report {
     uint64_t first_op;
-    uint64_t replayed_from_op; /* results before it were not compared: their segments are gone */
+    uint64_t replayed_from_op; /* results before it were not compared: their segments are gone, or
+                                * other rules gave others */
     uint64_t last_op;
     uint64_t batches;
     struct pawl_journal_hash hash;
     uint64_t digest;
-    bool results_compared; /* false where the records come from other rules */
+    bool results_compared; /* up to last_op; false: other rules gave others, and no checkpoint
+                            * follows */
 };
 
 /* Reads a directory without changing it: chain, witness, checkpoints, replay with every result

@@ -4,8 +4,10 @@
  * the same as the recorded one. A difference is a memory fault, damage that the chain cannot see,
  * or a bug of ours, and in each case going on would answer from a state that nobody ever had.
  *
- * Rules: a batch names the version of the rules that computed it. Other rules may rightly
- * give other results, so such a journal is refused here; it needs the pawl that wrote it.
+ * Rules: a batch names the version of the rules that computed it. What older rules recorded is
+ * applied under the present ones from the last checkpoint on, and has to give the same results:
+ * what was answered stands, or the directory is refused and needs the pawl that wrote it once more
+ * (docs/decisions/0018-an-upgrade-counts-from-the-last-checkpoint.md).
  *
  * Failure: a ledger that a replay stopped in is fit for nothing but being freed.
  */
@@ -48,12 +50,14 @@ void pawl_replay_free(struct pawl_replay *replay)
 struct restore {
     struct pawl_ledger *ledger;
     bool no_memory;
+    bool foreign; /* of another layout */
 };
 
 static bool restore_root(void *arg, struct pawl_slice root)
 {
     struct restore *restore = arg;
-    if (!pawl_core_restore_root(restore->ledger->core, root)) {
+    restore->foreign = pawl_core_root_is_foreign(root);
+    if (restore->foreign || !pawl_core_restore_root(restore->ledger->core, root)) {
         return false;
     }
     /* Now the core knows how many chunks are to come. */
@@ -95,6 +99,12 @@ pawl_err pawl_replay_restore(struct pawl_ledger *ledger,
     if (restore.no_memory) {
         pawl_errmsg_set(msg, "no memory for the checkpoint %s", row->file);
         err = PAWL_ERR(MEMORY);
+    } else if (restore.foreign) {
+        pawl_errmsg_set(msg,
+                        "the checkpoint %s holds the ledger as another version of pawl has it in "
+                        "memory: use the one that wrote it",
+                        row->file);
+        err = PAWL_ERR(VERSION);
     }
     if (pawl_ok(err) &&
         (!pawl_core_restore_end(ledger->core) || pawl_core_op(ledger->core) != row->op)) {
@@ -112,8 +122,33 @@ static pawl_err out_of_order(uint64_t op, struct pawl_errmsg *msg)
     return PAWL_ERR(CORRUPT);
 }
 
-static pawl_err
-replay_record(struct pawl_replay *replay, const struct pawl_record *record, struct pawl_errmsg *msg)
+static pawl_err other_result(const struct pawl_replay *replay,
+                             const struct pawl_record *record,
+                             uint32_t rules_version,
+                             struct pawl_errmsg *msg)
+{
+    const char *now = pawl_result_name(replay->result->code);
+    const char *then = pawl_result_name(record->result.code);
+    if (rules_version == PAWL_RULES_VERSION) {
+        pawl_errmsg_set(msg,
+                        "operation %" PRIu64 " gives %s now and gave %s when it was recorded, "
+                        "or other numbers: faulty memory or a bug; keep the directory",
+                        record->op, now, then);
+        return PAWL_ERR(CORRUPT);
+    }
+    pawl_errmsg_set(msg,
+                    "operation %" PRIu64 " gives %s by the rules of this pawl (%u) and gave %s, or "
+                    "other numbers, by those of the pawl that recorded it (%" PRIu32
+                    "): start that "
+                    "one once more and end it with SIGTERM; this one goes on from its checkpoint",
+                    record->op, now, PAWL_RULES_VERSION, then, rules_version);
+    return PAWL_ERR(VERSION);
+}
+
+static pawl_err replay_record(struct pawl_replay *replay,
+                              const struct pawl_record *record,
+                              uint32_t rules_version,
+                              struct pawl_errmsg *msg)
 {
     struct pawl_core *core = replay->ledger->core;
     /* J5, J6; a time that the ledger can count from; and an empty ledger begins with its CONFIG. */
@@ -133,15 +168,8 @@ replay_record(struct pawl_replay *replay, const struct pawl_record *record, stru
         pawl_errmsg_set(msg, "no memory to replay operation %" PRIu64, record->op);
         return PAWL_ERR(MEMORY);
     }
-    if (!pawl_slice_equal(pawl_buf_slice(&replay->bytes), record->result_bytes)) {
-        pawl_errmsg_set(msg,
-                        "operation %" PRIu64 " gives %s now and gave %s when it was recorded, "
-                        "or other numbers: faulty memory or a bug; keep the directory",
-                        record->op, pawl_result_name(replay->result->code),
-                        pawl_result_name(record->result.code));
-        return PAWL_ERR(CORRUPT);
-    }
-    return PAWL_OK;
+    bool same = pawl_slice_equal(pawl_buf_slice(&replay->bytes), record->result_bytes);
+    return same ? PAWL_OK : other_result(replay, record, rules_version, msg);
 }
 
 pawl_err pawl_replay_batch(struct pawl_replay *replay,
@@ -154,7 +182,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
     if (!pawl_record_batch_open(batch->blob, &cursor)) {
         return out_of_order(pawl_core_op(core), msg);
     }
-    if (!pawl_record_batch_ours(&cursor, msg)) {
+    if (!pawl_record_batch_known(&cursor, msg)) {
         return PAWL_ERR(VERSION);
     }
     struct pawl_record record;
@@ -166,7 +194,7 @@ pawl_err pawl_replay_batch(struct pawl_replay *replay,
         if (record.op <= pawl_core_op(core)) {
             continue;
         }
-        pawl_err err = replay_record(replay, &record, msg);
+        pawl_err err = replay_record(replay, &record, cursor.rules_version, msg);
         if (pawl_failed(err)) {
             return err;
         }

@@ -30,14 +30,15 @@ PAWL_MUST_CHECK bool pawl_replay_init(struct pawl_replay *replay, struct pawl_le
 void pawl_replay_free(struct pawl_replay *replay);
 
 /* Loads a checkpoint's file into a ledger that is fresh from init. On failure the ledger is a
- * fresh one again. */
+ * fresh one again. VERSION: written under newer rules, or with another layout of the state. */
 PAWL_MUST_CHECK pawl_err pawl_replay_restore(struct pawl_ledger *ledger,
                                              const struct pawl_files *files,
                                              const char *dir,
                                              const struct pawl_journal_checkpoint *row,
                                              struct pawl_errmsg *msg);
-/* Applies a batch's records that the ledger has not yet. VERSION: computed by other rules.
- * CORRUPT: out of order, or another result than the one that was recorded. */
+/* Applies a batch's records that the ledger has not yet. VERSION: recorded under newer rules, or
+ * under older ones that gave another result. CORRUPT: out of order, or another result than the one
+ * that was recorded under the same rules. */
 PAWL_MUST_CHECK pawl_err pawl_replay_batch(struct pawl_replay *replay,
                                            const struct pawl_journal_batch *batch,
                                            struct pawl_errmsg *msg);

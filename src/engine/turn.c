@@ -74,22 +74,31 @@ void pawl_engine_flush(struct pawl_engine *engine)
 
 /* --- A checkpoint on request. ----------------------------------------------------------------- */
 
-static void run_to_end(struct pawl_engine *engine)
+/* Who asked for it may think better of it. */
+struct patience {
+    bool (*cut)(void *arg); /* NULL: never */
+    void *arg;
+    bool is_cut;
+};
+
+static void run_to_end(struct pawl_engine *engine, struct patience *patience)
 {
-    while (!engine->poisoned && engine->snapshot.state != SNAPSHOT_NONE) {
+    while (!engine->poisoned && engine->snapshot.state != SNAPSHOT_NONE && !patience->is_cut) {
         if (!advance(engine)) {
             pawl_worker_wait(&engine->side_worker);
             pawl_worker_wait(&engine->journal_worker);
         }
+        patience->is_cut = patience->cut != NULL && patience->cut(patience->arg);
     }
 }
 
 /* What was asked for before is durable then, and in a checkpoint that the journal names. */
-static pawl_err checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
+static pawl_err
+checkpoint(struct pawl_engine *engine, struct patience *patience, struct pawl_errmsg *msg)
 {
     uint64_t op = pawl_core_op(engine->ledger.core);
     pawl_engine_make_durable(engine, op);
-    run_to_end(engine);
+    run_to_end(engine, patience);
     /* Answers that went out meanwhile may have led to new operations. */
     op = pawl_core_op(engine->ledger.core);
     pawl_engine_make_durable(engine, op);
@@ -100,7 +109,7 @@ static pawl_err checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
             return PAWL_ERR(MEMORY);
         }
         engine->snapshot.hash = engine->durable_hash;
-        run_to_end(engine);
+        run_to_end(engine, patience);
     }
     struct pawl_journal_checkpoint newest;
     if (!engine->poisoned && engine->journal->ops->checkpoint(engine->journal, 0, &newest) &&
@@ -109,14 +118,26 @@ static pawl_err checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
     }
     pawl_errmsg_set(msg, "the checkpoint at operation %llu was not written",
                     (unsigned long long)op);
-    return engine->poisoned ? PAWL_ERR(POISONED) : PAWL_ERR(MEMORY);
+    if (engine->poisoned) {
+        return PAWL_ERR(POISONED);
+    }
+    return patience->is_cut ? PAWL_ERR(TIMEOUT) : PAWL_ERR(MEMORY);
+}
+
+pawl_err pawl_engine_checkpoint_unless(struct pawl_engine *engine,
+                                       bool (*cut)(void *arg),
+                                       void *arg,
+                                       struct pawl_errmsg *msg)
+{
+    PAWL_ASSERT(!engine->advancing);
+    struct patience patience = {.cut = cut, .arg = arg};
+    engine->advancing = true;
+    pawl_err err = checkpoint(engine, &patience, msg);
+    engine->advancing = false;
+    return err;
 }
 
 pawl_err pawl_engine_checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
-    PAWL_ASSERT(!engine->advancing);
-    engine->advancing = true;
-    pawl_err err = checkpoint(engine, msg);
-    engine->advancing = false;
-    return err;
+    return pawl_engine_checkpoint_unless(engine, NULL, NULL, msg);
 }

@@ -5,8 +5,10 @@
  * again and its result compared, and at each checkpoint the state computed so far is compared with
  * the one in the file.
  *
- * Where the oldest segments are gone the replay starts from the oldest checkpoint that follows;
- * under other rules only the chain is proved, and the report says so.
+ * Where the oldest segments are gone the replay starts from the oldest checkpoint that follows.
+ * What older rules recorded is applied under the present ones, as a start does it: from a
+ * checkpoint of theirs on, which is taken as it is. Where that gives other results only the chain
+ * is proved, up to the next checkpoint; the report says from where on results were compared.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -26,28 +28,55 @@ struct verify {
     struct pawl_ledger ledger;
     struct pawl_replay replay;
     bool replaying;    /* the ledger has the state at the batch before */
-    uint64_t begun_op; /* the checkpoint that the replay started from; 0: from the beginning */
+    bool older;        /* the batch at hand was recorded under older rules */
+    uint64_t begun_op; /* the checkpoint from which all was compared; 0: from the beginning */
     bool expect_seen;
     struct pawl_verify_report report;
     pawl_err err;
     struct pawl_errmsg *msg;
 };
 
-/* The state in the file of a checkpoint against the one that was computed. */
-static pawl_err compare_state(struct verify *verify, const struct pawl_journal_checkpoint *row)
+/* The state in the file of a checkpoint, into a ledger that is not one yet. */
+static pawl_err load_state(struct verify *verify,
+                           const struct pawl_journal_checkpoint *row,
+                           struct pawl_ledger *ret_ledger)
 {
-    PAWL_ASSERT(pawl_core_op(verify->ledger.core) == row->op);
-    struct pawl_ledger other;
-    if (!pawl_ledger_init(&other)) {
+    if (!pawl_ledger_init(ret_ledger)) {
         pawl_errmsg_set(verify->msg, "no memory for the checkpoint %s", row->file);
         return PAWL_ERR(MEMORY);
     }
     pawl_err err =
-        pawl_replay_restore(&other, verify->files, verify->options->dir, row, verify->msg);
+        pawl_replay_restore(ret_ledger, verify->files, verify->options->dir, row, verify->msg);
     if (err.code == PAWL_ERR_NOT_FOUND) {
         pawl_errmsg_set(verify->msg, "the checkpoint %s is missing", row->file);
         err = PAWL_ERR(CORRUPT);
     }
+    return err;
+}
+
+/* In place of the one that was computed, if any: a start under these rules goes on from it, and
+ * other rules may have come to it by the same results. */
+static pawl_err take_state(struct verify *verify, const struct pawl_journal_checkpoint *row)
+{
+    pawl_ledger_free(&verify->ledger);
+    pawl_err err = load_state(verify, row, &verify->ledger);
+    if (err.code == PAWL_ERR_VERSION) {
+        verify->replaying = false;
+        return PAWL_OK;
+    }
+    if (pawl_ok(err) && !verify->replaying) {
+        verify->replaying = true;
+        verify->begun_op = row->op;
+    }
+    return err;
+}
+
+/* Against the one that was computed. */
+static pawl_err compare_state(struct verify *verify, const struct pawl_journal_checkpoint *row)
+{
+    PAWL_ASSERT(pawl_core_op(verify->ledger.core) == row->op);
+    struct pawl_ledger other;
+    pawl_err err = load_state(verify, row, &other);
     if (pawl_ok(err) && pawl_core_digest(other.core) != pawl_core_digest(verify->ledger.core)) {
         pawl_errmsg_set(verify->msg, "the checkpoint %s is not the state at operation %" PRIu64,
                         row->file, row->op);
@@ -68,7 +97,9 @@ static pawl_err check_checkpoints(struct verify *verify, const struct pawl_journ
         if (row.op != batch->last_op || memcmp(&row.hash, &batch->hash, sizeof(row.hash)) != 0) {
             pawl_errmsg_set(verify->msg, "the checkpoint %s belongs to another journal", row.file);
             err = PAWL_ERR(CORRUPT);
-        } else if (verify->replaying && row.op != verify->begun_op) {
+        } else if (!verify->replaying || verify->older) {
+            err = take_state(verify, &row);
+        } else if (row.op != verify->begun_op) {
             err = compare_state(verify, &row);
         }
     }
@@ -86,16 +117,17 @@ static void check_expected(struct verify *verify, const struct pawl_journal_batc
 static pawl_err replay_batch(struct verify *verify, const struct pawl_journal_batch *batch)
 {
     struct pawl_record_cursor cursor;
-    if (pawl_record_batch_open(batch->blob, &cursor) &&
-        cursor.rules_version != PAWL_RULES_VERSION) {
-        verify->replaying = false;
-        verify->report.results_compared = false;
-    }
-    bool known = batch->last_op <= pawl_core_op(verify->ledger.core);
-    if (!verify->replaying || known) {
+    verify->older =
+        pawl_record_batch_open(batch->blob, &cursor) && cursor.rules_version < PAWL_RULES_VERSION;
+    if (!verify->replaying || batch->last_op <= verify->begun_op) {
         return PAWL_OK;
     }
-    return pawl_replay_batch(&verify->replay, batch, verify->msg);
+    pawl_err err = pawl_replay_batch(&verify->replay, batch, verify->msg);
+    if (err.code == PAWL_ERR_VERSION) { /* other rules, and other results */
+        verify->replaying = false;
+        return PAWL_OK;
+    }
+    return err;
 }
 
 static bool verify_batch(void *arg, const struct pawl_journal_batch *batch)
@@ -158,6 +190,7 @@ static pawl_err verify_end(struct verify *verify)
         pawl_core_audit(verify->ledger.core);
         verify->report.digest = pawl_core_digest(verify->ledger.core);
     }
+    verify->report.results_compared = verify->replaying;
     verify->report.first_op = verify->head.first_op;
     verify->report.replayed_from_op = verify->begun_op + 1;
     verify->report.last_op = verify->head.last_op;
@@ -169,7 +202,6 @@ static pawl_err verify_all(struct verify *verify)
 {
     verify->head = verify->journal->ops->head(verify->journal);
     verify->replaying = true;
-    verify->report.results_compared = true;
     pawl_err err = PAWL_OK;
     if (verify->head.first_op > 1) {
         err = start_from_checkpoint(verify);

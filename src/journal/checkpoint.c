@@ -243,12 +243,11 @@ static pawl_err read_header(struct reader *reader,
         reader->root_bytes == 0 || reader->root_bytes > PIECE_BYTES_MAX) {
         return damaged(row, msg);
     }
-    if (rules != sink->rules_version ||
+    if (rules > sink->rules_version ||
         bytes_load(header + AT_CHUNK_BYTES, 4) != sink->chunk_bytes) {
         pawl_errmsg_set(msg,
-                        "the checkpoint %s was written under rules %" PRIu64
-                        ", this pawl has %" PRIu32
-                        ": use the pawl that wrote it, or move the journal away",
+                        "the checkpoint %s was written by another pawl, under rules %" PRIu64
+                        ", and this one has %" PRIu32 ": use the one that wrote it",
                         row->file, rules, sink->rules_version);
         return PAWL_ERR(VERSION);
     }

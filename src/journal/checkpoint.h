@@ -51,7 +51,7 @@ struct pawl_checkpoint_sink {
     bool (*root)(void *arg, struct pawl_slice root);
     bool (*chunk)(void *arg, uint32_t number, struct pawl_slice chunk);
     void *arg;
-    uint32_t rules_version; /* VERSION when the file has others */
+    uint32_t rules_version; /* VERSION when the file has newer ones */
     uint32_t chunk_bytes;
 };
 PAWL_MUST_CHECK pawl_err pawl_checkpoint_load(const struct pawl_files *files,

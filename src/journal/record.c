@@ -107,15 +107,15 @@ bool pawl_record_batch_open(struct pawl_slice blob, struct pawl_record_cursor *r
     return true;
 }
 
-bool pawl_record_batch_ours(const struct pawl_record_cursor *cursor, struct pawl_errmsg *msg)
+bool pawl_record_batch_known(const struct pawl_record_cursor *cursor, struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(cursor->left > 0);
-    if (cursor->rules_version == PAWL_RULES_VERSION) {
+    if (cursor->rules_version <= PAWL_RULES_VERSION) {
         return true;
     }
     pawl_errmsg_set(msg,
-                    "the journal was written under rules %" PRIu32 ", this pawl has %u: use the"
-                    " pawl that wrote it, or move the journal away",
+                    "the journal was written by a newer pawl, under rules %" PRIu32
+                    ", and this one has %u: use the newer one",
                     cursor->rules_version, PAWL_RULES_VERSION);
     return false;
 }

@@ -49,10 +49,10 @@ struct pawl_record_cursor {
 };
 PAWL_MUST_CHECK bool pawl_record_batch_open(struct pawl_slice blob,
                                             struct pawl_record_cursor *ret_cursor);
-/* Whether the batch was recorded under the rules of this code. Others can have other records, too;
- * then the message says which, and what to do. */
-PAWL_MUST_CHECK bool pawl_record_batch_ours(const struct pawl_record_cursor *cursor,
-                                            struct pawl_errmsg *msg);
+/* Whether this code knows all that the batch may hold: false, with what to do, where it was
+ * recorded under newer rules, which can have records that are not known here. */
+PAWL_MUST_CHECK bool pawl_record_batch_known(const struct pawl_record_cursor *cursor,
+                                             struct pawl_errmsg *msg);
 /* false at the end (left == 0) or on damage (left > 0). */
 PAWL_MUST_CHECK bool pawl_record_batch_next(struct pawl_record_cursor *cursor,
                                             struct pawl_codec_scratch *scratch,

@@ -310,6 +310,17 @@ static void close_handle(uv_handle_t *handle, void *arg)
     }
 }
 
+/* The next one may be a newer pawl, which goes on from it. */
+static void write_checkpoint(struct pawl_engine *engine)
+{
+    struct pawl_engine_stats stats;
+    struct pawl_errmsg msg = {""};
+    pawl_engine_stats(engine, &stats);
+    if (stats.checkpoint_op < stats.op && pawl_failed(pawl_engine_checkpoint(engine, &msg))) {
+        pawl_log(PAWL_LOG_WARN, "the limits: %s", msg.text);
+    }
+}
+
 static void close_all(struct authority *authority)
 {
     if (authority->http != NULL) {
@@ -323,6 +334,9 @@ static void close_all(struct authority *authority)
     }
     if (authority->has_loop) {
         (void)uv_run(&authority->loop, UV_RUN_DEFAULT);
+    }
+    if (authority->ending) {
+        write_checkpoint(authority->engine);
     }
     pawl_lender_free(authority->lender);
     if (authority->engine != NULL) {

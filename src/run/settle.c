@@ -52,7 +52,7 @@ struct feeding {
     uint64_t watermark;
     struct pawl_codec_scratch *scratch;
     bool damaged;
-    bool foreign; /* recorded by another version; msg says what to do */
+    bool foreign; /* recorded by a newer version; msg says what to do */
     struct pawl_errmsg *msg;
 };
 
@@ -65,7 +65,7 @@ static bool feed_batch(void *arg, const struct pawl_journal_batch *batch)
         feeding->damaged = true;
         return false;
     }
-    if (!pawl_record_batch_ours(&cursor, feeding->msg)) {
+    if (!pawl_record_batch_known(&cursor, feeding->msg)) {
         feeding->foreign = true;
         return false;
     }

@@ -4,7 +4,7 @@
  *
  * The end: at the first signal readiness goes false, nothing new is accepted, what is open is
  * answered, for a while; at the second signal, or when the while is over, what is open is cut.
- * Either way the ledger is closed as it should be, and that is what the exit status tells.
+ * Either way the ledger is closed as it should be (end.c), and that is what the exit status tells.
  */
 #define _GNU_SOURCE
 #include "base/assert.h"
@@ -40,6 +40,7 @@ static void on_end_signal(uv_signal_t *handle, int number)
     const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
     if (serve->ending) {
         pawl_log(PAWL_LOG_WARN, "%s again: ending at once", name);
+        serve->cut = true;
         stop(serve);
         return;
     }
@@ -58,7 +59,9 @@ static void on_hangup(uv_signal_t *handle, int number)
     struct pawl_serve *serve = pawl_serve_of(handle->data);
     struct pawl_errmsg msg = {""};
     (void)number;
-    pawl_notify_reloading();
+    if (!serve->ending) {
+        pawl_notify_reloading();
+    }
     if (pawl_failed(pawl_serve_log_reopen(&msg))) {
         pawl_log(PAWL_LOG_ERROR, "SIGHUP: %s; the old one stays", msg.text);
     }
@@ -70,7 +73,9 @@ static void on_hangup(uv_signal_t *handle, int number)
         pawl_log(PAWL_LOG_INFO, "SIGHUP: the log was opened and the certificate read anew");
         pawl_serve_warn_of_certificate(serve);
     }
-    pawl_serve_tell_manager(serve);
+    if (!serve->ending) {
+        pawl_serve_tell_manager(serve);
+    }
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -121,10 +126,33 @@ void pawl_serve_handles_start(struct pawl_serve *serve)
     pawl_serve_drains_look(serve);
 }
 
-void pawl_serve_handle_close(uv_handle_t *handle, void *arg)
+/* --- Closed --------------------------------------------------------------------------------- */
+
+static void close_handle(uv_handle_t *handle, void *arg)
 {
-    struct pawl_serve *serve = arg;
-    if (handle->data == serve && uv_is_closing(handle) == 0) {
+    if (handle->data == arg && handle->type != UV_SIGNAL && uv_is_closing(handle) == 0) {
         uv_close(handle, NULL);
     }
+}
+
+void pawl_serve_handles_close(struct pawl_serve *serve)
+{
+    uv_handle_t *signals[] = {(uv_handle_t *)&serve->term, (uv_handle_t *)&serve->interrupt,
+                              (uv_handle_t *)&serve->hangup};
+    uv_walk(&serve->loop, close_handle, serve);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(signals); i++) {
+        uv_unref(signals[i]); /* the loop ends although they are open */
+    }
+    (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < PAWL_ARRAY_LEN(signals); i++) {
+        uv_ref(signals[i]);
+    }
+}
+
+void pawl_serve_signals_close(struct pawl_serve *serve)
+{
+    uv_close((uv_handle_t *)&serve->term, NULL);
+    uv_close((uv_handle_t *)&serve->interrupt, NULL);
+    uv_close((uv_handle_t *)&serve->hangup, NULL);
+    (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
 }

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/slice.h"
 
-enum { TEXT_BYTES = 512 };
+enum { TEXT_BYTES = 512, EXTEND_US = 30 * 1000000 };
 
 static void tell(const char *text)
 {
@@ -66,11 +66,11 @@ void pawl_notify_stopping(const char *status)
     tell(text);
 }
 
-void pawl_notify_starting(const char *status, int64_t extend_us)
+void pawl_notify_working(const char *status)
 {
     char text[TEXT_BYTES];
-    (void)snprintf(text, sizeof(text), "STATUS=%.300s\nEXTEND_TIMEOUT_USEC=%" PRId64 "\n", status,
-                   extend_us);
+    (void)snprintf(text, sizeof(text), "STATUS=%.300s\nEXTEND_TIMEOUT_USEC=%d\n", status,
+                   EXTEND_US);
     tell(text);
 }
 

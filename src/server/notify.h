@@ -12,8 +12,8 @@ void pawl_notify_ready(const char *status);
 /* SIGHUP is being obeyed; ready comes after it. */
 void pawl_notify_reloading(void);
 void pawl_notify_stopping(const char *status);
-/* While a long start goes on: its time limit counts from here. */
-void pawl_notify_starting(const char *status, int64_t extend_us);
+/* While a long start or end goes on: half a minute from here it may go on without another word. */
+void pawl_notify_working(const char *status);
 void pawl_notify_alive(void);
 /* How often it wants to hear that: half of the watchdog's time, in milliseconds; 0: never. */
 uint64_t pawl_notify_watchdog_ms(void);

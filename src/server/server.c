@@ -23,7 +23,7 @@
 #include "server/notify.h"
 #include "server/server_priv.h"
 
-enum { PROGRESS_US = 1000000, EXTEND_US = 30 * 1000000 };
+enum { PROGRESS_US = 1000000 };
 /* Of --commit, in the order of options.def. */
 enum { COMMIT_AUTO, COMMIT_INLINE };
 /* With auto: so many who wait for one commit have it done on the thread, for more of them will ask
@@ -86,7 +86,7 @@ static void on_progress(void *arg, uint64_t op, uint64_t last_op)
     (void)snprintf(status, sizeof(status), "replaying operation %" PRIu64 " of %" PRIu64, op,
                    last_op);
     pawl_log(PAWL_LOG_INFO, "%s", status);
-    pawl_notify_starting(status, EXTEND_US);
+    pawl_notify_working(status);
 }
 
 static struct pawl_config config_of(const struct pawl_serve_options *said)
@@ -327,62 +327,6 @@ static void tell_memory(const struct pawl_serve *serve)
              sum >> 20, text);
 }
 
-/* --- The end --------------------------------------------------------------------------------- */
-
-/* What is open goes to its end: what takes several turns, and what waits for the disk. */
-static void finish_open(struct pawl_serve *serve)
-{
-    do {
-        if (serve->cycles != NULL) {
-            pawl_cycles_turn(serve->cycles);
-        }
-        pawl_engine_flush(serve->engine);
-    } while (serve->cycles != NULL && pawl_cycles_has_more(serve->cycles));
-}
-
-/* Requests that are still open are answered into the void, here or by the archive's end. */
-static void close_all(struct pawl_serve *serve, bool failed)
-{
-    if (serve->http != NULL) {
-        pawl_http_server_close(serve->http);
-    }
-    if (serve->engine != NULL) {
-        finish_open(serve);
-    }
-    if (serve->archive != NULL) {
-        pawl_archive_close(serve->archive);
-        serve->archive = NULL;
-    }
-    if (serve->turn != NULL) {
-        pawl_turn_close(serve->turn);
-        serve->turn = NULL;
-    }
-    if (serve->has_loop) {
-        uv_walk(&serve->loop, pawl_serve_handle_close, serve);
-        (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
-    }
-    if (serve->cycles != NULL) {
-        pawl_cycles_free(serve->cycles);
-    }
-    if (serve->registry != NULL) {
-        pawl_registry_close(serve->registry);
-    }
-    if (serve->engine != NULL) {
-        pawl_engine_close(serve->engine);
-    }
-    pawl_tls_server_free(serve->tls);
-    pawl_buf_free(&serve->addresses);
-    if (serve->has_loop) {
-        (void)uv_loop_close(&serve->loop);
-        pawl_wake_free(&serve->wake);
-        pawl_wake_free(&serve->archive_wake);
-    }
-    if (failed) {
-        pawl_place_discard(&serve->place);
-    }
-    pawl_place_close(&serve->place);
-}
-
 /* --- From the beginning ---------------------------------------------------------------------- */
 
 static pawl_err open_ledger(struct pawl_serve *serve, struct pawl_errmsg *msg)
@@ -496,7 +440,7 @@ pawl_err pawl_server_main(const struct pawl_server_options *options, struct pawl
         err = pawl_serve_log_open(options->said, msg);
         if (pawl_ok(err)) {
             err = serve_until_told(serve, msg);
-            close_all(serve, pawl_failed(err));
+            pawl_serve_close(serve, pawl_failed(err));
             if (pawl_ok(err)) {
                 pawl_log(PAWL_LOG_INFO, "the ledger is closed");
             }

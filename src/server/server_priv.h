@@ -80,6 +80,7 @@ struct pawl_serve {
     bool archive_busy; /* it has more to read back */
     bool ending;
     bool stopped;
+    bool cut; /* a second signal: the end does without what only saves time */
     struct pawl_serve_drains drains;
 
     /* While the journal is replayed. */
@@ -109,8 +110,14 @@ static inline struct pawl_serve *pawl_serve_of(void *arg)
 
 void pawl_serve_handles_init(struct pawl_serve *serve);
 void pawl_serve_handles_start(struct pawl_serve *serve);
-/* For uv_walk: closes those that are the server's own (`arg`). */
-void pawl_serve_handle_close(uv_handle_t *handle, void *arg);
+/* Closes the server's own but those of signals, and then these. Both come back when it is done. */
+void pawl_serve_handles_close(struct pawl_serve *serve);
+void pawl_serve_signals_close(struct pawl_serve *serve);
+
+/* --- end.c --- */
+
+/* Closes all that was opened. `failed`: the start did not come to serving. */
+void pawl_serve_close(struct pawl_serve *serve, bool failed);
 
 /* --- turn.c --- */
 

@@ -239,7 +239,10 @@ def idle(world):
         done = world.tell("authority", "--idle", "200ms")
         assert done.returncode == 0 and done.stderr == "", done
         done = world.tell("verify", "authority")
-        assert done.returncode == 0 and "authority  ok: operations 1 to" in done.stdout, done
+        last = re.match(r"authority  ok: operations 1 to (\d+) ", done.stdout)
+        assert done.returncode == 0 and last, done
+        journal = os.path.join(world.data, "authority", "journal")
+        assert f"checkpoint-{int(last.group(1)):018}.pawl" in os.listdir(journal), done
         assert stand(world)["limit"] == USD // 2
         second = world.tell("authority")
         assert second.returncode == 1 and "is running" in second.stderr, second

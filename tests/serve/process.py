@@ -4,6 +4,7 @@ hears. How it begins: starts.py.
 """
 import contextlib
 import http.client
+import json
 import os
 import resource
 import signal
@@ -160,6 +161,33 @@ def a_second_signal_ends_at_once(world):
         client.close()
 
 
+def newest_checkpoint(world):
+    names = sorted(name for name in os.listdir(f"{world.data}/journal")
+                   if name.startswith("checkpoint-"))
+    return int(names[-1][len("checkpoint-"):-len(".pawl")]) if names else 0
+
+
+def an_orderly_end_leaves_nothing_to_replay(world):
+    """A checkpoint of all, where there is something behind the last one."""
+    server, key = quick_start(world)
+    for word in "abc":
+        server.ask("POST", "/v1/reservations", reserve_body(word, 10), key=key).want(200)
+    server.signal(signal.SIGKILL)
+    server.process.wait()
+    assert newest_checkpoint(world) == 0
+    server = world.start()
+    server.ask("POST", "/v1/reservations", reserve_body("d", 10), key=key).want(200)
+    server.stop()
+    done = world.tell("verify", "--data-dir", world.data, "--json")
+    last = json.loads(done.stdout)["last_op"]
+    assert newest_checkpoint(world) == last > 4, os.listdir(f"{world.data}/journal")
+    server = world.start()
+    assert f"pawl_journal_checkpoint_operation {last}\n" in server.ask("GET", "/metrics").text
+    assert balance(server, key)["reserved"]["amount"] == 40
+    server.stop()
+    assert newest_checkpoint(world) == last
+
+
 def kills_under_load_lose_nothing(world):
     """kill -9 again and again: what was acknowledged is there, and nothing twice."""
     for mode, loaders in (("auto", MANY_LOADERS), ("inline", LOADERS), ("thread", LOADERS)):
@@ -266,6 +294,7 @@ TESTS = {
     "an end waits only so long": an_end_waits_only_so_long,
     "a second signal ends at once": a_second_signal_ends_at_once,
     "what takes many turns ends with the server": what_takes_many_turns_ends_with_the_server,
+    "an orderly end leaves nothing to replay": an_orderly_end_leaves_nothing_to_replay,
     "kills under load lose nothing": kills_under_load_lose_nothing,
     "what became due in a sleep ends after it": what_became_due_in_a_sleep_ends_after_it,
     "the service manager is told": the_service_manager_is_told,

@@ -162,6 +162,43 @@ static void a_checkpoint_gives_way_to_a_command_that_needs_its_memory(void **sta
     kit_free(&kit);
 }
 
+struct impatient {
+    int asked;
+    int at_most;
+};
+
+static bool is_impatient(void *arg)
+{
+    struct impatient *who = arg;
+    return ++who->asked > who->at_most;
+}
+
+static void a_checkpoint_that_is_cut_is_none(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 29);
+    kit_begin(&kit, 29, 1000000);
+    kit_work(&kit, &prng, 50);
+    uint64_t digest = kit_digest(&kit);
+    bool whole = false;
+    for (int at_most = 0; !whole; at_most++) {
+        struct impatient who = {.at_most = at_most};
+        struct pawl_engine_stats stats;
+        pawl_err err = pawl_engine_checkpoint_unless(kit.engine, is_impatient, &who, &kit.msg);
+        whole = pawl_ok(err);
+        assert_int_equal(err.code, whole ? PAWL_ERR_NONE : PAWL_ERR_TIMEOUT);
+        assert_true(whole || who.asked == at_most + 1);
+        kit_close(&kit);
+        kit_open(&kit);
+        pawl_engine_stats(kit.engine, &stats);
+        assert_int_equal(stats.checkpoint_op, whole ? stats.op : 0);
+        assert_int_equal(kit_digest(&kit), digest);
+    }
+    kit_free(&kit);
+}
+
 static void count_checkpoint_files(void *arg, const char *path)
 {
     unsigned *count = arg;
@@ -590,6 +627,7 @@ int main(void)
         cmocka_unit_test(replay_checkpoint_and_both_give_the_same_digest),
         cmocka_unit_test(a_checkpoint_on_request_is_at_the_last_operation),
         cmocka_unit_test(a_checkpoint_gives_way_to_a_command_that_needs_its_memory),
+        cmocka_unit_test(a_checkpoint_that_is_cut_is_none),
         cmocka_unit_test(files_of_forgotten_checkpoints_go),
         cmocka_unit_test(files_of_forgotten_checkpoints_go_under_load),
         cmocka_unit_test(damaged_checkpoints_are_passed_over),

@@ -200,11 +200,10 @@ static void a_result_that_replay_does_not_give_is_refused(void **state)
     expect_refusal(spoil_nothing, PAWL_ERR_CORRUPT, "gives GONE now");
 }
 
-static void records_of_other_rules_are_refused(void **state)
+static void records_of_newer_rules_are_refused(void **state)
 {
     (void)state;
-    expect_refusal(spoil_rules, PAWL_ERR_VERSION,
-                   "use the pawl that wrote it, or move the journal away");
+    expect_refusal(spoil_rules, PAWL_ERR_VERSION, "written by a newer pawl");
 }
 
 static void time_that_goes_back_is_refused(void **state)
@@ -219,7 +218,7 @@ static void time_beyond_what_the_ledger_counts_is_refused(void **state)
     expect_refusal(spoil_time_ahead, PAWL_ERR_CORRUPT, "cannot follow");
 }
 
-static void verification_of_other_rules_proves_the_chain_only(void **state)
+static void verification_of_newer_rules_proves_the_chain_only(void **state)
 {
     (void)state;
     struct kit kit;
@@ -239,10 +238,10 @@ int main(void)
         cmocka_unit_test(verification_starts_from_a_checkpoint_where_segments_are_gone),
         cmocka_unit_test(no_flipped_bit_in_the_directory_goes_unseen),
         cmocka_unit_test(a_result_that_replay_does_not_give_is_refused),
-        cmocka_unit_test(records_of_other_rules_are_refused),
+        cmocka_unit_test(records_of_newer_rules_are_refused),
         cmocka_unit_test(time_that_goes_back_is_refused),
         cmocka_unit_test(time_beyond_what_the_ledger_counts_is_refused),
-        cmocka_unit_test(verification_of_other_rules_proves_the_chain_only),
+        cmocka_unit_test(verification_of_newer_rules_proves_the_chain_only),
     };
     return cmocka_run_group_tests_name("engine_verify", tests, NULL, NULL);
 }
