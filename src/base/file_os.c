@@ -155,3 +155,22 @@ pawl_err pawl_parent_sync(const char *path, struct pawl_errmsg *msg)
     }
     return pawl_directory_sync(dir, msg);
 }
+
+pawl_err pawl_directory_make(const char *path, bool *ret_made, struct pawl_errmsg *msg)
+{
+    bool made = mkdir(path, 0700) == 0;
+    if (!made && errno != EEXIST) {
+        int error_number = errno;
+        pawl_errmsg_set(msg, "cannot make the directory %.300s: %s", path, strerror(error_number));
+        return pawl_err_from_errno(error_number);
+    }
+    pawl_err err = made ? pawl_parent_sync(path, msg) : PAWL_OK;
+    if (pawl_failed(err)) {
+        (void)rmdir(path); /* whoever finds it would take it that its name is durable */
+        return err;
+    }
+    if (ret_made != NULL) {
+        *ret_made = made;
+    }
+    return PAWL_OK;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file_os.h: a small file, read whole or replaced whole; and a directory, made durable. */
+/* file_os.h: a small file, read whole or replaced whole; and a directory, made for good. */
 #ifndef PAWL_BASE_FILE_OS_H
 #define PAWL_BASE_FILE_OS_H
 
@@ -26,6 +26,12 @@ PAWL_MUST_CHECK pawl_err pawl_file_replace(const char *path,
                                            struct pawl_slice text,
                                            bool durable,
                                            struct pawl_errmsg *msg);
+/* A directory of that name for its owner alone, there for good, unless there is one: then it has
+ * been made so. A sync of what is written into it does not keep its own name, and a power failure
+ * could take it whole. `ret_made`: whether it was this call; may be NULL. */
+PAWL_MUST_CHECK pawl_err pawl_directory_make(const char *path,
+                                             bool *ret_made,
+                                             struct pawl_errmsg *msg);
 /* Makes durable which names stand in the directory. The message says which, and why not. */
 PAWL_MUST_CHECK pawl_err pawl_directory_sync(const char *path, struct pawl_errmsg *msg);
 /* The same of the directory that the path's last name stands in. */

@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <uv.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/file_os.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "journal/copy.h"
@@ -78,11 +78,6 @@ static pawl_err from_errno(const char *path, struct pawl_errmsg *msg)
     return pawl_err_from_errno(error_number);
 }
 
-static pawl_err make_dir(const char *path, struct pawl_errmsg *msg)
-{
-    return mkdir(path, 0700) == 0 || errno == EEXIST ? PAWL_OK : from_errno(path, msg);
-}
-
 static pawl_err find_places(struct authority *authority, struct pawl_errmsg *msg)
 {
     pawl_err err = join(authority->dir, authority->options->data_dir, PAWL_AUTHORITY_DIR, msg);
@@ -91,9 +86,6 @@ static pawl_err find_places(struct authority *authority, struct pawl_errmsg *msg
     }
     if (pawl_ok(err)) {
         err = join(authority->marker, authority->dir, PAWL_AUTHORITY_MARK, msg);
-    }
-    if (pawl_ok(err)) {
-        err = make_dir(authority->dir, msg);
     }
     return err;
 }
@@ -155,7 +147,7 @@ static pawl_err open_engine(struct authority *authority, struct pawl_errmsg *msg
         .fatal = on_fatal,
         .config = &config,
     };
-    pawl_err err = make_dir(authority->journal, msg);
+    pawl_err err = pawl_directory_make(authority->journal, NULL, msg);
     if (pawl_ok(err)) {
         err = pawl_journal_sqlite_open(&journal, &options.journal, msg);
     }
@@ -415,5 +407,13 @@ run(const struct pawl_authority_options *options, int ready_fd, struct pawl_errm
 
 pawl_err pawl_authority_main(const struct pawl_authority_options *options, struct pawl_errmsg *msg)
 {
+    char dir[PAWL_AUTHORITY_PATH_BYTES];
+    pawl_err err = join(dir, options->data_dir, PAWL_AUTHORITY_DIR, msg);
+    if (pawl_ok(err)) {
+        err = pawl_directory_make(dir, NULL, msg); /* a daemon's log is in it, too */
+    }
+    if (pawl_failed(err)) {
+        return err;
+    }
     return options->daemon ? pawl_daemon_start(options, run, msg) : run(options, -1, msg);
 }

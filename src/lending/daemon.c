@@ -34,7 +34,6 @@ static void open_log(const struct pawl_authority_options *options)
     if (bytes < 0 || (size_t)bytes + sizeof("/log") > sizeof(path)) {
         return;
     }
-    (void)mkdir(path, 0700);
     (void)memcpy(path + bytes, "/log", sizeof("/log"));
     bool too_long = stat(path, &found) == 0 && found.st_size > LOG_BYTES_MAX;
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | (too_long ? O_TRUNC : 0), 0600);

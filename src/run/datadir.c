@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/file_os.h"
 #include "base/slice.h"
 
 static pawl_err too_long(const char *path, struct pawl_errmsg *msg)
@@ -193,13 +193,12 @@ static pawl_err make_directories(const char *path, struct pawl_errmsg *msg)
         }
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            int error_number = errno;
-            pawl_errmsg_set(msg,
-                            "cannot make the directory %.300s: %s; name another place with "
-                            "--data-dir or PAWL_DATA_DIR",
-                            part, strerror(error_number));
-            return pawl_err_from_errno(error_number);
+        struct pawl_errmsg why = {""};
+        pawl_err err = pawl_directory_make(part, NULL, &why);
+        if (pawl_failed(err)) {
+            pawl_errmsg_set(msg, "%.440s; name another place with --data-dir or PAWL_DATA_DIR",
+                            why.text);
+            return err;
         }
     }
     return PAWL_OK;

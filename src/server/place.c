@@ -282,25 +282,13 @@ static pawl_err take_lock(struct pawl_place *place, struct pawl_errmsg *msg)
     return PAWL_OK;
 }
 
-/* A sync of a file does not keep the entry of the directory that it lies in: without its own, a
- * power failure could take the ledger whole, with all that was acknowledged. */
-static pawl_err make_one(const char *path, bool *ret_made, struct pawl_errmsg *msg)
-{
-    *ret_made = mkdir(path, 0700) == 0;
-    if (!*ret_made) {
-        return errno == EEXIST ? PAWL_OK : from_errno(path, msg);
-    }
-    return pawl_parent_sync(path, msg);
-}
-
 pawl_err pawl_place_make_dir(const struct pawl_place *place,
                              const char *name,
                              char ret_path[static PAWL_PLACE_PATH_BYTES],
                              struct pawl_errmsg *msg)
 {
-    bool made = false;
     pawl_err err = pawl_place_path(place, name, ret_path, msg);
-    return pawl_ok(err) ? make_one(ret_path, &made, msg) : err;
+    return pawl_ok(err) ? pawl_directory_make(ret_path, NULL, msg) : err;
 }
 
 /* With the directories above it. */
@@ -315,7 +303,7 @@ static pawl_err make_dirs(struct pawl_place *place, struct pawl_errmsg *msg)
         }
         path[at] = '\0';
         bool made = false;
-        pawl_err err = make_one(path, &made, msg);
+        pawl_err err = pawl_directory_make(path, &made, msg);
         if (made && place->made_at == 0) {
             place->made_at = (uint32_t)at;
         }

@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 #include "base/file_os.h"
+#include "tests/lib/dir_syncs.h"
 
 enum { TEXT_BYTES_MAX = 64 };
 
@@ -110,6 +111,33 @@ static void a_parent_is_what_stands_before_the_last_name(void **state)
     assert_non_null(strstr(msg.text, "the directory /none:"));
 }
 
+static void a_directory_is_made_for_good_or_not_at_all(void **state)
+{
+    struct pawl_errmsg msg = {""};
+    struct stat seen;
+    bool made = false;
+    (void)state;
+    dir_syncs_forget();
+    dir_syncs_fail(true);
+    assert_int_equal(pawl_directory_make(path, &made, &msg).code, PAWL_ERR_IO);
+    dir_syncs_fail(false);
+    assert_false(made);
+    assert_int_equal(access(path, F_OK), -1);
+    dir_syncs_forget();
+    assert_true(pawl_ok(pawl_directory_make(path, &made, &msg)));
+    assert_true(made);
+    assert_int_equal(dir_syncs_made(), 1);
+    assert_int_equal(stat(path, &seen), 0);
+    assert_int_equal(seen.st_mode & 07777, 0700);
+    dir_syncs_fail(true); /* it would not be asked for */
+    assert_true(pawl_ok(pawl_directory_make(path, &made, &msg)));
+    assert_false(made);
+    dir_syncs_fail(false);
+    assert_int_equal(pawl_directory_make("/none/name", NULL, &msg).code, PAWL_ERR_NOT_FOUND);
+    assert_string_equal(msg.text,
+                        "cannot make the directory /none/name: No such file or directory");
+}
+
 static void what_is_no_file_is_told(void **state)
 {
     struct pawl_buf text;
@@ -177,6 +205,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_replaced_stays, enter, leave),
         cmocka_unit_test(a_path_that_is_too_long_is_told),
         cmocka_unit_test_setup_teardown(a_parent_is_what_stands_before_the_last_name, enter, leave),
+        cmocka_unit_test_setup_teardown(a_directory_is_made_for_good_or_not_at_all, enter, leave),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_told, enter, leave),
         cmocka_unit_test_setup_teardown(a_named_pipe_is_read_when_somebody_writes, enter, leave),
         cmocka_unit_test_setup_teardown(a_pipe_without_a_name_is_read_to_its_end, enter, leave),

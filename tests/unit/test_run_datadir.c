@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "run/datadir.h"
 #include "run/rundir.h"
+#include "tests/lib/dir_syncs.h"
 
 #define NOON INT64_C(1795348800000000)
 
@@ -38,6 +39,7 @@ static int begin(void **state)
     char path[PAWL_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s/data", fixture->root);
     assert_true(pawl_ok(pawl_datadir_resolve(path, &fixture->dir, &fixture->msg)));
+    dir_syncs_forget();
     *state = fixture;
     return 0;
 }
@@ -309,6 +311,26 @@ static void rundir_is_locked_from_its_first_appearance(void **state)
     pawl_rundir_close(&other);
 }
 
+/* A run's own are synced before the first of its calls is answered, beside the agent's start. */
+static void rundir_and_what_is_above_it_outlive_a_power_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pawl_datadir deep;
+    struct pawl_rundir run;
+    char path[PAWL_PATH_BYTES];
+    (void)snprintf(path, sizeof(path), "%s/.local/state/pawl", fixture->root);
+    assert_true(pawl_ok(pawl_datadir_resolve(path, &deep, &fixture->msg)));
+    dir_syncs_forget();
+    assert_true(pawl_ok(pawl_datadir_create(&deep, &fixture->msg)));
+    assert_int_equal(dir_syncs_made(), 4);
+    assert_true(pawl_ok(pawl_datadir_create(&deep, &fixture->msg)));
+    assert_int_equal(dir_syncs_made(), 0);
+    assert_true(pawl_ok(pawl_rundir_create(&deep, NOON, &run, &fixture->msg)));
+    assert_true(pawl_ok(pawl_rundir_sync(&run, &fixture->msg)));
+    assert_int_equal(dir_syncs_made(), 3); /* its own twice, the second time under its name */
+    pawl_rundir_close(&run);
+}
+
 static void rundir_end_is_remembered(void **state)
 {
     struct fixture *fixture = *state;
@@ -369,6 +391,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(datadir_finds_a_run_by_any_unique_beginning, begin, end),
         cmocka_unit_test_setup_teardown(rundir_is_locked_from_its_first_appearance, begin, end),
+        cmocka_unit_test_setup_teardown(rundir_and_what_is_above_it_outlive_a_power_failure, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(rundir_end_is_remembered, begin, end),
         cmocka_unit_test_setup_teardown(rundir_that_came_to_nothing_leaves_nothing, begin, end),
         cmocka_unit_test_setup_teardown(rundir_that_is_not_there_is_not_found, begin, end),
