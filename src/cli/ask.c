@@ -179,6 +179,8 @@ void pawl_ask_path(struct pawl_ask *ask, const char *path)
     ask->is_keyed = false;
     ask->is_repeatable = false;
     ask->may_miss = false;
+    ask->may_be = NULL;
+    ask->was = false;
     ask->is_aside = false;
 }
 
@@ -415,6 +417,10 @@ static int tell(struct pawl_ask *ask, enum pawl_plane plane, const struct pawl_c
     int64_t now_ms = clock.real_us(clock.arg) / PAWL_US_PER_MS;
     if (!pawl_refusal_read(pawl_buf_slice(&ask->answer.body), now_ms, &refusal)) {
         return pawl_ask_tell_odd(ask);
+    }
+    ask->was = ask->may_be != NULL && strcmp(refusal.code, ask->may_be) == 0;
+    if (ask->was) {
+        return PAWL_EXIT_REFUSED;
     }
     if (pawl_cli_has(ask->call, PAWL_ASK_JSON) && read_answer(ask)) {
         pawl_ask_print_json(ask, 0);

@@ -104,6 +104,8 @@ struct pawl_ask {
     bool is_repeatable; /* a POST that does no more the second time */
     bool may_miss;      /* a 404 is told to nobody: REFUSED, with answer.status saying so */
     bool is_aside;      /* nothing that goes wrong is told: the command can do without */
+    const char *may_be; /* the code of a refusal that is told to nobody: REFUSED, with `was` */
+    bool was;
 };
 
 /* The tenant of a list: its operand, else its option. NULL: neither. */

@@ -78,6 +78,30 @@ static void print_key(struct pawl_ask *ask, uint32_t node, const char *what)
     }
 }
 
+/* Searches for the key of the command and prints it. */
+static int print_found(struct pawl_ask *ask, const char *what)
+{
+    const char *id = ask->call->operands[0];
+    pawl_ask_path(ask, PATH);
+    pawl_ask_query(ask, "search", id);
+    pawl_ask_query(ask, "limit", "100");
+    int status = pawl_ask_send(ask, PAWL_PLANE_ADMIN, "GET");
+    if (status != PAWL_EXIT_OK) {
+        return status;
+    }
+    uint32_t node = pawl_json_first_element(&ask->json, pawl_json_get(&ask->json, 0, "keys"));
+    while (node != PAWL_JSON_NONE &&
+           !pawl_json_string_is(&ask->json, pawl_json_get(&ask->json, node, "key_id"), id)) {
+        node = pawl_json_next(&ask->json, node);
+    }
+    if (node == PAWL_JSON_NONE) {
+        return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
+                              "there is no key '%s'; 'pawl key list' has their ids", id);
+    }
+    print_key(ask, node, what);
+    return PAWL_EXIT_OK;
+}
+
 /* --- Making and changing --------------------------------------------------------------------- */
 
 static bool is_permission(const char *word)
@@ -181,6 +205,7 @@ static int run_update(const struct pawl_cli_call *call)
     return status;
 }
 
+/* One that is revoked already is no mistake: the answer that said so may have been lost. */
 static int run_revoke(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
@@ -193,9 +218,12 @@ static int run_revoke(const struct pawl_cli_call *call)
         pawl_ask_path(&ask, PATH);
         pawl_ask_segment(&ask, call->operands[0]);
         pawl_ask_query(&ask, "reason", pawl_cli_value(call, OPTION_REASON));
+        ask.may_be = "KEY_REVOKED";
         status = pawl_ask_send(&ask, PAWL_PLANE_ADMIN, "DELETE");
         if (status == PAWL_EXIT_OK) {
             print_key(&ask, 0, "is revoked");
+        } else if (ask.was) {
+            status = print_found(&ask, "was revoked already");
         }
     }
     pawl_ask_close(&ask);
@@ -261,26 +289,9 @@ static int run_list(const struct pawl_cli_call *call)
 static int run_show(const struct pawl_cli_call *call)
 {
     struct pawl_ask ask;
-    const char *id = call->operands[0];
     int status = pawl_ask_open(call, &ask);
     if (status == PAWL_EXIT_OK) {
-        pawl_ask_path(&ask, PATH);
-        pawl_ask_query(&ask, "search", id);
-        pawl_ask_query(&ask, "limit", "100");
-        status = pawl_ask_send(&ask, PAWL_PLANE_ADMIN, "GET");
-    }
-    if (status == PAWL_EXIT_OK) {
-        uint32_t node = pawl_json_first_element(&ask.json, pawl_json_get(&ask.json, 0, "keys"));
-        while (node != PAWL_JSON_NONE &&
-               !pawl_json_string_is(&ask.json, pawl_json_get(&ask.json, node, "key_id"), id)) {
-            node = pawl_json_next(&ask.json, node);
-        }
-        if (node != PAWL_JSON_NONE) {
-            print_key(&ask, node, NULL);
-        } else {
-            status = pawl_cli_error(call, PAWL_EXIT_REFUSED,
-                                    "there is no key '%s'; 'pawl key list' has their ids", id);
-        }
+        status = print_found(&ask, NULL);
     }
     pawl_ask_close(&ask);
     return status;
@@ -383,7 +394,8 @@ static const struct pawl_cli_command revoke_command = {
     .name = "key revoke",
     .operands = "KEY",
     .summary = "end a key for good",
-    .text = "Whoever shows it is refused from then on. On a terminal it asks first.",
+    .text = "Whoever shows it is refused from then on. On a terminal it asks first. One that is\n"
+            "revoked already stays as it is, so a script may say it again.",
     .examples = "  pawl key revoke key_0001 --reason \"left in a log\"\n"
                 "  pawl key revoke key_0001 --yes",
     .options = revoke_options,

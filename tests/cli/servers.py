@@ -489,6 +489,34 @@ def the_secret_of_a_key_stands_alone(cli):
         assert (held.asked[-1]["method"], held.asked[-1]["query"]) == ("DELETE", "reason=a%20b")
 
 
+def a_key_that_is_revoked_already_is(cli):
+    """As whoever says it again finds it, and the command itself when the first answer was lost."""
+    row = {"key_id": "key_1", "tenant_id": "acme", "status": "REVOKED", "name": "ci"}
+    refused = {"error": "KEY_REVOKED", "message": "the key is revoked already", "request_id": "r"}
+    lost = []
+
+    def say(asked):
+        if asked["method"] == "GET":
+            assert asked["query"] == "search=key_1&limit=100", asked
+            return 200, {"keys": [{**row, "key_id": "key_10"}, row], "has_more": False}
+        return None if lost and lost.pop() else (409, refused)
+
+    with server(say) as held:
+        there = {"PAWL_SERVER": held.url}
+        command = ("key", "revoke", "key_1", "--yes")
+        for breaks in (False, True):
+            lost[:] = [True] * breaks
+            expect(cli(*command, **there), 0, out=r"\Akey_1 was revoked already\n\Z", err=r"\A\Z")
+            assert not lost
+        expect(cli(*command, "-q", **there), 0, out=r"\Akey_1\n\Z")
+        assert json.loads(cli(*command, "--json", **there).stdout) == row
+        refused["error"] = "TENANT_CLOSED"
+        expect(cli(*command, **there), 1, err="TENANT_CLOSED")
+        row["key_id"] = "key_2"
+        refused["error"] = "KEY_REVOKED"
+        expect(cli(*command, **there), 1, err="there is no key 'key_1'")
+
+
 def budgets_are_made_found_and_shown(cli):
     tokens = {**BUDGET, "unit": "TOKENS", **{k: {"unit": "TOKENS", "amount": n} for k, n in (
         ("allocated", 5000), ("remaining", -10), ("spent", 5010), ("reserved", 0))}}
@@ -687,6 +715,7 @@ TESTS = (the_server_is_found, a_server_that_is_not_there_is_told, what_is_no_suc
          amounts_and_subjects_are_sent_as_the_protocol_has_them, a_tenants_own_key_says_whose,
          tenants_are_made_changed_and_closed, output_that_cannot_be_written_is_told,
          what_cannot_be_undone_is_asked_for_on_a_terminal,
-         the_secret_of_a_key_stands_alone, budgets_are_made_found_and_shown,
+         the_secret_of_a_key_stands_alone, a_key_that_is_revoked_already_is,
+         budgets_are_made_found_and_shown,
          rules_are_made_of_what_was_said, lists_are_fetched_page_by_page,
          holds_are_made_and_settled, ids_are_completed_where_a_server_answers)

@@ -219,6 +219,10 @@ def keys_do_what_they_may_and_end(world):
     shell("reservation create --usd 1")
     shell(f"key revoke {ids['reader']}", status=2, err="say --yes")
     shell(f"key revoke {ids['reader']} --yes --reason lost")
+    again = shell(f"key revoke {ids['reader']} --yes --reason again")
+    assert again == f"{ids['reader']} was revoked already\n", again
+    row, = shell.rows(f"key revoke {ids['reader']} --yes")
+    assert row["revoked_reason"] == "lost", row
     shell("reservation list", PAWL_KEY=reader, status=1, err="of .PAWL_KEY: .*was revoked")
     assert shell("key list --status revoked -q").strip() == ids["reader"]
     told = shell("key create --help").split("The usual permissions are ")[1]
