@@ -13,7 +13,8 @@ on core 1, the archive's threads on core 1 as well.
   due       all of them fall due at one moment: until the last is given back, and what other
             clients' reserve and commit take meanwhile
   records   events, each with a key that is kept for seven days; memory of each
-  restart   kill -9 with all that, until the port is open, and until the first answer
+  restart   kill -9 with all that, until the port is open, and until the first answer; then the
+            same of an orderly end, and how long that takes with its checkpoint
   keeping   keys kept for a minute only: how many there are while the load goes on
 
 --quick divides all by ten. --realtime gives server and load precedence over the rest of the machine
@@ -142,8 +143,11 @@ class Server:
         self.process.wait()
 
     def stop(self):
+        """Seconds until it is gone."""
+        began = time.monotonic()
         self.process.terminate()
         self.process.wait()
+        return time.monotonic() - began
 
 
 def latency(figures):
@@ -288,6 +292,10 @@ def restart(server, table):
     table.row(f"kill -9, {behind:,.0f} operations behind the checkpoint: listening, answers",
               f"{listening:.2f} s, {answered:.2f} s", "at most 5 s")
     table.row("… resident after it", f"{server.memory() / MIB:,.0f} MiB")
+    seconds = server.stop()
+    table.row("SIGTERM with all that, its checkpoint included", f"{seconds:.2f} s")
+    listening, answered = server.start()
+    table.row("… the start after it: listening, answers", f"{listening:.2f} s, {answered:.2f} s")
 
 
 def keeping(options, folder, table):
