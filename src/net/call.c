@@ -327,8 +327,25 @@ static void say_proxy(struct pawl_http_call *call, CURLcode code)
     }
 }
 
+/* libcurl quotes a proxy's address that it cannot read, with the name and the password in it. From
+ * its beginning to the last @, since what cannot be read may have anything in between. */
+static void hide_login(char *text)
+{
+    char *end = strrchr(text, '@');
+    if (end == NULL) {
+        return;
+    }
+    *end = '\0';
+    char *scheme = strstr(text, "://");
+    char *quote = strchr(text, '\'');
+    char *begin = scheme != NULL ? scheme + 3 : quote != NULL ? quote + 1 : text;
+    *end = '@';
+    memmove(begin, end, strlen(end) + 1);
+}
+
 void pawl_call_finish(struct pawl_http_call *call, CURLcode code)
 {
+    hide_login(call->error_text);
     if (code != CURLE_OK && call->connected_at_bytes < 0) {
         say_proxy(call, code);
     }

@@ -97,6 +97,18 @@ def a_tunnel_is_asked_for_and_its_refusal_is_told():
                 assert host.spent() == 0 and host.settlements()[0]["type"] == "RELEASE"
 
 
+def a_proxy_that_cannot_be_meant_is_told_without_its_password():
+    """Each of them is quoted by the library below."""
+    for address in ("http://ann:secret@[::bad", "socks9://ann:secret@h:1", "http://ann:secret@h:x",
+                    "http://ann:sec'r/et@secret@h:999999999", "ann:secret@[::bad"):
+        with _host(http_proxy=address) as host:
+            answer = host.call("anthropic")
+            assert answer.status == 502, answer
+            for word in ("ann", "secret", "sec'r"):
+                assert word not in answer.error["message"], (address, answer.error)
+            assert "proxy" in answer.error["message"], answer.error
+
+
 def a_proxy_that_is_not_there_costs_nothing():
     """502 with the reason, which names the proxy as what is missing; the hold goes back."""
     with kept_port() as gone, _host(http_proxy=f"http://127.0.0.1:{gone}") as host:
