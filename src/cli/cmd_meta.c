@@ -2,9 +2,11 @@
 /*
  * cmd_meta.c: commands about pawl itself: help, version, completion, man.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "core/core.h"
 
 #ifndef PAWL_VERSION
 #define PAWL_VERSION "unknown"
@@ -50,7 +52,7 @@ const struct pawl_cli_command pawl_cli_command_help = {
 static int run_version(const struct pawl_cli_call *call)
 {
     (void)call;
-    puts("pawl " PAWL_VERSION);
+    printf("pawl " PAWL_VERSION " (rules %u)\n", PAWL_RULES_VERSION);
     return PAWL_EXIT_OK;
 }
 
@@ -58,7 +60,10 @@ const struct pawl_cli_command pawl_cli_command_version = {
     .name = "version",
     .operands = "",
     .summary = "the version",
-    .text = "Prints the version.",
+    .text =
+        "Prints the version, and that of the rules by which the ledger answers: a newer pawl may\n"
+        "go on with the directory of one with older rules, an older one refuses that of a\n"
+        "newer one.",
     .run = run_version,
 };
 

@@ -71,6 +71,13 @@ def every_command_has_help(cli):
             assert done.stdout.isascii(), "a terminal without UTF-8 shows it as well"
 
 
+def the_version_says_by_which_rules_it_answers(cli):
+    header = pathlib.Path(__file__).resolve().parents[2] / "src/core/core.h"
+    rules = re.search(r"PAWL_RULES_VERSION (\d+)u", header.read_text(encoding="utf-8")).group(1)
+    for words in (("version",), ("--version",), ("-V",)):
+        expect(cli(*words), 0, out=rf"\Apawl [0-9.]+ \(rules {rules}\)\n\Z")
+
+
 def mistakes_are_told_with_the_way_out(cli):
     expect(cli(), 2, err="Commands:")
     expect(cli("rums"), 2, err="no command 'rums'; did you mean 'runs'\\?\nSee 'pawl help'")
@@ -418,7 +425,8 @@ def a_noun_tells_its_verbs(cli):
     expect(cli("man"), 0, out=r"\.SS pawl policy check FILE")
 
 
-TESTS = (every_command_has_help, mistakes_are_told_with_the_way_out, caps_are_read_strictly,
+TESTS = (every_command_has_help, the_version_says_by_which_rules_it_answers,
+         mistakes_are_told_with_the_way_out, caps_are_read_strictly,
          names_of_limits_are_words, run_needs_a_command,
          options_that_exclude_each_other_are_refused,
          options_behind_the_command_are_its_own, an_empty_history_is_no_error,
