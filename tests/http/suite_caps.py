@@ -229,10 +229,10 @@ def what_streams_have_beyond_their_ceilings_nobody_else_gets():
     """Eight answers of five times their ceilings, cold: their holds follow, and a ninth is refused.
 
     The provider stops in the middle of all of them, so that what they hold then is known: at least
-    1.5 tokens for each that was sent, which with what stays free for others' inputs is the cap."""
+    1.5 tokens for each that was sent, behind which the cap has room for no ninth."""
     script = {"reply_tokens": 2000, "ignore_max": True, "stop_after": [2, 243],
               "bytes_per_token": 0}
-    cap = USD * 385 // 1000
+    cap = USD * 400 // 1000
     with world(script, usd=cap) as (provider, host):
         calls = [host.start("anthropic", stream=True, max_tokens=400, text=f"{i}")
                  for i in range(8)]
