@@ -151,7 +151,7 @@ static bool ask_balances(struct pawl_ask *ask, const char *scope)
 static void print_balance_of(struct pawl_ask *ask, const char *scope, const char *unit)
 {
     char text[PAWL_ASK_CELL_BYTES];
-    char cells[4][PAWL_REMOTE_WORDS_BYTES];
+    char cells[5][PAWL_REMOTE_WORDS_BYTES];
     uint32_t node = pawl_json_first_element(&ask->json, pawl_json_get(&ask->json, 0, "balances"));
     for (; node != PAWL_JSON_NONE; node = pawl_json_next(&ask->json, node)) {
         uint32_t left = pawl_json_get(&ask->json, node, "remaining");
@@ -159,11 +159,12 @@ static void print_balance_of(struct pawl_ask *ask, const char *scope, const char
             strcmp(pawl_ask_text(ask, left, "unit", text), unit) != 0) {
             continue;
         }
-        printf("  %s: %s in all, %s spent, %s held, %s left\n", scope,
+        bool owes = pawl_ask_amount(ask, node, "debt", cells[3])[0] != '\0';
+        printf("  %s: %s in all, %s spent, %s held, %s%s%s left\n", scope,
                pawl_ask_amount(ask, node, "allocated", cells[0]),
                pawl_ask_amount(ask, node, "spent", cells[1]),
-               pawl_ask_amount(ask, node, "reserved", cells[2]),
-               pawl_ask_amount(ask, node, "remaining", cells[3]));
+               pawl_ask_amount(ask, node, "reserved", cells[2]), cells[3], owes ? " of debt, " : "",
+               pawl_ask_amount(ask, node, "remaining", cells[4]));
     }
 }
 

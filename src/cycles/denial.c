@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "cycles/scopes.h"
 
-enum { DETAILS_BYTES_MAX = 4096 };
+enum { DETAILS_BYTES_MAX = 4096, OWED_BYTES = 32 };
 
 /* A refusal, read with what was asked. */
 struct refusal {
@@ -251,10 +251,14 @@ say_message(const struct refusal *refusal, const char *path, struct pawl_denial_
                        (long long)denial->fits, unit, (long long)denial->asked);
         return;
     }
+    char owed[OWED_BYTES] = "";
+    if (denial->debt > 0) {
+        (void)snprintf(owed, sizeof(owed), ", %lld owed", (long long)denial->debt);
+    }
     (void)snprintf(words->message, sizeof(words->message),
-                   "%s: %s: its limit is %lld %s, %lld are spent, %lld held; %lld were asked for",
+                   "%s: %s: its limit is %lld %s, %lld are spent, %lld held%s; %lld were asked for",
                    path, meaning, (long long)denial->limit, unit, (long long)denial->spent,
-                   (long long)denial->held, (long long)denial->asked);
+                   (long long)denial->held, owed, (long long)denial->asked);
 }
 
 void pawl_denial_say(const struct pawl_core *core,

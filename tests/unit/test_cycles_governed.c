@@ -289,6 +289,12 @@ static void policys_overage_decides_debits_and_debts(void **state)
     expect(201, "POST", "/v1/events", ACME, body);
     expect_number("balances.0.debt.amount", 50);
     expect_number("balances.0.remaining.amount", -50);
+    /* Without what is owed the numbers of a refusal would not add up. */
+    (void)snprintf(body, sizeof(body), debit, "e3", 1);
+    expect_error(409, "OVERDRAFT_LIMIT_EXCEEDED", "POST", "/v1/events", ACME, body);
+    expect_text("message", "tenant:acme: the overdraft does not cover the amount: its limit is 100 "
+                           "USD_MICROCENTS, 100 are spent, 0 held, 50 owed; 1 were asked for");
+    expect_number("details.debt", 50);
 }
 
 static void first_policy_that_says_something_of_a_term_counts_for_it(void **state)
