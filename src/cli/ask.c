@@ -307,6 +307,23 @@ int pawl_ask_tell_odd(const struct pawl_ask *ask)
                           pawl_target_name(&ask->target), ask->answer.status);
 }
 
+int pawl_ask_check_tenant(const struct pawl_ask *ask, enum pawl_plane plane, const char *tenant)
+{
+    bool admin = false;
+    char prefix[PAWL_KEY_PREFIX_BYTES];
+    char whose[PAWL_ASK_CELL_BYTES];
+    const struct pawl_credential *key = pick(ask, plane, &admin);
+    const char *said = ask->answer.tenant;
+    if (tenant == NULL || admin || key == NULL || said[0] == '\0' ||
+        strcasecmp(said, tenant) == 0) {
+        return PAWL_EXIT_OK;
+    }
+    return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
+                          "the key %s of %s is of tenant %s, which sees nothing of %s",
+                          pawl_key_prefix(key, prefix), key->from,
+                          pawl_cli_plain(pawl_slice_str(said), whose, sizeof(whose)), tenant);
+}
+
 /* 401: who asked is not known. */
 static int tell_unknown_key(const struct pawl_ask *ask,
                             enum pawl_plane plane,

@@ -145,6 +145,9 @@ int pawl_ask_send(struct pawl_ask *ask, enum pawl_plane plane, const char *metho
 /* The same as PATCH, whose body has to say something: else "say what is to change" is told, and
  * `hint` behind it. */
 int pawl_ask_send_change(struct pawl_ask *ask, enum pawl_plane plane, const char *hint);
+/* Whether the last answer is about `tenant` (NULL: any): a server may pass over whose rows a
+ * tenant's key asks for, and tell its own. Returns PAWL_EXIT_OK, or REFUSED, told. */
+int pawl_ask_check_tenant(const struct pawl_ask *ask, enum pawl_plane plane, const char *tenant);
 /* Something is there that cannot be an answer of such a server. Returns the status. */
 int pawl_ask_tell_odd(const struct pawl_ask *ask);
 /* On a terminal, asks whether it is meant; --yes says so, and without a terminal it has to be said.

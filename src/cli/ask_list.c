@@ -144,6 +144,9 @@ static int print_all(struct pawl_ask *ask, struct pawl_ask_list *list)
         ask_for_page(ask, list, path_bytes, limit, cursor);
         status = pawl_ask_send(ask, list->plane, "GET");
         if (status == PAWL_EXIT_OK) {
+            status = pawl_ask_check_tenant(ask, list->plane, list->tenant);
+        }
+        if (status == PAWL_EXIT_OK) {
             status = take_page(ask, list, table, limit, cursor);
         }
         if (progress && status == PAWL_EXIT_OK && cursor[0] != '\0') {

@@ -23,7 +23,9 @@ struct pawl_ask_list {
     const char *none;      /* what is told, on stderr, where there is nothing */
     const char *none_like; /* the same where filters were given; NULL: `none` as well */
     void (*row)(struct pawl_ask *ask, struct pawl_cli_table *table, uint32_t node);
-    uint64_t count; /* how many were printed */
+    const char *tenant; /* whose rows were asked for, where a tenant's key gets its own whatever is
+                           asked; NULL: nobody's in particular */
+    uint64_t count;     /* how many were printed */
     bool filtered;
     char last[PAWL_ASK_CELL_BYTES]; /* what --quiet printed last: it is not said twice in a row */
 };

@@ -208,7 +208,6 @@ static int take_used(const struct pawl_cli_call *call, char out[static PAWL_ASK_
 static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
 {
     const struct pawl_cli_call *call = ask->call;
-    (void)list;
     char word[PAWL_ASK_CELL_BYTES];
     char used[PAWL_ASK_CELL_BYTES];
     char path[PAWL_ASK_CELL_BYTES];
@@ -229,7 +228,8 @@ static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
     if (status != PAWL_CLI_GO_ON) {
         return status;
     }
-    pawl_ask_query(ask, "tenant_id", pawl_cli_value(call, PAWL_ASK_TENANT));
+    list->tenant = pawl_cli_value(call, PAWL_ASK_TENANT);
+    pawl_ask_query(ask, "tenant_id", list->tenant);
     pawl_ask_query(ask, "scope_prefix", pawl_ask_scope_path(&prefix, path));
     pawl_ask_query(ask, "status", state);
     pawl_ask_query(ask, "unit", pawl_unit_name(unit));

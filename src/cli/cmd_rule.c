@@ -335,6 +335,7 @@ static int put_filters(struct pawl_ask *ask, struct pawl_ask_list *list)
                                       "the administrator has to say whose: pawl rule list acme");
     }
     if (status == PAWL_CLI_GO_ON) {
+        list->tenant = tenant;
         pawl_ask_query(ask, "tenant_id", tenant);
         pawl_ask_query(ask, "status", state);
     }

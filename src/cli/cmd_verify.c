@@ -377,7 +377,8 @@ static int run_verify(const struct pawl_cli_call *call)
         return verify_server_alone(&v);
     }
     if (expect != NULL && call->operand_count == 0) {
-        return pawl_cli_usage_error(call, "--expect needs a RUN");
+        return pawl_cli_usage_error(call,
+                                    "--expect needs a RUN, or 'server': it is of one journal");
     }
     if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "server") == 0) {
         verify_server_beside(&v, true); /* There need not be runs. */

@@ -122,11 +122,15 @@ static void on_head(void *arg, int status, const struct pawl_http_header *header
     struct attempt *attempt = arg;
     struct pawl_remote_answer *answer = attempt->answer;
     const struct pawl_http_header *id = pawl_http_find_header(headers, count, "X-Request-Id");
+    const struct pawl_http_header *whose = pawl_http_find_header(headers, count, "X-Cycles-Tenant");
     const struct pawl_http_header *wait = pawl_http_find_header(headers, count, "Retry-After");
     uint64_t seconds = 0;
     answer->status = status;
     if (id != NULL) {
         (void)pawl_slice_copy_str(id->value, answer->request_id, sizeof(answer->request_id));
+    }
+    if (whose != NULL) {
+        (void)pawl_slice_copy_str(whose->value, answer->tenant, sizeof(answer->tenant));
     }
     if (wait != NULL && pawl_slice_to_u64(wait->value, &seconds) && seconds <= UINT32_MAX) {
         answer->retry_after_s = (uint32_t)seconds;
@@ -218,6 +222,18 @@ static const char *why_unreachable(const char *socket, const struct attempt *att
     return access(socket, F_OK) != 0 ? strerror(errno) : "nobody listens at the socket";
 }
 
+/* What is to be done about a handshake that failed. */
+static const char *hint_of(const char *why)
+{
+    if (strstr(why, "SSL certificate problem") != NULL) {
+        return "; --ca-file FILE says who vouches for it";
+    }
+    if (strstr(why, "wrong version number") != NULL) { /* OpenSSL's, of what is no TLS */
+        return "; no TLS is spoken there, so its address may begin with http://";
+    }
+    return "";
+}
+
 static void tell(const struct pawl_remote *remote,
                  const struct pawl_remote_request *request,
                  const struct attempt *attempt,
@@ -254,9 +270,7 @@ static void tell(const struct pawl_remote *remote,
         break;
     default:
         pawl_errmsg_set(msg, "%.200s: %.250s%s", name, attempt->why.text,
-                        strstr(attempt->why.text, "SSL certificate problem") != NULL
-                            ? "; --ca-file FILE says who vouches for it"
-                            : "");
+                        hint_of(attempt->why.text));
         break;
     }
 }
@@ -281,6 +295,7 @@ pawl_err pawl_remote_send(struct pawl_remote *remote,
         attempt = (struct attempt){.answer = answer};
         answer->status = 0;
         answer->request_id[0] = '\0';
+        answer->tenant[0] = '\0';
         answer->retry_after_s = 0;
         pawl_buf_reset(&answer->body);
         try_once(remote, request, pawl_buf_slice(&url), &attempt);

@@ -41,12 +41,17 @@ struct pawl_remote_request {
     bool repeatable;                   /* doing it twice does no more than doing it once */
 };
 
-enum { PAWL_REMOTE_ID_BYTES = 80, PAWL_REMOTE_ANSWER_MAX = 32 << 20 };
+enum {
+    PAWL_REMOTE_ID_BYTES = 80,
+    PAWL_REMOTE_TENANT_BYTES = 129,
+    PAWL_REMOTE_ANSWER_MAX = 32 << 20
+};
 
 struct pawl_remote_answer {
     int status;
     struct pawl_buf body;                  /* owned; freed by pawl_remote_answer_free */
     char request_id[PAWL_REMOTE_ID_BYTES]; /* of X-Request-Id; "": none came */
+    char tenant[PAWL_REMOTE_TENANT_BYTES]; /* of X-Cycles-Tenant: whose key it was; "": not said */
     uint32_t retry_after_s;                /* 0: nothing was said */
 };
 

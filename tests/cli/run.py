@@ -342,7 +342,8 @@ def a_journal_is_proved_and_damage_is_found(cli):
         expect(cli("verify", "last", "--expect", anchor, **here), 0)
         other = anchor[:-1] + ("0" if anchor[-1] != "0" else "1")
         expect(cli("verify", "last", "--expect", other, **here), 4)
-        expect(cli("verify", "--expect", anchor, **here), 2, err="--expect needs a RUN")
+        expect(cli("verify", "--expect", anchor, **here), 2,
+               err="--expect needs a RUN, or 'server'")
         expect(cli("verify", "last", "--expect", "nonsense", **here), 2, err="OP:HASH")
         row = json.loads(cli("verify", "last", "--json", **here).stdout)
         assert row["ok"] is True and f"{row['last_op']}:{row['hash']}" == anchor

@@ -217,6 +217,32 @@ def a_key_that_is_not_taken_is_named_by_its_beginning(cli):
                err=r"not yours \(FORBIDDEN; with the key cyc_live_aB3\.\.\. of \$PAWL_KEY\)")
 
 
+def a_key_that_is_another_tenants_is_told(cli):
+    """A list of budgets or rules is the key's own, whatever tenant is asked for: the protocol has
+    it so. Shown as the other's it would mislead."""
+    whose = [("X-Cycles-Tenant", "other")]
+
+    def say(asked):
+        rows = {"ledgers": [{**BUDGET, "tenant_id": "other", "scope": "tenant:other"}],
+                "policies": [], "has_more": False}
+        return 200, rows, *(whose if "x-cycles-api-key" in asked["headers"] else ())
+
+    told = (r": the key cyc_live_aB3\.\.\. of \$PAWL_KEY is of tenant other, which sees nothing of "
+            r"acme\n\Z")
+    with server(say) as held:
+        key, admin = {"PAWL_KEY": TENANT_KEY}, {"PAWL_ADMIN_KEY": ADMIN_KEY}
+        for words in (("budget", "list", "--tenant", "acme"), ("rule", "list", "acme")):
+            expect(cli(*words, "--server", held.url, **key), 1, out=r"\A\Z", err=told)
+            expect(cli(*words, "--server", held.url, **admin), 0)
+        expect(cli("budget", "list", "--server", held.url, **key), 0, out="tenant:other")
+        expect(cli("budget", "list", "--tenant", "Other", "--server", held.url, **key), 0)
+        expect(cli("rule", "list", "--server", held.url, **key), 0)
+        whose.clear()  # another server need not say it
+        expect(cli("budget", "list", "--tenant", "acme", "--server", held.url, **key), 0)
+        done = cli("tenant", "list", "--server", held.url.replace("http:", "https:"), **admin)
+        expect(done, 3, err="no TLS is spoken there, so its address may begin with http://")
+
+
 # --- Refusals -------------------------------------------------------------------------------------
 
 def refusals_are_told_in_dollars(cli):
@@ -286,6 +312,16 @@ def a_denial_is_a_status(cli):
         dry = ("reservation", "create", "--dry-run", "--usd", "1", "--tenant", "acme")
         expect(cli(*dry, "--server", held.url), 1, out=r"\ADENY: BUDGET_EXCEEDED\n\Z")
         assert held.asked[-1]["body"]["dry_run"] is True
+    balance = {"scope": "tenant:acme", "scope_path": "tenant:acme", "allocated": usd(11),
+               "spent": usd(10), "reserved": usd(0), "remaining": usd(0.5), "debt": usd(0.5)}
+    denied["affected_scopes"] = ["tenant:acme"]
+    with server(lambda asked: (200, denied if asked["method"] == "POST" else
+                               {"balances": [balance], "has_more": False})) as held:
+        expect(cli(*command, "--server", held.url), 1, out=(
+            r"\n  tenant:acme: \$11.00 in all, \$10.00 spent, \$0.00 held, \$0.50 of debt, "
+            r"\$0.50 left\n\Z"))
+        del balance["debt"]
+        expect(cli(*command, "--server", held.url), 1, out=r"\$0.00 held, \$0.50 left\n\Z")
 
 
 # --- What is sent ---------------------------------------------------------------------------------
@@ -709,7 +745,8 @@ def ids_are_completed_where_a_server_answers(cli):
 TESTS = (the_server_is_found, a_server_that_is_not_there_is_told, what_is_no_such_server_is_told,
          a_server_that_does_not_say_whose_a_key_is,
          keys_come_from_the_environment_or_a_file,
-         a_key_that_is_not_taken_is_named_by_its_beginning, refusals_are_told_in_dollars,
+         a_key_that_is_not_taken_is_named_by_its_beginning,
+         a_key_that_is_another_tenants_is_told, refusals_are_told_in_dollars,
          a_number_that_is_refused_is_told_by_its_option,
          a_denial_is_a_status, a_broken_connection_repeats_with_the_same_key,
          amounts_and_subjects_are_sent_as_the_protocol_has_them, a_tenants_own_key_says_whose,
