@@ -98,9 +98,6 @@ void pawl_serve_close(struct pawl_serve *serve, bool failed)
     if (serve->engine != NULL && !failed) {
         write_checkpoint(serve);
     }
-    if (serve->has_loop) {
-        pawl_serve_signals_close(serve);
-    }
     if (serve->cycles != NULL) {
         pawl_cycles_free(serve->cycles);
     }
@@ -109,6 +106,9 @@ void pawl_serve_close(struct pawl_serve *serve, bool failed)
     }
     if (serve->engine != NULL) {
         pawl_engine_close(serve->engine);
+    }
+    if (serve->has_loop) {
+        pawl_serve_signals_close(serve);
     }
     pawl_tls_server_free(serve->tls);
     pawl_buf_free(&serve->addresses);

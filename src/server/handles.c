@@ -7,6 +7,8 @@
  * Either way the ledger is closed as it should be (end.c), and that is what the exit status tells.
  */
 #define _GNU_SOURCE
+#include <signal.h>
+
 #include "base/assert.h"
 #include "base/log.h"
 #include "server/log.h"
@@ -135,6 +137,13 @@ static void close_handle(uv_handle_t *handle, void *arg)
     }
 }
 
+/* A signal that comes meanwhile stops the loop, and nothing more may be open behind it. */
+static void run_to_end(uv_loop_t *loop)
+{
+    while (uv_run(loop, UV_RUN_DEFAULT) != 0) {
+    }
+}
+
 void pawl_serve_handles_close(struct pawl_serve *serve)
 {
     uv_handle_t *signals[] = {(uv_handle_t *)&serve->term, (uv_handle_t *)&serve->interrupt,
@@ -143,16 +152,24 @@ void pawl_serve_handles_close(struct pawl_serve *serve)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(signals); i++) {
         uv_unref(signals[i]); /* the loop ends although they are open */
     }
-    (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
+    run_to_end(&serve->loop);
     for (size_t i = 0; i < PAWL_ARRAY_LEN(signals); i++) {
         uv_ref(signals[i]);
     }
 }
 
+/* One that comes from here on would have its default action, and end what is at its end already
+ * with another status. */
 void pawl_serve_signals_close(struct pawl_serve *serve)
 {
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     uv_close((uv_handle_t *)&serve->term, NULL);
     uv_close((uv_handle_t *)&serve->interrupt, NULL);
     uv_close((uv_handle_t *)&serve->hangup, NULL);
-    (void)uv_run(&serve->loop, UV_RUN_DEFAULT);
+    run_to_end(&serve->loop);
 }

@@ -110,7 +110,8 @@ static inline struct pawl_serve *pawl_serve_of(void *arg)
 
 void pawl_serve_handles_init(struct pawl_serve *serve);
 void pawl_serve_handles_start(struct pawl_serve *serve);
-/* Closes the server's own but those of signals, and then these. Both come back when it is done. */
+/* Closes the server's own but those of signals, and then these, after which signals are waited with
+ * until the process is gone. Both come back when it is done. */
 void pawl_serve_handles_close(struct pawl_serve *serve);
 void pawl_serve_signals_close(struct pawl_serve *serve);
 

@@ -4,6 +4,7 @@ hears. How it begins: starts.py.
 """
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import resource
@@ -161,6 +162,20 @@ def a_second_signal_ends_at_once(world):
         client.close()
 
 
+def signals_at_every_moment_of_an_end_leave_its_status(world):
+    """The process is told again and again until it is gone."""
+    for _ in range(5):
+        server = world.start()
+        server.signal(signal.SIGTERM)
+        numbers = itertools.cycle((signal.SIGHUP, signal.SIGTERM, signal.SIGINT))
+        with patience("the end") as tick:
+            while server.process.poll() is None:
+                server.signal(next(numbers))
+                tick()
+        status = server.wait()[0]  # of its lines some are lost: nobody reads them so fast
+        assert status == 0, status
+
+
 def newest_checkpoint(world):
     names = sorted(name for name in os.listdir(f"{world.data}/journal")
                    if name.startswith("checkpoint-"))
@@ -293,6 +308,8 @@ TESTS = {
     "descriptors go to the ledger first": descriptors_go_to_the_ledger_first,
     "an end waits only so long": an_end_waits_only_so_long,
     "a second signal ends at once": a_second_signal_ends_at_once,
+    "signals at every moment of an end leave its status":
+        signals_at_every_moment_of_an_end_leave_its_status,
     "what takes many turns ends with the server": what_takes_many_turns_ends_with_the_server,
     "an orderly end leaves nothing to replay": an_orderly_end_leaves_nothing_to_replay,
     "kills under load lose nothing": kills_under_load_lose_nothing,
