@@ -123,7 +123,11 @@ tell_text(const struct verification *v, const char *id, const struct pawl_verify
 {
     char hash[PAWL_JOURNAL_HASH_TEXT_BYTES];
     char gone[64] = "";
-    if (report->replayed_from_op > 1) {
+    if (!report->results_compared) {
+        snprintf(gone, sizeof(gone), " (%s were not compared)",
+                 report->replayed_from_op > report->last_op ? "results before its last checkpoint"
+                                                            : "results from other rules");
+    } else if (report->replayed_from_op > 1) {
         snprintf(gone, sizeof(gone), " (results were compared from operation %" PRIu64 " on)",
                  report->replayed_from_op);
     }
@@ -133,8 +137,7 @@ tell_text(const struct verification *v, const char *id, const struct pawl_verify
            !v->live                    ? ""
            : strcmp(id, "server") == 0 ? ", as of now; the server goes on"
                                        : ", as of now; the run goes on",
-           report->results_compared ? gone : " (results from other rules were not compared)",
-           report->last_op, pawl_journal_hash_format(&report->hash, hash));
+           gone, report->last_op, pawl_journal_hash_format(&report->hash, hash));
 }
 
 static void tell(struct verification *v,

@@ -169,6 +169,7 @@ static pawl_err replay_record(struct pawl_replay *replay,
         return PAWL_ERR(MEMORY);
     }
     bool same = pawl_slice_equal(pawl_buf_slice(&replay->bytes), record->result_bytes);
+    replay->differed = !same;
     return same ? PAWL_OK : other_result(replay, record, rules_version, msg);
 }
 

@@ -20,6 +20,7 @@ struct pawl_replay {
     struct pawl_codec_scratch *scratch; /* owned */
     struct pawl_result *result;         /* owned */
     struct pawl_buf bytes;
+    bool differed; /* it stopped at another result than the recorded one */
     /* Behind each batch of the tail. NULL, as after init: nobody. */
     void (*progress)(void *arg, uint64_t op, uint64_t last_op);
     void *progress_arg;

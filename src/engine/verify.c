@@ -8,7 +8,9 @@
  * Where the oldest segments are gone the replay starts from the oldest checkpoint that follows.
  * What older rules recorded is applied under the present ones, as a start does it: from a
  * checkpoint of theirs on, which is taken as it is. Where that gives other results only the chain
- * is proved, up to the next checkpoint; the report says from where on results were compared.
+ * is proved, up to the next checkpoint; the report says from where on results were compared. The
+ * same where no checkpoint of theirs is kept any more and what these rules recorded later comes out
+ * otherwise: the state that they went on from was not the one that was computed here.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -29,6 +31,8 @@ struct verify {
     struct pawl_replay replay;
     bool replaying;    /* the ledger has the state at the batch before */
     bool older;        /* the batch at hand was recorded under older rules */
+    bool older_seen;   /* … or one before it */
+    bool anchored;     /* the state was once that of a checkpoint */
     uint64_t begun_op; /* the checkpoint from which all was compared; 0: from the beginning */
     bool expect_seen;
     struct pawl_verify_report report;
@@ -68,21 +72,38 @@ static pawl_err take_state(struct verify *verify, const struct pawl_journal_chec
         verify->replaying = true;
         verify->begun_op = row->op;
     }
+    verify->anchored = true;
     return err;
 }
 
-/* Against the one that was computed. */
+/* Of older rules' checkpoints the last was what a start went on from. Where the oldest of two is
+ * still ahead that one may be gone, and what these rules come to from the beginning is a guess. */
+static bool is_guess(const struct verify *verify)
+{
+    struct pawl_journal_checkpoint row;
+    return verify->older_seen && !verify->anchored &&
+           verify->journal->ops->checkpoint(verify->journal, 1, &row);
+}
+
+/* Against the one that was computed, which it takes the place of if that was a guess. */
 static pawl_err compare_state(struct verify *verify, const struct pawl_journal_checkpoint *row)
 {
     PAWL_ASSERT(pawl_core_op(verify->ledger.core) == row->op);
     struct pawl_ledger other;
     pawl_err err = load_state(verify, row, &other);
-    if (pawl_ok(err) && pawl_core_digest(other.core) != pawl_core_digest(verify->ledger.core)) {
+    bool same =
+        pawl_ok(err) && pawl_core_digest(other.core) == pawl_core_digest(verify->ledger.core);
+    pawl_ledger_free(&other);
+    if (pawl_ok(err) && !same && is_guess(verify)) {
+        verify->replaying = false;
+        return take_state(verify, row);
+    }
+    if (pawl_ok(err) && !same) {
         pawl_errmsg_set(verify->msg, "the checkpoint %s is not the state at operation %" PRIu64,
                         row->file, row->op);
         err = PAWL_ERR(CORRUPT);
     }
-    pawl_ledger_free(&other);
+    verify->anchored = true;
     return err;
 }
 
@@ -119,11 +140,14 @@ static pawl_err replay_batch(struct verify *verify, const struct pawl_journal_ba
     struct pawl_record_cursor cursor;
     verify->older =
         pawl_record_batch_open(batch->blob, &cursor) && cursor.rules_version < PAWL_RULES_VERSION;
+    verify->older_seen = verify->older_seen || verify->older;
     if (!verify->replaying || batch->last_op <= verify->begun_op) {
         return PAWL_OK;
     }
     pawl_err err = pawl_replay_batch(&verify->replay, batch, verify->msg);
-    if (err.code == PAWL_ERR_VERSION) { /* other rules, and other results */
+    bool other_rules = err.code == PAWL_ERR_VERSION;
+    bool other_state = pawl_failed(err) && verify->replay.differed && is_guess(verify);
+    if (other_rules || other_state) {
         verify->replaying = false;
         return PAWL_OK;
     }
@@ -163,9 +187,8 @@ static pawl_err start_from_checkpoint(struct verify *verify)
                         verify->head.first_op);
         return PAWL_ERR(CORRUPT);
     }
-    verify->begun_op = oldest.op;
-    return pawl_replay_restore(&verify->ledger, verify->files, verify->options->dir, &oldest,
-                               verify->msg);
+    verify->replaying = false;
+    return take_state(verify, &oldest);
 }
 
 static pawl_err verify_end(struct verify *verify)
@@ -190,7 +213,9 @@ static pawl_err verify_end(struct verify *verify)
         pawl_core_audit(verify->ledger.core);
         verify->report.digest = pawl_core_digest(verify->ledger.core);
     }
-    verify->report.results_compared = verify->replaying;
+    /* A checkpoint at the very end leaves nothing to compare. */
+    verify->report.results_compared =
+        verify->replaying && (verify->begun_op == 0 || verify->begun_op < verify->head.last_op);
     verify->report.first_op = verify->head.first_op;
     verify->report.replayed_from_op = verify->begun_op + 1;
     verify->report.last_op = verify->head.last_op;

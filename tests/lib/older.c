@@ -65,9 +65,18 @@ static struct pawl_journal *open_journal(const struct rewrite *rewrite, bool cre
 
 /* --- Read. ------------------------------------------------------------------------------------ */
 
-/* The batch again, with that one result changed. CONFIG has the rules that it was said under. */
-static void write_again(struct rewrite *rewrite, struct pawl_slice blob, struct pawl_buf *out)
+static uint32_t rules_at(const struct rewrite *rewrite, uint64_t op)
 {
+    bool older = rewrite->how.until_op == 0 || op <= rewrite->how.until_op;
+    return older ? OLDER_RULES : PAWL_RULES_VERSION;
+}
+
+/* The batch again, with that one result changed. CONFIG has the rules that it was said under. */
+static void
+write_again(struct rewrite *rewrite, const struct pawl_journal_batch *batch, struct pawl_buf *out)
+{
+    struct pawl_slice blob = batch->blob;
+    uint32_t rules_version = rules_at(rewrite, batch->last_op);
     static struct pawl_codec_scratch scratch;
     struct pawl_record_cursor cursor;
     struct pawl_record record;
@@ -75,7 +84,7 @@ static void write_again(struct rewrite *rewrite, struct pawl_slice blob, struct 
     pawl_record_batch_begin(out);
     while (pawl_record_batch_next(&cursor, &scratch, &record)) {
         if (record.command.type == PAWL_COMMAND_CONFIG) {
-            record.command.u.config.rules_version = OLDER_RULES;
+            record.command.u.config.rules_version = rules_version;
         }
         if (record.op == rewrite->how.other_op) {
             PAWL_ASSERT(record.result.code != PAWL_RESULT_STATE_CONFLICT);
@@ -83,7 +92,7 @@ static void write_again(struct rewrite *rewrite, struct pawl_slice blob, struct 
         }
         pawl_record_batch_add(out, &record);
     }
-    bytes_store(out->data + AT_RULES, OLDER_RULES, 4);
+    bytes_store(out->data + AT_RULES, rules_version, 4);
     pawl_record_batch_end(out);
 }
 
@@ -95,7 +104,7 @@ static bool take_batch(void *arg, const struct pawl_journal_batch *batch)
     kept->first_op = batch->first_op;
     kept->last_op = batch->last_op;
     pawl_buf_init(&kept->blob, 1 << 24);
-    write_again(rewrite, batch->blob, &kept->blob);
+    write_again(rewrite, batch, &kept->blob);
     return true;
 }
 
@@ -134,7 +143,7 @@ static void read_all(struct rewrite *rewrite)
         pawl_buf_init(&state->chunks, 1 << 24);
         must(rewrite, pawl_checkpoint_load(disk_files(kit->disk), KIT_DIR, &row, &sink, &kit->msg));
         bytes_store(state->root.data + offsetof(struct pawl_state, limits.rules_version),
-                    rewrite->how.other_state ? PAWL_RULES_VERSION : OLDER_RULES, 4);
+                    rewrite->how.other_state ? PAWL_RULES_VERSION : rules_at(rewrite, row.op), 4);
         bytes_store(state->root.data + offsetof(struct pawl_state, layout),
                     (uint64_t)PAWL_STATE_LAYOUT - (rewrite->how.other_layout ? 1 : 0), 4);
     }
@@ -174,7 +183,7 @@ static void write_checkpoint(struct rewrite *rewrite,
     struct pawl_checkpoint_writer *writer = NULL;
     struct pawl_journal_checkpoint row;
     struct pawl_checkpoint_start start = {.op = state->op,
-                                          .rules_version = OLDER_RULES,
+                                          .rules_version = rules_at(rewrite, state->op),
                                           .chunk_bytes = PAWL_CHUNK_BYTES,
                                           .hash = hash,
                                           .root = pawl_buf_slice(&state->root)};

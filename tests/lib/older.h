@@ -14,6 +14,7 @@
 #define OLDER_RULES (PAWL_RULES_VERSION - 1)
 
 struct older {
+    uint64_t until_op; /* what is behind it stays as these rules have it; 0: nothing */
     uint64_t other_op; /* has another result than these rules give; 0: none */
     bool other_state;  /* checkpoints have another state than these rules come to */
     bool other_layout; /* … and that in other bytes */
