@@ -171,12 +171,13 @@ PAWL_MUST_CHECK pawl_err pawl_engine_batches(struct pawl_engine *engine,
 /* Commits what is collected and writes a checkpoint to its end. */
 PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
                                                 struct pawl_errmsg *msg);
-/* The same, unless `cut`, which is asked again and again meanwhile, says true: TIMEOUT then, and
- * the engine is fit for nothing but being closed. */
-PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint_unless(struct pawl_engine *engine,
-                                                       bool (*cut)(void *arg),
-                                                       void *arg,
-                                                       struct pawl_errmsg *msg);
+/* The same before the engine is closed, which is all that it is fit for then. A disk that is full
+ * does not stop it. TIMEOUT: `cut` (NULL: never), which is asked again and again meanwhile, said
+ * true. */
+PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint_last(struct pawl_engine *engine,
+                                                     bool (*cut)(void *arg),
+                                                     void *arg,
+                                                     struct pawl_errmsg *msg);
 
 /* --- Ids of reservations on the outside: "rsv_" + base32(shard, operation, MAC) --------------- */
 

@@ -81,6 +81,7 @@ struct engine_snapshot {
     uint32_t numbers[SNAPSHOT_SLICE_CHUNKS];
     uint32_t chunk_count;
     bool handed_out;
+    bool last; /* the ledger is closed behind it */
     struct pawl_checkpoint_writer *writer;
     struct pawl_journal_checkpoint row;
     char obsolete[64]; /* a file that the journal no longer names; empty: none */

@@ -12,7 +12,8 @@
  * the engine's thread. The witness (witness.c) has its turn wherever they have theirs.
  *
  * Failure: a disk that fails stops the engine, as in a commit. Missing memory does not: the
- * checkpoint is given up and tried again later, since it only saves time.
+ * checkpoint is given up and tried again later, since it only saves time. Nor does missing room,
+ * where it is the last one and nothing comes behind it that would want room.
  */
 #include <string.h>
 
@@ -211,7 +212,8 @@ static void side_failed(struct pawl_engine *engine,
                         pawl_err err,
                         const struct pawl_errmsg *msg)
 {
-    if (err.code != PAWL_ERR_MEMORY) {
+    bool no_room = err.code == PAWL_ERR_FULL || err.code == PAWL_ERR_LIMIT;
+    if (err.code != PAWL_ERR_MEMORY && !(no_room && engine->snapshot.last)) {
         pawl_engine_fail(engine, err, msg);
     } else if (job != SIDE_REMOVE) {
         give_up(engine, msg->text);

@@ -124,20 +124,28 @@ checkpoint(struct pawl_engine *engine, struct patience *patience, struct pawl_er
     return patience->is_cut ? PAWL_ERR(TIMEOUT) : PAWL_ERR(MEMORY);
 }
 
-pawl_err pawl_engine_checkpoint_unless(struct pawl_engine *engine,
-                                       bool (*cut)(void *arg),
-                                       void *arg,
-                                       struct pawl_errmsg *msg)
+static pawl_err
+run_checkpoint(struct pawl_engine *engine, struct patience *patience, struct pawl_errmsg *msg)
 {
     PAWL_ASSERT(!engine->advancing);
-    struct patience patience = {.cut = cut, .arg = arg};
     engine->advancing = true;
-    pawl_err err = checkpoint(engine, &patience, msg);
+    pawl_err err = checkpoint(engine, patience, msg);
     engine->advancing = false;
     return err;
 }
 
 pawl_err pawl_engine_checkpoint(struct pawl_engine *engine, struct pawl_errmsg *msg)
 {
-    return pawl_engine_checkpoint_unless(engine, NULL, NULL, msg);
+    struct patience patience = {.cut = NULL};
+    return run_checkpoint(engine, &patience, msg);
+}
+
+pawl_err pawl_engine_checkpoint_last(struct pawl_engine *engine,
+                                     bool (*cut)(void *arg),
+                                     void *arg,
+                                     struct pawl_errmsg *msg)
+{
+    struct patience patience = {.cut = cut, .arg = arg};
+    engine->snapshot.last = true;
+    return run_checkpoint(engine, &patience, msg);
 }

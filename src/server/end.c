@@ -61,7 +61,7 @@ static void write_checkpoint(struct pawl_serve *serve)
     if (serve->cut || stats.checkpoint_op == stats.op) {
         return;
     }
-    pawl_err err = pawl_engine_checkpoint_unless(serve->engine, is_cut, &last, &msg);
+    pawl_err err = pawl_engine_checkpoint_last(serve->engine, is_cut, &last, &msg);
     if (pawl_failed(err)) {
         pawl_log(PAWL_LOG_WARN, "%s; the next start replays the operations behind %" PRIu64,
                  msg.text, stats.checkpoint_op);

@@ -186,7 +186,7 @@ static void a_checkpoint_that_is_cut_is_none(void **state)
     for (int at_most = 0; !whole; at_most++) {
         struct impatient who = {.at_most = at_most};
         struct pawl_engine_stats stats;
-        pawl_err err = pawl_engine_checkpoint_unless(kit.engine, is_impatient, &who, &kit.msg);
+        pawl_err err = pawl_engine_checkpoint_last(kit.engine, is_impatient, &who, &kit.msg);
         whole = pawl_ok(err);
         assert_int_equal(err.code, whole ? PAWL_ERR_NONE : PAWL_ERR_TIMEOUT);
         assert_true(whole || who.asked == at_most + 1);
@@ -194,6 +194,32 @@ static void a_checkpoint_that_is_cut_is_none(void **state)
         kit_open(&kit);
         pawl_engine_stats(kit.engine, &stats);
         assert_int_equal(stats.checkpoint_op, whole ? stats.op : 0);
+        assert_int_equal(kit_digest(&kit), digest);
+    }
+    kit_free(&kit);
+}
+
+/* Its time goes on without it, and what was answered is there. */
+static void a_last_checkpoint_without_room_is_none(void **state)
+{
+    (void)state;
+    struct kit kit;
+    struct pawl_prng prng;
+    pawl_prng_seed(&prng, 30);
+    kit_begin(&kit, 30, 1000000);
+    kit_work(&kit, &prng, 50);
+    uint64_t digest = kit_digest(&kit);
+    for (uint64_t room = 3000; room < 9 * PAWL_CHUNK_BYTES; room += PAWL_CHUNK_BYTES) {
+        struct pawl_verify_report report;
+        pawl_engine_flush(kit.engine);
+        disk_limit(kit.disk, disk_bytes(kit.disk) + room);
+        pawl_err err = pawl_engine_checkpoint_last(kit.engine, NULL, NULL, &kit.msg);
+        assert_int_equal(err.code, PAWL_ERR_MEMORY);
+        assert_int_equal(kit.fatals, 0);
+        kit_close(&kit);
+        disk_limit(kit.disk, 0);
+        assert_true(pawl_ok(kit_verify(&kit, &report)));
+        kit_open(&kit);
         assert_int_equal(kit_digest(&kit), digest);
     }
     kit_free(&kit);
@@ -628,6 +654,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_on_request_is_at_the_last_operation),
         cmocka_unit_test(a_checkpoint_gives_way_to_a_command_that_needs_its_memory),
         cmocka_unit_test(a_checkpoint_that_is_cut_is_none),
+        cmocka_unit_test(a_last_checkpoint_without_room_is_none),
         cmocka_unit_test(files_of_forgotten_checkpoints_go),
         cmocka_unit_test(files_of_forgotten_checkpoints_go_under_load),
         cmocka_unit_test(damaged_checkpoints_are_passed_over),
