@@ -136,12 +136,13 @@ static pawl_err other_result(const struct pawl_replay *replay,
                         record->op, now, then);
         return PAWL_ERR(CORRUPT);
     }
-    pawl_errmsg_set(msg,
-                    "operation %" PRIu64 " gives %s by the rules of this pawl (%u) and gave %s, or "
-                    "other numbers, by those of the pawl that recorded it (%" PRIu32
-                    "): start that "
-                    "one once more and end it with SIGTERM; this one goes on from its checkpoint",
-                    record->op, now, PAWL_RULES_VERSION, then, rules_version);
+    pawl_errmsg_set(
+        msg,
+        "operation %" PRIu64 " gives %s by the rules of this pawl (%u) and gave %s, or "
+        "other numbers, by those of the pawl that recorded it (%" PRIu32
+        "): start that one once more and end it with SIGTERM, or, if this is a run, let "
+        "its 'pawl runs' settle it; this one goes on from there",
+        record->op, now, PAWL_RULES_VERSION, then, rules_version);
     return PAWL_ERR(VERSION);
 }
 
