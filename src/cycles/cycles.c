@@ -173,6 +173,11 @@ static void refuse_json(struct pawl_call *call)
     if (!pawl_call_has_memory(call)) {
         return; /* no fault of the body's */
     }
+    if (pawl_slice_empty(call->request->body)) {
+        pawl_call_refuse(call, PAWL_ERROR_INVALID_REQUEST,
+                         "there is no body; this takes one JSON object");
+        return;
+    }
     if (call->body.error == PAWL_JSON_DEPTH) {
         (void)snprintf(limit, sizeof(limit), " (at most %d levels)", PAWL_CYCLES_DEPTH_MAX);
     } else if (call->body.error == PAWL_JSON_TOO_MANY_NODES) {

@@ -87,7 +87,7 @@ static void what_is_not_quite_json_is_400_at_every_route_with_a_body(void **stat
     static const struct {
         const char *body;
         const char *why; /* in the message */
-    } rows[] = {{"", "truncated"},
+    } rows[] = {{"", "there is no body"},
                 {"{", "truncated"},
                 {"{}}", "trailing"},
                 {"{} {}", "trailing"},
