@@ -324,6 +324,8 @@ int pawl_ask_check_tenant(const struct pawl_ask *ask, enum pawl_plane plane, con
                           pawl_cli_plain(pawl_slice_str(said), whose, sizeof(whose)), tenant);
 }
 
+#define WITHOUT_KEY " (on its own machine --data-dir DIR needs none)"
+
 /* 401: who asked is not known. */
 static int tell_unknown_key(const struct pawl_ask *ask,
                             enum pawl_plane plane,
@@ -336,7 +338,7 @@ static int tell_unknown_key(const struct pawl_ask *ask,
     if (key != NULL && admin && !key->is_admin) {
         return pawl_cli_error(ask->call, PAWL_EXIT_REFUSED,
                               "%s asks for the administrator's key: --key-file FILE, "
-                              "$PAWL_ADMIN_KEY; the key %s of %s is a tenant's",
+                              "$PAWL_ADMIN_KEY" WITHOUT_KEY "; the key %s of %s is a tenant's",
                               name, pawl_key_prefix(key, prefix), key->from);
     }
     if (key != NULL) {
@@ -352,7 +354,7 @@ static int tell_unknown_key(const struct pawl_ask *ask,
         : either ? "a"
                  : "a tenant's",
         admin ? "" : ", $PAWL_KEY or $CYCLES_API_KEY", either ? " (a tenant's)" : "",
-        admin || either ? ", $PAWL_ADMIN_KEY" : "");
+        admin || either ? ", $PAWL_ADMIN_KEY" WITHOUT_KEY : "");
 }
 
 /* "1ms to 1d" of "an integer from 1 to 86400000" milliseconds. */

@@ -397,7 +397,9 @@ static int run_verify(const struct pawl_cli_call *call)
         }
     }
     if (err.code == PAWL_ERR_NOT_FOUND) {
-        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s", v.dir.path);
+        const char *nor = call->operand_count == 0 ? ", and no server keeps its ledger there" : "";
+        return pawl_cli_error(call, PAWL_EXIT_REFUSED, "no run was ever made in %s%s", v.dir.path,
+                              nor);
     }
     char id[PAWL_RUN_ID_BYTES];
     if (pawl_ok(err) && call->operand_count == 1 && strcmp(call->operands[0], "authority") == 0) {

@@ -206,9 +206,11 @@ def a_key_that_is_not_taken_is_named_by_its_beginning(cli):
         done = cli("tenant", "list", *where, PAWL_ADMIN_KEY=ADMIN_KEY)
         expect(done, 1, err=r"administrator's key adm\.\.\. of \$PAWL_ADMIN_KEY")
         expect(cli("tenant", "list", *where), 1,
-               err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY\n")
+               err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY "
+                   r"\(on its own machine --data-dir DIR needs none\)\n")
         expect(cli("tenant", "list", *where, CYCLES_API_KEY=TENANT_KEY), 1,
-               err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY; the key "
+               err=r"asks for the administrator's key: --key-file FILE, \$PAWL_ADMIN_KEY "
+                   r"\(on its own machine --data-dir DIR needs none\); the key "
                    r"cyc_live_aB3\.\.\. of \$CYCLES_API_KEY is a tenant's\n")
         expect(cli("decide", "--usd", "1", "--tenant", "a", *where), 1,
                err=r"asks for a tenant's key: --key-file FILE, \$PAWL_KEY or \$CYCLES_API_KEY\n")
