@@ -168,7 +168,7 @@ PAWL_MUST_CHECK pawl_err pawl_engine_batches(struct pawl_engine *engine,
                                              pawl_journal_batch_fn *fn,
                                              void *arg,
                                              struct pawl_errmsg *msg);
-/* Commits what is collected and writes a checkpoint to its end. */
+/* Commits what is collected and writes a checkpoint to its end, unless the newest one has all. */
 PAWL_MUST_CHECK pawl_err pawl_engine_checkpoint(struct pawl_engine *engine,
                                                 struct pawl_errmsg *msg);
 /* The same before the engine is closed, which is all that it is fit for then. A disk that is full

@@ -305,11 +305,8 @@ static void close_handle(uv_handle_t *handle, void *arg)
 /* The next one may be a newer pawl, which goes on from it. */
 static void write_checkpoint(struct pawl_engine *engine)
 {
-    struct pawl_engine_stats stats;
     struct pawl_errmsg msg = {""};
-    pawl_engine_stats(engine, &stats);
-    if (stats.checkpoint_op < stats.op &&
-        pawl_failed(pawl_engine_checkpoint_last(engine, NULL, NULL, &msg))) {
+    if (pawl_failed(pawl_engine_checkpoint_last(engine, NULL, NULL, &msg))) {
         pawl_log(PAWL_LOG_WARN, "the limits: %s", msg.text);
     }
 }

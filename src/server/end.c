@@ -57,12 +57,12 @@ static void write_checkpoint(struct pawl_serve *serve)
     struct last last = {.serve = serve, .told_us = clock.boot_us(clock.arg)};
     struct pawl_engine_stats stats;
     struct pawl_errmsg msg = {""};
-    pawl_engine_stats(serve->engine, &stats);
-    if (serve->cut || stats.checkpoint_op == stats.op) {
+    if (serve->cut) {
         return;
     }
     pawl_err err = pawl_engine_checkpoint_last(serve->engine, is_cut, &last, &msg);
     if (pawl_failed(err)) {
+        pawl_engine_stats(serve->engine, &stats);
         pawl_log(PAWL_LOG_WARN, "%s; the next start replays the operations behind %" PRIu64,
                  msg.text, stats.checkpoint_op);
     }
