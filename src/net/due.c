@@ -20,7 +20,8 @@ static void on_timer(uv_timer_t *timer)
 
 void pawl_due_init(struct pawl_due *due, struct uv_loop_s *loop, pawl_due_fn *fn, void *arg)
 {
-    *due = (struct pawl_due){.at_us = INT64_MAX, .fn = fn, .arg = arg};
+    *due =
+        (struct pawl_due){.least_ms = PAWL_DUE_LEAST_MS, .at_us = INT64_MAX, .fn = fn, .arg = arg};
     int status = uv_timer_init(loop, &due->timer);
     PAWL_ASSERT(status == 0); /* it only fills in the handle */
 }
@@ -31,7 +32,7 @@ static bool is_set(const struct pawl_due *due, int64_t due_us, int64_t now_us)
     if (due_us > now_us) {
         return due->at_us == due_us;
     }
-    return due->at_us != INT64_MAX && uv_timer_get_due_in(&due->timer) <= PAWL_DUE_LEAST_MS;
+    return due->at_us != INT64_MAX && uv_timer_get_due_in(&due->timer) <= due->least_ms;
 }
 
 void pawl_due_set(struct pawl_due *due, int64_t due_us, int64_t now_us)
@@ -44,7 +45,8 @@ void pawl_due_set(struct pawl_due *due, int64_t due_us, int64_t now_us)
         (void)uv_timer_stop(&due->timer);
         return;
     }
-    int64_t wait_ms = due_us > now_us ? (due_us - now_us) / PAWL_US_PER_MS + 1 : PAWL_DUE_LEAST_MS;
+    int64_t wait_us = due_us - now_us;
+    uint64_t wait_ms = wait_us > 0 ? (uint64_t)(wait_us / PAWL_US_PER_MS) + 1 : due->least_ms;
     uv_update_time(due->timer.loop); /* the turn before may have been long */
-    (void)uv_timer_start(&due->timer, on_timer, (uint64_t)wait_ms, 0);
+    (void)uv_timer_start(&due->timer, on_timer, wait_ms, 0);
 }

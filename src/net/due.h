@@ -6,7 +6,8 @@
  * a timer of the host's does now and then.
  *
  * It may be that the function can do nothing about what is overdue until a thread has ended: it is
- * called PAWL_DUE_LEAST_MS later, so a loop that has nothing else to do waits.
+ * called `least_ms` later, so a loop that has nothing else to do waits. Who is told by turns of his
+ * own, and not by every round of the loop, may have it at once.
  */
 #ifndef PAWL_NET_DUE_H
 #define PAWL_NET_DUE_H
@@ -19,8 +20,9 @@ enum { PAWL_DUE_LEAST_MS = 1 };
 typedef void pawl_due_fn(void *arg);
 
 struct pawl_due {
-    uv_timer_t timer; /* the owner may set its `data`, and closes it as any handle */
-    int64_t at_us;    /* what the timer is set to; INT64_MAX: it is not set */
+    uv_timer_t timer;  /* the owner may set its `data`, and closes it as any handle */
+    uint64_t least_ms; /* PAWL_DUE_LEAST_MS, unless the owner says 0 after init */
+    int64_t at_us;     /* what the timer is set to; INT64_MAX: it is not set */
     pawl_due_fn *fn;
     void *arg;
 };

@@ -93,15 +93,16 @@ void pawl_serve_handles_init(struct pawl_serve *serve)
     uv_loop_t *loop = &serve->loop;
     uv_handle_t *handles[] = {
         (uv_handle_t *)&serve->wake.poll,   (uv_handle_t *)&serve->archive_wake.poll,
-        (uv_handle_t *)&serve->due_timer,   (uv_handle_t *)&serve->archive_timer,
+        (uv_handle_t *)&serve->due.timer,   (uv_handle_t *)&serve->archive_timer,
         (uv_handle_t *)&serve->drain_timer, (uv_handle_t *)&serve->watchdog,
         (uv_handle_t *)&serve->term,        (uv_handle_t *)&serve->interrupt,
         (uv_handle_t *)&serve->hangup};
+    pawl_due_init(&serve->due, loop, pawl_serve_on_due, serve);
+    serve->due.least_ms = 0;
     int failures = 0;
     failures += pawl_failed(pawl_wake_init(&serve->wake, loop, pawl_serve_on_wake, serve));
     failures +=
         pawl_failed(pawl_wake_init(&serve->archive_wake, loop, pawl_serve_on_archive_wake, serve));
-    failures += uv_timer_init(loop, &serve->due_timer) != 0;
     failures += uv_timer_init(loop, &serve->archive_timer) != 0;
     failures += uv_timer_init(loop, &serve->drain_timer) != 0;
     failures += uv_timer_init(loop, &serve->watchdog) != 0;
@@ -112,7 +113,6 @@ void pawl_serve_handles_init(struct pawl_serve *serve)
     for (size_t i = 0; i < PAWL_ARRAY_LEN(handles); i++) {
         handles[i]->data = serve;
     }
-    serve->due_at_us = INT64_MAX;
 }
 
 void pawl_serve_handles_start(struct pawl_serve *serve)

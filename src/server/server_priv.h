@@ -23,6 +23,7 @@
 #include "cycles/call.h"
 #include "cycles/cycles.h"
 #include "engine/engine.h"
+#include "net/due.h"
 #include "net/loop.h"
 #include "net/server.h"
 #include "net/tls.h"
@@ -69,8 +70,7 @@ struct pawl_serve {
     struct pawl_turn *turn;
     struct pawl_wake wake;         /* a commit or a checkpoint's slice has ended */
     struct pawl_wake archive_wake; /* a query was answered */
-    uv_timer_t due_timer;
-    int64_t due_at_us; /* what due_timer is set to, in the ledger's time */
+    struct pawl_due due;           /* by the ledger's time */
     uv_timer_t archive_timer;
     uv_timer_t watchdog;
     uv_timer_t drain_timer;
@@ -124,6 +124,7 @@ void pawl_serve_close(struct pawl_serve *serve, bool failed);
 
 void pawl_serve_want_turn(void *arg);
 void pawl_serve_turn(void *arg);
+void pawl_serve_on_due(void *arg);
 void pawl_serve_on_wake(void *arg);
 void pawl_serve_on_archive_wake(void *arg);
 void pawl_serve_on_archive_timer(uv_timer_t *timer);

@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include "base/assert.h"
-#include "base/clock.h"
 #include "server/log.h"
 #include "server/server_priv.h"
 
@@ -19,32 +18,19 @@ void pawl_serve_want_turn(void *arg)
     }
 }
 
-static void on_due(uv_timer_t *timer)
+void pawl_serve_on_due(void *arg)
 {
-    struct pawl_serve *serve = pawl_serve_of(timer->data);
-    serve->due_at_us = INT64_MAX;
+    struct pawl_serve *serve = pawl_serve_of(arg);
     pawl_engine_tick(serve->engine);
     pawl_serve_want_turn(serve);
 }
 
-/* The loop's clock stands still while the machine sleeps, the ledger's does not: what became due
- * meanwhile does not wait for the timer that was set before. */
 static void set_timer(struct pawl_serve *serve)
 {
-    int64_t due_us = pawl_engine_next_due_us(serve->engine);
-    int64_t wait_us = due_us - pawl_engine_now_us(serve->engine);
-    if ((due_us == serve->due_at_us && wait_us > 0) ||
-        uv_is_closing((uv_handle_t *)&serve->due_timer) != 0) {
-        return;
+    struct pawl_engine *engine = serve->engine;
+    if (uv_is_closing((uv_handle_t *)&serve->due.timer) == 0) {
+        pawl_due_set(&serve->due, pawl_engine_next_due_us(engine), pawl_engine_now_us(engine));
     }
-    serve->due_at_us = due_us;
-    if (due_us == INT64_MAX) {
-        (void)uv_timer_stop(&serve->due_timer);
-        return;
-    }
-    uint64_t wait_ms = wait_us > 0 ? (uint64_t)(wait_us / PAWL_US_PER_MS) + 1 : 0;
-    uv_update_time(&serve->loop); /* a commit may have been long */
-    (void)uv_timer_start(&serve->due_timer, on_due, wait_ms, 0);
 }
 
 void pawl_serve_turn(void *arg)

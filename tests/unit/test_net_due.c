@@ -132,6 +132,17 @@ static void due_that_stays_makes_no_busy_loop(void **state)
     assert_true(uv_now(&host->loop) - began_ms >= 20 * SOON);
 }
 
+static void due_at_once_where_the_owner_may_have_it_so(void **state)
+{
+    struct host *host = *state;
+    host->due.least_ms = 0;
+    pawl_due_set(&host->due, START + HOUR, START);
+    pawl_due_set(&host->due, START, START + 1);
+    assert_int_equal(wait_ms(host), 0);
+    pawl_due_set(&host->due, START + 1, START);
+    assert_int_equal(wait_ms(host), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(due_in_a_sleep_waits_no_longer, begin, end),
         cmocka_unit_test_setup_teardown(due_is_not_put_off_by_turns, begin, end),
         cmocka_unit_test_setup_teardown(due_that_stays_makes_no_busy_loop, begin, end),
+        cmocka_unit_test_setup_teardown(due_at_once_where_the_owner_may_have_it_so, begin, end),
     };
     return cmocka_run_group_tests_name("net_due", tests, NULL, NULL);
 }
